@@ -1,0 +1,2 @@
+//! The `stonekeep` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Names of files inside a backup directory, and what they stand for.

@@ -1,0 +1,1 @@
+//! Headers, footers and records of blob files.

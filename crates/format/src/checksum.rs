@@ -1,0 +1,1 @@
+//! The checksums that RocksDB puts into its files.

@@ -1,0 +1,190 @@
+//! Fixed-width integers, varints and length-prefixed strings, as RocksDB encodes them (`util/coding.h`).
+
+use crate::{FileKind, FormatError, Result};
+
+/// A cursor over bytes that knows which file they are from, for its errors.
+#[derive(Debug, Clone)]
+pub struct Reader<'a> {
+    file: FileKind,
+    base: u64,
+    bytes: &'a [u8],
+    position: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads `bytes`, which stand at `base` of a file of this kind.
+    pub fn new(file: FileKind, base: u64, bytes: &'a [u8]) -> Self {
+        Reader {
+            file,
+            base,
+            bytes,
+            position: 0,
+        }
+    }
+
+    /// The offset in the file of the next byte.
+    pub fn offset(&self) -> u64 {
+        self.base.saturating_add(self.position as u64)
+    }
+
+    /// How many bytes have been read.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// What has not been read yet.
+    pub fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.position..).unwrap_or_default()
+    }
+
+    /// Whether everything has been read.
+    pub fn is_empty(&self) -> bool {
+        self.rest().is_empty()
+    }
+
+    /// An error at the present place that calls the bytes damaged.
+    pub fn corrupt(&self, reason: impl Into<String>) -> FormatError {
+        FormatError::corrupt(self.file, self.offset(), reason)
+    }
+
+    /// An error at the present place that calls the bytes too new.
+    pub fn unsupported(&self, reason: impl Into<String>) -> FormatError {
+        FormatError::unsupported(self.file, self.offset(), reason)
+    }
+
+    /// The next `count` bytes.
+    pub fn bytes(&mut self, count: usize) -> Result<&'a [u8]> {
+        let rest = self.rest();
+        match rest.get(..count) {
+            Some(taken) => {
+                self.position += count;
+                Ok(taken)
+            }
+            None => Err(self.corrupt(format!("{count} bytes wanted, {} there", rest.len()))),
+        }
+    }
+
+    /// The next `N` bytes as an array.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.bytes(N)?);
+        Ok(array)
+    }
+
+    /// One byte.
+    pub fn u8(&mut self) -> Result<u8> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    /// Two bytes, little-endian.
+    pub fn fixed16(&mut self) -> Result<u16> {
+        Ok(u16::from_le_bytes(self.array()?))
+    }
+
+    /// Four bytes, little-endian.
+    pub fn fixed32(&mut self) -> Result<u32> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    /// Eight bytes, little-endian.
+    pub fn fixed64(&mut self) -> Result<u64> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    /// A base-128 integer of at most 64 bits.
+    pub fn varint64(&mut self) -> Result<u64> {
+        let start = self.clone();
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.u8().map_err(|_| start.corrupt("a varint is cut short"))?;
+            let part = u64::from(byte & 0x7f);
+            if shift == 63 && part > 1 {
+                break;
+            }
+            value |= part << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(start.corrupt("a varint has more than 64 bits"))
+    }
+
+    /// A base-128 integer of at most 32 bits.
+    pub fn varint32(&mut self) -> Result<u32> {
+        let start = self.clone();
+        u32::try_from(self.varint64()?).map_err(|_| start.corrupt("a varint has more than 32 bits"))
+    }
+
+    /// A varint length, then that many bytes (`GetLengthPrefixedSlice`).
+    pub fn length_prefixed(&mut self) -> Result<&'a [u8]> {
+        let length = self.varint32()?;
+        self.bytes(length as usize)
+    }
+}
+
+/// Appends two bytes, little-endian.
+pub fn put_fixed16(out: &mut Vec<u8>, value: u16) {
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+/// Appends four bytes, little-endian.
+pub fn put_fixed32(out: &mut Vec<u8>, value: u32) {
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+/// Appends eight bytes, little-endian.
+pub fn put_fixed64(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+/// Appends a base-128 integer.
+pub fn put_varint64(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push((value as u8) | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Appends a base-128 integer.
+pub fn put_varint32(out: &mut Vec<u8>, value: u32) {
+    put_varint64(out, u64::from(value));
+}
+
+/// Appends a varint length and the bytes. RocksDB's lengths are 32 bits wide; nothing written here comes near that.
+pub fn put_length_prefixed(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_varint64(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn varints_come_back(value: u64) {
+            let mut bytes = Vec::new();
+            put_varint64(&mut bytes, value);
+            let mut reader = Reader::new(FileKind::Manifest, 0, &bytes);
+            prop_assert_eq!(reader.varint64(), Ok(value));
+            prop_assert!(reader.is_empty());
+        }
+    }
+
+    #[test]
+    fn overlong_varints_are_refused() {
+        let bytes = [0xff; 11];
+        let mut reader = Reader::new(FileKind::Manifest, 100, &bytes);
+        assert_eq!(reader.varint64().unwrap_err().offset, 100);
+        let mut top_bit = vec![0xff; 9];
+        top_bit.push(1);
+        assert_eq!(
+            Reader::new(FileKind::Manifest, 0, &top_bit).varint64(),
+            Ok(u64::MAX)
+        );
+        top_bit[9] = 2;
+        assert!(Reader::new(FileKind::Manifest, 0, &top_bit).varint64().is_err());
+    }
+}

@@ -1,0 +1,1 @@
+//! Names of files in a database directory.

@@ -1,0 +1,25 @@
+//! The files of RocksDB and of its BackupEngine: bytes to values and back.
+//!
+//! Everything here is a pure function over bytes: no files, no clock, no threads, no `unsafe`. Parsers are
+//! total: they never panic, never allocate by a size that stands in the file, keep unknown tags that RocksDB
+//! marks as safe to ignore, and answer any other unknown with an error that names file kind, offset and tag.
+
+pub mod backup_meta;
+pub mod backup_name;
+pub mod blob;
+pub mod checksum;
+pub mod coding;
+mod error;
+pub mod file_name;
+mod ids;
+pub mod log;
+pub mod manifest;
+pub mod options;
+pub mod sst;
+mod temperature;
+pub mod unique_id;
+pub mod wal;
+
+pub use error::{FileKind, FormatError, Problem, Result};
+pub use ids::{BackupId, ColumnFamilyId, Crc32c, FileNumber, SequenceNumber};
+pub use temperature::Temperature;

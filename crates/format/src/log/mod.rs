@@ -1,0 +1,1 @@
+//! The 32 KiB block framing that WALs and MANIFESTs share.

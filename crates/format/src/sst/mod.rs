@@ -1,0 +1,1 @@
+//! Table files: footers, the metaindex and the properties block.

@@ -1,0 +1,1 @@
+//! Session ids and the unique ids of table files.

@@ -1,0 +1,1 @@
+//! Write batches in a WAL: sequence numbers, counts and column families.

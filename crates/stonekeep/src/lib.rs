@@ -1,0 +1,1 @@
+//! A backup engine for RocksDB databases.

@@ -1,0 +1,1 @@
+//! Test databases, fault-injecting stores and fixtures for Stonekeep's own tests.

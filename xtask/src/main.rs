@@ -1,0 +1,2 @@
+//! Developer commands that need no C++.
+fn main() {}
