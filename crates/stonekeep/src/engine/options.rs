@@ -1,0 +1,249 @@
+//! The options of an engine and of each verb, under RocksDB's names where RocksDB has them.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use stonekeep_format::backup_name::ShareFilesNaming;
+
+use super::rate_limiter::RateLimiter;
+use crate::store::LockWait;
+use crate::{Clock, SystemClock};
+
+/// The schema that new meta files are written in; see `docs/repository-format.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MetaSchema {
+    /// Every RocksDB engine since 4.13 reads it.
+    #[default]
+    One,
+    /// Needed for excluded files and temperatures; engines from 6.20 on read it.
+    Two,
+}
+
+/// `rocksdb::BackupEngineOptions`, with the same defaults unless said otherwise.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct BackupEngineOptions {
+    /// Whether tables and blobs are stored once for all backups. Default: true.
+    pub share_table_files: bool,
+    /// Whether shared files go to `shared_checksum/` under names that tell files of one number apart. Default: true;
+    /// false (`shared/`, RocksDB's default before 6.19) can mistake one file for another and is warned of.
+    pub share_files_with_checksum: bool,
+    /// How files in `shared_checksum/` are named. Default: `kUseDbSessionID | kFlagIncludeFileSize`.
+    pub share_files_with_checksum_naming: ShareFilesNaming,
+    /// How many files are read and written at the same time. Default: chosen from the machine (RocksDB's: 1).
+    pub max_background_operations: Option<NonZeroUsize>,
+    /// Whether everything is durable when a call returns. Default: true.
+    pub sync: bool,
+    /// Whether opening deletes all backups first. Default: false.
+    pub destroy_old_data: bool,
+    /// Whether WALs are backed up. Default: true.
+    pub backup_log_files: bool,
+    /// The schema of new meta files. Default: 1.
+    pub schema_version: MetaSchema,
+    /// Bytes a second while backing up (`backup_rate_limiter`); shared by clones of the handle.
+    pub backup_rate_limiter: Arc<RateLimiter>,
+    /// Bytes a second while restoring (`restore_rate_limiter`).
+    pub restore_rate_limiter: Arc<RateLimiter>,
+    /// Bytes a second while verifying (RocksDB has no limit there).
+    pub verify_rate_limiter: Arc<RateLimiter>,
+    /// The size of a copy buffer, `None`: 1 MiB (`io_buffer_size`).
+    pub io_buffer_size_bytes: Option<NonZeroUsize>,
+    /// An observer is told of progress about this often (`callback_trigger_interval_size`). Default: 4 MiB.
+    pub callback_trigger_interval_size_bytes: u64,
+    /// How many of the newest valid backups a read-only engine looks at (`max_valid_backups_to_open`). Default: all.
+    pub max_valid_backups_to_open: Option<usize>,
+    /// Whether temperatures of the database now win over those of its MANIFEST
+    /// (`current_temperatures_override_manifest`). Default: false.
+    pub current_temperatures_override_manifest: bool,
+    /// What to do while another process has the writer's lock. Default: fail.
+    pub lock_wait: LockWait,
+    /// Who is named to other processes while this one has the lock, as in "stonekeep backup, process 812 on host".
+    pub lock_holder: String,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for BackupEngineOptions {
+    fn default() -> Self {
+        BackupEngineOptions {
+            share_table_files: true,
+            share_files_with_checksum: true,
+            share_files_with_checksum_naming: ShareFilesNaming::default(),
+            max_background_operations: None,
+            sync: true,
+            destroy_old_data: false,
+            backup_log_files: true,
+            schema_version: MetaSchema::One,
+            backup_rate_limiter: Arc::default(),
+            restore_rate_limiter: Arc::default(),
+            verify_rate_limiter: Arc::default(),
+            io_buffer_size_bytes: None,
+            callback_trigger_interval_size_bytes: 4 << 20,
+            max_valid_backups_to_open: None,
+            current_temperatures_override_manifest: false,
+            lock_wait: LockWait::Fail,
+            lock_holder: format!("process {}", std::process::id()),
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// How a file is offered to the exclude callback of [`CreateBackupOptions`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MaybeExclude {
+    /// The path that the file would have in the repository.
+    pub path: String,
+    /// Its length.
+    pub size_bytes: u64,
+}
+
+/// Says of files that are not stored yet whether the backup goes without them (`exclude_files_callback`). Needs schema 2.
+pub type ExcludeFilesCallback =
+    dyn Fn(&[MaybeExclude]) -> std::result::Result<Vec<bool>, String> + Send + Sync;
+
+/// `rocksdb::CreateBackupOptions`.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct CreateBackupOptions {
+    /// What the application wants to keep with the backup, at most 1 MiB (`app_metadata`).
+    pub app_metadata: Vec<u8>,
+    /// Whether worker threads run with less CPU priority (`decrease_background_thread_cpu_priority`).
+    pub decrease_background_thread_cpu_priority: bool,
+    /// Which files the backup goes without.
+    pub exclude_files_callback: Option<Arc<ExcludeFilesCallback>>,
+    /// Back up although the repository holds backups of another database.
+    pub allow_other_database: bool,
+    /// Words of the user's to find the backup by.
+    pub tags: Vec<String>,
+    /// The name of this machine, kept with the backup.
+    pub host: Option<String>,
+}
+
+impl std::fmt::Debug for CreateBackupOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreateBackupOptions")
+            .field("app_metadata_bytes", &self.app_metadata.len())
+            .field("exclude_files_callback", &self.exclude_files_callback.is_some())
+            .field("allow_other_database", &self.allow_other_database)
+            .field("tags", &self.tags)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `rocksdb::RestoreOptions::Mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RestoreMode {
+    /// Every file is written anew (`kPurgeAllFiles`).
+    #[default]
+    PurgeAllFiles,
+    /// Tables and blobs at the target are kept where session id and size match (`kKeepLatestDbSessionIdFiles`).
+    KeepLatestDbSessionIdFiles,
+    /// Tables and blobs at the target are kept where their checksum matches (`kVerifyChecksum`).
+    VerifyChecksum,
+}
+
+/// `rocksdb::RestoreOptions`, with what safety needs besides.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct RestoreOptions {
+    /// What may stay at the target.
+    pub mode: RestoreMode,
+    /// Whether WALs at the target stay, and those in its `archive/` move back (`keep_log_files`).
+    pub keep_log_files: bool,
+    /// Where WALs go; `None`: into the database's directory.
+    pub wal_dir: Option<PathBuf>,
+    /// Other repositories that may have files which this one's backup excluded (`alternate_dirs`).
+    pub alternate_dirs: Vec<PathBuf>,
+    /// Restore over a database with another database id.
+    pub allow_other_database: bool,
+    /// Remove the old database's files before the new ones are copied, where the disk has no room for both. The old
+    /// state is gone if the restore fails.
+    pub free_old_files_first: bool,
+    /// Put the restored `wal_dir` into the restored OPTIONS file.
+    pub rewrite_wal_dir: bool,
+}
+
+macro_rules! with {
+    ($options:ident: $($(#[$doc:meta])* $setter:ident($field:ident: $type:ty)),* $(,)?) => {
+        impl $options {
+            $($(#[$doc])*
+            #[must_use]
+            pub fn $setter(mut self, $field: $type) -> Self {
+                self.$field = $field;
+                self
+            })*
+        }
+    };
+}
+
+with!(BackupEngineOptions:
+    /// Sets [`Self::share_table_files`].
+    with_share_table_files(share_table_files: bool),
+    /// Sets [`Self::share_files_with_checksum`].
+    with_share_files_with_checksum(share_files_with_checksum: bool),
+    /// Sets [`Self::share_files_with_checksum_naming`].
+    with_share_files_with_checksum_naming(share_files_with_checksum_naming: ShareFilesNaming),
+    /// Sets [`Self::max_background_operations`].
+    with_max_background_operations(max_background_operations: Option<NonZeroUsize>),
+    /// Sets [`Self::sync`].
+    with_sync(sync: bool),
+    /// Sets [`Self::destroy_old_data`].
+    with_destroy_old_data(destroy_old_data: bool),
+    /// Sets [`Self::backup_log_files`].
+    with_backup_log_files(backup_log_files: bool),
+    /// Sets [`Self::schema_version`].
+    with_schema_version(schema_version: MetaSchema),
+    /// Sets [`Self::backup_rate_limiter`].
+    with_backup_rate_limiter(backup_rate_limiter: Arc<RateLimiter>),
+    /// Sets [`Self::restore_rate_limiter`].
+    with_restore_rate_limiter(restore_rate_limiter: Arc<RateLimiter>),
+    /// Sets [`Self::verify_rate_limiter`].
+    with_verify_rate_limiter(verify_rate_limiter: Arc<RateLimiter>),
+    /// Sets [`Self::io_buffer_size_bytes`].
+    with_io_buffer_size_bytes(io_buffer_size_bytes: Option<NonZeroUsize>),
+    /// Sets [`Self::callback_trigger_interval_size_bytes`].
+    with_callback_trigger_interval_size_bytes(callback_trigger_interval_size_bytes: u64),
+    /// Sets [`Self::max_valid_backups_to_open`].
+    with_max_valid_backups_to_open(max_valid_backups_to_open: Option<usize>),
+    /// Sets [`Self::current_temperatures_override_manifest`].
+    with_current_temperatures_override_manifest(current_temperatures_override_manifest: bool),
+    /// Sets [`Self::lock_wait`].
+    with_lock_wait(lock_wait: LockWait),
+    /// Sets [`Self::lock_holder`].
+    with_lock_holder(lock_holder: String),
+    /// Sets [`Self::clock`].
+    with_clock(clock: Arc<dyn Clock>),
+);
+
+with!(CreateBackupOptions:
+    /// Sets [`Self::app_metadata`].
+    with_app_metadata(app_metadata: Vec<u8>),
+    /// Sets [`Self::decrease_background_thread_cpu_priority`].
+    with_decrease_background_thread_cpu_priority(decrease_background_thread_cpu_priority: bool),
+    /// Sets [`Self::exclude_files_callback`].
+    with_exclude_files_callback(exclude_files_callback: Option<Arc<ExcludeFilesCallback>>),
+    /// Sets [`Self::allow_other_database`].
+    with_allow_other_database(allow_other_database: bool),
+    /// Sets [`Self::tags`].
+    with_tags(tags: Vec<String>),
+    /// Sets [`Self::host`].
+    with_host(host: Option<String>),
+);
+
+with!(RestoreOptions:
+    /// Sets [`Self::mode`].
+    with_mode(mode: RestoreMode),
+    /// Sets [`Self::keep_log_files`].
+    with_keep_log_files(keep_log_files: bool),
+    /// Sets [`Self::wal_dir`].
+    with_wal_dir(wal_dir: Option<PathBuf>),
+    /// Sets [`Self::alternate_dirs`].
+    with_alternate_dirs(alternate_dirs: Vec<PathBuf>),
+    /// Sets [`Self::allow_other_database`].
+    with_allow_other_database(allow_other_database: bool),
+    /// Sets [`Self::free_old_files_first`].
+    with_free_old_files_first(free_old_files_first: bool),
+    /// Sets [`Self::rewrite_wal_dir`].
+    with_rewrite_wal_dir(rewrite_wal_dir: bool),
+);

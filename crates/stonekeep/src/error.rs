@@ -1,0 +1,212 @@
+//! The one public error: a kind that says what a caller can do, a message, a hint, and what caused it.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use stonekeep_format::FormatError;
+
+/// What every fallible function of this crate returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What an error means to the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The operating system or a store refused or failed; trying again may help.
+    Io,
+    /// A file is damaged, cut short or missing although something names it.
+    Corrupt,
+    /// A newer RocksDB, another file system or a feature not known here is involved.
+    Unsupported,
+    /// There is no such backup, repository or database.
+    NotFound,
+    /// Another process holds the lock.
+    Locked,
+    /// Going on would harm something; the message says what.
+    Refused,
+    /// The call's arguments do not fit each other.
+    InvalidArgument,
+    /// A callback failed.
+    Aborted,
+    /// The caller asked to stop.
+    Stopped,
+}
+
+/// One thing that is wrong with one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The file, as its path or key.
+    pub file: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.file, self.reason)
+    }
+}
+
+/// An error with its kind, message, hint, findings and cause. `Display` gives the message alone; walk
+/// [`std::error::Error::source`] for the cause.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    hint: Option<String>,
+    findings: Vec<Finding>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of this kind; the message says what and where.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Error(Box::new(Inner {
+            kind,
+            message: message.into(),
+            hint: None,
+            findings: Vec::new(),
+            source: None,
+        }))
+    }
+
+    /// An I/O error; `doing` says what was tried on which path, as in "reading /db/CURRENT".
+    pub fn io(doing: impl Into<String>, source: io::Error) -> Self {
+        Error::new(ErrorKind::Io, doing).with_source(source)
+    }
+
+    /// A damaged file, by path or key.
+    pub fn corrupt(file: impl Into<String>, reason: impl Into<String>) -> Self {
+        let finding = Finding {
+            file: file.into(),
+            reason: reason.into(),
+        };
+        let mut error = Error::new(ErrorKind::Corrupt, finding.to_string());
+        error.0.findings.push(finding);
+        error
+    }
+
+    /// What a parser said of this file: corrupt, or unsupported where a newer reader might understand it.
+    pub fn format(file: impl Into<String>, source: FormatError) -> Self {
+        let kind = if source.is_unsupported() {
+            ErrorKind::Unsupported
+        } else {
+            ErrorKind::Corrupt
+        };
+        let finding = Finding {
+            file: file.into(),
+            reason: source.to_string(),
+        };
+        let mut error = Error::new(kind, format!("{} cannot be read", finding.file)).with_source(source);
+        error.0.findings.push(finding);
+        error
+    }
+
+    /// Something that would be harmed.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Error::new(ErrorKind::Refused, message)
+    }
+
+    /// Something that is not there.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Error::new(ErrorKind::NotFound, message)
+    }
+
+    /// Arguments that do not fit.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Error::new(ErrorKind::InvalidArgument, message)
+    }
+
+    /// The end that an [`crate::Observer`] asked for.
+    pub fn stopped() -> Self {
+        Error::new(ErrorKind::Stopped, "stopped on request")
+    }
+
+    /// Adds what the user can do.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds the cause.
+    pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Box::new(source));
+        self
+    }
+
+    /// Adds everything that was found wrong.
+    pub fn with_findings(mut self, findings: Vec<Finding>) -> Self {
+        self.0.findings = findings;
+        self
+    }
+
+    /// What this means to the caller.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What the user can do, where that is known.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// The files that are wrong, where the error is about files.
+    pub fn findings(&self) -> &[Finding] {
+        &self.0.findings
+    }
+
+    /// The operating system's kind of failure, where it is the cause.
+    pub fn io_kind(&self) -> Option<io::ErrorKind> {
+        let source = self.0.source.as_deref()?;
+        source.downcast_ref::<io::Error>().map(io::Error::kind)
+    }
+
+    /// The message and the causes in one line, for logs and reasons.
+    pub fn one_line(&self) -> String {
+        let mut line = self.0.message.clone();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            line.push_str(": ");
+            line.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        line
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0
+            .source
+            .as_deref()
+            .map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}
+
+/// Adds to an I/O result what was tried on which path.
+pub trait IoContext<T> {
+    /// `doing` is a participle with an object: "reading", "renaming".
+    fn context(self, doing: &str, path: &Path) -> Result<T>;
+}
+
+impl<T> IoContext<T> for io::Result<T> {
+    fn context(self, doing: &str, path: &Path) -> Result<T> {
+        self.map_err(|error| Error::io(format!("{doing} {}", path.display()), error))
+    }
+}
+
+impl<T> IoContext<T> for rustix::io::Result<T> {
+    fn context(self, doing: &str, path: &Path) -> Result<T> {
+        self.map_err(io::Error::from).context(doing, path)
+    }
+}

@@ -1,0 +1,155 @@
+//! What to back up: the immutable list of files that together are one database at one sequence number.
+
+pub mod closed;
+
+use std::fmt;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::{ColumnFamilyId, Crc32c, FileNumber, SequenceNumber, Temperature};
+
+use crate::{Observer, Result, Warning};
+
+/// Something that an image of a database can be taken of: a directory at rest, a checkpoint, a live handle.
+pub trait ImageSource: Send + Sync {
+    /// What it is and where, for messages.
+    fn describe(&self) -> String;
+
+    /// The database's directory, so that an engine can refuse a repository that lies where it must not.
+    fn directory(&self) -> Option<PathBuf>;
+
+    /// Takes the image.
+    ///
+    /// # Errors
+    /// `Corrupt` with all findings where files are missing or damaged, `Unsupported` where a newer RocksDB wrote them,
+    /// `Refused` where a process has the database open and this source cannot cope with that.
+    fn capture(&self, observer: &dyn Observer) -> Result<Box<dyn Capture>>;
+}
+
+/// An image with whatever keeps it readable.
+pub trait Capture: Send + Sync {
+    /// The image.
+    fn image(&self) -> &DatabaseImage;
+
+    /// Asked when every byte has been copied: whether what was copied still is one state.
+    ///
+    /// # Errors
+    /// `Refused` if the source changed meanwhile.
+    fn confirm(&self) -> Result<()>;
+}
+
+/// How an image was taken, as it is kept with the backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CaptureKind {
+    /// From a directory that no process had open: a closed database or a checkpoint.
+    Closed,
+    /// From a directory that another process was writing.
+    Hot,
+    /// From a live handle in this process.
+    Handle,
+}
+
+impl fmt::Display for CaptureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CaptureKind::Closed => "closed",
+            CaptureKind::Hot => "hot",
+            CaptureKind::Handle => "handle",
+        })
+    }
+}
+
+/// A column family of the image.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ImageColumnFamily {
+    /// Its number.
+    pub id: u32,
+    /// Its name.
+    pub name: String,
+    /// The name of its comparator, where the MANIFEST has one.
+    pub comparator: Option<String>,
+}
+
+impl ImageColumnFamily {
+    /// Its number, typed.
+    pub fn id(&self) -> ColumnFamilyId {
+        ColumnFamilyId(self.id)
+    }
+}
+
+/// Where the bytes of a file of the image are.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// In a file that is opened when its turn comes; the path may name a file in another directory (`db_paths`, `wal_dir`).
+    Path(PathBuf),
+    /// In a file that is open already, whose name may be gone meanwhile.
+    Open {
+        /// The descriptor.
+        file: Arc<File>,
+        /// What it was opened as, for messages.
+        path: PathBuf,
+    },
+    /// Here: `CURRENT` is made, never copied, and a rewritten MANIFEST stands nowhere else.
+    Bytes(Arc<[u8]>),
+}
+
+/// What a MANIFEST says of a table file, enough to recognise it later without opening it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableIdentity {
+    /// The file's number.
+    pub number: FileNumber,
+    /// Custom tag 12 of the MANIFEST, absent before RocksDB 7.3 and for null ids.
+    pub unique_id: Option<[u8; 16]>,
+    /// Smallest sequence number.
+    pub smallest_seqno: SequenceNumber,
+    /// Largest sequence number.
+    pub largest_seqno: SequenceNumber,
+}
+
+/// One file of the image.
+#[derive(Debug, Clone)]
+pub struct ImageFile {
+    /// Its name in the database directory.
+    pub name: DbFileName,
+    /// How many bytes of it count; a WAL or a MANIFEST may be longer on disk.
+    pub size_bytes: u64,
+    /// Where they are.
+    pub content: Content,
+    /// What the MANIFEST says of a table file.
+    pub table: Option<TableIdentity>,
+    /// The CRC-32C of the whole file, where the MANIFEST has one (`FileChecksumCrc32c`).
+    pub crc32c: Option<Crc32c>,
+    /// The temperature that the MANIFEST has.
+    pub temperature: Temperature,
+}
+
+/// Files that together are one database at one sequence number.
+#[derive(Debug, Clone)]
+pub struct DatabaseImage {
+    /// The database's directory, for messages.
+    pub directory: PathBuf,
+    /// The database id, from the MANIFEST, else from `IDENTITY`.
+    pub database_id: Option<String>,
+    /// Whether the MANIFEST carries the database id (RocksDB from 9.7 on by default).
+    pub database_id_in_manifest: bool,
+    /// The last sequence number that is in the image: what `GetLatestSequenceNumber` says after opening it.
+    pub sequence_number: SequenceNumber,
+    /// The column families, in the order of their numbers.
+    pub column_families: Vec<ImageColumnFamily>,
+    /// The RocksDB version that wrote the OPTIONS file.
+    pub rocksdb_version: Option<String>,
+    /// The directory of the WALs, where it is not the database's own.
+    pub wal_dir: Option<PathBuf>,
+    /// How it was taken.
+    pub kind: CaptureKind,
+    /// Tables and blobs first, then MANIFEST, CURRENT, OPTIONS, then WALs.
+    pub files: Vec<ImageFile>,
+    /// Files in the directories that belong to no database, or to an older state of this one.
+    pub surplus: Vec<PathBuf>,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+}

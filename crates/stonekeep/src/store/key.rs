@@ -1,0 +1,86 @@
+//! The name of a file in a store: a relative path that cannot leave it.
+
+use std::fmt;
+
+use crate::{Error, Result};
+
+/// A relative path with `/` between its parts; no part is empty, `.` or `..`, none has a control character.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(String);
+
+impl Key {
+    /// The key of this path.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for anything that is no plain relative path.
+    pub fn new(path: impl Into<String>) -> Result<Self> {
+        let path = path.into();
+        let legal = path.split('/').all(|part| {
+            !part.is_empty()
+                && part != "."
+                && part != ".."
+                && !part.chars().any(|c| c.is_control() || c == '\\')
+        });
+        if legal {
+            Ok(Key(path))
+        } else {
+            Err(Error::invalid(format!("{path:?} is no key")))
+        }
+    }
+
+    /// The key of a name inside this directory.
+    ///
+    /// # Errors
+    /// As [`Key::new`].
+    pub fn join(&self, name: &str) -> Result<Self> {
+        Key::new(format!("{}/{name}", self.0))
+    }
+
+    /// The path as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The part after the last `/`.
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// The directory, unless the file lies in the root.
+    pub fn parent(&self) -> Option<Key> {
+        self.0.rsplit_once('/').map(|(parent, _)| Key(parent.to_owned()))
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_cannot_leave_the_store() {
+        assert_eq!(
+            Key::new("private/3/CURRENT").unwrap().parent().unwrap().as_str(),
+            "private/3"
+        );
+        for bad in [
+            "",
+            "/",
+            "/etc/passwd",
+            "a//b",
+            "../x",
+            "a/../b",
+            "a/.",
+            "a/",
+            "a\nb",
+            "a\\b",
+        ] {
+            assert!(Key::new(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Where bytes go: the small blocking contract that a repository needs of a local disk, of memory or of an object store.
+//!
+//! # The contract
+//! - A [`Key`] names a file by a relative path; directories exist through the files in them (an empty or missing
+//!   directory lists as empty). Nothing follows a symbolic link, and what is no regular file is never opened.
+//! - New files come in two halves. [`Store::stage`] writes bytes where no reader looks, in a named *area*;
+//!   [`Store::sync`] makes staged files durable; [`Store::publish`] makes a batch of them visible under their final
+//!   keys, never replacing, each one whole or not at all. With [`Durability::Durable`] the batch is durable
+//!   (content, names, and every directory above them up to the root) when `publish` returns.
+//! - What was staged by a run that died is still there: [`Store::areas`] and [`Store::staged`] list it, so that
+//!   it can be published or [discarded](Store::discard) by the next run.
+//! - [`Store::rename`], [`Store::delete`] change single visible files. A rename is atomic for readers.
+//! - One holder at a time has the [`Store::exclusive`] guard, over processes and machines that share the store.
+//!   A [`Store::pin`] is a visible file that is known to be alive while its guard is held.
+
+mod key;
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+pub use key::Key;
+
+use crate::{Error, Result};
+
+/// What a directory entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A directory, or a common prefix of keys.
+    Directory,
+    /// A symbolic link, FIFO, socket or device: never opened, never followed.
+    Other,
+}
+
+/// One name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The name, without its directory. Names that are no UTF-8 come with replacement characters and as [`EntryKind::Other`].
+    pub name: String,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Its length; 0 for what is no file.
+    pub size_bytes: u64,
+    /// When it was last changed, where the store knows.
+    pub modified: Option<SystemTime>,
+}
+
+/// Size and age of a visible file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// Its length.
+    pub size_bytes: u64,
+    /// When it was last changed, where the store knows.
+    pub modified: Option<SystemTime>,
+}
+
+/// A visible file, opened for reading. It stays readable after its name is gone, where the store can do that.
+pub trait Object: Send + Sync {
+    /// Its length when it was opened.
+    fn size_bytes(&self) -> u64;
+    /// Reads at most `buffer.len()` bytes at `offset`; 0 only at the end.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// The descriptor, where the store is a local directory.
+    fn local_file(&self) -> Option<&File> {
+        None
+    }
+}
+
+/// Whether the bytes of an operation must survive a power failure when it returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Durability {
+    /// They must: RocksDB's `sync = true`.
+    Durable,
+    /// The order of steps is kept, the file syncs are left out: RocksDB's `sync = false`.
+    Buffered,
+}
+
+/// A file that is written whole, and not visible yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Staged {
+    /// The area that it lies in.
+    pub area: String,
+    /// Its name in the area: usually the key that it is to have.
+    pub key: Key,
+    /// Its length.
+    pub size_bytes: u64,
+}
+
+/// How long to wait for the guard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LockWait {
+    /// Fail at once with [`crate::ErrorKind::Locked`].
+    #[default]
+    Fail,
+    /// Wait at most this long.
+    AtMost(Duration),
+    /// Wait until it is free.
+    Forever,
+}
+
+/// Something held until it is dropped: the writer's lock, or a pin.
+pub trait Guard: fmt::Debug + Send + Sync {
+    /// An error if it has been lost meanwhile (a lease that ran out). A local lock is never lost.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// What became of a pin that a collector looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinState {
+    /// Its holder is alive, or must be taken for alive.
+    Held,
+    /// Its holder was dead; the pin is gone now.
+    Removed,
+}
+
+/// Where a repository's bytes live. See the [module](self) for what every implementation keeps.
+pub trait Store: fmt::Debug + Send + Sync {
+    /// The place, for messages.
+    fn location(&self) -> String;
+
+    /// The root as a local path, where there is one.
+    fn local_root(&self) -> Option<&Path> {
+        None
+    }
+
+    /// Whether the root is there. An I/O error is an error, not "no".
+    fn exists(&self) -> Result<bool>;
+
+    /// Makes the root, durably if asked; its parent must be there. Nothing happens if it is there already.
+    fn create_root(&self, durability: Durability) -> Result<()>;
+
+    /// What stands directly in a directory (`None`: the root), in no order; empty if there is no such directory.
+    fn list(&self, directory: Option<&Key>) -> Result<Vec<Entry>>;
+
+    /// Size and age of a visible regular file; `None` if nothing is there; `Corrupt` if it is no regular file.
+    fn stat(&self, key: &Key) -> Result<Option<Stat>>;
+
+    /// Opens a visible regular file. `NotFound` if nothing is there, `Corrupt` if it is no regular file.
+    fn open(&self, key: &Key) -> Result<Box<dyn Object>>;
+
+    /// Reads a whole visible file of at most `limit_bytes` (`Corrupt` if it is longer).
+    fn read(&self, key: &Key, limit_bytes: u64) -> Result<Vec<u8>> {
+        let object = self.open(key)?;
+        if object.size_bytes() > limit_bytes {
+            let reason = format!(
+                "{} bytes, more than the {limit_bytes} that it may have",
+                object.size_bytes()
+            );
+            return Err(Error::corrupt(key.as_str(), reason));
+        }
+        let mut bytes = vec![0; object.size_bytes() as usize];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            let rest = bytes.get_mut(filled..).unwrap_or_default();
+            match object.read_at(rest, filled as u64) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::io(format!("reading {key} of {}", self.location()), error)),
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
+
+    /// Writes all of `content` into the area under this key, replacing what the area had there. Not durable yet.
+    /// `expected_bytes` lets the store reserve room; on failure nothing of the file stays in the area.
+    fn stage(&self, area: &str, key: &Key, content: &mut dyn Read, expected_bytes: u64) -> Result<Staged>;
+
+    /// Makes staged files durable, so that a journal may speak of them. Does nothing when buffered.
+    fn sync(&self, staged: &[Staged], durability: Durability) -> Result<()>;
+
+    /// Moves staged files to their final keys, in the order given; those whose key is taken stay staged and come
+    /// back. Every directory concerned is durable on return, if asked (content is too: see [`Store::sync`]).
+    fn publish(&self, batch: Vec<(Staged, Key)>, durability: Durability) -> Result<Vec<(Staged, Key)>>;
+
+    /// The areas that there are.
+    fn areas(&self) -> Result<Vec<String>>;
+
+    /// What lies whole or in part in an area.
+    fn staged(&self, area: &str) -> Result<Vec<Staged>>;
+
+    /// Opens a staged file.
+    fn open_staged(&self, staged: &Staged) -> Result<Box<dyn Object>>;
+
+    /// Removes an area with all that is in it.
+    fn discard(&self, area: &str) -> Result<()>;
+
+    /// Gives a visible file another key, never replacing; both directories are durable on return, if asked.
+    fn rename(&self, from: &Key, to: &Key, durability: Durability) -> Result<()>;
+
+    /// Removes a visible file; whether there was one. Also removes what is no regular file, without following it, but
+    /// never a directory that is not empty.
+    fn delete(&self, key: &Key) -> Result<bool>;
+
+    /// Makes the names in these directories durable, deletions too, if asked.
+    fn sync_directories(&self, directories: &[Key], durability: Durability) -> Result<()>;
+
+    /// Takes the writer's lock. `holder` stands inside for other processes' messages. While waiting, `should_stop` is asked.
+    fn exclusive(
+        &self,
+        wait: LockWait,
+        holder: &str,
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<Box<dyn Guard>>;
+
+    /// Makes a visible file with this content that counts as held until the guard is dropped, which removes it.
+    fn pin(&self, key: &Key, content: &[u8]) -> Result<Box<dyn Guard>>;
+
+    /// Looks at a pin that somebody made, and removes it if its holder is dead.
+    fn remove_if_stale(&self, key: &Key) -> Result<PinState>;
+
+    /// Bytes that may still be written, where the store knows.
+    fn free_bytes(&self) -> Result<Option<u64>>;
+}
