@@ -1,0 +1,3 @@
+//! Tests of the format crate against bytes that RocksDB wrote.
+
+mod unique_id;
