@@ -1,3 +1,10 @@
 //! Tests of the format crate against bytes that RocksDB wrote.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
+
 mod unique_id;
