@@ -11,6 +11,7 @@ pub mod checksum;
 pub mod coding;
 mod error;
 pub mod file_name;
+mod file_number_text;
 mod ids;
 pub mod log;
 pub mod manifest;

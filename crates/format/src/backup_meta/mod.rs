@@ -1,1 +1,156 @@
 //! The meta file of a backup: `meta/<id>`, schemas 1 and 2.
+//!
+//! Its source of truth is `BackupMeta::LoadFromFile` and `StoreToFile` in RocksDB's
+//! `utilities/backup/backup_engine.cc`. It is text; every line ends in a newline, the last one too.
+//!
+//! ```text
+//! schema_version 2.1                         schema 2 only
+//! 1735689600                                 seconds since 1970
+//! 4711                                       sequence number
+//! metadata 6162630A                          optional: the application's metadata in hex
+//! some.field any text                        schema 2 only: further fields
+//! 3                                          number of files, without excluded ones
+//! shared_checksum/000008_s…_980.sst crc32 1152751073
+//! private/1/MANIFEST-000005 crc32 1272007845 temp kWarm size 100 some.field value     pairs: schema 2 only
+//! private/1/CURRENT crc32 993937570
+//! shared_checksum/000009_s…_981.sst ni::excluded true      schema 2 only
+//! // FOOTER                                  schema 2 only, optional
+//! some.field any text
+//! ```
+//!
+//! `crc32` is a CRC-32C, unmasked, in decimal. It must stand on each line of schema 1 and may in schema 2.
+//!
+//! Version rule: a schema of another major version, and a field whose name begins with `ni::` that is not known
+//! here, are [`Problem::Unsupported`](crate::Problem::Unsupported). Other unknown fields are kept as they are.
+//!
+//! What is read here is narrower than what RocksDB reads, which takes any file in its directories, numbers with
+//! garbage behind them, and two files that are restored under one name: all of that is called corrupt here. Garbage
+//! in place of the timestamp or the sequence number is read as RocksDB reads it, since no file depends on it.
+
+mod decode;
+mod encode;
+mod field;
+mod header_number;
+mod lines;
+
+use crate::backup_name::RepoPath;
+use crate::{Crc32c, SequenceNumber, Temperature};
+
+pub use encode::EncodeError;
+pub use field::Field;
+pub use header_number::HeaderNumber;
+
+const SCHEMA_VERSION: &[u8] = b"schema_version ";
+const FOOTER: &[u8] = b"// FOOTER";
+const METADATA: &str = "metadata";
+const CRC32: &str = "crc32";
+const SIZE: &str = "size";
+const TEMP: &str = "temp";
+const EXCLUDED: &str = "ni::excluded";
+const NON_IGNORABLE: &[u8] = b"ni::";
+
+/// Which form a meta file has.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum SchemaVersion {
+    /// No version line; every engine since 4.13 reads it.
+    #[default]
+    One,
+    /// `schema_version 2` or `2.<minor>`; engines from 6.20 on read it.
+    Two {
+        /// What stands after `2.`, which no reader looks at.
+        minor: Option<Box<str>>,
+    },
+}
+
+impl SchemaVersion {
+    /// Schema 2 as RocksDB writes it: 2.1.
+    pub fn two() -> Self {
+        SchemaVersion::Two {
+            minor: Some("1".into()),
+        }
+    }
+}
+
+/// What stands in a meta file before the files.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MetaHead {
+    /// Which form the file has.
+    pub schema: SchemaVersion,
+    /// When the backup was made: [`MetaHead::timestamp_seconds`].
+    pub timestamp: HeaderNumber,
+    /// The database's sequence number about when the backup was made: RocksDB calls it only approximate.
+    pub sequence: HeaderNumber,
+    /// The application's metadata, any bytes. Absent is the same as empty.
+    pub app_metadata: Vec<u8>,
+    /// Fields that are not known here, in their order (schema 2 only).
+    pub fields: Vec<Field>,
+}
+
+impl MetaHead {
+    /// When the backup was made, in seconds since 1970-01-01 UTC.
+    pub fn timestamp_seconds(&self) -> i64 {
+        self.timestamp.value() as i64
+    }
+
+    /// The sequence number that the meta file gives.
+    pub fn sequence_number(&self) -> SequenceNumber {
+        SequenceNumber(self.sequence.value())
+    }
+}
+
+/// A backup's meta file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BackupMeta {
+    /// What stands before the files.
+    pub head: MetaHead,
+    /// The files in their order, excluded ones too.
+    pub files: Vec<MetaFile>,
+    /// Fields after the files that are not known here, in their order (schema 2 only).
+    pub footer_fields: Vec<Field>,
+}
+
+/// One file of a backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetaFile {
+    /// Where it lies, relative to the backup directory.
+    pub path: RepoPath,
+    /// The checksum of its content; schema 2 may lack it.
+    pub crc32c: Option<Crc32c>,
+    /// Its size in bytes. Only in schema 2, and RocksDB itself never writes it; see [`RepoPath::size_bytes`].
+    pub size_bytes: Option<u64>,
+    /// Its temperature in the database (schema 2 only).
+    pub temperature: Temperature,
+    /// Whether the backup was made without the file's content: it is in another backup directory (schema 2 only).
+    pub excluded: bool,
+    /// Fields that are not known here, in their order (schema 2 only). A temperature that is not known here too.
+    pub fields: Vec<Field>,
+}
+
+impl MetaFile {
+    /// A file with its checksum.
+    pub fn new(path: RepoPath, crc32c: Crc32c) -> Self {
+        MetaFile {
+            crc32c: Some(crc32c),
+            ..Self::without_checksum(path)
+        }
+    }
+
+    /// A file that was left out of the backup.
+    pub fn excluded(path: RepoPath) -> Self {
+        MetaFile {
+            excluded: true,
+            ..Self::without_checksum(path)
+        }
+    }
+
+    fn without_checksum(path: RepoPath) -> Self {
+        MetaFile {
+            path,
+            crc32c: None,
+            size_bytes: None,
+            temperature: Temperature::Unknown,
+            excluded: false,
+            fields: Vec::new(),
+        }
+    }
+}

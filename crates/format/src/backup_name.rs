@@ -1,1 +1,0 @@
-//! Names of files inside a backup directory, and what they stand for.

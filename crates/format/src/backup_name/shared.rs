@@ -1,0 +1,262 @@
+//! Names of the files that backups share.
+
+use std::fmt;
+
+use crate::file_name::DbFileName;
+use crate::file_number_text::{FileNumberText, is_component, take_number};
+use crate::{Crc32c, FileNumber};
+
+/// How many characters a session id has that RocksDB can decode (`DecodeSessionId` in `table/unique_id.cc`);
+/// it writes 20.
+const SESSION_ID_CHARS: std::ops::RangeInclusive<usize> = 13..=24;
+
+/// Which kind of file is shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SharedKind {
+    /// `.sst`
+    Table,
+    /// `.blob`
+    Blob,
+}
+
+impl fmt::Display for SharedKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SharedKind::Table => "sst",
+            SharedKind::Blob => "blob",
+        })
+    }
+}
+
+/// What a shared file's name has between the number and the extension.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NameSuffix {
+    /// Nothing: a file in `shared/`.
+    None,
+    /// `_s<session>` or `_s<session>_<size>`, from 6.12 on.
+    Session {
+        /// The id of the session that wrote the file (`db_session_id` of its table properties).
+        session: Box<str>,
+        /// Its size in bytes, if the name has it.
+        size_bytes: Option<u64>,
+    },
+    /// `_<crc32c decimal>_<size>`
+    LegacyCrcSize {
+        /// The checksum of the file's content.
+        crc32c: Crc32c,
+        /// Its size in bytes.
+        size_bytes: u64,
+    },
+    /// `_<session>` or `_<crc32c hex>_<session>`, on the way to 6.12.
+    Interim612 {
+        /// The checksum of the file's content, if the name has it.
+        crc32c: Option<Crc32c>,
+        /// The id of the session that wrote the file.
+        session: Box<str>,
+    },
+    /// Something else that is a legal name: what stands after the first `_`.
+    Other(Box<str>),
+}
+
+/// The name of a file that backups share, in `shared/` or `shared_checksum/`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SharedName {
+    digits: FileNumberText,
+    suffix: NameSuffix,
+    kind: SharedKind,
+}
+
+impl SharedName {
+    /// The name in `shared/`, for sharing without checksums.
+    pub fn unchecked(number: FileNumber, kind: SharedKind) -> Self {
+        Self::new(number, NameSuffix::None, kind)
+    }
+
+    /// The name by checksum and size, which blobs always get, and tables without a session id.
+    pub fn legacy(number: FileNumber, kind: SharedKind, crc32c: Crc32c, size_bytes: u64) -> Self {
+        Self::new(number, NameSuffix::LegacyCrcSize { crc32c, size_bytes }, kind)
+    }
+
+    /// The name of a table by the session that wrote it; `None` if that is no session id that RocksDB can decode.
+    pub fn with_session(number: FileNumber, session: &str, size_bytes: Option<u64>) -> Option<Self> {
+        let suffix = NameSuffix::Session {
+            session: session.into(),
+            size_bytes,
+        };
+        is_session_id(session).then(|| Self::new(number, suffix, SharedKind::Table))
+    }
+
+    fn new(number: FileNumber, suffix: NameSuffix, kind: SharedKind) -> Self {
+        SharedName {
+            digits: FileNumberText::usual(number),
+            suffix,
+            kind,
+        }
+    }
+
+    /// The name that `text` spells, a single path component, if it is a legal one.
+    pub fn parse(text: &str) -> Option<Self> {
+        if !is_component(text) {
+            return None;
+        }
+        let (digits, rest) = take_number(text)?;
+        let (suffix, extension) = rest.split_once('.')?;
+        let kind = match extension {
+            "sst" => SharedKind::Table,
+            "blob" => SharedKind::Blob,
+            _ => return None,
+        };
+        Some(SharedName {
+            digits,
+            suffix: NameSuffix::parse(suffix)?,
+            kind,
+        })
+    }
+
+    /// The file's number in the database.
+    pub fn number(&self) -> FileNumber {
+        self.digits.number
+    }
+
+    /// Whether it is a table or a blob.
+    pub fn kind(&self) -> SharedKind {
+        self.kind
+    }
+
+    /// What the name says beside number and kind.
+    pub fn suffix(&self) -> &NameSuffix {
+        &self.suffix
+    }
+
+    /// The name in the database: [`RepoPath::restored_name`].
+    pub fn restored_name(&self) -> DbFileName {
+        match self.kind {
+            SharedKind::Table => DbFileName::table(self.digits.number),
+            SharedKind::Blob => DbFileName::Blob(self.digits.number),
+        }
+    }
+
+    /// The file's size in bytes, if the name tells it.
+    pub fn size_bytes(&self) -> Option<u64> {
+        match &self.suffix {
+            NameSuffix::Session { size_bytes, .. } => *size_bytes,
+            NameSuffix::LegacyCrcSize { size_bytes, .. } => Some(*size_bytes),
+            _ => None,
+        }
+    }
+
+    /// The checksum of the file's content, if the name tells it.
+    pub fn crc32c(&self) -> Option<Crc32c> {
+        match &self.suffix {
+            NameSuffix::LegacyCrcSize { crc32c, .. } => Some(*crc32c),
+            NameSuffix::Interim612 { crc32c, .. } => *crc32c,
+            _ => None,
+        }
+    }
+
+    /// The id of the session that wrote the file, if the name tells it.
+    pub fn session_id(&self) -> Option<&str> {
+        match &self.suffix {
+            NameSuffix::Session { session, .. } | NameSuffix::Interim612 { session, .. } => Some(session),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for SharedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}.{}", self.digits, self.suffix, self.kind)
+    }
+}
+
+impl NameSuffix {
+    /// What stands between number and dot, the first `_` included.
+    fn parse(text: &str) -> Option<Self> {
+        if text.is_empty() {
+            return Some(NameSuffix::None);
+        }
+        let suffix = text.strip_prefix('_')?;
+        let legal = suffix
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if suffix.is_empty() || !legal {
+            return None;
+        }
+        let known = Self::parse_session(suffix)
+            .or_else(|| Self::parse_legacy(suffix))
+            .or_else(|| Self::parse_interim(suffix));
+        Some(known.unwrap_or_else(|| NameSuffix::Other(suffix.into())))
+    }
+
+    fn parse_session(suffix: &str) -> Option<Self> {
+        let text = suffix.strip_prefix('s')?;
+        let (session, size_bytes) = match text.split_once('_') {
+            Some((session, size)) => (session, Some(plain_decimal(size)?)),
+            None => (text, None),
+        };
+        is_session_id(session).then(|| NameSuffix::Session {
+            session: session.into(),
+            size_bytes,
+        })
+    }
+
+    fn parse_legacy(suffix: &str) -> Option<Self> {
+        let (crc32c, size) = suffix.split_once('_')?;
+        Some(NameSuffix::LegacyCrcSize {
+            crc32c: Crc32c(u32::try_from(plain_decimal(crc32c)?).ok()?),
+            size_bytes: plain_decimal(size)?,
+        })
+    }
+
+    fn parse_interim(suffix: &str) -> Option<Self> {
+        let (crc32c, session) = match suffix.split_once('_') {
+            Some((crc32c, session)) => (Some(eight_hex_digits(crc32c)?), session),
+            None => (None, suffix),
+        };
+        is_session_id(session).then(|| NameSuffix::Interim612 {
+            crc32c,
+            session: session.into(),
+        })
+    }
+}
+
+impl fmt::Display for NameSuffix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NameSuffix::None => Ok(()),
+            NameSuffix::Session {
+                session,
+                size_bytes: Some(size),
+            } => write!(f, "_s{session}_{size}"),
+            NameSuffix::Session { session, .. } => write!(f, "_s{session}"),
+            NameSuffix::LegacyCrcSize { crc32c, size_bytes } => write!(f, "_{crc32c}_{size_bytes}"),
+            NameSuffix::Interim612 {
+                crc32c: Some(crc32c),
+                session,
+            } => write!(f, "_{:08X}_{session}", crc32c.0),
+            NameSuffix::Interim612 { session, .. } => write!(f, "_{session}"),
+            NameSuffix::Other(text) => write!(f, "_{text}"),
+        }
+    }
+}
+
+/// Session ids are base 36, which RocksDB writes in upper case.
+fn is_session_id(text: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
+    SESSION_ID_CHARS.contains(&text.len()) && text.bytes().all(legal)
+}
+
+/// A number that comes back as the same text.
+fn plain_decimal(text: &str) -> Option<u64> {
+    let padded = text.len() > 1 && text.starts_with('0');
+    let (digits, rest) = take_number(text)?;
+    (rest.is_empty() && !padded).then_some(digits.number.0)
+}
+
+/// As `ChecksumInt32ToHex` writes a checksum: upper case.
+fn eight_hex_digits(text: &str) -> Option<Crc32c> {
+    let legal = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'));
+    (legal && text.len() == 8)
+        .then(|| u32::from_str_radix(text, 16).ok().map(Crc32c))
+        .flatten()
+}
