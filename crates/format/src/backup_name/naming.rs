@@ -2,6 +2,7 @@
 
 use crate::FileNumber;
 use crate::backup_name::{SharedKind, SharedName};
+use crate::unique_id::SessionId;
 
 /// How tables are named in `shared_checksum/`: RocksDB's `share_files_with_checksum_naming`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,12 +38,13 @@ impl ShareFilesNaming {
         self,
         number: FileNumber,
         kind: SharedKind,
-        session: Option<&str>,
+        session: Option<SessionId>,
         size_bytes: u64,
     ) -> Option<SharedName> {
         if kind == SharedKind::Blob || self.scheme == NamingScheme::LegacyCrc32cAndFileSize {
             return None;
         }
-        SharedName::with_session(number, session?, self.include_file_size.then_some(size_bytes))
+        let size_bytes = self.include_file_size.then_some(size_bytes);
+        Some(SharedName::with_session(number, session?, size_bytes))
     }
 }

@@ -4,11 +4,8 @@ use std::fmt;
 
 use crate::file_name::DbFileName;
 use crate::file_number_text::{FileNumberText, is_component, take_number};
+use crate::unique_id::SessionId;
 use crate::{Crc32c, FileNumber};
-
-/// How many characters a session id has that RocksDB can decode (`DecodeSessionId` in `table/unique_id.cc`);
-/// it writes 20.
-const SESSION_ID_CHARS: std::ops::RangeInclusive<usize> = 13..=24;
 
 /// Which kind of file is shared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,7 +33,7 @@ pub enum NameSuffix {
     /// `_s<session>` or `_s<session>_<size>`, from 6.12 on.
     Session {
         /// The id of the session that wrote the file (`db_session_id` of its table properties).
-        session: Box<str>,
+        session: SessionId,
         /// Its size in bytes, if the name has it.
         size_bytes: Option<u64>,
     },
@@ -52,7 +49,7 @@ pub enum NameSuffix {
         /// The checksum of the file's content, if the name has it.
         crc32c: Option<Crc32c>,
         /// The id of the session that wrote the file.
-        session: Box<str>,
+        session: SessionId,
     },
     /// Something else that is a legal name: what stands after the first `_`.
     Other(Box<str>),
@@ -77,13 +74,13 @@ impl SharedName {
         Self::new(number, NameSuffix::LegacyCrcSize { crc32c, size_bytes }, kind)
     }
 
-    /// The name of a table by the session that wrote it; `None` if that is no session id that RocksDB can decode.
-    pub fn with_session(number: FileNumber, session: &str, size_bytes: Option<u64>) -> Option<Self> {
-        let suffix = NameSuffix::Session {
-            session: session.into(),
-            size_bytes,
-        };
-        is_session_id(session).then(|| Self::new(number, suffix, SharedKind::Table))
+    /// The name of a table by the session that wrote it.
+    pub fn with_session(number: FileNumber, session: SessionId, size_bytes: Option<u64>) -> Self {
+        Self::new(
+            number,
+            NameSuffix::Session { session, size_bytes },
+            SharedKind::Table,
+        )
     }
 
     fn new(number: FileNumber, suffix: NameSuffix, kind: SharedKind) -> Self {
@@ -155,9 +152,9 @@ impl SharedName {
     }
 
     /// The id of the session that wrote the file, if the name tells it.
-    pub fn session_id(&self) -> Option<&str> {
+    pub fn session_id(&self) -> Option<SessionId> {
         match &self.suffix {
-            NameSuffix::Session { session, .. } | NameSuffix::Interim612 { session, .. } => Some(session),
+            NameSuffix::Session { session, .. } | NameSuffix::Interim612 { session, .. } => Some(*session),
             _ => None,
         }
     }
@@ -194,8 +191,8 @@ impl NameSuffix {
             Some((session, size)) => (session, Some(plain_decimal(size)?)),
             None => (text, None),
         };
-        is_session_id(session).then(|| NameSuffix::Session {
-            session: session.into(),
+        Some(NameSuffix::Session {
+            session: SessionId::parse(session)?,
             size_bytes,
         })
     }
@@ -213,9 +210,9 @@ impl NameSuffix {
             Some((crc32c, session)) => (Some(eight_hex_digits(crc32c)?), session),
             None => (None, suffix),
         };
-        is_session_id(session).then(|| NameSuffix::Interim612 {
+        Some(NameSuffix::Interim612 {
             crc32c,
-            session: session.into(),
+            session: SessionId::parse(session)?,
         })
     }
 }
@@ -238,12 +235,6 @@ impl fmt::Display for NameSuffix {
             NameSuffix::Other(text) => write!(f, "_{text}"),
         }
     }
-}
-
-/// Session ids are base 36, which RocksDB writes in upper case.
-fn is_session_id(text: &str) -> bool {
-    let legal = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
-    SESSION_ID_CHARS.contains(&text.len()) && text.bytes().all(legal)
 }
 
 /// A number that comes back as the same text.

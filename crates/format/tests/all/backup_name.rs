@@ -1,9 +1,12 @@
 //! Names in a backup directory.
 
 use stonekeep_format::backup_name::{NameSuffix, RepoPath, SharedKind, SharedName};
+use stonekeep_format::unique_id::SessionId;
 use stonekeep_format::{BackupId, Crc32c, FileNumber};
 
-const SESSION: &str = "PE4V4ZCS2XWGKVUCH0GJ";
+fn session_id() -> SessionId {
+    SessionId::parse("PE4V4ZCS2XWGKVUCH0GJ").unwrap()
+}
 
 #[test]
 fn every_legal_name_comes_back_as_it_was() {
@@ -40,11 +43,11 @@ fn names_tell_what_they_tell() {
     let session = name("_sPE4V4ZCS2XWGKVUCH0GJ_980");
     assert_eq!(
         (session.session_id(), session.size_bytes()),
-        (Some(SESSION), Some(980))
+        (Some(session_id()), Some(980))
     );
     assert_eq!(
         session,
-        SharedName::with_session(FileNumber(12), SESSION, Some(980)).unwrap()
+        SharedName::with_session(FileNumber(12), session_id(), Some(980))
     );
     let legacy = name("_7_980");
     assert_eq!(
@@ -58,7 +61,7 @@ fn names_tell_what_they_tell() {
     let interim = name("_0000000F_PE4V4ZCS2XWGKVUCH0GJ");
     assert_eq!(
         (interim.crc32c(), interim.session_id()),
-        (Some(Crc32c(15)), Some(SESSION))
+        (Some(Crc32c(15)), Some(session_id()))
     );
     assert_eq!(
         *name("_4294967296_1").suffix(),

@@ -7,4 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod backup_meta;
+mod backup_name;
+mod file_name;
 mod unique_id;
