@@ -1,0 +1,20 @@
+//! Real RocksDB, as the judge of what Stonekeep writes.
+//!
+//! - [`engine`]: RocksDB's own `BackupEngine`, whole, through a small C++ shim.
+//! - [`oracle`]: every key of every column family of a database, read by RocksDB and compared.
+//! - [`makers`]: databases of each kind, made by RocksDB, each with a model of what it must hold.
+//! - [`ldb`]: the command-line tool of another, older RocksDB, where it is installed.
+//! - [`skip`]: how a test says that it could not run.
+//!
+//! The crate links C++ and wants libclang at build time, so it is no default member of the workspace: `cargo xtask proof` runs it.
+
+pub mod contents;
+pub mod engine;
+pub mod error;
+pub mod ldb;
+pub mod makers;
+pub mod oracle;
+pub mod skip;
+
+pub use contents::DatabaseContents;
+pub use error::{ProofError, Result};

@@ -1,0 +1,8 @@
+//! Databases of each kind, made by RocksDB, each with a model of what it must hold.
+
+mod fill;
+mod recipes;
+mod workbench;
+
+pub use self::recipes::{Recipe, all, by_name};
+pub use self::workbench::{ClosedDatabase, Workbench};

@@ -1,0 +1,5 @@
+//! Stonekeep and real RocksDB on the same bytes.
+#![expect(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
+
+mod makers;
+mod oracle;
