@@ -1,7 +1,5 @@
 //! What to back up: the immutable list of files that together are one database at one sequence number.
 
-pub mod closed;
-
 use std::fmt;
 use std::fs::File;
 use std::path::PathBuf;

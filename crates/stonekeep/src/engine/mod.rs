@@ -1,0 +1,148 @@
+//! The verbs, under the names that RocksDB's users know: [`BackupEngine`] and [`BackupEngineReadOnly`].
+//!
+//! Each verb is capture, plan, transfer, commit: the plan is plain data made without changing anything (that is what a
+//! dry run shows), transfer is one loop with bounded concurrency, and commit is one durable step.
+
+mod options;
+mod rate_limiter;
+pub(crate) mod transfer;
+
+use std::num::NonZeroUsize;
+use std::ops::Deref;
+use std::sync::Arc;
+
+pub use options::{
+    BackupEngineOptions, CreateBackupOptions, ExcludeFilesCallback, MaybeExclude, MetaSchema, RestoreMode,
+    RestoreOptions,
+};
+pub use rate_limiter::RateLimiter;
+
+use crate::store::{Durability, Guard, Store};
+use crate::{Error, Observer, Phase, Progress, Result, repo};
+
+/// The size of a copy buffer where the options name none: large enough that system calls cost little, small enough that
+/// what was read is still in the CPU's cache when it is hashed and written.
+const DEFAULT_IO_BUFFER_BYTES: usize = 1 << 20;
+
+/// More workers than this gain nothing on one machine's disks, however many cores it has.
+const MAX_DEFAULT_WORKERS: usize = 16;
+
+/// Reads a repository: `rocksdb::BackupEngineReadOnly`. It never deletes, and never makes a repository; its one write
+/// is the pin that keeps a backup's files while they are read, and it does without where it cannot write.
+#[derive(Debug, Clone)]
+pub struct BackupEngineReadOnly {
+    store: Arc<dyn Store>,
+    options: BackupEngineOptions,
+}
+
+/// Reads and writes a repository: `rocksdb::BackupEngine`. What a [`BackupEngineReadOnly`] does, it does too.
+///
+/// Verbs that change the repository take the writer's lock for as long as they run, not the engine for as long as it
+/// lives: two engines, also in two processes, take turns.
+#[derive(Debug, Clone)]
+pub struct BackupEngine {
+    reader: BackupEngineReadOnly,
+}
+
+impl Deref for BackupEngine {
+    type Target = BackupEngineReadOnly;
+
+    fn deref(&self) -> &BackupEngineReadOnly {
+        &self.reader
+    }
+}
+
+impl BackupEngineReadOnly {
+    /// Opens a repository for reading. No meta file is read: the backups are listed, and unchecked.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no repository, `InvalidArgument` with `destroy_old_data`.
+    pub fn open(options: BackupEngineOptions, store: Arc<dyn Store>) -> Result<Self> {
+        if options.destroy_old_data {
+            return Err(Error::invalid("destroy_old_data with a read-only engine"));
+        }
+        repo::require(&store)?;
+        Ok(BackupEngineReadOnly { store, options })
+    }
+
+    /// The options that the engine was opened with.
+    pub fn options(&self) -> &BackupEngineOptions {
+        &self.options
+    }
+
+    /// The store that the repository lies in.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// How many files are moved at the same time.
+    pub(crate) fn workers(&self) -> usize {
+        let machine = || {
+            std::thread::available_parallelism()
+                .map_or(2, NonZeroUsize::get)
+                .min(MAX_DEFAULT_WORKERS)
+        };
+        self.options
+            .max_background_operations
+            .map_or_else(machine, NonZeroUsize::get)
+    }
+
+    /// The size of a copy buffer.
+    pub(crate) fn io_buffer_bytes(&self) -> usize {
+        self.options
+            .io_buffer_size_bytes
+            .map_or(DEFAULT_IO_BUFFER_BYTES, NonZeroUsize::get)
+    }
+
+    /// What the option `sync` asks of the store.
+    pub(crate) fn durability(&self) -> Durability {
+        if self.options.sync {
+            Durability::Durable
+        } else {
+            Durability::Buffered
+        }
+    }
+}
+
+impl BackupEngine {
+    /// Opens a repository for writing. Where nothing stands, or an empty directory, a repository is made when the first
+    /// backup is. With `destroy_old_data`, every backup in it is deleted first.
+    ///
+    /// # Errors
+    /// `Refused` if something else stands there, `InvalidArgument` for options that do not fit each other.
+    pub fn open(options: BackupEngineOptions, store: Arc<dyn Store>) -> Result<Self> {
+        if options.max_valid_backups_to_open.is_some() {
+            return Err(Error::invalid(
+                "max_valid_backups_to_open is for read-only engines: one that writes must know every backup",
+            ));
+        }
+        if options.schema_version == MetaSchema::One && options.current_temperatures_override_manifest {
+            return Err(Error::invalid(
+                "temperatures are kept in meta files of schema 2 only",
+            ));
+        }
+        if let repo::RootState::Foreign(name) = repo::root_state(store.as_ref())? {
+            return Err(repo::foreign(store.as_ref(), &name));
+        }
+        Ok(BackupEngine {
+            reader: BackupEngineReadOnly { store, options },
+        })
+    }
+
+    /// Takes the writer's lock as the options say.
+    pub(crate) fn lock(&self, observer: &dyn Observer) -> Result<Box<dyn Guard>> {
+        observer.progressed(&Progress {
+            phase: Phase::WaitingForLock,
+            bytes_done: 0,
+            bytes_total: 0,
+            files_done: 0,
+            files_total: 0,
+        });
+        let options = &self.reader.options;
+        self.reader
+            .store
+            .exclusive(options.lock_wait, &options.lock_holder, &|| {
+                observer.should_stop()
+            })
+    }
+}

@@ -1,0 +1,287 @@
+//! The one loop that moves bytes: bounded concurrency, the first error wins, every byte is counted.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use stonekeep_format::Crc32c;
+
+use super::rate_limiter::RateLimiter;
+use crate::{Clock, Error, ErrorKind, Observer, Phase, Progress, Result};
+
+/// Runs `work` on every item, at most `workers` at the same time, and gives the results in the items' order. After the
+/// first error no further item is begun, and that error is returned when the running ones have ended.
+///
+/// # Errors
+/// The first error of `work`.
+pub fn run_bounded<T, R, W>(workers: usize, items: Vec<T>, work: W) -> Result<Vec<R>>
+where
+    T: Send,
+    R: Send,
+    W: Fn(T) -> Result<R> + Sync,
+{
+    let count = items.len();
+    if workers <= 1 || count <= 1 {
+        return items.into_iter().map(work).collect();
+    }
+    let queue: Mutex<VecDeque<(usize, T)>> = Mutex::new(items.into_iter().enumerate().collect());
+    let failed = AtomicBool::new(false);
+    let outcome: Mutex<(Vec<Option<R>>, Option<Error>)> =
+        Mutex::new(((0..count).map(|_| None).collect(), None));
+    let worker = || {
+        while !failed.load(Ordering::Relaxed) {
+            let Some((index, item)) = lock(&queue).pop_front() else {
+                break;
+            };
+            let result = work(item);
+            let mut outcome = lock(&outcome);
+            match result {
+                Ok(value) => {
+                    if let Some(place) = outcome.0.get_mut(index) {
+                        *place = Some(value);
+                    }
+                }
+                Err(error) => {
+                    failed.store(true, Ordering::Relaxed);
+                    outcome.1.get_or_insert(error);
+                }
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..workers.min(count) {
+            scope.spawn(worker);
+        }
+        worker();
+    });
+    match outcome
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    {
+        (_, Some(error)) => Err(error),
+        (results, None) => Ok(results.into_iter().flatten().collect()),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// What a phase has to do and has done, told to the observer now and then; also where a stop request is seen.
+pub struct Meter<'a> {
+    observer: &'a dyn Observer,
+    clock: &'a dyn Clock,
+    limiter: &'a RateLimiter,
+    phase: Phase,
+    interval_bytes: u64,
+    bytes_total: u64,
+    files_total: u64,
+    bytes_done: AtomicU64,
+    files_done: AtomicU64,
+}
+
+impl<'a> Meter<'a> {
+    /// A meter for a phase with this much to do; the observer is told of the start.
+    pub fn start(
+        observer: &'a dyn Observer,
+        clock: &'a dyn Clock,
+        limiter: &'a RateLimiter,
+        phase: Phase,
+        interval_bytes: u64,
+        (files_total, bytes_total): (u64, u64),
+    ) -> Self {
+        let (bytes_done, files_done) = (AtomicU64::new(0), AtomicU64::new(0));
+        let interval_bytes = interval_bytes.max(1);
+        let meter = Meter {
+            observer,
+            clock,
+            limiter,
+            phase,
+            interval_bytes,
+            bytes_total,
+            files_total,
+            bytes_done,
+            files_done,
+        };
+        meter.tell();
+        meter
+    }
+
+    /// An error if somebody asked to stop.
+    ///
+    /// # Errors
+    /// `Stopped`.
+    pub fn check(&self) -> Result<()> {
+        if self.observer.should_stop() {
+            Err(Error::stopped())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Counts a finished file.
+    pub fn file_done(&self) {
+        self.files_done.fetch_add(1, Ordering::Relaxed);
+        self.tell();
+    }
+
+    /// Counts bytes that need not be moved after all, as those of a file that an earlier run has copied.
+    pub fn skip_bytes(&self, bytes: u64) {
+        self.bytes_done.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Makes an I/O error that a stop request caused a `Stopped` one.
+    pub fn explain(&self, error: Error) -> Error {
+        if error.kind() == ErrorKind::Io && self.observer.should_stop() {
+            Error::stopped()
+        } else {
+            error
+        }
+    }
+
+    fn bytes_moved(&self, bytes: u64) {
+        let before = self.bytes_done.fetch_add(bytes, Ordering::Relaxed);
+        if before / self.interval_bytes != (before + bytes) / self.interval_bytes {
+            self.tell();
+        }
+    }
+
+    fn tell(&self) {
+        self.observer.progressed(&Progress {
+            phase: self.phase,
+            bytes_done: self.bytes_done.load(Ordering::Relaxed),
+            bytes_total: self.bytes_total,
+            files_done: self.files_done.load(Ordering::Relaxed),
+            files_total: self.files_total,
+        });
+    }
+}
+
+/// Reads exactly so many bytes of something, and on the way computes their checksum, keeps to the rate limit, counts
+/// them and ends when somebody asks to stop. A source that ends early is an `UnexpectedEof`.
+pub struct Metered<'a, R> {
+    inner: R,
+    meter: &'a Meter<'a>,
+    left: u64,
+    crc32c: u32,
+}
+
+impl<'a, R: Read> Metered<'a, R> {
+    /// Reads the first `size_bytes` of `inner`.
+    pub fn new(inner: R, size_bytes: u64, meter: &'a Meter<'a>) -> Self {
+        Metered {
+            inner,
+            meter,
+            left: size_bytes,
+            crc32c: 0,
+        }
+    }
+
+    /// The checksum of what has been read so far.
+    pub fn crc32c(&self) -> Crc32c {
+        Crc32c(self.crc32c)
+    }
+
+    /// Reads to the end, for the checksum alone.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn drain(&mut self, buffer: &mut [u8]) -> io::Result<Crc32c> {
+        loop {
+            match self.read(buffer) {
+                Ok(0) => return Ok(self.crc32c()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl<R: Read> Read for Metered<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.meter.observer.should_stop() {
+            return Err(io::Error::other("stopped on request"));
+        }
+        let limit = usize::try_from(self.left).unwrap_or(usize::MAX);
+        let limit = limit
+            .min(buffer.len())
+            .min(self.meter.limiter.request_limit_bytes());
+        let Some(part) = buffer.get_mut(..limit).filter(|part| !part.is_empty()) else {
+            return Ok(0);
+        };
+        let count = self.inner.read(part)?;
+        if count == 0 {
+            let missing = format!("the file ended {} bytes early", self.left);
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, missing));
+        }
+        self.crc32c = crc32c::crc32c_append(self.crc32c, part.get(..count).unwrap_or_default());
+        self.left = self.left.saturating_sub(count as u64);
+        let stop = || self.meter.observer.should_stop();
+        self.meter.limiter.acquire(count as u64, self.meter.clock, &stop);
+        self.meter.bytes_moved(count as u64);
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Quiet, StopSwitch, SystemClock};
+
+    #[test]
+    fn results_keep_the_order_of_the_items() {
+        for workers in [1, 2, 8] {
+            let squares = run_bounded(workers, (0u64..100).collect(), |n| Ok(n * n)).unwrap();
+            assert_eq!(squares, (0u64..100).map(|n| n * n).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn the_first_error_ends_the_run() {
+        for workers in [1, 4] {
+            let begun = AtomicU64::new(0);
+            let result = run_bounded(workers, (0..1000).collect(), |n: u64| {
+                begun.fetch_add(1, Ordering::Relaxed);
+                if n == 3 {
+                    Err(Error::invalid("three"))
+                } else {
+                    Ok(n)
+                }
+            });
+            assert_eq!(result.unwrap_err().to_string(), "three");
+            assert!(begun.load(Ordering::Relaxed) < 1000);
+        }
+    }
+
+    fn meter<'a>(observer: &'a dyn Observer, limiter: &'a RateLimiter) -> Meter<'a> {
+        Meter::start(observer, &SystemClock, limiter, Phase::Copying, 1, (1, 9))
+    }
+
+    #[test]
+    fn a_source_that_ends_early_is_an_error() {
+        let limiter = RateLimiter::default();
+        let meter = meter(&Quiet, &limiter);
+        let mut whole = Metered::new(&b"123456789"[..], 9, &meter);
+        assert_eq!(whole.drain(&mut [0; 4]).unwrap(), Crc32c(0xE306_9283));
+        let mut prefix = Metered::new(&b"123456789 and more"[..], 9, &meter);
+        assert_eq!(prefix.drain(&mut [0; 4]).unwrap(), Crc32c(0xE306_9283));
+        let mut short = Metered::new(&b"1234"[..], 9, &meter);
+        assert_eq!(
+            short.drain(&mut [0; 3]).unwrap_err().kind(),
+            io::ErrorKind::UnexpectedEof
+        );
+    }
+
+    #[test]
+    fn a_stop_request_ends_a_copy() {
+        let (switch, limiter) = (StopSwitch::new(), RateLimiter::default());
+        let meter = meter(&switch, &limiter);
+        let mut reader = Metered::new(&b"123456789"[..], 9, &meter);
+        assert_eq!(reader.read(&mut [0; 4]).unwrap(), 4);
+        switch.stop();
+        let error = Error::io("copying x", reader.read(&mut [0; 4]).unwrap_err());
+        assert_eq!(meter.explain(error).kind(), ErrorKind::Stopped);
+    }
+}

@@ -1,0 +1,149 @@
+//! Which backups there are, and what their meta files say.
+
+use stonekeep_format::backup_meta::BackupMeta;
+use stonekeep_format::{BackupId, Crc32c};
+
+use super::{facts, layout};
+use crate::store::{EntryKind, Store};
+use crate::{Error, ErrorKind, Result};
+
+/// The names in `meta/`: one listing, no file is read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Listing {
+    /// The backups, oldest first.
+    pub ids: Vec<BackupId>,
+    /// Names that are no backup id.
+    pub strangers: Vec<String>,
+}
+
+/// A meta file that could be read, with what binds other records to it.
+#[derive(Debug, Clone)]
+pub struct LoadedMeta {
+    /// The backup.
+    pub id: BackupId,
+    /// What it says.
+    pub meta: BackupMeta,
+    /// CRC-32C of the file.
+    pub crc32c: Crc32c,
+    /// Length of the file.
+    pub size_bytes: u64,
+}
+
+/// A meta file that is there, readable or not.
+#[derive(Debug)]
+pub enum MetaState {
+    /// It can be read.
+    Readable(LoadedMeta),
+    /// It is damaged (`Corrupt`) or too new (`Unsupported`): the backup is kept, and holds back every shared file.
+    Unreadable(BackupId, Error),
+}
+
+impl MetaState {
+    /// The backup.
+    pub fn id(&self) -> BackupId {
+        match self {
+            MetaState::Readable(loaded) => loaded.id,
+            MetaState::Unreadable(id, _) => *id,
+        }
+    }
+
+    /// The meta file, or the reason why it cannot be read.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn into_result(self) -> Result<LoadedMeta> {
+        match self {
+            MetaState::Readable(loaded) => Ok(loaded),
+            MetaState::Unreadable(_, error) => Err(error),
+        }
+    }
+}
+
+impl LoadedMeta {
+    /// The meta file with this content.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Unsupported`, as the content is.
+    pub fn decode(id: BackupId, bytes: &[u8]) -> Result<Self> {
+        let meta =
+            BackupMeta::decode(id, bytes).map_err(|error| Error::format(layout::meta(id).as_str(), error))?;
+        Ok(LoadedMeta {
+            id,
+            meta,
+            crc32c: Crc32c(crc32c::crc32c(bytes)),
+            size_bytes: bytes.len() as u64,
+        })
+    }
+
+    /// Our facts about it, if there are any.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub fn facts(&self, store: &dyn Store) -> Result<Option<facts::BackupFacts>> {
+        facts::read(store, self.id, self.crc32c, self.size_bytes)
+    }
+}
+
+/// Lists the backups without reading any.
+///
+/// # Errors
+/// I/O errors of the store.
+pub fn list(store: &dyn Store) -> Result<Listing> {
+    let mut listing = Listing::default();
+    for entry in store.list(Some(&layout::meta_directory()))? {
+        match BackupId::parse(&entry.name) {
+            Some(id) => listing.ids.push(id),
+            None => listing.strangers.push(entry.name),
+        }
+    }
+    listing.ids.sort_unstable();
+    Ok(listing)
+}
+
+/// Reads a meta file. Gone meanwhile, or never there, is `NotFound`; I/O errors are errors, never corruption.
+///
+/// # Errors
+/// `NotFound`, and I/O errors of the store.
+pub fn load(store: &dyn Store, id: BackupId) -> Result<MetaState> {
+    let bytes = match store.read(&layout::meta(id), layout::RECORD_LIMIT_BYTES) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(MetaState::Unreadable(id, error)),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(Error::not_found(format!(
+                "there is no backup {id} in {}",
+                store.location()
+            )));
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(match LoadedMeta::decode(id, &bytes) {
+        Ok(loaded) => MetaState::Readable(loaded),
+        Err(error) => MetaState::Unreadable(id, error),
+    })
+}
+
+/// The largest number that any record in the repository has for a backup, so that a new one is larger than all:
+/// a leftover of a killed run must not be taken for the new backup's.
+///
+/// # Errors
+/// I/O errors of the store.
+pub fn largest_id(store: &dyn Store) -> Result<Option<BackupId>> {
+    let mut largest = list(store)?.ids.last().copied();
+    for directory in [layout::private_directory(), layout::facts_directory()] {
+        let entries = store.list(Some(&directory))?;
+        largest = largest.max(
+            entries
+                .iter()
+                .filter_map(|entry| BackupId::parse(&entry.name))
+                .max(),
+        );
+    }
+    let deleted = store.list(Some(&layout::deleted_directory()))?;
+    let deleted = deleted.iter().filter(|entry| entry.kind == EntryKind::File);
+    Ok(largest.max(
+        deleted
+            .filter_map(|entry| layout::parse_deleted(&entry.name))
+            .map(|(id, _)| id)
+            .max(),
+    ))
+}

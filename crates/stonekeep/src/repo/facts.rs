@@ -1,0 +1,271 @@
+//! Our facts about a backup: `stonekeep/backups/<id>`, which RocksDB's engine does not know.
+//!
+//! A text of JSON lines: a header, a line for each file in the order of the meta file, and a last line with the
+//! CRC-32C of everything before it. The header carries length and CRC-32C of the meta file that the facts belong to:
+//! RocksDB's engine reuses an id after the newest backup is deleted, and facts of the older one must not be taken
+//! for the newer one's. Facts are written before the meta file. Where they are missing or belong to another meta
+//! file, everything still works from RocksDB's files alone, more slowly.
+//!
+//! ```text
+//! {"stonekeep_facts":1,"backup_id":3,"meta_crc32c":…,"meta_size_bytes":…,"database_id":"…","sequence_number":…,…}
+//! {"path":"shared_checksum/000012_s…_4096.sst","size_bytes":4096,"crc32c":…,"table":{"number":12,…}}
+//! {"end":{"files":1,"crc32c":…}}
+//! ```
+
+use serde::{Deserialize, Serialize};
+use stonekeep_format::{BackupId, Crc32c};
+
+use super::layout;
+use crate::image::{CaptureKind, ImageColumnFamily};
+use crate::store::{Durability, Staged, Store};
+use crate::{Error, ErrorKind, Result};
+
+/// The version of the text that is written, and the newest that is read.
+const FACTS_VERSION: u32 = 1;
+
+/// What we know of a backup besides its meta file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupFacts {
+    /// The backup.
+    pub backup_id: u32,
+    /// CRC-32C of its meta file.
+    pub meta_crc32c: u32,
+    /// Length of its meta file.
+    pub meta_size_bytes: u64,
+    /// The database id, where the database has one.
+    pub database_id: Option<String>,
+    /// Whether the MANIFEST carries it; else a restore writes `IDENTITY`.
+    pub database_id_in_manifest: bool,
+    /// The exact last sequence number in the backup.
+    pub sequence_number: u64,
+    /// How the image was taken.
+    pub capture: CaptureKind,
+    /// The column families.
+    pub column_families: Vec<ImageColumnFamily>,
+    /// The RocksDB version that wrote the OPTIONS file.
+    pub rocksdb_version: Option<String>,
+    /// Where the database had its WALs, if elsewhere.
+    pub wal_dir: Option<String>,
+    /// The machine that the backup was made on.
+    pub host: Option<String>,
+    /// The user's words.
+    pub tags: Vec<String>,
+    /// Whether every byte that the backup names was durable when it was committed.
+    pub durable: bool,
+    /// Program and version that made the backup.
+    pub created_by: String,
+    /// The files, in the order of the meta file.
+    #[serde(skip)]
+    pub files: Vec<FileFacts>,
+}
+
+/// What we know of one file of a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileFacts {
+    /// Its path in the repository.
+    pub path: String,
+    /// Its length.
+    pub size_bytes: u64,
+    /// CRC-32C of all its bytes.
+    pub crc32c: u32,
+    /// What tells a table file from others, so that the next backup knows it without opening it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<TableFacts>,
+    /// What told a blob file from others when it was copied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<FileOrigin>,
+}
+
+/// What the MANIFEST says of a table file, and the session that wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableFacts {
+    /// The file's number in the database.
+    pub number: u64,
+    /// The MANIFEST's unique id: 32 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique_id: Option<String>,
+    /// Smallest sequence number.
+    pub smallest_seqno: u64,
+    /// Largest sequence number.
+    pub largest_seqno: u64,
+    /// The session that wrote it, from the file's properties.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+}
+
+/// Which file on which disk a copy was made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileOrigin {
+    /// Device number.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+    /// Time of the last change of content, nanoseconds since 1970.
+    pub modified_ns: i128,
+    /// Time of the last change of the inode, nanoseconds since 1970.
+    pub changed_ns: i128,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    stonekeep_facts: u32,
+    #[serde(flatten)]
+    facts: BackupFacts,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Trailer {
+    end: End,
+}
+
+#[derive(Serialize, Deserialize)]
+struct End {
+    files: usize,
+    crc32c: u32,
+}
+
+impl BackupFacts {
+    /// The text.
+    ///
+    /// # Errors
+    /// None in practice; JSON that cannot be written is an `Io` error.
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        let mut text = Vec::new();
+        push_line(
+            &mut text,
+            &Header {
+                stonekeep_facts: FACTS_VERSION,
+                facts: self.clone_header(),
+            },
+        )?;
+        for file in &self.files {
+            push_line(&mut text, file)?;
+        }
+        let end = End {
+            files: self.files.len(),
+            crc32c: crc32c::crc32c(&text),
+        };
+        push_line(&mut text, &Trailer { end })?;
+        Ok(text)
+    }
+
+    /// The facts in a text.
+    ///
+    /// # Errors
+    /// `Corrupt` for anything that was not written so; `Unsupported` for a newer version.
+    pub fn decode(name: &str, text: &[u8]) -> Result<Self> {
+        let corrupt = |reason: String| Error::corrupt(name, reason);
+        let body = text
+            .strip_suffix(b"\n")
+            .ok_or_else(|| corrupt("it is cut short".into()))?;
+        let last = body
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |at| at + 1);
+        let (content, trailer) = body.split_at(last);
+        let trailer: Trailer =
+            serde_json::from_slice(trailer).map_err(|error| corrupt(format!("its last line: {error}")))?;
+        if crc32c::crc32c(content) != trailer.end.crc32c {
+            return Err(corrupt("its checksum is wrong".into()));
+        }
+        let mut lines = content
+            .split(|&byte| byte == b'\n')
+            .filter(|line| !line.is_empty());
+        let header = lines.next().unwrap_or_default();
+        let header: Header =
+            serde_json::from_slice(header).map_err(|error| corrupt(format!("its header: {error}")))?;
+        if header.stonekeep_facts != FACTS_VERSION {
+            let reason = format!(
+                "{name} has version {}, newer than this program",
+                header.stonekeep_facts
+            );
+            return Err(Error::new(ErrorKind::Unsupported, reason));
+        }
+        let mut facts = header.facts;
+        for line in lines {
+            facts.files.push(
+                serde_json::from_slice(line).map_err(|error| corrupt(format!("a file line: {error}")))?,
+            );
+        }
+        match facts.files.len() == trailer.end.files {
+            true => Ok(facts),
+            false => Err(corrupt(format!(
+                "{} files instead of {}",
+                facts.files.len(),
+                trailer.end.files
+            ))),
+        }
+    }
+
+    /// Whether the facts belong to this meta file.
+    pub fn belong_to(&self, id: BackupId, meta_crc32c: Crc32c, meta_size_bytes: u64) -> bool {
+        (self.backup_id, self.meta_crc32c, self.meta_size_bytes) == (id.get(), meta_crc32c.0, meta_size_bytes)
+    }
+
+    /// Stages the facts in an area, durable if asked, for publication at their key.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn stage(
+        &self,
+        store: &dyn Store,
+        area: &str,
+        id: BackupId,
+        durability: Durability,
+    ) -> Result<Staged> {
+        let text = self.encode()?;
+        let staged = store.stage(area, &layout::facts(id), &mut text.as_slice(), text.len() as u64)?;
+        store.sync(std::slice::from_ref(&staged), durability)?;
+        Ok(staged)
+    }
+
+    fn clone_header(&self) -> BackupFacts {
+        BackupFacts {
+            database_id: self.database_id.clone(),
+            column_families: self.column_families.clone(),
+            rocksdb_version: self.rocksdb_version.clone(),
+            wal_dir: self.wal_dir.clone(),
+            host: self.host.clone(),
+            tags: self.tags.clone(),
+            created_by: self.created_by.clone(),
+            files: Vec::new(),
+            ..*self
+        }
+    }
+}
+
+fn push_line<T: Serialize>(text: &mut Vec<u8>, line: &T) -> Result<()> {
+    serde_json::to_writer(&mut *text, line)
+        .map_err(|error| Error::new(ErrorKind::Io, "writing a facts file").with_source(error))?;
+    text.push(b'\n');
+    Ok(())
+}
+
+/// The facts of this meta file, if they are there, whole and its own.
+///
+/// # Errors
+/// I/O errors of the store; damaged facts are no error, they are as good as none.
+pub fn read(
+    store: &dyn Store,
+    id: BackupId,
+    meta_crc32c: Crc32c,
+    meta_size_bytes: u64,
+) -> Result<Option<BackupFacts>> {
+    let key = layout::facts(id);
+    let text = match store.read(&key, layout::RECORD_LIMIT_BYTES) {
+        Ok(text) => text,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match BackupFacts::decode(key.as_str(), &text) {
+        Ok(facts) if facts.belong_to(id, meta_crc32c, meta_size_bytes) => Ok(Some(facts)),
+        Ok(_) => {
+            tracing::debug!(%key, "the facts belong to another meta file");
+            Ok(None)
+        }
+        Err(error) => {
+            tracing::warn!(%key, reason = %error.one_line(), "the facts cannot be read");
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Where everything lies in a repository.
+
+use stonekeep_format::backup_name::RepoPath;
+use stonekeep_format::{BackupId, Crc32c};
+
+use crate::Result;
+use crate::store::Key;
+
+/// The largest meta or facts file that is read: a million files at 512 bytes a line.
+pub const RECORD_LIMIT_BYTES: u64 = 512 << 20;
+
+/// `meta`, where a backup's existence is decided.
+pub fn meta_directory() -> Key {
+    Key::trusted("meta")
+}
+
+/// `meta/<id>`
+pub fn meta(id: BackupId) -> Key {
+    Key::trusted(format!("meta/{id}"))
+}
+
+/// `private`
+pub fn private_directory() -> Key {
+    Key::trusted("private")
+}
+
+/// `private/<id>`
+pub fn private(id: BackupId) -> Key {
+    Key::trusted(format!("private/{id}"))
+}
+
+/// `shared_checksum`
+pub fn shared_checksum_directory() -> Key {
+    Key::trusted("shared_checksum")
+}
+
+/// `shared`
+pub fn shared_directory() -> Key {
+    Key::trusted("shared")
+}
+
+/// `stonekeep/backups`
+pub fn facts_directory() -> Key {
+    Key::trusted("stonekeep/backups")
+}
+
+/// `stonekeep/backups/<id>`
+pub fn facts(id: BackupId) -> Key {
+    Key::trusted(format!("stonekeep/backups/{id}"))
+}
+
+/// `stonekeep/deleted`
+pub fn deleted_directory() -> Key {
+    Key::trusted("stonekeep/deleted")
+}
+
+/// `stonekeep/deleted/<id>-<crc32c of the meta file in hex>`
+pub fn deleted(id: BackupId, meta_crc32c: Crc32c) -> Key {
+    Key::trusted(format!("stonekeep/deleted/{id}-{:08x}", meta_crc32c.0))
+}
+
+/// The id and checksum that a name in `stonekeep/deleted` spells.
+pub fn parse_deleted(name: &str) -> Option<(BackupId, Crc32c)> {
+    let (id, crc) = name.split_once('-')?;
+    let crc = (crc.len() == 8)
+        .then(|| u32::from_str_radix(crc, 16).ok())
+        .flatten()?;
+    Some((BackupId::parse(id)?, Crc32c(crc)))
+}
+
+/// `stonekeep/pins`
+pub fn pins_directory() -> Key {
+    Key::trusted("stonekeep/pins")
+}
+
+/// The key of a file that a meta file names.
+///
+/// # Errors
+/// Never for a path that [`RepoPath::parse`] made; an error rather than a wrong key otherwise.
+pub fn file(path: &RepoPath) -> Result<Key> {
+    Key::new(path.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deleted_names_come_back() {
+        let id = BackupId::new(7).unwrap();
+        let key = deleted(id, Crc32c(0xbeef));
+        assert_eq!(key.as_str(), "stonekeep/deleted/7-0000beef");
+        assert_eq!(parse_deleted(key.name()), Some((id, Crc32c(0xbeef))));
+        for bad in ["7", "7-", "7-beef", "0-0000beef", "7-0000beeg", "7-0000beef0"] {
+            assert_eq!(parse_deleted(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! RocksDB's backup directory over a store: which keys there are, what they hold, and who may remove them.
+//!
+//! ```text
+//! meta/<id>                   the commit point: a backup exists when this file does
+//! private/<id>/               CURRENT, MANIFEST, OPTIONS, WALs of that backup
+//! shared_checksum/, shared/   tables and blobs of all backups
+//! stonekeep/                  everything that RocksDB does not know; its engine never looks in there
+//!   backups/<id>              our facts about a backup, bound to its meta file
+//!   deleted/<id>-<crc>        meta files of deleted backups whose files are not all gone yet
+//!   pins/<random>             backups that somebody is reading
+//!   tmp/<area>/               what is being built
+//!   lock                      the writer's lock
+//! ```
+
+pub mod catalog;
+pub mod facts;
+pub mod layout;
+pub mod pin;
+pub mod presence;
+
+use std::sync::Arc;
+
+use crate::store::{Durability, EntryKind, Store};
+use crate::{Error, Result};
+
+/// The names that a repository's root can have; `LATEST_BACKUP` is of very old RocksDB and ignored.
+const ROOT_NAMES: [&str; 7] = [
+    "meta",
+    "private",
+    "shared",
+    "shared_checksum",
+    "stonekeep",
+    "LATEST_BACKUP",
+    "lost+found",
+];
+
+/// Whether what stands at the root is a repository, and may become one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RootState {
+    /// Nothing stands there.
+    Absent,
+    /// An empty directory.
+    Empty,
+    /// A repository, maybe without any backup.
+    Repository,
+    /// Something else; the name of a thing that no repository has.
+    Foreign(String),
+}
+
+/// Looks at the root.
+///
+/// # Errors
+/// I/O errors of the store.
+pub fn root_state(store: &dyn Store) -> Result<RootState> {
+    if !store.exists()? {
+        return Ok(RootState::Absent);
+    }
+    let entries = store.list(None)?;
+    let foreign = entries
+        .iter()
+        .find(|entry| !ROOT_NAMES.contains(&entry.name.as_str()));
+    let ours = |name: &str| {
+        matches!(
+            name,
+            "meta" | "private" | "shared" | "shared_checksum" | "stonekeep"
+        )
+    };
+    let known = entries
+        .iter()
+        .any(|entry| entry.kind == EntryKind::Directory && ours(&entry.name));
+    let meta = entries
+        .iter()
+        .any(|entry| entry.name == "meta" && entry.kind == EntryKind::Directory);
+    Ok(match foreign {
+        // Files that somebody put beside a repository do not unmake it.
+        Some(_) if meta => RootState::Repository,
+        Some(entry) => RootState::Foreign(entry.name.clone()),
+        None if known => RootState::Repository,
+        None => RootState::Empty,
+    })
+}
+
+/// The repository in this store, for reading.
+///
+/// # Errors
+/// `NotFound` where there is none.
+pub fn require(store: &Arc<dyn Store>) -> Result<()> {
+    let location = store.location();
+    match root_state(store.as_ref())? {
+        RootState::Repository => Ok(()),
+        RootState::Absent => Err(Error::not_found(format!(
+            "there is no repository at {location}: the path does not exist"
+        ))),
+        RootState::Empty => Err(Error::not_found(format!(
+            "there is no repository at {location}: the directory is empty"
+        ))
+        .with_hint("if the repository is on a disk of its own, check that it is mounted")),
+        RootState::Foreign(name) => Err(Error::not_found(format!(
+            "{location} is no repository: it has no meta directory, but {name:?}"
+        ))),
+    }
+}
+
+/// Makes the root and a repository's directories where there is nothing or an empty directory.
+///
+/// # Errors
+/// `Refused` for a directory that holds something else.
+pub fn require_or_create(store: &Arc<dyn Store>, durability: Durability) -> Result<()> {
+    match root_state(store.as_ref())? {
+        RootState::Repository => Ok(()),
+        RootState::Absent | RootState::Empty => store.create_root(durability),
+        RootState::Foreign(name) => Err(foreign(store.as_ref(), &name)),
+    }
+}
+
+/// The refusal to write into a directory that is no repository.
+pub(crate) fn foreign(store: &dyn Store, name: &str) -> Error {
+    Error::refused(format!(
+        "{} is neither empty nor a repository: it has {name:?}",
+        store.location()
+    ))
+    .with_hint("name a directory that does not exist yet, or an empty one")
+}

@@ -1,0 +1,160 @@
+//! Pins: how a reader keeps the files of a backup that somebody deletes meanwhile.
+//!
+//! # Protocol
+//! - P1 A reader makes `stonekeep/pins/<random>` through [`Store::pin`], holding id, checksum and a copy of the
+//!   meta file. P2 *Then* it reads `meta/<id>` again: gone, or another checksum, means that the backup was deleted
+//!   before the pin was there, and the reader gets `NotFound`. P3 At the end the guard is dropped, and the pin is gone.
+//! - A collector renames the meta file away first and reads the pins after that, so either the reader's second look
+//!   misses the meta file, or the collector sees the pin.
+//! - A crash leaves the pin; the collector finds its holder dead and removes it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+use stonekeep_format::BackupId;
+
+use super::catalog::{self, LoadedMeta, MetaState};
+use super::layout;
+use crate::store::{EntryKind, Guard, Key, PinState, Store};
+use crate::{Error, ErrorKind, Result};
+
+/// A backup that cannot be collected while this is alive.
+#[derive(Debug)]
+pub struct Pinned {
+    /// Its meta file.
+    pub loaded: LoadedMeta,
+    /// `None` where the repository cannot be written: then the reader looks again when a file is missing.
+    guard: Option<Box<dyn Guard>>,
+}
+
+impl Pinned {
+    /// Whether a pin holds the files; else they may be deleted while they are read.
+    pub fn is_held(&self) -> bool {
+        self.guard.is_some()
+    }
+
+    /// What a missing or damaged file means: `Corrupt`, or "deleted while it was read" where the meta file is gone.
+    pub fn explain(&self, store: &dyn Store, error: Error) -> Error {
+        match catalog::load(store, self.loaded.id) {
+            Ok(MetaState::Readable(now)) if now.crc32c == self.loaded.crc32c => error,
+            Ok(_) => deleted_meanwhile(self.loaded.id).with_source(error),
+            Err(gone) if gone.kind() == ErrorKind::NotFound => {
+                deleted_meanwhile(self.loaded.id).with_source(error)
+            }
+            Err(_) => error,
+        }
+    }
+}
+
+fn deleted_meanwhile(id: BackupId) -> Error {
+    Error::not_found(format!("backup {id} was deleted while it was read"))
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    stonekeep_pin: u32,
+    backup_id: u32,
+    meta_crc32c: u32,
+}
+
+/// Reads a meta file and pins what it names.
+///
+/// # Errors
+/// `NotFound` if there is no such backup, `Corrupt` or `Unsupported` if its meta file cannot be read.
+pub fn pin(store: &dyn Store, id: BackupId) -> Result<Pinned> {
+    let bytes = match store.read(&layout::meta(id), layout::RECORD_LIMIT_BYTES) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(Error::not_found(format!(
+                "there is no backup {id} in {}",
+                store.location()
+            )));
+        }
+        Err(error) => return Err(error),
+    };
+    let loaded = LoadedMeta::decode(id, &bytes)?;
+    let guard = match store.pin(&fresh_key()?, &content(&loaded, &bytes)?) {
+        Ok(guard) => Some(guard),
+        Err(error) => {
+            tracing::debug!(reason = %error.one_line(), "the backup is read without a pin");
+            None
+        }
+    };
+    let again = catalog::load(store, id)?.into_result()?;
+    if again.crc32c != loaded.crc32c || again.size_bytes != loaded.size_bytes {
+        return Err(deleted_meanwhile(id));
+    }
+    Ok(Pinned { loaded, guard })
+}
+
+fn content(loaded: &LoadedMeta, meta: &[u8]) -> Result<Vec<u8>> {
+    let header = Header {
+        stonekeep_pin: 1,
+        backup_id: loaded.id.get(),
+        meta_crc32c: loaded.crc32c.0,
+    };
+    let mut content = serde_json::to_vec(&header)
+        .map_err(|error| Error::new(ErrorKind::Io, "writing a pin").with_source(error))?;
+    content.push(b'\n');
+    content.extend_from_slice(meta);
+    Ok(content)
+}
+
+/// Pins that somebody holds.
+#[derive(Debug, Default)]
+pub struct LivePins {
+    /// The pinned backups.
+    pub pinned: Vec<LoadedMeta>,
+    /// Pins that are held, but cannot be read: everything must be kept.
+    pub unreadable: Vec<Key>,
+}
+
+/// Reads the pins that are held, and removes those whose holder is dead.
+///
+/// # Errors
+/// I/O errors of the store.
+pub fn live(store: &dyn Store) -> Result<LivePins> {
+    let mut pins = LivePins::default();
+    for entry in store.list(Some(&layout::pins_directory()))? {
+        if entry.kind != EntryKind::File {
+            continue;
+        }
+        let key = layout::pins_directory().join(&entry.name)?;
+        if store.remove_if_stale(&key)? == PinState::Removed {
+            continue;
+        }
+        match store.read(&key, layout::RECORD_LIMIT_BYTES) {
+            Ok(bytes) => match decode(&bytes) {
+                Some(loaded) => pins.pinned.push(loaded),
+                None => pins.unreadable.push(key),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(pins)
+}
+
+/// The meta file in a pin. A store may put lines of its own before ours.
+fn decode(bytes: &[u8]) -> Option<LoadedMeta> {
+    let mut rest = bytes;
+    loop {
+        let end = rest.iter().position(|&byte| byte == b'\n')?;
+        let (line, after) = (rest.get(..end)?, rest.get(end + 1..)?);
+        if let Ok(header) = serde_json::from_slice::<Header>(line) {
+            let loaded = LoadedMeta::decode(BackupId::new(header.backup_id)?, after).ok()?;
+            return (loaded.crc32c.0 == header.meta_crc32c).then_some(loaded);
+        }
+        rest = after;
+    }
+}
+
+/// A key that no other pin has: the store refuses one that is taken, so this need not be a secret.
+fn fresh_key() -> Result<Key> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let random = std::hash::BuildHasher::hash_one(
+        &std::collections::hash_map::RandomState::new(),
+        (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)),
+    );
+    layout::pins_directory().join(&format!("{}-{random:016x}", std::process::id()))
+}

@@ -1,0 +1,127 @@
+//! Whether the files that a backup names are there, with the sizes that are known: one listing a directory.
+
+use std::collections::HashMap;
+
+use stonekeep_format::BackupId;
+use stonekeep_format::backup_meta::MetaFile;
+
+use super::catalog::LoadedMeta;
+use super::facts::BackupFacts;
+use super::layout;
+use crate::store::{EntryKind, Key, Store};
+use crate::{Finding, Result};
+
+/// What stands in a directory of a repository.
+type Files = HashMap<String, (EntryKind, u64)>;
+
+/// The directories of a repository as they were when each was first asked for.
+#[derive(Debug)]
+pub struct Presence<'a> {
+    store: &'a dyn Store,
+    directories: HashMap<Key, Files>,
+}
+
+impl<'a> Presence<'a> {
+    /// Nothing is listed yet.
+    pub fn new(store: &'a dyn Store) -> Self {
+        Presence {
+            store,
+            directories: HashMap::new(),
+        }
+    }
+
+    /// Forgets what was seen, for a last look.
+    pub fn forget(&mut self) {
+        self.directories.clear();
+    }
+
+    /// What stands under this key: `None` if nothing does.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub fn get(&mut self, key: &Key) -> Result<Option<(EntryKind, u64)>> {
+        let Some(directory) = key.parent() else {
+            return Ok(None);
+        };
+        if !self.directories.contains_key(&directory) {
+            let entries = self.store.list(Some(&directory))?;
+            let files = entries
+                .into_iter()
+                .map(|entry| (entry.name, (entry.kind, entry.size_bytes)))
+                .collect();
+            self.directories.insert(directory.clone(), files);
+        }
+        Ok(self
+            .directories
+            .get(&directory)
+            .and_then(|files| files.get(key.name()))
+            .copied())
+    }
+
+    /// Everything that is wrong with the files that this backup names. Excluded files are not looked for.
+    ///
+    /// # Errors
+    /// I/O errors of the store; what is wrong with the backup is a finding.
+    pub fn check(&mut self, loaded: &LoadedMeta, facts: Option<&BackupFacts>) -> Result<Vec<Finding>> {
+        let sizes = Sizes::new(facts);
+        let mut findings = Vec::new();
+        for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
+            let found = self.get(&layout::file(&file.path)?)?;
+            if let Some(reason) = wrong(found, sizes.expected(file)) {
+                findings.push(Finding {
+                    file: file.path.to_string(),
+                    reason,
+                });
+            }
+        }
+        // A backup's private directory is listed once, and its listing is of no use to the next one.
+        self.directories.remove(&layout::private(loaded.id));
+        Ok(findings)
+    }
+}
+
+fn wrong(found: Option<(EntryKind, u64)>, expected: Option<u64>) -> Option<String> {
+    match (found, expected) {
+        (None, _) => Some("is missing".into()),
+        (Some((EntryKind::File, size)), Some(expected)) if size != expected => {
+            Some(format!("has {size} bytes instead of {expected}"))
+        }
+        (Some((EntryKind::File, _)), _) => None,
+        (Some(_), _) => Some("is no regular file".into()),
+    }
+}
+
+/// The sizes that files of a backup should have, from whichever record knows: the meta file where a schema 2 one has
+/// them, the file's name, our facts.
+#[derive(Debug)]
+pub struct Sizes<'a> {
+    facts: HashMap<&'a str, u64>,
+}
+
+impl<'a> Sizes<'a> {
+    /// With or without facts.
+    pub fn new(facts: Option<&'a BackupFacts>) -> Self {
+        let files = facts.map(|facts| facts.files.as_slice()).unwrap_or_default();
+        Sizes {
+            facts: files
+                .iter()
+                .map(|file| (file.path.as_str(), file.size_bytes))
+                .collect(),
+        }
+    }
+
+    /// The size that this file should have; `None` if nothing says so, which is not "right".
+    pub fn expected(&self, file: &MetaFile) -> Option<u64> {
+        let recorded = || self.facts.get(file.path.to_string().as_str()).copied();
+        file.size_bytes.or(file.path.size_bytes()).or_else(recorded)
+    }
+}
+
+/// The directories that a backup's files are in.
+pub fn directories(id: BackupId) -> [Key; 3] {
+    [
+        layout::private(id),
+        layout::shared_checksum_directory(),
+        layout::shared_directory(),
+    ]
+}
