@@ -188,6 +188,14 @@ impl Workbench {
         Ok(())
     }
 
+    /// Waits until no compaction is running or due.
+    #[expect(clippy::missing_errors_doc, reason = "said above")]
+    pub fn settle(&self) -> Result<()> {
+        self.db
+            .wait_for_compact(&rocksdb::WaitForCompactOptions::default())
+            .map_err(ProofError::database("wait for its compactions"))
+    }
+
     /// Adds a column family.
     #[expect(clippy::missing_errors_doc, reason = "said above")]
     pub fn create_family(&mut self, family: &str) -> Result<()> {
