@@ -9,12 +9,13 @@
 //! ```text
 //! {"stonekeep_facts":1,"backup_id":3,"meta_crc32c":…,"meta_size_bytes":…,"database_id":"…","sequence_number":…,…}
 //! {"path":"shared_checksum/000012_s…_4096.sst","size_bytes":4096,"crc32c":…,"table":{"number":12,…}}
-//! {"end":{"files":1,"crc32c":…}}
+//! {"end":{"lines":2,"crc32c":…}}
 //! ```
 
 use serde::{Deserialize, Serialize};
 use stonekeep_format::{BackupId, Crc32c};
 
+use super::checked_lines::{self, CheckedLines};
 use super::layout;
 use crate::image::{CaptureKind, ImageColumnFamily};
 use crate::store::{Durability, Staged, Store};
@@ -101,9 +102,9 @@ pub struct FileOrigin {
     /// Inode number.
     pub inode: u64,
     /// Time of the last change of content, nanoseconds since 1970.
-    pub modified_ns: i128,
+    pub modified_ns: i64,
     /// Time of the last change of the inode, nanoseconds since 1970.
-    pub changed_ns: i128,
+    pub changed_ns: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -113,15 +114,9 @@ struct Header {
     facts: BackupFacts,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Trailer {
-    end: End,
-}
-
-#[derive(Serialize, Deserialize)]
-struct End {
-    files: usize,
-    crc32c: u32,
+#[derive(Deserialize)]
+struct Version {
+    stonekeep_facts: u32,
 }
 
 impl BackupFacts {
@@ -130,23 +125,15 @@ impl BackupFacts {
     /// # Errors
     /// None in practice; JSON that cannot be written is an `Io` error.
     pub fn encode(&self) -> Result<Vec<u8>> {
-        let mut text = Vec::new();
-        push_line(
-            &mut text,
-            &Header {
-                stonekeep_facts: FACTS_VERSION,
-                facts: self.clone_header(),
-            },
-        )?;
+        let mut text = CheckedLines::default();
+        text.push(&Header {
+            stonekeep_facts: FACTS_VERSION,
+            facts: self.clone_header(),
+        })?;
         for file in &self.files {
-            push_line(&mut text, file)?;
+            text.push(file)?;
         }
-        let end = End {
-            files: self.files.len(),
-            crc32c: crc32c::crc32c(&text),
-        };
-        push_line(&mut text, &Trailer { end })?;
-        Ok(text)
+        text.finish()
     }
 
     /// The facts in a text.
@@ -154,47 +141,27 @@ impl BackupFacts {
     /// # Errors
     /// `Corrupt` for anything that was not written so; `Unsupported` for a newer version.
     pub fn decode(name: &str, text: &[u8]) -> Result<Self> {
-        let corrupt = |reason: String| Error::corrupt(name, reason);
-        let body = text
-            .strip_suffix(b"\n")
-            .ok_or_else(|| corrupt("it is cut short".into()))?;
-        let last = body
+        let lines = checked_lines::lines(name, text)?;
+        let (header, files) = lines
+            .split_first()
+            .ok_or_else(|| Error::corrupt(name, "it is empty"))?;
+        let version: Version = checked_lines::parse(name, header)?;
+        if version.stonekeep_facts != FACTS_VERSION {
+            let message = format!(
+                "{name} has version {}, which this program does not know",
+                version.stonekeep_facts
+            );
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        let header: Header = checked_lines::parse(name, header)?;
+        let files = files
             .iter()
-            .rposition(|&byte| byte == b'\n')
-            .map_or(0, |at| at + 1);
-        let (content, trailer) = body.split_at(last);
-        let trailer: Trailer =
-            serde_json::from_slice(trailer).map_err(|error| corrupt(format!("its last line: {error}")))?;
-        if crc32c::crc32c(content) != trailer.end.crc32c {
-            return Err(corrupt("its checksum is wrong".into()));
-        }
-        let mut lines = content
-            .split(|&byte| byte == b'\n')
-            .filter(|line| !line.is_empty());
-        let header = lines.next().unwrap_or_default();
-        let header: Header =
-            serde_json::from_slice(header).map_err(|error| corrupt(format!("its header: {error}")))?;
-        if header.stonekeep_facts != FACTS_VERSION {
-            let reason = format!(
-                "{name} has version {}, newer than this program",
-                header.stonekeep_facts
-            );
-            return Err(Error::new(ErrorKind::Unsupported, reason));
-        }
-        let mut facts = header.facts;
-        for line in lines {
-            facts.files.push(
-                serde_json::from_slice(line).map_err(|error| corrupt(format!("a file line: {error}")))?,
-            );
-        }
-        match facts.files.len() == trailer.end.files {
-            true => Ok(facts),
-            false => Err(corrupt(format!(
-                "{} files instead of {}",
-                facts.files.len(),
-                trailer.end.files
-            ))),
-        }
+            .map(|line| checked_lines::parse(name, line))
+            .collect::<Result<_>>()?;
+        Ok(BackupFacts {
+            files,
+            ..header.facts
+        })
     }
 
     /// Whether the facts belong to this meta file.
@@ -234,13 +201,6 @@ impl BackupFacts {
     }
 }
 
-fn push_line<T: Serialize>(text: &mut Vec<u8>, line: &T) -> Result<()> {
-    serde_json::to_writer(&mut *text, line)
-        .map_err(|error| Error::new(ErrorKind::Io, "writing a facts file").with_source(error))?;
-    text.push(b'\n');
-    Ok(())
-}
-
 /// The facts of this meta file, if they are there, whole and its own.
 ///
 /// # Errors
@@ -251,21 +211,25 @@ pub fn read(
     meta_crc32c: Crc32c,
     meta_size_bytes: u64,
 ) -> Result<Option<BackupFacts>> {
+    Ok(read_orphan(store, id)?.filter(|facts| facts.belong_to(id, meta_crc32c, meta_size_bytes)))
+}
+
+/// The facts under this id, whatever meta file they belong to: those of a run that was killed before its commit have none.
+///
+/// # Errors
+/// I/O errors of the store; damaged facts are no error, they are as good as none.
+pub fn read_orphan(store: &dyn Store, id: BackupId) -> Result<Option<BackupFacts>> {
     let key = layout::facts(id);
-    let text = match store.read(&key, layout::RECORD_LIMIT_BYTES) {
-        Ok(text) => text,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    match BackupFacts::decode(key.as_str(), &text) {
-        Ok(facts) if facts.belong_to(id, meta_crc32c, meta_size_bytes) => Ok(Some(facts)),
-        Ok(_) => {
-            tracing::debug!(%key, "the facts belong to another meta file");
-            Ok(None)
-        }
-        Err(error) => {
+    let facts = store
+        .read(&key, layout::RECORD_LIMIT_BYTES)
+        .and_then(|text| BackupFacts::decode(key.as_str(), &text));
+    match facts {
+        Ok(facts) => Ok(Some(facts)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) => {
             tracing::warn!(%key, reason = %error.one_line(), "the facts cannot be read");
             Ok(None)
         }
+        Err(error) => Err(error),
     }
 }

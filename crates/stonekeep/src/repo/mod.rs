@@ -13,7 +13,9 @@
 //! ```
 
 pub mod catalog;
+mod checked_lines;
 pub mod facts;
+pub mod journal;
 pub mod layout;
 pub mod pin;
 pub mod presence;

@@ -14,6 +14,7 @@
 //!   A [`Store::pin`] is a visible file that is known to be alive while its guard is held.
 
 mod key;
+mod object_reader;
 
 use std::fmt;
 use std::fs::File;
@@ -22,6 +23,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 pub use key::Key;
+pub use object_reader::{FileReader, ObjectReader};
 
 use crate::{Error, Result};
 
@@ -201,6 +203,10 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Makes the names in these directories durable, deletions too, if asked.
     fn sync_directories(&self, directories: &[Key], durability: Durability) -> Result<()>;
+
+    /// Makes visible files durable, content and names, whoever wrote them, if asked: a backup that reuses a file which
+    /// another engine wrote with `sync = false` must not be less durable than it says.
+    fn sync_visible(&self, keys: &[Key], durability: Durability) -> Result<()>;
 
     /// Takes the writer's lock. `holder` stands inside for other processes' messages. While waiting, `should_stop` is asked.
     fn exclusive(

@@ -1,0 +1,114 @@
+//! The journal of a staging area: which staged files are whole, so that a killed backup goes on where it was.
+//!
+//! It lies in the area beside the files, as `journal/<n>`: a chunk for each batch of files, staged after the batch
+//! was made durable. A file that no chunk names is taken for half written. A chunk that is damaged or cut short names
+//! nothing, and neither do those after it.
+
+use std::io::Read;
+
+use serde::{Deserialize, Serialize};
+
+use super::checked_lines::{self, CheckedLines};
+use super::facts::FileFacts;
+use super::layout;
+use crate::store::{Durability, Key, ObjectReader, Staged, Store};
+use crate::{Error, Result};
+
+const DIRECTORY: &str = "journal/";
+
+/// A staged file that is whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalEntry {
+    /// Its name in the area.
+    pub staged_as: String,
+    /// Whether its bytes were made durable before this was written.
+    pub durable: bool,
+    /// What it is, with the path that it is to have.
+    pub file: FileFacts,
+}
+
+/// Adds a chunk. Chunks are numbered from 0.
+///
+/// # Errors
+/// Those of the store.
+pub fn append(
+    store: &dyn Store,
+    area: &str,
+    chunk: usize,
+    entries: &[JournalEntry],
+    durability: Durability,
+) -> Result<()> {
+    let mut text = CheckedLines::default();
+    for entry in entries {
+        text.push(entry)?;
+    }
+    let text = text.finish()?;
+    let key = Key::new(format!("{DIRECTORY}{chunk:08}"))?;
+    let staged = store.stage(area, &key, &mut text.as_slice(), text.len() as u64)?;
+    store.sync(&[staged], durability)
+}
+
+/// What an area has, by its journal.
+#[derive(Debug, Default)]
+pub struct Journal {
+    /// Files that are whole and still lie in the area.
+    pub staged: Vec<(Staged, JournalEntry)>,
+    /// Files that were whole and do not lie there any more: they may have been published.
+    pub gone: Vec<JournalEntry>,
+    /// The number that the next chunk gets.
+    pub next_chunk: usize,
+}
+
+/// Reads the journal of an area.
+///
+/// # Errors
+/// I/O errors of the store.
+pub fn read(store: &dyn Store, area: &str) -> Result<Journal> {
+    let mut files = store.staged(area)?;
+    files.sort_by(|a, b| a.key.cmp(&b.key));
+    let (chunks, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| is_chunk(&file.key));
+    let mut journal = Journal {
+        next_chunk: chunks.len(),
+        ..Journal::default()
+    };
+    let mut files: std::collections::HashMap<String, Staged> = files
+        .into_iter()
+        .map(|file| (file.key.as_str().to_owned(), file))
+        .collect();
+    for chunk in &chunks {
+        let Ok(entries) = decode(chunk.key.as_str(), &read_staged(store, chunk)?) else {
+            break;
+        };
+        for entry in entries {
+            match files.remove(&entry.staged_as) {
+                Some(staged) if staged.size_bytes == entry.file.size_bytes => {
+                    journal.staged.push((staged, entry))
+                }
+                Some(_) => {}
+                None => journal.gone.push(entry),
+            }
+        }
+    }
+    Ok(journal)
+}
+
+fn is_chunk(key: &Key) -> bool {
+    key.as_str().starts_with(DIRECTORY)
+}
+
+fn decode(name: &str, text: &[u8]) -> Result<Vec<JournalEntry>> {
+    checked_lines::lines(name, text)?
+        .into_iter()
+        .map(|line| checked_lines::parse(name, line))
+        .collect()
+}
+
+fn read_staged(store: &dyn Store, staged: &Staged) -> Result<Vec<u8>> {
+    let object = store.open_staged(staged)?;
+    let mut text = Vec::new();
+    ObjectReader::new(object.as_ref())
+        .take(layout::RECORD_LIMIT_BYTES)
+        .read_to_end(&mut text)
+        .map_err(|error| Error::io(format!("reading {} of a killed run", staged.key), error))?;
+    Ok(text)
+}
