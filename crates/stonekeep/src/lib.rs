@@ -1,7 +1,7 @@
 //! A backup engine for RocksDB databases, in the directory format of RocksDB's own `BackupEngine`.
 //!
 //! The floors, each of which knows only those below it: [`engine`] (the verbs), [`repo`] (RocksDB's directory
-//! layout over a store), `image` (what to back up) beside [`store`] (where bytes go), and the crate
+//! layout over a store), [`image`] (what to back up) beside [`store`] (where bytes go), and the crate
 //! `stonekeep_format` at the bottom. The library is silent and synchronous: progress goes to an [`Observer`],
 //! diagnosis to `tracing`, time comes from a [`Clock`].
 

@@ -1,5 +1,7 @@
 //! What to back up: the immutable list of files that together are one database at one sequence number.
 
+pub mod lock;
+
 use std::fmt;
 use std::fs::File;
 use std::path::PathBuf;

@@ -1,0 +1,10 @@
+//! Tests of the library through its public face.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and a child process reports by printing"
+)]
+
+mod image_lock;
