@@ -79,12 +79,11 @@ pub(super) fn leveled(bench: &mut Workbench) -> Result<()> {
             bench.put(&family, &key(n.wrapping_mul(7_919) % 2_000), &value(n, 150))?;
         }
         bench.flush(&family)?;
-        bench.settle()?;
+        bench.settle(&family)?;
         for n in 0..100 {
             bench.put(&family, &key(n * 13), &value(n + 9_000, 150))?;
         }
         bench.flush(&family)?;
-        bench.settle()?;
     }
     wal_rest(bench, 5_000)
 }

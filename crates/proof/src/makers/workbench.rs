@@ -188,12 +188,18 @@ impl Workbench {
         Ok(())
     }
 
-    /// Waits until no compaction is running or due.
+    /// Waits until no compaction is due, then allows no more, so that tables stay where they are.
     #[expect(clippy::missing_errors_doc, reason = "said above")]
-    pub fn settle(&self) -> Result<()> {
+    pub fn settle(&self, family: &str) -> Result<()> {
         self.db
             .wait_for_compact(&rocksdb::WaitForCompactOptions::default())
-            .map_err(ProofError::database("wait for its compactions"))
+            .map_err(ProofError::database("wait for its compactions"))?;
+        self.db
+            .set_options_cf(
+                oracle::family(&self.db, family)?,
+                &[("disable_auto_compactions", "true")],
+            )
+            .map_err(ProofError::database("stop compactions"))
     }
 
     /// Adds a column family.
