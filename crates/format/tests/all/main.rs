@@ -10,4 +10,8 @@
 mod backup_meta;
 mod backup_name;
 mod file_name;
+mod golden;
+mod log;
+mod log_damage;
+mod log_properties;
 mod unique_id;
