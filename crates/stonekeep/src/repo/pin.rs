@@ -8,14 +8,12 @@
 //!   misses the meta file, or the collector sees the pin.
 //! - A crash leaves the pin; the collector finds its holder dead and removes it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use serde::{Deserialize, Serialize};
 use stonekeep_format::BackupId;
 
 use super::catalog::{self, LoadedMeta, MetaState};
 use super::layout;
-use crate::store::{EntryKind, Guard, Key, PinState, Store};
+use crate::store::{EntryKind, Guard, Key, PinState, Store, new_pin_name};
 use crate::{Error, ErrorKind, Result};
 
 /// A backup that cannot be collected while this is alive.
@@ -149,12 +147,7 @@ fn decode(bytes: &[u8]) -> Option<LoadedMeta> {
     }
 }
 
-/// A key that no other pin has: the store refuses one that is taken, so this need not be a secret.
+/// A key that no other pin has.
 fn fresh_key() -> Result<Key> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let random = std::hash::BuildHasher::hash_one(
-        &std::collections::hash_map::RandomState::new(),
-        (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)),
-    );
-    layout::pins_directory().join(&format!("{}-{random:016x}", std::process::id()))
+    layout::pins_directory().join(&new_pin_name())
 }

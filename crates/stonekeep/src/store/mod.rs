@@ -14,7 +14,11 @@
 //!   A [`Store::pin`] is a visible file that is known to be alive while its guard is held.
 
 mod key;
+pub mod memory;
 mod object_reader;
+mod pin_name;
+mod staging;
+mod waiting;
 
 use std::fmt;
 use std::fs::File;
@@ -24,8 +28,9 @@ use std::time::{Duration, SystemTime};
 
 pub use key::Key;
 pub use object_reader::{FileReader, ObjectReader};
+pub use pin_name::new_pin_name;
 
-use crate::{Error, Result};
+use crate::{Error, Result, Warning};
 
 /// What a directory entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,7 +46,8 @@ pub enum EntryKind {
 /// One name in a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The name, without its directory. Names that are no UTF-8 come with replacement characters and as [`EntryKind::Other`].
+    /// The name, without its directory. Names that no [`Key`] can have (no UTF-8, control characters) come with
+    /// replacement characters and as [`EntryKind::Other`].
     pub name: String,
     /// What it is.
     pub kind: EntryKind,
@@ -106,7 +112,7 @@ pub enum LockWait {
 
 /// Something held until it is dropped: the writer's lock, or a pin.
 pub trait Guard: fmt::Debug + Send + Sync {
-    /// An error if it has been lost meanwhile (a lease that ran out). A local lock is never lost.
+    /// An error if it has been lost meanwhile: a lease that ran out, a lock file that somebody removed.
     fn check(&self) -> Result<()> {
         Ok(())
     }
@@ -172,7 +178,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     }
 
     /// Writes all of `content` into the area under this key, replacing what the area had there. Not durable yet.
-    /// `expected_bytes` lets the store reserve room; on failure nothing of the file stays in the area.
+    /// `expected_bytes` lets the store reserve room; on failure nothing of the file stays in the area. An [`Error`]
+    /// that `content` wraps in an I/O error comes back as it was.
     fn stage(&self, area: &str, key: &Key, content: &mut dyn Read, expected_bytes: u64) -> Result<Staged>;
 
     /// Makes staged files durable, so that a journal may speak of them. Does nothing when buffered.
@@ -194,18 +201,19 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Removes an area with all that is in it.
     fn discard(&self, area: &str) -> Result<()>;
 
-    /// Gives a visible file another key, never replacing; both directories are durable on return, if asked.
+    /// Gives a visible file another key; both directories are durable on return, if asked. `NotFound` if it is not
+    /// there, `Refused` if the other key is taken.
     fn rename(&self, from: &Key, to: &Key, durability: Durability) -> Result<()>;
 
     /// Removes a visible file; whether there was one. Also removes what is no regular file, without following it, but
-    /// never a directory that is not empty.
+    /// never a directory that is not empty (`Refused`).
     fn delete(&self, key: &Key) -> Result<bool>;
 
     /// Makes the names in these directories durable, deletions too, if asked.
     fn sync_directories(&self, directories: &[Key], durability: Durability) -> Result<()>;
 
     /// Makes visible files durable, content and names, whoever wrote them, if asked: a backup that reuses a file which
-    /// another engine wrote with `sync = false` must not be less durable than it says.
+    /// another engine wrote with `sync = false` must not be less durable than it says. `NotFound` if one is not there.
     fn sync_visible(&self, keys: &[Key], durability: Durability) -> Result<()>;
 
     /// Takes the writer's lock. `holder` stands inside for other processes' messages. While waiting, `should_stop` is asked.
@@ -216,12 +224,27 @@ pub trait Store: fmt::Debug + Send + Sync {
         should_stop: &dyn Fn() -> bool,
     ) -> Result<Box<dyn Guard>>;
 
-    /// Makes a visible file with this content that counts as held until the guard is dropped, which removes it.
+    /// Makes a visible file with this content that counts as held until the guard is dropped, which removes it. The
+    /// key's last part comes from [`new_pin_name`]; a key that is taken is an I/O error of kind `AlreadyExists`.
     fn pin(&self, key: &Key, content: &[u8]) -> Result<Box<dyn Guard>>;
 
-    /// Looks at a pin that somebody made, and removes it if its holder is dead.
+    /// Looks at a pin that somebody made, and removes it if its holder is dead. One that is gone already counts as removed.
     fn remove_if_stale(&self, key: &Key) -> Result<PinState>;
 
     /// Bytes that may still be written, where the store knows.
     fn free_bytes(&self) -> Result<Option<u64>>;
+
+    /// What the user should know of this place, as far as it has been noticed: a file system whose locks or syncs
+    /// nobody vouches for, a directory that could not be synced.
+    fn warnings(&self) -> Vec<Warning> {
+        Vec::new()
+    }
+}
+
+/// What went wrong while the content of a file to be staged was read.
+fn content_error(key: &Key, error: io::Error) -> Error {
+    match error.downcast::<Error>() {
+        Ok(error) => error,
+        Err(error) => Error::io(format!("reading what {key} is to hold"), error),
+    }
 }

@@ -8,3 +8,4 @@
 )]
 
 mod image_lock;
+mod store_memory;

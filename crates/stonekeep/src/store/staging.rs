@@ -1,0 +1,20 @@
+//! Where staged files lie under the root, for stores that keep them beside the visible ones.
+
+use super::Key;
+use crate::{Error, Result};
+
+/// The directory of all areas.
+pub(super) const STAGING: &str = "stonekeep/tmp";
+
+/// The directory of one area.
+pub(super) fn area_key(area: &str) -> Result<Key> {
+    if area.contains('/') {
+        return Err(Error::invalid(format!("{area:?} is no name for an area")));
+    }
+    Key::new(format!("{STAGING}/{area}"))
+}
+
+/// A staged file as the store keeps it.
+pub(super) fn staged_key(area: &str, key: &Key) -> Result<Key> {
+    area_key(area)?.join(key.as_str())
+}

@@ -1,0 +1,156 @@
+//! The store in memory: the contract, then what a power failure leaves.
+
+use std::sync::Arc;
+
+use stonekeep::store::memory::MemoryStore;
+use stonekeep::store::{Durability, Key, LockWait, PinState, Staged, Store, new_pin_name};
+use stonekeep_testkit::store_conformance;
+
+fn key(path: &str) -> Key {
+    Key::new(path).unwrap()
+}
+
+fn made() -> MemoryStore {
+    let store = MemoryStore::new();
+    store.create_root(Durability::Durable).unwrap();
+    store
+}
+
+fn stage(store: &MemoryStore, path: &str) -> Staged {
+    store.stage("1", &key(path), &mut path.as_bytes(), 0).unwrap()
+}
+
+fn publish(store: &MemoryStore, path: &str, durability: Durability) {
+    let staged = stage(store, path);
+    store.publish(vec![(staged, key(path))], durability).unwrap();
+}
+
+fn content(store: &MemoryStore, path: &str) -> Option<Vec<u8>> {
+    store
+        .stat(&key(path))
+        .unwrap()
+        .map(|_| store.read(&key(path), 100).unwrap())
+}
+
+#[test]
+fn keeps_the_contract() {
+    store_conformance::run(|| {
+        let store = MemoryStore::new();
+        Box::new(move || Arc::new(store.clone()))
+    });
+}
+
+#[test]
+fn a_crash_keeps_what_was_published_durably() {
+    let store = made();
+    publish(&store, "d/durable", Durability::Durable);
+    publish(&store, "e/buffered", Durability::Buffered);
+    store.crash();
+    assert_eq!(content(&store, "d/durable").unwrap(), b"d/durable");
+    assert_eq!(content(&store, "e/buffered"), None);
+}
+
+#[test]
+fn a_durable_name_without_durable_content_is_an_empty_file() {
+    let store = made();
+    publish(&store, "d/buffered", Durability::Buffered);
+    store.sync_directories(&[key("d")], Durability::Durable).unwrap();
+    store.crash();
+    assert_eq!(content(&store, "d/buffered").unwrap(), b"");
+}
+
+#[test]
+fn a_visible_file_can_be_made_durable_later() {
+    let store = made();
+    publish(&store, "d/foreign", Durability::Buffered);
+    store
+        .sync_visible(&[key("d/foreign")], Durability::Durable)
+        .unwrap();
+    store.crash();
+    assert_eq!(content(&store, "d/foreign").unwrap(), b"d/foreign");
+}
+
+#[test]
+fn names_that_reached_the_disk_by_themselves_show_lost_content() {
+    let store = made();
+    let synced = stage(&store, "synced");
+    store
+        .sync(std::slice::from_ref(&synced), Durability::Durable)
+        .unwrap();
+    store
+        .publish(vec![(synced, key("synced"))], Durability::Buffered)
+        .unwrap();
+    publish(&store, "unsynced", Durability::Buffered);
+    store.crash_after_names();
+    assert_eq!(content(&store, "synced").unwrap(), b"synced");
+    assert_eq!(content(&store, "unsynced").unwrap(), b"");
+}
+
+#[test]
+fn a_crash_brings_back_what_was_deleted_without_a_sync() {
+    let store = made();
+    publish(&store, "d/1", Durability::Durable);
+    publish(&store, "d/2", Durability::Durable);
+    store.delete(&key("d/1")).unwrap();
+    store.sync_directories(&[key("d")], Durability::Durable).unwrap();
+    store.delete(&key("d/2")).unwrap();
+    store.crash();
+    assert_eq!(content(&store, "d/1"), None);
+    assert!(content(&store, "d/2").is_some());
+}
+
+#[test]
+fn a_crash_takes_back_a_buffered_rename_only() {
+    let store = made();
+    publish(&store, "d/1", Durability::Durable);
+    publish(&store, "d/2", Durability::Durable);
+    store
+        .rename(&key("d/1"), &key("e/1"), Durability::Buffered)
+        .unwrap();
+    store.crash();
+    assert!(content(&store, "d/1").is_some());
+    store
+        .rename(&key("d/2"), &key("e/2"), Durability::Durable)
+        .unwrap();
+    store.crash();
+    assert_eq!(content(&store, "d/2"), None);
+    assert_eq!(content(&store, "e/2").unwrap(), b"d/2");
+}
+
+#[test]
+fn a_crash_keeps_staged_files_that_were_synced() {
+    let store = made();
+    let synced = stage(&store, "a/synced");
+    stage(&store, "b/unsynced");
+    store
+        .sync(std::slice::from_ref(&synced), Durability::Durable)
+        .unwrap();
+    store.crash();
+    assert_eq!(store.staged("1").unwrap(), [synced]);
+}
+
+#[test]
+fn a_crash_takes_a_root_that_was_not_made_durably() {
+    let store = MemoryStore::new();
+    store.create_root(Durability::Buffered).unwrap();
+    publish(&store, "a", Durability::Durable);
+    store.crash();
+    assert!(!store.exists().unwrap());
+    store.create_root(Durability::Durable).unwrap();
+    assert_eq!(store.list(None).unwrap(), []);
+}
+
+#[test]
+fn nobody_holds_anything_after_a_crash() {
+    let store = made();
+    let guard = store.exclusive(LockWait::Fail, "dead", &|| false).unwrap();
+    let pin = key("stonekeep/pins").join(&new_pin_name()).unwrap();
+    let pinned = store.pin(&pin, b"x").unwrap();
+    store.crash_after_names();
+    assert!(guard.check().is_err());
+    assert!(pinned.check().is_err());
+    let again = store.exclusive(LockWait::Fail, "alive", &|| false).unwrap();
+    drop(guard);
+    again.check().unwrap();
+    assert_eq!(store.remove_if_stale(&pin).unwrap(), PinState::Removed);
+}

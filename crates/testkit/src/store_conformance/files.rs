@@ -1,0 +1,204 @@
+//! Checks of what is said about visible files.
+
+use stonekeep::ErrorKind;
+use stonekeep::store::{Durability, EntryKind};
+
+use super::{Check, Place, content, key, made, names, put};
+
+pub(super) const CHECKS: &[(&str, Check)] = &[
+    ("a root is made once, and seen by every handle", root_is_made),
+    ("nothing is made without a root", nothing_without_root),
+    (
+        "an empty or missing directory lists as empty",
+        missing_directories_are_empty,
+    ),
+    (
+        "a listing has files and directories, with sizes",
+        listing_has_both,
+    ),
+    ("what is not there is none, or NotFound", missing_files),
+    ("a directory is no regular file", directories_are_no_files),
+    ("reads may begin and end anywhere", ranged_reads),
+    ("a file above the limit is not read", limited_reads),
+    ("an open file outlives its name", open_files_stay),
+    ("a rename replaces nothing", rename_replaces_nothing),
+    ("a rename keeps the content", rename_keeps_content),
+    ("delete says whether there was a file", delete_tells),
+    (
+        "a directory that is not empty is not deleted",
+        full_directories_stay,
+    ),
+    (
+        "directories that are gone can be synced",
+        sync_directories_of_any_kind,
+    ),
+    (
+        "visible files can be synced, missing ones not",
+        visible_files_are_synced,
+    ),
+];
+
+fn root_is_made(place: &Place) {
+    let (one, other) = (place(), place());
+    assert!(!one.exists().unwrap());
+    one.create_root(Durability::Durable).unwrap();
+    assert!(other.exists().unwrap());
+    put(&*one, "a", b"1");
+    other.create_root(Durability::Durable).unwrap();
+    assert_eq!(content(&*other, "a"), b"1");
+}
+
+fn nothing_without_root(place: &Place) {
+    let store = place();
+    let error = store.stage("area", &key("a"), &mut &b"1"[..], 1).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(store.list(None).unwrap(), []);
+    assert!(!store.exists().unwrap());
+}
+
+fn missing_directories_are_empty(place: &Place) {
+    let store = made(place);
+    assert_eq!(store.list(None).unwrap(), []);
+    assert_eq!(store.list(Some(&key("a/b"))).unwrap(), []);
+    put(&*store, "a/b/c", b"");
+    store.delete(&key("a/b/c")).unwrap();
+    assert_eq!(store.list(Some(&key("a/b"))).unwrap(), []);
+}
+
+fn listing_has_both(place: &Place) {
+    let store = made(place);
+    put(&*store, "d/file", b"12345");
+    put(&*store, "d/sub/inner", b"1");
+    put(&*store, "d/sub/other", b"1");
+    put(&*store, "dd", b"");
+    let mut entries = store.list(Some(&key("d"))).unwrap();
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    let seen: Vec<_> = entries.iter().map(|e| (&*e.name, e.kind, e.size_bytes)).collect();
+    assert_eq!(
+        seen,
+        [("file", EntryKind::File, 5), ("sub", EntryKind::Directory, 0)]
+    );
+    let root: Vec<String> = store.list(None).unwrap().into_iter().map(|e| e.name).collect();
+    assert!(root.contains(&"d".to_owned()) && root.contains(&"dd".to_owned()));
+}
+
+fn missing_files(place: &Place) {
+    let store = made(place);
+    for path in ["missing", "no/such", &"long".repeat(100)] {
+        assert_eq!(store.stat(&key(path)).unwrap(), None, "{path}");
+        assert!(!store.delete(&key(path)).unwrap(), "{path}");
+        let Err(error) = store.open(&key(path)) else {
+            panic!("{path} can be opened")
+        };
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{path}");
+        let error = store
+            .rename(&key(path), &key("b"), Durability::Durable)
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{path}");
+    }
+}
+
+fn directories_are_no_files(place: &Place) {
+    let store = made(place);
+    put(&*store, "d/a", b"1");
+    assert_eq!(store.stat(&key("d")).unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(store.open(&key("d")).err().unwrap().kind(), ErrorKind::Corrupt);
+    assert_eq!(
+        store.list(Some(&key("d/a"))).unwrap_err().kind(),
+        ErrorKind::Corrupt
+    );
+}
+
+fn ranged_reads(place: &Place) {
+    let store = made(place);
+    put(&*store, "a", b"0123456789");
+    let object = store.open(&key("a")).unwrap();
+    assert_eq!(object.size_bytes(), 10);
+    assert_eq!(store.stat(&key("a")).unwrap().unwrap().size_bytes, 10);
+    let mut buffer = [0; 4];
+    assert_eq!(object.read_at(&mut buffer, 3).unwrap(), 4);
+    assert_eq!(&buffer, b"3456");
+    assert_eq!(object.read_at(&mut buffer, 8).unwrap(), 2);
+    assert_eq!(&buffer[..2], b"89");
+    for past_the_end in [10, 11, 1 << 62] {
+        assert_eq!(object.read_at(&mut buffer, past_the_end).unwrap(), 0);
+    }
+}
+
+fn limited_reads(place: &Place) {
+    let store = made(place);
+    put(&*store, "a", b"0123456789");
+    assert_eq!(store.read(&key("a"), 10).unwrap(), b"0123456789");
+    assert_eq!(store.read(&key("a"), 9).unwrap_err().kind(), ErrorKind::Corrupt);
+}
+
+fn open_files_stay(place: &Place) {
+    let store = made(place);
+    put(&*store, "a", b"0123456789");
+    let object = store.open(&key("a")).unwrap();
+    assert!(store.delete(&key("a")).unwrap());
+    let mut buffer = [0; 10];
+    assert_eq!(object.read_at(&mut buffer, 0).unwrap(), 10);
+    assert_eq!(&buffer, b"0123456789");
+}
+
+fn rename_replaces_nothing(place: &Place) {
+    let store = made(place);
+    put(&*store, "a", b"1");
+    put(&*store, "b", b"2");
+    let error = store
+        .rename(&key("a"), &key("b"), Durability::Durable)
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(content(&*store, "a"), b"1");
+    assert_eq!(content(&*store, "b"), b"2");
+}
+
+fn rename_keeps_content(place: &Place) {
+    let store = made(place);
+    for durability in [Durability::Durable, Durability::Buffered] {
+        put(&*store, "a", b"1");
+        store.rename(&key("a"), &key("new/deep/b"), durability).unwrap();
+        assert_eq!(store.stat(&key("a")).unwrap(), None);
+        assert_eq!(content(&*place(), "new/deep/b"), b"1");
+        assert!(store.delete(&key("new/deep/b")).unwrap());
+    }
+}
+
+fn delete_tells(place: &Place) {
+    let store = made(place);
+    put(&*store, "d/a", b"1");
+    assert!(store.delete(&key("d/a")).unwrap());
+    assert!(!store.delete(&key("d/a")).unwrap());
+    assert_eq!(names(&*store, "d"), [""; 0]);
+}
+
+fn full_directories_stay(place: &Place) {
+    let store = made(place);
+    put(&*store, "d/a", b"1");
+    assert_eq!(store.delete(&key("d")).unwrap_err().kind(), ErrorKind::Refused);
+    assert_eq!(content(&*store, "d/a"), b"1");
+}
+
+fn sync_directories_of_any_kind(place: &Place) {
+    let store = made(place);
+    put(&*store, "d/a", b"1");
+    for durability in [Durability::Durable, Durability::Buffered] {
+        store
+            .sync_directories(&[key("d"), key("gone/deep")], durability)
+            .unwrap();
+    }
+}
+
+fn visible_files_are_synced(place: &Place) {
+    let store = made(place);
+    put(&*store, "d/a", b"1");
+    for durability in [Durability::Durable, Durability::Buffered] {
+        store.sync_visible(&[key("d/a")], durability).unwrap();
+    }
+    assert_eq!(content(&*store, "d/a"), b"1");
+    let error = store
+        .sync_visible(&[key("d/b")], Durability::Durable)
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}

@@ -1,0 +1,177 @@
+//! Checks of what is said about the writer's lock, pins and time limits.
+
+use std::cell::Cell;
+use std::io;
+use std::time::{Duration, Instant};
+
+use stonekeep::ErrorKind;
+use stonekeep::store::{Durability, Guard, Key, LockWait, PinState, Store, new_pin_name};
+
+use super::{Check, Place, content, key, made, put};
+
+pub(super) const CHECKS: &[(&str, Check)] = &[
+    ("one holder at a time has the lock, and is named", lock_conflicts),
+    ("a lock that is let go can be taken", lock_is_free_again),
+    ("waiting ends when the time is over", waiting_ends),
+    ("waiting ends when the caller wants to stop", waiting_stops),
+    ("waiting ends when the lock is free", waiting_succeeds),
+    (
+        "readers and writers go on beside the lock",
+        lock_excludes_only_lockers,
+    ),
+    ("a pin is a visible file with its content", pins_are_visible),
+    ("a pin counts as held until it is let go", pins_are_held),
+    ("a pin that nobody holds is stale", stale_pins_are_removed),
+    ("a pin that is gone counts as removed", missing_pins),
+    ("a pin replaces nothing", pins_replace_nothing),
+    ("a lost pin is noticed", lost_pins_are_noticed),
+    (
+        "free room is known or not, and never an error",
+        free_bytes_answers,
+    ),
+];
+
+fn take(store: &dyn Store, wait: LockWait, holder: &str) -> stonekeep::Result<Box<dyn Guard>> {
+    store.exclusive(wait, holder, &|| false)
+}
+
+fn pin_key() -> Key {
+    key("stonekeep/pins").join(&new_pin_name()).unwrap()
+}
+
+fn lock_conflicts(place: &Place) {
+    let (one, other) = (made(place), place());
+    let guard = take(&*one, LockWait::Fail, "the first holder").unwrap();
+    guard.check().unwrap();
+    for store in [&one, &other] {
+        let error = take(&**store, LockWait::Fail, "second").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Locked);
+        assert!(error.to_string().contains("the first holder"), "{error}");
+        assert!(error.hint().is_some());
+    }
+}
+
+fn lock_is_free_again(place: &Place) {
+    let (one, other) = (made(place), place());
+    for holder in ["a long name of a holder", "b"] {
+        let guard = take(&*one, LockWait::Fail, holder).unwrap();
+        drop(guard);
+        let guard = take(&*other, LockWait::Fail, "c").unwrap();
+        let error = take(&*one, LockWait::Fail, "d").unwrap_err();
+        assert!(error.to_string().ends_with(" c"), "{error}");
+        drop(guard);
+    }
+}
+
+fn waiting_ends(place: &Place) {
+    let (one, other) = (made(place), place());
+    let _guard = take(&*one, LockWait::Fail, "first").unwrap();
+    let start = Instant::now();
+    let limit = Duration::from_millis(120);
+    let error = take(&*other, LockWait::AtMost(limit), "second").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked);
+    assert!(start.elapsed() >= limit);
+}
+
+fn waiting_stops(place: &Place) {
+    let (one, other) = (made(place), place());
+    let _guard = take(&*one, LockWait::Fail, "first").unwrap();
+    let asked = Cell::new(0);
+    let stop_at_last = || {
+        asked.set(asked.get() + 1);
+        asked.get() > 3
+    };
+    let error = other
+        .exclusive(LockWait::Forever, "second", &stop_at_last)
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Stopped);
+}
+
+fn waiting_succeeds(place: &Place) {
+    let (one, other) = (made(place), place());
+    let guard = take(&*one, LockWait::Fail, "first").unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            std::thread::sleep(Duration::from_millis(60));
+            drop(guard);
+        });
+        take(&*other, LockWait::Forever, "second").unwrap();
+    });
+}
+
+fn lock_excludes_only_lockers(place: &Place) {
+    let (one, other) = (made(place), place());
+    let _guard = take(&*one, LockWait::Fail, "first").unwrap();
+    put(&*other, "a", b"1");
+    assert_eq!(content(&*other, "a"), b"1");
+    let pin = other.pin(&pin_key(), b"pin").unwrap();
+    pin.check().unwrap();
+}
+
+fn pins_are_visible(place: &Place) {
+    let (one, other) = (made(place), place());
+    let pin = pin_key();
+    let guard = one.pin(&pin, b"3\n1234\nthe meta file").unwrap();
+    assert_eq!(content(&*other, pin.as_str()), b"3\n1234\nthe meta file");
+    let listed = other.list(Some(&key("stonekeep/pins"))).unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].name, pin.name());
+    drop(guard);
+    assert_eq!(other.stat(&pin).unwrap(), None);
+}
+
+fn pins_are_held(place: &Place) {
+    let (one, other) = (made(place), place());
+    let (first, second) = (pin_key(), pin_key());
+    let guards = [one.pin(&first, b"1").unwrap(), other.pin(&second, b"2").unwrap()];
+    for store in [&one, &other] {
+        for pin in [&first, &second] {
+            assert_eq!(store.remove_if_stale(pin).unwrap(), PinState::Held);
+            assert!(store.stat(pin).unwrap().is_some());
+        }
+    }
+    guards.iter().for_each(|guard| guard.check().unwrap());
+    drop(guards);
+    assert_eq!(one.remove_if_stale(&first).unwrap(), PinState::Removed);
+}
+
+/// What a killed holder leaves is a visible file that nobody holds.
+fn stale_pins_are_removed(place: &Place) {
+    let store = made(place);
+    let pin = pin_key();
+    put(&*store, pin.as_str(), b"the holder is dead");
+    assert_eq!(store.remove_if_stale(&pin).unwrap(), PinState::Removed);
+    assert_eq!(store.stat(&pin).unwrap(), None);
+}
+
+fn missing_pins(place: &Place) {
+    let store = made(place);
+    assert_eq!(store.remove_if_stale(&pin_key()).unwrap(), PinState::Removed);
+}
+
+fn pins_replace_nothing(place: &Place) {
+    let (one, other) = (made(place), place());
+    let pin = pin_key();
+    let guard = one.pin(&pin, b"first").unwrap();
+    let error = other.pin(&pin, b"second").unwrap_err();
+    assert_eq!(error.io_kind(), Some(io::ErrorKind::AlreadyExists));
+    assert_eq!(content(&*other, pin.as_str()), b"first");
+    guard.check().unwrap();
+}
+
+fn lost_pins_are_noticed(place: &Place) {
+    let store = made(place);
+    let pin = pin_key();
+    let guard = store.pin(&pin, b"first").unwrap();
+    assert!(store.delete(&pin).unwrap());
+    assert_eq!(guard.check().unwrap_err().kind(), ErrorKind::Locked);
+    put(&*store, pin.as_str(), b"somebody else's");
+    drop(guard);
+    assert_eq!(content(&*store, pin.as_str()), b"somebody else's");
+}
+
+fn free_bytes_answers(place: &Place) {
+    let store = made(place);
+    assert_ne!(store.free_bytes().unwrap(), Some(0));
+    store.sync_directories(&[], Durability::Durable).unwrap();
+}
