@@ -14,4 +14,5 @@ mod golden;
 mod log;
 mod log_damage;
 mod log_properties;
+mod options;
 mod unique_id;

@@ -1,0 +1,56 @@
+//! The backslashes in strings of an OPTIONS file (`util/string_util.cc`).
+
+/// The text as it stands in the file.
+pub fn escape(raw: &[u8]) -> Vec<u8> {
+    let mut escaped = Vec::with_capacity(raw.len());
+    for byte in raw {
+        match byte {
+            b'\n' => escaped.extend_from_slice(b"\\n"),
+            b'\r' => escaped.extend_from_slice(b"\\r"),
+            b'\\' | b'#' | b':' => escaped.extend_from_slice(&[b'\\', *byte]),
+            _ => escaped.push(*byte),
+        }
+    }
+    escaped
+}
+
+/// The text that stands in the file escaped. A backslash at its very end says nothing.
+pub fn unescape(escaped: &[u8]) -> Vec<u8> {
+    let mut raw = Vec::with_capacity(escaped.len());
+    let mut bytes = escaped.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' => raw.extend(bytes.next().map(meaning)),
+            _ => raw.push(*byte),
+        }
+    }
+    raw
+}
+
+/// What a byte behind a backslash stands for.
+fn meaning(byte: &u8) -> u8 {
+    match byte {
+        b'n' => b'\n',
+        b'r' => b'\r',
+        other => *other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn everything_comes_back(raw: Vec<u8>) {
+            prop_assert_eq!(unescape(&escape(&raw)), raw);
+        }
+    }
+
+    #[test]
+    fn special_bytes_get_a_backslash() {
+        assert_eq!(escape(b"C:\\a#b\r\n c"), b"C\\:\\\\a\\#b\\r\\n c");
+        assert_eq!(unescape(b"a\\"), b"a");
+    }
+}

@@ -1,0 +1,27 @@
+//! The OPTIONS file: wal_dir, column families and the settings that matter to a backup.
+//!
+//! ```text
+//! [Version]                             rocksdb_version, options_file_version
+//! [DBOptions]                           once
+//! [CFOptions "default"]                 once for each column family, the default one first
+//! [TableOptions/BlockBasedTable "name"] belongs to a column family that stands above it
+//!   name=value                          one line each; the first of several counts
+//! # comment                             to the end of the line, unless the # has a backslash before it
+//! ```
+//!
+//! Strings are escaped with backslashes: `\\`, `\#`, `\:`, `\r`, `\n`. An option that is empty or has its default
+//! may be missing; `wal_dir` is, when it is the database directory. `db_paths` and `cf_paths` are never there.
+//!
+//! Source of truth: `options/options_parser.cc`, `util/string_util.cc`, `options/db_options.cc`. Version rule: the
+//! same lines since 4.3, only names come and go; an unknown section is too new, an unknown name is kept.
+
+mod capture;
+mod escape;
+mod file;
+mod section;
+mod wal_dir;
+
+pub use capture::{CaptureOptions, WalRecoveryMode};
+pub use escape::{escape, unescape};
+pub use file::OptionsFile;
+pub use wal_dir::with_wal_dir;
