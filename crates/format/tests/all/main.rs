@@ -9,10 +9,12 @@
 
 mod backup_meta;
 mod backup_name;
+mod edits;
 mod file_name;
 mod golden;
 mod log;
 mod log_damage;
 mod log_properties;
+mod manifest_edit;
 mod options;
 mod unique_id;
