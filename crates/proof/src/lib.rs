@@ -4,6 +4,7 @@
 //! - [`oracle`]: every key of every column family of a database, read by RocksDB and compared.
 //! - [`makers`]: databases of each kind, made by RocksDB, each with a model of what it must hold.
 //! - [`ldb`]: the command-line tool of another, older RocksDB, where it is installed.
+//! - [`sample`]: the database that `stonekeep demo` shows.
 //! - [`skip`]: how a test says that it could not run.
 //!
 //! The crate links C++ and wants libclang at build time, so it is no default member of the workspace: `cargo xtask proof` runs it.
@@ -14,6 +15,7 @@ pub mod error;
 pub mod ldb;
 pub mod makers;
 pub mod oracle;
+pub mod sample;
 pub mod skip;
 
 pub use contents::DatabaseContents;

@@ -4,5 +4,6 @@ mod fill;
 mod recipes;
 mod workbench;
 
+pub(crate) use self::recipes::ORDINARY;
 pub use self::recipes::{Recipe, all, by_name};
 pub use self::workbench::{ClosedDatabase, Workbench};

@@ -22,7 +22,8 @@ pub struct Recipe {
     pub change: fn(&mut Workbench) -> Result<()>,
 }
 
-const ORDINARY: Recipe = Recipe {
+/// The kind that the others vary.
+pub(crate) const ORDINARY: Recipe = Recipe {
     name: "column families",
     options: "",
     families: &["default", "events", "users"],

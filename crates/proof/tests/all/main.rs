@@ -3,3 +3,4 @@
 
 mod makers;
 mod oracle;
+mod sample;
