@@ -9,6 +9,7 @@ pub mod backup_name;
 pub mod blob;
 pub mod checksum;
 pub mod coding;
+mod decimal;
 mod error;
 pub mod file_name;
 mod file_number_text;

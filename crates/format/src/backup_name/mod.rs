@@ -6,7 +6,7 @@
 //! private/<backup id>/<CURRENT, MANIFEST-n, OPTIONS-n, n.log, n.sst or n.blob>
 //! shared/<n>.sst                                          sharing without checksums
 //! shared_checksum/<n>_<crc32c decimal>_<size>.sst         legacy; blobs to this day
-//! shared_checksum/<n>_<crc32c hex>_<session>.sst          for a while before 6.12
+//! shared_checksum/<n>_<checksum hex>_<session>.sst        for a while before 6.12
 //! shared_checksum/<n>_<session>.sst                       likewise
 //! shared_checksum/<n>_s<session>.sst                      from 6.12
 //! shared_checksum/<n>_s<session>_<size>.sst               from 6.12, the default

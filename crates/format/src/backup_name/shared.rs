@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::decimal::{plain_decimal, plain_decimal32};
 use crate::file_name::DbFileName;
 use crate::file_number_text::{FileNumberText, is_component, take_number};
 use crate::unique_id::SessionId;
@@ -44,10 +45,10 @@ pub enum NameSuffix {
         /// Its size in bytes.
         size_bytes: u64,
     },
-    /// `_<session>` or `_<crc32c hex>_<session>`, on the way to 6.12.
+    /// `_<session>` or `_<checksum hex>_<session>`, on the way to 6.12.
     Interim612 {
-        /// The checksum of the file's content, if the name has it.
-        crc32c: Option<Crc32c>,
+        /// The checksum that the database had for the file, by whatever function, in upper-case hex.
+        checksum_hex: Option<Box<str>>,
         /// The id of the session that wrote the file.
         session: SessionId,
     },
@@ -146,7 +147,6 @@ impl SharedName {
     pub fn crc32c(&self) -> Option<Crc32c> {
         match &self.suffix {
             NameSuffix::LegacyCrcSize { crc32c, .. } => Some(*crc32c),
-            NameSuffix::Interim612 { crc32c, .. } => *crc32c,
             _ => None,
         }
     }
@@ -188,7 +188,7 @@ impl NameSuffix {
     fn parse_session(suffix: &str) -> Option<Self> {
         let text = suffix.strip_prefix('s')?;
         let (session, size_bytes) = match text.split_once('_') {
-            Some((session, size)) => (session, Some(plain_decimal(size)?)),
+            Some((session, size)) => (session, Some(plain_decimal(size.as_bytes())?)),
             None => (text, None),
         };
         Some(NameSuffix::Session {
@@ -200,18 +200,21 @@ impl NameSuffix {
     fn parse_legacy(suffix: &str) -> Option<Self> {
         let (crc32c, size) = suffix.split_once('_')?;
         Some(NameSuffix::LegacyCrcSize {
-            crc32c: Crc32c(u32::try_from(plain_decimal(crc32c)?).ok()?),
-            size_bytes: plain_decimal(size)?,
+            crc32c: Crc32c(plain_decimal32(crc32c.as_bytes())?),
+            size_bytes: plain_decimal(size.as_bytes())?,
         })
     }
 
     fn parse_interim(suffix: &str) -> Option<Self> {
-        let (crc32c, session) = match suffix.split_once('_') {
-            Some((crc32c, session)) => (Some(eight_hex_digits(crc32c)?), session),
+        let (checksum_hex, session) = match suffix.split_once('_') {
+            Some((checksum, session)) => (Some(checksum), session),
             None => (None, suffix),
         };
+        if !checksum_hex.is_none_or(is_upper_hex) {
+            return None;
+        }
         Some(NameSuffix::Interim612 {
-            crc32c,
+            checksum_hex: checksum_hex.map(Box::from),
             session: SessionId::parse(session)?,
         })
     }
@@ -228,26 +231,15 @@ impl fmt::Display for NameSuffix {
             NameSuffix::Session { session, .. } => write!(f, "_s{session}"),
             NameSuffix::LegacyCrcSize { crc32c, size_bytes } => write!(f, "_{crc32c}_{size_bytes}"),
             NameSuffix::Interim612 {
-                crc32c: Some(crc32c),
+                checksum_hex: Some(checksum),
                 session,
-            } => write!(f, "_{:08X}_{session}", crc32c.0),
+            } => write!(f, "_{checksum}_{session}"),
             NameSuffix::Interim612 { session, .. } => write!(f, "_{session}"),
             NameSuffix::Other(text) => write!(f, "_{text}"),
         }
     }
 }
 
-/// A number that comes back as the same text.
-fn plain_decimal(text: &str) -> Option<u64> {
-    let padded = text.len() > 1 && text.starts_with('0');
-    let (digits, rest) = take_number(text)?;
-    (rest.is_empty() && !padded).then_some(digits.number.0)
-}
-
-/// As `ChecksumInt32ToHex` writes a checksum: upper case.
-fn eight_hex_digits(text: &str) -> Option<Crc32c> {
-    let legal = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'));
-    (legal && text.len() == 8)
-        .then(|| u32::from_str_radix(text, 16).ok().map(Crc32c))
-        .flatten()
+fn is_upper_hex(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
 }

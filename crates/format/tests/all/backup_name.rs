@@ -1,6 +1,10 @@
 //! Names in a backup directory.
 
-use stonekeep_format::backup_name::{NameSuffix, RepoPath, SharedKind, SharedName};
+use proptest::prelude::*;
+use stonekeep_format::backup_name::{
+    NameSuffix, NamingScheme, PrivateName, RepoPath, ShareFilesNaming, SharedKind, SharedName,
+};
+use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::unique_id::SessionId;
 use stonekeep_format::{BackupId, Crc32c, FileNumber};
 
@@ -59,10 +63,16 @@ fn names_tell_what_they_tell() {
         SharedName::legacy(FileNumber(12), SharedKind::Table, Crc32c(7), 980)
     );
     let interim = name("_0000000F_PE4V4ZCS2XWGKVUCH0GJ");
+    let checksum_hex = Some("0000000F".into());
+    let session = session_id();
     assert_eq!(
-        (interim.crc32c(), interim.session_id()),
-        (Some(Crc32c(15)), Some(session_id()))
+        *interim.suffix(),
+        NameSuffix::Interim612 {
+            checksum_hex,
+            session
+        }
     );
+    assert_eq!((interim.crc32c(), interim.session_id()), (None, Some(session)));
     assert_eq!(
         *name("_4294967296_1").suffix(),
         NameSuffix::Other("4294967296_1".into())
@@ -128,4 +138,88 @@ fn everything_else_is_no_name() {
     assert_eq!(RepoPath::parse(&endless), None);
     let longest = format!("shared/{}1.sst", "0".repeat(250));
     assert_eq!(RepoPath::parse(&longest).unwrap().to_string(), longest);
+}
+
+#[test]
+fn new_shared_files_are_named_as_rocksdb_names_them() {
+    let (number, size) = (FileNumber(12), 980);
+    let name = |scheme, include_file_size, kind, session| {
+        ShareFilesNaming {
+            scheme,
+            include_file_size,
+        }
+        .name_without_checksum(number, kind, session, size)
+        .unwrap_or_else(|| SharedName::legacy(number, kind, Crc32c(7), size))
+        .to_string()
+    };
+    use NamingScheme::*;
+    use SharedKind::*;
+    let session = Some(session_id());
+    for (scheme, size_too, kind, session, expected) in [
+        (
+            UseDbSessionId,
+            true,
+            Table,
+            session,
+            "000012_sPE4V4ZCS2XWGKVUCH0GJ_980.sst",
+        ),
+        (
+            UseDbSessionId,
+            false,
+            Table,
+            session,
+            "000012_sPE4V4ZCS2XWGKVUCH0GJ.sst",
+        ),
+        (UseDbSessionId, true, Table, None, "000012_7_980.sst"),
+        (UseDbSessionId, true, Blob, session, "000012_7_980.blob"),
+        (LegacyCrc32cAndFileSize, true, Table, session, "000012_7_980.sst"),
+        (LegacyCrc32cAndFileSize, false, Table, session, "000012_7_980.sst"),
+        (LegacyCrc32cAndFileSize, false, Blob, None, "000012_7_980.blob"),
+    ] {
+        assert_eq!(name(scheme, size_too, kind, session), expected);
+    }
+    let default = ShareFilesNaming::default();
+    assert_eq!(
+        (default.scheme, default.include_file_size),
+        (UseDbSessionId, true)
+    );
+    assert_eq!(
+        SharedName::unchecked(FileNumber(1234567), Table).to_string(),
+        "1234567.sst"
+    );
+}
+
+#[test]
+fn only_what_belongs_to_a_backup_has_a_private_name() {
+    let name = |file| PrivateName::new(BackupId::FIRST, file).map(|name| RepoPath::Private(name).to_string());
+    let number = FileNumber(5);
+    assert_eq!(name(DbFileName::Current).unwrap(), "private/1/CURRENT");
+    assert_eq!(
+        name(DbFileName::Manifest(number)).unwrap(),
+        "private/1/MANIFEST-000005"
+    );
+    assert_eq!(
+        name(DbFileName::Options(number)).unwrap(),
+        "private/1/OPTIONS-000005"
+    );
+    assert_eq!(name(DbFileName::Wal(number)).unwrap(), "private/1/000005.log");
+    assert_eq!(name(DbFileName::table(number)).unwrap(), "private/1/000005.sst");
+    assert_eq!(name(DbFileName::Identity), None);
+    assert_eq!(name(DbFileName::Lock), None);
+    assert_eq!(name(DbFileName::OptionsTemp(number)), None);
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_no_name_or_comes_back(text in "(shared|shared_checksum|private/[0-9]{1,2}|.{0,5})/.{0,12}") {
+        if let Some(path) = RepoPath::parse(&text) {
+            prop_assert_eq!(path.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn every_name_of_the_read_grammar_is_read(text in "[0-9]{1,19}(_[0-9A-Za-z_]{1,60})?\\.(sst|blob)") {
+        let path = format!("shared_checksum/{text}");
+        prop_assert_eq!(RepoPath::parse(&path).unwrap().to_string(), path);
+    }
 }

@@ -1,7 +1,8 @@
 //! Names in a database directory.
 
+use proptest::prelude::*;
 use stonekeep_format::FileNumber;
-use stonekeep_format::file_name::{DbFileName, TableExtension};
+use stonekeep_format::file_name::{DbFileName, TableExtension, info_log_prefix};
 
 use DbFileName::*;
 
@@ -98,5 +99,85 @@ fn names_that_rocksdb_does_not_recognise() {
         "000012.sst\0",
     ] {
         assert_eq!(DbFileName::parse(name), None, "{name}");
+    }
+}
+
+#[test]
+fn names_are_written_as_rocksdb_writes_them() {
+    let number = FileNumber(192);
+    for (file, name) in [
+        (Wal(number), "000192.log"),
+        (DbFileName::table(number), "000192.sst"),
+        (Blob(FileNumber(1_234_567)), "1234567.blob"),
+        (Blob(FileNumber(u64::MAX)), "18446744073709551615.blob"),
+        (Temp(FileNumber(0)), "000000.dbtmp"),
+        (Manifest(number), "MANIFEST-000192"),
+        (Options(number), "OPTIONS-000192"),
+        (OptionsTemp(number), "OPTIONS-000192.dbtmp"),
+        (MetaDb(number), "METADB-192"),
+        (CompactionProgress(192), "COMPACTION_PROGRESS-192"),
+        (CompactionProgressTemp(192), "COMPACTION_PROGRESS-192.dbtmp"),
+        (Current, "CURRENT"),
+        (Identity, "IDENTITY"),
+        (Lock, "LOCK"),
+    ] {
+        assert_eq!(file.to_string(), name);
+        assert_eq!(DbFileName::parse(name), Some(file));
+    }
+}
+
+#[test]
+fn info_logs_have_a_prefix_when_they_stand_elsewhere() {
+    let prefix = info_log_prefix("/rocksdb/dir");
+    assert_eq!(prefix, "rocksdb_dir_LOG");
+    for name in [
+        "rocksdb_dir_LOG",
+        "rocksdb_dir_LOG.old",
+        "rocksdb_dir_LOG.old.6688",
+    ] {
+        let file = DbFileName::parse_with_info_log_prefix(name, &prefix);
+        assert_eq!(file, Some(InfoLog(name.into())));
+        assert_eq!(DbFileName::parse(name), None);
+    }
+    assert_eq!(DbFileName::parse_with_info_log_prefix("LOG", &prefix), None);
+    let wal = DbFileName::parse_with_info_log_prefix("000012.log", &prefix);
+    assert_eq!(wal, Some(Wal(FileNumber(12))));
+    assert_eq!(info_log_prefix("/a//b c/d-e.f"), "a_b_c_d-e.f_LOG");
+    assert_eq!(info_log_prefix("/é"), "___LOG");
+    assert_eq!(info_log_prefix(&"/x".repeat(300)).len(), 259);
+}
+
+#[test]
+fn a_backup_has_some_kinds_and_a_restore_replaces_nearly_all() {
+    for (name, live) in [
+        ("000001.sst", true),
+        ("000001.ldb", true),
+        ("000001.blob", true),
+        ("000001.log", true),
+        ("MANIFEST-000001", true),
+        ("OPTIONS-000001", true),
+        ("CURRENT", true),
+        ("IDENTITY", false),
+        ("LOG", false),
+        ("OPTIONS-000001.dbtmp", false),
+        ("OPTIONS-000001.bak", false),
+        ("000001.dbtmp", false),
+        ("000001.sst.trash", false),
+    ] {
+        let file = DbFileName::parse(name).unwrap();
+        assert_eq!(file.is_live_kind(), live, "{name}");
+        assert!(file.is_replaced_by_restore(), "{name}");
+    }
+    assert!(!Lock.is_live_kind() && !Lock.is_replaced_by_restore());
+}
+
+proptest! {
+    #[test]
+    fn any_name_is_a_stranger_or_comes_back_as_the_same_file(
+        name in "(MANIFEST-|OPTIONS-|METADB-|COMPACTION_PROGRESS-|LOG|archive)?.{0,3}[0-9]{0,22}(\\.[a-z.]{0,6})?"
+    ) {
+        if let Some(file) = DbFileName::parse(&name) {
+            prop_assert_eq!(DbFileName::parse(&file.to_string()), Some(file));
+        }
     }
 }
