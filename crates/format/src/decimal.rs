@@ -2,14 +2,23 @@
 
 /// The number, if it is written without a sign and without leading zeros.
 pub(crate) fn plain_decimal(text: &[u8]) -> Option<u64> {
-    let padded = text.len() > 1 && text.starts_with(b"0");
-    if padded || !text.iter().all(u8::is_ascii_digit) {
-        return None;
+    match text {
+        [] => None,
+        [b'0', _, ..] => None,
+        _ => text.iter().try_fold(0u64, push_digit),
     }
-    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// Likewise, of at most 32 bits.
 pub(crate) fn plain_decimal32(text: &[u8]) -> Option<u32> {
     u32::try_from(plain_decimal(text)?).ok()
+}
+
+/// The number with one more digit at its end.
+fn push_digit(number: u64, digit: &u8) -> Option<u64> {
+    let value = digit.wrapping_sub(b'0');
+    if value > 9 {
+        return None;
+    }
+    number.checked_mul(10)?.checked_add(u64::from(value))
 }

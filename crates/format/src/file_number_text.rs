@@ -35,7 +35,7 @@ impl fmt::Display for FileNumberText {
 
 /// Whether this can be a file's name in a directory: not empty, not too long, no path.
 pub(crate) fn is_component(name: &str) -> bool {
-    (1..=COMPONENT_MAX_BYTES).contains(&name.len()) && !name.contains(['/', '\0'])
+    (1..=COMPONENT_MAX_BYTES).contains(&name.len()) && !name.bytes().any(|byte| matches!(byte, b'/' | 0))
 }
 
 /// The decimal number that `text` begins with, and the rest; `None` without a digit or above 64 bits

@@ -30,7 +30,7 @@ impl SessionId {
         let bytes: [u8; SESSION_LEN] = text.as_bytes().try_into().ok()?;
         bytes
             .iter()
-            .all(|byte| DIGITS.contains(byte))
+            .all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
             .then_some(SessionId(bytes))
     }
 

@@ -34,8 +34,8 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// What no newline ends.
-    pub(crate) fn unfinished(&self) -> Line<'a> {
+    /// What has not been read: when there is no further line, what no newline ends.
+    pub(crate) fn rest(&self) -> Line<'a> {
         Line {
             offset: self.offset,
             text: self.rest,

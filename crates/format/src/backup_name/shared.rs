@@ -173,16 +173,10 @@ impl NameSuffix {
             return Some(NameSuffix::None);
         }
         let suffix = text.strip_prefix('_')?;
-        let legal = suffix
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if suffix.is_empty() || !legal {
-            return None;
-        }
-        let known = Self::parse_session(suffix)
+        Self::parse_session(suffix)
             .or_else(|| Self::parse_legacy(suffix))
-            .or_else(|| Self::parse_interim(suffix));
-        Some(known.unwrap_or_else(|| NameSuffix::Other(suffix.into())))
+            .or_else(|| Self::parse_interim(suffix))
+            .or_else(|| is_word(suffix).then(|| NameSuffix::Other(suffix.into())))
     }
 
     fn parse_session(suffix: &str) -> Option<Self> {
@@ -238,6 +232,11 @@ impl fmt::Display for NameSuffix {
             NameSuffix::Other(text) => write!(f, "_{text}"),
         }
     }
+}
+
+fn is_word(text: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !text.is_empty() && text.bytes().all(legal)
 }
 
 fn is_upper_hex(text: &str) -> bool {

@@ -11,6 +11,8 @@ use crate::backup_name::RepoPath;
 use crate::file_name::DbFileName;
 use crate::{BackupId, Result};
 
+/// About how long a file's line is.
+const USUAL_LINE_BYTES: usize = 64;
 /// How many bytes of a line are repeated in an error.
 const SHOWN_BYTES: usize = 120;
 
@@ -36,17 +38,17 @@ impl BackupMeta {
 fn decode(backup: Option<BackupId>, bytes: &[u8]) -> Result<BackupMeta> {
     let mut lines = Lines::new(bytes);
     let Some((head, file_count)) = head::decode(&mut lines)? else {
-        return Err(lines
-            .unfinished()
-            .corrupt("the file ends before the number of files"));
+        return Err(lines.rest().corrupt("the file ends before the number of files"));
     };
+    let likely_count = lines.rest().text.len() / USUAL_LINE_BYTES;
     let mut meta = BackupMeta {
         head,
-        ..BackupMeta::default()
+        files: Vec::with_capacity(likely_count),
+        footer_fields: Vec::new(),
     };
     let mut names = NameCheck {
         backup,
-        restored: HashSet::new(),
+        restored: HashSet::with_capacity(likely_count),
     };
     let has_fields = meta.head.schema != SchemaVersion::One;
     while let Some(line) = lines.next() {
@@ -59,7 +61,7 @@ fn decode(backup: Option<BackupId>, bytes: &[u8]) -> Result<BackupMeta> {
         }
         meta.files.push(file::decode(&line, has_fields, &mut names)?);
     }
-    let end = lines.unfinished();
+    let end = lines.rest();
     if !end.text.is_empty() {
         return Err(end.corrupt("the last line does not end in a newline"));
     }
