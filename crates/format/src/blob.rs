@@ -1,1 +1,252 @@
 //! Headers, footers and records of blob files.
+//!
+//! From `db/blob/blob_log_format.h`; all numbers little-endian, checksums masked CRC-32C:
+//!
+//! ```text
+//! header   30 bytes   magic fixed32, version fixed32, column family fixed32, flags, compression, expiration 2 x fixed64
+//! record*             key length fixed64, value length fixed64, expiration fixed64,
+//!                     checksum of these three fixed32, checksum of key and value fixed32, key, value
+//! footer   32 bytes   magic fixed32, blob count fixed64, expiration 2 x fixed64, checksum of all before it fixed32
+//! ```
+//!
+//! The footer is written when the file is finished. Only the value is compressed, and its length is that of what stands
+//! in the file. The header has no checksum.
+
+use crate::checksum::{crc32c, crc32c_extend, mask, unmask};
+use crate::coding::{Reader, put_fixed32, put_fixed64};
+use crate::{ColumnFamilyId, Crc32c, FileKind, FormatError, Result};
+
+/// Length of the header in bytes.
+pub const HEADER_LEN: usize = 30;
+/// Length of a record in bytes, without key and value.
+pub const RECORD_HEADER_LEN: usize = 32;
+/// Length of the footer in bytes.
+pub const FOOTER_LEN: usize = 32;
+
+const MAGIC: u32 = 0x0024_8f37;
+const VERSION: u32 = 1;
+/// The flag that says that the file's blobs expire.
+const HAS_TTL: u8 = 1;
+
+/// From when to when blobs expire, in seconds since 1970; both are zero if none does. In a header it is what was planned,
+/// in a footer what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ExpirationRange {
+    /// The earliest.
+    pub first: u64,
+    /// The latest.
+    pub last: u64,
+}
+
+impl ExpirationRange {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self> {
+        Ok(ExpirationRange {
+            first: reader.fixed64()?,
+            last: reader.fixed64()?,
+        })
+    }
+
+    fn encode(self, out: &mut Vec<u8>) {
+        put_fixed64(out, self.first);
+        put_fixed64(out, self.last);
+    }
+}
+
+/// The first bytes of a blob file: `BlobLogHeader`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlobFileHeader {
+    /// The column family that the blobs belong to.
+    pub column_family_id: ColumnFamilyId,
+    /// Bit 0: blobs expire. RocksDB passes over the others.
+    pub flags: u8,
+    /// `CompressionType` of the values, in RocksDB's numbers.
+    pub compression: u8,
+    /// When the blobs were to expire.
+    pub expiration: ExpirationRange,
+}
+
+impl BlobFileHeader {
+    /// Reads a header from its [`HEADER_LEN`] bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let mut reader = Reader::new(FileKind::Blob, 0, bytes);
+        read_magic(&mut reader)?;
+        let start = reader.clone();
+        let version = reader.fixed32()?;
+        if version != VERSION {
+            return Err(start.unsupported(format!("version {version}")));
+        }
+        let header = BlobFileHeader {
+            column_family_id: ColumnFamilyId(reader.fixed32()?),
+            flags: reader.u8()?,
+            compression: reader.u8()?,
+            expiration: ExpirationRange::decode(&mut reader)?,
+        };
+        at_end(&reader)?;
+        Ok(header)
+    }
+
+    /// The header's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(HEADER_LEN);
+        put_fixed32(&mut out, MAGIC);
+        put_fixed32(&mut out, VERSION);
+        put_fixed32(&mut out, self.column_family_id.0);
+        out.extend_from_slice(&[self.flags, self.compression]);
+        self.expiration.encode(&mut out);
+        out
+    }
+
+    /// Whether blobs of this file expire.
+    pub fn has_ttl(&self) -> bool {
+        self.flags & HAS_TTL != 0
+    }
+}
+
+/// The last bytes of a finished blob file: `BlobLogFooter`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlobFileFooter {
+    /// How many records the file has.
+    pub blob_count: u64,
+    /// When the blobs expire.
+    pub expiration: ExpirationRange,
+}
+
+impl BlobFileFooter {
+    /// Reads a footer, which stands at `offset` of the file, from its [`FOOTER_LEN`] bytes.
+    pub fn decode(offset: u64, bytes: &[u8]) -> Result<Self> {
+        let mut reader = Reader::new(FileKind::Blob, offset, bytes);
+        read_magic(&mut reader)?;
+        let footer = BlobFileFooter {
+            blob_count: reader.fixed64()?,
+            expiration: ExpirationRange::decode(&mut reader)?,
+        };
+        let computed = crc32c(&bytes[..reader.position()]);
+        check_crc(&mut reader, computed, "footer")?;
+        at_end(&reader)?;
+        Ok(footer)
+    }
+
+    /// The footer's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(FOOTER_LEN);
+        put_fixed32(&mut out, MAGIC);
+        put_fixed64(&mut out, self.blob_count);
+        self.expiration.encode(&mut out);
+        let crc = mask(crc32c(&out));
+        put_fixed32(&mut out, crc);
+        out
+    }
+}
+
+/// What stands before a key and its blob: the head of `BlobLogRecord`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlobRecordHeader {
+    /// Length of the key in bytes.
+    pub key_len: u64,
+    /// Length of the value in bytes, as it stands in the file.
+    pub value_len: u64,
+    /// When the blob expires, in seconds since 1970; 0 for never.
+    pub expiration: u64,
+    /// The checksum of key and value.
+    pub blob_crc: Crc32c,
+}
+
+impl BlobRecordHeader {
+    /// The head of a record with this key and this value, which is compressed already if it is to be.
+    pub fn new(key: &[u8], value: &[u8], expiration: u64) -> Self {
+        BlobRecordHeader {
+            key_len: key.len() as u64,
+            value_len: value.len() as u64,
+            expiration,
+            blob_crc: crc32c_extend(crc32c(key), value),
+        }
+    }
+
+    /// Reads the head of the record at `offset` of the file from its [`RECORD_HEADER_LEN`] bytes. The lengths are
+    /// under a checksum, but nothing says that the file is as long.
+    pub fn decode(offset: u64, bytes: &[u8]) -> Result<Self> {
+        let mut reader = Reader::new(FileKind::Blob, offset, bytes);
+        let (key_len, value_len) = (reader.fixed64()?, reader.fixed64()?);
+        let expiration = reader.fixed64()?;
+        let computed = crc32c(&bytes[..reader.position()]);
+        check_crc(&mut reader, computed, "record header")?;
+        let blob_crc = unmask(reader.fixed32()?);
+        at_end(&reader)?;
+        Ok(BlobRecordHeader {
+            key_len,
+            value_len,
+            expiration,
+            blob_crc,
+        })
+    }
+
+    /// The bytes, which key and value follow.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(RECORD_HEADER_LEN);
+        put_fixed64(&mut out, self.key_len);
+        put_fixed64(&mut out, self.value_len);
+        put_fixed64(&mut out, self.expiration);
+        let header_crc = mask(crc32c(&out));
+        put_fixed32(&mut out, header_crc);
+        put_fixed32(&mut out, mask(self.blob_crc));
+        out
+    }
+
+    /// Length of the whole record in bytes, if there is such a number.
+    pub fn record_len(&self) -> Option<u64> {
+        self.key_len
+            .checked_add(self.value_len)?
+            .checked_add(RECORD_HEADER_LEN as u64)
+    }
+}
+
+/// Reads both ends of a finished blob file of `file_size` bytes, from its first [`HEADER_LEN`] and its last [`FOOTER_LEN`]
+/// bytes, and checks that there is room for as many records as the footer counts.
+pub fn decode_ends(file_size: u64, header: &[u8], footer: &[u8]) -> Result<(BlobFileHeader, BlobFileFooter)> {
+    let footer_at = file_size
+        .checked_sub(FOOTER_LEN as u64)
+        .filter(|at| *at >= HEADER_LEN as u64)
+        .ok_or_else(|| corrupt(0, format!("{file_size} bytes are too few for a finished file")))?;
+    let header = BlobFileHeader::decode(header)?;
+    let footer = BlobFileFooter::decode(footer_at, footer)?;
+    let room = (footer_at - HEADER_LEN as u64) / RECORD_HEADER_LEN as u64;
+    if footer.blob_count > room {
+        let count = footer.blob_count;
+        return Err(corrupt(
+            footer_at,
+            format!("{count} blobs do not fit into {file_size} bytes"),
+        ));
+    }
+    Ok((header, footer))
+}
+
+fn corrupt(offset: u64, reason: String) -> FormatError {
+    FormatError::corrupt(FileKind::Blob, offset, reason)
+}
+
+fn read_magic(reader: &mut Reader<'_>) -> Result<()> {
+    let start = reader.clone();
+    match reader.fixed32()? {
+        MAGIC => Ok(()),
+        other => Err(start.corrupt(format!("the magic number is {other:#010x}"))),
+    }
+}
+
+fn check_crc(reader: &mut Reader<'_>, computed: Crc32c, what: &str) -> Result<()> {
+    let start = reader.clone();
+    let stored = unmask(reader.fixed32()?);
+    if stored == computed {
+        return Ok(());
+    }
+    Err(start.corrupt(format!(
+        "the {what}'s checksum is {:#010x}, not {:#010x}",
+        computed.0, stored.0
+    )))
+}
+
+fn at_end(reader: &Reader<'_>) -> Result<()> {
+    if reader.is_empty() {
+        return Ok(());
+    }
+    Err(reader.corrupt(format!("{} bytes more than expected", reader.rest().len())))
+}

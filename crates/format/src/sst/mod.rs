@@ -1,1 +1,16 @@
-//! Table files: footers, the metaindex and the properties block.
+//! Table files: footers, the metaindex, the properties block.
+//!
+//! A table file ends with its footer, which points to the metaindex block, which names the properties block, which
+//! says who made the file. [`read_tail`] walks that way, mostly with one read. The data before it is not looked at.
+
+mod block;
+mod encode;
+mod footer;
+mod properties;
+mod read;
+
+pub use block::{BLOCK_TRAILER_LEN, BlockHandle};
+pub use encode::{encode_minimal_table, encode_table_of_size};
+pub use footer::{Footer, TableKind};
+pub use properties::TableProperties;
+pub use read::{MAX_META_BLOCK_BYTES, ReadError, TableTail, read_properties, read_tail};

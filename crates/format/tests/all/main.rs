@@ -9,6 +9,7 @@
 
 mod backup_meta;
 mod backup_name;
+mod blob;
 mod edits;
 mod file_name;
 mod golden;
@@ -17,4 +18,9 @@ mod log_damage;
 mod log_properties;
 mod manifest_edit;
 mod options;
+mod sst_blocks;
+mod sst_damage;
+mod sst_encode;
+mod sst_fixtures;
+mod sst_golden;
 mod unique_id;

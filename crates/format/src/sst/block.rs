@@ -1,0 +1,177 @@
+//! Blocks: where one is, whether its checksum is right, which entries a meta block has.
+//!
+//! A block of a block-based table is followed by five bytes: its compression type and a checksum of block and type
+//! (`table/block_based/block_based_table_builder.cc`). Plain and cuckoo tables have bare blocks. The content
+//! (`table/block_based/block_builder.cc`):
+//!
+//! ```text
+//! entry*            shared varint32, unshared varint32, value length varint32, rest of the key, value
+//! restart*          fixed32, offsets of entries with shared = 0
+//! restart count     fixed32, the top four bits are features of data blocks
+//! ```
+//!
+//! The key of an entry is the first `shared` bytes of the key before it and the rest that stands there.
+
+use std::fmt;
+
+use super::Footer;
+use crate::checksum::{ChecksumType, block_checksum, context_modifier};
+use crate::coding::{Reader, put_fixed32, put_varint32, put_varint64};
+use crate::{FileKind, FormatError, Result};
+
+/// How many bytes follow each block of a block-based table: compression type and checksum.
+pub const BLOCK_TRAILER_LEN: usize = 5;
+
+/// `CompressionType::kNoCompression`; meta blocks have no other.
+const NO_COMPRESSION: u8 = 0;
+/// The largest restart count (`table/block_based/data_block_footer.h`); the bits above it are features.
+const MAX_RESTARTS: u32 = (1 << 28) - 1;
+/// A meta block's keys may expand to this many bytes in all; shared prefixes could expand them quadratically.
+const MAX_KEY_BYTES: usize = 16 << 20;
+
+/// Where a block is: `BlockHandle` in `table/format.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct BlockHandle {
+    /// Offset in the file, in bytes.
+    pub offset: u64,
+    /// Length in bytes, without the trailer.
+    pub size: u64,
+}
+
+impl BlockHandle {
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self> {
+        Ok(BlockHandle {
+            offset: reader.varint64()?,
+            size: reader.varint64()?,
+        })
+    }
+
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        put_varint64(out, self.offset);
+        put_varint64(out, self.size);
+    }
+
+    /// The offset behind the block and a trailer, if there is such a number.
+    pub(super) fn end(&self, trailer_len: usize) -> Option<u64> {
+        self.offset
+            .checked_add(self.size)?
+            .checked_add(trailer_len as u64)
+    }
+}
+
+impl fmt::Display for BlockHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes at {}", self.size, self.offset)
+    }
+}
+
+/// An uncompressed block and where it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Block<'a> {
+    offset: u64,
+    content: &'a [u8],
+}
+
+impl<'a> Block<'a> {
+    /// Splits what was read at `offset`, the trailer included; [`check_trailer`] says whether it is right.
+    pub(super) fn new(footer: &Footer, offset: u64, stored: &'a [u8]) -> Result<Self> {
+        let content_len = stored
+            .len()
+            .checked_sub(footer.block_trailer_len())
+            .ok_or_else(|| {
+                FormatError::corrupt(FileKind::Table, offset, "the block is shorter than its trailer")
+            })?;
+        let content = &stored[..content_len];
+        Ok(Block { offset, content })
+    }
+
+    /// Calls `each` with key, value, and where in the block the value begins. Keys must ascend, as RocksDB's do.
+    pub(super) fn for_each(&self, mut each: impl FnMut(&[u8], &[u8], usize)) -> Result<()> {
+        let mut reader = self.entries()?;
+        let mut last: Option<Vec<u8>> = None;
+        let mut key_bytes = 0;
+        while !reader.is_empty() {
+            let start = reader.clone();
+            let shared = reader.varint32()? as usize;
+            let unshared = reader.varint32()? as usize;
+            let value_len = reader.varint32()? as usize;
+            let mut key = match last.as_deref().unwrap_or_default().get(..shared) {
+                Some(prefix) => prefix.to_vec(),
+                None => return Err(start.corrupt("an entry shares more than the key before it has")),
+            };
+            key.extend_from_slice(reader.bytes(unshared)?);
+            if last.is_some_and(|last| key <= last) {
+                return Err(start.corrupt("the keys of a meta block do not ascend"));
+            }
+            key_bytes += key.len();
+            if key_bytes > MAX_KEY_BYTES {
+                return Err(start.unsupported(format!("more than {MAX_KEY_BYTES} bytes of keys")));
+            }
+            let value_at = reader.position();
+            each(&key, reader.bytes(value_len)?, value_at);
+            last = Some(key);
+        }
+        Ok(())
+    }
+
+    /// The part before the restarts.
+    fn entries(&self) -> Result<Reader<'a>> {
+        let at_count = self.content.len().saturating_sub(4);
+        let mut reader = Reader::new(
+            FileKind::Table,
+            self.offset + at_count as u64,
+            &self.content[at_count..],
+        );
+        let start = reader.clone();
+        let restarts = reader.fixed32()?;
+        if restarts > MAX_RESTARTS {
+            return Err(start.unsupported(format!("block features {:#x}", restarts >> 28)));
+        }
+        let end = (restarts as usize)
+            .checked_mul(4)
+            .and_then(|bytes| at_count.checked_sub(bytes));
+        let end = end.ok_or_else(|| start.corrupt(format!("{restarts} restarts do not fit the block")))?;
+        Ok(Reader::new(FileKind::Table, self.offset, &self.content[..end]))
+    }
+}
+
+/// Whether the checksum behind the meta block at `offset` is right. `stored` is the block with its trailer.
+pub(super) fn check_trailer(footer: &Footer, offset: u64, stored: &[u8]) -> Result<()> {
+    let trailer_len = footer.block_trailer_len();
+    if trailer_len == 0 {
+        return Ok(());
+    }
+    let at_trailer = stored.len().saturating_sub(trailer_len);
+    let (content, trailer) = stored.split_at(at_trailer);
+    let mut reader = Reader::new(FileKind::Table, offset + at_trailer as u64, trailer);
+    let start = reader.clone();
+    let compression = reader.u8()?;
+    let found = reader.fixed32()?;
+    let modifier = context_modifier(footer.base_context_checksum, offset);
+    let computed = block_checksum(footer.checksum, content, compression).wrapping_add(modifier);
+    if found != computed && footer.checksum != ChecksumType::None {
+        return Err(start.corrupt(format!(
+            "the block's checksum is {computed:#010x}, not {found:#010x}"
+        )));
+    }
+    if compression != NO_COMPRESSION {
+        return Err(start.unsupported(format!("a meta block with compression type {compression}")));
+    }
+    Ok(())
+}
+
+/// A meta block with these entries, which must ascend. No prefixes are shared, so that each entry is a restart; one is
+/// enough for a reader that scans.
+pub(super) fn encode_entries<'a>(entries: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (key, value) in entries {
+        put_varint32(&mut out, 0);
+        put_varint32(&mut out, key.len() as u32);
+        put_varint32(&mut out, value.len() as u32);
+        out.extend_from_slice(key);
+        out.extend_from_slice(value);
+    }
+    put_fixed32(&mut out, 0);
+    put_fixed32(&mut out, 1);
+    out
+}
