@@ -1,4 +1,4 @@
-//! The meta file of a backup: `meta/<id>`, schemas 1 and 2.
+//! The meta file of a backup: `meta/<id>`, in either schema.
 //!
 //! Its source of truth is `BackupMeta::LoadFromFile` and `StoreToFile` in RocksDB's
 //! `utilities/backup/backup_engine.cc`. It is text; every line ends in a newline, the last one too.

@@ -1,4 +1,4 @@
-//! Names of files inside a backup directory, and what they stand for.
+//! Names of files inside a backup directory.
 //!
 //! The forms are those that RocksDB's engines wrote (`utilities/backup/backup_engine.cc`), from 4.13 to today:
 //!

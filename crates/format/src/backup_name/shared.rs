@@ -126,7 +126,7 @@ impl SharedName {
         &self.suffix
     }
 
-    /// The name in the database: [`RepoPath::restored_name`].
+    /// The name in the database: [`RepoPath::restored_name`](crate::backup_name::RepoPath::restored_name).
     pub fn restored_name(&self) -> DbFileName {
         match self.kind {
             SharedKind::Table => DbFileName::table(self.digits.number),
