@@ -14,6 +14,7 @@
 //!   A [`Store::pin`] is a visible file that is known to be alive while its guard is held.
 
 mod key;
+pub mod local;
 pub mod memory;
 mod object_reader;
 mod pin_name;

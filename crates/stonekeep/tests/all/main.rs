@@ -8,4 +8,6 @@
 )]
 
 mod image_lock;
+mod store_crash;
+mod store_local;
 mod store_memory;

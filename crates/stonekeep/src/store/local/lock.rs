@@ -1,0 +1,129 @@
+//! The writer's lock: `flock` on the regular file `stonekeep/lock`.
+//!
+//! `flock` belongs to the open descriptor, so it excludes two stores in one process as well as two processes, and the
+//! kernel releases it when its holder dies. The file is opened for writing, because NFS forwards the lock only then,
+//! and stays when the lock is released: were it removed, one process could lock the old file and another a new
+//! one. Against somebody who removes it nevertheless, the name is compared with the descriptor after locking, and
+//! again by [`Guard::check`]. Who holds the lock stands in the file, for messages only.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use rustix::fs::{FlockOperation, OFlags};
+use rustix::io::Errno;
+
+use super::tree::{Place, Tree};
+use crate::store::waiting::{locked, wait_for};
+use crate::store::{Guard, Key, LockWait};
+use crate::{Clock, Error, ErrorKind, Result};
+
+const LOCK: &str = "stonekeep/lock";
+const HOLDER_LIMIT_BYTES: usize = 256;
+
+/// Holds the lock until it is dropped.
+#[derive(Debug)]
+struct LockGuard {
+    place: Place,
+    file: File,
+}
+
+/// Takes the lock, or says who has it.
+pub(super) fn take(
+    tree: &Tree,
+    clock: &dyn Clock,
+    wait: LockWait,
+    holder: &str,
+    should_stop: &dyn Fn() -> bool,
+) -> Result<Box<dyn Guard>> {
+    let place = tree.make_place(&Key::trusted(LOCK))?;
+    match wait_for(wait, clock, should_stop, || attempt(&place))? {
+        Some(file) => {
+            write_holder(&file, holder);
+            Ok(Box::new(LockGuard { place, file }))
+        }
+        None => Err(locked(
+            &tree.root_path().display().to_string(),
+            &read_holder(&place),
+        )),
+    }
+}
+
+fn attempt(place: &Place) -> Result<Option<File>> {
+    loop {
+        let file = match place.create()? {
+            Some(file) => file,
+            None => match place.open(OFlags::RDWR)? {
+                Some(file) => file,
+                None => continue,
+            },
+        };
+        if !try_flock(&file, place)? {
+            return Ok(None);
+        }
+        if place.is(&file)? {
+            return Ok(Some(file));
+        }
+    }
+}
+
+/// Locks an open file without waiting; whether nobody else has it locked.
+pub(super) fn try_flock(file: &File, place: &Place) -> Result<bool> {
+    match rustix::io::retry_on_intr(|| rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(errno) => Err(no_locks(place, errno)),
+    }
+}
+
+/// What a failed `flock` means.
+pub(super) fn no_locks(place: &Place, errno: Errno) -> Error {
+    match errno {
+        Errno::NOTSUP | Errno::NOSYS | Errno::NOLCK => {
+            let message = format!("the file system cannot lock {}", place.path.display());
+            Error::new(ErrorKind::Unsupported, message).with_source(io::Error::from(errno))
+        }
+        errno => Error::io(format!("locking {}", place.path.display()), errno.into()),
+    }
+}
+
+/// A full disk must not keep anybody from taking the lock, since deleting needs it.
+fn write_holder(file: &File, holder: &str) {
+    let written = file
+        .set_len(0)
+        .and_then(|()| file.write_all_at(holder.as_bytes(), 0));
+    if let Err(error) = written {
+        tracing::debug!(%error, "the lock does not say who holds it");
+    }
+}
+
+/// The first line of what stands in the lock, as far as it can be shown.
+fn read_holder(place: &Place) -> String {
+    let mut buffer = [0; HOLDER_LIMIT_BYTES];
+    let count = match place.open(OFlags::RDONLY) {
+        Ok(Some(file)) => file.read_at(&mut buffer, 0).unwrap_or(0),
+        _ => 0,
+    };
+    let text = String::from_utf8_lossy(buffer.get(..count).unwrap_or_default());
+    let line = text.lines().next().unwrap_or_default();
+    line.replace(char::is_control, "?")
+}
+
+impl Guard for LockGuard {
+    fn check(&self) -> Result<()> {
+        if self.place.is(&self.file)? {
+            return Ok(());
+        }
+        let message = format!("{} was removed while it was locked", self.place.path.display());
+        Err(Error::new(ErrorKind::Locked, message)
+            .with_hint("another process may have taken the lock meanwhile; run this again"))
+    }
+}
+
+impl Drop for LockGuard {
+    fn drop(&mut self) {
+        if let Err(error) = self.file.set_len(0) {
+            tracing::debug!(%error, "the lock still names its last holder");
+        }
+    }
+}

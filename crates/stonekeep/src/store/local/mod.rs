@@ -1,0 +1,317 @@
+//! A store in a local directory.
+//!
+//! Staged files lie under `stonekeep/tmp/<area>/` in the same directory, so that publishing one is a rename. What makes
+//! them durable, and why that holds, stands in `sync.rs`; how links and strange files are kept out, in `tree.rs`; lock
+//! and pins, in `lock.rs` and `pin.rs`.
+
+mod file_system;
+mod listing;
+mod lock;
+mod pin;
+mod publish;
+mod stage;
+mod sync;
+mod tree;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::num::NonZeroUsize;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::OFlags;
+
+use self::sync::Syncs;
+use self::tree::Tree;
+use super::staging::{area_key, staged_key};
+use super::{Durability, Entry, Guard, Key, LockWait, Object, PinState, Staged, Stat, Store};
+use crate::{Clock, Error, IoContext, Result, SystemClock, Warning};
+
+const BUFFER_BYTES: NonZeroUsize = NonZeroUsize::new(1 << 20).unwrap();
+
+/// A store in a local directory. See the [module](self).
+#[derive(Debug)]
+pub struct LocalStore {
+    tree: Tree,
+    syncs: Syncs,
+    buffer_bytes: NonZeroUsize,
+    clock: Arc<dyn Clock>,
+}
+
+impl LocalStore {
+    /// The store in this directory, which need not be there yet. A relative path is taken from the directory that the
+    /// process is in now.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        let path = std::path::absolute(&path).unwrap_or(path);
+        LocalStore {
+            tree: Tree::new(path),
+            syncs: Syncs::default(),
+            buffer_bytes: BUFFER_BYTES,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Copies through a buffer of this size. Default: 1 MiB.
+    #[must_use]
+    pub fn with_buffer_bytes(mut self, buffer_bytes: NonZeroUsize) -> Self {
+        self.buffer_bytes = buffer_bytes;
+        self
+    }
+
+    /// Waits for the lock, and tells the age of other machines' pins, by this clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// What the user should know of the file system: locks or syncs that nobody vouches for. `None` too while the
+    /// root is missing.
+    pub fn file_system_warning(&self) -> Option<Warning> {
+        let root = self.tree.find(None).ok()??;
+        file_system::warning(&root, &self.location())
+    }
+
+    fn open_file(&self, key: &Key) -> Result<Box<dyn Object>> {
+        let missing = || Error::not_found(format!("{} is not there", self.tree.path(Some(key)).display()));
+        let place = self.tree.find_place(key)?.ok_or_else(missing)?;
+        let file = place.open(OFlags::RDONLY)?.ok_or_else(missing)?;
+        let size_bytes = file.metadata().context("looking at", &place.path)?.len();
+        Ok(Box::new(LocalObject { file, size_bytes }))
+    }
+
+    fn sync_parents(&self, keys: &[&Key]) -> Result<()> {
+        let directories: Vec<Option<Key>> = keys.iter().map(|key| key.parent()).collect();
+        self.syncs.sync_names_upwards(&self.tree, &directories)
+    }
+
+    /// Makes the root's own name durable. Where the directory above cannot be opened, the root was there before, and
+    /// is its owner's affair.
+    fn sync_root_name(&self) -> Result<()> {
+        let Some(parent) = self.tree.root_path().parent() else {
+            return Ok(());
+        };
+        match File::open(parent) {
+            Ok(opened) => self.syncs.sync_directory(parent, &opened.into()),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            Err(error) => Err(error).context("opening", parent),
+        }
+    }
+}
+
+/// An open file.
+struct LocalObject {
+    file: File,
+    size_bytes: u64,
+}
+
+impl Object for LocalObject {
+    fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_at(buffer, offset)
+    }
+
+    fn local_file(&self) -> Option<&File> {
+        Some(&self.file)
+    }
+}
+
+fn free_bytes(tree: &Tree) -> Option<u64> {
+    let root = tree.find(None).ok()??;
+    let state = rustix::fs::fstatvfs(root).ok()?;
+    Some(state.f_bavail.saturating_mul(state.f_frsize))
+}
+
+impl Store for LocalStore {
+    fn location(&self) -> String {
+        self.tree.root_path().display().to_string()
+    }
+
+    fn local_root(&self) -> Option<&Path> {
+        Some(self.tree.root_path())
+    }
+
+    fn exists(&self) -> Result<bool> {
+        let path = self.tree.root_path();
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => Ok(true),
+            Ok(_) => Err(Error::invalid(format!("{} is no directory", path.display()))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error).context("looking at", path),
+        }
+    }
+
+    fn create_root(&self, durability: Durability) -> Result<()> {
+        let path = self.tree.root_path();
+        match std::fs::create_dir(path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.exists()? => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let message = format!(
+                    "{} cannot be made: the directory above is missing",
+                    path.display()
+                );
+                return Err(Error::not_found(message));
+            }
+            Err(error) => return Err(error).context("making", path),
+        }
+        match durability {
+            Durability::Durable => self.sync_root_name(),
+            Durability::Buffered => Ok(()),
+        }
+    }
+
+    fn list(&self, directory: Option<&Key>) -> Result<Vec<Entry>> {
+        listing::list(&self.tree, directory)
+    }
+
+    fn stat(&self, key: &Key) -> Result<Option<Stat>> {
+        let Some(place) = self.tree.find_place(key)? else {
+            return Ok(None);
+        };
+        let stat = place.look_at_file()?;
+        Ok(stat.map(|stat| Stat {
+            size_bytes: tree::size_bytes(&stat),
+            modified: tree::modified(&stat),
+        }))
+    }
+
+    fn open(&self, key: &Key) -> Result<Box<dyn Object>> {
+        self.open_file(key)
+    }
+
+    fn stage(&self, area: &str, key: &Key, content: &mut dyn Read, expected_bytes: u64) -> Result<Staged> {
+        let place = staged_key(area, key)?;
+        self.syncs.begin(&self.tree)?;
+        self.syncs.forget(&place);
+        let buffer = self.buffer_bytes;
+        let (file, size_bytes) = stage::write_new(&self.tree, &place, key, content, expected_bytes, buffer)?;
+        self.syncs.written(place, file);
+        Ok(Staged {
+            area: area.to_owned(),
+            key: key.clone(),
+            size_bytes,
+        })
+    }
+
+    fn sync(&self, staged: &[Staged], durability: Durability) -> Result<()> {
+        if durability == Durability::Buffered || staged.is_empty() {
+            return Ok(());
+        }
+        let places = staged_keys(staged)?;
+        if self.syncs.sync_staged(&self.tree, &places)? {
+            return Ok(());
+        }
+        self.sync_parents(&places.iter().collect::<Vec<_>>())
+    }
+
+    fn publish(&self, batch: Vec<(Staged, Key)>, durability: Durability) -> Result<Vec<(Staged, Key)>> {
+        if durability == Durability::Durable {
+            let places = staged_keys(batch.iter().map(|(staged, _)| staged))?;
+            self.syncs.sync_staged(&self.tree, &places)?;
+        }
+        let mut taken = Vec::new();
+        let mut published = Vec::new();
+        for (staged, key) in batch {
+            let place = staged_key(&staged.area, &staged.key)?;
+            if publish::move_file(&self.tree, &place, &key, Some(staged.size_bytes))? {
+                self.syncs.forget(&place);
+                published.push(key);
+            } else {
+                taken.push((staged, key));
+            }
+        }
+        if durability == Durability::Durable {
+            self.sync_parents(&published.iter().collect::<Vec<_>>())?;
+        }
+        Ok(taken)
+    }
+
+    fn areas(&self) -> Result<Vec<String>> {
+        listing::areas(&self.tree)
+    }
+
+    fn staged(&self, area: &str) -> Result<Vec<Staged>> {
+        listing::staged(&self.tree, area)
+    }
+
+    fn open_staged(&self, staged: &Staged) -> Result<Box<dyn Object>> {
+        self.open_file(&staged_key(&staged.area, &staged.key)?)
+    }
+
+    fn discard(&self, area: &str) -> Result<()> {
+        self.syncs.forget_below(&area_key(area)?);
+        listing::discard(&self.tree, area)
+    }
+
+    fn rename(&self, from: &Key, to: &Key, durability: Durability) -> Result<()> {
+        if !publish::move_file(&self.tree, from, to, None)? {
+            return Err(Error::refused(format!("{to} is there already")));
+        }
+        if durability == Durability::Durable {
+            // The new name first: a crash between must find the file under one of them.
+            self.sync_parents(&[to])?;
+            self.syncs.sync_names(&self.tree, from.parent().as_ref())?;
+        }
+        Ok(())
+    }
+
+    fn delete(&self, key: &Key) -> Result<bool> {
+        listing::delete(&self.tree, key)
+    }
+
+    fn sync_directories(&self, directories: &[Key], durability: Durability) -> Result<()> {
+        if durability == Durability::Durable {
+            for directory in directories {
+                self.syncs.sync_names(&self.tree, Some(directory))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sync_visible(&self, keys: &[Key], durability: Durability) -> Result<()> {
+        if durability == Durability::Buffered || keys.is_empty() {
+            return Ok(());
+        }
+        if self.syncs.sync_visible(&self.tree, keys)? {
+            return Ok(());
+        }
+        self.sync_parents(&keys.iter().collect::<Vec<_>>())
+    }
+
+    fn exclusive(
+        &self,
+        wait: LockWait,
+        holder: &str,
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<Box<dyn Guard>> {
+        lock::take(&self.tree, &*self.clock, wait, holder, should_stop)
+    }
+
+    fn pin(&self, key: &Key, content: &[u8]) -> Result<Box<dyn Guard>> {
+        pin::make(&self.tree, key, content)
+    }
+
+    fn remove_if_stale(&self, key: &Key) -> Result<PinState> {
+        pin::remove_if_stale(&self.tree, &*self.clock, key)
+    }
+
+    fn free_bytes(&self) -> Result<Option<u64>> {
+        Ok(free_bytes(&self.tree))
+    }
+
+    fn warnings(&self) -> Vec<Warning> {
+        let file_system = self.file_system_warning();
+        file_system.into_iter().chain(self.syncs.warning()).collect()
+    }
+}
+
+fn staged_keys<'a>(staged: impl IntoIterator<Item = &'a Staged>) -> Result<Vec<Key>> {
+    let staged = staged.into_iter();
+    staged.map(|file| staged_key(&file.area, &file.key)).collect()
+}

@@ -1,0 +1,93 @@
+//! Writing new files where no reader looks.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::num::NonZeroUsize;
+
+use super::tree::{Place, Tree};
+use crate::store::{Key, content_error};
+use crate::{Error, Result};
+
+const SMALLEST_BUFFER_BYTES: usize = 4096;
+
+/// Writes all of `content` to the staged key's place. The file is always a new one: what stands there may still be
+/// linked from where it was published, if the power failed between.
+pub(super) fn write_new(
+    tree: &Tree,
+    place: &Key,
+    key: &Key,
+    content: &mut dyn Read,
+    expected_bytes: u64,
+    buffer_bytes: NonZeroUsize,
+) -> Result<(File, u64)> {
+    let place = tree.make_place(place)?;
+    place.unlink()?;
+    let Some(file) = place.create()? else {
+        return Err(Error::refused(format!(
+            "another process writes {}",
+            place.path.display()
+        )));
+    };
+    let expected = usize::try_from(expected_bytes).unwrap_or(usize::MAX);
+    let mut buffer = vec![0; expected.max(SMALLEST_BUFFER_BYTES).min(buffer_bytes.get())];
+    let copied = copy(content, &file, &mut buffer, |error, written| match error {
+        Failed::Reading(error) => content_error(key, error),
+        Failed::Writing(error) => write_error(tree, &place, error, written, expected_bytes),
+    });
+    match copied {
+        Ok(size_bytes) => Ok((file, size_bytes)),
+        Err(error) => {
+            drop(file);
+            if let Err(left) = place.unlink() {
+                tracing::warn!(reason = %left.one_line(), "a file that is not whole stays in the area");
+            }
+            Err(error)
+        }
+    }
+}
+
+enum Failed {
+    Reading(io::Error),
+    Writing(io::Error),
+}
+
+/// Copies to the end; `explain` gets what failed after how many bytes.
+fn copy(
+    content: &mut dyn Read,
+    mut file: &File,
+    buffer: &mut [u8],
+    explain: impl Fn(Failed, u64) -> Error,
+) -> Result<u64> {
+    let mut written = 0;
+    loop {
+        let count = match content.read(buffer) {
+            Ok(0) => return Ok(written),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(explain(Failed::Reading(error), written)),
+        };
+        let chunk = buffer.get(..count).unwrap_or_default();
+        file.write_all(chunk)
+            .map_err(|error| explain(Failed::Writing(error), written))?;
+        written += count as u64;
+    }
+}
+
+/// Says on a full disk which file had how much still to come.
+fn write_error(tree: &Tree, place: &Place, error: io::Error, written: u64, expected: u64) -> Error {
+    let path = place.path.display();
+    let message = match error.kind() {
+        io::ErrorKind::StorageFull => {
+            let free = super::free_bytes(tree).unwrap_or(0);
+            let missing = expected.saturating_sub(written).saturating_sub(free);
+            format!(
+                "no room for {path}: {written} of {expected} bytes are written, {missing} bytes of room are missing"
+            )
+        }
+        io::ErrorKind::QuotaExceeded => {
+            format!("the quota has no room for {path}: {written} of {expected} bytes are written")
+        }
+        _ => format!("writing {path}"),
+    };
+    Error::io(message, error)
+}

@@ -1,0 +1,118 @@
+//! What a killed process leaves of its lock and its pins. The process is this test program, run once more.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use stonekeep::ErrorKind;
+use stonekeep::store::local::LocalStore;
+use stonekeep::store::{Guard, Key, LockWait, PinState, Store};
+
+/// Names the repository to the second process.
+const REPOSITORY: &str = "STONEKEEP_TEST_REPOSITORY";
+
+/// Another process that holds something until it is killed, which it is at the latest when this is dropped.
+struct Holder(Child);
+
+impl Holder {
+    /// Runs this test in another process, and waits until it says what it holds.
+    fn start(test: &str, repository: &Path) -> (Holder, String) {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args([test, "--exact", "--nocapture", "--test-threads=1"])
+            .env(REPOSITORY, repository)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut holder = Holder(child);
+        let lines = BufReader::new(holder.0.stdout.take().unwrap()).lines();
+        let held = lines
+            .map(Result::unwrap)
+            .find_map(|line| line.split_once("holding ").map(|(_, what)| what.to_owned()));
+        (holder, held.expect("the other process ended too early"))
+    }
+
+    fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        // After `kill`, both only say that it is over.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Says what is held, and waits to be killed.
+fn hold(what: &str, _guard: Box<dyn Guard>) -> ! {
+    println!("holding {what}");
+    std::io::stdout().flush().unwrap();
+    loop {
+        std::thread::sleep(Duration::from_secs(60));
+    }
+}
+
+fn store_of_second_process() -> Option<LocalStore> {
+    std::env::var_os(REPOSITORY).map(LocalStore::new)
+}
+
+fn take(store: &LocalStore, holder: &str) -> stonekeep::Result<Box<dyn Guard>> {
+    store.exclusive(LockWait::Fail, holder, &|| false)
+}
+
+#[test]
+fn a_killed_process_frees_the_lock() {
+    if let Some(store) = store_of_second_process() {
+        hold("the lock", take(&store, "the victim").unwrap());
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let store = LocalStore::new(directory.path());
+    let (holder, _) = Holder::start("store_crash::a_killed_process_frees_the_lock", directory.path());
+    let error = take(&store, "me").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked);
+    assert!(error.to_string().contains("the victim"), "{error}");
+    holder.kill();
+    take(&store, "me").unwrap().check().unwrap();
+}
+
+#[test]
+fn a_waiting_process_gets_the_lock_of_a_killed_one() {
+    if let Some(store) = store_of_second_process() {
+        hold("the lock", take(&store, "the victim").unwrap());
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let store = LocalStore::new(directory.path());
+    let test = "store_crash::a_waiting_process_gets_the_lock_of_a_killed_one";
+    let (holder, _) = Holder::start(test, directory.path());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(80));
+            holder.kill();
+        });
+        let wait = LockWait::AtMost(Duration::from_secs(60));
+        store.exclusive(wait, "me", &|| false).unwrap();
+    });
+}
+
+#[test]
+fn the_pin_of_a_killed_process_is_stale() {
+    if let Some(store) = store_of_second_process() {
+        let name = stonekeep::store::new_pin_name();
+        let key = Key::new(format!("stonekeep/pins/{name}")).unwrap();
+        hold(key.as_str(), store.pin(&key, b"the content").unwrap());
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let store = LocalStore::new(directory.path());
+    let test = "store_crash::the_pin_of_a_killed_process_is_stale";
+    let (holder, key) = Holder::start(test, directory.path());
+    let key = Key::new(key).unwrap();
+    assert_eq!(store.read(&key, 100).unwrap(), b"the content");
+    assert_eq!(store.remove_if_stale(&key).unwrap(), PinState::Held);
+    holder.kill();
+    assert_eq!(store.read(&key, 100).unwrap(), b"the content");
+    assert_eq!(store.remove_if_stale(&key).unwrap(), PinState::Removed);
+    assert_eq!(store.stat(&key).unwrap(), None);
+}
