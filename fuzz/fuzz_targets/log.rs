@@ -21,7 +21,9 @@ fn scan_in_pieces(mut scanner: LogScanner, bytes: &[u8], piece: usize) -> Option
 }
 
 fuzz_target!(|input: &[u8]| {
-    let [options, piece, rest @ ..] = input else { return };
+    let [options, piece, rest @ ..] = input else {
+        return;
+    };
     let mut bytes = rest.to_vec();
     if options & 1 == 1 {
         repair::checksums(&mut bytes);

@@ -169,6 +169,17 @@ fn a_recycled_log_ends_where_the_old_one_shows() {
     assert!(end.is_complete());
 }
 
+/// The compression's record names no log, so a renamed file seems to begin with one of ours.
+#[test]
+fn a_renamed_file_may_begin_with_the_old_compression() {
+    let mut writer = LogWriter::recyclable(FileNumber(3));
+    writer.set_compression(7);
+    writer.write(b"old");
+    let (found, end) = scan_wal(&writer.take_bytes());
+    assert_eq!((found.len(), end.data_records, end.valid_bytes), (1, 0, 11));
+    assert!(end.recycled && end.is_complete());
+}
+
 #[test]
 fn a_recycled_log_that_ends_inside_a_record_is_incomplete() {
     let mut writer = LogWriter::recyclable(NUMBER);

@@ -24,3 +24,7 @@ mod sst_encode;
 mod sst_fixtures;
 mod sst_golden;
 mod unique_id;
+mod wal;
+mod wal_batch;
+mod wal_numbering;
+mod wal_properties;
