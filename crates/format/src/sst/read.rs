@@ -1,6 +1,7 @@
 //! The way from a file's end to its properties, with as few reads as possible.
 
 use std::io;
+use std::ops::Range;
 
 use super::block::{Block, BlockHandle, check_trailer};
 use super::properties::GLOBAL_SEQNO;
@@ -128,7 +129,7 @@ fn decode_properties(
 }
 
 /// Where in the properties block the eight bytes of the global sequence number are.
-fn global_seqno_at(block: &Block<'_>) -> crate::Result<Option<std::ops::Range<usize>>> {
+fn global_seqno_at(block: &Block<'_>) -> crate::Result<Option<Range<usize>>> {
     let mut found = None;
     block.for_each(|name, value, value_at| {
         if name == GLOBAL_SEQNO.as_bytes() && value.len() == 8 {

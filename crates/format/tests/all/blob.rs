@@ -11,6 +11,8 @@ use stonekeep_format::blob::{
 use stonekeep_format::checksum::{crc32c, crc32c_extend};
 use stonekeep_format::{ColumnFamilyId, Result};
 
+use crate::golden;
+
 fn file(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures/blob")
@@ -54,6 +56,17 @@ fn a_blob_file_of_rocksdb_reads_as_what_was_put() {
     let records = records(&file).expect("RocksDB wrote it");
     let pairs: Vec<_> = records.iter().map(|(key, value, _)| (*key, *value)).collect();
     assert_eq!(pairs, [(&b"key1"[..], &b"one"[..]), (b"key2", b"two")]);
+}
+
+#[test]
+fn a_file_is_laid_out_as_annotated() {
+    golden::check("blob/file.txt", |bytes| {
+        assert_eq!(bytes, file("7.8.3-plain.blob"));
+        let (header, footer) = ends(bytes).expect("RocksDB wrote it");
+        let records = records(bytes).expect("RocksDB wrote it");
+        let heads: Vec<_> = records.iter().map(|(.., head)| head).collect();
+        format!("{header:#?}\n{heads:#?}\n{footer:#?}\n")
+    });
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 use std::{env, fs};
 
-use stonekeep_format::sst::{TableProperties, TableTail};
+use stonekeep_format::sst::{Footer, TableProperties, TableTail};
 
+use crate::golden;
 use crate::sst_fixtures::{directory, read, tables};
 
 #[test]
@@ -13,7 +14,7 @@ fn tables_read_as_the_texts_beside_them_say() {
         let tail = read(&file).expect("RocksDB wrote it");
         let path = directory().join(&name).with_extension("txt");
         let text = dump(&file, &tail);
-        if env::var_os("STONEKEEP_REWRITE").is_some() {
+        if env::var_os("STONEKEEP_GOLDEN").is_some_and(|value| value == "rewrite") {
             fs::write(&path, &text).expect("written");
         }
         let expected = fs::read_to_string(&path).unwrap_or_default();
@@ -35,6 +36,17 @@ fn unique_ids_equal_those_in_the_manifests() {
             .unique_id()
             .map_or("none".to_owned(), |id| id.to_string());
         assert_eq!(id, expected, "{name}");
+    }
+}
+
+/// Where each field of a footer stands.
+#[test]
+fn footers_are_laid_out_as_annotated() {
+    for (name, file_size) in [("footer_legacy", 714), ("footer_v5", 1033), ("footer_v6", 1307)] {
+        golden::check(&format!("sst/{name}.txt"), |bytes| {
+            let footer = Footer::decode(bytes, file_size).expect("RocksDB wrote it");
+            format!("{footer:#?}\n")
+        });
     }
 }
 
