@@ -1,4 +1,7 @@
 //! Test databases, fault-injecting stores and fixtures for Stonekeep's own tests.
 
 pub mod database;
+pub mod fake_clock;
+pub mod fault_store;
+pub mod record_store;
 pub mod store_conformance;

@@ -9,5 +9,6 @@
 
 mod image_lock;
 mod store_crash;
+mod store_decorators;
 mod store_local;
 mod store_memory;

@@ -166,7 +166,7 @@ fn leftovers_are_found(place: &Place) {
     drop(first);
     let second = place();
     assert_eq!(second.areas().unwrap(), ["7"]);
-    assert_eq!(second.staged("7").unwrap(), [staged.clone()]);
+    assert_eq!(second.staged("7").unwrap(), std::slice::from_ref(&staged));
     assert_eq!(staged_content(&*second, &staged), b"MANIFEST-000004\n");
     second
         .sync(std::slice::from_ref(&staged), Durability::Durable)
