@@ -81,10 +81,8 @@ struct sk_backup {
 
 struct sk_file {
   uint32_t backup_id;
-  const char* directory;
   const char* relative_filename;
   uint64_t size;
-  uint8_t temperature;
   bool excluded;
 };
 
@@ -159,18 +157,14 @@ void visit(const BackupInfo& info, void* context, sk_backup_fn on_backup,
                       info.size,                info.number_files,
                       info.app_metadata.data(), info.app_metadata.size()};
   on_backup(context, &backup);
+  // The name has its directory with it; temperatures are not filled in (utilities/backup/backup_engine.cc).
   for (const auto& details : info.file_details) {
-    sk_file file = {info.backup_id,
-                    details.directory.c_str(),
-                    details.relative_filename.c_str(),
-                    details.size,
-                    static_cast<uint8_t>(details.temperature),
-                    false};
+    sk_file file = {info.backup_id, details.relative_filename.c_str(),
+                    details.size, false};
     on_file(context, &file);
   }
   for (const auto& excluded : info.excluded_files) {
-    sk_file file = {info.backup_id, "", excluded.relative_file.c_str(), 0, 0,
-                    true};
+    sk_file file = {info.backup_id, excluded.relative_file.c_str(), 0, true};
     on_file(context, &file);
   }
 }

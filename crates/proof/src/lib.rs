@@ -4,6 +4,7 @@
 //! - [`oracle`]: every key of every column family of a database, read by RocksDB and compared.
 //! - [`makers`]: databases of each kind, made by RocksDB, each with a model of what it must hold.
 //! - [`ldb`]: the command-line tool of another, older RocksDB, where it is installed.
+//! - [`fixtures`]: makes the committed repositories of stonekeep-testkit with engines of several versions.
 //! - [`sample`]: the database that `stonekeep demo` shows.
 //! - [`skip`]: how a test says that it could not run.
 //!
@@ -12,6 +13,7 @@
 pub mod contents;
 pub mod engine;
 pub mod error;
+pub mod fixtures;
 pub mod ldb;
 pub mod makers;
 pub mod oracle;

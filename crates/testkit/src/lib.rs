@@ -3,5 +3,6 @@
 pub mod database;
 pub mod fake_clock;
 pub mod fault_store;
+pub mod fixtures;
 pub mod record_store;
 pub mod store_conformance;

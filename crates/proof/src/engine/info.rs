@@ -30,8 +30,6 @@ pub struct BackupFile {
     pub name: String,
     /// In bytes.
     pub size: u64,
-    /// `Temperature` as its byte (include/rocksdb/types.h); 0 is unknown.
-    pub temperature: u8,
 }
 
 /// Gathers what the shim's visitor functions are called with.
@@ -68,9 +66,8 @@ impl Collector {
             return;
         }
         backup.files.push(BackupFile {
-            name: format!("{}/{relative}", text(file.directory)),
+            name: relative,
             size: file.size,
-            temperature: file.temperature,
         });
     }
 }

@@ -52,10 +52,8 @@ pub(super) struct Backup {
 #[repr(C)]
 pub(super) struct File {
     pub(super) backup_id: u32,
-    pub(super) directory: *const c_char,
     pub(super) relative_filename: *const c_char,
     pub(super) size: u64,
-    pub(super) temperature: u8,
     pub(super) excluded: bool,
 }
 

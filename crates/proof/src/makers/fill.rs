@@ -26,6 +26,23 @@ pub(super) fn value(seed: u32, size: usize) -> Vec<u8> {
     bytes
 }
 
+/// Small, yet with blobs, merge operands, range tombstones, a compacted level, and a rest in the WAL.
+pub(crate) fn something_of_everything(bench: &mut Workbench) -> Result<()> {
+    tables(bench)?;
+    let (first, last) = (
+        names(bench).swap_remove(0),
+        names(bench).pop().unwrap_or_default(),
+    );
+    bench.compact(&last)?;
+    for n in 0..6 {
+        bench.put(&first, &key(n + 200), &value(n, 600))?;
+        bench.merge(&first, &key(n), b"merged")?;
+    }
+    bench.delete_range(&first, key(50).as_slice()..key(60).as_slice())?;
+    bench.flush(&first)?;
+    wal_rest(bench, 5_000)
+}
+
 /// Several tables in each column family, some deletions, and a rest that stands only in the WAL.
 pub(super) fn ordinary(bench: &mut Workbench) -> Result<()> {
     tables(bench)?;

@@ -4,6 +4,7 @@ mod fill;
 mod recipes;
 mod workbench;
 
+pub(crate) use self::fill::something_of_everything;
 pub(crate) use self::recipes::ORDINARY;
 pub use self::recipes::{Recipe, all, by_name};
 pub use self::workbench::{ClosedDatabase, Workbench};

@@ -1,6 +1,8 @@
 //! Stonekeep and real RocksDB on the same bytes.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
 
+mod engine;
+mod fixtures;
 mod makers;
 mod oracle;
 mod sample;
