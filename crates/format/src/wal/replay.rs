@@ -79,7 +79,8 @@ pub(super) struct UsedNumbers {
 
 /// The last sequence number in use, as far as WALs show it.
 ///
-/// Replaying a deletion of an empty range uses none up, though it was given one.
+/// Numbers given out count, though readers may not see them yet (`two_write_queues`). The deletion of an empty
+/// range was given a number, but RocksDB does not use it up again when it replays a WAL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SequenceBounds {
     /// It is not less than this.

@@ -77,6 +77,13 @@ fn golden_wals() {
 }
 
 #[test]
+fn a_golden_wal_that_rocksdb_recycled() {
+    golden::check("log/recycled_by_rocksdb.txt", |bytes| {
+        dump(scan(LogScanner::wal(FileNumber(40)), bytes))
+    });
+}
+
+#[test]
 fn golden_manifests() {
     golden::check("log/manifest_of_ldb.txt", |bytes| {
         dump(scan(LogScanner::manifest(), bytes))
