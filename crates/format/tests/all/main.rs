@@ -17,6 +17,8 @@ mod log;
 mod log_damage;
 mod log_properties;
 mod manifest_edit;
+mod manifest_reader;
+mod manifest_state;
 mod options;
 mod sst_blocks;
 mod sst_damage;

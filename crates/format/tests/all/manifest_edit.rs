@@ -6,6 +6,7 @@ use stonekeep_format::manifest::{NewFile, NewFileForm, VersionEdit};
 use stonekeep_format::{FileNumber, Temperature};
 
 use crate::edits::{edit, new_file};
+use crate::golden;
 
 proptest! {
     #[test]
@@ -203,4 +204,31 @@ fn the_form_decides_what_is_written() {
         ..file
     };
     assert_eq!(back.new_files, [expected]);
+}
+
+fn dump(bytes: &[u8]) -> String {
+    match VersionEdit::decode(bytes, 0) {
+        Err(error) => format!("{error}\n"),
+        Ok(edit) if edit.encode() == bytes => edit.to_string(),
+        Ok(edit) => format!("{edit}(written again, the bytes differ)\n"),
+    }
+}
+
+#[test]
+fn golden_edits() {
+    for name in [
+        "leveldb_form",
+        "new_file_2_and_3",
+        "new_file_4",
+        "new_file_4_too_new",
+        "blobs",
+        "wals",
+        "wals_and_blobs_without_length",
+        "column_family",
+        "drop",
+        "too_new",
+        "damaged",
+    ] {
+        golden::check(&format!("manifest/{name}.txt"), dump);
+    }
 }
