@@ -1,2 +1,79 @@
 //! The `stonekeep` command.
-fn main() {}
+
+mod args;
+mod commands;
+mod diagnosis;
+mod exit;
+mod host;
+mod interrupt;
+mod mount_points;
+mod output;
+mod places;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::Cli;
+use commands::Session;
+use exit::Exit;
+use interrupt::Interrupt;
+use output::failure::Failure;
+use output::{Output, PrintError};
+
+fn main() -> ExitCode {
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    match Cli::try_parse_from(&typed) {
+        Ok(cli) => run(cli).into(),
+        Err(error) => explain(&error, &typed).into(),
+    }
+}
+
+fn run(cli: Cli) -> Exit {
+    diagnosis::show(cli.global.verbose);
+    let session = Session {
+        output: Output {
+            command: Some(cli.verb.name().to_owned()),
+            json: cli.global.json,
+            quiet: cli.global.quiet,
+        },
+        interrupt: Interrupt::default(),
+    };
+    let error = match commands::run(cli.verb, &session) {
+        Ok(exit) => return exit,
+        Err(error) => error,
+    };
+    let exit = Exit::of(&error, &session.interrupt);
+    let broken_pipe = |error: &PrintError| error.is_broken_pipe();
+    if error.downcast_ref().is_some_and(broken_pipe) {
+        return exit;
+    }
+    session.output.failure(&Failure::new(&error), exit)
+}
+
+/// Arguments that do not fit, or a wish for help.
+fn explain(error: &clap::Error, typed: &[OsString]) -> Exit {
+    let options = || typed.iter().skip(1).take_while(|word| *word != "--");
+    if !error.use_stderr() || !options().any(|word| word == "--json") {
+        // Nothing is left to do if not even that can be printed.
+        let _ = error.print();
+        return if error.use_stderr() {
+            Exit::Usage
+        } else {
+            Exit::Success
+        };
+    }
+    let named = |word: &OsString| {
+        let verb = Cli::command().find_subcommand(word)?.get_name().to_owned();
+        Some(verb)
+    };
+    let output = Output {
+        command: options().find_map(named),
+        json: true,
+        quiet: false,
+    };
+    let text = error.to_string();
+    let message = text.trim_start_matches("error: ").trim_end();
+    output.failure(&Failure::usage(message), Exit::Usage)
+}

@@ -17,7 +17,6 @@ mod log;
 mod log_damage;
 mod log_properties;
 mod manifest_edit;
-mod manifest_group;
 mod manifest_reader;
 mod manifest_state;
 mod options;

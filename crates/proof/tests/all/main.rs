@@ -3,7 +3,6 @@
 
 mod engine;
 mod fixtures;
-mod ldb;
 mod makers;
 mod oracle;
 mod sample;

@@ -1,0 +1,56 @@
+//! What may be typed; each verb turns it into what it means, once.
+
+use clap::{ArgAction, Parser, Subcommand};
+
+use crate::commands;
+
+/// Backs up, verifies and restores RocksDB databases, in the directory format of RocksDB's own BackupEngine.
+#[derive(Debug, Parser)]
+#[command(
+    name = "stonekeep",
+    version,
+    max_term_width = 100,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    after_help = "Exit codes: 0 done, 1 failed or refused, 2 usage, 3 corruption found, 4 not found, 5 locked by another \
+                  process, 130 and 143 stopped by a signal."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What every verb takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct GlobalArgs {
+    /// Print one JSON document on standard output, errors too
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) json: bool,
+    /// Print nothing but what was asked for, warnings and errors
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub(crate) quiet: bool,
+    /// Tell on standard error what is being done; twice for more
+    #[arg(long, short, global = true, action = ArgAction::Count, help_heading = "Output")]
+    pub(crate) verbose: u8,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Inspect(commands::inspect::InspectArgs),
+    Completions(commands::completions::CompletionsArgs),
+    Man(commands::man::ManArgs),
+}
+
+impl Verb {
+    /// The verb as it is typed, and as JSON documents name it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Verb::Inspect(_) => "inspect",
+            Verb::Completions(_) => "completions",
+            Verb::Man(_) => "man",
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! `stonekeep completions`: a script that completes this command's words in a shell.
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+use serde::Serialize;
+
+use super::Session;
+use crate::args::Cli;
+use crate::exit::Exit;
+
+/// Print a completion script for a shell
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    shell: Shell,
+}
+
+#[derive(Serialize)]
+struct CompletionsJson<'a> {
+    shell: String,
+    script: &'a str,
+}
+
+pub(crate) fn run(args: &CompletionsArgs, session: &Session) -> anyhow::Result<Exit> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "stonekeep", &mut script);
+    let script = String::from_utf8(script)?;
+    let document = CompletionsJson {
+        shell: args.shell.to_string(),
+        script: &script,
+    };
+    session.output.raw(&document, &script)?;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,94 @@
+//! What a backup's meta file says.
+
+use serde::Serialize;
+use stonekeep::format::backup_meta::{BackupMeta, Field, MetaFile, SchemaVersion};
+
+use super::dump::{Dump, hex};
+use super::kind::backup_of;
+use super::source::Source;
+use crate::output::units::{temperature_name, utc_time};
+
+/// A million files at 512 bytes a line.
+const LIMIT_BYTES: u64 = 512 << 20;
+
+#[derive(Serialize)]
+struct MetaJson {
+    schema: String,
+    time: Option<String>,
+    timestamp_seconds: i64,
+    sequence_number: u64,
+    app_metadata: Option<String>,
+    app_metadata_hex: String,
+    fields: Vec<FieldJson>,
+    files: Vec<FileJson>,
+    footer_fields: Vec<FieldJson>,
+}
+
+#[derive(Serialize)]
+struct FieldJson {
+    name: String,
+    value: String,
+}
+
+#[derive(Serialize)]
+struct FileJson {
+    path: String,
+    crc32c: Option<u32>,
+    size_bytes: Option<u64>,
+    temperature: Option<&'static str>,
+    excluded: Option<bool>,
+    fields: Vec<FieldJson>,
+}
+
+pub(super) fn dump(source: &Source) -> anyhow::Result<Dump> {
+    let bytes = source.whole(LIMIT_BYTES)?;
+    let meta = match backup_of(source.path()) {
+        Some(id) => BackupMeta::decode(id, &bytes),
+        None => BackupMeta::decode_of_unknown_backup(&bytes),
+    };
+    let meta = meta.map_err(|error| source.complaint(error))?;
+    let head = &meta.head;
+    Dump::whole(&MetaJson {
+        schema: schema_name(&head.schema),
+        time: utc_time(head.timestamp_seconds()),
+        timestamp_seconds: head.timestamp_seconds(),
+        sequence_number: head.sequence_number().0,
+        app_metadata: text_of(&head.app_metadata),
+        app_metadata_hex: hex(&head.app_metadata).to_ascii_uppercase(),
+        fields: fields(&head.fields),
+        files: meta.files.iter().map(file).collect(),
+        footer_fields: fields(&meta.footer_fields),
+    })
+}
+
+fn text_of(bytes: &[u8]) -> Option<String> {
+    let text = str::from_utf8(bytes).ok()?;
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn schema_name(schema: &SchemaVersion) -> String {
+    match schema {
+        SchemaVersion::One => "1".to_owned(),
+        SchemaVersion::Two { minor: None } => "2".to_owned(),
+        SchemaVersion::Two { minor: Some(minor) } => format!("2.{minor}"),
+    }
+}
+
+fn fields(fields: &[Field]) -> Vec<FieldJson> {
+    let json = |field: &Field| FieldJson {
+        name: field.name().to_owned(),
+        value: field.value_text().into_owned(),
+    };
+    fields.iter().map(json).collect()
+}
+
+fn file(file: &MetaFile) -> FileJson {
+    FileJson {
+        path: file.path.to_string(),
+        crc32c: file.crc32c.map(|crc| crc.0),
+        size_bytes: file.size_bytes.or(file.path.size_bytes()),
+        temperature: temperature_name(file.temperature),
+        excluded: file.excluded.then_some(true),
+        fields: fields(&file.fields),
+    }
+}

@@ -1,0 +1,24 @@
+//! What a CURRENT file says.
+
+use serde::Serialize;
+use stonekeep::format::file_name::DbFileName;
+use stonekeep::format::manifest::parse_current;
+
+use super::dump::Dump;
+use super::source::Source;
+
+/// It is one short line.
+const LIMIT_BYTES: u64 = 4096;
+
+#[derive(Serialize)]
+struct CurrentJson {
+    manifest: String,
+}
+
+pub(super) fn dump(source: &Source) -> anyhow::Result<Dump> {
+    let bytes = source.whole(LIMIT_BYTES)?;
+    let number = parse_current(&bytes).map_err(|error| source.complaint(error))?;
+    Dump::whole(&CurrentJson {
+        manifest: DbFileName::Manifest(number).to_string(),
+    })
+}

@@ -1,0 +1,132 @@
+//! `stonekeep inspect`: what a file of a database or a repository says.
+
+mod backup_meta;
+mod blob;
+mod current;
+mod dump;
+mod kind;
+mod log_end;
+mod manifest;
+mod options;
+mod source;
+mod table;
+mod wal;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+use stonekeep::format::FormatError;
+use stonekeep::{Error, Result};
+
+use super::Session;
+use crate::exit::Exit;
+use crate::output::text::{Page, Style};
+use crate::output::units::bytes;
+use dump::Dump;
+use kind::Kind;
+use source::Source;
+
+/// Show what a MANIFEST, WAL, table, blob, OPTIONS, CURRENT or backup meta file says
+///
+/// The kind is told by the name, else by the content. Keys and values are not shown. The exit code is 3 for a file
+/// that is damaged, after what could be read of it.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// The file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Take it for this kind of file
+    #[arg(long = "as", value_name = "KIND")]
+    kind: Option<Kind>,
+}
+
+#[derive(Serialize)]
+struct InspectJson<'a> {
+    file: String,
+    kind: &'static str,
+    size_bytes: u64,
+    content: &'a Value,
+    problem: Option<ProblemJson>,
+}
+
+#[derive(Serialize)]
+struct ProblemJson {
+    offset: u64,
+    unsupported: bool,
+    message: String,
+}
+
+pub(crate) fn run(args: &InspectArgs, session: &Session) -> anyhow::Result<Exit> {
+    let source = Source::open(&args.file)?;
+    let kind = match args.kind {
+        Some(kind) => kind,
+        None => detect(&source)?,
+    };
+    let dump = match kind {
+        Kind::Manifest => manifest::dump(&source),
+        Kind::Wal => wal::dump(&source),
+        Kind::Sst => table::dump(&source),
+        Kind::Blob => blob::dump(&source),
+        Kind::Options => options::dump(&source),
+        Kind::Meta => backup_meta::dump(&source),
+        Kind::Current => current::dump(&source),
+    }?;
+    print(&source, kind, &dump, session)?;
+    Ok(match &dump.problem {
+        None => Exit::Success,
+        Some(problem) if problem.is_unsupported() => Exit::Failure,
+        Some(_) => Exit::Corrupt,
+    })
+}
+
+fn detect(source: &Source) -> Result<Kind> {
+    if let Some(kind) = Kind::of_name(source.path()) {
+        return Ok(kind);
+    }
+    let (head, tail) = (source.head()?, source.tail()?);
+    Kind::of_content(&head, &tail, source.size_bytes()).ok_or_else(|| {
+        let path = source.path().display();
+        Error::new(
+            stonekeep::ErrorKind::Unsupported,
+            format!("neither name nor content of {path} tell what it is"),
+        )
+        .with_hint("name its kind: --as manifest, wal, sst, blob, options, meta or current")
+    })
+}
+
+fn print(source: &Source, kind: Kind, dump: &Dump, session: &Session) -> anyhow::Result<()> {
+    let problem = |problem: &FormatError| ProblemJson {
+        offset: problem.offset,
+        unsupported: problem.is_unsupported(),
+        message: problem.to_string(),
+    };
+    let document = InspectJson {
+        file: source.path().display().to_string(),
+        kind: kind.name(),
+        size_bytes: source.size_bytes(),
+        content: &dump.content,
+        problem: dump.problem.as_ref().map(problem),
+    };
+    session
+        .output
+        .data(&document, |page| text(page, source, kind, dump))?;
+    Ok(())
+}
+
+fn text(page: &mut Page<'_>, source: &Source, kind: Kind, dump: &Dump) {
+    page.styled(
+        Style::Strong,
+        format!(
+            "{}: {}, {}",
+            source.path().display(),
+            kind.name(),
+            bytes(source.size_bytes())
+        ),
+    );
+    dump::write(page, &dump.content, 0);
+    if let Some(problem) = &dump.problem {
+        page.marked(Style::Bad, "damaged:", problem.to_string());
+    }
+}

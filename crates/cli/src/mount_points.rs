@@ -1,0 +1,133 @@
+//! Finds mount points on which nothing is mounted, so that a repository is not made on the disk below.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Where file systems are meant to be mounted.
+const FSTAB: &str = "/etc/fstab";
+/// Where they are mounted now.
+const MOUNTINFO: &str = "/proc/self/mountinfo";
+
+/// The mount point of `/etc/fstab` at or above this path that nothing is mounted on, if there is one. Where the
+/// machine does not tell, there is none.
+pub(crate) fn unmounted_above(resolved: &Path) -> Option<PathBuf> {
+    let fstab = fs::read_to_string(FSTAB).ok()?;
+    let mountinfo = fs::read_to_string(MOUNTINFO).ok()?;
+    unmounted(resolved, &fstab, &mountinfo)
+}
+
+/// Whether there is nothing at this path, or a directory with nothing in it.
+pub(crate) fn is_absent_or_empty(path: &Path) -> bool {
+    match fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == ErrorKind::NotFound,
+    }
+}
+
+fn unmounted(resolved: &Path, fstab: &str, mountinfo: &str) -> Option<PathBuf> {
+    let mounted: Vec<PathBuf> = mountinfo.lines().filter_map(|line| field(line, 4)).collect();
+    let meant: Vec<PathBuf> = fstab
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .filter_map(|line| field(line, 1))
+        .filter(|point| point.is_absolute())
+        .collect();
+    let unmounted = |place: &&Path| {
+        let is = |point: &PathBuf| point.components().eq(place.components());
+        meant.iter().any(is) && !mounted.iter().any(is)
+    };
+    resolved.ancestors().find(unmounted).map(Path::to_owned)
+}
+
+/// A field of a line, with the octal escapes of fstab(5) and proc(5) read.
+fn field(line: &str, index: usize) -> Option<PathBuf> {
+    let raw = line.split_ascii_whitespace().nth(index)?;
+    let mut text = String::new();
+    let mut rest = raw;
+    while let Some(at) = rest.find('\\') {
+        text.push_str(&rest[..at]);
+        let code = rest.get(at + 1..at + 4);
+        let code = code.and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        // Only characters that separate are escaped, all of them ASCII.
+        match code.filter(u8::is_ascii) {
+            Some(byte) => {
+                text.push(char::from(byte));
+                rest = &rest[at + 4..];
+            }
+            None => {
+                text.push('\\');
+                rest = &rest[at + 1..];
+            }
+        }
+    }
+    text.push_str(rest);
+    Some(PathBuf::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FSTAB: &str = "\
+# the backup disk
+UUID=1  /            ext4  defaults  0 1
+UUID=2  /mnt/backup/ xfs   defaults  0 2
+UUID=3  /mnt/my\\040disk ext4 noauto 0 2
+  #UUID=4 /mnt/comment ext4 defaults 0 2
+UUID=5  none         swap  sw        0 0
+";
+    const MOUNTINFO: &str = "\
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+23 22 8:2 / /srv rw,relatime shared:2 - ext4 /dev/sda2 rw
+";
+
+    fn find(path: &str, mountinfo: &str) -> Option<PathBuf> {
+        unmounted(Path::new(path), FSTAB, mountinfo)
+    }
+
+    #[test]
+    fn a_mount_point_with_nothing_on_it_is_found_from_below() {
+        let point = Some(PathBuf::from("/mnt/backup/"));
+        for path in [
+            "/mnt/backup",
+            "/mnt/backup/",
+            "/mnt/backup/repo",
+            "/mnt/backup/a/b",
+        ] {
+            assert_eq!(find(path, MOUNTINFO), point, "{path}");
+        }
+        assert_eq!(find("/mnt/my disk/x", MOUNTINFO), Some("/mnt/my disk".into()));
+    }
+
+    #[test]
+    fn other_places_are_none() {
+        for path in [
+            "/",
+            "/srv/repo",
+            "/mnt",
+            "/mnt/backup2",
+            "/mnt/comment/x",
+            "/none",
+        ] {
+            assert_eq!(find(path, MOUNTINFO), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_mounted_one_is_none() {
+        let mounted = format!(
+            "{MOUNTINFO}24 22 8:3 / /mnt/backup rw - xfs /dev/sdb rw\n25 22 8:4 / /mnt/my\\040disk rw - ext4 /dev/sdc rw\n"
+        );
+        assert_eq!(find("/mnt/backup/repo", &mounted), None);
+        assert_eq!(find("/mnt/my disk", &mounted), None);
+    }
+
+    #[test]
+    fn lines_that_are_no_entries_are_passed_over() {
+        assert_eq!(
+            unmounted(Path::new("/a"), "\n\\\n/dev/x \\9\n/dev/x /a\\", "1\n\n"),
+            None
+        );
+    }
+}

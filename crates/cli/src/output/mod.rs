@@ -1,0 +1,145 @@
+//! Everything that the command says: text or JSON on standard output, notes on standard error.
+
+pub(crate) mod escape;
+pub(crate) mod failure;
+pub(crate) mod json;
+pub(crate) mod progress;
+pub(crate) mod text;
+pub(crate) mod units;
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use serde::Serialize;
+use stonekeep::Warning;
+
+use crate::exit::Exit;
+use failure::Failure;
+use json::Document;
+use text::{Page, Style};
+
+/// Standard output could not be written.
+#[derive(Debug)]
+pub(crate) struct PrintError(io::Error);
+
+impl PrintError {
+    /// Whether the reader went away, which is its right.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        self.0.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
+impl From<io::Error> for PrintError {
+    fn from(error: io::Error) -> Self {
+        PrintError(error)
+    }
+}
+
+impl std::fmt::Display for PrintError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("writing to standard output")
+    }
+}
+
+impl std::error::Error for PrintError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// How the command speaks.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    /// The verb, as JSON documents name it; `None` before it is known.
+    pub(crate) command: Option<String>,
+    /// Whether standard output gets one JSON document in place of text.
+    pub(crate) json: bool,
+    /// Whether progress and closing notes are left out.
+    pub(crate) quiet: bool,
+}
+
+impl Output {
+    /// Prints what was asked for.
+    pub(crate) fn data(
+        &self,
+        document: &impl Serialize,
+        text: impl FnOnce(&mut Page<'_>),
+    ) -> Result<(), PrintError> {
+        if self.json {
+            return self.document(document);
+        }
+        let mut sink = BufWriter::new(io::stdout().lock());
+        let mut page = Page::new(&mut sink, has_colours(&io::stdout()));
+        text(&mut page);
+        Ok(page.finish()?)
+    }
+
+    /// Prints text for other programs, exactly as it is. It must not come from outside.
+    pub(crate) fn raw(&self, document: &impl Serialize, text: &str) -> Result<(), PrintError> {
+        if self.json {
+            return self.document(document);
+        }
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        Ok(out.flush()?)
+    }
+
+    /// Prints what became of the work: like [`Output::data`], but its text is left out when quiet.
+    pub(crate) fn outcome(
+        &self,
+        document: &impl Serialize,
+        text: impl FnOnce(&mut Page<'_>),
+    ) -> Result<(), PrintError> {
+        if self.quiet && !self.json {
+            return Ok(());
+        }
+        self.data(document, text)
+    }
+
+    /// Prints warnings to standard error; in JSON they stand in the document.
+    pub(crate) fn warnings(&self, warnings: &[Warning]) {
+        if self.json {
+            return;
+        }
+        self.aside(|page| {
+            for warning in warnings {
+                page.marked(Style::Warning, "warning:", warning.to_string());
+            }
+        });
+    }
+
+    /// Prints lines to standard error. That nobody can read them is no reason to fail.
+    pub(crate) fn aside(&self, text: impl FnOnce(&mut Page<'_>)) {
+        let mut lines = Vec::new();
+        let mut page = Page::new(&mut lines, has_colours(&io::stderr()));
+        text(&mut page);
+        if page.finish().is_ok() {
+            let _ = io::stderr().write_all(&lines);
+        }
+    }
+
+    /// Prints why the command failed, and gives back the code that it ends with.
+    pub(crate) fn failure(&self, failure: &Failure, exit: Exit) -> Exit {
+        if !self.json {
+            self.aside(|page| failure.write(page));
+            return exit;
+        }
+        // Where not even the error can be printed, the exit code has to do.
+        let _ = self.document(&json::ErrorBody::new(failure, exit));
+        exit
+    }
+
+    fn document(&self, body: &impl Serialize) -> Result<(), PrintError> {
+        let json =
+            serde_json::to_string(&Document::new(self.command.as_deref(), body)).map_err(io::Error::from)?;
+        let mut out = io::stdout().lock();
+        writeln!(out, "{}", escape::visible_json(&json))?;
+        Ok(out.flush()?)
+    }
+}
+
+/// Whether a stream shows colours: a terminal, unless the user does not want them (`NO_COLOR`) or it cannot.
+pub(crate) fn has_colours(stream: &impl IsTerminal) -> bool {
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let able = std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb");
+    wanted && able && stream.is_terminal()
+}

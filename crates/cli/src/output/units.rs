@@ -1,0 +1,111 @@
+//! Writes quantities for people.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use stonekeep::format::Temperature;
+
+const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+
+/// A size with three significant digits: `980 B`, `1.50 KiB`, `12.3 MiB`.
+pub(crate) fn bytes(count: u64) -> String {
+    if count < 1024 {
+        return format!("{count} B");
+    }
+    let mut size = count as f64;
+    let mut unit = 0;
+    // 999.5 would be written as 1000.
+    while size >= 999.5 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    let decimals = match size {
+        size if size < 9.995 => 2,
+        size if size < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{size:.decimals$} {}", UNITS[unit])
+}
+
+/// A size that may not be known.
+pub(crate) fn maybe_bytes(count: Option<u64>) -> String {
+    count.map_or_else(|| "?".to_owned(), bytes)
+}
+
+/// A number of things: `1 file`, `7 files`.
+pub(crate) fn count(number: u64, thing: &str) -> String {
+    match number {
+        1 => format!("1 {thing}"),
+        _ => format!("{number} {thing}s"),
+    }
+}
+
+/// A time of Unix seconds in the local time zone; `@<seconds>` where no calendar has it.
+pub(crate) fn local_time(seconds: i64) -> String {
+    time_in(seconds, TimeZone::system())
+}
+
+fn time_in(seconds: i64, zone: TimeZone) -> String {
+    match Timestamp::from_second(seconds) {
+        Ok(time) => time.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => format!("@{seconds}"),
+    }
+}
+
+/// A time of Unix seconds as RFC 3339 in UTC, where a calendar has it.
+pub(crate) fn utc_time(seconds: i64) -> Option<String> {
+    Timestamp::from_second(seconds).ok().map(|time| time.to_string())
+}
+
+/// A duration to the second: `4 s`, `3 min 20 s`, `2 h 5 min`.
+pub(crate) fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+/// A temperature as meta files spell it; `None` where there is none.
+pub(crate) fn temperature_name(temperature: Temperature) -> Option<&'static str> {
+    (temperature != Temperature::Unknown).then(|| temperature.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_three_digits() {
+        let cases = [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.00 KiB"),
+            (1536, "1.50 KiB"),
+            (10 << 20, "10.0 MiB"),
+            (1023 << 10, "1.00 MiB"),
+            (500 << 30, "500 GiB"),
+            (u64::MAX, "16.0 EiB"),
+        ];
+        for (size, expected) in cases {
+            assert_eq!(bytes(size), expected);
+        }
+    }
+
+    #[test]
+    fn times_that_no_calendar_has_are_shown_as_they_are() {
+        assert_eq!(time_in(1_735_689_600, TimeZone::UTC), "2025-01-01 00:00:00");
+        assert_eq!(time_in(i64::MIN, TimeZone::UTC), format!("@{}", i64::MIN));
+        assert_eq!(utc_time(1_735_689_600).as_deref(), Some("2025-01-01T00:00:00Z"));
+        assert_eq!(utc_time(i64::MAX), None);
+    }
+
+    #[test]
+    fn durations_have_two_parts() {
+        assert_eq!(duration(Duration::from_millis(4900)), "4 s");
+        assert_eq!(duration(Duration::from_secs(200)), "3 min 20 s");
+        assert_eq!(duration(Duration::from_secs(7_530)), "2 h 5 min");
+    }
+}

@@ -1,0 +1,51 @@
+//! The help of every verb, as it is kept in `tests/all/help/`. `STONEKEEP_BLESS=1` writes it anew.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::command::line;
+
+const VERBS: [&str; 3] = ["inspect", "completions", "man"];
+
+fn check(name: &str, help: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/all/help/{name}.txt"));
+    if std::env::var_os("STONEKEEP_BLESS").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, help).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(
+        help, kept,
+        "the help of {name} has changed; STONEKEEP_BLESS=1 takes it over"
+    );
+}
+
+#[test]
+fn each_verb_explains_itself() {
+    check("stonekeep", &line("--help").ok().stdout);
+    for verb in VERBS {
+        check(verb, &line(&format!("{verb} --help")).ok().stdout);
+    }
+}
+
+#[test]
+fn no_verb_is_without_a_test() {
+    let help = line("--help").ok().stdout;
+    let commands = help
+        .split("Commands:\n")
+        .nth(1)
+        .unwrap()
+        .split("\n\n")
+        .next()
+        .unwrap();
+    let listed: Vec<&str> = commands
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert_eq!(listed, VERBS);
+}
+
+#[test]
+fn the_version_is_told() {
+    line("--version").ok().says(env!("CARGO_PKG_VERSION"));
+}
