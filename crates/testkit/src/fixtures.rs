@@ -1,4 +1,4 @@
-//! Databases and repositories that real RocksDB engines wrote, unpacked into a temporary directory.
+//! Repositories that real RocksDB engines wrote, unpacked with their databases into a temporary directory.
 //!
 //! What each one holds, and how it was made, is in `fixtures/README.md` of this crate.
 

@@ -1,4 +1,4 @@
-//! Stonekeep and real RocksDB on the same bytes.
+//! What Stonekeep is judged by: real RocksDB on the same bytes.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
 
 mod engine;
