@@ -17,6 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::process::{Flock, FlockType, fcntl_getlk};
 
+use super::listing::is_absent;
 use crate::{Error, ErrorKind, IoContext, Result};
 
 /// The name of the file that an open database holds a lock on.
@@ -55,7 +56,7 @@ impl LockState {
         let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let identity = match std::fs::metadata(&path) {
             Ok(metadata) => (metadata.dev(), metadata.ino()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(LockState::Free),
+            Err(error) if is_absent(&error) => return Ok(LockState::Free),
             Err(error) => return Err(error).context("looking at", &path),
         };
         if this_process_has_open(identity)? {

@@ -1,6 +1,16 @@
 //! What to back up: the immutable list of files that together are one database at one sequence number.
 
+mod at_rest;
+pub mod closed;
+mod listing;
+mod live_files;
 pub mod lock;
+mod manifest;
+mod options_file;
+mod pinned;
+mod remarks;
+mod wal_dir;
+mod wals;
 
 use std::fmt;
 use std::fs::File;

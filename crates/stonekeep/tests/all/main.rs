@@ -7,7 +7,13 @@
     reason = "a test fails by panicking, and a child process reports by printing"
 )]
 
+mod image_capture;
+mod image_closed;
+mod image_findings;
+mod image_fixtures;
 mod image_lock;
+mod image_paths;
+mod image_wals;
 mod store_crash;
 mod store_decorators;
 mod store_local;

@@ -107,8 +107,9 @@ impl DatabaseBuilder {
         self
     }
 
-    /// A line of `[DBOptions]` in OPTIONS.
+    /// A line of `[DBOptions]` in OPTIONS, in the place of an earlier one of that name.
     pub fn database_option(mut self, name: &str, value: &str) -> Self {
+        self.database_options.retain(|(known, _)| known != name);
         self.database_options.push((name.into(), value.into()));
         self
     }

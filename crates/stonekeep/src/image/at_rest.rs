@@ -1,0 +1,106 @@
+//! Whether a database is closed, and has stayed so.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use stonekeep_format::file_name::DbFileName;
+
+use super::listing::{FileIdentity, Listing, identity_of, is_absent};
+use super::lock::LockState;
+use super::manifest::Current;
+use super::pinned::Pinned;
+use crate::{Error, IoContext, Result};
+
+/// What every process changes that opens a database for writing.
+#[derive(Debug)]
+pub(super) struct AtRest {
+    database: PathBuf,
+    current: Current,
+    manifest: Pinned,
+    wal_directory: PathBuf,
+    wals: WalSizes,
+}
+
+/// Which file each WAL is, and how long.
+type WalSizes = BTreeMap<OsString, (FileIdentity, u64)>;
+
+impl AtRest {
+    /// Remembers how the database looks: after CURRENT and the MANIFEST were read, after the directory of the WALs was
+    /// listed, and before any WAL is opened. So what is captured is what is compared.
+    pub(super) fn new(
+        database: &Path,
+        current: Current,
+        manifest: Pinned,
+        wal_directory: &Listing,
+    ) -> Result<AtRest> {
+        Ok(AtRest {
+            database: database.to_owned(),
+            current,
+            manifest,
+            wal_directory: wal_directory.path.clone(),
+            wals: wal_sizes(wal_directory)?,
+        })
+    }
+
+    /// Looks again.
+    ///
+    /// # Errors
+    /// `Refused` if the database is open, or has been opened meanwhile.
+    pub(super) fn confirm(&self) -> Result<()> {
+        refuse_if_open(&self.database)?;
+        let changed = if Current::read(&self.database)?.as_ref() != Some(&self.current) {
+            self.current.path.as_path()
+        } else if !self.manifest.is_unchanged()? {
+            self.manifest.path.as_path()
+        } else if !self.wals_are_unchanged()? {
+            self.wal_directory.as_path()
+        } else {
+            return Ok(());
+        };
+        let (database, changed) = (self.database.display(), changed.display());
+        let message =
+            format!("the database in {database} was opened while it was captured: {changed} has changed");
+        Err(Error::refused(message).with_hint("try again while no process has it open"))
+    }
+
+    fn wals_are_unchanged(&self) -> Result<bool> {
+        let listing = Listing::of(&self.wal_directory)?;
+        let sizes = listing.map(|listing| wal_sizes(&listing)).transpose()?;
+        Ok(sizes.as_ref() == Some(&self.wals))
+    }
+}
+
+/// Refuses a database that a process has open.
+pub(super) fn refuse_if_open(database: &Path) -> Result<()> {
+    let state = LockState::of(database)?;
+    let Some(holder) = state.holder() else {
+        return Ok(());
+    };
+    let hint = match state {
+        LockState::HeldByThisProcess => "close it first, or give a checkpoint of it",
+        _ => {
+            "stop that process, or let it make a checkpoint and give the checkpoint's directory; a database that is open \
+             cannot be captured yet"
+        }
+    };
+    let message = format!("the database in {} is open in {holder}", database.display());
+    Err(Error::refused(message).with_hint(hint))
+}
+
+fn wal_sizes(listing: &Listing) -> Result<WalSizes> {
+    let mut sizes = WalSizes::new();
+    for file in &listing.files {
+        if !matches!(file.parsed, Some(DbFileName::Wal(_))) {
+            continue;
+        }
+        let path = listing.path_of(file);
+        match fs::metadata(&path) {
+            Ok(metadata) => sizes.insert(file.name.clone(), (identity_of(&metadata), metadata.len())),
+            Err(error) if is_absent(&error) => None,
+            Err(error) => return Err(error).context("looking at", &path),
+        };
+    }
+    Ok(sizes)
+}

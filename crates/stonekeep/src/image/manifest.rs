@@ -1,0 +1,132 @@
+//! From CURRENT to the state that the MANIFEST adds up to.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::manifest::{
+    DatabaseState, ManifestReader, encode_current, parse_current, rewrite_flat,
+};
+use stonekeep_format::{FileNumber, Temperature};
+
+use super::pinned::{Pinned, read_small};
+use super::{Content, ImageFile};
+use crate::{Error, Observer, Result};
+
+/// A name takes less than this; anything longer is no CURRENT.
+const CURRENT_LIMIT_BYTES: u64 = 4096;
+
+/// CURRENT as it stands on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Current {
+    /// Its path.
+    pub(super) path: PathBuf,
+    /// What stands in it.
+    bytes: Vec<u8>,
+}
+
+impl Current {
+    /// Reads it; `None` if there is none.
+    pub(super) fn read(database: &Path) -> Result<Option<Current>> {
+        let path = database.join(DbFileName::Current.to_string());
+        let bytes = read_small(&path, CURRENT_LIMIT_BYTES)?;
+        Ok(bytes.map(|bytes| Current { path, bytes }))
+    }
+
+    /// The number of the MANIFEST that it names.
+    fn manifest_number(&self) -> Result<FileNumber> {
+        parse_current(&self.bytes).map_err(|error| {
+            let unsupported = error.is_unsupported();
+            let error = Error::format(self.path.display().to_string(), error);
+            match unsupported {
+                true => {
+                    error.with_hint("databases with an encrypted or another custom Env are not supported")
+                }
+                false => error,
+            }
+        })
+    }
+}
+
+/// The MANIFEST, folded.
+#[derive(Debug)]
+pub(super) struct Manifest {
+    /// Its number.
+    number: FileNumber,
+    /// The open file.
+    pub(super) file: Pinned,
+    /// What it adds up to.
+    pub(super) state: DatabaseState,
+    /// How many bytes of it count: up to its last complete record, and complete atomic group.
+    applied_bytes: u64,
+}
+
+impl Manifest {
+    /// Reads the MANIFEST that CURRENT names.
+    ///
+    /// # Errors
+    /// `Corrupt` if it is missing or damaged, `Unsupported` if a newer RocksDB wrote it.
+    pub(super) fn read(database: &Path, current: &Current, observer: &dyn Observer) -> Result<Manifest> {
+        let number = current.manifest_number()?;
+        let path = database.join(DbFileName::Manifest(number).to_string());
+        let name = path.display().to_string();
+        let file = Pinned::open(&path)?
+            .ok_or_else(|| Error::corrupt(name.as_str(), "it is missing, though CURRENT names it"))?;
+        let mut reader = ManifestReader::new();
+        file.for_each_piece(observer, &mut |piece| {
+            reader
+                .push(piece)
+                .map_err(|error| Error::format(name.as_str(), error))
+        })?;
+        let (state, end) = reader.finish().map_err(|error| Error::format(name, error))?;
+        Ok(Manifest {
+            number,
+            file,
+            state,
+            applied_bytes: end.applied_bytes,
+        })
+    }
+
+    /// Whether it says of a live table that it lies in another path than the first.
+    pub(super) fn names_further_paths(&self) -> bool {
+        self.state.live_tables().any(|table| table.file.path_id != 0)
+    }
+
+    /// The MANIFEST and CURRENT as files of the image; flat, if the MANIFEST names paths that the image has not.
+    pub(super) fn image_files(&self, observer: &dyn Observer) -> Result<[ImageFile; 2]> {
+        let (content, size_bytes) = match self.names_further_paths() {
+            false => (self.file.content(), self.applied_bytes),
+            true => {
+                let bytes: Arc<[u8]> = self.flat_bytes(observer)?.into();
+                let size = bytes.len() as u64;
+                (Content::Bytes(bytes), size)
+            }
+        };
+        let current: Arc<[u8]> = encode_current(self.number).into();
+        Ok([
+            plain_file(DbFileName::Manifest(self.number), size_bytes, content),
+            plain_file(DbFileName::Current, current.len() as u64, Content::Bytes(current)),
+        ])
+    }
+
+    fn flat_bytes(&self, observer: &dyn Observer) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.file.for_each_piece(observer, &mut |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        })?;
+        rewrite_flat(&bytes).map_err(|error| Error::format(self.file.path.display().to_string(), error))
+    }
+}
+
+/// A file of the image about which the MANIFEST says nothing.
+pub(super) fn plain_file(name: DbFileName, size_bytes: u64, content: Content) -> ImageFile {
+    ImageFile {
+        name,
+        size_bytes,
+        content,
+        table: None,
+        crc32c: None,
+        temperature: Temperature::Unknown,
+    }
+}

@@ -1,0 +1,90 @@
+//! The newest OPTIONS file that can be read, with what a capture must know of it.
+
+use std::path::Path;
+
+use stonekeep_format::FileNumber;
+use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::options::{CaptureOptions, OptionsFile};
+
+use super::ImageFile;
+use super::listing::Listing;
+use super::manifest::plain_file;
+use super::pinned::Pinned;
+use super::remarks::Remarks;
+use crate::{Error, Observer, Result};
+
+/// Far more than an OPTIONS file has with thousands of column families.
+const LIMIT_BYTES: u64 = 64 << 20;
+
+/// An OPTIONS file.
+#[derive(Debug)]
+pub(super) struct Options {
+    number: FileNumber,
+    file: Pinned,
+    /// The RocksDB version that wrote it.
+    pub(super) rocksdb_version: Option<String>,
+    /// The settings that matter here.
+    pub(super) settings: CaptureOptions,
+}
+
+impl Options {
+    /// The one with the largest number that can be read; the others that are newer are warned of. `None` if there is
+    /// none, as before RocksDB 4.3.
+    pub(super) fn newest(
+        home: &Listing,
+        remarks: &mut Remarks,
+        observer: &dyn Observer,
+    ) -> Result<Option<Options>> {
+        let mut numbers: Vec<FileNumber> = home.files.iter().filter_map(options_number).collect();
+        numbers.sort_unstable();
+        while let Some(number) = numbers.pop() {
+            let path = home.path.join(DbFileName::Options(number).to_string());
+            match Options::read(number, &path, observer) {
+                Ok(options) => return Ok(Some(options)),
+                Err(error) if error.findings().is_empty() => return Err(error),
+                Err(error) => remarks.warn(&path, format!("it is left out: {}", error.one_line())),
+            }
+        }
+        Ok(None)
+    }
+
+    fn read(number: FileNumber, path: &Path, observer: &dyn Observer) -> Result<Options> {
+        let name = path.display().to_string();
+        let file = Pinned::open(path)?.ok_or_else(|| Error::corrupt(name.as_str(), "it is gone"))?;
+        if file.size_bytes > LIMIT_BYTES {
+            let reason = format!("{} bytes, too many for an OPTIONS file", file.size_bytes);
+            return Err(Error::corrupt(name, reason));
+        }
+        let mut bytes = Vec::new();
+        file.for_each_piece(observer, &mut |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        })?;
+        let parsed = OptionsFile::parse(&bytes).map_err(|error| Error::format(name.as_str(), error))?;
+        let settings = parsed
+            .capture_options()
+            .map_err(|error| Error::format(name, error))?;
+        Ok(Options {
+            number,
+            file,
+            rocksdb_version: parsed.rocksdb_version().map(str::to_owned),
+            settings,
+        })
+    }
+
+    /// The file as one of the image.
+    pub(super) fn image_file(&self) -> ImageFile {
+        plain_file(
+            DbFileName::Options(self.number),
+            self.file.size_bytes,
+            self.file.content(),
+        )
+    }
+}
+
+fn options_number(file: &super::listing::ListedFile) -> Option<FileNumber> {
+    match file.parsed {
+        Some(DbFileName::Options(number)) => Some(number),
+        _ => None,
+    }
+}

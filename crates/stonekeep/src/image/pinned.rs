@@ -1,0 +1,121 @@
+//! A file held open by its descriptor, of which so many bytes count.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{CWD, Mode, OFlags};
+
+use super::Content;
+use super::listing::{FileIdentity, identity_of, is_absent};
+use crate::{Error, IoContext, Observer, Result};
+
+/// How much is read at a time.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// An open file with the length that it had then.
+#[derive(Debug, Clone)]
+pub(super) struct Pinned {
+    /// What it was opened as.
+    pub(super) path: PathBuf,
+    /// Its length when it was opened.
+    pub(super) size_bytes: u64,
+    file: Arc<File>,
+    identity: FileIdentity,
+}
+
+impl Pinned {
+    /// Opens a file for reading; `None` if it is not there.
+    ///
+    /// # Errors
+    /// `Corrupt` if something else than a regular file has the name; that is not read.
+    pub(super) fn open(path: &Path) -> Result<Option<Pinned>> {
+        // Not blocking, so that a FIFO in the place of the file cannot hang the caller.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let file = match rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(io::Error::from) {
+            Ok(descriptor) => File::from(descriptor),
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(error).context("opening", path),
+        };
+        let metadata = file.metadata().context("looking at", path)?;
+        if !metadata.is_file() {
+            return Err(Error::corrupt(
+                path.display().to_string(),
+                "it is no regular file",
+            ));
+        }
+        Ok(Some(Pinned {
+            path: path.to_owned(),
+            size_bytes: metadata.len(),
+            file: Arc::new(file),
+            identity: identity_of(&metadata),
+        }))
+    }
+
+    /// Hands the first `size_bytes` of the file to `take`, piece by piece.
+    ///
+    /// # Errors
+    /// `Stopped` if the observer asks for it, `Refused` if the file has become shorter, and whatever `take` returns.
+    pub(super) fn for_each_piece(
+        &self,
+        observer: &dyn Observer,
+        take: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut buffer = vec![0; PIECE_BYTES.min(usize::try_from(self.size_bytes).unwrap_or(PIECE_BYTES))];
+        let mut offset = 0;
+        while offset < self.size_bytes {
+            if observer.should_stop() {
+                return Err(Error::stopped());
+            }
+            let wanted = (self.size_bytes - offset).min(buffer.len() as u64) as usize;
+            match self.file.read_at(&mut buffer[..wanted], offset) {
+                Ok(0) => return Err(self.became_shorter()),
+                Ok(count) => {
+                    take(&buffer[..count])?;
+                    offset += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error).context("reading", &self.path),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the path still leads to this very file, with the same length.
+    pub(super) fn is_unchanged(&self) -> Result<bool> {
+        match fs::metadata(&self.path) {
+            Ok(metadata) => Ok(identity_of(&metadata) == self.identity && metadata.len() == self.size_bytes),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(error) => Err(error).context("looking at", &self.path),
+        }
+    }
+
+    /// The file as the content of a file of the image.
+    pub(super) fn content(&self) -> Content {
+        Content::Open {
+            file: Arc::clone(&self.file),
+            path: self.path.clone(),
+        }
+    }
+
+    fn became_shorter(&self) -> Error {
+        Error::refused(format!(
+            "{} became shorter while it was read",
+            self.path.display()
+        ))
+        .with_hint("capture the database while no process has it open")
+    }
+}
+
+/// Reads a small file whole, up to one byte more than `limit_bytes`; `None` if it is not there.
+pub(super) fn read_small(path: &Path, limit_bytes: u64) -> Result<Option<Vec<u8>>> {
+    let Some(pinned) = Pinned::open(path)? else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    let mut limited = (&*pinned.file).take(limit_bytes + 1);
+    limited.read_to_end(&mut bytes).context("reading", path)?;
+    Ok(Some(bytes))
+}

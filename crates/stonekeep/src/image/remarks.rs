@@ -1,0 +1,45 @@
+//! What is said about a database while its image is taken.
+
+use std::path::Path;
+
+use crate::{Error, ErrorKind, Finding, Result, Warning};
+
+/// Everything found so far: what forbids an image, and what the user should know.
+#[derive(Debug, Default)]
+pub(super) struct Remarks {
+    findings: Vec<Finding>,
+    warnings: Vec<Warning>,
+}
+
+impl Remarks {
+    /// Without this file, or with it as it is, there is no image.
+    pub(super) fn find(&mut self, file: &Path, reason: impl Into<String>) {
+        self.findings.push(Finding {
+            file: file.display().to_string(),
+            reason: reason.into(),
+        });
+    }
+
+    /// Something that an image can live with.
+    pub(super) fn warn(&mut self, about: &Path, message: impl Into<String>) {
+        self.warnings
+            .push(Warning::about(about.display().to_string(), message));
+    }
+
+    /// The warnings, unless something was found that forbids an image.
+    pub(super) fn into_warnings(self, directory: &Path, hint: Option<&str>) -> Result<Vec<Warning>> {
+        let Some(first) = self.findings.first() else {
+            return Ok(self.warnings);
+        };
+        let directory = directory.display();
+        let message = match self.findings.len() {
+            1 => format!("the database in {directory} is damaged: {first}"),
+            count => format!("the database in {directory} is damaged: {count} findings, the first: {first}"),
+        };
+        let error = Error::new(ErrorKind::Corrupt, message).with_findings(self.findings);
+        Err(match hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        })
+    }
+}

@@ -1,0 +1,248 @@
+//! The WALs that belong to a state of the database, opened and read through.
+//!
+//! Needed is every WAL from `min_wal_to_keep` of the MANIFEST on, an empty one too, and every one that the MANIFEST
+//! tracks (`track_and_verify_wals_in_manifest`). At rest they are taken byte for byte as they are, torn tails and all:
+//! what to make of those is up to RocksDB's recovery mode. They are read once, for the last sequence number, and to
+//! say what RocksDB may stumble over.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::log::PredecessorWal;
+use stonekeep_format::manifest::DatabaseState;
+use stonekeep_format::options::CaptureOptions;
+use stonekeep_format::wal::{Replay, SequenceBounds, WalScanner, WalSummary};
+use stonekeep_format::{FileNumber, SequenceNumber};
+
+use super::ImageFile;
+use super::listing::Listing;
+use super::manifest::plain_file;
+use super::pinned::Pinned;
+use super::remarks::Remarks;
+use super::wal_dir::wal_numbers;
+use crate::{Error, ErrorKind, Observer, Phase, Progress, Result};
+
+/// Whether a database in this state needs the WAL of this number.
+pub(super) fn is_needed(state: &DatabaseState, number: FileNumber) -> bool {
+    number >= state.min_wal_to_keep() || state.tracked_wals().contains(number)
+}
+
+/// The needed WALs, in the order of their numbers.
+#[derive(Debug)]
+pub(super) struct Wals {
+    /// Their directory.
+    directory: PathBuf,
+    wals: BTreeMap<FileNumber, Wal>,
+}
+
+#[derive(Debug)]
+struct Wal {
+    file: Pinned,
+    /// What was found in it; nothing before it has been read.
+    summary: Option<WalSummary>,
+}
+
+impl Wals {
+    /// Opens the needed ones in this directory.
+    pub(super) fn open(state: &DatabaseState, directory: &Listing) -> Result<Wals> {
+        let mut wals = BTreeMap::new();
+        for number in wal_numbers(directory).filter(|number| is_needed(state, *number)) {
+            let path = directory.path.join(DbFileName::Wal(number).to_string());
+            let file = Pinned::open(&path)?.ok_or_else(|| {
+                Error::refused(format!("{} vanished while it was looked at", path.display()))
+            })?;
+            wals.insert(number, Wal { file, summary: None });
+        }
+        Ok(Wals {
+            directory: directory.path.clone(),
+            wals,
+        })
+    }
+
+    /// Reads every WAL, oldest first. What is damaged beyond RocksDB's tolerance is a finding.
+    ///
+    /// # Errors
+    /// `Unsupported` for records of a newer RocksDB.
+    pub(super) fn read(&mut self, remarks: &mut Remarks, observer: &dyn Observer) -> Result<()> {
+        let mut progress = Progress {
+            phase: Phase::Planning,
+            bytes_done: 0,
+            bytes_total: self.wals.values().map(|wal| wal.file.size_bytes).sum(),
+            files_done: 0,
+            files_total: self.wals.len() as u64,
+        };
+        let mut replay = Replay::default();
+        for (number, wal) in &mut self.wals {
+            observer.progressed(&progress);
+            match read_wal(*number, &wal.file, &mut replay, &mut progress, observer) {
+                Ok(summary) => wal.summary = Some(summary),
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    remarks.find(&wal.file.path, error.one_line());
+                }
+                Err(error) => return Err(error),
+            }
+            progress.files_done += 1;
+        }
+        observer.progressed(&progress);
+        Ok(())
+    }
+
+    /// Says what RocksDB will miss, or may stumble over.
+    pub(super) fn judge(&self, state: &DatabaseState, settings: &CaptureOptions, remarks: &mut Remarks) {
+        self.judge_tracked(state, settings, remarks);
+        self.judge_ends(remarks);
+        for wal in self.wals.values() {
+            if let Some(predecessor) = wal.summary.as_ref().and_then(|summary| summary.predecessor) {
+                self.judge_predecessor(&predecessor, wal, state, remarks);
+            }
+        }
+        if settings.track_and_verify_wals && self.wals.is_empty() {
+            let message = "there is no WAL: RocksDB will not open the database with track_and_verify_wals";
+            remarks.warn(&self.directory, message);
+        }
+        if !settings.blob_direct_write.is_empty() && self.newest_with_data().is_some() {
+            let message = "with enable_blob_direct_write, WALs may point into blob files that the MANIFEST does not name; \
+                           RocksDB does not recover those either";
+            remarks.warn(&self.directory, message);
+        }
+    }
+
+    /// The last sequence number: that of the MANIFEST or that of the last batch, whichever is larger.
+    pub(super) fn last_sequence(&self, state: &DatabaseState, remarks: &mut Remarks) -> SequenceNumber {
+        let mut last = state.last_sequence().unwrap_or_default();
+        let summaries = self.wals.values().filter_map(|wal| wal.summary.as_ref());
+        let bounds = summaries.filter_map(|summary| summary.last_sequence);
+        let newest = bounds.reduce(|a, b| SequenceBounds {
+            lowest: a.lowest.max(b.lowest),
+            highest: a.highest.max(b.highest),
+        });
+        if let Some(newest) = newest {
+            if newest.exact().is_none() && newest.highest > last {
+                let message = format!(
+                    "the last sequence number lies between {} and {}, as far as the WALs tell",
+                    newest.lowest.max(last),
+                    newest.highest
+                );
+                remarks.warn(&self.directory, message);
+            }
+            last = last.max(newest.highest);
+        }
+        last
+    }
+
+    /// The WALs as files of the image.
+    pub(super) fn image_files(&self) -> impl Iterator<Item = ImageFile> + '_ {
+        self.wals.iter().map(|(number, wal)| {
+            plain_file(DbFileName::Wal(*number), wal.file.size_bytes, wal.file.content())
+        })
+    }
+
+    /// Their paths.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.wals.values().map(|wal| wal.file.path.as_path())
+    }
+
+    /// `WalSet::CheckWals` (`db/wal_edit.cc`): those with a synced size must be there with at least that.
+    fn judge_tracked(&self, state: &DatabaseState, settings: &CaptureOptions, remarks: &mut Remarks) {
+        for (number, synced) in state.tracked_wals().iter() {
+            let Some(synced) = synced else { continue };
+            let complaint = match self.wals.get(&number) {
+                None => "it is missing, though the MANIFEST tracks it".to_owned(),
+                Some(wal) if wal.file.size_bytes < synced => {
+                    let size = wal.file.size_bytes;
+                    format!("{size} bytes, where {synced} were durable by the MANIFEST")
+                }
+                Some(_) => continue,
+            };
+            let path = self.directory.join(DbFileName::Wal(number).to_string());
+            // RocksDB versions that do not track WALs leave stale entries behind.
+            if number < state.min_wal_to_keep() && !settings.track_and_verify_wals_in_manifest {
+                remarks.warn(&path, complaint);
+            } else {
+                remarks.find(&path, complaint);
+            }
+        }
+    }
+
+    /// An unclean end is normal where writing stopped, in the newest WAL with data. Anywhere else RocksDB's recovery
+    /// may stop before newer data, or refuse.
+    fn judge_ends(&self, remarks: &mut Remarks) {
+        let newest_with_data = self.newest_with_data();
+        for (number, wal) in &self.wals {
+            let Some(summary) = &wal.summary else { continue };
+            let valid = summary.end.valid_bytes;
+            if let Some(damage) = summary.end.damage() {
+                let message =
+                    format!("{damage}; it is captured as it is, RocksDB may stop replaying at byte {valid}");
+                remarks.warn(&wal.file.path, message);
+            } else if Some(*number) < newest_with_data && !summary.end.is_complete() {
+                let message = format!(
+                    "it ends in an incomplete record at byte {valid}, though newer WALs hold data; it is captured as it \
+                     is, RocksDB may stop replaying there"
+                );
+                remarks.warn(&wal.file.path, message);
+            }
+        }
+    }
+
+    fn newest_with_data(&self) -> Option<FileNumber> {
+        let has_data = |wal: &Wal| wal.summary.as_ref().is_some_and(|summary| summary.batches > 0);
+        let with_data = self.wals.iter().filter(|(_, wal)| has_data(wal));
+        with_data.map(|(number, _)| *number).max()
+    }
+
+    /// What a WAL says about the one before it (`track_and_verify_wals`, `db/log_reader.cc`).
+    fn judge_predecessor(
+        &self,
+        predecessor: &PredecessorWal,
+        successor: &Wal,
+        state: &DatabaseState,
+        remarks: &mut Remarks,
+    ) {
+        let number = predecessor.number;
+        let path = self.directory.join(DbFileName::Wal(number).to_string());
+        let after = successor.file.path.display();
+        match self.wals.get(&number) {
+            None if number >= first_with_unflushed_data(state) => {
+                remarks.find(&path, format!("it is missing, though {after} follows it"));
+            }
+            Some(Wal {
+                file,
+                summary: Some(summary),
+            }) if ![file.size_bytes, summary.end.valid_bytes].contains(&predecessor.size_bytes) => {
+                let (size, expected) = (file.size_bytes, predecessor.size_bytes);
+                let message = format!("{size} bytes, where {after} says {expected}");
+                remarks.warn(&path, message);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Below this number no WAL holds anything that is not in tables, prepared transactions apart
+/// (`DBImpl::SetupLogFilesRecovery`, `db/db_impl/db_impl_open.cc`).
+fn first_with_unflushed_data(state: &DatabaseState) -> FileNumber {
+    let families = state.column_families().values().map(|family| family.log_number);
+    families.min().unwrap_or_default().max(state.min_wal_to_keep())
+}
+
+fn read_wal(
+    number: FileNumber,
+    file: &Pinned,
+    replay: &mut Replay,
+    progress: &mut Progress,
+    observer: &dyn Observer,
+) -> Result<WalSummary> {
+    let name = file.path.display().to_string();
+    let mut scanner = WalScanner::new(number, replay);
+    file.for_each_piece(observer, &mut |piece| {
+        scanner
+            .push(piece)
+            .map_err(|error| Error::format(name.as_str(), error))?;
+        progress.bytes_done += piece.len() as u64;
+        observer.progressed(progress);
+        Ok(())
+    })?;
+    Ok(scanner.finish())
+}

@@ -1,0 +1,397 @@
+//! Which WALs belong to an image, what is read in them, and where they are looked for.
+
+use std::fs;
+use std::path::Path;
+
+use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::image::{DatabaseImage, ImageSource};
+use stonekeep::{Error, ErrorKind, Quiet};
+use stonekeep_format::log::{LogWriter, PredecessorWal};
+use stonekeep_format::manifest::VersionEdit;
+use stonekeep_format::{FileNumber, SequenceNumber};
+use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
+
+use crate::image_capture::{
+    append, bytes, cut, database, file, flip, image, names, refusal, surplus, warnings, write_out,
+};
+
+fn wals(image: &DatabaseImage) -> Vec<String> {
+    names(image)
+        .into_iter()
+        .filter(|name| name.ends_with(".log"))
+        .collect()
+}
+
+fn name(number: FileNumber) -> String {
+    format!("{:06}.log", number.0)
+}
+
+/// Two WALs with data and an empty one; the numbers of all three.
+fn three_wals(builder: DatabaseBuilder) -> (tempfile::TempDir, FakeDatabase, [FileNumber; 3]) {
+    let (directory, mut database) = database(builder);
+    let first = database.wal_number();
+    database.write(10);
+    let second = database.switch_wal();
+    database.write(20);
+    let third = database.switch_wal();
+    (directory, database, [first, second, third])
+}
+
+#[test]
+fn needed_wals_are_taken_empty_ones_too_and_obsolete_ones_left() {
+    let (_directory, mut database, numbers) = three_wals(DatabaseBuilder::new());
+    assert_eq!(wals(&image(database.path())), numbers.map(name));
+    database.flush(3_000);
+    database.write(3);
+    fs::write(database.wal_path(numbers[1]), b"obsolete").unwrap();
+    let image = image(database.path());
+    assert_eq!(wals(&image), [name(database.wal_number())]);
+    assert_eq!(surplus(&image), [name(numbers[1])]);
+}
+
+#[test]
+fn prepared_transactions_keep_wals_below_every_column_family() {
+    let (_directory, mut database, [first, second, third]) = three_wals(DatabaseBuilder::new());
+    database.apply(VersionEdit {
+        log_number: Some(third),
+        min_log_number_to_keep: Some(second),
+        ..VersionEdit::default()
+    });
+    let image = image(database.path());
+    assert_eq!(wals(&image), [name(second), name(third)]);
+    assert_eq!(surplus(&image), [name(first)]);
+}
+
+#[test]
+fn the_sequence_number_is_that_of_the_last_batch_or_of_the_manifest() {
+    let (_directory, mut database, _) = three_wals(DatabaseBuilder::new());
+    assert_eq!(image(database.path()).sequence_number, SequenceNumber(30));
+    database.add_tables(1, 3_000);
+    assert_eq!(image(database.path()).sequence_number, SequenceNumber(40));
+    database.write(2);
+    assert_eq!(image(database.path()).sequence_number, SequenceNumber(42));
+    // The last batch torn off, as after a crash.
+    cut(&database.wal_path(database.wal_number()), 1);
+    let torn = image(database.path());
+    assert_eq!(torn.sequence_number, SequenceNumber(40));
+    assert!(torn.warnings.is_empty(), "{:?}", torn.warnings);
+}
+
+#[test]
+fn a_torn_tail_is_taken_as_it_is_and_warned_of_in_an_older_wal() {
+    let (_directory, database, [first, second, _]) = three_wals(DatabaseBuilder::new());
+    for number in [first, second] {
+        append(&database.wal_path(number), b"torn");
+    }
+    let image = image(database.path());
+    for number in [first, second] {
+        let on_disk = fs::read(database.wal_path(number)).unwrap();
+        assert!(on_disk.ends_with(b"torn"));
+        assert_eq!(bytes(file(&image, &name(number))), on_disk);
+    }
+    let told = warnings(&image, &name(first));
+    assert!(
+        told.len() == 1 && told[0].contains("newer WALs hold data"),
+        "{told:?}"
+    );
+    // The newest with data: what comes after it is empty.
+    assert_eq!(warnings(&image, &name(second)), Vec::<String>::new());
+}
+
+#[test]
+fn damage_in_a_wal_is_warned_of_wherever_it_is() {
+    let (_directory, database, [_, second, third]) = three_wals(DatabaseBuilder::new());
+    flip(&database.wal_path(second), 20);
+    let image = image(database.path());
+    let told = warnings(&image, &name(second));
+    assert!(told.len() == 1 && told[0].contains("wrong checksum"), "{told:?}");
+    assert_eq!(wals(&image).last(), Some(&name(third)));
+    assert_eq!(image.sequence_number, SequenceNumber(10));
+}
+
+#[test]
+fn a_reused_wal_keeps_the_tail_of_the_older_log() {
+    let (_directory, mut database, _) = three_wals(DatabaseBuilder::new());
+    let number = database.wal_number();
+    let old = {
+        let mut writer = LogWriter::recyclable(FileNumber(1));
+        writer.write(&[7; 500]);
+        writer.take_bytes()
+    };
+    fs::write(database.wal_path(number), &old).unwrap();
+    let reused = image(database.path());
+    assert_eq!(bytes(file(&reused, &name(number))), old);
+    assert!(reused.warnings.is_empty(), "{:?}", reused.warnings);
+    assert_eq!(reused.sequence_number, SequenceNumber(30));
+    database.switch_wal();
+    database.write(1);
+    let older = image(database.path());
+    assert!(
+        older.warnings.is_empty(),
+        "an older one that ends in another log's records is complete"
+    );
+}
+
+#[test]
+fn a_batch_that_makes_no_sense_is_found() {
+    let (_directory, database, [_, second, third]) = three_wals(DatabaseBuilder::new());
+    let mut writer = LogWriter::new();
+    writer.write(b"no batch");
+    append(&database.wal_path(third), &writer.take_bytes());
+    fs::remove_file(database.path().join("OPTIONS-000003")).unwrap();
+    cut(&database.wal_path(second), 1);
+    let error = refusal(database.path());
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.findings()[0].file.ends_with(&name(third)));
+    assert!(
+        error.findings()[0].reason.contains("WAL at byte"),
+        "{:?}",
+        error.findings()
+    );
+}
+
+#[test]
+fn tracked_wals_must_be_there_with_their_synced_size() {
+    let (_directory, database, [first, second, third]) = three_wals(DatabaseBuilder::new().track_wals());
+    let whole = image(database.path());
+    assert!(whole.warnings.is_empty(), "{:?}", whole.warnings);
+    cut(&database.wal_path(second), 5);
+    fs::remove_file(database.wal_path(first)).unwrap();
+    // Nothing says that any byte of the newest was durable.
+    fs::remove_file(database.wal_path(third)).unwrap();
+    let error = refusal(database.path());
+    let found: Vec<_> = error
+        .findings()
+        .iter()
+        .map(|finding| finding.to_string())
+        .collect();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].ends_with("it is missing, though the MANIFEST tracks it"));
+    assert!(found[1].contains("were durable by the MANIFEST"));
+}
+
+#[test]
+fn a_stale_entry_for_a_wal_that_nobody_needs_is_only_warned_of() {
+    let builder = DatabaseBuilder::new()
+        .track_wals()
+        .database_option("track_and_verify_wals_in_manifest", "false");
+    let (_directory, mut database, [first, second, third]) = three_wals(builder);
+    database.apply(VersionEdit {
+        log_number: Some(third),
+        min_log_number_to_keep: Some(third),
+        ..VersionEdit::default()
+    });
+    fs::remove_file(database.wal_path(first)).unwrap();
+    let image = image(database.path());
+    assert_eq!(wals(&image), [name(second), name(third)], "tracked, so taken");
+    assert_eq!(warnings(&image, &name(first)).len(), 1);
+}
+
+/// A database whose newest WAL says this about the one before.
+fn with_predecessor(
+    predecessor: impl Fn(FileNumber, u64) -> PredecessorWal,
+) -> (tempfile::TempDir, FakeDatabase) {
+    let (directory, database, [_, second, third]) = three_wals(DatabaseBuilder::new());
+    let size = fs::metadata(database.wal_path(second)).unwrap().len();
+    let mut writer = LogWriter::new();
+    writer.predecessor_wal(&predecessor(second, size));
+    append(&database.wal_path(third), &writer.take_bytes());
+    (directory, database)
+}
+
+#[test]
+fn a_wal_knows_the_one_before_it() {
+    let fact = |number, size_bytes| PredecessorWal {
+        number,
+        size_bytes,
+        last_sequence: SequenceNumber(11),
+    };
+    let (_directory, database) = with_predecessor(fact);
+    assert!(image(database.path()).warnings.is_empty());
+
+    let (_directory, database) = with_predecessor(|number, size| fact(number, size + 9));
+    let image = image(database.path());
+    assert_eq!(image.warnings.len(), 1, "{:?}", image.warnings);
+    assert!(image.warnings[0].message.contains("bytes, where"));
+
+    let (_directory, database) = with_predecessor(|number, size| fact(FileNumber(number.0 + 500), size));
+    let error = refusal(database.path());
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(
+        error.findings()[0].reason.contains("follows it"),
+        "{:?}",
+        error.findings()
+    );
+
+    // Nobody needs what was before the second.
+    let (_directory, mut database) = with_predecessor(|_, size| fact(FileNumber(1), size));
+    assert_eq!(refusal(database.path()).kind(), ErrorKind::Corrupt);
+    database.apply(VersionEdit {
+        log_number: Some(FileNumber(2)),
+        ..VersionEdit::default()
+    });
+    assert!(crate::image_capture::capture(database.path()).is_ok());
+}
+
+#[test]
+fn no_wal_at_all_is_warned_of_where_rocksdb_wants_one() {
+    let builder = DatabaseBuilder::new().database_option("track_and_verify_wals", "true");
+    let (_directory, database) = database(builder);
+    fs::remove_file(database.wal_path(database.wal_number())).unwrap();
+    let told = warnings(&image(database.path()), "db");
+    assert!(
+        told.len() == 1 && told[0].contains("track_and_verify_wals"),
+        "{told:?}"
+    );
+}
+
+fn elsewhere() -> (tempfile::TempDir, FakeDatabase) {
+    let directory = tempfile::tempdir().unwrap();
+    let wal_dir = directory.path().join("wals");
+    let mut database = DatabaseBuilder::new()
+        .wal_dir(&wal_dir)
+        .create(&directory.path().join("db"));
+    database.write(10);
+    (directory, database)
+}
+
+fn with_wal_dir(database: &Path, wal_dir: &Path) -> Result<DatabaseImage, Error> {
+    let source = ClosedDirectory::new(database).with_wal_dir(Some(wal_dir.to_owned()));
+    source.capture(&Quiet).map(|capture| capture.image().clone())
+}
+
+#[test]
+fn the_wal_dir_is_found_in_options() {
+    let (_directory, database) = elsewhere();
+    fs::write(database.wal_dir().join("stray"), b"").unwrap();
+    let found = image(database.path());
+    assert_eq!(found.wal_dir.as_deref(), Some(database.wal_dir()));
+    assert_eq!(wals(&found), [name(database.wal_number())]);
+    assert_eq!(found.sequence_number, SequenceNumber(10));
+    assert!(found.warnings.is_empty(), "{:?}", found.warnings);
+    assert_eq!(surplus(&found), ["stray"]);
+    let given = with_wal_dir(database.path(), database.wal_dir()).unwrap();
+    assert_eq!(names(&given), names(&found));
+}
+
+#[test]
+fn a_change_in_the_wal_dir_is_noticed() {
+    let (_directory, mut database) = elsewhere();
+    let capture = crate::image_capture::capture(database.path()).unwrap();
+    capture.confirm().unwrap();
+    database.write(1);
+    assert_eq!(capture.confirm().unwrap_err().kind(), ErrorKind::Refused);
+}
+
+#[test]
+fn a_given_wal_dir_wins() {
+    let (directory, database) = elsewhere();
+    let moved = directory.path().join("moved");
+    fs::rename(database.wal_dir(), &moved).unwrap();
+    let given = with_wal_dir(database.path(), &moved).unwrap();
+    assert_eq!(given.wal_dir.as_deref(), Some(moved.as_path()));
+    assert_eq!(wals(&given), [name(database.wal_number())]);
+    fs::write(database.path().join("000900.log"), b"").unwrap();
+    let given = with_wal_dir(database.path(), &moved).unwrap();
+    assert_eq!(warnings(&given, "db").len(), 1, "WALs that are left out");
+    let error = with_wal_dir(database.path(), &directory.path().join("absent")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn the_databases_own_directory_may_be_given_or_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let link = directory.path().join("link");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    // Up to 6.x, OPTIONS always named a wal_dir: the database's own directory.
+    let mut database = DatabaseBuilder::new().wal_dir(&path).create(&path);
+    database.write(1);
+    for own in [image(&path), image(&link), with_wal_dir(&path, &link).unwrap()] {
+        assert_eq!((own.wal_dir.as_deref(), own.warnings.len()), (None, 0));
+        assert_eq!(own.sequence_number, SequenceNumber(1));
+    }
+}
+
+#[test]
+fn a_stale_wal_dir_matters_only_if_wals_are_needed() {
+    let (_directory, database) = elsewhere();
+    let wal = database.wal_path(database.wal_number());
+    let home = database.path().join(wal.file_name().unwrap());
+    fs::rename(&wal, &home).unwrap();
+    fs::remove_dir(database.wal_dir()).unwrap();
+    let moved_in = image(database.path());
+    assert_eq!((moved_in.wal_dir.as_deref(), wals(&moved_in).len()), (None, 1));
+    fs::remove_file(home).unwrap();
+    let error = refusal(database.path());
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(
+        error.findings()[0].file.ends_with("wals"),
+        "{:?}",
+        error.findings()
+    );
+    // Never opened here: a checkpoint, that needs no WAL.
+    fs::remove_file(database.path().join("LOCK")).unwrap();
+    assert!(wals(&image(database.path())).is_empty());
+}
+
+#[test]
+fn a_relative_wal_dir_is_found_below_or_beside_the_database() {
+    for place in ["db/wals", "wals"] {
+        let directory = tempfile::tempdir().unwrap();
+        let wal_dir = directory.path().join(place);
+        let path = directory.path().join("db");
+        let builder = DatabaseBuilder::new().wal_dir(&wal_dir);
+        let mut database = builder.create(&path);
+        database.write(3);
+        let options = path.join("OPTIONS-000003");
+        let text = fs::read_to_string(&options).unwrap();
+        fs::write(&options, text.replace(wal_dir.to_str().unwrap(), "wals")).unwrap();
+        assert_eq!(image(&path).wal_dir.as_deref(), Some(wal_dir.as_path()));
+    }
+}
+
+#[test]
+fn a_copy_never_takes_the_wals_of_the_database_that_it_comes_from() {
+    let (directory, mut database) = elsewhere();
+    let copy = directory.path().join("checkpoint");
+    write_out(&image(database.path()), &copy);
+    database.write(5);
+    // With WALs of its own, as a checkpoint has them: those, however many the original has by now.
+    let own = image(&copy);
+    assert_eq!(
+        (own.wal_dir.as_deref(), own.sequence_number),
+        (None, SequenceNumber(10))
+    );
+    // Without any: it cannot be told whose they are.
+    fs::remove_file(copy.join(name(database.wal_number()))).unwrap();
+    let error = refusal(&copy);
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.to_string().contains("never opened"), "{error}");
+    assert!(wals(&with_wal_dir(&copy, &copy).unwrap()).is_empty());
+    assert_eq!(
+        with_wal_dir(&copy, database.wal_dir()).unwrap().sequence_number,
+        SequenceNumber(15)
+    );
+}
+
+#[test]
+fn wals_in_both_places_need_a_word() {
+    let (_directory, database) = elsewhere();
+    fs::write(database.path().join("000900.log"), b"").unwrap();
+    let error = refusal(database.path());
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.hint().unwrap().contains("wal_dir"));
+}
+
+#[test]
+fn the_directory_of_another_database_is_no_wal_dir() {
+    let (directory, mut original) = database(DatabaseBuilder::new());
+    original.write(10);
+    let copy = DatabaseBuilder::new()
+        .wal_dir(original.path())
+        .create(&directory.path().join("copy"));
+    let image = image(copy.path());
+    assert_eq!((image.wal_dir, image.sequence_number), (None, SequenceNumber(0)));
+    assert_eq!(image.warnings.len(), 1, "{:?}", image.warnings);
+}
