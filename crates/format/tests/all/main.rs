@@ -1,9 +1,8 @@
 //! Tests of the format crate against bytes that RocksDB wrote.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::print_stderr,
     reason = "a test fails by panicking"
 )]
 
@@ -17,6 +16,7 @@ mod log;
 mod log_damage;
 mod log_properties;
 mod manifest_edit;
+mod manifest_group;
 mod manifest_reader;
 mod manifest_state;
 mod options;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use stonekeep_format::manifest::{
-    BlobFileAddition, BlobFileGarbage, ColumnFamilyChange, DatabaseState, DeletedFile, GroupBuffer, NewFile,
-    VersionEdit, WalAddition,
+    BlobFileAddition, BlobFileGarbage, ColumnFamilyChange, DatabaseState, DeletedFile, NewFile, VersionEdit,
+    WalAddition,
 };
 use stonekeep_format::{ColumnFamilyId, FileNumber, SequenceNumber};
 
@@ -350,44 +350,6 @@ fn a_state_is_complete_when_three_numbers_were_told() {
     };
     state.apply(rest, 0).unwrap();
     assert_eq!(state.check_complete(9), Ok(()));
-}
-
-fn grouped(remaining: Option<u32>) -> VersionEdit {
-    VersionEdit {
-        atomic_group_remaining: remaining,
-        ..nothing()
-    }
-}
-
-#[test]
-fn groups_count_when_they_are_complete() {
-    let mut groups = GroupBuffer::default();
-    assert_eq!(groups.push(grouped(None), 1).unwrap().len(), 1);
-    assert_eq!(groups.push(grouped(Some(2)), 2).unwrap(), []);
-    assert_eq!(groups.push(grouped(Some(1)), 3).unwrap(), []);
-    assert!(!groups.is_empty());
-    let group = groups.push(grouped(Some(0)), 4).unwrap();
-    let offsets: Vec<u64> = group.iter().map(|placed| placed.offset).collect();
-    assert_eq!(offsets, [2, 3, 4]);
-    assert!(groups.is_empty());
-    assert_eq!(
-        groups.push(grouped(Some(0)), 5).unwrap().len(),
-        1,
-        "a group of one"
-    );
-}
-
-#[test]
-fn groups_that_do_not_count_down_are_corrupt() {
-    for wrong in [None, Some(0), Some(2), Some(3), Some(u32::MAX)] {
-        let mut groups = GroupBuffer::default();
-        groups.push(grouped(Some(2)), 0).unwrap();
-        let error = groups.push(grouped(wrong), 50).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "MANIFEST at byte 50: an atomic group breaks off with 2 edits missing"
-        );
-    }
 }
 
 proptest! {

@@ -1,6 +1,6 @@
 //! Tests of the library through its public face.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,

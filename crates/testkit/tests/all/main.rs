@@ -1,10 +1,7 @@
 //! Tests of the test kit itself.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod database;
 mod fixtures;
+mod tidy;
