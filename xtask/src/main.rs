@@ -1,2 +1,47 @@
-//! Developer commands that need no C++.
-fn main() {}
+//! Developer commands that need no C++ themselves, so that they can say what is missing.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "commands talk to whoever runs them"
+)]
+
+mod fixtures;
+mod prerequisites;
+mod proof;
+mod workspace;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  proof [arguments of cargo test]   tests against real RocksDB and other programs
+  fixtures [name…]                  makes committed fixtures anew: those named, or all
+  fixtures sample                   makes the demo's database anew";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("", [].as_slice()),
+    };
+    let outcome = match command {
+        "proof" => proof::run(rest),
+        "fixtures" => fixtures::run(rest),
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("error: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -107,11 +107,14 @@ impl Ldb {
         command.arg(format!("--db={}", db.display())).args(arguments);
         let output = command.output().map_err(ProofError::io(Path::new("ldb")))?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        // ldb ends with success after some failures, and says so on its output.
-        if output.status.success() && !text.starts_with("Failed") {
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        // ldb ends with success after some failures, and only says so (tools/ldb_cmd.cc, ListColumnFamiliesCommand).
+        let failed = ["Failed", "Error"]
+            .iter()
+            .any(|word| text.starts_with(word) || errors.starts_with(word));
+        if output.status.success() && !failed {
             return Ok(text);
         }
-        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         Err(ProofError::Command {
             command: format!("{command:?}"),
             output: text + &errors,

@@ -9,7 +9,7 @@ use super::section::{SectionKind, Setting};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct CaptureOptions {
-    /// `wal_dir`, where the WALs are not in the database directory.
+    /// `wal_dir`: see [`OptionsFile::wal_dir`].
     pub wal_dir: Option<Vec<u8>>,
     /// Column families with `enable_blob_direct_write` (11.x): WALs may point into blob files that no
     /// MANIFEST names, so only a flush makes such a database complete.

@@ -65,8 +65,9 @@ impl OptionsFile {
         section.find(name).map(|setting| setting.value.as_slice())
     }
 
-    /// The directory of the WALs where it is not the database directory, with its escapes undone. It may be
-    /// relative to the working directory of the process that wrote it, and stale after the database was moved.
+    /// The directory of the WALs where the file names one, with its escapes undone. It may be relative to the
+    /// working directory of the process that wrote it, and stale after the database was moved. Old RocksDB (seen up
+    /// to 6.11) names it always, as the database directory where no other was chosen.
     pub fn wal_dir(&self) -> Option<Vec<u8>> {
         let value = self.db("wal_dir").filter(|value| !value.is_empty())?;
         Some(unescape(value))

@@ -9,11 +9,11 @@
 //! # comment                             to the end of the line, unless the # has a backslash before it
 //! ```
 //!
-//! Strings are escaped with backslashes: `\\`, `\#`, `\:`, `\r`, `\n`. An option that is empty or has its default
-//! may be missing; `wal_dir` is, when it is the database directory. `db_paths` and `cf_paths` are never there.
+//! Strings are escaped with backslashes: `\\`, `\#`, `\:`, `\r`, `\n`. Options that are empty may be missing: `wal_dir`
+//! is, for 7.8 but not for 6.11, when it is the database directory. `db_paths` and `cf_paths` are never there.
 //!
 //! Source of truth: `options/options_parser.cc`, `util/string_util.cc`, `options/db_options.cc`. Version rule: the
-//! same lines since 4.3, only names come and go; an unknown section is too new, an unknown name is kept.
+//! lines have stayed the same, names come and go; an unknown section is too new, an unknown name is kept.
 
 mod capture;
 mod escape;

@@ -3,6 +3,7 @@
 
 mod engine;
 mod fixtures;
+mod ldb;
 mod makers;
 mod oracle;
 mod sample;

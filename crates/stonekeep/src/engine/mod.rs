@@ -3,9 +3,12 @@
 //! Each verb is capture, plan, transfer, commit: the plan is plain data made without changing anything (that is what a
 //! dry run shows), transfer is one loop with bounded concurrency, and commit is one durable step.
 
+pub mod create;
+pub mod info;
 mod options;
 mod rate_limiter;
 pub(crate) mod transfer;
+pub mod verify;
 
 use std::num::NonZeroUsize;
 use std::ops::Deref;

@@ -15,7 +15,7 @@ use crate::{Clock, Error, ErrorKind, Observer, Phase, Progress, Result};
 ///
 /// # Errors
 /// The first error of `work`.
-pub fn run_bounded<T, R, W>(workers: usize, items: Vec<T>, work: W) -> Result<Vec<R>>
+pub(crate) fn run_bounded<T, R, W>(workers: usize, items: Vec<T>, work: W) -> Result<Vec<R>>
 where
     T: Send,
     R: Send,
@@ -69,7 +69,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// What a phase has to do and has done, told to the observer now and then; also where a stop request is seen.
-pub struct Meter<'a> {
+pub(crate) struct Meter<'a> {
     observer: &'a dyn Observer,
     clock: &'a dyn Clock,
     limiter: &'a RateLimiter,
@@ -83,7 +83,7 @@ pub struct Meter<'a> {
 
 impl<'a> Meter<'a> {
     /// A meter for a phase with this much to do; the observer is told of the start.
-    pub fn start(
+    pub(crate) fn start(
         observer: &'a dyn Observer,
         clock: &'a dyn Clock,
         limiter: &'a RateLimiter,
@@ -112,7 +112,7 @@ impl<'a> Meter<'a> {
     ///
     /// # Errors
     /// `Stopped`.
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         if self.observer.should_stop() {
             Err(Error::stopped())
         } else {
@@ -121,18 +121,18 @@ impl<'a> Meter<'a> {
     }
 
     /// Counts a finished file.
-    pub fn file_done(&self) {
+    pub(crate) fn file_done(&self) {
         self.files_done.fetch_add(1, Ordering::Relaxed);
         self.tell();
     }
 
     /// Counts bytes that need not be moved after all, as those of a file that an earlier run has copied.
-    pub fn skip_bytes(&self, bytes: u64) {
+    pub(crate) fn skip_bytes(&self, bytes: u64) {
         self.bytes_done.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Makes an I/O error that a stop request caused a `Stopped` one.
-    pub fn explain(&self, error: Error) -> Error {
+    pub(crate) fn explain(&self, error: Error) -> Error {
         if error.kind() == ErrorKind::Io && self.observer.should_stop() {
             Error::stopped()
         } else {
@@ -160,7 +160,7 @@ impl<'a> Meter<'a> {
 
 /// Reads exactly so many bytes of something, and on the way computes their checksum, keeps to the rate limit, counts
 /// them and ends when somebody asks to stop. A source that ends early is an `UnexpectedEof`.
-pub struct Metered<'a, R> {
+pub(crate) struct Metered<'a, R> {
     inner: R,
     meter: &'a Meter<'a>,
     left: u64,
@@ -169,7 +169,7 @@ pub struct Metered<'a, R> {
 
 impl<'a, R: Read> Metered<'a, R> {
     /// Reads the first `size_bytes` of `inner`.
-    pub fn new(inner: R, size_bytes: u64, meter: &'a Meter<'a>) -> Self {
+    pub(crate) fn new(inner: R, size_bytes: u64, meter: &'a Meter<'a>) -> Self {
         Metered {
             inner,
             meter,
@@ -179,7 +179,7 @@ impl<'a, R: Read> Metered<'a, R> {
     }
 
     /// The checksum of what has been read so far.
-    pub fn crc32c(&self) -> Crc32c {
+    pub(crate) fn crc32c(&self) -> Crc32c {
         Crc32c(self.crc32c)
     }
 
@@ -187,7 +187,7 @@ impl<'a, R: Read> Metered<'a, R> {
     ///
     /// # Errors
     /// As `read`.
-    pub fn drain(&mut self, buffer: &mut [u8]) -> io::Result<Crc32c> {
+    pub(crate) fn drain(&mut self, buffer: &mut [u8]) -> io::Result<Crc32c> {
         loop {
             match self.read(buffer) {
                 Ok(0) => return Ok(self.crc32c()),

@@ -14,6 +14,7 @@
 
 pub mod catalog;
 mod checked_lines;
+pub mod described;
 pub mod facts;
 pub mod journal;
 pub mod layout;

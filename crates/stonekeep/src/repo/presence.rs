@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use stonekeep_format::BackupId;
 use stonekeep_format::backup_meta::MetaFile;
 
 use super::catalog::LoadedMeta;
@@ -33,6 +32,11 @@ impl<'a> Presence<'a> {
     /// Forgets what was seen, for a last look.
     pub fn forget(&mut self) {
         self.directories.clear();
+    }
+
+    /// Forgets one directory, to keep memory flat over many backups.
+    pub fn forget_directory(&mut self, directory: &Key) {
+        self.directories.remove(directory);
     }
 
     /// What stands under this key: `None` if nothing does.
@@ -115,13 +119,4 @@ impl<'a> Sizes<'a> {
         let recorded = || self.facts.get(file.path.to_string().as_str()).copied();
         file.size_bytes.or(file.path.size_bytes()).or_else(recorded)
     }
-}
-
-/// The directories that a backup's files are in.
-pub fn directories(id: BackupId) -> [Key; 3] {
-    [
-        layout::private(id),
-        layout::shared_checksum_directory(),
-        layout::shared_directory(),
-    ]
 }

@@ -18,8 +18,7 @@ const BOOT_ID_DIGITS: usize = 32;
 /// A name that no other pin has: `<boot id>-<random>`, in lower case hexadecimal.
 pub fn new_pin_name() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    // RandomState is seeded by the operating system once a thread, so that the process has to be part of it for no one
-    // but a forked child.
+    // The operating system seeds RandomState once a thread; process and serial tell a forked child's names apart.
     let serial = COUNTER.fetch_add(1, Ordering::Relaxed);
     let random = RandomState::new().hash_one((std::process::id(), serial));
     format!("{}-{random:016x}", boot_id().unwrap_or("elsewhere"))

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{CWD, FileType, Mode};
@@ -13,6 +14,8 @@ use stonekeep::store::local::LocalStore;
 use stonekeep::store::{Durability, EntryKind, Key, LockWait, PinState, Staged, Store, new_pin_name};
 use stonekeep_testkit::store_conformance;
 use tempfile::TempDir;
+
+const SMALL_BUFFER: NonZeroUsize = NonZeroUsize::new(1000).unwrap();
 
 fn key(path: &str) -> Key {
     Key::new(path).unwrap()
@@ -49,7 +52,7 @@ fn keeps_the_contract() {
 }
 
 #[test]
-fn keeps_the_contract_with_a_tiny_buffer_and_a_linked_root() {
+fn keeps_the_contract_with_a_small_buffer_and_a_linked_root() {
     store_conformance::run(|| {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("above")).unwrap();
@@ -57,7 +60,7 @@ fn keeps_the_contract_with_a_tiny_buffer_and_a_linked_root() {
         let root = directory.path().join("link/repo");
         Box::new(move || {
             let _keep = &directory;
-            Arc::new(LocalStore::new(&root).with_buffer_bytes(NonZeroUsize::MIN))
+            Arc::new(LocalStore::new(&root).with_buffer_bytes(SMALL_BUFFER))
         })
     });
 }
@@ -302,6 +305,32 @@ fn a_pin_from_elsewhere_stays_for_an_hour() {
     assert_eq!(store.remove_if_stale(&pin).unwrap(), PinState::Held);
     set_age(61);
     assert_eq!(store.remove_if_stale(&pin).unwrap(), PinState::Removed);
+}
+
+/// A collector may look at a pin at any moment while it is made.
+#[test]
+fn collectors_never_take_a_pin_that_is_being_made() {
+    let (_directory, store) = made();
+    let pin = key("stonekeep/pins").join(&new_pin_name()).unwrap();
+    let making = AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        let maker = scope.spawn(|| {
+            for _ in 0..1000 {
+                let guard = store.pin(&pin, b"content").unwrap();
+                guard.check().unwrap();
+                assert_eq!(store.read(&pin, 100).unwrap(), b"content");
+            }
+        });
+        scope.spawn(|| {
+            while making.load(Ordering::SeqCst) {
+                store.remove_if_stale(&pin).unwrap();
+            }
+        });
+        let made = maker.join();
+        making.store(false, Ordering::SeqCst);
+        made.unwrap();
+    });
+    assert_eq!(store.stat(&pin).unwrap(), None);
 }
 
 #[test]

@@ -83,6 +83,9 @@ impl LocalStore {
     }
 
     fn sync_parents(&self, keys: &[&Key]) -> Result<()> {
+        if keys.is_empty() {
+            return Ok(());
+        }
         let directories: Vec<Option<Key>> = keys.iter().map(|key| key.parent()).collect();
         self.syncs.sync_names_upwards(&self.tree, &directories)
     }

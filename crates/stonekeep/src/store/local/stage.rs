@@ -5,8 +5,8 @@ use std::io::{self, Read, Write};
 use std::num::NonZeroUsize;
 
 use super::tree::{Place, Tree};
+use crate::Error;
 use crate::store::{Key, content_error};
-use crate::{Error, Result};
 
 const SMALLEST_BUFFER_BYTES: usize = 4096;
 
@@ -19,7 +19,7 @@ pub(super) fn write_new(
     content: &mut dyn Read,
     expected_bytes: u64,
     buffer_bytes: NonZeroUsize,
-) -> Result<(File, u64)> {
+) -> crate::Result<(File, u64)> {
     let place = tree.make_place(place)?;
     place.unlink()?;
     let Some(file) = place.create()? else {
@@ -30,9 +30,12 @@ pub(super) fn write_new(
     };
     let expected = usize::try_from(expected_bytes).unwrap_or(usize::MAX);
     let mut buffer = vec![0; expected.max(SMALLEST_BUFFER_BYTES).min(buffer_bytes.get())];
-    let copied = copy(content, &file, &mut buffer, |error, written| match error {
+    let copied = copy(content, &file, &mut buffer).map_err(|failed| match failed {
         Failed::Reading(error) => content_error(key, error),
-        Failed::Writing(error) => write_error(tree, &place, error, written, expected_bytes),
+        Failed::Writing(error) => {
+            let written = file.metadata().map_or(0, |metadata| metadata.len());
+            write_error(tree, &place, error, written, expected_bytes)
+        }
     });
     match copied {
         Ok(size_bytes) => Ok((file, size_bytes)),
@@ -51,24 +54,17 @@ enum Failed {
     Writing(io::Error),
 }
 
-/// Copies to the end; `explain` gets what failed after how many bytes.
-fn copy(
-    content: &mut dyn Read,
-    mut file: &File,
-    buffer: &mut [u8],
-    explain: impl Fn(Failed, u64) -> Error,
-) -> Result<u64> {
+fn copy(content: &mut dyn Read, mut file: &File, buffer: &mut [u8]) -> Result<u64, Failed> {
     let mut written = 0;
     loop {
         let count = match content.read(buffer) {
             Ok(0) => return Ok(written),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(explain(Failed::Reading(error), written)),
+            Err(error) => return Err(Failed::Reading(error)),
         };
         let chunk = buffer.get(..count).unwrap_or_default();
-        file.write_all(chunk)
-            .map_err(|error| explain(Failed::Writing(error), written))?;
+        file.write_all(chunk).map_err(Failed::Writing)?;
         written += count as u64;
     }
 }
@@ -90,4 +86,30 @@ fn write_error(tree: &Tree, place: &Place, error: io::Error, written: u64, expec
         _ => format!("writing {path}"),
     };
     Error::io(message, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_with_what_is_missing() {
+        let directory = tempfile::tempdir().unwrap();
+        let tree = Tree::new(directory.path().to_owned());
+        let place = tree.make_place(&Key::trusted("a")).unwrap();
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let error = write_error(&tree, &place, full, 100, u64::MAX);
+        let message = error.to_string();
+        assert_eq!(error.io_kind(), Some(io::ErrorKind::StorageFull));
+        assert!(
+            message.contains("/a: 100 of 18446744073709551615 bytes are written, "),
+            "{message}"
+        );
+        let other = io::Error::from(io::ErrorKind::ReadOnlyFilesystem);
+        let message = write_error(&tree, &place, other, 0, 1).to_string();
+        assert!(
+            message.starts_with("writing /") && message.ends_with("/a"),
+            "{message}"
+        );
+    }
 }

@@ -1,0 +1,198 @@
+//! Steps C3 to C8 of a backup: from files that are stored or staged to a backup that exists.
+
+use stonekeep_format::BackupId;
+use stonekeep_format::backup_name::{PrivateName, RepoPath};
+
+use super::copy::Ready;
+use super::known::Known;
+use super::plan::Plan;
+use crate::engine::{BackupEngine, CreateBackupOptions};
+use crate::image::DatabaseImage;
+use crate::repo::catalog::LoadedMeta;
+use crate::repo::layout;
+use crate::store::{Durability, EntryKind, Key, Store};
+use crate::{Error, Result};
+
+/// Everything that the commit needs.
+pub(super) struct Commit<'a, 'k> {
+    pub(super) engine: &'a BackupEngine,
+    pub(super) options: &'a CreateBackupOptions,
+    pub(super) image: &'a DatabaseImage,
+    pub(super) plan: &'a Plan,
+    pub(super) known: &'a mut Known<'k>,
+    pub(super) area: &'a str,
+    pub(super) ready: Vec<Ready>,
+}
+
+/// How a commit ended.
+pub(super) enum Outcome {
+    /// The backup exists.
+    Committed,
+    /// A foreign engine took the id meanwhile: nothing was committed, and the private files must be staged again for
+    /// another id.
+    IdTaken,
+}
+
+impl Commit<'_, '_> {
+    /// C3, and C4 for shared files. Done once, whatever id the backup gets.
+    pub(super) fn share(&mut self) -> Result<()> {
+        self.sync_reused()?;
+        self.publish_shared()
+    }
+
+    /// C4 for private files, C5 to C8.
+    pub(super) fn commit(&mut self, id: BackupId) -> Result<Outcome> {
+        if !self.store().list(Some(&layout::private(id)))?.is_empty() || !self.publish_private(id)? {
+            return Ok(Outcome::IdTaken);
+        }
+        let text = self.meta(id)?.encode();
+        let text =
+            text.map_err(|error| Error::invalid("the backup cannot be described").with_source(error))?;
+        let loaded = LoadedMeta::decode(id, &text)?;
+        self.publish_facts(&loaded)?;
+        self.look(&loaded)?;
+        if !self.publish_meta(id, &text)? {
+            return Ok(Outcome::IdTaken);
+        }
+        match self.look(&loaded) {
+            Ok(()) => Ok(Outcome::Committed),
+            Err(error) => Err(self.withdraw(&loaded, error)),
+        }
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        self.engine.store().as_ref()
+    }
+
+    pub(super) fn durability(&self) -> Durability {
+        self.engine.durability()
+    }
+
+    /// C3. Reused files that nobody is known to have made durable.
+    fn sync_reused(&self) -> Result<()> {
+        let reused = self
+            .ready
+            .iter()
+            .filter(|ready| ready.staged.is_none() && !ready.durable);
+        let keys: Vec<Key> = reused
+            .filter_map(|ready| ready.shared.as_ref())
+            .map(layout::file)
+            .collect::<Result<_>>()?;
+        if keys.is_empty() {
+            Ok(())
+        } else {
+            self.store().sync_visible(&keys, self.durability())
+        }
+    }
+
+    /// False if some name turns out to be taken.
+    fn publish_private(&self, id: BackupId) -> Result<bool> {
+        let mut batch = Vec::new();
+        for ready in self.ready.iter().filter(|ready| ready.shared.is_none()) {
+            let Some(staged) = ready.staged.clone() else {
+                continue;
+            };
+            batch.push((
+                staged,
+                layout::file(&RepoPath::Private(self.private_name(id, ready)?))?,
+            ));
+        }
+        Ok(self.store().publish(batch, self.durability())?.is_empty())
+    }
+
+    pub(super) fn private_name(&self, id: BackupId, ready: &Ready) -> Result<PrivateName> {
+        let file = self
+            .plan
+            .files
+            .get(ready.at)
+            .and_then(|file| self.image.files.get(file.index));
+        file.and_then(|file| PrivateName::new(id, file.name.clone()))
+            .ok_or_else(|| Error::invalid("the image has a file that is no part of a backup"))
+    }
+
+    /// C5. Facts of a killed run under this id are replaced: no meta file, so no backup, has them.
+    fn publish_facts(&self, loaded: &LoadedMeta) -> Result<()> {
+        let facts = self.facts(loaded)?;
+        let key = layout::facts(loaded.id);
+        let staged = facts.stage(self.store(), self.area, loaded.id, self.durability())?;
+        let taken = self
+            .store()
+            .publish(vec![(staged, key.clone())], self.durability())?;
+        if taken.is_empty() {
+            return Ok(());
+        }
+        self.store().delete(&key)?;
+        self.store().publish(taken, self.durability()).map(|_| ())
+    }
+
+    /// C6 and C8. A foreign engine's collector may have taken files of ours for garbage.
+    fn look(&mut self, loaded: &LoadedMeta) -> Result<()> {
+        self.known.presence.forget();
+        for ready in &self.ready {
+            let size = self.plan.files.get(ready.at).map_or(0, |file| file.size_bytes);
+            let path = self.path(loaded.id, ready)?;
+            if self.known.presence.get(&layout::file(&path)?)? != Some((EntryKind::File, size)) {
+                return Err(Error::refused(format!(
+                    "{path} vanished before backup {} was committed",
+                    loaded.id
+                ))
+                .with_hint(
+                    "another program collects garbage in this repository; back up again when it has ended",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a file lies.
+    pub(super) fn path(&self, id: BackupId, ready: &Ready) -> Result<RepoPath> {
+        match &ready.shared {
+            Some(path) => Ok(path.clone()),
+            None => self.private_name(id, ready).map(RepoPath::Private),
+        }
+    }
+
+    /// C7: the commit. False if the id is taken.
+    fn publish_meta(&self, id: BackupId, text: &[u8]) -> Result<bool> {
+        let key = layout::meta(id);
+        let staged = self
+            .store()
+            .stage(self.area, &key, &mut &text[..], text.len() as u64)?;
+        self.store()
+            .sync(std::slice::from_ref(&staged), self.durability())?;
+        match self
+            .store()
+            .publish(vec![(staged, key.clone())], self.durability())
+        {
+            Ok(taken) => Ok(taken.is_empty()),
+            Err(error) if matches!(self.store().stat(&key), Ok(None)) => Err(error),
+            Err(error) => Err(Error::new(
+                error.kind(),
+                format!("backup {id} is there, but whether it survives a power failure is unknown"),
+            )
+            .with_hint("look at the disk, then verify that backup; nothing was deleted")
+            .with_source(error)),
+        }
+    }
+
+    /// C8 found a loss: the backup is not what it says, so it must not stay.
+    fn withdraw(&self, loaded: &LoadedMeta, error: Error) -> Error {
+        let record = layout::deleted(loaded.id, loaded.crc32c);
+        match self
+            .store()
+            .rename(&layout::meta(loaded.id), &record, Durability::Durable)
+        {
+            Ok(()) => error,
+            Err(second) => Error::new(
+                error.kind(),
+                format!(
+                    "backup {} lost files and could not be withdrawn: {}",
+                    loaded.id,
+                    second.one_line()
+                ),
+            )
+            .with_hint(format!("delete backup {}", loaded.id))
+            .with_source(error),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What tells a file of the database from every other, so that a stored copy is known without reading the file.
+//!
+//! A table is known by its MANIFEST unique id, number, size, and smallest and largest sequence number together: an
+//! imported file can have another file's unique id under another number, and a rewritten global sequence number
+//! changes a file under the same id. A file without a unique id (a blob, a table of RocksDB before 7.3) is known by
+//! device, inode, size and times, as long as nobody has moved the database.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use stonekeep_format::FileNumber;
+use stonekeep_format::unique_id::UniqueId;
+
+use crate::image::{Content, ImageFile, TableIdentity};
+use crate::repo::facts::{FileFacts, FileOrigin, TableFacts};
+use crate::{IoContext, Result};
+
+/// See the [module](self).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) number: FileNumber,
+    pub(super) size_bytes: u64,
+    pub(super) table: Option<TableIdentity>,
+    /// Only for files without a unique id.
+    pub(super) origin: Option<FileOrigin>,
+}
+
+impl Identity {
+    /// The identity of a table or blob; `None` for other files, which are copied each time.
+    pub(super) fn of(file: &ImageFile, number: FileNumber) -> Result<Self> {
+        let table = file.table.clone();
+        let known_by_id = table.as_ref().is_some_and(|table| unique_id(table).is_some());
+        let origin = if known_by_id { None } else { origin(&file.content)? };
+        Ok(Identity {
+            number,
+            size_bytes: file.size_bytes,
+            table,
+            origin,
+        })
+    }
+
+    /// The MANIFEST's unique id, unless it is null.
+    pub(super) fn unique_id(&self) -> Option<UniqueId> {
+        self.table.as_ref().and_then(unique_id)
+    }
+
+    /// Whether these facts are of this very file.
+    pub(super) fn is_of(&self, facts: &FileFacts) -> bool {
+        if facts.size_bytes != self.size_bytes {
+            return false;
+        }
+        match (&self.table, &facts.table) {
+            (Some(table), Some(known)) if unique_id(table).is_some() => {
+                *known == facts_of(table, known.session_id.clone())
+            }
+            (Some(_), None) | (None, Some(_)) => false,
+            _ => self.origin.is_some() && self.origin == facts.origin,
+        }
+    }
+
+    /// The facts to keep of a table.
+    pub(super) fn table_facts(&self, session_id: Option<String>) -> Option<TableFacts> {
+        self.table.as_ref().map(|table| facts_of(table, session_id))
+    }
+}
+
+fn facts_of(table: &TableIdentity, session_id: Option<String>) -> TableFacts {
+    TableFacts {
+        number: table.number.0,
+        unique_id: unique_id(table).map(|id| hex(id.to_bytes())),
+        smallest_seqno: table.smallest_seqno.0,
+        largest_seqno: table.largest_seqno.0,
+        session_id,
+    }
+}
+
+fn hex(bytes: [u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(bytes))
+}
+
+fn unique_id(table: &TableIdentity) -> Option<UniqueId> {
+    table
+        .unique_id
+        .map(UniqueId::from_bytes)
+        .filter(|id| !id.is_null())
+}
+
+fn origin(content: &Content) -> Result<Option<FileOrigin>> {
+    let metadata = match content {
+        Content::Path(path) => fs::metadata(path).context("looking at", path)?,
+        Content::Open { file, path } => file.metadata().context("looking at", path)?,
+        Content::Bytes(_) => return Ok(None),
+    };
+    let nanoseconds = |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
+    Ok(Some(FileOrigin {
+        device: metadata.dev(),
+        inode: metadata.ino(),
+        modified_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+        changed_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+    }))
+}

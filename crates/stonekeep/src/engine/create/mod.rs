@@ -1,0 +1,154 @@
+//! `CreateNewBackup`: a new backup of an image, from which nothing can be seen before it is whole.
+//!
+//! # Protocol
+//! Each step is durable before the next one begins; with `sync = false` file syncs are left out, the order is not.
+//! - **C0** The repository's directories are made where there are none, and the writer's lock is taken.
+//! - **C1** The id: one more than the largest that any record has. The journals of killed runs are read.
+//! - **C2** Files that are not stored yet are copied to the staging area `stonekeep/tmp/<id>/`, in batches: each batch
+//!   is made durable, then written down in the area's journal. Then the image is asked whether it still is one state.
+//! - **C3** Stored files that are named again are looked at, and made durable where nobody is known to have done so.
+//! - **C4** Staged files get their final names, never replacing: shared ones first, then the private directory.
+//! - **C5** Our facts are published. **C6** Every file is looked at once more: present, with its size.
+//! - **C7** The commit: the meta file appears under `meta/<id>`. If a foreign engine took the id, private files are
+//!   staged again and C4 to C7 repeated with another id.
+//! - **C8** A last look, since a foreign collector may have run between C6 and C7: after a loss the meta file is
+//!   withdrawn and the run fails.
+//!
+//! # What a crash leaves
+//! | stopped | state |
+//! |---|---|
+//! | before C4 | older backups as they were; files in the area, those in its journal are used by the next run |
+//! | from C4 to C6 | older backups as they were; files under legal names that no meta file names: the next backup uses them, or they are collected |
+//! | in C7 | the backup exists whole, or does not exist |
+//! | after C7 | the backup exists; an empty area may be left |
+//!
+//! On a full disk the area is freed; after other errors, and when somebody asked to stop, it stays for the next run.
+
+mod commit;
+mod content;
+mod copy;
+mod identity;
+mod known;
+mod plan;
+mod publish;
+mod record;
+mod report;
+mod run;
+mod session;
+
+pub use self::report::{CreateReport, FileAction, PlannedFile};
+use self::run::Run;
+use super::{BackupEngine, CreateBackupOptions, MetaSchema};
+use crate::image::ImageSource;
+use crate::{Error, Observer, Result, repo};
+
+/// RocksDB's limit on application metadata (`kMaxAppMetaSize` in `utilities/backup/backup_engine.cc`).
+const MAX_APP_METADATA_BYTES: usize = 1 << 20;
+
+impl BackupEngine {
+    /// Backs up a database (`CreateNewBackup`, `CreateNewBackupWithMetadata`). See the [module](self) for what happens
+    /// in which order.
+    ///
+    /// # Errors
+    /// `Locked` if another process writes into the repository, `Refused` where something would be harmed, `Corrupt`
+    /// where database or repository are damaged, `Aborted` by the exclude callback, `Stopped` by the observer. No
+    /// backup exists after an error, unless its message says so.
+    pub fn create_new_backup(
+        &self,
+        source: &dyn ImageSource,
+        options: &CreateBackupOptions,
+        observer: &dyn Observer,
+    ) -> Result<CreateReport> {
+        self.check_create_options(options)?;
+        self.check_place(source)?;
+        // A database that cannot be read must not leave a new repository behind.
+        let early = match repo::root_state(self.store().as_ref())? {
+            repo::RootState::Repository => None,
+            _ => Some(source.capture(observer)?),
+        };
+        repo::require_or_create(self.store(), self.durability())?;
+        let _lock = self.lock(observer)?;
+        let capture = early.map_or_else(|| source.capture(observer), Ok)?;
+        let run = Run {
+            engine: self,
+            options,
+            capture: capture.as_ref(),
+            observer,
+        };
+        if options.decrease_background_thread_cpu_priority {
+            run.with_less_priority()
+        } else {
+            run.run()
+        }
+    }
+
+    /// What [`Self::create_new_backup`] would do now. Nothing is changed, and no lock is taken.
+    ///
+    /// # Errors
+    /// As [`Self::create_new_backup`], without those of copying.
+    pub fn plan_new_backup(
+        &self,
+        source: &dyn ImageSource,
+        options: &CreateBackupOptions,
+        observer: &dyn Observer,
+    ) -> Result<CreateReport> {
+        self.check_create_options(options)?;
+        self.check_place(source)?;
+        let capture = source.capture(observer)?;
+        let run = Run {
+            engine: self,
+            options,
+            capture: capture.as_ref(),
+            observer,
+        };
+        let (plan, _, id) = run.plan()?;
+        Ok(CreateReport::of(&plan, capture.image(), id))
+    }
+
+    fn check_create_options(&self, options: &CreateBackupOptions) -> Result<()> {
+        let engine = self.options();
+        if options.app_metadata.len() > MAX_APP_METADATA_BYTES {
+            let bytes = options.app_metadata.len();
+            return Err(Error::invalid(format!(
+                "{bytes} bytes of app metadata are more than RocksDB's 1 MiB"
+            )));
+        }
+        if options.exclude_files_callback.is_some() {
+            if engine.schema_version != MetaSchema::Two {
+                return Err(Error::invalid(
+                    "excluded files can only be written down in meta files of schema 2",
+                ));
+            }
+            if !engine.share_table_files || !engine.share_files_with_checksum {
+                return Err(Error::invalid(
+                    "files can only be excluded with share_files_with_checksum",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// A repository in the place of the database, or below its tables' names, cannot be meant.
+    fn check_place(&self, source: &dyn ImageSource) -> Result<()> {
+        let (Some(root), Some(database)) = (self.store().local_root(), source.directory()) else {
+            return Ok(());
+        };
+        let absolute = |path: &std::path::Path| std::fs::canonicalize(path).ok();
+        let (Some(root), Some(database)) = (absolute(root), absolute(&database)) else {
+            return Ok(());
+        };
+        if root == database {
+            return Err(
+                Error::refused(format!("{} is the database itself", root.display()))
+                    .with_hint("name another directory for the repository, such as one beside the database"),
+            );
+        }
+        match database.starts_with(&root) {
+            true => Err(Error::refused(format!(
+                "the database lies inside the repository {}",
+                root.display()
+            ))),
+            false => Ok(()),
+        }
+    }
+}

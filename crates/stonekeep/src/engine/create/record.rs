@@ -1,0 +1,95 @@
+//! The two texts that describe a new backup: RocksDB's meta file and our facts.
+
+use std::time::UNIX_EPOCH;
+
+use stonekeep_format::backup_meta::{BackupMeta, HeaderNumber, MetaFile, MetaHead, SchemaVersion};
+use stonekeep_format::{BackupId, Temperature};
+
+use super::commit::Commit;
+use super::copy::file_facts;
+use super::plan::Action;
+use crate::engine::MetaSchema;
+use crate::repo::catalog::LoadedMeta;
+use crate::repo::facts::{BackupFacts, FileFacts};
+use crate::store::Durability;
+use crate::{Error, Result};
+
+impl Commit<'_, '_> {
+    /// The meta file: files in the order of the plan, those that were left out last, as RocksDB writes them.
+    pub(super) fn meta(&self, id: BackupId) -> Result<BackupMeta> {
+        let schema_two = self.engine.options().schema_version == MetaSchema::Two;
+        let now = self.engine.options().clock.now();
+        let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let head = MetaHead {
+            schema: if schema_two {
+                SchemaVersion::two()
+            } else {
+                SchemaVersion::One
+            },
+            timestamp: HeaderNumber::from(seconds),
+            sequence: HeaderNumber::from(self.image.sequence_number.0),
+            app_metadata: self.options.app_metadata.clone(),
+            ..MetaHead::default()
+        };
+        let mut files = Vec::with_capacity(self.plan.files.len());
+        for ready in &self.ready {
+            let mut file = MetaFile::new(self.path(id, ready)?, ready.crc32c);
+            if schema_two {
+                file.temperature = self.temperature(ready.at);
+            }
+            files.push(file);
+        }
+        let excluded = self.plan.files.iter().filter_map(|file| match &file.action {
+            Action::Exclude(path) => Some(MetaFile::excluded(path.clone())),
+            _ => None,
+        });
+        files.extend(excluded);
+        Ok(BackupMeta {
+            head,
+            files,
+            ..BackupMeta::default()
+        })
+    }
+
+    fn temperature(&self, at: usize) -> Temperature {
+        let file = self
+            .plan
+            .files
+            .get(at)
+            .and_then(|file| self.image.files.get(file.index));
+        file.map(|file| file.temperature).unwrap_or_default()
+    }
+
+    /// Our facts, bound to the meta file.
+    pub(super) fn facts(&self, loaded: &LoadedMeta) -> Result<BackupFacts> {
+        let image = self.image;
+        Ok(BackupFacts {
+            backup_id: loaded.id.get(),
+            meta_crc32c: loaded.crc32c.0,
+            meta_size_bytes: loaded.size_bytes,
+            database_id: image.database_id.clone(),
+            database_id_in_manifest: image.database_id_in_manifest,
+            sequence_number: image.sequence_number.0,
+            capture: image.kind,
+            column_families: image.column_families.clone(),
+            rocksdb_version: image.rocksdb_version.clone(),
+            wal_dir: image.wal_dir.as_ref().map(|path| path.display().to_string()),
+            host: self.options.host.clone(),
+            tags: self.options.tags.clone(),
+            durable: self.durability() == Durability::Durable,
+            created_by: concat!("stonekeep ", env!("CARGO_PKG_VERSION")).to_owned(),
+            files: self.file_facts(loaded.id)?,
+        })
+    }
+
+    fn file_facts(&self, id: BackupId) -> Result<Vec<FileFacts>> {
+        self.ready
+            .iter()
+            .map(|ready| {
+                let file = self.plan.files.get(ready.at);
+                let file = file.ok_or_else(|| Error::invalid("the plan is of another image"))?;
+                Ok(file_facts(file, self.path(id, ready)?.to_string(), ready.crc32c))
+            })
+            .collect()
+    }
+}

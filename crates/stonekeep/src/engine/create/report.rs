@@ -1,0 +1,137 @@
+//! What a backup did, or would do.
+
+use stonekeep_format::{BackupId, SequenceNumber};
+
+use super::plan::{Action, Plan, PlanFile, Target};
+use crate::Warning;
+use crate::image::{CaptureKind, DatabaseImage};
+
+/// What is done for one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FileAction {
+    /// Read from the database and written.
+    Copy,
+    /// Stored by an earlier backup.
+    Reuse,
+    /// Staged whole by an earlier run that did not end.
+    Resume,
+    /// Left out by the callback's wish.
+    Exclude,
+}
+
+/// One file of the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedFile {
+    /// Its path in the repository; where that is known only when the file is read, its name in the database.
+    pub path: String,
+    /// Its length.
+    pub size_bytes: u64,
+    /// What is done for it.
+    pub action: FileAction,
+}
+
+/// What [`crate::engine::BackupEngine::create_new_backup`] did.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct CreateReport {
+    /// The new backup; in a dry run the id that it would get.
+    pub backup_id: BackupId,
+    /// Whether the backup exists now: not after a dry run.
+    pub committed: bool,
+    /// The last sequence number in it.
+    pub sequence_number: SequenceNumber,
+    /// How the image was taken.
+    pub capture: CaptureKind,
+    /// Files that the backup names, without excluded ones.
+    pub files_total: u64,
+    /// Their bytes.
+    pub bytes_total: u64,
+    /// Files read and written.
+    pub files_copied: u64,
+    /// Their bytes.
+    pub bytes_copied: u64,
+    /// Files that were stored already.
+    pub files_reused: u64,
+    /// Their bytes.
+    pub bytes_reused: u64,
+    /// Files that an earlier run had staged whole.
+    pub files_resumed: u64,
+    /// Their bytes.
+    pub bytes_resumed: u64,
+    /// Files left out by the callback's wish.
+    pub files_excluded: u64,
+    /// Tables whose last bytes had to be read for their session id.
+    pub tables_opened: u64,
+    /// Every file.
+    pub files: Vec<PlannedFile>,
+    /// Problems that did not stop the backup.
+    pub warnings: Vec<Warning>,
+}
+
+impl CreateReport {
+    pub(super) fn of(plan: &Plan, image: &DatabaseImage, backup_id: BackupId) -> Self {
+        let mut report = CreateReport {
+            backup_id,
+            committed: false,
+            sequence_number: image.sequence_number,
+            capture: image.kind,
+            files_total: 0,
+            bytes_total: 0,
+            files_copied: 0,
+            bytes_copied: 0,
+            files_reused: 0,
+            bytes_reused: 0,
+            files_resumed: 0,
+            bytes_resumed: 0,
+            files_excluded: 0,
+            tables_opened: plan.tables_opened,
+            files: Vec::new(),
+            warnings: image.warnings.iter().chain(&plan.warnings).cloned().collect(),
+        };
+        for file in &plan.files {
+            report.add(planned(file, image, backup_id));
+        }
+        report
+    }
+
+    fn add(&mut self, file: PlannedFile) {
+        let size = file.size_bytes;
+        let (files, bytes) = match file.action {
+            FileAction::Copy => (&mut self.files_copied, Some(&mut self.bytes_copied)),
+            FileAction::Reuse => (&mut self.files_reused, Some(&mut self.bytes_reused)),
+            FileAction::Resume => (&mut self.files_resumed, Some(&mut self.bytes_resumed)),
+            FileAction::Exclude => (&mut self.files_excluded, None),
+        };
+        *files += 1;
+        if let Some(bytes) = bytes {
+            *bytes += size;
+            self.files_total += 1;
+            self.bytes_total += size;
+        }
+        self.files.push(file);
+    }
+}
+
+fn planned(file: &PlanFile, image: &DatabaseImage, id: BackupId) -> PlannedFile {
+    let name = || {
+        image
+            .files
+            .get(file.index)
+            .map(|file| file.name.to_string())
+            .unwrap_or_default()
+    };
+    let (path, action) = match &file.action {
+        Action::Copy(Target::Shared(path)) => (path.to_string(), FileAction::Copy),
+        Action::Copy(Target::SharedByChecksum(..)) => (name(), FileAction::Copy),
+        Action::Copy(Target::Private) => (format!("private/{id}/{}", name()), FileAction::Copy),
+        Action::Reuse { path, .. } => (path.to_string(), FileAction::Reuse),
+        Action::Resume { path, .. } => (path.to_string(), FileAction::Resume),
+        Action::Exclude(path) => (path.to_string(), FileAction::Exclude),
+    };
+    PlannedFile {
+        path,
+        size_bytes: file.size_bytes,
+        action,
+    }
+}

@@ -1,0 +1,120 @@
+//! What a backup's own MANIFEST and OPTIONS file say of the database, for backups that we have no facts about.
+
+use std::io::Read;
+
+use stonekeep_format::backup_meta::MetaFile;
+use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::manifest::{DatabaseState, ManifestReader};
+use stonekeep_format::options::OptionsFile;
+
+use super::catalog::LoadedMeta;
+use super::layout;
+use crate::image::ImageColumnFamily;
+use crate::store::{ObjectReader, Store};
+use crate::{Error, ErrorKind, Result};
+
+/// An OPTIONS file has some kilobytes for each column family.
+const OPTIONS_LIMIT_BYTES: u64 = 64 << 20;
+
+/// Facts that are read from the files of a backup; whatever cannot be read is absent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Described {
+    /// The database id, where the MANIFEST carries it.
+    pub database_id: Option<String>,
+    /// The column families.
+    pub column_families: Option<Vec<ImageColumnFamily>>,
+    /// The RocksDB version that wrote the OPTIONS file.
+    pub rocksdb_version: Option<String>,
+}
+
+impl Described {
+    /// Reads the MANIFEST and the OPTIONS file of a backup.
+    ///
+    /// # Errors
+    /// I/O errors of the store. Files that are missing or damaged describe nothing; verifying the backup tells.
+    pub fn read(store: &dyn Store, loaded: &LoadedMeta) -> Result<Self> {
+        let state = harmless(manifest(store, loaded))?.flatten();
+        let options = harmless(options(store, loaded))?.flatten();
+        Ok(Described {
+            database_id: state.as_ref().and_then(|state| state.db_id()).map(text),
+            column_families: state.as_ref().map(column_families),
+            rocksdb_version: options.and_then(|options| options.rocksdb_version().map(str::to_owned)),
+        })
+    }
+}
+
+/// The state of the database by the backup's own MANIFEST; `None` if the backup names none.
+///
+/// # Errors
+/// `Corrupt` or `Unsupported` where it cannot be read, and I/O errors of the store.
+pub fn manifest(store: &dyn Store, loaded: &LoadedMeta) -> Result<Option<DatabaseState>> {
+    let Some(file) = find(loaded, |name| matches!(name, DbFileName::Manifest(_))) else {
+        return Ok(None);
+    };
+    let path = file.path.to_string();
+    let object = store.open(&layout::file(&file.path)?)?;
+    let mut source = ObjectReader::new(object.as_ref());
+    let (mut reader, mut buffer) = (ManifestReader::new(), vec![0; 256 << 10]);
+    loop {
+        match source.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => reader
+                .push(buffer.get(..count).unwrap_or_default())
+                .map_err(|error| Error::format(&path, error))?,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::io(format!("reading {path}"), error)),
+        }
+    }
+    let (state, _) = reader.finish().map_err(|error| Error::format(&path, error))?;
+    Ok(Some(state))
+}
+
+/// The column families of a state, in the order of their numbers.
+pub fn column_families(state: &DatabaseState) -> Vec<ImageColumnFamily> {
+    let families = state.column_families().values();
+    families
+        .map(|family| ImageColumnFamily {
+            id: family.id.0,
+            name: text(&family.name),
+            comparator: family.comparator.as_deref().map(text),
+        })
+        .collect()
+}
+
+fn options(store: &dyn Store, loaded: &LoadedMeta) -> Result<Option<OptionsFile>> {
+    let Some(file) = find(loaded, |name| matches!(name, DbFileName::Options(_))) else {
+        return Ok(None);
+    };
+    let bytes = store.read(&layout::file(&file.path)?, OPTIONS_LIMIT_BYTES)?;
+    OptionsFile::parse(&bytes)
+        .map(Some)
+        .map_err(|error| Error::format(file.path.to_string(), error))
+}
+
+fn find(loaded: &LoadedMeta, kind: impl Fn(&DbFileName) -> bool) -> Option<&MetaFile> {
+    loaded
+        .meta
+        .files
+        .iter()
+        .find(|file| !file.excluded && kind(&file.path.restored_name()))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn harmless<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::Corrupt | ErrorKind::Unsupported | ErrorKind::NotFound
+            ) =>
+        {
+            tracing::debug!(reason = %error.one_line(), "a file of the backup describes nothing");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}

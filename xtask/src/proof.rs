@@ -1,0 +1,89 @@
+//! `cargo xtask proof`: Stonekeep against real RocksDB.
+
+use std::fs;
+
+use crate::{prerequisites, workspace};
+
+/// Set to `1`, it makes a test that cannot run a failure; .ci/run does.
+const NO_SKIP: &str = "STONEKEEP_NO_SKIP";
+/// Where the tests write what they skip (crates/proof/src/skip.rs).
+const SKIP_LOG: &str = "STONEKEEP_SKIP_LOG";
+
+/// Runs the proof crate's tests with these further arguments of `cargo test`.
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
+    require_build_tools()?;
+    for missing in prerequisites::wanted() {
+        println!("note: {missing}");
+    }
+    tell_of_long_build();
+    let log = workspace::target().join("proof-skipped.txt");
+    let _ = fs::remove_file(&log);
+    let mut tests = workspace::cargo();
+    tests
+        .args(["test", "--package", "stonekeep-proof"])
+        .args(arguments)
+        .env(SKIP_LOG, &log);
+    let outcome = workspace::run(&mut tests);
+    let skipped = fs::read_to_string(&log).unwrap_or_default();
+    println!("{}", summary(&skipped));
+    outcome
+}
+
+/// Nothing if the proof crate can be built.
+pub(crate) fn require_build_tools() -> Result<(), String> {
+    let missing = prerequisites::needed();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<_> = missing.iter().map(|missing| format!("\n  {missing}")).collect();
+    Err(format!("real RocksDB cannot be built here{}", lines.concat()))
+}
+
+fn tell_of_long_build() {
+    let prebuilt = std::env::var_os("ROCKSDB_LIB_DIR").is_some();
+    if !prebuilt
+        && !workspace::target()
+            .join("debug/deps")
+            .read_dir()
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(is_bindings)
+    {
+        println!(
+            "note: the first run compiles RocksDB, which takes about half an hour of processor time; later runs reuse it"
+        );
+    }
+}
+
+fn is_bindings(entry: fs::DirEntry) -> bool {
+    let name = entry.file_name();
+    let name = name.to_string_lossy();
+    name.starts_with("liblibrocksdb_sys-") && name.ends_with(".rlib")
+}
+
+fn summary(skipped: &str) -> String {
+    let lines: Vec<_> = skipped.lines().map(|line| format!("\n  {line}")).collect();
+    match lines.len() {
+        0 => "proof: nothing was skipped".to_owned(),
+        count => format!(
+            "proof: skipped {count} ({NO_SKIP}=1 makes this a failure){}",
+            lines.concat()
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skips_are_counted_with_their_reasons() {
+        assert_eq!(summary(""), "proof: nothing was skipped");
+        let text = summary("a: no ldb\nb: no ldb\n");
+        assert_eq!(
+            text,
+            "proof: skipped 2 (STONEKEEP_NO_SKIP=1 makes this a failure)\n  a: no ldb\n  b: no ldb"
+        );
+    }
+}
