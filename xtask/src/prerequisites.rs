@@ -1,4 +1,4 @@
-//! Finds out what the proof needs, and names the packages that have it.
+//! Finds out which packages the proof needs here.
 
 use std::ffi::OsString;
 use std::fs;
