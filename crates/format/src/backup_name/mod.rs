@@ -105,7 +105,7 @@ pub struct PrivateName {
 impl PrivateName {
     /// The name under which a backup keeps this file; `None` if files of this kind are no part of a backup.
     pub fn new(backup: BackupId, file: DbFileName) -> Option<Self> {
-        let digits = FileNumberText::usual(file.number().unwrap_or_default());
+        let digits = file.number().map(FileNumberText::usual).unwrap_or_default();
         Self::with_digits(backup, file, digits)
     }
 
