@@ -32,9 +32,10 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Exit {
     diagnosis::show(cli.global.verbose);
+    let name = cli.verb.name();
     let session = Session {
         output: Output {
-            command: Some(cli.verb.name().to_owned()),
+            command: Some(name.to_owned()),
             json: cli.global.json,
             quiet: cli.global.quiet,
         },
@@ -49,7 +50,13 @@ fn run(cli: Cli) -> Exit {
     if error.downcast_ref().is_some_and(broken_pipe) {
         return exit;
     }
-    session.output.failure(&Failure::new(&error), exit)
+    let mut failure = Failure::new(&error);
+    if matches!(exit, Exit::Signalled(_)) {
+        failure.hint = failure
+            .hint
+            .or_else(|| commands::what_a_stop_leaves(name).map(ToOwned::to_owned));
+    }
+    session.output.failure(&failure, exit)
 }
 
 /// Arguments that do not fit, or a wish for help.

@@ -1,5 +1,10 @@
 //! What may be typed; each verb turns it into what it means, once.
 
+pub(crate) mod engine;
+pub(crate) mod quantity;
+pub(crate) mod repository;
+pub(crate) mod which;
+
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::commands;
@@ -10,7 +15,6 @@ use crate::commands;
     name = "stonekeep",
     version,
     max_term_width = 100,
-    propagate_version = true,
     disable_help_subcommand = true,
     after_help = "Exit codes: 0 done, 1 failed or refused, 2 usage, 3 corruption found, 4 not found, 5 locked by another \
                   process, 130 and 143 stopped by a signal."
@@ -39,7 +43,12 @@ pub(crate) struct GlobalArgs {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    Backup(Box<commands::backup::BackupArgs>),
+    List(commands::list::ListArgs),
+    Show(commands::show::ShowArgs),
+    Verify(commands::verify::VerifyArgs),
     Inspect(commands::inspect::InspectArgs),
+    Diff(commands::diff::DiffArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),
 }
@@ -48,7 +57,12 @@ impl Verb {
     /// The verb as it is typed, and as JSON documents name it.
     pub(crate) fn name(&self) -> &'static str {
         match self {
+            Verb::Backup(_) => "backup",
+            Verb::List(_) => "list",
+            Verb::Show(_) => "show",
+            Verb::Verify(_) => "verify",
             Verb::Inspect(_) => "inspect",
+            Verb::Diff(_) => "diff",
             Verb::Completions(_) => "completions",
             Verb::Man(_) => "man",
         }

@@ -62,9 +62,7 @@ pub(crate) fn parse_lock_wait(text: &str) -> Result<LockWait, String> {
 
 /// The number, and the unit behind it.
 fn split(text: &str) -> Result<(u64, &str), String> {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let number = number
         .parse()
@@ -89,7 +87,15 @@ mod tests {
         ] {
             assert_eq!(parse_bytes(text), Ok(expected), "{text}");
         }
-        for text in ["", "MiB", "-1", "1.5M", "5 apples", "99999999999999999999", "99999999999T"] {
+        for text in [
+            "",
+            "MiB",
+            "-1",
+            "1.5M",
+            "5 apples",
+            "99999999999999999999",
+            "99999999999T",
+        ] {
             assert!(parse_bytes(text).is_err(), "{text}");
         }
         assert!(parse_some_bytes("0k").is_err());
@@ -97,8 +103,17 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, milliseconds) in [("90", 90_000), ("250ms", 250), ("5m", 300_000), ("2d", 172_800_000)] {
-            assert_eq!(parse_duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        for (text, milliseconds) in [
+            ("90", 90_000),
+            ("250ms", 250),
+            ("5m", 300_000),
+            ("2d", 172_800_000),
+        ] {
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_millis(milliseconds)),
+                "{text}"
+            );
         }
         for text in ["", "h", "1 year", "99999999999999999999d", "999999999999999999d"] {
             assert!(parse_duration(text).is_err(), "{text}");
@@ -109,7 +124,10 @@ mod tests {
     fn lock_waits() {
         assert_eq!(parse_lock_wait("0"), Ok(LockWait::Fail));
         assert_eq!(parse_lock_wait("forever"), Ok(LockWait::Forever));
-        assert_eq!(parse_lock_wait("2m"), Ok(LockWait::AtMost(Duration::from_secs(120))));
+        assert_eq!(
+            parse_lock_wait("2m"),
+            Ok(LockWait::AtMost(Duration::from_secs(120)))
+        );
         assert!(parse_lock_wait("never").is_err());
     }
 }

@@ -1,8 +1,13 @@
 //! The verbs, one file each.
 
+pub(crate) mod backup;
 pub(crate) mod completions;
+pub(crate) mod diff;
 pub(crate) mod inspect;
+pub(crate) mod list;
 pub(crate) mod man;
+pub(crate) mod show;
+pub(crate) mod verify;
 
 use stonekeep::engine::BackupEngineOptions;
 
@@ -38,10 +43,34 @@ impl Session {
     }
 }
 
+/// What is left when a signal has ended a verb, for the user who sent it.
+pub(crate) fn what_a_stop_leaves(verb: &str) -> Option<&'static str> {
+    match verb {
+        "backup" => Some(
+            "no backup was made, older ones are as they were; files that were copied whole stay in the repository, \
+             and the next backup uses them (stonekeep gc removes them)",
+        ),
+        "restore" => Some(
+            "what stood at the target is as it was; run the same command again to go on from here, or take it back \
+             with stonekeep restore --abort --to DIR",
+        ),
+        "delete" | "purge" | "gc" => Some(
+            "backups that are gone from the list are deleted; the next stonekeep gc removes the rest of their files",
+        ),
+        "verify" => Some("nothing was changed"),
+        _ => None,
+    }
+}
+
 /// Does what was typed.
 pub(crate) fn run(verb: Verb, session: &Session) -> anyhow::Result<Exit> {
     match verb {
+        Verb::Backup(args) => backup::run(*args, session),
+        Verb::List(args) => list::run(&args, session),
+        Verb::Show(args) => show::run(&args, session),
+        Verb::Verify(args) => verify::run(&args, session),
         Verb::Inspect(args) => inspect::run(&args, session),
+        Verb::Diff(args) => diff::run(&args, session),
         Verb::Completions(args) => completions::run(&args, session),
         Verb::Man(args) => man::run(&args, session),
     }

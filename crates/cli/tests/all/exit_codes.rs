@@ -1,7 +1,8 @@
 //! Every exit code, with what is said beside it.
 
-use crate::command::{line, run};
+use crate::command::{Ended, line, run};
 use crate::shape;
+use crate::world::World;
 
 const ERROR: &str =
     "{kind: string, message: string, causes: [], hint: null, findings: [], exit_code: number}";
@@ -28,4 +29,40 @@ fn a_file_that_is_not_there_is_4() {
     let document = line("--json inspect /nowhere/CURRENT").code(4).json();
     shape::check(&document, "inspect", &format!("error: {ERROR}"));
     assert_eq!(document["error"]["kind"], "not_found");
+}
+
+#[test]
+fn a_repository_or_a_backup_that_is_not_there_is_4() {
+    run(["list", "--repo", "/nowhere/repo"])
+        .code(4)
+        .warns("there is no repository");
+    let world = World::with_backup();
+    world.run(["show", "7"]).code(4).warns("no backup 7");
+    world.run(["verify", "7"]).code(4);
+    world.run(["diff", "1", "7"]).code(4);
+    let document = Ended::from(world.command().args(["show", "7", "--json"]).output().unwrap())
+        .code(4)
+        .json();
+    assert_eq!(document["error"]["kind"], "not_found");
+}
+
+#[test]
+fn a_repository_has_to_be_named() {
+    line("list").code(2).warns("--repo");
+    line("show 07 --repo=x").code(2).warns("a backup id is a number");
+    line("show latest-valid --repo=x")
+        .code(2)
+        .warns("for restore alone");
+}
+
+#[test]
+fn a_damaged_database_is_3() {
+    let world = World::new();
+    std::fs::remove_file(world.path("db/CURRENT")).unwrap();
+    let ended = world.run(["backup", world.db()]);
+    assert!(matches!(ended.code, Some(3 | 4)), "{ended:?}");
+    let mut world = World::new();
+    let table = world.database.add_tables(1, 5_000)[0];
+    std::fs::remove_file(world.database.table_path(table, 0)).unwrap();
+    world.run(["backup", world.db()]).code(3).warns(".sst");
 }

@@ -3,9 +3,18 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::command::line;
+use crate::command::{line, stonekeep};
 
-const VERBS: [&str; 3] = ["inspect", "completions", "man"];
+const VERBS: [&str; 8] = [
+    "backup",
+    "list",
+    "show",
+    "verify",
+    "inspect",
+    "diff",
+    "completions",
+    "man",
+];
 
 fn check(name: &str, help: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/all/help/{name}.txt"));
@@ -43,6 +52,19 @@ fn no_verb_is_without_a_test() {
         .filter_map(|line| line.split_whitespace().next())
         .collect();
     assert_eq!(listed, VERBS);
+}
+
+#[test]
+fn the_environment_does_not_stand_in_the_help() {
+    let mut command = stonekeep();
+    command
+        .env("STONEKEEP_REPO", "/secret/place")
+        .args(["list", "--help"]);
+    let help = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    assert!(
+        help.contains("STONEKEEP_REPO") && !help.contains("/secret/place"),
+        "{help}"
+    );
 }
 
 #[test]

@@ -1,8 +1,21 @@
 //! Tests of the real binary, as a shell runs it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod backup;
 mod command;
+mod escape;
 mod exit_codes;
 mod help;
 mod inspect;
+mod list;
 mod manual;
+mod refusals;
 mod shape;
+mod signals;
+mod verify;
+mod world;

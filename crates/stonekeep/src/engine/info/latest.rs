@@ -28,6 +28,17 @@ pub struct PassedOver {
 }
 
 impl BackupEngineReadOnly {
+    /// The id of the backup that is meant. Content is not read, so that [`WhichBackup::LatestValid`] gives the first to
+    /// try, which is [`WhichBackup::Latest`]. That a backup named by its number exists is not looked at.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no backup, `Corrupt` if none is whole, I/O errors of the store.
+    pub fn resolve(&self, which: WhichBackup) -> Result<BackupId> {
+        let (candidates, passed_over) = self.candidates(which)?;
+        let first = candidates.first().copied();
+        first.ok_or_else(|| self.none_to_take(&passed_over))
+    }
+
     /// The backups to try for this choice, in order, with those that need not be tried and why. One by its number is not
     /// looked at here: the verb that reads it says what is wrong. With `max_valid_backups_to_open`, no more than that
     /// many of the newest valid ones count.

@@ -1,0 +1,81 @@
+//! The options of an engine that several verbs take, under RocksDB's names.
+
+use std::num::NonZeroUsize;
+
+use clap::{ArgAction, Args};
+use stonekeep::engine::BackupEngineOptions;
+use stonekeep::store::LockWait;
+
+use super::quantity::{parse_lock_wait, parse_some_bytes};
+
+/// How files are read and written.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reading and writing")]
+pub(crate) struct WorkArgs {
+    /// How many files are read and written at the same time [default: chosen from the machine]
+    #[arg(long, value_name = "N")]
+    max_background_operations: Option<NonZeroUsize>,
+    /// The size of a buffer for reading and writing [default: 1MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_some_bytes)]
+    io_buffer_size: Option<u64>,
+    /// Tell of progress each time that so much is done
+    #[arg(long, value_name = "SIZE", value_parser = parse_some_bytes, default_value = "4MiB")]
+    callback_trigger_interval_size: u64,
+}
+
+impl WorkArgs {
+    pub(crate) fn apply(&self, options: BackupEngineOptions) -> BackupEngineOptions {
+        let buffer = self.io_buffer_size.and_then(|bytes| {
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            NonZeroUsize::new(bytes)
+        });
+        options
+            .with_max_background_operations(self.max_background_operations)
+            .with_io_buffer_size_bytes(buffer)
+            .with_callback_trigger_interval_size_bytes(self.callback_trigger_interval_size)
+    }
+}
+
+/// How sure a change is when the command ends.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reading and writing")]
+pub(crate) struct SyncArgs {
+    /// Make everything durable before saying that it is done
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    sync: bool,
+}
+
+impl SyncArgs {
+    pub(crate) fn apply(&self, options: BackupEngineOptions) -> BackupEngineOptions {
+        options.with_sync(self.sync)
+    }
+}
+
+/// What to do while another process changes the repository.
+#[derive(Debug, Args)]
+pub(crate) struct LockArgs {
+    /// How long to wait while another process changes the repository: 0, a duration such as 10m, or forever
+    #[arg(long, value_name = "DURATION", value_parser = parse_lock_wait, default_value = "0")]
+    lock_wait: LockWait,
+}
+
+impl LockArgs {
+    pub(crate) fn apply(&self, options: BackupEngineOptions) -> BackupEngineOptions {
+        options.with_lock_wait(self.lock_wait)
+    }
+}
+
+/// Which backups are looked at.
+#[derive(Debug, Args)]
+pub(crate) struct OpenArgs {
+    /// Look at the newest N valid backups only [default: all]
+    #[arg(long, value_name = "N")]
+    max_valid_backups_to_open: Option<usize>,
+}
+
+impl OpenArgs {
+    pub(crate) fn apply(&self, options: BackupEngineOptions) -> BackupEngineOptions {
+        options.with_max_valid_backups_to_open(self.max_valid_backups_to_open)
+    }
+}

@@ -1,0 +1,63 @@
+//! Which repository is meant.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use stonekeep::engine::{BackupEngine, BackupEngineOptions, BackupEngineReadOnly};
+use stonekeep::store::Store;
+use stonekeep::store::local::LocalStore;
+use stonekeep::{Error, Result};
+
+use crate::places;
+
+/// Where the repository is.
+#[derive(Debug, Args)]
+pub(crate) struct RepoArgs {
+    /// The repository: a directory in the format of RocksDB's BackupEngine
+    #[arg(long, env = "STONEKEEP_REPO", hide_env_values = true, value_name = "REPO")]
+    repo: PathBuf,
+}
+
+impl RepoArgs {
+    /// The directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.repo
+    }
+
+    /// Opens the repository for reading.
+    pub(crate) fn open(&self, options: BackupEngineOptions) -> Result<BackupEngineReadOnly> {
+        open(&self.repo, options)
+    }
+
+    /// Opens a repository that must be there for writing.
+    pub(crate) fn open_to_change(&self, options: BackupEngineOptions) -> Result<BackupEngine> {
+        let store = store(&self.repo)?;
+        BackupEngineReadOnly::open(options.clone(), Arc::clone(&store))?;
+        BackupEngine::open(options, store)
+    }
+
+    /// Opens a repository for writing, which the first backup makes if it is not there.
+    pub(crate) fn open_or_create(&self, options: BackupEngineOptions) -> Result<BackupEngine> {
+        places::check_mounted(&self.repo)?;
+        BackupEngine::open(options, store(&self.repo)?)
+    }
+}
+
+/// Opens the repository in this directory for reading.
+pub(crate) fn open(repo: &Path, options: BackupEngineOptions) -> Result<BackupEngineReadOnly> {
+    let store = store(repo)?;
+    // An empty directory below a missing disk is explained better than as "no repository".
+    BackupEngineReadOnly::open(options, store)
+}
+
+fn store(repo: &Path) -> Result<Arc<dyn Store>> {
+    if let Some((scheme, _)) = repo.to_str().and_then(|text| text.split_once("://")) {
+        return Err(Error::invalid(format!(
+            "{} names a store of kind {scheme:?}, and repositories are directories",
+            repo.display()
+        ))
+        .with_hint("object stores are not supported yet; for a directory of that name, put ./ before it"));
+    }
+    Ok(Arc::new(LocalStore::new(repo)))
+}

@@ -1,0 +1,242 @@
+//! What `backup` takes, and what that means.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{ArgAction, Args, ValueEnum};
+use stonekeep::engine::{
+    BackupEngineOptions, CreateBackupOptions, ExcludeFilesCallback, MaybeExclude, MetaSchema, RateLimiter,
+};
+use stonekeep::format::backup_name::{NamingScheme, ShareFilesNaming};
+use stonekeep::{Error, IoContext, Result};
+
+use super::exclude::Excludes;
+use crate::args::engine::{LockArgs, SyncArgs, WorkArgs};
+use crate::args::quantity::parse_bytes;
+use crate::args::repository::RepoArgs;
+use crate::commands::Session;
+use crate::host;
+
+/// More application metadata than this is refused by every engine (`BackupMeta::StoreToFile`).
+const MAX_APP_METADATA_BYTES: u64 = 1 << 20;
+
+/// Back up a database that no process has open, or a checkpoint
+///
+/// Only what the repository does not have yet is copied. The repository is made if there is none.
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// The database's directory
+    #[arg(value_name = "DB")]
+    pub(super) database: PathBuf,
+    #[command(flatten)]
+    pub(super) repo: RepoArgs,
+    /// The directory of the WALs [default: what the OPTIONS file says, else the database's]
+    #[arg(long, value_name = "DIR")]
+    pub(super) wal_dir: Option<PathBuf>,
+    /// A further data directory of the database (db_paths, cf_paths), in RocksDB's order; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub(super) db_path: Vec<PathBuf>,
+    /// Show what would be copied, and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Do what cannot be undone without asking: needed for --destroy-old-data
+    #[arg(long)]
+    yes: bool,
+    /// Back up although the repository holds backups of another database
+    #[arg(long)]
+    allow_other_database: bool,
+    #[command(flatten)]
+    lock: LockArgs,
+    #[command(flatten)]
+    kept: KeptArgs,
+    #[command(flatten)]
+    layout: LayoutArgs,
+    #[command(flatten)]
+    work: WorkArgs,
+    #[command(flatten)]
+    sync: SyncArgs,
+    #[command(flatten)]
+    pace: PaceArgs,
+}
+
+/// What is kept with the backup.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Kept with the backup")]
+struct KeptArgs {
+    /// Application metadata, as text
+    #[arg(long, value_name = "TEXT", conflicts_with = "app_metadata_file")]
+    app_metadata: Option<String>,
+    /// Application metadata, as the content of a file; - is standard input
+    #[arg(long, value_name = "FILE")]
+    app_metadata_file: Option<PathBuf>,
+    /// A word to find the backup by; may be repeated
+    #[arg(long, value_name = "WORD")]
+    tag: Vec<String>,
+    /// Leave tables out whose name matches, such as '0001*.sst'; needs --schema-version=2; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+    /// Back up the WALs
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    backup_log_files: bool,
+}
+
+/// How the repository is laid out.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Layout of the repository")]
+struct LayoutArgs {
+    /// Store tables and blobs once for all backups
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    share_table_files: bool,
+    /// Share files under names that tell files of one number apart; false risks taking one for another
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    share_files_with_checksum: bool,
+    /// What those names are made of
+    #[arg(
+        long,
+        value_name = "NAMING",
+        default_value = "use-db-session-id-and-file-size"
+    )]
+    share_files_with_checksum_naming: Naming,
+    /// The schema of the backup's meta file: 1 for every RocksDB, 2 for excluded files and temperatures
+    #[arg(long, value_name = "1|2", default_value = "1", value_parser = parse_schema)]
+    schema_version: MetaSchema,
+    /// Let the temperatures of the files now win over those of the MANIFEST; needs --schema-version=2
+    #[arg(long, value_name = "BOOL", default_value_t = false, action = ArgAction::Set,
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    current_temperatures_override_manifest: bool,
+    /// Delete every backup in the repository first; needs --yes
+    #[arg(long, conflicts_with = "dry_run")]
+    destroy_old_data: bool,
+}
+
+/// How fast the work may go.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reading and writing")]
+struct PaceArgs {
+    /// At most so many bytes a second, such as 50MiB; 0 for no limit
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "0")]
+    backup_rate_limit: u64,
+    /// Run the workers with less CPU priority
+    #[arg(long, value_name = "BOOL", default_value_t = false, action = ArgAction::Set,
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    decrease_background_thread_cpu_priority: bool,
+}
+
+/// RocksDB's `ShareFilesNaming`, with its flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Naming {
+    /// Session id and size
+    UseDbSessionIdAndFileSize,
+    /// Session id alone
+    UseDbSessionId,
+    /// Checksum and size, as engines before 6.12 do
+    LegacyCrc32cAndFileSize,
+}
+
+impl From<Naming> for ShareFilesNaming {
+    fn from(naming: Naming) -> Self {
+        let (scheme, include_file_size) = match naming {
+            Naming::UseDbSessionIdAndFileSize => (NamingScheme::UseDbSessionId, true),
+            Naming::UseDbSessionId => (NamingScheme::UseDbSessionId, false),
+            Naming::LegacyCrc32cAndFileSize => (NamingScheme::LegacyCrc32cAndFileSize, true),
+        };
+        ShareFilesNaming {
+            scheme,
+            include_file_size,
+        }
+    }
+}
+
+fn parse_schema(text: &str) -> std::result::Result<MetaSchema, String> {
+    match text {
+        "1" => Ok(MetaSchema::One),
+        "2" => Ok(MetaSchema::Two),
+        _ => Err("there are schemas 1 and 2".to_owned()),
+    }
+}
+
+impl BackupArgs {
+    /// The engine's options.
+    pub(super) fn engine_options(&self, session: &Session) -> Result<BackupEngineOptions> {
+        let layout = &self.layout;
+        if layout.destroy_old_data && !self.yes {
+            return Err(
+                Error::refused("--destroy-old-data deletes every backup in the repository")
+                    .with_hint("add --yes if that is meant"),
+            );
+        }
+        let options = session
+            .engine_options()
+            .with_share_table_files(layout.share_table_files)
+            .with_share_files_with_checksum(layout.share_files_with_checksum)
+            .with_share_files_with_checksum_naming(layout.share_files_with_checksum_naming.into())
+            .with_schema_version(layout.schema_version)
+            .with_current_temperatures_override_manifest(layout.current_temperatures_override_manifest)
+            .with_destroy_old_data(layout.destroy_old_data)
+            .with_backup_log_files(self.kept.backup_log_files)
+            .with_backup_rate_limiter(Arc::new(RateLimiter::new(self.pace.backup_rate_limit)));
+        Ok(self.lock.apply(self.sync.apply(self.work.apply(options))))
+    }
+
+    /// The options of this backup.
+    pub(super) fn create_options(&self) -> Result<CreateBackupOptions> {
+        Ok(CreateBackupOptions::default()
+            .with_app_metadata(self.kept.app_metadata()?)
+            .with_tags(self.kept.tag.clone())
+            .with_host(Some(host::name()))
+            .with_exclude_files_callback(self.exclude_callback()?)
+            .with_allow_other_database(self.allow_other_database)
+            .with_decrease_background_thread_cpu_priority(self.pace.decrease_background_thread_cpu_priority))
+    }
+
+    fn exclude_callback(&self) -> Result<Option<Arc<ExcludeFilesCallback>>> {
+        if self.kept.exclude.is_empty() {
+            return Ok(None);
+        }
+        if self.layout.schema_version == MetaSchema::One {
+            return Err(Error::invalid("--exclude needs --schema-version=2").with_hint(
+                "meta files of schema 1 cannot name excluded files; RocksDB reads schema 2 from 7.10 on",
+            ));
+        }
+        let excludes = Excludes::parse(&self.kept.exclude)?;
+        let callback =
+            move |files: &[MaybeExclude]| Ok(files.iter().map(|file| excludes.has(&file.path)).collect());
+        Ok(Some(Arc::new(callback)))
+    }
+}
+
+impl KeptArgs {
+    fn app_metadata(&self) -> Result<Vec<u8>> {
+        if let Some(text) = &self.app_metadata {
+            return Ok(text.clone().into_bytes());
+        }
+        let Some(path) = &self.app_metadata_file else {
+            return Ok(Vec::new());
+        };
+        let bytes = if path == Path::new("-") {
+            read_limited(io::stdin().lock())
+        } else {
+            File::open(path).and_then(read_limited)
+        };
+        let bytes = bytes.context("reading application metadata from", path)?;
+        if bytes.len() as u64 > MAX_APP_METADATA_BYTES {
+            return Err(Error::invalid(format!(
+                "{} has more than {MAX_APP_METADATA_BYTES} bytes, the most that application metadata may have",
+                path.display()
+            )));
+        }
+        Ok(bytes)
+    }
+}
+
+/// Reads one byte more than is allowed at most, which tells that there are more.
+fn read_limited(source: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    source.take(MAX_APP_METADATA_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

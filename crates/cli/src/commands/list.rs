@@ -1,0 +1,105 @@
+//! `stonekeep list`: the backups of a repository.
+
+use clap::Args;
+use serde::Serialize;
+use stonekeep::engine::info::{BackupInfo, BackupState, InfoDetail, RepositoryInfo};
+
+use super::Session;
+use crate::args::engine::OpenArgs;
+use crate::args::repository::RepoArgs;
+use crate::exit::Exit;
+use crate::output::backup_info::{BackupJson, state_cell};
+use crate::output::json::{WarningJson, warnings};
+use crate::output::text::{Page, Style, Table};
+use crate::output::units::{count, local_time, maybe_bytes};
+
+/// List the backups of a repository
+///
+/// That each file is there with the right size is looked at; verify looks at the content. Corrupt backups are listed
+/// with the reason, and are no failure.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    repo: RepoArgs,
+    #[command(flatten)]
+    open: OpenArgs,
+}
+
+#[derive(Serialize)]
+struct ListJson<'a> {
+    repository: &'a str,
+    backups: Vec<BackupJson<'a>>,
+    strangers: &'a [String],
+    total_bytes: Option<u64>,
+    warnings: Vec<WarningJson>,
+}
+
+pub(crate) fn run(args: &ListArgs, session: &Session) -> anyhow::Result<Exit> {
+    let engine = args.repo.open(args.open.apply(session.engine_options()))?;
+    let info = engine.get_all_backup_info(InfoDetail::Sizes)?;
+    let document = ListJson {
+        repository: &info.location,
+        backups: info.backups.iter().map(BackupJson::new).collect(),
+        strangers: &info.strangers,
+        total_bytes: info.total_bytes,
+        warnings: warnings(&info.warnings),
+    };
+    session.output.data(&document, |page| text(page, &info))?;
+    session.output.warnings(&info.warnings);
+    Ok(Exit::Success)
+}
+
+fn text(page: &mut Page<'_>, info: &RepositoryInfo) {
+    if info.backups.is_empty() {
+        page.line(format!("{} has no backups", info.location));
+    } else {
+        page.table(&table(&info.backups));
+        let backups = count(info.backups.len() as u64, "backup");
+        page.line(format!("{backups}, {} in all", maybe_bytes(info.total_bytes)));
+    }
+    for backup in &info.backups {
+        reasons(page, backup);
+    }
+    for stranger in &info.strangers {
+        page.line(format!("no part of any backup, left alone: {stranger}"));
+    }
+}
+
+fn table(backups: &[BackupInfo]) -> Table {
+    let mut table = Table::new(&[
+        "id",
+        "time",
+        ">sequence",
+        ">files",
+        ">size",
+        ">its own",
+        "state",
+        "tags",
+    ]);
+    for backup in backups {
+        table.row(vec![
+            backup.id.to_string().into(),
+            local_time(backup.timestamp_seconds).into(),
+            backup.sequence_number.to_string().into(),
+            backup.number_files.to_string().into(),
+            maybe_bytes(backup.size_bytes).into(),
+            maybe_bytes(backup.unique_bytes).into(),
+            state_cell(&backup.state),
+            backup.tags.join(" ").into(),
+        ]);
+    }
+    table
+}
+
+fn reasons(page: &mut Page<'_>, backup: &BackupInfo) {
+    let mark = format!("backup {}:", backup.id);
+    match &backup.state {
+        BackupState::Corrupt(findings) => {
+            for finding in findings {
+                page.marked(Style::Bad, &mark, finding.to_string());
+            }
+        }
+        BackupState::Unsupported(reason) => page.marked(Style::Warning, &mark, reason),
+        _ => {}
+    }
+}

@@ -1,0 +1,122 @@
+//! `stonekeep show`: everything about one backup.
+
+use clap::Args;
+use serde::Serialize;
+use stonekeep::engine::info::{BackupFileInfo, BackupInfo, BackupState, InfoDetail};
+
+use super::Session;
+use crate::args::repository::RepoArgs;
+use crate::args::which::{Which, parse_id_or_latest};
+use crate::exit::Exit;
+use crate::output::backup_info::{BackupJson, state_parts};
+use crate::output::escape::visible_bytes;
+use crate::output::text::{Page, Style, Table};
+use crate::output::units::{bytes, local_time, maybe_bytes, temperature_name};
+
+/// Show what is known of a backup without restoring it
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The backup: its id, or latest
+    #[arg(value_name = "ID", value_parser = parse_id_or_latest)]
+    backup: Which,
+    #[command(flatten)]
+    repo: RepoArgs,
+    /// List its files too
+    #[arg(long)]
+    files: bool,
+}
+
+#[derive(Serialize)]
+struct ShowJson<'a> {
+    backup: BackupJson<'a>,
+}
+
+pub(crate) fn run(args: &ShowArgs, session: &Session) -> anyhow::Result<Exit> {
+    let engine = args.repo.open(session.engine_options())?;
+    let detail = if args.files {
+        InfoDetail::Files
+    } else {
+        InfoDetail::Sizes
+    };
+    let id = engine.resolve(args.backup.into())?;
+    let info = engine.get_backup_info(id, detail)?;
+    let document = ShowJson {
+        backup: BackupJson::new(&info),
+    };
+    session.output.data(&document, |page| text(page, &info))?;
+    Ok(Exit::Success)
+}
+
+fn text(page: &mut Page<'_>, info: &BackupInfo) {
+    page.fields(&fields(info));
+    match &info.state {
+        BackupState::Corrupt(findings) => {
+            for finding in findings {
+                page.marked(Style::Bad, "corrupt:", finding.to_string());
+            }
+        }
+        BackupState::Unsupported(reason) => page.marked(Style::Warning, "unsupported:", reason),
+        _ => {}
+    }
+    if let Some(files) = &info.files {
+        page.gap();
+        page.table(&table(files));
+    }
+}
+
+fn fields(info: &BackupInfo) -> Vec<(&'static str, String)> {
+    let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "not recorded".to_owned());
+    let families = info.column_families.as_ref().map(|families| {
+        let names: Vec<&str> = families.iter().map(|family| family.name.as_str()).collect();
+        names.join(", ")
+    });
+    let mut fields = vec![
+        ("backup", info.id.to_string()),
+        ("state", state_parts(&info.state).0.to_owned()),
+        ("time", local_time(info.timestamp_seconds)),
+        ("sequence number", info.sequence_number.to_string()),
+        ("files", info.number_files.to_string()),
+        ("size", maybe_bytes(info.size_bytes)),
+        ("its own", maybe_bytes(info.unique_bytes)),
+        ("shared with others", maybe_bytes(info.shared_bytes)),
+        ("database id", known(&info.database_id)),
+        ("column families", known(&families)),
+        ("RocksDB version", known(&info.rocksdb_version)),
+        ("captured from", known(&info.capture.map(|kind| kind.to_string()))),
+        ("host", known(&info.host)),
+        ("made by", known(&info.created_by)),
+        ("meta schema", info.schema.clone()),
+    ];
+    if info.excluded_files > 0 {
+        fields.push(("excluded files", info.excluded_files.to_string()));
+    }
+    if !info.tags.is_empty() {
+        fields.push(("tags", info.tags.join(" ")));
+    }
+    if !info.app_metadata.is_empty() {
+        fields.push(("app metadata", visible_bytes(&info.app_metadata)));
+    }
+    fields
+}
+
+fn table(files: &[BackupFileInfo]) -> Table {
+    let mut table = Table::new(&["file", ">size", "crc32c", "shared with", "notes"]);
+    for file in files {
+        let others: Vec<String> = file.shared_with.iter().map(ToString::to_string).collect();
+        let mut notes: Vec<&str> = temperature_name(file.temperature).into_iter().collect();
+        if file.excluded {
+            notes.push("excluded");
+        }
+        table.row(vec![
+            file.path.as_str().into(),
+            file.size_bytes.map_or_else(|| "?".to_owned(), bytes).into(),
+            file.crc32c
+                .map(|crc| format!("{crc:08x}"))
+                .unwrap_or_default()
+                .into(),
+            others.join(" ").into(),
+            notes.join(" ").into(),
+        ]);
+    }
+    table
+}

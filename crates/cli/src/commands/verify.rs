@@ -1,0 +1,220 @@
+//! `stonekeep verify`: whether backups are whole.
+
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use stonekeep::engine::RateLimiter;
+use stonekeep::engine::info::BackupState;
+use stonekeep::engine::verify::{FindingKind, VerifiedBackup, VerifyFinding, VerifyLevel, VerifyReport};
+use stonekeep::format::BackupId;
+
+use super::Session;
+use crate::args::engine::{OpenArgs, WorkArgs};
+use crate::args::quantity::parse_bytes;
+use crate::args::repository::RepoArgs;
+use crate::args::which::{Which, parse_id_or_latest};
+use crate::exit::Exit;
+use crate::output::backup_info::state_parts;
+use crate::output::json::{FindingJson, WarningJson, warnings};
+use crate::output::text::{Page, Style};
+use crate::output::units::{bytes, count};
+
+/// Verify backups: all of them and every byte, unless said otherwise
+///
+/// Everything that is wrong is reported, with the backups that it touches; the exit code is 3 then. A file that
+/// backups share is read once.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The backup: its id, or latest [default: all]
+    #[arg(value_name = "ID", value_parser = parse_id_or_latest, conflicts_with = "all")]
+    backup: Option<Which>,
+    /// All backups, which is the default
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    repo: RepoArgs,
+    /// What is looked at
+    #[arg(long, value_name = "LEVEL", default_value = "checksum")]
+    level: Level,
+    /// At most so many bytes a second, such as 50MiB; 0 for no limit
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "0",
+          help_heading = "Reading and writing")]
+    verify_rate_limit: u64,
+    #[command(flatten)]
+    work: WorkArgs,
+    #[command(flatten)]
+    open: OpenArgs,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Level {
+    /// That each file is there with the right size
+    Size,
+    /// The checksum of every byte too
+    Checksum,
+}
+
+#[derive(Serialize)]
+struct VerifyJson<'a> {
+    clean: bool,
+    level: &'static str,
+    files_checked: u64,
+    bytes_checked: u64,
+    backups: Vec<VerifiedJson<'a>>,
+    findings: Vec<VerifyFindingJson<'a>>,
+    warnings: Vec<WarningJson>,
+}
+
+#[derive(Serialize)]
+struct VerifiedJson<'a> {
+    id: u32,
+    state: &'static str,
+    findings: Vec<FindingJson>,
+    unsupported: Option<&'a str>,
+    unverifiable: &'a [String],
+}
+
+#[derive(Serialize)]
+struct VerifyFindingJson<'a> {
+    file: &'a str,
+    kind: &'static str,
+    reason: &'a str,
+    backups: Vec<u32>,
+}
+
+pub(crate) fn run(args: &VerifyArgs, session: &Session) -> anyhow::Result<Exit> {
+    let options = args.open.apply(args.work.apply(session.engine_options()));
+    let limiter = Arc::new(RateLimiter::new(args.verify_rate_limit));
+    let engine = args.repo.open(options.with_verify_rate_limiter(limiter))?;
+    let ids: Vec<BackupId> = match args.backup {
+        Some(which) => vec![engine.resolve(which.into())?],
+        None => Vec::new(),
+    };
+    let level = match args.level {
+        Level::Size => VerifyLevel::Size,
+        Level::Checksum => VerifyLevel::Checksum,
+    };
+    let watcher = session.watch()?;
+    let report = engine.verify_backups(&ids, level, &watcher);
+    watcher.finish();
+    let report = report?;
+    session
+        .output
+        .data(&json(&report), |page| text(page, &report, session.output.quiet))?;
+    session.output.warnings(&report.warnings);
+    Ok(if report.is_clean() {
+        Exit::Success
+    } else {
+        Exit::Corrupt
+    })
+}
+
+fn level_name(level: VerifyLevel) -> &'static str {
+    match level {
+        VerifyLevel::Size => "size",
+        _ => "checksum",
+    }
+}
+
+fn json(report: &VerifyReport) -> VerifyJson<'_> {
+    VerifyJson {
+        clean: report.is_clean(),
+        level: level_name(report.level),
+        files_checked: report.files_checked,
+        bytes_checked: report.bytes_checked,
+        backups: report.backups.iter().map(backup_json).collect(),
+        findings: report.findings.iter().map(finding_json).collect(),
+        warnings: warnings(&report.warnings),
+    }
+}
+
+fn backup_json(backup: &VerifiedBackup) -> VerifiedJson<'_> {
+    let (state, findings, unsupported) = state_parts(&backup.state);
+    VerifiedJson {
+        id: backup.id.get(),
+        state,
+        findings,
+        unsupported,
+        unverifiable: &backup.unverifiable,
+    }
+}
+
+fn finding_json(finding: &VerifyFinding) -> VerifyFindingJson<'_> {
+    VerifyFindingJson {
+        file: &finding.file,
+        kind: kind_name(finding.kind),
+        reason: &finding.reason,
+        backups: finding.backups.iter().map(|id| id.get()).collect(),
+    }
+}
+
+fn kind_name(kind: FindingKind) -> &'static str {
+    match kind {
+        FindingKind::Missing => "missing",
+        FindingKind::WrongSize => "wrong_size",
+        FindingKind::WrongChecksum => "wrong_checksum",
+        FindingKind::LyingMeta => "lying_meta",
+        FindingKind::Unreadable => "unreadable",
+        FindingKind::UnreadableMeta => "unreadable_meta",
+        FindingKind::Inconsistent => "inconsistent",
+        _ => "other",
+    }
+}
+
+fn text(page: &mut Page<'_>, report: &VerifyReport, quiet: bool) {
+    for finding in &report.findings {
+        let ids: Vec<String> = finding.backups.iter().map(ToString::to_string).collect();
+        let touched = match ids.as_slice() {
+            [] => String::new(),
+            [id] => format!(" (backup {id})"),
+            _ => format!(" (backups {})", ids.join(", ")),
+        };
+        page.marked(
+            Style::Bad,
+            "damaged:",
+            format!("{}: {}{touched}", finding.file, finding.reason),
+        );
+    }
+    for backup in &report.backups {
+        if let BackupState::Unsupported(reason) = &backup.state {
+            page.marked(
+                Style::Warning,
+                "unsupported:",
+                format!("backup {}: {reason}", backup.id),
+            );
+        }
+        for file in &backup.unverifiable {
+            page.marked(
+                Style::Warning,
+                "unverifiable:",
+                format!("backup {}: {file} has no checksum to compare with", backup.id),
+            );
+        }
+    }
+    if !quiet || !report.is_clean() {
+        verdict(page, report);
+    }
+}
+
+fn verdict(page: &mut Page<'_>, report: &VerifyReport) {
+    let checked = format!(
+        "{} in {} of {} looked at by {}",
+        bytes(report.bytes_checked),
+        count(report.files_checked, "file"),
+        count(report.backups.len() as u64, "backup"),
+        level_name(report.level)
+    );
+    if report.is_clean() {
+        page.marked(Style::Good, "all right:", checked);
+    } else {
+        let damaged = |state: &BackupState| matches!(state, BackupState::Corrupt(_));
+        let number = report
+            .backups
+            .iter()
+            .filter(|backup| damaged(&backup.state))
+            .count();
+        let verdict = format!("{}; {checked}", count(number as u64, "backup"));
+        page.marked(Style::Bad, "corrupt:", verdict);
+    }
+}

@@ -1,0 +1,139 @@
+//! A backup as `list` and `show` tell of it.
+
+use serde::Serialize;
+use stonekeep::engine::info::{BackupFileInfo, BackupInfo, BackupState};
+use stonekeep::image::ImageColumnFamily;
+
+use super::json::{FindingJson, findings};
+use super::text::{Cell, Style};
+use super::units::{temperature_name, utc_time};
+
+/// A backup in JSON.
+#[derive(Serialize)]
+pub(crate) struct BackupJson<'a> {
+    id: u32,
+    state: &'static str,
+    findings: Vec<FindingJson>,
+    unsupported: Option<&'a str>,
+    time: Option<String>,
+    timestamp_seconds: i64,
+    sequence_number: u64,
+    schema: &'a str,
+    number_files: u64,
+    excluded_files: u64,
+    size_bytes: Option<u64>,
+    unique_bytes: Option<u64>,
+    shared_bytes: Option<u64>,
+    app_metadata: Option<&'a str>,
+    app_metadata_hex: String,
+    database_id: Option<&'a str>,
+    column_families: Option<Vec<ColumnFamilyJson<'a>>>,
+    rocksdb_version: Option<&'a str>,
+    capture: Option<String>,
+    host: Option<&'a str>,
+    tags: &'a [String],
+    created_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Vec<FileJson<'a>>>,
+}
+
+#[derive(Serialize)]
+struct ColumnFamilyJson<'a> {
+    id: u32,
+    name: &'a str,
+    comparator: Option<&'a str>,
+}
+
+impl<'a> BackupJson<'a> {
+    pub(crate) fn new(info: &'a BackupInfo) -> Self {
+        let (state, findings, unsupported) = state_parts(&info.state);
+        BackupJson {
+            id: info.id.get(),
+            state,
+            findings,
+            unsupported,
+            time: utc_time(info.timestamp_seconds),
+            timestamp_seconds: info.timestamp_seconds,
+            sequence_number: info.sequence_number.0,
+            schema: &info.schema,
+            number_files: info.number_files,
+            excluded_files: info.excluded_files,
+            size_bytes: info.size_bytes,
+            unique_bytes: info.unique_bytes,
+            shared_bytes: info.shared_bytes,
+            app_metadata: str::from_utf8(&info.app_metadata).ok(),
+            app_metadata_hex: hex(&info.app_metadata),
+            database_id: info.database_id.as_deref(),
+            column_families: info.column_families.as_ref().map(|families| {
+                let json = |family: &'a ImageColumnFamily| ColumnFamilyJson {
+                    id: family.id,
+                    name: &family.name,
+                    comparator: family.comparator.as_deref(),
+                };
+                families.iter().map(json).collect()
+            }),
+            rocksdb_version: info.rocksdb_version.as_deref(),
+            capture: info.capture.map(|kind| kind.to_string()),
+            host: info.host.as_deref(),
+            tags: &info.tags,
+            created_by: info.created_by.as_deref(),
+            files: info.files.as_deref().map(FileJson::all),
+        }
+    }
+}
+
+/// A file of a backup in JSON.
+#[derive(Serialize)]
+pub(crate) struct FileJson<'a> {
+    path: &'a str,
+    restored_name: &'a str,
+    size_bytes: Option<u64>,
+    crc32c: Option<u32>,
+    temperature: Option<&'static str>,
+    excluded: bool,
+    shared_with: Vec<u32>,
+}
+
+impl<'a> FileJson<'a> {
+    pub(crate) fn all(files: &'a [BackupFileInfo]) -> Vec<Self> {
+        files.iter().map(Self::new).collect()
+    }
+
+    fn new(file: &'a BackupFileInfo) -> Self {
+        FileJson {
+            path: &file.path,
+            restored_name: &file.restored_name,
+            size_bytes: file.size_bytes,
+            crc32c: file.crc32c,
+            temperature: temperature_name(file.temperature),
+            excluded: file.excluded,
+            shared_with: file.shared_with.iter().map(|id| id.get()).collect(),
+        }
+    }
+}
+
+/// The state's name, what is wrong, and why it cannot be read.
+pub(crate) fn state_parts(state: &BackupState) -> (&'static str, Vec<FindingJson>, Option<&str>) {
+    match state {
+        BackupState::Valid => ("valid", Vec::new(), None),
+        BackupState::Corrupt(found) => ("corrupt", findings(found), None),
+        BackupState::Unsupported(reason) => ("unsupported", Vec::new(), Some(reason)),
+        _ => ("unchecked", Vec::new(), None),
+    }
+}
+
+/// The state in a table.
+pub(crate) fn state_cell(state: &BackupState) -> Cell {
+    let style = match state {
+        BackupState::Valid => Style::Good,
+        BackupState::Corrupt(_) => Style::Bad,
+        BackupState::Unsupported(_) => Style::Warning,
+        _ => Style::Plain,
+    };
+    Cell::styled(style, state_parts(state).0)
+}
+
+/// Bytes as upper-case hex, as meta files have them.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
