@@ -7,6 +7,9 @@
     reason = "a test fails by panicking, and a child process reports by printing"
 )]
 
+mod collect;
+mod collect_crash;
+mod collect_repository;
 mod image_capture;
 mod image_closed;
 mod image_findings;
