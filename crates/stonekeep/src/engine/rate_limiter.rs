@@ -9,6 +9,9 @@ use crate::Clock;
 /// The longest a waiting thread sleeps before it looks again whether the limit changed or somebody asked to stop.
 const NAP: Duration = Duration::from_millis(50);
 
+/// What one request costs at most, so that times can be added up.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// Bytes a second, 0 for no limit; changeable while it is in use. Unused time is not saved up: there is no burst.
 #[derive(Debug, Default)]
 pub struct RateLimiter {
@@ -28,8 +31,9 @@ impl RateLimiter {
 
     /// Changes the rate from now on.
     pub fn set_bytes_per_second(&self, bytes_per_second: u64) {
+        let mut paid_until = self.lock();
         self.bytes_per_second.store(bytes_per_second, Ordering::Relaxed);
-        *self.lock() = None;
+        *paid_until = None;
     }
 
     /// The present rate; 0 means none.
@@ -47,17 +51,19 @@ impl RateLimiter {
 
     /// Waits until this many bytes may pass, or `should_stop` says yes.
     pub fn acquire(&self, bytes: u64, clock: &dyn Clock, should_stop: &dyn Fn() -> bool) {
-        let rate = self.bytes_per_second();
-        if rate == 0 || bytes == 0 {
+        if self.bytes_per_second() == 0 || bytes == 0 {
             return;
         }
-        let cost = Duration::from_secs_f64(bytes as f64 / rate as f64);
-        let due = {
+        let (rate, due) = {
             let mut paid_until = self.lock();
-            let now = clock.instant();
-            let due = paid_until.map_or(now, |at| at.max(now)) + cost;
+            let (rate, now) = (self.bytes_per_second(), clock.instant());
+            if rate == 0 {
+                return;
+            }
+            let cost = Duration::try_from_secs_f64(bytes as f64 / rate as f64).unwrap_or(LONGEST);
+            let due = paid_until.map_or(now, |at| at.max(now)) + cost.min(LONGEST);
             *paid_until = Some(due);
-            due
+            (rate, due)
         };
         while self.bytes_per_second() == rate && !should_stop() {
             let left = due.saturating_duration_since(clock.instant());

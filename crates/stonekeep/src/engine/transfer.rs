@@ -8,7 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use stonekeep_format::Crc32c;
 
 use super::rate_limiter::RateLimiter;
+use crate::store::{Object, ObjectReader};
 use crate::{Clock, Error, ErrorKind, Observer, Phase, Progress, Result};
+
+/// How much is read at a time for a checksum alone.
+const CHECKSUM_BUFFER_BYTES: usize = 256 << 10;
 
 /// Runs `work` on every item, at most `workers` at the same time, and gives the results in the items' order. After the
 /// first error no further item is begun, and that error is returned when the running ones have ended.
@@ -30,6 +34,7 @@ where
     let outcome: Mutex<(Vec<Option<R>>, Option<Error>)> =
         Mutex::new(((0..count).map(|_| None).collect(), None));
     let worker = || {
+        let _stops_the_others = StopOnPanic(&failed);
         while !failed.load(Ordering::Relaxed) {
             let Some((index, item)) = lock(&queue).pop_front() else {
                 break;
@@ -64,8 +69,37 @@ where
     }
 }
 
+/// Tells the other workers to begin nothing more when this one panics, as an observer may.
+struct StopOnPanic<'a>(&'a AtomicBool);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The checksum of a stored file; ends when somebody asks to stop. `name` is for messages.
+///
+/// # Errors
+/// `Stopped`, and I/O errors.
+pub(crate) fn checksum(object: &dyn Object, name: &str, observer: &dyn Observer) -> Result<Crc32c> {
+    let mut reader = ObjectReader::new(object);
+    let (mut buffer, mut crc) = (vec![0; CHECKSUM_BUFFER_BYTES], 0);
+    while !observer.should_stop() {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(Crc32c(crc)),
+            Ok(count) => crc = crc32c::crc32c_append(crc, buffer.get(..count).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::io(format!("reading {name}"), error)),
+        }
+    }
+    Err(Error::stopped())
 }
 
 /// What a phase has to do and has done, told to the observer now and then; also where a stop request is seen.
@@ -79,6 +113,8 @@ pub(crate) struct Meter<'a> {
     files_total: u64,
     bytes_done: AtomicU64,
     files_done: AtomicU64,
+    /// Held while the observer is told, so that what it hears never goes back.
+    telling: Mutex<()>,
 }
 
 impl<'a> Meter<'a> {
@@ -103,6 +139,7 @@ impl<'a> Meter<'a> {
             files_total,
             bytes_done,
             files_done,
+            telling: Mutex::default(),
         };
         meter.tell();
         meter
@@ -122,13 +159,9 @@ impl<'a> Meter<'a> {
 
     /// Counts a finished file.
     pub(crate) fn file_done(&self) {
-        self.files_done.fetch_add(1, Ordering::Relaxed);
-        self.tell();
-    }
-
-    /// Counts bytes that need not be moved after all, as those of a file that an earlier run has copied.
-    pub(crate) fn skip_bytes(&self, bytes: u64) {
-        self.bytes_done.fetch_add(bytes, Ordering::Relaxed);
+        if self.files_done.fetch_add(1, Ordering::Relaxed) + 1 == self.files_total {
+            self.tell();
+        }
     }
 
     /// Makes an I/O error that a stop request caused a `Stopped` one.
@@ -148,6 +181,7 @@ impl<'a> Meter<'a> {
     }
 
     fn tell(&self) {
+        let _one_at_a_time = lock(&self.telling);
         self.observer.progressed(&Progress {
             phase: self.phase,
             bytes_done: self.bytes_done.load(Ordering::Relaxed),

@@ -13,6 +13,8 @@
 //! ```
 
 use serde::{Deserialize, Serialize};
+use stonekeep_format::backup_name::RepoPath;
+use stonekeep_format::unique_id::SessionId;
 use stonekeep_format::{BackupId, Crc32c};
 
 use super::checked_lines::{self, CheckedLines};
@@ -89,7 +91,7 @@ pub struct TableFacts {
     pub smallest_seqno: u64,
     /// Largest sequence number.
     pub largest_seqno: u64,
-    /// The session that wrote it, from the file's properties.
+    /// The session that wrote it, from the file's properties: absent if nobody asked, empty if the file has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
 }
@@ -105,6 +107,19 @@ pub struct FileOrigin {
     pub modified_ns: i64,
     /// Time of the last change of the inode, nanoseconds since 1970.
     pub changed_ns: i64,
+}
+
+impl FileFacts {
+    /// The file's number in the database, where its name has one.
+    pub fn number(&self) -> Option<u64> {
+        let name = RepoPath::parse(&self.path)?.restored_name();
+        name.number().map(|number| number.0)
+    }
+
+    /// The session that wrote the table, where it is known.
+    pub fn session(&self) -> Option<SessionId> {
+        SessionId::parse(self.table.as_ref()?.session_id.as_deref()?)
+    }
 }
 
 #[derive(Serialize, Deserialize)]

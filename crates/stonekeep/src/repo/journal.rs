@@ -1,7 +1,8 @@
 //! The journal of a staging area: which staged files are whole, so that a killed backup goes on where it was.
 //!
 //! It lies in the area beside the files, as `journal/<n>`: a chunk for each batch of files, staged after the batch
-//! was made durable. A file that no chunk names is taken for half written. A chunk that is damaged or cut short names
+//! was made durable. An area belongs to one run: no later run writes into it, or what a chunk says of a file might be
+//! of another one. A file that no chunk names is taken for half written. A chunk that is damaged or cut short names
 //! nothing, and neither do those after it.
 
 use std::io::Read;
@@ -55,8 +56,6 @@ pub struct Journal {
     pub staged: Vec<(Staged, JournalEntry)>,
     /// Files that were whole and do not lie there any more: they may have been published.
     pub gone: Vec<JournalEntry>,
-    /// The number that the next chunk gets.
-    pub next_chunk: usize,
 }
 
 /// Reads the journal of an area.
@@ -67,10 +66,7 @@ pub fn read(store: &dyn Store, area: &str) -> Result<Journal> {
     let mut files = store.staged(area)?;
     files.sort_by(|a, b| a.key.cmp(&b.key));
     let (chunks, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| is_chunk(&file.key));
-    let mut journal = Journal {
-        next_chunk: chunks.len(),
-        ..Journal::default()
-    };
+    let mut journal = Journal::default();
     let mut files: std::collections::HashMap<String, Staged> = files
         .into_iter()
         .map(|file| (file.key.as_str().to_owned(), file))

@@ -16,7 +16,6 @@ pub mod catalog;
 mod checked_lines;
 pub mod described;
 pub mod facts;
-pub mod garbage;
 pub mod journal;
 pub mod layout;
 pub mod pin;
@@ -105,14 +104,14 @@ pub fn require(store: &Arc<dyn Store>) -> Result<()> {
     }
 }
 
-/// Makes the root and a repository's directories where there is nothing or an empty directory.
+/// Makes the root where there is nothing or an empty directory, and makes a root durable that is there already: a
+/// run without `sync` may have made it.
 ///
 /// # Errors
 /// `Refused` for a directory that holds something else.
 pub fn require_or_create(store: &Arc<dyn Store>, durability: Durability) -> Result<()> {
     match root_state(store.as_ref())? {
-        RootState::Repository => Ok(()),
-        RootState::Absent | RootState::Empty => store.create_root(durability),
+        RootState::Repository | RootState::Absent | RootState::Empty => store.create_root(durability),
         RootState::Foreign(name) => Err(foreign(store.as_ref(), &name)),
     }
 }

@@ -7,9 +7,8 @@
     reason = "a test fails by panicking, and a child process reports by printing"
 )]
 
-mod collect;
-mod collect_crash;
-mod collect_repository;
+mod create_crash;
+mod create_order;
 mod image_capture;
 mod image_closed;
 mod image_findings;
@@ -17,6 +16,8 @@ mod image_fixtures;
 mod image_lock;
 mod image_paths;
 mod image_wals;
+mod meddler;
+mod scene;
 mod store_crash;
 mod store_decorators;
 mod store_local;

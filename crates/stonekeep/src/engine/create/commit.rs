@@ -6,22 +6,20 @@ use stonekeep_format::backup_name::{PrivateName, RepoPath};
 use super::copy::Ready;
 use super::known::Known;
 use super::plan::Plan;
-use crate::engine::{BackupEngine, CreateBackupOptions};
-use crate::image::DatabaseImage;
+use super::run::Run;
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::layout;
-use crate::store::{Durability, EntryKind, Key, Store};
-use crate::{Error, Result};
+use crate::store::{Durability, EntryKind, Guard, Key, Store};
+use crate::{Error, ErrorKind, Result};
 
 /// Everything that the commit needs.
 pub(super) struct Commit<'a, 'k> {
-    pub(super) engine: &'a BackupEngine,
-    pub(super) options: &'a CreateBackupOptions,
-    pub(super) image: &'a DatabaseImage,
+    pub(super) run: &'a Run<'a>,
     pub(super) plan: &'a Plan,
     pub(super) known: &'a mut Known<'k>,
     pub(super) area: &'a str,
     pub(super) ready: Vec<Ready>,
+    pub(super) lock: &'a dyn Guard,
 }
 
 /// How a commit ended.
@@ -36,6 +34,7 @@ pub(super) enum Outcome {
 impl Commit<'_, '_> {
     /// C3, and C4 for shared files. Done once, whatever id the backup gets.
     pub(super) fn share(&mut self) -> Result<()> {
+        self.lock.check()?;
         self.sync_reused()?;
         self.publish_shared()
     }
@@ -51,7 +50,9 @@ impl Commit<'_, '_> {
         let loaded = LoadedMeta::decode(id, &text)?;
         self.publish_facts(&loaded)?;
         self.look(&loaded)?;
+        self.lock.check()?;
         if !self.publish_meta(id, &text)? {
+            self.store().delete(&layout::facts(id))?;
             return Ok(Outcome::IdTaken);
         }
         match self.look(&loaded) {
@@ -61,11 +62,11 @@ impl Commit<'_, '_> {
     }
 
     pub(super) fn store(&self) -> &dyn Store {
-        self.engine.store().as_ref()
+        self.run.store()
     }
 
     pub(super) fn durability(&self) -> Durability {
-        self.engine.durability()
+        self.run.engine.durability()
     }
 
     /// C3. Reused files that nobody is known to have made durable.
@@ -105,7 +106,7 @@ impl Commit<'_, '_> {
             .plan
             .files
             .get(ready.at)
-            .and_then(|file| self.image.files.get(file.index));
+            .and_then(|file| self.run.image().files.get(file.index));
         file.and_then(|file| PrivateName::new(id, file.name.clone()))
             .ok_or_else(|| Error::invalid("the image has a file that is no part of a backup"))
     }
@@ -183,6 +184,8 @@ impl Commit<'_, '_> {
             .rename(&layout::meta(loaded.id), &record, Durability::Durable)
         {
             Ok(()) => error,
+            // Whoever took the files took the meta file, too.
+            Err(second) if second.kind() == ErrorKind::NotFound => error,
             Err(second) => Error::new(
                 error.kind(),
                 format!(

@@ -8,13 +8,13 @@ use stonekeep_format::backup_name::{RepoPath, SharedName};
 use stonekeep_format::{BackupId, Crc32c};
 
 use super::plan::{Action, Plan, PlanFile, Target};
-use crate::engine::BackupEngine;
+use super::run::{Run, is_full};
 use crate::engine::transfer::{Meter, Metered, run_bounded};
-use crate::image::{Content, DatabaseImage, ImageFile};
+use crate::image::{Content, ImageFile};
 use crate::repo::facts::FileFacts;
 use crate::repo::journal::{self, JournalEntry};
 use crate::store::{Durability, FileReader, Key, Staged, Store};
-use crate::{Error, ErrorKind, IoContext, Observer, Phase, Result};
+use crate::{Error, ErrorKind, IoContext, Phase, Result};
 
 /// A batch ends after so many bytes or files: what a killed run must copy again at most, against a flush of the disk
 /// for each batch.
@@ -37,14 +37,12 @@ pub(super) struct Ready {
 
 /// Copies what the plan says.
 pub(super) struct Copier<'a> {
-    pub(super) engine: &'a BackupEngine,
-    pub(super) image: &'a DatabaseImage,
+    pub(super) run: &'a Run<'a>,
     pub(super) plan: &'a Plan,
     /// The staging area.
     pub(super) area: &'a str,
     /// The id that private files are staged under; the backup may get another one.
     pub(super) id: BackupId,
-    pub(super) observer: &'a dyn Observer,
 }
 
 impl Copier<'_> {
@@ -56,17 +54,9 @@ impl Copier<'_> {
             .filter_map(|at| self.plan.files.get(*at))
             .map(|file| file.size_bytes)
             .sum();
-        let options = self.engine.options();
-        let meter = Meter::start(
-            self.observer,
-            options.clock.as_ref(),
-            &options.backup_rate_limiter,
-            Phase::Copying,
-            options.callback_trigger_interval_size_bytes,
-            (copies.len() as u64, bytes),
-        );
+        let meter = self.run.meter(Phase::Copying, (copies.len() as u64, bytes));
         let mut ready = self.stored_already();
-        let mut chunk = journal::read(self.store(), self.area)?.next_chunk;
+        let mut chunk = 0;
         for batch in batches(&copies, &self.plan.files) {
             ready.extend(self.batch(batch, &mut chunk, &meter)?);
         }
@@ -76,19 +66,28 @@ impl Copier<'_> {
 
     /// Copies the private files anew, for another id.
     pub(super) fn stage_private_again(&self, ready: &mut [Ready]) -> Result<()> {
-        let options = self.engine.options();
-        let (clock, limiter) = (options.clock.as_ref(), &options.backup_rate_limiter);
-        let meter = Meter::start(self.observer, clock, limiter, Phase::Committing, u64::MAX, (0, 0));
+        let private: Vec<usize> = ready
+            .iter()
+            .filter(|file| file.shared.is_none())
+            .map(|file| file.at)
+            .collect();
+        let bytes = private
+            .iter()
+            .filter_map(|at| self.plan.files.get(*at))
+            .map(|file| file.size_bytes)
+            .sum();
+        let meter = self.run.meter(Phase::Copying, (private.len() as u64, bytes));
         let mut staged = Vec::new();
         for file in ready.iter_mut().filter(|file| file.shared.is_none()) {
             *file = self.copy(file.at, &meter)?;
+            meter.file_done();
             staged.extend(file.staged.clone());
         }
-        self.store().sync(&staged, self.engine.durability())
+        self.store().sync(&staged, self.run.engine.durability())
     }
 
     fn store(&self) -> &dyn Store {
-        self.engine.store().as_ref()
+        self.run.store()
     }
 
     fn indexes_to_copy(&self) -> Vec<usize> {
@@ -130,7 +129,7 @@ impl Copier<'_> {
     /// them again. On a full disk there is no next run to save them for: the caller frees the area.
     fn batch(&self, batch: &[usize], chunk: &mut usize, meter: &Meter<'_>) -> Result<Vec<Ready>> {
         let done: Mutex<Vec<Ready>> = Mutex::new(Vec::new());
-        let outcome = run_bounded(self.engine.workers(), batch.to_vec(), |at| {
+        let outcome = run_bounded(self.run.engine.workers(), batch.to_vec(), |at| {
             let ready = self.copy(at, meter)?;
             done.lock().unwrap_or_else(PoisonError::into_inner).push(ready);
             meter.file_done();
@@ -141,7 +140,7 @@ impl Copier<'_> {
             Ok(_) => self.write_down(&mut done, chunk).map(|()| done),
             Err(error) => {
                 let error = meter.explain(error);
-                if error.io_kind() != Some(std::io::ErrorKind::StorageFull) {
+                if !is_full(&error) {
                     // The first error is the one to tell; without the journal the next run copies more.
                     if let Err(second) = self.write_down(&mut done, chunk) {
                         tracing::warn!(reason = %second.one_line(), "the journal could not be written");
@@ -153,7 +152,7 @@ impl Copier<'_> {
     }
 
     fn write_down(&self, done: &mut [Ready], chunk: &mut usize) -> Result<()> {
-        let durability = self.engine.durability();
+        let durability = self.run.engine.durability();
         let staged: Vec<Staged> = done.iter().filter_map(|ready| ready.staged.clone()).collect();
         self.store().sync(&staged, durability)?;
         let durable = durability == Durability::Durable;
@@ -181,6 +180,7 @@ impl Copier<'_> {
     }
 
     fn copy(&self, at: usize, meter: &Meter<'_>) -> Result<Ready> {
+        meter.check()?;
         let (file, image) = self.file(at)?;
         let Action::Copy(target) = &file.action else {
             return Err(Error::invalid(format!("{} is not to be copied", image.name)));
@@ -194,7 +194,7 @@ impl Copier<'_> {
         let staged = self.store().stage(self.area, &key, &mut source, file.size_bytes);
         let staged = staged.map_err(|error| explain_short_source(error, image))?;
         let crc32c = source.crc32c();
-        check_against_manifest(image, crc32c)?;
+        check(image, target, crc32c)?;
         let shared = match target {
             Target::Shared(path) => Some(path.clone()),
             Target::SharedByChecksum(number, kind) => {
@@ -214,7 +214,7 @@ impl Copier<'_> {
 
     fn file(&self, at: usize) -> Result<(&PlanFile, &ImageFile)> {
         let file = self.plan.files.get(at);
-        let image = file.and_then(|file| self.image.files.get(file.index));
+        let image = file.and_then(|file| self.run.image().files.get(file.index));
         file.zip(image)
             .ok_or_else(|| Error::invalid("the plan is of another image"))
     }
@@ -229,7 +229,7 @@ pub(super) fn file_facts(file: &PlanFile, path: String, crc32c: Crc32c) -> FileF
         table: file
             .identity
             .as_ref()
-            .and_then(|identity| identity.table_facts(file.session_id.clone())),
+            .and_then(|identity| identity.table_facts(file.session.to_facts())),
         origin: file
             .identity
             .as_ref()
@@ -255,12 +255,19 @@ fn open(content: &Content) -> Result<Box<dyn Read>> {
     })
 }
 
-fn check_against_manifest(image: &ImageFile, crc32c: Crc32c) -> Result<()> {
-    match image.crc32c {
-        Some(wanted) if wanted != crc32c => Err(Error::corrupt(
-            image.name.to_string(),
-            format!("its checksum is {crc32c}, the MANIFEST has {wanted}: the database's file is damaged"),
-        )),
+/// A checksum that the MANIFEST has, or that stands in the name because the file had it when it was last backed up.
+fn check(image: &ImageFile, target: &Target, crc32c: Crc32c) -> Result<()> {
+    let named = match target {
+        Target::Shared(path) => path.crc32c(),
+        _ => None,
+    };
+    let damaged = |wanted: Crc32c, who: &str| {
+        let reason = format!("its checksum is {crc32c}, {who} {wanted}: the database's file is damaged");
+        Err(Error::corrupt(image.name.to_string(), reason))
+    };
+    match (image.crc32c, named) {
+        (Some(wanted), _) if wanted != crc32c => damaged(wanted, "the MANIFEST has"),
+        (_, Some(wanted)) if wanted != crc32c => damaged(wanted, "in the backup before it was"),
         _ => Ok(()),
     }
 }

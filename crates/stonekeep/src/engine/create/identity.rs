@@ -58,6 +58,15 @@ impl Identity {
         }
     }
 
+    /// Whether these facts are of another file for certain, though it has the same number.
+    pub(super) fn differs_from(&self, facts: &FileFacts) -> bool {
+        let known_by_id = facts
+            .table
+            .as_ref()
+            .is_some_and(|table| table.unique_id.is_some());
+        known_by_id && self.unique_id().is_some() && !self.is_of(facts)
+    }
+
     /// The facts to keep of a table.
     pub(super) fn table_facts(&self, session_id: Option<String>) -> Option<TableFacts> {
         self.table.as_ref().map(|table| facts_of(table, session_id))

@@ -2,111 +2,128 @@
 
 use std::collections::{HashMap, HashSet};
 
-use stonekeep_format::backup_name::{NameSuffix, SharedKind, SharedName};
+use stonekeep_format::backup_name::{NameSuffix, RepoPath, SharedKind, SharedName};
 use stonekeep_format::unique_id::SessionId;
 use stonekeep_format::{BackupId, Crc32c, FileNumber};
 
 use super::identity::Identity;
+use super::leftovers::{Leftovers, Resumable};
+use super::plan::shareable;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::described::Described;
 use crate::repo::facts::{BackupFacts, FileFacts};
-use crate::repo::journal::JournalEntry;
+use crate::repo::layout;
 use crate::repo::presence::Presence;
-use crate::repo::{facts, journal, layout};
-use crate::store::{Staged, Store};
-use crate::{ErrorKind, Result};
+use crate::store::Store;
+use crate::{ErrorKind, Observer, Result};
 
 /// What some record says of a stored file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StoredFile {
     /// The checksum, where the record has one.
     pub(super) crc32c: Option<Crc32c>,
-    /// The newest readable backup that names it; `None` for a leftover of a killed run of ours.
+    /// The newest readable backup that names it; `None` for a leftover of a run of ours that did not end.
     pub(super) backup: Option<BackupId>,
-    /// Whether its bytes are known to be durable.
+    /// Whether content and name are known to be durable.
     pub(super) durable: bool,
-    /// Its length, where the record has one.
-    pub(super) size_bytes: Option<u64>,
-}
-
-/// A file that an earlier run has staged whole.
-#[derive(Debug, Clone)]
-pub(super) struct Resumable {
-    pub(super) staged: Staged,
-    pub(super) entry: JournalEntry,
 }
 
 /// The repository's knowledge, read newest first and only as far as it is needed.
 pub(super) struct Known<'a> {
-    store: &'a dyn Store,
+    pub(super) store: &'a dyn Store,
+    /// Who may ask to stop while stored files are read.
+    pub(super) observer: &'a dyn Observer,
     /// What stands in the repository's directories.
     pub(super) presence: Presence<'a>,
-    /// The facts of the newest backup that has any.
-    pub(super) newest_facts: Option<BackupFacts>,
+    /// The facts of the newest readable backup, without their files.
+    newest_facts: Option<BackupFacts>,
     /// The newest readable backup.
-    pub(super) newest: Option<LoadedMeta>,
-    /// Backups whose meta file cannot be read.
-    pub(super) unreadable: Vec<BackupId>,
+    newest: Option<LoadedMeta>,
     /// Older backups, not read yet; the newest last.
     unread: Vec<BackupId>,
-    leftovers_read: bool,
+    leftovers: Leftovers,
+    leftovers_added: bool,
+    /// Tables and blobs of the newest backup.
+    newest_files: HashMap<(FileNumber, SharedKind), RepoPath>,
+    /// The largest file number in the newest backup.
+    largest_number: Option<FileNumber>,
     legacy_names: Option<HashSet<(FileNumber, SharedKind, u64)>>,
     by_number: HashMap<u64, FileFacts>,
     stored: HashMap<String, StoredFile>,
     sessions: HashMap<u64, Vec<SessionId>>,
-    resumable: HashMap<u64, Vec<Resumable>>,
-    gone: Vec<JournalEntry>,
 }
 
 impl<'a> Known<'a> {
     /// Reads the newest readable backup, and what killed runs have left.
-    pub(super) fn read(store: &'a dyn Store) -> Result<Self> {
+    pub(super) fn read(store: &'a dyn Store, observer: &'a dyn Observer) -> Result<Self> {
         let mut known = Known {
             store,
+            observer,
             presence: Presence::new(store),
             newest_facts: None,
             newest: None,
-            unreadable: Vec::new(),
             unread: catalog::list(store)?.ids,
-            leftovers_read: false,
+            leftovers: Leftovers::read(store)?,
+            leftovers_added: false,
+            newest_files: HashMap::new(),
+            largest_number: None,
             legacy_names: None,
             by_number: HashMap::new(),
             stored: HashMap::new(),
             sessions: HashMap::new(),
-            resumable: HashMap::new(),
-            gone: Vec::new(),
         };
-        while known.newest.is_none() {
-            let Some(loaded) = known.read_older()? else { break };
-            known.newest = Some(loaded);
+        if let Some(newest) = known.read_older()? {
+            known.add_newest(&newest);
+            known.newest = Some(newest);
         }
-        known.read_journals()?;
+        let sessions: Vec<SessionId> = known.leftovers.files().filter_map(FileFacts::session).collect();
+        sessions
+            .into_iter()
+            .for_each(|session| known.add_session(session));
         Ok(known)
     }
 
-    /// What is recorded of a table file with this number in the newest backup, if it is the same file.
+    /// What is recorded of a file with this number in the newest backup, if it is the same file.
     pub(super) fn recognise(&self, identity: &Identity) -> Option<&FileFacts> {
         self.by_number
             .get(&identity.number.0)
             .filter(|facts| identity.is_of(facts))
     }
 
-    /// A staged file of a killed run, if it is the same file.
-    pub(super) fn resume(&self, identity: &Identity) -> Option<&Resumable> {
-        let staged = self.resumable.get(&identity.number.0)?;
-        staged
-            .iter()
-            .find(|resumable| identity.is_of(&resumable.entry.file))
+    /// Whether our facts say that what is stored under this path is another file of the same number.
+    pub(super) fn is_another(&self, path: &str, identity: &Identity) -> bool {
+        let facts = self.by_number.get(&identity.number.0);
+        facts.is_some_and(|facts| facts.path == path && identity.differs_from(facts))
+    }
+
+    /// A staged file of a killed run, if it is the same file and is to have such a path.
+    pub(super) fn resume(
+        &self,
+        identity: &Identity,
+        wanted: impl Fn(&FileFacts) -> bool,
+    ) -> Result<Option<Resumable>> {
+        self.leftovers.resume(self.store, self.observer, identity, wanted)
     }
 
     /// What the records say of a stored file; reads older backups until one names it.
     pub(super) fn stored(&mut self, path: &str) -> Result<Option<StoredFile>> {
         while !self.stored.contains_key(path) {
-            if self.read_older()?.is_none() && !self.read_leftovers()? {
+            if self.read_older()?.is_none() && !self.add_leftovers()? {
                 return Ok(None);
             }
         }
         Ok(self.stored.get(path).cloned())
+    }
+
+    /// Whether backups may name a file of this number. File numbers only grow, so those above all of the newest
+    /// backup's are new, and no older meta file need be read to know it.
+    pub(super) fn may_be_named(&self, number: FileNumber) -> bool {
+        self.largest_number.is_some_and(|largest| number <= largest)
+    }
+
+    /// Where the newest backup has its file of this number and kind.
+    pub(super) fn path_in_newest(&self, number: FileNumber, kind: SharedKind) -> Option<&RepoPath> {
+        self.newest_files.get(&(number, kind))
     }
 
     /// All backups that name this file, for a message. Reads every meta file.
@@ -116,7 +133,8 @@ impl<'a> Known<'a> {
             let MetaState::Readable(loaded) = catalog::load(self.store, id)? else {
                 continue;
             };
-            if loaded.meta.files.iter().any(|file| file.path.to_string() == path) {
+            let mut files = loaded.meta.files.iter().filter(|file| !file.excluded);
+            if files.any(|file| file.path.to_string() == path) {
                 ids.push(id);
             }
         }
@@ -159,10 +177,8 @@ impl<'a> Known<'a> {
             let key = |name: SharedName| Some((name.number(), name.kind(), name.size_bytes()?));
             self.legacy_names = Some(legacy.filter_map(key).collect());
         }
-        Ok(self
-            .legacy_names
-            .as_ref()
-            .is_some_and(|names| names.contains(&(number, kind, size_bytes))))
+        let names = self.legacy_names.as_ref();
+        Ok(names.is_some_and(|names| names.contains(&(number, kind, size_bytes))))
     }
 
     /// Reads the newest backup that is not read yet; `None` when all are.
@@ -175,7 +191,6 @@ impl<'a> Known<'a> {
                 }
                 Ok(MetaState::Unreadable(id, error)) => {
                     tracing::warn!(%id, reason = %error.one_line(), "the meta file cannot be read");
-                    self.unreadable.push(id);
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
@@ -184,109 +199,63 @@ impl<'a> Known<'a> {
         Ok(None)
     }
 
+    fn add_newest(&mut self, loaded: &LoadedMeta) {
+        for file in &loaded.meta.files {
+            let name = file.path.restored_name();
+            self.largest_number = self.largest_number.max(name.number());
+            if let Some(shared) = shareable(&name).filter(|_| !file.excluded) {
+                self.newest_files.insert(shared, file.path.clone());
+            }
+        }
+    }
+
     fn add_backup(&mut self, loaded: &LoadedMeta) -> Result<()> {
         let first = self.newest.is_none();
         let facts = if first { loaded.facts(self.store)? } else { None };
         let durable = facts.as_ref().is_some_and(|facts| facts.durable);
         for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
-            if let Some(NameSuffix::Session { session, .. }) =
-                file.path.shared_name().map(|name| name.suffix())
-            {
-                self.add_session(*session);
+            if let Some(session) = file.path.shared_name().and_then(SharedName::session_id) {
+                self.add_session(session);
             }
             let stored = StoredFile {
                 crc32c: file.crc32c,
                 backup: Some(loaded.id),
                 durable,
-                size_bytes: file.size_bytes.or(file.path.size_bytes()),
             };
             self.stored.entry(file.path.to_string()).or_insert(stored);
         }
-        if let Some(facts) = facts {
-            for file in &facts.files {
-                self.add_facts(file);
-            }
-            self.newest_facts = Some(BackupFacts {
-                files: Vec::new(),
-                ..facts
-            });
-        }
-        Ok(())
-    }
-
-    fn add_facts(&mut self, file: &FileFacts) {
-        if let Some(session) = session_of(file) {
-            self.add_session(session);
-        }
-        if let Some(stored) = self.stored.get_mut(&file.path) {
-            stored.size_bytes = Some(file.size_bytes);
-        }
-        if let Some(number) = number_of(file) {
-            self.by_number.insert(number, file.clone());
-        }
-    }
-
-    fn read_journals(&mut self) -> Result<()> {
-        for area in self.store.areas()? {
-            let journal = journal::read(self.store, &area)?;
-            for (staged, entry) in journal.staged {
-                if let Some(session) = session_of(&entry.file) {
+        if let Some(mut facts) = facts {
+            for file in std::mem::take(&mut facts.files) {
+                if let Some(session) = file.session() {
                     self.add_session(session);
                 }
-                if let Some(number) = number_of(&entry.file) {
-                    self.resumable
-                        .entry(number)
-                        .or_default()
-                        .push(Resumable { staged, entry });
+                if let Some(number) = file.number() {
+                    self.by_number.insert(number, file);
                 }
             }
-            self.gone.extend(journal.gone);
+            self.newest_facts = Some(facts);
         }
         Ok(())
     }
 
-    /// Files that a killed run of ours published and no backup names: from its facts and its journal. Read last, since
-    /// what a meta file says wins. Whether there was anything to read.
-    fn read_leftovers(&mut self) -> Result<bool> {
-        if std::mem::replace(&mut self.leftovers_read, true) {
+    /// Adds the files that a run of ours published before it was killed. Done last, since what a meta file says wins.
+    /// Whether there was anything to do.
+    fn add_leftovers(&mut self) -> Result<bool> {
+        if std::mem::replace(&mut self.leftovers_added, true) {
             return Ok(false);
         }
-        for entry in std::mem::take(&mut self.gone) {
-            self.add_leftover(&entry.file, entry.durable);
-        }
-        let committed = catalog::list(self.store)?.ids;
-        for entry in self.store.list(Some(&layout::facts_directory()))? {
-            let Some(id) = BackupId::parse(&entry.name).filter(|id| !committed.contains(id)) else {
-                continue;
-            };
-            if let Some(facts) = facts::read_orphan(self.store, id)? {
-                facts
-                    .files
-                    .iter()
-                    .for_each(|file| self.add_leftover(file, facts.durable));
+        for file in self.leftovers.published(self.store)? {
+            if let Some(session) = file.session() {
+                self.add_session(session);
             }
+            let stored = StoredFile {
+                crc32c: Some(Crc32c(file.crc32c)),
+                backup: None,
+                // The run may have been killed between giving the name and making it durable.
+                durable: false,
+            };
+            self.stored.entry(file.path).or_insert(stored);
         }
         Ok(true)
     }
-
-    fn add_leftover(&mut self, file: &FileFacts, durable: bool) {
-        if let Some(session) = session_of(file) {
-            self.add_session(session);
-        }
-        self.stored.entry(file.path.clone()).or_insert(StoredFile {
-            crc32c: Some(Crc32c(file.crc32c)),
-            backup: None,
-            durable,
-            size_bytes: Some(file.size_bytes),
-        });
-    }
-}
-
-fn session_of(file: &FileFacts) -> Option<SessionId> {
-    SessionId::parse(file.table.as_ref()?.session_id.as_deref()?)
-}
-
-fn number_of(file: &FileFacts) -> Option<u64> {
-    let path = stonekeep_format::backup_name::RepoPath::parse(&file.path)?;
-    path.restored_name().number().map(|number| number.0)
 }

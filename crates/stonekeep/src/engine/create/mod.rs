@@ -29,12 +29,16 @@ mod content;
 mod copy;
 mod identity;
 mod known;
+mod leftovers;
 mod plan;
+mod planner;
 mod publish;
 mod record;
 mod report;
 mod run;
 mod session;
+mod stored;
+mod warnings;
 
 pub use self::report::{CreateReport, FileAction, PlannedFile};
 use self::run::Run;
@@ -67,7 +71,7 @@ impl BackupEngine {
             _ => Some(source.capture(observer)?),
         };
         repo::require_or_create(self.store(), self.durability())?;
-        let _lock = self.lock(observer)?;
+        let lock = self.lock(observer)?;
         let capture = early.map_or_else(|| source.capture(observer), Ok)?;
         let run = Run {
             engine: self,
@@ -76,9 +80,9 @@ impl BackupEngine {
             observer,
         };
         if options.decrease_background_thread_cpu_priority {
-            run.with_less_priority()
+            run.with_less_priority(lock.as_ref())
         } else {
-            run.run()
+            run.run(lock.as_ref())
         }
     }
 

@@ -1,11 +1,10 @@
 //! Step C4 of a backup for shared files: final names, and what stands under a name that is taken.
 
-use stonekeep_format::Crc32c;
-
 use super::commit::Commit;
-use super::plan::harmed;
+use super::stored::harmed;
+use crate::engine::transfer;
 use crate::repo::{catalog, layout};
-use crate::store::{Durability, Key, ObjectReader, Staged};
+use crate::store::{Key, Staged};
 use crate::{Error, ErrorKind, Result};
 
 impl Commit<'_, '_> {
@@ -17,7 +16,6 @@ impl Commit<'_, '_> {
                 batch.push((staged.clone(), layout::file(path)?));
             }
         }
-        self.sync_staged_before(&batch)?;
         let taken = self.store().publish(batch, self.durability())?;
         if taken.is_empty() {
             return Ok(());
@@ -39,29 +37,6 @@ impl Commit<'_, '_> {
         }
     }
 
-    /// What an earlier run staged with `sync = false` is made durable now, if this run is to be.
-    fn sync_staged_before(&self, batch: &[(Staged, Key)]) -> Result<()> {
-        let late = |staged: &Staged| {
-            self.ready
-                .iter()
-                .any(|ready| !ready.durable && ready.staged.as_ref() == Some(staged))
-        };
-        if self.durability() == Durability::Buffered || self.ready.iter().all(|ready| ready.durable) {
-            return Ok(());
-        }
-        let staged: Vec<Staged> = batch
-            .iter()
-            .map(|(staged, _)| staged)
-            .filter(|staged| late(staged))
-            .cloned()
-            .collect();
-        if staged.is_empty() {
-            Ok(())
-        } else {
-            self.store().sync(&staged, self.durability())
-        }
-    }
-
     fn same_content(&self, staged: &Staged, key: &Key) -> Result<bool> {
         let wanted = self
             .ready
@@ -70,7 +45,9 @@ impl Commit<'_, '_> {
             .map(|ready| ready.crc32c);
         match self.store().stat(key) {
             Ok(Some(stat)) if stat.size_bytes == staged.size_bytes => {
-                let same = Some(self.stored_checksum(key)?) == wanted;
+                let object = self.store().open(key)?;
+                let found = transfer::checksum(object.as_ref(), key.as_str(), self.run.observer)?;
+                let same = Some(found) == wanted;
                 if same {
                     self.store()
                         .sync_visible(std::slice::from_ref(key), self.durability())?;
@@ -80,20 +57,6 @@ impl Commit<'_, '_> {
             Ok(_) => Ok(false),
             Err(error) if error.kind() == ErrorKind::Corrupt => Ok(false),
             Err(error) => Err(error),
-        }
-    }
-
-    fn stored_checksum(&self, key: &Key) -> Result<Crc32c> {
-        let object = self.store().open(key)?;
-        let mut reader = ObjectReader::new(object.as_ref());
-        let (mut buffer, mut crc) = (vec![0; self.engine.io_buffer_bytes()], 0);
-        loop {
-            match std::io::Read::read(&mut reader, &mut buffer) {
-                Ok(0) => return Ok(Crc32c(crc)),
-                Ok(count) => crc = crc32c::crc32c_append(crc, buffer.get(..count).unwrap_or_default()),
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::io(format!("reading {key}"), error)),
-            }
         }
     }
 

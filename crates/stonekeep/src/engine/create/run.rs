@@ -8,10 +8,12 @@ use super::copy::Copier;
 use super::known::Known;
 use super::plan::{self, Action, Plan};
 use super::report::CreateReport;
+use super::warnings;
+use crate::engine::transfer::Meter;
 use crate::engine::{BackupEngine, CreateBackupOptions};
 use crate::image::{Capture, DatabaseImage};
-use crate::store::Store;
-use crate::{Error, ErrorKind, Observer, Phase, Progress, Result, Warning, repo};
+use crate::store::{Guard, Store};
+use crate::{Error, ErrorKind, Observer, Phase, Progress, Result, repo};
 
 /// One backup under way.
 pub(super) struct Run<'a> {
@@ -30,28 +32,45 @@ impl<'a> Run<'a> {
         self.capture.image()
     }
 
+    /// The length of a file of the image.
+    pub(super) fn size(&self, index: usize) -> u64 {
+        self.image().files.get(index).map_or(0, |file| file.size_bytes)
+    }
+
+    /// Counts the work of a phase: files and bytes to do.
+    pub(super) fn meter(&self, phase: Phase, to_do: (u64, u64)) -> Meter<'a> {
+        let options = self.engine.options();
+        Meter::start(
+            self.observer,
+            options.clock.as_ref(),
+            &options.backup_rate_limiter,
+            phase,
+            options.callback_trigger_interval_size_bytes,
+            to_do,
+        )
+    }
+
     /// Worker threads inherit the priority of the thread that starts them.
-    pub(super) fn with_less_priority(&self) -> Result<CreateReport> {
+    pub(super) fn with_less_priority(&self, lock: &dyn Guard) -> Result<CreateReport> {
         const LOWEST: i32 = 19;
         std::thread::scope(|scope| {
             let run = scope.spawn(|| {
                 if let Err(error) = rustix::process::setpriority_process(None, LOWEST) {
                     tracing::warn!(%error, "the priority could not be lowered");
                 }
-                self.run()
+                self.run(lock)
             });
             run.join()
-                .unwrap_or_else(|_| Err(Error::new(ErrorKind::Io, "the thread of the backup panicked")))
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
 
-    pub(super) fn run(&self) -> Result<CreateReport> {
+    pub(super) fn run(&self, lock: &dyn Guard) -> Result<CreateReport> {
         let (plan, mut known, id) = self.plan()?;
-        let area = id.to_string();
-        let outcome = self.carry_out(&plan, &mut known, id, &area);
+        let outcome = self.carry_out(&plan, &mut known, id, lock);
         match &outcome {
-            Ok(_) => self.discard_areas(),
-            Err(error) if error.io_kind() == Some(std::io::ErrorKind::StorageFull) => self.discard_areas(),
+            Ok(_) => self.discard_areas(|_| false),
+            Err(error) if is_full(error) => self.discard_areas(|_| false),
             Err(_) => {}
         }
         let id = outcome.map_err(|error| self.explain_full_disk(&plan, error))?;
@@ -64,55 +83,67 @@ impl<'a> Run<'a> {
     /// C1, and what is to be done.
     pub(super) fn plan(&self) -> Result<(Plan, Known<'a>, BackupId)> {
         self.tell(Phase::Planning);
-        let mut known = Known::read(self.store())?;
+        let mut known = Known::read(self.store(), self.observer)?;
         self.check_database(&known)?;
         let id = match repo::catalog::largest_id(self.store())? {
             None => BackupId::FIRST,
             Some(largest) => next(largest)?,
         };
         let mut plan = plan::plan(self.image(), self.engine.options(), &mut known)?;
-        content::name_by_content(self, &mut plan, &mut known)?;
+        content::settle(self, &mut plan, &mut known)?;
         self.exclude(&mut plan)?;
-        if !self.engine.options().share_files_with_checksum && self.engine.options().share_table_files {
-            let message = "share_files_with_checksum is off: files of one number cannot be told apart, \
-                           and a backup of a restored or copied database may take one for the other";
-            plan.warnings.push(Warning::general(message));
-        }
+        plan.warnings = warnings::of_plan(&plan, self.image(), self.engine.options(), &known);
         Ok((plan, known, id))
     }
 
-    fn carry_out(&self, plan: &Plan, known: &mut Known<'a>, id: BackupId, area: &str) -> Result<BackupId> {
-        let (engine, image, observer) = (self.engine, self.image(), self.observer);
+    /// C2 to C8.
+    fn carry_out(
+        &self,
+        plan: &Plan,
+        known: &mut Known<'a>,
+        id: BackupId,
+        lock: &dyn Guard,
+    ) -> Result<BackupId> {
+        let useful = plan.areas_to_keep();
+        self.discard_areas(|area| useful.contains(area));
+        let area = &self.new_area(id)?;
         let mut copier = Copier {
-            engine,
-            image,
+            run: self,
             plan,
             area,
             id,
-            observer,
         };
         let ready = copier.run()?;
         self.capture.confirm()?;
         self.tell(Phase::Committing);
         let mut commit = Commit {
-            engine,
-            options: self.options,
-            image,
+            run: self,
             plan,
             known,
             area,
             ready,
+            lock,
         };
         commit.share()?;
         while let Outcome::IdTaken = commit.commit(copier.id)? {
-            copier.id = next(
-                copier
-                    .id
-                    .max(repo::catalog::largest_id(self.store())?.unwrap_or(copier.id)),
-            )?;
+            let largest = repo::catalog::largest_id(self.store())?;
+            copier.id = next(copier.id.max(largest.unwrap_or(copier.id)))?;
             copier.stage_private_again(&mut commit.ready)?;
+            self.capture.confirm()?;
         }
         Ok(copier.id)
+    }
+
+    /// An area of its own: what lies in those of killed runs is neither replaced nor mixed up.
+    fn new_area(&self, id: BackupId) -> Result<String> {
+        let areas = self.store().areas()?;
+        let names = (1u64..).map(|n| match n {
+            1 => id.to_string(),
+            n => format!("{id}-{n}"),
+        });
+        let mut free = names.filter(|name| !areas.contains(name));
+        free.next()
+            .ok_or_else(|| Error::refused("no name is left for a staging area"))
     }
 
     fn tell(&self, phase: Phase) {
@@ -179,20 +210,23 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// What is left in areas is of no use any more. That they cannot be removed harms nothing; the next run tries again.
-    fn discard_areas(&self) {
+    /// Removes areas that are of no use. That it fails harms nothing; the next run tries again.
+    fn discard_areas(&self, keep: impl Fn(&str) -> bool) {
         let areas = self.store().areas();
-        let discarded = areas.and_then(|areas| areas.iter().try_for_each(|area| self.store().discard(area)));
+        let discarded = areas.and_then(|areas| {
+            let mut useless = areas.iter().filter(|area| !keep(area));
+            useless.try_for_each(|area| self.store().discard(area))
+        });
         if let Err(error) = discarded {
             tracing::warn!(reason = %error.one_line(), "the staging area could not be removed");
         }
     }
 
     fn explain_full_disk(&self, plan: &Plan, error: Error) -> Error {
-        if error.io_kind() != Some(std::io::ErrorKind::StorageFull) {
+        if !is_full(&error) {
             return error;
         }
-        let wanted: u64 = plan.bytes_to_copy();
+        let wanted = plan.new_bytes();
         let free = self.store().free_bytes().ok().flatten();
         let missing = free.map_or_else(String::new, |free| {
             format!(
@@ -210,6 +244,12 @@ impl<'a> Run<'a> {
         .with_hint("free room or purge old backups; the backups that are there are unharmed")
         .with_source(error)
     }
+}
+
+/// Whether there is no room, or none that this user may have.
+pub(super) fn is_full(error: &Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.io_kind(), Some(StorageFull | QuotaExceeded))
 }
 
 fn next(id: BackupId) -> Result<BackupId> {

@@ -5,13 +5,54 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use stonekeep_format::FileNumber;
 use stonekeep_format::sst::{self, ReadError};
 use stonekeep_format::unique_id::SessionId;
 
 use super::identity::Identity;
 use super::known::Known;
 use crate::image::{Content, ImageFile};
+use crate::repo::facts::TableFacts;
 use crate::{Error, IoContext, Result};
+
+/// The session that wrote a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Session {
+    /// Nobody has asked the file.
+    Unknown,
+    /// The file has none: RocksDB before 6.12 wrote it.
+    None,
+    /// This one.
+    Id(SessionId),
+}
+
+impl Session {
+    /// As facts have it.
+    pub(super) fn of_facts(facts: Option<&TableFacts>) -> Self {
+        match facts.and_then(|facts| facts.session_id.as_deref()) {
+            None => Session::Unknown,
+            Some("") => Session::None,
+            Some(text) => SessionId::parse(text).map_or(Session::Unknown, Session::Id),
+        }
+    }
+
+    /// As facts are to have it.
+    pub(super) fn to_facts(self) -> Option<String> {
+        match self {
+            Session::Unknown => None,
+            Session::None => Some(String::new()),
+            Session::Id(id) => Some(id.to_string()),
+        }
+    }
+
+    /// The id.
+    pub(super) fn id(self) -> Option<SessionId> {
+        match self {
+            Session::Id(id) => Some(id),
+            _ => None,
+        }
+    }
+}
 
 /// Where a session id came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,23 +63,34 @@ pub(super) enum SessionSource {
     Properties,
 }
 
-/// The session that wrote this table; `None` for tables of RocksDB before 6.12.
+/// What an `SstFileWriter` takes for database id and file number (`table/sst_file_writer.cc`): an ingested table keeps the
+/// unique id that it was written with.
+const SST_WRITER: (&str, FileNumber) = ("SST Writer", FileNumber(1));
+
+/// The session that wrote this table.
 pub(super) fn find(
     file: &ImageFile,
     identity: &Identity,
     database_id: Option<&str>,
     known: &Known<'_>,
-) -> Result<(Option<SessionId>, SessionSource)> {
-    if let (Some(unique_id), Some(database_id)) = (identity.unique_id(), database_id) {
-        let candidates = known.sessions(unique_id.low).iter();
-        let mut proven = candidates.filter(|session| unique_id.proves(database_id, session, identity.number));
-        if let Some(session) = proven.next() {
-            return Ok((Some(*session), SessionSource::Proven));
+) -> Result<(Session, SessionSource)> {
+    if let Some(unique_id) = identity.unique_id() {
+        let own = (database_id.unwrap_or_default(), identity.number);
+        let proven = |session: &&SessionId| {
+            [own, SST_WRITER]
+                .iter()
+                .any(|(database, number)| unique_id.proves(database, session, *number))
+        };
+        if let Some(session) = known.sessions(unique_id.low).iter().find(proven) {
+            return Ok((Session::Id(*session), SessionSource::Proven));
         }
     }
     let properties = read_properties(file)?;
     let session = properties.db_session_id.as_deref().and_then(SessionId::parse);
-    Ok((session, SessionSource::Properties))
+    Ok((
+        session.map_or(Session::None, Session::Id),
+        SessionSource::Properties,
+    ))
 }
 
 fn read_properties(file: &ImageFile) -> Result<sst::TableProperties> {

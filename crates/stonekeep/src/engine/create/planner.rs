@@ -1,0 +1,188 @@
+//! What is to be done for one file of the image, by its name, its identity and what is stored.
+
+use stonekeep_format::backup_name::{NameSuffix, NamingScheme, RepoPath, SharedKind, SharedName};
+use stonekeep_format::{Crc32c, FileNumber};
+
+use super::identity::Identity;
+use super::known::Known;
+use super::leftovers::Resumable;
+use super::plan::{Action, PlanFile, Target, shareable};
+use super::session::{self, Session, SessionSource};
+use super::stored::{self, Evidence, Found};
+use crate::engine::BackupEngineOptions;
+use crate::image::{DatabaseImage, ImageFile};
+use crate::repo::facts::FileFacts;
+use crate::{Error, Result};
+
+/// Plans file by file.
+pub(super) struct Planner<'p, 'k> {
+    image: &'p DatabaseImage,
+    options: &'p BackupEngineOptions,
+    known: &'p mut Known<'k>,
+    pub(super) tables_opened: u64,
+}
+
+/// A file that backups share, with what is known of it.
+struct Shareable<'f> {
+    file: &'f ImageFile,
+    number: FileNumber,
+    kind: SharedKind,
+    identity: &'f Identity,
+    /// The same file in the newest backup.
+    recognised: Option<FileFacts>,
+}
+
+impl<'p, 'k> Planner<'p, 'k> {
+    pub(super) fn new(
+        image: &'p DatabaseImage,
+        options: &'p BackupEngineOptions,
+        known: &'p mut Known<'k>,
+    ) -> Self {
+        Planner {
+            image,
+            options,
+            known,
+            tables_opened: 0,
+        }
+    }
+
+    /// The plan for a file, and whether reading it may tell that it need not be copied.
+    pub(super) fn file(&mut self, index: usize, file: &ImageFile) -> Result<(PlanFile, bool)> {
+        let mut planned = PlanFile {
+            index,
+            size_bytes: file.size_bytes,
+            action: Action::Copy(Target::Private),
+            identity: None,
+            session: Session::Unknown,
+        };
+        let Some((number, kind)) = shareable(&file.name) else {
+            return Ok((planned, false));
+        };
+        let identity = planned.identity.insert(Identity::of(file, number)?);
+        if !self.options.share_table_files {
+            return Ok((planned, false));
+        }
+        let shareable = Shareable {
+            file,
+            number,
+            kind,
+            recognised: self.known.recognise(identity).cloned(),
+            identity,
+        };
+        planned.session = self.session(&shareable)?;
+        let (action, unsure) = match self.target(&shareable, &planned.session) {
+            Target::Shared(path) => self.shared(&shareable, path)?,
+            target => (self.unnamed(&shareable, target)?, false),
+        };
+        planned.action = action;
+        Ok((planned, unsure))
+    }
+
+    /// The session that wrote a table: only names of the session kind need it.
+    fn session(&mut self, shareable: &Shareable<'_>) -> Result<Session> {
+        let naming = self.options.share_files_with_checksum_naming;
+        let facts = shareable.recognised.as_ref();
+        let known = Session::of_facts(facts.and_then(|facts| facts.table.as_ref()));
+        if known != Session::Unknown
+            || shareable.kind == SharedKind::Blob
+            || !self.options.share_files_with_checksum
+            || naming.scheme == NamingScheme::LegacyCrc32cAndFileSize
+        {
+            return Ok(known);
+        }
+        let database_id = self.image.database_id.as_deref();
+        let (session, source) = session::find(shareable.file, shareable.identity, database_id, self.known)?;
+        if source == SessionSource::Properties {
+            self.tables_opened += 1;
+        }
+        if let Some(session) = session.id() {
+            self.known.add_session(session);
+        }
+        Ok(session)
+    }
+
+    fn target(&self, shareable: &Shareable<'_>, session: &Session) -> Target {
+        let (number, kind, size_bytes) = (shareable.number, shareable.kind, shareable.file.size_bytes);
+        if !self.options.share_files_with_checksum {
+            return Target::Shared(RepoPath::Shared(SharedName::unchecked(number, kind)));
+        }
+        let naming = self.options.share_files_with_checksum_naming;
+        if let Some(name) = naming.name_without_checksum(number, kind, session.id(), size_bytes) {
+            return Target::Shared(RepoPath::SharedChecksum(name));
+        }
+        // Bytes that an earlier backup has seen, or that the MANIFEST vouches for, need not be read for their name.
+        match shareable.crc32c() {
+            Some(crc32c) => {
+                let name = SharedName::legacy(number, kind, crc32c, size_bytes);
+                Target::Shared(RepoPath::SharedChecksum(name))
+            }
+            None => Target::SharedByChecksum(number, kind),
+        }
+    }
+
+    fn shared(&mut self, shareable: &Shareable<'_>, path: RepoPath) -> Result<(Action, bool)> {
+        let evidence = Evidence {
+            crc32c: shareable.crc32c(),
+            read: false,
+            name_proves: names_one_file(&path)
+                && !self.known.is_another(&path.to_string(), shareable.identity),
+        };
+        let found = stored::find(self.known, &path, shareable.file.size_bytes, evidence)?;
+        if let Found::Same { crc32c, durable } = found {
+            let reuse = Action::Reuse {
+                path,
+                crc32c,
+                durable,
+            };
+            return Ok((reuse, false));
+        }
+        let text = path.to_string();
+        match self
+            .known
+            .resume(shareable.identity, |staged| staged.path == text)?
+        {
+            Some(resumable) => Ok((resume(resumable)?, false)),
+            None => Ok((Action::Copy(Target::Shared(path)), found == Found::Unsure)),
+        }
+    }
+
+    /// A file whose name is known only when it has been read, by this run or by one that was killed.
+    fn unnamed(&self, shareable: &Shareable<'_>, target: Target) -> Result<Action> {
+        let named = |staged: &FileFacts| {
+            let crc32c = Crc32c(staged.crc32c);
+            let name = SharedName::legacy(shareable.number, shareable.kind, crc32c, staged.size_bytes);
+            RepoPath::SharedChecksum(name).to_string() == staged.path
+        };
+        match self.known.resume(shareable.identity, named)? {
+            Some(resumable) => resume(resumable),
+            None => Ok(Action::Copy(target)),
+        }
+    }
+}
+
+impl Shareable<'_> {
+    /// The checksum that the file should have.
+    fn crc32c(&self) -> Option<Crc32c> {
+        let recognised = self.recognised.as_ref();
+        self.file.crc32c.or(recognised.map(|facts| Crc32c(facts.crc32c)))
+    }
+}
+
+/// Whether no two files have this name: it has the session that wrote the file in it.
+fn names_one_file(path: &RepoPath) -> bool {
+    let name = path.shared_name();
+    name.is_some_and(|name| matches!(name.suffix(), NameSuffix::Session { .. }))
+}
+
+fn resume(resumable: Resumable) -> Result<Action> {
+    let path = RepoPath::parse(&resumable.entry.file.path).ok_or_else(|| {
+        Error::corrupt(
+            resumable.staged.key.as_str(),
+            "the journal gives it an impossible path",
+        )
+    })?;
+    Ok(Action::Resume {
+        path,
+        resumable: Box::new(resumable),
+    })
+}

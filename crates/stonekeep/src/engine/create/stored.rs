@@ -1,0 +1,143 @@
+//! Whether what is stored under a name is the file that is to have it.
+
+use stonekeep_format::backup_name::RepoPath;
+use stonekeep_format::{BackupId, Crc32c};
+
+use super::known::{Known, StoredFile};
+use crate::engine::transfer;
+use crate::repo::layout;
+use crate::store::{EntryKind, Key};
+use crate::{Error, ErrorKind, Finding, Result};
+
+/// What is known of the database's file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Evidence {
+    /// Its checksum.
+    pub(super) crc32c: Option<Crc32c>,
+    /// Whether that is what its bytes have now, not what some record says of them.
+    pub(super) read: bool,
+    /// Whether the name alone tells that it is the same file.
+    pub(super) name_proves: bool,
+}
+
+/// What is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing of use.
+    Nothing,
+    /// The file.
+    Same { crc32c: Crc32c, durable: bool },
+    /// The file, or another one: its bytes would tell.
+    Unsure,
+}
+
+/// Looks for the file under its name.
+///
+/// # Errors
+/// `Corrupt` if readable backups name what is stored there, and it cannot be the database's file.
+pub(super) fn find(
+    known: &mut Known<'_>,
+    path: &RepoPath,
+    size_bytes: u64,
+    evidence: Evidence,
+) -> Result<Found> {
+    let (text, key) = (path.to_string(), layout::file(path)?);
+    let there = known.presence.get(&key)?;
+    let may_be_named = path
+        .restored_name()
+        .number()
+        .is_some_and(|n| known.may_be_named(n));
+    let stored = match there.is_some() || may_be_named {
+        true => known.stored(&text)?,
+        false => None,
+    };
+    let Some(there) = there else {
+        return match stored {
+            Some(stored) => missing(known, &text, &stored, evidence),
+            None => Ok(Found::Nothing),
+        };
+    };
+    let reason = match there {
+        (EntryKind::File, size) if size == size_bytes => None,
+        (EntryKind::File, size) => Some(format!("has {size} bytes, the database's file {size_bytes}")),
+        _ => Some("is no regular file".to_owned()),
+    };
+    match (reason, stored) {
+        (Some(reason), stored) => useless(known, &text, stored.as_ref(), &reason),
+        (None, Some(stored)) => named(known, &text, &key, &stored, evidence),
+        (None, None) => {
+            let nobodys = StoredFile {
+                crc32c: None,
+                backup: None,
+                durable: false,
+            };
+            named(known, &text, &key, &nobodys, evidence)
+        }
+    }
+}
+
+/// A file that some record names is not there: copying it heals backups that lack it, if it is the same.
+fn missing(known: &Known<'_>, path: &str, stored: &StoredFile, evidence: Evidence) -> Result<Found> {
+    match (stored.crc32c, evidence.crc32c.filter(|_| evidence.read)) {
+        (Some(_), None) => Ok(Found::Unsure),
+        (Some(wanted), Some(crc32c)) if wanted != crc32c => useless(
+            known,
+            path,
+            Some(stored),
+            "is missing, and the database's file is another",
+        ),
+        _ => Ok(Found::Nothing),
+    }
+}
+
+/// A file of the right size is there.
+fn named(known: &Known<'_>, path: &str, key: &Key, stored: &StoredFile, evidence: Evidence) -> Result<Found> {
+    let same = |crc32c| Found::Same {
+        crc32c,
+        durable: stored.durable,
+    };
+    let recorded = match (stored.crc32c, evidence.crc32c) {
+        (Some(recorded), None) if evidence.name_proves => return Ok(same(recorded)),
+        (_, None) => return Ok(Found::Unsure),
+        (Some(recorded), Some(_)) => recorded,
+        (None, Some(_)) => checksum(known, key)?,
+    };
+    match evidence.crc32c == Some(recorded) {
+        true => Ok(same(recorded)),
+        false => useless(
+            known,
+            path,
+            Some(stored),
+            "has another checksum than the database's file",
+        ),
+    }
+}
+
+fn checksum(known: &Known<'_>, key: &Key) -> Result<Crc32c> {
+    let object = known.store.open(key)?;
+    transfer::checksum(object.as_ref(), key.as_str(), known.observer)
+}
+
+/// What is stored is not the database's file: that is to be replaced, unless backups would be harmed.
+fn useless(known: &Known<'_>, path: &str, stored: Option<&StoredFile>, reason: &str) -> Result<Found> {
+    match stored.and_then(|stored| stored.backup) {
+        Some(_) => Err(harmed(path, reason, &known.backups_that_name(path)?)),
+        None => Ok(Found::Nothing),
+    }
+}
+
+/// The error for a stored file that is not what the database and older backups take it for.
+pub(super) fn harmed(path: &str, reason: &str, backups: &[BackupId]) -> Error {
+    let ids: Vec<String> = backups.iter().map(ToString::to_string).collect();
+    let finding = Finding {
+        file: path.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let ids = ids.join(", ");
+    let message = format!("{path} in the repository {reason}; it belongs to backups {ids}");
+    Error::new(ErrorKind::Corrupt, message)
+        .with_hint(
+            "verify those backups; a damaged one can be deleted, and the next backup stores the file anew",
+        )
+        .with_findings(vec![finding])
+}

@@ -1,0 +1,106 @@
+//! What the user should know of a plan before it is carried out.
+
+use std::mem::{Discriminant, discriminant};
+
+use stonekeep_format::backup_name::{NameSuffix, RepoPath};
+use stonekeep_format::file_name::DbFileName;
+
+use super::known::Known;
+use super::plan::{Action, Plan, PlanFile, Target, shareable};
+use crate::Warning;
+use crate::engine::{BackupEngineOptions, MetaSchema};
+use crate::image::{CaptureKind, DatabaseImage};
+
+/// Everything to tell of this plan.
+pub(super) fn of_plan(
+    plan: &Plan,
+    image: &DatabaseImage,
+    options: &BackupEngineOptions,
+    known: &Known<'_>,
+) -> Vec<Warning> {
+    let all = [
+        unchecked_sharing(options),
+        stored_again(plan, image, known),
+        writes_left_out(image, options),
+        temperatures(image, options),
+    ];
+    all.into_iter().flatten().map(Warning::general).collect()
+}
+
+fn unchecked_sharing(options: &BackupEngineOptions) -> Option<String> {
+    let unchecked = options.share_table_files && !options.share_files_with_checksum;
+    unchecked.then(|| {
+        "share_files_with_checksum is off: files of one number have one name, so that backups of a restored or copied \
+         database fail where it has another file of the same number"
+            .to_owned()
+    })
+}
+
+/// Another naming or sharing option stores everything again; that is told before it is done.
+fn stored_again(plan: &Plan, image: &DatabaseImage, known: &Known<'_>) -> Option<String> {
+    let again = plan.files.iter().filter(|file| {
+        let name = image.files.get(file.index).map(|file| &file.name);
+        name.is_some_and(|name| has_another_name(file, name, known))
+    });
+    let (count, bytes) = again.fold((0u64, 0u64), |(count, bytes), file| {
+        (count + 1, bytes.saturating_add(file.size_bytes))
+    });
+    (count > 0).then(|| {
+        format!(
+            "{count} files ({bytes} bytes) are in the newest backup under names of another kind, and are stored again: \
+             the options for sharing and naming differ from those that it was made with"
+        )
+    })
+}
+
+fn has_another_name(file: &PlanFile, name: &DbFileName, known: &Known<'_>) -> bool {
+    let (Action::Copy(target), Some((number, kind))) = (&file.action, shareable(name)) else {
+        return false;
+    };
+    let Some(stored) = known.path_in_newest(number, kind) else {
+        return false;
+    };
+    let same_size = stored.size_bytes().is_none_or(|size| size == file.size_bytes);
+    same_size
+        && match target {
+            Target::Shared(path) => form(path) != form(stored),
+            Target::SharedByChecksum(..) => !is_legacy(stored),
+            Target::Private => matches!(stored, RepoPath::Shared(_) | RepoPath::SharedChecksum(_)),
+        }
+}
+
+fn is_legacy(path: &RepoPath) -> bool {
+    let name = path.shared_name();
+    name.is_some_and(|name| matches!(name.suffix(), NameSuffix::LegacyCrcSize { .. }))
+}
+
+/// What the options decide of a path.
+fn form(path: &RepoPath) -> (Discriminant<RepoPath>, Option<Discriminant<NameSuffix>>, bool) {
+    let suffix = path.shared_name().map(|name| discriminant(name.suffix()));
+    (discriminant(path), suffix, path.size_bytes().is_some())
+}
+
+/// A directory at rest cannot be flushed first, as RocksDB's engine does for `backup_log_files = false`.
+fn writes_left_out(image: &DatabaseImage, options: &BackupEngineOptions) -> Option<String> {
+    let wals = image
+        .files
+        .iter()
+        .filter(|file| matches!(file.name, DbFileName::Wal(_)));
+    let bytes: u64 = wals.map(|file| file.size_bytes).sum();
+    (!options.backup_log_files && bytes > 0).then(|| {
+        format!(
+            "backup_log_files is off: {bytes} bytes of WALs are left out, so the backup lacks the writes in them, and \
+             its sequence number, {}, counts them",
+            image.sequence_number.0
+        )
+    })
+}
+
+fn temperatures(image: &DatabaseImage, options: &BackupEngineOptions) -> Option<String> {
+    let asked = options.schema_version == MetaSchema::Two && options.current_temperatures_override_manifest;
+    (asked && image.kind != CaptureKind::Handle).then(|| {
+        "current_temperatures_override_manifest has no effect: file systems do not tell temperatures, so those of the \
+         MANIFEST are kept"
+            .to_owned()
+    })
+}

@@ -1,0 +1,270 @@
+//! A backup that is killed at every step, also by a power failure.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use stonekeep::Quiet;
+use stonekeep::engine::create::{CreateReport, FileAction};
+use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::format::BackupId;
+use stonekeep::store::Store;
+use stonekeep::store::local::LocalStore;
+use stonekeep::store::memory::MemoryStore;
+use stonekeep_testkit::fault_store::FaultStore;
+
+use crate::scene::{Scene, assert_valid, files, id, ids, named, names, options, reader, verify};
+
+/// What the repository has before the run that is killed.
+#[derive(Clone, Copy, PartialEq)]
+enum Before {
+    Nothing,
+    OneBackup,
+}
+
+/// What happens besides the kill.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Power {
+    Stays,
+    Fails,
+    FailsAfterNames,
+}
+
+/// A repository in memory, as it stands before the run that is killed; made anew for each step.
+fn memory(scene: &Scene, before: Before) -> MemoryStore {
+    let store = MemoryStore::new();
+    if before == Before::OneBackup {
+        let shared: Arc<dyn Store> = Arc::new(store.clone());
+        scene.create(&shared).unwrap();
+    }
+    store
+}
+
+/// A first and a second state of one database: the second backup shares files with the first.
+fn two_states() -> (Scene, Scene) {
+    let (first, mut second) = (Scene::new(), Scene::new());
+    second.change();
+    (first, second)
+}
+
+fn steps(scene: &Scene, store: Arc<dyn Store>, sync: bool) -> Vec<String> {
+    let counting = FaultStore::counting(store);
+    let shared: Arc<dyn Store> = Arc::new(counting.clone());
+    scene.create_with(&shared, options().with_sync(sync)).unwrap();
+    counting.step_names()
+}
+
+/// Runs a backup that dies before this step.
+fn kill(scene: &Scene, store: Arc<dyn Store>, sync: bool, step: usize) {
+    let fault = FaultStore::kill_at(store, step);
+    let shared: Arc<dyn Store> = Arc::new(fault.clone());
+    let outcome = scene.create_with(&shared, options().with_sync(sync));
+    // Who dies while cleaning up has made the backup.
+    let cleaning = fault.stopped_before().unwrap().starts_with("discard");
+    assert!(outcome.is_err() || cleaning, "step {step}");
+}
+
+/// What must hold after a kill, and after the backup that is made then.
+fn check(scene: &Scene, store: &Arc<dyn Store>, before: &[u32], when: &str) -> CreateReport {
+    let there = ids(store);
+    assert!(
+        there == before || there.len() == before.len() + 1,
+        "{when}: {there:?}"
+    );
+    assert_valid(store, &there, when);
+    let report = scene
+        .create(store)
+        .unwrap_or_else(|error| panic!("{when}: {}", error.one_line()));
+    assert!(
+        report.backup_id.get() > there.last().copied().unwrap_or(0),
+        "{when}"
+    );
+    let now = [there, vec![report.backup_id.get()]].concat();
+    assert_valid(store, &now, when);
+    assert_nothing_is_left(store, &now, when);
+    report
+}
+
+/// No staged file, no shared file without a backup; private files and facts of at most one backup that is not there.
+fn assert_nothing_is_left(store: &Arc<dyn Store>, backups: &[u32], when: &str) {
+    let wanted: BTreeSet<String> = backups.iter().flat_map(|backup| named(store, *backup)).collect();
+    let orphans = |prefix: &str| -> Vec<String> {
+        let files = files(store).into_iter();
+        files
+            .filter(|path| path.starts_with(prefix) && !wanted.contains(path))
+            .collect()
+    };
+    assert_eq!(orphans("shared"), Vec::<String>::new(), "{when}");
+    assert_eq!(orphans("stonekeep/tmp/"), Vec::<String>::new(), "{when}");
+    let backups: BTreeSet<String> = backups.iter().map(ToString::to_string).collect();
+    for directory in ["private", "stonekeep/backups"] {
+        let more = names(store, directory);
+        assert!(more.difference(&backups).count() <= 1, "{when}: {more:?}");
+    }
+}
+
+fn crash_at_every_step(before: Before, sync: bool, power: Power) {
+    let (first, second) = two_states();
+    let names = steps(&second, Arc::new(memory(&first, before)), sync);
+    assert!(names.len() > 20, "{names:?}");
+    for (index, name) in names.iter().enumerate() {
+        let store = memory(&first, before);
+        kill(&second, Arc::new(store.clone()), sync, index + 1);
+        match power {
+            Power::Stays => {}
+            Power::Fails => store.crash(),
+            Power::FailsAfterNames => store.crash_after_names(),
+        }
+        let when = format!("killed before step {}, {name}; power {power:?}", index + 1);
+        let shared: Arc<dyn Store> = Arc::new(store.clone());
+        let before: &[u32] = if before == Before::OneBackup { &[1] } else { &[] };
+        let report = check(&second, &shared, before, &when);
+        // What is there now is durable, whatever the killed run left; what that one committed without sync is not.
+        store.crash();
+        let when = format!("{when}; then backed up, then a power failure");
+        let mut durable = if sync { ids(&shared) } else { before.to_vec() };
+        durable.retain(|backup| *backup != report.backup_id.get());
+        durable.push(report.backup_id.get());
+        let durable: Vec<BackupId> = durable.into_iter().map(id).collect();
+        let report = reader(&shared)
+            .verify_backups(&durable, VerifyLevel::Checksum, &Quiet)
+            .unwrap();
+        assert!(
+            report.is_clean() && report.backups.len() == durable.len(),
+            "{when}: {report:?}"
+        );
+    }
+}
+
+#[test]
+fn a_killed_second_backup_harms_nothing() {
+    crash_at_every_step(Before::OneBackup, true, Power::Stays);
+}
+
+#[test]
+fn a_killed_first_backup_harms_nothing() {
+    crash_at_every_step(Before::Nothing, true, Power::Stays);
+}
+
+#[test]
+fn a_power_failure_harms_nothing() {
+    crash_at_every_step(Before::OneBackup, true, Power::Fails);
+    crash_at_every_step(Before::Nothing, true, Power::Fails);
+}
+
+#[test]
+fn a_power_failure_that_keeps_names_harms_nothing() {
+    crash_at_every_step(Before::OneBackup, true, Power::FailsAfterNames);
+    crash_at_every_step(Before::Nothing, true, Power::FailsAfterNames);
+}
+
+#[test]
+fn without_sync_a_kill_harms_nothing() {
+    crash_at_every_step(Before::OneBackup, false, Power::Stays);
+    crash_at_every_step(Before::Nothing, false, Power::Stays);
+}
+
+#[test]
+fn without_sync_a_power_failure_takes_the_new_backup_only() {
+    crash_at_every_step(Before::OneBackup, false, Power::Fails);
+}
+
+#[test]
+fn without_sync_older_backups_survive_what_a_file_system_may_do() {
+    let (first, second) = two_states();
+    let names = steps(&second, Arc::new(memory(&first, Before::OneBackup)), false);
+    for (index, name) in names.iter().enumerate() {
+        let store = memory(&first, Before::OneBackup);
+        kill(&second, Arc::new(store.clone()), false, index + 1);
+        store.crash_after_names();
+        let shared: Arc<dyn Store> = Arc::new(store.clone());
+        let report = verify(&shared);
+        let harmed = report
+            .findings
+            .iter()
+            .any(|finding| finding.backups.contains(&id(1)));
+        assert!(
+            !harmed,
+            "killed before step {}, {name}: {:?}",
+            index + 1,
+            report.findings
+        );
+    }
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_tree(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), &to).unwrap();
+        }
+    }
+}
+
+#[test]
+fn on_disk_a_kill_harms_nothing() {
+    let (first, second) = two_states();
+    let original = first.path("repository");
+    first
+        .create(&(Arc::new(LocalStore::new(&original)) as Arc<dyn Store>))
+        .unwrap();
+    let copy = |name: String| {
+        let path = first.path(&name);
+        copy_tree(&original, &path);
+        path
+    };
+    for sync in [true, false] {
+        let counted = copy(format!("counted-{sync}"));
+        let names = steps(&second, Arc::new(LocalStore::new(counted)), sync);
+        for (index, name) in names.iter().enumerate() {
+            let path = copy(format!("{sync}-{index}"));
+            kill(&second, Arc::new(LocalStore::new(&path)), sync, index + 1);
+            let store: Arc<dyn Store> = Arc::new(LocalStore::new(&path));
+            check(
+                &second,
+                &store,
+                &[1],
+                &format!("killed before step {}, {name}", index + 1),
+            );
+            std::fs::remove_dir_all(path).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_was_staged_whole_is_not_copied_again() {
+    let (first, second) = two_states();
+    for before in [Before::Nothing, Before::OneBackup] {
+        for sync in [true, false] {
+            let names = steps(&second, Arc::new(memory(&first, before)), sync);
+            let journal = names
+                .iter()
+                .position(|name| name.contains("sync") && name.contains("journal"));
+            let commit = names
+                .iter()
+                .position(|name| name.starts_with("publish meta"))
+                .unwrap();
+            for step in journal.unwrap() + 2..=commit + 1 {
+                let store: Arc<dyn Store> = Arc::new(memory(&first, before));
+                kill(&second, store.clone(), sync, step);
+                let report = second.create(&store).unwrap();
+                let again = report.bytes_resumed + report.bytes_reused;
+                let private = report.bytes_total - again;
+                assert_eq!(private, report.bytes_copied, "{:?}", names[step - 1]);
+                let shared = report.files.iter().filter(|file| file.path.starts_with("shared"));
+                let copied = shared.filter(|file| file.action == FileAction::Copy);
+                assert_eq!(
+                    copied.count(),
+                    0,
+                    "step {step} {:?}: {:?}",
+                    names[step - 1],
+                    report.files
+                );
+            }
+        }
+    }
+}
