@@ -4,6 +4,42 @@
 //! layout over a store), [`image`] (what to back up) beside [`store`] (where bytes go), and the crate
 //! `stonekeep_format` at the bottom. The library is silent and synchronous: progress goes to an [`Observer`],
 //! diagnosis to `tracing`, time comes from a [`Clock`].
+//!
+//! # Example
+//! `database` is a directory that no process has open, or a checkpoint; `repo` is made if it is not there.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let [database, repo] = ["db", "repo"].map(|name| directory.path().join(name));
+//! # stonekeep_testkit::database::DatabaseBuilder::new().create(&database).add_tables(2, 10_000);
+//! use std::sync::Arc;
+//! use stonekeep::Quiet;
+//! use stonekeep::engine::info::InfoDetail;
+//! use stonekeep::engine::verify::VerifyLevel;
+//! use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions};
+//! use stonekeep::image::closed::ClosedDirectory;
+//! use stonekeep::store::local::LocalStore;
+//!
+//! let engine = BackupEngine::open(BackupEngineOptions::default(), Arc::new(LocalStore::new(repo)))?;
+//! let source = ClosedDirectory::new(database);
+//! let backup = engine.create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)?;
+//! println!("backup {} at sequence number {}", backup.backup_id, backup.sequence_number);
+//!
+//! for info in engine.get_all_backup_info(InfoDetail::Sizes)?.backups {
+//!     println!("{}: {:?}, {:?} bytes", info.id, info.state, info.size_bytes);
+//! }
+//! let report = engine.verify_backups(&[], VerifyLevel::Checksum, &Quiet)?;
+//! assert!(report.findings.is_empty());
+//! # Ok(())
+//! # }
+//! ```
+
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "stonekeep builds for Linux only: its locks, its renames and what it says about durability are those of Linux. \
+     The parsers alone, the crate stonekeep-format, build everywhere."
+);
 
 mod clock;
 pub mod engine;

@@ -1,0 +1,160 @@
+//! What the documents say of the sources is true: links, examples, names of tests.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
+}
+
+/// The documents at the root and in `docs/`, by their path from the root.
+fn documents() -> Vec<(String, String)> {
+    let root = root();
+    let mut documents = Vec::new();
+    for directory in ["", "docs"] {
+        for entry in fs::read_dir(root.join(directory)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+                documents.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    assert!(documents.iter().any(|(name, _)| name == "README.md"));
+    documents.sort();
+    documents
+}
+
+/// Every Rust source of the workspace.
+fn sources(directory: &Path, texts: &mut Vec<String>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            sources(&path, texts);
+        } else if name.ends_with(".rs") {
+            texts.push(fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+/// What stands between `open` and the next `close`, each time.
+fn between<'a>(text: &'a str, open: &str, close: char) -> Vec<&'a str> {
+    text.match_indices(open)
+        .filter_map(|(at, _)| text.get(at + open.len()..)?.split(close).next())
+        .collect()
+}
+
+/// The anchor that a heading gets: lower case, spaces to hyphens, nothing else but letters, digits, hyphens.
+fn anchor(heading: &str) -> String {
+    let kept = heading
+        .trim_start_matches('#')
+        .trim()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+    kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() })
+        .collect()
+}
+
+fn has_heading(text: &str, wanted: &str) -> bool {
+    text.lines()
+        .any(|line| line.starts_with('#') && anchor(line) == wanted)
+}
+
+fn check(findings: &[String]) {
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+#[test]
+fn each_link_leads_somewhere() {
+    let root = root();
+    let mut findings = Vec::new();
+    for (name, text) in documents() {
+        let links = between(&text, "](", ')').into_iter();
+        for link in links.filter(|link| !link.contains("://")) {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let document = root.join(&name);
+            let path = if file.is_empty() {
+                document
+            } else {
+                document.with_file_name(file)
+            };
+            let there = match heading {
+                "" => path.exists(),
+                _ => fs::read_to_string(&path).is_ok_and(|text| has_heading(&text, heading)),
+            };
+            if !there {
+                findings.push(format!("{name}: {link} leads nowhere"));
+            }
+        }
+    }
+    check(&findings);
+}
+
+#[test]
+fn each_invariant_has_tests_that_exist() {
+    let mut texts = Vec::new();
+    sources(&root(), &mut texts);
+    let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (_, invariants) = architecture.split_once("## Invariants").unwrap();
+    let rows = invariants
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| invariant"));
+    let mut findings = Vec::new();
+    let mut count = 0;
+    for row in rows {
+        let tests: Vec<&str> = row
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter(|word| word.contains('_'))
+            .collect();
+        if tests.is_empty() {
+            findings.push(format!("no test: {row}"));
+        }
+        for test in tests {
+            count += 1;
+            let function = format!("fn {test}()");
+            if !texts.iter().any(|text| text.contains(&function)) {
+                findings.push(format!("there is no test {test}"));
+            }
+        }
+    }
+    assert!(count > 10, "{count} tests are named");
+    check(&findings);
+}
+
+#[test]
+fn the_example_of_the_readme_is_the_one_that_is_compiled() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("```rust\n").unwrap();
+    let (shown, _) = rest.split_once("```").unwrap();
+    let library = fs::read_to_string(root().join("crates/stonekeep/src/lib.rs")).unwrap();
+    let (_, rest) = library.split_once("//! ```\n").unwrap();
+    let (compiled, _) = rest.split_once("//! ```").unwrap();
+    let visible: Vec<&str> = compiled
+        .lines()
+        .map(|line| line.strip_prefix("//! ").unwrap_or_default())
+        .filter(|line| !line.starts_with("# "))
+        .collect();
+    assert_eq!(shown.lines().collect::<Vec<_>>(), visible);
+}
+
+#[test]
+fn each_path_of_a_source_exists() {
+    let root = root();
+    let mut findings = BTreeSet::new();
+    for (name, text) in documents() {
+        let code = text.split('`').skip(1).step_by(2);
+        for path in code.filter(|code| code.starts_with("crates/") && !code.contains(char::is_whitespace)) {
+            if !root.join(path).exists() {
+                findings.insert(format!("{name}: {path} is not there"));
+            }
+        }
+    }
+    check(&findings.into_iter().collect::<Vec<_>>());
+}
