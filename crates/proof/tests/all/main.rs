@@ -3,7 +3,10 @@
 
 mod engine;
 mod fixtures;
+mod judge;
 mod ldb;
 mod makers;
 mod oracle;
+mod our_backups;
+mod ours;
 mod sample;

@@ -3,6 +3,7 @@
 //! Each verb is capture, plan, transfer, commit: the plan is plain data made without changing anything (that is what a
 //! dry run shows), transfer is one loop with bounded concurrency, and commit is one durable step.
 
+pub mod collect;
 pub mod create;
 pub mod info;
 mod options;
@@ -112,7 +113,8 @@ impl BackupEngine {
     /// backup is. With `destroy_old_data`, every backup in it is deleted first.
     ///
     /// # Errors
-    /// `Refused` if something else stands there, `InvalidArgument` for options that do not fit each other.
+    /// `Refused` if something else stands there, `InvalidArgument` for options that do not fit each other; with
+    /// `destroy_old_data` those of deleting, too.
     pub fn open(options: BackupEngineOptions, store: Arc<dyn Store>) -> Result<Self> {
         if options.max_valid_backups_to_open.is_some() {
             return Err(Error::invalid(
@@ -124,12 +126,17 @@ impl BackupEngine {
                 "temperatures are kept in meta files of schema 2 only",
             ));
         }
-        if let repo::RootState::Foreign(name) = repo::root_state(store.as_ref())? {
-            return Err(repo::foreign(store.as_ref(), &name));
+        let state = repo::root_state(store.as_ref())?;
+        if let repo::RootState::Foreign(name) = &state {
+            return Err(repo::foreign(store.as_ref(), name));
         }
-        Ok(BackupEngine {
+        let engine = BackupEngine {
             reader: BackupEngineReadOnly { store, options },
-        })
+        };
+        if engine.options().destroy_old_data && state == repo::RootState::Repository {
+            engine.destroy()?;
+        }
+        Ok(engine)
     }
 
     /// Takes the writer's lock as the options say.

@@ -39,6 +39,11 @@ pub fn shared_directory() -> Key {
     Key::trusted("shared")
 }
 
+/// `stonekeep`
+pub fn ours() -> Key {
+    Key::trusted("stonekeep")
+}
+
 /// `stonekeep/backups`
 pub fn facts_directory() -> Key {
     Key::trusted("stonekeep/backups")
@@ -66,6 +71,11 @@ pub fn parse_deleted(name: &str) -> Option<(BackupId, Crc32c)> {
         .then(|| u32::from_str_radix(crc, 16).ok())
         .flatten()?;
     Some((BackupId::parse(id)?, Crc32c(crc)))
+}
+
+/// `stonekeep/tmp`, the directory of all staging areas, for messages: a store may keep them elsewhere.
+pub fn staging_directory() -> Key {
+    Key::trusted("stonekeep/tmp")
 }
 
 /// `stonekeep/pins`

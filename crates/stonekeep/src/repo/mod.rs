@@ -16,6 +16,7 @@ pub mod catalog;
 mod checked_lines;
 pub mod described;
 pub mod facts;
+pub mod garbage;
 pub mod journal;
 pub mod layout;
 pub mod pin;

@@ -101,10 +101,19 @@ fn content(loaded: &LoadedMeta, meta: &[u8]) -> Result<Vec<u8>> {
 /// Pins that somebody holds.
 #[derive(Debug, Default)]
 pub struct LivePins {
-    /// The pinned backups.
+    /// The pinned backups, each once.
     pub pinned: Vec<LoadedMeta>,
     /// Pins that are held, but cannot be read: everything must be kept.
     pub unreadable: Vec<Key>,
+}
+
+impl LivePins {
+    fn add(&mut self, loaded: LoadedMeta) {
+        let same = |pinned: &LoadedMeta| (pinned.id, pinned.crc32c) == (loaded.id, loaded.crc32c);
+        if !self.pinned.iter().any(same) {
+            self.pinned.push(loaded);
+        }
+    }
 }
 
 /// Reads the pins that are held, and removes those whose holder is dead.
@@ -112,18 +121,30 @@ pub struct LivePins {
 /// # Errors
 /// I/O errors of the store.
 pub fn live(store: &dyn Store) -> Result<LivePins> {
+    read(store, |key| Ok(store.remove_if_stale(key)? == PinState::Held))
+}
+
+/// Reads all pins, also those whose holder is dead, and changes nothing.
+///
+/// # Errors
+/// I/O errors of the store.
+pub fn all(store: &dyn Store) -> Result<LivePins> {
+    read(store, |_| Ok(true))
+}
+
+fn read(store: &dyn Store, is_held: impl Fn(&Key) -> Result<bool>) -> Result<LivePins> {
     let mut pins = LivePins::default();
     for entry in store.list(Some(&layout::pins_directory()))? {
         if entry.kind != EntryKind::File {
             continue;
         }
         let key = layout::pins_directory().join(&entry.name)?;
-        if store.remove_if_stale(&key)? == PinState::Removed {
+        if !is_held(&key)? {
             continue;
         }
         match store.read(&key, layout::RECORD_LIMIT_BYTES) {
             Ok(bytes) => match decode(&bytes) {
-                Some(loaded) => pins.pinned.push(loaded),
+                Some(loaded) => pins.add(loaded),
                 None => pins.unreadable.push(key),
             },
             Err(error) if error.kind() == ErrorKind::NotFound => {}

@@ -9,6 +9,9 @@
 
 mod create_crash;
 mod create_order;
+mod collect;
+mod collect_crash;
+mod collect_repository;
 mod image_capture;
 mod image_closed;
 mod image_findings;

@@ -1,0 +1,81 @@
+//! What a collection did, or would do.
+
+use stonekeep_format::BackupId;
+
+use crate::Warning;
+use crate::repo::garbage::{Garbage, GarbagePlan};
+pub use crate::repo::garbage::{GarbageKind, HeldBack, HeldByPin, Total};
+
+/// One file that was removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeletedFile {
+    /// Its path in the repository; for what a killed run has staged, that of the staging area.
+    pub path: String,
+    /// Its length.
+    pub size_bytes: u64,
+    /// Why it went.
+    pub why: GarbageKind,
+}
+
+/// What deleting, purging or collecting did.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct CollectReport {
+    /// Whether it was done: not in a dry run.
+    pub done: bool,
+    /// The backups that were deleted, oldest first; those too whose deletion an earlier run had begun, if they were asked for.
+    pub deleted_backups: Vec<BackupId>,
+    /// The files that were removed.
+    pub deleted_files: Vec<DeletedFile>,
+    /// Their bytes.
+    pub freed_bytes: u64,
+    /// Deleted backups that somebody reads: their files go with the first collection after the last reader has ended.
+    pub held_by_pins: Vec<HeldByPin>,
+    /// Backups that nobody can read, which therefore hold back every shared file.
+    pub held_back: Vec<HeldBack>,
+    /// What stays only because of those.
+    pub held_back_total: Total,
+    /// Files and directories of unknown origin that stay because they have been changed lately.
+    pub too_young: u64,
+    /// What killed backups have left for the next one to go on with; only [`garbage_collect`] removes it.
+    ///
+    /// [`garbage_collect`]: crate::engine::BackupEngine::garbage_collect
+    pub unfinished: Total,
+    /// Names that no repository has, left alone.
+    pub strangers: Vec<String>,
+    /// Problems that did not stop the work.
+    pub warnings: Vec<Warning>,
+}
+
+impl CollectReport {
+    /// What is told of a plan besides what it removes.
+    pub(super) fn new(done: bool, deleted_backups: Vec<BackupId>, plan: &mut GarbagePlan) -> Self {
+        CollectReport {
+            done,
+            deleted_backups,
+            deleted_files: Vec::new(),
+            freed_bytes: 0,
+            held_by_pins: std::mem::take(&mut plan.held_by_pins),
+            held_back: std::mem::take(&mut plan.held_back),
+            held_back_total: plan.held_back_total,
+            too_young: plan.too_young,
+            unfinished: plan.unfinished,
+            strangers: std::mem::take(&mut plan.strangers),
+            warnings: std::mem::take(&mut plan.warnings),
+        }
+    }
+
+    pub(super) fn add(&mut self, file: &Garbage) {
+        self.add_path(file.key.as_str().to_owned(), file.size_bytes, file.kind);
+    }
+
+    pub(super) fn add_path(&mut self, path: String, size_bytes: u64, why: GarbageKind) {
+        self.freed_bytes += size_bytes;
+        self.deleted_files.push(DeletedFile {
+            path,
+            size_bytes,
+            why,
+        });
+    }
+}

@@ -1,0 +1,157 @@
+//! One collection from the lock to the last removal, or without touching anything.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use stonekeep_format::BackupId;
+
+use super::apply::{Apply, no_progress};
+use super::purge;
+use super::report::CollectReport;
+use crate::engine::BackupEngine;
+use crate::repo::garbage::{self, GarbagePlan, Metas, Policy, Survey};
+use crate::repo::pin::{self, LivePins};
+use crate::repo::{catalog, layout};
+use crate::store::{Guard, Store};
+use crate::{Error, Observer, Phase, Result, repo};
+
+/// A pin is made first and written after that. Whoever sees it in between looks again so often, with so long a break:
+/// together longer than a write takes.
+const LOOKS_AT_PINS: usize = 50;
+const BREAK_BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+
+/// Which backups are to be deleted.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wanted<'a> {
+    /// None: garbage only.
+    Nothing,
+    /// These.
+    These(&'a [BackupId]),
+    /// All valid ones but so many of the newest.
+    AllButNewest(usize),
+    /// All, whatever state they are in.
+    Everything,
+}
+
+/// What is to be done.
+pub(super) struct Collection<'a> {
+    pub(super) engine: &'a BackupEngine,
+    pub(super) wanted: Wanted<'a>,
+    pub(super) min_age: Duration,
+    pub(super) keep_unfinished: bool,
+    pub(super) observer: &'a dyn Observer,
+}
+
+impl Collection<'_> {
+    /// Does it, in the order that the [module](super) gives.
+    pub(super) fn run(&self) -> Result<CollectReport> {
+        repo::require(self.engine.store())?;
+        let lock = self.engine.lock(self.observer)?;
+        self.observer.progressed(&no_progress(Phase::Planning));
+        let doomed = self.doomed()?;
+        let metas = Metas::read(self.store(), &doomed, &|| self.observer.should_stop())?;
+        for id in &doomed {
+            self.check_stop()?;
+            lock.check()?;
+            garbage::withdraw(self.store(), *id)?;
+        }
+        let pins = self.live_pins()?;
+        let mut survey = self.survey(metas, pins, &BTreeSet::new())?;
+        survey.metas.look_again(self.store())?;
+        self.apply(self.plan_of(&survey), doomed, Some(lock.as_ref()))
+    }
+
+    /// Tells what would be done.
+    pub(super) fn plan(&self) -> Result<CollectReport> {
+        repo::require(self.engine.store())?;
+        self.observer.progressed(&no_progress(Phase::Planning));
+        let doomed = self.doomed()?;
+        let metas = Metas::read(self.store(), &doomed, &|| self.observer.should_stop())?;
+        let survey = self.survey(metas, pin::all(self.store())?, &doomed)?;
+        self.apply(self.plan_of(&survey), doomed, None)
+    }
+
+    fn store(&self) -> &dyn Store {
+        self.engine.store().as_ref()
+    }
+
+    fn check_stop(&self) -> Result<()> {
+        match self.observer.should_stop() {
+            true => Err(Error::stopped()),
+            false => Ok(()),
+        }
+    }
+
+    /// The backups to delete: those that are there, or are being deleted since an earlier run.
+    fn doomed(&self) -> Result<BTreeSet<BackupId>> {
+        let doomed = match self.wanted {
+            Wanted::Nothing => Vec::new(),
+            Wanted::AllButNewest(keep) => purge::all_but_newest(self.store(), keep, self.observer)?,
+            Wanted::Everything => catalog::list(self.store())?.ids,
+            Wanted::These(ids) => self.all_there(ids)?,
+        };
+        Ok(doomed.into_iter().collect())
+    }
+
+    fn all_there(&self, ids: &[BackupId]) -> Result<Vec<BackupId>> {
+        let mut there = catalog::list(self.store())?.ids;
+        let records = self.store().list(Some(&layout::deleted_directory()))?;
+        let records = records
+            .iter()
+            .filter_map(|entry| layout::parse_deleted(&entry.name));
+        there.extend(records.map(|(id, _)| id));
+        match ids.iter().find(|id| !there.contains(id)) {
+            None => Ok(ids.to_vec()),
+            Some(id) => Err(Error::not_found(format!(
+                "there is no backup {id} in {}",
+                self.store().location()
+            ))),
+        }
+    }
+
+    /// D3.
+    fn live_pins(&self) -> Result<LivePins> {
+        for _ in 1..LOOKS_AT_PINS {
+            let pins = pin::live(self.store())?;
+            if pins.unreadable.is_empty() {
+                return Ok(pins);
+            }
+            self.check_stop()?;
+            self.engine.options().clock.sleep(BREAK_BETWEEN_LOOKS);
+        }
+        pin::live(self.store())
+    }
+
+    fn survey(&self, metas: Metas, pins: LivePins, doomed: &BTreeSet<BackupId>) -> Result<Survey> {
+        Survey::read(self.store(), metas, pins, doomed, &|| self.observer.should_stop())
+    }
+
+    fn plan_of(&self, survey: &Survey) -> GarbagePlan {
+        let policy = Policy {
+            now: self.engine.options().clock.now(),
+            min_age: self.min_age,
+            keep_unfinished: self.keep_unfinished,
+        };
+        garbage::plan(survey, &policy)
+    }
+
+    fn apply(
+        &self,
+        mut plan: GarbagePlan,
+        doomed: BTreeSet<BackupId>,
+        lock: Option<&dyn Guard>,
+    ) -> Result<CollectReport> {
+        let doomed = doomed.into_iter().collect();
+        let mut report = CollectReport::new(lock.is_some(), doomed, &mut plan);
+        report.warnings.extend(self.store().warnings());
+        let apply = Apply {
+            store: self.store(),
+            durability: self.engine.durability(),
+            observer: self.observer,
+            lock,
+            progress: no_progress(Phase::Collecting),
+            report,
+        };
+        apply.run(plan)
+    }
+}

@@ -1,0 +1,97 @@
+//! What our own records say of files that no backup names: where they come from.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use stonekeep_format::BackupId;
+use stonekeep_format::backup_meta::BackupMeta;
+use stonekeep_format::backup_name::RepoPath;
+
+use super::{GarbageKind, References};
+use crate::repo::facts::BackupFacts;
+use crate::repo::journal::Journal;
+
+/// Files of known origin, each path once.
+#[derive(Debug, Clone, Default)]
+pub struct Claims {
+    shared: HashMap<Box<str>, GarbageKind>,
+    private: BTreeMap<BackupId, GarbageKind>,
+    unfinished: References,
+    described: BTreeSet<BackupId>,
+}
+
+/// What a killed run has staged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Area {
+    /// The area.
+    pub name: String,
+    /// Bytes in it.
+    pub size_bytes: u64,
+    /// Whether its journal names files that the next backup can use.
+    pub resumable: bool,
+}
+
+impl Claims {
+    /// A deleted backup. Of one whose meta file cannot be read only the private directory is known.
+    pub fn add_deleted(&mut self, id: BackupId, meta: Option<&BackupMeta>) {
+        self.private.insert(id, GarbageKind::Unreferenced);
+        if let Some(meta) = meta {
+            self.described.insert(id);
+            for file in meta.files.iter().filter(|file| !file.excluded) {
+                self.add_shared(&file.path, GarbageKind::Unreferenced);
+            }
+        }
+    }
+
+    /// Facts without a backup: it was deleted, or a run was killed just before its commit. Damaged ones still tell that
+    /// the private directory is ours.
+    pub fn add_facts(&mut self, id: BackupId, facts: Option<&BackupFacts>) {
+        let kind = *self.private.entry(id).or_insert(GarbageKind::LeftOver);
+        for file in facts.map(|facts| facts.files.as_slice()).unwrap_or_default() {
+            if let Some(path) = RepoPath::parse(&file.path) {
+                self.add_shared(&path, kind);
+            }
+        }
+    }
+
+    /// The journal of a killed run. Whether the next backup can use what it names.
+    pub fn add_journal(&mut self, journal: &Journal) -> bool {
+        let staged = journal.staged.iter().map(|(_, entry)| entry);
+        for entry in staged.chain(&journal.gone) {
+            self.unfinished.insert(entry.file.path.clone());
+        }
+        !(journal.staged.is_empty() && journal.gone.is_empty())
+    }
+
+    /// Whether the meta file of this deleted backup could be read.
+    pub(super) fn is_described(&self, id: BackupId) -> bool {
+        self.described.contains(&id)
+    }
+
+    /// Where a shared file comes from, if a record tells.
+    pub(super) fn shared(&self, path: &str) -> Option<GarbageKind> {
+        self.shared.get(path).copied()
+    }
+
+    /// Where a private directory comes from, if a record tells.
+    pub(super) fn private(&self, id: BackupId) -> Option<GarbageKind> {
+        self.private.get(&id).copied()
+    }
+
+    /// Whether a killed run has published this file, or would have.
+    pub(super) fn is_unfinished(&self, path: &str) -> bool {
+        self.unfinished.contains(path)
+    }
+
+    fn add_shared(&mut self, path: &RepoPath, kind: GarbageKind) {
+        if path.shared_name().is_none() {
+            return;
+        }
+        let path = path.to_string();
+        match self.shared.get_mut(path.as_str()) {
+            Some(known) => *known = (*known).min(kind),
+            None => {
+                self.shared.insert(path.into_boxed_str(), kind);
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The plan of a collection: what it removes, what it leaves for which reason.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use stonekeep_format::BackupId;
+
+use super::Area;
+use crate::Warning;
+use crate::store::Key;
+
+/// What a collection may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// The present time.
+    pub now: SystemTime,
+    /// Files of unknown origin have to be unchanged for so long.
+    pub min_age: Duration,
+    /// Whether what killed runs have staged and published stays for the next backup.
+    pub keep_unfinished: bool,
+}
+
+/// Why a file is garbage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum GarbageKind {
+    /// A deleted backup named it, and no other one does.
+    Unreferenced,
+    /// A killed run of ours left it.
+    LeftOver,
+    /// No record tells where it comes from, and it has not been changed for a while.
+    UnknownOrigin,
+}
+
+/// A file to be removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Garbage {
+    /// The file.
+    pub key: Key,
+    /// Its length.
+    pub size_bytes: u64,
+    /// Why it goes.
+    pub kind: GarbageKind,
+}
+
+/// So many files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Total {
+    /// How many.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Total {
+    /// Counts one more.
+    pub fn add(&mut self, size_bytes: u64) {
+        self.files += 1;
+        self.bytes += size_bytes;
+    }
+}
+
+/// Files that only a reader keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeldByPin {
+    /// The backup that is read although it is deleted.
+    pub backup_id: BackupId,
+    /// How many files stay for it.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// A backup that keeps every shared file, since nobody can read which of them it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeldBack {
+    /// The backup.
+    pub id: BackupId,
+    /// Why its meta file cannot be read.
+    pub reason: String,
+}
+
+impl HeldBack {
+    /// What the user can do.
+    pub fn hint(&self) -> String {
+        format!("`delete {}` releases it", self.id)
+    }
+}
+
+impl fmt::Display for HeldBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "held back by meta/{}: {}; {}",
+            self.id,
+            self.reason,
+            self.hint()
+        )
+    }
+}
+
+/// What a collection removes, in this order, and what it leaves.
+#[derive(Debug, Clone, Default)]
+pub struct GarbagePlan {
+    /// Shared files.
+    pub shared: Vec<Garbage>,
+    /// Files in the private directories of backups that are not there.
+    pub private: Vec<Garbage>,
+    /// Those directories.
+    pub private_directories: Vec<BackupId>,
+    /// Facts.
+    pub facts: Vec<Garbage>,
+    /// Staging areas.
+    pub areas: Vec<Area>,
+    /// Records of deleted backups whose files are all gone then.
+    pub records: Vec<Key>,
+    /// What readers keep.
+    pub held_by_pins: Vec<HeldByPin>,
+    /// Backups that cannot be read.
+    pub held_back: Vec<HeldBack>,
+    /// Shared files that stay only because of those.
+    pub held_back_total: Total,
+    /// What stays for the next backup to go on with.
+    pub unfinished: Total,
+    /// Files and directories of unknown origin that somebody may be writing.
+    pub too_young: u64,
+    /// Names that no repository has, left alone.
+    pub strangers: Vec<String>,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+}

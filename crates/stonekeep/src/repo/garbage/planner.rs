@@ -1,0 +1,264 @@
+//! Deciding about each thing that was found, without touching anything.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use stonekeep_format::BackupId;
+use stonekeep_format::backup_name::RepoPath;
+
+use super::{
+    Garbage, GarbageKind, GarbagePlan, HeldBack, HeldByPin, Policy, PrivateDirectory, Survey, Total,
+};
+use crate::Warning;
+use crate::repo::layout;
+use crate::store::{Entry, EntryKind, Key};
+
+/// What to remove of all that was found.
+pub fn plan(survey: &Survey, policy: &Policy) -> GarbagePlan {
+    let mut planner = Planner {
+        survey,
+        policy,
+        plan: GarbagePlan::default(),
+        pinned: Vec::new(),
+        pinned_private: BTreeMap::new(),
+        unknown: Vec::new(),
+    };
+    for (directory, entries) in &survey.shared {
+        for entry in entries {
+            planner.shared(directory, entry);
+        }
+    }
+    for directory in &survey.private {
+        planner.private(directory);
+    }
+    planner.judge_unknown();
+    planner.ours();
+    planner.tell_holders();
+    planner.plan
+}
+
+struct Planner<'a> {
+    survey: &'a Survey,
+    policy: &'a Policy,
+    plan: GarbagePlan,
+    /// Shared files that only pins keep.
+    pinned: Vec<(String, u64)>,
+    /// Private directories that only pins keep.
+    pinned_private: BTreeMap<BackupId, Total>,
+    unknown: Vec<Unknown>,
+}
+
+/// Something whose origin no record tells.
+struct Unknown {
+    files: Vec<Garbage>,
+    directory: Option<BackupId>,
+    age: Duration,
+}
+
+/// What becomes of a shared file that no backup names.
+enum Fate {
+    Pinned,
+    HeldBack,
+    Unfinished,
+    Garbage(GarbageKind),
+}
+
+impl Planner<'_> {
+    fn shared(&mut self, directory: &Key, entry: &Entry) {
+        let path = format!("{directory}/{}", entry.name);
+        if self.survey.metas.references.contains(&path) {
+            return;
+        }
+        let size_bytes = entry.size_bytes;
+        match self.fate(&path) {
+            _ if !is_file_of_a_repository(directory, entry) => self.plan.strangers.push(path),
+            Fate::Pinned => self.pinned.push((path, size_bytes)),
+            Fate::HeldBack => self.plan.held_back_total.add(size_bytes),
+            Fate::Unfinished => self.plan.unfinished.add(size_bytes),
+            Fate::Garbage(GarbageKind::UnknownOrigin) => {
+                self.unknown.push(Unknown {
+                    files: vec![garbage(directory, entry, GarbageKind::UnknownOrigin)],
+                    directory: None,
+                    age: self.age([entry.modified]),
+                });
+            }
+            Fate::Garbage(kind) => self.plan.shared.push(garbage(directory, entry, kind)),
+        }
+    }
+
+    fn fate(&self, path: &str) -> Fate {
+        let survey = self.survey;
+        let is_pinned = || survey.pins.iter().any(|pin| pin.references.contains(path));
+        if !survey.unreadable_pins.is_empty() || is_pinned() {
+            return Fate::Pinned;
+        }
+        if !survey.metas.unreadable.is_empty() {
+            return Fate::HeldBack;
+        }
+        match (survey.claims.is_unfinished(path), survey.claims.shared(path)) {
+            (true, _) if self.policy.keep_unfinished => Fate::Unfinished,
+            (_, Some(kind)) => Fate::Garbage(kind),
+            (true, None) => Fate::Garbage(GarbageKind::LeftOver),
+            (false, None) => Fate::Garbage(GarbageKind::UnknownOrigin),
+        }
+    }
+
+    fn private(&mut self, directory: &PrivateDirectory) {
+        let Some(id) = directory.id else {
+            self.private_stranger(&directory.entry);
+            return;
+        };
+        // Committed since it was listed.
+        if self.survey.metas.ids.contains(&id) {
+            return;
+        }
+        let claimed = self.survey.claims.private(id);
+        let kind = claimed.unwrap_or(GarbageKind::UnknownOrigin);
+        let (key, mut files) = (layout::private(id), Vec::new());
+        for entry in &directory.files {
+            if is_file_of_a_repository(&key, entry) {
+                files.push(garbage(&key, entry, kind));
+            } else {
+                self.plan.strangers.push(format!("{key}/{}", entry.name));
+            }
+        }
+        if self.is_pinned(id) {
+            let total = self.pinned_private.entry(id).or_default();
+            files.iter().for_each(|file| total.add(file.size_bytes));
+        } else if claimed.is_some() {
+            self.plan.private.extend(files);
+            self.plan.private_directories.push(id);
+        } else {
+            let entries = std::iter::once(&directory.entry).chain(&directory.files);
+            let age = self.age(entries.map(|entry| entry.modified));
+            let directory = Some(id);
+            self.unknown.push(Unknown {
+                files,
+                directory,
+                age,
+            });
+        }
+    }
+
+    fn private_stranger(&mut self, entry: &Entry) {
+        let path = format!("{}/{}", layout::private_directory(), entry.name);
+        if entry.name.ends_with(".tmp") {
+            let message =
+                "RocksDB's engine takes this for a leftover, and deletes the backup of that number with it";
+            self.plan.warnings.push(Warning::about(&path, message));
+        }
+        self.plan.strangers.push(path);
+    }
+
+    fn is_pinned(&self, id: BackupId) -> bool {
+        !self.survey.unreadable_pins.is_empty() || self.survey.pins.iter().any(|pin| pin.id == id)
+    }
+
+    /// How long nothing of this has been changed. A time to come counts as now, and so does it if no time is known.
+    fn age(&self, modified: impl IntoIterator<Item = Option<SystemTime>>) -> Duration {
+        let last = modified.into_iter().flatten().max();
+        let age = last.and_then(|last| self.policy.now.duration_since(last).ok());
+        age.unwrap_or_default()
+    }
+
+    /// A foreign engine begins a backup with its private directory, and commits it at the very end. So where there is
+    /// such a directory and anything is young, what is old may belong to the same backup, too: it takes hours.
+    fn judge_unknown(&mut self) {
+        let is_young = |unknown: &Unknown| unknown.age < self.policy.min_age;
+        let under_way = self.unknown.iter().any(|unknown| unknown.directory.is_some())
+            && self.unknown.iter().any(is_young);
+        for unknown in std::mem::take(&mut self.unknown) {
+            if under_way || unknown.age < self.policy.min_age {
+                self.plan.too_young += 1;
+                continue;
+            }
+            match unknown.directory {
+                Some(id) => {
+                    self.plan.private.extend(unknown.files);
+                    self.plan.private_directories.push(id);
+                }
+                None => self.plan.shared.extend(unknown.files),
+            }
+        }
+    }
+
+    /// Facts, staging areas and records.
+    fn ours(&mut self) {
+        let survey = self.survey;
+        for facts in &survey.facts {
+            if !self.is_pinned(facts.id) && !survey.metas.ids.contains(&facts.id) {
+                self.plan.facts.push(Garbage {
+                    key: layout::facts(facts.id),
+                    size_bytes: facts.size_bytes,
+                    kind: survey.claims.private(facts.id).unwrap_or(GarbageKind::LeftOver),
+                });
+            }
+        }
+        for area in &survey.areas {
+            if area.resumable && self.policy.keep_unfinished {
+                self.plan.unfinished.add(area.size_bytes);
+            } else {
+                self.plan.areas.push(area.clone());
+            }
+        }
+        // What is held back is known by these records only, though not which of them.
+        if self.plan.held_back_total == Total::default() {
+            let records = survey.records.iter();
+            let done = records.filter(|(_, id)| !self.is_pinned(*id));
+            self.plan.records = done.map(|(key, _)| key.clone()).collect();
+        }
+    }
+
+    fn tell_holders(&mut self) {
+        for pin in &self.survey.pins {
+            let mut total = self.pinned_private.get(&pin.id).copied().unwrap_or_default();
+            for (path, size_bytes) in &self.pinned {
+                if pin.references.contains(path) {
+                    total.add(*size_bytes);
+                }
+            }
+            if total != Total::default() {
+                self.plan.held_by_pins.push(HeldByPin {
+                    backup_id: pin.id,
+                    files: total.files,
+                    bytes: total.bytes,
+                });
+            }
+        }
+        let unreadable = self.survey.metas.unreadable.iter();
+        self.plan.held_back = unreadable
+            .map(|(id, reason)| HeldBack {
+                id: *id,
+                reason: reason.clone(),
+            })
+            .collect();
+        for pin in &self.survey.unreadable_pins {
+            let message = "somebody reads a backup, and which one cannot be read here: no file of any backup is removed";
+            self.plan.warnings.push(Warning::about(pin.as_str(), message));
+        }
+        let strangers = self.survey.metas.strangers.iter();
+        self.plan
+            .strangers
+            .extend(strangers.chain(&self.survey.strangers).cloned());
+        self.plan.strangers.sort();
+    }
+}
+
+fn garbage(directory: &Key, entry: &Entry, kind: GarbageKind) -> Garbage {
+    Garbage {
+        key: Key::trusted(format!("{directory}/{}", entry.name)),
+        size_bytes: entry.size_bytes,
+        kind,
+    }
+}
+
+/// Whether RocksDB or we may have put it there: a legal name, or that of a shared file which RocksDB was copying
+/// (`GetSharedFileRel` and `GetSharedFileWithChecksumRel` in `utilities/backup/backup_engine.cc`).
+fn is_file_of_a_repository(directory: &Key, entry: &Entry) -> bool {
+    let unfinished = entry
+        .name
+        .strip_prefix('.')
+        .and_then(|name| name.strip_suffix(".tmp"));
+    let name = unfinished.unwrap_or(&entry.name);
+    entry.kind != EntryKind::Directory && RepoPath::parse(&format!("{directory}/{name}")).is_some()
+}
