@@ -1,11 +1,15 @@
 //! The verbs, one file each.
 
 pub(crate) mod backup;
+pub(crate) mod collect_report;
 pub(crate) mod completions;
+pub(crate) mod delete;
 pub(crate) mod diff;
+pub(crate) mod gc;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod man;
+pub(crate) mod purge;
 pub(crate) mod show;
 pub(crate) mod verify;
 
@@ -69,6 +73,9 @@ pub(crate) fn run(verb: Verb, session: &Session) -> anyhow::Result<Exit> {
         Verb::List(args) => list::run(&args, session),
         Verb::Show(args) => show::run(&args, session),
         Verb::Verify(args) => verify::run(&args, session),
+        Verb::Delete(args) => delete::run(&args, session),
+        Verb::Purge(args) => purge::run(&args, session),
+        Verb::Gc(args) => gc::run(&args, session),
         Verb::Inspect(args) => inspect::run(&args, session),
         Verb::Diff(args) => diff::run(&args, session),
         Verb::Completions(args) => completions::run(&args, session),

@@ -16,6 +16,9 @@ const LINE_INTERVAL: Duration = Duration::from_secs(5);
 /// Work that is done sooner shows no bar.
 const BAR_DELAY: Duration = Duration::from_millis(200);
 
+/// It is said that the lock is waited for when it takes longer.
+const WAIT_DELAY: Duration = Duration::from_millis(500);
+
 const BAR: &str =
     "{prefix} [{bar:24}] {binary_bytes} of {binary_total_bytes}, {msg}, {binary_bytes_per_sec}, {eta} left";
 
@@ -37,6 +40,7 @@ struct State {
     phase: Option<Phase>,
     phase_began: Instant,
     last_shown: Instant,
+    wait_said: bool,
     stop_said: bool,
 }
 
@@ -59,6 +63,7 @@ impl Watcher {
                 phase: None,
                 phase_began: now,
                 last_shown: now,
+                wait_said: false,
                 stop_said: false,
             }),
         }
@@ -68,6 +73,17 @@ impl Watcher {
     pub(crate) fn finish(&self) {
         if let Display::Bar(bar) = &self.display {
             bar.finish_and_clear();
+        }
+    }
+
+    /// Nothing is heard of an operation while it waits, but whether it shall stop.
+    fn say_once_that_it_waits(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = state.phase == Some(Phase::WaitingForLock) && state.phase_began.elapsed() >= WAIT_DELAY;
+        let silent = self.output.quiet || self.output.json;
+        if waits && !silent && !std::mem::replace(&mut state.wait_said, true) {
+            let line = "waiting: another process is changing the repository";
+            self.output.aside(|page| page.line(line));
         }
     }
 
@@ -102,6 +118,7 @@ impl Observer for Watcher {
     }
 
     fn should_stop(&self) -> bool {
+        self.say_once_that_it_waits();
         let stop = self.interrupt.came();
         if stop {
             self.say_once_that_it_stops();

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 
 use crate::command::{line, stonekeep};
 
-const VERBS: [&str; 8] = [
+const VERBS: [&str; 11] = [
     "backup",
     "list",
     "show",
     "verify",
+    "delete",
+    "purge",
+    "gc",
     "inspect",
     "diff",
     "completions",

@@ -7,6 +7,7 @@
 )]
 
 mod backup;
+mod collect;
 mod command;
 mod escape;
 mod exit_codes;

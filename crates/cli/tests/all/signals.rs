@@ -120,16 +120,23 @@ fn another_process_that_changes_the_repository_is_named_with_5() {
     world.run(["backup", world.db(), "--lock-wait=1s"]).code(5);
     assert!(begun.elapsed() >= Duration::from_secs(1));
     world.run(["list"]).ok();
+    // One that waits says so, and gets the lock when the other has ended.
+    let mut waiting = world.command();
+    waiting.args(["backup", world.db(), "--lock-wait=forever"]);
+    let waiting = start(waiting);
+    std::thread::sleep(Duration::from_secs(1));
     send(&child, Signal::TERM);
-    // One that waits gets the lock when the other has ended.
-    world.run(["backup", world.db(), "--lock-wait=forever"]).ok();
+    let waited = Ended::from(waiting.wait_with_output().unwrap()).ok();
+    waited.warns("waiting: another process is changing the repository");
     Ended::from(child.wait_with_output().unwrap()).code(143);
 }
 
 #[test]
 fn progress_is_told_in_lines_where_there_is_no_terminal() {
     let world = large();
-    let child = start(slow_backup(&world));
+    let mut command = slow_backup(&world);
+    command.arg("--callback-trigger-interval-size=10KiB");
+    let child = start(command);
     wait_for_copying(&world);
     std::thread::sleep(Duration::from_secs(6));
     send(&child, Signal::INT);

@@ -4,6 +4,7 @@ mod args;
 mod exclude;
 mod report;
 
+use stonekeep::image::ImageSource;
 use stonekeep::image::closed::ClosedDirectory;
 
 use super::Session;
@@ -22,6 +23,10 @@ pub(crate) fn run(args: BackupArgs, session: &Session) -> anyhow::Result<Exit> {
         .with_db_paths(args.db_path.clone());
 
     let watcher = session.watch()?;
+    if engine_options.destroy_old_data {
+        // Nothing is destroyed for a database that cannot be backed up.
+        source.capture(&watcher)?;
+    }
     let engine = args.repo.open_or_create(engine_options)?;
     let report = if args.dry_run {
         engine.plan_new_backup(&source, &create_options, &watcher)

@@ -1,0 +1,213 @@
+//! What `delete`, `purge` and `gc` say when they are done.
+
+use serde::Serialize;
+use stonekeep::engine::collect::{CollectReport, DeletedFile, GarbageKind, Total};
+
+use super::Session;
+use crate::output::PrintError;
+use crate::output::json::{WarningJson, warnings};
+use crate::output::text::{Page, Style, Table};
+use crate::output::units::{bytes, count};
+
+#[derive(Serialize)]
+struct CollectJson<'a> {
+    dry_run: bool,
+    done: bool,
+    deleted_backups: Vec<u32>,
+    deleted_files: Vec<DeletedFileJson<'a>>,
+    freed_bytes: u64,
+    held_by_pins: Vec<HeldByPinJson>,
+    held_back: Vec<HeldBackJson<'a>>,
+    held_back_total: TotalJson,
+    too_young: u64,
+    unfinished: TotalJson,
+    strangers: &'a [String],
+    warnings: Vec<WarningJson>,
+}
+
+#[derive(Serialize)]
+struct DeletedFileJson<'a> {
+    path: &'a str,
+    size_bytes: u64,
+    why: &'static str,
+}
+
+#[derive(Serialize)]
+struct HeldByPinJson {
+    backup_id: u32,
+    files: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct TotalJson {
+    files: u64,
+    bytes: u64,
+}
+
+impl From<Total> for TotalJson {
+    fn from(total: Total) -> Self {
+        TotalJson {
+            files: total.files,
+            bytes: total.bytes,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct HeldBackJson<'a> {
+    id: u32,
+    reason: &'a str,
+}
+
+pub(super) fn print(report: &CollectReport, dry_run: bool, session: &Session) -> Result<(), PrintError> {
+    let output = &session.output;
+    if dry_run {
+        output.data(&json(report, true), |page| plan_text(page, report))?;
+    } else {
+        output.outcome(&json(report, false), |page| text(page, report))?;
+    }
+    if !output.json {
+        output.aside(|page| held(page, report));
+    }
+    output.warnings(&report.warnings);
+    Ok(())
+}
+
+fn json(report: &CollectReport, dry_run: bool) -> CollectJson<'_> {
+    CollectJson {
+        dry_run,
+        done: report.done,
+        deleted_backups: report.deleted_backups.iter().map(|id| id.get()).collect(),
+        deleted_files: report.deleted_files.iter().map(file_json).collect(),
+        freed_bytes: report.freed_bytes,
+        held_by_pins: report
+            .held_by_pins
+            .iter()
+            .map(|held| HeldByPinJson {
+                backup_id: held.backup_id.get(),
+                files: held.files,
+                bytes: held.bytes,
+            })
+            .collect(),
+        held_back: report
+            .held_back
+            .iter()
+            .map(|held| HeldBackJson {
+                id: held.id.get(),
+                reason: &held.reason,
+            })
+            .collect(),
+        held_back_total: report.held_back_total.into(),
+        too_young: report.too_young,
+        unfinished: report.unfinished.into(),
+        strangers: &report.strangers,
+        warnings: warnings(&report.warnings),
+    }
+}
+
+fn file_json(file: &DeletedFile) -> DeletedFileJson<'_> {
+    DeletedFileJson {
+        path: &file.path,
+        size_bytes: file.size_bytes,
+        why: why(file.why),
+    }
+}
+
+fn why(kind: GarbageKind) -> &'static str {
+    match kind {
+        GarbageKind::Unreferenced => "unreferenced",
+        GarbageKind::LeftOver => "left_over",
+        GarbageKind::UnknownOrigin => "unknown_origin",
+        _ => "other",
+    }
+}
+
+fn text(page: &mut Page<'_>, report: &CollectReport) {
+    if !report.deleted_backups.is_empty() {
+        page.line(format!("deleted {}", backups(report)));
+    }
+    page.line(format!(
+        "removed {}, {} freed",
+        count(report.deleted_files.len() as u64, "file"),
+        bytes(report.freed_bytes)
+    ));
+    left_alone(page, report);
+}
+
+fn plan_text(page: &mut Page<'_>, report: &CollectReport) {
+    let mut table = Table::new(&["would remove", ">size", "because"]);
+    for file in &report.deleted_files {
+        let size = bytes(file.size_bytes);
+        table.row(vec![file.path.as_str().into(), size.into(), why(file.why).into()]);
+    }
+    if !report.deleted_files.is_empty() {
+        page.table(&table);
+        page.gap();
+    }
+    if !report.deleted_backups.is_empty() {
+        page.line(format!("would delete {}", backups(report)));
+    }
+    page.line(format!(
+        "would remove {} and free {}; nothing was changed",
+        count(report.deleted_files.len() as u64, "file"),
+        bytes(report.freed_bytes)
+    ));
+    left_alone(page, report);
+}
+
+fn backups(report: &CollectReport) -> String {
+    let ids: Vec<String> = report.deleted_backups.iter().map(ToString::to_string).collect();
+    match ids.as_slice() {
+        [id] => format!("backup {id}"),
+        _ => format!("backups {}", ids.join(", ")),
+    }
+}
+
+fn left_alone(page: &mut Page<'_>, report: &CollectReport) {
+    if report.too_young > 0 {
+        let files = count(report.too_young, "file");
+        page.line(format!(
+            "{files} of unknown origin left: too young, another engine may be writing (gc --min-age)"
+        ));
+    }
+    if report.unfinished.files > 0 {
+        let Total {
+            files, bytes: size, ..
+        } = report.unfinished;
+        page.line(format!(
+            "{}, {}, of a backup that did not end kept for the next one (gc removes them)",
+            count(files, "file"),
+            bytes(size)
+        ));
+    }
+    for stranger in &report.strangers {
+        page.line(format!("no part of any backup, left alone: {stranger}"));
+    }
+}
+
+/// What could not be freed although nobody asked to keep it.
+fn held(page: &mut Page<'_>, report: &CollectReport) {
+    for held in &report.held_by_pins {
+        let text = format!(
+            "backup {} is being read: its {}, {}, go when that ends",
+            held.backup_id,
+            count(held.files, "file"),
+            bytes(held.bytes)
+        );
+        page.marked(Style::Warning, "warning:", text);
+    }
+    for held in &report.held_back {
+        let Total {
+            files, bytes: size, ..
+        } = report.held_back_total;
+        let text = format!(
+            "{}, {}, held back by meta/{id}: {}; `stonekeep delete {id}` releases them",
+            count(files, "shared file"),
+            bytes(size),
+            held.reason,
+            id = held.id
+        );
+        page.marked(Style::Warning, "warning:", text);
+    }
+}

@@ -1,0 +1,44 @@
+//! `stonekeep gc`: removes what no backup needs.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{Session, collect_report};
+use crate::args::engine::{LockArgs, SyncArgs};
+use crate::args::quantity::parse_duration;
+use crate::args::repository::RepoArgs;
+use crate::exit::Exit;
+
+/// Remove files that no backup needs, left over from interrupted runs or by other engines
+///
+/// Files under names that no engine gives are left alone and reported.
+#[derive(Debug, Args)]
+pub(crate) struct GcArgs {
+    #[command(flatten)]
+    repo: RepoArgs,
+    /// Leave files of unknown origin that are younger than this: another engine may be writing them
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "1h")]
+    min_age: Duration,
+    /// Show what would be removed, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    lock: LockArgs,
+    #[command(flatten)]
+    sync: SyncArgs,
+}
+
+pub(crate) fn run(args: &GcArgs, session: &Session) -> anyhow::Result<Exit> {
+    let options = args.lock.apply(args.sync.apply(session.engine_options()));
+    let engine = args.repo.open_to_change(options)?;
+    let watcher = session.watch()?;
+    let report = if args.dry_run {
+        engine.plan_garbage_collect(args.min_age, &watcher)
+    } else {
+        engine.garbage_collect(args.min_age, &watcher)
+    };
+    watcher.finish();
+    collect_report::print(&report?, args.dry_run, session)?;
+    Ok(Exit::Success)
+}

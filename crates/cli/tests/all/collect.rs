@@ -1,0 +1,166 @@
+//! `delete`, `purge` and `gc`.
+
+use std::fs;
+
+use crate::shape;
+use crate::world::World;
+
+const BEGIN: &str = "dry_run: bool, done: bool, deleted_backups: [number], \
+    deleted_files: [{path: string, size_bytes: number, why: string}], freed_bytes: number, held_by_pins: [], \
+    held_back: [], held_back_total: {files: number, bytes: number}, too_young: number, \
+    unfinished: {files: number, bytes: number}, strangers: [], warnings: []";
+
+fn ids(world: &World) -> Vec<u64> {
+    let document = world.json(["list"]);
+    let backups = document["backups"].as_array().unwrap().iter();
+    backups.map(|backup| backup["id"].as_u64().unwrap()).collect()
+}
+
+fn three_backups() -> World {
+    let mut world = World::with_two_backups();
+    world.database.compact();
+    world.run(["backup", world.db()]).ok();
+    world
+}
+
+#[test]
+fn backups_are_deleted_with_what_only_they_need() {
+    let world = three_backups();
+    let plan = world.json(["delete", "1", "2", "--dry-run"]);
+    shape::check(&plan, "delete", BEGIN);
+    assert_eq!((&plan["done"], ids(&world)), (&false.into(), vec![1, 2, 3]));
+    world
+        .run(["delete", "1", "2", "--dry-run"])
+        .ok()
+        .says("would delete backups 1, 2")
+        .says("nothing was changed");
+    let done = world.json(["delete", "1", "2"]);
+    assert_eq!((&done["done"], ids(&world)), (&true.into(), vec![3]));
+    assert_eq!(done["deleted_files"], plan["deleted_files"]);
+    assert_eq!(world.stored("shared_checksum").len(), 1);
+    world.run(["verify"]).ok();
+    world.run(["delete", "1"]).code(4);
+}
+
+#[test]
+fn the_last_valid_backup_goes_with_yes_only() {
+    let world = World::with_backup();
+    let ended = world.run(["delete", "1"]).code(1);
+    ended
+        .warns("backup 1 is the last valid backup")
+        .warns("hint: add --yes");
+    assert_eq!(ids(&world), [1]);
+    world.run(["delete", "1", "--dry-run"]).ok();
+    world.run(["delete", "1", "--yes"]).ok().says("deleted backup 1");
+    assert_eq!(ids(&world), [] as [u64; 0]);
+
+    let world = World::with_two_backups();
+    world.lose_shared_file();
+    // Both are corrupt now, so that none of them is the last valid one.
+    world.run(["delete", "1", "2"]).ok();
+}
+
+#[test]
+fn all_valid_backups_at_once_are_the_last_one_too() {
+    let world = World::with_two_backups();
+    world
+        .run(["delete", "1", "2"])
+        .code(1)
+        .warns("backup 2 is the last valid backup");
+    assert_eq!(ids(&world), [1, 2]);
+}
+
+#[test]
+fn the_newest_are_kept() {
+    let world = three_backups();
+    let document = world.json(["purge", "--keep=2", "--dry-run"]);
+    assert_eq!(document["deleted_backups"], serde_json::json!([1]));
+    assert_eq!(document["command"], "purge");
+    world
+        .run(["purge", "--keep", "1", "--sync=false"])
+        .ok()
+        .says("deleted backups 1, 2");
+    assert_eq!(ids(&world), [3]);
+    world.run(["purge", "--keep", "1", "--quiet"]).ok();
+}
+
+#[test]
+fn keeping_none_needs_yes() {
+    let world = World::with_two_backups();
+    world
+        .run(["purge", "--keep=0"])
+        .code(1)
+        .warns("deletes every valid backup")
+        .warns("hint: add --yes");
+    assert_eq!(ids(&world), [1, 2]);
+    world.run(["purge", "--keep=0", "--dry-run"]).ok();
+    world.run(["purge", "--keep=0", "--yes"]).ok();
+    assert_eq!(ids(&world), [] as [u64; 0]);
+    world.run(["purge"]).code(2).warns("--keep");
+}
+
+#[test]
+fn garbage_is_collected_strangers_are_left() {
+    let world = World::with_backup();
+    let orphan = world
+        .repo()
+        .join("shared_checksum/000999_sABCDEFGHIJ0123456789_3.sst");
+    let stranger = world.repo().join("shared_checksum/notes.txt");
+    fs::write(&orphan, "abc").unwrap();
+    fs::write(&stranger, "mine").unwrap();
+    let document = world.json(["gc"]);
+    assert_eq!(
+        (&document["command"], &document["too_young"]),
+        (&"gc".into(), &1.into())
+    );
+    assert!(orphan.exists());
+    world
+        .run(["gc", "--min-age=0", "--dry-run"])
+        .ok()
+        .says("000999_s")
+        .says("unknown_origin");
+    let ended = world.run(["gc", "--min-age=0"]).ok();
+    ended
+        .says("removed 1 file, 3 B freed")
+        .says("left alone: shared_checksum/notes.txt");
+    assert!(!orphan.exists() && stranger.exists());
+    world.run(["gc", "--min-age=soon"]).code(2);
+}
+
+#[test]
+fn an_unreadable_meta_file_holds_back_with_a_warning() {
+    let world = three_backups();
+    fs::write(world.repo().join("meta/2"), "nonsense").unwrap();
+    world
+        .run(["delete", "1"])
+        .ok()
+        .warns("held back by meta/2")
+        .warns("`stonekeep delete 2` releases");
+    let document = world.json(["gc"]);
+    assert_eq!(
+        shape::shape(&document["held_back"]),
+        "[{id: number, reason: string}]"
+    );
+    world.run(["delete", "2"]).ok();
+    assert_eq!(world.json(["gc"])["held_back"], serde_json::json!([]));
+}
+
+#[test]
+fn a_repository_that_is_not_there_is_not_made() {
+    let world = World::new();
+    for args in [&["gc"][..], &["purge", "--keep=1"], &["delete", "1"]] {
+        world.run(args).code(4).warns("there is no repository");
+    }
+    assert!(!world.repo().exists());
+}
+
+#[test]
+fn old_data_is_destroyed_once_the_new_can_be_read() {
+    let world = World::with_two_backups();
+    let destroy = |db: &str| world.run(["backup", db, "--destroy-old-data", "--yes"]);
+    destroy(&world.word("nothing")).code(4);
+    assert_eq!(ids(&world), [1, 2]);
+    destroy(world.db()).ok();
+    assert_eq!(ids(&world).len(), 1);
+    world.run(["verify"]).ok();
+}
