@@ -8,6 +8,7 @@ pub mod create;
 pub mod info;
 mod options;
 mod rate_limiter;
+pub mod restore;
 pub(crate) mod transfer;
 pub mod verify;
 

@@ -13,7 +13,7 @@
 //! ```
 
 pub mod catalog;
-mod checked_lines;
+pub(crate) mod checked_lines;
 pub mod described;
 pub mod facts;
 pub mod garbage;

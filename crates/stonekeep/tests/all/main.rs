@@ -7,11 +7,11 @@
     reason = "a test fails by panicking, and a child process reports by printing"
 )]
 
-mod create_crash;
-mod create_order;
 mod collect;
 mod collect_crash;
 mod collect_repository;
+mod create_crash;
+mod create_order;
 mod image_capture;
 mod image_closed;
 mod image_findings;
@@ -20,6 +20,8 @@ mod image_lock;
 mod image_paths;
 mod image_wals;
 mod meddler;
+mod restore_empty;
+mod restore_scene;
 mod scene;
 mod store_crash;
 mod store_decorators;

@@ -1,0 +1,129 @@
+//! `restore --abort`: the old state comes back, by renames only, and everything that the restore has staged goes.
+
+use std::path::Path;
+
+use super::disk::TargetDisk;
+use super::forward::Mover;
+use super::hold;
+use super::record::{Move, Record};
+use super::report::AbortReport;
+use super::site::{CURRENT, Sites};
+use super::unfinished::{Unfinished, has_marker, is_freed};
+use crate::store::Durability;
+use crate::{Error, Result};
+
+/// Takes back an unfinished restore on this disk; see [`super::abort_restore`].
+pub(super) fn abort(
+    disk: &dyn TargetDisk,
+    db_dir: &Path,
+    wal_dir: Option<&Path>,
+    durability: Durability,
+) -> Result<AbortReport> {
+    let sites = Sites::locate(db_dir, wal_dir)?;
+    if !sites.db().has(&sites.db().staging(None))? {
+        let message = format!(
+            "there is no unfinished restore in {}",
+            sites.db().path().display()
+        );
+        return Err(Error::not_found(message));
+    }
+    Unfinished::read(&sites)?;
+    let _held = hold::hold(&sites, disk)?;
+    let mover = Mover {
+        sites: &sites,
+        disk,
+        durability,
+    };
+    // Read again, since only now nobody else moves files.
+    let (rolled_back, files_moved_back) = match Unfinished::read(&sites)? {
+        Unfinished::Committed(record) => return Err(too_late(&sites, &record)),
+        _ if is_freed(&sites)? => return Err(freed(&sites)),
+        Unfinished::Moving(record) => {
+            mover.write_whole(sites.db(), "aborting", b"")?;
+            (true, mover.go_back(&record)?)
+        }
+        Unfinished::Aborting(Some(record)) => (true, mover.go_back(&record)?),
+        Unfinished::Aborting(None) => (true, 0),
+        Unfinished::Nothing => (false, 0),
+    };
+    mover.forget_record()?;
+    Ok(AbortReport {
+        rolled_back,
+        files_moved_back,
+        files_removed: mover.clean()?,
+    })
+}
+
+impl Mover<'_> {
+    /// Undoes R5 and R4, then R3, from wherever an earlier run has come to; how many old files came back. New files are
+    /// back in `new/` then, and the record is still there.
+    pub(super) fn go_back(&self, record: &Record) -> Result<u64> {
+        self.require_old_files(record)?;
+        self.take_back(record, |step| matches!(step, Move::In(_)))?;
+        let mut moved = self.take_back(record, |step| !matches!(step, Move::In(_)))?;
+        let db = self.sites.db();
+        let kept = db.old_file(CURRENT)?;
+        if record.head.had_current {
+            if db.has(&kept)? {
+                self.disk.replace(&kept, &db.at(CURRENT)?)?;
+                moved += 1;
+            }
+        } else if has_marker(db)? {
+            self.disk.remove(&db.at(CURRENT)?)?;
+        }
+        self.sync(db.root())?;
+        Ok(moved)
+    }
+
+    fn take_back(&self, record: &Record, wanted: impl Fn(&Move) -> bool) -> Result<u64> {
+        let mut moved = 0;
+        let mut directories = std::collections::BTreeSet::new();
+        for step in record.moves.iter().rev().filter(|step| wanted(step)) {
+            let site = self.sites.site(step.place().area);
+            let (from, to) = step.ends(self.sites)?;
+            // A new file that is staged has not been moved, or is back: what has its name is the old file.
+            if site.has(&to)? && !site.has(&from)? {
+                self.disk.rename(&to, &from)?;
+                moved += 1;
+            }
+            directories.extend(from.parent());
+            directories.extend(to.parent());
+        }
+        for directory in directories.iter().filter(|at| at.path().is_dir()) {
+            self.sync(directory)?;
+        }
+        Ok(moved)
+    }
+
+    /// An old file that is neither away nor back is lost, and the old state with it.
+    fn require_old_files(&self, record: &Record) -> Result<()> {
+        let old = record.moves.iter().filter(|step| !matches!(step, Move::In(_)));
+        for step in old {
+            let site = self.sites.site(step.place().area);
+            let (from, to) = step.ends(self.sites)?;
+            if !site.has(&from)? && !site.has(&to)? {
+                let reason =
+                    "it was moved away, and is gone: the old state cannot come back, restore again instead";
+                return Err(Error::corrupt(to.to_string(), reason));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn too_late(sites: &Sites, record: &Record) -> Error {
+    let message = format!(
+        "the restore of backup {} into {} is complete, and cannot be taken back",
+        record.head.backup_id,
+        sites.db().path().display()
+    );
+    Error::refused(message).with_hint("restoring the same backup again removes what is left of the old state")
+}
+
+fn freed(sites: &Sites) -> Error {
+    let message = format!(
+        "the old state of {} was removed to make room for the new one, and cannot come back",
+        sites.db().path().display()
+    );
+    Error::refused(message).with_hint("restore again, this backup or another one")
+}

@@ -1,0 +1,154 @@
+//! The restore of one backup, from the look at it to the end.
+
+use stonekeep_format::BackupId;
+
+use super::backup::Backup;
+use super::copy::Copier;
+use super::keep::files_to_keep;
+use super::other_database;
+use super::plan::{Ground, Plan};
+use super::report::RestoreReport;
+use super::room::{self, Room};
+use super::run::Run;
+use super::target::{Circumstances, Standing, require_restorable};
+use super::unfinished::is_freed;
+use super::wal_dir::{adjust_options, warn_of_old_wals};
+use crate::repo::catalog;
+use crate::repo::pin::{self, Pinned};
+use crate::store::Store;
+use crate::{Error, ErrorKind, Phase, Result};
+
+/// One backup that may be restored.
+pub(super) struct Attempt<'a> {
+    run: &'a Run<'a>,
+    id: BackupId,
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new(run: &'a Run<'a>, id: BackupId) -> Self {
+        Attempt { run, id }
+    }
+
+    /// Whatever speaks against it, before anything is made at the target.
+    pub(super) fn refuse(&self) -> Result<()> {
+        catalog::load(self.store(), self.id)?.into_result()?;
+        self.standing().map(drop)
+    }
+
+    /// What would be done.
+    pub(super) fn dry_run(&self) -> Result<RestoreReport> {
+        let pinned = pin::pin(self.store(), self.id)?;
+        let plan = self.plan(&pinned)?;
+        match room::look(&plan, &self.run.sites)? {
+            Room::None(error) => return Err(error),
+            Room::OnlyWithoutOld(error) if !self.run.options.free_old_files_first => return Err(error),
+            _ => {}
+        }
+        Ok(plan.report())
+    }
+
+    /// R1 to R7.
+    pub(super) fn restore(&self) -> Result<RestoreReport> {
+        let mover = self.run.mover();
+        mover.forget_record()?;
+        mover.prepare()?;
+        let pinned = pin::pin(self.store(), self.id)?;
+        let mut plan = self.plan(&pinned)?;
+        let mut report = plan.report();
+        let copier = Copier {
+            engine: self.run.engine,
+            mover,
+            observer: self.run.observer,
+        };
+        copier.discard_strangers(&plan)?;
+        self.make_room(&mut plan)?;
+        let copied = copier.copy(&plan);
+        report.resumed = copied.map_err(|error| self.explain(&pinned, error))?;
+        drop(pinned);
+        self.run.tell(Phase::Committing);
+        let record = plan.record(&self.run.sites, self.store().location());
+        mover.write_record(&record)?;
+        self.run.finish(&record)?;
+        report.restored = true;
+        report.warnings.extend(self.run.clean_up());
+        Ok(report)
+    }
+
+    fn store(&self) -> &dyn Store {
+        self.run.engine.store().as_ref()
+    }
+
+    fn standing(&self) -> Result<Vec<Standing>> {
+        let sites = &self.run.sites;
+        let standing = sites.all().map(|(area, site)| Standing::of(area, site));
+        let standing: Vec<Standing> = standing.collect::<Result<_>>()?;
+        let circumstances = Circumstances {
+            repository: self.store().local_root(),
+            keep_log_files: self.run.options.keep_log_files,
+            freed: is_freed(sites)?,
+        };
+        require_restorable(sites, &standing, circumstances)?;
+        Ok(standing)
+    }
+
+    fn plan(&self, pinned: &Pinned) -> Result<Plan> {
+        let (run, options) = (self.run, self.run.options);
+        let standing = self.standing()?;
+        let backup = Backup::look(self.store(), &pinned.loaded, &options.alternate_dirs);
+        let mut backup = backup.map_err(|error| self.explain(pinned, error))?;
+        let freed = is_freed(&run.sites)?;
+        if !options.allow_other_database && !freed {
+            other_database::refuse(run.sites.db(), &backup)?;
+        }
+        let mut warnings = adjust_options(&mut backup.files, &run.sites, options.rewrite_wal_dir)?;
+        let mut kept = Default::default();
+        if let Some(here) = standing.first() {
+            warnings.extend(warn_of_old_wals(&run.sites, here)?);
+            let place = (run.sites.db(), here);
+            kept = files_to_keep(run.engine, options.mode, &backup.files, place, run.observer)?;
+        }
+        let ground = Ground {
+            sites: &run.sites,
+            standing: &standing,
+            kept: &kept,
+            keep_log_files: options.keep_log_files,
+            freed,
+        };
+        Plan::make(backup, ground, warnings)
+    }
+
+    /// Refuses where there is no room, or makes it by removing the old state where that was asked for.
+    fn make_room(&self, plan: &mut Plan) -> Result<()> {
+        match room::look(plan, &self.run.sites)? {
+            Room::Enough => Ok(()),
+            Room::OnlyWithoutOld(_) if self.run.options.free_old_files_first => self.free_old_files(plan),
+            Room::OnlyWithoutOld(error) | Room::None(error) => Err(error),
+        }
+    }
+
+    fn free_old_files(&self, plan: &mut Plan) -> Result<()> {
+        let (mover, sites) = (self.run.mover(), &self.run.sites);
+        mover.write_whole(sites.db(), "freed", b"")?;
+        mover.block_opening(&plan.record(sites, self.store().location()))?;
+        self.run
+            .disk
+            .remove(&sites.db().old_file(super::site::CURRENT)?)?;
+        for place in plan.old_files() {
+            let site = sites.site(place.area);
+            self.run.disk.remove(&site.at(&place.path())?)?;
+        }
+        for (_, site) in sites.all() {
+            mover.sync(site.root())?;
+        }
+        plan.forget_old_files();
+        Ok(())
+    }
+
+    /// A file that is missing means that the backup is damaged, or was deleted meanwhile.
+    fn explain(&self, pinned: &Pinned, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::Corrupt | ErrorKind::NotFound => pinned.explain(self.store(), error),
+            _ => error,
+        }
+    }
+}

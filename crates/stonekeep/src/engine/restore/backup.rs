@@ -1,0 +1,178 @@
+//! What the backup to be restored has: its files with where each one's bytes are.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use stonekeep_format::backup_meta::MetaFile;
+use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::manifest::parse_current;
+use stonekeep_format::unique_id::SessionId;
+use stonekeep_format::{BackupId, Crc32c};
+
+use super::alternates::Alternates;
+use crate::repo::catalog::LoadedMeta;
+use crate::repo::described::Described;
+use crate::repo::layout;
+use crate::repo::presence::{Presence, Sizes};
+use crate::store::{Key, Store};
+use crate::{Error, ErrorKind, Finding, Result};
+
+/// Longer than any CURRENT; an OPTIONS file has some kilobytes for each column family.
+const CURRENT_LIMIT_BYTES: u64 = 4096;
+const OPTIONS_LIMIT_BYTES: u64 = 64 << 20;
+
+/// Where the bytes of a file are.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    /// In the repository.
+    Stored(Key),
+    /// In another repository, since the backup was made without it.
+    Alternate(Arc<dyn Store>, Key),
+    /// Here, checked already.
+    Bytes(Arc<[u8]>),
+    /// The backup was made without it, and no other repository has it.
+    Nowhere,
+}
+
+/// One file of the database to be.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) name: DbFileName,
+    /// Its path in the repository, for messages.
+    pub(super) path: String,
+    pub(super) size_bytes: u64,
+    pub(super) crc32c: Option<Crc32c>,
+    /// The session that wrote it, by its name or our facts.
+    pub(super) session: Option<SessionId>,
+    pub(super) source: Source,
+}
+
+/// A backup, looked at but not read.
+#[derive(Debug)]
+pub(super) struct Backup {
+    pub(super) id: BackupId,
+    pub(super) meta_crc32c: Crc32c,
+    /// The database's id, where any record has it.
+    pub(super) database_id: Option<String>,
+    /// Whether the MANIFEST carries it; else IDENTITY has to.
+    pub(super) id_in_manifest: bool,
+    /// What CURRENT holds.
+    pub(super) current: String,
+    pub(super) files: Vec<Wanted>,
+}
+
+impl Backup {
+    /// Looks at all that the backup names.
+    ///
+    /// # Errors
+    /// `Corrupt` with everything that is missing or has a wrong size, or if there is no MANIFEST that CURRENT names.
+    pub(super) fn look(store: &dyn Store, loaded: &LoadedMeta, alternate_dirs: &[PathBuf]) -> Result<Self> {
+        let facts = loaded.facts(store)?;
+        let mut presence = Presence::new(store);
+        let findings = presence.check(loaded, facts.as_ref())?;
+        if !findings.is_empty() {
+            return Err(damaged_files(loaded.id, findings));
+        }
+        let (sizes, alternates) = (
+            Sizes::new(facts.as_ref()),
+            Alternates::open(loaded, alternate_dirs)?,
+        );
+        let mut files = Vec::new();
+        for file in &loaded.meta.files {
+            files.push(match file.excluded {
+                true => alternates.find(file, &sizes)?,
+                false => stored(file, &mut presence)?,
+            });
+        }
+        let current = load_small_files(store, loaded.id, &mut files)?;
+        let (database_id, id_in_manifest) = match &facts {
+            Some(facts) => (facts.database_id.clone(), facts.database_id_in_manifest),
+            None => {
+                let id = Described::read(store, loaded)?.database_id;
+                let in_manifest = id.is_some();
+                (id, in_manifest)
+            }
+        };
+        Ok(Backup {
+            id: loaded.id,
+            meta_crc32c: loaded.crc32c,
+            database_id,
+            id_in_manifest,
+            current,
+            files,
+        })
+    }
+}
+
+fn stored(file: &MetaFile, presence: &mut Presence<'_>) -> Result<Wanted> {
+    let key = layout::file(&file.path)?;
+    let size_bytes = presence.get(&key)?.map_or(0, |(_, size)| size);
+    Ok(Wanted {
+        name: file.path.restored_name(),
+        path: file.path.to_string(),
+        size_bytes,
+        crc32c: file.crc32c.or(file.path.crc32c()),
+        session: file.path.shared_name().and_then(|name| name.session_id()),
+        source: Source::Stored(key),
+    })
+}
+
+/// CURRENT and OPTIONS are read at once: the first decides whether there is a database, the second may be rewritten.
+fn load_small_files(store: &dyn Store, id: BackupId, files: &mut [Wanted]) -> Result<String> {
+    let mut current = None;
+    for file in files.iter_mut() {
+        let limit_bytes = match file.name {
+            DbFileName::Current => CURRENT_LIMIT_BYTES,
+            DbFileName::Options(_) => OPTIONS_LIMIT_BYTES,
+            _ => continue,
+        };
+        let Source::Stored(key) = &file.source else {
+            continue;
+        };
+        let bytes = store.read(key, limit_bytes)?;
+        let found = Crc32c(crc32c::crc32c(&bytes));
+        if let Some(expected) = file.crc32c.filter(|expected| *expected != found) {
+            return Err(wrong_checksum(id, &file.path, expected, found));
+        }
+        if file.name == DbFileName::Current {
+            let number = parse_current(&bytes).map_err(|error| damaged(id, &file.path, error.to_string()))?;
+            current = Some((number, bytes.clone(), file.path.clone()));
+        }
+        file.source = Source::Bytes(bytes.into());
+    }
+    let Some((manifest, bytes, path)) = current else {
+        return Err(damaged(id, "CURRENT", "the backup has none".into()));
+    };
+    if !files
+        .iter()
+        .any(|file| file.name == DbFileName::Manifest(manifest))
+    {
+        let reason = format!("it names MANIFEST-{manifest:06}, which the backup does not have");
+        return Err(damaged(id, &path, reason));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A file of the backup that is not what it should be.
+pub(super) fn damaged(id: BackupId, path: &str, reason: String) -> Error {
+    let file = path.to_owned();
+    damaged_files(id, vec![Finding { file, reason }])
+}
+
+pub(super) fn wrong_checksum(id: BackupId, path: &str, expected: Crc32c, found: Crc32c) -> Error {
+    damaged(id, path, format!("its checksum is {found} instead of {expected}"))
+}
+
+fn damaged_files(id: BackupId, findings: Vec<Finding>) -> Error {
+    let first = findings.first().map(ToString::to_string).unwrap_or_default();
+    let more = match findings.len() {
+        0 | 1 => String::new(),
+        count => format!(", and {} files more", count - 1),
+    };
+    Error::new(
+        ErrorKind::Corrupt,
+        format!("backup {id} is damaged: {first}{more}"),
+    )
+    .with_hint("restore another backup, or latest-valid")
+    .with_findings(findings)
+}

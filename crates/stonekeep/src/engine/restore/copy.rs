@@ -1,0 +1,157 @@
+//! Step R1: new files into `new/`, each one checked against its checksum while it is written.
+
+use std::collections::BTreeSet;
+use std::io::{Cursor, Read};
+
+use stonekeep_format::{BackupId, Crc32c};
+
+use super::backup::{Source, damaged, wrong_checksum};
+use super::disk::TargetPath;
+use super::forward::Mover;
+use super::plan::{Plan, Write};
+use super::site::{Found, Site};
+use crate::engine::BackupEngineReadOnly;
+use crate::engine::transfer::{Meter, Metered, run_bounded};
+use crate::store::{Durability, Key, ObjectReader, Store};
+use crate::{Error, ErrorKind, Observer, Phase, Result};
+
+/// Copies a plan's files.
+#[derive(Clone, Copy)]
+pub(super) struct Copier<'a> {
+    pub(super) engine: &'a BackupEngineReadOnly,
+    pub(super) mover: Mover<'a>,
+    pub(super) observer: &'a dyn Observer,
+}
+
+impl Copier<'_> {
+    /// Removes what earlier runs have staged and this plan does not need.
+    pub(super) fn discard_strangers(&self, plan: &Plan) -> Result<()> {
+        for (area, site) in self.mover.sites.all() {
+            let writes = plan.writes.iter().filter(|write| write.area == area);
+            let wanted: BTreeSet<String> = writes.map(|write| write.file.name.to_string()).collect();
+            let directory = site.staging(Some("new"));
+            for name in site.names(&directory)? {
+                if !wanted.contains(&name) {
+                    self.discard(site, &site.new_file(&name)?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Stages all files; whether some of them were there already.
+    ///
+    /// # Errors
+    /// `Corrupt` for a file of the backup that is not what it should be, `Stopped`, and I/O errors.
+    pub(super) fn copy(&self, plan: &Plan) -> Result<bool> {
+        let bytes = plan.writes.iter().map(|write| write.file.size_bytes).sum();
+        let options = self.engine.options();
+        let meter = Meter::start(
+            self.observer,
+            options.clock.as_ref(),
+            &options.restore_rate_limiter,
+            Phase::Copying,
+            options.callback_trigger_interval_size_bytes,
+            (plan.writes.len() as u64, bytes),
+        );
+        let writes: Vec<&Write> = plan.writes.iter().collect();
+        let reused = run_bounded(self.engine.workers(), writes, |write| {
+            meter.check()?;
+            let reused = self.stage(plan.backup.id, write, &meter)?;
+            meter.file_done();
+            Ok(reused)
+        })?;
+        Ok(reused.contains(&true))
+    }
+
+    fn stage(&self, id: BackupId, write: &Write, meter: &Meter<'_>) -> Result<bool> {
+        let site = self.mover.sites.site(write.area);
+        let at = site.new_file(&write.file.name.to_string())?;
+        match site.look(&at)? {
+            None => {}
+            Some(Found::File(stat))
+                if stat.size_bytes == write.file.size_bytes
+                    && write.file.crc32c.is_some()
+                    && self.checksum_of_staged(site, &at, meter)? == write.file.crc32c =>
+            {
+                if self.mover.durability == Durability::Durable {
+                    self.mover.disk.sync_file(&at)?;
+                }
+                return Ok(true);
+            }
+            Some(_) => self.discard(site, &at)?,
+        }
+        match &write.file.source {
+            Source::Bytes(bytes) => {
+                let size_bytes = bytes.len() as u64;
+                let mut reader = Metered::new(Cursor::new(bytes), size_bytes, meter);
+                let written = self.write(&at, &mut reader, size_bytes);
+                written.map_err(|error| meter.explain(error))?;
+            }
+            Source::Stored(key) => {
+                self.copy_from(self.engine.store().as_ref(), key, id, write, &at, meter)?
+            }
+            Source::Alternate(store, key) => self.copy_from(store.as_ref(), key, id, write, &at, meter)?,
+            Source::Nowhere => return Err(damaged(id, &write.file.path, "it is nowhere".into())),
+        }
+        Ok(false)
+    }
+
+    fn copy_from(
+        &self,
+        store: &dyn Store,
+        key: &Key,
+        id: BackupId,
+        write: &Write,
+        at: &TargetPath,
+        meter: &Meter<'_>,
+    ) -> Result<()> {
+        let path = write.file.path.as_str();
+        let object = store.open(key).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => damaged(id, path, "is missing".into()),
+            ErrorKind::Corrupt => damaged(id, path, "is no regular file".into()),
+            _ => error,
+        })?;
+        let (found, expected) = (object.size_bytes(), write.file.size_bytes);
+        if found != expected {
+            let reason = format!("has {found} bytes instead of {expected}");
+            return Err(damaged(id, path, reason));
+        }
+        let mut reader = Metered::new(ObjectReader::new(object.as_ref()), expected, meter);
+        let copied = self.write(at, &mut reader, expected);
+        copied.map_err(|error| match error.io_kind() {
+            Some(std::io::ErrorKind::UnexpectedEof) => damaged(id, path, "ends early".into()),
+            _ => meter.explain(error),
+        })?;
+        let found = reader.crc32c();
+        match write.file.crc32c {
+            Some(expected) if expected != found => {
+                self.mover.disk.remove(at)?;
+                Err(wrong_checksum(id, path, expected, found))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn write(&self, at: &TargetPath, content: &mut dyn Read, expected_bytes: u64) -> Result<u64> {
+        let durability = self.mover.durability;
+        self.mover.disk.write(at, content, expected_bytes, durability)
+    }
+
+    fn checksum_of_staged(&self, site: &Site, at: &TargetPath, meter: &Meter<'_>) -> Result<Option<Crc32c>> {
+        let Some(key) = at.key() else { return Ok(None) };
+        let object = site.files().open(key)?;
+        let mut reader = Metered::new(ObjectReader::new(object.as_ref()), object.size_bytes(), meter);
+        let found = reader.drain(&mut vec![0; self.engine.io_buffer_bytes()]);
+        found
+            .map(Some)
+            .map_err(|error| meter.explain(Error::io(format!("reading {at}"), error)))
+    }
+
+    fn discard(&self, site: &Site, at: &TargetPath) -> Result<()> {
+        match site.look(at)? {
+            Some(Found::Other) if site.is_directory(at)? => site.remove_tree(self.mover.disk, at).map(drop),
+            _ => self.mover.disk.remove(at),
+        }
+    }
+}

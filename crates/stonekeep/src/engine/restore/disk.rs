@@ -1,0 +1,106 @@
+//! What a restore does to the directories that it restores into: one small trait, so that tests can stop after each step.
+
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::Result;
+use crate::store::{Durability, Key};
+
+/// A place at the target: a root, whose own path may lead through links since its owner chose it, and what lies below it,
+/// where no link is ever followed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TargetPath {
+    root: Arc<Path>,
+    below: Option<Key>,
+}
+
+impl TargetPath {
+    /// A directory that the caller of a restore has named.
+    pub fn root(path: &Path) -> Self {
+        TargetPath {
+            root: path.into(),
+            below: None,
+        }
+    }
+
+    /// What lies under this key below the same root.
+    pub fn with_key(&self, key: Key) -> Self {
+        TargetPath {
+            root: Arc::clone(&self.root),
+            below: Some(key),
+        }
+    }
+
+    /// The root.
+    pub fn root_path(&self) -> &Path {
+        &self.root
+    }
+
+    /// What lies below the root; `None` for the root itself.
+    pub fn key(&self) -> Option<&Key> {
+        self.below.as_ref()
+    }
+
+    /// The directory that the place is in; `None` for the root.
+    pub fn parent(&self) -> Option<Self> {
+        let key = self.below.as_ref()?;
+        Some(TargetPath {
+            root: Arc::clone(&self.root),
+            below: key.parent(),
+        })
+    }
+
+    /// The whole path, for messages.
+    pub fn path(&self) -> PathBuf {
+        match &self.below {
+            Some(key) => self.root.join(key.as_str()),
+            None => self.root.to_path_buf(),
+        }
+    }
+}
+
+impl fmt::Display for TargetPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path().display().fmt(f)
+    }
+}
+
+/// The operations that change something at the target. Every one is atomic but [`TargetDisk::write`], which a crash may
+/// leave half done. None follows a symbolic link below a root. [`super::SystemDisk`] is the real one; a test wraps it.
+pub trait TargetDisk: fmt::Debug + Send + Sync {
+    /// Makes a directory in one that is there; nothing happens if it is there already.
+    fn make_directory(&self, at: &TargetPath) -> Result<()>;
+
+    /// Writes all of `content` to a new file, durable on return if asked; its length. An error if something stands
+    /// there. After an error nothing of the file stays, where that can be helped.
+    fn write(
+        &self,
+        at: &TargetPath,
+        content: &mut dyn Read,
+        expected_bytes: u64,
+        durability: Durability,
+    ) -> Result<u64>;
+
+    /// Gives a file a second name, or makes a copy of it where the file system has no hard links.
+    fn duplicate(&self, from: &TargetPath, to: &TargetPath, durability: Durability) -> Result<()>;
+
+    /// Gives a file another name on the same file system. An error if something stands there.
+    fn rename(&self, from: &TargetPath, to: &TargetPath) -> Result<()>;
+
+    /// Gives a file another name, in place of the file that has it now, if there is one.
+    fn replace(&self, from: &TargetPath, to: &TargetPath) -> Result<()>;
+
+    /// Removes a file, or a link itself; nothing happens if it is gone already.
+    fn remove(&self, at: &TargetPath) -> Result<()>;
+
+    /// Removes an empty directory; nothing happens if it is gone already.
+    fn remove_directory(&self, at: &TargetPath) -> Result<()>;
+
+    /// Makes the content of a file durable that is there already.
+    fn sync_file(&self, at: &TargetPath) -> Result<()>;
+
+    /// Makes the names in a directory durable, as far as the file system can do that.
+    fn sync_directory(&self, at: &TargetPath) -> Result<()>;
+}

@@ -1,0 +1,228 @@
+//! Steps R2 to R7: from the staged state to the restored database, by renames only.
+
+use std::collections::BTreeSet;
+use std::io::Cursor;
+
+use super::disk::{TargetDisk, TargetPath};
+use super::record::{Move, Record};
+use super::site::{ARCHIVE, CURRENT, Site, Sites};
+use super::unfinished::{MARKER_PREFIX, WalOwner, has_marker};
+use crate::store::Durability;
+use crate::{Error, ErrorKind, Result};
+
+/// Moves files at a target.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mover<'a> {
+    pub(super) sites: &'a Sites,
+    pub(super) disk: &'a dyn TargetDisk,
+    pub(super) durability: Durability,
+}
+
+impl Mover<'_> {
+    /// Makes the staging directories; in a separate `wal_dir` with a word on whose they are.
+    pub(super) fn prepare(&self) -> Result<()> {
+        for (_, site) in self.sites.all() {
+            for name in ["new", "old"] {
+                self.disk.make_directory(&site.staging(Some(name)))?;
+            }
+        }
+        if let Some(wals) = self.sites.separate_wals()
+            && !wals.has(&wals.staging(Some("state")))?
+        {
+            let text = serde_json::to_vec(&WalOwner::of(self.sites))
+                .map_err(|error| Error::new(ErrorKind::Io, "writing a record as JSON").with_source(error))?;
+            self.write_whole(wals, "state", &text)?;
+        }
+        Ok(())
+    }
+
+    /// R2: from here on a restore goes forward.
+    pub(super) fn write_record(&self, record: &Record) -> Result<()> {
+        let db = self.sites.db();
+        for (_, site) in self.sites.all() {
+            self.sync(&site.staging(Some("new")))?;
+            self.sync(&site.staging(None))?;
+            self.sync(site.root())?;
+        }
+        self.keep_old_current()?;
+        self.sync(&db.staging(Some("old")))?;
+        self.write_marker(record)?;
+        self.write_whole(db, "state", &record.encode()?)
+    }
+
+    /// A record that nothing was moved by.
+    pub(super) fn forget_record(&self) -> Result<()> {
+        let db = self.sites.db();
+        if db.has(&db.staging(Some("state")))? {
+            self.disk.remove(&db.staging(Some("state")))?;
+            self.sync(&db.staging(None))?;
+        }
+        Ok(())
+    }
+
+    /// R3 to R6, from wherever an earlier run has come to.
+    pub(super) fn go_forward(&self, record: &Record) -> Result<()> {
+        self.require_new_files(record)?;
+        self.block_opening(record)?;
+        self.make_old_archives(record)?;
+        self.carry_out(record, |step| !matches!(step, Move::In(_)))?;
+        self.carry_out(record, |step| matches!(step, Move::In(_)))?;
+        let db = self.sites.db();
+        self.disk.replace(&db.new_file(CURRENT)?, &db.at(CURRENT)?)?;
+        self.sync(db.root())
+    }
+
+    /// R3: no RocksDB opens the database any more, nor makes a new one in its place.
+    pub(super) fn block_opening(&self, record: &Record) -> Result<()> {
+        let db = self.sites.db();
+        if has_marker(db)? {
+            return Ok(());
+        }
+        self.keep_old_current()?;
+        self.write_marker(record)?;
+        self.disk.replace(&db.staging(Some("marker")), &db.at(CURRENT)?)?;
+        self.sync(db.root())
+    }
+
+    /// R7: the old state's files go, and every trace with them.
+    pub(super) fn clean(&self) -> Result<u64> {
+        let mut removed = self.empty()?;
+        for (_, site) in self.sites.all() {
+            removed += site.remove_tree(self.disk, &site.staging(None))?;
+            self.sync(site.root())?;
+        }
+        Ok(removed)
+    }
+
+    /// Removes everything from the staging directories but the locks. The record goes after the old state's files, so
+    /// that it is always known whose they are.
+    pub(super) fn empty(&self) -> Result<u64> {
+        let mut removed = 0;
+        for (_, site) in self.sites.all().collect::<Vec<_>>().into_iter().rev() {
+            for name in ["old", "new"] {
+                removed += site.remove_tree(self.disk, &site.staging(Some(name)))?;
+            }
+            for name in ["marker", "freed"] {
+                self.disk.remove(&site.staging(Some(name)))?;
+            }
+            self.sync(&site.staging(None))?;
+            for name in ["state", "aborting"] {
+                self.disk.remove(&site.staging(Some(name)))?;
+            }
+            self.sync(&site.staging(None))?;
+        }
+        Ok(removed)
+    }
+
+    pub(super) fn sync(&self, directory: &TargetPath) -> Result<()> {
+        match self.durability {
+            Durability::Durable => self.disk.sync_directory(directory),
+            Durability::Buffered => Ok(()),
+        }
+    }
+
+    /// Writes a file of our own, so that it is there whole or not at all.
+    pub(super) fn write_whole(&self, site: &Site, name: &str, content: &[u8]) -> Result<()> {
+        let unfinished = site.staging(Some(&format!("{name}.unfinished")));
+        self.disk.remove(&unfinished)?;
+        self.write(&unfinished, content)?;
+        self.disk.replace(&unfinished, &site.staging(Some(name)))?;
+        self.sync(&site.staging(None))
+    }
+
+    fn write(&self, at: &TargetPath, content: &[u8]) -> Result<u64> {
+        self.disk.write(
+            at,
+            &mut Cursor::new(content),
+            content.len() as u64,
+            self.durability,
+        )
+    }
+
+    /// Does the moves that are still to be done, and makes them durable: first where the files are now.
+    pub(super) fn carry_out(&self, record: &Record, wanted: impl Fn(&Move) -> bool) -> Result<()> {
+        let mut directories = (BTreeSet::new(), BTreeSet::new());
+        for step in record.moves.iter().filter(|step| wanted(step)) {
+            let site = self.sites.site(step.place().area);
+            let (from, to) = step.ends(self.sites)?;
+            directories.0.extend(to.parent());
+            directories.1.extend(from.parent());
+            // A file that is at both ends is two files: the old one has moved already, and the new one is in its place.
+            let old_one_moved = matches!(step, Move::Away(_)) && site.has(&to)?;
+            if site.has(&from)? && !old_one_moved {
+                self.disk.rename(&from, &to)?;
+            }
+        }
+        directories
+            .0
+            .iter()
+            .chain(&directories.1)
+            .try_for_each(|directory| self.sync(directory))
+    }
+
+    fn make_old_archives(&self, record: &Record) -> Result<()> {
+        let moved = |step: &&Move| matches!(step, Move::Away(_)) && step.place().archived;
+        let areas: BTreeSet<_> = record
+            .moves
+            .iter()
+            .filter(moved)
+            .map(|step| step.place().area)
+            .collect();
+        for area in areas {
+            let site = self.sites.site(area);
+            self.disk.make_directory(&site.old_file(ARCHIVE)?)?;
+            self.sync(&site.staging(Some("old")))?;
+        }
+        Ok(())
+    }
+
+    /// The old CURRENT is about to lose its name to the marker.
+    fn keep_old_current(&self) -> Result<()> {
+        let db = self.sites.db();
+        let (current, kept) = (db.at(CURRENT)?, db.old_file(CURRENT)?);
+        if has_marker(db)? || !db.has(&current)? {
+            return Ok(());
+        }
+        self.disk.remove(&kept)?;
+        self.disk.duplicate(&current, &kept, self.durability)?;
+        self.sync(&db.staging(Some("old")))
+    }
+
+    /// The marker is written before anything moves, so that a disk that fills up later stops nothing.
+    fn write_marker(&self, record: &Record) -> Result<()> {
+        let (id, repository) = (
+            record.head.backup_id,
+            record.head.repository.escape_debug().to_string(),
+        );
+        let text = format!(
+            "{MARKER_PREFIX}backup {id} of {repository} is being restored into this directory; \
+             run the restore again, or take it back with \"stonekeep restore --abort\"\n"
+        );
+        let marker = self.sites.db().staging(Some("marker"));
+        if self
+            .sites
+            .db()
+            .read(&marker, super::unfinished::CURRENT_LIMIT_BYTES)?
+            .as_deref()
+            == Some(text.as_bytes())
+        {
+            return Ok(());
+        }
+        self.write_whole(self.sites.db(), "marker", text.as_bytes())
+    }
+
+    /// A new file that is neither staged nor in place is lost, and the new state with it.
+    fn require_new_files(&self, record: &Record) -> Result<()> {
+        let incoming = record.moves.iter().filter(|step| matches!(step, Move::In(_)));
+        for step in incoming {
+            let site = self.sites.site(step.place().area);
+            let (from, to) = step.ends(self.sites)?;
+            if !site.has(&from)? && !site.has(&to)? {
+                let reason =
+                    "it was staged, and is gone: the restore cannot go on, abort it and restore again";
+                return Err(Error::corrupt(from.to_string(), reason));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! Which files of the target are the backup's already: they are checked where they stand, and stay.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::sst::{self, ReadError};
+use stonekeep_format::unique_id::SessionId;
+
+use super::backup::Wanted;
+use super::site::Site;
+use super::target::Standing;
+use crate::engine::transfer::{Meter, Metered, run_bounded};
+use crate::engine::{BackupEngineReadOnly, RestoreMode};
+use crate::store::{Key, Object, ObjectReader, Store};
+use crate::{Error, ErrorKind, Observer, Phase, Result};
+
+/// The names of the files that stay, by the mode of the restore.
+///
+/// # Errors
+/// `Stopped`. A file that cannot be read does not stay, whatever the reason.
+pub(super) fn files_to_keep(
+    engine: &BackupEngineReadOnly,
+    mode: RestoreMode,
+    files: &[Wanted],
+    (site, standing): (&Site, &Standing),
+    observer: &dyn Observer,
+) -> Result<BTreeSet<String>> {
+    let candidates: Vec<&Wanted> = files
+        .iter()
+        .filter(|file| may_stay(mode, file))
+        .filter(|file| standing.file_size_bytes(&file.name.to_string()) == Some(file.size_bytes))
+        .collect();
+    let bytes = match mode {
+        RestoreMode::VerifyChecksum => candidates.iter().map(|file| file.size_bytes).sum(),
+        _ => 0,
+    };
+    let options = engine.options();
+    let meter = Meter::start(
+        observer,
+        options.clock.as_ref(),
+        &options.restore_rate_limiter,
+        Phase::Verifying,
+        options.callback_trigger_interval_size_bytes,
+        (candidates.len() as u64, bytes),
+    );
+    let kept = run_bounded(engine.workers(), candidates, |file| {
+        meter.check()?;
+        let name = file.name.to_string();
+        let same = match is_the_same(engine, mode, file, site, &meter) {
+            Ok(same) => same,
+            Err(error) if error.kind() == ErrorKind::Stopped => return Err(error),
+            Err(error) => {
+                tracing::info!(file = %name, reason = %error.one_line(), "a file of the target is written anew");
+                false
+            }
+        };
+        meter.file_done();
+        Ok(same.then_some(name))
+    })?;
+    Ok(kept.into_iter().flatten().collect())
+}
+
+/// Blobs have no session, and only tables and blobs are worth it (`InferDBFilesToRetainInRestore` in
+/// utilities/backup/backup_engine.cc).
+fn may_stay(mode: RestoreMode, file: &Wanted) -> bool {
+    let is_table = matches!(file.name, DbFileName::Table { .. });
+    match mode {
+        RestoreMode::PurgeAllFiles => false,
+        RestoreMode::KeepLatestDbSessionIdFiles => is_table && file.session.is_some(),
+        RestoreMode::VerifyChecksum => {
+            (is_table || matches!(file.name, DbFileName::Blob(_))) && file.crc32c.is_some()
+        }
+    }
+}
+
+fn is_the_same(
+    engine: &BackupEngineReadOnly,
+    mode: RestoreMode,
+    file: &Wanted,
+    site: &Site,
+    meter: &Meter<'_>,
+) -> Result<bool> {
+    let object = site.files().open(&Key::new(file.name.to_string())?)?;
+    if object.size_bytes() != file.size_bytes {
+        return Ok(false);
+    }
+    if mode == RestoreMode::KeepLatestDbSessionIdFiles {
+        return Ok(session_of(file, object.as_ref())? == file.session);
+    }
+    let mut reader = Metered::new(ObjectReader::new(object.as_ref()), file.size_bytes, meter);
+    let found = reader
+        .drain(&mut vec![0; engine.io_buffer_bytes()])
+        .map_err(|error| meter.explain(Error::io(format!("reading {}", file.name), error)))?;
+    Ok(Some(found) == file.crc32c)
+}
+
+fn session_of(file: &Wanted, object: &dyn Object) -> Result<Option<SessionId>> {
+    let mut read = |offset: u64, length: usize| -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        let mut filled = 0;
+        while filled < length {
+            match object.read_at(
+                bytes.get_mut(filled..).unwrap_or_default(),
+                offset + filled as u64,
+            ) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes)
+    };
+    let properties = sst::read_properties(object.size_bytes(), &mut read).map_err(|error| match error {
+        ReadError::Io { source, .. } => Error::io(format!("reading the properties of {}", file.name), source),
+        ReadError::Format(error) => Error::format(file.name.to_string(), error),
+    })?;
+    Ok(properties.db_session_id.as_deref().and_then(SessionId::parse))
+}

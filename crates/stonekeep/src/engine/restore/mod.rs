@@ -1,0 +1,139 @@
+//! `RestoreDBFromBackup`: a backup becomes a database again, and what stood in its place stays until that is sure.
+//!
+//! # Protocol
+//! Everything is staged inside the target, so that it works for mount points, and every move is a rename. Each step is
+//! durable before the next one begins; with `sync = false` the syncs are left out, the order is not.
+//! - **R0** The target's `LOCK` is taken as RocksDB takes it, and `lock` in the staging directory. The target is empty, a
+//!   database, or has an unfinished restore.
+//! - **R1** There is room. New files are written to `new/`, each checked against its checksum on the way; files that a
+//!   keep mode keeps are checked where they stand.
+//! - **R2** `state` says what moves. From here on a restore goes forward.
+//! - **R3** `CURRENT` is replaced by one that RocksDB rejects. Without one it would make an empty database in the same
+//!   place, and delete tables that it does not know.
+//! - **R4** The old database's files go to `old/`: every name that RocksDB can parse; the rest stays where it is.
+//!   **R5** New files go from `new/` into place.
+//! - **R6** The commit: the real `CURRENT`. **R7** `old/` is removed, then `state`.
+//!
+//! # What a crash leaves
+//! | stopped | state |
+//! |---|---|
+//! | before R3 | the old database, untouched; files in `new/`, those with the right checksum are used by the next run |
+//! | from R3 to R6 | nothing opens; the next run goes on with renames, or [`abort_restore`] moves the old files back |
+//! | after R6 | the new database; `old/` is removed by the next run |
+//! | in [`abort_restore`] | nothing opens until all old files are back; the next abort, or restore, goes on with it |
+//!
+//! With `free_old_files_first`, and only if there is no room otherwise, R3 comes before R1 and the old files are
+//! removed then: the old state is gone from there on.
+//!
+//! A process that has the database open read-only, or as a secondary instance, holds no `LOCK`: it is not noticed, and
+//! must be closed by whoever restores. A `LOCK` that was not there is made, and stays.
+
+mod abort;
+mod alternates;
+mod attempt;
+mod backup;
+mod copy;
+mod disk;
+mod forward;
+mod hold;
+mod keep;
+mod other_database;
+mod plan;
+mod record;
+mod report;
+mod room;
+mod run;
+mod site;
+mod system_disk;
+mod target;
+mod unfinished;
+mod wal_dir;
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+pub use self::disk::{TargetDisk, TargetPath};
+pub use self::report::{AbortReport, RestoreAction, RestoreReport, RestoredFile};
+use self::run::Run;
+pub use self::system_disk::SystemDisk;
+use super::info::WhichBackup;
+use super::{BackupEngineReadOnly, DEFAULT_IO_BUFFER_BYTES, RestoreOptions};
+use crate::store::Durability;
+use crate::{Observer, Result};
+
+impl BackupEngineReadOnly {
+    /// Restores a backup into a directory (`RestoreDBFromBackup`, `RestoreDBFromLatestBackup`). See the [module](self)
+    /// for what happens in which order. Where an earlier restore of the same backup was interrupted, it goes on with it.
+    ///
+    /// # Errors
+    /// `Locked` if a process has the target's database open, `Refused` where files would be lost that are not the
+    /// old database's, `Corrupt` with the file of the backup that is damaged, `NotFound` if there is no such backup,
+    /// `InvalidArgument` for excluded files that are nowhere, `Stopped` by the observer. Nothing that stood at the
+    /// target has changed after an error, unless its hint says how to go on.
+    pub fn restore_db_from_backup(
+        &self,
+        which: WhichBackup,
+        db_dir: &Path,
+        options: &RestoreOptions,
+        observer: &dyn Observer,
+    ) -> Result<RestoreReport> {
+        self.restore_on(&self.system_disk(), which, db_dir, options, observer)
+    }
+
+    /// [`Self::restore_db_from_backup`] with other operations on the target than the operating system's.
+    ///
+    /// # Errors
+    /// As [`Self::restore_db_from_backup`].
+    pub fn restore_on(
+        &self,
+        disk: &dyn TargetDisk,
+        which: WhichBackup,
+        db_dir: &Path,
+        options: &RestoreOptions,
+        observer: &dyn Observer,
+    ) -> Result<RestoreReport> {
+        Run::new(self, disk, db_dir, options, observer)?.restore(which)
+    }
+
+    /// What [`Self::restore_db_from_backup`] would do now. Nothing is changed, and no lock is taken.
+    ///
+    /// # Errors
+    /// As [`Self::restore_db_from_backup`], without those of copying.
+    pub fn plan_restore(
+        &self,
+        which: WhichBackup,
+        db_dir: &Path,
+        options: &RestoreOptions,
+        observer: &dyn Observer,
+    ) -> Result<RestoreReport> {
+        Run::new(self, &self.system_disk(), db_dir, options, observer)?.plan(which)
+    }
+
+    fn system_disk(&self) -> SystemDisk {
+        SystemDisk::new(NonZeroUsize::new(self.io_buffer_bytes()).unwrap_or(NonZeroUsize::MIN))
+    }
+}
+
+/// Takes back an unfinished restore: the old database's files return, and what was staged is removed. `wal_dir` is the
+/// one that the restore was begun with. No repository is needed.
+///
+/// # Errors
+/// `NotFound` if there is no unfinished restore, `Refused` if it is complete already or has removed the old state at
+/// request, `Locked` if it is still running.
+pub fn abort_restore(db_dir: &Path, wal_dir: Option<&Path>) -> Result<AbortReport> {
+    let buffer = NonZeroUsize::new(DEFAULT_IO_BUFFER_BYTES).unwrap_or(NonZeroUsize::MIN);
+    abort_restore_on(&SystemDisk::new(buffer), db_dir, wal_dir, Durability::Durable)
+}
+
+/// [`abort_restore`] with other operations on the target than the operating system's.
+///
+/// # Errors
+/// As [`abort_restore`].
+pub fn abort_restore_on(
+    disk: &dyn TargetDisk,
+    db_dir: &Path,
+    wal_dir: Option<&Path>,
+    durability: Durability,
+) -> Result<AbortReport> {
+    abort::abort(disk, db_dir, wal_dir, durability)
+}

@@ -1,0 +1,305 @@
+//! What a restore is going to do, as plain data: nothing has been changed yet.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use stonekeep_format::Crc32c;
+use stonekeep_format::file_name::DbFileName;
+
+use super::backup::{Backup, Source, Wanted};
+use super::record::{self, Head, Move, Place, Record};
+use super::report::{RestoreAction, RestoreReport, RestoredFile};
+use super::site::{Area, CURRENT, Site, Sites};
+use super::target::{Standing, goes_without_saying};
+use crate::store::EntryKind;
+use crate::{Error, Result, Warning};
+
+/// A file to be written.
+#[derive(Debug, Clone)]
+pub(super) struct Write {
+    pub(super) area: Area,
+    pub(super) file: Wanted,
+}
+
+/// The plan of a restore.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) backup: Backup,
+    pub(super) writes: Vec<Write>,
+    pub(super) moves: Vec<Move>,
+    pub(super) files: Vec<RestoredFile>,
+    pub(super) wal_files_kept: Vec<String>,
+    pub(super) left_alone: Vec<String>,
+    pub(super) had_current: bool,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// What a plan is made of, besides the backup.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ground<'a> {
+    pub(super) sites: &'a Sites,
+    pub(super) standing: &'a [Standing],
+    /// Tables and blobs at the target that stay.
+    pub(super) kept: &'a BTreeSet<String>,
+    pub(super) keep_log_files: bool,
+    /// Whether an earlier restore has removed the old state: its CURRENT is ours.
+    pub(super) freed: bool,
+}
+
+impl Plan {
+    /// Decides on every file of the backup, and on every file that stands at the target.
+    ///
+    /// # Errors
+    /// `InvalidArgument` with all files that the backup was made without and that are nowhere else; `Refused` if
+    /// something that is no file stands in the way.
+    pub(super) fn make(mut backup: Backup, ground: Ground<'_>, warnings: Vec<Warning>) -> Result<Self> {
+        let wanted = std::mem::take(&mut backup.files);
+        let mut plan = Plan {
+            backup,
+            writes: Vec::new(),
+            moves: Vec::new(),
+            files: Vec::new(),
+            wal_files_kept: Vec::new(),
+            left_alone: Vec::new(),
+            had_current: false,
+            warnings,
+        };
+        plan.add_identity();
+        let staying_wals = plan.decide_on_old_files(ground);
+        plan.decide_on_new_files(wanted, ground, &staying_wals)?;
+        plan.require_free_places(ground)?;
+        let incoming = plan
+            .writes
+            .iter()
+            .filter(|write| write.file.name != DbFileName::Current);
+        let incoming = incoming.map(|write| Move::In(Place::new(write.area, &write.file.name.to_string())));
+        plan.moves.extend(incoming.collect::<Vec<_>>());
+        Ok(plan)
+    }
+
+    /// The record of step R2.
+    pub(super) fn record(&self, sites: &Sites, repository: String) -> Record {
+        let backup = record::Backup {
+            repository,
+            backup_id: self.backup.id.get(),
+            meta_crc32c: self.backup.meta_crc32c.0,
+            database_id: self.backup.database_id.clone(),
+            sites,
+        };
+        Record {
+            head: Head {
+                wal_files_kept: self.wal_files_kept.clone(),
+                unverifiable: self.unverifiable(),
+                left_alone: self.left_alone.clone(),
+                ..Head::new(backup, self.had_current, self.backup.current.clone())
+            },
+            moves: self.moves.clone(),
+            files: self.files.clone(),
+        }
+    }
+
+    /// What is done, or would be.
+    pub(super) fn report(&self) -> RestoreReport {
+        RestoreReport {
+            files_moved_away: self.old_files().count() as u64 + u64::from(self.had_current),
+            wal_files_kept: self.wal_files_kept.clone(),
+            unverifiable: self.unverifiable(),
+            left_alone: self.left_alone.clone(),
+            warnings: self.warnings.clone(),
+            ..RestoreReport::of(self.backup.id, self.files.clone())
+        }
+    }
+
+    /// The old database's files that go.
+    pub(super) fn old_files(&self) -> impl Iterator<Item = &Place> {
+        self.moves.iter().filter_map(|step| match step {
+            Move::Away(place) => Some(place),
+            _ => None,
+        })
+    }
+
+    /// After they were removed to make room.
+    pub(super) fn forget_old_files(&mut self) {
+        self.moves.retain(|step| !matches!(step, Move::Away(_)));
+        self.had_current = false;
+    }
+
+    fn unverifiable(&self) -> Vec<String> {
+        let unknown = self.writes.iter().filter(|write| write.file.crc32c.is_none());
+        unknown.map(|write| write.file.path.clone()).collect()
+    }
+
+    /// RocksDB before 9.7 keeps the id in IDENTITY alone, which is no part of a backup.
+    fn add_identity(&mut self) {
+        if self.backup.id_in_manifest {
+            return;
+        }
+        let Some(id) = self.backup.database_id.clone() else {
+            let message = "the backup does not have the database's id, as those that RocksDB made of older databases: \
+                           the restored database gets a new one when it is opened";
+            self.warnings.push(Warning::general(message));
+            return;
+        };
+        let bytes: Arc<[u8]> = id.into_bytes().into();
+        self.write(
+            Area::Db,
+            Wanted {
+                name: DbFileName::Identity,
+                path: "IDENTITY".into(),
+                size_bytes: bytes.len() as u64,
+                crc32c: Some(Crc32c(crc32c::crc32c(&bytes))),
+                session: None,
+                source: Source::Bytes(bytes),
+            },
+        );
+    }
+
+    fn write(&mut self, area: Area, file: Wanted) {
+        self.files.push(RestoredFile {
+            name: file.name.to_string(),
+            size_bytes: file.size_bytes,
+            action: RestoreAction::Write,
+        });
+        self.writes.push(Write { area, file });
+    }
+
+    fn decide_on_new_files(
+        &mut self,
+        wanted: Vec<Wanted>,
+        ground: Ground<'_>,
+        staying_wals: &BTreeSet<String>,
+    ) -> Result<()> {
+        let mut nowhere = Vec::new();
+        for file in wanted {
+            let name = file.name.to_string();
+            let is_wal = matches!(file.name, DbFileName::Wal(_));
+            let area = if is_wal { ground.sites.wal_area() } else { Area::Db };
+            if ground.kept.contains(&name) {
+                self.files.push(RestoredFile {
+                    name,
+                    size_bytes: file.size_bytes,
+                    action: RestoreAction::Keep,
+                });
+            } else if is_wal && staying_wals.contains(&name) {
+                self.wal_files_kept.push(name);
+            } else if matches!(file.source, Source::Nowhere) {
+                nowhere.push(file.path);
+            } else {
+                self.write(area, file);
+            }
+        }
+        match nowhere.is_empty() {
+            true => Ok(()),
+            false => Err(missing_excluded(&self.backup, &nowhere)),
+        }
+    }
+
+    /// The names of the WALs that are beside the new ones in the end.
+    fn decide_on_old_files(&mut self, ground: Ground<'_>) -> BTreeSet<String> {
+        let mut staying_wals = BTreeSet::new();
+        for here in ground.standing {
+            let site = ground.sites.site(here.area);
+            let is_wal_area = here.area == ground.sites.wal_area();
+            if here.area == Area::Db {
+                self.had_current = !ground.freed && here.entries.contains_key(CURRENT);
+            }
+            for (name, parsed) in here.database_files() {
+                let is_wal = matches!(parsed, DbFileName::Wal(_));
+                let stays = match here.area {
+                    _ if is_wal && ground.keep_log_files => true,
+                    Area::Db => ground.kept.contains(name),
+                    Area::Wal => !is_wal && !matches!(parsed, DbFileName::Trash(_)),
+                };
+                if !stays {
+                    self.moves.push(Move::Away(Place::new(here.area, name)));
+                } else if is_wal && is_wal_area {
+                    staying_wals.insert(name.to_owned());
+                }
+            }
+            self.decide_on_archive(here, is_wal_area, ground.keep_log_files, &mut staying_wals);
+            self.leave_alone(site, here, ground.sites);
+        }
+        staying_wals
+    }
+
+    fn decide_on_archive(
+        &mut self,
+        here: &Standing,
+        is_wal_area: bool,
+        keep_log_files: bool,
+        staying_wals: &mut BTreeSet<String>,
+    ) {
+        for name in &here.archived {
+            let place = Place::archived(here.area, name);
+            if !keep_log_files {
+                self.moves.push(Move::Away(place));
+            } else if is_wal_area && here.entries.contains_key(name) {
+                let message = "it stays in archive/, since a WAL of that name stands beside it";
+                self.warnings.push(Warning::about(place.path(), message));
+            } else if is_wal_area {
+                staying_wals.insert(name.clone());
+                self.moves.push(Move::Back(place));
+            }
+        }
+    }
+
+    fn leave_alone(&mut self, site: &Site, here: &Standing, sites: &Sites) {
+        let shown = |name: &str| match here.area {
+            Area::Db => name.to_owned(),
+            Area::Wal => site.path().join(name).display().to_string(),
+        };
+        for entry in here.entries.values() {
+            let is_known = entry.kind != EntryKind::Directory && super::target::parse(entry).is_some();
+            let holds_wals = sites
+                .separate_wals()
+                .is_some_and(|wals| wals.path().starts_with(site.path().join(&entry.name)));
+            if !is_known && !holds_wals && !goes_without_saying(&entry.name) {
+                self.left_alone.push(shown(&entry.name));
+            }
+        }
+        let archived = here.archived_strangers.iter();
+        self.left_alone
+            .extend(archived.map(|name| shown(&format!("{}/{name}", super::site::ARCHIVE))));
+    }
+
+    /// Whatever has a name that is needed must be a file that goes.
+    fn require_free_places(&self, ground: Ground<'_>) -> Result<()> {
+        let going: BTreeSet<(Area, &str)> = self
+            .old_files()
+            .filter(|place| !place.archived)
+            .map(|place| (place.area, place.name.as_str()))
+            .collect();
+        for write in &self.writes {
+            let name = write.file.name.to_string();
+            let here = ground.standing.iter().find(|here| here.area == write.area);
+            let in_the_way = match (write.file.name == DbFileName::Current, here) {
+                (_, None) => false,
+                (true, Some(here)) => here
+                    .entries
+                    .get(CURRENT)
+                    .is_some_and(|entry| entry.kind != EntryKind::File),
+                (false, Some(here)) => {
+                    here.entries.contains_key(&name) && !going.contains(&(write.area, name.as_str()))
+                }
+            };
+            if in_the_way {
+                let path = ground.sites.site(write.area).path().join(&name);
+                return Err(Error::refused(format!(
+                    "{} is no regular file, and the restored one needs its place",
+                    path.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn missing_excluded(backup: &Backup, nowhere: &[String]) -> Error {
+    let message = format!(
+        "backup {} was made without {} of its files, and no other repository that was named has them: {}",
+        backup.id,
+        nowhere.len(),
+        nowhere.join(", ")
+    );
+    Error::invalid(message).with_hint("name the repositories that have them in alternate_dirs")
+}

@@ -1,0 +1,224 @@
+//! The record of a restore that has begun to move files: `state`.
+//!
+//! A text of JSON lines that ends in its own length and checksum. Whoever reads it moves files by it, so that names in it
+//! are checked like those in a meta file: a directory may come from a stranger.
+
+use serde::{Deserialize, Serialize};
+use stonekeep_format::file_name::DbFileName;
+
+use super::disk::TargetPath;
+use super::report::RestoredFile;
+use super::site::{ARCHIVE, Area, Sites};
+use crate::repo::checked_lines::{self, CheckedLines};
+use crate::{Error, Result};
+
+/// The version of the text that is written, and the only one that is read.
+const VERSION: u32 = 1;
+
+/// What is being restored, and what moves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) head: Head,
+    pub(super) moves: Vec<Move>,
+    pub(super) files: Vec<RestoredFile>,
+}
+
+/// What is being restored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Head {
+    pub(super) stonekeep_restore: u32,
+    /// Where the repository was.
+    pub(super) repository: String,
+    pub(super) backup_id: u32,
+    pub(super) meta_crc32c: u32,
+    pub(super) database_id: Option<String>,
+    /// The directory of the WALs, if it is a separate one.
+    pub(super) wal_dir: Option<String>,
+    /// Whether there was a CURRENT.
+    pub(super) had_current: bool,
+    /// What CURRENT holds when all is done.
+    pub(super) current: String,
+    pub(super) wal_files_kept: Vec<String>,
+    pub(super) unverifiable: Vec<String>,
+    pub(super) left_alone: Vec<String>,
+}
+
+/// What a [`Head`] is made of, the version aside.
+pub(super) struct Backup<'a> {
+    pub(super) repository: String,
+    pub(super) backup_id: u32,
+    pub(super) meta_crc32c: u32,
+    pub(super) database_id: Option<String>,
+    pub(super) sites: &'a Sites,
+}
+
+impl Head {
+    pub(super) fn new(backup: Backup<'_>, had_current: bool, current: String) -> Self {
+        Head {
+            stonekeep_restore: VERSION,
+            repository: backup.repository,
+            backup_id: backup.backup_id,
+            meta_crc32c: backup.meta_crc32c,
+            database_id: backup.database_id,
+            wal_dir: wal_dir(backup.sites),
+            had_current,
+            current,
+            wal_files_kept: Vec::new(),
+            unverifiable: Vec::new(),
+            left_alone: Vec::new(),
+        }
+    }
+
+    /// A record moves files in the directories that it was written for, and in no others.
+    pub(super) fn require_same_wal_dir(&self, sites: &Sites) -> Result<()> {
+        let given = wal_dir(sites);
+        if self.wal_dir == given {
+            return Ok(());
+        }
+        let words = |path: &Option<String>| match path {
+            Some(path) => format!("its WALs in {path}"),
+            None => "its WALs in the same directory".to_owned(),
+        };
+        let message = format!(
+            "the unfinished restore in {} has {}, not {}",
+            sites.db().path().display(),
+            words(&self.wal_dir),
+            words(&given)
+        );
+        Err(Error::refused(message).with_hint("name the wal_dir that it was begun with"))
+    }
+}
+
+fn wal_dir(sites: &Sites) -> Option<String> {
+    sites
+        .separate_wals()
+        .map(|site| site.path().to_string_lossy().into_owned())
+}
+
+/// One file that gets another name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Move {
+    /// R4: an old file goes to `old/`.
+    Away(Place),
+    /// R4: a WAL in `archive/` comes back beside the other WALs (`keep_log_files`).
+    Back(Place),
+    /// R5: a new file goes into place.
+    In(Place),
+}
+
+/// A file by its name in the database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    pub(super) area: Area,
+    pub(super) name: String,
+    /// Whether it is in `archive/`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) archived: bool,
+}
+
+impl Place {
+    pub(super) fn new(area: Area, name: &str) -> Self {
+        Place {
+            area,
+            name: name.to_owned(),
+            archived: false,
+        }
+    }
+
+    pub(super) fn archived(area: Area, name: &str) -> Self {
+        Place {
+            archived: true,
+            ..Place::new(area, name)
+        }
+    }
+
+    /// The name below the database's directory.
+    pub(super) fn path(&self) -> String {
+        match self.archived {
+            true => format!("{ARCHIVE}/{}", self.name),
+            false => self.name.clone(),
+        }
+    }
+
+    fn is_legal(&self, is_wal: bool) -> bool {
+        match DbFileName::parse(&self.name) {
+            Some(DbFileName::Wal(_)) => true,
+            Some(DbFileName::Current | DbFileName::Lock) | None => false,
+            Some(_) => !is_wal && !self.archived,
+        }
+    }
+}
+
+impl Move {
+    pub(super) fn place(&self) -> &Place {
+        match self {
+            Move::Away(place) | Move::Back(place) | Move::In(place) => place,
+        }
+    }
+
+    /// Where the file is before, and after.
+    pub(super) fn ends(&self, sites: &Sites) -> Result<(TargetPath, TargetPath)> {
+        let place = self.place();
+        let (site, path) = (sites.site(place.area), place.path());
+        Ok(match self {
+            Move::Away(_) => (site.at(&path)?, site.old_file(&path)?),
+            Move::Back(_) => (site.at(&path)?, site.at(&place.name)?),
+            Move::In(_) => (site.new_file(&path)?, site.at(&path)?),
+        })
+    }
+
+    fn is_legal(&self) -> bool {
+        match self {
+            Move::Away(place) => place.is_legal(false),
+            Move::Back(place) => place.archived && place.is_legal(true),
+            Move::In(place) => !place.archived && place.is_legal(false),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Line {
+    Move(Move),
+    File(RestoredFile),
+}
+
+impl Record {
+    pub(super) fn encode(&self) -> Result<Vec<u8>> {
+        let mut text = CheckedLines::default();
+        text.push(&self.head)?;
+        for step in &self.moves {
+            text.push(&Line::Move(step.clone()))?;
+        }
+        for file in &self.files {
+            text.push(&Line::File(file.clone()))?;
+        }
+        text.finish()
+    }
+
+    /// `Corrupt` for anything that was not written so.
+    pub(super) fn decode(name: &str, text: &[u8]) -> Result<Self> {
+        let lines = checked_lines::lines(name, text)?;
+        let (head, lines) = lines
+            .split_first()
+            .ok_or_else(|| Error::corrupt(name, "it is empty"))?;
+        let head: Head = checked_lines::parse(name, head)?;
+        if head.stonekeep_restore != VERSION {
+            let message = format!("{name} is of another version of this program");
+            return Err(Error::new(crate::ErrorKind::Unsupported, message));
+        }
+        let (mut moves, mut files) = (Vec::new(), Vec::new());
+        for line in lines {
+            match checked_lines::parse(name, line)? {
+                Line::Move(step) if step.is_legal() => moves.push(step),
+                Line::Move(step) => {
+                    let reason = format!("{:?} is no name of a file that moves", step.place().name);
+                    return Err(Error::corrupt(name, reason));
+                }
+                Line::File(file) => files.push(file),
+            }
+        }
+        Ok(Record { head, moves, files })
+    }
+}

@@ -1,0 +1,105 @@
+//! What a restore did, or would do.
+
+use serde::{Deserialize, Serialize};
+use stonekeep_format::BackupId;
+
+use crate::Warning;
+use crate::engine::info::PassedOver;
+
+/// What is done for a file of the backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RestoreAction {
+    /// It is written from the backup.
+    Write,
+    /// The file at the target is the same, and stays.
+    Keep,
+}
+
+/// One file of the restored database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoredFile {
+    /// Its name in the database.
+    pub name: String,
+    /// Its length.
+    pub size_bytes: u64,
+    /// What is done for it.
+    pub action: RestoreAction,
+}
+
+/// What [`crate::engine::BackupEngineReadOnly::restore_db_from_backup`] did.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RestoreReport {
+    /// The backup that was restored; in a dry run the one that would be.
+    pub backup_id: BackupId,
+    /// Whether the target has it now: not after a dry run.
+    pub restored: bool,
+    /// Files written from the backup, those included that an earlier run had staged.
+    pub files_written: u64,
+    /// Their bytes.
+    pub bytes_written: u64,
+    /// Files of the target that stay, since they are the backup's.
+    pub files_kept: u64,
+    /// Their bytes.
+    pub bytes_kept: u64,
+    /// Files of the old database that had to go.
+    pub files_moved_away: u64,
+    /// Whether work of an earlier run was used.
+    pub resumed: bool,
+    /// WALs of the target that won over those of the same name in the backup (`keep_log_files`).
+    pub wal_files_kept: Vec<String>,
+    /// Files of the backup that have no checksum, so that nobody can say whether they are right.
+    pub unverifiable: Vec<String>,
+    /// Newer backups that were not whole, and why.
+    pub passed_over: Vec<PassedOver>,
+    /// What stands at the target and is no part of a database.
+    pub left_alone: Vec<String>,
+    /// Every file of the restored database.
+    pub files: Vec<RestoredFile>,
+    /// Problems that did not stop the restore.
+    pub warnings: Vec<Warning>,
+}
+
+impl RestoreReport {
+    /// A report of these files.
+    pub(super) fn of(backup_id: BackupId, files: Vec<RestoredFile>) -> Self {
+        let total = |action: RestoreAction| {
+            let matching = files.iter().filter(|file| file.action == action);
+            matching.fold((0, 0), |(count, bytes), file| {
+                (count + 1, bytes + file.size_bytes)
+            })
+        };
+        let (files_written, bytes_written) = total(RestoreAction::Write);
+        let (files_kept, bytes_kept) = total(RestoreAction::Keep);
+        RestoreReport {
+            backup_id,
+            restored: false,
+            files_written,
+            bytes_written,
+            files_kept,
+            bytes_kept,
+            files_moved_away: 0,
+            resumed: false,
+            wal_files_kept: Vec::new(),
+            unverifiable: Vec::new(),
+            passed_over: Vec::new(),
+            left_alone: Vec::new(),
+            files,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// What [`super::abort_restore`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AbortReport {
+    /// Whether the old database's files had to be moved back; else nothing had been moved yet.
+    pub rolled_back: bool,
+    /// Files moved back.
+    pub files_moved_back: u64,
+    /// Staged files removed.
+    pub files_removed: u64,
+}

@@ -1,0 +1,96 @@
+//! Step R1: whether the new state has room beside the old one.
+
+use std::collections::BTreeMap;
+
+use super::plan::Plan;
+use super::site::{Area, Found, Site, Sites};
+use crate::{Error, IoContext, Result};
+
+/// Bytes that are missing on one file system.
+#[derive(Debug, Clone, Copy, Default)]
+struct Balance {
+    needed: u64,
+    free: u64,
+    /// What removing the old state's files would give back.
+    old: u64,
+}
+
+/// Whether there is room.
+#[derive(Debug)]
+pub(super) enum Room {
+    /// There is.
+    Enough,
+    /// There is, once the old state's files are gone.
+    OnlyWithoutOld(Error),
+    /// There is not.
+    None(Error),
+}
+
+/// Compares what is to be written with what is free, on every file system concerned.
+///
+/// # Errors
+/// I/O errors. That there is no room is an answer.
+pub(super) fn look(plan: &Plan, sites: &Sites) -> Result<Room> {
+    let mut systems: BTreeMap<u64, Balance> = BTreeMap::new();
+    for (area, site) in sites.all() {
+        let (device, free) = free_bytes(site)?;
+        let balance = systems.entry(device).or_default();
+        balance.free = free;
+        balance.needed += needed_bytes(plan, area, site)?;
+        balance.old += old_bytes(plan, area, site)?;
+    }
+    let short: Vec<&Balance> = systems.values().filter(|one| one.needed > one.free).collect();
+    let Some(first) = short.first() else {
+        return Ok(Room::Enough);
+    };
+    let message = format!(
+        "{} has no room for the new files beside the old ones: {} bytes are needed, {} are free, {} are missing",
+        sites.db().path().display(),
+        first.needed,
+        first.free,
+        first.needed - first.free
+    );
+    let error = Error::refused(message);
+    let enough_without_old = short
+        .iter()
+        .all(|one| one.needed <= one.free.saturating_add(one.old));
+    Ok(match enough_without_old {
+        true => Room::OnlyWithoutOld(error.with_hint(
+            "free_old_files_first (--free-old-files-first) removes the old database before the new one is copied: \
+             if the restore fails then, the old state is gone",
+        )),
+        false => Room::None(error),
+    })
+}
+
+/// Files that an earlier run has staged with the right length need no room, whether they are used or replaced.
+fn needed_bytes(plan: &Plan, area: Area, site: &Site) -> Result<u64> {
+    let mut needed = 0;
+    for write in plan.writes.iter().filter(|write| write.area == area) {
+        let staged = match site.look(&site.new_file(&write.file.name.to_string())?)? {
+            Some(Found::File(stat)) => stat.size_bytes,
+            _ => 0,
+        };
+        needed += write.file.size_bytes.saturating_sub(staged);
+    }
+    Ok(needed)
+}
+
+fn old_bytes(plan: &Plan, area: Area, site: &Site) -> Result<u64> {
+    let mut old = 0;
+    for place in plan.old_files().filter(|place| place.area == area) {
+        if let Some(Found::File(stat)) = site.look(&site.at(&place.path())?)? {
+            old += stat.size_bytes;
+        }
+    }
+    Ok(old)
+}
+
+/// Which file system a directory, or the first one above it that is there, is on, and how many bytes are free there.
+fn free_bytes(site: &Site) -> Result<(u64, u64)> {
+    let there = site.path().ancestors().find(|path| path.exists());
+    let path = there.unwrap_or(site.path());
+    let stat = rustix::fs::stat(path).context("looking at", path)?;
+    let system = rustix::fs::statvfs(path).context("looking at", path)?;
+    Ok((stat.st_dev, system.f_bavail.saturating_mul(system.f_frsize)))
+}

@@ -1,0 +1,286 @@
+//! One restore: what an earlier one has left is brought to an end, then backups are tried until one is whole.
+
+use std::path::Path;
+
+use stonekeep_format::BackupId;
+
+use super::attempt::Attempt;
+use super::disk::TargetDisk;
+use super::forward::Mover;
+use super::hold;
+use super::record::Record;
+use super::report::RestoreReport;
+use super::site::{CURRENT, Sites};
+use super::target::refuse_repository;
+use super::unfinished::{CURRENT_LIMIT_BYTES, Unfinished, is_freed};
+use crate::engine::info::{PassedOver, WhichBackup};
+use crate::engine::{BackupEngineReadOnly, RestoreOptions};
+use crate::repo::catalog;
+use crate::{Error, ErrorKind, Observer, Phase, Progress, Result, Warning};
+
+/// One restore under way.
+pub(super) struct Run<'a> {
+    pub(super) engine: &'a BackupEngineReadOnly,
+    pub(super) disk: &'a dyn TargetDisk,
+    pub(super) sites: Sites,
+    pub(super) options: &'a RestoreOptions,
+    pub(super) observer: &'a dyn Observer,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        engine: &'a BackupEngineReadOnly,
+        disk: &'a dyn TargetDisk,
+        db_dir: &Path,
+        options: &'a RestoreOptions,
+        observer: &'a dyn Observer,
+    ) -> Result<Self> {
+        let sites = Sites::locate(db_dir, options.wal_dir.as_deref())?;
+        refuse_repository(&sites, engine.store().local_root())?;
+        Ok(Run {
+            engine,
+            disk,
+            sites,
+            options,
+            observer,
+        })
+    }
+
+    pub(super) fn mover(&self) -> Mover<'_> {
+        Mover {
+            sites: &self.sites,
+            disk: self.disk,
+            durability: self.engine.durability(),
+        }
+    }
+
+    /// The restore.
+    pub(super) fn restore(&self, which: WhichBackup) -> Result<RestoreReport> {
+        self.tell(Phase::Planning);
+        // Refusals first: they are to leave no trace.
+        hold::refuse_if_open(self.sites.db())?;
+        let (candidates, passed_over) = match self.unfinished_report(which)? {
+            Some(_) => (Vec::new(), Vec::new()),
+            None => self.engine.candidates(which)?,
+        };
+        if let Some(first) = candidates.first() {
+            Attempt::new(self, *first).refuse()?;
+        }
+        self.sites.make(self.disk, self.engine.durability())?;
+        let _held = hold::hold(&self.sites, self.disk)?;
+        match Unfinished::read(&self.sites)? {
+            Unfinished::Nothing => {}
+            Unfinished::Moving(record) => return self.go_on(which, &record),
+            Unfinished::Aborting(record) => self.finish_abort(record)?,
+            Unfinished::Committed(record) => {
+                let same = self.is_same(which, &record)? && self.is_untouched(&record)?;
+                if same {
+                    let mut report = report_of(&record, true)?;
+                    report.warnings.extend(self.clean_up());
+                    return Ok(report);
+                }
+                self.mover().empty()?;
+            }
+        }
+        let candidates = match candidates.is_empty() {
+            true => self.engine.candidates(which)?,
+            false => (candidates, passed_over),
+        };
+        let restored = self.try_each(which, candidates, |attempt| attempt.restore());
+        restored.map_err(|error| self.leave(error))
+    }
+
+    /// The dry run.
+    pub(super) fn plan(&self, which: WhichBackup) -> Result<RestoreReport> {
+        self.tell(Phase::Planning);
+        hold::refuse_if_open(self.sites.db())?;
+        if let Some(report) = self.unfinished_report(which)? {
+            return Ok(report);
+        }
+        let (candidates, passed_over) = self.engine.candidates(which)?;
+        self.try_each(which, (candidates, passed_over), |attempt| attempt.dry_run())
+    }
+
+    /// What an earlier restore was about, if this one would only bring it to its end.
+    fn unfinished_report(&self, which: WhichBackup) -> Result<Option<RestoreReport>> {
+        match Unfinished::read(&self.sites)? {
+            Unfinished::Moving(record) => {
+                self.require_same(which, &record)?;
+                report_of(&record, false).map(Some)
+            }
+            Unfinished::Committed(record)
+                if self.is_same(which, &record)? && self.is_untouched(&record)? =>
+            {
+                report_of(&record, false).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn go_on(&self, which: WhichBackup, record: &Record) -> Result<RestoreReport> {
+        self.require_same(which, record)?;
+        self.tell(Phase::Committing);
+        self.finish(record)?;
+        let mut report = report_of(record, true)?;
+        report.warnings.extend(self.clean_up());
+        Ok(report)
+    }
+
+    /// R3 to R6.
+    pub(super) fn finish(&self, record: &Record) -> Result<()> {
+        self.mover().go_forward(record).map_err(|error| {
+            let message = format!(
+                "the restore into {} is not finished: nothing opens there until it is",
+                self.sites.db().path().display()
+            );
+            Error::new(error.kind(), message)
+                .with_hint("run it again, or take it back with abort_restore (restore --abort)")
+                .with_source(error)
+        })
+    }
+
+    /// R7. The restore is done whatever comes of it.
+    pub(super) fn clean_up(&self) -> Option<Warning> {
+        self.tell(Phase::Collecting);
+        let error = self.mover().clean().err()?;
+        let place = self.sites.db().staging(None).to_string();
+        let message = format!(
+            "the restore is complete, but not all of the old state could be removed: {}",
+            error.one_line()
+        );
+        Some(Warning::about(place, message))
+    }
+
+    fn finish_abort(&self, record: Option<Record>) -> Result<()> {
+        let db = self.sites.db();
+        if let Some(record) = record {
+            self.mover().go_back(&record)?;
+        }
+        self.mover().forget_record()?;
+        self.disk.remove(&db.staging(Some("aborting")))?;
+        self.mover().sync(&db.staging(None))
+    }
+
+    /// Tries backups until one is whole.
+    fn try_each(
+        &self,
+        which: WhichBackup,
+        (candidates, mut passed_over): (Vec<BackupId>, Vec<PassedOver>),
+        attempt: impl Fn(&Attempt<'_>) -> Result<RestoreReport>,
+    ) -> Result<RestoreReport> {
+        let mut last = Error::not_found("there is no backup to restore");
+        for id in candidates {
+            last = match attempt(&Attempt::new(self, id)) {
+                Ok(report) => {
+                    passed_over.retain(|other| other.id > id);
+                    passed_over.sort_by_key(|other| std::cmp::Reverse(other.id));
+                    return Ok(RestoreReport {
+                        passed_over,
+                        ..report
+                    });
+                }
+                Err(error) => error,
+            };
+            if which != WhichBackup::LatestValid || !is_about_the_backup(&last) || !self.nothing_has_moved() {
+                break;
+            }
+            let findings = last.findings().to_vec();
+            passed_over.push(PassedOver { id, findings });
+        }
+        Err(last)
+    }
+
+    fn nothing_has_moved(&self) -> bool {
+        matches!(Unfinished::read(&self.sites), Ok(Unfinished::Nothing))
+    }
+
+    /// After an error before R2. What was staged is of use to the next run only where that may do better.
+    fn leave(&self, error: Error) -> Error {
+        let full = error.io_kind() == Some(std::io::ErrorKind::StorageFull);
+        let useful = matches!(error.kind(), ErrorKind::Io | ErrorKind::Stopped) && !full;
+        let freed = is_freed(&self.sites).unwrap_or(true);
+        if !useful && !freed && self.nothing_has_moved() {
+            let cleaned = self.mover().forget_record().and_then(|()| self.mover().clean());
+            if let Err(left) = cleaned {
+                tracing::warn!(reason = %left.one_line(), "what was staged could not be removed");
+            }
+        }
+        error
+    }
+
+    fn require_same(&self, which: WhichBackup, record: &Record) -> Result<()> {
+        if self.is_same(which, record)? {
+            return Ok(());
+        }
+        let message = format!(
+            "{} has an unfinished restore of backup {} of {}",
+            self.sites.db().path().display(),
+            record.head.backup_id,
+            record.head.repository
+        );
+        Err(Error::refused(message).with_hint(
+            "finish it by restoring that backup again, or take it back with abort_restore (restore --abort)",
+        ))
+    }
+
+    /// Whether the backup that is asked for is that of the record. "latest" is whatever was latest then. A backup that is
+    /// gone by now can still be finished: its files are here.
+    fn is_same(&self, which: WhichBackup, record: &Record) -> Result<bool> {
+        let Some(recorded) = BackupId::new(record.head.backup_id) else {
+            return Ok(false);
+        };
+        if matches!(which, WhichBackup::Id(id) if id != recorded) {
+            return Ok(false);
+        }
+        let store = self.engine.store().as_ref();
+        match catalog::load(store, recorded).and_then(catalog::MetaState::into_result) {
+            Ok(loaded) => Ok(loaded.crc32c.0 == record.head.meta_crc32c),
+            Err(error) if error.kind() == ErrorKind::Io => Err(error),
+            Err(_) => Ok(record.head.repository == store.location()),
+        }
+    }
+
+    /// Whether nobody has opened the restored database: RocksDB writes a new CURRENT when it does.
+    fn is_untouched(&self, record: &Record) -> Result<bool> {
+        let db = self.sites.db();
+        let current = db.read(&db.at(CURRENT)?, CURRENT_LIMIT_BYTES)?;
+        Ok(current.as_deref() == Some(record.head.current.as_bytes()))
+    }
+
+    pub(super) fn tell(&self, phase: Phase) {
+        let (bytes_done, bytes_total, files_done, files_total) = (0, 0, 0, 0);
+        self.observer.progressed(&Progress {
+            phase,
+            bytes_done,
+            bytes_total,
+            files_done,
+            files_total,
+        });
+    }
+}
+
+/// What is wrong with the backup, or with its being there at all, is no reason to stop looking for another one.
+fn is_about_the_backup(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Corrupt | ErrorKind::Unsupported | ErrorKind::NotFound
+    )
+}
+
+fn report_of(record: &Record, restored: bool) -> Result<RestoreReport> {
+    let id = BackupId::new(record.head.backup_id)
+        .ok_or_else(|| Error::corrupt("state", "its backup id is none"))?;
+    let away = record
+        .moves
+        .iter()
+        .filter(|step| matches!(step, super::record::Move::Away(_)));
+    Ok(RestoreReport {
+        restored,
+        resumed: true,
+        files_moved_away: away.count() as u64 + u64::from(record.head.had_current),
+        wal_files_kept: record.head.wal_files_kept.clone(),
+        unverifiable: record.head.unverifiable.clone(),
+        left_alone: record.head.left_alone.clone(),
+        ..RestoreReport::of(id, record.files.clone())
+    })
+}
