@@ -10,6 +10,7 @@
 mod collect;
 mod collect_crash;
 mod collect_repository;
+mod create_conflicts;
 mod create_crash;
 mod create_incremental;
 mod create_order;
@@ -21,9 +22,9 @@ mod image_lock;
 mod image_paths;
 mod image_wals;
 mod meddler;
+mod naming;
 mod restore_empty;
 mod restore_scene;
-mod naming;
 mod scene;
 mod store_crash;
 mod store_decorators;
