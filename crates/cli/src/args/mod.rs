@@ -47,6 +47,7 @@ pub(crate) enum Verb {
     List(commands::list::ListArgs),
     Show(commands::show::ShowArgs),
     Verify(commands::verify::VerifyArgs),
+    Restore(Box<commands::restore::RestoreArgs>),
     Delete(commands::delete::DeleteArgs),
     Purge(commands::purge::PurgeArgs),
     Gc(commands::gc::GcArgs),
@@ -54,6 +55,7 @@ pub(crate) enum Verb {
     Diff(commands::diff::DiffArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),
+    Demo(commands::demo::DemoArgs),
 }
 
 impl Verb {
@@ -64,6 +66,7 @@ impl Verb {
             Verb::List(_) => "list",
             Verb::Show(_) => "show",
             Verb::Verify(_) => "verify",
+            Verb::Restore(_) => "restore",
             Verb::Delete(_) => "delete",
             Verb::Purge(_) => "purge",
             Verb::Gc(_) => "gc",
@@ -71,6 +74,7 @@ impl Verb {
             Verb::Diff(_) => "diff",
             Verb::Completions(_) => "completions",
             Verb::Man(_) => "man",
+            Verb::Demo(_) => "demo",
         }
     }
 }

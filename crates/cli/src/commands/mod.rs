@@ -4,12 +4,14 @@ pub(crate) mod backup;
 pub(crate) mod collect_report;
 pub(crate) mod completions;
 pub(crate) mod delete;
+pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod gc;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod purge;
+pub(crate) mod restore;
 pub(crate) mod show;
 pub(crate) mod verify;
 
@@ -73,6 +75,7 @@ pub(crate) fn run(verb: Verb, session: &Session) -> anyhow::Result<Exit> {
         Verb::List(args) => list::run(&args, session),
         Verb::Show(args) => show::run(&args, session),
         Verb::Verify(args) => verify::run(&args, session),
+        Verb::Restore(args) => restore::run(*args, session),
         Verb::Delete(args) => delete::run(&args, session),
         Verb::Purge(args) => purge::run(&args, session),
         Verb::Gc(args) => gc::run(&args, session),
@@ -80,5 +83,6 @@ pub(crate) fn run(verb: Verb, session: &Session) -> anyhow::Result<Exit> {
         Verb::Diff(args) => diff::run(&args, session),
         Verb::Completions(args) => completions::run(&args, session),
         Verb::Man(args) => man::run(&args, session),
+        Verb::Demo(args) => demo::run(&args, session),
     }
 }

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use crate::command::{line, stonekeep};
 
-const VERBS: [&str; 11] = [
+const VERBS: [&str; 13] = [
     "backup",
     "list",
     "show",
     "verify",
+    "restore",
     "delete",
     "purge",
     "gc",
@@ -17,6 +18,7 @@ const VERBS: [&str; 11] = [
     "diff",
     "completions",
     "man",
+    "demo",
 ];
 
 fn check(name: &str, help: &str) {

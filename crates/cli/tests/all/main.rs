@@ -9,6 +9,7 @@
 mod backup;
 mod collect;
 mod command;
+mod demo;
 mod escape;
 mod exit_codes;
 mod help;
@@ -16,6 +17,7 @@ mod inspect;
 mod list;
 mod manual;
 mod refusals;
+mod restore;
 mod shape;
 mod signals;
 mod verify;

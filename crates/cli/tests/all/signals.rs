@@ -143,3 +143,40 @@ fn progress_is_told_in_lines_where_there_is_no_terminal() {
     let ended = Ended::from(child.wait_with_output().unwrap()).code(130);
     ended.warns("copying: ").warns(" left\n");
 }
+
+#[test]
+fn an_interrupted_restore_leaves_the_target_as_it_was() {
+    let world = large();
+    world.run(["backup", world.db()]).ok();
+    let to = world.word("target");
+    world.run(["restore", "--to", &to]).ok();
+    let marker = world.path("target/000001.sst");
+    std::fs::write(&marker, "of the old database").unwrap();
+    let interrupt = || {
+        let mut command = world.command();
+        command.args(["restore", "--to", &to, "--restore-rate-limit=500000"]);
+        let child = start(command);
+        std::thread::sleep(Duration::from_secs(2));
+        send(&child, Signal::INT);
+        let ended = Ended::from(child.wait_with_output().unwrap()).code(130);
+        ended
+            .warns("error: stopped")
+            .warns("hint: what stood at the target is as it was");
+        assert!(marker.exists());
+    };
+    interrupt();
+    let report = world.json(["restore", "--to", &to]);
+    assert_eq!(
+        (&report["resumed"], &report["restored"]),
+        (&true.into(), &true.into())
+    );
+    assert!(!marker.exists());
+
+    std::fs::write(&marker, "of the old database").unwrap();
+    interrupt();
+    world
+        .run(["restore", "--abort", "--to", &to])
+        .ok()
+        .says("is taken back");
+    assert!(marker.exists() && !world.path("target/.stonekeep-restore").exists());
+}

@@ -1,0 +1,43 @@
+//! `stonekeep restore --abort`.
+
+use serde::Serialize;
+use stonekeep::engine::restore::abort_restore;
+
+use super::args::RestoreArgs;
+use crate::commands::Session;
+use crate::exit::Exit;
+use crate::output::units::count;
+
+#[derive(Serialize)]
+struct AbortJson {
+    aborted: bool,
+    rolled_back: bool,
+    files_moved_back: u64,
+    files_removed: u64,
+}
+
+pub(super) fn run(args: &RestoreArgs, session: &Session) -> anyhow::Result<Exit> {
+    // It is soon done, and half of it is worse than all of it: signals are taken, and wait.
+    session.interrupt.install()?;
+    let report = abort_restore(&args.to, args.wal_dir.as_deref())?;
+    let document = AbortJson {
+        aborted: true,
+        rolled_back: report.rolled_back,
+        files_moved_back: report.files_moved_back,
+        files_removed: report.files_removed,
+    };
+    session.output.outcome(&document, |page| {
+        page.line(format!("the restore to {} is taken back", args.to.display()));
+        let state = if report.rolled_back {
+            "moved back; the old database is there again"
+        } else {
+            "had to move back: the restore had not touched what stands there"
+        };
+        page.line(format!("{} {state}", count(report.files_moved_back, "file")));
+        page.line(format!(
+            "{} of the restore removed",
+            count(report.files_removed, "file")
+        ));
+    })?;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,116 @@
+//! What `restore` takes, and what that means.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{ArgAction, Args, ValueEnum};
+use stonekeep::engine::{BackupEngineOptions, RateLimiter, RestoreMode, RestoreOptions};
+
+use crate::args::engine::{OpenArgs, SyncArgs, WorkArgs};
+use crate::args::quantity::parse_bytes;
+use crate::args::which::Which;
+use crate::commands::Session;
+
+/// Restore a backup to a directory
+///
+/// Everything is copied and verified inside the target first; whatever stands there stays as it is until the whole
+/// new state is there. An interrupted restore is run again, or taken back with --abort.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The backup: its id, latest, or latest-valid, which passes over backups that turn out to be damaged
+    #[arg(value_name = "ID", default_value = "latest", conflicts_with = "abort")]
+    pub(super) backup: Which,
+    /// The repository: a directory in the format of RocksDB's BackupEngine
+    #[arg(
+        long,
+        env = "STONEKEEP_REPO",
+        hide_env_values = true,
+        value_name = "REPO",
+        required_unless_present = "abort"
+    )]
+    pub(super) repo: Option<PathBuf>,
+    /// The database's directory
+    #[arg(long, value_name = "DIR")]
+    pub(super) to: PathBuf,
+    /// Where WALs go [default: into the database's directory]
+    #[arg(long, value_name = "DIR")]
+    pub(super) wal_dir: Option<PathBuf>,
+    /// What may stay at the target
+    #[arg(long, value_name = "MODE", default_value = "purge-all")]
+    mode: Mode,
+    /// Take an interrupted restore back: the old database is moved into place again
+    #[arg(long, conflicts_with_all = ["mode", "dry_run"])]
+    pub(super) abort: bool,
+    /// Show what would be written, and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Keep the WALs at the target, and move those in its archive back
+    #[arg(long, value_name = "BOOL", default_value_t = false, action = ArgAction::Set,
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    keep_log_files: bool,
+    /// Another repository that may have files which the backup was made without; may be repeated
+    #[arg(long, value_name = "REPO")]
+    alternate_dir: Vec<PathBuf>,
+    /// Restore over a database with another database id
+    #[arg(long)]
+    allow_other_database: bool,
+    /// Remove the old database first where the disk has no room for both; it is lost if the restore fails
+    #[arg(long)]
+    free_old_files_first: bool,
+    /// Put the restored wal_dir into the restored OPTIONS file
+    #[arg(long)]
+    rewrite_wal_dir: bool,
+    /// At most so many bytes a second, such as 50MiB; 0 for no limit
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "0",
+          help_heading = "Reading and writing")]
+    restore_rate_limit: u64,
+    #[command(flatten)]
+    work: WorkArgs,
+    #[command(flatten)]
+    sync: SyncArgs,
+    #[command(flatten)]
+    open: OpenArgs,
+}
+
+/// RocksDB's `RestoreOptions::Mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    /// Nothing: every file is written anew
+    #[value(alias = "purge-all-files")]
+    PurgeAll,
+    /// Tables and blobs whose session id and size are those of the backup's
+    KeepLatestDbSessionIdFiles,
+    /// Tables and blobs whose checksum is that of the backup's
+    VerifyChecksum,
+}
+
+impl From<Mode> for RestoreMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::PurgeAll => RestoreMode::PurgeAllFiles,
+            Mode::KeepLatestDbSessionIdFiles => RestoreMode::KeepLatestDbSessionIdFiles,
+            Mode::VerifyChecksum => RestoreMode::VerifyChecksum,
+        }
+    }
+}
+
+impl RestoreArgs {
+    /// The engine's options.
+    pub(super) fn engine_options(&self, session: &Session) -> BackupEngineOptions {
+        let limiter = Arc::new(RateLimiter::new(self.restore_rate_limit));
+        let options = session.engine_options().with_restore_rate_limiter(limiter);
+        self.open.apply(self.sync.apply(self.work.apply(options)))
+    }
+
+    /// The options of this restore.
+    pub(super) fn restore_options(&self) -> RestoreOptions {
+        RestoreOptions::default()
+            .with_mode(self.mode.into())
+            .with_keep_log_files(self.keep_log_files)
+            .with_wal_dir(self.wal_dir.clone())
+            .with_alternate_dirs(self.alternate_dir.clone())
+            .with_allow_other_database(self.allow_other_database)
+            .with_free_old_files_first(self.free_old_files_first)
+            .with_rewrite_wal_dir(self.rewrite_wal_dir)
+    }
+}

@@ -1,0 +1,42 @@
+//! `stonekeep restore`: puts a backup into a directory, or takes an interrupted restore back.
+
+mod abort;
+mod args;
+mod report;
+
+use std::path::Path;
+
+use stonekeep::Error;
+
+use super::Session;
+use crate::args::repository;
+use crate::exit::Exit;
+use crate::places;
+
+pub(crate) use args::RestoreArgs;
+
+pub(crate) fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<Exit> {
+    let Some(repo) = args.repo.as_deref().filter(|_| !args.abort) else {
+        return abort::run(&args, session);
+    };
+    check_places(&args, repo)?;
+    let engine = repository::open(repo, args.engine_options(session))?;
+    let options = args.restore_options();
+    let watcher = session.watch()?;
+    let report = if args.dry_run {
+        engine.plan_restore(args.backup.into(), &args.to, &options, &watcher)
+    } else {
+        engine.restore_db_from_backup(args.backup.into(), &args.to, &options, &watcher)
+    };
+    watcher.finish();
+    report::print(&report?, &args, session)?;
+    Ok(Exit::Success)
+}
+
+fn check_places(args: &RestoreArgs, repo: &Path) -> Result<(), Error> {
+    places::check_target(repo, &args.to, "the target")?;
+    match &args.wal_dir {
+        Some(wal_dir) => places::check_target(repo, wal_dir, "the directory of the WALs"),
+        None => Ok(()),
+    }
+}
