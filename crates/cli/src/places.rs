@@ -48,19 +48,20 @@ pub(crate) fn check_target(repo: &Path, target: &Path, what: &str) -> Result<()>
 /// Refuses to make a repository at a mount point, or below one, while nothing is mounted there: the disk that the
 /// repository is on, or is meant to be on, is missing.
 pub(crate) fn check_mounted(repo: &Path) -> Result<()> {
-    let missing_disk = || mount_points::unmounted_above(&resolve(repo));
-    if !mount_points::is_absent_or_empty(repo) {
+    let Some(point) = missing_disk(repo).filter(|_| mount_points::is_absent_or_empty(repo)) else {
         return Ok(());
-    }
-    match missing_disk() {
-        None => Ok(()),
-        Some(point) => Err(Error::refused(format!(
-            "there is no repository at {}, and {} is a mount point of /etc/fstab that nothing is mounted on",
-            repo.display(),
-            point.display()
-        ))
-        .with_hint(format!("mount {} first", point.display()))),
-    }
+    };
+    Err(Error::refused(format!(
+        "there is no repository at {}, and {} is a mount point of /etc/fstab that nothing is mounted on",
+        repo.display(),
+        point.display()
+    ))
+    .with_hint(format!("mount {} first", point.display())))
+}
+
+/// The mount point at this place or above it that nothing is mounted on.
+pub(crate) fn missing_disk(repo: &Path) -> Option<PathBuf> {
+    mount_points::unmounted_above(&resolve(repo))
 }
 
 fn inside(path: &Path, what: &str, repo: &Path) -> Error {

@@ -7,7 +7,7 @@ use clap::Args;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, BackupEngineReadOnly};
 use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
-use stonekeep::{Error, Result};
+use stonekeep::{Error, ErrorKind, Result};
 
 use crate::places;
 
@@ -32,9 +32,8 @@ impl RepoArgs {
 
     /// Opens a repository that must be there for writing.
     pub(crate) fn open_to_change(&self, options: BackupEngineOptions) -> Result<BackupEngine> {
-        let store = store(&self.repo)?;
-        BackupEngineReadOnly::open(options.clone(), Arc::clone(&store))?;
-        BackupEngine::open(options, store)
+        self.open(options.clone())?;
+        BackupEngine::open(options, store(&self.repo)?)
     }
 
     /// Opens a repository for writing, which the first backup makes if it is not there.
@@ -46,9 +45,14 @@ impl RepoArgs {
 
 /// Opens the repository in this directory for reading.
 pub(crate) fn open(repo: &Path, options: BackupEngineOptions) -> Result<BackupEngineReadOnly> {
-    let store = store(repo)?;
-    // An empty directory below a missing disk is explained better than as "no repository".
-    BackupEngineReadOnly::open(options, store)
+    let engine = BackupEngineReadOnly::open(options, store(repo)?);
+    engine.map_err(|error| match places::missing_disk(repo) {
+        Some(point) if error.kind() == ErrorKind::NotFound => error.with_hint(format!(
+            "{} is a mount point of /etc/fstab that nothing is mounted on: mount it first",
+            point.display()
+        )),
+        _ => error,
+    })
 }
 
 fn store(repo: &Path) -> Result<Arc<dyn Store>> {

@@ -198,23 +198,27 @@ fn text(page: &mut Page<'_>, report: &VerifyReport, quiet: bool) {
 }
 
 fn verdict(page: &mut Page<'_>, report: &VerifyReport) {
-    let checked = format!(
-        "{} in {} of {} looked at by {}",
+    let backups = count(report.backups.len() as u64, "backup");
+    let looked_at = format!(
+        "{} in {} looked at by {}",
         bytes(report.bytes_checked),
         count(report.files_checked, "file"),
-        count(report.backups.len() as u64, "backup"),
         level_name(report.level)
     );
     if report.is_clean() {
-        page.marked(Style::Good, "all right:", checked);
+        page.marked(Style::Good, "all right:", format!("{backups}, {looked_at}"));
     } else {
-        let damaged = |state: &BackupState| matches!(state, BackupState::Corrupt(_));
-        let number = report
+        let is_wrong =
+            |state: &BackupState| matches!(state, BackupState::Corrupt(_) | BackupState::Unsupported(_));
+        let wrong = report
             .backups
             .iter()
-            .filter(|backup| damaged(&backup.state))
+            .filter(|backup| is_wrong(&backup.state))
             .count();
-        let verdict = format!("{}; {checked}", count(number as u64, "backup"));
-        page.marked(Style::Bad, "corrupt:", verdict);
+        page.marked(
+            Style::Bad,
+            "not all right:",
+            format!("{wrong} of {backups}, {looked_at}"),
+        );
     }
 }

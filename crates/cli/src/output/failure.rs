@@ -79,7 +79,10 @@ impl Failure {
 
 /// What can be done: as the library says, else what is always true of such an error.
 fn hint(error: &Error) -> Option<String> {
-    let known = error.hint().map(ToOwned::to_owned);
+    let known = error.hint().map(|hint| match error.kind() {
+        ErrorKind::Locked => format!("{hint}; --lock-wait lets a command wait"),
+        _ => hint.to_owned(),
+    });
     known.or_else(|| {
         let advice = match error.io_kind()? {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

@@ -115,7 +115,8 @@ fn another_process_that_changes_the_repository_is_named_with_5() {
         .run(["backup", world.db()])
         .code(5)
         .warns("stonekeep backup")
-        .warns(&holder);
+        .warns(&holder)
+        .warns("--lock-wait");
     let begun = Instant::now();
     world.run(["backup", world.db(), "--lock-wait=1s"]).code(5);
     assert!(begun.elapsed() >= Duration::from_secs(1));

@@ -39,7 +39,9 @@ fn damage_is_found_with_the_backups_that_it_touches() {
         .run(["verify"])
         .code(3)
         .says(&format!("damaged: {damaged}: "));
-    ended.says("(backups 1, 2)").says("corrupt: 2 backups");
+    ended
+        .says("(backups 1, 2)")
+        .says("not all right: 2 of 2 backups, ");
     let mut command = world.command();
     let output = command.args(["verify", "--json"]).output().unwrap();
     let document = crate::command::Ended::from(output).code(3).json();

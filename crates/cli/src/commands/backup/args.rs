@@ -35,7 +35,7 @@ pub(crate) struct BackupArgs {
     /// The directory of the WALs [default: what the OPTIONS file says, else the database's]
     #[arg(long, value_name = "DIR")]
     pub(super) wal_dir: Option<PathBuf>,
-    /// A further data directory of the database (db_paths, cf_paths), in RocksDB's order; may be repeated
+    /// A further data directory of the database (db_paths, cf_paths); may be repeated
     #[arg(long, value_name = "DIR")]
     pub(super) db_path: Vec<PathBuf>,
     /// Show what would be copied, and change nothing
