@@ -6,18 +6,19 @@
 //! diagnosis to `tracing`, time comes from a [`Clock`].
 //!
 //! # Example
-//! `database` is a directory that no process has open, or a checkpoint; `repo` is made if it is not there.
+//! `database` is a directory that no process has open, or a checkpoint; `repo` and `target` are made if
+//! they are not there.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let directory = tempfile::tempdir()?;
-//! # let [database, repo] = ["db", "repo"].map(|name| directory.path().join(name));
+//! # let [database, repo, target] = ["db", "repo", "restored"].map(|name| directory.path().join(name));
 //! # stonekeep_testkit::database::DatabaseBuilder::new().create(&database).add_tables(2, 10_000);
 //! use std::sync::Arc;
 //! use stonekeep::Quiet;
-//! use stonekeep::engine::info::InfoDetail;
+//! use stonekeep::engine::info::{InfoDetail, WhichBackup};
 //! use stonekeep::engine::verify::VerifyLevel;
-//! use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions};
+//! use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions, RestoreOptions};
 //! use stonekeep::image::closed::ClosedDirectory;
 //! use stonekeep::store::local::LocalStore;
 //!
@@ -25,12 +26,13 @@
 //! let source = ClosedDirectory::new(database);
 //! let backup = engine.create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)?;
 //! println!("backup {} at sequence number {}", backup.backup_id, backup.sequence_number);
-//!
+//! let report = engine.verify_backups(&[], VerifyLevel::Checksum, &Quiet)?;
+//! assert!(report.findings.is_empty());
 //! for info in engine.get_all_backup_info(InfoDetail::Sizes)?.backups {
 //!     println!("{}: {:?}, {:?} bytes", info.id, info.state, info.size_bytes);
 //! }
-//! let report = engine.verify_backups(&[], VerifyLevel::Checksum, &Quiet)?;
-//! assert!(report.findings.is_empty());
+//! engine.restore_db_from_backup(WhichBackup::LatestValid, &target, &RestoreOptions::default(), &Quiet)?;
+//! # assert!(target.join("CURRENT").is_file());
 //! # Ok(())
 //! # }
 //! ```

@@ -158,3 +158,34 @@ fn each_path_of_a_source_exists() {
     }
     check(&findings.into_iter().collect::<Vec<_>>());
 }
+
+/// The verbs, as `Verb::name` of the command spells them.
+fn verbs() -> BTreeSet<String> {
+    let args = fs::read_to_string(root().join("crates/cli/src/args/mod.rs")).unwrap();
+    let names = args
+        .lines()
+        .filter(|line| line.trim_start().starts_with("Verb::") && line.contains("=>"));
+    let verbs: BTreeSet<String> = names
+        .flat_map(|line| between(line, "=> \"", '"'))
+        .map(str::to_owned)
+        .collect();
+    assert!(verbs.contains("backup"));
+    verbs
+}
+
+#[test]
+fn each_command_that_is_named_exists() {
+    let verbs = verbs();
+    let mut findings = BTreeSet::new();
+    for (name, text) in documents() {
+        for rest in text.split("stonekeep ").skip(1) {
+            let end = rest.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(rest.len());
+            let (word, after) = rest.split_at(end);
+            let is_word = after.starts_with([' ', '`', '\n', ':']);
+            if is_word && !word.is_empty() && !verbs.contains(word) {
+                findings.insert(format!("{name}: there is no stonekeep {word}"));
+            }
+        }
+    }
+    check(&findings.into_iter().collect::<Vec<_>>());
+}
