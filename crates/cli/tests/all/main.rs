@@ -16,6 +16,7 @@ mod help;
 mod inspect;
 mod list;
 mod manual;
+mod real_repositories;
 mod refusals;
 mod restore;
 mod shape;
