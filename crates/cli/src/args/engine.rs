@@ -65,17 +65,3 @@ impl LockArgs {
         options.with_lock_wait(self.lock_wait)
     }
 }
-
-/// Which backups are looked at.
-#[derive(Debug, Args)]
-pub(crate) struct OpenArgs {
-    /// Look at the newest N valid backups only [default: all]
-    #[arg(long, value_name = "N")]
-    max_valid_backups_to_open: Option<usize>,
-}
-
-impl OpenArgs {
-    pub(crate) fn apply(&self, options: BackupEngineOptions) -> BackupEngineOptions {
-        options.with_max_valid_backups_to_open(self.max_valid_backups_to_open)
-    }
-}

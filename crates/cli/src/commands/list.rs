@@ -5,7 +5,6 @@ use serde::Serialize;
 use stonekeep::engine::info::{BackupInfo, BackupState, InfoDetail, RepositoryInfo};
 
 use super::Session;
-use crate::args::engine::OpenArgs;
 use crate::args::repository::RepoArgs;
 use crate::exit::Exit;
 use crate::output::backup_info::{BackupJson, state_cell};
@@ -21,8 +20,6 @@ use crate::output::units::{count, local_time, maybe_bytes};
 pub(crate) struct ListArgs {
     #[command(flatten)]
     repo: RepoArgs,
-    #[command(flatten)]
-    open: OpenArgs,
 }
 
 #[derive(Serialize)]
@@ -35,7 +32,7 @@ struct ListJson<'a> {
 }
 
 pub(crate) fn run(args: &ListArgs, session: &Session) -> anyhow::Result<Exit> {
-    let engine = args.repo.open(args.open.apply(session.engine_options()))?;
+    let engine = args.repo.open(session.engine_options())?;
     let info = engine.get_all_backup_info(InfoDetail::Sizes)?;
     let document = ListJson {
         repository: &info.location,

@@ -10,7 +10,7 @@ use stonekeep::engine::verify::{FindingKind, VerifiedBackup, VerifyFinding, Veri
 use stonekeep::format::BackupId;
 
 use super::Session;
-use crate::args::engine::{OpenArgs, WorkArgs};
+use crate::args::engine::WorkArgs;
 use crate::args::quantity::parse_bytes;
 use crate::args::repository::RepoArgs;
 use crate::args::which::{Which, parse_id_or_latest};
@@ -43,8 +43,6 @@ pub(crate) struct VerifyArgs {
     verify_rate_limit: u64,
     #[command(flatten)]
     work: WorkArgs,
-    #[command(flatten)]
-    open: OpenArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -84,7 +82,7 @@ struct VerifyFindingJson<'a> {
 }
 
 pub(crate) fn run(args: &VerifyArgs, session: &Session) -> anyhow::Result<Exit> {
-    let options = args.open.apply(args.work.apply(session.engine_options()));
+    let options = args.work.apply(session.engine_options());
     let limiter = Arc::new(RateLimiter::new(args.verify_rate_limit));
     let engine = args.repo.open(options.with_verify_rate_limiter(limiter))?;
     let ids: Vec<BackupId> = match args.backup {

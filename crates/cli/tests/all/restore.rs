@@ -137,6 +137,14 @@ fn latest_valid_walks_back_with_a_warning() {
         shape::shape(&document["passed_over"]),
         "[{id: number, findings: [{file: string, reason: string}]}]"
     );
+    let only_newest = [
+        "restore",
+        "latest-valid",
+        "--to",
+        &to,
+        "--max-valid-backups-to-open=1",
+    ];
+    world.run(only_newest).code(3);
     let ended = world.run(["restore", "latest-valid", "--to", &to]).ok();
     ended.warns("warning: backup 2: passed over because it is damaged: ");
 }

@@ -16,17 +16,17 @@ use stonekeep::format::sst::Footer;
 /// A kind of file that can be inspected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Kind {
-    /// MANIFEST-<number>
+    /// MANIFEST-NUMBER
     Manifest,
-    /// <number>.log
+    /// NUMBER.log
     Wal,
-    /// <number>.sst, also under the names of a repository
+    /// NUMBER.sst, also under the names of a repository
     Sst,
-    /// <number>.blob, likewise
+    /// NUMBER.blob, likewise
     Blob,
-    /// OPTIONS-<number>
+    /// OPTIONS-NUMBER
     Options,
-    /// meta/<id> of a repository
+    /// meta/ID of a repository
     Meta,
     /// CURRENT
     Current,

@@ -30,7 +30,8 @@ use source::Source;
 
 /// Show what a MANIFEST, WAL, table, blob, OPTIONS, CURRENT or backup meta file says
 ///
-/// The kind is told by the name, else by the content. Keys and values are not shown. The exit code is 3 for a file
+/// The kind is told by the name, else by the content. Of keys, only the smallest and largest of a
+/// table are shown, in a MANIFEST's edits. The exit code is 3 for a file
 /// that is damaged, after what could be read of it.
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {

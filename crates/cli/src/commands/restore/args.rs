@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::{ArgAction, Args, ValueEnum};
 use stonekeep::engine::{BackupEngineOptions, RateLimiter, RestoreMode, RestoreOptions};
 
-use crate::args::engine::{OpenArgs, SyncArgs, WorkArgs};
+use crate::args::engine::{SyncArgs, WorkArgs};
 use crate::args::quantity::parse_bytes;
 use crate::args::which::Which;
 use crate::commands::Session;
@@ -60,6 +60,9 @@ pub(crate) struct RestoreArgs {
     /// Put the restored wal_dir into the restored OPTIONS file
     #[arg(long)]
     rewrite_wal_dir: bool,
+    /// Let latest and latest-valid look at the newest N valid backups only [default: all]
+    #[arg(long, value_name = "N")]
+    max_valid_backups_to_open: Option<usize>,
     /// At most so many bytes a second, such as 50MiB; 0 for no limit
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "0",
           help_heading = "Reading and writing")]
@@ -68,8 +71,6 @@ pub(crate) struct RestoreArgs {
     work: WorkArgs,
     #[command(flatten)]
     sync: SyncArgs,
-    #[command(flatten)]
-    open: OpenArgs,
 }
 
 /// RocksDB's `RestoreOptions::Mode`.
@@ -98,8 +99,11 @@ impl RestoreArgs {
     /// The engine's options.
     pub(super) fn engine_options(&self, session: &Session) -> BackupEngineOptions {
         let limiter = Arc::new(RateLimiter::new(self.restore_rate_limit));
-        let options = session.engine_options().with_restore_rate_limiter(limiter);
-        self.open.apply(self.sync.apply(self.work.apply(options)))
+        let options = session
+            .engine_options()
+            .with_restore_rate_limiter(limiter)
+            .with_max_valid_backups_to_open(self.max_valid_backups_to_open);
+        self.sync.apply(self.work.apply(options))
     }
 
     /// The options of this restore.
