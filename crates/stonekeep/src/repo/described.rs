@@ -1,11 +1,14 @@
 //! What a backup's own MANIFEST and OPTIONS file say of the database, for backups that we have no facts about.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use stonekeep_format::backup_meta::MetaFile;
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::manifest::{DatabaseState, ManifestReader};
 use stonekeep_format::options::OptionsFile;
+use stonekeep_format::wal::{Replay, WalScanner};
+use stonekeep_format::{FileNumber, SequenceNumber};
 
 use super::catalog::LoadedMeta;
 use super::layout;
@@ -13,6 +16,8 @@ use crate::image::ImageColumnFamily;
 use crate::store::{ObjectReader, Store};
 use crate::{Error, ErrorKind, Result};
 
+/// How much of a file is read at a time.
+const PIECE_BYTES: usize = 256 << 10;
 /// An OPTIONS file has some kilobytes for each column family.
 const OPTIONS_LIMIT_BYTES: u64 = 64 << 20;
 
@@ -51,22 +56,73 @@ pub fn manifest(store: &dyn Store, loaded: &LoadedMeta) -> Result<Option<Databas
     let Some(file) = find(loaded, |name| matches!(name, DbFileName::Manifest(_))) else {
         return Ok(None);
     };
+    let mut reader = ManifestReader::new();
+    stream(store, file, |bytes| reader.push(bytes))?;
+    let (state, _) = reader
+        .finish()
+        .map_err(|error| Error::format(file.path.to_string(), error))?;
+    Ok(Some(state))
+}
+
+/// The last sequence number that a database has which is opened from this backup: the MANIFEST's, or that of the last
+/// batch in the WALs that it needs. `None` where files are missing or damaged, or leave more than one number.
+///
+/// # Errors
+/// I/O errors of the store.
+pub fn last_sequence(store: &dyn Store, loaded: &LoadedMeta) -> Result<Option<SequenceNumber>> {
+    let Some(state) = harmless(manifest(store, loaded))?.flatten() else {
+        return Ok(None);
+    };
+    let needed =
+        |number: &FileNumber| *number >= state.min_wal_to_keep() || state.tracked_wals().contains(*number);
+    let wals: BTreeMap<FileNumber, &MetaFile> = loaded
+        .meta
+        .files
+        .iter()
+        .filter_map(|file| match file.path.restored_name() {
+            DbFileName::Wal(number) => Some((number, file)),
+            _ => None,
+        })
+        .filter(|(number, _)| needed(number))
+        .collect();
+    let mut last = state.last_sequence().unwrap_or_default();
+    let mut replay = Replay::default();
+    for (number, file) in wals {
+        let mut scanner = WalScanner::new(number, &mut replay);
+        if harmless(stream(store, file, |bytes| scanner.push(bytes)))?.is_none() {
+            return Ok(None);
+        }
+        match scanner.finish().last_sequence {
+            Some(bounds) if bounds.highest > last => match bounds.exact() {
+                Some(exact) => last = exact,
+                None => return Ok(None),
+            },
+            _ => {}
+        }
+    }
+    Ok(Some(last))
+}
+
+/// Hands the bytes of a file to a parser, piece by piece.
+fn stream(
+    store: &dyn Store,
+    file: &MetaFile,
+    mut parse: impl FnMut(&[u8]) -> stonekeep_format::Result<()>,
+) -> Result<()> {
     let path = file.path.to_string();
     let object = store.open(&layout::file(&file.path)?)?;
     let mut source = ObjectReader::new(object.as_ref());
-    let (mut reader, mut buffer) = (ManifestReader::new(), vec![0; 256 << 10]);
+    let mut buffer = vec![0; PIECE_BYTES];
     loop {
         match source.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => reader
-                .push(buffer.get(..count).unwrap_or_default())
-                .map_err(|error| Error::format(&path, error))?,
+            Ok(0) => return Ok(()),
+            Ok(count) => {
+                parse(buffer.get(..count).unwrap_or_default()).map_err(|error| Error::format(&path, error))?
+            }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::io(format!("reading {path}"), error)),
         }
     }
-    let (state, _) = reader.finish().map_err(|error| Error::format(&path, error))?;
-    Ok(Some(state))
 }
 
 /// The column families of a state, in the order of their numbers.
@@ -103,7 +159,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn harmless<T>(result: Result<T>) -> Result<Option<T>> {
+/// Files that are missing or damaged say nothing.
+pub(super) fn harmless<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error)

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use stonekeep_format::backup_meta::MetaFile;
+use stonekeep_format::file_name::DbFileName;
 
 use super::catalog::LoadedMeta;
 use super::facts::BackupFacts;
-use super::layout;
+use super::{described, layout};
 use crate::store::{EntryKind, Key, Store};
 use crate::{Finding, Result};
 
@@ -67,7 +68,7 @@ impl<'a> Presence<'a> {
     /// # Errors
     /// I/O errors of the store; what is wrong with the backup is a finding.
     pub fn check(&mut self, loaded: &LoadedMeta, facts: Option<&BackupFacts>) -> Result<Vec<Finding>> {
-        let sizes = Sizes::new(facts);
+        let sizes = Sizes::read(self.store, loaded, facts)?;
         let mut findings = Vec::new();
         for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
             let found = self.get(&layout::file(&file.path)?)?;
@@ -96,10 +97,11 @@ fn wrong(found: Option<(EntryKind, u64)>, expected: Option<u64>) -> Option<Strin
 }
 
 /// The sizes that files of a backup should have, from whichever record knows: the meta file where a schema 2 one has
-/// them, the file's name, our facts.
+/// them, the file's name, our facts, the backup's own MANIFEST.
 #[derive(Debug)]
 pub struct Sizes<'a> {
     facts: HashMap<&'a str, u64>,
+    manifest: HashMap<DbFileName, u64>,
 }
 
 impl<'a> Sizes<'a> {
@@ -111,12 +113,47 @@ impl<'a> Sizes<'a> {
                 .iter()
                 .map(|file| (file.path.as_str(), file.size_bytes))
                 .collect(),
+            manifest: HashMap::new(),
         }
+    }
+
+    /// With facts, else with what the backup's MANIFEST says of tables and blobs, where nothing else tells.
+    ///
+    /// # Errors
+    /// I/O errors of the store. A MANIFEST that cannot be read tells nothing.
+    pub fn read(store: &dyn Store, loaded: &LoadedMeta, facts: Option<&'a BackupFacts>) -> Result<Self> {
+        let mut sizes = Sizes::new(facts);
+        let unknown = |file: &MetaFile| !file.excluded && shared(file) && sizes.expected(file).is_none();
+        if loaded.meta.files.iter().any(unknown)
+            && let Some(state) = described::harmless(described::manifest(store, loaded))?.flatten()
+        {
+            let tables = state
+                .live_tables()
+                .map(|table| (DbFileName::table(table.file.number), table.file.size_bytes));
+            let blobs = state.live_blobs().map(|blob| {
+                let number = blob.file.addition.number;
+                (DbFileName::Blob(number), blob.file.addition.file_size_bytes())
+            });
+            sizes.manifest = tables.chain(blobs).collect();
+        }
+        Ok(sizes)
     }
 
     /// The size that this file should have; `None` if nothing says so, which is not "right".
     pub fn expected(&self, file: &MetaFile) -> Option<u64> {
         let recorded = || self.facts.get(file.path.to_string().as_str()).copied();
-        file.size_bytes.or(file.path.size_bytes()).or_else(recorded)
+        let in_manifest = || self.manifest.get(&file.path.restored_name()).copied();
+        file.size_bytes
+            .or(file.path.size_bytes())
+            .or_else(recorded)
+            .or_else(in_manifest)
     }
+}
+
+/// Whether a MANIFEST names such a file.
+fn shared(file: &MetaFile) -> bool {
+    matches!(
+        file.path.restored_name(),
+        DbFileName::Table { .. } | DbFileName::Blob(_)
+    )
 }

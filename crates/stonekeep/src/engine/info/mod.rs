@@ -13,7 +13,7 @@ use self::sharing::Sharing;
 use super::BackupEngineReadOnly;
 use crate::image::{CaptureKind, ImageColumnFamily};
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
-use crate::repo::described::Described;
+use crate::repo::described::{self, Described};
 use crate::repo::facts::BackupFacts;
 use crate::repo::presence::{Presence, Sizes};
 use crate::{Error, ErrorKind, Finding, Result, Warning};
@@ -53,7 +53,8 @@ pub struct BackupInfo {
     pub state: BackupState,
     /// `timestamp`: seconds since 1970, UTC.
     pub timestamp_seconds: i64,
-    /// The last sequence number in it: exact where our facts have it, else the meta file's, which RocksDB calls approximate.
+    /// The last sequence number in it: exact where our facts have it, and with [`InfoDetail::Files`], for which the
+    /// backup's MANIFEST and WALs are read then; else the meta file's, which RocksDB calls approximate.
     pub sequence_number: SequenceNumber,
     /// The schema of the meta file, as "1" or "2.1".
     pub schema: String,
@@ -85,6 +86,8 @@ pub struct BackupInfo {
     pub created_by: Option<String>,
     /// The files, where they were asked for.
     pub files: Option<Vec<BackupFileInfo>>,
+    /// What the user should know of it, though it is no damage.
+    pub warnings: Vec<Warning>,
 }
 
 /// One file of a backup (`rocksdb::BackupFileInfo`).
@@ -175,7 +178,8 @@ impl BackupEngineReadOnly {
             .as_ref()
             .map(|sharing| sharing.total_bytes(&mut presence))
             .transpose()?;
-        let warnings = self.warnings()?;
+        let own = backups.iter().flat_map(|backup| backup.warnings.iter().cloned());
+        let warnings = own.chain(self.warnings()?).collect();
         Ok(RepositoryInfo {
             location: store.location(),
             backups,
@@ -224,13 +228,20 @@ impl BackupEngineReadOnly {
         };
         let mut info = head(&loaded, facts.as_ref(), described.as_ref());
         let Some(sharing) = sharing else { return Ok(info) };
+        if facts.is_none()
+            && detail == InfoDetail::Files
+            && let Some(exact) = described::last_sequence(store, &loaded)?
+        {
+            info.sequence_number = exact;
+        }
         let findings = presence.check(&loaded, facts.as_ref())?;
         info.state = if findings.is_empty() {
             BackupState::Valid
         } else {
             BackupState::Corrupt(findings)
         };
-        let files = files(&loaded, facts.as_ref(), presence, sharing)?;
+        let sizes = Sizes::read(store, &loaded, facts.as_ref())?;
+        let files = files(&loaded, &sizes, presence, sharing)?;
         let bytes = |of: &dyn Fn(&BackupFileInfo) -> bool| -> Option<u64> {
             files
                 .iter()
@@ -295,6 +306,7 @@ impl BackupInfo {
             tags: Vec::new(),
             created_by: None,
             files: None,
+            warnings: Vec::new(),
         }
     }
 }
@@ -309,6 +321,7 @@ fn head(loaded: &LoadedMeta, facts: Option<&BackupFacts>, described: Option<&Des
         app_metadata: head.app_metadata.clone(),
         number_files: loaded.meta.files.len() as u64 - excluded_files,
         excluded_files,
+        warnings: garbage(loaded),
         ..BackupInfo::blank(loaded.id)
     };
     if let Some(facts) = facts {
@@ -329,6 +342,27 @@ fn head(loaded: &LoadedMeta, facts: Option<&BackupFacts>, described: Option<&Des
     info
 }
 
+/// Numbers that RocksDB takes as they are, whatever stands there.
+fn garbage(loaded: &LoadedMeta) -> Vec<Warning> {
+    let head = &loaded.meta.head;
+    let numbers = [
+        ("timestamp", &head.timestamp),
+        ("sequence number", &head.sequence),
+    ];
+    let wrong = numbers.iter().filter_map(|(what, number)| {
+        let message = format!(
+            "the {what} is {:?}, which RocksDB takes for {}",
+            number.garbage()?,
+            number.value()
+        );
+        Some(Warning::about(
+            crate::repo::layout::meta(loaded.id).to_string(),
+            message,
+        ))
+    });
+    wrong.collect()
+}
+
 fn schema(version: &SchemaVersion) -> String {
     match version {
         SchemaVersion::One => "1".to_owned(),
@@ -340,11 +374,10 @@ fn schema(version: &SchemaVersion) -> String {
 /// The files with their sizes: as recorded, else as they stand there.
 fn files(
     loaded: &LoadedMeta,
-    facts: Option<&BackupFacts>,
+    sizes: &Sizes<'_>,
     presence: &mut Presence<'_>,
     sharing: &Sharing,
 ) -> Result<Vec<BackupFileInfo>> {
-    let sizes = Sizes::new(facts);
     let mut files = Vec::with_capacity(loaded.meta.files.len());
     for file in &loaded.meta.files {
         let path = file.path.to_string();

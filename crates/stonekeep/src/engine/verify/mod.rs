@@ -100,7 +100,7 @@ impl Verifier<'_> {
             }
         };
         let facts = loaded.facts(self.engine.store().as_ref())?;
-        let sizes = Sizes::new(facts.as_ref());
+        let sizes = Sizes::read(self.engine.store().as_ref(), &loaded, facts.as_ref())?;
         let mut unverifiable = Vec::new();
         for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
             let path = file.path.to_string();
@@ -109,12 +109,12 @@ impl Verifier<'_> {
             match problem(found, sizes.expected(file)) {
                 Some((kind, reason)) => self.findings.add(kind, path, reason, loaded.id),
                 None => {
-                    if file.crc32c.is_none() {
+                    let crc32c = file.crc32c.or(file.path.crc32c());
+                    if crc32c.is_none() {
                         unverifiable.push(path.clone());
                     }
                     let size = found.map_or(0, |(_, size)| size);
-                    self.claims
-                        .add(path, file.crc32c.or(file.path.crc32c()), size, loaded.id);
+                    self.claims.add(path, crc32c, size, loaded.id);
                 }
             }
         }
@@ -157,7 +157,13 @@ impl Verifier<'_> {
             Ok(bytes) => bytes,
             // Told already.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => return Ok(()),
-            Err(error) => return Err(error),
+            // A disk that fails on one file must not end the verification of all others.
+            Err(error) => {
+                let reason = error.one_line();
+                self.findings
+                    .add(FindingKind::Unreadable, path, reason, loaded.id);
+                return Ok(());
+            }
         };
         let reason = match parse_current(&bytes) {
             Err(error) => Some(error.to_string()),

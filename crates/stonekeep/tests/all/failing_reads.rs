@@ -1,0 +1,118 @@
+//! A store whose disk cannot read one file.
+
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use stonekeep::store::{Durability, Entry, Guard, Key, LockWait, Object, PinState, Staged, Stat, Store};
+use stonekeep::{Result, Warning};
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct FailingReads {
+    inner: Arc<dyn Store>,
+    path: String,
+    kind: io::ErrorKind,
+}
+
+struct BadSector {
+    size_bytes: u64,
+    kind: io::ErrorKind,
+}
+
+impl Object for BadSector {
+    fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<usize> {
+        Err(self.kind.into())
+    }
+}
+
+impl FailingReads {
+    pub(crate) fn new(inner: Arc<dyn Store>, path: &str, kind: io::ErrorKind) -> Self {
+        FailingReads {
+            inner,
+            path: path.to_owned(),
+            kind,
+        }
+    }
+}
+
+impl Store for FailingReads {
+    fn location(&self) -> String {
+        self.inner.location()
+    }
+    fn local_root(&self) -> Option<&Path> {
+        self.inner.local_root()
+    }
+    fn exists(&self) -> Result<bool> {
+        self.inner.exists()
+    }
+    fn create_root(&self, durability: Durability) -> Result<()> {
+        self.inner.create_root(durability)
+    }
+    fn list(&self, directory: Option<&Key>) -> Result<Vec<Entry>> {
+        self.inner.list(directory)
+    }
+    fn stat(&self, key: &Key) -> Result<Option<Stat>> {
+        self.inner.stat(key)
+    }
+    fn open(&self, key: &Key) -> Result<Box<dyn Object>> {
+        let object = self.inner.open(key)?;
+        if key.as_str() != self.path {
+            return Ok(object);
+        }
+        let (size_bytes, kind) = (object.size_bytes(), self.kind);
+        Ok(Box::new(BadSector { size_bytes, kind }))
+    }
+    fn stage(&self, area: &str, key: &Key, content: &mut dyn Read, expected: u64) -> Result<Staged> {
+        self.inner.stage(area, key, content, expected)
+    }
+    fn sync(&self, staged: &[Staged], durability: Durability) -> Result<()> {
+        self.inner.sync(staged, durability)
+    }
+    fn publish(&self, batch: Vec<(Staged, Key)>, durability: Durability) -> Result<Vec<(Staged, Key)>> {
+        self.inner.publish(batch, durability)
+    }
+    fn areas(&self) -> Result<Vec<String>> {
+        self.inner.areas()
+    }
+    fn staged(&self, area: &str) -> Result<Vec<Staged>> {
+        self.inner.staged(area)
+    }
+    fn open_staged(&self, staged: &Staged) -> Result<Box<dyn Object>> {
+        self.inner.open_staged(staged)
+    }
+    fn discard(&self, area: &str) -> Result<()> {
+        self.inner.discard(area)
+    }
+    fn rename(&self, from: &Key, to: &Key, durability: Durability) -> Result<()> {
+        self.inner.rename(from, to, durability)
+    }
+    fn delete(&self, key: &Key) -> Result<bool> {
+        self.inner.delete(key)
+    }
+    fn sync_directories(&self, directories: &[Key], durability: Durability) -> Result<()> {
+        self.inner.sync_directories(directories, durability)
+    }
+    fn sync_visible(&self, keys: &[Key], durability: Durability) -> Result<()> {
+        self.inner.sync_visible(keys, durability)
+    }
+    fn exclusive(&self, wait: LockWait, holder: &str, stop: &dyn Fn() -> bool) -> Result<Box<dyn Guard>> {
+        self.inner.exclusive(wait, holder, stop)
+    }
+    fn pin(&self, key: &Key, content: &[u8]) -> Result<Box<dyn Guard>> {
+        self.inner.pin(key, content)
+    }
+    fn remove_if_stale(&self, key: &Key) -> Result<PinState> {
+        self.inner.remove_if_stale(key)
+    }
+    fn free_bytes(&self) -> Result<Option<u64>> {
+        self.inner.free_bytes()
+    }
+    fn warnings(&self) -> Vec<Warning> {
+        self.inner.warnings()
+    }
+}
