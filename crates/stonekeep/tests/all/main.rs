@@ -10,10 +10,12 @@
 mod collect;
 mod collect_crash;
 mod collect_repository;
+mod create;
 mod create_conflicts;
 mod create_crash;
 mod create_incremental;
 mod create_order;
+mod create_run;
 mod failing_reads;
 mod image_capture;
 mod image_closed;

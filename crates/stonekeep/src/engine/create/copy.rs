@@ -273,7 +273,7 @@ fn check(image: &ImageFile, target: &Target, crc32c: Crc32c) -> Result<()> {
 }
 
 /// A file that ended early shrank while it was copied; that is not a failing disk.
-fn explain_short_source(error: Error, image: &ImageFile) -> Error {
+pub(super) fn explain_short_source(error: Error, image: &ImageFile) -> Error {
     match error.io_kind() {
         Some(std::io::ErrorKind::UnexpectedEof) => {
             let message = format!("{} became shorter while it was copied", image.name);

@@ -9,6 +9,7 @@ use stonekeep_format::FileNumber;
 use stonekeep_format::sst::{self, ReadError};
 use stonekeep_format::unique_id::SessionId;
 
+use super::copy;
 use super::identity::Identity;
 use super::known::Known;
 use crate::image::{Content, ImageFile};
@@ -85,7 +86,7 @@ pub(super) fn find(
             return Ok((Session::Id(*session), SessionSource::Proven));
         }
     }
-    let properties = read_properties(file)?;
+    let properties = read_properties(file).map_err(|error| copy::explain_short_source(error, file))?;
     let session = properties.db_session_id.as_deref().and_then(SessionId::parse);
     Ok((
         session.map_or(Session::None, Session::Id),

@@ -2,129 +2,21 @@
 
 mod diff;
 mod latest;
+mod report;
 mod sharing;
 
-use stonekeep_format::backup_meta::SchemaVersion;
-use stonekeep_format::{BackupId, SequenceNumber, Temperature};
+use stonekeep_format::BackupId;
 
 pub use self::diff::BackupDiff;
 pub use self::latest::{PassedOver, WhichBackup};
+pub use self::report::{BackupFileInfo, BackupInfo, BackupState, InfoDetail, RepositoryInfo};
+use self::report::{head, unreadable};
 use self::sharing::Sharing;
 use super::BackupEngineReadOnly;
-use crate::image::{CaptureKind, ImageColumnFamily};
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::described::{self, Described};
-use crate::repo::facts::BackupFacts;
 use crate::repo::presence::{Presence, Sizes};
-use crate::{Error, ErrorKind, Finding, Result, Warning};
-
-/// How much is looked at for a [`BackupInfo`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum InfoDetail {
-    /// The meta file alone, and our facts: no file of the backup is looked at, so it is [`BackupState::Unchecked`].
-    Head,
-    /// The files are looked at, one listing a directory; what backups share is counted, for which every meta file is read.
-    Sizes,
-    /// The list of files too.
-    Files,
-}
-
-/// Whether a backup is right, as far as was looked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum BackupState {
-    /// Nobody looked.
-    Unchecked,
-    /// What was looked at is right.
-    Valid,
-    /// Its meta file is damaged, or files are missing or wrong.
-    Corrupt(Vec<Finding>),
-    /// Its meta file needs a newer program; the reason.
-    Unsupported(String),
-}
-
-/// `rocksdb::BackupInfo`, and what RocksDB does not know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BackupInfo {
-    /// `backup_id`
-    pub id: BackupId,
-    /// Whether it is right.
-    pub state: BackupState,
-    /// `timestamp`: seconds since 1970, UTC.
-    pub timestamp_seconds: i64,
-    /// The last sequence number in it: exact where our facts have it, and with [`InfoDetail::Files`], for which the
-    /// backup's MANIFEST and WALs are read then; else the meta file's, which RocksDB calls approximate.
-    pub sequence_number: SequenceNumber,
-    /// The schema of the meta file, as "1" or "2.1".
-    pub schema: String,
-    /// `app_metadata`
-    pub app_metadata: Vec<u8>,
-    /// `number_files`: without excluded ones.
-    pub number_files: u64,
-    /// Files that the backup was made without (`excluded_files`).
-    pub excluded_files: u64,
-    /// `size`: bytes of all files; `None` if it is not known of all.
-    pub size_bytes: Option<u64>,
-    /// Bytes of files that no other backup names: what deleting it alone would free.
-    pub unique_bytes: Option<u64>,
-    /// Bytes of files that other backups name too.
-    pub shared_bytes: Option<u64>,
-    /// The id of the database.
-    pub database_id: Option<String>,
-    /// Its column families.
-    pub column_families: Option<Vec<ImageColumnFamily>>,
-    /// The RocksDB version that wrote its OPTIONS file.
-    pub rocksdb_version: Option<String>,
-    /// How the image was taken, if by us.
-    pub capture: Option<CaptureKind>,
-    /// The machine that made the backup.
-    pub host: Option<String>,
-    /// The user's words.
-    pub tags: Vec<String>,
-    /// The program that made the backup, if ours.
-    pub created_by: Option<String>,
-    /// The files, where they were asked for.
-    pub files: Option<Vec<BackupFileInfo>>,
-    /// What the user should know of it, though it is no damage.
-    pub warnings: Vec<Warning>,
-}
-
-/// One file of a backup (`rocksdb::BackupFileInfo`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BackupFileInfo {
-    /// Its path in the repository (`relative_filename`).
-    pub path: String,
-    /// The name that it is restored under.
-    pub restored_name: String,
-    /// Its length; `None` if no record has it.
-    pub size_bytes: Option<u64>,
-    /// CRC-32C of its bytes; schema 2 may lack it.
-    pub crc32c: Option<u32>,
-    /// Its temperature in the database.
-    pub temperature: Temperature,
-    /// Whether the backup was made without it.
-    pub excluded: bool,
-    /// The other backups that name it.
-    pub shared_with: Vec<BackupId>,
-}
-
-/// All backups of a repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RepositoryInfo {
-    /// The place.
-    pub location: String,
-    /// The backups, oldest first, corrupt ones too.
-    pub backups: Vec<BackupInfo>,
-    /// Names in `meta/` that are no backup.
-    pub strangers: Vec<String>,
-    /// Bytes of all files that readable backups name, each counted once; `None` where they were not looked at.
-    pub total_bytes: Option<u64>,
-    /// What the user should know.
-    pub warnings: Vec<Warning>,
-}
+use crate::{ErrorKind, Result, Warning};
 
 impl BackupEngineReadOnly {
     /// The backups that exist, oldest first: one listing, nothing is read.
@@ -270,104 +162,6 @@ impl BackupEngineReadOnly {
                 Warning::about(format!("private/{}", entry.name), message)
             })
             .collect())
-    }
-}
-
-fn unreadable(id: BackupId, error: &Error) -> BackupInfo {
-    let state = match error.kind() {
-        ErrorKind::Unsupported => BackupState::Unsupported(error.one_line()),
-        _ => BackupState::Corrupt(error.findings().to_vec()),
-    };
-    BackupInfo {
-        state,
-        ..BackupInfo::blank(id)
-    }
-}
-
-impl BackupInfo {
-    fn blank(id: BackupId) -> Self {
-        BackupInfo {
-            id,
-            state: BackupState::Unchecked,
-            timestamp_seconds: 0,
-            sequence_number: SequenceNumber(0),
-            schema: String::new(),
-            app_metadata: Vec::new(),
-            number_files: 0,
-            excluded_files: 0,
-            size_bytes: None,
-            unique_bytes: None,
-            shared_bytes: None,
-            database_id: None,
-            column_families: None,
-            rocksdb_version: None,
-            capture: None,
-            host: None,
-            tags: Vec::new(),
-            created_by: None,
-            files: None,
-            warnings: Vec::new(),
-        }
-    }
-}
-
-fn head(loaded: &LoadedMeta, facts: Option<&BackupFacts>, described: Option<&Described>) -> BackupInfo {
-    let head = &loaded.meta.head;
-    let excluded_files = loaded.meta.files.iter().filter(|file| file.excluded).count() as u64;
-    let mut info = BackupInfo {
-        timestamp_seconds: head.timestamp_seconds(),
-        sequence_number: head.sequence_number(),
-        schema: schema(&head.schema),
-        app_metadata: head.app_metadata.clone(),
-        number_files: loaded.meta.files.len() as u64 - excluded_files,
-        excluded_files,
-        warnings: garbage(loaded),
-        ..BackupInfo::blank(loaded.id)
-    };
-    if let Some(facts) = facts {
-        info.sequence_number = SequenceNumber(facts.sequence_number);
-        info.database_id = facts.database_id.clone();
-        info.column_families = Some(facts.column_families.clone());
-        info.rocksdb_version = facts.rocksdb_version.clone();
-        info.capture = Some(facts.capture);
-        info.host = facts.host.clone();
-        info.tags = facts.tags.clone();
-        info.created_by = Some(facts.created_by.clone());
-    }
-    if let Some(described) = described {
-        info.database_id = described.database_id.clone();
-        info.column_families = described.column_families.clone();
-        info.rocksdb_version = described.rocksdb_version.clone();
-    }
-    info
-}
-
-/// Numbers that RocksDB takes as they are, whatever stands there.
-fn garbage(loaded: &LoadedMeta) -> Vec<Warning> {
-    let head = &loaded.meta.head;
-    let numbers = [
-        ("timestamp", &head.timestamp),
-        ("sequence number", &head.sequence),
-    ];
-    let wrong = numbers.iter().filter_map(|(what, number)| {
-        let message = format!(
-            "the {what} is {:?}, which RocksDB takes for {}",
-            number.garbage()?,
-            number.value()
-        );
-        Some(Warning::about(
-            crate::repo::layout::meta(loaded.id).to_string(),
-            message,
-        ))
-    });
-    wrong.collect()
-}
-
-fn schema(version: &SchemaVersion) -> String {
-    match version {
-        SchemaVersion::One => "1".to_owned(),
-        SchemaVersion::Two { minor: None } => "2".to_owned(),
-        SchemaVersion::Two { minor: Some(minor) } => format!("2.{minor}"),
     }
 }
 
