@@ -51,10 +51,8 @@ fn run(cli: Cli) -> Exit {
         return exit;
     }
     let mut failure = Failure::new(&error);
-    if matches!(exit, Exit::Signalled(_)) {
-        failure.hint = failure
-            .hint
-            .or_else(|| commands::what_a_stop_leaves(name).map(ToOwned::to_owned));
+    if let Some(advice) = commands::advice(name, exit) {
+        failure.advise(advice);
     }
     session.output.failure(&failure, exit)
 }

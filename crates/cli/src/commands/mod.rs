@@ -49,8 +49,19 @@ impl Session {
     }
 }
 
+/// What can be done about an end that every verb has in common.
+pub(crate) fn advice(verb: &str, exit: Exit) -> Option<&'static str> {
+    match exit {
+        Exit::Locked if matches!(verb, "backup" | "delete" | "purge" | "gc") => {
+            Some("--lock-wait lets a command wait")
+        }
+        Exit::Signalled(_) => what_a_stop_leaves(verb),
+        _ => None,
+    }
+}
+
 /// What is left when a signal has ended a verb, for the user who sent it.
-pub(crate) fn what_a_stop_leaves(verb: &str) -> Option<&'static str> {
+fn what_a_stop_leaves(verb: &str) -> Option<&'static str> {
     match verb {
         "backup" => Some(
             "no backup was made, older ones are as they were; files that were copied whole stay in the repository, \

@@ -37,6 +37,14 @@ impl Failure {
         }
     }
 
+    /// Adds to what the user can do.
+    pub(crate) fn advise(&mut self, advice: &str) {
+        self.hint = Some(match self.hint.take() {
+            Some(hint) => format!("{hint}; {advice}"),
+            None => advice.to_owned(),
+        });
+    }
+
     /// Arguments that do not fit, as the parser of arguments words it.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Failure {
@@ -79,10 +87,7 @@ impl Failure {
 
 /// What can be done: as the library says, else what is always true of such an error.
 fn hint(error: &Error) -> Option<String> {
-    let known = error.hint().map(|hint| match error.kind() {
-        ErrorKind::Locked => format!("{hint}; --lock-wait lets a command wait"),
-        _ => hint.to_owned(),
-    });
+    let known = error.hint().map(ToOwned::to_owned);
     known.or_else(|| {
         let advice = match error.io_kind()? {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
