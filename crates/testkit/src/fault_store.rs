@@ -28,6 +28,7 @@ enum Fault {
 pub struct FaultStore {
     inner: Arc<dyn Store>,
     fault: Fault,
+    unreadable: Option<Key>,
     progress: Arc<Mutex<Progress>>,
 }
 
@@ -68,10 +69,19 @@ impl FaultStore {
         FaultStore::new(inner, Fault::FailOnceAt(step, kind))
     }
 
+    /// Fails each time when this file is opened, as a disk does that has lost a sector.
+    pub fn unreadable(inner: Arc<dyn Store>, key: Key) -> Self {
+        FaultStore {
+            unreadable: Some(key),
+            ..FaultStore::counting(inner)
+        }
+    }
+
     fn new(inner: Arc<dyn Store>, fault: Fault) -> Self {
         FaultStore {
             inner,
             fault,
+            unreadable: None,
             progress: Arc::default(),
         }
     }
@@ -207,6 +217,10 @@ impl Store for FaultStore {
     }
 
     fn open(&self, key: &Key) -> Result<Box<dyn Object>> {
+        if self.unreadable.as_ref() == Some(key) {
+            let cause = io::Error::other("a sector cannot be read");
+            return Err(Error::io(format!("reading {key}"), cause));
+        }
         self.alive()?.open(key)
     }
 

@@ -7,7 +7,7 @@ use stonekeep::engine::collect::{CollectReport, DEFAULT_MIN_AGE, GarbageKind};
 use stonekeep::engine::verify::VerifyLevel;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions};
 use stonekeep::store::Store;
-use stonekeep::{ErrorKind, Quiet, StopSwitch};
+use stonekeep::{ErrorKind, Observer, Phase, Progress, Quiet, StopSwitch};
 use stonekeep_testkit::record_store::RecordStore;
 
 use crate::collect_repository::*;
@@ -237,6 +237,35 @@ fn a_stop_request_ends_cleanly_and_the_next_run_goes_on() {
     switch.reset();
     engine.purge_old_backups(1, &switch).unwrap();
     assert_eq!(files(store.as_ref()), files_of(&[THIRD]));
+}
+
+/// Stops as soon as files begin to go.
+#[derive(Default)]
+struct StopsInTheMiddle(StopSwitch);
+
+impl Observer for StopsInTheMiddle {
+    fn progressed(&self, progress: &Progress) {
+        if progress.phase == Phase::Collecting {
+            self.0.stop();
+        }
+    }
+
+    fn should_stop(&self) -> bool {
+        self.0.should_stop()
+    }
+}
+
+#[test]
+fn a_deletion_that_is_stopped_in_the_middle_is_finished_by_whatever_comes_next() {
+    let (_, store) = memory();
+    put_three(store.as_ref());
+    let observer = StopsInTheMiddle::default();
+    let error = engine(&store).delete_backup(id(1), &observer).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Stopped);
+    assert_eq!(engine(&store).backup_ids().unwrap(), [id(2), id(3)]);
+    let report = engine(&store).purge_old_backups(2, &Quiet).unwrap();
+    assert_eq!((report.deleted_files.len(), deleted(&report).len()), (5, 0));
+    assert_eq!(files(store.as_ref()), files_of(&[SECOND, THIRD]));
 }
 
 #[test]

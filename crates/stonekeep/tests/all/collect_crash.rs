@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use stonekeep::engine::verify::VerifyLevel;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions};
+use stonekeep::repo::garbage::withdraw;
 use stonekeep::store::local::LocalStore;
 use stonekeep::store::memory::MemoryStore;
 use stonekeep::store::{Durability, Store};
@@ -293,4 +294,20 @@ fn killed_at_any_step_on_local_disk() {
             );
         }
     }
+}
+
+#[test]
+fn the_record_of_a_backup_that_was_never_synced_survives_too() {
+    let (disk, store) = memory();
+    put_backup(store.as_ref(), 1, &[1]);
+    put_table(store.as_ref(), 2);
+    put_private(store.as_ref(), 2);
+    let meta = meta_text(2, &[2]);
+    let staged = store.stage("2", &key("meta/2"), &mut &*meta, 0).unwrap();
+    let taken = store.publish(vec![(staged, key("meta/2"))], Durability::Buffered);
+    assert_eq!(taken.unwrap(), []);
+    withdraw(store.as_ref(), id(2)).unwrap();
+    disk.crash();
+    let report = open(store.clone(), true).purge_old_backups(1, &Quiet).unwrap();
+    assert_eq!((report.too_young, report.deleted_files.len()), (0, 1 + 3));
 }

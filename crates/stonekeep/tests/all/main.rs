@@ -9,7 +9,11 @@
 
 mod collect;
 mod collect_crash;
+mod collect_fixtures;
+mod collect_held_back;
+mod collect_origin;
 mod collect_repository;
+mod collect_unfinished;
 mod create;
 mod create_conflicts;
 mod create_crash;
@@ -27,9 +31,12 @@ mod image_wals;
 mod info;
 mod meddler;
 mod naming;
+mod pins;
+mod processes;
 mod restore_empty;
 mod restore_scene;
 mod scene;
+mod second_process;
 mod store_crash;
 mod store_decorators;
 mod store_local;

@@ -1,5 +1,6 @@
 //! A store in which a foreign program does something at a chosen moment.
 
+use std::fmt;
 use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -9,7 +10,8 @@ use stonekeep::{Result, Warning};
 
 use crate::scene::{key, put};
 
-/// Does something to the repository just before or after a file of this name is published.
+/// Does something to the repository just before or after a file of this name is published or renamed, or a directory of
+/// this name is listed.
 #[derive(Debug)]
 pub(crate) struct Meddler {
     inner: Arc<dyn Store>,
@@ -19,10 +21,20 @@ pub(crate) struct Meddler {
 }
 
 /// What it does.
-#[derive(Debug)]
 pub(crate) enum Deed {
     Delete(String),
     Put(String, Vec<u8>),
+    Do(Box<dyn FnOnce() + Send>),
+}
+
+impl fmt::Debug for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Deed::Delete(_) => "Delete",
+            Deed::Put(..) => "Put",
+            Deed::Do(_) => "Do",
+        })
+    }
 }
 
 impl Meddler {
@@ -35,10 +47,22 @@ impl Meddler {
         })
     }
 
+    fn around<T>(&self, here: bool, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        if here && !self.after {
+            self.meddle();
+        }
+        let done = work()?;
+        if here && self.after {
+            self.meddle();
+        }
+        Ok(done)
+    }
+
     fn meddle(&self) {
         match self.deed.lock().unwrap().take() {
             Some(Deed::Delete(path)) => assert!(self.inner.delete(&key(&path)).unwrap(), "{path}"),
             Some(Deed::Put(path, bytes)) => put(&self.inner, &path, &bytes),
+            Some(Deed::Do(deed)) => deed(),
             None => {}
         }
     }
@@ -58,7 +82,8 @@ impl Store for Meddler {
         self.inner.create_root(durability)
     }
     fn list(&self, directory: Option<&Key>) -> Result<Vec<Entry>> {
-        self.inner.list(directory)
+        let here = directory == Some(&self.at);
+        self.around(here, || self.inner.list(directory))
     }
     fn stat(&self, key: &Key) -> Result<Option<Stat>> {
         self.inner.stat(key)
@@ -74,14 +99,7 @@ impl Store for Meddler {
     }
     fn publish(&self, batch: Vec<(Staged, Key)>, durability: Durability) -> Result<Vec<(Staged, Key)>> {
         let here = batch.iter().any(|(_, key)| *key == self.at);
-        if here && !self.after {
-            self.meddle();
-        }
-        let taken = self.inner.publish(batch, durability)?;
-        if here && self.after {
-            self.meddle();
-        }
-        Ok(taken)
+        self.around(here, || self.inner.publish(batch, durability))
     }
     fn areas(&self) -> Result<Vec<String>> {
         self.inner.areas()
@@ -97,7 +115,7 @@ impl Store for Meddler {
         self.inner.discard(area)
     }
     fn rename(&self, from: &Key, to: &Key, durability: Durability) -> Result<()> {
-        self.inner.rename(from, to, durability)
+        self.around(*from == self.at, || self.inner.rename(from, to, durability))
     }
     fn delete(&self, key: &Key) -> Result<bool> {
         self.inner.delete(key)

@@ -1,63 +1,12 @@
 //! What a killed process leaves of its lock and its pins. The process is this test program, run once more.
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use stonekeep::ErrorKind;
 use stonekeep::store::local::LocalStore;
 use stonekeep::store::{Guard, Key, LockWait, PinState, Store};
 
-/// Names the repository to the second process.
-const REPOSITORY: &str = "STONEKEEP_TEST_REPOSITORY";
-
-/// Another process that holds something until it is killed, which it is at the latest when this is dropped.
-struct Holder(Child);
-
-impl Holder {
-    /// Runs this test in another process, and waits until it says what it holds.
-    fn start(test: &str, repository: &Path) -> (Holder, String) {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args([test, "--exact", "--nocapture", "--test-threads=1"])
-            .env(REPOSITORY, repository)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut holder = Holder(child);
-        let lines = BufReader::new(holder.0.stdout.take().unwrap()).lines();
-        let held = lines
-            .map(Result::unwrap)
-            .find_map(|line| line.split_once("holding ").map(|(_, what)| what.to_owned()));
-        (holder, held.expect("the other process ended too early"))
-    }
-
-    fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        // After `kill`, both only say that it is over.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Says what is held, and waits to be killed.
-fn hold(what: &str, _guard: Box<dyn Guard>) -> ! {
-    println!("holding {what}");
-    std::io::stdout().flush().unwrap();
-    loop {
-        std::thread::sleep(Duration::from_secs(60));
-    }
-}
-
-fn store_of_second_process() -> Option<LocalStore> {
-    std::env::var_os(REPOSITORY).map(LocalStore::new)
-}
+use crate::second_process::{Holder, hold, store_of_second_process};
 
 fn take(store: &LocalStore, holder: &str) -> stonekeep::Result<Box<dyn Guard>> {
     store.exclusive(LockWait::Fail, holder, &|| false)

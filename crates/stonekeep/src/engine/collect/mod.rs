@@ -28,7 +28,8 @@
 //!   has ended removes them.
 //! - Every shared file that no readable backup names, while the meta file of any backup cannot be read. The records stay,
 //!   too, so that what they name goes at once when that backup is deleted.
-//! - Files of unknown origin that have been changed lately: a foreign engine may be making a backup of them.
+//! - Files of unknown origin that have been changed lately: a foreign engine may be making a backup of them. So is the
+//!   private directory of a backup of ours that was killed after it was published, and before the facts were.
 //! - What a killed backup of ours has staged, and has published from there, as its journal tells: the next backup goes on
 //!   with it. Only [`BackupEngine::garbage_collect`] removes it. What has no journal is of no use, and always goes.
 //! - Names that no repository has, and files that are no garbage for being damaged: collecting never repairs.

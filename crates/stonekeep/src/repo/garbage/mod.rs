@@ -20,7 +20,7 @@ pub use self::metas::Metas;
 pub use self::plan::{Garbage, GarbageKind, GarbagePlan, HeldBack, HeldByPin, Policy, Total};
 pub use self::planner::plan;
 pub use self::references::References;
-pub use self::survey::{OrphanFacts, PinnedBackup, PrivateDirectory, Survey};
+pub use self::survey::{OrphanFacts, PinnedBackup, PrivateDirectory, Record, Survey};
 pub use self::withdraw::withdraw;
 
 use crate::Error;

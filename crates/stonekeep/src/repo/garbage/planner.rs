@@ -22,6 +22,7 @@ pub fn plan(survey: &Survey, policy: &Policy) -> GarbagePlan {
         pinned: Vec::new(),
         pinned_private: BTreeMap::new(),
         unknown: Vec::new(),
+        is_held_without_record: false,
     };
     for (directory, entries) in &survey.shared {
         for entry in entries {
@@ -32,8 +33,9 @@ pub fn plan(survey: &Survey, policy: &Policy) -> GarbagePlan {
         planner.private(directory);
     }
     planner.judge_unknown();
+    planner.held_by_pins();
     planner.ours();
-    planner.tell_holders();
+    planner.tell();
     planner.plan
 }
 
@@ -46,6 +48,7 @@ struct Planner<'a> {
     /// Private directories that only pins keep.
     pinned_private: BTreeMap<BackupId, Total>,
     unknown: Vec<Unknown>,
+    is_held_without_record: bool,
 }
 
 /// Something whose origin no record tells.
@@ -201,15 +204,16 @@ impl Planner<'_> {
                 self.plan.areas.push(area.clone());
             }
         }
-        // What is held back is known by these records only, though not which of them.
-        if self.plan.held_back_total == Total::default() {
+        if self.plan.held_back_total == Total::default() && !self.is_held_without_record {
             let records = survey.records.iter();
-            let done = records.filter(|(_, id)| !self.is_pinned(*id));
-            self.plan.records = done.map(|(key, _)| key.clone()).collect();
+            let done = records.filter(|record| !self.is_pinned(record.id));
+            self.plan.records = done.map(|record| record.key.clone()).collect();
         }
     }
 
-    fn tell_holders(&mut self) {
+    /// Which pins keep files. Usually the record of the pinned backup stays with them. A reader that came too late, and
+    /// has not noticed yet, has none; then the file's origin may be known by any record.
+    fn held_by_pins(&mut self) {
         for pin in &self.survey.pins {
             let mut total = self.pinned_private.get(&pin.id).copied().unwrap_or_default();
             for (path, size_bytes) in &self.pinned {
@@ -217,14 +221,21 @@ impl Planner<'_> {
                     total.add(*size_bytes);
                 }
             }
-            if total != Total::default() {
-                self.plan.held_by_pins.push(HeldByPin {
-                    backup_id: pin.id,
-                    files: total.files,
-                    bytes: total.bytes,
-                });
+            if total == Total::default() {
+                continue;
             }
+            self.plan.held_by_pins.push(HeldByPin {
+                backup_id: pin.id,
+                files: total.files,
+                bytes: total.bytes,
+            });
+            let mut records = self.survey.records.iter();
+            self.is_held_without_record |=
+                !records.any(|record| (record.id, record.meta_crc32c) == (pin.id, pin.meta_crc32c));
         }
+    }
+
+    fn tell(&mut self) {
         let unreadable = self.survey.metas.unreadable.iter();
         self.plan.held_back = unreadable
             .map(|(id, reason)| HeldBack {

@@ -27,7 +27,7 @@ pub struct Survey {
     /// What our records tell of files that no backup names.
     pub claims: Claims,
     /// The records of deleted backups.
-    pub records: Vec<(Key, BackupId)>,
+    pub records: Vec<Record>,
     /// Facts of backups that are not there.
     pub facts: Vec<OrphanFacts>,
     /// What killed runs have staged.
@@ -38,6 +38,17 @@ pub struct Survey {
     pub private: Vec<PrivateDirectory>,
     /// Names in our own directories that are none of ours.
     pub strangers: BTreeSet<String>,
+}
+
+/// The record of a deleted backup: its meta file under another name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Record {
+    /// The record.
+    pub key: Key,
+    /// The backup.
+    pub id: BackupId,
+    /// CRC-32C of its meta file, as the name says.
+    pub meta_crc32c: Crc32c,
 }
 
 /// A backup that somebody reads.
@@ -132,10 +143,10 @@ impl Survey {
                 return Err(Error::stopped());
             }
             match layout::parse_deleted(&entry.name).filter(|_| entry.kind == EntryKind::File) {
-                Some((id, _)) => {
+                Some((id, meta_crc32c)) => {
                     let key = directory.join(&entry.name)?;
                     self.claims.add_deleted(id, read_record(store, &key, id).as_ref());
-                    self.records.push((key, id));
+                    self.records.push(Record { key, id, meta_crc32c });
                 }
                 None => {
                     self.strangers.insert(format!("{directory}/{}", entry.name));
