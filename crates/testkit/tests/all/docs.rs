@@ -189,3 +189,42 @@ fn each_command_that_is_named_exists() {
     }
     check(&findings.into_iter().collect::<Vec<_>>());
 }
+
+#[test]
+fn the_readme_names_every_command() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("All commands: ").unwrap();
+    let (list, _) = rest.split_once(". ").unwrap();
+    let named: BTreeSet<String> = list.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    assert_eq!(named, verbs());
+}
+
+#[test]
+fn each_flag_that_is_named_exists() {
+    // Flags of cargo, of systemctl, of eat-rocks.
+    const OTHERS: [&str; 6] = [
+        "--release",
+        "--path",
+        "--target",
+        "--all-targets",
+        "--now",
+        "--replace",
+    ];
+    let help = root().join("crates/cli/tests/all/help");
+    let help: String = fs::read_dir(help)
+        .unwrap()
+        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    let known: BTreeSet<&str> = flags(&help).collect();
+    let mut findings = BTreeSet::new();
+    for (name, text) in documents() {
+        let unknown = flags(&text).filter(|flag| !known.contains(flag) && !OTHERS.contains(flag));
+        findings.extend(unknown.map(|flag| format!("{name}: there is no flag {flag}")));
+    }
+    check(&findings.into_iter().collect::<Vec<_>>());
+}
+
+fn flags(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit() && c != '-');
+    words.filter(|word| word.len() > 3 && word.starts_with("--") && !word.starts_with("---"))
+}
