@@ -45,7 +45,7 @@ pub struct BackupEngineOptions {
     pub backup_rate_limiter: Arc<RateLimiter>,
     /// Bytes a second while restoring (`restore_rate_limiter`).
     pub restore_rate_limiter: Arc<RateLimiter>,
-    /// Bytes a second while verifying (RocksDB has no limit there).
+    /// Bytes a second while verifying (RocksDB verifies under `backup_rate_limiter`).
     pub verify_rate_limiter: Arc<RateLimiter>,
     /// The size of a copy buffer, `None`: 1 MiB (`io_buffer_size`).
     pub io_buffer_size_bytes: Option<NonZeroUsize>,
