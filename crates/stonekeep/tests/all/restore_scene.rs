@@ -117,3 +117,17 @@ pub(crate) fn assert_same(found: &Tree, wanted: &Tree, when: &str) {
         assert!(found[name] == *content, "{when}: {name} is another file");
     }
 }
+
+/// Copies a directory, so that it can be restored over.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for (name, content) in tree(from) {
+        match name.strip_suffix('/') {
+            Some(directory) => fs::create_dir_all(to.join(directory)).unwrap(),
+            None => {
+                fs::create_dir_all(to.join(&name).parent().unwrap()).unwrap();
+                fs::write(to.join(&name), content).unwrap();
+            }
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Restores and aborts that are killed before every single step: what is left, and what the next run makes of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use stonekeep::engine::info::WhichBackup;
+use stonekeep::engine::restore::{AbortReport, RestoreReport, TargetDisk, abort_restore_on};
+use stonekeep::engine::{BackupEngineOptions, BackupEngineReadOnly, RestoreMode, RestoreOptions};
+use stonekeep::store::Durability;
+use stonekeep::{ErrorKind, Quiet, Result};
+
+use crate::dying_disk::DyingDisk;
+use crate::restore_scene::{Tree, TwoStates, assert_same, copy, tree};
+use crate::scene;
+
+const STAGING: &str = ".stonekeep-restore";
+
+/// A restore over an old database, as often as one likes.
+struct Case {
+    two: TwoStates,
+    options: RestoreOptions,
+    engine: BackupEngineOptions,
+    durability: Durability,
+    /// The directory with the old state of target and `wal_dir`, of which each run gets a copy.
+    old: PathBuf,
+    /// What stands there afterwards.
+    new: Tree,
+}
+
+impl Case {
+    fn new(options: RestoreOptions, has_wal_dir: bool, sync: bool) -> Self {
+        let two = TwoStates::new();
+        let old = two.scene.path("old");
+        old_database(&two, &old, has_wal_dir);
+        let mut case = Case {
+            options,
+            engine: scene::options().with_sync(sync),
+            durability: if sync {
+                Durability::Durable
+            } else {
+                Durability::Buffered
+            },
+            old,
+            new: Tree::new(),
+            two,
+        };
+        case.options.wal_dir = has_wal_dir.then(|| case.place("run").join("wals"));
+        let place = case.fresh("run");
+        case.restore(&DyingDisk::immortal(), &place).unwrap();
+        case.new = tree(&place);
+        assert!(has_state(
+            &case.new,
+            "target/CURRENT",
+            &case.two.states[1]["CURRENT"]
+        ));
+        case
+    }
+
+    fn place(&self, name: &str) -> PathBuf {
+        self.two.scene.path(name)
+    }
+
+    /// A copy of the old state. A run always has the same path, since a record names it.
+    fn fresh(&self, name: &str) -> PathBuf {
+        let place = self.place(name);
+        let _ = fs::remove_dir_all(&place);
+        copy(&self.old, &place);
+        place
+    }
+
+    fn restore(&self, disk: &dyn TargetDisk, place: &Path) -> Result<RestoreReport> {
+        let engine = BackupEngineReadOnly::open(self.engine.clone(), self.two.store.clone())?;
+        let target = place.join("target");
+        engine.restore_on(
+            disk,
+            WhichBackup::Id(scene::id(2)),
+            &target,
+            &self.options,
+            &Quiet,
+        )
+    }
+
+    fn abort(&self, disk: &dyn TargetDisk, place: &Path) -> Result<AbortReport> {
+        let wal_dir = self.options.wal_dir.as_deref();
+        abort_restore_on(disk, &place.join("target"), wal_dir, self.durability)
+    }
+
+    /// How it looks at a place, without what restores keep for themselves.
+    fn visible(&self, place: &Path) -> Tree {
+        let mut files = tree(place);
+        files.retain(|name, _| !name.contains(STAGING));
+        files
+    }
+
+    /// Exactly the old state or exactly the new one, if a database could be opened there at all.
+    fn assert_sound(&self, place: &Path, when: &str) {
+        let files = self.visible(place);
+        let current = files
+            .get("target/CURRENT")
+            .unwrap_or_else(|| panic!("{when}: no CURRENT"));
+        let old = tree(&self.old);
+        if *current == old["target/CURRENT"] {
+            assert_same(&files, &old, &format!("{when}: old state"));
+        } else if *current == self.new["target/CURRENT"] {
+            assert_same(&files, &self.new, &format!("{when}: new state"));
+        } else {
+            assert!(
+                !current.starts_with(b"MANIFEST-"),
+                "{when}: RocksDB would open it"
+            );
+        }
+    }
+
+    /// What both ways out of an interrupted restore lead to.
+    fn assert_both_ways_out(&self, interrupted: &dyn Fn() -> PathBuf, when: &str) {
+        let place = interrupted();
+        self.assert_sound(&place, when);
+        let is_committed = tree(&place)["target/CURRENT"] == self.new["target/CURRENT"];
+        let report = self.restore(&DyingDisk::immortal(), &place);
+        let report = report.unwrap_or_else(|error| panic!("{when}: {}", error.one_line()));
+        assert!(report.restored, "{when}");
+        assert_same(&tree(&place), &self.new, &format!("{when}, restored again"));
+        let place = interrupted();
+        let is_begun = place.join("target").join(STAGING).exists();
+        let aborted = self.abort(&DyingDisk::immortal(), &place);
+        match aborted {
+            // The very last traces of a restore that is complete can be removed by an abort as well.
+            Ok(report) if is_committed => {
+                assert!(!report.rolled_back, "{when}");
+                assert_same(&tree(&place), &self.new, &format!("{when}, aborted"));
+            }
+            Ok(_) => {
+                assert_same(&tree(&place), &tree(&self.old), &format!("{when}, aborted"));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => assert!(!is_begun, "{when}"),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Refused, "{when}: {}", error.one_line());
+                assert!(is_committed, "{when}");
+            }
+        }
+    }
+
+    fn killed_at(&self, step: usize) -> (PathBuf, DyingDisk) {
+        let place = self.fresh("run");
+        let disk = DyingDisk::new(step);
+        let _ = self.restore(&disk, &place);
+        (place, disk)
+    }
+
+    fn assert_every_step(&self) {
+        for step in 1.. {
+            let (_, disk) = self.killed_at(step);
+            let name = disk.steps().last().cloned().unwrap_or_default();
+            if !disk.is_dead() {
+                break;
+            }
+            let when = format!("killed before step {step}, {name}");
+            self.assert_both_ways_out(&|| self.killed_at(step).0, &when);
+        }
+    }
+}
+
+fn has_state(files: &Tree, name: &str, content: &[u8]) -> bool {
+    files.get(name).is_some_and(|found| found == content)
+}
+
+/// An older state of the database, with all that may stand beside it.
+fn old_database(two: &TwoStates, place: &Path, has_wal_dir: bool) {
+    let target = place.join("target");
+    copy(two.scene.database.path(), &target);
+    for (name, content) in &two.states[0] {
+        fs::write(target.join(name), content).unwrap();
+    }
+    fs::write(target.join("CURRENT"), &two.states[0]["CURRENT"]).unwrap();
+    let wals = if has_wal_dir {
+        place.join("wals")
+    } else {
+        target.clone()
+    };
+    fs::create_dir_all(wals.join("archive")).unwrap();
+    if has_wal_dir {
+        for entry in fs::read_dir(&target).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "log") {
+                fs::rename(&path, wals.join(path.file_name().unwrap())).unwrap();
+            }
+        }
+    }
+    fs::write(wals.join("archive/000001.log"), "an archived WAL").unwrap();
+    fs::write(wals.join("archive/notes"), "somebody's").unwrap();
+    fs::write(target.join("000777.sst.trash"), "trash").unwrap();
+    fs::write(target.join("README"), "somebody's").unwrap();
+    fs::create_dir_all(target.join("backups/meta")).unwrap();
+    fs::write(target.join("backups/meta/1"), "a repository's").unwrap();
+}
+
+#[test]
+fn a_killed_restore_can_go_on_or_back() {
+    for sync in [true, false] {
+        Case::new(RestoreOptions::default(), false, sync).assert_every_step();
+    }
+}
+
+#[test]
+fn so_can_one_with_a_separate_wal_dir() {
+    Case::new(RestoreOptions::default(), true, true).assert_every_step();
+}
+
+#[test]
+fn so_can_one_that_keeps_files() {
+    let options = RestoreOptions::default().with_mode(RestoreMode::VerifyChecksum);
+    Case::new(options, false, true).assert_every_step();
+}
+
+#[test]
+fn so_can_one_that_keeps_wals() {
+    for has_wal_dir in [true, false] {
+        let options = RestoreOptions::default().with_keep_log_files(true);
+        Case::new(options, has_wal_dir, false).assert_every_step();
+    }
+}
+
+#[test]
+fn a_second_run_can_be_killed_too() {
+    let case = Case::new(RestoreOptions::default(), true, false);
+    let disk = DyingDisk::immortal();
+    case.restore(&disk, &case.fresh("run")).unwrap();
+    // Once the record is gone, the second run is another restore, over what the first one has left.
+    let removed = |step: &String| step == "remove .stonekeep-restore/state";
+    let last = disk.steps().iter().rposition(removed).unwrap() + 1;
+    for first in (1..=last).rev().step_by(23) {
+        for second in 1.. {
+            let interrupted = || {
+                let (place, _) = case.killed_at(first);
+                let disk = DyingDisk::new(second);
+                let _ = case.restore(&disk, &place);
+                (place, disk)
+            };
+            let (_, disk) = interrupted();
+            if !disk.is_dead() {
+                break;
+            }
+            let when = format!(
+                "killed before step {first}, then {second}: {:?}",
+                disk.steps().last()
+            );
+            case.assert_both_ways_out(&|| interrupted().0, &when);
+        }
+    }
+}
+
+#[test]
+fn an_abort_can_be_killed_too() {
+    let case = Case::new(RestoreOptions::default(), false, true);
+    let steps = DyingDisk::immortal();
+    case.restore(&steps, &case.fresh("run")).unwrap();
+    let steps = steps.steps();
+    let commit = steps.iter().rposition(|step| step == "replace CURRENT").unwrap() + 1;
+    for first in (1..=commit).rev().step_by(11) {
+        for second in 1.. {
+            let interrupted = || {
+                let (place, _) = case.killed_at(first);
+                let disk = DyingDisk::new(second);
+                let _ = case.abort(&disk, &place);
+                (place, disk)
+            };
+            let (_, disk) = interrupted();
+            if !disk.is_dead() {
+                break;
+            }
+            let when = format!(
+                "killed before step {first}, abort before {second}: {:?}",
+                disk.steps().last()
+            );
+            case.assert_both_ways_out(&|| interrupted().0, &when);
+        }
+    }
+}
