@@ -181,6 +181,7 @@ impl<'a> Survey<'a> {
             database_id,
             database_id_in_manifest: state.db_id().is_some(),
             sequence_number,
+            sequence_number_without_wals: state.last_sequence().unwrap_or_default(),
             column_families: column_families(manifest),
             rocksdb_version: self.options.and_then(|options| options.rocksdb_version),
             wal_dir: wal_directory,

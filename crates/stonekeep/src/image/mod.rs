@@ -148,6 +148,8 @@ pub struct DatabaseImage {
     pub database_id_in_manifest: bool,
     /// The last sequence number that is in the image: what `GetLatestSequenceNumber` says after opening it.
     pub sequence_number: SequenceNumber,
+    /// The same for the image without its WALs: the last sequence number that the MANIFEST has.
+    pub sequence_number_without_wals: SequenceNumber,
     /// The column families, in the order of their numbers.
     pub column_families: Vec<ImageColumnFamily>,
     /// The RocksDB version that wrote the OPTIONS file.

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use stonekeep_format::FileNumber;
 use stonekeep_format::backup_name::{RepoPath, SharedKind};
 use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::{FileNumber, SequenceNumber};
 
 use super::identity::Identity;
 use super::known::Known;
@@ -64,6 +64,8 @@ pub(super) struct Plan {
     pub(super) files: Vec<PlanFile>,
     /// Files that need not be copied if they are what is stored under their name, which reading them tells.
     pub(super) unsure: Vec<usize>,
+    /// The last sequence number in the backup.
+    pub(super) sequence_number: SequenceNumber,
     pub(super) tables_opened: u64,
     pub(super) warnings: Vec<Warning>,
 }
@@ -79,6 +81,10 @@ pub(super) fn plan(
     let mut plan = Plan {
         files: Vec::with_capacity(image.files.len()),
         unsure: Vec::new(),
+        sequence_number: match options.backup_log_files {
+            true => image.sequence_number,
+            false => image.sequence_number_without_wals,
+        },
         tables_opened: 0,
         warnings: Vec::new(),
     };

@@ -27,7 +27,7 @@ impl Commit<'_, '_> {
                 SchemaVersion::One
             },
             timestamp: HeaderNumber::from(seconds),
-            sequence: HeaderNumber::from(self.run.image().sequence_number.0),
+            sequence: HeaderNumber::from(self.plan.sequence_number.0),
             app_metadata: self.run.options.app_metadata.clone(),
             ..MetaHead::default()
         };
@@ -69,7 +69,7 @@ impl Commit<'_, '_> {
             meta_size_bytes: loaded.size_bytes,
             database_id: image.database_id.clone(),
             database_id_in_manifest: image.database_id_in_manifest,
-            sequence_number: image.sequence_number.0,
+            sequence_number: self.plan.sequence_number.0,
             capture: image.kind,
             column_families: image.column_families.clone(),
             rocksdb_version: image.rocksdb_version.clone(),

@@ -74,7 +74,7 @@ impl CreateReport {
         let mut report = CreateReport {
             backup_id,
             committed: false,
-            sequence_number: image.sequence_number,
+            sequence_number: plan.sequence_number,
             capture: image.kind,
             files_total: 0,
             bytes_total: 0,
