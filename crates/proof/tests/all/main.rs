@@ -10,3 +10,4 @@ mod oracle;
 mod our_backups;
 mod ours;
 mod sample;
+mod their_backups;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use stonekeep::Quiet;
 use stonekeep::engine::create::CreateReport;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions};
-use stonekeep::format::BackupId;
 use stonekeep::image::closed::ClosedDirectory;
 use stonekeep::store::local::LocalStore;
 use stonekeep_proof::makers::ClosedDatabase;
@@ -47,9 +46,4 @@ pub(crate) fn back_up_with(
     engine
         .create_new_backup(&source(database), options, &Quiet)
         .unwrap()
-}
-
-/// A backup's id.
-pub(crate) fn id(number: u32) -> BackupId {
-    BackupId::new(number).unwrap()
 }

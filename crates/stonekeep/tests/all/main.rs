@@ -22,6 +22,7 @@ mod create_order;
 mod create_run;
 mod dying_disk;
 mod failing_reads;
+mod fixtures_backups;
 mod image_capture;
 mod image_closed;
 mod image_findings;
