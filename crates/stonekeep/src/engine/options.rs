@@ -47,14 +47,16 @@ pub struct BackupEngineOptions {
     pub restore_rate_limiter: Arc<RateLimiter>,
     /// Bytes a second while verifying (RocksDB verifies under `backup_rate_limiter`).
     pub verify_rate_limiter: Arc<RateLimiter>,
-    /// The size of a copy buffer, `None`: 1 MiB (`io_buffer_size`).
+    /// How much is read or written at a time, `None`: 1 MiB (`io_buffer_size`). No more than the store's own buffer, as
+    /// [`crate::store::local::LocalStore::with_buffer_bytes`] sets it.
     pub io_buffer_size_bytes: Option<NonZeroUsize>,
     /// An observer is told of progress about this often (`callback_trigger_interval_size`). Default: 4 MiB.
     pub callback_trigger_interval_size_bytes: u64,
     /// How many of the newest valid backups a read-only engine looks at (`max_valid_backups_to_open`). Default: all.
     pub max_valid_backups_to_open: Option<usize>,
     /// Whether temperatures of the database now win over those of its MANIFEST
-    /// (`current_temperatures_override_manifest`). Default: false.
+    /// (`current_temperatures_override_manifest`). Default: false. Needs schema 2. A database at rest tells no
+    /// temperatures but its MANIFEST's: then this has no effect, and a warning says so.
     pub current_temperatures_override_manifest: bool,
     /// What to do while another process has the writer's lock. Default: fail.
     pub lock_wait: LockWait,

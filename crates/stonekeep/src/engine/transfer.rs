@@ -198,6 +198,7 @@ pub(crate) struct Metered<'a, R> {
     inner: R,
     meter: &'a Meter<'a>,
     left: u64,
+    most_bytes: usize,
     crc32c: u32,
 }
 
@@ -208,8 +209,15 @@ impl<'a, R: Read> Metered<'a, R> {
             inner,
             meter,
             left: size_bytes,
+            most_bytes: usize::MAX,
             crc32c: 0,
         }
+    }
+
+    /// Reads no more than this at a time, however large the reader's buffer is.
+    pub(crate) fn at_most(mut self, most_bytes: usize) -> Self {
+        self.most_bytes = most_bytes;
+        self
     }
 
     /// The checksum of what has been read so far.
@@ -241,6 +249,7 @@ impl<R: Read> Read for Metered<'_, R> {
         let limit = usize::try_from(self.left).unwrap_or(usize::MAX);
         let limit = limit
             .min(buffer.len())
+            .min(self.most_bytes)
             .min(self.meter.limiter.request_limit_bytes());
         let Some(part) = buffer.get_mut(..limit).filter(|part| !part.is_empty()) else {
             return Ok(0);
@@ -306,6 +315,18 @@ mod tests {
             short.drain(&mut [0; 3]).unwrap_err().kind(),
             io::ErrorKind::UnexpectedEof
         );
+    }
+
+    #[test]
+    fn no_more_is_read_at_a_time_than_the_limits_say() {
+        let limiter = RateLimiter::default();
+        let meter = meter(&Quiet, &limiter);
+        let mut reader = Metered::new(&b"123456789"[..], 9, &meter).at_most(4);
+        let counts = [(); 4].map(|()| reader.read(&mut [0; 100]).unwrap());
+        assert_eq!(counts, [4, 4, 1, 0]);
+        limiter.set_bytes_per_second(30);
+        let mut reader = Metered::new(&b"123456789"[..], 9, &meter);
+        assert_eq!(reader.read(&mut [0; 100]).unwrap(), 3);
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl CheckedLines {
 ///
 /// # Errors
 /// `Corrupt` if it is cut short or its checksum is wrong.
-pub(crate) fn lines<'a>(name: &str, text: &'a [u8]) -> Result<Vec<&'a [u8]>> {
+pub(crate) fn lines<'a>(name: &str, text: &'a [u8]) -> Result<impl Iterator<Item = &'a [u8]>> {
     let body = text
         .strip_suffix(b"\n")
         .ok_or_else(|| Error::corrupt(name, "it is cut short"))?;
@@ -65,16 +65,16 @@ pub(crate) fn lines<'a>(name: &str, text: &'a [u8]) -> Result<Vec<&'a [u8]>> {
     if crc32c::crc32c(content) != trailer.end.crc32c {
         return Err(Error::corrupt(name, "its checksum is wrong"));
     }
-    let lines: Vec<&[u8]> = content
-        .split(|&byte| byte == b'\n')
-        .filter(|line| !line.is_empty())
-        .collect();
-    match lines.len() == trailer.end.lines {
-        true => Ok(lines),
-        false => Err(Error::corrupt(
-            name,
-            format!("{} lines instead of {}", lines.len(), trailer.end.lines),
-        )),
+    // Not collected: lines of one byte would take many times their length.
+    let lines = || {
+        content
+            .split(|&byte| byte == b'\n')
+            .filter(|line| !line.is_empty())
+    };
+    let (found, wanted) = (lines().count(), trailer.end.lines);
+    match found == wanted {
+        true => Ok(lines()),
+        false => Err(Error::corrupt(name, format!("{found} lines instead of {wanted}"))),
     }
 }
 
@@ -97,7 +97,7 @@ mod tests {
         writer.push(&"one").unwrap();
         writer.push(&2).unwrap();
         let text = writer.finish().unwrap();
-        let read = lines("x", &text).unwrap();
+        let read: Vec<_> = lines("x", &text).unwrap().collect();
         assert_eq!(read, [&b"\"one\""[..], b"2"]);
         for at in 0..text.len() {
             assert!(lines("x", text.get(..at).unwrap()).is_err(), "cut at {at}");

@@ -156,10 +156,8 @@ impl BackupFacts {
     /// # Errors
     /// `Corrupt` for anything that was not written so; `Unsupported` for a newer version.
     pub fn decode(name: &str, text: &[u8]) -> Result<Self> {
-        let lines = checked_lines::lines(name, text)?;
-        let (header, files) = lines
-            .split_first()
-            .ok_or_else(|| Error::corrupt(name, "it is empty"))?;
+        let mut lines = checked_lines::lines(name, text)?;
+        let header = lines.next().ok_or_else(|| Error::corrupt(name, "it is empty"))?;
         let version: Version = checked_lines::parse(name, header)?;
         if version.stonekeep_facts != FACTS_VERSION {
             let message = format!(
@@ -169,8 +167,7 @@ impl BackupFacts {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let header: Header = checked_lines::parse(name, header)?;
-        let files = files
-            .iter()
+        let files = lines
             .map(|line| checked_lines::parse(name, line))
             .collect::<Result<_>>()?;
         Ok(BackupFacts {

@@ -94,7 +94,6 @@ fn is_chunk(key: &Key) -> bool {
 
 fn decode(name: &str, text: &[u8]) -> Result<Vec<JournalEntry>> {
     checked_lines::lines(name, text)?
-        .into_iter()
         .map(|line| checked_lines::parse(name, line))
         .collect()
 }

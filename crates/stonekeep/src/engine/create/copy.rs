@@ -190,7 +190,8 @@ impl Copier<'_> {
             Target::SharedByChecksum(..) => Key::new(format!("unnamed/{}", image.name))?,
             Target::Private => Key::new(format!("private/{}/{}", self.id, image.name))?,
         };
-        let mut source = Metered::new(open(&image.content)?, file.size_bytes, meter);
+        let buffer_bytes = self.run.engine.io_buffer_bytes();
+        let mut source = Metered::new(open(&image.content)?, file.size_bytes, meter).at_most(buffer_bytes);
         let staged = self.store().stage(self.area, &key, &mut source, file.size_bytes);
         let staged = staged.map_err(|error| explain_short_source(error, image))?;
         let crc32c = source.crc32c();

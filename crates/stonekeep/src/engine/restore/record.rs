@@ -199,10 +199,8 @@ impl Record {
 
     /// `Corrupt` for anything that was not written so.
     pub(super) fn decode(name: &str, text: &[u8]) -> Result<Self> {
-        let lines = checked_lines::lines(name, text)?;
-        let (head, lines) = lines
-            .split_first()
-            .ok_or_else(|| Error::corrupt(name, "it is empty"))?;
+        let mut lines = checked_lines::lines(name, text)?;
+        let head = lines.next().ok_or_else(|| Error::corrupt(name, "it is empty"))?;
         let head: Head = checked_lines::parse(name, head)?;
         if head.stonekeep_restore != VERSION {
             let message = format!("{name} is of another version of this program");
