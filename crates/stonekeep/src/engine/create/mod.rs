@@ -4,8 +4,9 @@
 //! Each step is durable before the next one begins; with `sync = false` file syncs are left out, the order is not.
 //! - **C0** The repository's directories are made where there are none, and the writer's lock is taken.
 //! - **C1** The id: one more than the largest that any record has. The journals of killed runs are read.
-//! - **C2** Files that are not stored yet are copied to the staging area `stonekeep/tmp/<id>/`, in batches: each batch
-//!   is made durable, then written down in the area's journal. Then the image is asked whether it still is one state.
+//! - **C2** Areas of killed runs that are of no use are removed. Files that are not stored yet are copied to an area of
+//!   this run's own, `stonekeep/tmp/<id>/`, in batches: each batch is made durable, then written down in the area's
+//!   journal. Then the image is asked whether it still is one state.
 //! - **C3** Stored files that are named again are looked at, and made durable where nobody is known to have done so.
 //! - **C4** Staged files get their final names, never replacing: shared ones first, then the private directory.
 //! - **C5** Our facts are published. **C6** Every file is looked at once more: present, with its size.
@@ -15,6 +16,8 @@
 //!   withdrawn and the run fails.
 //!
 //! # What a crash leaves
+//! `tests/all/create_crash.rs` stops at every store operation, and looks.
+//!
 //! | stopped | state |
 //! |---|---|
 //! | before C4 | older backups as they were; files in the area, those in its journal are used by the next run |
