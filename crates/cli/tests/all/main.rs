@@ -21,5 +21,6 @@ mod refusals;
 mod restore;
 mod shape;
 mod signals;
+mod terminal;
 mod verify;
 mod world;
