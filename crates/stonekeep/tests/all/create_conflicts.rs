@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use stonekeep::engine::{BackupEngine, CreateBackupOptions};
-use stonekeep::store::Store;
+use stonekeep::format::SequenceNumber;
+use stonekeep::image::{DatabaseImage, ImageSource};
 use stonekeep::store::local::LocalStore;
+use stonekeep::store::{Durability, ObjectReader, Store};
 use stonekeep::{Error, ErrorKind, Quiet, Result};
 use stonekeep_testkit::database::DatabaseBuilder;
 use stonekeep_testkit::fault_store::FaultStore;
 
 use crate::scene::{Scene, assert_valid, files, ids, key, memory, named, options, put, verify};
+use crate::tweaked::{Tweaked, file, replace};
 
 /// A scene with one backup, and the path of a table in it.
 fn backed_up(builder: DatabaseBuilder) -> (Scene, Arc<dyn Store>, String) {
@@ -215,30 +218,95 @@ fn a_damaged_file_of_the_database_is_not_stored() {
     assert_eq!(ids(&store), Vec::<u32>::new());
 }
 
+/// A first backup that dies before the first step of this name.
+fn killed(store: &Arc<dyn Store>, source: &dyn ImageSource, sync: bool, step: &str) {
+    let options = || options().with_sync(sync);
+    let told = CreateBackupOptions::default();
+    let run = |store: Arc<dyn Store>| {
+        BackupEngine::open(options(), store)
+            .unwrap()
+            .create_new_backup(source, &told, &Quiet)
+    };
+    let counting = FaultStore::counting(memory());
+    run(Arc::new(counting.clone())).unwrap();
+    let at = counting
+        .step_names()
+        .iter()
+        .position(|name| name.starts_with(step))
+        .unwrap();
+    run(Arc::new(FaultStore::kill_at(store.clone(), at + 1))).unwrap_err();
+}
+
 #[test]
 fn an_area_of_a_killed_run_never_vouches_for_what_another_run_wrote() {
-    // Two databases whose blobs have the same number and size: the second run is killed after it staged its own.
-    let one = Scene::new();
-    let other = Scene::with(DatabaseBuilder::new().database_id("another").without_unique_ids());
+    let scene = Scene::new();
     let store = memory();
-    let any = CreateBackupOptions::default().with_allow_other_database(true);
-    for (scene, step) in [(&one, "publish shared"), (&other, "sync")] {
-        let counting = FaultStore::counting(memory());
-        let counted: Arc<dyn Store> = Arc::new(counting.clone());
-        scene.create(&counted).unwrap();
-        let at = counting
-            .step_names()
-            .iter()
-            .position(|name| name.starts_with(step))
-            .unwrap()
-            + 1;
-        let fault = FaultStore::kill_at(store.clone(), at);
-        let killed: Arc<dyn Store> = Arc::new(fault);
-        let engine = BackupEngine::open(options(), killed).unwrap();
-        engine
-            .create_new_backup(&scene.source(), &any, &Quiet)
-            .unwrap_err();
+    killed(&store, &scene.source(), true, "publish shared");
+    // The second run takes what the first one staged, but for one table: it is another file, of the same name and size.
+    let number = scene.database.state().live_tables().next().unwrap().file.number;
+    let bytes = flipped(&std::fs::read(scene.database.table_path(number, 0)).unwrap());
+    let other = Tweaked {
+        inner: scene.source(),
+        tweak: |image: &mut DatabaseImage| {
+            let table = file(image, &format!("{:06}.sst", number.0));
+            table.table.as_mut().unwrap().largest_seqno = SequenceNumber(999);
+            replace(table, &bytes);
+        },
+    };
+    let fault = FaultStore::kill_at(store.clone(), second_run_syncs(&store, &other));
+    let dying: Arc<dyn Store> = Arc::new(fault);
+    let engine = BackupEngine::open(options(), dying).unwrap();
+    engine
+        .create_new_backup(&other, &CreateBackupOptions::default(), &Quiet)
+        .unwrap_err();
+    let report = scene.create(&store).unwrap();
+    assert_eq!(report.files_resumed, 5, "{:?}", report.files);
+    assert_valid(&store, &[1], "after two killed runs");
+}
+
+/// The step at which a run on such a store has staged all its files, and syncs them.
+fn second_run_syncs(store: &Arc<dyn Store>, source: &dyn ImageSource) -> usize {
+    let directory = tempfile::tempdir().unwrap();
+    let copy: Arc<dyn Store> = Arc::new(LocalStore::new(directory.path().join("copy")));
+    copy.create_root(Durability::Buffered).unwrap();
+    for area in store.areas().unwrap() {
+        for staged in store.staged(&area).unwrap() {
+            let object = store.open_staged(&staged).unwrap();
+            let mut reader = ObjectReader::new(object.as_ref());
+            copy.stage(&area, &staged.key, &mut reader, staged.size_bytes)
+                .unwrap();
+        }
     }
-    one.create(&store).unwrap();
-    assert_valid(&store, &[1], "after two killed runs of two databases");
+    let counting = FaultStore::counting(copy);
+    let counted: Arc<dyn Store> = Arc::new(counting.clone());
+    let engine = BackupEngine::open(options(), counted).unwrap();
+    engine
+        .create_new_backup(source, &CreateBackupOptions::default(), &Quiet)
+        .unwrap();
+    counting
+        .step_names()
+        .iter()
+        .position(|name| name.starts_with("sync "))
+        .unwrap()
+        + 1
+}
+
+#[test]
+fn what_was_staged_without_sync_is_read_before_it_is_used() {
+    let scene = Scene::new();
+    let store = memory();
+    killed(&store, &scene.source(), false, "publish shared");
+    // The power failed: one file has its length, and other bytes.
+    let staged = store.staged("1").unwrap();
+    let table = staged
+        .iter()
+        .find(|staged| staged.key.as_str().ends_with(".sst"))
+        .unwrap();
+    let zeros = vec![0; usize::try_from(table.size_bytes).unwrap()];
+    store
+        .stage("1", &table.key, &mut &*zeros, table.size_bytes)
+        .unwrap();
+    let report = scene.create(&store).unwrap();
+    assert_eq!(report.files_resumed, 4);
+    assert_valid(&store, &[1], "after a power failure");
 }
