@@ -5,6 +5,7 @@
 
 pub mod collect;
 pub mod create;
+pub mod in_place;
 pub mod info;
 mod options;
 mod rate_limiter;

@@ -31,6 +31,7 @@ mod image_fixtures;
 mod image_lock;
 mod image_paths;
 mod image_wals;
+mod in_place;
 mod info;
 mod meddler;
 mod naming;

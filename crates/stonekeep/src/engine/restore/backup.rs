@@ -23,7 +23,7 @@ const OPTIONS_LIMIT_BYTES: u64 = 64 << 20;
 
 /// Where the bytes of a file are.
 #[derive(Debug, Clone)]
-pub(super) enum Source {
+pub(in crate::engine) enum Source {
     /// In the repository.
     Stored(Key),
     /// In another repository, since the backup was made without it.
@@ -36,29 +36,29 @@ pub(super) enum Source {
 
 /// One file of the database to be.
 #[derive(Debug, Clone)]
-pub(super) struct Wanted {
-    pub(super) name: DbFileName,
+pub(in crate::engine) struct Wanted {
+    pub(in crate::engine) name: DbFileName,
     /// Its path in the repository, for messages.
-    pub(super) path: String,
-    pub(super) size_bytes: u64,
-    pub(super) crc32c: Option<Crc32c>,
+    pub(in crate::engine) path: String,
+    pub(in crate::engine) size_bytes: u64,
+    pub(in crate::engine) crc32c: Option<Crc32c>,
     /// The session that wrote it, by its name or our facts.
-    pub(super) session: Option<SessionId>,
-    pub(super) source: Source,
+    pub(in crate::engine) session: Option<SessionId>,
+    pub(in crate::engine) source: Source,
 }
 
 /// A backup, looked at but not read.
 #[derive(Debug)]
-pub(super) struct Backup {
-    pub(super) id: BackupId,
-    pub(super) meta_crc32c: Crc32c,
+pub(in crate::engine) struct Backup {
+    pub(in crate::engine) id: BackupId,
+    pub(in crate::engine) meta_crc32c: Crc32c,
     /// The database's id, where any record has it.
-    pub(super) database_id: Option<String>,
+    pub(in crate::engine) database_id: Option<String>,
     /// Whether the MANIFEST carries it; else IDENTITY has to.
-    pub(super) id_in_manifest: bool,
+    pub(in crate::engine) id_in_manifest: bool,
     /// What CURRENT holds.
-    pub(super) current: String,
-    pub(super) files: Vec<Wanted>,
+    pub(in crate::engine) current: String,
+    pub(in crate::engine) files: Vec<Wanted>,
 }
 
 impl Backup {
@@ -66,7 +66,11 @@ impl Backup {
     ///
     /// # Errors
     /// `Corrupt` with everything that is missing or has a wrong size, or if there is no MANIFEST that CURRENT names.
-    pub(super) fn look(store: &dyn Store, loaded: &LoadedMeta, alternate_dirs: &[PathBuf]) -> Result<Self> {
+    pub(in crate::engine) fn look(
+        store: &dyn Store,
+        loaded: &LoadedMeta,
+        alternate_dirs: &[PathBuf],
+    ) -> Result<Self> {
         let facts = loaded.facts(store)?;
         let mut presence = Presence::new(store);
         let findings = presence.check(loaded, facts.as_ref())?;
@@ -154,12 +158,12 @@ fn load_small_files(store: &dyn Store, id: BackupId, files: &mut [Wanted]) -> Re
 }
 
 /// A file of the backup that is not what it should be.
-pub(super) fn damaged(id: BackupId, path: &str, reason: String) -> Error {
+pub(in crate::engine) fn damaged(id: BackupId, path: &str, reason: String) -> Error {
     let file = path.to_owned();
     damaged_files(id, vec![Finding { file, reason }])
 }
 
-pub(super) fn wrong_checksum(id: BackupId, path: &str, expected: Crc32c, found: Crc32c) -> Error {
+pub(in crate::engine) fn wrong_checksum(id: BackupId, path: &str, expected: Crc32c, found: Crc32c) -> Error {
     damaged(id, path, format!("its checksum is {found} instead of {expected}"))
 }
 

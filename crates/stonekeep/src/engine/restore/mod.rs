@@ -31,7 +31,7 @@
 mod abort;
 mod alternates;
 mod attempt;
-mod backup;
+pub(in crate::engine) mod backup;
 mod copy;
 mod disk;
 mod forward;
@@ -43,11 +43,11 @@ mod record;
 mod report;
 mod room;
 mod run;
-mod site;
+pub(in crate::engine) mod site;
 mod system_disk;
-mod target;
+pub(in crate::engine) mod target;
 mod unfinished;
-mod wal_dir;
+pub(in crate::engine) mod wal_dir;
 
 use std::num::NonZeroUsize;
 use std::path::Path;

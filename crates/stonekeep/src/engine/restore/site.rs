@@ -159,14 +159,14 @@ pub(super) enum Found {
 
 /// The directories of one restore.
 #[derive(Debug)]
-pub(super) struct Sites {
+pub(in crate::engine) struct Sites {
     db: Site,
     wal: Option<Site>,
 }
 
 impl Sites {
     /// The directories that the caller has named, absolute. A `wal_dir` that is the database's own directory is none.
-    pub(super) fn locate(db_dir: &Path, wal_dir: Option<&Path>) -> Result<Self> {
+    pub(in crate::engine) fn locate(db_dir: &Path, wal_dir: Option<&Path>) -> Result<Self> {
         let absolute = |path: &Path| std::path::absolute(path).context("finding", path);
         let db = absolute(db_dir)?;
         let wal = wal_dir.map(absolute).transpose()?;

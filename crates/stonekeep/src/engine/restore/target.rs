@@ -91,7 +91,7 @@ pub(super) struct Circumstances<'a> {
 }
 
 /// A restore inside the repository would end in its own source.
-pub(super) fn refuse_repository(sites: &Sites, repository: Option<&Path>) -> Result<()> {
+pub(in crate::engine) fn refuse_repository(sites: &Sites, repository: Option<&Path>) -> Result<()> {
     let Some(repository) = repository.map(real_path) else {
         return Ok(());
     };

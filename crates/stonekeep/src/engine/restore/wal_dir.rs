@@ -22,7 +22,11 @@ const OPTIONS_LIMIT_BYTES: u64 = 64 << 20;
 ///
 /// # Errors
 /// `Corrupt` or `Unsupported` if one has to be rewritten and cannot be read.
-pub(super) fn adjust_options(files: &mut [Wanted], sites: &Sites, rewrite: bool) -> Result<Vec<Warning>> {
+pub(in crate::engine) fn adjust_options(
+    files: &mut [Wanted],
+    sites: &Sites,
+    rewrite: bool,
+) -> Result<Vec<Warning>> {
     let mut warnings = Vec::new();
     for file in files.iter_mut() {
         let (DbFileName::Options(_), Source::Bytes(bytes)) = (&file.name, &file.source) else {

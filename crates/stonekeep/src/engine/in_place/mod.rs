@@ -1,0 +1,84 @@
+//! A backup as a directory that RocksDB opens read-only, made without copying tables and blobs: they are hard links.
+//!
+//! RocksDB's `BackupInfo::env_for_open` does the like inside one process; this is for every program that can open a
+//! database read-only, such as `ldb`.
+//!
+//! # Protocol
+//! - **O1** The directory is made, in one that is there; or it is there and empty. Its marker [`MARKER`] is written:
+//!   which backup, and every name that will come. **O2** Shared files are linked, or copied where the file system has no
+//!   link for them; private files are copied, checked against their checksums. OPTIONS names no `wal_dir` of the
+//!   original. **O3** `CURRENT` comes last.
+//! - [`close_in_place`] removes what the marker names, and what RocksDB itself puts there when it opens a database
+//!   read-only (`LOG`, `LOCK`). Anything else is a reason to remove nothing. The marker goes last.
+//!
+//! A crash leaves a directory with a marker, which closing removes. The repository is not changed: a link keeps a file's
+//! bytes even when the backup is deleted. A program that opens the directory for writing would write into its own copies
+//! of the private files and drop links; tables are never written again by RocksDB.
+
+mod close;
+mod marker;
+mod open;
+
+use std::path::{Path, PathBuf};
+
+use stonekeep_format::BackupId;
+
+pub use self::close::close_in_place;
+pub use self::marker::MARKER;
+use self::open::Opening;
+use super::BackupEngineReadOnly;
+use super::info::WhichBackup;
+use super::verify::VerifyLevel;
+use crate::{Error, ErrorKind, Observer, Result, Warning};
+
+/// What [`BackupEngineReadOnly::open_in_place`] made.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct InPlaceReport {
+    /// The backup.
+    pub backup_id: BackupId,
+    /// The directory to open read-only.
+    pub directory: PathBuf,
+    /// Files that are links into the repository.
+    pub files_linked: u64,
+    /// Files that are copies.
+    pub files_copied: u64,
+    /// Their bytes.
+    pub bytes_copied: u64,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+}
+
+impl BackupEngineReadOnly {
+    /// Makes a directory that RocksDB opens read-only. [`close_in_place`] removes it again. `latest-valid` reads every
+    /// byte of a backup first; otherwise linked files are looked at, not read.
+    ///
+    /// # Errors
+    /// `Refused` if something stands at `at`, or if it lies in the repository; `Corrupt` if the backup is not whole;
+    /// `InvalidArgument` if it was made without some files; `NotFound`, `Stopped`, and I/O errors. After an error, what
+    /// was made is removed again.
+    pub fn open_in_place(
+        &self,
+        which: WhichBackup,
+        at: &Path,
+        observer: &dyn Observer,
+    ) -> Result<InPlaceReport> {
+        let (candidates, _) = self.candidates(which)?;
+        for id in candidates {
+            if which != WhichBackup::LatestValid
+                || self
+                    .verify_backup(id, VerifyLevel::Checksum, observer)?
+                    .is_clean()
+            {
+                return Opening {
+                    engine: self,
+                    at,
+                    observer,
+                }
+                .open(id);
+            }
+        }
+        let message = format!("no backup in {} is valid", self.store().location());
+        Err(Error::new(ErrorKind::Corrupt, message).with_hint("verify them, to see what each one lacks"))
+    }
+}

@@ -1,0 +1,233 @@
+//! Making the directory of an opened backup.
+
+use std::fs;
+use std::io::{self, Cursor};
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::{BackupId, Crc32c};
+
+use super::InPlaceReport;
+use super::close::remove_made;
+use super::marker::{MARKER, Marker};
+use crate::engine::BackupEngineReadOnly;
+use crate::engine::restore::backup::{Backup, Source, Wanted, damaged, wrong_checksum};
+use crate::engine::restore::site::Sites;
+use crate::engine::restore::target::refuse_repository;
+use crate::engine::restore::wal_dir::adjust_options;
+use crate::engine::restore::{SystemDisk, TargetDisk, TargetPath};
+use crate::engine::transfer::{Meter, Metered};
+use crate::repo::pin::{self, Pinned};
+use crate::store::{Durability, Key, ObjectReader, Store};
+use crate::{Error, IoContext, Observer, Phase, Result, Warning};
+
+/// One opening under way.
+pub(super) struct Opening<'a> {
+    pub(super) engine: &'a BackupEngineReadOnly,
+    pub(super) at: &'a Path,
+    pub(super) observer: &'a dyn Observer,
+}
+
+impl Opening<'_> {
+    pub(super) fn open(&self, id: BackupId) -> Result<InPlaceReport> {
+        let pinned = pin::pin(self.store(), id)?;
+        let mut backup = Backup::look(self.store(), &pinned.loaded, &[])?;
+        refuse_incomplete(&backup)?;
+        let sites = Sites::locate(self.at, None)?;
+        refuse_repository(&sites, self.store().local_root())?;
+        let warnings = adjust_options(&mut backup.files, &sites, true)?;
+        add_identity(&mut backup);
+        let made = self.make_directory()?;
+        let directory = fs::canonicalize(self.at).context("looking at", self.at)?;
+        let filled = self.fill(&backup, &pinned, &directory, warnings);
+        filled.inspect_err(|_| self.take_back(&directory, made))
+    }
+
+    fn store(&self) -> &dyn Store {
+        self.engine.store().as_ref()
+    }
+
+    /// Whether the directory had to be made.
+    fn make_directory(&self) -> Result<bool> {
+        match fs::create_dir(self.at) {
+            Ok(()) => return Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).context("making", self.at),
+        }
+        let mut entries = fs::read_dir(self.at).context("reading", self.at)?;
+        let Some(entry) = entries.next() else {
+            return Ok(false);
+        };
+        let name = entry.context("reading", self.at)?.file_name();
+        let error = Error::refused(format!("{} is not empty: it has {name:?}", self.at.display()));
+        Err(match self.at.join(MARKER).exists() {
+            true => error.with_hint("it is a backup that was opened already; close it first"),
+            false => error.with_hint("name a directory that does not exist yet, or an empty one"),
+        })
+    }
+
+    fn fill(
+        &self,
+        backup: &Backup,
+        pinned: &Pinned,
+        directory: &Path,
+        warnings: Vec<Warning>,
+    ) -> Result<InPlaceReport> {
+        let marker = Marker {
+            repository: self.store().location(),
+            backup_id: backup.id.get(),
+            meta_crc32c: backup.meta_crc32c.0,
+            names: backup.files.iter().map(|file| file.name.to_string()).collect(),
+        };
+        marker.write(directory)?;
+        let mut report = InPlaceReport {
+            backup_id: backup.id,
+            directory: directory.to_owned(),
+            files_linked: 0,
+            files_copied: 0,
+            bytes_copied: 0,
+            warnings,
+        };
+        let options = self.engine.options();
+        let meter = Meter::start(
+            self.observer,
+            options.clock.as_ref(),
+            &options.restore_rate_limiter,
+            Phase::Copying,
+            options.callback_trigger_interval_size_bytes,
+            (backup.files.len() as u64, bytes_to_copy(backup)),
+        );
+        let (current, others): (Vec<_>, Vec<_>) = backup
+            .files
+            .iter()
+            .partition(|file| file.name == DbFileName::Current);
+        for file in others.into_iter().chain(current) {
+            meter.check()?;
+            match self.link(file, directory)? {
+                true => report.files_linked += 1,
+                false => {
+                    let copied = self.copy(backup.id, file, directory, &meter);
+                    copied.map_err(|error| pinned.explain(self.store(), meter.explain(error)))?;
+                    report.files_copied += 1;
+                    report.bytes_copied += file.size_bytes;
+                }
+            }
+            meter.file_done();
+        }
+        Ok(report)
+    }
+
+    /// Whether a shared file could be linked. Where it cannot, it is copied.
+    fn link(&self, file: &Wanted, directory: &Path) -> Result<bool> {
+        let (Some(root), Source::Stored(key)) = (self.store().local_root(), &file.source) else {
+            return Ok(false);
+        };
+        if !is_shared(key) {
+            return Ok(false);
+        }
+        // Looking through the store makes sure that no link leads out of the repository on the way.
+        let stat = self.store().stat(key)?;
+        if stat.is_none_or(|stat| stat.size_bytes != file.size_bytes) {
+            return Ok(false);
+        }
+        match fs::hard_link(root.join(key.as_str()), directory.join(file.name.to_string())) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(error).context("making", &directory.join(file.name.to_string()))
+            }
+            Err(error) => {
+                tracing::debug!(%key, %error, "copied, since it cannot be linked");
+                Ok(false)
+            }
+        }
+    }
+
+    fn copy(&self, id: BackupId, file: &Wanted, directory: &Path, meter: &Meter<'_>) -> Result<()> {
+        let at = TargetPath::root(directory).with_key(Key::new(file.name.to_string())?);
+        let buffer = NonZeroUsize::new(self.engine.io_buffer_bytes()).unwrap_or(NonZeroUsize::MIN);
+        let (disk, size) = (SystemDisk::new(buffer), file.size_bytes);
+        let found = match &file.source {
+            Source::Bytes(bytes) => {
+                let mut reader = Metered::new(Cursor::new(bytes), size, meter);
+                disk.write(&at, &mut reader, size, Durability::Buffered)?;
+                reader.crc32c()
+            }
+            Source::Stored(key) => {
+                let object = self.store().open(key)?;
+                let mut reader = Metered::new(ObjectReader::new(object.as_ref()), size, meter);
+                disk.write(&at, &mut reader, size, Durability::Buffered)?;
+                reader.crc32c()
+            }
+            Source::Alternate(..) | Source::Nowhere => {
+                return Err(damaged(id, &file.path, "it is excluded".into()));
+            }
+        };
+        match file.crc32c.filter(|expected| *expected != found) {
+            Some(expected) => Err(wrong_checksum(id, &file.path, expected, found)),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes what was made, after an error that is the one to tell.
+    fn take_back(&self, directory: &Path, made: bool) {
+        let removed = match Marker::read(directory) {
+            Ok(marker) => remove_made(directory, &marker),
+            Err(_) => Ok(()),
+        };
+        if let Err(error) = removed {
+            tracing::warn!(reason = %error.one_line(), "the directory could not be removed");
+        } else if made {
+            // One that was there before stays.
+            let _ = fs::remove_dir(directory);
+        }
+    }
+}
+
+fn is_shared(key: &Key) -> bool {
+    let directory = key.parent();
+    directory.is_some_and(|directory| matches!(directory.as_str(), "shared" | "shared_checksum"))
+}
+
+fn bytes_to_copy(backup: &Backup) -> u64 {
+    let shared = |file: &&Wanted| matches!(&file.source, Source::Stored(key) if is_shared(key));
+    backup
+        .files
+        .iter()
+        .filter(|file| !shared(file))
+        .map(|file| file.size_bytes)
+        .sum()
+}
+
+fn refuse_incomplete(backup: &Backup) -> Result<()> {
+    let excluded = backup
+        .files
+        .iter()
+        .filter(|file| matches!(file.source, Source::Nowhere));
+    let names: Vec<String> = excluded.map(|file| file.path.clone()).collect();
+    match names.is_empty() {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "backup {} was made without {}",
+            backup.id,
+            names.join(", ")
+        ))
+        .with_hint("restore it, with the directories that have these files")),
+    }
+}
+
+/// The id is in the MANIFEST, or RocksDB wants it in IDENTITY.
+fn add_identity(backup: &mut Backup) {
+    let Some(id) = backup.database_id.clone().filter(|_| !backup.id_in_manifest) else {
+        return;
+    };
+    let bytes = id.into_bytes();
+    backup.files.push(Wanted {
+        name: DbFileName::Identity,
+        path: "IDENTITY".into(),
+        size_bytes: bytes.len() as u64,
+        crc32c: Some(Crc32c(crc32c::crc32c(&bytes))),
+        session: None,
+        source: Source::Bytes(bytes.into()),
+    });
+}
