@@ -1,37 +1,48 @@
 //! Which backups a purge deletes.
 
+use std::collections::BTreeSet;
+
 use stonekeep_format::BackupId;
 
-use crate::repo::catalog::{self, MetaState};
+use crate::Result;
+use crate::repo::catalog::LoadedMeta;
 use crate::repo::presence::Presence;
 use crate::store::Store;
-use crate::{Error, ErrorKind, Observer, Result};
 
-/// All valid backups but so many of the newest, oldest first.
-///
-/// # Errors
-/// `Stopped`, I/O errors of the store.
-pub(super) fn all_but_newest(
-    store: &dyn Store,
-    keep: usize,
-    observer: &dyn Observer,
-) -> Result<Vec<BackupId>> {
-    let (mut presence, mut valid) = (Presence::new(store), Vec::new());
-    for id in catalog::list(store)?.ids {
-        if observer.should_stop() {
-            return Err(Error::stopped());
-        }
-        let loaded = match catalog::load(store, id) {
-            Ok(MetaState::Readable(loaded)) => loaded,
-            Ok(MetaState::Unreadable(..)) => continue,
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        let findings = presence.check(&loaded, loaded.facts(store)?.as_ref())?;
-        if findings.is_empty() {
-            valid.push(id);
+/// Counts valid backups, the newest first.
+pub(super) struct Purge<'a> {
+    store: &'a dyn Store,
+    presence: Presence<'a>,
+    left_to_keep: usize,
+    /// Those that are beyond the number to keep.
+    pub(super) doomed: BTreeSet<BackupId>,
+}
+
+impl<'a> Purge<'a> {
+    /// Keeps so many.
+    pub(super) fn new(store: &'a dyn Store, keep: usize) -> Self {
+        Purge {
+            store,
+            presence: Presence::new(store),
+            left_to_keep: keep,
+            doomed: BTreeSet::new(),
         }
     }
-    valid.truncate(valid.len().saturating_sub(keep));
-    Ok(valid)
+
+    /// Whether this backup, older than all before, is to go. Corrupt ones stay.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub(super) fn dooms(&mut self, loaded: &LoadedMeta) -> Result<bool> {
+        let facts = loaded.facts(self.store)?;
+        if !self.presence.check(loaded, facts.as_ref())?.is_empty() {
+            return Ok(false);
+        }
+        let is_doomed = self.left_to_keep == 0;
+        if is_doomed {
+            self.doomed.insert(loaded.id);
+        }
+        self.left_to_keep = self.left_to_keep.saturating_sub(1);
+        Ok(is_doomed)
+    }
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use stonekeep_format::BackupId;
 
 use super::apply::{Apply, no_progress};
-use super::purge;
+use super::purge::Purge;
 use super::report::CollectReport;
 use crate::engine::BackupEngine;
+use crate::repo::catalog::LoadedMeta;
 use crate::repo::garbage::{self, GarbagePlan, Metas, Policy, Survey};
 use crate::repo::pin::{self, LivePins};
 use crate::repo::{catalog, layout};
@@ -48,8 +49,7 @@ impl Collection<'_> {
         repo::require(self.engine.store())?;
         let lock = self.engine.lock(self.observer)?;
         self.observer.progressed(&no_progress(Phase::Planning));
-        let doomed = self.doomed()?;
-        let metas = Metas::read(self.store(), &doomed, &|| self.observer.should_stop())?;
+        let (doomed, metas) = self.choose()?;
         for id in &doomed {
             self.check_stop()?;
             lock.check()?;
@@ -65,8 +65,7 @@ impl Collection<'_> {
     pub(super) fn plan(&self) -> Result<CollectReport> {
         repo::require(self.engine.store())?;
         self.observer.progressed(&no_progress(Phase::Planning));
-        let doomed = self.doomed()?;
-        let metas = Metas::read(self.store(), &doomed, &|| self.observer.should_stop())?;
+        let (doomed, metas) = self.choose()?;
         let survey = self.survey(metas, pin::all(self.store())?, &doomed)?;
         self.apply(self.plan_of(&survey), doomed, None)
     }
@@ -82,18 +81,27 @@ impl Collection<'_> {
         }
     }
 
-    /// The backups to delete: those that are there, or are being deleted since an earlier run.
-    fn doomed(&self) -> Result<BTreeSet<BackupId>> {
-        let doomed = match self.wanted {
-            Wanted::Nothing => Vec::new(),
-            Wanted::AllButNewest(keep) => purge::all_but_newest(self.store(), keep, self.observer)?,
-            Wanted::Everything => catalog::list(self.store())?.ids,
+    /// D1: the backups to delete, and what the others name.
+    fn choose(&self) -> Result<(BTreeSet<BackupId>, Metas)> {
+        let store = self.store();
+        let should_stop = || self.observer.should_stop();
+        let named = match self.wanted {
+            Wanted::Nothing => BTreeSet::new(),
             Wanted::These(ids) => self.all_there(ids)?,
+            Wanted::Everything => catalog::list(store)?.ids.into_iter().collect(),
+            Wanted::AllButNewest(keep) => {
+                let mut purge = Purge::new(store, keep);
+                let mut is_doomed = |loaded: &LoadedMeta| purge.dooms(loaded);
+                let metas = Metas::read(store, &BTreeSet::new(), &mut is_doomed, &should_stop)?;
+                return Ok((purge.doomed, metas));
+            }
         };
-        Ok(doomed.into_iter().collect())
+        let metas = Metas::read(store, &named, &mut |_| Ok(false), &should_stop)?;
+        Ok((named, metas))
     }
 
-    fn all_there(&self, ids: &[BackupId]) -> Result<Vec<BackupId>> {
+    /// Those that are there, or are being deleted since an earlier run.
+    fn all_there(&self, ids: &[BackupId]) -> Result<BTreeSet<BackupId>> {
         let mut there = catalog::list(self.store())?.ids;
         let records = self.store().list(Some(&layout::deleted_directory()))?;
         let records = records
@@ -101,7 +109,7 @@ impl Collection<'_> {
             .filter_map(|entry| layout::parse_deleted(&entry.name));
         there.extend(records.map(|(id, _)| id));
         match ids.iter().find(|id| !there.contains(id)) {
-            None => Ok(ids.to_vec()),
+            None => Ok(ids.iter().copied().collect()),
             Some(id) => Err(Error::not_found(format!(
                 "there is no backup {id} in {}",
                 self.store().location()

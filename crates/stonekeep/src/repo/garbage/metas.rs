@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use stonekeep_format::BackupId;
 
 use super::{References, reason};
-use crate::repo::catalog::{self, MetaState};
+use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::layout;
 use crate::store::{Entry, EntryKind, Store};
 use crate::{Error, ErrorKind, Result};
@@ -30,18 +30,24 @@ pub struct Metas {
 type Version = (EntryKind, u64, Option<SystemTime>);
 
 impl Metas {
-    /// Reads all meta files but those of these backups, which are about to be deleted.
+    /// Reads all meta files, the newest first, but those of these backups, which are about to be deleted. Readable ones
+    /// may turn out to be about to be deleted, too.
     ///
     /// # Errors
     /// `Stopped`, and I/O errors of the store: an unknown meta file is not taken for a damaged one.
-    pub fn read(store: &dyn Store, but: &BTreeSet<BackupId>, should_stop: &dyn Fn() -> bool) -> Result<Self> {
+    pub fn read(
+        store: &dyn Store,
+        but: &BTreeSet<BackupId>,
+        is_doomed: &mut dyn FnMut(&LoadedMeta) -> Result<bool>,
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<Self> {
         let mut metas = Metas::default();
-        for (id, version) in metas.list(store)? {
+        for (id, version) in metas.list(store)?.into_iter().rev() {
             if should_stop() {
                 return Err(Error::stopped());
             }
             if !but.contains(&id) {
-                metas.load(store, id, version)?;
+                metas.load(store, id, version, is_doomed)?;
             }
         }
         Ok(metas)
@@ -54,7 +60,7 @@ impl Metas {
     pub fn look_again(&mut self, store: &dyn Store) -> Result<()> {
         for (id, version) in self.list(store)? {
             if self.seen.get(&id) != Some(&version) {
-                self.load(store, id, version)?;
+                self.load(store, id, version, &mut |_| Ok(false))?;
             }
         }
         Ok(())
@@ -75,9 +81,20 @@ impl Metas {
         Ok(backups)
     }
 
-    fn load(&mut self, store: &dyn Store, id: BackupId, version: Version) -> Result<()> {
+    fn load(
+        &mut self,
+        store: &dyn Store,
+        id: BackupId,
+        version: Version,
+        is_doomed: &mut dyn FnMut(&LoadedMeta) -> Result<bool>,
+    ) -> Result<()> {
         match catalog::load(store, id) {
-            Ok(MetaState::Readable(loaded)) => self.references.add(&loaded.meta),
+            Ok(MetaState::Readable(loaded)) => {
+                if is_doomed(&loaded)? {
+                    return Ok(());
+                }
+                self.references.add(&loaded.meta);
+            }
             Ok(MetaState::Unreadable(id, error)) => {
                 self.unreadable.insert(id, reason(&error));
             }
