@@ -71,10 +71,8 @@ impl Marker {
             return Err(Error::corrupt(name, format!("{size} bytes are too many")));
         }
         let text = fs::read(&path).context("reading", &path)?;
-        let lines = checked_lines::lines(&name, &text)?;
-        let (header, names) = lines
-            .split_first()
-            .ok_or_else(|| Error::corrupt(&name, "it is empty"))?;
+        let mut lines = checked_lines::lines(&name, &text)?;
+        let header = lines.next().ok_or_else(|| Error::corrupt(&name, "it is empty"))?;
         let header: Header = checked_lines::parse(&name, header)?;
         if header.stonekeep_open != 1 {
             return Err(Error::new(
@@ -86,8 +84,7 @@ impl Marker {
             repository: header.repository,
             backup_id: header.backup_id,
             meta_crc32c: header.meta_crc32c,
-            names: names
-                .iter()
+            names: lines
                 .map(|line| checked_lines::parse(&name, line))
                 .collect::<Result<_>>()?,
         })
