@@ -2,9 +2,10 @@
 
 use std::io::{self, Read};
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard};
 
-use stonekeep::engine::restore::{SystemDisk, TargetDisk, TargetPath};
+use stonekeep::engine::restore::{FreeSpace, SystemDisk, TargetDisk, TargetPath};
 use stonekeep::store::Durability;
 use stonekeep::{Error, Result};
 
@@ -14,6 +15,7 @@ use stonekeep::{Error, Result};
 pub(crate) struct DyingDisk {
     disk: SystemDisk,
     dies_at: usize,
+    dies_before: Option<String>,
     steps: Mutex<Vec<String>>,
 }
 
@@ -23,7 +25,16 @@ impl DyingDisk {
         DyingDisk {
             disk: SystemDisk::new(NonZeroUsize::new(1 << 16).unwrap()),
             dies_at,
+            dies_before: None,
             steps: Mutex::default(),
+        }
+    }
+
+    /// Dies before the first step of this name.
+    pub(crate) fn before(step: &str) -> Self {
+        DyingDisk {
+            dies_before: Some(step.to_owned()),
+            ..DyingDisk::immortal()
         }
     }
 
@@ -33,7 +44,12 @@ impl DyingDisk {
     }
 
     pub(crate) fn is_dead(&self) -> bool {
-        self.lock().len() >= self.dies_at
+        self.dies_after(&self.lock())
+    }
+
+    fn dies_after(&self, steps: &[String]) -> bool {
+        steps.len() >= self.dies_at
+            || (self.dies_before.is_some() && steps.last() == self.dies_before.as_ref())
     }
 
     /// The steps, the one that was not done included.
@@ -47,13 +63,13 @@ impl DyingDisk {
 
     fn step(&self, name: &str, at: &TargetPath) -> Result<()> {
         let mut steps = self.lock();
-        if steps.len() < self.dies_at {
+        if !self.dies_after(&steps) {
             let key = at.key().map_or(".", |key| key.as_str());
             steps.push(format!("{name} {key}"));
         }
-        match steps.len() < self.dies_at {
-            true => Ok(()),
-            false => Err(Error::io("killed", io::Error::other("killed"))),
+        match self.dies_after(&steps) {
+            false => Ok(()),
+            true => Err(Error::io("killed", io::Error::other("killed"))),
         }
     }
 }
@@ -108,6 +124,10 @@ impl TargetDisk for DyingDisk {
 
     fn sync_file(&self, at: &TargetPath) -> Result<()> {
         self.step("sync", at)
+    }
+
+    fn free_space(&self, directory: &Path) -> Result<FreeSpace> {
+        self.disk.free_space(directory)
     }
 
     fn sync_directory(&self, at: &TargetPath) -> Result<()> {

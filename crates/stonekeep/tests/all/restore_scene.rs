@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stonekeep::engine::info::WhichBackup;
-use stonekeep::engine::restore::RestoreReport;
+use stonekeep::engine::restore::{RestoreReport, TargetDisk};
 use stonekeep::engine::{BackupEngineReadOnly, RestoreOptions};
 use stonekeep::store::Store;
 use stonekeep::{Quiet, Result};
@@ -62,6 +62,31 @@ impl TwoStates {
         let wanted = &self.states[id as usize - 1];
         assert_same(&database_files(&self.target()), wanted, when);
     }
+
+    /// The same, with one more thing there.
+    pub(crate) fn assert_restored_with(&self, id: u32, stranger: &str, when: &str) {
+        let mut found = database_files(&self.target());
+        assert!(found.remove(stranger).is_some(), "{when}");
+        assert_same(&found, &self.states[id as usize - 1], when);
+    }
+}
+
+/// Two states, and a target with the present one.
+pub(crate) fn over() -> TwoStates {
+    let two = TwoStates::new();
+    copy(two.scene.database.path(), &two.target());
+    two
+}
+
+/// Restores backup 1.
+pub(crate) fn restore_on(
+    two: &TwoStates,
+    disk: &dyn TargetDisk,
+    options: &RestoreOptions,
+) -> Result<RestoreReport> {
+    let which = WhichBackup::Id(scene::id(1));
+    two.reader()
+        .restore_on(disk, which, &two.target(), options, &Quiet)
 }
 
 /// What a backup of the database brings back: everything but what RocksDB makes anew, and OPTIONS files but the newest.

@@ -39,6 +39,7 @@ pub(super) fn abort(
         Unfinished::Committed(record) => return Err(too_late(&sites, &record)),
         _ if is_freed(&sites)? => return Err(freed(&sites)),
         Unfinished::Moving(record) => {
+            mover.require_old_files(&record)?;
             mover.write_whole(sites.db(), "aborting", b"")?;
             (true, mover.go_back(&record)?)
         }

@@ -39,7 +39,7 @@ impl<'a> Attempt<'a> {
     pub(super) fn dry_run(&self) -> Result<RestoreReport> {
         let pinned = pin::pin(self.store(), self.id)?;
         let plan = self.plan(&pinned)?;
-        match room::look(&plan, &self.run.sites)? {
+        match room::look(&plan, &self.run.sites, self.run.disk)? {
             Room::None(error) => return Err(error),
             Room::OnlyWithoutOld(error) if !self.run.options.free_old_files_first => return Err(error),
             _ => {}
@@ -119,7 +119,7 @@ impl<'a> Attempt<'a> {
 
     /// Refuses where there is no room, or makes it by removing the old state where that was asked for.
     fn make_room(&self, plan: &mut Plan) -> Result<()> {
-        match room::look(plan, &self.run.sites)? {
+        match room::look(plan, &self.run.sites, self.run.disk)? {
             Room::Enough => Ok(()),
             Room::OnlyWithoutOld(_) if self.run.options.free_old_files_first => self.free_old_files(plan),
             Room::OnlyWithoutOld(error) | Room::None(error) => Err(error),

@@ -67,6 +67,15 @@ impl fmt::Display for TargetPath {
     }
 }
 
+/// How much fits on a file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FreeSpace {
+    /// Tells file systems apart.
+    pub device: u64,
+    /// Bytes that may still be written.
+    pub free_bytes: u64,
+}
+
 /// The operations that change something at the target. Every one is atomic but [`TargetDisk::write`], which a crash may
 /// leave half done. None follows a symbolic link below a root. [`super::SystemDisk`] is the real one; a test wraps it.
 pub trait TargetDisk: fmt::Debug + Send + Sync {
@@ -100,6 +109,9 @@ pub trait TargetDisk: fmt::Debug + Send + Sync {
 
     /// Makes the content of a file durable that is there already.
     fn sync_file(&self, at: &TargetPath) -> Result<()>;
+
+    /// The file system that a directory is on, which is there.
+    fn free_space(&self, directory: &Path) -> Result<FreeSpace>;
 
     /// Makes the names in a directory durable, as far as the file system can do that.
     fn sync_directory(&self, at: &TargetPath) -> Result<()>;

@@ -6,7 +6,7 @@ use std::io::Cursor;
 use super::disk::{TargetDisk, TargetPath};
 use super::record::{Move, Record};
 use super::site::{ARCHIVE, CURRENT, Site, Sites};
-use super::unfinished::{MARKER_PREFIX, WalOwner, has_marker};
+use super::unfinished::{CURRENT_LIMIT_BYTES, MARKER_PREFIX, WalOwner, has_marker};
 use crate::store::Durability;
 use crate::{Error, ErrorKind, Result};
 
@@ -180,7 +180,8 @@ impl Mover<'_> {
     fn keep_old_current(&self) -> Result<()> {
         let db = self.sites.db();
         let (current, kept) = (db.at(CURRENT)?, db.old_file(CURRENT)?);
-        if has_marker(db)? || !db.has(&current)? {
+        let content = db.read(&current, CURRENT_LIMIT_BYTES)?;
+        if content.is_none() || has_marker(db)? || content == db.read(&kept, CURRENT_LIMIT_BYTES)? {
             return Ok(());
         }
         self.disk.remove(&kept)?;
@@ -199,13 +200,8 @@ impl Mover<'_> {
              run the restore again, or take it back with \"stonekeep restore --abort\"\n"
         );
         let marker = self.sites.db().staging(Some("marker"));
-        if self
-            .sites
-            .db()
-            .read(&marker, super::unfinished::CURRENT_LIMIT_BYTES)?
-            .as_deref()
-            == Some(text.as_bytes())
-        {
+        let written = self.sites.db().read(&marker, CURRENT_LIMIT_BYTES)?;
+        if written.as_deref() == Some(text.as_bytes()) {
             return Ok(());
         }
         self.write_whole(self.sites.db(), "marker", text.as_bytes())

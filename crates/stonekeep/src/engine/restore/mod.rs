@@ -52,7 +52,7 @@ pub(in crate::engine) mod wal_dir;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-pub use self::disk::{TargetDisk, TargetPath};
+pub use self::disk::{FreeSpace, TargetDisk, TargetPath};
 pub use self::report::{AbortReport, RestoreAction, RestoreReport, RestoredFile};
 use self::run::Run;
 pub use self::system_disk::SystemDisk;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::disk::{FreeSpace, TargetDisk};
 use super::plan::Plan;
 use super::site::{Area, Found, Site, Sites};
-use crate::{Error, IoContext, Result};
+use crate::{Error, Result};
 
 /// Bytes that are missing on one file system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,12 +31,12 @@ pub(super) enum Room {
 ///
 /// # Errors
 /// I/O errors. That there is no room is an answer.
-pub(super) fn look(plan: &Plan, sites: &Sites) -> Result<Room> {
+pub(super) fn look(plan: &Plan, sites: &Sites, disk: &dyn TargetDisk) -> Result<Room> {
     let mut systems: BTreeMap<u64, Balance> = BTreeMap::new();
     for (area, site) in sites.all() {
-        let (device, free) = free_bytes(site)?;
-        let balance = systems.entry(device).or_default();
-        balance.free = free;
+        let space = free_space(disk, site)?;
+        let balance = systems.entry(space.device).or_default();
+        balance.free = space.free_bytes;
         balance.needed += needed_bytes(plan, area, site)?;
         balance.old += old_bytes(plan, area, site)?;
     }
@@ -86,11 +87,8 @@ fn old_bytes(plan: &Plan, area: Area, site: &Site) -> Result<u64> {
     Ok(old)
 }
 
-/// Which file system a directory, or the first one above it that is there, is on, and how many bytes are free there.
-fn free_bytes(site: &Site) -> Result<(u64, u64)> {
+/// Of the directory, or of the first one above it that is there.
+pub(super) fn free_space(disk: &dyn TargetDisk, site: &Site) -> Result<FreeSpace> {
     let there = site.path().ancestors().find(|path| path.exists());
-    let path = there.unwrap_or(site.path());
-    let stat = rustix::fs::stat(path).context("looking at", path)?;
-    let system = rustix::fs::statvfs(path).context("looking at", path)?;
-    Ok((stat.st_dev, system.f_bavail.saturating_mul(system.f_frsize)))
+    disk.free_space(there.unwrap_or(site.path()))
 }

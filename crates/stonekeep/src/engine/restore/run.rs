@@ -1,5 +1,6 @@
 //! One restore: what an earlier one has left is brought to an end, then backups are tried until one is whole.
 
+use std::io;
 use std::path::Path;
 
 use stonekeep_format::BackupId;
@@ -10,6 +11,7 @@ use super::forward::Mover;
 use super::hold;
 use super::record::Record;
 use super::report::RestoreReport;
+use super::room;
 use super::site::{CURRENT, Sites};
 use super::target::refuse_repository;
 use super::unfinished::{CURRENT_LIMIT_BYTES, Unfinished, is_freed};
@@ -196,16 +198,48 @@ impl<'a> Run<'a> {
 
     /// After an error before R2. What was staged is of use to the next run only where that may do better.
     fn leave(&self, error: Error) -> Error {
-        let full = error.io_kind() == Some(std::io::ErrorKind::StorageFull);
+        let full = matches!(
+            error.io_kind(),
+            Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        );
         let useful = matches!(error.kind(), ErrorKind::Io | ErrorKind::Stopped) && !full;
         let freed = is_freed(&self.sites).unwrap_or(true);
-        if !useful && !freed && self.nothing_has_moved() {
+        if freed {
+            return error.with_hint(
+                "the old state was removed to make room, as was asked for: restore again, this backup or another one",
+            );
+        }
+        if !useful && self.nothing_has_moved() {
             let cleaned = self.mover().forget_record().and_then(|()| self.mover().clean());
             if let Err(left) = cleaned {
                 tracing::warn!(reason = %left.one_line(), "what was staged could not be removed");
             }
         }
-        error
+        if full {
+            self.explain_full_disk(error)
+        } else {
+            error
+        }
+    }
+
+    fn explain_full_disk(&self, error: Error) -> Error {
+        let free = room::free_space(self.disk, self.sites.db());
+        let free = free.map_or_else(
+            |_| String::new(),
+            |space| {
+                format!(
+                    ": {} bytes are free now that what was staged is removed",
+                    space.free_bytes
+                )
+            },
+        );
+        let message = format!(
+            "{} ran full while the backup was copied{free}",
+            self.sites.db().path().display()
+        );
+        Error::new(ErrorKind::Io, message)
+            .with_hint("what stood there is unharmed; free room and restore again")
+            .with_source(error)
     }
 
     fn require_same(&self, which: WhichBackup, record: &Record) -> Result<()> {

@@ -9,12 +9,12 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use super::disk::{TargetDisk, TargetPath};
+use super::disk::{FreeSpace, TargetDisk, TargetPath};
 use crate::store::Durability;
 use crate::{Error, IoContext, Result};
 
@@ -202,6 +202,15 @@ impl TargetDisk for SystemDisk {
         let file = rustix::fs::openat(&place.directory, &place.name, flags, Mode::empty())
             .context("opening", &place.path)?;
         rustix::fs::fdatasync(&file).context("syncing", &place.path)
+    }
+
+    fn free_space(&self, directory: &Path) -> Result<FreeSpace> {
+        let stat = rustix::fs::stat(directory).context("looking at", directory)?;
+        let system = rustix::fs::statvfs(directory).context("looking at", directory)?;
+        Ok(FreeSpace {
+            device: stat.st_dev,
+            free_bytes: system.f_bavail.saturating_mul(system.f_frsize),
+        })
     }
 
     fn sync_directory(&self, at: &TargetPath) -> Result<()> {
