@@ -227,9 +227,19 @@ proptest! {
 #[test]
 fn a_private_name_that_was_made_is_the_one_that_is_read() {
     let backup = BackupId::FIRST;
-    for name in ["CURRENT", "MANIFEST-000005", "OPTIONS-000007", "000018.log", "000021.sst"] {
+    for name in [
+        "CURRENT",
+        "MANIFEST-000005",
+        "OPTIONS-000007",
+        "000018.log",
+        "000021.sst",
+    ] {
         let file = DbFileName::parse(name).unwrap();
         let made = RepoPath::Private(PrivateName::new(backup, file).unwrap());
-        assert_eq!(RepoPath::parse(&format!("private/1/{name}")), Some(made), "{name}");
+        assert_eq!(
+            RepoPath::parse(&format!("private/1/{name}")),
+            Some(made),
+            "{name}"
+        );
     }
 }
