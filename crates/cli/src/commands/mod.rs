@@ -1,6 +1,7 @@
 //! The verbs, one file each.
 
 pub(crate) mod backup;
+pub(crate) mod close;
 pub(crate) mod collect_report;
 pub(crate) mod completions;
 pub(crate) mod delete;
@@ -10,6 +11,7 @@ pub(crate) mod gc;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod man;
+pub(crate) mod open;
 pub(crate) mod purge;
 pub(crate) mod restore;
 pub(crate) mod show;
@@ -75,6 +77,7 @@ fn what_a_stop_leaves(verb: &str) -> Option<&'static str> {
             "backups that are gone from the list are deleted; the next stonekeep gc removes the rest of their files",
         ),
         "verify" => Some("nothing was changed"),
+        "open" => Some("what was made of the directory is removed again"),
         _ => None,
     }
 }
@@ -87,6 +90,8 @@ pub(crate) fn run(verb: Verb, session: &Session) -> anyhow::Result<Exit> {
         Verb::Show(args) => show::run(&args, session),
         Verb::Verify(args) => verify::run(&args, session),
         Verb::Restore(args) => restore::run(*args, session),
+        Verb::Open(args) => open::run(&args, session),
+        Verb::Close(args) => close::run(&args, session),
         Verb::Delete(args) => delete::run(&args, session),
         Verb::Purge(args) => purge::run(&args, session),
         Verb::Gc(args) => gc::run(&args, session),

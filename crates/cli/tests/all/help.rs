@@ -5,12 +5,14 @@ use std::path::PathBuf;
 
 use crate::command::{line, stonekeep};
 
-const VERBS: [&str; 13] = [
+const VERBS: [&str; 15] = [
     "backup",
     "list",
     "show",
     "verify",
     "restore",
+    "open",
+    "close",
     "delete",
     "purge",
     "gc",

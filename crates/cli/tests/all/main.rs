@@ -13,6 +13,7 @@ mod demo;
 mod escape;
 mod exit_codes;
 mod help;
+mod in_place;
 mod inspect;
 mod list;
 mod manual;

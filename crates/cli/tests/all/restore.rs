@@ -1,32 +1,16 @@
 //! `restore`.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
 use stonekeep_testkit::database::DatabaseBuilder;
 
 use crate::command::{Ended, run};
 use crate::shape;
-use crate::world::World;
+use crate::world::{World, tables};
 
 const BEGIN: &str = "dry_run: bool, restored: bool, backup_id: number, files_written: number, bytes_written: number, \
     files_kept: number, bytes_kept: number, files_moved_away: number, resumed: bool, wal_files_kept: [], \
     unverifiable: [], passed_over: [";
-
-/// Every table, by name.
-fn tables(directory: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
-    let tables = entries.filter(|entry| entry.path().extension().is_some_and(|end| end == "sst"));
-    tables
-        .map(|entry| {
-            (
-                entry.file_name().into_string().unwrap(),
-                fs::read(entry.path()).unwrap(),
-            )
-        })
-        .collect()
-}
 
 #[test]
 fn what_comes_back_is_what_was_there() {

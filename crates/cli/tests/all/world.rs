@@ -1,5 +1,6 @@
 //! A directory with a database, a repository and whatever else a test needs.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -120,4 +121,20 @@ pub(crate) fn flip_bit(path: &Path) {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(path, bytes).expect("writing a file");
+}
+
+/// Every table, by name.
+pub(crate) fn tables(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(directory)
+        .expect("a table")
+        .map(|entry| entry.expect("a table"));
+    let tables = entries.filter(|entry| entry.path().extension().is_some_and(|end| end == "sst"));
+    tables
+        .map(|entry| {
+            (
+                entry.file_name().into_string().expect("a table"),
+                fs::read(entry.path()).expect("a table"),
+            )
+        })
+        .collect()
 }

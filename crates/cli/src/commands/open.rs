@@ -1,0 +1,78 @@
+//! `stonekeep open`: makes a backup readable in place.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::Session;
+use crate::args::engine::WorkArgs;
+use crate::args::repository::RepoArgs;
+use crate::args::which::Which;
+use crate::exit::Exit;
+use crate::output::json::{WarningJson, warnings};
+use crate::output::units::{bytes, count};
+use crate::places;
+
+/// Make a directory in which RocksDB opens a backup read-only, without restoring it
+///
+/// Small files are copied, shared ones linked: open it for reading only. `stonekeep close` removes it again.
+#[derive(Debug, Args)]
+pub(crate) struct OpenArgs {
+    /// The backup: its id, latest, or latest-valid, for which every byte is read first
+    #[arg(value_name = "ID")]
+    backup: Which,
+    #[command(flatten)]
+    repo: RepoArgs,
+    /// The directory to make, on the repository's file system
+    #[arg(long, value_name = "DIR")]
+    at: PathBuf,
+    #[command(flatten)]
+    work: WorkArgs,
+}
+
+#[derive(Serialize)]
+struct OpenJson {
+    backup_id: u32,
+    directory: PathBuf,
+    files_linked: u64,
+    files_copied: u64,
+    bytes_copied: u64,
+    warnings: Vec<WarningJson>,
+}
+
+pub(crate) fn run(args: &OpenArgs, session: &Session) -> anyhow::Result<Exit> {
+    places::check_target(args.repo.path(), &args.at, "the directory to make")?;
+    let engine = args.repo.open(args.work.apply(session.engine_options()))?;
+    let watcher = session.watch()?;
+    let report = engine.open_in_place(args.backup.into(), &args.at, &watcher);
+    watcher.finish();
+    let report = report?;
+    let document = OpenJson {
+        backup_id: report.backup_id.get(),
+        directory: report.directory.clone(),
+        files_linked: report.files_linked,
+        files_copied: report.files_copied,
+        bytes_copied: report.bytes_copied,
+        warnings: warnings(&report.warnings),
+    };
+    session.output.outcome(&document, |page| {
+        page.line(format!(
+            "backup {} is at {}, for reading only",
+            report.backup_id,
+            report.directory.display()
+        ));
+        let copied = format!(
+            "{}, {}",
+            count(report.files_copied, "file"),
+            bytes(report.bytes_copied)
+        );
+        page.fields(&[("linked", count(report.files_linked, "file")), ("copied", copied)]);
+        page.line(format!(
+            "remove it with: stonekeep close {}",
+            report.directory.display()
+        ));
+    })?;
+    session.output.warnings(&report.warnings);
+    Ok(Exit::Success)
+}
