@@ -12,6 +12,7 @@ use stonekeep_proof::makers::{self, Recipe, Workbench};
 
 use crate::judge::{self, Recorded};
 use crate::ours;
+use crate::restoring::restores_all;
 
 /// One session of RocksDB lies between two backups: its recovery and its writes make tables of one session id, which
 /// has to be read from one of them.
@@ -55,8 +56,8 @@ fn back_up_three_times(root: &Path, recipe: Recipe, options: &BackupEngineOption
 }
 
 #[test]
-fn rocksdb_reads_backups_of_every_kind_of_database() {
-    let mut reused = 0;
+fn backups_of_every_kind_of_database_are_restored_by_both() {
+    let (mut reused, mut kept) = (0, 0);
     for recipe in makers::all() {
         let root = tempfile::tempdir().unwrap();
         let series = back_up_three_times(root.path(), recipe, &ours::options());
@@ -65,6 +66,7 @@ fn rocksdb_reads_backups_of_every_kind_of_database() {
         judge::accepts(&repository, &series.recorded, recipe.name);
         judge::agrees_on_infos(&repository, recipe.name);
         judge::finds_nothing_surplus(&repository, recipe.name);
+        kept += restores_all(&repository, &series.recorded, recipe.name);
         reused += is_incremental(&series, recipe);
         let verified = ours::engine(&repository)
             .verify_backups(&[], VerifyLevel::Checksum, &Quiet)
@@ -82,6 +84,7 @@ fn rocksdb_reads_backups_of_every_kind_of_database() {
         );
     }
     assert!(reused > 40, "only {reused} tables outlived a change");
+    assert!(kept > 100, "only {kept} files were kept");
 }
 
 fn ids(series: &Series) -> Vec<u32> {

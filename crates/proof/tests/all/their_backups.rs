@@ -13,6 +13,7 @@ use stonekeep_proof::oracle::{self, OpenOptions};
 
 use crate::judge::{self, Recorded};
 use crate::ours;
+use crate::restoring::restores_all;
 
 /// One way for RocksDB's engine to work, and the same for ours.
 pub(crate) struct Way {
@@ -170,8 +171,9 @@ fn stonekeep_reads_backups_of_every_kind_of_database() {
                 .all(|backup| backup.unverifiable.is_empty()),
             "{what}"
         );
-        // Reading leaves a repository as it was.
+        // Listing and verifying leave a repository as it was.
         assert!(!repository.join("stonekeep").exists(), "{what}");
+        restores_all(&repository, &recorded, &what);
     });
 }
 
@@ -218,6 +220,7 @@ fn stonekeep_goes_on_where_rocksdb_left_off_and_rocksdb_again() {
         judge::accepts(&repository, &recorded, &what);
         judge::agrees_on_infos(&repository, &what);
         judge::finds_nothing_surplus(&repository, &what);
+        restores_all(&repository, &recorded[3..], &what);
         assert!(verify(&repository).is_clean(), "{what}");
     });
 }
