@@ -3,7 +3,8 @@
 //! RocksDB reads WALs from one directory, `wal_dir`, which stands in OPTIONS. But OPTIONS files travel: those in a
 //! checkpoint or a copy name the `wal_dir` of the database that they come from, which may be in use by now, and its
 //! WALs would be replayed on a state that they do not belong to. So what OPTIONS says counts only where a database
-//! has been opened since (there is a `LOCK`), and where nothing speaks against it. In doubt the caller must say.
+//! has been opened since (there are a `LOCK` and a `LOG`), and where nothing speaks against it. In doubt the caller must
+//! say.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -61,14 +62,7 @@ impl WalDirChoice<'_> {
 
     fn judge_options(&self, named: &Path, remarks: &mut Remarks) -> Result<Option<Listing>> {
         let Some(other) = self.find(named)? else {
-            // An open database always has a WAL, so one that has none keeps them elsewhere.
-            if self.was_opened() && !self.has_needed(self.home) {
-                remarks.find(
-                    named,
-                    "OPTIONS names it as wal_dir, but there is no such directory",
-                );
-            }
-            return Ok(None);
+            return self.without(named, remarks).map(|()| None);
         };
         if other.identity == self.home.identity {
             return Ok(None);
@@ -91,6 +85,28 @@ impl WalDirChoice<'_> {
         }
     }
 
+    /// The directory that OPTIONS names is not there. An open database always has a WAL, so one that has none here keeps
+    /// them elsewhere; a restored one may have none at all.
+    fn without(&self, named: &Path, remarks: &mut Remarks) -> Result<()> {
+        const REASON: &str = "OPTIONS names it as wal_dir, but there is no such directory";
+        if self.has_needed(self.home) {
+            return Ok(());
+        }
+        if self.was_opened() {
+            remarks.find(named, REASON);
+        } else if self.home.contains(&DbFileName::Lock) {
+            let home = self.home.path.display();
+            let message = format!(
+                "{home} has no WALs, and there is no directory {}, which its OPTIONS names as wal_dir",
+                named.display()
+            );
+            return Err(Error::refused(message).with_hint(format!(
+                "say where its WALs are; if it has none, wal_dir is {home}"
+            )));
+        }
+        Ok(())
+    }
+
     /// The directory that OPTIONS means. A relative one began where the process ran that wrote it, which is not known:
     /// usually in the database's directory or the one above.
     fn find(&self, named: &Path) -> Result<Option<Listing>> {
@@ -105,10 +121,12 @@ impl WalDirChoice<'_> {
         Ok(None)
     }
 
-    /// Whether RocksDB opened this very directory for writing, and so wrote the newest OPTIONS here. Neither a
-    /// checkpoint nor a restored backup has a `LOCK` before that.
+    /// Whether RocksDB opened this very directory for writing, and so wrote the newest OPTIONS here. A checkpoint has no
+    /// `LOCK` before that, a restored backup no `LOG`. One whose messages go elsewhere (`db_log_dir`, a logger of the
+    /// application's) is taken for a copy: then the caller may have to say what could be known.
     fn was_opened(&self) -> bool {
-        self.home.contains(&DbFileName::Lock)
+        let logged = |parsed: &Option<DbFileName>| matches!(parsed, Some(DbFileName::InfoLog(_)));
+        self.home.contains(&DbFileName::Lock) && self.home.files.iter().any(|file| logged(&file.parsed))
     }
 
     fn has_needed(&self, listing: &Listing) -> bool {

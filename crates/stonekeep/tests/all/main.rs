@@ -24,6 +24,7 @@ mod dying_disk;
 mod facts;
 mod failing_reads;
 mod fixtures_backups;
+mod fixtures_restore;
 mod image_capture;
 mod image_closed;
 mod image_findings;
