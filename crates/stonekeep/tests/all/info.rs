@@ -4,7 +4,8 @@ use std::io::ErrorKind as IoKind;
 use std::sync::Arc;
 
 use stonekeep::engine::info::{BackupState, InfoDetail};
-use stonekeep::engine::{BackupEngine, CreateBackupOptions};
+use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::{BackupEngine, BackupEngineReadOnly, CreateBackupOptions};
 use stonekeep::image::CaptureKind;
 use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
@@ -42,10 +43,10 @@ fn head_reads_records_only() {
     let lines = record.lines();
     let expected = [
         "list meta",
-        "open meta/1",
-        "open stonekeep/backups/1",
         "open meta/2",
         "open stonekeep/backups/2",
+        "open meta/1",
+        "open stonekeep/backups/1",
         "list private",
     ];
     assert_eq!(lines, expected);
@@ -287,5 +288,30 @@ fn backups_of_every_engine_are_told_as_the_engine_told_them() {
                 "{name}"
             );
         }
+    }
+}
+
+#[test]
+fn no_more_valid_backups_are_opened_than_wanted() {
+    let scene = Scene::new();
+    let store = memory();
+    for _ in 0..3 {
+        scene.create(&store).unwrap();
+    }
+    put(&store, "meta/4", b"nothing of use");
+    for (wanted, ids) in [
+        (0, vec![]),
+        (1, vec![3, 4]),
+        (2, vec![2, 3, 4]),
+        (9, vec![1, 2, 3, 4]),
+    ] {
+        let options = options().with_max_valid_backups_to_open(Some(wanted));
+        let reader = BackupEngineReadOnly::open(options, store.clone()).unwrap();
+        let infos = reader.get_all_backup_info(InfoDetail::Sizes).unwrap();
+        let listed: Vec<u32> = infos.backups.iter().map(|info| info.id.get()).collect();
+        assert_eq!(listed, ids, "{wanted}");
+        let report = reader.verify_backups(&[], VerifyLevel::Checksum, &Quiet).unwrap();
+        let verified: Vec<u32> = report.backups.iter().map(|backup| backup.id.get()).collect();
+        assert_eq!(verified, ids, "{wanted}");
     }
 }

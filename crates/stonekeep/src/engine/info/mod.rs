@@ -45,7 +45,8 @@ impl BackupEngineReadOnly {
         )
     }
 
-    /// What is known of all backups (`GetBackupInfo`, `GetCorruptedBackups`).
+    /// What is known of all backups (`GetBackupInfo`, `GetCorruptedBackups`); with `max_valid_backups_to_open`, of no more
+    /// than so many of the newest that are not corrupt, and of corrupt ones between them.
     ///
     /// # Errors
     /// I/O errors of the store.
@@ -57,15 +58,24 @@ impl BackupEngineReadOnly {
             _ => Some(Sharing::read(store)?),
         };
         let mut presence = Presence::new(store);
-        let mut backups = Vec::with_capacity(listing.ids.len());
-        for id in listing.ids {
+        let mut backups: Vec<BackupInfo> = Vec::new();
+        let (mut valid, wanted) = (0, self.options().max_valid_backups_to_open.unwrap_or(usize::MAX));
+        for id in listing.ids.into_iter().rev() {
+            if valid >= wanted {
+                break;
+            }
             match catalog::load(store, id) {
-                Ok(state) => backups.push(self.info(state, detail, sharing.as_ref(), &mut presence)?),
+                Ok(state) => {
+                    let info = self.info(state, detail, sharing.as_ref(), &mut presence)?;
+                    valid += usize::from(info.state.may_be_valid());
+                    backups.push(info);
+                }
                 // Deleted since the listing.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }
+        backups.reverse();
         let total_bytes = sharing
             .as_ref()
             .map(|sharing| sharing.total_bytes(&mut presence))

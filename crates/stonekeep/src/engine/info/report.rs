@@ -35,6 +35,13 @@ pub enum BackupState {
     Unsupported(String),
 }
 
+impl BackupState {
+    /// Whether nothing speaks against it, as far as was looked.
+    pub fn may_be_valid(&self) -> bool {
+        matches!(self, BackupState::Unchecked | BackupState::Valid)
+    }
+}
+
 /// `rocksdb::BackupInfo`, and what RocksDB does not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -38,7 +38,7 @@ impl BackupEngineReadOnly {
         self.verify_backups(&[id], level, observer)
     }
 
-    /// Verifies these backups, or all if none is named.
+    /// Verifies these backups, or all if none is named: with `max_valid_backups_to_open`, so many of the newest.
     ///
     /// # Errors
     /// As [`Self::verify_backup`].
@@ -64,12 +64,24 @@ impl BackupEngineReadOnly {
                 warnings: Vec::new(),
             },
         };
-        for id in ids {
+        let wanted = self
+            .options()
+            .max_valid_backups_to_open
+            .filter(|_| all)
+            .unwrap_or(usize::MAX);
+        let mut readable = 0;
+        for id in ids.into_iter().rev() {
             if observer.should_stop() {
                 return Err(Error::stopped());
             }
+            if readable >= wanted {
+                break;
+            }
             match catalog::load(self.store().as_ref(), id) {
-                Ok(state) => verifier.backup(state)?,
+                Ok(state) => {
+                    readable += usize::from(matches!(state, MetaState::Readable(_)));
+                    verifier.backup(state)?;
+                }
                 Err(error) if all && error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -287,6 +299,7 @@ impl Verifier<'_> {
         let there = engine.backup_ids()?;
         let there = |id: BackupId| there.binary_search(&id).is_ok();
         report.backups.retain(|backup| there(backup.id));
+        report.backups.sort_by_key(|backup| backup.id);
         report.findings = findings.into_sorted(there);
         report.settle();
         Ok(report)
