@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::process::Stdio;
 
 use stonekeep_testkit::database::DatabaseBuilder;
@@ -12,7 +13,8 @@ use crate::world::World;
 
 const SHAPE: &str = "dry_run: bool, committed: bool, backup_id: number, sequence_number: number, capture: string, \
     files_total: number, bytes_total: number, files_copied: number, bytes_copied: number, files_reused: number, \
-    bytes_reused: number, files_resumed: number, bytes_resumed: number, files_excluded: number, tables_opened: number";
+    bytes_reused: number, files_resumed: number, bytes_resumed: number, files_excluded: number, tables_opened: number, \
+    surplus: []";
 
 #[test]
 fn the_second_backup_copies_only_what_is_new() {
@@ -36,6 +38,21 @@ fn the_second_backup_copies_only_what_is_new() {
         .ok()
         .says("backup 3 of ")
         .says("stored already   4 files");
+}
+
+#[test]
+fn files_that_are_no_part_of_the_database_are_told() {
+    let world = World::new();
+    let stranger = Path::new(world.db()).join("notes.txt");
+    fs::write(&stranger, "mine").unwrap();
+    world
+        .run(["backup", world.db()])
+        .ok()
+        .says("not part of it   1 file, as ")
+        .says("notes.txt");
+    let report = world.json(["backup", world.db()]);
+    assert_eq!(report["surplus"], serde_json::json!([stranger.to_str().unwrap()]));
+    assert_eq!(fs::read_to_string(stranger).unwrap(), "mine");
 }
 
 #[test]

@@ -27,6 +27,7 @@ struct BackupJson<'a> {
     bytes_resumed: u64,
     files_excluded: u64,
     tables_opened: u64,
+    surplus: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Vec<FileJson<'a>>>,
     warnings: Vec<WarningJson>,
@@ -67,6 +68,11 @@ fn json(report: &CreateReport, dry_run: bool) -> BackupJson<'_> {
         bytes_resumed: report.bytes_resumed,
         files_excluded: report.files_excluded,
         tables_opened: report.tables_opened,
+        surplus: report
+            .surplus
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect(),
         files: dry_run.then(|| report.files.iter().map(file_json).collect()),
         warnings: warnings(&report.warnings),
     }
@@ -142,6 +148,10 @@ fn sums(report: &CreateReport, copied: &'static str) -> Vec<(&'static str, Strin
     }
     if report.files_excluded > 0 {
         sums.push(("left out", count(report.files_excluded, "file")));
+    }
+    if let Some(first) = report.surplus.first() {
+        let files = count(report.surplus.len() as u64, "file");
+        sums.push(("not part of it", format!("{files}, as {}", first.display())));
     }
     sums
 }

@@ -1,5 +1,7 @@
 //! What a backup did, or would do.
 
+use std::path::PathBuf;
+
 use stonekeep_format::{BackupId, SequenceNumber};
 
 use super::plan::{Action, Plan, PlanFile, Target};
@@ -63,6 +65,8 @@ pub struct CreateReport {
     pub files_excluded: u64,
     /// Tables whose last bytes had to be read for their session id.
     pub tables_opened: u64,
+    /// Files beside the database that belong to no database, or to no state of this one any more: not backed up.
+    pub surplus: Vec<PathBuf>,
     /// Every file.
     pub files: Vec<PlannedFile>,
     /// Problems that did not stop the backup.
@@ -86,6 +90,7 @@ impl CreateReport {
             bytes_resumed: 0,
             files_excluded: 0,
             tables_opened: plan.tables_opened,
+            surplus: image.surplus.clone(),
             files: Vec::new(),
             warnings: image.warnings.iter().chain(&plan.warnings).cloned().collect(),
         };
