@@ -16,6 +16,7 @@ pub(crate) struct DyingDisk {
     disk: SystemDisk,
     dies_at: usize,
     dies_before: Option<String>,
+    free_bytes: Option<u64>,
     steps: Mutex<Vec<String>>,
 }
 
@@ -26,8 +27,15 @@ impl DyingDisk {
             disk: SystemDisk::new(NonZeroUsize::new(1 << 16).unwrap()),
             dies_at,
             dies_before: None,
+            free_bytes: None,
             steps: Mutex::default(),
         }
+    }
+
+    /// Has no more room than this, by its own account.
+    pub(crate) fn with_free_bytes(mut self, free_bytes: Option<u64>) -> Self {
+        self.free_bytes = free_bytes;
+        self
     }
 
     /// Dies before the first step of this name.
@@ -127,7 +135,11 @@ impl TargetDisk for DyingDisk {
     }
 
     fn free_space(&self, directory: &Path) -> Result<FreeSpace> {
-        self.disk.free_space(directory)
+        let space = self.disk.free_space(directory)?;
+        Ok(FreeSpace {
+            free_bytes: self.free_bytes.unwrap_or(space.free_bytes),
+            ..space
+        })
     }
 
     fn sync_directory(&self, at: &TargetPath) -> Result<()> {

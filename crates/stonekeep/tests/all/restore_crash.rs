@@ -221,6 +221,37 @@ fn so_can_one_that_keeps_wals() {
 }
 
 #[test]
+fn one_that_removed_the_old_state_can_go_on() {
+    let options = RestoreOptions::default().with_free_old_files_first(true);
+    let case = Case::new(options, true, true);
+    let old = tree(&case.old);
+    for step in 1.. {
+        let place = case.fresh("run");
+        let disk = DyingDisk::new(step).with_free_bytes(Some(5_000));
+        let _ = case.restore(&disk, &place);
+        if !disk.is_dead() {
+            break;
+        }
+        let when = format!("killed before {:?}", disk.steps().last().unwrap());
+        let found = case.visible(&place);
+        let opens = found["target/CURRENT"].starts_with(b"MANIFEST-");
+        if opens && found["target/CURRENT"] == old["target/CURRENT"] {
+            assert_same(&found, &old, &when);
+        } else if opens {
+            assert_same(&found, &case.new, &when);
+        }
+        if let Err(error) = case.abort(&DyingDisk::immortal(), &place) {
+            let kinds = [ErrorKind::Refused, ErrorKind::NotFound];
+            assert!(kinds.contains(&error.kind()), "{when}: {}", error.one_line());
+            assert_same(&case.visible(&place), &found, &when);
+        }
+        let report = case.restore(&DyingDisk::immortal(), &place);
+        report.unwrap_or_else(|error| panic!("{when}: {}", error.one_line()));
+        assert_same(&tree(&place), &case.new, &when);
+    }
+}
+
+#[test]
 fn a_second_run_can_be_killed_too() {
     let case = Case::new(RestoreOptions::default(), true, false);
     let disk = DyingDisk::immortal();
@@ -228,7 +259,7 @@ fn a_second_run_can_be_killed_too() {
     // Once the record is gone, the second run is another restore, over what the first one has left.
     let removed = |step: &String| step == "remove .stonekeep-restore/state";
     let last = disk.steps().iter().rposition(removed).unwrap() + 1;
-    for first in (1..=last).rev().step_by(23) {
+    for first in (1..=last).rev().step_by(41) {
         for second in 1.. {
             let interrupted = || {
                 let (place, _) = case.killed_at(first);
@@ -256,7 +287,7 @@ fn an_abort_can_be_killed_too() {
     case.restore(&steps, &case.fresh("run")).unwrap();
     let steps = steps.steps();
     let commit = steps.iter().rposition(|step| step == "replace CURRENT").unwrap() + 1;
-    for first in (1..=commit).rev().step_by(11) {
+    for first in (1..=commit).rev().step_by(19) {
         for second in 1.. {
             let interrupted = || {
                 let (place, _) = case.killed_at(first);

@@ -1,14 +1,16 @@
 //! Restores into directories that are empty, or not there.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
-use stonekeep::engine::RestoreOptions;
 use stonekeep::engine::info::WhichBackup;
-use stonekeep::{ErrorKind, Quiet};
+use stonekeep::engine::{BackupEngine, RestoreOptions};
+use stonekeep::{ErrorKind, Observer, Phase, Progress, Quiet};
 use stonekeep_testkit::database::DatabaseBuilder;
 
 use crate::restore_scene::{TwoStates, database_files, tree};
 use crate::scene;
+use crate::tweaked::Told;
 
 #[test]
 fn every_state_comes_back_byte_for_byte() {
@@ -79,4 +81,80 @@ fn a_backup_that_is_not_there_leaves_no_trace() {
     let error = two.restore(7, &RestoreOptions::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(!two.target().exists());
+}
+
+#[test]
+fn files_belong_to_whom_the_directory_belongs() {
+    let two = TwoStates::new();
+    fs::create_dir(two.target()).unwrap();
+    fs::set_permissions(two.target(), Permissions::from_mode(0o750)).unwrap();
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root {
+        chown(two.target(), Some(4711), Some(4712)).unwrap();
+    }
+    two.restore(1, &RestoreOptions::default()).unwrap();
+    for name in two.states[0].keys().map(String::as_str).chain(["LOCK"]) {
+        let file = fs::metadata(two.target().join(name)).unwrap();
+        match is_root {
+            true => assert_eq!(
+                (file.uid(), file.gid(), file.mode() & 0o777),
+                (4711, 4712, 0o640),
+                "{name}"
+            ),
+            false => assert_eq!(file.uid(), rustix::process::geteuid().as_raw(), "{name}"),
+        }
+    }
+}
+
+#[test]
+fn progress_is_told_to_the_end() {
+    let two = TwoStates::new();
+    let told = Told::default();
+    let (which, options) = (WhichBackup::Latest, RestoreOptions::default());
+    let reader = two.reader();
+    let report = reader
+        .restore_db_from_backup(which, &two.target(), &options, &told)
+        .unwrap();
+    let copying = told.of(Phase::Copying);
+    let last = copying.last().unwrap();
+    assert_eq!(
+        (last.files_done, last.files_total),
+        (report.files_written, report.files_written)
+    );
+    assert_eq!(
+        (last.bytes_done, last.bytes_total),
+        (report.bytes_written, report.bytes_written)
+    );
+    for phase in [Phase::Planning, Phase::Committing, Phase::Collecting] {
+        assert!(!told.of(phase).is_empty(), "{phase:?}");
+    }
+}
+
+/// Deletes all backups when the first file is about to be copied.
+struct Deleter(BackupEngine);
+
+impl Observer for Deleter {
+    fn progressed(&self, progress: &Progress) {
+        if progress.phase == Phase::Copying
+            && progress.files_done == 0
+            && !self.0.backup_ids().unwrap().is_empty()
+        {
+            self.0
+                .delete_backups(&[scene::id(1), scene::id(2)], &Quiet)
+                .unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_backup_that_is_deleted_meanwhile_is_restored_to_the_end() {
+    let two = TwoStates::new();
+    let deleter = Deleter(BackupEngine::open(scene::options(), two.store.clone()).unwrap());
+    let (which, options) = (WhichBackup::Latest, RestoreOptions::default());
+    let reader = two.reader();
+    reader
+        .restore_db_from_backup(which, &two.target(), &options, &deleter)
+        .unwrap();
+    two.assert_restored(2, "from pinned files");
+    assert!(scene::ids(&two.store).is_empty(), "it is deleted");
 }

@@ -69,7 +69,8 @@ impl Mover<'_> {
         self.carry_out(record, |step| matches!(step, Move::In(_)))?;
         let db = self.sites.db();
         self.disk.replace(&db.new_file(CURRENT)?, &db.at(CURRENT)?)?;
-        self.sync(db.root())
+        self.sync(db.root())?;
+        self.sync(&db.staging(Some("new")))
     }
 
     /// R3: no RocksDB opens the database any more, nor makes a new one in its place.

@@ -253,7 +253,7 @@ impl Plan {
             let holds_wals = sites
                 .separate_wals()
                 .is_some_and(|wals| wals.path().starts_with(site.path().join(&entry.name)));
-            if !is_known && !holds_wals && !goes_without_saying(&entry.name) {
+            if !is_known && !holds_wals && !goes_without_saying(entry) {
                 self.left_alone.push(shown(&entry.name));
             }
         }

@@ -220,3 +220,74 @@ impl Record {
         Ok(Record { head, moves, files })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::restore::report::RestoreAction;
+    use std::path::Path;
+
+    fn record(moves: Vec<Move>) -> Record {
+        let sites = Sites::locate(Path::new("/db"), Some(Path::new("/wals"))).unwrap();
+        let backup = Backup {
+            repository: "/repository".into(),
+            backup_id: 7,
+            meta_crc32c: 8,
+            database_id: Some("id".into()),
+            sites: &sites,
+        };
+        let file = RestoredFile {
+            name: "000012.sst".into(),
+            size_bytes: 9,
+            action: RestoreAction::Keep,
+        };
+        Record {
+            head: Head::new(backup, true, "MANIFEST-000005\n".into()),
+            moves,
+            files: vec![file],
+        }
+    }
+
+    #[test]
+    fn records_come_back() {
+        let whole = record(vec![
+            Move::Away(Place::new(Area::Db, "LOG.old.17")),
+            Move::Away(Place::archived(Area::Wal, "000003.log")),
+            Move::Back(Place::archived(Area::Wal, "000004.log")),
+            Move::In(Place::new(Area::Db, "000012.sst")),
+        ]);
+        let text = whole.encode().unwrap();
+        assert_eq!(Record::decode("state", &text).unwrap(), whole);
+        for end in 0..text.len() {
+            assert!(Record::decode("state", &text[..end]).is_err(), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn a_record_moves_nothing_but_files_of_a_database() {
+        let mut illegal = vec![
+            Move::Away(Place::archived(Area::Db, "000003.sst")),
+            Move::Back(Place::new(Area::Db, "000003.log")),
+            Move::Back(Place::archived(Area::Db, "000003.sst")),
+            Move::In(Place::archived(Area::Db, "000003.log")),
+        ];
+        for name in [
+            "../000003.sst",
+            "/etc/passwd",
+            "x/000003.sst",
+            "",
+            ".",
+            "README",
+            "LOCK",
+            "CURRENT",
+        ] {
+            illegal.push(Move::Away(Place::new(Area::Db, name)));
+            illegal.push(Move::In(Place::new(Area::Wal, name)));
+        }
+        for step in illegal {
+            let text = record(vec![step.clone()]).encode().unwrap();
+            let error = Record::decode("state", &text).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Corrupt, "{step:?}");
+        }
+    }
+}

@@ -124,6 +124,13 @@ impl<'a> Run<'a> {
         self.tell(Phase::Committing);
         self.finish(record)?;
         let mut report = report_of(record, true)?;
+        if !matches!(which, WhichBackup::Id(_)) {
+            let message = format!(
+                "an unfinished restore of backup {} was finished; whether it is the latest was not looked at",
+                report.backup_id
+            );
+            report.warnings.push(Warning::general(message));
+        }
         report.warnings.extend(self.clean_up());
         Ok(report)
     }

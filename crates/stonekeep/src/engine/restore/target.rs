@@ -173,7 +173,7 @@ fn counts_as_nothing(
                 || circumstances.repository.is_some_and(leads_to)
                 || sites.separate_wals().is_some_and(|wals| leads_to(wals.path()))
                 || (entry.name == ARCHIVE && is_spent_archive(here, circumstances))
-                || is_repository(site, entry)?
+                || is_repository(site, entry)
         }
         _ => match parse(entry) {
             Some(DbFileName::Lock | DbFileName::InfoLog(_)) => true,
@@ -187,16 +187,12 @@ fn is_spent_archive(here: &Standing, circumstances: Circumstances<'_>) -> bool {
     here.archived_strangers.is_empty() && (here.archived.is_empty() || circumstances.keep_log_files)
 }
 
-/// Repositories lie below the database often, as RocksDB's own documentation has them.
-fn is_repository(site: &Site, entry: &Entry) -> Result<bool> {
+/// Repositories lie below the database often, as RocksDB's own documentation has them. What cannot be read is none.
+fn is_repository(site: &Site, entry: &Entry) -> bool {
     let store = crate::store::local::LocalStore::new(site.path().join(&entry.name));
-    let has_meta = |store: &dyn Store| -> Result<bool> {
-        let entries = store.list(None)?;
-        Ok(entries
-            .iter()
-            .any(|entry| entry.kind == EntryKind::Directory && entry.name == "meta"))
-    };
-    Ok(repo::root_state(&store)? == repo::RootState::Repository && has_meta(&store)?)
+    let is_meta = |entry: &Entry| entry.kind == EntryKind::Directory && entry.name == "meta";
+    let has_meta = || store.list(None).is_ok_and(|entries| entries.iter().any(is_meta));
+    matches!(repo::root_state(&store), Ok(repo::RootState::Repository)) && has_meta()
 }
 
 /// A separate `wal_dir` that has anything but WALs may be somebody else's. What RocksDB leaves beside them does not count.
@@ -212,7 +208,12 @@ fn no_directory_of_wals(here: &Standing) -> Option<String> {
         .map(|entry| entry.name.clone())
 }
 
-/// Whether a name is one that no report need mention.
-pub(super) fn goes_without_saying(name: &str) -> bool {
-    matches!(name, STAGING | ARCHIVE | "lost+found" | "LOCK" | CURRENT)
+/// Whether this is something that no report need mention.
+pub(super) fn goes_without_saying(entry: &Entry) -> bool {
+    let is_directory = entry.kind == EntryKind::Directory;
+    match entry.name.as_str() {
+        STAGING | ARCHIVE | "lost+found" => is_directory,
+        CURRENT | "LOCK" => !is_directory,
+        _ => false,
+    }
 }
