@@ -7,6 +7,8 @@ mod fixtures;
 mod judge;
 mod ldb;
 mod makers;
+mod old_engines;
+mod older_ldb;
 mod oracle;
 mod our_backups;
 mod ours;
