@@ -128,6 +128,21 @@ fn aborting_needs_something_to_abort() {
 }
 
 #[test]
+fn a_log_that_rocksdb_wrote_meanwhile_harms_nothing() {
+    let two = over();
+    let old = tree(&two.target());
+    kill_in_the_middle(&two);
+    fs::write(two.target().join("LOG"), "CURRENT file corrupted").unwrap();
+    abort_restore(&two.target(), None).unwrap();
+    assert_same(&tree(&two.target()), &old, "aborted");
+
+    kill_in_the_middle(&two);
+    fs::write(two.target().join("LOG"), "CURRENT file corrupted").unwrap();
+    two.restore(1, &RestoreOptions::default()).unwrap();
+    two.assert_restored_with(1, "LOG", "finished");
+}
+
+#[test]
 fn lost_files_are_noticed_before_anything_moves() {
     let two = over();
     kill_in_the_middle(&two);

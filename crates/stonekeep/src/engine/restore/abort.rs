@@ -82,13 +82,16 @@ impl Mover<'_> {
         for step in record.moves.iter().rev().filter(|step| wanted(step)) {
             let site = self.sites.site(step.place().area);
             let (from, to) = step.ends(self.sites)?;
-            // A new file that is staged has not been moved, or is back: what has its name is the old file.
-            if site.has(&to)? && !site.has(&from)? {
-                self.disk.rename(&to, &from)?;
-                moved += 1;
+            directories.extend([from.parent(), to.parent()].into_iter().flatten());
+            // A new file that is staged has not been moved, or is back: what has its name is the old file. New files are
+            // taken back first, so that what stands in an old one's place then came meanwhile: RocksDB writes a LOG even
+            // when it cannot open a database.
+            match (site.has(&to)?, site.has(&from)?, step) {
+                (true, false, _) => self.disk.rename(&to, &from)?,
+                (true, true, Move::Away(_)) => self.disk.replace(&to, &from)?,
+                _ => continue,
             }
-            directories.extend(from.parent());
-            directories.extend(to.parent());
+            moved += 1;
         }
         for directory in directories.iter().filter(|at| at.path().is_dir()) {
             self.sync(directory)?;
