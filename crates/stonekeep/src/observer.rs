@@ -36,6 +36,19 @@ pub struct Progress {
     pub files_total: u64,
 }
 
+impl Progress {
+    /// A phase that begins, with nothing to do that is known yet.
+    pub fn begin(phase: Phase) -> Self {
+        Progress {
+            phase,
+            bytes_done: 0,
+            bytes_total: 0,
+            files_done: 0,
+            files_total: 0,
+        }
+    }
+}
+
 /// A problem that does not stop the work. It also stands in the operation's report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {

@@ -23,6 +23,7 @@ pub use options::{
 };
 pub use rate_limiter::RateLimiter;
 
+use self::transfer::Meter;
 use crate::store::{Durability, Guard, Store};
 use crate::{Error, Observer, Phase, Progress, Result, repo};
 
@@ -100,6 +101,21 @@ impl BackupEngineReadOnly {
             .map_or(DEFAULT_IO_BUFFER_BYTES, NonZeroUsize::get)
     }
 
+    /// Counts the work of a phase: files and bytes to do.
+    pub(crate) fn meter<'a>(
+        &'a self,
+        observer: &'a dyn Observer,
+        limiter: &'a RateLimiter,
+        phase: Phase,
+        to_do: (u64, u64),
+    ) -> Meter<'a> {
+        let (clock, interval) = (
+            self.options.clock.as_ref(),
+            self.options.callback_trigger_interval_size_bytes,
+        );
+        Meter::start(observer, clock, limiter, phase, interval, to_do)
+    }
+
     /// What the option `sync` asks of the store.
     pub(crate) fn durability(&self) -> Durability {
         if self.options.sync {
@@ -143,13 +159,7 @@ impl BackupEngine {
 
     /// Takes the writer's lock as the options say.
     pub(crate) fn lock(&self, observer: &dyn Observer) -> Result<Box<dyn Guard>> {
-        observer.progressed(&Progress {
-            phase: Phase::WaitingForLock,
-            bytes_done: 0,
-            bytes_total: 0,
-            files_done: 0,
-            files_total: 0,
-        });
+        observer.progressed(&Progress::begin(Phase::WaitingForLock));
         let options = &self.reader.options;
         self.reader
             .store

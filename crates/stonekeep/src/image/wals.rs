@@ -66,11 +66,9 @@ impl Wals {
     /// `Unsupported` for records of a newer RocksDB.
     pub(super) fn read(&mut self, remarks: &mut Remarks, observer: &dyn Observer) -> Result<()> {
         let mut progress = Progress {
-            phase: Phase::Planning,
-            bytes_done: 0,
             bytes_total: self.wals.values().map(|wal| wal.file.size_bytes).sum(),
-            files_done: 0,
             files_total: self.wals.len() as u64,
+            ..Progress::begin(Phase::Planning)
         };
         let mut replay = Replay::default();
         for (number, wal) in &mut self.wals {

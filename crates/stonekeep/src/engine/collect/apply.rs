@@ -4,7 +4,7 @@ use super::report::{CollectReport, GarbageKind};
 use crate::repo::garbage::{Area, Garbage, GarbagePlan};
 use crate::repo::layout;
 use crate::store::{Durability, Guard, Key, Store};
-use crate::{Error, ErrorKind, Observer, Phase, Progress, Result};
+use crate::{Error, ErrorKind, Observer, Progress, Result};
 
 /// So many files go between two looks at the lock.
 const FILES_BETWEEN_CHECKS: u64 = 256;
@@ -117,17 +117,6 @@ impl<'a> Apply<'a> {
 
     fn tell(&self) {
         self.observer.progressed(&self.progress);
-    }
-}
-
-/// The phase that removing is, with nothing done yet.
-pub(super) fn no_progress(phase: Phase) -> Progress {
-    Progress {
-        phase,
-        bytes_done: 0,
-        bytes_total: 0,
-        files_done: 0,
-        files_total: 0,
     }
 }
 

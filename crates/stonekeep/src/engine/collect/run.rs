@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use stonekeep_format::BackupId;
 
-use super::apply::{Apply, no_progress};
+use super::apply::Apply;
 use super::purge::Purge;
 use super::report::CollectReport;
 use crate::engine::BackupEngine;
@@ -14,7 +14,7 @@ use crate::repo::garbage::{self, GarbagePlan, Metas, Policy, Survey};
 use crate::repo::pin::{self, LivePins};
 use crate::repo::{catalog, layout};
 use crate::store::{Guard, Store};
-use crate::{Error, Observer, Phase, Result, repo};
+use crate::{Error, Observer, Phase, Progress, Result, repo};
 
 /// A pin is made first and written after that. Whoever sees it in between looks again so often, with so long a break:
 /// together longer than a write takes.
@@ -48,7 +48,7 @@ impl Collection<'_> {
     pub(super) fn run(&self) -> Result<CollectReport> {
         repo::require(self.engine.store())?;
         let lock = self.engine.lock(self.observer)?;
-        self.observer.progressed(&no_progress(Phase::Planning));
+        self.observer.progressed(&Progress::begin(Phase::Planning));
         let (doomed, metas) = self.choose()?;
         for id in &doomed {
             self.check_stop()?;
@@ -64,7 +64,7 @@ impl Collection<'_> {
     /// Tells what would be done.
     pub(super) fn plan(&self) -> Result<CollectReport> {
         repo::require(self.engine.store())?;
-        self.observer.progressed(&no_progress(Phase::Planning));
+        self.observer.progressed(&Progress::begin(Phase::Planning));
         let (doomed, metas) = self.choose()?;
         let survey = self.survey(metas, pin::all(self.store())?, &doomed)?;
         self.apply(self.plan_of(&survey), doomed, None)
@@ -157,7 +157,7 @@ impl Collection<'_> {
             durability: self.engine.durability(),
             observer: self.observer,
             lock,
-            progress: no_progress(Phase::Collecting),
+            progress: Progress::begin(Phase::Collecting),
             report,
         };
         apply.run(plan)

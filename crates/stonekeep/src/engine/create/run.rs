@@ -39,15 +39,8 @@ impl<'a> Run<'a> {
 
     /// Counts the work of a phase: files and bytes to do.
     pub(super) fn meter(&self, phase: Phase, to_do: (u64, u64)) -> Meter<'a> {
-        let options = self.engine.options();
-        Meter::start(
-            self.observer,
-            options.clock.as_ref(),
-            &options.backup_rate_limiter,
-            phase,
-            options.callback_trigger_interval_size_bytes,
-            to_do,
-        )
+        let limiter = &self.engine.options().backup_rate_limiter;
+        self.engine.meter(self.observer, limiter, phase, to_do)
     }
 
     /// Worker threads inherit the priority of the thread that starts them.
@@ -147,14 +140,7 @@ impl<'a> Run<'a> {
     }
 
     fn tell(&self, phase: Phase) {
-        let (bytes_done, bytes_total, files_done, files_total) = (0, 0, 0, 0);
-        self.observer.progressed(&Progress {
-            phase,
-            bytes_done,
-            bytes_total,
-            files_done,
-            files_total,
-        });
+        self.observer.progressed(&Progress::begin(phase));
     }
 
     /// Backups of two databases in one repository are a mistake more often than not.

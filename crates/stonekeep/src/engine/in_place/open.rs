@@ -89,13 +89,11 @@ impl Opening<'_> {
             bytes_copied: 0,
             warnings,
         };
-        let options = self.engine.options();
-        let meter = Meter::start(
+        let limiter = &self.engine.options().restore_rate_limiter;
+        let meter = self.engine.meter(
             self.observer,
-            options.clock.as_ref(),
-            &options.restore_rate_limiter,
+            limiter,
             Phase::Copying,
-            options.callback_trigger_interval_size_bytes,
             (backup.files.len() as u64, bytes_to_copy(backup)),
         );
         let (current, others): (Vec<_>, Vec<_>) = backup

@@ -45,13 +45,11 @@ impl Copier<'_> {
     /// `Corrupt` for a file of the backup that is not what it should be, `Stopped`, and I/O errors.
     pub(super) fn copy(&self, plan: &Plan) -> Result<bool> {
         let bytes = plan.writes.iter().map(|write| write.file.size_bytes).sum();
-        let options = self.engine.options();
-        let meter = Meter::start(
+        let limiter = &self.engine.options().restore_rate_limiter;
+        let meter = self.engine.meter(
             self.observer,
-            options.clock.as_ref(),
-            &options.restore_rate_limiter,
+            limiter,
             Phase::Copying,
-            options.callback_trigger_interval_size_bytes,
             (plan.writes.len() as u64, bytes),
         );
         let writes: Vec<&Write> = plan.writes.iter().collect();

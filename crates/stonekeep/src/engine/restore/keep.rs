@@ -35,13 +35,11 @@ pub(super) fn files_to_keep(
         RestoreMode::VerifyChecksum => candidates.iter().map(|file| file.size_bytes).sum(),
         _ => 0,
     };
-    let options = engine.options();
-    let meter = Meter::start(
+    let limiter = &engine.options().restore_rate_limiter;
+    let meter = engine.meter(
         observer,
-        options.clock.as_ref(),
-        &options.restore_rate_limiter,
+        limiter,
         Phase::Verifying,
-        options.callback_trigger_interval_size_bytes,
         (candidates.len() as u64, bytes),
     );
     let kept = run_bounded(engine.workers(), candidates, |file| {

@@ -289,14 +289,7 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn tell(&self, phase: Phase) {
-        let (bytes_done, bytes_total, files_done, files_total) = (0, 0, 0, 0);
-        self.observer.progressed(&Progress {
-            phase,
-            bytes_done,
-            bytes_total,
-            files_done,
-            files_total,
-        });
+        self.observer.progressed(&Progress::begin(phase));
     }
 }
 

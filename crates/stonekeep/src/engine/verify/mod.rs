@@ -195,16 +195,11 @@ impl Verifier<'_> {
 
     fn checksums(&mut self, observer: &dyn Observer) -> Result<()> {
         let claims = std::mem::take(&mut self.claims).into_sorted();
-        let options = self.engine.options();
         let bytes = claims.iter().map(|claim| claim.size_bytes).sum();
-        let meter = Meter::start(
-            observer,
-            options.clock.as_ref(),
-            &options.verify_rate_limiter,
-            Phase::Verifying,
-            options.callback_trigger_interval_size_bytes,
-            (claims.len() as u64, bytes),
-        );
+        let limiter = &self.engine.options().verify_rate_limiter;
+        let meter = self
+            .engine
+            .meter(observer, limiter, Phase::Verifying, (claims.len() as u64, bytes));
         let results = run_bounded(self.engine.workers(), claims, |claim| {
             let read = self.read(&claim, &meter)?;
             meter.file_done();
