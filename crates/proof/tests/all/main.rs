@@ -1,11 +1,15 @@
 //! What Stonekeep is judged by: real RocksDB on the same bytes.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
 
+mod checkpoints;
 mod common_repository;
 mod engine;
 mod fixtures;
+mod in_place;
 mod judge;
+mod kept_wals;
 mod ldb;
+mod live_databases;
 mod makers;
 mod old_engines;
 mod older_ldb;
@@ -14,4 +18,7 @@ mod our_backups;
 mod ours;
 mod restoring;
 mod sample;
+mod second_process;
 mod their_backups;
+mod torn_wals;
+mod wal_dirs;
