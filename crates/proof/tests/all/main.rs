@@ -1,11 +1,17 @@
 //! What Stonekeep is judged by: real RocksDB on the same bytes.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
 
+#[expect(dead_code, reason = "the library's own tests use more of it")]
+#[path = "../../../stonekeep/tests/all/dying_disk.rs"]
+mod dying_disk;
+
 mod checkpoints;
 mod common_repository;
 mod engine;
+mod excluded_files;
 mod fixtures;
 mod in_place;
+mod interrupted_restores;
 mod judge;
 mod kept_wals;
 mod ldb;
