@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use stonekeep::engine::collect::{CollectReport, DEFAULT_MIN_AGE, GarbageKind};
 use stonekeep::engine::verify::VerifyLevel;
-use stonekeep::engine::{BackupEngine, BackupEngineOptions};
+use stonekeep::engine::{BackupEngine, BackupEngineOptions, MetaSchema};
 use stonekeep::store::Store;
 use stonekeep::{ErrorKind, Observer, Phase, Progress, Quiet, StopSwitch};
 use stonekeep_testkit::record_store::RecordStore;
@@ -333,4 +333,24 @@ fn a_backup_under_a_reused_id_is_not_taken_for_the_deleted_one() {
     engine(&store).delete_backup(id(3), &Quiet).unwrap();
     expected = files_of(&[FIRST, SECOND]);
     assert_eq!(files(store.as_ref()), expected);
+}
+
+#[test]
+fn collection_works_whatever_the_present_options_are() {
+    let plain = BackupEngineOptions::default;
+    for options in [
+        plain().with_share_table_files(false),
+        plain().with_share_files_with_checksum(false),
+        plain().with_backup_log_files(false),
+        plain().with_schema_version(MetaSchema::Two),
+    ] {
+        let (_, store) = memory();
+        put_three(store.as_ref());
+        put(store.as_ref(), "shared/000107.sst", b"of no backup");
+        let engine = BackupEngine::open(options, store.clone()).unwrap();
+        engine.delete_backup(id(1), &Quiet).unwrap();
+        engine.garbage_collect(Duration::ZERO, &Quiet).unwrap();
+        assert_eq!(files(store.as_ref()), files_of(&[SECOND, THIRD]));
+        assert_clean(&engine);
+    }
 }

@@ -218,3 +218,24 @@ fn the_largest_id_has_no_next_one() {
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert_valid(&store, &[1], "after a refusal");
 }
+
+#[test]
+fn a_meta_file_lists_what_rocksdb_lists_in_its_order() {
+    let scene = Scene::new();
+    let store = memory();
+    scene.create(&store).unwrap();
+    let text = String::from_utf8(store.read(&key("meta/1"), 1 << 20).unwrap()).unwrap();
+    let kinds = [
+        "shared_checksum/",
+        "private/1/MANIFEST-",
+        "private/1/CURRENT",
+        "private/1/OPTIONS-",
+        "private/1/0",
+    ];
+    let found: Vec<usize> = text
+        .lines()
+        .skip(3)
+        .map(|line| kinds.iter().position(|kind| line.starts_with(kind)).unwrap())
+        .collect();
+    assert_eq!(found, [0, 0, 0, 0, 0, 1, 2, 3, 4], "{text}");
+}

@@ -315,3 +315,29 @@ fn no_more_valid_backups_are_opened_than_wanted() {
         assert_eq!(verified, ids, "{wanted}");
     }
 }
+
+#[test]
+fn opening_costs_one_listing_however_many_backups_there_are() {
+    let scene = Scene::new();
+    let store = memory();
+    let opened = |store: &Arc<dyn Store>| {
+        let record = RecordStore::new(store.clone());
+        let recorded: Arc<dyn Store> = Arc::new(record.clone());
+        let read_only = reader(&recorded).backup_ids().unwrap();
+        let writing = BackupEngine::open(options(), recorded).unwrap();
+        assert_eq!(writing.backup_ids().unwrap(), read_only);
+        record.lines()
+    };
+    scene.create(&store).unwrap();
+    let of_one = opened(&store);
+    for _ in 0..3 {
+        scene.create(&store).unwrap();
+    }
+    assert_eq!(opened(&store), of_one);
+    assert!(!of_one.iter().any(|line| line.starts_with("open")), "{of_one:?}");
+    assert_eq!(
+        of_one.iter().filter(|line| **line == "list meta").count(),
+        2,
+        "one by each engine"
+    );
+}

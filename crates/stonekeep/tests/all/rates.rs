@@ -4,9 +4,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::verify::VerifyLevel;
 use stonekeep::engine::{
-    BackupEngine, BackupEngineOptions, BackupEngineReadOnly, CreateBackupOptions, RateLimiter,
+    BackupEngine, BackupEngineOptions, BackupEngineReadOnly, CreateBackupOptions, RateLimiter, RestoreOptions,
 };
 use stonekeep::store::Store;
 use stonekeep::{Clock, Observer, Phase, Progress, Quiet};
@@ -153,4 +154,23 @@ fn a_slow_rate_does_not_keep_a_stop_waiting() {
         .unwrap_err();
     assert_eq!(error.kind(), stonekeep::ErrorKind::Stopped);
     assert!(clock.slept() < Duration::from_secs(62));
+}
+
+#[test]
+fn a_restore_holds_its_rate_with_one_thread_and_with_many() {
+    let scene = scene();
+    let clock = Arc::new(FakeClock::at_unix_seconds(1));
+    let (store, _) = back_up(&scene, options(2, &clock), &Quiet);
+    for workers in [1, 4] {
+        let start = clock.instant();
+        let limiter = Arc::new(RateLimiter::new(20_000));
+        let options = options(workers, &clock).with_restore_rate_limiter(limiter);
+        let engine = BackupEngineReadOnly::open(options, store.clone()).unwrap();
+        let target = scene.path(&format!("target with {workers}"));
+        let told = RestoreOptions::default();
+        let report = engine
+            .restore_db_from_backup(WhichBackup::Latest, &target, &told, &Quiet)
+            .unwrap();
+        assert_rate(&clock, start, report.bytes_written, 20_000);
+    }
 }

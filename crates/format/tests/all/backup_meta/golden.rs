@@ -213,3 +213,20 @@ fn a_temperature_of_the_future_is_kept_as_a_field() {
     assert_eq!(meta.files[1].fields, [field("temp", "kLava")]);
     assert_eq!(meta.encode().unwrap(), text.as_bytes());
 }
+
+#[test]
+fn each_temperature_has_the_name_that_rocksdb_writes() {
+    use Temperature::*;
+    for (name, temperature) in [
+        ("kHot", Hot),
+        ("kWarm", Warm),
+        ("kCool", Cool),
+        ("kCold", Cold),
+        ("kIce", Ice),
+    ] {
+        let text = SCHEMA_2.replace("temp kWarm", &format!("temp {name}"));
+        let meta = decode(1, &text).unwrap();
+        assert_eq!(meta.files[1].temperature, temperature, "{name}");
+        assert_eq!(meta.encode().unwrap(), text.as_bytes());
+    }
+}
