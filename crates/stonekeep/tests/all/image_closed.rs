@@ -293,6 +293,8 @@ fn what_is_pinned_survives_the_loss_of_its_name() {
     fs::remove_dir_all(database.path()).unwrap();
     assert_eq!(bytes(file(&image, "000002.log")), wal);
     assert_eq!(bytes(file(&image, "MANIFEST-000001")), manifest);
+    // CURRENT is made for this MANIFEST, never copied.
+    assert_eq!(bytes(file(&image, "CURRENT")), b"MANIFEST-000001\n");
 }
 
 #[test]
