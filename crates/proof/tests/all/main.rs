@@ -7,6 +7,8 @@ mod dying_disk;
 
 mod checkpoints;
 mod common_repository;
+mod damage;
+mod damaging;
 mod engine;
 mod excluded_files;
 mod fixtures;
