@@ -5,10 +5,12 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use stonekeep::Quiet;
 use stonekeep_proof::engine::VerifyLevel;
 use stonekeep_proof::makers::{self, ClosedDatabase, Recipe, Workbench};
 
 use crate::judge::{self, Recorded};
+use crate::ours;
 use crate::restoring::restores_all;
 
 const ROUNDS: u32 = 16;
@@ -122,7 +124,7 @@ impl Scene {
     fn record(&mut self, ids: &[u32]) {
         for id in ids {
             if self.recorded.iter().all(|backup| backup.id != *id) {
-                let engine = crate::ours::engine(&self.repository());
+                let engine = ours::engine(&self.repository());
                 let id_of_ours = stonekeep::format::BackupId::new(*id).unwrap();
                 let info = engine
                     .get_backup_info(id_of_ours, stonekeep::engine::info::InfoDetail::Head)
@@ -173,6 +175,11 @@ fn a_backup_that_is_killed_at_any_moment_harms_nothing() {
     finish_and_change(&mut scene, ROUNDS);
     let repository = scene.repository();
     judge::accepts(&repository, &scene.recorded, "after all kills");
+    // Runs killed just before their commit have published files that no backup names.
+    ours::engine(&repository)
+        .garbage_collect(Duration::ZERO, &Quiet)
+        .unwrap();
+    judge::finds_nothing_surplus(&repository, "after all kills");
     judge::agrees_on_infos(&repository, "after all kills");
     restores_all(
         &repository,
