@@ -120,6 +120,7 @@ fn latest_valid_walks_back_and_says_why() {
     );
     let report = restore(WhichBackup::LatestValid).unwrap();
     assert_eq!(report.backup_id, scene::id(1));
+    assert!(!report.resumed, "no earlier run left anything");
     two.assert_restored(1, "the latest valid one");
     let passed: Vec<_> = report.passed_over.iter().map(|other| other.id.get()).collect();
     assert_eq!(passed, [3, 2]);

@@ -301,5 +301,6 @@ fn missing_excluded(backup: &Backup, nowhere: &[String]) -> Error {
         nowhere.len(),
         nowhere.join(", ")
     );
-    Error::invalid(message).with_hint("name the repositories that have them in alternate_dirs")
+    Error::invalid(message)
+        .with_hint("name the repositories that have them in alternate_dirs (--alternate-dir)")
 }

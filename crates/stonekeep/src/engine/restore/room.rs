@@ -44,8 +44,9 @@ pub(super) fn look(plan: &Plan, sites: &Sites, disk: &dyn TargetDisk) -> Result<
     let Some(first) = short.first() else {
         return Ok(Room::Enough);
     };
+    let beside = if first.old > 0 { " beside the old ones" } else { "" };
     let message = format!(
-        "{} has no room for the new files beside the old ones: {} bytes are needed, {} are free, {} are missing",
+        "{} has no room for the new files{beside}: {} bytes are needed, {} are free, {} are missing",
         sites.db().path().display(),
         first.needed,
         first.free,
@@ -60,7 +61,9 @@ pub(super) fn look(plan: &Plan, sites: &Sites, disk: &dyn TargetDisk) -> Result<
             "free_old_files_first (--free-old-files-first) removes the old database before the new one is copied: \
              if the restore fails then, the old state is gone",
         )),
-        false => Room::None(error),
+        false => Room::None(error.with_hint(
+            "nothing at the target has changed; free some room there, or restore to another disk",
+        )),
     })
 }
 

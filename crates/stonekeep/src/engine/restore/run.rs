@@ -88,8 +88,22 @@ impl<'a> Run<'a> {
             true => self.engine.candidates(which)?,
             false => (candidates, passed_over),
         };
+        let earlier = self.is_staged()?;
         let restored = self.try_each(which, candidates, |attempt| attempt.restore());
-        restored.map_err(|error| self.leave(error))
+        let mut report = restored.map_err(|error| self.leave(error))?;
+        // What this run staged for a backup that it then passed over is no earlier work.
+        report.resumed &= earlier;
+        Ok(report)
+    }
+
+    /// Whether an earlier run has left copies.
+    fn is_staged(&self) -> Result<bool> {
+        for (_, site) in self.sites.all() {
+            if !site.names(&site.staging(Some("new")))?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The dry run.
