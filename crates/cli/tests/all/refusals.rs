@@ -46,6 +46,19 @@ fn a_directory_that_is_something_else() {
 }
 
 #[test]
+fn a_repository_that_is_a_link_to_nothing() {
+    let world = World::new();
+    std::os::unix::fs::symlink("gone", world.repo()).unwrap();
+    world
+        .run(["backup", world.db()])
+        .code(4)
+        .warns("is a symbolic link to a place that is not there");
+    fs::create_dir(world.path("gone")).unwrap();
+    world.run(["backup", world.db()]).ok();
+    world.run(["verify"]).ok();
+}
+
+#[test]
 fn a_store_that_is_no_directory() {
     run(["list", "--repo", "s3://bucket/prefix"])
         .code(2)

@@ -161,6 +161,13 @@ impl Store for LocalStore {
                 );
                 return Err(Error::not_found(message));
             }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let message = format!(
+                    "{} is a symbolic link to a place that is not there",
+                    path.display()
+                );
+                return Err(Error::not_found(message));
+            }
             Err(error) => return Err(error).context("making", path),
         }
         match durability {
