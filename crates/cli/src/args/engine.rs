@@ -6,14 +6,14 @@ use clap::{ArgAction, Args};
 use stonekeep::engine::BackupEngineOptions;
 use stonekeep::store::LockWait;
 
-use super::quantity::{parse_lock_wait, parse_some_bytes};
+use super::quantity::{parse_lock_wait, parse_some, parse_some_bytes};
 
 /// How files are read and written.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reading and writing")]
 pub(crate) struct WorkArgs {
     /// How many files are read and written at the same time [default: chosen from the machine]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_some)]
     max_background_operations: Option<NonZeroUsize>,
     /// The size of a buffer for reading and writing [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_some_bytes)]

@@ -1,5 +1,6 @@
 //! Reads sizes and durations as people write them.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use stonekeep::store::LockWait;
@@ -22,6 +23,12 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
     number
         .checked_mul(factor)
         .ok_or_else(|| "more bytes than can be counted".to_owned())
+}
+
+/// A count that is not zero.
+pub(crate) fn parse_some(text: &str) -> Result<NonZeroUsize, String> {
+    let count = text.parse::<usize>().map_err(|error| error.to_string())?;
+    NonZeroUsize::new(count).ok_or_else(|| "must be above 0".to_owned())
 }
 
 /// A size that is not zero.
@@ -99,6 +106,9 @@ mod tests {
             assert!(parse_bytes(text).is_err(), "{text}");
         }
         assert!(parse_some_bytes("0k").is_err());
+        assert_eq!(parse_some("8").map(NonZeroUsize::get), Ok(8));
+        assert_eq!(parse_some("0"), Err("must be above 0".to_owned()));
+        assert!(parse_some("many").is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use stonekeep::engine::info::{BackupInfo, BackupState, InfoDetail, RepositoryInf
 use super::Session;
 use crate::args::repository::RepoArgs;
 use crate::exit::Exit;
-use crate::output::backup_info::{BackupJson, state_cell};
+use crate::output::backup_info::{BackupJson, if_read, state_cell};
 use crate::output::json::{WarningJson, warnings};
 use crate::output::text::{Page, Style, Table};
 use crate::output::units::{count, local_time, maybe_bytes};
@@ -74,11 +74,12 @@ fn table(backups: &[BackupInfo]) -> Table {
         "tags",
     ]);
     for backup in backups {
+        let read = |text: String| if_read(backup, text);
         table.row(vec![
             backup.id.to_string().into(),
-            local_time(backup.timestamp_seconds).into(),
-            backup.sequence_number.to_string().into(),
-            backup.number_files.to_string().into(),
+            read(local_time(backup.timestamp_seconds)).into(),
+            read(backup.sequence_number.to_string()).into(),
+            read(backup.number_files.to_string()).into(),
             maybe_bytes(backup.size_bytes).into(),
             maybe_bytes(backup.unique_bytes).into(),
             state_cell(&backup.state),

@@ -24,7 +24,7 @@ pub(crate) struct OpenArgs {
     backup: Which,
     #[command(flatten)]
     repo: RepoArgs,
-    /// The directory to make, on the repository's file system
+    /// The directory to make; on another file system than the repository's, everything is copied
     #[arg(long, value_name = "DIR")]
     at: PathBuf,
     #[command(flatten)]

@@ -8,7 +8,7 @@ use super::Session;
 use crate::args::repository::RepoArgs;
 use crate::args::which::{Which, parse_id_or_latest};
 use crate::exit::Exit;
-use crate::output::backup_info::{BackupJson, state_parts};
+use crate::output::backup_info::{BackupJson, if_read, state_parts};
 use crate::output::escape::visible_bytes;
 use crate::output::text::{Page, Style, Table};
 use crate::output::units::{bytes, local_time, maybe_bytes, temperature_name};
@@ -66,6 +66,7 @@ fn text(page: &mut Page<'_>, info: &BackupInfo) {
 
 fn fields(info: &BackupInfo) -> Vec<(&'static str, String)> {
     let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "not recorded".to_owned());
+    let read = |text: String| if_read(info, text);
     let families = info.column_families.as_ref().map(|families| {
         let names: Vec<&str> = families.iter().map(|family| family.name.as_str()).collect();
         names.join(", ")
@@ -73,9 +74,9 @@ fn fields(info: &BackupInfo) -> Vec<(&'static str, String)> {
     let mut fields = vec![
         ("backup", info.id.to_string()),
         ("state", state_parts(&info.state).0.to_owned()),
-        ("time", local_time(info.timestamp_seconds)),
-        ("sequence number", info.sequence_number.to_string()),
-        ("files", info.number_files.to_string()),
+        ("time", read(local_time(info.timestamp_seconds))),
+        ("sequence number", read(info.sequence_number.to_string())),
+        ("files", read(info.number_files.to_string())),
         ("size", maybe_bytes(info.size_bytes)),
         ("its own", maybe_bytes(info.unique_bytes)),
         ("shared with others", maybe_bytes(info.shared_bytes)),
@@ -85,7 +86,7 @@ fn fields(info: &BackupInfo) -> Vec<(&'static str, String)> {
         ("captured from", known(&info.capture.map(|kind| kind.to_string()))),
         ("host", known(&info.host)),
         ("made by", known(&info.created_by)),
-        ("meta schema", info.schema.clone()),
+        ("meta schema", read(info.schema.clone())),
     ];
     if info.excluded_files > 0 {
         fields.push(("excluded files", info.excluded_files.to_string()));

@@ -52,7 +52,7 @@ impl<'a> BackupJson<'a> {
             state,
             findings,
             unsupported,
-            time: utc_time(info.timestamp_seconds),
+            time: utc_time(info.timestamp_seconds).filter(|_| !info.schema.is_empty()),
             timestamp_seconds: info.timestamp_seconds,
             sequence_number: info.sequence_number.0,
             schema: &info.schema,
@@ -131,6 +131,14 @@ pub(crate) fn state_cell(state: &BackupState) -> Cell {
         _ => Style::Plain,
     };
     Cell::styled(style, state_parts(state).0)
+}
+
+/// What a meta file says, or that it could not be read.
+pub(crate) fn if_read(info: &BackupInfo, text: String) -> String {
+    match info.schema.is_empty() {
+        true => "?".to_owned(),
+        false => text,
+    }
 }
 
 /// Bytes as upper-case hex, as meta files have them.

@@ -62,10 +62,11 @@ impl Failure {
         for cause in &self.causes {
             page.line(format!("  caused by: {cause}"));
         }
-        for finding in self.findings_not_said_yet() {
+        let findings = self.findings_not_said_yet();
+        for finding in findings.iter().take(MAX_FINDINGS_SHOWN) {
             page.line(format!("  {finding}"));
         }
-        if let Some(hidden @ 1..) = self.findings.len().checked_sub(MAX_FINDINGS_SHOWN) {
+        if let Some(hidden @ 1..) = findings.len().checked_sub(MAX_FINDINGS_SHOWN) {
             page.line(format!("  and {hidden} more; --json names them all"));
         }
         if let Some(hint) = &self.hint {
@@ -73,15 +74,14 @@ impl Failure {
         }
     }
 
-    /// A single finding often is what message and causes say already.
-    fn findings_not_said_yet(&self) -> impl Iterator<Item = &Finding> {
-        let said = |finding: &Finding| {
-            let all = format!("{} {}", self.message, self.causes.join(" "));
-            all.contains(&finding.file) && all.contains(&finding.reason)
+    /// Message and causes often say the first finding already.
+    fn findings_not_said_yet(&self) -> Vec<&Finding> {
+        let all = format!("{} {}", self.message, self.causes.join(" "));
+        let said = |finding: &Finding| match self.findings.len() {
+            1 => all.contains(&finding.file) && all.contains(&finding.reason),
+            _ => all.contains(&finding.to_string()),
         };
-        let skipped = self.findings.len() == 1 && self.findings.iter().all(said);
-        let shown = if skipped { 0 } else { MAX_FINDINGS_SHOWN };
-        self.findings.iter().take(shown)
+        self.findings.iter().filter(|finding| !said(finding)).collect()
     }
 }
 
@@ -147,6 +147,12 @@ mod tests {
         };
         let two = Error::new(ErrorKind::Corrupt, "backup 1").with_findings(vec![finding("a"), finding("b")]);
         assert_eq!(text(two), "error: backup 1\n  a: missing\n  b: missing\n");
+        let first = Error::new(ErrorKind::Corrupt, "2 findings, the first: a: missing");
+        let first = first.with_findings(vec![finding("a"), finding("b")]);
+        assert_eq!(
+            text(first),
+            "error: 2 findings, the first: a: missing\n  b: missing\n"
+        );
         let many = Error::new(ErrorKind::Corrupt, "backup 1").with_findings(vec![finding("a"); 25]);
         assert!(text(many).ends_with("  a: missing\n  and 5 more; --json names them all\n"));
     }

@@ -52,6 +52,22 @@ fn corrupt_backups_are_listed_with_the_reason() {
 }
 
 #[test]
+fn nothing_is_made_up_for_a_meta_file_that_cannot_be_read() {
+    let world = World::with_two_backups();
+    fs::write(world.repo().join("meta/2"), "nonsense\n").unwrap();
+    let list = world.run(["list"]).ok().stdout;
+    assert!(!list.contains("1970"), "{list}");
+    let show = world.run(["show", "2"]).ok().stdout;
+    assert!(!show.contains("1970") && show.contains("corrupt"), "{show}");
+    assert_eq!(
+        world.json(["list"])["backups"][1]["time"],
+        serde_json::Value::Null
+    );
+    let first = &world.json(["list"])["backups"][0];
+    assert!(first["time"].is_string(), "{first}");
+}
+
+#[test]
 fn tables_have_local_time_and_json_has_utc() {
     let world = World::with_backup();
     let meta = world.repo().join("meta/1");
