@@ -20,6 +20,8 @@ mod killed_backups;
 mod ldb;
 mod live_databases;
 mod makers;
+mod meddled_store;
+mod meddling;
 mod old_engines;
 mod older_ldb;
 mod oracle;
