@@ -38,6 +38,11 @@ const ROOT_NAMES: [&str; 7] = [
     "lost+found",
 ];
 
+/// Whether a repository's root can have this name.
+pub(crate) fn is_root_name(name: &str) -> bool {
+    ROOT_NAMES.contains(&name)
+}
+
 /// Whether what stands at the root is a repository, and may become one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RootState {
@@ -60,9 +65,7 @@ pub fn root_state(store: &dyn Store) -> Result<RootState> {
         return Ok(RootState::Absent);
     }
     let entries = store.list(None)?;
-    let foreign = entries
-        .iter()
-        .find(|entry| !ROOT_NAMES.contains(&entry.name.as_str()));
+    let foreign = entries.iter().find(|entry| !is_root_name(&entry.name));
     let ours = |name: &str| {
         matches!(
             name,

@@ -247,6 +247,7 @@ fn a_record_that_cannot_be_read_still_tells_whose_the_private_directory_is() {
 #[test]
 fn strangers_are_told_and_left_alone() {
     let strangers = [
+        "README.txt",
         "meta/.5.tmp",
         "meta/05",
         "meta/notes",

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use stonekeep::engine::restore::{FreeSpace, SystemDisk, TargetDisk, TargetPath, abort_restore};
 use stonekeep::engine::{RestoreMode, RestoreOptions};
@@ -17,7 +18,7 @@ use crate::restore_scene::{TwoStates, assert_same, over, restore_on, tree};
 #[derive(Debug)]
 struct SmallDisk {
     inner: SystemDisk,
-    free_bytes: u64,
+    free_bytes: AtomicU64,
     full: bool,
 }
 
@@ -26,7 +27,7 @@ impl SmallDisk {
         let inner = SystemDisk::new(NonZeroUsize::new(4096).unwrap());
         SmallDisk {
             inner,
-            free_bytes,
+            free_bytes: free_bytes.into(),
             full,
         }
     }
@@ -38,6 +39,8 @@ impl TargetDisk for SmallDisk {
     }
     fn write(&self, at: &TargetPath, content: &mut dyn Read, expected: u64, how: Durability) -> Result<u64> {
         if self.full && expected > 2_000 {
+            // Somebody else writes there, too.
+            self.free_bytes.store(1_000, Ordering::Relaxed);
             let full = io::Error::from(io::ErrorKind::StorageFull);
             return Err(Error::io(format!("writing {at}"), full));
         }
@@ -62,7 +65,7 @@ impl TargetDisk for SmallDisk {
         self.inner.sync_file(at)
     }
     fn free_space(&self, _: &Path) -> Result<FreeSpace> {
-        let free_bytes = self.free_bytes;
+        let free_bytes = self.free_bytes.load(Ordering::Relaxed);
         Ok(FreeSpace {
             device: 1,
             free_bytes,
@@ -101,7 +104,8 @@ fn a_disk_that_runs_full_leaves_the_old_database() {
     let old = tree(&two.target());
     let error = restore_on(&two, &SmallDisk::new(50_000, true), &RestoreOptions::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io);
-    assert!(error.to_string().contains("50000 bytes are free"), "{error}");
+    assert!(error.to_string().contains(": 1000 bytes are free"), "{error}");
+    assert!(error.to_string().ends_with(" are missing"), "{error}");
     assert_same(&tree(&two.target()), &old, "on a full disk");
 }
 

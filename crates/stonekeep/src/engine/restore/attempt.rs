@@ -62,6 +62,8 @@ impl<'a> Attempt<'a> {
         };
         copier.discard_strangers(&plan)?;
         self.make_room(&mut plan)?;
+        let sizes = plan.writes.iter().map(|write| write.file.size_bytes);
+        self.run.needed_bytes.set(sizes.sum());
         let copied = copier.copy(&plan);
         report.resumed = copied.map_err(|error| self.explain(&pinned, error))?;
         drop(pinned);

@@ -1,5 +1,6 @@
 //! One restore: what an earlier one has left is brought to an end, then backups are tried until one is whole.
 
+use std::cell::Cell;
 use std::io;
 use std::path::Path;
 
@@ -27,6 +28,8 @@ pub(super) struct Run<'a> {
     pub(super) sites: Sites,
     pub(super) options: &'a RestoreOptions,
     pub(super) observer: &'a dyn Observer,
+    /// What the backup that is copied needs, for the message where the disk runs full.
+    pub(super) needed_bytes: Cell<u64>,
 }
 
 impl<'a> Run<'a> {
@@ -45,6 +48,7 @@ impl<'a> Run<'a> {
             sites,
             options,
             observer,
+            needed_bytes: Cell::new(0),
         })
     }
 
@@ -248,10 +252,12 @@ impl<'a> Run<'a> {
         let free = free.map_or_else(
             |_| String::new(),
             |space| {
-                format!(
-                    ": {} bytes are free now that what was staged is removed",
-                    space.free_bytes
-                )
+                let (needed, free) = (self.needed_bytes.get(), space.free_bytes);
+                let missing = match needed.saturating_sub(free) {
+                    0 => String::new(),
+                    missing => format!(", {needed} are needed, {missing} are missing"),
+                };
+                format!(": {free} bytes are free now that what was staged is removed{missing}")
             },
         );
         let message = format!(

@@ -8,7 +8,7 @@ use stonekeep_format::{BackupId, Crc32c};
 use super::{Area, Claims, Metas, References};
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::pin::LivePins;
-use crate::repo::{facts, journal, layout};
+use crate::repo::{facts, is_root_name, journal, layout};
 use crate::store::{Entry, EntryKind, Key, Store};
 use crate::{Error, ErrorKind, Result};
 
@@ -100,6 +100,7 @@ impl Survey {
             pins: pins.pinned.iter().map(PinnedBackup::new).collect(),
             ..Survey::default()
         };
+        survey.look_at_root(store)?;
         survey.look_at_ours(store)?;
         for id in doomed {
             survey.add_doomed(store, *id)?;
@@ -113,6 +114,13 @@ impl Survey {
         }
         survey.look_at_private(store)?;
         Ok(survey)
+    }
+
+    fn look_at_root(&mut self, store: &dyn Store) -> Result<()> {
+        let entries = store.list(None)?.into_iter();
+        let strangers = entries.filter(|entry| !is_root_name(&entry.name));
+        self.strangers.extend(strangers.map(|entry| entry.name));
+        Ok(())
     }
 
     fn look_at_ours(&mut self, store: &dyn Store) -> Result<()> {
