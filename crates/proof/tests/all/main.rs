@@ -12,6 +12,7 @@ mod damaging;
 mod engine;
 mod excluded_files;
 mod fixtures;
+mod forked_databases;
 mod in_place;
 mod interrupted_restores;
 mod judge;
