@@ -21,16 +21,28 @@ const VALUES_IN_A_TABLE: u32 = 500;
 
 /// Builds the command as the tests are built, and tells where it is.
 fn stonekeep() -> PathBuf {
+    // This test is target/<profile>/deps/all-<hash>.
+    let test = std::env::current_exe().unwrap();
+    let directory = test.ancestors().nth(2).unwrap();
+    let profile = match directory.file_name().unwrap().to_str().unwrap() {
+        "debug" => "dev",
+        name => name,
+    };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
-        .args(["build", "--quiet", "--package", "stonekeep-cli"])
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "stonekeep-cli",
+            "--profile",
+            profile,
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()
         .unwrap();
     assert!(built.success());
-    // This test is target/<profile>/deps/all-<hash>.
-    let test = std::env::current_exe().unwrap();
-    test.ancestors().nth(2).unwrap().join("stonekeep")
+    directory.join("stonekeep")
 }
 
 fn fill(bench: &mut Workbench) -> stonekeep_proof::Result<()> {
