@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use stonekeep::engine::in_place::close_in_place;
+use stonekeep::engine::in_place::{close_in_place, plan_close_in_place};
 
 use super::Session;
 use crate::exit::Exit;
+use crate::output::units::count;
 
 /// Remove a directory that `stonekeep open` made, and nothing else
 #[derive(Debug, Args)]
@@ -15,10 +16,14 @@ pub(crate) struct CloseArgs {
     /// The directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
+    /// Only tell what would be removed
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(Serialize)]
 struct CloseJson<'a> {
+    dry_run: bool,
     directory: &'a PathBuf,
     closed: bool,
 }
@@ -26,13 +31,24 @@ struct CloseJson<'a> {
 pub(crate) fn run(args: &CloseArgs, session: &Session) -> anyhow::Result<Exit> {
     // It is soon done: signals are taken, and wait.
     session.interrupt.install()?;
-    close_in_place(&args.directory)?;
+    let files = match args.dry_run {
+        true => plan_close_in_place(&args.directory)?.len() as u64,
+        false => close_in_place(&args.directory).map(|()| 0)?,
+    };
     let document = CloseJson {
+        dry_run: args.dry_run,
         directory: &args.directory,
-        closed: true,
+        closed: !args.dry_run,
     };
     session.output.outcome(&document, |page| {
-        page.line(format!("{} is removed", args.directory.display()));
+        let directory = args.directory.display();
+        page.line(match args.dry_run {
+            true => format!(
+                "{directory} would be removed with its {}; nothing was changed",
+                count(files, "file")
+            ),
+            false => format!("{directory} is removed"),
+        });
     })?;
     Ok(Exit::Success)
 }

@@ -27,12 +27,16 @@ pub(crate) struct OpenArgs {
     /// The directory to make; on another file system than the repository's, everything is copied
     #[arg(long, value_name = "DIR")]
     at: PathBuf,
+    /// Only tell what would be made
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     work: WorkArgs,
 }
 
 #[derive(Serialize)]
 struct OpenJson {
+    dry_run: bool,
     backup_id: u32,
     directory: PathBuf,
     files_linked: u64,
@@ -45,10 +49,14 @@ pub(crate) fn run(args: &OpenArgs, session: &Session) -> anyhow::Result<Exit> {
     places::check_target(args.repo.path(), &args.at, "the directory to make")?;
     let engine = args.repo.open(args.work.apply(session.engine_options()))?;
     let watcher = session.watch()?;
-    let report = engine.open_in_place(args.backup.into(), &args.at, &watcher);
+    let report = match args.dry_run {
+        true => engine.plan_open_in_place(args.backup.into(), &args.at, &watcher),
+        false => engine.open_in_place(args.backup.into(), &args.at, &watcher),
+    };
     watcher.finish();
     let report = report?;
     let document = OpenJson {
+        dry_run: args.dry_run,
         backup_id: report.backup_id.get(),
         directory: report.directory.clone(),
         files_linked: report.files_linked,
@@ -57,21 +65,20 @@ pub(crate) fn run(args: &OpenArgs, session: &Session) -> anyhow::Result<Exit> {
         warnings: warnings(&report.warnings),
     };
     session.output.outcome(&document, |page| {
-        page.line(format!(
-            "backup {} is at {}, for reading only",
-            report.backup_id,
-            report.directory.display()
-        ));
+        let (id, at) = (report.backup_id, report.directory.display());
+        page.line(match args.dry_run {
+            true => format!("backup {id} would be at {at}, for reading only; nothing was changed"),
+            false => format!("backup {id} is at {at}, for reading only"),
+        });
         let copied = format!(
             "{}, {}",
             count(report.files_copied, "file"),
             bytes(report.bytes_copied)
         );
         page.fields(&[("linked", count(report.files_linked, "file")), ("copied", copied)]);
-        page.line(format!(
-            "remove it with: stonekeep close {}",
-            report.directory.display()
-        ));
+        if !args.dry_run {
+            page.line(format!("remove it with: stonekeep close {at}"));
+        }
     })?;
     session.output.warnings(&report.warnings);
     Ok(Exit::Success)

@@ -196,8 +196,17 @@ fn a_restore_is_aborted_without_a_repository() {
     run(["restore", "--abort", "--to", &to]).code(4);
     fs::create_dir_all(world.path("new/.stonekeep-restore/new")).unwrap();
     fs::write(world.path("new/.stonekeep-restore/new/000001.sst"), "abc").unwrap();
+    let plan = run(["restore", "--abort", "--to", &to, "--dry-run", "--json"])
+        .ok()
+        .json();
+    assert_eq!(
+        (&plan["aborted"], &plan["rolled_back"]),
+        (&false.into(), &false.into())
+    );
+    assert!(world.path("new/.stonekeep-restore/new/000001.sst").exists());
     let document = run(["restore", "--abort", "--to", &to, "--json"]).ok().json();
-    let expected = "aborted: bool, rolled_back: bool, files_moved_back: number, files_removed: number";
+    let expected =
+        "dry_run: bool, aborted: bool, rolled_back: bool, files_moved_back: number, files_removed: number";
     shape::check(&document, "restore", expected);
     assert!(!world.path("new/.stonekeep-restore").exists());
     run(["restore", "1", "--abort", "--to", &to]).code(2);

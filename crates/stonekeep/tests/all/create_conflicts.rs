@@ -40,10 +40,15 @@ fn assert_harmed(outcome: Result<impl std::fmt::Debug>, path: &str, backups: &st
     let error = outcome.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
     assert!(error.to_string().starts_with(path), "{error}");
+    let word = if backups.contains(',') {
+        "backups"
+    } else {
+        "backup"
+    };
     assert!(
         error
             .to_string()
-            .ends_with(&format!("it belongs to backups {backups}")),
+            .ends_with(&format!("it belongs to {word} {backups}")),
         "{error}"
     );
     error

@@ -138,7 +138,7 @@ fn a_rewritten_sequence_number_is_another_file() {
             Err(error) => {
                 assert!(bytes_differ, "{error}");
                 assert_eq!(error.kind(), ErrorKind::Corrupt);
-                assert!(error.to_string().ends_with("it belongs to backups 1"), "{error}");
+                assert!(error.to_string().ends_with("it belongs to backup 1"), "{error}");
                 assert_valid(&store, &[1], "after an error");
             }
         }

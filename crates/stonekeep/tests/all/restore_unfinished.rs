@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stonekeep::engine::RestoreOptions;
 use stonekeep::engine::info::WhichBackup;
-use stonekeep::engine::restore::abort_restore;
+use stonekeep::engine::restore::{abort_restore, plan_abort_restore};
 use stonekeep::format::manifest::parse_current;
 use stonekeep::{ErrorKind, Quiet};
 
@@ -68,6 +68,23 @@ fn only_the_same_backup_finishes_an_unfinished_restore() {
         (report.files, report.bytes_written)
     );
     two.assert_restored(1, "finished");
+}
+
+#[test]
+fn a_planned_abort_tells_what_would_come_back_and_moves_nothing() {
+    let two = over();
+    assert_eq!(
+        plan_abort_restore(&two.target(), None).unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+    kill_in_the_middle(&two);
+    let before = tree(&two.target());
+    let plan = plan_abort_restore(&two.target(), None).unwrap();
+    assert!(plan.rolled_back && plan.files_moved_back > 0);
+    assert_same(&tree(&two.target()), &before, "after a dry run");
+    let report = abort_restore(&two.target(), None).unwrap();
+    assert!(report.rolled_back);
+    assert_eq!(report.files_moved_back, plan.files_moved_back);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `stonekeep restore --abort`.
 
 use serde::Serialize;
-use stonekeep::engine::restore::abort_restore;
+use stonekeep::engine::restore::{AbortReport, abort_restore, plan_abort_restore};
 
 use super::args::RestoreArgs;
 use crate::commands::Session;
@@ -10,6 +10,7 @@ use crate::output::units::count;
 
 #[derive(Serialize)]
 struct AbortJson {
+    dry_run: bool,
     aborted: bool,
     rolled_back: bool,
     files_moved_back: u64,
@@ -19,8 +20,13 @@ struct AbortJson {
 pub(super) fn run(args: &RestoreArgs, session: &Session) -> anyhow::Result<Exit> {
     // It is soon done, and half of it is worse than all of it: signals are taken, and wait.
     session.interrupt.install()?;
-    let report = abort_restore(&args.to, args.wal_dir.as_deref())?;
+    let wal_dir = args.wal_dir.as_deref();
+    if args.dry_run {
+        return tell_plan(&plan_abort_restore(&args.to, wal_dir)?, args, session);
+    }
+    let report = abort_restore(&args.to, wal_dir)?;
     let document = AbortJson {
+        dry_run: false,
         aborted: true,
         rolled_back: report.rolled_back,
         files_moved_back: report.files_moved_back,
@@ -37,6 +43,26 @@ pub(super) fn run(args: &RestoreArgs, session: &Session) -> anyhow::Result<Exit>
         page.line(format!(
             "{} of the restore removed",
             count(report.files_removed, "file")
+        ));
+    })?;
+    Ok(Exit::Success)
+}
+
+fn tell_plan(report: &AbortReport, args: &RestoreArgs, session: &Session) -> anyhow::Result<Exit> {
+    let document = AbortJson {
+        dry_run: true,
+        aborted: false,
+        rolled_back: report.rolled_back,
+        files_moved_back: report.files_moved_back,
+        files_removed: report.files_removed,
+    };
+    session.output.data(&document, |page| {
+        let (to, files) = (args.to.display(), count(report.files_moved_back, "file"));
+        page.line(format!(
+            "the restore to {to} would be taken back; nothing was changed"
+        ));
+        page.line(format!(
+            "{files} would be moved back, and what the restore has staged removed"
         ));
     })?;
     Ok(Exit::Success)

@@ -39,7 +39,7 @@ pub(crate) struct RestoreArgs {
     #[arg(long, value_name = "MODE", default_value = "purge-all")]
     mode: Mode,
     /// Take an interrupted restore back: the old database is moved into place again
-    #[arg(long, conflicts_with_all = ["mode", "dry_run"])]
+    #[arg(long, conflicts_with = "mode")]
     pub(super) abort: bool,
     /// Show what would be written, and change nothing
     #[arg(long)]

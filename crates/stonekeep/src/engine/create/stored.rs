@@ -134,7 +134,8 @@ pub(super) fn harmed(path: &str, reason: &str, backups: &[BackupId]) -> Error {
         reason: reason.to_owned(),
     };
     let ids = ids.join(", ");
-    let message = format!("{path} in the repository {reason}; it belongs to backups {ids}");
+    let word = if backups.len() == 1 { "backup" } else { "backups" };
+    let message = format!("{path} in the repository {reason}; it belongs to {word} {ids}");
     Error::new(ErrorKind::Corrupt, message)
         .with_hint(
             "verify those backups; a damaged one can be deleted, and the next backup stores the file anew",

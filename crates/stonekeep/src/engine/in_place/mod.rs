@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use stonekeep_format::BackupId;
 
-pub use self::close::close_in_place;
+pub use self::close::{close_in_place, plan_close_in_place};
 pub use self::marker::MARKER;
 use self::open::Opening;
 use super::BackupEngineReadOnly;
@@ -63,6 +63,29 @@ impl BackupEngineReadOnly {
         at: &Path,
         observer: &dyn Observer,
     ) -> Result<InPlaceReport> {
+        self.opening(which, at, observer, &|opening, id| opening.open(id))
+    }
+
+    /// What [`Self::open_in_place`] would make now. Nothing is changed; that the file system can link is assumed.
+    ///
+    /// # Errors
+    /// As [`Self::open_in_place`], without those of copying.
+    pub fn plan_open_in_place(
+        &self,
+        which: WhichBackup,
+        at: &Path,
+        observer: &dyn Observer,
+    ) -> Result<InPlaceReport> {
+        self.opening(which, at, observer, &|opening, id| opening.plan(id))
+    }
+
+    fn opening(
+        &self,
+        which: WhichBackup,
+        at: &Path,
+        observer: &dyn Observer,
+        verb: &dyn Fn(&Opening<'_>, BackupId) -> Result<InPlaceReport>,
+    ) -> Result<InPlaceReport> {
         let (candidates, _) = self.candidates(which)?;
         for id in candidates {
             if which != WhichBackup::LatestValid
@@ -70,12 +93,12 @@ impl BackupEngineReadOnly {
                     .verify_backup(id, VerifyLevel::Checksum, observer)?
                     .is_clean()
             {
-                return Opening {
+                let opening = Opening {
                     engine: self,
                     at,
                     observer,
-                }
-                .open(id);
+                };
+                return verb(&opening, id);
             }
         }
         let message = format!("no backup in {} is valid", self.store().location());

@@ -18,6 +18,7 @@ use crate::engine::restore::target::refuse_repository;
 use crate::engine::restore::wal_dir::adjust_options;
 use crate::engine::restore::{SystemDisk, TargetDisk, TargetPath};
 use crate::engine::transfer::{Meter, Metered};
+use crate::repo::catalog::{self, LoadedMeta};
 use crate::repo::pin::{self, Pinned};
 use crate::store::{Durability, Key, ObjectReader, Store};
 use crate::{Error, IoContext, Observer, Phase, Result, Warning};
@@ -32,16 +33,42 @@ pub(super) struct Opening<'a> {
 impl Opening<'_> {
     pub(super) fn open(&self, id: BackupId) -> Result<InPlaceReport> {
         let pinned = pin::pin(self.store(), id)?;
-        let mut backup = Backup::look(self.store(), &pinned.loaded, &[])?;
+        let (backup, warnings) = self.look(&pinned.loaded)?;
+        let made = self.make_directory()?;
+        let directory = fs::canonicalize(self.at).context("looking at", self.at)?;
+        let filled = self.fill(&backup, &pinned, &directory, warnings);
+        filled.inspect_err(|_| self.take_back(&directory, made))
+    }
+
+    /// What opening would make.
+    pub(super) fn plan(&self, id: BackupId) -> Result<InPlaceReport> {
+        let loaded = catalog::load(self.store(), id)?.into_result()?;
+        let (backup, warnings) = self.look(&loaded)?;
+        self.require_room()?;
+        let links = |file: &&Wanted| {
+            matches!(&file.source, Source::Stored(key) if is_shared(key))
+                && self.store().local_root().is_some()
+        };
+        let (linked, copied): (Vec<_>, Vec<_>) = backup.files.iter().partition(links);
+        Ok(InPlaceReport {
+            backup_id: id,
+            directory: std::path::absolute(self.at).context("looking at", self.at)?,
+            files_linked: linked.len() as u64,
+            files_copied: copied.len() as u64,
+            bytes_copied: copied.iter().map(|file| file.size_bytes).sum(),
+            warnings,
+        })
+    }
+
+    /// The backup as it will lie there.
+    fn look(&self, loaded: &LoadedMeta) -> Result<(Backup, Vec<Warning>)> {
+        let mut backup = Backup::look(self.store(), loaded, &[])?;
         refuse_incomplete(&backup)?;
         let sites = Sites::locate(self.at, None)?;
         refuse_repository(&sites, self.store().local_root())?;
         let warnings = adjust_options(&mut backup.files, &sites, true)?;
         add_identity(&mut backup);
-        let made = self.make_directory()?;
-        let directory = fs::canonicalize(self.at).context("looking at", self.at)?;
-        let filled = self.fill(&backup, &pinned, &directory, warnings);
-        filled.inspect_err(|_| self.take_back(&directory, made))
+        Ok((backup, warnings))
     }
 
     fn store(&self) -> &dyn Store {
@@ -51,13 +78,20 @@ impl Opening<'_> {
     /// Whether the directory had to be made.
     fn make_directory(&self) -> Result<bool> {
         match fs::create_dir(self.at) {
-            Ok(()) => return Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error).context("making", self.at),
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.require_room().map(|()| false),
+            Err(error) => Err(error).context("making", self.at),
         }
-        let mut entries = fs::read_dir(self.at).context("reading", self.at)?;
+    }
+
+    /// An error if anything stands there.
+    fn require_room(&self) -> Result<()> {
+        let mut entries = match fs::read_dir(self.at) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.context("reading", self.at)?,
+        };
         let Some(entry) = entries.next() else {
-            return Ok(false);
+            return Ok(());
         };
         let name = entry.context("reading", self.at)?.file_name();
         let error = Error::refused(format!("{} is not empty: it has {name:?}", self.at.display()));

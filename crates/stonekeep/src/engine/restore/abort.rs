@@ -19,14 +19,7 @@ pub(super) fn abort(
     wal_dir: Option<&Path>,
     durability: Durability,
 ) -> Result<AbortReport> {
-    let sites = Sites::locate(db_dir, wal_dir)?;
-    if !sites.db().has(&sites.db().staging(None))? {
-        let message = format!(
-            "there is no unfinished restore in {}",
-            sites.db().path().display()
-        );
-        return Err(Error::not_found(message));
-    }
+    let sites = find(db_dir, wal_dir)?;
     Unfinished::read(&sites)?;
     let _held = hold::hold(&sites, disk)?;
     let mover = Mover {
@@ -55,7 +48,57 @@ pub(super) fn abort(
     })
 }
 
+/// What an abort would do; see [`super::plan_abort_restore`].
+pub(super) fn plan(disk: &dyn TargetDisk, db_dir: &Path, wal_dir: Option<&Path>) -> Result<AbortReport> {
+    let sites = find(db_dir, wal_dir)?;
+    hold::refuse_if_open(sites.db())?;
+    let mover = Mover {
+        sites: &sites,
+        disk,
+        durability: Durability::Buffered,
+    };
+    let (rolled_back, files_moved_back) = match Unfinished::read(&sites)? {
+        Unfinished::Committed(record) => return Err(too_late(&sites, &record)),
+        _ if is_freed(&sites)? => return Err(freed(&sites)),
+        Unfinished::Moving(record) | Unfinished::Aborting(Some(record)) => {
+            mover.require_old_files(&record)?;
+            (true, mover.count_moves_back(&record)?)
+        }
+        Unfinished::Aborting(None) => (true, 0),
+        Unfinished::Nothing => (false, 0),
+    };
+    Ok(AbortReport {
+        rolled_back,
+        files_moved_back,
+        files_removed: 0,
+    })
+}
+
+/// The directories of an unfinished restore.
+fn find(db_dir: &Path, wal_dir: Option<&Path>) -> Result<Sites> {
+    let sites = Sites::locate(db_dir, wal_dir)?;
+    if sites.db().has(&sites.db().staging(None))? {
+        return Ok(sites);
+    }
+    let place = sites.db().path().display();
+    Err(Error::not_found(format!(
+        "there is no unfinished restore in {place}"
+    )))
+}
+
 impl Mover<'_> {
+    /// How many old files [`Self::go_back`] would move.
+    fn count_moves_back(&self, record: &Record) -> Result<u64> {
+        let mut count = 0;
+        for step in record.moves.iter().filter(|step| !matches!(step, Move::In(_))) {
+            let (_, to) = step.ends(self.sites)?;
+            count += u64::from(self.sites.site(step.place().area).has(&to)?);
+        }
+        let kept = self.sites.db().old_file(CURRENT)?;
+        let current = record.head.had_current && self.sites.db().has(&kept)?;
+        Ok(count + u64::from(current))
+    }
+
     /// Undoes R5 and R4, then R3, from wherever an earlier run has come to; how many old files came back. New files are
     /// back in `new/` then, and the record is still there.
     pub(super) fn go_back(&self, record: &Record) -> Result<u64> {

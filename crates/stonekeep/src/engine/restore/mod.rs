@@ -125,6 +125,16 @@ pub fn abort_restore(db_dir: &Path, wal_dir: Option<&Path>) -> Result<AbortRepor
     abort_restore_on(&SystemDisk::new(buffer), db_dir, wal_dir, Durability::Durable)
 }
 
+/// What [`abort_restore`] would do now: which of its errors it would give, and how many old files it would move back. What
+/// it would remove is not counted. Nothing is changed, and no lock is taken.
+///
+/// # Errors
+/// As [`abort_restore`].
+pub fn plan_abort_restore(db_dir: &Path, wal_dir: Option<&Path>) -> Result<AbortReport> {
+    let buffer = NonZeroUsize::new(DEFAULT_IO_BUFFER_BYTES).unwrap_or(NonZeroUsize::MIN);
+    abort::plan(&SystemDisk::new(buffer), db_dir, wal_dir)
+}
+
 /// [`abort_restore`] with other operations on the target than the operating system's.
 ///
 /// # Errors
