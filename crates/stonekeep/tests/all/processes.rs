@@ -182,3 +182,22 @@ fn two_processes_that_write_at_the_same_time_take_turns() {
     let report = engine.garbage_collect(Duration::ZERO, &Quiet).unwrap();
     assert_eq!(report.deleted_files, []);
 }
+
+/// A program that another thread starts has, for a moment, all open files of this process.
+#[test]
+fn a_lock_that_is_let_go_is_free_though_a_child_was_being_started() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = LocalStore::new(directory.path());
+    let started = std::sync::atomic::AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..100 {
+                std::process::Command::new("true").status().unwrap();
+            }
+            started.store(false, std::sync::atomic::Ordering::SeqCst);
+        });
+        while started.load(std::sync::atomic::Ordering::SeqCst) {
+            store.exclusive(LockWait::Fail, "this test", &|| false).unwrap();
+        }
+    });
+}

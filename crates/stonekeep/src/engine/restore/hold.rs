@@ -24,7 +24,18 @@ const LOCK: &str = "LOCK";
 #[derive(Debug)]
 pub(super) struct Held {
     _database: File,
-    _staging: Vec<File>,
+    staging: Vec<File>,
+}
+
+impl Drop for Held {
+    /// Closing alone would leave them to a child that another thread has just forked, until it runs its program.
+    fn drop(&mut self) {
+        for file in &self.staging {
+            if let Err(error) = rustix::fs::flock(file, FlockOperation::Unlock) {
+                tracing::debug!(%error, "a lock is released by closing it");
+            }
+        }
+    }
 }
 
 /// An error if a process has the target's database open.
@@ -51,7 +62,7 @@ pub(super) fn hold(sites: &Sites, disk: &dyn TargetDisk) -> Result<Held> {
     }
     Ok(Held {
         _database: database,
-        _staging: staging,
+        staging,
     })
 }
 

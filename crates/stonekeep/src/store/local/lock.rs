@@ -125,5 +125,9 @@ impl Drop for LockGuard {
         if let Err(error) = self.file.set_len(0) {
             tracing::debug!(%error, "the lock still names its last holder");
         }
+        // Closing alone would leave it to a child that another thread has just forked, until it runs its program.
+        if let Err(error) = rustix::fs::flock(&self.file, FlockOperation::Unlock) {
+            tracing::debug!(%error, "the lock is released by closing it");
+        }
     }
 }
