@@ -101,7 +101,7 @@ fn fields(info: &BackupInfo) -> Vec<(&'static str, String)> {
 }
 
 fn table(files: &[BackupFileInfo]) -> Table {
-    let mut table = Table::new(&["file", ">size", "crc32c", "shared with", "notes"]);
+    let mut table = Table::new(&["file", ">size", ">crc32c", "shared with", "notes"]);
     for file in files {
         let others: Vec<String> = file.shared_with.iter().map(ToString::to_string).collect();
         let mut notes: Vec<&str> = temperature_name(file.temperature).into_iter().collect();
@@ -111,10 +111,7 @@ fn table(files: &[BackupFileInfo]) -> Table {
         table.row(vec![
             file.path.as_str().into(),
             file.size_bytes.map_or_else(|| "?".to_owned(), bytes).into(),
-            file.crc32c
-                .map(|crc| format!("{crc:08x}"))
-                .unwrap_or_default()
-                .into(),
+            file.crc32c.map(|crc| crc.to_string()).unwrap_or_default().into(),
             others.join(" ").into(),
             notes.join(" ").into(),
         ]);
