@@ -2,11 +2,14 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::sync::Arc;
 
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::{BackupEngine, RestoreOptions};
+use stonekeep::store::Store;
 use stonekeep::{ErrorKind, Observer, Phase, Progress, Quiet};
 use stonekeep_testkit::database::DatabaseBuilder;
+use stonekeep_testkit::record_store::RecordStore;
 
 use crate::restore_scene::{TwoStates, database_files, tree};
 use crate::scene;
@@ -64,11 +67,14 @@ fn the_id_comes_back_where_only_identity_had_it() {
 fn a_dry_run_tells_the_same_and_makes_nothing() {
     let two = TwoStates::new();
     let (which, options) = (WhichBackup::Id(scene::id(1)), RestoreOptions::default());
-    let planned = two
-        .reader()
+    let record = RecordStore::new(two.store.clone());
+    let recorded: Arc<dyn Store> = Arc::new(record.clone());
+    let planned = scene::reader(&recorded)
         .plan_restore(which, &two.target(), &options, &Quiet)
         .unwrap();
     assert!(!planned.restored);
+    let pins = record.lines().into_iter().filter(|line| line.contains("pin"));
+    assert_eq!(pins.count(), 0, "nothing is written into the repository either");
     assert!(!two.target().exists());
     let done = two.restore(1, &options).unwrap();
     assert_eq!(planned.files, done.files);

@@ -37,7 +37,7 @@ impl<'a> Attempt<'a> {
 
     /// What would be done.
     pub(super) fn dry_run(&self) -> Result<RestoreReport> {
-        let pinned = pin::pin(self.store(), self.id)?;
+        let pinned = pin::without_pin(self.store(), self.id)?;
         let plan = self.plan(&pinned)?;
         match room::look(&plan, &self.run.sites, self.run.disk)? {
             Room::None(error) => return Err(error),
