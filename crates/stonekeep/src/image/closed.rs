@@ -182,7 +182,7 @@ impl<'a> Survey<'a> {
             database_id_in_manifest: state.db_id().is_some(),
             sequence_number,
             sequence_number_without_wals: state.last_sequence().unwrap_or_default(),
-            column_families: column_families(manifest),
+            column_families: ImageColumnFamily::all_of(state),
             rocksdb_version: self.options.and_then(|options| options.rocksdb_version),
             wal_dir: wal_directory,
             kind: CaptureKind::Closed,
@@ -227,19 +227,6 @@ fn stands_beside(name: Option<&DbFileName>) -> bool {
                 | DbFileName::Options(_)
         )
     )
-}
-
-/// The column families, in the order of their numbers.
-fn column_families(manifest: &Manifest) -> Vec<ImageColumnFamily> {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let families = manifest.state.column_families().values();
-    families
-        .map(|family| ImageColumnFamily {
-            id: family.id.0,
-            name: text(&family.name),
-            comparator: family.comparator.as_deref().map(text),
-        })
-        .collect()
 }
 
 /// The id in the MANIFEST, else the one in IDENTITY, of which RocksDB takes away one newline at the end

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::manifest::DatabaseState;
 use stonekeep_format::{ColumnFamilyId, Crc32c, FileNumber, SequenceNumber, Temperature};
 
 use crate::{Observer, Result, Warning};
@@ -88,6 +89,19 @@ impl ImageColumnFamily {
     /// Its number, typed.
     pub fn id(&self) -> ColumnFamilyId {
         ColumnFamilyId(self.id)
+    }
+
+    /// The column families of a state, in the order of their numbers.
+    pub fn all_of(state: &DatabaseState) -> Vec<Self> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let families = state.column_families().values();
+        families
+            .map(|family| ImageColumnFamily {
+                id: family.id.0,
+                name: text(&family.name),
+                comparator: family.comparator.as_deref().map(text),
+            })
+            .collect()
     }
 }
 

@@ -5,7 +5,7 @@ use stonekeep_format::{BackupId, Crc32c};
 
 use super::{facts, layout};
 use crate::store::{EntryKind, Store};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Warning};
 
 /// The names in `meta/`: one listing, no file is read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -98,6 +98,13 @@ pub fn list(store: &dyn Store) -> Result<Listing> {
     }
     listing.ids.sort_unstable();
     Ok(listing)
+}
+
+/// The warning for a name in `private/` which makes RocksDB's collector delete a valid backup; `None` for any other.
+pub(crate) fn warn_of_private(name: &str) -> Option<Warning> {
+    let message = "RocksDB's engine takes this for a leftover, and deletes the backup of that number with it";
+    let about = || format!("{}/{name}", layout::private_directory());
+    name.ends_with(".tmp").then(|| Warning::about(about(), message))
 }
 
 /// Reads a meta file. Gone meanwhile, or never there, is `NotFound`; I/O errors are errors, never corruption.

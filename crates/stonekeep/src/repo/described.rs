@@ -42,7 +42,7 @@ impl Described {
         let options = harmless(options(store, loaded))?.flatten();
         Ok(Described {
             database_id: state.as_ref().and_then(|state| state.db_id()).map(text),
-            column_families: state.as_ref().map(column_families),
+            column_families: state.as_ref().map(ImageColumnFamily::all_of),
             rocksdb_version: options.and_then(|options| options.rocksdb_version().map(str::to_owned)),
         })
     }
@@ -123,18 +123,6 @@ fn stream(
             Err(error) => return Err(Error::io(format!("reading {path}"), error)),
         }
     }
-}
-
-/// The column families of a state, in the order of their numbers.
-pub fn column_families(state: &DatabaseState) -> Vec<ImageColumnFamily> {
-    let families = state.column_families().values();
-    families
-        .map(|family| ImageColumnFamily {
-            id: family.id.0,
-            name: text(&family.name),
-            comparator: family.comparator.as_deref().map(text),
-        })
-        .collect()
 }
 
 fn options(store: &dyn Store, loaded: &LoadedMeta) -> Result<Option<OptionsFile>> {

@@ -165,13 +165,10 @@ impl BackupEngineReadOnly {
         let private = self
             .store()
             .list(Some(&crate::repo::layout::private_directory()))?;
-        let temporary = private.into_iter().filter(|entry| entry.name.ends_with(".tmp"));
-        Ok(temporary
-            .map(|entry| {
-                let message = "RocksDB's engine takes this for a leftover, and deletes the backup of that number with it";
-                Warning::about(format!("private/{}", entry.name), message)
-            })
-            .collect())
+        let warnings = private
+            .iter()
+            .filter_map(|entry| catalog::warn_of_private(&entry.name));
+        Ok(warnings.collect())
     }
 }
 

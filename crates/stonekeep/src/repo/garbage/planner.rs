@@ -10,7 +10,7 @@ use super::{
     Garbage, GarbageKind, GarbagePlan, HeldBack, HeldByPin, Policy, PrivateDirectory, Survey, Total,
 };
 use crate::Warning;
-use crate::repo::layout;
+use crate::repo::{catalog, layout};
 use crate::store::{Entry, EntryKind, Key};
 
 /// What to remove of all that was found.
@@ -145,11 +145,7 @@ impl Planner<'_> {
 
     fn private_stranger(&mut self, entry: &Entry) {
         let path = format!("{}/{}", layout::private_directory(), entry.name);
-        if entry.name.ends_with(".tmp") {
-            let message =
-                "RocksDB's engine takes this for a leftover, and deletes the backup of that number with it";
-            self.plan.warnings.push(Warning::about(&path, message));
-        }
+        self.plan.warnings.extend(catalog::warn_of_private(&entry.name));
         self.plan.strangers.push(path);
     }
 
