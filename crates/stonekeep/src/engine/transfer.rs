@@ -8,11 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use stonekeep_format::Crc32c;
 
 use super::rate_limiter::RateLimiter;
-use crate::store::{Object, ObjectReader};
 use crate::{Clock, Error, ErrorKind, Observer, Phase, Progress, Result};
-
-/// How much is read at a time for a checksum alone.
-const CHECKSUM_BUFFER_BYTES: usize = 256 << 10;
 
 /// Runs `work` on every item, at most `workers` at the same time, and gives the results in the items' order. After the
 /// first error no further item is begun, and that error is returned when the running ones have ended.
@@ -82,24 +78,6 @@ impl Drop for StopOnPanic<'_> {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// The checksum of a stored file; ends when somebody asks to stop. `name` is for messages.
-///
-/// # Errors
-/// `Stopped`, and I/O errors.
-pub(crate) fn checksum(object: &dyn Object, name: &str, observer: &dyn Observer) -> Result<Crc32c> {
-    let mut reader = ObjectReader::new(object);
-    let (mut buffer, mut crc) = (vec![0; CHECKSUM_BUFFER_BYTES], 0);
-    while !observer.should_stop() {
-        match reader.read(&mut buffer) {
-            Ok(0) => return Ok(Crc32c(crc)),
-            Ok(count) => crc = crc32c::crc32c_append(crc, buffer.get(..count).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::io(format!("reading {name}"), error)),
-        }
-    }
-    Err(Error::stopped())
 }
 
 /// What a phase has to do and has done, told to the observer now and then; also where a stop request is seen.

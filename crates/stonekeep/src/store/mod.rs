@@ -28,6 +28,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 pub use key::Key;
+pub(crate) use object_reader::checksum;
 pub use object_reader::{FileReader, ObjectReader};
 pub use pin_name::new_pin_name;
 

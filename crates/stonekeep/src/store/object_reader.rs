@@ -5,7 +5,13 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use stonekeep_format::Crc32c;
+
 use super::Object;
+use crate::{Error, Observer, Result};
+
+/// How much is read at a time for a checksum alone.
+const CHECKSUM_BUFFER_BYTES: usize = 256 << 10;
 
 /// Reads an object from its beginning.
 pub struct ObjectReader<'a> {
@@ -47,4 +53,22 @@ impl Read for FileReader {
         self.offset += count as u64;
         Ok(count)
     }
+}
+
+/// The checksum of a stored file; ends when somebody asks to stop. `name` is for messages.
+///
+/// # Errors
+/// `Stopped`, and I/O errors.
+pub(crate) fn checksum(object: &dyn Object, name: &str, observer: &dyn Observer) -> Result<Crc32c> {
+    let mut reader = ObjectReader::new(object);
+    let (mut buffer, mut crc) = (vec![0; CHECKSUM_BUFFER_BYTES], 0);
+    while !observer.should_stop() {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(Crc32c(crc)),
+            Ok(count) => crc = crc32c::crc32c_append(crc, buffer.get(..count).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::io(format!("reading {name}"), error)),
+        }
+    }
+    Err(Error::stopped())
 }

@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use stonekeep_format::{BackupId, Crc32c};
 
 use super::identity::Identity;
-use crate::engine::transfer;
 use crate::repo::facts::FileFacts;
 use crate::repo::journal::JournalEntry;
 use crate::repo::{catalog, facts, journal, layout};
-use crate::store::{Staged, Store};
+use crate::store::{self, Staged, Store};
 use crate::{Observer, Result};
 
 /// A file that an earlier run has staged whole.
@@ -96,6 +95,6 @@ impl Leftovers {
 
 fn is_whole(store: &dyn Store, observer: &dyn Observer, resumable: &Resumable) -> Result<bool> {
     let object = store.open_staged(&resumable.staged)?;
-    let found = transfer::checksum(object.as_ref(), resumable.staged.key.as_str(), observer)?;
+    let found = store::checksum(object.as_ref(), resumable.staged.key.as_str(), observer)?;
     Ok(found == Crc32c(resumable.entry.file.crc32c))
 }

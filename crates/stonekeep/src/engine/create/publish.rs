@@ -2,9 +2,8 @@
 
 use super::commit::Commit;
 use super::stored::harmed;
-use crate::engine::transfer;
 use crate::repo::{catalog, layout};
-use crate::store::{Key, Staged};
+use crate::store::{self, Key, Staged};
 use crate::{Error, ErrorKind, Result};
 
 impl Commit<'_, '_> {
@@ -46,7 +45,7 @@ impl Commit<'_, '_> {
         match self.store().stat(key) {
             Ok(Some(stat)) if stat.size_bytes == staged.size_bytes => {
                 let object = self.store().open(key)?;
-                let found = transfer::checksum(object.as_ref(), key.as_str(), self.run.observer)?;
+                let found = store::checksum(object.as_ref(), key.as_str(), self.run.observer)?;
                 let same = Some(found) == wanted;
                 if same {
                     self.store()

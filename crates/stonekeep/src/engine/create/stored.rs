@@ -4,9 +4,8 @@ use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::{BackupId, Crc32c};
 
 use super::known::{Known, StoredFile};
-use crate::engine::transfer;
 use crate::repo::layout;
-use crate::store::{EntryKind, Key};
+use crate::store::{self, EntryKind, Key};
 use crate::{Error, ErrorKind, Finding, Result};
 
 /// What is known of the database's file.
@@ -115,7 +114,7 @@ fn named(known: &Known<'_>, path: &str, key: &Key, stored: &StoredFile, evidence
 
 fn checksum(known: &Known<'_>, key: &Key) -> Result<Crc32c> {
     let object = known.store.open(key)?;
-    transfer::checksum(object.as_ref(), key.as_str(), known.observer)
+    store::checksum(object.as_ref(), key.as_str(), known.observer)
 }
 
 /// What is stored is not the database's file: that is to be replaced, unless backups would be harmed.

@@ -3,12 +3,11 @@
 use stonekeep_format::{BackupId, Crc32c};
 
 use crate::repo::layout;
-use crate::store::{Durability, Key, ObjectReader, Store};
-use crate::{Error, ErrorKind, Result};
+use crate::store::{self, Durability, Key, Store};
+use crate::{ErrorKind, Quiet, Result};
 
 /// In the name of a record whose meta file could not be read at all.
 const NO_CHECKSUM: Crc32c = Crc32c(0);
-const BUFFER_BYTES: usize = 256 << 10;
 
 /// Deletes a backup: durably, whatever is asked of other steps, since no file may be gone while its name is still
 /// there after a power failure. Nothing else is removed. A backup that is gone already is no error.
@@ -42,16 +41,7 @@ pub fn withdraw(store: &dyn Store, id: BackupId) -> Result<()> {
 
 fn checksum(store: &dyn Store, key: &Key) -> Result<Crc32c> {
     let object = store.open(key)?;
-    let mut reader = ObjectReader::new(object.as_ref());
-    let (mut buffer, mut crc) = (vec![0; BUFFER_BYTES], 0);
-    loop {
-        match std::io::Read::read(&mut reader, &mut buffer) {
-            Ok(0) => return Ok(Crc32c(crc)),
-            Ok(count) => crc = crc32c::crc32c_append(crc, buffer.get(..count).unwrap_or_default()),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::io(format!("reading {key}"), error)),
-        }
-    }
+    store::checksum(object.as_ref(), key.as_str(), &Quiet)
 }
 
 /// For a link, a FIFO or an empty directory in the place of a meta file, which cannot be a record.
