@@ -59,6 +59,7 @@ struct Inner {
     message: String,
     hint: Option<String>,
     findings: Vec<Finding>,
+    source_changed: bool,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -70,6 +71,7 @@ impl Error {
             message: message.into(),
             hint: None,
             findings: Vec::new(),
+            source_changed: false,
             source: None,
         }))
     }
@@ -111,6 +113,13 @@ impl Error {
         Error::new(ErrorKind::Refused, message)
     }
 
+    /// A database that changed while it was captured or copied: `Refused`, unless capturing it again helps.
+    pub fn source_changed(message: impl Into<String>) -> Self {
+        let mut error = Error::refused(message);
+        error.0.source_changed = true;
+        error
+    }
+
     /// Something that is not there.
     pub fn not_found(message: impl Into<String>) -> Self {
         Error::new(ErrorKind::NotFound, message)
@@ -147,6 +156,11 @@ impl Error {
     /// What this means to the caller.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// Whether the database changed under the capture, so that another one may succeed.
+    pub fn is_source_changed(&self) -> bool {
+        self.0.source_changed
     }
 
     /// What the user can do, where that is known.

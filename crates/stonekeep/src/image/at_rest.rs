@@ -62,7 +62,7 @@ impl AtRest {
         let (database, changed) = (self.database.display(), changed.display());
         let message =
             format!("the database in {database} was opened while it was captured: {changed} has changed");
-        Err(Error::refused(message).with_hint("try again while no process has it open"))
+        Err(Error::source_changed(message).with_hint("try again while no process has it open"))
     }
 
     fn wals_are_unchanged(&self) -> Result<bool> {

@@ -25,7 +25,7 @@ use super::pinned::read_small;
 use super::remarks::Remarks;
 use super::wal_dir::WalDirChoice;
 use super::wals::{Wals, is_needed};
-use super::{Capture, CaptureKind, Content, DatabaseImage, ImageColumnFamily, ImageSource};
+use super::{Capture, CaptureHost, CaptureKind, Content, DatabaseImage, ImageColumnFamily, ImageSource};
 use crate::{Error, Observer, Result};
 
 /// An id takes less than this; anything longer is no IDENTITY.
@@ -90,7 +90,7 @@ impl ImageSource for ClosedDirectory {
         Some(self.path.clone())
     }
 
-    fn capture(&self, observer: &dyn Observer) -> Result<Box<dyn Capture>> {
+    fn capture(&self, host: &mut dyn CaptureHost, observer: &dyn Observer) -> Result<Box<dyn Capture>> {
         refuse_if_open(&self.path)?;
         let Some(current) = Current::read(&self.path)? else {
             return Err(no_database(&self.path));
@@ -98,6 +98,7 @@ impl ImageSource for ClosedDirectory {
         let manifest = Manifest::read(&self.path, &current, observer)?;
         let survey = Survey::make(self, current, &manifest, observer)?;
         let capture = survey.into_capture(&manifest, observer)?;
+        host.check_database(capture.image.database_id.as_deref())?;
         capture.confirm()?;
         Ok(Box::new(capture))
     }
@@ -186,6 +187,7 @@ impl<'a> Survey<'a> {
             rocksdb_version: self.options.and_then(|options| options.rocksdb_version),
             wal_dir: wal_directory,
             kind: CaptureKind::Closed,
+            live: None,
             files,
             surplus,
             warnings,

@@ -2,7 +2,9 @@
 
 mod at_rest;
 pub mod closed;
+mod host;
 mod listing;
+mod live;
 mod live_files;
 pub mod lock;
 mod manifest;
@@ -21,6 +23,8 @@ use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::manifest::DatabaseState;
 use stonekeep_format::{ColumnFamilyId, Crc32c, FileNumber, SequenceNumber, Temperature};
 
+pub use self::host::{CaptureHost, NoHost};
+pub use self::live::{ClosingRule, LiveCapture};
 use crate::{Observer, Result, Warning};
 
 /// Something that an image of a database can be taken of: a directory at rest, a checkpoint, a live handle.
@@ -31,12 +35,12 @@ pub trait ImageSource: Send + Sync {
     /// The database's directory, so that an engine can refuse a repository that lies where it must not.
     fn directory(&self) -> Option<PathBuf>;
 
-    /// Takes the image.
+    /// Takes the image, for this host. [`NoHost`] stands for none.
     ///
     /// # Errors
     /// `Corrupt` with all findings where files are missing or damaged, `Unsupported` where a newer RocksDB wrote them,
     /// `Refused` where a process has the database open and this source cannot cope with that.
-    fn capture(&self, observer: &dyn Observer) -> Result<Box<dyn Capture>>;
+    fn capture(&self, host: &mut dyn CaptureHost, observer: &dyn Observer) -> Result<Box<dyn Capture>>;
 }
 
 /// An image with whatever keeps it readable.
@@ -47,7 +51,7 @@ pub trait Capture: Send + Sync {
     /// Asked when every byte has been copied: whether what was copied still is one state.
     ///
     /// # Errors
-    /// `Refused` if the source changed meanwhile.
+    /// `Refused` if the source changed meanwhile; one that [says so](crate::Error::is_source_changed) is captured again.
     fn confirm(&self) -> Result<()>;
 }
 
@@ -172,6 +176,8 @@ pub struct DatabaseImage {
     pub wal_dir: Option<PathBuf>,
     /// How it was taken.
     pub kind: CaptureKind,
+    /// How it came to its close, if the database was being written.
+    pub live: Option<LiveCapture>,
     /// Tables and blobs first, then MANIFEST, CURRENT, OPTIONS, then WALs.
     pub files: Vec<ImageFile>,
     /// Files in the directories that belong to no database, or to an older state of this one.

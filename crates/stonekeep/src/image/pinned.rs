@@ -101,7 +101,7 @@ impl Pinned {
     }
 
     fn became_shorter(&self) -> Error {
-        Error::refused(format!(
+        Error::source_changed(format!(
             "{} became shorter while it was read",
             self.path.display()
         ))

@@ -50,7 +50,7 @@ impl Wals {
         for number in wal_numbers(directory).filter(|number| is_needed(state, *number)) {
             let path = directory.path.join(DbFileName::Wal(number).to_string());
             let file = Pinned::open(&path)?.ok_or_else(|| {
-                Error::refused(format!("{} vanished while it was looked at", path.display()))
+                Error::source_changed(format!("{} vanished while it was looked at", path.display()))
             })?;
             wals.insert(number, Wal { file, summary: None });
         }

@@ -19,7 +19,7 @@ use stonekeep_format::{BackupId, Crc32c};
 
 use super::checked_lines::{self, CheckedLines};
 use super::layout;
-use crate::image::{CaptureKind, ImageColumnFamily};
+use crate::image::{CaptureKind, ImageColumnFamily, LiveCapture};
 use crate::store::{Durability, Staged, Store};
 use crate::{Error, ErrorKind, Result};
 
@@ -43,6 +43,9 @@ pub struct BackupFacts {
     pub sequence_number: u64,
     /// How the image was taken.
     pub capture: CaptureKind,
+    /// How the capture of a database that was being written came to its close.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveCapture>,
     /// The column families.
     pub column_families: Vec<ImageColumnFamily>,
     /// The RocksDB version that wrote the OPTIONS file.

@@ -135,6 +135,7 @@ pub(crate) fn put_facts(store: &dyn Store, backup: u32, tables: &[u64]) {
         database_id_in_manifest: false,
         sequence_number: 1,
         capture: CaptureKind::Closed,
+        live: None,
         column_families: Vec::new(),
         rocksdb_version: None,
         wal_dir: None,

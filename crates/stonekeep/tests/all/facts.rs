@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use stonekeep::ErrorKind;
 use stonekeep::format::{BackupId, Crc32c};
-use stonekeep::image::{CaptureKind, ImageColumnFamily};
+use stonekeep::image::{CaptureKind, ClosingRule, ImageColumnFamily, LiveCapture};
 use stonekeep::repo::facts::{self, BackupFacts, FileFacts, FileOrigin, TableFacts};
 
 use crate::scene::{Scene, id, key, memory, put};
@@ -64,6 +64,21 @@ fn kind() -> impl Strategy<Value = CaptureKind> {
     ]
 }
 
+fn live() -> impl Strategy<Value = Option<LiveCapture>> {
+    let rule = prop_oneof![
+        Just(ClosingRule::Strict),
+        Just(ClosingRule::Fallback),
+        Just(ClosingRule::DeletionsDisabled)
+    ];
+    let live = (any::<(u64, u64, u64)>(), rule).prop_map(|(numbers, rule)| LiveCapture {
+        rounds: numbers.0,
+        rule,
+        window_us: numbers.1,
+        wal_bytes_trimmed: numbers.2,
+    });
+    proptest::option::of(live)
+}
+
 fn backup() -> impl Strategy<Value = BackupFacts> {
     let words = || proptest::option::of("\\PC{0,20}");
     let numbers = any::<(u32, u32, u64, u64, bool, bool)>();
@@ -73,22 +88,25 @@ fn backup() -> impl Strategy<Value = BackupFacts> {
         proptest::collection::vec(file(), 0..6),
     );
     let texts = (words(), words(), words(), words(), ".{0,20}");
-    (numbers, kind(), lists, texts).prop_map(|(numbers, capture, lists, texts)| BackupFacts {
-        backup_id: numbers.0,
-        meta_crc32c: numbers.1,
-        meta_size_bytes: numbers.2,
-        database_id: texts.0,
-        database_id_in_manifest: numbers.4,
-        sequence_number: numbers.3,
-        capture,
-        column_families: lists.0,
-        rocksdb_version: texts.1,
-        wal_dir: texts.2,
-        host: texts.3,
-        tags: lists.1,
-        durable: numbers.5,
-        created_by: texts.4,
-        files: lists.2,
+    (numbers, (kind(), live()), lists, texts).prop_map(|(numbers, (capture, live), lists, texts)| {
+        BackupFacts {
+            backup_id: numbers.0,
+            meta_crc32c: numbers.1,
+            meta_size_bytes: numbers.2,
+            database_id: texts.0,
+            database_id_in_manifest: numbers.4,
+            sequence_number: numbers.3,
+            capture,
+            live,
+            column_families: lists.0,
+            rocksdb_version: texts.1,
+            wal_dir: texts.2,
+            host: texts.3,
+            tags: lists.1,
+            durable: numbers.5,
+            created_by: texts.4,
+            files: lists.2,
+        }
     })
 }
 

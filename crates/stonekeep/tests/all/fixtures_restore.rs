@@ -8,8 +8,8 @@ use stonekeep::engine::info::{BackupFileInfo, InfoDetail, WhichBackup};
 use stonekeep::engine::restore::RestoreReport;
 use stonekeep::engine::{CreateBackupOptions, RestoreMode, RestoreOptions};
 use stonekeep::format::BackupId;
-use stonekeep::image::ImageSource;
 use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::image::{ImageSource, NoHost};
 use stonekeep::{ErrorKind, Quiet};
 use stonekeep_testkit::fixtures::{self, Fixture};
 
@@ -73,7 +73,7 @@ fn check(restored: &Path, expected: &Files, what: &str) {
     }
     // OPTIONS of older engines name the wal_dir of the database that was backed up.
     let source = ClosedDirectory::new(restored).with_wal_dir(Some(restored.to_owned()));
-    let capture = source.capture(&Quiet).unwrap();
+    let capture = source.capture(&mut NoHost, &Quiet).unwrap();
     let image = capture.image();
     assert_eq!(
         identity.is_some(),
@@ -225,7 +225,10 @@ fn a_restored_database_without_wals_does_not_guess_where_they_are() {
     let fixture = Fixture::unpack(fixtures::ROCKSDB_5_18).unwrap();
     let to = fixture.root().join("restored");
     restore(&fixture, 3, &to, &RestoreOptions::default());
-    let error = ClosedDirectory::new(&to).capture(&Quiet).err().unwrap();
+    let error = ClosedDirectory::new(&to)
+        .capture(&mut NoHost, &Quiet)
+        .err()
+        .unwrap();
     assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
     assert!(error.hint().unwrap().contains("wal_dir is"), "{error:?}");
 }

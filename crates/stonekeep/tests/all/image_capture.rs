@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use stonekeep::image::closed::ClosedDirectory;
-use stonekeep::image::{Capture, Content, DatabaseImage, ImageFile, ImageSource};
+use stonekeep::image::{Capture, Content, DatabaseImage, ImageFile, ImageSource, NoHost};
 use stonekeep::{Error, Quiet};
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 
@@ -19,7 +19,7 @@ pub(crate) fn database(builder: DatabaseBuilder) -> (tempfile::TempDir, FakeData
 
 /// Captures a database of one directory.
 pub(crate) fn capture(path: &Path) -> Result<Box<dyn Capture>, Error> {
-    ClosedDirectory::new(path).capture(&Quiet)
+    ClosedDirectory::new(path).capture(&mut NoHost, &Quiet)
 }
 
 /// The image of a database of one directory.

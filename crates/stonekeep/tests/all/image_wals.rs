@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use stonekeep::image::closed::ClosedDirectory;
-use stonekeep::image::{DatabaseImage, ImageSource};
+use stonekeep::image::{DatabaseImage, ImageSource, NoHost};
 use stonekeep::{Error, ErrorKind, Quiet};
 use stonekeep_format::log::{LogWriter, PredecessorWal};
 use stonekeep_format::manifest::VersionEdit;
@@ -257,7 +257,9 @@ fn elsewhere() -> (tempfile::TempDir, FakeDatabase) {
 
 fn with_wal_dir(database: &Path, wal_dir: &Path) -> Result<DatabaseImage, Error> {
     let source = ClosedDirectory::new(database).with_wal_dir(Some(wal_dir.to_owned()));
-    source.capture(&Quiet).map(|capture| capture.image().clone())
+    source
+        .capture(&mut NoHost, &Quiet)
+        .map(|capture| capture.image().clone())
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use stonekeep::image::closed::ClosedDirectory;
-use stonekeep::image::{Capture, Content, DatabaseImage, ImageFile, ImageSource};
+use stonekeep::image::{Capture, CaptureHost, Content, DatabaseImage, ImageFile, ImageSource};
 use stonekeep::{Observer, Phase, Progress, Quiet, Result};
 
 /// See the [module](self).
@@ -38,8 +38,8 @@ impl<F: Fn(&mut DatabaseImage) + Send + Sync> ImageSource for Tweaked<F> {
     }
 
     /// Tells nothing, so that what an observer hears comes from the engine.
-    fn capture(&self, _: &dyn Observer) -> Result<Box<dyn Capture>> {
-        let inner = self.inner.capture(&Quiet)?;
+    fn capture(&self, host: &mut dyn CaptureHost, _: &dyn Observer) -> Result<Box<dyn Capture>> {
+        let inner = self.inner.capture(host, &Quiet)?;
         let mut image = inner.image().clone();
         (self.tweak)(&mut image);
         Ok(Box::new(TweakedCapture { inner, image }))

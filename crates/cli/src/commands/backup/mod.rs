@@ -4,8 +4,8 @@ mod args;
 mod exclude;
 mod report;
 
-use stonekeep::image::ImageSource;
 use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::image::{ImageSource, NoHost};
 
 use super::Session;
 use crate::exit::Exit;
@@ -25,7 +25,7 @@ pub(crate) fn run(args: BackupArgs, session: &Session) -> anyhow::Result<Exit> {
     let watcher = session.watch()?;
     if engine_options.destroy_old_data {
         // Nothing is destroyed for a database that cannot be backed up.
-        source.capture(&watcher)?;
+        source.capture(&mut NoHost, &watcher)?;
     }
     let engine = args.repo.open_or_create(engine_options)?;
     let report = if args.dry_run {

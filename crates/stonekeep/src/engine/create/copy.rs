@@ -14,7 +14,7 @@ use crate::image::{Content, ImageFile};
 use crate::repo::facts::FileFacts;
 use crate::repo::journal::{self, JournalEntry};
 use crate::store::{Durability, FileReader, Key, Staged, Store};
-use crate::{Error, ErrorKind, IoContext, Phase, Result};
+use crate::{Error, IoContext, Phase, Result};
 
 /// A batch ends after so many bytes or files: what a killed run must copy again at most, against a flush of the disk
 /// for each batch.
@@ -278,7 +278,7 @@ pub(super) fn explain_short_source(error: Error, image: &ImageFile) -> Error {
     match error.io_kind() {
         Some(std::io::ErrorKind::UnexpectedEof) => {
             let message = format!("{} became shorter while it was copied", image.name);
-            Error::new(ErrorKind::Refused, message)
+            Error::source_changed(message)
                 .with_hint("a process has the database open; back it up when it is closed")
                 .with_source(error)
         }

@@ -46,7 +46,7 @@ mod warnings;
 pub use self::report::{CreateReport, FileAction, PlannedFile};
 use self::run::Run;
 use super::{BackupEngine, CreateBackupOptions, MetaSchema};
-use crate::image::ImageSource;
+use crate::image::{ImageSource, NoHost};
 use crate::{Error, Observer, Result, repo};
 
 /// RocksDB's limit on application metadata (`kMaxAppMetaSize` in `utilities/backup/backup_engine.cc`).
@@ -71,11 +71,11 @@ impl BackupEngine {
         // A database that cannot be read must not leave a new repository behind.
         let early = match repo::root_state(self.store().as_ref())? {
             repo::RootState::Repository => None,
-            _ => Some(source.capture(observer)?),
+            _ => Some(source.capture(&mut NoHost, observer)?),
         };
         repo::require_or_create(self.store(), self.durability())?;
         let lock = self.lock(observer)?;
-        let capture = early.map_or_else(|| source.capture(observer), Ok)?;
+        let capture = early.map_or_else(|| source.capture(&mut NoHost, observer), Ok)?;
         let run = Run {
             engine: self,
             options,
@@ -101,7 +101,7 @@ impl BackupEngine {
     ) -> Result<CreateReport> {
         self.check_create_options(options)?;
         self.check_place(source)?;
-        let capture = source.capture(observer)?;
+        let capture = source.capture(&mut NoHost, observer)?;
         let run = Run {
             engine: self,
             options,

@@ -71,6 +71,7 @@ impl Commit<'_, '_> {
             database_id_in_manifest: image.database_id_in_manifest,
             sequence_number: self.plan.sequence_number.0,
             capture: image.kind,
+            live: image.live,
             column_families: image.column_families.clone(),
             rocksdb_version: image.rocksdb_version.clone(),
             wal_dir: image.wal_dir.as_ref().map(|path| path.display().to_string()),

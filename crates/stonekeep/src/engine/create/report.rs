@@ -6,7 +6,7 @@ use stonekeep_format::{BackupId, SequenceNumber};
 
 use super::plan::{Action, Plan, PlanFile, Target};
 use crate::Warning;
-use crate::image::{CaptureKind, DatabaseImage};
+use crate::image::{CaptureKind, DatabaseImage, LiveCapture};
 
 /// What is done for one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,6 +45,8 @@ pub struct CreateReport {
     pub sequence_number: SequenceNumber,
     /// How the image was taken.
     pub capture: CaptureKind,
+    /// How the capture came to its close, if the database was being written.
+    pub live: Option<LiveCapture>,
     /// Files that the backup names, without excluded ones.
     pub files_total: u64,
     /// Their bytes.
@@ -80,6 +82,7 @@ impl CreateReport {
             committed: false,
             sequence_number: plan.sequence_number,
             capture: image.kind,
+            live: image.live,
             files_total: 0,
             bytes_total: 0,
             files_copied: 0,

@@ -3,7 +3,7 @@
 use stonekeep_format::backup_meta::SchemaVersion;
 use stonekeep_format::{BackupId, SequenceNumber, Temperature};
 
-use crate::image::{CaptureKind, ImageColumnFamily};
+use crate::image::{CaptureKind, ImageColumnFamily, LiveCapture};
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::described::Described;
 use crate::repo::facts::BackupFacts;
@@ -77,6 +77,8 @@ pub struct BackupInfo {
     pub rocksdb_version: Option<String>,
     /// How the image was taken, if by us.
     pub capture: Option<CaptureKind>,
+    /// How the capture of a database that was being written came to its close.
+    pub live: Option<LiveCapture>,
     /// The machine that made the backup.
     pub host: Option<String>,
     /// The user's words.
@@ -155,6 +157,7 @@ impl BackupInfo {
             column_families: None,
             rocksdb_version: None,
             capture: None,
+            live: None,
             host: None,
             tags: Vec::new(),
             created_by: None,
@@ -188,6 +191,7 @@ pub(super) fn head(
         info.column_families = Some(facts.column_families.clone());
         info.rocksdb_version = facts.rocksdb_version.clone();
         info.capture = Some(facts.capture);
+        info.live = facts.live;
         info.host = facts.host.clone();
         info.tags = facts.tags.clone();
         info.created_by = Some(facts.created_by.clone());
