@@ -109,11 +109,30 @@ impl BackupEngineReadOnly {
         phase: Phase,
         to_do: (u64, u64),
     ) -> Meter<'a> {
+        self.meter_on(observer, limiter, phase, (0, 0), to_do)
+    }
+
+    /// The same where some of the files and bytes have been done before.
+    pub(crate) fn meter_on<'a>(
+        &'a self,
+        observer: &'a dyn Observer,
+        limiter: &'a RateLimiter,
+        phase: Phase,
+        done: (u64, u64),
+        total: (u64, u64),
+    ) -> Meter<'a> {
         let (clock, interval) = (
             self.options.clock.as_ref(),
             self.options.callback_trigger_interval_size_bytes,
         );
-        Meter::start(observer, clock, limiter, phase, interval, to_do)
+        let begin = Progress {
+            phase,
+            files_done: done.0,
+            bytes_done: done.1,
+            files_total: total.0,
+            bytes_total: total.1,
+        };
+        Meter::start(observer, clock, limiter, interval, begin)
     }
 
     /// What the option `sync` asks of the store.

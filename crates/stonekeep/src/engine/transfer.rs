@@ -96,27 +96,24 @@ pub(crate) struct Meter<'a> {
 }
 
 impl<'a> Meter<'a> {
-    /// A meter for a phase with this much to do; the observer is told of the start.
+    /// A meter for a phase with this much done and to do; the observer is told of the start.
     pub(crate) fn start(
         observer: &'a dyn Observer,
         clock: &'a dyn Clock,
         limiter: &'a RateLimiter,
-        phase: Phase,
         interval_bytes: u64,
-        (files_total, bytes_total): (u64, u64),
+        begin: Progress,
     ) -> Self {
-        let (bytes_done, files_done) = (AtomicU64::new(0), AtomicU64::new(0));
-        let interval_bytes = interval_bytes.max(1);
         let meter = Meter {
             observer,
             clock,
             limiter,
-            phase,
-            interval_bytes,
-            bytes_total,
-            files_total,
-            bytes_done,
-            files_done,
+            phase: begin.phase,
+            interval_bytes: interval_bytes.max(1),
+            bytes_total: begin.bytes_total,
+            files_total: begin.files_total,
+            bytes_done: AtomicU64::new(begin.bytes_done),
+            files_done: AtomicU64::new(begin.files_done),
             telling: Mutex::default(),
         };
         meter.tell();
@@ -277,7 +274,12 @@ mod tests {
     }
 
     fn meter<'a>(observer: &'a dyn Observer, limiter: &'a RateLimiter) -> Meter<'a> {
-        Meter::start(observer, &SystemClock, limiter, Phase::Copying, 1, (1, 9))
+        let begin = Progress {
+            files_total: 1,
+            bytes_total: 9,
+            ..Progress::begin(Phase::Copying)
+        };
+        Meter::start(observer, &SystemClock, limiter, 1, begin)
     }
 
     #[test]

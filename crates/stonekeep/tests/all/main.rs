@@ -18,6 +18,7 @@ mod create;
 mod create_conflicts;
 mod create_crash;
 mod create_incremental;
+mod create_live;
 mod create_order;
 mod create_run;
 mod create_sources;

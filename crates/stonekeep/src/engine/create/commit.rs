@@ -3,10 +3,12 @@
 use stonekeep_format::BackupId;
 use stonekeep_format::backup_name::{PrivateName, RepoPath};
 
-use super::copy::Ready;
+use super::area::Area;
+use super::context::Context;
+use super::copy::{Copier, Ready};
 use super::known::Known;
 use super::plan::Plan;
-use super::run::Run;
+use crate::image::DatabaseImage;
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::layout;
 use crate::store::{Durability, EntryKind, Guard, Key, Store};
@@ -14,10 +16,11 @@ use crate::{Error, ErrorKind, Result};
 
 /// Everything that the commit needs.
 pub(super) struct Commit<'a, 'k> {
-    pub(super) run: &'a Run<'a>,
+    pub(super) context: Context<'k>,
+    pub(super) image: &'a DatabaseImage,
     pub(super) plan: &'a Plan,
     pub(super) known: &'a mut Known<'k>,
-    pub(super) area: &'a str,
+    pub(super) area: &'a mut Area,
     pub(super) ready: Vec<Ready>,
     pub(super) lock: &'a dyn Guard,
 }
@@ -61,12 +64,18 @@ impl Commit<'_, '_> {
         }
     }
 
+    /// Stages the private files for another id.
+    pub(super) fn stage_private_again(&mut self, id: BackupId) -> Result<()> {
+        let copier = Copier::new(self.context, &self.image.files, &self.plan.files, id, self.area);
+        copier.stage_private_again(&mut self.ready)
+    }
+
     pub(super) fn store(&self) -> &dyn Store {
-        self.run.store()
+        self.context.store()
     }
 
     pub(super) fn durability(&self) -> Durability {
-        self.run.engine.durability()
+        self.context.engine.durability()
     }
 
     /// C3. Reused files that nobody is known to have made durable.
@@ -106,7 +115,7 @@ impl Commit<'_, '_> {
             .plan
             .files
             .get(ready.at)
-            .and_then(|file| self.run.image().files.get(file.index));
+            .and_then(|file| self.image.files.get(file.index));
         file.and_then(|file| PrivateName::new(id, file.name.clone()))
             .ok_or_else(|| Error::invalid("the image has a file that is no part of a backup"))
     }
@@ -115,7 +124,7 @@ impl Commit<'_, '_> {
     fn publish_facts(&self, loaded: &LoadedMeta) -> Result<()> {
         let facts = self.facts(loaded)?;
         let key = layout::facts(loaded.id);
-        let staged = facts.stage(self.store(), self.area, loaded.id, self.durability())?;
+        let staged = facts.stage(self.store(), &self.area.name, loaded.id, self.durability())?;
         let taken = self
             .store()
             .publish(vec![(staged, key.clone())], self.durability())?;
@@ -158,7 +167,7 @@ impl Commit<'_, '_> {
         let key = layout::meta(id);
         let staged = self
             .store()
-            .stage(self.area, &key, &mut &text[..], text.len() as u64)?;
+            .stage(&self.area.name, &key, &mut &text[..], text.len() as u64)?;
         self.store()
             .sync(std::slice::from_ref(&staged), self.durability())?;
         match self

@@ -3,53 +3,73 @@
 use stonekeep_format::Crc32c;
 use stonekeep_format::backup_name::{RepoPath, SharedName};
 
-use super::copy;
+use super::context::Context;
 use super::known::Known;
-use super::plan::{Action, Plan, Target};
-use super::run::Run;
+use super::plan::{Action, PlanFile, Target};
+use super::source;
 use super::stored::{self, Evidence, Found};
 use crate::engine::transfer::run_bounded;
+use crate::image::ImageFile;
 use crate::{Error, Phase, Result};
 
-/// Reads the files that may be stored already, and says of each whether it is.
-pub(super) fn settle(run: &Run<'_>, plan: &mut Plan, known: &mut Known<'_>) -> Result<()> {
-    let unsure = unsure(run, plan, known)?;
-    let bytes = unsure.iter().map(|(_, file)| run.size(*file)).sum();
-    let meter = run.meter(Phase::Planning, (unsure.len() as u64, bytes));
-    let checksums = run_bounded(run.engine.workers(), unsure, |(at, index)| {
-        let image = run.image().files.get(index);
+/// Reads the files that may be stored already, and says of each whether it is. Returns the places of those that became
+/// shorter meanwhile, in ascending order.
+pub(super) fn settle(
+    context: &Context<'_>,
+    images: &[ImageFile],
+    planned: &mut [PlanFile],
+    unsure: &[usize],
+    known: &mut Known<'_>,
+) -> Result<Vec<usize>> {
+    let to_read = to_read(context, planned, unsure, known)?;
+    let bytes = to_read.iter().filter_map(|at| planned.get(*at));
+    let bytes = bytes.map(|file| file.size_bytes).sum();
+    let meter = context.meter(Phase::Planning, (to_read.len() as u64, bytes));
+    let files: &[PlanFile] = planned;
+    let checksums = run_bounded(context.engine.workers(), to_read, |at| {
+        let image = files.get(at).and_then(|file| images.get(file.index));
         let image = image.ok_or_else(|| Error::invalid("the plan is of another image"))?;
-        Ok((at, copy::checksum(image, run.engine.io_buffer_bytes(), &meter)?))
+        match source::checksum(image, context.engine.io_buffer_bytes(), &meter) {
+            Ok(crc32c) => Ok((at, Some(crc32c))),
+            Err(error) if error.is_source_changed() => Ok((at, None)),
+            Err(error) => Err(error),
+        }
     })?;
+    let mut short = Vec::new();
     for (at, crc32c) in checksums {
-        decide(plan, known, at, crc32c)?;
+        match (crc32c, planned.get_mut(at)) {
+            (Some(crc32c), Some(file)) => decide(file, known, crc32c)?,
+            _ => short.push(at),
+        }
     }
-    Ok(())
+    Ok(short)
 }
 
-/// The files to read, by their places in plan and image.
-fn unsure(run: &Run<'_>, plan: &Plan, known: &mut Known<'_>) -> Result<Vec<(usize, usize)>> {
-    let mut unsure = Vec::new();
-    for (at, file) in plan.files.iter().enumerate() {
+/// The places of the files to read.
+fn to_read(
+    context: &Context<'_>,
+    planned: &[PlanFile],
+    unsure: &[usize],
+    known: &mut Known<'_>,
+) -> Result<Vec<usize>> {
+    let mut to_read = Vec::new();
+    for (at, file) in planned.iter().enumerate() {
         let read = match file.action {
             // The callback is asked by name; and better to read a file twice than to write it for nothing.
             Action::Copy(Target::SharedByChecksum(number, kind)) => {
-                run.options.exclude_files_callback.is_some()
+                context.options.exclude_files_callback.is_some()
                     || known.has_legacy_name(number, kind, file.size_bytes)?
             }
-            _ => plan.unsure.binary_search(&at).is_ok(),
+            _ => unsure.binary_search(&at).is_ok(),
         };
         if read {
-            unsure.push((at, file.index));
+            to_read.push(at);
         }
     }
-    Ok(unsure)
+    Ok(to_read)
 }
 
-fn decide(plan: &mut Plan, known: &mut Known<'_>, at: usize, crc32c: Crc32c) -> Result<()> {
-    let Some(file) = plan.files.get_mut(at) else {
-        return Ok(());
-    };
+fn decide(file: &mut PlanFile, known: &mut Known<'_>, crc32c: Crc32c) -> Result<()> {
     let path = match &file.action {
         Action::Copy(Target::Shared(path)) => path.clone(),
         Action::Copy(Target::SharedByChecksum(number, kind)) => {

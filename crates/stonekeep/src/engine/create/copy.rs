@@ -1,20 +1,20 @@
 //! Step C2 of a backup: files into the staging area, in batches that are made durable and written down in the journal.
 
-use std::fs::File;
-use std::io::{Cursor, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use stonekeep_format::backup_name::{RepoPath, SharedName};
 use stonekeep_format::{BackupId, Crc32c};
 
-use super::plan::{Action, Plan, PlanFile, Target};
-use super::run::{Run, is_full};
+use super::area::Area;
+use super::context::{Context, is_full};
+use super::plan::{Action, PlanFile, Target};
+use super::source::{explain_short_source, open};
 use crate::engine::transfer::{Meter, Metered, run_bounded};
-use crate::image::{Content, ImageFile};
+use crate::image::ImageFile;
 use crate::repo::facts::FileFacts;
 use crate::repo::journal::{self, JournalEntry};
-use crate::store::{Durability, FileReader, Key, Staged, Store};
-use crate::{Error, IoContext, Phase, Result};
+use crate::store::{Durability, Key, Staged, Store};
+use crate::{Error, Phase, Result};
 
 /// A batch ends after so many bytes or files: what a killed run must copy again at most, against a flush of the disk
 /// for each batch.
@@ -24,7 +24,7 @@ const BATCH_FILES: usize = 2048;
 /// A file of the backup that is stored or staged whole.
 #[derive(Debug, Clone)]
 pub(super) struct Ready {
-    /// Its place in the plan.
+    /// Its place among the planned files.
     pub(super) at: usize,
     /// Its path, unless it goes to the backup's own directory.
     pub(super) shared: Option<RepoPath>,
@@ -35,63 +35,105 @@ pub(super) struct Ready {
     pub(super) durable: bool,
 }
 
-/// Copies what the plan says.
-pub(super) struct Copier<'a> {
-    pub(super) run: &'a Run<'a>,
-    pub(super) plan: &'a Plan,
-    /// The staging area.
-    pub(super) area: &'a str,
-    /// The id that private files are staged under; the backup may get another one.
-    pub(super) id: BackupId,
+impl Ready {
+    /// As what the plan may have it from now on; `None` if the plan knew it already, or must copy it again.
+    pub(super) fn as_taken(&self, planned: &Action) -> Option<Action> {
+        let Action::Copy(_) = planned else {
+            return None;
+        };
+        Some(Action::Taken {
+            path: self.shared.clone()?,
+            crc32c: self.crc32c,
+            staged: Box::new(self.staged.clone()?),
+            durable: self.durable,
+        })
+    }
 }
 
-impl Copier<'_> {
-    /// Every file of the backup but excluded ones, stored or staged, in the plan's order.
-    pub(super) fn run(&self) -> Result<Vec<Ready>> {
-        let copies: Vec<usize> = self.indexes_to_copy();
-        let bytes = copies
-            .iter()
-            .filter_map(|at| self.plan.files.get(*at))
-            .map(|file| file.size_bytes)
-            .sum();
-        let meter = self.run.meter(Phase::Copying, (copies.len() as u64, bytes));
-        let mut ready = self.stored_already();
-        let mut chunk = 0;
-        for batch in batches(&copies, &self.plan.files) {
-            ready.extend(self.batch(batch, &mut chunk, &meter)?);
+/// Copies what is planned.
+pub(super) struct Copier<'a> {
+    context: Context<'a>,
+    images: &'a [ImageFile],
+    planned: &'a [PlanFile],
+    area: &'a mut Area,
+    /// The id that private files are staged under; the backup may get another one.
+    id: BackupId,
+    /// Whether files that turn out shorter are only [named](Self::short).
+    pub(super) early: bool,
+    /// Every file but excluded ones, stored or staged.
+    pub(super) ready: Vec<Ready>,
+    /// The places of files that turned out shorter.
+    pub(super) short: Vec<usize>,
+}
+
+impl<'a> Copier<'a> {
+    /// For these files, of these images.
+    pub(super) fn new(
+        context: Context<'a>,
+        images: &'a [ImageFile],
+        planned: &'a [PlanFile],
+        id: BackupId,
+        area: &'a mut Area,
+    ) -> Self {
+        Copier {
+            context,
+            images,
+            planned,
+            area,
+            id,
+            early: false,
+            ready: Vec::new(),
+            short: Vec::new(),
         }
-        ready.sort_by_key(|file| file.at);
-        Ok(ready)
+    }
+
+    /// Copies. What is ready when an error ends it is ready all the same.
+    pub(super) fn run(&mut self) -> Result<()> {
+        let copies = self.indexes_to_copy();
+        let done = self.area.copied;
+        let (files, bytes) = (copies.len() as u64, self.bytes(&copies));
+        let meter = self.context.meter_on(Phase::Copying, done, (files, bytes));
+        self.ready = self.stored_already();
+        let planned = self.planned;
+        for batch in batches(&copies, planned) {
+            self.batch(batch, &meter)?;
+        }
+        self.area.copied = (done.0 + files, done.1 + bytes);
+        Ok(())
+    }
+
+    /// Everything that is ready, in the order of the plan.
+    pub(super) fn into_ready(mut self) -> Vec<Ready> {
+        self.ready.sort_by_key(|file| file.at);
+        self.ready
     }
 
     /// Copies the private files anew, for another id.
     pub(super) fn stage_private_again(&self, ready: &mut [Ready]) -> Result<()> {
-        let private: Vec<usize> = ready
-            .iter()
-            .filter(|file| file.shared.is_none())
-            .map(|file| file.at)
-            .collect();
-        let bytes = private
-            .iter()
-            .filter_map(|at| self.plan.files.get(*at))
-            .map(|file| file.size_bytes)
-            .sum();
-        let meter = self.run.meter(Phase::Copying, (private.len() as u64, bytes));
+        let private = ready.iter().filter(|file| file.shared.is_none());
+        let private: Vec<usize> = private.map(|file| file.at).collect();
+        let to_do = (private.len() as u64, self.bytes(&private));
+        let meter = self.context.meter(Phase::Copying, to_do);
         let mut staged = Vec::new();
         for file in ready.iter_mut().filter(|file| file.shared.is_none()) {
             *file = self.copy(file.at, &meter)?;
             meter.file_done();
             staged.extend(file.staged.clone());
         }
-        self.store().sync(&staged, self.run.engine.durability())
+        self.store().sync(&staged, self.context.engine.durability())
     }
 
-    fn store(&self) -> &dyn Store {
-        self.run.store()
+    fn store(&self) -> &'a dyn Store {
+        self.context.store()
+    }
+
+    fn bytes(&self, places: &[usize]) -> u64 {
+        let files = places.iter().filter_map(|at| self.planned.get(*at));
+        files.map(|file| file.size_bytes).sum()
     }
 
     fn indexes_to_copy(&self) -> Vec<usize> {
-        let files = self.plan.files.iter().enumerate();
+        let files = self.planned.iter().enumerate();
         files
             .filter(|(_, file)| matches!(file.action, Action::Copy(_)))
             .map(|(at, _)| at)
@@ -99,9 +141,21 @@ impl Copier<'_> {
     }
 
     fn stored_already(&self) -> Vec<Ready> {
-        let files = self.plan.files.iter().enumerate();
+        let files = self.planned.iter().enumerate();
         files
             .filter_map(|(at, file)| match &file.action {
+                Action::Taken {
+                    path,
+                    crc32c,
+                    staged,
+                    durable,
+                } => Some(Ready {
+                    at,
+                    shared: Some(path.clone()),
+                    crc32c: *crc32c,
+                    staged: Some(staged.as_ref().clone()),
+                    durable: *durable,
+                }),
                 Action::Reuse {
                     path,
                     crc32c,
@@ -127,40 +181,60 @@ impl Copier<'_> {
 
     /// Copies some files, and writes down those that are whole even when one fails, so that the next run need not copy
     /// them again. On a full disk there is no next run to save them for: the caller frees the area.
-    fn batch(&self, batch: &[usize], chunk: &mut usize, meter: &Meter<'_>) -> Result<Vec<Ready>> {
-        let done: Mutex<Vec<Ready>> = Mutex::new(Vec::new());
-        let outcome = run_bounded(self.run.engine.workers(), batch.to_vec(), |at| {
-            let ready = self.copy(at, meter)?;
-            done.lock().unwrap_or_else(PoisonError::into_inner).push(ready);
+    fn batch(&mut self, batch: &[usize], meter: &Meter<'_>) -> Result<()> {
+        let done: Mutex<(Vec<Ready>, Vec<usize>)> = Mutex::default();
+        let this = &*self;
+        let outcome = run_bounded(this.context.engine.workers(), batch.to_vec(), |at| {
+            let copied = this.copy(at, meter);
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            match copied {
+                Ok(ready) => done.0.push(ready),
+                Err(error) if this.early && error.is_source_changed() => done.1.push(at),
+                Err(error) => return Err(error),
+            }
+            drop(done);
             meter.file_done();
             Ok(())
         });
-        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        match outcome {
-            Ok(_) => self.write_down(&mut done, chunk).map(|()| done),
-            Err(error) => {
-                let error = meter.explain(error);
-                if !is_full(&error) {
-                    // The first error is the one to tell; without the journal the next run copies more.
-                    if let Err(second) = self.write_down(&mut done, chunk) {
-                        tracing::warn!(reason = %second.one_line(), "the journal could not be written");
-                    }
+        let (mut done, short) = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.short.extend(short);
+        let outcome = outcome.map_err(|error| meter.explain(error));
+        if outcome.as_ref().is_err_and(is_full) {
+            return outcome.map(|_| ());
+        }
+        let written = self.write_down(&mut done);
+        match (outcome, written) {
+            (Ok(_), written) => written?,
+            (Err(error), written) => {
+                // The first error is the one to tell; without the journal the next run copies more.
+                if let Err(second) = written {
+                    tracing::warn!(reason = %second.one_line(), "the journal could not be written");
+                } else {
+                    self.ready.extend(done);
                 }
-                Err(error)
+                return Err(error);
             }
         }
+        self.ready.extend(done);
+        Ok(())
     }
 
-    fn write_down(&self, done: &mut [Ready], chunk: &mut usize) -> Result<()> {
-        let durability = self.run.engine.durability();
+    fn write_down(&mut self, done: &mut [Ready]) -> Result<()> {
+        let durability = self.context.engine.durability();
         let staged: Vec<Staged> = done.iter().filter_map(|ready| ready.staged.clone()).collect();
         self.store().sync(&staged, durability)?;
         let durable = durability == Durability::Durable;
         done.iter_mut().for_each(|ready| ready.durable = durable);
         let entries: Vec<JournalEntry> = done.iter().filter_map(|ready| self.entry(ready)).collect();
         if !entries.is_empty() {
-            journal::append(self.store(), self.area, *chunk, &entries, durability)?;
-            *chunk += 1;
+            journal::append(
+                self.store(),
+                &self.area.name,
+                self.area.chunks,
+                &entries,
+                durability,
+            )?;
+            self.area.chunks += 1;
         }
         Ok(())
     }
@@ -168,7 +242,7 @@ impl Copier<'_> {
     /// Private files are of one capture only, so they are not worth a line.
     fn entry(&self, ready: &Ready) -> Option<JournalEntry> {
         let file = file_facts(
-            self.plan.files.get(ready.at)?,
+            self.planned.get(ready.at)?,
             ready.shared.as_ref()?.to_string(),
             ready.crc32c,
         );
@@ -190,9 +264,11 @@ impl Copier<'_> {
             Target::SharedByChecksum(..) => Key::new(format!("unnamed/{}", image.name))?,
             Target::Private => Key::new(format!("private/{}/{}", self.id, image.name))?,
         };
-        let buffer_bytes = self.run.engine.io_buffer_bytes();
+        let buffer_bytes = self.context.engine.io_buffer_bytes();
         let mut source = Metered::new(open(&image.content)?, file.size_bytes, meter).at_most(buffer_bytes);
-        let staged = self.store().stage(self.area, &key, &mut source, file.size_bytes);
+        let staged = self
+            .store()
+            .stage(&self.area.name, &key, &mut source, file.size_bytes);
         let staged = staged.map_err(|error| explain_short_source(error, image))?;
         let crc32c = source.crc32c();
         check(image, target, crc32c)?;
@@ -214,8 +290,8 @@ impl Copier<'_> {
     }
 
     fn file(&self, at: usize) -> Result<(&PlanFile, &ImageFile)> {
-        let file = self.plan.files.get(at);
-        let image = file.and_then(|file| self.run.image().files.get(file.index));
+        let file = self.planned.get(at);
+        let image = file.and_then(|file| self.images.get(file.index));
         file.zip(image)
             .ok_or_else(|| Error::invalid("the plan is of another image"))
     }
@@ -238,24 +314,6 @@ pub(super) fn file_facts(file: &PlanFile, path: String, crc32c: Crc32c) -> FileF
     }
 }
 
-/// The checksum of a file of the database, read for nothing else.
-pub(super) fn checksum(image: &ImageFile, buffer_bytes: usize, meter: &Meter<'_>) -> Result<Crc32c> {
-    let mut source = Metered::new(open(&image.content)?, image.size_bytes, meter);
-    let crc32c = source.drain(&mut vec![0; buffer_bytes]);
-    let crc32c = crc32c.map_err(|error| Error::io(format!("reading {}", image.name), error));
-    let crc32c = crc32c.map_err(|error| meter.explain(explain_short_source(error, image)))?;
-    meter.file_done();
-    Ok(crc32c)
-}
-
-fn open(content: &Content) -> Result<Box<dyn Read>> {
-    Ok(match content {
-        Content::Path(path) => Box::new(File::open(path).context("opening", path)?),
-        Content::Open { file, .. } => Box::new(FileReader::new(Arc::clone(file))),
-        Content::Bytes(bytes) => Box::new(Cursor::new(Arc::clone(bytes))),
-    })
-}
-
 /// A checksum that the MANIFEST has, or that stands in the name because the file had it when it was last backed up.
 fn check(image: &ImageFile, target: &Target, crc32c: Crc32c) -> Result<()> {
     let named = match target {
@@ -270,19 +328,6 @@ fn check(image: &ImageFile, target: &Target, crc32c: Crc32c) -> Result<()> {
         (Some(wanted), _) if wanted != crc32c => damaged(wanted, "the MANIFEST has"),
         (_, Some(wanted)) if wanted != crc32c => damaged(wanted, "in the backup before it was"),
         _ => Ok(()),
-    }
-}
-
-/// A file that ended early shrank while it was copied; that is not a failing disk.
-pub(super) fn explain_short_source(error: Error, image: &ImageFile) -> Error {
-    match error.io_kind() {
-        Some(std::io::ErrorKind::UnexpectedEof) => {
-            let message = format!("{} became shorter while it was copied", image.name);
-            Error::source_changed(message)
-                .with_hint("a process has the database open; back it up when it is closed")
-                .with_source(error)
-        }
-        _ => error,
     }
 }
 

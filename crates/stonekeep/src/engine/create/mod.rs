@@ -2,11 +2,14 @@
 //!
 //! # Protocol
 //! Each step is durable before the next one begins; with `sync = false` file syncs are left out, the order is not.
-//! - **C0** The repository's directories are made where there are none, and the writer's lock is taken.
+//! - **C0** The repository's directories are made where there are none, and the writer's lock is taken: before the
+//!   capture if there is a repository, otherwise when something is to be written into it.
 //! - **C1** The id: one more than the largest that any record has. The journals of killed runs are read.
-//! - **C2** Areas of killed runs that are of no use are removed. Files that are not stored yet are copied to an area of
+//! - **C2** The database is captured; a source of many files may have a part of them copied before its image is whole.
+//!   Areas of killed runs that are of no use are removed. Files that are not stored yet are copied to an area of
 //!   this run's own, `stonekeep/tmp/<id>/`, in batches: each batch is made durable, then written down in the area's
-//!   journal. Then the image is asked whether it still is one state.
+//!   journal. Then the image is asked whether it still is one state. If not, and another capture may help, C2 is
+//!   repeated with everything that has been copied.
 //! - **C3** Stored files that are named again are looked at, and made durable where nobody is known to have done so.
 //! - **C4** Staged files get their final names, never replacing: shared ones first, then the private directory.
 //! - **C5** Our facts are published. **C6** Every file is looked at once more: present, with its size.
@@ -27,9 +30,12 @@
 //!
 //! On a full disk the area is freed; after other errors, and when somebody asked to stop, it stays for the next run.
 
+mod area;
 mod commit;
 mod content;
+mod context;
 mod copy;
+mod host;
 mod identity;
 mod known;
 mod leftovers;
@@ -40,14 +46,15 @@ mod record;
 mod report;
 mod run;
 mod session;
+mod source;
 mod stored;
 mod warnings;
 
+use self::context::Context;
 pub use self::report::{CreateReport, FileAction, PlannedFile};
-use self::run::Run;
 use super::{BackupEngine, CreateBackupOptions, MetaSchema};
-use crate::image::{ImageSource, NoHost};
-use crate::{Error, Observer, Result, repo};
+use crate::image::ImageSource;
+use crate::{Error, Observer, Result};
 
 /// RocksDB's limit on application metadata (`kMaxAppMetaSize` in `utilities/backup/backup_engine.cc`).
 const MAX_APP_METADATA_BYTES: usize = 1 << 20;
@@ -68,25 +75,8 @@ impl BackupEngine {
     ) -> Result<CreateReport> {
         self.check_create_options(options)?;
         self.check_place(source)?;
-        // A database that cannot be read must not leave a new repository behind.
-        let early = match repo::root_state(self.store().as_ref())? {
-            repo::RootState::Repository => None,
-            _ => Some(source.capture(&mut NoHost, observer)?),
-        };
-        repo::require_or_create(self.store(), self.durability())?;
-        let lock = self.lock(observer)?;
-        let capture = early.map_or_else(|| source.capture(&mut NoHost, observer), Ok)?;
-        let run = Run {
-            engine: self,
-            options,
-            capture: capture.as_ref(),
-            observer,
-        };
-        if options.decrease_background_thread_cpu_priority {
-            run.with_less_priority(lock.as_ref())
-        } else {
-            run.run(lock.as_ref())
-        }
+        let context = self.context(source, options, observer);
+        context.with_priority(|| run::create(context))
     }
 
     /// What [`Self::create_new_backup`] would do now. Nothing is changed, and no lock is taken.
@@ -101,15 +91,21 @@ impl BackupEngine {
     ) -> Result<CreateReport> {
         self.check_create_options(options)?;
         self.check_place(source)?;
-        let capture = source.capture(&mut NoHost, observer)?;
-        let run = Run {
+        run::preview(self.context(source, options, observer))
+    }
+
+    fn context<'a>(
+        &'a self,
+        source: &'a dyn ImageSource,
+        options: &'a CreateBackupOptions,
+        observer: &'a dyn Observer,
+    ) -> Context<'a> {
+        Context {
             engine: self,
             options,
-            capture: capture.as_ref(),
+            source,
             observer,
-        };
-        let (plan, _, id) = run.plan()?;
-        Ok(CreateReport::of(&plan, capture.image(), id))
+        }
     }
 
     fn check_create_options(&self, options: &CreateBackupOptions) -> Result<()> {

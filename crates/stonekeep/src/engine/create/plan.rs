@@ -6,13 +6,13 @@ use stonekeep_format::backup_name::{RepoPath, SharedKind};
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::{FileNumber, SequenceNumber};
 
+use super::host::Host;
 use super::identity::Identity;
-use super::known::Known;
 use super::leftovers::Resumable;
-use super::planner::Planner;
 use super::session::Session;
-use crate::engine::{BackupEngineOptions, MaybeExclude};
+use crate::engine::MaybeExclude;
 use crate::image::{DatabaseImage, ImageFile};
+use crate::store::Staged;
 use crate::{Error, Result, Warning};
 
 /// The name that a file is to have in the repository.
@@ -31,6 +31,13 @@ pub(super) enum Target {
 pub(super) enum Action {
     /// Read it and write it.
     Copy(Target),
+    /// Nothing more: this run has copied it already.
+    Taken {
+        path: RepoPath,
+        crc32c: stonekeep_format::Crc32c,
+        staged: Box<Staged>,
+        durable: bool,
+    },
     /// Nothing: it is stored.
     Reuse {
         path: RepoPath,
@@ -71,13 +78,9 @@ pub(super) struct Plan {
 }
 
 /// Plans a backup of this image.
-pub(super) fn plan(
-    image: &DatabaseImage,
-    options: &BackupEngineOptions,
-    known: &mut Known<'_>,
-) -> Result<Plan> {
+pub(super) fn plan(image: &DatabaseImage, host: &mut Host<'_>) -> Result<Plan> {
     check_names(&image.files)?;
-    let mut planner = Planner::new(image, options, known);
+    let options = host.context.engine.options();
     let mut plan = Plan {
         files: Vec::with_capacity(image.files.len()),
         unsure: Vec::new(),
@@ -85,20 +88,28 @@ pub(super) fn plan(
             true => image.sequence_number,
             false => image.sequence_number_without_wals,
         },
-        tables_opened: 0,
+        tables_opened: host.tables_opened,
         warnings: Vec::new(),
     };
     for (index, file) in image.files.iter().enumerate() {
         if !options.backup_log_files && matches!(file.name, DbFileName::Wal(_)) {
             continue;
         }
+        if let Some(settled) = host.settled(file) {
+            plan.files.push(PlanFile {
+                index,
+                ..settled.clone()
+            });
+            continue;
+        }
+        let mut planner = host.planner();
         let (planned, unsure) = planner.file(index, file)?;
+        plan.tables_opened += planner.tables_opened;
         if unsure {
             plan.unsure.push(plan.files.len());
         }
         plan.files.push(planned);
     }
-    plan.tables_opened = planner.tables_opened;
     Ok(plan)
 }
 
@@ -133,6 +144,7 @@ impl Plan {
         files
             .filter_map(|(at, file)| match &file.action {
                 Action::Copy(Target::Shared(path @ RepoPath::SharedChecksum(_)))
+                | Action::Taken { path, .. }
                 | Action::Resume { path, .. } => {
                     let offered = MaybeExclude {
                         path: path.to_string(),
@@ -158,8 +170,8 @@ impl Plan {
 
     /// Bytes that are not stored yet, staged or not.
     pub(super) fn new_bytes(&self) -> u64 {
-        let files = self.files.iter();
-        let new = files.filter(|file| matches!(file.action, Action::Copy(_) | Action::Resume { .. }));
+        let is_new = |action: &Action| !matches!(action, Action::Reuse { .. } | Action::Exclude(_));
+        let new = self.files.iter().filter(|file| is_new(&file.action));
         new.map(|file| file.size_bytes).sum()
     }
 }

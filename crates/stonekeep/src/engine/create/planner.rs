@@ -7,16 +7,17 @@ use super::identity::Identity;
 use super::known::Known;
 use super::leftovers::Resumable;
 use super::plan::{Action, PlanFile, Target, shareable};
-use super::session::{self, Session, SessionSource};
+use super::session::{self, Session};
 use super::stored::{self, Evidence, Found};
 use crate::engine::BackupEngineOptions;
-use crate::image::{DatabaseImage, ImageFile};
+use crate::image::ImageFile;
 use crate::repo::facts::FileFacts;
 use crate::{Error, Result};
 
 /// Plans file by file.
 pub(super) struct Planner<'p, 'k> {
-    image: &'p DatabaseImage,
+    /// The database that the files are of.
+    database_id: Option<&'p str>,
     options: &'p BackupEngineOptions,
     known: &'p mut Known<'k>,
     pub(super) tables_opened: u64,
@@ -34,12 +35,12 @@ struct Shareable<'f> {
 
 impl<'p, 'k> Planner<'p, 'k> {
     pub(super) fn new(
-        image: &'p DatabaseImage,
+        database_id: Option<&'p str>,
         options: &'p BackupEngineOptions,
         known: &'p mut Known<'k>,
     ) -> Self {
         Planner {
-            image,
+            database_id,
             options,
             known,
             tables_opened: 0,
@@ -48,6 +49,23 @@ impl<'p, 'k> Planner<'p, 'k> {
 
     /// The plan for a file, and whether reading it may tell that it need not be copied.
     pub(super) fn file(&mut self, index: usize, file: &ImageFile) -> Result<(PlanFile, bool)> {
+        let planned = self.plan(index, file, true)?;
+        planned.ok_or_else(|| Error::invalid(format!("{} was not opened", file.name)))
+    }
+
+    /// The plan for a table or blob that is stored or staged, if that can be told without opening it.
+    pub(super) fn stored(&mut self, index: usize, file: &ImageFile) -> Result<Option<PlanFile>> {
+        let planned = match self.plan(index, file, false) {
+            // The database has deleted it meanwhile.
+            Err(error) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => None,
+            planned => planned?,
+        };
+        let planned = planned.map(|(planned, _)| planned);
+        Ok(planned.filter(|planned| !matches!(planned.action, Action::Copy(_))))
+    }
+
+    /// `None` if the file would have to be opened.
+    fn plan(&mut self, index: usize, file: &ImageFile, may_open: bool) -> Result<Option<(PlanFile, bool)>> {
         let mut planned = PlanFile {
             index,
             size_bytes: file.size_bytes,
@@ -56,11 +74,11 @@ impl<'p, 'k> Planner<'p, 'k> {
             session: Session::Unknown,
         };
         let Some((number, kind)) = shareable(&file.name) else {
-            return Ok((planned, false));
+            return Ok(Some((planned, false)));
         };
         let identity = planned.identity.insert(Identity::of(file, number)?);
         if !self.options.share_table_files {
-            return Ok((planned, false));
+            return Ok(Some((planned, false)));
         }
         let shareable = Shareable {
             file,
@@ -69,17 +87,20 @@ impl<'p, 'k> Planner<'p, 'k> {
             recognised: self.known.recognise(identity).cloned(),
             identity,
         };
-        planned.session = self.session(&shareable)?;
+        let Some(session) = self.session(&shareable, may_open)? else {
+            return Ok(None);
+        };
+        planned.session = session;
         let (action, unsure) = match self.target(&shareable, &planned.session) {
             Target::Shared(path) => self.shared(&shareable, path)?,
             target => (self.unnamed(&shareable, target)?, false),
         };
         planned.action = action;
-        Ok((planned, unsure))
+        Ok(Some((planned, unsure)))
     }
 
-    /// The session that wrote a table: only names of the session kind need it.
-    fn session(&mut self, shareable: &Shareable<'_>) -> Result<Session> {
+    /// The session that wrote a table: only names of the session kind need it. `None` if the file would have to be opened.
+    fn session(&mut self, shareable: &Shareable<'_>, may_open: bool) -> Result<Option<Session>> {
         let naming = self.options.share_files_with_checksum_naming;
         let facts = shareable.recognised.as_ref();
         let known = Session::of_facts(facts.and_then(|facts| facts.table.as_ref()));
@@ -88,17 +109,20 @@ impl<'p, 'k> Planner<'p, 'k> {
             || !self.options.share_files_with_checksum
             || naming.scheme == NamingScheme::LegacyCrc32cAndFileSize
         {
-            return Ok(known);
+            return Ok(Some(known));
         }
-        let database_id = self.image.database_id.as_deref();
-        let (session, source) = session::find(shareable.file, shareable.identity, database_id, self.known)?;
-        if source == SessionSource::Properties {
-            self.tables_opened += 1;
-        }
+        let session = match session::proven(shareable.identity, self.database_id, self.known) {
+            Some(session) => session,
+            None if !may_open => return Ok(None),
+            None => {
+                self.tables_opened += 1;
+                session::read(shareable.file)?
+            }
+        };
         if let Some(session) = session.id() {
             self.known.add_session(session);
         }
-        Ok(session)
+        Ok(Some(session))
     }
 
     fn target(&self, shareable: &Shareable<'_>, session: &Session) -> Target {

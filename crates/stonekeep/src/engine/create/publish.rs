@@ -45,7 +45,7 @@ impl Commit<'_, '_> {
         match self.store().stat(key) {
             Ok(Some(stat)) if stat.size_bytes == staged.size_bytes => {
                 let object = self.store().open(key)?;
-                let found = store::checksum(object.as_ref(), key.as_str(), self.run.observer)?;
+                let found = store::checksum(object.as_ref(), key.as_str(), self.context.observer)?;
                 let same = Some(found) == wanted;
                 if same {
                     self.store()

@@ -17,8 +17,8 @@ use crate::{Error, Result};
 impl Commit<'_, '_> {
     /// The meta file: files in the order of the plan, those that were left out last, as RocksDB writes them.
     pub(super) fn meta(&self, id: BackupId) -> Result<BackupMeta> {
-        let schema_two = self.run.engine.options().schema_version == MetaSchema::Two;
-        let now = self.run.engine.options().clock.now();
+        let schema_two = self.context.engine.options().schema_version == MetaSchema::Two;
+        let now = self.context.engine.options().clock.now();
         let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let head = MetaHead {
             schema: if schema_two {
@@ -28,7 +28,7 @@ impl Commit<'_, '_> {
             },
             timestamp: HeaderNumber::from(seconds),
             sequence: HeaderNumber::from(self.plan.sequence_number.0),
-            app_metadata: self.run.options.app_metadata.clone(),
+            app_metadata: self.context.options.app_metadata.clone(),
             ..MetaHead::default()
         };
         let mut files = Vec::with_capacity(self.plan.files.len());
@@ -56,13 +56,13 @@ impl Commit<'_, '_> {
             .plan
             .files
             .get(at)
-            .and_then(|file| self.run.image().files.get(file.index));
+            .and_then(|file| self.image.files.get(file.index));
         file.map(|file| file.temperature).unwrap_or_default()
     }
 
     /// Our facts, bound to the meta file.
     pub(super) fn facts(&self, loaded: &LoadedMeta) -> Result<BackupFacts> {
-        let image = self.run.image();
+        let image = self.image;
         Ok(BackupFacts {
             backup_id: loaded.id.get(),
             meta_crc32c: loaded.crc32c.0,
@@ -75,8 +75,8 @@ impl Commit<'_, '_> {
             column_families: image.column_families.clone(),
             rocksdb_version: image.rocksdb_version.clone(),
             wal_dir: image.wal_dir.as_ref().map(|path| path.display().to_string()),
-            host: self.run.options.host.clone(),
-            tags: self.run.options.tags.clone(),
+            host: self.context.options.host.clone(),
+            tags: self.context.options.tags.clone(),
             durable: self.durability() == Durability::Durable,
             created_by: concat!("stonekeep ", env!("CARGO_PKG_VERSION")).to_owned(),
             files: self.file_facts(loaded.id)?,

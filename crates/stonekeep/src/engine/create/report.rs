@@ -133,6 +133,7 @@ fn planned(file: &PlanFile, image: &DatabaseImage, id: BackupId) -> PlannedFile 
         Action::Copy(Target::Shared(path)) => (path.to_string(), FileAction::Copy),
         Action::Copy(Target::SharedByChecksum(..)) => (name(), FileAction::Copy),
         Action::Copy(Target::Private) => (format!("private/{id}/{}", name()), FileAction::Copy),
+        Action::Taken { path, .. } => (path.to_string(), FileAction::Copy),
         Action::Reuse { path, .. } => (path.to_string(), FileAction::Reuse),
         Action::Resume { path, .. } => (path.to_string(), FileAction::Resume),
         Action::Exclude(path) => (path.to_string(), FileAction::Exclude),

@@ -1,244 +1,163 @@
-//! One backup from its plan to its commit.
+//! One backup from its capture to its commit.
 
 use stonekeep_format::BackupId;
 
 use super::commit::{Commit, Outcome};
 use super::content;
-use super::copy::Copier;
-use super::known::Known;
+use super::context::{Context, is_full};
+use super::copy::{Copier, Ready};
+use super::host::{self, Host, next};
 use super::plan::{self, Action, Plan};
 use super::report::CreateReport;
 use super::warnings;
-use crate::engine::transfer::Meter;
-use crate::engine::{BackupEngine, CreateBackupOptions};
-use crate::image::{Capture, DatabaseImage};
-use crate::store::{Guard, Store};
-use crate::{Error, ErrorKind, Observer, Phase, Progress, Result, repo};
+use crate::image::{Capture, CaptureHost, DatabaseImage};
+use crate::repo::catalog;
+use crate::{Error, ErrorKind, Phase, Result};
 
-/// One backup under way.
-pub(super) struct Run<'a> {
-    pub(super) engine: &'a BackupEngine,
-    pub(super) options: &'a CreateBackupOptions,
-    pub(super) capture: &'a dyn Capture,
-    pub(super) observer: &'a dyn Observer,
+/// Makes the backup.
+pub(super) fn create(context: Context<'_>) -> Result<CreateReport> {
+    let mut host = Host::new(context, false)?;
+    let outcome = backup(&mut host);
+    let keep_areas = outcome.as_ref().is_err_and(|error| !is_full(error));
+    if !keep_areas {
+        context.discard_areas(|_| false);
+    }
+    outcome.map_err(|error| context.explain_full_disk(host.new_bytes, error))
 }
 
-impl<'a> Run<'a> {
-    pub(super) fn store(&self) -> &'a dyn Store {
-        self.engine.store().as_ref()
-    }
+/// Says what would be done.
+pub(super) fn preview(context: Context<'_>) -> Result<CreateReport> {
+    let mut host = Host::new(context, true)?;
+    let capture = context.source.capture(&mut host, context.observer)?;
+    let plan = plan(&mut host, capture.image())?;
+    Ok(CreateReport::of(&plan, capture.image(), host.id))
+}
 
-    pub(super) fn image(&self) -> &'a DatabaseImage {
-        self.capture.image()
-    }
-
-    /// The length of a file of the image.
-    pub(super) fn size(&self, index: usize) -> u64 {
-        self.image().files.get(index).map_or(0, |file| file.size_bytes)
-    }
-
-    /// Counts the work of a phase: files and bytes to do.
-    pub(super) fn meter(&self, phase: Phase, to_do: (u64, u64)) -> Meter<'a> {
-        let limiter = &self.engine.options().backup_rate_limiter;
-        self.engine.meter(self.observer, limiter, phase, to_do)
-    }
-
-    /// Worker threads inherit the priority of the thread that starts them.
-    pub(super) fn with_less_priority(&self, lock: &dyn Guard) -> Result<CreateReport> {
-        const LOWEST: i32 = 19;
-        std::thread::scope(|scope| {
-            let run = scope.spawn(|| {
-                if let Err(error) = rustix::process::setpriority_process(None, LOWEST) {
-                    tracing::warn!(%error, "the priority could not be lowered");
-                }
-                self.run(lock)
-            });
-            run.join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
-    }
-
-    pub(super) fn run(&self, lock: &dyn Guard) -> Result<CreateReport> {
-        let (plan, mut known, id) = self.plan()?;
-        let outcome = self.carry_out(&plan, &mut known, id, lock);
-        match &outcome {
-            Ok(_) => self.discard_areas(|_| false),
-            Err(error) if is_full(error) => self.discard_areas(|_| false),
-            Err(_) => {}
-        }
-        let id = outcome.map_err(|error| self.explain_full_disk(&plan, error))?;
-        Ok(CreateReport {
-            committed: true,
-            ..CreateReport::of(&plan, self.image(), id)
-        })
-    }
-
-    /// C1, and what is to be done.
-    pub(super) fn plan(&self) -> Result<(Plan, Known<'a>, BackupId)> {
-        self.tell(Phase::Planning);
-        let mut known = Known::read(self.store(), self.observer)?;
-        self.check_database(&known)?;
-        let id = match repo::catalog::largest_id(self.store())? {
-            None => BackupId::FIRST,
-            Some(largest) => next(largest)?,
-        };
-        let mut plan = plan::plan(self.image(), self.engine.options(), &mut known)?;
-        content::settle(self, &mut plan, &mut known)?;
-        self.exclude(&mut plan)?;
-        plan.warnings = warnings::of_plan(&plan, self.image(), self.engine.options(), &known);
-        Ok((plan, known, id))
-    }
-
-    /// C2 to C8.
-    fn carry_out(
-        &self,
-        plan: &Plan,
-        known: &mut Known<'a>,
-        id: BackupId,
-        lock: &dyn Guard,
-    ) -> Result<BackupId> {
-        let useful = plan.areas_to_keep();
-        self.discard_areas(|area| useful.contains(area));
-        let area = &self.new_area(id)?;
-        let mut copier = Copier {
-            run: self,
-            plan,
-            area,
-            id,
-        };
-        let ready = copier.run()?;
-        self.capture.confirm()?;
-        self.tell(Phase::Committing);
-        let mut commit = Commit {
-            run: self,
-            plan,
-            known,
-            area,
-            ready,
-            lock,
-        };
-        commit.share()?;
-        while let Outcome::IdTaken = commit.commit(copier.id)? {
-            let largest = repo::catalog::largest_id(self.store())?;
-            copier.id = next(copier.id.max(largest.unwrap_or(copier.id)))?;
-            copier.stage_private_again(&mut commit.ready)?;
-            self.capture.confirm()?;
-        }
-        Ok(copier.id)
-    }
-
-    /// An area of its own: what lies in those of killed runs is neither replaced nor mixed up.
-    fn new_area(&self, id: BackupId) -> Result<String> {
-        let areas = self.store().areas()?;
-        let names = (1u64..).map(|n| match n {
-            1 => id.to_string(),
-            n => format!("{id}-{n}"),
-        });
-        let mut free = names.filter(|name| !areas.contains(name));
-        free.next()
-            .ok_or_else(|| Error::refused("no name is left for a staging area"))
-    }
-
-    fn tell(&self, phase: Phase) {
-        self.observer.progressed(&Progress::begin(phase));
-    }
-
-    /// Backups of two databases in one repository are a mistake more often than not.
-    fn check_database(&self, known: &Known<'_>) -> Result<()> {
-        let Some(id) = &self.image().database_id else {
-            return Ok(());
-        };
-        let Some(theirs) = known.database_id()? else {
-            return Ok(());
-        };
-        if self.options.allow_other_database || theirs == *id {
-            return Ok(());
-        }
-        let message = format!(
-            "the repository {} holds backups of the database {theirs}, and {} is the database {id}",
-            self.store().location(),
-            self.image().directory.display()
-        );
-        Err(Error::refused(message).with_hint(
-            "use a repository for each database; a database that RocksDB before 9.7 restored has a new id: \
-             allow_other_database (--allow-other-database) backs it up here all the same",
-        ))
-    }
-
-    fn exclude(&self, plan: &mut Plan) -> Result<()> {
-        let Some(callback) = &self.options.exclude_files_callback else {
-            return Ok(());
-        };
-        let (places, offered): (Vec<_>, Vec<_>) = plan
-            .excludable()
-            .into_iter()
-            .map(|(at, path, offered)| ((at, path), offered))
-            .unzip();
-        let failed = |reason: String| {
-            Error::new(
-                ErrorKind::Aborted,
-                format!("the exclude callback failed: {reason}"),
-            )
-        };
-        let answers = callback(&offered).map_err(failed)?;
-        if answers.len() != offered.len() {
-            return Err(failed(format!(
-                "{} answers for {} files",
-                answers.len(),
-                offered.len()
-            )));
-        }
-        for ((at, path), excluded) in places.into_iter().zip(answers) {
-            if let Some(file) = plan.files.get_mut(at).filter(|_| excluded) {
-                file.action = Action::Exclude(path);
+/// Captures and copies until both fit together, then commits.
+fn backup(host: &mut Host<'_>) -> Result<CreateReport> {
+    loop {
+        match capture_and_copy(host) {
+            Ok(copied) => return commit(host, copied),
+            Err(error) if error.is_source_changed() && !host.is_last_attempt() => {
+                tracing::info!(reason = %error.one_line(), "the database is captured again");
+                host.begin_next_attempt();
             }
-        }
-        Ok(())
-    }
-
-    /// Removes areas that are of no use. That it fails harms nothing; the next run tries again.
-    fn discard_areas(&self, keep: impl Fn(&str) -> bool) {
-        let areas = self.store().areas();
-        let discarded = areas.and_then(|areas| {
-            let mut useless = areas.iter().filter(|area| !keep(area));
-            useless.try_for_each(|area| self.store().discard(area))
-        });
-        if let Err(error) = discarded {
-            tracing::warn!(reason = %error.one_line(), "the staging area could not be removed");
+            Err(error) => return Err(error),
         }
     }
+}
 
-    fn explain_full_disk(&self, plan: &Plan, error: Error) -> Error {
-        if !is_full(&error) {
-            return error;
-        }
-        let wanted = plan.new_bytes();
-        let free = self.store().free_bytes().ok().flatten();
-        let missing = free.map_or_else(String::new, |free| {
-            format!(
-                ", {free} are free now that the unfinished copies are removed: {} are missing",
-                wanted.saturating_sub(free)
-            )
-        });
+/// An image of which every file is stored or staged.
+struct Copied {
+    capture: Box<dyn Capture>,
+    plan: Plan,
+    ready: Vec<Ready>,
+}
+
+/// C2.
+fn capture_and_copy(host: &mut Host<'_>) -> Result<Copied> {
+    let context = host.context;
+    let capture = context.source.capture(host, context.observer)?;
+    host.lock()?;
+    let plan = plan(host, capture.image())?;
+    host.new_bytes = plan.new_bytes();
+    let ready = copy(host, capture.image(), &plan)?;
+    capture.confirm()?;
+    Ok(Copied { capture, plan, ready })
+}
+
+/// What is to be done.
+fn plan(host: &mut Host<'_>, image: &DatabaseImage) -> Result<Plan> {
+    host.check_database(image.database_id.as_deref())?;
+    let context = host.context;
+    let mut plan = plan::plan(image, host)?;
+    let short = content::settle(
+        &context,
+        &image.files,
+        &mut plan.files,
+        &plan.unsure,
+        &mut host.known,
+    )?;
+    if let Some(file) = short.first().and_then(|at| plan.files.get(*at)) {
+        let name = image.files.get(file.index).map(|file| file.name.to_string());
+        let message = format!("{} became shorter while it was read", name.unwrap_or_default());
+        return Err(Error::source_changed(message));
+    }
+    exclude(&context, &mut plan)?;
+    plan.warnings = warnings::of_plan(&plan, image, context.engine.options(), &host.known);
+    Ok(plan)
+}
+
+fn copy(host: &mut Host<'_>, image: &DatabaseImage, plan: &Plan) -> Result<Vec<Ready>> {
+    let (context, id) = (host.context, host.id);
+    let useful = plan.areas_to_keep();
+    let parts = host.parts()?;
+    context.discard_areas(|area| area == parts.area.name || useful.contains(area));
+    let mut copier = Copier::new(context, &image.files, &plan.files, id, parts.area);
+    let outcome = copier.run();
+    host::remember(parts.settled, &image.files, &plan.files, &copier);
+    outcome.map(|()| copier.into_ready())
+}
+
+/// C3 to C8.
+fn commit(host: &mut Host<'_>, copied: Copied) -> Result<CreateReport> {
+    let Copied { capture, plan, ready } = copied;
+    let (context, mut id) = (host.context, host.id);
+    let parts = host.parts()?;
+    context.tell(Phase::Committing);
+    let mut commit = Commit {
+        context,
+        image: capture.image(),
+        plan: &plan,
+        known: parts.known,
+        area: parts.area,
+        ready,
+        lock: parts.lock,
+    };
+    commit.share()?;
+    while let Outcome::IdTaken = commit.commit(id)? {
+        id = next_free(&context, id)?;
+        commit.stage_private_again(id)?;
+        capture.confirm()?;
+    }
+    Ok(CreateReport {
+        committed: true,
+        ..CreateReport::of(&plan, capture.image(), id)
+    })
+}
+
+fn next_free(context: &Context<'_>, taken: BackupId) -> Result<BackupId> {
+    let largest = catalog::largest_id(context.store())?;
+    next(taken.max(largest.unwrap_or(taken)))
+}
+
+fn exclude(context: &Context<'_>, plan: &mut Plan) -> Result<()> {
+    let Some(callback) = &context.options.exclude_files_callback else {
+        return Ok(());
+    };
+    let (places, offered): (Vec<_>, Vec<_>) = plan
+        .excludable()
+        .into_iter()
+        .map(|(at, path, offered)| ((at, path), offered))
+        .unzip();
+    let failed = |reason: String| {
         Error::new(
-            ErrorKind::Io,
-            format!(
-                "{} is full: the backup needs {wanted} bytes{missing}",
-                self.store().location()
-            ),
+            ErrorKind::Aborted,
+            format!("the exclude callback failed: {reason}"),
         )
-        .with_hint("free room or purge old backups; the backups that are there are unharmed")
-        .with_source(error)
+    };
+    let answers = callback(&offered).map_err(failed)?;
+    if answers.len() != offered.len() {
+        return Err(failed(format!(
+            "{} answers for {} files",
+            answers.len(),
+            offered.len()
+        )));
     }
-}
-
-/// Whether there is no room, or none that this user may have.
-pub(super) fn is_full(error: &Error) -> bool {
-    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
-    matches!(error.io_kind(), Some(StorageFull | QuotaExceeded))
-}
-
-fn next(id: BackupId) -> Result<BackupId> {
-    id.next()
-        .ok_or_else(|| Error::refused("the largest backup id that RocksDB allows is taken"))
+    for ((at, path), excluded) in places.into_iter().zip(answers) {
+        if let Some(file) = plan.files.get_mut(at).filter(|_| excluded) {
+            file.action = Action::Exclude(path);
+        }
+    }
+    Ok(())
 }

@@ -9,9 +9,9 @@ use stonekeep_format::FileNumber;
 use stonekeep_format::sst::{self, ReadError};
 use stonekeep_format::unique_id::SessionId;
 
-use super::copy;
 use super::identity::Identity;
 use super::known::Known;
+use super::source;
 use crate::image::{Content, ImageFile};
 use crate::repo::facts::TableFacts;
 use crate::{Error, IoContext, Result};
@@ -55,43 +55,28 @@ impl Session {
     }
 }
 
-/// Where a session id came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SessionSource {
-    /// A candidate that the MANIFEST's unique id proves: the file was not opened.
-    Proven,
-    /// The properties block of the file.
-    Properties,
-}
-
 /// What an `SstFileWriter` takes for database id and file number (`table/sst_file_writer.cc`): an ingested table keeps the
 /// unique id that it was written with.
 const SST_WRITER: (&str, FileNumber) = ("SST Writer", FileNumber(1));
 
-/// The session that wrote this table.
-pub(super) fn find(
-    file: &ImageFile,
-    identity: &Identity,
-    database_id: Option<&str>,
-    known: &Known<'_>,
-) -> Result<(Session, SessionSource)> {
-    if let Some(unique_id) = identity.unique_id() {
-        let own = (database_id.unwrap_or_default(), identity.number);
-        let proven = |session: &&SessionId| {
-            [own, SST_WRITER]
-                .iter()
-                .any(|(database, number)| unique_id.proves(database, session, *number))
-        };
-        if let Some(session) = known.sessions(unique_id.low).iter().find(proven) {
-            return Ok((Session::Id(*session), SessionSource::Proven));
-        }
-    }
-    let properties = read_properties(file).map_err(|error| copy::explain_short_source(error, file))?;
+/// The session that wrote this table, if a known one is proven by the MANIFEST's unique id: the file is not opened.
+pub(super) fn proven(identity: &Identity, database_id: Option<&str>, known: &Known<'_>) -> Option<Session> {
+    let unique_id = identity.unique_id()?;
+    let own = (database_id.unwrap_or_default(), identity.number);
+    let proven = |session: &&SessionId| {
+        [own, SST_WRITER]
+            .iter()
+            .any(|(database, number)| unique_id.proves(database, session, *number))
+    };
+    let session = known.sessions(unique_id.low).iter().find(proven);
+    session.map(|session| Session::Id(*session))
+}
+
+/// The session that wrote this table, by its properties block.
+pub(super) fn read(file: &ImageFile) -> Result<Session> {
+    let properties = read_properties(file).map_err(|error| source::explain_short_source(error, file))?;
     let session = properties.db_session_id.as_deref().and_then(SessionId::parse);
-    Ok((
-        session.map_or(Session::None, Session::Id),
-        SessionSource::Properties,
-    ))
+    Ok(session.map_or(Session::None, Session::Id))
 }
 
 fn read_properties(file: &ImageFile) -> Result<sst::TableProperties> {

@@ -54,7 +54,7 @@ fn stored_again(plan: &Plan, image: &DatabaseImage, known: &Known<'_>) -> Option
 }
 
 fn has_another_name(file: &PlanFile, name: &DbFileName, known: &Known<'_>) -> bool {
-    let (Action::Copy(target), Some((number, kind))) = (&file.action, shareable(name)) else {
+    let Some((number, kind)) = shareable(name) else {
         return false;
     };
     let Some(stored) = known.path_in_newest(number, kind) else {
@@ -62,10 +62,13 @@ fn has_another_name(file: &PlanFile, name: &DbFileName, known: &Known<'_>) -> bo
     };
     let same_size = stored.size_bytes().is_none_or(|size| size == file.size_bytes);
     same_size
-        && match target {
-            Target::Shared(path) => form(path) != form(stored),
-            Target::SharedByChecksum(..) => !is_legacy(stored),
-            Target::Private => matches!(stored, RepoPath::Shared(_) | RepoPath::SharedChecksum(_)),
+        && match &file.action {
+            Action::Copy(Target::Shared(path)) | Action::Taken { path, .. } => form(path) != form(stored),
+            Action::Copy(Target::SharedByChecksum(..)) => !is_legacy(stored),
+            Action::Copy(Target::Private) => {
+                matches!(stored, RepoPath::Shared(_) | RepoPath::SharedChecksum(_))
+            }
+            Action::Reuse { .. } | Action::Resume { .. } | Action::Exclude(_) => false,
         }
 }
 

@@ -1,0 +1,96 @@
+//! What every step of a backup under way works with.
+
+use crate::engine::transfer::Meter;
+use crate::engine::{BackupEngine, CreateBackupOptions};
+use crate::image::ImageSource;
+use crate::store::Store;
+use crate::{Error, ErrorKind, Observer, Phase, Progress, Result};
+
+/// See the [module](self).
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) engine: &'a BackupEngine,
+    pub(super) options: &'a CreateBackupOptions,
+    pub(super) source: &'a dyn ImageSource,
+    pub(super) observer: &'a dyn Observer,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn store(&self) -> &'a dyn Store {
+        self.engine.store().as_ref()
+    }
+
+    /// Counts the work of a phase: files and bytes to do.
+    pub(super) fn meter(&self, phase: Phase, to_do: (u64, u64)) -> Meter<'a> {
+        let limiter = &self.engine.options().backup_rate_limiter;
+        self.engine.meter(self.observer, limiter, phase, to_do)
+    }
+
+    /// Counts work that goes on where files and bytes have been done already.
+    pub(super) fn meter_on(&self, phase: Phase, done: (u64, u64), to_do: (u64, u64)) -> Meter<'a> {
+        let total = (done.0 + to_do.0, done.1 + to_do.1);
+        let limiter = &self.engine.options().backup_rate_limiter;
+        self.engine.meter_on(self.observer, limiter, phase, done, total)
+    }
+
+    pub(super) fn tell(&self, phase: Phase) {
+        self.observer.progressed(&Progress::begin(phase));
+    }
+
+    /// Removes areas that are of no use. That it fails harms nothing; the next run tries again.
+    pub(super) fn discard_areas(&self, keep: impl Fn(&str) -> bool) {
+        let areas = self.store().areas();
+        let discarded = areas.and_then(|areas| {
+            let mut useless = areas.iter().filter(|area| !keep(area));
+            useless.try_for_each(|area| self.store().discard(area))
+        });
+        if let Err(error) = discarded {
+            tracing::warn!(reason = %error.one_line(), "the staging area could not be removed");
+        }
+    }
+
+    /// Says how much room was missing, if that was it, and if it is known already how much is wanted.
+    pub(super) fn explain_full_disk(&self, wanted_bytes: u64, error: Error) -> Error {
+        if !is_full(&error) {
+            return error;
+        }
+        let mut message = format!("{} is full", self.store().location());
+        if wanted_bytes > 0 {
+            message += &format!(": the backup needs {wanted_bytes} bytes");
+            if let Some(free) = self.store().free_bytes().ok().flatten() {
+                let missing = wanted_bytes.saturating_sub(free);
+                message += &format!(
+                    ", {free} are free now that the unfinished copies are removed: {missing} are missing"
+                );
+            }
+        }
+        Error::new(ErrorKind::Io, message)
+            .with_hint("free room or purge old backups; the backups that are there are unharmed")
+            .with_source(error)
+    }
+
+    /// Runs something, with less priority if that was asked for.
+    pub(super) fn with_priority<R: Send>(&self, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
+        const LOWEST: i32 = 19;
+        if !self.options.decrease_background_thread_cpu_priority {
+            return work();
+        }
+        // Worker threads inherit the priority of the thread that starts them.
+        std::thread::scope(|scope| {
+            let run = scope.spawn(|| {
+                if let Err(error) = rustix::process::setpriority_process(None, LOWEST) {
+                    tracing::warn!(%error, "the priority could not be lowered");
+                }
+                work()
+            });
+            run.join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+}
+
+/// Whether there is no room, or none that this user may have.
+pub(super) fn is_full(error: &Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.io_kind(), Some(StorageFull | QuotaExceeded))
+}

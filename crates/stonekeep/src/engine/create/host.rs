@@ -1,0 +1,308 @@
+//! The engine's side of a capture: it knows what is stored, and copies files before the image is whole.
+//!
+//! What it finds out of a file is kept until the end of the run, over all attempts: a table or blob that is stored, or
+//! that was copied whole, is neither opened nor read again, and may vanish from the database meanwhile.
+
+use std::collections::HashMap;
+
+use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::{BackupId, FileNumber};
+
+use super::area::Area;
+use super::content;
+use super::context::Context;
+use super::copy::Copier;
+use super::known::Known;
+use super::plan::{Action, PlanFile};
+use super::planner::Planner;
+use crate::image::{CaptureHost, ImageFile};
+use crate::repo::{self, RootState, catalog};
+use crate::store::Guard;
+use crate::{Error, Phase, Result};
+
+/// How often a source that changes is captured.
+const ATTEMPTS: u32 = 3;
+
+/// See the [module](self).
+pub(super) struct Host<'a> {
+    pub(super) context: Context<'a>,
+    /// Nothing is to be changed.
+    dry_run: bool,
+    attempt: u32,
+    /// Held as soon as the repository exists.
+    lock: Option<Box<dyn Guard>>,
+    pub(super) known: Known<'a>,
+    pub(super) id: BackupId,
+    /// The run's own staging area, once it has something to stage.
+    area: Option<Area>,
+    database_id: Option<String>,
+    /// What is known of tables and blobs.
+    pub(super) settled: HashMap<DbFileName, PlanFile>,
+    pub(super) tables_opened: u64,
+    /// How much room the backup needs, as far as is known.
+    pub(super) new_bytes: u64,
+}
+
+impl<'a> Host<'a> {
+    /// Opens the repository, if there is one: a database that cannot be read must not leave a new one behind.
+    pub(super) fn new(context: Context<'a>, dry_run: bool) -> Result<Self> {
+        let there = repo::root_state(context.store())? == RootState::Repository;
+        let lock = match there && !dry_run {
+            true => Some(open_repository(&context)?),
+            false => None,
+        };
+        let (known, id) = read(&context)?;
+        Ok(Host {
+            context,
+            dry_run,
+            attempt: 1,
+            lock,
+            known,
+            id,
+            area: None,
+            database_id: None,
+            settled: HashMap::new(),
+            tables_opened: 0,
+            new_bytes: 0,
+        })
+    }
+
+    /// The writer's lock; makes the repository if there is none yet.
+    pub(super) fn lock(&mut self) -> Result<&dyn Guard> {
+        if self.lock.is_none() {
+            self.lock = Some(open_repository(&self.context)?);
+            // Another process may have made the repository meanwhile.
+            (self.known, self.id) = read(&self.context)?;
+            self.settled.clear();
+        }
+        let lock = self.lock.as_deref();
+        lock.ok_or_else(|| Error::refused("the repository is not locked"))
+    }
+
+    /// Goes on to another attempt.
+    pub(super) fn begin_next_attempt(&mut self) {
+        self.attempt += 1;
+    }
+
+    /// The area, and whatever a commit needs beside it.
+    pub(super) fn parts(&mut self) -> Result<Parts<'_, 'a>> {
+        self.lock()?;
+        if self.area.is_none() {
+            self.area = Some(Area::new(self.context.store(), self.id)?);
+        }
+        let (Some(area), Some(lock)) = (self.area.as_mut(), self.lock.as_deref()) else {
+            return Err(Error::refused("the repository is not locked"));
+        };
+        Ok(Parts {
+            area,
+            lock,
+            known: &mut self.known,
+            settled: &mut self.settled,
+        })
+    }
+
+    /// What is known of this very file.
+    pub(super) fn settled(&self, file: &ImageFile) -> Option<&PlanFile> {
+        let settled = self.settled.get(&file.name)?;
+        let table = settled
+            .identity
+            .as_ref()
+            .and_then(|identity| identity.table.as_ref());
+        (settled.size_bytes == file.size_bytes && table == file.table.as_ref()).then_some(settled)
+    }
+
+    /// A planner that knows what the repository knows.
+    pub(super) fn planner(&mut self) -> Planner<'_, 'a> {
+        Planner::new(
+            self.database_id.as_deref(),
+            self.context.engine.options(),
+            &mut self.known,
+        )
+    }
+
+    /// Plans what is to be taken; those that turn out shorter are only named.
+    fn plan_to_take(&mut self, files: &[ImageFile], short: &mut Vec<usize>) -> Result<Vec<PlanFile>> {
+        let (mut planned, mut unsure) = (Vec::with_capacity(files.len()), Vec::new());
+        for (index, file) in files.iter().enumerate() {
+            let mut planner = self.planner();
+            let outcome = planner.file(index, file);
+            let opened = planner.tables_opened;
+            self.tables_opened += opened;
+            match outcome {
+                Ok((file, is_unsure)) => {
+                    if is_unsure {
+                        unsure.push(planned.len());
+                    }
+                    planned.push(file);
+                }
+                Err(error) if error.is_source_changed() => short.push(index),
+                Err(error) => return Err(error),
+            }
+        }
+        let shortened = content::settle(&self.context, files, &mut planned, &unsure, &mut self.known)?;
+        for at in shortened.into_iter().rev() {
+            short.push(planned.remove(at).index);
+        }
+        Ok(planned)
+    }
+
+    fn copy_early(
+        &mut self,
+        files: &[ImageFile],
+        planned: &[PlanFile],
+        short: &mut Vec<usize>,
+    ) -> Result<()> {
+        let (context, id) = (self.context, self.id);
+        let copies = planned
+            .iter()
+            .filter(|file| matches!(file.action, Action::Copy(_)));
+        self.new_bytes += copies.map(|file| file.size_bytes).sum::<u64>();
+        let parts = self.parts()?;
+        let mut copier = Copier::new(context, files, planned, id, parts.area);
+        copier.early = true;
+        let outcome = copier.run();
+        remember(parts.settled, files, planned, &copier);
+        short.extend(copier.short.iter().filter_map(|at| Some(planned.get(*at)?.index)));
+        outcome
+    }
+}
+
+/// What a host lends to the commit.
+pub(super) struct Parts<'h, 'a> {
+    pub(super) area: &'h mut Area,
+    pub(super) lock: &'h dyn Guard,
+    pub(super) known: &'h mut Known<'a>,
+    pub(super) settled: &'h mut HashMap<DbFileName, PlanFile>,
+}
+
+/// Keeps what has been copied whole for another attempt.
+pub(super) fn remember(
+    settled: &mut HashMap<DbFileName, PlanFile>,
+    files: &[ImageFile],
+    planned: &[PlanFile],
+    copier: &Copier<'_>,
+) {
+    for ready in &copier.ready {
+        let file = planned.get(ready.at);
+        let image = file.and_then(|file| files.get(file.index));
+        let (Some(file), Some(image)) = (file, image) else {
+            continue;
+        };
+        if let Some(action) = ready.as_taken(&file.action) {
+            let taken = PlanFile {
+                action,
+                ..file.clone()
+            };
+            settled.insert(image.name.clone(), taken);
+        }
+    }
+}
+
+impl CaptureHost for Host<'_> {
+    fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    fn is_last_attempt(&self) -> bool {
+        self.attempt >= ATTEMPTS
+    }
+
+    /// Backups of two databases in one repository are a mistake more often than not.
+    fn check_database(&mut self, database_id: Option<&str>) -> Result<()> {
+        let ours = database_id.map(str::to_owned);
+        if self.database_id != ours {
+            self.settled.clear();
+            self.database_id.clone_from(&ours);
+        }
+        let (Some(ours), Some(theirs)) = (ours, self.known.database_id()?) else {
+            return Ok(());
+        };
+        if self.context.options.allow_other_database || theirs == ours {
+            return Ok(());
+        }
+        let message = format!(
+            "the repository {} holds backups of the database {theirs}, and {} is the database {ours}",
+            self.context.store().location(),
+            self.context.source.describe()
+        );
+        Err(Error::refused(message).with_hint(
+            "use a repository for each database; a database that RocksDB before 9.7 restored has a new id: \
+             allow_other_database (--allow-other-database) backs it up here all the same",
+        ))
+    }
+
+    fn needed(&mut self, files: &[ImageFile]) -> Result<Vec<bool>> {
+        let mut needed = Vec::with_capacity(files.len());
+        for (index, file) in files.iter().enumerate() {
+            if self.settled(file).is_some() {
+                needed.push(false);
+                continue;
+            }
+            let stored = self.planner().stored(index, file)?;
+            needed.push(stored.is_none());
+            if let Some(stored) = stored {
+                self.settled.insert(file.name.clone(), stored);
+            }
+        }
+        Ok(needed)
+    }
+
+    /// Files that are shared have their final names as soon as they are copied; private ones would have to wait for
+    /// the backup's id.
+    fn takes_early(&self) -> bool {
+        self.context.engine.options().share_table_files
+    }
+
+    fn take(&mut self, files: &[ImageFile]) -> Result<Vec<FileNumber>> {
+        if !self.takes_early() {
+            return Err(Error::invalid(
+                "files can be taken early only with share_table_files",
+            ));
+        }
+        let mut short = Vec::new();
+        if !self.dry_run {
+            self.lock()?;
+        }
+        let planned = self.plan_to_take(files, &mut short)?;
+        if self.dry_run {
+            for file in planned {
+                if let Some(image) = files.get(file.index) {
+                    self.settled.insert(image.name.clone(), file);
+                }
+            }
+        } else {
+            self.copy_early(files, &planned, &mut short)?;
+            for file in planned {
+                if let (Some(image), Action::Reuse { .. } | Action::Resume { .. }) =
+                    (files.get(file.index), &file.action)
+                {
+                    self.settled.insert(image.name.clone(), file);
+                }
+            }
+        }
+        let short = short.iter().filter_map(|index| files.get(*index)?.name.number());
+        Ok(short.collect())
+    }
+}
+
+fn open_repository(context: &Context<'_>) -> Result<Box<dyn Guard>> {
+    repo::require_or_create(context.engine.store(), context.engine.durability())?;
+    context.engine.lock(context.observer)
+}
+
+/// C1: what the repository knows, and the id of the next backup.
+fn read<'a>(context: &Context<'a>) -> Result<(Known<'a>, BackupId)> {
+    context.tell(Phase::Planning);
+    let known = Known::read(context.store(), context.observer)?;
+    let id = match catalog::largest_id(context.store())? {
+        None => BackupId::FIRST,
+        Some(largest) => next(largest)?,
+    };
+    Ok((known, id))
+}
+
+/// The id after this one.
+pub(super) fn next(id: BackupId) -> Result<BackupId> {
+    id.next()
+        .ok_or_else(|| Error::refused("the largest backup id that RocksDB allows is taken"))
+}
