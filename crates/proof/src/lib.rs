@@ -6,7 +6,6 @@
 //! - [`ldb`]: the command-line tool of another, older RocksDB, where it is installed.
 //! - [`fixtures`]: makes the committed repositories of stonekeep-testkit with engines of several versions.
 //! - [`sample`]: the database that `stonekeep demo` shows.
-//! - [`skip`]: how a test says that it could not run.
 //!
 //! The crate links C++ and wants libclang at build time, so it is no default member of the workspace: `cargo xtask proof` runs it.
 
@@ -18,7 +17,6 @@ pub mod ldb;
 pub mod makers;
 pub mod oracle;
 pub mod sample;
-pub mod skip;
 
 pub use contents::DatabaseContents;
 pub use error::{ProofError, Result};

@@ -5,4 +5,5 @@ pub mod fake_clock;
 pub mod fault_store;
 pub mod fixtures;
 pub mod record_store;
+pub mod skip;
 pub mod store_conformance;

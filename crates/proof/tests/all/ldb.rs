@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use stonekeep_proof::DatabaseContents;
 use stonekeep_proof::engine::{CreateOptions, EngineOptions, RestoreOptions, RocksBackupEngine};
 use stonekeep_proof::ldb::Ldb;
 use stonekeep_proof::makers::{self, Workbench};
 use stonekeep_proof::oracle::{self, OpenOptions};
-use stonekeep_proof::{DatabaseContents, skip};
+use stonekeep_testkit::skip;
 
 const INSTALL: &str = "no ldb is installed (Debian: apt-get install rocksdb-tools)";
 

@@ -7,10 +7,11 @@ use stonekeep::Quiet;
 use stonekeep::engine::verify::VerifyLevel;
 use stonekeep::engine::{CreateBackupOptions, RestoreOptions};
 use stonekeep::image::closed::ClosedDirectory;
+use stonekeep_proof::DatabaseContents;
 use stonekeep_proof::ldb::Ldb;
 use stonekeep_proof::makers::{self, Workbench};
 use stonekeep_proof::oracle::{self, OpenOptions};
-use stonekeep_proof::{DatabaseContents, skip};
+use stonekeep_testkit::skip;
 
 use crate::judge;
 use crate::ours;

@@ -45,6 +45,7 @@ mod rates;
 mod restore_crash;
 mod restore_damage;
 mod restore_empty;
+mod restore_in_use;
 mod restore_modes;
 mod restore_over;
 mod restore_room;
