@@ -1,6 +1,6 @@
 // RocksDB's BackupEngine behind plain C functions, for what RocksDB's own C API leaves out: read-only engines,
 // the list of corrupt backups, file details, verification by checksum, deletion of one id, garbage collection,
-// restore modes with alternate directories.
+// restore modes with alternate directories. Besides, a file manager that deletes in pieces.
 //
 // The structs and functions are mirrored in src/engine/shim.rs; change both together.
 // A function that can fail returns a message to be released with sk_message_free, or null for success.
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "rocksdb/db.h"
+#include "rocksdb/sst_file_manager.h"
 #include "rocksdb/utilities/backup_engine.h"
 
 using rocksdb::BackupEngine;
@@ -26,6 +27,11 @@ using rocksdb::Status;
 // The C API's database handle, as db/c.cc defines it: the crate hands these out.
 struct rocksdb_t {
   rocksdb::DB* rep;
+};
+
+// The C API's file manager, likewise.
+struct rocksdb_sst_file_manager_t {
+  std::shared_ptr<rocksdb::SstFileManager> rep;
 };
 
 struct sk_engine {
@@ -266,6 +272,20 @@ char* sk_engine_restore(const sk_engine* engine, uint32_t id,
   }
   return result(
       engine->reader()->RestoreDBFromBackup(options, id, db_dir, wal_dir));
+}
+
+// To be released with rocksdb_sst_file_manager_destroy.
+char* sk_slow_file_manager(int64_t bytes_per_second, uint64_t chunk_bytes,
+                           double trash_ratio,
+                           rocksdb_sst_file_manager_t** out) {
+  Status status;
+  rocksdb::SstFileManager* manager = rocksdb::NewSstFileManager(
+      rocksdb::Env::Default(), /*info_log=*/nullptr, /*trash_dir=*/"",
+      bytes_per_second, /*delete_existing_trash=*/true, &status, trash_ratio,
+      chunk_bytes);
+  *out = new rocksdb_sst_file_manager_t;
+  (*out)->rep.reset(manager);
+  return result(status);
 }
 
 }  // extern "C"

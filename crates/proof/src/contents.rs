@@ -86,6 +86,19 @@ impl DatabaseContents {
         Some(found.join("; "))
     }
 
+    /// What `part` holds that is not here, or has another value here, in words; `None` if nothing.
+    pub fn lacking(&self, part: &Self) -> Option<String> {
+        let mut overlap = self.clone();
+        for (name, wanted) in &part.families {
+            let here = overlap.families.entry(name.clone()).or_default();
+            here.retain(|key, _| wanted.contains_key(key));
+        }
+        overlap
+            .families
+            .retain(|name, _| part.families.contains_key(name));
+        part.difference(&overlap)
+    }
+
     /// The form of the committed dumps: a line `cf <name>` for each column family, then `<key>:<value>` in hex.
     pub fn to_text(&self) -> String {
         let mut text = String::new();

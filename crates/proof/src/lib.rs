@@ -5,6 +5,7 @@
 //! - [`makers`]: databases of each kind, made by RocksDB, each with a model of what it must hold.
 //! - [`ldb`]: the command-line tool of another, older RocksDB, where it is installed.
 //! - [`fixtures`]: makes the committed repositories of stonekeep-testkit with engines of several versions.
+//! - [`hot`]: databases that are captured while another process writes them at full speed.
 //! - [`sample`]: the database that `stonekeep demo` shows.
 //!
 //! The crate links C++ and wants libclang at build time, so it is no default member of the workspace: `cargo xtask proof` runs it.
@@ -13,6 +14,7 @@ pub mod contents;
 pub mod engine;
 pub mod error;
 pub mod fixtures;
+pub mod hot;
 pub mod ldb;
 pub mod makers;
 pub mod oracle;

@@ -166,11 +166,26 @@ pub fn equal(expected: &DatabaseContents, found: &DatabaseContents, what: &str) 
     }
 }
 
+/// How keys are read.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// Where keys have user-defined timestamps: those not above this one.
+    pub timestamp: Option<Vec<u8>>,
+}
+
 /// Every key of these column families of an open database.
 ///
 /// # Errors
 /// RocksDB's status.
 pub fn contents(db: &DB, families: &[String]) -> Result<DatabaseContents> {
+    contents_as(db, families, &Reading::default())
+}
+
+/// The same, read in this way.
+///
+/// # Errors
+/// RocksDB's status.
+pub fn contents_as(db: &DB, families: &[String], reading: &Reading) -> Result<DatabaseContents> {
     let mut contents = DatabaseContents::default();
     for name in families {
         contents.add_family(name);
@@ -178,6 +193,9 @@ pub fn contents(db: &DB, families: &[String]) -> Result<DatabaseContents> {
         let mut read_options = ReadOptions::default();
         read_options.set_total_order_seek(true);
         read_options.set_verify_checksums(true);
+        if let Some(timestamp) = &reading.timestamp {
+            read_options.set_timestamp(timestamp.clone());
+        }
         for entry in db.iterator_cf_opt(family, read_options, IteratorMode::Start) {
             let (key, value) =
                 entry.map_err(ProofError::database(format!("read on in column family {name}")))?;

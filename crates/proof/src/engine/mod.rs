@@ -2,7 +2,7 @@
 
 mod info;
 mod options;
-mod shim;
+pub(crate) mod shim;
 
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::path::Path;

@@ -105,13 +105,19 @@ unsafe extern "C" {
         alternates: *const *mut Engine,
         alternate_count: usize,
     ) -> *mut c_char;
+    pub(crate) fn sk_slow_file_manager(
+        bytes_per_second: i64,
+        chunk_bytes: u64,
+        trash_ratio: f64,
+        out: *mut *mut librocksdb_sys::rocksdb_sst_file_manager_t,
+    ) -> *mut c_char;
 }
 
 /// Takes over a message that the shim returned and releases it; null is success.
 ///
 /// # Safety
 /// `message` is null or comes from a function of the shim, and is used nowhere else.
-pub(super) unsafe fn take_message(message: *mut c_char) -> Result<(), String> {
+pub(crate) unsafe fn take_message(message: *mut c_char) -> Result<(), String> {
     if message.is_null() {
         return Ok(());
     }

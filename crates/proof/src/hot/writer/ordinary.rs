@@ -1,0 +1,195 @@
+//! Writing of batches and doing of deeds, with a plain database.
+
+use std::fs;
+use std::thread;
+
+use rocksdb::{
+    DBWithThreadMode, IngestExternalFileOptions, MultiThreaded, ReadOptions, SstFileWriter, WriteBatch,
+};
+
+use super::{Ended, Writer};
+use crate::hot::history::{self, Deed, FAMILIES, Family, Work};
+use crate::{ProofError, Result};
+
+type Database = DBWithThreadMode<MultiThreaded>;
+
+/// Writes, closing and opening the database in between where the setting wants it.
+pub(super) fn run(writer: &Writer) -> Result<()> {
+    loop {
+        let session = Session {
+            writer,
+            db: open(writer)?,
+        };
+        if session.write()? == Ended::Stopped {
+            return Ok(());
+        }
+    }
+}
+
+fn open(writer: &Writer) -> Result<Database> {
+    let (given, options) = writer.options()?;
+    let path = writer.setting.database(&writer.root);
+    Database::open_cf_descriptors(&options, &path, writer.families(&given)?)
+        .map_err(ProofError::database(format!("open {}", path.display())))
+}
+
+/// The time for which a database is open.
+struct Session<'a> {
+    writer: &'a Writer,
+    db: Database,
+}
+
+impl Session<'_> {
+    fn write(&self) -> Result<Ended> {
+        let lanes = self.writer.setting.lanes;
+        if lanes == 1 {
+            return self.write_lane(0);
+        }
+        thread::scope(|scope| {
+            let write = |lane| {
+                // If one cannot go on, the others must not either.
+                self.write_lane(lane).inspect_err(|_| self.writer.stop())
+            };
+            let lanes: Vec<_> = (0..lanes).map(|lane| scope.spawn(move || write(lane))).collect();
+            let mut ended = lanes.into_iter().map(|lane| match lane.join() {
+                Ok(ended) => ended,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            ended.try_fold(Ended::Stopped, |_, one| one)
+        })
+    }
+
+    fn write_lane(&self, lane: usize) -> Result<Ended> {
+        let found = self.get(FAMILIES[0], &history::counter_key(lane))?;
+        let mut last = self.writer.goes_on_after(lane, found)?;
+        let mut just_opened = true;
+        while !self.writer.is_stopped() {
+            for deed in self.writer.history.deeds_before(last + 1) {
+                if deed != Deed::Reopen {
+                    self.do_deed(&deed)?;
+                } else if !just_opened {
+                    return Ok(Ended::ToReopen);
+                }
+            }
+            just_opened = false;
+            self.write_batch(lane, last + 1)?;
+            last += 1;
+        }
+        Ok(Ended::Stopped)
+    }
+
+    fn write_batch(&self, lane: usize, number: u64) -> Result<()> {
+        let mut batch = WriteBatch::default();
+        for change in self.writer.history.batch(lane, number) {
+            let family = self.family(&change.family.to_string())?;
+            let timestamp = number.to_le_bytes();
+            match (change.value, self.has_timestamps()) {
+                (Some(value), true) => batch.put_cf_with_ts(&family, change.key, timestamp, value),
+                (None, true) => batch.delete_cf_with_ts(&family, change.key, timestamp),
+                (Some(value), false) => batch.put_cf(&family, change.key, value),
+                (None, false) => batch.delete_cf(&family, change.key),
+            }
+        }
+        if self.writer.setting.lanes > 1 {
+            let family = self.family(FAMILIES[0])?;
+            batch.put_cf(&family, history::seen_key(lane), self.writer.seen()?);
+        }
+        self.writer.begin(lane, number)?;
+        self.db
+            .write(batch)
+            .map_err(ProofError::database("write a batch"))?;
+        match self.writer.setting.flush_wal_every {
+            None => self.writer.acknowledge(lane, number),
+            Some(batches) if number.is_multiple_of(batches) => {
+                self.db
+                    .flush_wal(false)
+                    .map_err(ProofError::database("flush the WAL"))?;
+                self.writer.acknowledge(lane, number)
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn has_timestamps(&self) -> bool {
+        self.writer.setting.work == Work::Timestamps
+    }
+
+    /// Deeds can be done again: a writer that was killed may have done them already.
+    fn do_deed(&self, deed: &Deed) -> Result<()> {
+        match deed {
+            Deed::CreateFamily(number) => self.create_family(&Family::Passing(*number).to_string()),
+            Deed::DropFamily(number) => self.drop_family(&Family::Passing(*number).to_string()),
+            Deed::Ingest { family, round } => self.ingest(*family, *round),
+            Deed::Forget(below) => self.forget(*below),
+            Deed::Prepare(_) | Deed::Commit(_) | Deed::Reopen => Ok(()),
+        }
+    }
+
+    fn create_family(&self, name: &str) -> Result<()> {
+        if self.db.cf_handle(name).is_some() {
+            return Ok(());
+        }
+        let options = self.writer.options()?.1;
+        self.db
+            .create_cf(name, &options)
+            .map_err(ProofError::database("create a column family"))
+    }
+
+    fn drop_family(&self, name: &str) -> Result<()> {
+        if self.db.cf_handle(name).is_none() {
+            return Ok(());
+        }
+        self.db
+            .drop_cf(name)
+            .map_err(ProofError::database("drop a column family"))
+    }
+
+    fn ingest(&self, family: usize, round: u64) -> Result<()> {
+        let file = self.writer.root.join(format!("ingest-{family}-{round}.sst"));
+        let options = self.writer.options()?.1;
+        let mut table = SstFileWriter::create(&options);
+        let mut write = || {
+            table.open(&file)?;
+            for (key, value) in self.writer.history.ingested(family, round) {
+                table.put(key, value)?;
+            }
+            table.finish()
+        };
+        write().map_err(ProofError::database("write a table to ingest"))?;
+        let mut how = IngestExternalFileOptions::default();
+        how.set_move_files(round.is_multiple_of(2));
+        let handle = self.family(FAMILIES[family])?;
+        self.db
+            .ingest_external_file_cf_opts(&handle, &how, vec![&file])
+            .map_err(ProofError::database("ingest a table"))?;
+        let _ = fs::remove_file(&file);
+        Ok(())
+    }
+
+    fn forget(&self, below: u64) -> Result<()> {
+        FAMILIES.iter().try_for_each(|name| {
+            let family = self.family(name)?;
+            self.db
+                .increase_full_history_ts_low(&family, below.to_le_bytes())
+                .map_err(ProofError::database("raise the lowest timestamp"))
+        })
+    }
+
+    fn get(&self, family: &str, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        let mut options = ReadOptions::default();
+        if self.has_timestamps() {
+            options.set_timestamp(u64::MAX.to_le_bytes());
+        }
+        let family = self.family(family)?;
+        self.db
+            .get_cf_opt(&family, key, &options)
+            .map_err(ProofError::database("read where to go on"))
+    }
+
+    fn family(&self, name: &str) -> Result<std::sync::Arc<rocksdb::BoundColumnFamily<'_>>> {
+        self.db.cf_handle(name).ok_or_else(|| ProofError::Differs {
+            what: "the open column families".to_owned(),
+            difference: format!("{name} is missing"),
+        })
+    }
+}
