@@ -5,6 +5,7 @@
     reason = "commands talk to whoever runs them"
 )]
 
+mod bench;
 mod fixtures;
 mod prerequisites;
 mod proof;
@@ -16,6 +17,7 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   proof [arguments of cargo test]   tests against real RocksDB and other programs
+  bench [arguments of the bench]    measures beside RocksDB's engine; --help tells of arguments
   fixtures [name…]                  makes committed fixtures anew: those named, or all
   fixtures sample                   makes the demo's database anew";
 
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
     };
     let outcome = match command {
         "proof" => proof::run(rest),
+        "bench" => bench::run(rest),
         "fixtures" => fixtures::run(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

@@ -15,7 +15,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     for missing in prerequisites::wanted() {
         println!("note: {missing}");
     }
-    tell_of_long_build();
+    tell_of_long_build("debug");
     let log = workspace::target().join("proof-skipped.txt");
     let _ = fs::remove_file(&log);
     let mut tests = workspace::cargo();
@@ -39,11 +39,13 @@ pub(crate) fn require_build_tools() -> Result<(), String> {
     Err(format!("real RocksDB cannot be built here{}", lines.concat()))
 }
 
-fn tell_of_long_build() {
+/// A note where cargo has not built RocksDB yet, in this directory of its target directory.
+pub(crate) fn tell_of_long_build(profile: &str) {
     let prebuilt = std::env::var_os("ROCKSDB_LIB_DIR").is_some();
     if !prebuilt
         && !workspace::target()
-            .join("debug/deps")
+            .join(profile)
+            .join("deps")
             .read_dir()
             .into_iter()
             .flatten()

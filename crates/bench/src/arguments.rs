@@ -1,0 +1,62 @@
+//! What the program is told to do.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Measures Stonekeep beside RocksDB's engine and a bare copy.
+#[derive(Debug, Parser)]
+#[command(
+    name = "stonekeep-bench",
+    args_conflicts_with_subcommands = true,
+    args_override_self = true
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+    #[command(flatten)]
+    pub(crate) compare: Compare,
+}
+
+/// What else it does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// One measured job, as JSON on the standard input: how the program calls itself.
+    #[command(hide = true)]
+    Work,
+}
+
+/// How everything is compared.
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// How often each contestant has its turn.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) rounds: u16,
+    /// Three rounds.
+    #[arg(long, conflicts_with = "rounds")]
+    pub(crate) quick: bool,
+    /// A hundredth of the data, to see that everything runs; the figures mean nothing.
+    #[arg(long)]
+    pub(crate) tiny: bool,
+    /// Only scenarios with this in their names, as in memory/small; may be given more than once.
+    #[arg(long, value_name = "PART")]
+    pub(crate) only: Vec<String>,
+    /// A directory on the disk to measure.
+    #[arg(long, default_value = "target/bench")]
+    pub(crate) dir: PathBuf,
+    /// A directory on a file system in memory.
+    #[arg(long, default_value = "/dev/shm")]
+    pub(crate) mem: PathBuf,
+    /// The stonekeep command, for its start and its size.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) command: Option<PathBuf>,
+    /// Leaves out the counting of system calls.
+    #[arg(long)]
+    pub(crate) no_counts: bool,
+    /// Writes everything that was measured to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Draws a chart into this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+}

@@ -1,0 +1,122 @@
+//! The runs of all contestants, one after the other, round after round.
+
+use std::fs::File;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::data::{self, Step};
+use crate::result::{Comparison, Row};
+use crate::scenario::{self, Contestant, Ground, Place, Scenario, Set};
+use crate::task::{self, Counting};
+
+/// How it is done.
+pub(crate) struct Manner<'a> {
+    pub(crate) rounds: usize,
+    /// Parts of names, of which a scenario must have one; none: all scenarios.
+    pub(crate) only: &'a [String],
+    pub(crate) counting: &'a Counting,
+    /// Told what is being done.
+    pub(crate) tell: &'a dyn Fn(&str),
+}
+
+/// Engines count a few more or less of the small files.
+const ITEMS_MAY_DIFFER_BY: u64 = 8;
+
+impl Manner<'_> {
+    /// Compares everything in a place.
+    ///
+    /// # Errors
+    /// Those of the contestants: nothing is measured that does not work.
+    pub(crate) fn compare(&self, ground: &Ground) -> Result<Vec<Comparison>> {
+        let mut done = Vec::new();
+        for set in scenario::sets(ground) {
+            let set = self.wanted_of(set, ground.place);
+            if set.scenarios.is_empty() {
+                continue;
+            }
+            run_all(&set.make)?;
+            for scenario in set.scenarios {
+                done.push(self.scenario(ground, scenario)?);
+            }
+            for entry in std::fs::read_dir(&ground.directory)? {
+                data::remove(&entry?.path())?;
+            }
+        }
+        Ok(done)
+    }
+
+    fn wanted_of(&self, mut set: Set, place: Place) -> Set {
+        let is_wanted = |scenario: &Scenario| {
+            let name = full_name(place, &scenario.name);
+            self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()))
+        };
+        set.scenarios.retain(is_wanted);
+        set
+    }
+
+    fn scenario(&self, ground: &Ground, scenario: Scenario) -> Result<Comparison> {
+        let name = full_name(ground.place, &scenario.name);
+        let mut rows: Vec<Row> = scenario.contestants.iter().map(blank).collect();
+        for round in 1..=self.rounds {
+            for (contestant, row) in scenario.contestants.iter().zip(&mut rows) {
+                (self.tell)(&format!("{name}: round {round}, {}", contestant.name));
+                self.round(ground, contestant, row)
+                    .with_context(|| format!("{name}: {}", contestant.name))?;
+            }
+        }
+        if *self.counting == Counting::Possible {
+            for (contestant, row) in scenario.contestants.iter().zip(&mut rows) {
+                (self.tell)(&format!("{name}: counting the calls of {}", contestant.name));
+                run_all(&contestant.before)?;
+                row.counts = Some(task::count(&contestant.job)?);
+                run_all(&contestant.after)?;
+            }
+        }
+        let items = || rows.iter().map(|row| row.items);
+        let (least, most) = (items().min().unwrap_or(0), items().max().unwrap_or(0));
+        ensure!(
+            most - least <= ITEMS_MAY_DIFFER_BY && least > 0,
+            "{name}: not everybody did the same: {rows:?}"
+        );
+        let mut comparison = Comparison {
+            place: ground.place,
+            name,
+            title: scenario.title,
+            rows,
+            judgements: Vec::new(),
+        };
+        comparison.judge(scenario.wanted);
+        Ok(comparison)
+    }
+
+    fn round(&self, ground: &Ground, contestant: &Contestant, row: &mut Row) -> Result<()> {
+        run_all(&contestant.before)?;
+        // What others have written must not be written out on this one's time.
+        rustix::fs::syncfs(File::open(&ground.directory)?)?;
+        let done = task::run(&contestant.job)?;
+        row.runs.push(done.figures);
+        row.items = done.items;
+        run_all(&contestant.after)
+    }
+}
+
+/// As in `memory/small/backup`.
+fn full_name(place: Place, name: &str) -> String {
+    match place {
+        Place::Memory => format!("memory/{name}"),
+        Place::Disk => format!("disk/{name}"),
+    }
+}
+
+fn blank(contestant: &Contestant) -> Row {
+    Row {
+        who: contestant.name.clone(),
+        items: 0,
+        runs: Vec::new(),
+        counts: None,
+    }
+}
+
+fn run_all(steps: &[Step]) -> Result<()> {
+    steps.iter().try_for_each(Step::run)
+}

@@ -1,0 +1,74 @@
+//! Directories of files, handled as they are.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+use rustix::fs::{Advice, fadvise};
+
+/// Gives a directory the same files as another one, and so on below it. Tables become hard links, which nobody writes
+/// through.
+///
+/// # Errors
+/// Those of the file system.
+pub(crate) fn twin(of: &Path, at: &Path) -> Result<()> {
+    fs::create_dir_all(at)?;
+    for entry in fs::read_dir(of)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), at.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            twin(&from, &to)?;
+        } else if is_table(&from) {
+            fs::hard_link(from, to)?;
+        } else {
+            fs::copy(from, to)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes one table of so many.
+///
+/// # Errors
+/// Those of the file system; if there is none to remove.
+pub(crate) fn lose_tables(of: &Path, one_of: usize) -> Result<()> {
+    let mut tables: Vec<PathBuf> = files(of)?;
+    tables.retain(|path| is_table(path));
+    tables.sort();
+    ensure!(!tables.is_empty(), "there are no tables in {}", of.display());
+    tables
+        .iter()
+        .step_by(one_of)
+        .try_for_each(|table| Ok(fs::remove_file(table)?))
+}
+
+/// Lets the page cache forget all files below a directory; they have to be durable.
+///
+/// # Errors
+/// Those of the file system.
+pub(crate) fn forget(directory: &Path) -> Result<()> {
+    rustix::fs::syncfs(File::open(directory)?)?;
+    for path in files(directory)? {
+        fadvise(File::open(path)?, 0, None, Advice::DontNeed)?;
+    }
+    Ok(())
+}
+
+/// All files below a directory.
+fn files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let (mut found, mut left) = (Vec::new(), vec![directory.to_owned()]);
+    while let Some(directory) = left.pop() {
+        for entry in fs::read_dir(directory)? {
+            let entry = entry?;
+            match entry.file_type()?.is_dir() {
+                true => left.push(entry.path()),
+                false => found.push(entry.path()),
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn is_table(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "sst")
+}

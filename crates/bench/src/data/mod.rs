@@ -1,0 +1,67 @@
+//! What is measured on: databases, repositories, and what is done to them between two runs.
+
+pub(crate) mod directory;
+pub(crate) mod synthetic;
+pub(crate) mod tables;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use self::synthetic::Shape;
+use self::tables::Tables;
+use crate::task::{self, Job};
+
+/// Something that is done before or after a run, and not measured.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    /// A directory goes with all that is in it, or was not there.
+    Remove(PathBuf),
+    /// A directory gets the same files as another one: tables as hard links, since they never change, others as copies.
+    Twin { of: PathBuf, at: PathBuf },
+    /// A database with real tables is made.
+    Tables { tables: Tables, at: PathBuf },
+    /// A synthetic database is made: the one that the newest backup of such a repository is of.
+    Database { shape: Shape, at: PathBuf },
+    /// A synthetic repository is made.
+    Repository { shape: Shape, at: PathBuf },
+    /// One table of a hundred goes from a restored database.
+    LoseTables { of: PathBuf },
+    /// The page cache forgets the files in a directory and below it.
+    Forget(PathBuf),
+    /// A job that brings something into the state that is wanted.
+    Run(Job),
+}
+
+impl Step {
+    /// Does it.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(crate) fn run(&self) -> Result<()> {
+        match self {
+            Step::Remove(path) => remove(path),
+            Step::Twin { of, at } => directory::twin(of, at),
+            Step::Tables { tables, at } => tables::make(*tables, at),
+            Step::Database { shape, at } => synthetic::database(*shape, at),
+            Step::Repository { shape, at } => synthetic::repository(*shape, at),
+            Step::LoseTables { of } => directory::lose_tables(of, 100),
+            Step::Forget(path) => directory::forget(path),
+            Step::Run(job) => task::run(job).map(|_| ()),
+        }
+        .with_context(|| format!("{self:?}"))
+    }
+}
+
+/// Removes a directory, which need not be there.
+///
+/// # Errors
+/// Those of the file system.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,83 @@
+//! What is wanted beside what was seen.
+
+use super::Report;
+use super::table::{aligned, ratio};
+use crate::result::Judgement;
+use crate::scenario::{Figure, MIB, Peer, Wanted};
+
+/// At most so many bytes, stripped.
+const COMMAND_BYTES: f64 = 12e6;
+
+/// One line for each wanted figure.
+pub(super) fn table(report: &Report) -> String {
+    let mut lines = vec![["", "figure", "wanted", "seen", ""].map(str::to_owned).to_vec()];
+    for comparison in &report.comparisons {
+        for judgement in &comparison.judgements {
+            lines.push(line(&comparison.name, judgement));
+        }
+    }
+    if let Some(bytes) = report.command_bytes {
+        let bytes = bytes as f64;
+        let megabytes = |bytes: f64| format!("{:.1} MB", bytes / 1e6);
+        let cells = [
+            "command/size".to_owned(),
+            "of the file".to_owned(),
+            megabytes(COMMAND_BYTES),
+            megabytes(bytes),
+            verdict(Some(bytes <= COMMAND_BYTES)),
+        ];
+        lines.push(cells.to_vec());
+    }
+    format!("\n### Wanted and seen\n\n{}", aligned(&lines))
+}
+
+fn line(name: &str, judgement: &Judgement) -> Vec<String> {
+    let (what, shown): (String, fn(f64) -> String) = match judgement.wanted {
+        Wanted::Ratio { figure, of, .. } => (format!("{} of {}", word(figure), peer(of)), |seen| {
+            ratio(Some(seen))
+        }),
+        Wanted::Limit { figure, .. } => {
+            let shown = match figure {
+                Figure::Wall | Figure::Cpu => |seen: f64| format!("{:.1} ms", seen * 1e3),
+                Figure::Peak => |seen: f64| format!("{:.1} MiB", seen / MIB),
+                Figure::Flushes | Figure::TablesOpened => |seen: f64| format!("{seen:.0}"),
+            };
+            (word(figure).to_owned(), shown)
+        }
+    };
+    let (Wanted::Ratio { at_most, .. } | Wanted::Limit { at_most, .. }) = judgement.wanted;
+    vec![
+        name.to_owned(),
+        what,
+        shown(at_most),
+        judgement.seen.map_or_else(|| "–".to_owned(), shown),
+        verdict(judgement.is_met()),
+    ]
+}
+
+fn word(figure: Figure) -> &'static str {
+    match figure {
+        Figure::Wall => "time",
+        Figure::Cpu => "CPU time",
+        Figure::Peak => "peak memory",
+        Figure::Flushes => "flushes",
+        Figure::TablesOpened => "tables opened",
+    }
+}
+
+fn peer(peer: Peer) -> &'static str {
+    match peer {
+        Peer::RocksDb => "rocksdb 2",
+        Peer::Floor => "the floor",
+        Peer::TwoWorkers => "2 workers",
+    }
+}
+
+fn verdict(is_met: Option<bool>) -> String {
+    match is_met {
+        Some(true) => "reached",
+        Some(false) => "missed",
+        None => "not measured",
+    }
+    .to_owned()
+}

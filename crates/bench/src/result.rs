@@ -1,0 +1,197 @@
+//! What came of a comparison: the runs of each contestant, and whether wanted figures were reached.
+
+use serde::Serialize;
+
+use crate::measure::Figures;
+use crate::scenario::{FLOOR, Figure, Peer, Place, ROCKSDB, STONEKEEP, TWO_WORKERS, Wanted};
+use crate::strace::Counts;
+
+/// Median, least and most of some runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+}
+
+impl Spread {
+    /// Of these values; zeros if there are none.
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.into_iter().collect();
+        values.sort_by(f64::total_cmp);
+        let at = |index: usize| values.get(index).copied().unwrap_or_default();
+        let half = values.len() / 2;
+        let median = match values.len() % 2 {
+            0 => (at(half.saturating_sub(1)) + at(half)) / 2.0,
+            _ => at(half),
+        };
+        Spread {
+            median,
+            min: at(0),
+            max: at(values.len().saturating_sub(1)),
+        }
+    }
+}
+
+/// One scenario with everybody's runs.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Comparison {
+    pub(crate) place: Place,
+    pub(crate) name: String,
+    pub(crate) title: String,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) judgements: Vec<Judgement>,
+}
+
+/// One contestant's runs.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Row {
+    pub(crate) who: String,
+    /// Files or backups that the work was about.
+    pub(crate) items: u64,
+    pub(crate) runs: Vec<Figures>,
+    /// System calls, counted in a run of their own.
+    pub(crate) counts: Option<Counts>,
+}
+
+/// A wanted figure beside the one that was seen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Judgement {
+    pub(crate) wanted: Wanted,
+    /// `None` if it was not measured here.
+    pub(crate) seen: Option<f64>,
+}
+
+impl Row {
+    /// Seconds.
+    pub(crate) fn wall(&self) -> Spread {
+        Spread::of(self.runs.iter().map(|run| run.wall_s))
+    }
+
+    /// The median of a figure, or what was counted.
+    pub(crate) fn figure(&self, figure: Figure) -> Option<f64> {
+        let median = |of: fn(&Figures) -> f64| Some(Spread::of(self.runs.iter().map(of)).median);
+        let counted = |of: fn(&Counts) -> u64| self.counts.as_ref().map(|counts| of(counts) as f64);
+        match figure {
+            Figure::Wall => median(|run| run.wall_s),
+            Figure::Cpu => median(|run| run.cpu_s),
+            Figure::Peak => median(|run| run.peak_bytes as f64),
+            Figure::Flushes => counted(|counts| counts.flushes),
+            Figure::TablesOpened => counted(|counts| counts.tables_opened),
+        }
+    }
+}
+
+impl Comparison {
+    /// A contestant's row.
+    pub(crate) fn row(&self, who: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.who == who)
+    }
+
+    /// The row that somebody is compared with.
+    pub(crate) fn peer(&self, peer: Peer) -> Option<&Row> {
+        match peer {
+            Peer::RocksDb => self.row(ROCKSDB),
+            Peer::TwoWorkers => self.row(TWO_WORKERS),
+            Peer::Floor => {
+                let floors = self.rows.iter().filter(|row| row.who.starts_with(FLOOR));
+                floors.min_by(|a, b| a.wall().median.total_cmp(&b.wall().median))
+            }
+        }
+    }
+
+    /// A figure of a row as a part of a peer's.
+    pub(crate) fn ratio(&self, row: &Row, figure: Figure, of: Peer) -> Option<f64> {
+        let whole = self.peer(of)?.figure(figure)?;
+        row.figure(figure)
+            .map(|part| part / whole)
+            .filter(|ratio| ratio.is_finite())
+    }
+
+    /// Sets the judgements.
+    pub(crate) fn judge(&mut self, wanted: Vec<Wanted>) {
+        let judged = wanted.into_iter().map(|wanted| Judgement {
+            wanted,
+            seen: self.seen(wanted),
+        });
+        self.judgements = judged.collect();
+    }
+
+    /// The worst of Stonekeep's rows, where it takes part more than once.
+    fn seen(&self, wanted: Wanted) -> Option<f64> {
+        let ours = self.rows.iter().filter(|row| row.who.starts_with(STONEKEEP));
+        let seen = ours.filter_map(|row| match wanted {
+            Wanted::Ratio { figure, of, .. } => self.ratio(row, figure, of),
+            Wanted::Limit { figure, .. } => row.figure(figure),
+        });
+        seen.max_by(f64::total_cmp)
+    }
+}
+
+impl Judgement {
+    /// Whether what is wanted was reached, if it was measured.
+    pub(crate) fn is_met(&self) -> Option<bool> {
+        let (Wanted::Ratio { at_most, .. } | Wanted::Limit { at_most, .. }) = self.wanted;
+        self.seen.map(|seen| seen <= at_most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spreads() {
+        let spread = |values: &[f64]| {
+            let Spread { median, min, max } = Spread::of(values.iter().copied());
+            (median, min, max)
+        };
+        assert_eq!(spread(&[3.0, 1.0, 2.0]), (2.0, 1.0, 3.0));
+        assert_eq!(spread(&[4.0, 1.0, 2.0, 3.0]), (2.5, 1.0, 4.0));
+        assert_eq!(spread(&[7.0]), (7.0, 7.0, 7.0));
+        assert_eq!(spread(&[]), (0.0, 0.0, 0.0));
+    }
+
+    fn row(who: &str, seconds: &[f64]) -> Row {
+        let run = |wall_s: &f64| Figures {
+            wall_s: *wall_s,
+            ..Figures::default()
+        };
+        Row {
+            who: who.to_owned(),
+            items: 1,
+            runs: seconds.iter().map(run).collect(),
+            counts: None,
+        }
+    }
+
+    #[test]
+    fn ratios_are_of_medians_and_of_the_faster_floor() {
+        let mut comparison = Comparison {
+            place: Place::Memory,
+            name: "a/b".into(),
+            title: String::new(),
+            rows: vec![
+                row(STONEKEEP, &[1.0, 2.0, 9.0]),
+                row(ROCKSDB, &[4.0, 3.0, 5.0]),
+                row("floor syncfs", &[1.6, 1.6, 1.6]),
+                row("floor fdatasync", &[5.0, 1.0, 5.0]),
+            ],
+            judgements: Vec::new(),
+        };
+        let limit = Wanted::Limit {
+            figure: Figure::Flushes,
+            at_most: 1.0,
+        };
+        let wall = |of, at_most| Wanted::Ratio {
+            figure: Figure::Wall,
+            of,
+            at_most,
+        };
+        comparison.judge(vec![wall(Peer::RocksDb, 0.5), wall(Peer::Floor, 1.2), limit]);
+        let seen: Vec<_> = comparison.judgements.iter().map(|it| it.seen).collect();
+        assert_eq!(seen, [Some(0.5), Some(1.25), None]);
+        let met: Vec<_> = comparison.judgements.iter().map(Judgement::is_met).collect();
+        assert_eq!(met, [Some(true), Some(false), None]);
+    }
+}

@@ -1,0 +1,221 @@
+//! What is compared: scenarios, who takes part in each, and which figures are wanted.
+
+mod catalog;
+mod command;
+mod tables;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::data::Step;
+use crate::data::synthetic::Shape;
+use crate::data::tables::Tables;
+use crate::task::{By, Flush, Job, Task};
+
+/// Where bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Place {
+    /// A file system in memory: what the program itself costs.
+    Memory,
+    /// A disk: how near it comes to what the disk can do.
+    Disk,
+}
+
+/// A place to measure in.
+#[derive(Debug, Clone)]
+pub(crate) struct Ground {
+    pub(crate) place: Place,
+    /// An empty directory.
+    pub(crate) directory: PathBuf,
+    pub(crate) scale: Scale,
+    /// The `stonekeep` command, if it is to be measured.
+    pub(crate) command: Option<PathBuf>,
+}
+
+/// How much data.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Scale {
+    pub(crate) large: Tables,
+    pub(crate) small: Tables,
+    /// Tables in each backup of a synthetic repository.
+    pub(crate) files: u64,
+    /// Backups in two such repositories.
+    pub(crate) backups: [u32; 2],
+    /// How many of them a purge leaves.
+    pub(crate) purged_to: usize,
+    /// A repository in which memory could grow.
+    pub(crate) wide: (u64, u32),
+}
+
+impl Scale {
+    /// What the wanted figures are about.
+    pub(crate) const FULL: Scale = Scale {
+        large: Tables {
+            count: 16,
+            bytes_each: 64 << 20,
+        },
+        small: Tables {
+            count: 5000,
+            bytes_each: 64 << 10,
+        },
+        files: 5000,
+        backups: [100, 1000],
+        purged_to: 10,
+        wide: (100_000, 100),
+    };
+
+    /// Enough to see that everything runs; the figures mean nothing.
+    pub(crate) const TINY: Scale = Scale {
+        large: Tables {
+            count: 4,
+            bytes_each: 1 << 20,
+        },
+        small: Tables {
+            count: 120,
+            bytes_each: 64 << 10,
+        },
+        files: 50,
+        backups: [5, 10],
+        purged_to: 2,
+        wide: (500, 5),
+    };
+}
+
+/// Scenarios that share their data.
+pub(crate) struct Set {
+    /// What has to be made first.
+    pub(crate) make: Vec<Step>,
+    pub(crate) scenarios: Vec<Scenario>,
+}
+
+/// One comparison.
+pub(crate) struct Scenario {
+    /// As in `small/backup`.
+    pub(crate) name: String,
+    /// What is done, in a few words.
+    pub(crate) title: String,
+    pub(crate) contestants: Vec<Contestant>,
+    pub(crate) wanted: Vec<Wanted>,
+}
+
+/// Somebody who takes part.
+pub(crate) struct Contestant {
+    pub(crate) name: String,
+    pub(crate) before: Vec<Step>,
+    pub(crate) job: Job,
+    pub(crate) after: Vec<Step>,
+}
+
+/// Whom Stonekeep is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Peer {
+    /// RocksDB's engine with 2 threads.
+    RocksDb,
+    /// The faster of the bare programs.
+    Floor,
+    /// Stonekeep with 2 workers.
+    TwoWorkers,
+}
+
+/// Which figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Figure {
+    /// Seconds.
+    Wall,
+    /// Processor seconds.
+    Cpu,
+    /// Bytes of memory.
+    Peak,
+    /// Calls that wait for a disk.
+    Flushes,
+    /// Tables that were opened.
+    TablesOpened,
+}
+
+/// What a figure of Stonekeep's should be.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Wanted {
+    /// At most so much of a peer's.
+    Ratio { figure: Figure, of: Peer, at_most: f64 },
+    /// At most this.
+    Limit { figure: Figure, at_most: f64 },
+}
+
+pub(crate) const MIB: f64 = 1_048_576.0;
+pub(crate) const STONEKEEP: &str = "stonekeep";
+pub(crate) const ROCKSDB: &str = "rocksdb 2";
+pub(crate) const FLOOR: &str = "floor";
+pub(crate) const TWO_WORKERS: &str = "stonekeep 2";
+
+/// All sets of a place, in their order.
+pub(crate) fn sets(ground: &Ground) -> Vec<Set> {
+    let (scale, memory) = (ground.scale, ground.place == Place::Memory);
+    let mut sets = vec![
+        tables::large(ground, scale.large),
+        tables::small(ground, scale.small),
+    ];
+    let [few, many] = scale.backups.map(|backups| Shape::new(scale.files, backups));
+    sets.push(catalog::purged(ground, few, scale.purged_to));
+    if memory {
+        sets.push(catalog::listed(ground, few));
+        sets.push(catalog::listed(ground, many));
+        sets.push(catalog::wide(ground, Shape::new(scale.wide.0, scale.wide.1)));
+        sets.extend(ground.command.as_ref().map(|command| command::start(command)));
+    }
+    sets
+}
+
+impl Contestant {
+    /// Stonekeep as it comes.
+    fn stonekeep(task: Task) -> Self {
+        Self::new(STONEKEEP, By::Stonekeep(None), task)
+    }
+
+    fn rocksdb(threads: i32, task: Task) -> Self {
+        Self::new(&format!("rocksdb {threads}"), By::RocksDb(threads), task)
+    }
+
+    /// The bare program in both ways of making files durable.
+    fn floors(task: &Task) -> [Self; 2] {
+        [("syncfs", Flush::Syncfs), ("fdatasync", Flush::Fdatasync)]
+            .map(|(name, flush)| Self::new(&format!("{FLOOR} {name}"), By::Floor(flush), task.clone()))
+    }
+
+    fn new(name: &str, by: By, task: Task) -> Self {
+        Contestant {
+            name: name.to_owned(),
+            before: Vec::new(),
+            job: Job { by, task },
+            after: Vec::new(),
+        }
+    }
+
+    fn before(mut self, step: Step) -> Self {
+        self.before.push(step);
+        self
+    }
+
+    fn after(mut self, step: Step) -> Self {
+        self.after.push(step);
+        self
+    }
+}
+
+impl Wanted {
+    fn wall(of: Peer, at_most: f64) -> Self {
+        let figure = Figure::Wall;
+        Wanted::Ratio { figure, of, at_most }
+    }
+
+    fn peak_mib(at_most: f64) -> Self {
+        Wanted::Limit {
+            figure: Figure::Peak,
+            at_most: at_most * MIB,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! A job in a child process of this program, so that its costs are its own.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use super::{Done, Job};
+use crate::strace::{self, Counts};
+
+/// Whether system calls can be counted here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Counting {
+    /// With `strace`.
+    Possible,
+    /// Why not.
+    Skipped(String),
+}
+
+impl Counting {
+    /// Tries it.
+    pub(crate) fn find() -> Self {
+        let tried = Command::new("strace")
+            .args(["-f", "-o", "/dev/null", "true"])
+            .stdin(Stdio::null())
+            .output();
+        match tried {
+            Ok(output) if output.status.success() => Counting::Possible,
+            Ok(output) => {
+                let reason = String::from_utf8_lossy(&output.stderr);
+                Counting::Skipped(format!("strace cannot trace here: {}", reason.trim()))
+            }
+            Err(error) => Counting::Skipped(format!("there is no strace here: {error}")),
+        }
+    }
+}
+
+/// Does a job in a child process.
+///
+/// # Errors
+/// Those of the job.
+pub(crate) fn run(job: &Job) -> Result<Done> {
+    finish(Command::new(std::env::current_exe()?), job)
+}
+
+/// Does a job once more, and counts its system calls. The figures of such a run are worth nothing.
+///
+/// # Errors
+/// Those of the job.
+pub(crate) fn count(job: &Job) -> Result<Counts> {
+    let log = tempfile::NamedTempFile::new()?;
+    let mut command = Command::new("strace");
+    // Paths are written whole, whatever -s says.
+    command.args(["-f", "-qq", "-s", "0", "-e", "signal=none", "-o"]);
+    command.arg(log.path()).arg(std::env::current_exe()?);
+    finish(command, job)?;
+    let text = fs::read_to_string(log.path()).context("reading what strace wrote")?;
+    strace::counts(&text)
+}
+
+fn finish(mut command: Command, job: &Job) -> Result<Done> {
+    let mut child = command
+        .arg("work")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("starting {}", Path::new(command.get_program()).display()))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(&serde_json::to_vec(job)?)?;
+    }
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        bail!("{job:?}: {}", output.status);
+    }
+    serde_json::from_slice(&output.stdout).with_context(|| format!("{job:?} said something else"))
+}

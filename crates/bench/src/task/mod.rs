@@ -1,0 +1,125 @@
+//! The pieces of work that are measured, each in a process of its own.
+
+mod child;
+mod floor;
+mod rocksdb;
+mod stonekeep;
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::child::{Counting, count, run};
+use crate::measure::Figures;
+
+/// Who does the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum By {
+    /// Stonekeep's library, with this many workers or as it chooses.
+    Stonekeep(Option<NonZeroUsize>),
+    /// RocksDB's `BackupEngine`, with this many `max_background_operations`.
+    RocksDb(i32),
+    /// A bare program of two threads.
+    Floor(Flush),
+}
+
+/// How the bare program makes files durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Flush {
+    /// One `syncfs` when all files are written.
+    Syncfs,
+    /// An `fdatasync` for each file, eight at a time, while others are copied.
+    Fdatasync,
+}
+
+/// What a restore may leave at its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Keep {
+    /// Nothing.
+    Nothing,
+    /// Files whose session and size are right.
+    BySession,
+    /// Files whose checksum is right.
+    ByChecksum,
+}
+
+/// A piece of work.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Task {
+    /// A backup of a closed database.
+    Backup { database: PathBuf, repository: PathBuf },
+    /// A restore of the latest backup.
+    Restore {
+        repository: PathBuf,
+        target: PathBuf,
+        keep: Keep,
+    },
+    /// Opening the repository, and what is known of its latest backup.
+    Latest { repository: PathBuf },
+    /// Opening the repository, and what is known of all backups.
+    List { repository: PathBuf },
+    /// A verification of all backups with checksums.
+    Verify { repository: PathBuf },
+    /// All but so many backups are deleted.
+    Purge { repository: PathBuf, keep: usize },
+    /// A collection of garbage.
+    Collect { repository: PathBuf },
+    /// The start of a command, with its end.
+    Start { command: PathBuf },
+}
+
+/// A piece of work with who does it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Job {
+    pub(crate) by: By,
+    pub(crate) task: Task,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Done {
+    /// Files or backups that it was about, so that nobody is fast by doing less.
+    pub(crate) items: u64,
+    pub(crate) figures: Figures,
+}
+
+/// The child's side: the job comes as JSON on the standard input.
+///
+/// # Errors
+/// Those of the job.
+pub(crate) fn work() -> Result<Done> {
+    let job: Job = serde_json::from_reader(io::stdin().lock()).context("reading the job")?;
+    let done = match (job.by, &job.task) {
+        (_, Task::Start { command }) => start(command),
+        (By::Stonekeep(workers), task) => stonekeep::work(workers, task),
+        (By::RocksDb(threads), task) => rocksdb::work(threads, task),
+        (By::Floor(flush), task) => floor::work(flush, task),
+    };
+    done.with_context(|| format!("{:?}", job.by))
+}
+
+fn start(command: &std::path::Path) -> Result<Done> {
+    let ((), figures) = crate::measure::measure(|| {
+        let status = std::process::Command::new(command)
+            .arg("--version")
+            .stdout(std::process::Stdio::null())
+            .status()?;
+        if !status.success() {
+            bail!("{} --version: {status}", command.display());
+        }
+        Ok(())
+    })?;
+    // The rest is this process's own, not the command's.
+    let figures = Figures {
+        wall_s: figures.wall_s,
+        ..Figures::default()
+    };
+    Ok(Done { items: 1, figures })
+}

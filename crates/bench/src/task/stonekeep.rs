@@ -1,0 +1,86 @@
+//! The measured work as Stonekeep does it.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use stonekeep::Quiet;
+use stonekeep::engine::info::{InfoDetail, WhichBackup};
+use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::{
+    BackupEngine, BackupEngineOptions, CreateBackupOptions, RestoreMode, RestoreOptions,
+};
+use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::store::local::LocalStore;
+
+use super::{Done, Keep, Task};
+use crate::measure::measure;
+
+/// Does it, opening the engine included.
+pub(super) fn work(workers: Option<NonZeroUsize>, task: &Task) -> Result<Done> {
+    let (items, figures) = measure(|| match task {
+        Task::Backup { database, repository } => backup(&open(repository, workers)?, database),
+        Task::Restore {
+            repository,
+            target,
+            keep,
+        } => restore(&open(repository, workers)?, target, *keep),
+        Task::Latest { repository } => latest(&open(repository, workers)?),
+        Task::List { repository } => list(&open(repository, workers)?),
+        Task::Verify { repository } => verify(&open(repository, workers)?),
+        Task::Purge { repository, keep } => {
+            let report = open(repository, workers)?.purge_old_backups(*keep, &Quiet)?;
+            Ok(report.deleted_backups.len() as u64)
+        }
+        Task::Collect { repository } => {
+            open(repository, workers)?.garbage_collect(Duration::ZERO, &Quiet)?;
+            Ok(1)
+        }
+        Task::Start { .. } => bail!("a command starts itself"),
+    })?;
+    Ok(Done { items, figures })
+}
+
+fn open(repository: &Path, workers: Option<NonZeroUsize>) -> Result<BackupEngine> {
+    let options = BackupEngineOptions::default().with_max_background_operations(workers);
+    Ok(BackupEngine::open(
+        options,
+        Arc::new(LocalStore::new(repository)),
+    )?)
+}
+
+fn backup(engine: &BackupEngine, database: &Path) -> Result<u64> {
+    let source = ClosedDirectory::new(database);
+    let report = engine.create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)?;
+    Ok(report.files.len() as u64)
+}
+
+fn restore(engine: &BackupEngine, target: &Path, keep: Keep) -> Result<u64> {
+    let mode = match keep {
+        Keep::Nothing => RestoreMode::PurgeAllFiles,
+        Keep::BySession => RestoreMode::KeepLatestDbSessionIdFiles,
+        Keep::ByChecksum => RestoreMode::VerifyChecksum,
+    };
+    let options = RestoreOptions::default().with_mode(mode);
+    let report = engine.restore_db_from_backup(WhichBackup::Latest, target, &options, &Quiet)?;
+    Ok(report.files.len() as u64)
+}
+
+fn latest(engine: &BackupEngine) -> Result<u64> {
+    let info = engine.get_latest_backup_info()?;
+    Ok(info.map_or(0, |info| info.number_files))
+}
+
+fn list(engine: &BackupEngine) -> Result<u64> {
+    let info = engine.get_all_backup_info(InfoDetail::Sizes)?;
+    let whole = info.backups.iter().filter(|backup| backup.state.may_be_valid());
+    Ok(whole.count() as u64)
+}
+
+fn verify(engine: &BackupEngine) -> Result<u64> {
+    let report = engine.verify_backups(&[], VerifyLevel::Checksum, &Quiet)?;
+    ensure!(report.findings.is_empty(), "{:?}", report.findings);
+    Ok(report.files_checked)
+}

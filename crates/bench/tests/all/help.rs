@@ -1,0 +1,19 @@
+//! What the bench says of its arguments, as the documents are held against it. `STONEKEEP_BLESS=1` writes it anew.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+fn the_help_is_as_it_was_written_down() {
+    let output = Command::new(env!("CARGO_BIN_EXE_stonekeep-bench"))
+        .arg("--help")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/all/help.txt");
+    if std::env::var_os("STONEKEEP_BLESS").is_some() {
+        fs::write(&path, &said).unwrap();
+    }
+    assert_eq!(said, fs::read_to_string(path).unwrap());
+}

@@ -1,0 +1,4 @@
+//! The bench as a whole.
+
+mod help;
+mod tiny;

@@ -1,0 +1,46 @@
+//! Everything runs, on little data.
+
+use std::fs;
+use std::process::Command;
+
+#[test]
+fn everything_is_compared() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let output = Command::new(env!("CARGO_BIN_EXE_stonekeep-bench"))
+        .args(["--tiny", "--rounds", "1", "--no-counts"])
+        .args([&"--mem".into(), &path("mem"), &"--dir".into(), &path("dir")])
+        .args([&"--json".into(), &path("json"), &"--svg".into(), &path("svg")])
+        // Any command will do that knows --version.
+        .args(["--command", "/bin/cat"])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    let names = [
+        "memory/large/backup",
+        "memory/small/incremental",
+        "memory/small/kept",
+        "memory/small/workers",
+        "memory/listed-10/list",
+        "memory/wide/purge",
+        "memory/command/start",
+        "disk/small/restore",
+        "disk/purged/purge",
+    ];
+    for name in names {
+        assert!(text.contains(&format!("### {name}\n")), "{name}: {text}");
+    }
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(path("json")).unwrap()).unwrap();
+    let first = &json["comparisons"][0];
+    assert_eq!(first["rows"][0]["who"], "stonekeep");
+    assert!(first["rows"][0]["runs"][0]["wall_s"].as_f64().unwrap() > 0.0);
+    assert!(fs::read_to_string(path("svg")).unwrap().ends_with("</svg>\n"));
+    for place in ["mem", "dir"] {
+        assert_eq!(fs::read_dir(path(place)).unwrap().count(), 0, "{place}");
+    }
+}
