@@ -21,6 +21,8 @@ pub(crate) struct Arguments {
 /// What else it does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// How create, open, list, delete and gc grow with the number of files, and with that of backups.
+    Growth(Growth),
     /// One measured job, as JSON on the standard input: how the program calls itself.
     #[command(hide = true)]
     Work,
@@ -53,6 +55,23 @@ pub(crate) struct Compare {
     /// Leaves out the counting of system calls.
     #[arg(long)]
     pub(crate) no_counts: bool,
+    /// Writes everything that was measured to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Draws a chart into this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+}
+
+/// How growth is measured.
+#[derive(Debug, Args)]
+pub(crate) struct Growth {
+    /// Leaves out what has more lines in its meta files: files times backups.
+    #[arg(long, value_name = "LINES", default_value_t = 10_000_000)]
+    pub(crate) most: u64,
+    /// A directory on a file system in memory.
+    #[arg(long, default_value = "/dev/shm")]
+    pub(crate) mem: PathBuf,
     /// Writes everything that was measured to this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

@@ -31,18 +31,27 @@ impl Manner<'_> {
         let mut done = Vec::new();
         for set in scenario::sets(ground) {
             let set = self.wanted_of(set, ground.place);
-            if set.scenarios.is_empty() {
-                continue;
-            }
-            run_all(&set.make)?;
-            for scenario in set.scenarios {
-                done.push(self.scenario(ground, scenario)?);
-            }
-            for entry in std::fs::read_dir(&ground.directory)? {
-                data::remove(&entry?.path())?;
+            if !set.scenarios.is_empty() {
+                done.extend(self.set(ground, set)?);
             }
         }
         Ok(done)
+    }
+
+    /// Compares what shares its data, which goes afterwards.
+    ///
+    /// # Errors
+    /// As [`Self::compare`].
+    pub(crate) fn set(&self, ground: &Ground, set: Set) -> Result<Vec<Comparison>> {
+        run_all(&set.make)?;
+        let scenarios = set.scenarios.into_iter();
+        let done: Result<Vec<_>> = scenarios
+            .map(|scenario| self.scenario(ground, scenario))
+            .collect();
+        for entry in std::fs::read_dir(&ground.directory)? {
+            data::remove(&entry?.path())?;
+        }
+        done
     }
 
     fn wanted_of(&self, mut set: Set, place: Place) -> Set {

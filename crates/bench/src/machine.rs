@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow};
 use serde::Serialize;
 
 use crate::data::tables::{self, Tables};
+use crate::scenario::MIB;
 
 /// Everything that figures depend on, as far as a program can find it out.
 #[derive(Debug, Clone, Serialize)]
@@ -53,6 +54,25 @@ impl Machine {
             rocksdb: in_log(&log, "RocksDB version: ")?,
             rocksdb_fast_crc32c: in_log(&log, "Fast CRC32 supported: ")?,
         })
+    }
+}
+
+impl Machine {
+    /// In words, up to a semicolon.
+    pub(crate) fn sentence(&self) -> String {
+        format!(
+            "{} processors ({}), {:.0} GiB of memory, Linux {}, load before {}; in memory: {}, on disk: {}; \
+             RocksDB {}, fast CRC-32C: {}; ",
+            self.processors,
+            self.processor,
+            self.memory_bytes as f64 / (1024.0 * MIB),
+            self.kernel,
+            self.load_before,
+            self.file_systems[0],
+            self.file_systems[1],
+            self.rocksdb,
+            self.rocksdb_fast_crc32c,
+        )
     }
 }
 

@@ -10,6 +10,7 @@
 mod arguments;
 mod comparison;
 mod data;
+mod grow;
 mod machine;
 mod measure;
 mod report;
@@ -25,18 +26,23 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use serde::Serialize;
 
-use crate::arguments::{Arguments, Compare, Verb};
+use crate::arguments::{Arguments, Compare, Growth, Verb};
 use crate::comparison::Manner;
 use crate::machine::Machine;
-use crate::report::{Report, chart, table};
+use crate::report::{Report, chart, curves, growth, table};
 use crate::scenario::{Ground, Place, Scale};
 use crate::task::Counting;
 
+/// Each deletion takes one of ten backups, and two contestants delete: there are not enough for more.
+const ROUNDS_OF_GROWTH: usize = 3;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let outcome = match arguments.verb {
+    let outcome = match &arguments.verb {
         Some(Verb::Work) => work(),
+        Some(Verb::Growth(growth)) => grow(growth),
         None => compare(&arguments.compare),
     };
     match outcome {
@@ -69,8 +75,7 @@ fn compare(arguments: &Compare) -> Result<()> {
         counting: &counting,
         tell: &|what| eprintln!("{what}"),
     };
-    let [memory, disk] = [&arguments.mem, &arguments.dir].map(|parent| room(parent));
-    let (memory, disk) = (memory?, disk?);
+    let (memory, disk) = (room(&arguments.mem)?, room(&arguments.dir)?);
     let command = arguments.command.as_deref().map(found).transpose()?;
     let machine = Machine::look(memory.path(), disk.path())?;
     let mut comparisons = Vec::new();
@@ -83,9 +88,7 @@ fn compare(arguments: &Compare) -> Result<()> {
         })?);
     }
     let report = Report {
-        time: SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |time| time.as_secs()),
+        time: now(),
         machine,
         rounds,
         not_counted: match counting {
@@ -99,7 +102,33 @@ fn compare(arguments: &Compare) -> Result<()> {
             .map(|it| it.len()),
         comparisons,
     };
-    tell(&report, arguments)
+    print!("{}", table::markdown(&report));
+    write_json(arguments.json.as_deref(), &report)?;
+    write(arguments.svg.as_deref(), || Ok(chart::svg(&report)))
+}
+
+fn grow(arguments: &Growth) -> Result<()> {
+    let manner = Manner {
+        rounds: ROUNDS_OF_GROWTH,
+        only: &[],
+        counting: &Counting::Skipped("they grow as time does".to_owned()),
+        tell: &|what| eprintln!("{what}"),
+    };
+    let memory = room(&arguments.mem)?;
+    let report = growth::Growth {
+        time: now(),
+        machine: Machine::look(memory.path(), memory.path())?,
+        rounds: manner.rounds,
+        axes: grow::run(&manner, memory.path(), arguments.most)?,
+    };
+    print!("{}", growth::markdown(&report));
+    write_json(arguments.json.as_deref(), &report)?;
+    write(arguments.svg.as_deref(), || Ok(curves::svg(&report)))
+}
+
+fn now() -> u64 {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH);
+    time.map_or(0, |time| time.as_secs())
 }
 
 /// An empty directory that goes when the run is over.
@@ -119,14 +148,14 @@ fn found(command: &Path) -> Result<PathBuf> {
         .with_context(|| format!("looking for {}", command.display()))
 }
 
-fn tell(report: &Report, arguments: &Compare) -> Result<()> {
-    print!("{}", table::markdown(report));
-    if let Some(path) = &arguments.json {
-        let text = serde_json::to_string_pretty(report)?;
-        fs::write(path, text).with_context(|| path.display().to_string())?;
+fn write_json(path: Option<&Path>, report: &impl Serialize) -> Result<()> {
+    write(path, || Ok(serde_json::to_string_pretty(report)?))
+}
+
+/// Writes a file, if it is wanted.
+fn write(path: Option<&Path>, text: impl FnOnce() -> Result<String>) -> Result<()> {
+    match path {
+        Some(path) => fs::write(path, text()?).with_context(|| path.display().to_string()),
+        None => Ok(()),
     }
-    if let Some(path) = &arguments.svg {
-        fs::write(path, chart::svg(report)).with_context(|| path.display().to_string())?;
-    }
-    Ok(())
 }

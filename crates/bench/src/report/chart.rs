@@ -19,10 +19,7 @@ const WHOLE: f64 = 0.6;
 /// thin line goes from the least to the most.
 pub(crate) fn svg(report: &Report) -> String {
     let height: u32 = report.comparisons.iter().map(height_of).sum::<u32>() + HEAD;
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" \
-         font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-    );
+    let mut out = svg_begin(f64::from(WIDTH), f64::from(height));
     let title = "Median time of each scenario; the number is seconds, then what part of the peer's it is";
     text(&mut out, (10.0, 18.0), "14", title);
     let mut top = HEAD;
@@ -31,6 +28,14 @@ pub(crate) fn svg(report: &Report) -> String {
         top += height_of(comparison);
     }
     out + "</svg>\n"
+}
+
+/// The beginning of every chart.
+pub(super) fn svg_begin(width: f64, height: f64) -> String {
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" \
+         font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
+    )
 }
 
 fn height_of(comparison: &Comparison) -> u32 {
@@ -83,7 +88,8 @@ fn colour(who: &str) -> &'static str {
     }
 }
 
-fn text(out: &mut String, (x, y): (f64, f64), size: &str, text: &str) {
+/// A line of text.
+pub(super) fn text(out: &mut String, (x, y): (f64, f64), size: &str, text: &str) {
     let text = text.replace('&', "&amp;").replace('<', "&lt;");
     let _ = writeln!(
         out,

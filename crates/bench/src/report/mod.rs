@@ -1,6 +1,8 @@
 //! What is told of a run.
 
 pub(crate) mod chart;
+pub(crate) mod curves;
+pub(crate) mod growth;
 mod judgements;
 pub(crate) mod table;
 

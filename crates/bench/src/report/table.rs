@@ -16,24 +16,14 @@ pub(crate) fn markdown(report: &Report) -> String {
 }
 
 fn machine(report: &Report) -> String {
-    let machine = &report.machine;
     let counted = match &report.not_counted {
         None => "system calls counted by strace in a run of their own".to_owned(),
         Some(reason) => format!("system calls not counted: skipped: {reason}"),
     };
     format!(
-        "{} processors ({}), {:.0} GiB of memory, Linux {}, load before {}; in memory: {}, on disk: {}; RocksDB {}, \
-         fast CRC-32C: {}; {} rounds, {counted}.\n",
-        machine.processors,
-        machine.processor,
-        machine.memory_bytes as f64 / (1024.0 * MIB),
-        machine.kernel,
-        machine.load_before,
-        machine.file_systems[0],
-        machine.file_systems[1],
-        machine.rocksdb,
-        machine.rocksdb_fast_crc32c,
-        report.rounds,
+        "{}{} rounds, {counted}.\n",
+        report.machine.sentence(),
+        report.rounds
     )
 }
 
@@ -92,7 +82,7 @@ fn nothing() -> String {
 }
 
 /// Four digits that count.
-fn seconds(seconds: f64) -> String {
+pub(super) fn seconds(seconds: f64) -> String {
     match seconds {
         0.0 => nothing(),
         s if s < 0.1 => format!("{s:.5}"),
@@ -101,7 +91,8 @@ fn seconds(seconds: f64) -> String {
     }
 }
 
-fn mib(bytes: f64) -> String {
+/// Memory or data.
+pub(super) fn mib(bytes: f64) -> String {
     match bytes / MIB {
         0.0 => nothing(),
         mib if mib < 100.0 => format!("{mib:.1}"),

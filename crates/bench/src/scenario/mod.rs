@@ -2,6 +2,7 @@
 
 mod catalog;
 mod command;
+pub(crate) mod growth;
 mod tables;
 
 use std::path::PathBuf;

@@ -49,6 +49,14 @@ pub(crate) enum Keep {
     ByChecksum,
 }
 
+/// Which backup is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Which {
+    Oldest,
+    Newest,
+}
+
 /// A piece of work.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -67,6 +75,8 @@ pub(crate) enum Task {
     List { repository: PathBuf },
     /// A verification of all backups with checksums.
     Verify { repository: PathBuf },
+    /// One backup is deleted.
+    Delete { repository: PathBuf, which: Which },
     /// All but so many backups are deleted.
     Purge { repository: PathBuf, keep: usize },
     /// A collection of garbage.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use stonekeep::Quiet;
 use stonekeep::engine::info::{InfoDetail, WhichBackup};
 use stonekeep::engine::verify::VerifyLevel;
@@ -15,7 +15,7 @@ use stonekeep::engine::{
 use stonekeep::image::closed::ClosedDirectory;
 use stonekeep::store::local::LocalStore;
 
-use super::{Done, Keep, Task};
+use super::{Done, Keep, Task, Which};
 use crate::measure::measure;
 
 /// Does it, opening the engine included.
@@ -30,6 +30,7 @@ pub(super) fn work(workers: Option<NonZeroUsize>, task: &Task) -> Result<Done> {
         Task::Latest { repository } => latest(&open(repository, workers)?),
         Task::List { repository } => list(&open(repository, workers)?),
         Task::Verify { repository } => verify(&open(repository, workers)?),
+        Task::Delete { repository, which } => delete(&open(repository, workers)?, *which),
         Task::Purge { repository, keep } => {
             let report = open(repository, workers)?.purge_old_backups(*keep, &Quiet)?;
             Ok(report.deleted_backups.len() as u64)
@@ -66,6 +67,17 @@ fn restore(engine: &BackupEngine, target: &Path, keep: Keep) -> Result<u64> {
     let options = RestoreOptions::default().with_mode(mode);
     let report = engine.restore_db_from_backup(WhichBackup::Latest, target, &options, &Quiet)?;
     Ok(report.files.len() as u64)
+}
+
+fn delete(engine: &BackupEngine, which: Which) -> Result<u64> {
+    let ids = engine.backup_ids()?;
+    let id = match which {
+        Which::Oldest => ids.first(),
+        Which::Newest => ids.last(),
+    };
+    let id = id.ok_or_else(|| anyhow!("there is no backup"))?;
+    let report = engine.delete_backup(*id, &Quiet)?;
+    Ok(report.deleted_backups.len() as u64)
 }
 
 fn latest(engine: &BackupEngine) -> Result<u64> {

@@ -1,4 +1,5 @@
 //! The bench as a whole.
 
+mod growth;
 mod help;
 mod tiny;
