@@ -1,4 +1,5 @@
 //! The bench as a whole.
+#![expect(clippy::unwrap_used, reason = "a test whose set-up fails has failed")]
 
 mod growth;
 mod help;
