@@ -29,6 +29,7 @@ mod scanner;
 mod writer;
 
 pub use end::{EndReason, LogEnd};
+pub use physical::has_recyclable_headers;
 pub use record::{LogRecord, OwnedRecord, PredecessorWal, RecordKind, TimestampSize, timestamp_sizes};
 pub use scanner::{LogScanner, RecordSink, scan};
 pub use writer::LogWriter;

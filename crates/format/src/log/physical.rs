@@ -65,6 +65,23 @@ pub(super) fn parse(rest: &[u8], room: usize) -> Parsed {
     })
 }
 
+/// Whether a log that begins with these bytes has recyclable headers, be its first record valid or not: a reused file
+/// still begins with the record of an older log. The record about compression has a legacy header in both kinds of
+/// log, so the one after it decides; 18 bytes are enough. False if there are too few.
+pub fn has_recyclable_headers(beginning: &[u8]) -> bool {
+    const TYPE_AT: usize = HEADER_BYTES - 1;
+    let first = beginning.get(TYPE_AT).copied();
+    let deciding = match first {
+        Some(record_type::SET_COMPRESSION) => {
+            let [length @ .., _] = [4, 5, TYPE_AT].map(|at| beginning.get(at).copied().unwrap_or_default());
+            let next = HEADER_BYTES + usize::from(u16::from_le_bytes(length));
+            beginning.get(next + TYPE_AT).copied()
+        }
+        other => other,
+    };
+    deciding.is_some_and(record_type::has_log_number)
+}
+
 /// Appends a physical record.
 pub(super) fn put(out: &mut Vec<u8>, record_type: u8, log_number: u32, payload: &[u8]) {
     let start = out.len();
@@ -91,4 +108,35 @@ pub(super) fn header_bytes(record_type: u8) -> usize {
 
 fn checksum(bytes: &[u8]) -> u32 {
     checksum::mask(checksum::crc32c(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FileNumber;
+    use crate::log::LogWriter;
+
+    fn beginning(mut writer: LogWriter, compressed: bool) -> Vec<u8> {
+        if compressed {
+            writer.set_compression(7);
+        }
+        writer.write(b"x");
+        writer.take_bytes()
+    }
+
+    #[test]
+    fn the_first_record_that_is_not_about_compression_tells_the_kind_of_log() {
+        for compressed in [false, true] {
+            assert!(!has_recyclable_headers(&beginning(LogWriter::new(), compressed)));
+            let recyclable = beginning(LogWriter::recyclable(FileNumber(7)), compressed);
+            assert!(has_recyclable_headers(&recyclable));
+            let decided = if compressed { 18 } else { 7 };
+            assert!(has_recyclable_headers(&recyclable[..decided]));
+            assert!(
+                !has_recyclable_headers(&recyclable[..decided - 1]),
+                "too few bytes"
+            );
+        }
+        assert!(!has_recyclable_headers(b""));
+    }
 }

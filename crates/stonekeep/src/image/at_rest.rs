@@ -49,7 +49,10 @@ impl AtRest {
     /// # Errors
     /// `Refused` if the database is open, or has been opened meanwhile.
     pub(super) fn confirm(&self) -> Result<()> {
-        refuse_if_open(&self.database)?;
+        let state = LockState::of(&self.database)?;
+        if let Some(holder) = state.holder() {
+            return Err(self.was_opened(&format!("it is open in {holder}")));
+        }
         let changed = if Current::read(&self.database)?.as_ref() != Some(&self.current) {
             self.current.path.as_path()
         } else if !self.manifest.is_unchanged()? {
@@ -59,10 +62,14 @@ impl AtRest {
         } else {
             return Ok(());
         };
-        let (database, changed) = (self.database.display(), changed.display());
-        let message =
-            format!("the database in {database} was opened while it was captured: {changed} has changed");
-        Err(Error::source_changed(message).with_hint("try again while no process has it open"))
+        Err(self.was_opened(&format!("{} has changed", changed.display())))
+    }
+
+    fn was_opened(&self, how: &str) -> Error {
+        let database = self.database.display();
+        let message = format!("the database in {database} was opened while it was captured: {how}");
+        Error::source_changed(message)
+            .with_hint("try again while no process has it open, or capture it while it is (source hot)")
     }
 
     fn wals_are_unchanged(&self) -> Result<bool> {
@@ -79,15 +86,19 @@ pub(super) fn refuse_if_open(database: &Path) -> Result<()> {
         return Ok(());
     };
     let hint = match state {
-        LockState::HeldByThisProcess => "close it first, or give a checkpoint of it",
+        LockState::HeldByThisProcess => OPEN_HERE_HINT,
         _ => {
-            "stop that process, or let it make a checkpoint and give the checkpoint's directory; a database that is open \
-             cannot be captured yet"
+            "stop that process, or capture the database while it is open (source hot), or let that process make a \
+             checkpoint and give the checkpoint's directory"
         }
     };
     let message = format!("the database in {} is open in {holder}", database.display());
     Err(Error::refused(message).with_hint(hint))
 }
+
+/// What to do about a database that is open in this very process.
+pub(super) const OPEN_HERE_HINT: &str =
+    "close it first, or give a checkpoint of it, or back it up through its handle (crate stonekeep-rocksdb)";
 
 fn wal_sizes(listing: &Listing) -> Result<WalSizes> {
     let mut sizes = WalSizes::new();

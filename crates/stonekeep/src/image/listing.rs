@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use stonekeep_format::file_name::DbFileName;
 
-use crate::{IoContext, Result};
+use crate::{Error, IoContext, Result};
 
 /// What a path leads to, whatever its name: the device and the inode.
 pub(super) type FileIdentity = (u64, u64);
@@ -42,11 +42,8 @@ pub(super) struct ListedFile {
 impl Listing {
     /// Lists a directory; `None` if it is not there or is no directory.
     pub(super) fn of(path: &Path) -> Result<Option<Listing>> {
-        let metadata = match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => metadata,
-            Ok(_) => return Ok(None),
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => return Err(error).context("looking at", path),
+        let Some(identity) = Listing::identity_of(path)? else {
+            return Ok(None);
         };
         let mut files = Vec::new();
         for entry in fs::read_dir(path).context("listing", path)? {
@@ -62,9 +59,18 @@ impl Listing {
         files.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Some(Listing {
             path: path.to_owned(),
-            identity: identity_of(&metadata),
+            identity,
             files,
         }))
+    }
+
+    /// Which directory the path leads to; `None` if there is none.
+    pub(super) fn identity_of(path: &Path) -> Result<Option<FileIdentity>> {
+        match fs::metadata(path) {
+            Ok(metadata) => Ok(metadata.is_dir().then(|| identity_of(&metadata))),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error).context("looking at", path),
+        }
     }
 
     /// The path of one of the files.
@@ -76,6 +82,27 @@ impl Listing {
     pub(super) fn contains(&self, name: &DbFileName) -> bool {
         self.files.iter().any(|file| file.parsed.as_ref() == Some(name))
     }
+}
+
+/// The directories of tables and blobs, each once: the database's own, then these.
+///
+/// # Errors
+/// `NotFound` if one of them is not there.
+pub(super) fn data_directories(home: Listing, db_paths: &[PathBuf]) -> Result<Vec<Listing>> {
+    let mut directories = vec![home];
+    for path in db_paths {
+        let Some(listing) = Listing::of(path)? else {
+            let message = format!(
+                "there is no directory {}, which was given as db_path",
+                path.display()
+            );
+            return Err(Error::not_found(message));
+        };
+        if directories.iter().all(|known| known.identity != listing.identity) {
+            directories.push(listing);
+        }
+    }
+    Ok(directories)
 }
 
 /// Whether this failure says that nothing is there.

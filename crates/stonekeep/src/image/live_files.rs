@@ -21,15 +21,6 @@ use crate::{IoContext, Result};
 /// `FileChecksumGenCrc32c::Name` (`util/file_checksum_helper.h`).
 const CRC32C_FUNCTION: &[u8] = b"FileChecksumCrc32c";
 
-/// A file that the MANIFEST names.
-struct Wanted {
-    name: DbFileName,
-    size_bytes: u64,
-    table: Option<TableIdentity>,
-    crc32c: Option<Crc32c>,
-    temperature: Temperature,
-}
-
 /// The live files, tables before blobs, each by number.
 #[derive(Debug)]
 pub(super) struct LiveFiles {
@@ -53,22 +44,18 @@ impl LiveFiles {
             any_absent: false,
             any_elsewhere: false,
         };
-        let home = directories.first().map(|home| home.path.as_path());
+        let home = directories.first().map_or(Path::new(""), |home| &home.path);
         let places = Places::of(directories);
-        for wanted in wanted(state) {
+        for wanted in named_files(state, home) {
             let candidates = places.of_file(&wanted.name);
             let Some(path) = place_of(&wanted, candidates, home, remarks)? else {
                 found.any_absent |= candidates.is_empty();
                 continue;
             };
-            found.any_elsewhere |= path.parent() != home;
+            found.any_elsewhere |= path.parent() != Some(home);
             found.files.push(ImageFile {
-                name: wanted.name,
-                size_bytes: wanted.size_bytes,
                 content: Content::Path(path),
-                table: wanted.table,
-                crc32c: wanted.crc32c,
-                temperature: wanted.temperature,
+                ..wanted
             });
         }
         Ok(found)
@@ -108,28 +95,31 @@ impl Places {
     }
 }
 
-/// All files that the MANIFEST names, in the image's order.
-fn wanted(state: &DatabaseState) -> Vec<Wanted> {
-    let mut tables: Vec<Wanted> = state
-        .live_tables()
-        .map(|table| wanted_table(table.file))
-        .collect();
-    let mut blobs: Vec<Wanted> = state.live_blobs().map(|blob| wanted_blob(blob.file)).collect();
-    tables.sort_by_key(|table| table.name.number());
-    blobs.sort_by_key(|blob| blob.name.number());
-    tables.append(&mut blobs);
-    tables
+/// All files that the MANIFEST names, in the image's order, as if they lay in this directory.
+fn named_files(state: &DatabaseState, home: &Path) -> Vec<ImageFile> {
+    let tables = state.live_tables().map(|table| named_table(table.file, home));
+    let blobs = state.live_blobs().map(|blob| named_blob(blob.file, home));
+    let mut files: Vec<ImageFile> = tables.chain(blobs).collect();
+    sort(&mut files);
+    files
 }
 
-fn wanted_table(file: &NewFile) -> Wanted {
+/// Brings live files into the image's order: tables before blobs, each by number.
+pub(super) fn sort(files: &mut [ImageFile]) {
+    files.sort_by_key(|file| (file.table.is_none(), file.name.number()));
+}
+
+/// A table that the MANIFEST names, as if it lay in this directory.
+pub(super) fn named_table(file: &NewFile, home: &Path) -> ImageFile {
     let function = file.file_checksum_func_name.as_deref().unwrap_or_default();
-    let unique_id = file.unique_id.filter(|id| !id.is_null());
-    Wanted {
-        name: DbFileName::table(file.number),
+    let name = DbFileName::table(file.number);
+    ImageFile {
+        content: Content::Path(home.join(name.to_string())),
+        name,
         size_bytes: file.size_bytes,
         table: Some(TableIdentity {
             number: file.number,
-            unique_id: unique_id.map(|id| id.to_bytes()),
+            unique_id: unique_id(file),
             smallest_seqno: file.smallest_seqno,
             largest_seqno: file.largest_seqno,
         }),
@@ -138,10 +128,19 @@ fn wanted_table(file: &NewFile) -> Wanted {
     }
 }
 
-fn wanted_blob(blob: &BlobFile) -> Wanted {
+/// The unique id of a table, if it has one.
+pub(super) fn unique_id(file: &NewFile) -> Option<[u8; 16]> {
+    let unique_id = file.unique_id.filter(|id| !id.is_null());
+    unique_id.map(|id| id.to_bytes())
+}
+
+/// A blob file that the MANIFEST names, as if it lay in this directory.
+pub(super) fn named_blob(blob: &BlobFile, home: &Path) -> ImageFile {
     let addition = &blob.addition;
-    Wanted {
-        name: DbFileName::Blob(addition.number),
+    let name = DbFileName::Blob(addition.number);
+    ImageFile {
+        content: Content::Path(home.join(name.to_string())),
+        name,
         size_bytes: addition.file_size_bytes(),
         table: None,
         crc32c: crc32c_of(&addition.checksum_method, &addition.checksum_value),
@@ -158,9 +157,9 @@ fn crc32c_of(function: &[u8], checksum: &[u8]) -> Option<Crc32c> {
 
 /// Which of the candidates is the file; if none is, that is a finding.
 fn place_of(
-    wanted: &Wanted,
+    wanted: &ImageFile,
     candidates: &[PathBuf],
-    home: Option<&Path>,
+    home: &Path,
     remarks: &mut Remarks,
 ) -> Result<Option<PathBuf>> {
     let mut right = Vec::new();
@@ -175,25 +174,33 @@ fn place_of(
     match (right.as_slice(), wrong.as_slice()) {
         ([path], _) => return Ok(Some((*path).clone())),
         ([], []) => {
-            let name = wanted.name.to_string();
-            let path = home.map_or_else(|| PathBuf::from(&name), |home| home.join(&name));
-            remarks.find(&path, "it is missing, though the MANIFEST names it");
+            let path = home.join(wanted.name.to_string());
+            remarks.find(&path, MISSING);
         }
         ([], wrong) => {
             for (path, size) in wrong {
-                let expected = wanted.size_bytes;
-                remarks.find(path, format!("{size} bytes, where the MANIFEST says {expected}"));
+                remarks.find(path, wrong_size(*size, wanted.size_bytes));
             }
         }
         ([path, other, ..], _) => {
-            let other = other.display();
-            remarks.find(
-                path,
-                format!("it stands in {other}, too; which of them is right cannot be told"),
-            );
+            remarks.find(path, twice(other));
         }
     }
     Ok(None)
+}
+
+/// What is said of a file that is nowhere.
+pub(super) const MISSING: &str = "it is missing, though the MANIFEST names it";
+
+/// What is said of a file that has another size.
+pub(super) fn wrong_size(size_bytes: u64, expected_bytes: u64) -> String {
+    format!("{size_bytes} bytes, where the MANIFEST says {expected_bytes}")
+}
+
+/// What is said of a file that stands in another directory as well.
+pub(super) fn twice(other: &Path) -> String {
+    let other = other.display();
+    format!("it stands in {other}, too; which of them is right cannot be told")
 }
 
 /// The length of the regular file that the path leads to; `None` if there is none now.

@@ -4,17 +4,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stonekeep_format::file_name::DbFileName;
-use stonekeep_format::manifest::{
-    DatabaseState, ManifestReader, encode_current, parse_current, rewrite_flat,
-};
+use stonekeep_format::log::{LogScanner, LogWriter};
+use stonekeep_format::manifest::{DatabaseState, ManifestReader, VersionEdit, encode_current, parse_current};
 use stonekeep_format::{FileNumber, Temperature};
 
 use super::pinned::{Pinned, read_small};
+use super::spool::Spool;
 use super::{Content, ImageFile};
 use crate::{Error, Observer, Result};
 
 /// A name takes less than this; anything longer is no CURRENT.
 const CURRENT_LIMIT_BYTES: u64 = 4096;
+
+/// A rewritten MANIFEST that is larger goes to a temporary file.
+const FLAT_MANIFEST_IN_MEMORY_BYTES: u64 = 16 << 20;
 
 /// CURRENT as it stands on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +37,7 @@ impl Current {
     }
 
     /// The number of the MANIFEST that it names.
-    fn manifest_number(&self) -> Result<FileNumber> {
+    pub(super) fn manifest_number(&self) -> Result<FileNumber> {
         parse_current(&self.bytes).map_err(|error| {
             let unsupported = error.is_unsupported();
             let error = Error::format(self.path.display().to_string(), error);
@@ -52,13 +55,13 @@ impl Current {
 #[derive(Debug)]
 pub(super) struct Manifest {
     /// Its number.
-    number: FileNumber,
+    pub(super) number: FileNumber,
     /// The open file.
     pub(super) file: Pinned,
     /// What it adds up to.
     pub(super) state: DatabaseState,
     /// How many bytes of it count: up to its last complete record, and complete atomic group.
-    applied_bytes: u64,
+    pub(super) applied_bytes: u64,
 }
 
 impl Manifest {
@@ -69,22 +72,43 @@ impl Manifest {
     pub(super) fn read(database: &Path, current: &Current, observer: &dyn Observer) -> Result<Manifest> {
         let number = current.manifest_number()?;
         let path = database.join(DbFileName::Manifest(number).to_string());
-        let name = path.display().to_string();
-        let file = Pinned::open(&path)?
-            .ok_or_else(|| Error::corrupt(name.as_str(), "it is missing, though CURRENT names it"))?;
-        let mut reader = ManifestReader::new();
-        file.for_each_piece(observer, &mut |piece| {
-            reader
-                .push(piece)
-                .map_err(|error| Error::format(name.as_str(), error))
+        let file = Pinned::open(&path)?.ok_or_else(|| {
+            Error::corrupt(
+                path.display().to_string(),
+                "it is missing, though CURRENT names it",
+            )
         })?;
-        let (state, end) = reader.finish().map_err(|error| Error::format(name, error))?;
-        Ok(Manifest {
+        let mut manifest = Manifest {
             number,
             file,
-            state,
-            applied_bytes: end.applied_bytes,
-        })
+            state: DatabaseState::default(),
+            applied_bytes: 0,
+        };
+        manifest.read_on(observer)?;
+        Ok(manifest)
+    }
+
+    /// Applies the edits that have become complete since it was read; gives their number. The manifest is of no use
+    /// after an error.
+    ///
+    /// # Errors
+    /// `Corrupt` if it is damaged, `Unsupported` if a newer RocksDB wrote it.
+    pub(super) fn read_on(&mut self, observer: &dyn Observer) -> Result<u64> {
+        let name = self.file.path.display().to_string();
+        let state = std::mem::take(&mut self.state);
+        let mut reader = ManifestReader::resume(state, self.applied_bytes);
+        let length = self.file.length()?;
+        self.file
+            .read_on(self.applied_bytes, length, observer, &mut |piece| {
+                reader
+                    .push(piece)
+                    .map_err(|error| Error::format(name.as_str(), error))
+            })?;
+        let edits = reader.applied_edits();
+        let (state, end) = reader.finish().map_err(|error| Error::format(name, error))?;
+        self.state = state;
+        self.applied_bytes = end.applied_bytes;
+        Ok(edits)
     }
 
     /// Whether it says of a live table that it lies in another path than the first.
@@ -96,11 +120,7 @@ impl Manifest {
     pub(super) fn image_files(&self, observer: &dyn Observer) -> Result<[ImageFile; 2]> {
         let (content, size_bytes) = match self.names_further_paths() {
             false => (self.file.content(), self.applied_bytes),
-            true => {
-                let bytes: Arc<[u8]> = self.flat_bytes(observer)?.into();
-                let size = bytes.len() as u64;
-                (Content::Bytes(bytes), size)
-            }
+            true => self.flat_content(observer)?,
         };
         let current: Arc<[u8]> = encode_current(self.number).into();
         Ok([
@@ -109,13 +129,27 @@ impl Manifest {
         ])
     }
 
-    fn flat_bytes(&self, observer: &dyn Observer) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.file.for_each_piece(observer, &mut |piece| {
-            bytes.extend_from_slice(piece);
-            Ok(())
+    /// What counts of it, with every table on the first path; edits that name no other path keep their bytes.
+    fn flat_content(&self, observer: &dyn Observer) -> Result<(Content, u64)> {
+        let path = &self.file.path;
+        let mut spool = Spool::of(path, FLAT_MANIFEST_IN_MEMORY_BYTES);
+        let mut scanner = LogScanner::manifest();
+        let mut writer = LogWriter::new();
+        let counts = self.file.with_size(self.applied_bytes);
+        counts.for_each_piece(observer, &mut |piece| {
+            let scanned = scanner.push(piece, &mut |record| {
+                let mut edit = VersionEdit::decode(record.payload, record.offset)?;
+                match edit.flatten_paths() {
+                    true => writer.write(&edit.encode()),
+                    false => writer.write(record.payload),
+                }
+                Ok(())
+            });
+            scanned.map_err(|error| Error::format(path.display().to_string(), error))?;
+            spool.write(&writer.take_bytes())
         })?;
-        rewrite_flat(&bytes).map_err(|error| Error::format(self.file.path.display().to_string(), error))
+        let size_bytes = spool.size_bytes();
+        Ok((spool.finish()?.content(size_bytes), size_bytes))
     }
 }
 

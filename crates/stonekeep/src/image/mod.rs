@@ -1,17 +1,24 @@
 //! What to back up: the immutable list of files that together are one database at one sequence number.
 
+mod assembly;
 mod at_rest;
+pub mod auto;
 pub mod closed;
+mod database_id;
 mod host;
+pub mod hot;
 mod listing;
 mod live;
 mod live_files;
 pub mod lock;
 mod manifest;
+mod no_database;
 mod options_file;
 mod pinned;
 mod remarks;
+mod spool;
 mod wal_dir;
+mod wal_rules;
 mod wals;
 
 use std::fmt;

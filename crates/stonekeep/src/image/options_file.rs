@@ -30,6 +30,9 @@ pub(super) struct Options {
 impl Options {
     /// The one with the largest number that can be read; the others that are newer are warned of. `None` if there is
     /// none, as before RocksDB 4.3.
+    ///
+    /// # Errors
+    /// `Refused` if one vanished since the directory was listed: a process that has the database open keeps only two.
     pub(super) fn newest(
         home: &Listing,
         remarks: &mut Remarks,
@@ -50,7 +53,8 @@ impl Options {
 
     fn read(number: FileNumber, path: &Path, observer: &dyn Observer) -> Result<Options> {
         let name = path.display().to_string();
-        let file = Pinned::open(path)?.ok_or_else(|| Error::corrupt(name.as_str(), "it is gone"))?;
+        let file = Pinned::open(path)?
+            .ok_or_else(|| Error::source_changed(format!("{name} vanished while it was looked at")))?;
         if file.size_bytes > LIMIT_BYTES {
             let reason = format!("{} bytes, too many for an OPTIONS file", file.size_bytes);
             return Err(Error::corrupt(name, reason));

@@ -37,6 +37,12 @@ impl Pinned {
         let file = match rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(io::Error::from) {
             Ok(descriptor) => File::from(descriptor),
             Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) if is_too_many(&error) => {
+                let hint = "raise the limit of open files (ulimit -n)";
+                return Err(error)
+                    .context("opening", path)
+                    .map_err(|error| error.with_hint(hint));
+            }
             Err(error) => return Err(error).context("opening", path),
         };
         let metadata = file.metadata().context("looking at", path)?;
@@ -54,6 +60,25 @@ impl Pinned {
         }))
     }
 
+    /// A file that is open already, of which so many bytes count; `path` says what it is, in messages.
+    pub(super) fn of(file: File, path: PathBuf, size_bytes: u64) -> Result<Pinned> {
+        let metadata = file.metadata().context("looking at", &path)?;
+        Ok(Pinned {
+            path,
+            size_bytes,
+            file: Arc::new(file),
+            identity: identity_of(&metadata),
+        })
+    }
+
+    /// The same file, of which so many bytes count.
+    pub(super) fn with_size(&self, size_bytes: u64) -> Pinned {
+        Pinned {
+            size_bytes,
+            ..self.clone()
+        }
+    }
+
     /// Hands the first `size_bytes` of the file to `take`, piece by piece.
     ///
     /// # Errors
@@ -63,15 +88,35 @@ impl Pinned {
         observer: &dyn Observer,
         take: &mut dyn FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
-        let mut buffer = vec![0; PIECE_BYTES.min(usize::try_from(self.size_bytes).unwrap_or(PIECE_BYTES))];
-        let mut offset = 0;
-        while offset < self.size_bytes {
+        let end = self.read_on(0, self.size_bytes, observer, take)?;
+        match end < self.size_bytes {
+            true => Err(self.became_shorter()),
+            false => Ok(()),
+        }
+    }
+
+    /// Hands the bytes between two offsets to `take`, piece by piece, as far as the file goes now; returns where it
+    /// ended.
+    ///
+    /// # Errors
+    /// `Stopped` if the observer asks for it, and whatever `take` returns.
+    pub(super) fn read_on(
+        &self,
+        from: u64,
+        to: u64,
+        observer: &dyn Observer,
+        take: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<u64> {
+        let most = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
+        let mut buffer = vec![0; PIECE_BYTES.min(most)];
+        let mut offset = from;
+        while offset < to {
             if observer.should_stop() {
                 return Err(Error::stopped());
             }
-            let wanted = (self.size_bytes - offset).min(buffer.len() as u64) as usize;
+            let wanted = (to - offset).min(buffer.len() as u64) as usize;
             match self.file.read_at(&mut buffer[..wanted], offset) {
-                Ok(0) => return Err(self.became_shorter()),
+                Ok(0) => break,
                 Ok(count) => {
                     take(&buffer[..count])?;
                     offset += count as u64;
@@ -80,16 +125,27 @@ impl Pinned {
                 Err(error) => return Err(error).context("reading", &self.path),
             }
         }
-        Ok(())
+        Ok(offset)
+    }
+
+    /// The length that the file has now.
+    pub(super) fn length(&self) -> Result<u64> {
+        let metadata = self.file.metadata().context("looking at", &self.path)?;
+        Ok(metadata.len())
+    }
+
+    /// Whether the path still leads to this very file.
+    pub(super) fn is_in_place(&self) -> Result<bool> {
+        match fs::metadata(&self.path) {
+            Ok(metadata) => Ok(identity_of(&metadata) == self.identity),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(error) => Err(error).context("looking at", &self.path),
+        }
     }
 
     /// Whether the path still leads to this very file, with the same length.
     pub(super) fn is_unchanged(&self) -> Result<bool> {
-        match fs::metadata(&self.path) {
-            Ok(metadata) => Ok(identity_of(&metadata) == self.identity && metadata.len() == self.size_bytes),
-            Err(error) if is_absent(&error) => Ok(false),
-            Err(error) => Err(error).context("looking at", &self.path),
-        }
+        Ok(self.is_in_place()? && self.length()? == self.size_bytes)
     }
 
     /// The file as the content of a file of the image.
@@ -100,13 +156,20 @@ impl Pinned {
         }
     }
 
-    fn became_shorter(&self) -> Error {
+    /// The error about a file that lost bytes that count.
+    pub(super) fn became_shorter(&self) -> Error {
         Error::source_changed(format!(
             "{} became shorter while it was read",
             self.path.display()
         ))
-        .with_hint("capture the database while no process has it open")
     }
+}
+
+/// Whether this process, or the machine, has as many files open as it may.
+fn is_too_many(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE))
 }
 
 /// Reads a small file whole, up to one byte more than `limit_bytes`; `None` if it is not there.

@@ -26,6 +26,17 @@ impl Remarks {
             .push(Warning::about(about.display().to_string(), message));
     }
 
+    /// Takes over what was said elsewhere.
+    pub(super) fn append(&mut self, mut other: Remarks) {
+        self.findings.append(&mut other.findings);
+        self.warnings.append(&mut other.warnings);
+    }
+
+    /// Whether something forbids an image.
+    pub(super) fn forbid(&self) -> bool {
+        !self.findings.is_empty()
+    }
+
     /// The warnings, unless something was found that forbids an image.
     pub(super) fn into_warnings(self, directory: &Path, hint: Option<&str>) -> Result<Vec<Warning>> {
         let Some(first) = self.findings.first() else {

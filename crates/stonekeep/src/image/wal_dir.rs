@@ -25,6 +25,8 @@ pub(super) struct WalDirChoice<'a> {
     pub(super) given: Option<&'a Path>,
     /// `wal_dir` in OPTIONS.
     pub(super) in_options: Option<&'a [u8]>,
+    /// Whether a process has the database open, so that its OPTIONS were written here.
+    pub(super) is_open: bool,
     /// Whether the database needs the WAL of this number.
     pub(super) is_needed: &'a dyn Fn(FileNumber) -> bool,
 }
@@ -126,7 +128,9 @@ impl WalDirChoice<'_> {
     /// application's) is taken for a copy: then the caller may have to say what could be known.
     fn was_opened(&self) -> bool {
         let logged = |parsed: &Option<DbFileName>| matches!(parsed, Some(DbFileName::InfoLog(_)));
-        self.home.contains(&DbFileName::Lock) && self.home.files.iter().any(|file| logged(&file.parsed))
+        let left_traces =
+            self.home.contains(&DbFileName::Lock) && self.home.files.iter().any(|file| logged(&file.parsed));
+        self.is_open || left_traces
     }
 
     fn has_needed(&self, listing: &Listing) -> bool {

@@ -12,7 +12,7 @@ use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::log::PredecessorWal;
 use stonekeep_format::manifest::DatabaseState;
 use stonekeep_format::options::CaptureOptions;
-use stonekeep_format::wal::{Replay, SequenceBounds, WalScanner, WalSummary};
+use stonekeep_format::wal::{Replay, WalSummary};
 use stonekeep_format::{FileNumber, SequenceNumber};
 
 use super::ImageFile;
@@ -21,12 +21,10 @@ use super::manifest::plain_file;
 use super::pinned::Pinned;
 use super::remarks::Remarks;
 use super::wal_dir::wal_numbers;
+use super::wal_rules::{
+    check_tracked, first_with_unflushed_data, is_needed, last_of, last_sequence, summarize,
+};
 use crate::{Error, ErrorKind, Observer, Phase, Progress, Result};
-
-/// Whether a database in this state needs the WAL of this number.
-pub(super) fn is_needed(state: &DatabaseState, number: FileNumber) -> bool {
-    number >= state.min_wal_to_keep() || state.tracked_wals().contains(number)
-}
 
 /// The needed WALs, in the order of their numbers.
 #[derive(Debug)]
@@ -73,7 +71,9 @@ impl Wals {
         let mut replay = Replay::default();
         for (number, wal) in &mut self.wals {
             observer.progressed(&progress);
-            match read_wal(*number, &wal.file, &mut replay, &mut progress, observer) {
+            let file = &wal.file;
+            let read = |take: &mut dyn FnMut(&[u8]) -> Result<()>| file.for_each_piece(observer, take);
+            match summarize(*number, &file.path, &mut replay, (&mut progress, observer), read) {
                 Ok(summary) => wal.summary = Some(summary),
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
                     remarks.find(&wal.file.path, error.one_line());
@@ -108,25 +108,8 @@ impl Wals {
 
     /// The last sequence number: that of the MANIFEST or that of the last batch, whichever is larger.
     pub(super) fn last_sequence(&self, state: &DatabaseState, remarks: &mut Remarks) -> SequenceNumber {
-        let mut last = state.last_sequence().unwrap_or_default();
         let summaries = self.wals.values().filter_map(|wal| wal.summary.as_ref());
-        let bounds = summaries.filter_map(|summary| summary.last_sequence);
-        let newest = bounds.reduce(|a, b| SequenceBounds {
-            lowest: a.lowest.max(b.lowest),
-            highest: a.highest.max(b.highest),
-        });
-        if let Some(newest) = newest {
-            if newest.exact().is_none() && newest.highest > last {
-                let message = format!(
-                    "the last sequence number lies between {} and {}, as far as the WALs tell",
-                    newest.lowest.max(last),
-                    newest.highest
-                );
-                remarks.warn(&self.directory, message);
-            }
-            last = last.max(newest.highest);
-        }
-        last
+        last_sequence(state, last_of(summaries), &self.directory, remarks)
     }
 
     /// The WALs as files of the image.
@@ -141,24 +124,13 @@ impl Wals {
         self.wals.values().map(|wal| wal.file.path.as_path())
     }
 
-    /// `WalSet::CheckWals` (`db/wal_edit.cc`): those with a synced size must be there with at least that.
     fn judge_tracked(&self, state: &DatabaseState, settings: &CaptureOptions, remarks: &mut Remarks) {
-        for (number, synced) in state.tracked_wals().iter() {
-            let Some(synced) = synced else { continue };
-            let complaint = match self.wals.get(&number) {
-                None => "it is missing, though the MANIFEST tracks it".to_owned(),
-                Some(wal) if wal.file.size_bytes < synced => {
-                    let size = wal.file.size_bytes;
-                    format!("{size} bytes, where {synced} were durable by the MANIFEST")
-                }
-                Some(_) => continue,
-            };
-            let path = self.directory.join(DbFileName::Wal(number).to_string());
-            // RocksDB versions that do not track WALs leave stale entries behind.
-            if number < state.min_wal_to_keep() && !settings.track_and_verify_wals_in_manifest {
-                remarks.warn(&path, complaint);
-            } else {
-                remarks.find(&path, complaint);
+        let size_of = |number| self.wals.get(&number).map(|wal| wal.file.size_bytes);
+        for complaint in check_tracked(state, settings, size_of) {
+            let path = self.directory.join(DbFileName::Wal(complaint.number).to_string());
+            match complaint.is_grave {
+                true => remarks.find(&path, complaint.message),
+                false => remarks.warn(&path, complaint.message),
             }
         }
     }
@@ -216,31 +188,4 @@ impl Wals {
             _ => {}
         }
     }
-}
-
-/// Below this number no WAL holds anything that is not in tables, prepared transactions apart
-/// (`DBImpl::SetupLogFilesRecovery`, `db/db_impl/db_impl_open.cc`).
-fn first_with_unflushed_data(state: &DatabaseState) -> FileNumber {
-    let families = state.column_families().values().map(|family| family.log_number);
-    families.min().unwrap_or_default().max(state.min_wal_to_keep())
-}
-
-fn read_wal(
-    number: FileNumber,
-    file: &Pinned,
-    replay: &mut Replay,
-    progress: &mut Progress,
-    observer: &dyn Observer,
-) -> Result<WalSummary> {
-    let name = file.path.display().to_string();
-    let mut scanner = WalScanner::new(number, replay);
-    file.for_each_piece(observer, &mut |piece| {
-        scanner
-            .push(piece)
-            .map_err(|error| Error::format(name.as_str(), error))?;
-        progress.bytes_done += piece.len() as u64;
-        observer.progressed(progress);
-        Ok(())
-    })?;
-    Ok(scanner.finish())
 }

@@ -226,8 +226,18 @@ fn an_open_database_is_refused() {
     for error in [refusal(database.path()), taken.confirm().unwrap_err()] {
         assert_eq!(error.kind(), ErrorKind::Refused);
         assert!(error.to_string().contains("is open in this process"), "{error}");
-        assert!(error.hint().unwrap().contains("checkpoint"));
     }
+    assert!(
+        refusal(database.path())
+            .hint()
+            .unwrap()
+            .contains("through its handle")
+    );
+    let meanwhile = taken.confirm().unwrap_err();
+    assert!(
+        meanwhile.is_source_changed(),
+        "capturing again, in another way, helps"
+    );
     drop(lock);
     taken.confirm().unwrap();
 }

@@ -184,7 +184,13 @@ impl FakeDatabase {
         let old: Vec<_> = family.tables.values().cloned().collect();
         let size: u64 = old.iter().map(|table| table.size_bytes).sum();
         let blob = old.iter().filter_map(|table| table.oldest_blob_file_number).min();
-        let (number, added) = self.make_table(ColumnFamilyId::DEFAULT, size.max(2_000) as usize, 0, blob);
+        let (number, mut added) = self.make_table(ColumnFamilyId::DEFAULT, size.max(2_000) as usize, 0, blob);
+        // A compaction goes on with the oldest epoch of its inputs (`Compaction::MinInputFileEpochNumber`,
+        // `db/compaction/compaction.cc`).
+        let epoch = old.iter().filter_map(|table| table.epoch_number).min();
+        for file in &mut added.new_files {
+            file.epoch_number = epoch.or(file.epoch_number);
+        }
         let deleted = old.iter().map(|table| (table.level, table.number));
         self.apply(manifest::replacing(deleted, added));
         for table in &old {

@@ -1,0 +1,69 @@
+//! Puts an image together from what a source found.
+
+use std::path::{Path, PathBuf};
+
+use stonekeep_format::SequenceNumber;
+
+use super::live_files::LiveFiles;
+use super::manifest::Manifest;
+use super::options_file::Options;
+use super::remarks::Remarks;
+use super::{CaptureKind, DatabaseImage, ImageColumnFamily, ImageFile, LiveCapture};
+use crate::{Observer, Result};
+
+/// RocksDB writes `db_paths` and `cf_paths` into no file.
+pub(super) const PATHS_HINT: &str =
+    "if the database has db_paths or cf_paths, say which: RocksDB keeps them in no file";
+
+/// Everything that an image consists of.
+pub(super) struct Parts<'a> {
+    pub(super) directory: &'a Path,
+    pub(super) database_id: Option<String>,
+    pub(super) manifest: &'a Manifest,
+    pub(super) options: Option<Options>,
+    pub(super) live_files: LiveFiles,
+    pub(super) wals: Vec<ImageFile>,
+    /// The directory of the WALs, where it is not the database's own.
+    pub(super) wal_dir: Option<PathBuf>,
+    pub(super) sequence_number: SequenceNumber,
+    pub(super) kind: CaptureKind,
+    pub(super) live: Option<LiveCapture>,
+    pub(super) surplus: Vec<PathBuf>,
+    pub(super) remarks: Remarks,
+}
+
+impl Parts<'_> {
+    /// The image, unless something was found that forbids it.
+    ///
+    /// # Errors
+    /// `Corrupt` with everything that was found, and those of reading a MANIFEST that must be rewritten.
+    pub(super) fn into_image(mut self, observer: &dyn Observer) -> Result<DatabaseImage> {
+        let state = &self.manifest.state;
+        if self.live_files.any_elsewhere || self.manifest.names_further_paths() {
+            let message = "its tables lie in several directories; the image is flat: what is restored from it opens \
+                           without db_paths and cf_paths";
+            self.remarks.warn(self.directory, message);
+        }
+        let hint = self.live_files.any_absent.then_some(PATHS_HINT);
+        let warnings = self.remarks.into_warnings(self.directory, hint)?;
+        let mut files = self.live_files.files;
+        files.extend(self.manifest.image_files(observer)?);
+        files.extend(self.options.as_ref().map(Options::image_file));
+        files.extend(self.wals);
+        Ok(DatabaseImage {
+            directory: self.directory.to_owned(),
+            database_id: self.database_id,
+            database_id_in_manifest: state.db_id().is_some(),
+            sequence_number: self.sequence_number,
+            sequence_number_without_wals: state.last_sequence().unwrap_or_default(),
+            column_families: ImageColumnFamily::all_of(state),
+            rocksdb_version: self.options.and_then(|options| options.rocksdb_version),
+            wal_dir: self.wal_dir,
+            kind: self.kind,
+            live: self.live,
+            files,
+            surplus: self.surplus,
+            warnings,
+        })
+    }
+}

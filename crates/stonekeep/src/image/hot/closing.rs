@@ -1,0 +1,120 @@
+//! What was added to the MANIFEST since the state was read, and whether an image of that state can bear it.
+
+use std::collections::HashMap;
+
+use stonekeep_format::FileNumber;
+use stonekeep_format::log::{LogRecord, LogScanner};
+use stonekeep_format::manifest::{DatabaseState, GroupBuffer, VersionEdit};
+
+use crate::image::manifest::Manifest;
+use crate::{Observer, Result};
+
+/// The edits behind those that make the state, as far as they are there in full.
+#[derive(Debug)]
+pub(super) struct Addition<'a> {
+    state: &'a DatabaseState,
+    /// How many there are.
+    edits: u64,
+    /// Whether one of them changes what is in the database other than by way of the WAL.
+    is_harmful: bool,
+    /// The largest WAL number up to which one of them, or the state, lets WALs go.
+    largest_log: FileNumber,
+    /// The epochs of the tables that they add.
+    epochs: HashMap<FileNumber, Option<u64>>,
+}
+
+impl<'a> Addition<'a> {
+    /// Looks at what stands in the MANIFEST now.
+    ///
+    /// # Errors
+    /// `Io`, and `Stopped` by the observer. What cannot be understood counts as harmful.
+    pub(super) fn to(manifest: &'a Manifest, observer: &dyn Observer) -> Result<Addition<'a>> {
+        let mut addition = Addition {
+            state: &manifest.state,
+            edits: 0,
+            is_harmful: false,
+            largest_log: manifest.state.max_log_number(),
+            epochs: HashMap::new(),
+        };
+        let length = manifest.file.length()?;
+        if length < manifest.applied_bytes {
+            addition.note_damage();
+            return Ok(addition);
+        }
+        let mut scanner = LogScanner::manifest_from(manifest.applied_bytes);
+        let mut groups = GroupBuffer::default();
+        let mut is_damaged = false;
+        manifest
+            .file
+            .read_on(manifest.applied_bytes, length, observer, &mut |piece| {
+                let pushed = match is_damaged {
+                    true => Ok(()),
+                    false => scanner.push(piece, &mut |record| addition.take(&record, &mut groups)),
+                };
+                is_damaged |= pushed.is_err();
+                Ok(())
+            })?;
+        if is_damaged || scanner.finish().damage().is_some() {
+            addition.note_damage();
+        }
+        Ok(addition)
+    }
+
+    /// Whether there is nothing: the state still is the newest.
+    pub(super) fn is_empty(&self) -> bool {
+        self.edits == 0
+    }
+
+    /// Whether an image of the state is right all the same: WALs tell everything that these edits do, and each WAL that
+    /// they let go is up to `ceiling`, where it was opened before the state was read.
+    pub(super) fn is_bearable(&self, ceiling: FileNumber) -> bool {
+        !self.is_harmful && self.largest_log <= ceiling
+    }
+
+    fn note_damage(&mut self) {
+        self.edits += 1;
+        self.is_harmful = true;
+    }
+
+    fn take(&mut self, record: &LogRecord<'_>, groups: &mut GroupBuffer) -> stonekeep_format::Result<()> {
+        let edit = VersionEdit::decode(record.payload, record.offset)?;
+        for placed in groups.push(edit, record.offset)? {
+            self.note(&placed.edit);
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, edit: &VersionEdit) {
+        self.edits += 1;
+        let logs = edit.log_number.into_iter().chain(edit.wal_floor());
+        self.largest_log = logs.fold(self.largest_log, Ord::max);
+        self.is_harmful |= edit.column_family_change.is_some() || self.may_be_an_ingestion(edit);
+        let epochs = edit.new_files.iter().map(|file| (file.number, file.epoch_number));
+        self.epochs.extend(epochs);
+    }
+
+    /// Whether an edit may bring tables from outside. A flush says from which WAL on its column family goes on
+    /// (`FlushJob`, `db/flush_job.cc`), a compaction takes away the tables whose epoch it goes on with. Ingestion
+    /// begins an epoch (`ExternalSstFileIngestionJob::AssignLevelsForOneBatch`, `db/external_sst_file_ingestion_job.cc`),
+    /// also where it replaces a range.
+    fn may_be_an_ingestion(&self, edit: &VersionEdit) -> bool {
+        if edit.new_files.is_empty() || edit.log_number.is_some() {
+            return false;
+        }
+        let gone = edit
+            .deleted_files
+            .iter()
+            .map(|file| self.epoch_of(edit, file.number));
+        let newest_gone = gone.max().flatten();
+        edit.deleted_files.is_empty() || edit.new_files.iter().any(|file| file.epoch_number > newest_gone)
+    }
+
+    fn epoch_of(&self, edit: &VersionEdit, number: FileNumber) -> Option<u64> {
+        let family = self.state.column_families().get(&edit.column_family);
+        let table = family.and_then(|family| family.tables.get(&number));
+        match table {
+            Some(table) => table.epoch_number,
+            None => self.epochs.get(&number).copied().flatten(),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Opens a table or blob of a database in the directory that it is in.
+
+use std::path::{Path, PathBuf};
+
+use stonekeep_format::file_name::{DbFileName, TableExtension};
+
+use super::probe::{Probes, Step};
+use crate::Result;
+use crate::image::ImageFile;
+use crate::image::live_files::{MISSING, twice, wrong_size};
+use crate::image::pinned::Pinned;
+
+/// The directories of tables and blobs, each once, the database's own first.
+#[derive(Debug, Clone)]
+pub(super) struct DataPaths(Vec<PathBuf>);
+
+/// Why a file cannot be held.
+#[derive(Debug)]
+pub(super) struct Missing {
+    /// The path that speaks for it.
+    pub(super) path: PathBuf,
+    /// What is wrong there.
+    pub(super) reason: String,
+    /// Whether nothing has its name at all.
+    pub(super) is_absent: bool,
+}
+
+impl DataPaths {
+    /// These.
+    pub(super) fn new(directories: Vec<PathBuf>) -> DataPaths {
+        DataPaths(directories)
+    }
+
+    /// The database's own directory.
+    pub(super) fn home(&self) -> &Path {
+        self.0.first().map_or(Path::new(""), PathBuf::as_path)
+    }
+
+    /// Opens a live file. It counts if it has the size of the MANIFEST; which directory it belongs into is not known
+    /// here.
+    ///
+    /// # Errors
+    /// `Io` if a directory cannot be read, or too many files are open.
+    pub(super) fn open(
+        &self,
+        file: &ImageFile,
+        probes: &Probes,
+    ) -> Result<std::result::Result<Pinned, Missing>> {
+        probes.at(Step::OpenFile);
+        let mut found = self.open_as(&file.name)?;
+        // RocksDB takes the old name where the new one is not (`TableCache::GetTableReader`, `db/table_cache.cc`).
+        if let (DbFileName::Table { number, .. }, true) = (&file.name, found.is_empty()) {
+            found = self.open_as(&DbFileName::Table {
+                number: *number,
+                extension: TableExtension::Ldb,
+            })?;
+        }
+        let missing = |path: &Path, reason: String, is_absent| Missing {
+            path: path.to_owned(),
+            reason,
+            is_absent,
+        };
+        let of_size = |pin: &&Pinned| pin.size_bytes == file.size_bytes;
+        let right: Vec<&Pinned> = found.iter().filter(of_size).collect();
+        Ok(match (right.as_slice(), found.first()) {
+            ([pin], _) => Ok((*pin).clone()),
+            ([first, second, ..], _) => Err(missing(&first.path, twice(&second.path), false)),
+            ([], Some(wrong)) => {
+                let reason = wrong_size(wrong.size_bytes, file.size_bytes);
+                Err(missing(&wrong.path, reason, false))
+            }
+            ([], None) => {
+                let path = self.home().join(file.name.to_string());
+                Err(missing(&path, MISSING.to_owned(), true))
+            }
+        })
+    }
+
+    fn open_as(&self, name: &DbFileName) -> Result<Vec<Pinned>> {
+        let name = name.to_string();
+        let opened = self
+            .0
+            .iter()
+            .map(|directory| Pinned::open(&directory.join(&name)));
+        opened.filter_map(Result::transpose).collect()
+    }
+}

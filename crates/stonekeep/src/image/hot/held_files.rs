@@ -1,0 +1,312 @@
+//! The tables and blobs of a database that is being written, held so that nothing can take them away.
+//!
+//! A file whose descriptor is open keeps its bytes when its name goes, with one exception: a slow deletion cuts it
+//! shorter and shorter (`DeleteScheduler`, `file/delete_scheduler.cc`). So lengths are looked at once more when all is
+//! copied. What the host has stored already is not opened at all. Where much is to be copied, or more than may be open,
+//! the host takes it before the image is whole, and only what is written meanwhile is held.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stonekeep_format::FileNumber;
+use stonekeep_format::manifest::DatabaseState;
+
+use super::find_file::{DataPaths, Missing};
+use super::open_files::OpenFiles;
+use super::probe::{Probes, Step};
+use crate::image::assembly::PATHS_HINT;
+use crate::image::live_files::{self, LiveFiles};
+use crate::image::pinned::Pinned;
+use crate::image::remarks::Remarks;
+use crate::image::{CaptureHost, Content, ImageFile};
+use crate::{Error, Observer, Result};
+
+/// What the host takes at a time.
+const SET_FILES: usize = 256;
+const SET_BYTES: u64 = 1 << 30;
+
+/// What is left to copy may be held: what is more than this is taken early.
+const SMALL_FILES: usize = 32;
+const SMALL_BYTES: u64 = 64 << 20;
+
+/// How often files are taken early only because they are many. A writer that writes faster than the host copies would go
+/// on for ever.
+const MOST_TAKES: u32 = 8;
+
+/// A file of the state.
+#[derive(Debug)]
+struct Held {
+    file: ImageFile,
+    /// The open file; none if the host has it.
+    pin: Option<Pinned>,
+}
+
+/// The files of the state, by their numbers.
+#[derive(Debug)]
+pub(super) struct HeldFiles {
+    paths: DataPaths,
+    limit: OpenFiles,
+    held: BTreeMap<FileNumber, Held>,
+    /// Why files of the state are not held. By the next look at the MANIFEST they must have left it.
+    missing: BTreeMap<FileNumber, Missing>,
+    /// Whether anything was followed yet.
+    has_followed: bool,
+    takes: u32,
+}
+
+/// Whom files are held for.
+pub(super) struct Holder<'h> {
+    pub(super) host: &'h mut dyn CaptureHost,
+    pub(super) probes: &'h Probes,
+    pub(super) observer: &'h dyn Observer,
+}
+
+impl HeldFiles {
+    /// None yet.
+    pub(super) fn new(paths: DataPaths, limit: OpenFiles) -> Self {
+        HeldFiles {
+            paths,
+            limit,
+            held: BTreeMap::new(),
+            missing: BTreeMap::new(),
+            has_followed: false,
+            takes: 0,
+        }
+    }
+
+    /// Whether every file of the state that was followed last is held.
+    pub(super) fn is_settled(&self) -> bool {
+        self.has_followed && self.missing.is_empty()
+    }
+
+    /// What was missing may be there for another MANIFEST.
+    pub(super) fn forget_missing(&mut self) {
+        self.missing.clear();
+    }
+
+    /// Lets go what is not in this state, and holds what is new in it.
+    ///
+    /// # Errors
+    /// `Corrupt` if a file that was missing already still is in the state, `Refused` if more files would have to be
+    /// open than may be, and those of the host.
+    pub(super) fn follow(&mut self, state: &DatabaseState, holder: &mut Holder<'_>) -> Result<()> {
+        self.has_followed = true;
+        let new = self.let_go(state);
+        self.refuse_missing(&new)?;
+        self.missing.clear();
+        let needed = holder.host.needed(&new)?;
+        if needed.len() != new.len() {
+            let message = format!("the host answered {} times for {} files", needed.len(), new.len());
+            return Err(Error::invalid(message));
+        }
+        let mut to_open = Vec::new();
+        for (file, needed) in new.into_iter().zip(needed) {
+            match needed {
+                true => to_open.push(file),
+                false => self.keep(file, None),
+            }
+        }
+        self.hold(to_open, holder)
+    }
+
+    /// The files, and those of them that are open.
+    pub(super) fn into_files(self) -> (LiveFiles, Vec<Pinned>) {
+        let home = self.paths.home();
+        let (mut files, mut pins, mut any_elsewhere) = (Vec::new(), Vec::new(), false);
+        for Held { mut file, pin } in self.held.into_values() {
+            if let Some(pin) = pin {
+                any_elsewhere |= pin.path.parent() != Some(home);
+                file.content = pin.content();
+                pins.push(pin);
+            }
+            files.push(file);
+        }
+        live_files::sort(&mut files);
+        let files = LiveFiles {
+            files,
+            any_absent: false,
+            any_elsewhere,
+        };
+        (files, pins)
+    }
+
+    /// Forgets what is not in the state, and gives what is new in it.
+    fn let_go(&mut self, state: &DatabaseState) -> Vec<ImageFile> {
+        let home = self.paths.home();
+        let mut gone = std::mem::take(&mut self.held);
+        let mut new = Vec::new();
+        for table in state.live_tables().map(|table| table.file) {
+            let same = |held: &Held| {
+                let known = held.file.table.as_ref().and_then(|table| table.unique_id);
+                held.file.size_bytes == table.size_bytes && known == live_files::unique_id(table)
+            };
+            match gone.remove(&table.number).filter(same) {
+                Some(held) => drop(self.held.insert(table.number, held)),
+                None => new.push(live_files::named_table(table, home)),
+            }
+        }
+        for blob in state.live_blobs().map(|blob| blob.file) {
+            let number = blob.addition.number;
+            let same = |held: &Held| held.file.size_bytes == blob.addition.file_size_bytes();
+            match gone.remove(&number).filter(same) {
+                Some(held) => drop(self.held.insert(number, held)),
+                None => new.push(live_files::named_blob(blob, home)),
+            }
+        }
+        new
+    }
+
+    /// Files go after the edit that lets them go (`VersionSet::ProcessManifestWrites`, `db/version_set.cc`, then
+    /// `DBImpl::PurgeObsoleteFiles`, `db/db_impl/db_impl_files.cc`): what is missing must have left the state by the
+    /// next look.
+    fn refuse_missing(&self, new: &[ImageFile]) -> Result<()> {
+        let mut remarks = Remarks::default();
+        let mut any_absent = false;
+        for missing in new
+            .iter()
+            .filter_map(|file| self.missing.get(&file.name.number()?))
+        {
+            remarks.find(&missing.path, missing.reason.as_str());
+            any_absent |= missing.is_absent;
+        }
+        let hint = any_absent.then_some(PATHS_HINT);
+        remarks.into_warnings(self.paths.home(), hint).map(drop)
+    }
+
+    fn hold(&mut self, to_open: Vec<ImageFile>, holder: &mut Holder<'_>) -> Result<()> {
+        let open = self.held.values().filter(|held| held.pin.is_some());
+        let sizes = open
+            .map(|held| &held.file)
+            .chain(&to_open)
+            .map(|file| file.size_bytes);
+        let (count, bytes) = sizes.fold((0, 0), |(count, bytes), size| (count + 1, bytes + size));
+        let fits = count <= self.limit.most;
+        let is_much = match holder.host.attempt() {
+            1 => count > SMALL_FILES || bytes > SMALL_BYTES,
+            // A slow deletion got ahead of the copying.
+            _ => count > 0,
+        };
+        let early = !fits || (is_much && self.takes < MOST_TAKES);
+        if early && holder.host.takes_early() {
+            self.takes += 1;
+            return self.let_host_take(to_open, holder);
+        }
+        if !fits {
+            return Err(self.limit.exceeded_by(count));
+        }
+        for file in to_open {
+            if let Some(held) = self.open(file, holder)? {
+                self.keep(held.file, held.pin);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the host take all that is open, and these.
+    fn let_host_take(&mut self, to_open: Vec<ImageFile>, holder: &mut Holder<'_>) -> Result<()> {
+        let all = std::mem::take(&mut self.held).into_iter();
+        let (open, rest): (Vec<_>, Vec<_>) = all.partition(|(_, held)| held.pin.is_some());
+        self.held.extend(rest);
+        let mut set = Set::new(self.limit.most);
+        for (_, held) in open {
+            if let Some(full) = set.add(held) {
+                self.take(full, holder)?;
+            }
+        }
+        for file in to_open {
+            if let Some(held) = self.open(file, holder)?
+                && let Some(full) = set.add(held)
+            {
+                self.take(full, holder)?;
+            }
+        }
+        self.take(set.held, holder)
+    }
+
+    fn take(&mut self, set: Vec<Held>, holder: &mut Holder<'_>) -> Result<()> {
+        if set.is_empty() {
+            return Ok(());
+        }
+        holder.probes.at(Step::TakeFiles);
+        let files: Vec<ImageFile> = set.iter().map(Held::opened).collect();
+        let short: BTreeSet<FileNumber> = holder.host.take(&files)?.into_iter().collect();
+        for held in set {
+            let number = held.file.name.number().filter(|number| short.contains(number));
+            match (number, held.pin) {
+                (Some(number), Some(pin)) => {
+                    let missing = Missing {
+                        path: pin.path,
+                        reason: "it became shorter while it was copied".to_owned(),
+                        is_absent: false,
+                    };
+                    self.missing.insert(number, missing);
+                }
+                _ => self.keep(held.file, None),
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a file; none if it is missing.
+    fn open(&mut self, mut file: ImageFile, holder: &mut Holder<'_>) -> Result<Option<Held>> {
+        if holder.observer.should_stop() {
+            return Err(Error::stopped());
+        }
+        match self.paths.open(&file, holder.probes)? {
+            Ok(pin) => {
+                file.content = Content::Path(pin.path.clone());
+                let pin = Some(pin);
+                Ok(Some(Held { file, pin }))
+            }
+            Err(missing) => {
+                self.missing
+                    .extend(file.name.number().map(|number| (number, missing)));
+                Ok(None)
+            }
+        }
+    }
+
+    fn keep(&mut self, file: ImageFile, pin: Option<Pinned>) {
+        if let Some(number) = file.name.number() {
+            self.held.insert(number, Held { file, pin });
+        }
+    }
+}
+
+impl Held {
+    /// The file as one that is open.
+    fn opened(&self) -> ImageFile {
+        let mut file = self.file.clone();
+        if let Some(pin) = &self.pin {
+            file.content = pin.content();
+        }
+        file
+    }
+}
+
+/// Files that the host is to take at once.
+struct Set {
+    most_files: usize,
+    bytes: u64,
+    held: Vec<Held>,
+}
+
+impl Set {
+    fn new(limit: usize) -> Set {
+        Set {
+            most_files: SET_FILES.min(limit).max(1),
+            bytes: 0,
+            held: Vec::new(),
+        }
+    }
+
+    /// Takes in a file; gives the set back when it is full.
+    fn add(&mut self, held: Held) -> Option<Vec<Held>> {
+        self.bytes += held.file.size_bytes;
+        self.held.push(held);
+        let is_full = self.held.len() >= self.most_files || self.bytes >= SET_BYTES;
+        is_full.then(|| {
+            self.bytes = 0;
+            std::mem::take(&mut self.held)
+        })
+    }
+}

@@ -1,0 +1,87 @@
+//! Places in a hot capture where a test can wait or meddle.
+
+#[cfg(feature = "probes")]
+use std::sync::Arc;
+
+/// What a hot capture is about to do.
+#[cfg_attr(
+    not(feature = "probes"),
+    expect(unreachable_pub, reason = "the feature makes it public")
+)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Step {
+    /// To read CURRENT and the MANIFEST, or what was added to it.
+    ReadState,
+    /// To open a table, a blob or a WAL.
+    OpenFile,
+    /// To let the host take files early.
+    TakeFiles,
+    /// To list the directory of the WALs.
+    ListWals,
+    /// To take the length of a WAL.
+    MeasureWal,
+    /// To look whether anything was added to the MANIFEST.
+    Close,
+    /// To look whether a recycled WAL still has its name.
+    CheckRecycled,
+    /// To read the WALs through.
+    ScanWals,
+    /// To read OPTIONS.
+    ReadOptions,
+}
+
+/// A test's way to be there. It is called on the thread that captures.
+#[cfg(feature = "probes")]
+pub trait Probe: std::fmt::Debug + Send + Sync {
+    /// Called before each step.
+    fn at(&self, step: Step) {
+        let _ = step;
+    }
+
+    /// Whether the capture goes on as if nothing had been added to the MANIFEST. What comes out is wrong: it shows
+    /// that a test can fail.
+    fn ignores_closing_check(&self) -> bool {
+        false
+    }
+}
+
+/// The probe of a capture, if there is one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Probes {
+    #[cfg(feature = "probes")]
+    probe: Option<Arc<dyn Probe>>,
+}
+
+#[cfg(feature = "probes")]
+impl Probes {
+    /// With this one.
+    pub(super) fn with(probe: Arc<dyn Probe>) -> Self {
+        Probes { probe: Some(probe) }
+    }
+
+    /// Before each step.
+    pub(super) fn at(&self, step: Step) {
+        if let Some(probe) = &self.probe {
+            probe.at(step);
+        }
+    }
+
+    /// Whether the closing check does not count.
+    pub(super) fn ignore_closing_check(&self) -> bool {
+        self.probe
+            .as_ref()
+            .is_some_and(|probe| probe.ignores_closing_check())
+    }
+}
+
+#[cfg(not(feature = "probes"))]
+impl Probes {
+    /// Before each step.
+    pub(super) fn at(&self, _: Step) {}
+
+    /// Whether the closing check does not count.
+    pub(super) fn ignore_closing_check(&self) -> bool {
+        false
+    }
+}

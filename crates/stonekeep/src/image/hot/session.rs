@@ -1,0 +1,282 @@
+//! One capture, round by round.
+
+use std::time::{Duration, Instant};
+
+use stonekeep_format::FileNumber;
+
+use super::HotDirectory;
+use super::capture::HotCapture;
+use super::closing::Addition;
+use super::find_file::DataPaths;
+use super::followed::{Followed, News};
+use super::held_files::{HeldFiles, Holder};
+use super::open_files::OpenFiles;
+use super::probe::Step;
+use super::settings::{self, Settings};
+use super::wal_scan::{self, KeptWals};
+use super::wal_window::{MeasuredWal, WalWindow};
+use crate::image::assembly::Parts;
+use crate::image::database_id::database_id;
+use crate::image::options_file::Options;
+use crate::image::remarks::Remarks;
+use crate::image::wal_rules::last_sequence;
+use crate::image::{CaptureHost, ClosingRule, LiveCapture};
+use crate::{Clock, Error, Observer, Result, SystemClock};
+
+/// How often WALs that are not as they should be are looked at anew: a write may have been under way.
+const LOOKS_AT_WALS: u32 = 5;
+
+/// How much longer to wait before each such look.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// When neither rule has closed after so many times the time that the strict one has, the capture gives up.
+const GIVE_UP_AFTER: u32 = 6;
+
+/// A capture under way.
+pub(super) struct Session<'a> {
+    source: &'a HotDirectory,
+    observer: &'a dyn Observer,
+    database_id: Option<String>,
+    followed: Followed,
+    settings: Settings,
+    files: HeldFiles,
+    wals: WalWindow,
+    /// What is said of the database by its settings.
+    remarks: Remarks,
+    rounds: u64,
+    /// When the first window opened.
+    begun: Option<Instant>,
+}
+
+/// A round that closed.
+struct Closed {
+    rule: ClosingRule,
+    window: Duration,
+    wals: Vec<MeasuredWal>,
+}
+
+impl<'a> Session<'a> {
+    /// Reads the state, and what must be known about the database.
+    ///
+    /// # Errors
+    /// See the [module](super).
+    pub(super) fn begin(
+        source: &'a HotDirectory,
+        host: &mut dyn CaptureHost,
+        observer: &'a dyn Observer,
+    ) -> Result<Session<'a>> {
+        let mut remarks = Remarks::default();
+        source.probes.at(Step::ReadState);
+        let followed = Followed::open(&source.path, observer)?;
+        let state = followed.state();
+        let settings = Settings::read(source, state, &mut remarks, observer)?;
+        let database_id = database_id(&source.path, state, &mut remarks)?;
+        host.check_database(database_id.as_deref())?;
+        let limit = OpenFiles::new(source.open_files_limit);
+        Ok(Session {
+            source,
+            observer,
+            database_id,
+            files: HeldFiles::new(DataPaths::new(settings.data_paths.clone()), limit),
+            wals: settings.wal_window(&source.path),
+            followed,
+            settings,
+            remarks,
+            rounds: 0,
+            begun: None,
+        })
+    }
+
+    /// Goes round until a round closes and its WALs are right.
+    ///
+    /// # Errors
+    /// See the [module](super).
+    pub(super) fn run(mut self, host: &mut dyn CaptureHost) -> Result<HotCapture> {
+        let mut looks = 0;
+        loop {
+            let Some(mut closed) = self.round(host)? else {
+                continue;
+            };
+            let Some(options) = self.newest_options()? else {
+                continue;
+            };
+            let mut said = Remarks::default();
+            let kept = self.scan(std::mem::take(&mut closed.wals), &mut said)?;
+            looks += 1;
+            if !said.forbid() || looks == LOOKS_AT_WALS {
+                self.remarks.append(said);
+                return self.finish(&closed, options, kept);
+            }
+            SystemClock.sleep(PAUSE * looks);
+        }
+    }
+
+    /// Brings everything to the newest state, measures the WALs, and looks whether it still is the newest; nothing if
+    /// it is not.
+    fn round(&mut self, host: &mut dyn CaptureHost) -> Result<Option<Closed>> {
+        self.lose_patience()?;
+        self.rounds += 1;
+        let probes = &self.source.probes;
+        let ceiling = match self.may_fall_back() {
+            true => Some(self.wals.open_all(probes)?),
+            false => None,
+        };
+        self.converge(host)?;
+        let opened = SystemClock.instant();
+        self.begun.get_or_insert(opened);
+        let state = self.followed.state();
+        let measured = self
+            .wals
+            .measure(state, ceiling.is_some(), probes, self.observer)?;
+        let Some(wals) = measured else {
+            return Ok(None);
+        };
+        let rule = self.close(ceiling, &wals)?;
+        let window = SystemClock.instant().saturating_duration_since(opened);
+        Ok(rule.map(|rule| Closed { rule, window, wals }))
+    }
+
+    /// Follows the MANIFEST and holds the files of its state until a look shows nothing new.
+    fn converge(&mut self, host: &mut dyn CaptureHost) -> Result<()> {
+        let mut holder = Holder {
+            host,
+            probes: &self.source.probes,
+            observer: self.observer,
+        };
+        loop {
+            if self.observer.should_stop() {
+                return Err(Error::stopped());
+            }
+            self.source.probes.at(Step::ReadState);
+            match self.followed.advance(self.observer)? {
+                News::None if self.files.is_settled() => return Ok(()),
+                News::None | News::Edits => {}
+                News::OtherManifest => self.files.forget_missing(),
+            }
+            self.settings
+                .refuse_unknown_paths(self.source, self.followed.manifest())?;
+            self.files.follow(self.followed.state(), &mut holder)?;
+        }
+    }
+
+    /// Whether the round closes, and by which rule. `ceiling`: up to this number, all WALs were open before the state
+    /// was read.
+    fn close(&mut self, ceiling: Option<FileNumber>, wals: &[MeasuredWal]) -> Result<Option<ClosingRule>> {
+        let probes = &self.source.probes;
+        probes.at(Step::Close);
+        let addition = Addition::to(self.followed.manifest(), self.observer)?;
+        // After the MANIFEST: what was added before another one came has been seen.
+        let is_current = self.followed.is_current()?;
+        let rule = match ceiling {
+            _ if probes.ignore_closing_check() => ClosingRule::Strict,
+            _ if is_current && addition.is_empty() => ClosingRule::Strict,
+            Some(ceiling) if is_current && addition.is_bearable(ceiling) => ClosingRule::Fallback,
+            _ => return Ok(None),
+        };
+        let in_place = self.wals.are_in_place(wals, probes)?;
+        Ok(in_place.then_some(rule))
+    }
+
+    /// The newest OPTIONS; nothing if they say something else than before, as after a restart of the writer: then
+    /// another round goes by them.
+    fn newest_options(&mut self) -> Result<Option<Option<Options>>> {
+        let mut said = Remarks::default();
+        let (_, options) = settings::newest_options(self.source, &mut said, self.observer)?;
+        let newest = options.as_ref().map(|options| &options.settings);
+        if newest.is_none_or(|newest| *newest == self.settings.options) {
+            return Ok(Some(options));
+        }
+        let mut remarks = Remarks::default();
+        let state = self.followed.state();
+        self.settings = Settings::read(self.source, state, &mut remarks, self.observer)?;
+        self.wals = self.settings.wal_window(&self.source.path);
+        self.remarks = remarks;
+        Ok(None)
+    }
+
+    fn scan(&self, wals: Vec<MeasuredWal>, said: &mut Remarks) -> Result<KeptWals> {
+        self.source.probes.at(Step::ScanWals);
+        let state = self.followed.state();
+        let directory = self.wals.directory();
+        let kept = wal_scan::scan(wals, state, &self.settings.options, said, self.observer)?;
+        if kept.files.is_empty() {
+            let message = "it has no WAL, but a database that is open always has one";
+            match self.source.forced {
+                true => said.warn(directory, message),
+                false => said.find(directory, format!("{message}; say where its WALs are (wal_dir)")),
+            }
+        }
+        let in_manifest = state.last_sequence().unwrap_or_default();
+        if kept.last_sequence.is_some_and(|last| last.highest < in_manifest) {
+            let message = "its MANIFEST knows of later writes than its WALs: some went past them (disableWAL, ingested \
+                           files); those without WAL that were not flushed are not captured";
+            said.warn(directory, message);
+        }
+        Ok(kept)
+    }
+
+    fn finish(mut self, closed: &Closed, options: Option<Options>, kept: KeptWals) -> Result<HotCapture> {
+        let path = &self.source.path;
+        let manifest = self.followed.manifest();
+        let state = self.followed.state();
+        let mut ignored = Remarks::default();
+        if database_id(path, state, &mut ignored)? != self.database_id {
+            let path = path.display();
+            let message = format!("another database was put into {path} while it was captured");
+            return Err(Error::source_changed(message));
+        }
+        let directory = self.wals.directory();
+        let sequence_number = last_sequence(state, kept.last_sequence, directory, &mut self.remarks);
+        let (live_files, mut pins) = self.files.into_files();
+        pins.push(manifest.file.with_size(manifest.applied_bytes));
+        pins.extend(kept.pins);
+        let parts = Parts {
+            directory: path,
+            database_id: self.database_id,
+            manifest,
+            options,
+            live_files,
+            wals: kept.files,
+            wal_dir: self.settings.wal_dir,
+            sequence_number,
+            kind: self.source.kind,
+            live: Some(LiveCapture {
+                rounds: self.rounds,
+                rule: closed.rule,
+                window_us: u64::try_from(closed.window.as_micros()).unwrap_or(u64::MAX),
+                wal_bytes_trimmed: kept.trimmed_bytes,
+            }),
+            surplus: Vec::new(),
+            remarks: self.remarks,
+        };
+        let image = parts.into_image(self.observer)?;
+        Ok(HotCapture { image, pins })
+    }
+
+    fn may_fall_back(&self) -> bool {
+        let limit = &self.source.strict_limit;
+        self.rounds > limit.rounds || self.elapsed() >= limit.time
+    }
+
+    /// # Errors
+    /// `Refused` when neither rule has closed for very long.
+    fn lose_patience(&self) -> Result<()> {
+        let limit = self.source.strict_limit.time.max(super::STRICT_TIME);
+        if self.elapsed() < limit * GIVE_UP_AFTER {
+            return Ok(());
+        }
+        let (path, rounds) = (self.source.path.display(), self.rounds);
+        let message = format!(
+            "the database in {path} changes faster than it can be looked at: {rounds} rounds did not close"
+        );
+        Err(Error::refused(message).with_hint(
+            "try again when fewer files are ingested, column families made or dropped, and MANIFESTs written",
+        ))
+    }
+
+    fn elapsed(&self) -> Duration {
+        let now = SystemClock.instant();
+        self.begun
+            .map_or(Duration::ZERO, |begun| now.saturating_duration_since(begun))
+    }
+}

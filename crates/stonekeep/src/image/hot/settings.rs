@@ -1,0 +1,134 @@
+//! What the OPTIONS of a database that is being written say about capturing it.
+
+use std::path::{Path, PathBuf};
+
+use stonekeep_format::manifest::DatabaseState;
+use stonekeep_format::options::CaptureOptions;
+
+use super::HotDirectory;
+use super::ground;
+use super::probe::Step;
+use super::wal_window::WalWindow;
+use crate::image::listing::{Listing, data_directories};
+use crate::image::manifest::Manifest;
+use crate::image::no_database::no_database;
+use crate::image::options_file::Options;
+use crate::image::remarks::Remarks;
+use crate::image::wal_dir::WalDirChoice;
+use crate::image::wal_rules::is_needed;
+use crate::{Error, ErrorKind, Observer, Result};
+
+/// How often to look for the newest OPTIONS, when those that were listed are gone.
+const LOOKS: u32 = 10;
+
+/// Where the files of a database are, and how it treats them.
+#[derive(Debug)]
+pub(super) struct Settings {
+    /// The directories of tables and blobs, the database's own first.
+    pub(super) data_paths: Vec<PathBuf>,
+    /// The directory of the WALs, where it is not the database's own.
+    pub(super) wal_dir: Option<PathBuf>,
+    /// What OPTIONS say.
+    pub(super) options: CaptureOptions,
+}
+
+impl Settings {
+    /// Finds out.
+    ///
+    /// # Errors
+    /// `Refused` or `Unsupported` where such a database cannot be captured while it is written, unless forced.
+    pub(super) fn read(
+        source: &HotDirectory,
+        state: &DatabaseState,
+        remarks: &mut Remarks,
+        observer: &dyn Observer,
+    ) -> Result<Settings> {
+        let (home, options) = newest_options(source, remarks, observer)?;
+        let options = options.map(|options| options.settings).unwrap_or_default();
+        refuse_what_cannot_be_seen(source, &options, remarks)?;
+        let choice = WalDirChoice {
+            home: &home,
+            given: source.wal_dir.as_deref(),
+            in_options: options.wal_dir.as_deref(),
+            is_open: true,
+            is_needed: &|number| is_needed(state, number),
+        };
+        let wal_dir = choice.choose(remarks)?.map(|listing| listing.path);
+        let directories = data_directories(home, &source.db_paths)?;
+        let data_paths: Vec<PathBuf> = directories.into_iter().map(|listing| listing.path).collect();
+        for directory in data_paths.iter().chain(&wal_dir) {
+            ground::check(directory, source.forced, remarks)?;
+        }
+        Ok(Settings {
+            data_paths,
+            wal_dir,
+            options,
+        })
+    }
+
+    /// A window on the WALs of the database in this directory, none of them open yet.
+    pub(super) fn wal_window(&self, home: &Path) -> WalWindow {
+        let recycles = self.options.recycle_log_file_num > 0;
+        WalWindow::new(self.wal_dir.as_deref().unwrap_or(home), recycles)
+    }
+
+    /// Refuses a MANIFEST that names further paths, if none were given: what is there cannot be found.
+    pub(super) fn refuse_unknown_paths(&self, source: &HotDirectory, manifest: &Manifest) -> Result<()> {
+        if source.forced || !source.db_paths.is_empty() || !manifest.names_further_paths() {
+            return Ok(());
+        }
+        let path = source.path.display();
+        let message =
+            format!("the database in {path} has tables in further directories, which are not known");
+        Err(Error::refused(message)
+            .with_hint("say which its db_paths and cf_paths are: RocksDB keeps them in no file"))
+    }
+}
+
+/// The newest OPTIONS and the listing of the directory. RocksDB keeps two, so one that was listed may be gone when its
+/// turn comes.
+pub(super) fn newest_options(
+    source: &HotDirectory,
+    remarks: &mut Remarks,
+    observer: &dyn Observer,
+) -> Result<(Listing, Option<Options>)> {
+    let mut look = 1;
+    loop {
+        source.probes.at(Step::ReadOptions);
+        let home = Listing::of(&source.path)?.ok_or_else(|| no_database(&source.path))?;
+        let mut said = Remarks::default();
+        match Options::newest(&home, &mut said, observer) {
+            Err(error) if error.is_source_changed() && look < LOOKS => look += 1,
+            Err(error) => return Err(error),
+            Ok(options) => {
+                remarks.append(said);
+                return Ok((home, options));
+            }
+        }
+    }
+}
+
+/// Data that is in no file, or in files that nothing names.
+fn refuse_what_cannot_be_seen(
+    source: &HotDirectory,
+    options: &CaptureOptions,
+    remarks: &mut Remarks,
+) -> Result<()> {
+    if options.manual_wal_flush {
+        let message = "manual_wal_flush is on: what the process has not flushed from the buffer of its WAL is not captured";
+        remarks.warn(&source.path, message);
+    }
+    if options.blob_direct_write.is_empty() {
+        return Ok(());
+    }
+    let reason =
+        "with enable_blob_direct_write, WALs may point into blob files that the MANIFEST does not name";
+    if source.forced {
+        remarks.warn(&source.path, format!("{reason}; it was captured all the same"));
+        return Ok(());
+    }
+    let path = source.path.display();
+    let message = format!("the database in {path} cannot be captured while it is written: {reason}");
+    Err(Error::new(ErrorKind::Unsupported, message)
+        .with_hint("stop its writer, or let it make a checkpoint or a backup through its handle"))
+}
