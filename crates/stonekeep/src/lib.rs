@@ -19,11 +19,11 @@
 //! use stonekeep::engine::info::{InfoDetail, WhichBackup};
 //! use stonekeep::engine::verify::VerifyLevel;
 //! use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions, RestoreOptions};
-//! use stonekeep::image::closed::ClosedDirectory;
+//! use stonekeep::image::auto::{Directory, SourceKind};
 //! use stonekeep::store::local::LocalStore;
 //!
 //! let engine = BackupEngine::open(BackupEngineOptions::default(), Arc::new(LocalStore::new(repo)))?;
-//! let source = ClosedDirectory::new(database);
+//! let source = Directory::new(database, SourceKind::Auto);
 //! let backup = engine.create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)?;
 //! println!("backup {} at sequence number {}", backup.backup_id, backup.sequence_number);
 //! let report = engine.verify_backups(&[], VerifyLevel::Checksum, &Quiet)?;

@@ -8,7 +8,7 @@ use super::Session;
 use crate::args::repository::RepoArgs;
 use crate::args::which::{Which, parse_id_or_latest};
 use crate::exit::Exit;
-use crate::output::backup_info::{BackupJson, if_read, state_parts};
+use crate::output::backup_info::{BackupJson, capture_text, if_read, state_parts};
 use crate::output::escape::visible_bytes;
 use crate::output::text::{Page, Style, Table};
 use crate::output::units::{bytes, local_time, maybe_bytes, temperature_name};
@@ -83,7 +83,10 @@ fn fields(info: &BackupInfo) -> Vec<(&'static str, String)> {
         ("database id", known(&info.database_id)),
         ("column families", known(&families)),
         ("RocksDB version", known(&info.rocksdb_version)),
-        ("captured from", known(&info.capture.map(|kind| kind.to_string()))),
+        (
+            "captured",
+            known(&info.capture.map(|kind| capture_text(kind, info.live))),
+        ),
         ("host", known(&info.host)),
         ("made by", known(&info.created_by)),
         ("meta schema", read(info.schema.clone())),

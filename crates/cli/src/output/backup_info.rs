@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 use stonekeep::engine::info::{BackupFileInfo, BackupInfo, BackupState};
-use stonekeep::image::ImageColumnFamily;
+use stonekeep::image::{CaptureKind, ClosingRule, ImageColumnFamily, LiveCapture};
 
 use super::json::{FindingJson, findings};
 use super::text::{Cell, Style};
-use super::units::{temperature_name, utc_time};
+use super::units::{bytes, count, milliseconds, temperature_name, utc_time};
 
 /// A backup in JSON.
 #[derive(Serialize)]
@@ -30,6 +30,7 @@ pub(crate) struct BackupJson<'a> {
     column_families: Option<Vec<ColumnFamilyJson<'a>>>,
     rocksdb_version: Option<&'a str>,
     capture: Option<String>,
+    live: Option<LiveJson>,
     host: Option<&'a str>,
     tags: &'a [String],
     created_by: Option<&'a str>,
@@ -74,12 +75,53 @@ impl<'a> BackupJson<'a> {
             }),
             rocksdb_version: info.rocksdb_version.as_deref(),
             capture: info.capture.map(|kind| kind.to_string()),
+            live: info.live.map(LiveJson::from),
             host: info.host.as_deref(),
             tags: &info.tags,
             created_by: info.created_by.as_deref(),
             files: info.files.as_deref().map(FileJson::all),
         }
     }
+}
+
+/// How the capture of a live database came to its close, in JSON.
+#[derive(Serialize)]
+pub(crate) struct LiveJson {
+    rounds: u64,
+    rule: String,
+    window_us: u64,
+    wal_bytes_trimmed: u64,
+}
+
+impl From<LiveCapture> for LiveJson {
+    fn from(live: LiveCapture) -> Self {
+        LiveJson {
+            rounds: live.rounds,
+            rule: live.rule.to_string(),
+            window_us: live.window_us,
+            wal_bytes_trimmed: live.wal_bytes_trimmed,
+        }
+    }
+}
+
+/// How the image was taken, in words.
+pub(crate) fn capture_text(kind: CaptureKind, live: Option<LiveCapture>) -> String {
+    let Some(live) = live else {
+        return kind.to_string();
+    };
+    let window = milliseconds(live.window_us);
+    let mut text = format!("{kind}, {}", count(live.rounds, "round"));
+    match live.rule {
+        ClosingRule::DeletionsDisabled => text += &format!(", file deletions disabled for {window}"),
+        rule => text += &format!(", closed in {window} by the {rule} rule"),
+    }
+    if live.wal_bytes_trimmed > 0 {
+        text += &format!(
+            ", {} of unfinished WAL records left out",
+            bytes(live.wal_bytes_trimmed)
+        );
+    }
+    text
 }
 
 /// A file of a backup in JSON.

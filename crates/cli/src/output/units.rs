@@ -68,6 +68,11 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// Microseconds as milliseconds: `0.3 ms`.
+pub(crate) fn milliseconds(microseconds: u64) -> String {
+    format!("{:.1} ms", microseconds as f64 / 1e3)
+}
+
 /// A temperature as meta files spell it; `None` where there is none.
 pub(crate) fn temperature_name(temperature: Temperature) -> Option<&'static str> {
     (temperature != Temperature::Unknown).then(|| temperature.name())

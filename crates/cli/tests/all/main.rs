@@ -16,6 +16,7 @@ mod help;
 mod in_place;
 mod inspect;
 mod list;
+mod live;
 mod manual;
 mod real_repositories;
 mod refusals;

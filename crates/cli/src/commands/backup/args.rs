@@ -10,6 +10,7 @@ use stonekeep::engine::{
     BackupEngineOptions, CreateBackupOptions, ExcludeFilesCallback, MaybeExclude, MetaSchema, RateLimiter,
 };
 use stonekeep::format::backup_name::{NamingScheme, ShareFilesNaming};
+use stonekeep::image::auto::{Directory, SourceKind};
 use stonekeep::{Error, IoContext, Result};
 
 use super::exclude::Excludes;
@@ -22,9 +23,10 @@ use crate::host;
 /// More application metadata than this is refused by every engine (`BackupMeta::StoreToFile`).
 const MAX_APP_METADATA_BYTES: u64 = 1 << 20;
 
-/// Back up a database that no process has open, or a checkpoint
+/// Back up a database, open or closed, or a checkpoint
 ///
-/// Only what the repository does not have yet is copied. The repository is made if there is none.
+/// Only what the repository does not have yet is copied. The repository is made if there is none. A database that a
+/// process is writing is captured as it was at one moment: see docs/live-databases.md for what that holds.
 #[derive(Debug, Args)]
 pub(crate) struct BackupArgs {
     /// The database's directory
@@ -32,6 +34,12 @@ pub(crate) struct BackupArgs {
     pub(super) database: PathBuf,
     #[command(flatten)]
     pub(super) repo: RepoArgs,
+    /// What the directory is
+    #[arg(long, value_name = "SOURCE", default_value = "auto")]
+    source: Source,
+    /// Capture a live database although something speaks against it, such as a network file system
+    #[arg(long)]
+    force: bool,
     /// The directory of the WALs [default: what the OPTIONS file says, else the database's]
     #[arg(long, value_name = "DIR")]
     pub(super) wal_dir: Option<PathBuf>,
@@ -127,6 +135,30 @@ struct PaceArgs {
     decrease_background_thread_cpu_priority: bool,
 }
 
+/// What the directory of a database is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Source {
+    /// Captured hot if a process holds its LOCK, else as a closed one
+    Auto,
+    /// A database that no process has open
+    Closed,
+    /// A database that a process is writing, whether its LOCK can be seen or not
+    Hot,
+    /// A checkpoint
+    Checkpoint,
+}
+
+impl From<Source> for SourceKind {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Auto => SourceKind::Auto,
+            Source::Closed => SourceKind::Closed,
+            Source::Hot => SourceKind::Hot,
+            Source::Checkpoint => SourceKind::Checkpoint,
+        }
+    }
+}
+
 /// RocksDB's `ShareFilesNaming`, with its flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Naming {
@@ -181,6 +213,14 @@ impl BackupArgs {
             .with_backup_log_files(self.kept.backup_log_files)
             .with_backup_rate_limiter(Arc::new(RateLimiter::new(self.pace.backup_rate_limit)));
         Ok(self.lock.apply(self.sync.apply(self.work.apply(options))))
+    }
+
+    /// What is backed up.
+    pub(super) fn source(&self) -> Directory {
+        Directory::new(&self.database, self.source.into())
+            .with_wal_dir(self.wal_dir.clone())
+            .with_db_paths(self.db_path.clone())
+            .forced(self.force)
     }
 
     /// The options of this backup.

@@ -4,7 +4,7 @@ mod args;
 mod exclude;
 mod report;
 
-use stonekeep::image::closed::ClosedDirectory;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use stonekeep::image::{ImageSource, NoHost};
 
 use super::Session;
@@ -18,9 +18,8 @@ pub(crate) fn run(args: BackupArgs, session: &Session) -> anyhow::Result<Exit> {
     let create_options = args.create_options()?;
     let directories: Vec<_> = args.wal_dir.iter().chain(&args.db_path).cloned().collect();
     places::check_source(args.repo.path(), &args.database, &directories)?;
-    let source = ClosedDirectory::new(&args.database)
-        .with_wal_dir(args.wal_dir.clone())
-        .with_db_paths(args.db_path.clone());
+    let source = args.source();
+    raise_open_files_limit();
 
     let watcher = session.watch()?;
     if engine_options.destroy_old_data {
@@ -36,4 +35,15 @@ pub(crate) fn run(args: BackupArgs, session: &Session) -> anyhow::Result<Exit> {
     watcher.finish();
     report::print(&report?, &args, session)?;
     Ok(Exit::Success)
+}
+
+/// A capture holds a descriptor for each file that is not stored yet, so it may have as many as the system allows.
+fn raise_open_files_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // Without it the capture copies more of the files early.
+    let _ = setrlimit(Resource::Nofile, raised);
 }

@@ -6,6 +6,7 @@ use stonekeep::engine::create::{CreateReport, FileAction, PlannedFile};
 use super::args::BackupArgs;
 use crate::commands::Session;
 use crate::output::PrintError;
+use crate::output::backup_info::{LiveJson, capture_text};
 use crate::output::json::{WarningJson, warnings};
 use crate::output::text::{Page, Table};
 use crate::output::units::{bytes, count};
@@ -17,6 +18,7 @@ struct BackupJson<'a> {
     backup_id: u32,
     sequence_number: u64,
     capture: String,
+    live: Option<LiveJson>,
     files_total: u64,
     bytes_total: u64,
     files_copied: u64,
@@ -58,6 +60,7 @@ fn json(report: &CreateReport, dry_run: bool) -> BackupJson<'_> {
         backup_id: report.backup_id.get(),
         sequence_number: report.sequence_number.0,
         capture: report.capture.to_string(),
+        live: report.live.map(LiveJson::from),
         files_total: report.files_total,
         bytes_total: report.bytes_total,
         files_copied: report.files_copied,
@@ -148,6 +151,9 @@ fn sums(report: &CreateReport, copied: &'static str) -> Vec<(&'static str, Strin
     }
     if report.files_excluded > 0 {
         sums.push(("left out", count(report.files_excluded, "file")));
+    }
+    if report.live.is_some() {
+        sums.push(("captured", capture_text(report.capture, report.live)));
     }
     if let Some(first) = report.surplus.first() {
         let files = count(report.surplus.len() as u64, "file");
