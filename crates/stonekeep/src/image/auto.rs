@@ -129,19 +129,11 @@ impl ImageSource for Directory {
     fn capture(&self, host: &mut dyn CaptureHost, observer: &dyn Observer) -> Result<Box<dyn Capture>> {
         match self.kind {
             SourceKind::Auto => self.capture_as_it_is(host, observer),
-            SourceKind::Closed => self.closed.capture(host, observer),
+            SourceKind::Closed | SourceKind::Checkpoint => self.closed.capture(host, observer),
             SourceKind::Hot => {
                 self.is_open_elsewhere()?;
                 self.hot.capture(host, observer)
             }
-            SourceKind::Checkpoint if self.is_open_elsewhere()? => {
-                let path = self.path.display();
-                let message = format!("{path} is open in another process, so it is no checkpoint");
-                Err(Error::refused(message).with_hint(
-                    "to capture a database that is open, leave the kind of source out, or say that it is hot",
-                ))
-            }
-            SourceKind::Checkpoint => self.closed.capture(host, observer),
         }
     }
 }
