@@ -2,9 +2,10 @@
 
 use std::num::NonZeroUsize;
 
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, ValueEnum};
 use stonekeep::engine::BackupEngineOptions;
 use stonekeep::store::LockWait;
+use stonekeep::store::local::SyncMethod;
 
 use super::quantity::{parse_lock_wait, parse_some, parse_some_bytes};
 
@@ -15,7 +16,7 @@ pub(crate) struct WorkArgs {
     /// How many files are read and written at the same time [default: chosen from the machine]
     #[arg(long, value_name = "N", value_parser = parse_some)]
     max_background_operations: Option<NonZeroUsize>,
-    /// The size of a buffer for reading and writing [default: 1MiB]
+    /// The size of a buffer for reading and writing [default: 128KiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_some_bytes)]
     io_buffer_size: Option<u64>,
     /// Tell of progress each time that so much is done
@@ -49,6 +50,35 @@ pub(crate) struct SyncArgs {
 impl SyncArgs {
     pub(crate) fn apply(&self, options: BackupEngineOptions) -> BackupEngineOptions {
         options.with_sync(self.sync)
+    }
+}
+
+/// How files are made durable.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reading and writing")]
+pub(crate) struct SyncMethodArgs {
+    /// How files are made durable
+    #[arg(long, value_name = "METHOD", value_enum, default_value_t = Method::Auto)]
+    sync_method: Method,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Method {
+    /// Many files by one call, where the file system is trusted with it; few files one by one
+    Auto,
+    /// By one call however few they are, where the file system is trusted with it
+    Syncfs,
+    /// One by one: does not wait for what other programs have written to the same file system
+    Files,
+}
+
+impl SyncMethodArgs {
+    pub(crate) fn apply(&self, options: BackupEngineOptions) -> BackupEngineOptions {
+        options.with_sync_method(match self.sync_method {
+            Method::Auto => SyncMethod::Auto,
+            Method::Syncfs => SyncMethod::Syncfs,
+            Method::Files => SyncMethod::Files,
+        })
     }
 }
 

@@ -33,19 +33,22 @@ impl RepoArgs {
     /// Opens a repository that must be there for writing.
     pub(crate) fn open_to_change(&self, options: BackupEngineOptions) -> Result<BackupEngine> {
         self.open(options.clone())?;
-        BackupEngine::open(options, store(&self.repo)?)
+        let store = store(&self.repo, &options)?;
+        BackupEngine::open(options, store)
     }
 
     /// Opens a repository for writing, which the first backup makes if it is not there.
     pub(crate) fn open_or_create(&self, options: BackupEngineOptions) -> Result<BackupEngine> {
         places::check_mounted(&self.repo)?;
-        BackupEngine::open(options, store(&self.repo)?)
+        let store = store(&self.repo, &options)?;
+        BackupEngine::open(options, store)
     }
 }
 
 /// Opens the repository in this directory for reading.
 pub(crate) fn open(repo: &Path, options: BackupEngineOptions) -> Result<BackupEngineReadOnly> {
-    let engine = BackupEngineReadOnly::open(options, store(repo)?);
+    let store = store(repo, &options)?;
+    let engine = BackupEngineReadOnly::open(options, store);
     engine.map_err(|error| match places::missing_disk(repo) {
         Some(point) if error.kind() == ErrorKind::NotFound => error.with_hint(format!(
             "{} is a mount point of /etc/fstab that nothing is mounted on: mount it first",
@@ -55,7 +58,7 @@ pub(crate) fn open(repo: &Path, options: BackupEngineOptions) -> Result<BackupEn
     })
 }
 
-fn store(repo: &Path) -> Result<Arc<dyn Store>> {
+fn store(repo: &Path, options: &BackupEngineOptions) -> Result<Arc<dyn Store>> {
     if let Some((scheme, _)) = repo.to_str().and_then(|text| text.split_once("://")) {
         return Err(Error::invalid(format!(
             "{} names a store of kind {scheme:?}, and repositories are directories",
@@ -63,5 +66,9 @@ fn store(repo: &Path) -> Result<Arc<dyn Store>> {
         ))
         .with_hint("object stores are not supported yet; for a directory of that name, put ./ before it"));
     }
-    Ok(Arc::new(LocalStore::new(repo)))
+    let store = LocalStore::new(repo).with_sync_method(options.sync_method);
+    Ok(Arc::new(match options.io_buffer_size_bytes {
+        Some(buffer_bytes) => store.with_buffer_bytes(buffer_bytes),
+        None => store,
+    }))
 }

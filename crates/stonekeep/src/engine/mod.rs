@@ -24,12 +24,9 @@ pub use options::{
 pub use rate_limiter::RateLimiter;
 
 use self::transfer::Meter;
+use crate::store::buffers::{Buffer, Buffers, DEFAULT_BUFFER_BYTES};
 use crate::store::{Durability, Guard, Store};
 use crate::{Error, Observer, Phase, Progress, Result, repo};
-
-/// The size of a copy buffer where the options name none: large enough that system calls cost little, small enough that
-/// what was read is still in the CPU's cache when it is hashed and written.
-const DEFAULT_IO_BUFFER_BYTES: usize = 1 << 20;
 
 /// More workers than this gain nothing on one machine's disks, however many cores it has.
 const MAX_DEFAULT_WORKERS: usize = 16;
@@ -40,6 +37,7 @@ const MAX_DEFAULT_WORKERS: usize = 16;
 pub struct BackupEngineReadOnly {
     store: Arc<dyn Store>,
     options: BackupEngineOptions,
+    buffers: Arc<Buffers>,
 }
 
 /// Reads and writes a repository: `rocksdb::BackupEngine`. What a [`BackupEngineReadOnly`] does, it does too.
@@ -69,7 +67,16 @@ impl BackupEngineReadOnly {
             return Err(Error::invalid("destroy_old_data with a read-only engine"));
         }
         repo::require(&store)?;
-        Ok(BackupEngineReadOnly { store, options })
+        Ok(BackupEngineReadOnly::new(options, store))
+    }
+
+    fn new(options: BackupEngineOptions, store: Arc<dyn Store>) -> Self {
+        let buffer_bytes = options.io_buffer_size_bytes.unwrap_or(DEFAULT_BUFFER_BYTES);
+        BackupEngineReadOnly {
+            store,
+            options,
+            buffers: Arc::new(Buffers::new(buffer_bytes)),
+        }
     }
 
     /// The options that the engine was opened with.
@@ -95,10 +102,13 @@ impl BackupEngineReadOnly {
     }
 
     /// The size of a copy buffer.
-    pub(crate) fn io_buffer_bytes(&self) -> usize {
-        self.options
-            .io_buffer_size_bytes
-            .map_or(DEFAULT_IO_BUFFER_BYTES, NonZeroUsize::get)
+    pub(crate) fn io_buffer_bytes(&self) -> NonZeroUsize {
+        self.options.io_buffer_size_bytes.unwrap_or(DEFAULT_BUFFER_BYTES)
+    }
+
+    /// Such a buffer that nobody uses.
+    pub(crate) fn buffer(&self) -> Buffer<'_> {
+        self.buffers.take()
     }
 
     /// Counts the work of a phase: files and bytes to do.
@@ -168,7 +178,7 @@ impl BackupEngine {
             return Err(repo::foreign(store.as_ref(), name));
         }
         let engine = BackupEngine {
-            reader: BackupEngineReadOnly { store, options },
+            reader: BackupEngineReadOnly::new(options, store),
         };
         if engine.options().destroy_old_data && state == repo::RootState::Repository {
             engine.destroy()?;

@@ -8,6 +8,7 @@ use stonekeep_format::backup_name::ShareFilesNaming;
 
 use super::rate_limiter::RateLimiter;
 use crate::store::LockWait;
+use crate::store::local::SyncMethod;
 use crate::{Clock, SystemClock};
 
 /// The schema that new meta files are written in; see `docs/repository-format.md`.
@@ -35,6 +36,9 @@ pub struct BackupEngineOptions {
     pub max_background_operations: Option<NonZeroUsize>,
     /// Whether everything is durable when a call returns. Default: true.
     pub sync: bool,
+    /// How a restore makes its files durable; a store has its own:
+    /// [`crate::store::local::LocalStore::with_sync_method`]. Default: `Auto`.
+    pub sync_method: SyncMethod,
     /// Whether opening deletes all backups first. Default: false.
     pub destroy_old_data: bool,
     /// Whether WALs are backed up. Default: true.
@@ -47,7 +51,7 @@ pub struct BackupEngineOptions {
     pub restore_rate_limiter: Arc<RateLimiter>,
     /// Bytes a second while verifying (RocksDB verifies under `backup_rate_limiter`).
     pub verify_rate_limiter: Arc<RateLimiter>,
-    /// How much is read or written at a time, `None`: 1 MiB (`io_buffer_size`). No more than the store's own buffer, as
+    /// How much is read or written at a time, `None`: 128 KiB (`io_buffer_size`). No more than the store's own buffer, as
     /// [`crate::store::local::LocalStore::with_buffer_bytes`] sets it.
     pub io_buffer_size_bytes: Option<NonZeroUsize>,
     /// An observer is told of progress about this often (`callback_trigger_interval_size`). Default: 4 MiB.
@@ -74,6 +78,7 @@ impl Default for BackupEngineOptions {
             share_files_with_checksum_naming: ShareFilesNaming::default(),
             max_background_operations: None,
             sync: true,
+            sync_method: SyncMethod::default(),
             destroy_old_data: false,
             backup_log_files: true,
             schema_version: MetaSchema::One,
@@ -190,6 +195,8 @@ with!(BackupEngineOptions:
     with_max_background_operations(max_background_operations: Option<NonZeroUsize>),
     /// Sets [`Self::sync`].
     with_sync(sync: bool),
+    /// Sets [`Self::sync_method`].
+    with_sync_method(sync_method: SyncMethod),
     /// Sets [`Self::destroy_old_data`].
     with_destroy_old_data(destroy_old_data: bool),
     /// Sets [`Self::backup_log_files`].

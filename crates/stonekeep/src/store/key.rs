@@ -51,9 +51,14 @@ impl Key {
         self.0.rsplit('/').next().unwrap_or(&self.0)
     }
 
+    /// The path of the directory, unless the file lies in the root.
+    pub(crate) fn directory(&self) -> Option<&str> {
+        self.0.rsplit_once('/').map(|(directory, _)| directory)
+    }
+
     /// The directory, unless the file lies in the root.
     pub fn parent(&self) -> Option<Key> {
-        self.0.rsplit_once('/').map(|(parent, _)| Key(parent.to_owned()))
+        self.directory().map(|directory| Key(directory.to_owned()))
     }
 }
 

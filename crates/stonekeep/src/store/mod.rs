@@ -13,6 +13,7 @@
 //! - One holder at a time has the [`Store::exclusive`] guard, over processes and machines that share the store.
 //!   A [`Store::pin`] is a visible file that is known to be alive while its guard is held.
 
+pub(crate) mod buffers;
 mod key;
 pub mod local;
 pub mod memory;

@@ -70,10 +70,14 @@ impl DyingDisk {
     }
 
     fn step(&self, name: &str, at: &TargetPath) -> Result<()> {
+        let key = at.key().map_or(".", |key| key.as_str());
+        self.step_named(format!("{name} {key}"))
+    }
+
+    fn step_named(&self, step: String) -> Result<()> {
         let mut steps = self.lock();
         if !self.dies_after(&steps) {
-            let key = at.key().map_or(".", |key| key.as_str());
-            steps.push(format!("{name} {key}"));
+            steps.push(step);
         }
         match self.dies_after(&steps) {
             false => Ok(()),
@@ -130,8 +134,10 @@ impl TargetDisk for DyingDisk {
         self.disk.remove_directory(at)
     }
 
-    fn sync_file(&self, at: &TargetPath) -> Result<()> {
-        self.step("sync", at)
+    /// One step however many they are, that names them all.
+    fn sync_files(&self, files: &[TargetPath]) -> Result<()> {
+        let names = files.iter().filter_map(|at| Some(at.key()?.as_str()));
+        self.step_named(format!("sync {}", names.collect::<Vec<_>>().join(" ")))
     }
 
     fn free_space(&self, directory: &Path) -> Result<FreeSpace> {

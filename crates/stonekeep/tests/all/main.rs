@@ -47,6 +47,7 @@ mod processes;
 mod rates;
 mod restore_crash;
 mod restore_damage;
+mod restore_durable;
 mod restore_empty;
 mod restore_in_use;
 mod restore_modes;

@@ -61,8 +61,8 @@ impl TargetDisk for SmallDisk {
     fn remove_directory(&self, at: &TargetPath) -> Result<()> {
         self.inner.remove_directory(at)
     }
-    fn sync_file(&self, at: &TargetPath) -> Result<()> {
-        self.inner.sync_file(at)
+    fn sync_files(&self, files: &[TargetPath]) -> Result<()> {
+        self.inner.sync_files(files)
     }
     fn free_space(&self, _: &Path) -> Result<FreeSpace> {
         let free_bytes = self.free_bytes.load(Ordering::Relaxed);

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{CWD, FileType, Mode};
 use stonekeep::ErrorKind;
-use stonekeep::store::local::LocalStore;
+use stonekeep::store::local::{LocalStore, SyncMethod};
 use stonekeep::store::{Durability, EntryKind, Key, LockWait, PinState, Staged, Store, new_pin_name};
 use stonekeep_testkit::store_conformance;
 use tempfile::TempDir;
@@ -49,6 +49,20 @@ fn keeps_the_contract() {
         let directory = tempfile::tempdir().unwrap();
         Box::new(move || Arc::new(LocalStore::new(directory.path().join("repo"))))
     });
+}
+
+#[test]
+fn keeps_the_contract_with_every_way_to_sync() {
+    for method in [SyncMethod::Syncfs, SyncMethod::Files] {
+        store_conformance::run(|| {
+            let directory = tempfile::tempdir().unwrap();
+            let root = directory.path().join("repo");
+            Box::new(move || {
+                let _keep = &directory;
+                Arc::new(LocalStore::new(&root).with_sync_method(method))
+            })
+        });
+    }
 }
 
 #[test]
@@ -206,6 +220,24 @@ fn empty_directories_are_deleted() {
     fs::create_dir_all(directory.path().join("private/3")).unwrap();
     assert!(store.delete(&key("private/3")).unwrap());
     assert!(!directory.path().join("private/3").exists());
+}
+
+/// The store keeps directories open that it has worked in.
+#[test]
+fn a_directory_that_was_removed_or_replaced_is_found_again() {
+    let (directory, store) = made();
+    put(&store, "d/a", b"1");
+    fs::remove_dir_all(directory.path().join("d")).unwrap();
+    assert_eq!(store.stat(&key("d/a")).unwrap(), None);
+    put(&store, "d/a", b"2");
+    assert_eq!(fs::read(directory.path().join("d/a")).unwrap(), b"2");
+
+    fs::rename(directory.path().join("d"), directory.path().join("e")).unwrap();
+    fs::create_dir(directory.path().join("d")).unwrap();
+    assert_eq!(store.list(Some(&key("d"))).unwrap(), []);
+    put(&store, "d/b", b"3");
+    assert_eq!(fs::read(directory.path().join("d/b")).unwrap(), b"3");
+    assert_eq!(fs::read(directory.path().join("e/a")).unwrap(), b"2");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use stonekeep::image::auto::{Directory, SourceKind};
 use stonekeep::{Error, IoContext, Result};
 
 use super::exclude::Excludes;
-use crate::args::engine::{LockArgs, SyncArgs, WorkArgs};
+use crate::args::engine::{LockArgs, SyncArgs, SyncMethodArgs, WorkArgs};
 use crate::args::quantity::parse_bytes;
 use crate::args::repository::RepoArgs;
 use crate::commands::Session;
@@ -65,6 +65,8 @@ pub(crate) struct BackupArgs {
     work: WorkArgs,
     #[command(flatten)]
     sync: SyncArgs,
+    #[command(flatten)]
+    sync_method: SyncMethodArgs,
     #[command(flatten)]
     pace: PaceArgs,
 }
@@ -212,7 +214,9 @@ impl BackupArgs {
             .with_destroy_old_data(layout.destroy_old_data)
             .with_backup_log_files(self.kept.backup_log_files)
             .with_backup_rate_limiter(Arc::new(RateLimiter::new(self.pace.backup_rate_limit)));
-        Ok(self.lock.apply(self.sync.apply(self.work.apply(options))))
+        Ok(self
+            .lock
+            .apply(self.sync_method.apply(self.sync.apply(self.work.apply(options)))))
     }
 
     /// What is backed up.

@@ -264,7 +264,7 @@ impl<'a> Copier<'a> {
             Target::SharedByChecksum(..) => Key::new(format!("unnamed/{}", image.name))?,
             Target::Private => Key::new(format!("private/{}/{}", self.id, image.name))?,
         };
-        let buffer_bytes = self.context.engine.io_buffer_bytes();
+        let buffer_bytes = self.context.engine.io_buffer_bytes().get();
         let mut source = Metered::new(open(&image.content)?, file.size_bytes, meter).at_most(buffer_bytes);
         let staged = self
             .store()

@@ -12,9 +12,9 @@ use crate::store::FileReader;
 use crate::{Error, IoContext, Result};
 
 /// The checksum of a file of the database, read for nothing else.
-pub(super) fn checksum(image: &ImageFile, buffer_bytes: usize, meter: &Meter<'_>) -> Result<Crc32c> {
+pub(super) fn checksum(image: &ImageFile, buffer: &mut [u8], meter: &Meter<'_>) -> Result<Crc32c> {
     let mut source = Metered::new(open(&image.content)?, image.size_bytes, meter);
-    let crc32c = source.drain(&mut vec![0; buffer_bytes]);
+    let crc32c = source.drain(buffer);
     let crc32c = crc32c.map_err(|error| Error::io(format!("reading {}", image.name), error));
     let crc32c = crc32c.map_err(|error| meter.explain(explain_short_source(error, image)))?;
     meter.file_done();

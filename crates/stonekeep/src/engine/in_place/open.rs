@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{self, Cursor};
-use std::num::NonZeroUsize;
 use std::path::Path;
 
 use stonekeep_format::file_name::DbFileName;
@@ -177,8 +176,7 @@ impl Opening<'_> {
 
     fn copy(&self, id: BackupId, file: &Wanted, directory: &Path, meter: &Meter<'_>) -> Result<()> {
         let at = TargetPath::root(directory).with_key(Key::new(file.name.to_string())?);
-        let buffer = NonZeroUsize::new(self.engine.io_buffer_bytes()).unwrap_or(NonZeroUsize::MIN);
-        let (disk, size) = (SystemDisk::new(buffer), file.size_bytes);
+        let (disk, size) = (SystemDisk::new(self.engine.io_buffer_bytes()), file.size_bytes);
         let found = match &file.source {
             Source::Bytes(bytes) => {
                 let mut reader = Metered::new(Cursor::new(bytes), size, meter);

@@ -1,4 +1,4 @@
-//! Step R1: new files into `new/`, each one checked against its checksum while it is written.
+//! Step R1: new files into `new/`, each one checked against its checksum while it is written, then all made durable.
 
 use std::collections::BTreeSet;
 use std::io::{Cursor, Read};
@@ -12,7 +12,7 @@ use super::plan::{Plan, Write};
 use super::site::{Found, Site};
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::transfer::{Meter, Metered, run_bounded};
-use crate::store::{Durability, Key, ObjectReader, Store};
+use crate::store::{Key, ObjectReader, Store};
 use crate::{Error, ErrorKind, Observer, Phase, Result};
 
 /// Copies a plan's files.
@@ -53,16 +53,20 @@ impl Copier<'_> {
             (plan.writes.len() as u64, bytes),
         );
         let writes: Vec<&Write> = plan.writes.iter().collect();
-        let reused = run_bounded(self.engine.workers(), writes, |write| {
+        let staged = run_bounded(self.engine.workers(), writes, |write| {
             meter.check()?;
-            let reused = self.stage(plan.backup.id, write, &meter)?;
+            let staged = self.stage(plan.backup.id, write, &meter)?;
             meter.file_done();
-            Ok(reused)
+            Ok(staged)
         })?;
-        Ok(reused.contains(&true))
+        let resumed = staged.iter().any(|(_, reused)| *reused);
+        let files: Vec<TargetPath> = staged.into_iter().map(|(at, _)| at).collect();
+        self.mover.sync_files(&files)?;
+        Ok(resumed)
     }
 
-    fn stage(&self, id: BackupId, write: &Write, meter: &Meter<'_>) -> Result<bool> {
+    /// Where the file is, and whether it was there already.
+    fn stage(&self, id: BackupId, write: &Write, meter: &Meter<'_>) -> Result<(TargetPath, bool)> {
         let site = self.mover.sites.site(write.area);
         let at = site.new_file(&write.file.name.to_string())?;
         match site.look(&at)? {
@@ -72,10 +76,7 @@ impl Copier<'_> {
                     && write.file.crc32c.is_some()
                     && self.checksum_of_staged(site, &at, meter)? == write.file.crc32c =>
             {
-                if self.mover.durability == Durability::Durable {
-                    self.mover.disk.sync_file(&at)?;
-                }
-                return Ok(true);
+                return Ok((at, true));
             }
             Some(_) => self.discard(site, &at)?,
         }
@@ -92,7 +93,7 @@ impl Copier<'_> {
             Source::Alternate(store, key) => self.copy_from(store.as_ref(), key, id, write, &at, meter)?,
             Source::Nowhere => return Err(damaged(id, &write.file.path, "it is nowhere".into())),
         }
-        Ok(false)
+        Ok((at, false))
     }
 
     fn copy_from(
@@ -140,7 +141,7 @@ impl Copier<'_> {
         let Some(key) = at.key() else { return Ok(None) };
         let object = site.files().open(key)?;
         let mut reader = Metered::new(ObjectReader::new(object.as_ref()), object.size_bytes(), meter);
-        let found = reader.drain(&mut vec![0; self.engine.io_buffer_bytes()]);
+        let found = reader.drain(&mut self.engine.buffer());
         found
             .map(Some)
             .map_err(|error| meter.explain(Error::io(format!("reading {at}"), error)))

@@ -82,8 +82,8 @@ pub trait TargetDisk: fmt::Debug + Send + Sync {
     /// Makes a directory in one that is there; nothing happens if it is there already.
     fn make_directory(&self, at: &TargetPath) -> Result<()>;
 
-    /// Writes all of `content` to a new file, durable on return if asked; its length. An error if something stands
-    /// there. After an error nothing of the file stays, where that can be helped.
+    /// Writes all of `content` to a new file; its length. An error if something stands there. After an error nothing of
+    /// the file stays, where that can be helped. What is to be durable is so after [`Self::sync_files`].
     fn write(
         &self,
         at: &TargetPath,
@@ -107,8 +107,8 @@ pub trait TargetDisk: fmt::Debug + Send + Sync {
     /// Removes an empty directory; nothing happens if it is gone already.
     fn remove_directory(&self, at: &TargetPath) -> Result<()>;
 
-    /// Makes the content of a file durable that is there already.
-    fn sync_file(&self, at: &TargetPath) -> Result<()>;
+    /// Makes the content of files durable that are there already, written here or by an earlier run.
+    fn sync_files(&self, files: &[TargetPath]) -> Result<()>;
 
     /// The file system that a directory is on, which is there.
     fn free_space(&self, directory: &Path) -> Result<FreeSpace>;

@@ -131,13 +131,18 @@ impl Mover<'_> {
         self.sync(&site.staging(None))
     }
 
-    fn write(&self, at: &TargetPath, content: &[u8]) -> Result<u64> {
-        self.disk.write(
-            at,
-            &mut Cursor::new(content),
-            content.len() as u64,
-            self.durability,
-        )
+    fn write(&self, at: &TargetPath, content: &[u8]) -> Result<()> {
+        let (mut bytes, size_bytes) = (Cursor::new(content), content.len() as u64);
+        self.disk.write(at, &mut bytes, size_bytes, self.durability)?;
+        self.sync_files(std::slice::from_ref(at))
+    }
+
+    /// Makes the content of files durable, if asked.
+    pub(super) fn sync_files(&self, files: &[TargetPath]) -> Result<()> {
+        match self.durability {
+            Durability::Durable if !files.is_empty() => self.disk.sync_files(files),
+            _ => Ok(()),
+        }
     }
 
     /// Does the moves that are still to be done, and makes them durable: first where the files are now.

@@ -88,7 +88,7 @@ fn is_the_same(
     }
     let mut reader = Metered::new(ObjectReader::new(object.as_ref()), file.size_bytes, meter);
     let found = reader
-        .drain(&mut vec![0; engine.io_buffer_bytes()])
+        .drain(&mut engine.buffer())
         .map_err(|error| meter.explain(Error::io(format!("reading {}", file.name), error)))?;
     Ok(Some(found) == file.crc32c)
 }

@@ -49,7 +49,6 @@ pub(in crate::engine) mod target;
 mod unfinished;
 pub(in crate::engine) mod wal_dir;
 
-use std::num::NonZeroUsize;
 use std::path::Path;
 
 pub use self::disk::{FreeSpace, TargetDisk, TargetPath};
@@ -57,8 +56,9 @@ pub use self::report::{AbortReport, RestoreAction, RestoreReport, RestoredFile};
 use self::run::Run;
 pub use self::system_disk::SystemDisk;
 use super::info::WhichBackup;
-use super::{BackupEngineReadOnly, DEFAULT_IO_BUFFER_BYTES, RestoreOptions};
+use super::{BackupEngineReadOnly, RestoreOptions};
 use crate::store::Durability;
+use crate::store::buffers::DEFAULT_BUFFER_BYTES;
 use crate::{Observer, Result};
 
 impl BackupEngineReadOnly {
@@ -110,7 +110,7 @@ impl BackupEngineReadOnly {
     }
 
     fn system_disk(&self) -> SystemDisk {
-        SystemDisk::new(NonZeroUsize::new(self.io_buffer_bytes()).unwrap_or(NonZeroUsize::MIN))
+        SystemDisk::new(self.io_buffer_bytes()).with_sync_method(self.options().sync_method)
     }
 }
 
@@ -121,8 +121,12 @@ impl BackupEngineReadOnly {
 /// `NotFound` if there is no unfinished restore, `Refused` if it is complete already or has removed the old state at
 /// request, `Locked` if it is still running.
 pub fn abort_restore(db_dir: &Path, wal_dir: Option<&Path>) -> Result<AbortReport> {
-    let buffer = NonZeroUsize::new(DEFAULT_IO_BUFFER_BYTES).unwrap_or(NonZeroUsize::MIN);
-    abort_restore_on(&SystemDisk::new(buffer), db_dir, wal_dir, Durability::Durable)
+    abort_restore_on(
+        &SystemDisk::new(DEFAULT_BUFFER_BYTES),
+        db_dir,
+        wal_dir,
+        Durability::Durable,
+    )
 }
 
 /// What [`abort_restore`] would do now: which of its errors it would give, and how many old files it would move back. What
@@ -131,8 +135,7 @@ pub fn abort_restore(db_dir: &Path, wal_dir: Option<&Path>) -> Result<AbortRepor
 /// # Errors
 /// As [`abort_restore`].
 pub fn plan_abort_restore(db_dir: &Path, wal_dir: Option<&Path>) -> Result<AbortReport> {
-    let buffer = NonZeroUsize::new(DEFAULT_IO_BUFFER_BYTES).unwrap_or(NonZeroUsize::MIN);
-    abort::plan(&SystemDisk::new(buffer), db_dir, wal_dir)
+    abort::plan(&SystemDisk::new(DEFAULT_BUFFER_BYTES), db_dir, wal_dir)
 }
 
 /// [`abort_restore`] with other operations on the target than the operating system's.

@@ -228,8 +228,7 @@ impl Verifier<'_> {
             Err(error) => return Ok(Err(error.one_line())),
         };
         let mut reader = Metered::new(ObjectReader::new(object.as_ref()), claim.size_bytes, meter);
-        let mut buffer = vec![0; self.engine.io_buffer_bytes()];
-        match reader.drain(&mut buffer) {
+        match reader.drain(&mut self.engine.buffer()) {
             Ok(crc32c) => Ok(Ok(crc32c)),
             Err(error) => {
                 let error = meter.explain(Error::io(format!("reading {}", claim.path), error));

@@ -69,10 +69,9 @@ pub(super) fn discard(tree: &Tree, area: &str) -> Result<()> {
         return Ok(());
     };
     let removed = place
-        .name
-        .as_str()
+        .name()
         .into_with_c_str(|name| remove_all(place.directory.as_fd(), name, 0));
-    removed.context("removing", &place.path)
+    removed.context("removing", &place.path())
 }
 
 /// Removes a file of whatever kind, or an empty directory; whether there was one.
@@ -84,13 +83,13 @@ pub(super) fn delete(tree: &Tree, key: &Key) -> Result<bool> {
         Some(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {}
         _ => return place.unlink(),
     }
-    match rustix::fs::unlinkat(&place.directory, &place.name, AtFlags::REMOVEDIR) {
+    match rustix::fs::unlinkat(&*place.directory, place.name(), AtFlags::REMOVEDIR) {
         Ok(()) => Ok(true),
         Err(Errno::NOENT) => Ok(false),
         Err(Errno::NOTEMPTY | Errno::EXIST) => {
             Err(Error::refused(format!("{key} is a directory that is not empty")))
         }
-        Err(errno) => Err(errno).context("removing", &place.path),
+        Err(errno) => Err(errno).context("removing", &place.path()),
     }
 }
 

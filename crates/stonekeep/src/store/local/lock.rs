@@ -13,7 +13,8 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{FlockOperation, OFlags};
 use rustix::io::Errno;
 
-use super::tree::{Place, Tree};
+use super::place::Place;
+use super::tree::Tree;
 use crate::store::waiting::{locked, wait_for};
 use crate::store::{Guard, Key, LockWait};
 use crate::{Clock, Error, ErrorKind, Result};
@@ -80,10 +81,10 @@ pub(super) fn try_flock(file: &File, place: &Place) -> Result<bool> {
 pub(super) fn no_locks(place: &Place, errno: Errno) -> Error {
     match errno {
         Errno::NOTSUP | Errno::NOSYS | Errno::NOLCK => {
-            let message = format!("the file system cannot lock {}", place.path.display());
+            let message = format!("the file system cannot lock {}", place.path().display());
             Error::new(ErrorKind::Unsupported, message).with_source(io::Error::from(errno))
         }
-        errno => Error::io(format!("locking {}", place.path.display()), errno.into()),
+        errno => Error::io(format!("locking {}", place.path().display()), errno.into()),
     }
 }
 
@@ -114,7 +115,7 @@ impl Guard for LockGuard {
         if self.place.is(&self.file)? {
             return Ok(());
         }
-        let message = format!("{} was removed while it was locked", self.place.path.display());
+        let message = format!("{} was removed while it was locked", self.place.path().display());
         Err(Error::new(ErrorKind::Locked, message)
             .with_hint("another process may have taken the lock meanwhile; run this again"))
     }

@@ -5,9 +5,11 @@
 //! and pins, in `lock.rs` and `pin.rs`.
 
 mod file_system;
+mod flush;
 mod listing;
 mod lock;
 mod pin;
+mod place;
 mod publish;
 mod stage;
 mod sync;
@@ -22,20 +24,21 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
-use self::sync::Syncs;
-use self::tree::Tree;
+pub use self::flush::SyncMethod;
+pub(crate) use self::place::Place;
+pub(crate) use self::sync::{Syncs, Written};
+pub(crate) use self::tree::Tree;
+use super::buffers::Buffers;
 use super::staging::{area_key, staged_key};
 use super::{Durability, Entry, Guard, Key, LockWait, Object, PinState, Staged, Stat, Store};
 use crate::{Clock, Error, IoContext, Result, SystemClock, Warning};
-
-const BUFFER_BYTES: NonZeroUsize = NonZeroUsize::new(1 << 20).unwrap();
 
 /// A store in a local directory. See the [module](self).
 #[derive(Debug)]
 pub struct LocalStore {
     tree: Tree,
     syncs: Syncs,
-    buffer_bytes: NonZeroUsize,
+    buffers: Buffers,
     clock: Arc<dyn Clock>,
 }
 
@@ -48,15 +51,22 @@ impl LocalStore {
         LocalStore {
             tree: Tree::new(path),
             syncs: Syncs::default(),
-            buffer_bytes: BUFFER_BYTES,
+            buffers: Buffers::default(),
             clock: Arc::new(SystemClock),
         }
     }
 
-    /// Copies through a buffer of this size. Default: 1 MiB.
+    /// Copies through buffers of this size. Default: 128 KiB.
     #[must_use]
     pub fn with_buffer_bytes(mut self, buffer_bytes: NonZeroUsize) -> Self {
-        self.buffer_bytes = buffer_bytes;
+        self.buffers = Buffers::new(buffer_bytes);
+        self
+    }
+
+    /// Makes files durable in this way.
+    #[must_use]
+    pub fn with_sync_method(mut self, method: SyncMethod) -> Self {
+        self.syncs = Syncs::new(method);
         self
     }
 
@@ -77,8 +87,8 @@ impl LocalStore {
     fn open_file(&self, key: &Key) -> Result<Box<dyn Object>> {
         let missing = || Error::not_found(format!("{} is not there", self.tree.path(Some(key)).display()));
         let place = self.tree.find_place(key)?.ok_or_else(missing)?;
-        let file = place.open(OFlags::RDONLY)?.ok_or_else(missing)?;
-        let size_bytes = file.metadata().context("looking at", &place.path)?.len();
+        let (file, stat) = place.open_and_look(OFlags::RDONLY)?.ok_or_else(missing)?;
+        let size_bytes = tree::size_bytes(&stat);
         Ok(Box::new(LocalObject { file, size_bytes }))
     }
 
@@ -199,9 +209,9 @@ impl Store for LocalStore {
         let place = staged_key(area, key)?;
         self.syncs.begin(&self.tree)?;
         self.syncs.forget(&place);
-        let buffer = self.buffer_bytes;
-        let (file, size_bytes) = stage::write_new(&self.tree, &place, key, content, expected_bytes, buffer)?;
-        self.syncs.written(place, file);
+        let written = stage::write_new(&self.tree, &place, key, content, expected_bytes, &self.buffers)?;
+        let size_bytes = written.size_bytes;
+        self.syncs.written(place, written);
         Ok(Staged {
             area: area.to_owned(),
             key: key.clone(),

@@ -20,7 +20,8 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, OFlags, Timespec, Timestamps, UTIME_NOW};
 
 use super::lock::{no_locks, try_flock};
-use super::tree::{self, Place, Tree};
+use super::place::Place;
+use super::tree::{self, Tree};
 use crate::store::pin_name::is_from_here;
 use crate::store::{Guard, Key, PinState};
 use crate::{Clock, Error, ErrorKind, IoContext, Result};
@@ -46,8 +47,8 @@ pub(super) fn make(tree: &Tree, key: &Key, content: &[u8]) -> Result<Box<dyn Gua
         toucher: None,
     };
     file.write_all_at(content, 0)
-        .context("writing", &guard.place.path)?;
-    guard.toucher = Some(start_toucher(file).context("keeping alive", &guard.place.path)?);
+        .context("writing", &guard.place.path())?;
+    guard.toucher = Some(start_toucher(file).context("keeping alive", &guard.place.path())?);
     Ok(Box::new(guard))
 }
 
@@ -78,7 +79,7 @@ fn create_locked(place: &Place) -> Result<File> {
     loop {
         let Some(file) = place.create()? else {
             let taken = Err(io::Error::from(io::ErrorKind::AlreadyExists));
-            return taken.context("making", &place.path);
+            return taken.context("making", &place.path());
         };
         // A collector that was quicker unlinks the file at once, so this does not wait for long.
         rustix::io::retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::LockExclusive))
@@ -91,7 +92,7 @@ fn create_locked(place: &Place) -> Result<File> {
 
 /// A time to come counts as lately: the clocks of two machines differ.
 fn was_touched_lately(file: &File, place: &Place, clock: &dyn Clock) -> Result<bool> {
-    let stat = rustix::fs::fstat(file).context("looking at", &place.path)?;
+    let stat = rustix::fs::fstat(file).context("looking at", &place.path())?;
     let age = tree::modified(&stat).and_then(|touched| clock.now().duration_since(touched).ok());
     Ok(age.is_none_or(|age| age < DEAD_AFTER))
 }
@@ -128,7 +129,7 @@ impl Guard for PinGuard {
         if self.place.is(&self.file)? {
             return Ok(());
         }
-        let message = format!("the pin {} is lost", self.place.path.display());
+        let message = format!("the pin {} is lost", self.place.path().display());
         Err(Error::new(ErrorKind::Locked, message))
     }
 }

@@ -3,9 +3,10 @@
 use rustix::fs::{AtFlags, RenameFlags};
 use rustix::io::Errno;
 
-use super::tree::{self, Place, Tree};
+use super::place::Place;
+use super::tree::{self, Tree};
 use crate::store::Key;
-use crate::{Error, IoContext, Result};
+use crate::{Error, Result};
 
 /// Gives a regular file another name, in a directory that is made where it is missing; whether the name was free.
 /// Where the file's length is known, it must have it.
@@ -27,17 +28,17 @@ pub(super) fn move_file(tree: &Tree, from: &Key, to: &Key, expected_bytes: Optio
         Ok(()) => Ok(true),
         Err(Errno::EXIST) => Ok(false),
         Err(Errno::NOENT) => Err(missing()),
-        Err(errno) => Err(errno).context(&format!("renaming {} to", source.path.display()), &target.path),
+        Err(errno) => Err(target.failed(&format!("renaming {} to", source.path().display()), errno)),
     }
 }
 
 /// `EEXIST` if the name is taken, by whatever it is.
 fn move_without_replacing(from: &Place, to: &Place) -> rustix::io::Result<()> {
     let renamed = rustix::fs::renameat_with(
-        &from.directory,
-        &from.name,
-        &to.directory,
-        &to.name,
+        &*from.directory,
+        from.name(),
+        &*to.directory,
+        to.name(),
         RenameFlags::NOREPLACE,
     );
     match renamed {
@@ -50,13 +51,13 @@ fn move_without_replacing(from: &Place, to: &Place) -> rustix::io::Result<()> {
 /// interrupted rename on disk may, too.
 fn link_without_replacing(from: &Place, to: &Place) -> rustix::io::Result<()> {
     rustix::fs::linkat(
-        &from.directory,
-        &from.name,
-        &to.directory,
-        &to.name,
+        &*from.directory,
+        from.name(),
+        &*to.directory,
+        to.name(),
         AtFlags::empty(),
     )?;
-    rustix::fs::unlinkat(&from.directory, &from.name, AtFlags::empty())
+    rustix::fs::unlinkat(&*from.directory, from.name(), AtFlags::empty())
 }
 
 #[cfg(test)]

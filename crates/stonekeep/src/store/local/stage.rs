@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::num::NonZeroUsize;
 
-use super::tree::{Place, Tree};
+use super::place::Place;
+use super::sync::Written;
+use super::tree::Tree;
 use crate::Error;
+use crate::store::buffers::Buffers;
 use crate::store::{Key, content_error};
-
-const SMALLEST_BUFFER_BYTES: usize = 4096;
 
 /// Writes all of `content` to the staged key's place. The file is always a new one: what stands there may still be
 /// linked from where it was published, if the power failed between.
@@ -18,19 +18,11 @@ pub(super) fn write_new(
     key: &Key,
     content: &mut dyn Read,
     expected_bytes: u64,
-    buffer_bytes: NonZeroUsize,
-) -> crate::Result<(File, u64)> {
+    buffers: &Buffers,
+) -> crate::Result<Written> {
     let place = tree.make_place(place)?;
-    place.unlink()?;
-    let Some(file) = place.create()? else {
-        return Err(Error::refused(format!(
-            "another process writes {}",
-            place.path.display()
-        )));
-    };
-    let expected = usize::try_from(expected_bytes).unwrap_or(usize::MAX);
-    let mut buffer = vec![0; expected.max(SMALLEST_BUFFER_BYTES).min(buffer_bytes.get())];
-    let copied = copy(content, &file, &mut buffer).map_err(|failed| match failed {
+    let file = create_new(&place)?;
+    let copied = copy(content, &file, &mut buffers.take()).map_err(|failed| match failed {
         Failed::Reading(error) => content_error(key, error),
         Failed::Writing(error) => {
             let written = file.metadata().map_or(0, |metadata| metadata.len());
@@ -38,7 +30,11 @@ pub(super) fn write_new(
         }
     });
     match copied {
-        Ok(size_bytes) => Ok((file, size_bytes)),
+        Ok(size_bytes) => Ok(Written {
+            file,
+            size_bytes,
+            device: place.directory.device,
+        }),
         Err(error) => {
             drop(file);
             if let Err(left) = place.unlink() {
@@ -47,6 +43,15 @@ pub(super) fn write_new(
             Err(error)
         }
     }
+}
+
+fn create_new(place: &Place) -> crate::Result<File> {
+    if let Some(file) = place.create()? {
+        return Ok(file);
+    }
+    place.unlink()?;
+    let another = || Error::refused(format!("another process writes {}", place.path().display()));
+    place.create()?.ok_or_else(another)
 }
 
 enum Failed {
@@ -71,7 +76,8 @@ fn copy(content: &mut dyn Read, mut file: &File, buffer: &mut [u8]) -> Result<u6
 
 /// Says on a full disk which file had how much still to come.
 fn write_error(tree: &Tree, place: &Place, error: io::Error, written: u64, expected: u64) -> Error {
-    let path = place.path.display();
+    let path = place.path();
+    let path = path.display();
     let message = match error.kind() {
         io::ErrorKind::StorageFull => {
             let free = super::free_bytes(tree).unwrap_or(0);

@@ -1,11 +1,11 @@
 //! Making files and names survive a power failure.
 //!
 //! # Content
-//! Two ways, chosen batch by batch:
-//! - Few files: `fdatasync` of each. The descriptor is the one that wrote the file, kept open since it was staged
+//! Two ways, chosen batch by batch, or by a [`SyncMethod`]:
+//! - Few files: `fdatasync` of each, some at the same time. The descriptor is the one that wrote the file, kept open since it was staged
 //!   (for at most [`KEPT_OPEN`] files), because the kernel reports a failed write-back to descriptors that were open
 //!   then, and forgets it with an inode that nobody has open. Then each directory up to the root is synced.
-//! - Many files, where [`file_system::trusts_syncfs`]: one `syncfs`, which writes back every page and every
+//! - Many files, where [`super::file_system::trusts_syncfs`]: one `syncfs`, which writes back every page and every
 //!   directory of the file system and waits, in one journal commit instead of one for each file. It reports failures
 //!   since the descriptor that it is called on was opened, and that one is opened before the first write. Files that
 //!   turn out to lie on another file system, behind a mount point, are synced one by one.
@@ -24,43 +24,43 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use super::file_system;
+use super::flush::{FileSystem, SyncMethod, Synced, Unsynced};
 use super::tree::Tree;
 use crate::store::Key;
 use crate::{Error, IoContext, Result, Warning};
 
-/// Up to so many files are synced one by one. On ext4, 4 new files of 64 KiB took 8 ms so and 1 ms by `syncfs`, 64 took
-/// 214 ms and 8 ms; but `syncfs` also waits for what everybody else has written.
-const FEW: usize = 8;
-
 /// So many written files are kept open until they are synced.
 const KEPT_OPEN: usize = 64;
+
+/// A file that has just been written.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// The descriptor that wrote it.
+    pub(crate) file: File,
+    pub(crate) size_bytes: u64,
+    /// The file system that it is on.
+    pub(crate) device: u64,
+}
 
 /// What is known of a staged file.
 #[derive(Debug)]
 enum State {
     /// Written here, not synced; the descriptor that wrote it, unless too many are open.
-    Written(Option<File>),
+    Written { open: Option<File>, device: u64 },
     /// Its content is durable.
     Durable,
     /// A sync of it failed.
     Failed,
 }
 
-/// The file system of the root, held open from before the first write.
-#[derive(Debug)]
-struct FileSystem {
-    root: OwnedFd,
-    device: u64,
-    syncfs: bool,
-}
-
 /// What has been synced, and what could not be.
 #[derive(Debug, Default)]
-pub(super) struct Syncs(Mutex<Book>);
+pub(crate) struct Syncs {
+    method: SyncMethod,
+    book: Mutex<Book>,
+}
 
 #[derive(Debug, Default)]
 struct Book {
@@ -71,12 +71,19 @@ struct Book {
 }
 
 impl Syncs {
+    pub(crate) fn new(method: SyncMethod) -> Self {
+        Syncs {
+            method,
+            book: Mutex::default(),
+        }
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// To be called before anything is written.
-    pub(super) fn begin(&self, tree: &Tree) -> Result<()> {
+    pub(crate) fn begin(&self, tree: &Tree) -> Result<()> {
         self.file_system(tree).map(drop)
     }
 
@@ -85,33 +92,33 @@ impl Syncs {
         if let Some(file_system) = &book.file_system {
             return Ok(file_system.clone());
         }
-        let root = tree.open_root()?;
-        let stat = rustix::fs::fstat(&root).context("looking at", tree.root_path())?;
-        let file_system = Arc::new(FileSystem {
-            device: stat.st_dev,
-            syncfs: file_system::trusts_syncfs(&root),
-            root,
-        });
+        let file_system = Arc::new(FileSystem::open(tree)?);
         book.file_system = Some(file_system.clone());
         Ok(file_system)
     }
 
+    /// Whether each file is synced by itself, however many there are.
+    pub(crate) fn syncs_each(&self, tree: &Tree) -> Result<bool> {
+        Ok(!self.file_system(tree)?.has_syncfs(self.method))
+    }
+
     /// A staged file has been written anew.
-    pub(super) fn written(&self, place: Key, file: File) {
+    pub(crate) fn written(&self, place: Key, written: Written) {
         let mut book = self.book();
         book.forget(&place);
-        let kept = (book.open < KEPT_OPEN).then_some(file);
-        book.open += usize::from(kept.is_some());
-        book.staged.insert(place, State::Written(kept));
+        let open = (book.open < KEPT_OPEN).then_some(written.file);
+        book.open += usize::from(open.is_some());
+        let device = written.device;
+        book.staged.insert(place, State::Written { open, device });
     }
 
     /// A staged file is none any more.
-    pub(super) fn forget(&self, place: &Key) {
+    pub(crate) fn forget(&self, place: &Key) {
         self.book().forget(place);
     }
 
     /// The files of an area are none any more.
-    pub(super) fn forget_below(&self, directory: &Key) {
+    pub(crate) fn forget_below(&self, directory: &Key) {
         let prefix = format!("{directory}/");
         let mut book = self.book();
         let gone: Vec<Key> = book.staged.keys().cloned().collect();
@@ -121,76 +128,46 @@ impl Syncs {
     }
 
     /// Makes the content of staged files durable, those excepted that are; whether the names are durable, too.
-    pub(super) fn sync_staged(&self, tree: &Tree, places: &[Key]) -> Result<bool> {
+    pub(crate) fn sync_staged(&self, tree: &Tree, places: &[Key]) -> Result<bool> {
         let mut files = Vec::new();
-        for place in places {
-            let mut book = self.book();
-            match book.staged.get_mut(place) {
+        let mut book = self.book();
+        for key in places {
+            let (open, device) = match book.staged.get_mut(key) {
                 Some(State::Durable) => continue,
-                Some(State::Failed) => return Err(failed_before(place)),
-                Some(State::Written(open)) => {
-                    let open = open.take();
+                Some(State::Failed) => return Err(failed_before(key)),
+                Some(State::Written { open, device }) => {
+                    let (open, device) = (open.take(), *device);
                     book.open -= usize::from(open.is_some());
-                    files.push((place, open));
+                    (open, Some(device))
                 }
-                None => files.push((place, None)),
-            }
+                None => (None, None),
+            };
+            files.push(Unsynced { key, open, device });
         }
-        self.sync_content(tree, files, |places, state| {
-            let mut book = self.book();
-            for &place in places {
-                book.staged.insert(place.clone(), state());
-            }
-        })
+        drop(book);
+        self.file_system(tree)?
+            .sync(tree, self.method, files, |place, synced| {
+                let state = match synced {
+                    Synced::Durable => State::Durable,
+                    Synced::Failed => State::Failed,
+                };
+                self.book().staged.insert(place.clone(), state);
+            })
     }
 
     /// Makes the content of visible files durable; whether the names are durable, too.
-    pub(super) fn sync_visible(&self, tree: &Tree, keys: &[Key]) -> Result<bool> {
-        let files = keys.iter().map(|key| (key, None)).collect();
-        self.sync_content(tree, files, |_, _| {})
-    }
-
-    fn sync_content(
-        &self,
-        tree: &Tree,
-        files: Vec<(&Key, Option<File>)>,
-        record: impl Fn(&[&Key], fn() -> State),
-    ) -> Result<bool> {
-        let file_system = self.file_system(tree)?;
-        let keys: Vec<&Key> = files.iter().map(|(key, _)| *key).collect();
-        if keys.len() > FEW && file_system.syncfs && all_on_device(tree, &keys, file_system.device)? {
-            let synced = rustix::fs::syncfs(&file_system.root).context("syncing", tree.root_path());
-            record(
-                &keys,
-                if synced.is_ok() {
-                    || State::Durable
-                } else {
-                    || State::Failed
-                },
-            );
-            return synced.map(|()| true);
-        }
-        for (key, open) in files {
-            let file = match open {
-                Some(file) => file,
-                None => reopen(tree, key)?,
-            };
-            let synced = rustix::fs::fdatasync(&file).context("syncing", &tree.path(Some(key)));
-            record(
-                &[key],
-                if synced.is_ok() {
-                    || State::Durable
-                } else {
-                    || State::Failed
-                },
-            );
-            synced?;
-        }
-        Ok(false)
+    pub(crate) fn sync_visible(&self, tree: &Tree, keys: &[Key]) -> Result<bool> {
+        let unsynced = |key| Unsynced {
+            key,
+            open: None,
+            device: None,
+        };
+        let files = keys.iter().map(unsynced).collect();
+        self.file_system(tree)?.sync(tree, self.method, files, |_, _| {})
     }
 
     /// Makes the names in these directories durable, and those directories' own names up to the root.
-    pub(super) fn sync_names_upwards(&self, tree: &Tree, directories: &[Option<Key>]) -> Result<()> {
+    pub(crate) fn sync_names_upwards(&self, tree: &Tree, directories: &[Option<Key>]) -> Result<()> {
         let mut all: BTreeSet<Option<Key>> = BTreeSet::from([None]);
         for directory in directories {
             let mut next = directory.clone();
@@ -206,7 +183,7 @@ impl Syncs {
     }
 
     /// Makes the names directly in a directory durable; if that is gone, those in the one above, where its name was.
-    pub(super) fn sync_names(&self, tree: &Tree, directory: Option<&Key>) -> Result<()> {
+    pub(crate) fn sync_names(&self, tree: &Tree, directory: Option<&Key>) -> Result<()> {
         match (tree.find(directory)?, directory) {
             (Some(opened), _) => self.sync_directory(&tree.path(directory), &opened),
             (None, Some(missing)) => self.sync_names(tree, missing.parent().as_ref()),
@@ -215,7 +192,7 @@ impl Syncs {
     }
 
     /// Makes the names in an open directory durable.
-    pub(super) fn sync_directory(&self, path: &Path, opened: &OwnedFd) -> Result<()> {
+    pub(crate) fn sync_directory(&self, path: &Path, opened: &OwnedFd) -> Result<()> {
         match rustix::fs::fsync(opened) {
             Err(errno @ (Errno::INVAL | Errno::NOTSUP | Errno::NOSYS)) => {
                 self.book().warning.get_or_insert_with(|| {
@@ -230,14 +207,14 @@ impl Syncs {
         }
     }
 
-    pub(super) fn warning(&self) -> Option<Warning> {
+    pub(crate) fn warning(&self) -> Option<Warning> {
         self.book().warning.clone()
     }
 }
 
 impl Book {
     fn forget(&mut self, place: &Key) {
-        if let Some(State::Written(Some(_))) = self.staged.remove(place) {
+        if let Some(State::Written { open: Some(_), .. }) = self.staged.remove(place) {
             self.open -= 1;
         }
     }
@@ -246,26 +223,6 @@ impl Book {
 fn failed_before(place: &Key) -> Error {
     let message = format!("{place} could not be made durable before, and has to be written again");
     Error::new(crate::ErrorKind::Io, message)
-}
-
-fn all_on_device(tree: &Tree, keys: &[&Key], device: u64) -> Result<bool> {
-    for key in keys {
-        let place = tree.find_place(key)?.ok_or_else(|| missing(key))?;
-        let stat = place.look_at_file()?.ok_or_else(|| missing(key))?;
-        if stat.st_dev != device {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn reopen(tree: &Tree, key: &Key) -> Result<File> {
-    let place = tree.find_place(key)?.ok_or_else(|| missing(key))?;
-    place.open(OFlags::RDONLY)?.ok_or_else(|| missing(key))
-}
-
-fn missing(key: &Key) -> Error {
-    Error::not_found(format!("{key} is not there"))
 }
 
 #[cfg(test)]
@@ -278,6 +235,14 @@ mod tests {
         (directory, tree)
     }
 
+    fn written(file: impl Into<File>) -> Written {
+        Written {
+            file: file.into(),
+            size_bytes: 0,
+            device: 0,
+        }
+    }
+
     #[test]
     fn a_file_that_could_not_be_synced_is_not_tried_again() {
         let (_directory, tree) = tree();
@@ -285,14 +250,14 @@ mod tests {
         let syncs = Syncs::default();
         // A pipe cannot be synced.
         let (_reader, writer) = std::io::pipe().unwrap();
-        syncs.written(place.clone(), File::from(OwnedFd::from(writer)));
+        syncs.written(place.clone(), written(OwnedFd::from(writer)));
         let places = [place.clone()];
         let error = syncs.sync_staged(&tree, &places).unwrap_err();
         assert_eq!(error.io_kind(), Some(std::io::ErrorKind::InvalidInput));
         let again = syncs.sync_staged(&tree, &places).unwrap_err();
         assert!(again.to_string().contains("has to be written again"), "{again}");
 
-        syncs.written(place, tempfile::tempfile().unwrap());
+        syncs.written(place, written(tempfile::tempfile().unwrap()));
         assert!(!syncs.sync_staged(&tree, &places).unwrap());
     }
 
@@ -301,7 +266,7 @@ mod tests {
         let (_directory, tree) = tree();
         let place = Key::trusted("stonekeep/tmp/1/a");
         let syncs = Syncs::default();
-        syncs.written(place.clone(), tempfile::tempfile().unwrap());
+        syncs.written(place.clone(), written(tempfile::tempfile().unwrap()));
         let places = [place];
         syncs.sync_staged(&tree, &places).unwrap();
         // Else the name would be looked for, and there is none.
@@ -315,10 +280,10 @@ mod tests {
         let syncs = Syncs::default();
         let key = |n: usize| Key::trusted(format!("stonekeep/tmp/1/{n}"));
         for n in 0..=KEPT_OPEN {
-            syncs.written(key(n), tempfile::tempfile().unwrap());
+            syncs.written(key(n), written(tempfile::tempfile().unwrap()));
         }
         assert_eq!(syncs.book().open, KEPT_OPEN);
-        syncs.written(key(3), tempfile::tempfile().unwrap());
+        syncs.written(key(3), written(tempfile::tempfile().unwrap()));
         assert_eq!(syncs.book().open, KEPT_OPEN);
         syncs.forget(&key(KEPT_OPEN));
         syncs.forget(&key(0));

@@ -1,74 +1,98 @@
 //! The directories below a store's root, opened part by part so that no symbolic link is ever followed.
 //!
 //! The root's own path may lead through links: its owner chose it. What lies below may come from a stranger, so each
-//! directory is opened relative to its parent's descriptor with `O_NOFOLLOW`, and nothing is opened before a look
-//! at what it is: opening a FIFO can hang, and opening a device can do anything.
+//! directory is opened relative to its parent's descriptor with `O_NOFOLLOW`.
+//!
+//! Walking down to a directory for each of its files costs more than a small file itself. So the directories of the
+//! files that were worked with lately stay open. One that has lost its name since is walked to again, and so are all
+//! after any directory was opened for itself, as each listing and each sync does: a directory that was moved away, or
+//! a disk that was mounted over it, is noticed there at the latest.
 
-use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
+use rustix::fs::{CWD, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
+use super::place::Place;
 use crate::store::Key;
 use crate::{Error, IoContext, Result};
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-const CAREFULLY: OFlags = OFlags::NOFOLLOW
-    .union(OFlags::NONBLOCK)
-    .union(OFlags::NOCTTY)
-    .union(OFlags::CLOEXEC);
-/// As RocksDB makes its files and directories (env/fs_posix.cc); the umask takes away from it.
-const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
+/// As RocksDB makes its directories (env/fs_posix.cc); the umask takes away from it.
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
+
+/// So many directories stay open: a backup's, or a restore's, source and target.
+const KEPT_OPEN: usize = 8;
 
 /// The root and what lies below it.
 #[derive(Debug)]
-pub(super) struct Tree {
-    root: PathBuf,
+pub(crate) struct Tree {
+    root: Arc<Path>,
+    lately: Mutex<Vec<(Option<String>, Arc<Directory>)>>,
 }
 
-/// A name in an open directory, whether something stands there or not.
+/// An open directory.
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) directory: OwnedFd,
-    pub(super) name: String,
-    /// For messages.
-    pub(super) path: PathBuf,
-    key: Key,
+pub(crate) struct Directory {
+    opened: OwnedFd,
+    /// The file system that its files are on.
+    pub(crate) device: u64,
 }
 
 impl Tree {
-    pub(super) fn new(root: PathBuf) -> Self {
-        Tree { root }
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Tree {
+            root: root.into(),
+            lately: Mutex::default(),
+        }
     }
 
-    pub(super) fn root_path(&self) -> &Path {
+    pub(crate) fn root_path(&self) -> &Path {
         &self.root
     }
 
     /// The path of a directory, for messages.
-    pub(super) fn path(&self, key: Option<&Key>) -> PathBuf {
-        key.map_or_else(|| self.root.clone(), |key| self.root.join(key.as_str()))
+    pub(crate) fn path(&self, key: Option<&Key>) -> PathBuf {
+        path_of(&self.root, key.map(Key::as_str))
     }
 
     /// Opens the root, which must be there.
-    pub(super) fn open_root(&self) -> Result<OwnedFd> {
+    pub(crate) fn open_root(&self) -> Result<OwnedFd> {
         let missing = || Error::not_found(format!("{} is not there", self.root.display()));
         self.find(None)?.ok_or_else(missing)
     }
 
     /// Opens a directory; `None` if it or one above it is missing.
-    pub(super) fn find(&self, directory: Option<&Key>) -> Result<Option<OwnedFd>> {
-        let mut opened = match rustix::fs::openat(CWD, &self.root, DIRECTORY, Mode::empty()) {
+    pub(crate) fn find(&self, directory: Option<&Key>) -> Result<Option<OwnedFd>> {
+        self.forget();
+        self.walk(directory.map(Key::as_str), |_, _| Err(Errno::NOENT))
+    }
+
+    /// Opens a directory, making it and those above it where they are missing; the root must be there.
+    fn make(&self, directory: Option<&str>) -> Result<OwnedFd> {
+        let missing = || Error::not_found(format!("{} is not there", self.root.display()));
+        self.walk(directory, make_part)?.ok_or_else(missing)
+    }
+
+    fn walk(
+        &self,
+        directory: Option<&str>,
+        missing: impl Fn(&OwnedFd, &str) -> rustix::io::Result<OwnedFd>,
+    ) -> Result<Option<OwnedFd>> {
+        let mut opened = match rustix::fs::openat(CWD, &*self.root, DIRECTORY, Mode::empty()) {
             Err(Errno::NOENT) => return Ok(None),
             root => root.context("opening", &self.root)?,
         };
-        for part in parts(directory) {
-            match open_part(&opened, part) {
+        for part in directory.iter().flat_map(|key| key.split('/')) {
+            let below = match open_part(&opened, part) {
+                Err(Errno::NOENT) => missing(&opened, part),
+                there => there,
+            };
+            match below {
                 Ok(below) => opened = below,
                 Err(Errno::NOENT | Errno::NAMETOOLONG) => return Ok(None),
                 Err(errno) => return Err(self.no_directory(directory, errno)),
@@ -77,42 +101,66 @@ impl Tree {
         Ok(Some(opened))
     }
 
-    /// Opens a directory, making it and those above it where they are missing; the root must be there.
-    pub(super) fn make(&self, directory: Option<&Key>) -> Result<OwnedFd> {
-        let mut opened = self.open_root()?;
-        for part in parts(directory) {
-            let below = match open_part(&opened, part) {
-                Err(Errno::NOENT) => make_part(&opened, part),
-                there => there,
-            };
-            opened = below.map_err(|errno| self.no_directory(directory, errno))?;
-        }
-        Ok(opened)
-    }
-
     /// The place of a file; `None` if its directory is missing.
-    pub(super) fn find_place(&self, key: &Key) -> Result<Option<Place>> {
-        let directory = self.find(key.parent().as_ref())?;
-        Ok(directory.map(|directory| self.place(directory, key)))
+    pub(crate) fn find_place(&self, key: &Key) -> Result<Option<Place>> {
+        let directory = key.directory();
+        let opened = match self.lately(directory) {
+            Some(lately) => Some(lately),
+            None => match self.walk(directory, |_, _| Err(Errno::NOENT))? {
+                Some(opened) => Some(self.remember(directory, opened)?),
+                None => None,
+            },
+        };
+        Ok(opened.map(|directory| self.place(directory, key)))
     }
 
     /// The place of a file, in a directory that is made where it is missing.
-    pub(super) fn make_place(&self, key: &Key) -> Result<Place> {
-        let directory = self.make(key.parent().as_ref())?;
-        Ok(self.place(directory, key))
+    pub(crate) fn make_place(&self, key: &Key) -> Result<Place> {
+        let directory = key.directory();
+        let opened = match self.lately(directory) {
+            Some(lately) => lately,
+            None => self.remember(directory, self.make(directory)?)?,
+        };
+        Ok(self.place(opened, key))
     }
 
-    fn place(&self, directory: OwnedFd, key: &Key) -> Place {
-        Place {
-            directory,
-            name: key.name().to_owned(),
-            path: self.path(Some(key)),
-            key: key.clone(),
+    fn place(&self, directory: Arc<Directory>, key: &Key) -> Place {
+        Place::new(directory, Arc::clone(&self.root), key.clone())
+    }
+
+    /// Lets every directory go that was kept open.
+    pub(crate) fn forget(&self) {
+        self.kept().clear();
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<(Option<String>, Arc<Directory>)>> {
+        self.lately.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A directory that was opened lately and still has its name.
+    fn lately(&self, directory: Option<&str>) -> Option<Arc<Directory>> {
+        let found = {
+            let kept = self.kept();
+            let mut found = kept.iter().filter(|(key, _)| key.as_deref() == directory);
+            found.next().map(|(_, opened)| Arc::clone(opened))
+        };
+        found.filter(|opened| opened.has_a_name())
+    }
+
+    fn remember(&self, directory: Option<&str>, opened: OwnedFd) -> Result<Arc<Directory>> {
+        let opened = Directory::new(opened).context("looking at", &path_of(&self.root, directory))?;
+        let opened = Arc::new(opened);
+        let mut kept = self.kept();
+        kept.retain(|(key, _)| key.as_deref() != directory);
+        if kept.len() >= KEPT_OPEN {
+            kept.remove(0);
         }
+        kept.push((directory.map(str::to_owned), Arc::clone(&opened)));
+        Ok(opened)
     }
 
-    fn no_directory(&self, directory: Option<&Key>, errno: Errno) -> Error {
-        let path = self.path(directory);
+    fn no_directory(&self, directory: Option<&str>, errno: Errno) -> Error {
+        let path = path_of(&self.root, directory);
         match errno {
             Errno::NOTDIR | Errno::LOOP => Error::corrupt(
                 path.display().to_string(),
@@ -123,88 +171,26 @@ impl Tree {
     }
 }
 
-impl Place {
-    /// What stands there, if anything does.
-    pub(super) fn look(&self) -> Result<Option<Stat>> {
-        match rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(stat)),
-            Err(Errno::NOENT | Errno::NAMETOOLONG) => Ok(None),
-            Err(errno) => Err(errno).context("looking at", &self.path),
-        }
+impl Directory {
+    fn new(opened: OwnedFd) -> rustix::io::Result<Self> {
+        let device = rustix::fs::fstat(&opened)?.st_dev;
+        Ok(Directory { opened, device })
     }
 
-    /// The regular file that stands there, if anything does; `Corrupt` if something else stands there.
-    pub(super) fn look_at_file(&self) -> Result<Option<Stat>> {
-        let found = self.look()?;
-        if let Some(stat) = &found {
-            self.require_regular(stat)?;
-        }
-        Ok(found)
+    /// A removed directory stays open, but nothing can be made in it any more.
+    fn has_a_name(&self) -> bool {
+        rustix::fs::fstat(&self.opened).is_ok_and(|stat| stat.st_nlink > 0)
     }
+}
 
-    /// Opens the regular file that stands there, if anything does.
-    pub(super) fn open(&self, access: OFlags) -> Result<Option<File>> {
-        if self.look_at_file()?.is_none() {
-            return Ok(None);
-        }
-        let opened = rustix::fs::openat(&self.directory, &self.name, access | CAREFULLY, Mode::empty());
-        match opened {
-            Ok(opened) => self.checked(opened).map(Some),
-            Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(errno).context("opening", &self.path),
-        }
-    }
-
-    /// Makes a new file; `None` if something stands there.
-    pub(super) fn create(&self) -> Result<Option<File>> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | CAREFULLY;
-        match rustix::fs::openat(&self.directory, &self.name, flags, FILE_MODE) {
-            Ok(opened) => Ok(Some(File::from(opened))),
-            Err(Errno::EXIST) => Ok(None),
-            Err(errno) => Err(errno).context("making", &self.path),
-        }
-    }
-
-    /// Removes the name, unless a directory stands there; whether there was one.
-    pub(super) fn unlink(&self) -> Result<bool> {
-        match rustix::fs::unlinkat(&self.directory, &self.name, AtFlags::empty()) {
-            Ok(()) => Ok(true),
-            Err(Errno::NOENT | Errno::NAMETOOLONG) => Ok(false),
-            Err(errno) => Err(errno).context("removing", &self.path),
-        }
-    }
-
-    /// Whether the name still is this open file's.
-    pub(super) fn is(&self, file: &File) -> Result<bool> {
-        let open = rustix::fs::fstat(file).context("looking at", &self.path)?;
-        let named = self.look()?;
-        Ok(named.is_some_and(|named| (named.st_dev, named.st_ino) == (open.st_dev, open.st_ino)))
-    }
-
-    fn checked(&self, opened: OwnedFd) -> Result<File> {
-        let stat = rustix::fs::fstat(&opened).context("looking at", &self.path)?;
-        self.require_regular(&stat)?;
-        Ok(File::from(opened))
-    }
-
-    fn require_regular(&self, stat: &Stat) -> Result<()> {
-        let what = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => return Ok(()),
-            FileType::Directory => "a directory",
-            FileType::Symlink => "a symbolic link, which is not followed",
-            FileType::Fifo => "a FIFO",
-            FileType::Socket => "a socket",
-            _ => "a device",
-        };
-        Err(Error::corrupt(
-            self.key.as_str(),
-            format!("{what}, no regular file"),
-        ))
+impl AsFd for Directory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.opened.as_fd()
     }
 }
 
 /// When a file was last changed.
-pub(super) fn modified(stat: &Stat) -> Option<SystemTime> {
+pub(crate) fn modified(stat: &Stat) -> Option<SystemTime> {
     let nanoseconds = Duration::from_nanos(stat.st_mtime_nsec);
     let seconds = Duration::from_secs(stat.st_mtime.unsigned_abs());
     let whole = if stat.st_mtime < 0 {
@@ -216,12 +202,12 @@ pub(super) fn modified(stat: &Stat) -> Option<SystemTime> {
 }
 
 /// A file's length, from its status.
-pub(super) fn size_bytes(stat: &Stat) -> u64 {
+pub(crate) fn size_bytes(stat: &Stat) -> u64 {
     u64::try_from(stat.st_size).unwrap_or(0)
 }
 
 /// Opens a directory in another one, never through a link.
-pub(super) fn open_part(parent: impl AsFd, name: impl Arg) -> rustix::io::Result<OwnedFd> {
+pub(crate) fn open_part(parent: impl AsFd, name: impl Arg) -> rustix::io::Result<OwnedFd> {
     rustix::fs::openat(parent, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())
 }
 
@@ -232,6 +218,6 @@ fn make_part(parent: &OwnedFd, name: &str) -> rustix::io::Result<OwnedFd> {
     }
 }
 
-fn parts(directory: Option<&Key>) -> impl Iterator<Item = &str> {
-    directory.into_iter().flat_map(|key| key.as_str().split('/'))
+pub(super) fn path_of(root: &Path, below: Option<&str>) -> PathBuf {
+    below.map_or_else(|| root.to_owned(), |below| root.join(below))
 }
