@@ -9,6 +9,7 @@ mod bench;
 mod fixtures;
 mod prerequisites;
 mod proof;
+mod soak;
 mod workspace;
 
 use std::process::ExitCode;
@@ -17,7 +18,11 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   proof [arguments of cargo test]   tests against real RocksDB and other programs
+<<<<<<< HEAD
   bench [arguments of the bench]    measures beside RocksDB's engine; --help tells of arguments
+=======
+  soak [--help]                     captures databases while they are written, and judges each image
+>>>>>>> 0ceb120 (wip)
   fixtures [name…]                  makes committed fixtures anew: those named, or all
   fixtures sample                   makes the demo's database anew";
 
@@ -31,6 +36,7 @@ fn main() -> ExitCode {
         "proof" => proof::run(rest),
         "bench" => bench::run(rest),
         "fixtures" => fixtures::run(rest),
+        "soak" => soak::run(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

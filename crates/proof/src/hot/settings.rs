@@ -175,12 +175,13 @@ pub const ALL: &[Setting] = &[
     },
     at_work("ingestion", Work::Ingestion, &[]),
     Setting {
-        forgets_after: Some(300),
+        // Whole files go, the largest of about half of this size; a batch puts 250 bytes into each column family.
+        forgets_after: Some(600),
         ..with(
             "FIFO",
             &[
                 "compaction_style=kCompactionStyleFIFO",
-                "compaction_options_fifo={max_table_files_size=300000}",
+                "compaction_options_fifo={max_table_files_size=500000}",
             ],
         )
     },

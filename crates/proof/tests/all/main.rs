@@ -13,6 +13,7 @@ mod engine;
 mod excluded_files;
 mod fixtures;
 mod forked_databases;
+mod hot_capture;
 mod hot_writers;
 mod in_place;
 mod interrupted_restores;

@@ -1,0 +1,244 @@
+//! Captures one database again and again while it is written, and judges each image.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use stonekeep::image::hot::HotDirectory;
+use tempfile::TempDir;
+
+use super::attended::Attended;
+use super::counters::{Counter, Counters};
+use super::jitter::{Blind, Jitter};
+use super::process::Launcher;
+use super::report::{Failure, Report};
+use super::settings::Setting;
+use super::taking::{self, Taken};
+use super::verifier::{Bounds, Verifier};
+use crate::{ProofError, Result};
+
+/// How many batches a writer has written before the first image: more than there are keys.
+const WARM_UP: u64 = 2_000;
+/// A disk in memory, where images cost less, and databases change faster since no sync takes time.
+const MEMORY: &str = "/dev/shm";
+
+/// The directories that databases may be made in: that for temporary files, and the disk in memory if there is one.
+pub fn places() -> Vec<PathBuf> {
+    let memory = Some(PathBuf::from(MEMORY)).filter(|memory| memory.is_dir());
+    [std::env::temp_dir()].into_iter().chain(memory).collect()
+}
+
+/// What is done to one database.
+#[derive(Clone, Debug)]
+pub struct Soak {
+    /// The program that becomes a writer when its first argument is `writer`.
+    pub program: PathBuf,
+    /// The kind of database.
+    pub setting: &'static Setting,
+    /// What everything derives from that is left to chance.
+    pub seed: u64,
+    /// Where the database is made, in a directory of its own.
+    pub place: PathBuf,
+    /// How many images are taken.
+    pub images: u64,
+    /// No image is begun after that.
+    pub until: Option<Instant>,
+    /// The number of the first image, from which it follows how each is taken.
+    pub first: u64,
+    /// Where wrong images are kept.
+    pub keep: PathBuf,
+    /// Every image is taken blindly: a control that the judge can fail.
+    pub blind: bool,
+}
+
+/// How one image is taken.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    /// With waits before each step.
+    jitter: bool,
+    /// The fallback rule may be used from the first round on.
+    fallback_at_once: bool,
+    /// Through a backup and its restore.
+    backup: bool,
+}
+
+impl Way {
+    /// All combinations come up, in a fixed order.
+    fn of(image: u64) -> Self {
+        Way {
+            jitter: image % 4 < 2,
+            fallback_at_once: image % 5 == 3,
+            backup: image % 10 == 9,
+        }
+    }
+}
+
+/// A database at work.
+struct Scene<'a> {
+    soak: &'a Soak,
+    root: TempDir,
+    images: TempDir,
+    counters: Counters,
+    verifier: Verifier,
+    random: fastrand::Rng,
+    report: Report,
+}
+
+impl Soak {
+    /// Takes and judges all images.
+    ///
+    /// # Errors
+    /// The writer's, or the file system's. What becomes of the images stands in the report.
+    pub fn run(&self) -> Result<Report> {
+        let root = TempDir::new_in(&self.place).map_err(ProofError::io(&self.place))?;
+        let launcher = Launcher {
+            program: self.program.clone(),
+            setting: self.setting,
+            root: root.path().to_owned(),
+            seed: self.seed,
+        };
+        let counters = launcher.prepare()?;
+        let mut scene = Scene::new(self, root, counters)?;
+        let mut writer = Attended::start(launcher, &scene.counters, WARM_UP, self.seed)?;
+        for image in self.first..self.first + self.images {
+            if self.until.is_some_and(|until| Instant::now() > until) {
+                break;
+            }
+            writer.check()?;
+            scene.image(image)?;
+        }
+        writer.end()?;
+        Ok(scene.report)
+    }
+}
+
+impl<'a> Scene<'a> {
+    fn new(soak: &'a Soak, root: TempDir, counters: Counters) -> Result<Self> {
+        let place = places().pop().unwrap_or_default();
+        let images = TempDir::new_in(&place).map_err(ProofError::io(&place))?;
+        Ok(Self {
+            counters,
+            verifier: Verifier::new(soak.setting, soak.seed),
+            random: fastrand::Rng::with_seed(soak.seed),
+            report: Report::new(soak.setting.name),
+            soak,
+            root,
+            images,
+        })
+    }
+
+    fn image(&mut self, number: u64) -> Result<()> {
+        let way = Way::of(number);
+        let directory = self.images.path().join("image");
+        remove(&directory)?;
+        let lanes = self.soak.setting.lanes;
+        let acknowledged_before = self.counters.all(lanes, Counter::Acknowledged)?;
+        let taken = self.take(way, &directory);
+        let bounds = Bounds {
+            acknowledged_before,
+            begun_after: self.counters.all(lanes, Counter::Begun)?,
+        };
+        self.report.images += 1;
+        match taken {
+            Ok(taken) => {
+                self.report.taken.push(Taken {
+                    with_waits: way.jitter || self.soak.blind,
+                    ..taken
+                });
+                self.judge(number, way, &directory, &bounds)
+            }
+            Err(error) => {
+                let reason = format!("{way:?}: {}", whole(&error));
+                self.report.refused.push(Failure { number, reason });
+                Ok(())
+            }
+        }
+    }
+
+    fn take(&mut self, way: Way, into: &Path) -> stonekeep::Result<Taken> {
+        let source = self.source(way);
+        if way.backup {
+            return taking::restored(&source, &self.images.path().join("repository"), into);
+        }
+        // What is deleted slowly must have time to be cut while it is held.
+        let pause = match self.soak.setting.slow_deletion {
+            true => Duration::from_millis(self.random.u64(..60)),
+            false => Duration::ZERO,
+        };
+        taking::copied(&source, into, pause)
+    }
+
+    fn source(&mut self, way: Way) -> HotDirectory {
+        let places = self.soak.setting.places(self.root.path());
+        let mut source = HotDirectory::new(self.soak.setting.database(self.root.path()))
+            .with_wal_dir(places.wal_dir)
+            .with_db_paths(places.db_paths);
+        if self.soak.blind {
+            source = source.with_probe(Arc::new(Blind));
+        } else if way.jitter {
+            source = source.with_probe(Arc::new(Jitter::new(self.random.u64(..))));
+        }
+        if way.fallback_at_once {
+            source = source.with_strict_limit(0, Duration::ZERO);
+        }
+        source
+    }
+
+    /// Judging for writing changes the image, so that it works on a copy.
+    fn judge(&mut self, number: u64, way: Way, image: &Path, bounds: &Bounds) -> Result<()> {
+        let judged = self.images.path().join("judged");
+        remove(&judged)?;
+        copy_files(image, &judged)?;
+        let Err(error) = self.verifier.judge(&judged, bounds) else {
+            return Ok(());
+        };
+        let reason = format!("{way:?}, {bounds:?}: {}", whole(&error));
+        if !self.soak.blind {
+            self.keep(number, image, &reason)?;
+        }
+        self.report.wrong.push(Failure { number, reason });
+        Ok(())
+    }
+
+    fn keep(&self, number: u64, image: &Path, reason: &str) -> Result<()> {
+        let name = self.soak.setting.name.replace(' ', "-");
+        let kept = self.soak.keep.join(format!("{name}-{}-{number}", self.soak.seed));
+        fs::create_dir_all(&kept).map_err(ProofError::io(&kept))?;
+        copy_files(image, &kept.join("image"))?;
+        let log = self.soak.setting.database(self.root.path()).join("LOG");
+        fs::copy(&log, kept.join("LOG")).map_err(ProofError::io(&log))?;
+        let file = kept.join("reason");
+        fs::write(&file, reason).map_err(ProofError::io(&file))
+    }
+}
+
+fn remove(directory: &Path) -> Result<()> {
+    if directory.exists() {
+        fs::remove_dir_all(directory).map_err(ProofError::io(directory))?;
+    }
+    Ok(())
+}
+
+fn copy_files(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).map_err(ProofError::io(to))?;
+    for entry in fs::read_dir(from).map_err(ProofError::io(from))? {
+        let path = entry.map_err(ProofError::io(from))?.path();
+        if let Some(name) = path.file_name().filter(|_| path.is_file()) {
+            fs::copy(&path, to.join(name)).map_err(ProofError::io(&path))?;
+        }
+    }
+    Ok(())
+}
+
+/// An error with its causes.
+fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    text
+}

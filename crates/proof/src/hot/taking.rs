@@ -1,0 +1,142 @@
+//! Takes one image and makes a database directory of it.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use stonekeep::engine::info::WhichBackup;
+use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions, RestoreOptions};
+use stonekeep::image::{Content, ImageFile, ImageSource, LiveCapture, NoHost};
+use stonekeep::store::local::LocalStore;
+use stonekeep::{Error, ErrorKind, IoContext as _, Quiet, Result};
+
+/// How often a database is captured that changed while it was copied, as often as the engine does it.
+const ATTEMPTS: u32 = 3;
+/// How many backups stay in the repository.
+const BACKUPS_KEPT: usize = 3;
+
+/// An image that was taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken {
+    /// How the capture came to its close.
+    pub live: LiveCapture,
+    /// How long it took, where nothing was copied meanwhile.
+    pub capture_time: Option<Duration>,
+    /// Whether waits were put between its steps.
+    pub with_waits: bool,
+    /// How often the database had to be captured again.
+    pub repeated: u32,
+}
+
+/// Captures and copies every byte of the image into a new directory; `pause` lies between the two.
+pub(super) fn copied(source: &dyn ImageSource, into: &Path, pause: Duration) -> Result<Taken> {
+    let mut repeated = 0;
+    loop {
+        match copied_once(source, into, pause) {
+            Ok(taken) => return Ok(Taken { repeated, ..taken }),
+            Err(error) if error.is_source_changed() && repeated + 1 < ATTEMPTS => {
+                repeated += 1;
+                fs::remove_dir_all(into)
+                    .or_else(unless_absent)
+                    .context("removing", into)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn copied_once(source: &dyn ImageSource, into: &Path, pause: Duration) -> Result<Taken> {
+    let begin = Instant::now();
+    let capture = source.capture(&mut NoHost, &Quiet)?;
+    let capture_time = Some(begin.elapsed());
+    sleep(pause);
+    fs::create_dir(into).context("creating", into)?;
+    let mut short = None;
+    for file in &capture.image().files {
+        let path = into.join(file.name.to_string());
+        if copy(file, &path)? < file.size_bytes {
+            short = Some(file.name.to_string());
+        }
+    }
+    capture.confirm()?;
+    if let Some(name) = short {
+        return Err(failure(format!(
+            "{name} was short, yet the capture was confirmed"
+        )));
+    }
+    Ok(Taken {
+        live: live(capture.image().live)?,
+        capture_time,
+        with_waits: false,
+        repeated: 0,
+    })
+}
+
+/// Backs the database up, and restores that backup into a new directory.
+pub(super) fn restored(source: &dyn ImageSource, repository: &Path, into: &Path) -> Result<Taken> {
+    let options = BackupEngineOptions::default().with_sync(false);
+    let engine = BackupEngine::open(options, Arc::new(LocalStore::new(repository)))?;
+    let report = engine.create_new_backup(source, &CreateBackupOptions::default(), &Quiet)?;
+    let which = WhichBackup::Id(report.backup_id);
+    engine.restore_db_from_backup(which, into, &RestoreOptions::default(), &Quiet)?;
+    engine.purge_old_backups(BACKUPS_KEPT, &Quiet)?;
+    Ok(Taken {
+        live: live(report.live)?,
+        capture_time: None,
+        with_waits: false,
+        repeated: 0,
+    })
+}
+
+fn live(live: Option<LiveCapture>) -> Result<LiveCapture> {
+    live.ok_or_else(|| failure("the image does not say how it came to its close".to_owned()))
+}
+
+fn failure(message: String) -> Error {
+    Error::new(ErrorKind::Corrupt, message)
+}
+
+/// How many of the bytes that count were there.
+fn copy(file: &ImageFile, into: &Path) -> Result<u64> {
+    let mut target = File::create(into).context("creating", into)?;
+    match &file.content {
+        Content::Bytes(bytes) => {
+            target.write_all(bytes).context("writing", into)?;
+            Ok(bytes.len() as u64)
+        }
+        Content::Path(path) => {
+            let source = File::open(path).context("opening", path)?;
+            copy_bytes(&source, &mut target, file.size_bytes).context("writing", into)
+        }
+        Content::Open { file: source, .. } => {
+            copy_bytes(source, &mut target, file.size_bytes).context("writing", into)
+        }
+    }
+}
+
+fn copy_bytes(source: &File, target: &mut File, size: u64) -> io::Result<u64> {
+    let mut buffer = vec![0; 256 * 1024];
+    let mut done = 0;
+    while done < size {
+        let wanted = usize::try_from(size - done).map_or(buffer.len(), |left| left.min(buffer.len()));
+        match source.read_at(&mut buffer[..wanted], done)? {
+            0 => break,
+            read => {
+                target.write_all(&buffer[..read])?;
+                done += read as u64;
+            }
+        }
+    }
+    Ok(done)
+}
+
+fn unless_absent(error: io::Error) -> io::Result<()> {
+    match error.kind() {
+        io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    }
+}
