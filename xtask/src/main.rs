@@ -18,11 +18,8 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   proof [arguments of cargo test]   tests against real RocksDB and other programs
-<<<<<<< HEAD
   bench [arguments of the bench]    measures beside RocksDB's engine; --help tells of arguments
-=======
   soak [--help]                     captures databases while they are written, and judges each image
->>>>>>> 0ceb120 (wip)
   fixtures [name…]                  makes committed fixtures anew: those named, or all
   fixtures sample                   makes the demo's database anew";
 

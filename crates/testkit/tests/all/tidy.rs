@@ -171,6 +171,19 @@ fn only_the_proof_and_the_bench_link_rocksdb() {
 }
 
 #[test]
+fn nothing_is_left_of_a_merge() {
+    let marks = ["<<<<<<<", ">>>>>>>"].map(|mark| format!("{mark} "));
+    let mut findings = Vec::new();
+    for source in files(&["rs", "md", "toml", "yml", "txt"]) {
+        let marked = |line: &str| marks.iter().any(|mark| line.starts_with(mark));
+        if source.text.lines().any(marked) {
+            findings.push(format!("{} has two versions of something in it", source.path));
+        }
+    }
+    check(&findings);
+}
+
+#[test]
 fn files_are_short_and_say_what_they_are_for() {
     let mut findings = Vec::new();
     for source in files(&["rs"]) {
