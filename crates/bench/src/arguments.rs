@@ -23,6 +23,9 @@ pub(crate) struct Arguments {
 pub(crate) enum Verb {
     /// How create, open, list, delete and gc grow with the number of files, and with that of backups.
     Growth(Growth),
+    /// Makes the data of some scenarios and leaves it there, and prints the jobs that work on it: each is the standard
+    /// input of `stonekeep-bench work`, which can so be run under strace, perf or callgrind.
+    Prepare(Prepare),
     /// One measured job, as JSON on the standard input: how the program calls itself.
     #[command(hide = true)]
     Work,
@@ -78,4 +81,17 @@ pub(crate) struct Growth {
     /// Draws a chart into this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
+}
+
+/// What is prepared.
+#[derive(Debug, Args)]
+pub(crate) struct Prepare {
+    /// Where the data goes: a directory that is not there yet, on a file system in memory or on disk.
+    pub(crate) directory: PathBuf,
+    /// Only scenarios with this in their names, as in memory/small/backup; may be given more than once.
+    #[arg(long, value_name = "PART", required = true)]
+    pub(crate) only: Vec<String>,
+    /// A hundredth of the data.
+    #[arg(long)]
+    pub(crate) tiny: bool,
 }

@@ -54,6 +54,27 @@ impl Manner<'_> {
         done
     }
 
+    /// Makes the data of everything in a place and leaves it there; what is done before each run is not done. Gives the
+    /// contestants with the names of their scenarios.
+    ///
+    /// # Errors
+    /// Those of making it.
+    pub(crate) fn prepare(&self, ground: &Ground) -> Result<Vec<(String, Contestant)>> {
+        let mut contestants = Vec::new();
+        for set in scenario::sets(ground) {
+            let set = self.wanted_of(set, ground.place);
+            if !set.scenarios.is_empty() {
+                run_all(&set.make)?;
+            }
+            for scenario in set.scenarios {
+                let name = full_name(ground.place, &scenario.name);
+                let all = scenario.contestants.into_iter();
+                contestants.extend(all.map(|contestant| (name.clone(), contestant)));
+            }
+        }
+        Ok(contestants)
+    }
+
     fn wanted_of(&self, mut set: Set, place: Place) -> Set {
         let is_wanted = |scenario: &Scenario| {
             let name = full_name(place, &scenario.name);

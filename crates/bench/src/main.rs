@@ -28,7 +28,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use serde::Serialize;
 
-use crate::arguments::{Arguments, Compare, Growth, Verb};
+use crate::arguments::{Arguments, Compare, Growth, Prepare, Verb};
 use crate::comparison::Manner;
 use crate::machine::Machine;
 use crate::report::{Report, chart, curves, growth, table};
@@ -43,6 +43,7 @@ fn main() -> ExitCode {
     let outcome = match &arguments.verb {
         Some(Verb::Work) => work(),
         Some(Verb::Growth(growth)) => grow(growth),
+        Some(Verb::Prepare(prepare)) => make_data(prepare),
         None => compare(&arguments.compare),
     };
     match outcome {
@@ -83,7 +84,7 @@ fn compare(arguments: &Compare) -> Result<()> {
         comparisons.extend(manner.compare(&Ground {
             place,
             directory: directory.to_owned(),
-            scale: if arguments.tiny { Scale::TINY } else { Scale::FULL },
+            scale: scale(arguments.tiny),
             command: command.clone(),
         })?);
     }
@@ -124,6 +125,34 @@ fn grow(arguments: &Growth) -> Result<()> {
     print!("{}", growth::markdown(&report));
     write_json(arguments.json.as_deref(), &report)?;
     write(arguments.svg.as_deref(), || Ok(curves::svg(&report)))
+}
+
+fn make_data(arguments: &Prepare) -> Result<()> {
+    let manner = Manner {
+        rounds: 0,
+        only: &arguments.only,
+        counting: &Counting::Skipped("nothing is measured".to_owned()),
+        tell: &|_| {},
+    };
+    fs::create_dir(&arguments.directory).with_context(|| arguments.directory.display().to_string())?;
+    let ground = Ground {
+        place: Place::Memory,
+        directory: arguments.directory.canonicalize()?,
+        scale: scale(arguments.tiny),
+        command: None,
+    };
+    for (name, contestant) in manner.prepare(&ground)? {
+        println!(
+            "{name}, {}:\n{}",
+            contestant.name,
+            serde_json::to_string(&contestant.job)?
+        );
+    }
+    Ok(())
+}
+
+fn scale(tiny: bool) -> Scale {
+    if tiny { Scale::TINY } else { Scale::FULL }
 }
 
 fn now() -> u64 {

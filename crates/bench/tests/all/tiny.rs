@@ -44,3 +44,28 @@ fn everything_is_compared() {
         assert_eq!(fs::read_dir(path(place)).unwrap().count(), 0, "{place}");
     }
 }
+
+#[test]
+fn what_is_prepared_can_be_worked_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let bench = || Command::new(env!("CARGO_BIN_EXE_stonekeep-bench"));
+    let prepared = bench()
+        .arg("prepare")
+        .arg(&data)
+        .args(["--only", "memory/small/verify", "--tiny"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(prepared.stdout).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "memory/small/verify, stonekeep:");
+    assert_eq!(lines.len(), 4, "{text}");
+    fs::write(directory.path().join("job"), lines[1]).unwrap();
+    let done = bench()
+        .arg("work")
+        .stdin(fs::File::open(directory.path().join("job")).unwrap())
+        .output()
+        .unwrap();
+    let done: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert!(done["items"].as_u64() > Some(120), "{done}");
+}
