@@ -9,7 +9,23 @@ const NO_SKIP: &str = "STONEKEEP_NO_SKIP";
 /// Where the tests write what they skip (crates/proof/src/skip.rs).
 const SKIP_LOG: &str = "STONEKEEP_SKIP_LOG";
 
-/// Runs the proof crate's tests with these further arguments of `cargo test`.
+/// What is run. Which handles of the `rocksdb` crate show RocksDB's pointer depends on its feature `multi-threaded-cf`, so
+/// there is a second run for those that show it only then.
+const RUNS: [&[&str]; 3] = [
+    &["--package", "stonekeep-proof"],
+    &["--package", "stonekeep-rocksdb"],
+    &[
+        "--package",
+        "stonekeep-rocksdb",
+        "--features",
+        "multi-threaded-cf",
+        "--test",
+        "all",
+        "through_a_db",
+    ],
+];
+
+/// Runs the tests that link RocksDB, with these further arguments of `cargo test`.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     require_build_tools()?;
     for missing in prerequisites::wanted() {
@@ -18,12 +34,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     tell_of_long_build("debug");
     let log = workspace::target().join("proof-skipped.txt");
     let _ = fs::remove_file(&log);
-    let mut tests = workspace::cargo();
-    tests
-        .args(["test", "--package", "stonekeep-proof"])
-        .args(arguments)
-        .env(SKIP_LOG, &log);
-    let outcome = workspace::run(&mut tests);
+    let outcome = RUNS.iter().try_for_each(|run| {
+        let mut tests = workspace::cargo();
+        tests.arg("test").args(*run).args(arguments);
+        workspace::run(tests.env(SKIP_LOG, &log))
+    });
     let skipped = fs::read_to_string(&log).unwrap_or_default();
     println!("{}", summary(&skipped));
     outcome

@@ -117,6 +117,9 @@ pub struct CreateBackupOptions {
     pub app_metadata: Vec<u8>,
     /// Whether worker threads run with less CPU priority (`decrease_background_thread_cpu_priority`).
     pub decrease_background_thread_cpu_priority: bool,
+    /// Whether memtables are flushed first (`flush_before_backup`): then the backup holds WALs from the flush on only, and
+    /// data that was written without WAL. For a database that this process has open; no other can be flushed.
+    pub flush_before_backup: bool,
     /// Which files the backup goes without.
     pub exclude_files_callback: Option<Arc<ExcludeFilesCallback>>,
     /// Back up although the repository holds backups of another database.
@@ -131,6 +134,7 @@ impl std::fmt::Debug for CreateBackupOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CreateBackupOptions")
             .field("app_metadata_bytes", &self.app_metadata.len())
+            .field("flush_before_backup", &self.flush_before_backup)
             .field("exclude_files_callback", &self.exclude_files_callback.is_some())
             .field("allow_other_database", &self.allow_other_database)
             .field("tags", &self.tags)
@@ -230,6 +234,8 @@ with!(CreateBackupOptions:
     with_app_metadata(app_metadata: Vec<u8>),
     /// Sets [`Self::decrease_background_thread_cpu_priority`].
     with_decrease_background_thread_cpu_priority(decrease_background_thread_cpu_priority: bool),
+    /// Sets [`Self::flush_before_backup`].
+    with_flush_before_backup(flush_before_backup: bool),
     /// Sets [`Self::exclude_files_callback`].
     with_exclude_files_callback(exclude_files_callback: Option<Arc<ExcludeFilesCallback>>),
     /// Sets [`Self::allow_other_database`].

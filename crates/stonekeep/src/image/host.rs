@@ -18,6 +18,11 @@ pub trait CaptureHost {
     /// Whether a change after this attempt fails the backup.
     fn is_last_attempt(&self) -> bool;
 
+    /// Whether a database that this process has open is to flush its memtables first (`flush_before_backup`).
+    fn flush_before_backup(&self) -> bool {
+        false
+    }
+
     /// Asked before anything is taken.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// See the [module](self).
+/// What is known of the close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveCapture {
     /// How often the state had to be read until a round closed: 1 if nothing came between.

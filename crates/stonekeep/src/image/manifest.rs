@@ -72,20 +72,25 @@ impl Manifest {
     pub(super) fn read(database: &Path, current: &Current, observer: &dyn Observer) -> Result<Manifest> {
         let number = current.manifest_number()?;
         let path = database.join(DbFileName::Manifest(number).to_string());
-        let file = Pinned::open(&path)?.ok_or_else(|| {
+        let mut manifest = Manifest::open(number, &path)?.ok_or_else(|| {
             Error::corrupt(
                 path.display().to_string(),
                 "it is missing, though CURRENT names it",
             )
         })?;
-        let mut manifest = Manifest {
+        manifest.read_on(observer)?;
+        Ok(manifest)
+    }
+
+    /// Opens a MANIFEST, of which nothing is applied yet; `None` if it is not there.
+    pub(super) fn open(number: FileNumber, path: &Path) -> Result<Option<Manifest>> {
+        let file = Pinned::open(path)?;
+        Ok(file.map(|file| Manifest {
             number,
             file,
             state: DatabaseState::default(),
             applied_bytes: 0,
-        };
-        manifest.read_on(observer)?;
-        Ok(manifest)
+        }))
     }
 
     /// Applies the edits that have become complete since it was read; gives their number. The manifest is of no use
@@ -94,12 +99,20 @@ impl Manifest {
     /// # Errors
     /// `Corrupt` if it is damaged, `Unsupported` if a newer RocksDB wrote it.
     pub(super) fn read_on(&mut self, observer: &dyn Observer) -> Result<u64> {
+        let length = self.file.length()?;
+        self.read_to(length, observer)
+    }
+
+    /// The same for the edits that end before this offset.
+    ///
+    /// # Errors
+    /// As [`Self::read_on`].
+    pub(super) fn read_to(&mut self, end: u64, observer: &dyn Observer) -> Result<u64> {
         let name = self.file.path.display().to_string();
         let state = std::mem::take(&mut self.state);
         let mut reader = ManifestReader::resume(state, self.applied_bytes);
-        let length = self.file.length()?;
         self.file
-            .read_on(self.applied_bytes, length, observer, &mut |piece| {
+            .read_on(self.applied_bytes, end, observer, &mut |piece| {
                 reader
                     .push(piece)
                     .map_err(|error| Error::format(name.as_str(), error))

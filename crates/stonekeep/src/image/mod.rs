@@ -5,6 +5,7 @@ mod at_rest;
 pub mod auto;
 pub mod closed;
 mod database_id;
+pub mod handle;
 mod host;
 pub mod hot;
 mod listing;

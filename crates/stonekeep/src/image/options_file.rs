@@ -51,7 +51,11 @@ impl Options {
         Ok(None)
     }
 
-    fn read(number: FileNumber, path: &Path, observer: &dyn Observer) -> Result<Options> {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// `Refused` if it vanished, `Corrupt` if it cannot be understood.
+    pub(super) fn read(number: FileNumber, path: &Path, observer: &dyn Observer) -> Result<Options> {
         let name = path.display().to_string();
         let file = Pinned::open(path)?
             .ok_or_else(|| Error::source_changed(format!("{name} vanished while it was looked at")))?;

@@ -207,6 +207,10 @@ impl CaptureHost for Host<'_> {
         self.attempt >= ATTEMPTS
     }
 
+    fn flush_before_backup(&self) -> bool {
+        self.context.options.flush_before_backup && !self.dry_run
+    }
+
     /// Backups of two databases in one repository are a mistake more often than not.
     fn check_database(&mut self, database_id: Option<&str>) -> Result<()> {
         let ours = database_id.map(str::to_owned);

@@ -6,10 +6,10 @@ use crate::image::{Capture, DatabaseImage};
 
 /// See the [module](self).
 #[derive(Debug)]
-pub(super) struct HotCapture {
-    pub(super) image: DatabaseImage,
+pub(in crate::image) struct HotCapture {
+    pub(in crate::image) image: DatabaseImage,
     /// The open files, each with the number of bytes that count.
-    pub(super) pins: Vec<Pinned>,
+    pub(in crate::image) pins: Vec<Pinned>,
 }
 
 impl Capture for HotCapture {

@@ -11,12 +11,14 @@ use crate::{Observer, Result};
 
 /// The edits behind those that make the state, as far as they are there in full.
 #[derive(Debug)]
-pub(super) struct Addition<'a> {
+pub(in crate::image) struct Addition<'a> {
     state: &'a DatabaseState,
     /// How many there are.
     edits: u64,
     /// Whether one of them changes what is in the database other than by way of the WAL.
     is_harmful: bool,
+    /// Whether one of them takes tables away and brings none.
+    drops_tables: bool,
     /// The largest WAL number up to which one of them, or the state, lets WALs go.
     largest_log: FileNumber,
     /// The epochs of the tables that they add.
@@ -28,11 +30,12 @@ impl<'a> Addition<'a> {
     ///
     /// # Errors
     /// `Io`, and `Stopped` by the observer. What cannot be understood counts as harmful.
-    pub(super) fn to(manifest: &'a Manifest, observer: &dyn Observer) -> Result<Addition<'a>> {
+    pub(in crate::image) fn to(manifest: &'a Manifest, observer: &dyn Observer) -> Result<Addition<'a>> {
         let mut addition = Addition {
             state: &manifest.state,
             edits: 0,
             is_harmful: false,
+            drops_tables: false,
             largest_log: manifest.state.max_log_number(),
             epochs: HashMap::new(),
         };
@@ -61,14 +64,20 @@ impl<'a> Addition<'a> {
     }
 
     /// Whether there is nothing: the state still is the newest.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::image) fn is_empty(&self) -> bool {
         self.edits == 0
     }
 
     /// Whether an image of the state is right all the same: WALs tell everything that these edits do, and each WAL that
     /// they let go is up to `ceiling`, where it was opened before the state was read.
-    pub(super) fn is_bearable(&self, ceiling: FileNumber) -> bool {
+    pub(in crate::image) fn is_bearable(&self, ceiling: FileNumber) -> bool {
         !self.is_harmful && self.largest_log <= ceiling
+    }
+
+    /// Whether the database holds the same as in the state, if its WALs are read as well. In doubt it does not: so where
+    /// tables only go, as by `DeleteFilesInRange`, though FIFO compaction and one of mere tombstones look alike.
+    pub(in crate::image) fn keeps_contents(&self) -> bool {
+        !self.is_harmful && !self.drops_tables
     }
 
     fn note_damage(&mut self) {
@@ -89,6 +98,7 @@ impl<'a> Addition<'a> {
         let logs = edit.log_number.into_iter().chain(edit.wal_floor());
         self.largest_log = logs.fold(self.largest_log, Ord::max);
         self.is_harmful |= edit.column_family_change.is_some() || self.may_be_an_ingestion(edit);
+        self.drops_tables |= edit.new_files.is_empty() && !edit.deleted_files.is_empty();
         let epochs = edit.new_files.iter().map(|file| (file.number, file.epoch_number));
         self.epochs.extend(epochs);
     }

@@ -1,5 +1,6 @@
 //! Opens a table or blob of a database in the directory that it is in.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use stonekeep_format::file_name::{DbFileName, TableExtension};
@@ -10,30 +11,52 @@ use crate::image::ImageFile;
 use crate::image::live_files::{MISSING, twice, wrong_size};
 use crate::image::pinned::Pinned;
 
-/// The directories of tables and blobs, each once, the database's own first.
+/// Where tables and blobs are.
 #[derive(Debug, Clone)]
-pub(super) struct DataPaths(Vec<PathBuf>);
+pub(in crate::image) struct DataPaths {
+    /// Their directories, each once, the database's own first.
+    directories: Vec<PathBuf>,
+    /// The files whose place is known.
+    told: HashMap<DbFileName, PathBuf>,
+}
 
 /// Why a file cannot be held.
 #[derive(Debug)]
-pub(super) struct Missing {
+pub(in crate::image) struct Missing {
     /// The path that speaks for it.
-    pub(super) path: PathBuf,
+    pub(in crate::image) path: PathBuf,
     /// What is wrong there.
-    pub(super) reason: String,
+    pub(in crate::image) reason: String,
     /// Whether nothing has its name at all.
-    pub(super) is_absent: bool,
+    pub(in crate::image) is_absent: bool,
 }
 
 impl DataPaths {
-    /// These.
-    pub(super) fn new(directories: Vec<PathBuf>) -> DataPaths {
-        DataPaths(directories)
+    /// In these directories.
+    pub(in crate::image) fn new(directories: Vec<PathBuf>) -> DataPaths {
+        DataPaths {
+            directories,
+            told: HashMap::new(),
+        }
+    }
+
+    /// Each where RocksDB says that it is.
+    pub(in crate::image) fn told(home: &Path, told: HashMap<DbFileName, PathBuf>) -> DataPaths {
+        DataPaths {
+            directories: vec![home.to_owned()],
+            told,
+        }
     }
 
     /// The database's own directory.
-    pub(super) fn home(&self) -> &Path {
-        self.0.first().map_or(Path::new(""), PathBuf::as_path)
+    pub(in crate::image) fn home(&self) -> &Path {
+        self.directories.first().map_or(Path::new(""), PathBuf::as_path)
+    }
+
+    /// Where a file is, if it is there.
+    pub(in crate::image) fn place_of(&self, name: &DbFileName) -> PathBuf {
+        let told = self.told.get(name).cloned();
+        told.unwrap_or_else(|| self.home().join(name.to_string()))
     }
 
     /// Opens a live file. It counts if it has the size of the MANIFEST; which directory it belongs into is not known
@@ -41,7 +64,7 @@ impl DataPaths {
     ///
     /// # Errors
     /// `Io` if a directory cannot be read, or too many files are open.
-    pub(super) fn open(
+    pub(in crate::image) fn open(
         &self,
         file: &ImageFile,
         probes: &Probes,
@@ -77,9 +100,12 @@ impl DataPaths {
     }
 
     fn open_as(&self, name: &DbFileName) -> Result<Vec<Pinned>> {
+        if let Some(path) = self.told.get(name) {
+            return Ok(Pinned::open(path)?.into_iter().collect());
+        }
         let name = name.to_string();
         let opened = self
-            .0
+            .directories
             .iter()
             .map(|directory| Pinned::open(&directory.join(&name)));
         opened.filter_map(Result::transpose).collect()

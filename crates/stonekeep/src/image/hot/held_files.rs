@@ -42,7 +42,7 @@ struct Held {
 
 /// The files of the state, by their numbers.
 #[derive(Debug)]
-pub(super) struct HeldFiles {
+pub(in crate::image) struct HeldFiles {
     paths: DataPaths,
     limit: OpenFiles,
     held: BTreeMap<FileNumber, Held>,
@@ -51,18 +51,21 @@ pub(super) struct HeldFiles {
     /// Whether anything was followed yet.
     has_followed: bool,
     takes: u32,
+    /// Whether files that are too many are left, to be read by their names.
+    may_leave: bool,
+    has_left: bool,
 }
 
 /// Whom files are held for.
-pub(super) struct Holder<'h> {
-    pub(super) host: &'h mut dyn CaptureHost,
-    pub(super) probes: &'h Probes,
-    pub(super) observer: &'h dyn Observer,
+pub(in crate::image) struct Holder<'h> {
+    pub(in crate::image) host: &'h mut dyn CaptureHost,
+    pub(in crate::image) probes: &'h Probes,
+    pub(in crate::image) observer: &'h dyn Observer,
 }
 
 impl HeldFiles {
     /// None yet.
-    pub(super) fn new(paths: DataPaths, limit: OpenFiles) -> Self {
+    pub(in crate::image) fn new(paths: DataPaths, limit: OpenFiles) -> Self {
         HeldFiles {
             paths,
             limit,
@@ -70,16 +73,39 @@ impl HeldFiles {
             missing: BTreeMap::new(),
             has_followed: false,
             takes: 0,
+            may_leave: false,
+            has_left: false,
         }
     }
 
+    /// Files that are too many are left where they are: somebody sees to it that they stay.
+    pub(in crate::image) fn leaving_too_many(mut self) -> Self {
+        self.may_leave = true;
+        self
+    }
+
+    /// Whether any was left.
+    pub(in crate::image) fn has_left(&self) -> bool {
+        self.has_left
+    }
+
+    /// Files may have come to other places.
+    pub(in crate::image) fn set_paths(&mut self, paths: DataPaths) {
+        self.paths = paths;
+    }
+
+    /// How often the host took files.
+    pub(in crate::image) fn takes(&self) -> u32 {
+        self.takes
+    }
+
     /// Whether every file of the state that was followed last is held.
-    pub(super) fn is_settled(&self) -> bool {
+    pub(in crate::image) fn is_settled(&self) -> bool {
         self.has_followed && self.missing.is_empty()
     }
 
     /// What was missing may be there for another MANIFEST.
-    pub(super) fn forget_missing(&mut self) {
+    pub(in crate::image) fn forget_missing(&mut self) {
         self.missing.clear();
     }
 
@@ -88,7 +114,7 @@ impl HeldFiles {
     /// # Errors
     /// `Corrupt` if a file that was missing already still is in the state, `Refused` if more files would have to be
     /// open than may be, and those of the host.
-    pub(super) fn follow(&mut self, state: &DatabaseState, holder: &mut Holder<'_>) -> Result<()> {
+    pub(in crate::image) fn follow(&mut self, state: &DatabaseState, holder: &mut Holder<'_>) -> Result<()> {
         self.has_followed = true;
         let new = self.let_go(state);
         self.refuse_missing(&new)?;
@@ -109,7 +135,7 @@ impl HeldFiles {
     }
 
     /// The files, and those of them that are open.
-    pub(super) fn into_files(self) -> (LiveFiles, Vec<Pinned>) {
+    pub(in crate::image) fn into_files(self) -> (LiveFiles, Vec<Pinned>) {
         let home = self.paths.home();
         let (mut files, mut pins, mut any_elsewhere) = (Vec::new(), Vec::new(), false);
         for Held { mut file, pin } in self.held.into_values() {
@@ -190,6 +216,11 @@ impl HeldFiles {
             self.takes += 1;
             return self.let_host_take(to_open, holder);
         }
+        if !fits && self.may_leave {
+            self.has_left = true;
+            to_open.into_iter().for_each(|file| self.leave(file));
+            return Ok(());
+        }
         if !fits {
             return Err(self.limit.exceeded_by(count));
         }
@@ -263,6 +294,11 @@ impl HeldFiles {
                 Ok(None)
             }
         }
+    }
+
+    fn leave(&mut self, mut file: ImageFile) {
+        file.content = Content::Path(self.paths.place_of(&file.name));
+        self.keep(file, None);
     }
 
     fn keep(&mut self, file: ImageFile, pin: Option<Pinned>) {

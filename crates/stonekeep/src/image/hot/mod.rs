@@ -2,19 +2,19 @@
 //!
 //! Nobody is asked, no lock is taken, nothing is written into the directory: the writer does not notice.
 
-mod capture;
-mod closing;
-mod find_file;
+pub(super) mod capture;
+pub(super) mod closing;
+pub(super) mod find_file;
 mod followed;
 mod ground;
-mod held_files;
-mod open_files;
-mod probe;
+pub(super) mod held_files;
+pub(super) mod open_files;
+pub(super) mod probe;
 mod session;
 mod settings;
 mod wal_listing;
-mod wal_scan;
-mod wal_window;
+pub(super) mod wal_scan;
+pub(super) mod wal_window;
 
 use std::path::PathBuf;
 #[cfg(feature = "probes")]
@@ -109,7 +109,8 @@ impl HotDirectory {
         self
     }
 
-    /// The database is open in this very process: the image is one of [`CaptureKind::Handle`].
+    /// The database is open in this very process: the image is one of [`CaptureKind::Handle`]. On which file system it
+    /// lies does not matter then, since a process sees what it writes.
     pub fn in_this_process(mut self) -> Self {
         self.kind = CaptureKind::Handle;
         self

@@ -12,16 +12,16 @@ const ASSUMED_OPEN: u64 = 64;
 
 /// A limit on the tables and blobs that are held open.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct OpenFiles {
+pub(in crate::image) struct OpenFiles {
     /// The limit.
-    pub(super) most: usize,
+    pub(in crate::image) most: usize,
     /// Where it comes from: the process's soft limit, unless a caller set it.
     soft_limit: Option<u64>,
 }
 
 impl OpenFiles {
     /// The limit that a caller set, else what the soft limit of this process leaves.
-    pub(super) fn new(given: Option<usize>) -> OpenFiles {
+    pub(in crate::image) fn new(given: Option<usize>) -> OpenFiles {
         if let Some(most) = given {
             return OpenFiles {
                 most,
@@ -39,7 +39,7 @@ impl OpenFiles {
     }
 
     /// The error about a database of too many files, for a host that takes none before the image is whole.
-    pub(super) fn exceeded_by(&self, files: usize) -> Error {
+    pub(in crate::image) fn exceeded_by(&self, files: usize) -> Error {
         let most = self.most;
         let limit = match self.soft_limit {
             Some(limit) => format!("the limit of {limit} open files (RLIMIT_NOFILE) leaves {most}"),

@@ -48,7 +48,7 @@ pub trait Probe: std::fmt::Debug + Send + Sync {
 
 /// The probe of a capture, if there is one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Probes {
+pub(in crate::image) struct Probes {
     #[cfg(feature = "probes")]
     probe: Option<Arc<dyn Probe>>,
 }
@@ -56,19 +56,19 @@ pub(super) struct Probes {
 #[cfg(feature = "probes")]
 impl Probes {
     /// With this one.
-    pub(super) fn with(probe: Arc<dyn Probe>) -> Self {
+    pub(in crate::image) fn with(probe: Arc<dyn Probe>) -> Self {
         Probes { probe: Some(probe) }
     }
 
     /// Before each step.
-    pub(super) fn at(&self, step: Step) {
+    pub(in crate::image) fn at(&self, step: Step) {
         if let Some(probe) = &self.probe {
             probe.at(step);
         }
     }
 
     /// Whether the closing check does not count.
-    pub(super) fn ignore_closing_check(&self) -> bool {
+    pub(in crate::image) fn ignore_closing_check(&self) -> bool {
         self.probe
             .as_ref()
             .is_some_and(|probe| probe.ignores_closing_check())
@@ -78,10 +78,10 @@ impl Probes {
 #[cfg(not(feature = "probes"))]
 impl Probes {
     /// Before each step.
-    pub(super) fn at(&self, _: Step) {}
+    pub(in crate::image) fn at(&self, _: Step) {}
 
     /// Whether the closing check does not count.
-    pub(super) fn ignore_closing_check(&self) -> bool {
+    pub(in crate::image) fn ignore_closing_check(&self) -> bool {
         false
     }
 }

@@ -13,7 +13,7 @@ use super::held_files::{HeldFiles, Holder};
 use super::open_files::OpenFiles;
 use super::probe::Step;
 use super::settings::{self, Settings};
-use super::wal_scan::{self, KeptWals};
+use super::wal_scan::{self, KeptWals, TornWals};
 use super::wal_window::{MeasuredWal, WalWindow};
 use crate::image::assembly::Parts;
 use crate::image::database_id::database_id;
@@ -198,7 +198,8 @@ impl<'a> Session<'a> {
         self.source.probes.at(Step::ScanWals);
         let state = self.followed.state();
         let directory = self.wals.directory();
-        let kept = wal_scan::scan(wals, state, &self.settings.options, said, self.observer)?;
+        let settings = (&self.settings.options, TornWals::AreFindings);
+        let kept = wal_scan::scan(wals, state, settings, said, self.observer)?;
         if kept.files.is_empty() {
             let message = "it has no WAL, but a database that is open always has one";
             match self.source.forced {

@@ -9,6 +9,7 @@ use super::HotDirectory;
 use super::ground;
 use super::probe::Step;
 use super::wal_window::WalWindow;
+use crate::image::CaptureKind;
 use crate::image::listing::{Listing, data_directories};
 use crate::image::manifest::Manifest;
 use crate::image::no_database::no_database;
@@ -56,7 +57,8 @@ impl Settings {
         let wal_dir = choice.choose(remarks)?.map(|listing| listing.path);
         let directories = data_directories(home, &source.db_paths)?;
         let data_paths: Vec<PathBuf> = directories.into_iter().map(|listing| listing.path).collect();
-        for directory in data_paths.iter().chain(&wal_dir) {
+        let others_write = source.kind == CaptureKind::Hot;
+        for directory in data_paths.iter().chain(&wal_dir).filter(|_| others_write) {
             ground::check(directory, source.forced, remarks)?;
         }
         Ok(Settings {
@@ -114,7 +116,7 @@ fn refuse_what_cannot_be_seen(
     options: &CaptureOptions,
     remarks: &mut Remarks,
 ) -> Result<()> {
-    if options.manual_wal_flush {
+    if options.manual_wal_flush && source.kind == CaptureKind::Hot {
         let message = "manual_wal_flush is on: what the process has not flushed from the buffer of its WAL is not captured";
         remarks.warn(&source.path, message);
     }

@@ -22,6 +22,15 @@ use crate::image::remarks::Remarks;
 use crate::image::wal_rules::{check_tracked, first_with_unflushed_data, last_of, summarize};
 use crate::{ErrorKind, Observer, Phase, Progress, Result};
 
+/// What is made of an older WAL that ends in the middle of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::image) enum TornWals {
+    /// It was looked at too early.
+    AreFindings,
+    /// Its end is known, so a crash left it (`avoid_flush_during_recovery`): it is captured as it is.
+    StayAsTheyAre,
+}
+
 /// A measured WAL with what was found in it.
 struct Scanned {
     wal: MeasuredWal,
@@ -31,25 +40,25 @@ struct Scanned {
 }
 
 /// The WALs of an image.
-pub(super) struct KeptWals {
+pub(in crate::image) struct KeptWals {
     /// As files of the image, oldest first.
-    pub(super) files: Vec<ImageFile>,
+    pub(in crate::image) files: Vec<ImageFile>,
     /// Their open files, each with the number of bytes that count.
-    pub(super) pins: Vec<Pinned>,
+    pub(in crate::image) pins: Vec<Pinned>,
     /// How many bytes do not count.
-    pub(super) trimmed_bytes: u64,
+    pub(in crate::image) trimmed_bytes: u64,
     /// The last sequence number in them, as far as they tell.
-    pub(super) last_sequence: Option<SequenceBounds>,
+    pub(in crate::image) last_sequence: Option<SequenceBounds>,
 }
 
 /// Reads the WALs, and says what counts of them; what is found wrong is a finding.
 ///
 /// # Errors
 /// `Unsupported` for records of a newer RocksDB, `Io`, `Stopped`.
-pub(super) fn scan(
+pub(in crate::image) fn scan(
     measured: Vec<MeasuredWal>,
     state: &DatabaseState,
-    settings: &CaptureOptions,
+    (settings, torn): (&CaptureOptions, TornWals),
     remarks: &mut Remarks,
     observer: &dyn Observer,
 ) -> Result<KeptWals> {
@@ -59,8 +68,10 @@ pub(super) fn scan(
         let is_newer = Some(wal.wal.number) > newest;
         wal.kept_bytes = if is_newer { 0 } else { wal.summary.end.valid_bytes };
     }
+    scanned
+        .iter_mut()
+        .for_each(|wal| judge_end(wal, newest, torn, remarks));
     let counting = || scanned.iter().filter(|wal| Some(wal.wal.number) <= newest);
-    scanned.iter().for_each(|wal| judge_end(wal, newest, remarks));
     for wal in counting() {
         if let Some(predecessor) = &wal.summary.predecessor {
             judge_predecessor(predecessor, wal, &scanned, state, remarks);
@@ -138,16 +149,23 @@ fn newest_that_counts(scanned: &[Scanned], state: &DatabaseState) -> Option<File
 }
 
 /// An unclean end is normal where writing goes on; anywhere else something is missing.
-fn judge_end(wal: &Scanned, newest: Option<FileNumber>, remarks: &mut Remarks) {
+fn judge_end(wal: &mut Scanned, newest: Option<FileNumber>, torn: TornWals, remarks: &mut Remarks) {
     let end = &wal.summary.end;
-    if let Some(damage) = end.damage() {
-        remarks.find(wal.path(), damage.to_string());
-    } else if Some(wal.wal.number) < newest && !end.is_complete() {
-        let message = format!(
+    let is_older = Some(wal.wal.number) < newest;
+    let complaint = match end.damage() {
+        Some(damage) => damage.to_string(),
+        None if is_older && !end.is_complete() => format!(
             "it ends in an incomplete record at byte {}, though newer WALs hold data",
             end.valid_bytes
-        );
-        remarks.find(wal.path(), message);
+        ),
+        None => return,
+    };
+    if is_older && torn == TornWals::StayAsTheyAre {
+        let message = format!("{complaint}; it is captured as it is, RocksDB may stop replaying there");
+        remarks.warn(wal.path(), message);
+        wal.kept_bytes = wal.wal.file.size_bytes;
+    } else {
+        remarks.find(wal.path(), complaint);
     }
 }
 

@@ -24,7 +24,7 @@ use crate::image::wal_rules::is_needed;
 use crate::{Observer, Result};
 
 /// How many bytes of recycled WALs are kept in memory; the others go to temporary files.
-const SPOOLED_IN_MEMORY_BYTES: u64 = 16 << 20;
+pub(in crate::image) const SPOOLED_IN_MEMORY_BYTES: u64 = 16 << 20;
 
 /// How much of a WAL tells whether it may be recycled.
 const BEGINNING_BYTES: u64 = 18;
@@ -32,7 +32,7 @@ const BEGINNING_BYTES: u64 = 18;
 /// The open WALs of a database that is being written. What was opened stays open from round to round, as long as it is
 /// needed.
 #[derive(Debug)]
-pub(super) struct WalWindow {
+pub(in crate::image) struct WalWindow {
     directory: PathBuf,
     /// `recycle_log_file_num` is set.
     recycles: bool,
@@ -41,17 +41,17 @@ pub(super) struct WalWindow {
 
 /// A WAL with the length that it had.
 #[derive(Debug)]
-pub(super) struct MeasuredWal {
-    pub(super) number: FileNumber,
+pub(in crate::image) struct MeasuredWal {
+    pub(in crate::image) number: FileNumber,
     /// The file; so many bytes of it count.
-    pub(super) file: Pinned,
+    pub(in crate::image) file: Pinned,
     /// Those bytes, if the file will not keep them.
-    pub(super) spooled: Option<Spooled>,
+    pub(in crate::image) spooled: Option<Spooled>,
 }
 
 impl WalWindow {
     /// For the WALs in this directory.
-    pub(super) fn new(directory: &Path, recycles: bool) -> Self {
+    pub(in crate::image) fn new(directory: &Path, recycles: bool) -> Self {
         WalWindow {
             directory: directory.to_owned(),
             recycles,
@@ -60,13 +60,13 @@ impl WalWindow {
     }
 
     /// Their directory.
-    pub(super) fn directory(&self) -> &Path {
+    pub(in crate::image) fn directory(&self) -> &Path {
         &self.directory
     }
 
     /// Opens every WAL that is there now, and gives the number up to which none is missing. One that vanishes was
     /// obsolete before, and the next look at the MANIFEST shows it.
-    pub(super) fn open_all(&mut self, probes: &Probes) -> Result<FileNumber> {
+    pub(in crate::image) fn open_all(&mut self, probes: &Probes) -> Result<FileNumber> {
         let listing = WalListing::of(&self.directory, probes)?;
         for number in listing.numbers {
             self.open(number, probes)?;
@@ -76,7 +76,7 @@ impl WalWindow {
 
     /// Lists, opens and measures the WALs that a database in this state needs, oldest first; `None` if one vanished.
     /// Those that [`Self::open_all`] opened count though they are gone by now, if `opened_before` says so.
-    pub(super) fn measure(
+    pub(in crate::image) fn measure(
         &mut self,
         state: &DatabaseState,
         opened_before: bool,
@@ -98,19 +98,11 @@ impl WalWindow {
             probes.at(Step::MeasureWal);
             let file = file.with_size(file.length()?);
             self.recycles |= is_recyclable(&file, observer)?;
-            let spooled = match self.recycles {
-                true => match spool(&file, memory_left, observer)? {
-                    None => return Ok(None),
-                    spooled => spooled,
-                },
-                false => None,
+            let wal = MeasuredWal::of(*number, file, self.recycles, &mut memory_left, observer)?;
+            let Some(wal) = wal else {
+                return Ok(None);
             };
-            memory_left -= spooled.as_ref().map_or(0, Spooled::bytes_in_memory);
-            measured.push(MeasuredWal {
-                number: *number,
-                file,
-                spooled,
-            });
+            measured.push(wal);
         }
         measured.reverse();
         Ok(Some(measured))
@@ -118,7 +110,11 @@ impl WalWindow {
 
     /// Whether the bytes that were read at once are those of these WALs: their names still lead to them. One that lost
     /// its name is forgotten.
-    pub(super) fn are_in_place(&mut self, measured: &[MeasuredWal], probes: &Probes) -> Result<bool> {
+    pub(in crate::image) fn are_in_place(
+        &mut self,
+        measured: &[MeasuredWal],
+        probes: &Probes,
+    ) -> Result<bool> {
         let mut all = true;
         for wal in measured.iter().filter(|wal| wal.spooled.is_some()) {
             probes.at(Step::CheckRecycled);
@@ -144,8 +140,32 @@ impl WalWindow {
 }
 
 impl MeasuredWal {
+    /// A WAL of which so many bytes count. They are read at once if it may be written over; `None` if it is shorter by
+    /// now.
+    pub(in crate::image) fn of(
+        number: FileNumber,
+        file: Pinned,
+        is_recycled: bool,
+        memory_left: &mut u64,
+        observer: &dyn Observer,
+    ) -> Result<Option<MeasuredWal>> {
+        let spooled = match is_recycled {
+            true => match spool(&file, *memory_left, observer)? {
+                None => return Ok(None),
+                spooled => spooled,
+            },
+            false => None,
+        };
+        *memory_left -= spooled.as_ref().map_or(0, Spooled::bytes_in_memory);
+        Ok(Some(MeasuredWal {
+            number,
+            file,
+            spooled,
+        }))
+    }
+
     /// Hands the bytes that were measured to `take`, piece by piece.
-    pub(super) fn for_each_piece(
+    pub(in crate::image) fn for_each_piece(
         &self,
         observer: &dyn Observer,
         take: &mut dyn FnMut(&[u8]) -> Result<()>,
@@ -157,7 +177,7 @@ impl MeasuredWal {
     }
 
     /// The first bytes as the content of a file of the image.
-    pub(super) fn content(&self, size_bytes: u64) -> Content {
+    pub(in crate::image) fn content(&self, size_bytes: u64) -> Content {
         match &self.spooled {
             Some(spooled) => spooled.content(size_bytes),
             None => self.file.content(),
@@ -165,7 +185,8 @@ impl MeasuredWal {
     }
 }
 
-fn is_recyclable(file: &Pinned, observer: &dyn Observer) -> Result<bool> {
+/// Whether a WAL was written so that it can be recycled.
+pub(in crate::image) fn is_recyclable(file: &Pinned, observer: &dyn Observer) -> Result<bool> {
     let mut beginning = Vec::new();
     let length = file.size_bytes.min(BEGINNING_BYTES);
     file.read_on(0, length, observer, &mut |piece| {

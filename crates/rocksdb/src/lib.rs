@@ -1,0 +1,107 @@
+//! Backups of a RocksDB database by the process that has it open, for users of the `rocksdb` crate.
+//!
+//! # Backing up
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let [path, repository] = ["db", "backups"].map(|name| directory.path().join(name));
+//! use std::sync::Arc;
+//!
+//! use rocksdb::DB;
+//! use stonekeep::Quiet;
+//! use stonekeep::engine::BackupEngineOptions;
+//! use stonekeep::engine::info::InfoDetail;
+//! use stonekeep::engine::verify::VerifyLevel;
+//! use stonekeep::store::local::LocalStore;
+//! use stonekeep_rocksdb::BackupEngine;
+//!
+//! let db = DB::open_default(path)?;
+//! let store = Arc::new(LocalStore::new(repository));
+//! let engine = BackupEngine::open(BackupEngineOptions::default(), store)?;
+//! db.put(b"first", b"one")?;
+//! let first = engine.create_new_backup(&db)?;
+//! db.put(b"second", b"two")?;
+//! let second = engine.create_new_backup(&db)?;
+//!
+//! for backup in engine.get_all_backup_info(InfoDetail::Sizes)?.backups {
+//!     println!("{}: {:?}, {:?} bytes", backup.id, backup.state, backup.size_bytes);
+//! }
+//! for backup in [first, second] {
+//!     let report = engine.verify_backup(backup.backup_id, VerifyLevel::Checksum, &Quiet)?;
+//!     assert!(report.findings.is_empty());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Restoring
+//! In another process, or when the database is closed. Whoever restores needs the crate `stonekeep` alone.
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let [path, repository] = ["db", "backups"].map(|name| directory.path().join(name));
+//! # let store = std::sync::Arc::new(LocalStore::new(&repository));
+//! # let engine = stonekeep_rocksdb::BackupEngine::open(BackupEngineOptions::default(), store)?;
+//! # let db = rocksdb::DB::open_default(&path)?;
+//! # for key in [b"first ", b"second"] {
+//! #     db.put(key, b"value")?;
+//! #     engine.create_new_backup(&db)?;
+//! # }
+//! # drop(db);
+//! use std::sync::Arc;
+//!
+//! use stonekeep::Quiet;
+//! use stonekeep::engine::info::WhichBackup;
+//! use stonekeep::engine::{BackupEngineOptions, BackupEngineReadOnly, RestoreOptions};
+//! use stonekeep::format::BackupId;
+//! use stonekeep::store::local::LocalStore;
+//!
+//! let store = Arc::new(LocalStore::new(repository));
+//! let engine = BackupEngineReadOnly::open(BackupEngineOptions::default(), store)?;
+//! let first = WhichBackup::Id(BackupId::FIRST);
+//! engine.restore_db_from_backup(first, &path, &RestoreOptions::default(), &Quiet)?;
+//! # let db = rocksdb::DB::open_default(&path)?;
+//! # assert_eq!(db.iterator(rocksdb::IteratorMode::Start).count(), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is in a backup
+//! Every write that was acknowledged before the call, and perhaps some that came during it; all column families at the
+//! same write. Buffers of the WAL are flushed first (`manual_wal_flush`). What was written without WAL is there only if
+//! memtables are flushed, too: [`CreateBackupOptions::flush_before_backup`]; with it no WAL is in the backup that is
+//! older than the flush. The database may be written meanwhile, column families may come and go.
+//!
+//! # Which handles
+//! [`BackupEngine::create_new_backup`] takes each [`LiveDatabase`]:
+//!
+//! | handle | captured |
+//! |---|---|
+//! | [`rocksdb::DB`] | by RocksDB's own list of its files, while it deletes none: [`stonekeep::image::handle`] |
+//! | `DBWithThreadMode` of the other thread mode, `TransactionDB`, `OptimisticTransactionDB` | by its directory, after a flush of its WAL buffers: [`stonekeep::image::hot`] |
+//! | of another binding | as that one can: see [`LiveDatabase`] |
+//!
+//! The `rocksdb` crate shows RocksDB's pointer for `DB` alone, which is the type of many threads with its feature
+//! `multi-threaded-cf` and that of one thread without it. A database with `db_paths` of the other handles must be told
+//! where they are: [`Live::with_db_paths`].
+//!
+//! RocksDB's C API does not tell what a file system says of temperatures now: with
+//! `current_temperatures_override_manifest` those of the MANIFEST are kept, and a warning says so.
+//!
+//! # Features
+//! - `rocksdb` (default): the handles of the `rocksdb` crate. Without it nothing here links C++, which lets another binding
+//!   of RocksDB into the program.
+//! - `bindgen-runtime` (default), `multi-threaded-cf`: those of the `rocksdb` crate.
+//!
+//! [`CreateBackupOptions::flush_before_backup`]: stonekeep::engine::CreateBackupOptions::flush_before_backup
+
+#[cfg(feature = "rocksdb")]
+mod binding;
+mod database;
+mod engine;
+mod live;
+
+pub use database::LiveDatabase;
+pub use engine::BackupEngine;
+pub use live::Live;
+pub use stonekeep::image::handle::{LiveFile, LiveFiles, Memtables};

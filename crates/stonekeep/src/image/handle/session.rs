@@ -1,0 +1,293 @@
+//! One capture of an open database, step by step.
+
+use std::path::Path;
+use std::time::Duration;
+
+use stonekeep_format::FileNumber;
+
+use super::deletions::DeletionsDisabled;
+use super::told::{Asking, Told};
+use super::{LiveFile, Memtables, OpenDatabase};
+use crate::image::assembly::Parts;
+use crate::image::database_id::database_id;
+use crate::image::hot::capture::HotCapture;
+use crate::image::hot::closing::Addition;
+use crate::image::hot::find_file::DataPaths;
+use crate::image::hot::held_files::{HeldFiles, Holder};
+use crate::image::hot::open_files::OpenFiles;
+use crate::image::hot::probe::Probes;
+use crate::image::hot::wal_scan::{self, TornWals};
+use crate::image::hot::wal_window::{MeasuredWal, SPOOLED_IN_MEMORY_BYTES, is_recyclable};
+use crate::image::manifest::Current;
+use crate::image::options_file::Options;
+use crate::image::pinned::Pinned;
+use crate::image::remarks::Remarks;
+use crate::image::wal_rules::{is_needed, last_sequence};
+use crate::image::{CaptureHost, CaptureKind, ClosingRule, ImageFile, LiveCapture};
+use crate::{Error, Observer, Result};
+
+/// How often new files are held before deletions are disabled. A writer that flushes faster than the host copies would go
+/// on for ever.
+const ROUNDS_BEFORE: u32 = 12;
+
+/// How often RocksDB is asked while deletions are disabled.
+const CLOSING_ROUNDS: u64 = 100;
+
+/// A capture under way.
+pub(super) struct Session<'s, 'a> {
+    asking: Asking<'s, 'a>,
+    told: Told,
+    files: HeldFiles,
+    database_id: Option<String>,
+    remarks: Remarks,
+    probes: Probes,
+}
+
+/// A round that closed.
+struct Closed {
+    options: Option<Options>,
+    wals: Vec<MeasuredWal>,
+}
+
+impl<'s, 'a> Session<'s, 'a> {
+    /// Step 1.
+    ///
+    /// # Errors
+    /// Those of RocksDB and of the host; `Corrupt` for a database that is damaged.
+    pub(super) fn begin(
+        source: &'s OpenDatabase<'a>,
+        host: &mut dyn CaptureHost,
+        observer: &'s dyn Observer,
+    ) -> Result<Self> {
+        let asking = Asking {
+            source,
+            may_flush: host.flush_before_backup(),
+            observer,
+        };
+        let memtables = match asking.may_flush && host.attempt() == 1 {
+            true => Memtables::Flush,
+            false => Memtables::Keep,
+        };
+        let told = Told::first(asking, memtables)?;
+        let mut remarks = Remarks::default();
+        let database_id = database_id(&source.directory, &told.manifest.state, &mut remarks)?;
+        host.check_database(database_id.as_deref())?;
+        // The last attempt opens nothing.
+        let most = match host.is_last_attempt() {
+            true => Some(0),
+            false => source.open_files_limit,
+        };
+        let paths = DataPaths::told(&source.directory, told.answer.places.clone());
+        let mut session = Session {
+            asking,
+            told,
+            files: HeldFiles::new(paths, OpenFiles::new(most)).leaving_too_many(),
+            database_id,
+            remarks,
+            probes: Probes::default(),
+        };
+        session.hold_what_is_there(host)?;
+        Ok(session)
+    }
+
+    /// Steps 2 to 6. What keeps deletions disabled, if the image depends on it.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub(super) fn run(
+        mut self,
+        host: &mut dyn CaptureHost,
+    ) -> Result<(HotCapture, Option<DeletionsDisabled<'a>>)> {
+        let deletions = DeletionsDisabled::new(&self.asking.source.files)?;
+        let mut rounds = 1;
+        let closed = loop {
+            match self.round(host)? {
+                Some(closed) => break closed,
+                None if rounds == CLOSING_ROUNDS => return Err(self.never_closed()),
+                None => rounds += 1,
+            }
+        };
+        let window = deletions.time();
+        let kept = (host.is_last_attempt() || self.files.has_left()).then_some(deletions);
+        Ok((self.finish(closed, rounds, window)?, kept))
+    }
+
+    /// Holds, or lets the host copy, what the state has, until a look shows nothing new.
+    fn hold_what_is_there(&mut self, host: &mut dyn CaptureHost) -> Result<()> {
+        for _ in 0..ROUNDS_BEFORE {
+            let takes = self.files.takes();
+            self.follow(host)?;
+            if self.files.is_settled() && self.files.takes() == takes {
+                break;
+            }
+            self.look()?;
+        }
+        Ok(())
+    }
+
+    /// Steps 2 to 5; nothing if the round did not close.
+    fn round(&mut self, host: &mut dyn CaptureHost) -> Result<Option<Closed>> {
+        self.look()?;
+        self.follow(&mut Patient(host))?;
+        if !self.files.is_settled() {
+            // Deletions are disabled, so what is missing is missing: the second time that is an error.
+            self.follow(&mut Patient(host))?;
+        }
+        let options = self.options()?;
+        let recycles = options
+            .as_ref()
+            .is_none_or(|options| options.settings.recycle_log_file_num > 0);
+        let wals = self.measure(recycles)?;
+        Ok(self.is_closed()?.then_some(Closed { options, wals }))
+    }
+
+    fn look(&mut self) -> Result<()> {
+        self.told.again(self.asking)?;
+        let places = self.told.answer.places.clone();
+        self.files.set_paths(DataPaths::told(self.home(), places));
+        Ok(())
+    }
+
+    fn follow(&mut self, host: &mut dyn CaptureHost) -> Result<()> {
+        let mut holder = Holder {
+            host,
+            probes: &self.probes,
+            observer: self.asking.observer,
+        };
+        self.files.follow(&self.told.manifest.state, &mut holder)
+    }
+
+    fn home(&self) -> &'s Path {
+        &self.asking.source.directory
+    }
+
+    fn options(&self) -> Result<Option<Options>> {
+        let told = self.told.answer.options.as_ref();
+        let read = told.map(|(number, file)| Options::read(*number, &file.path, self.asking.observer));
+        read.transpose()
+    }
+
+    /// Step 4.
+    fn measure(&self, recycles: bool) -> Result<Vec<MeasuredWal>> {
+        let observer = self.asking.observer;
+        let state = &self.told.manifest.state;
+        let mut memory_left = SPOOLED_IN_MEMORY_BYTES;
+        let mut wals = Vec::new();
+        for (number, told) in &self.told.answer.wals {
+            if !is_needed(state, *number) {
+                continue;
+            }
+            let file = open_as_told(told)?;
+            let recycled = recycles || is_recyclable(&file, observer)?;
+            let wal = MeasuredWal::of(*number, file, recycled, &mut memory_left, observer)?;
+            wals.push(wal.ok_or_else(|| is_shorter(told))?);
+        }
+        Ok(wals)
+    }
+
+    /// Step 5.
+    fn is_closed(&self) -> Result<bool> {
+        let manifest = &self.told.manifest;
+        let addition = Addition::to(manifest, self.asking.observer)?;
+        // After the MANIFEST: what was added before another one came has been seen.
+        let current = Current::read(self.home())?;
+        let current = current.map(|current| current.manifest_number()).transpose()?;
+        Ok(current == Some(manifest.number) && addition.keeps_contents())
+    }
+
+    /// Step 6, and the image.
+    fn finish(mut self, closed: Closed, rounds: u64, window: Duration) -> Result<HotCapture> {
+        let (home, observer) = (self.home(), self.asking.observer);
+        let Told { answer, manifest } = &self.told;
+        let settings = closed.options.as_ref().map(|options| options.settings.clone());
+        let settings = settings.unwrap_or_default();
+        let settings = (&settings, TornWals::StayAsTheyAre);
+        let kept = wal_scan::scan(
+            closed.wals,
+            &manifest.state,
+            settings,
+            &mut self.remarks,
+            observer,
+        )?;
+        let wal_dir = answer.wal_dir(home)?;
+        let with_wals = wal_dir.as_deref().unwrap_or(home);
+        let sequence_number =
+            last_sequence(&manifest.state, kept.last_sequence, with_wals, &mut self.remarks);
+        let (mut live_files, mut pins) = self.files.into_files();
+        live_files.any_elsewhere |= answer.is_spread(home)?;
+        pins.push(manifest.file.with_size(manifest.applied_bytes));
+        pins.extend(kept.pins);
+        let parts = Parts {
+            directory: home,
+            database_id: self.database_id,
+            manifest,
+            options: closed.options,
+            live_files,
+            wals: kept.files,
+            wal_dir,
+            sequence_number,
+            kind: CaptureKind::Handle,
+            live: Some(LiveCapture {
+                rounds,
+                rule: ClosingRule::DeletionsDisabled,
+                window_us: u64::try_from(window.as_micros()).unwrap_or(u64::MAX),
+                wal_bytes_trimmed: kept.trimmed_bytes,
+            }),
+            surplus: Vec::new(),
+            remarks: self.remarks,
+        };
+        let image = parts.into_image(observer)?;
+        Ok(HotCapture { image, pins })
+    }
+
+    fn never_closed(&self) -> Error {
+        Error::source_changed(format!(
+            "in {} column families came or went, or files were ingested, at each of {CLOSING_ROUNDS} looks",
+            self.home().display()
+        ))
+    }
+}
+
+fn open_as_told(told: &LiveFile) -> Result<Pinned> {
+    let file = Pinned::open(&told.path)?;
+    let file = file.filter(|file| file.size_bytes >= told.size_bytes);
+    let file = file.ok_or_else(|| is_shorter(told))?;
+    Ok(file.with_size(told.size_bytes))
+}
+
+fn is_shorter(told: &LiveFile) -> Error {
+    let path = told.path.display();
+    Error::source_changed(format!(
+        "{path} has fewer than the {} bytes that RocksDB told",
+        told.size_bytes
+    ))
+}
+
+/// The host, which takes nothing while deletions are disabled.
+struct Patient<'h>(&'h mut dyn CaptureHost);
+
+impl CaptureHost for Patient<'_> {
+    fn attempt(&self) -> u32 {
+        self.0.attempt()
+    }
+
+    fn is_last_attempt(&self) -> bool {
+        self.0.is_last_attempt()
+    }
+
+    fn check_database(&mut self, database_id: Option<&str>) -> Result<()> {
+        self.0.check_database(database_id)
+    }
+
+    fn needed(&mut self, files: &[ImageFile]) -> Result<Vec<bool>> {
+        self.0.needed(files)
+    }
+
+    fn takes_early(&self) -> bool {
+        false
+    }
+
+    fn take(&mut self, files: &[ImageFile]) -> Result<Vec<FileNumber>> {
+        self.0.take(files)
+    }
+}
