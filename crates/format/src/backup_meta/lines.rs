@@ -48,7 +48,7 @@ impl<'a> Iterator for Lines<'a> {
 
     /// The next line that a newline ends.
     fn next(&mut self) -> Option<Line<'a>> {
-        let length = self.rest.iter().position(|byte| *byte == b'\n')?;
+        let length = memchr::memchr(b'\n', self.rest)?;
         let (text, rest) = self.rest.split_at_checked(length)?;
         let line = Line {
             offset: self.offset,

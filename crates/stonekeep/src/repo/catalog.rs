@@ -1,6 +1,6 @@
 //! Which backups there are, and what their meta files say.
 
-use stonekeep_format::backup_meta::BackupMeta;
+use stonekeep_format::backup_meta::{BackupMeta, MetaFile, MetaReader};
 use stonekeep_format::{BackupId, Crc32c};
 
 use super::{facts, layout};
@@ -65,11 +65,21 @@ impl LoadedMeta {
     /// # Errors
     /// `Corrupt` or `Unsupported`, as the content is.
     pub fn decode(id: BackupId, bytes: &[u8]) -> Result<Self> {
-        let meta =
-            BackupMeta::decode(id, bytes).map_err(|error| Error::format(layout::meta(id).as_str(), error))?;
+        Self::of(id, bytes, BackupMeta::decode(id, bytes))
+    }
+
+    /// The same, after others of the same repository.
+    ///
+    /// # Errors
+    /// As [`Self::decode`].
+    pub fn decode_with(reader: &mut MetaReader, id: BackupId, bytes: &[u8]) -> Result<Self> {
+        Self::of(id, bytes, reader.decode(id, bytes))
+    }
+
+    fn of(id: BackupId, bytes: &[u8], meta: stonekeep_format::Result<BackupMeta>) -> Result<Self> {
         Ok(LoadedMeta {
             id,
-            meta,
+            meta: meta.map_err(|error| Error::format(layout::meta(id).as_str(), error))?,
             crc32c: Crc32c(crc32c::crc32c(bytes)),
             size_bytes: bytes.len() as u64,
         })
@@ -80,7 +90,27 @@ impl LoadedMeta {
     /// # Errors
     /// I/O errors of the store.
     pub fn facts(&self, store: &dyn Store) -> Result<Option<facts::BackupFacts>> {
-        facts::read(store, self.id, self.crc32c, self.size_bytes)
+        facts::read(store, self, |_| true)
+    }
+
+    /// The same, with those files only whose sizes neither the meta file nor a name tells.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub fn facts_for_sizes(&self, store: &dyn Store) -> Result<Option<facts::BackupFacts>> {
+        let size_of = |file: &MetaFile| file.size_bytes.or(file.path.size_bytes());
+        let files = &self.meta.files;
+        facts::read(store, self, |at| {
+            files.get(at).is_none_or(|file| size_of(file).is_none())
+        })
+    }
+
+    /// The same, without any file.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub fn facts_head(&self, store: &dyn Store) -> Result<Option<facts::BackupFacts>> {
+        facts::read(store, self, |_| false)
     }
 }
 
@@ -112,6 +142,22 @@ pub(crate) fn warn_of_private(name: &str) -> Option<Warning> {
 /// # Errors
 /// `NotFound`, and I/O errors of the store.
 pub fn load(store: &dyn Store, id: BackupId) -> Result<MetaState> {
+    load_by(store, id, |bytes| LoadedMeta::decode(id, bytes))
+}
+
+/// The same, after others of the same repository: quicker, since most of their lines are the same.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(reader: &mut MetaReader, store: &dyn Store, id: BackupId) -> Result<MetaState> {
+    load_by(store, id, |bytes| LoadedMeta::decode_with(reader, id, bytes))
+}
+
+fn load_by(
+    store: &dyn Store,
+    id: BackupId,
+    decode: impl FnOnce(&[u8]) -> Result<LoadedMeta>,
+) -> Result<MetaState> {
     let bytes = match store.read(&layout::meta(id), layout::RECORD_LIMIT_BYTES) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(MetaState::Unreadable(id, error)),
@@ -123,7 +169,7 @@ pub fn load(store: &dyn Store, id: BackupId) -> Result<MetaState> {
         }
         Err(error) => return Err(error),
     };
-    Ok(match LoadedMeta::decode(id, &bytes) {
+    Ok(match decode(&bytes) {
         Ok(loaded) => MetaState::Readable(loaded),
         Err(error) => MetaState::Unreadable(id, error),
     })

@@ -56,25 +56,34 @@ pub(crate) fn lines<'a>(name: &str, text: &'a [u8]) -> Result<impl Iterator<Item
     let body = text
         .strip_suffix(b"\n")
         .ok_or_else(|| Error::corrupt(name, "it is cut short"))?;
-    let start = body
-        .iter()
-        .rposition(|&byte| byte == b'\n')
-        .map_or(0, |at| at + 1);
+    let start = memchr::memrchr(b'\n', body).map_or(0, |at| at + 1);
     let (content, trailer) = body.split_at(start);
     let trailer: Trailer = parse(name, trailer)?;
     if crc32c::crc32c(content) != trailer.end.crc32c {
         return Err(Error::corrupt(name, "its checksum is wrong"));
     }
     // Not collected: lines of one byte would take many times their length.
-    let lines = || {
-        content
-            .split(|&byte| byte == b'\n')
-            .filter(|line| !line.is_empty())
-    };
+    let lines = || Lines { rest: content }.filter(|line| !line.is_empty());
     let (found, wanted) = (lines().count(), trailer.end.lines);
     match found == wanted {
         true => Ok(lines()),
         false => Err(Error::corrupt(name, format!("{found} lines instead of {wanted}"))),
+    }
+}
+
+/// What newlines end.
+struct Lines<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let end = memchr::memchr(b'\n', self.rest)?;
+        let (line, rest) = self.rest.split_at_checked(end)?;
+        self.rest = rest.get(1..)?;
+        Some(line)
     }
 }
 

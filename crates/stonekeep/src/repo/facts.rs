@@ -17,6 +17,7 @@ use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::unique_id::SessionId;
 use stonekeep_format::{BackupId, Crc32c};
 
+use super::catalog::LoadedMeta;
 use super::checked_lines::{self, CheckedLines};
 use super::layout;
 use crate::image::{CaptureKind, ImageColumnFamily, LiveCapture};
@@ -159,6 +160,11 @@ impl BackupFacts {
     /// # Errors
     /// `Corrupt` for anything that was not written so; `Unsupported` for a newer version.
     pub fn decode(name: &str, text: &[u8]) -> Result<Self> {
+        Self::decode_some(name, text, |_| true)
+    }
+
+    /// The same with those files only whose places in the meta file are wanted.
+    fn decode_some(name: &str, text: &[u8], wanted: impl Fn(usize) -> bool) -> Result<Self> {
         let mut lines = checked_lines::lines(name, text)?;
         let header = lines.next().ok_or_else(|| Error::corrupt(name, "it is empty"))?;
         let version: Version = checked_lines::parse(name, header)?;
@@ -171,7 +177,9 @@ impl BackupFacts {
         }
         let header: Header = checked_lines::parse(name, header)?;
         let files = lines
-            .map(|line| checked_lines::parse(name, line))
+            .enumerate()
+            .filter(|(at, _)| wanted(*at))
+            .map(|(_, line)| checked_lines::parse(name, line))
             .collect::<Result<_>>()?;
         Ok(BackupFacts {
             files,
@@ -216,17 +224,17 @@ impl BackupFacts {
     }
 }
 
-/// The facts of this meta file, if they are there, whole and its own.
+/// The facts of this meta file, if they are there, whole and its own, with those of its files that are wanted.
 ///
 /// # Errors
 /// I/O errors of the store; damaged facts are no error, they are as good as none.
-pub fn read(
+pub(super) fn read(
     store: &dyn Store,
-    id: BackupId,
-    meta_crc32c: Crc32c,
-    meta_size_bytes: u64,
+    of: &LoadedMeta,
+    wanted: impl Fn(usize) -> bool,
 ) -> Result<Option<BackupFacts>> {
-    Ok(read_orphan(store, id)?.filter(|facts| facts.belong_to(id, meta_crc32c, meta_size_bytes)))
+    let facts = read_some(store, of.id, wanted)?;
+    Ok(facts.filter(|facts| facts.belong_to(of.id, of.crc32c, of.size_bytes)))
 }
 
 /// The facts under this id, whatever meta file they belong to: those of a run that was killed before its commit have none.
@@ -234,10 +242,14 @@ pub fn read(
 /// # Errors
 /// I/O errors of the store; damaged facts are no error, they are as good as none.
 pub fn read_orphan(store: &dyn Store, id: BackupId) -> Result<Option<BackupFacts>> {
+    read_some(store, id, |_| true)
+}
+
+fn read_some(store: &dyn Store, id: BackupId, wanted: impl Fn(usize) -> bool) -> Result<Option<BackupFacts>> {
     let key = layout::facts(id);
     let facts = store
         .read(&key, layout::RECORD_LIMIT_BYTES)
-        .and_then(|text| BackupFacts::decode(key.as_str(), &text));
+        .and_then(|text| BackupFacts::decode_some(key.as_str(), &text, wanted));
     match facts {
         Ok(facts) => Ok(Some(facts)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

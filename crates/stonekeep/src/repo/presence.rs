@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+use stonekeep_format::BackupId;
 use stonekeep_format::backup_meta::MetaFile;
+use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::file_name::DbFileName;
 
 use super::catalog::LoadedMeta;
@@ -11,14 +14,15 @@ use super::{described, layout};
 use crate::store::{EntryKind, Key, Store};
 use crate::{Finding, Result};
 
-/// What stands in a directory of a repository.
-type Files = HashMap<String, (EntryKind, u64)>;
+/// What stands in directories of a repository. Names that no backup can have are left out.
+type Files = HashMap<RepoPath, (EntryKind, u64), RandomState>;
 
 /// The directories of a repository as they were when each was first asked for.
 #[derive(Debug)]
 pub struct Presence<'a> {
     store: &'a dyn Store,
-    directories: HashMap<Key, Files>,
+    shared: Option<Files>,
+    private: HashMap<BackupId, Files>,
 }
 
 impl<'a> Presence<'a> {
@@ -26,41 +30,45 @@ impl<'a> Presence<'a> {
     pub fn new(store: &'a dyn Store) -> Self {
         Presence {
             store,
-            directories: HashMap::new(),
+            shared: None,
+            private: HashMap::new(),
         }
     }
 
     /// Forgets what was seen, for a last look.
     pub fn forget(&mut self) {
-        self.directories.clear();
+        self.shared = None;
+        self.private.clear();
     }
 
-    /// Forgets one directory, to keep memory flat over many backups.
-    pub fn forget_directory(&mut self, directory: &Key) {
-        self.directories.remove(directory);
+    /// Forgets a backup's own directory, to keep memory flat over many backups.
+    pub fn forget_private(&mut self, id: BackupId) {
+        self.private.remove(&id);
     }
 
-    /// What stands under this key: `None` if nothing does.
+    /// What stands under this path: `None` if nothing does.
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub fn get(&mut self, key: &Key) -> Result<Option<(EntryKind, u64)>> {
-        let Some(directory) = key.parent() else {
-            return Ok(None);
+    pub fn get(&mut self, path: &RepoPath) -> Result<Option<(EntryKind, u64)>> {
+        let files = match path {
+            RepoPath::Private(name) => {
+                let id = name.backup();
+                if !self.private.contains_key(&id) {
+                    let files = list(self.store, &[layout::private(id)])?;
+                    self.private.insert(id, files);
+                }
+                self.private.get(&id)
+            }
+            _ => {
+                if self.shared.is_none() {
+                    let directories = [layout::shared_directory(), layout::shared_checksum_directory()];
+                    self.shared = Some(list(self.store, &directories)?);
+                }
+                self.shared.as_ref()
+            }
         };
-        if !self.directories.contains_key(&directory) {
-            let entries = self.store.list(Some(&directory))?;
-            let files = entries
-                .into_iter()
-                .map(|entry| (entry.name, (entry.kind, entry.size_bytes)))
-                .collect();
-            self.directories.insert(directory.clone(), files);
-        }
-        Ok(self
-            .directories
-            .get(&directory)
-            .and_then(|files| files.get(key.name()))
-            .copied())
+        Ok(files.and_then(|files| files.get(path)).copied())
     }
 
     /// Everything that is wrong with the files that this backup names. Excluded files are not looked for.
@@ -71,7 +79,7 @@ impl<'a> Presence<'a> {
         let sizes = Sizes::read(self.store, loaded, facts)?;
         let mut findings = Vec::new();
         for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
-            let found = self.get(&layout::file(&file.path)?)?;
+            let found = self.get(&file.path)?;
             if let Some(reason) = wrong(found, sizes.expected(file)) {
                 findings.push(Finding {
                     file: file.path.to_string(),
@@ -80,9 +88,21 @@ impl<'a> Presence<'a> {
             }
         }
         // A backup's private directory is listed once, and its listing is of no use to the next one.
-        self.directories.remove(&layout::private(loaded.id));
+        self.forget_private(loaded.id);
         Ok(findings)
     }
+}
+
+fn list(store: &dyn Store, directories: &[Key]) -> Result<Files> {
+    let mut files = Files::default();
+    for directory in directories {
+        let entries = store.list(Some(directory))?.into_iter();
+        files.extend(entries.filter_map(|entry| {
+            let path = RepoPath::parse(&format!("{directory}/{}", entry.name))?;
+            Some((path, (entry.kind, entry.size_bytes)))
+        }));
+    }
+    Ok(files)
 }
 
 fn wrong(found: Option<(EntryKind, u64)>, expected: Option<u64>) -> Option<String> {
@@ -123,7 +143,7 @@ impl<'a> Sizes<'a> {
     /// I/O errors of the store. A MANIFEST that cannot be read tells nothing.
     pub fn read(store: &dyn Store, loaded: &LoadedMeta, facts: Option<&'a BackupFacts>) -> Result<Self> {
         let mut sizes = Sizes::new(facts);
-        let unknown = |file: &MetaFile| !file.excluded && shared(file) && sizes.expected(file).is_none();
+        let unknown = |file: &MetaFile| !file.excluded && sizes.expected(file).is_none() && shared(file);
         if loaded.meta.files.iter().any(unknown)
             && let Some(state) = described::harmless(described::manifest(store, loaded))?.flatten()
         {

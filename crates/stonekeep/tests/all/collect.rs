@@ -304,7 +304,7 @@ fn the_commit_is_durable_and_first_also_without_sync() {
 fn a_deletion_that_ended_after_its_commit_can_be_asked_for_again() {
     let (_, store) = memory();
     put_three(store.as_ref());
-    stonekeep::repo::garbage::withdraw(store.as_ref(), id(2)).unwrap();
+    stonekeep::repo::garbage::withdraw(store.as_ref(), &[id(2)].into(), &|| Ok(())).unwrap();
     let planned = engine(&store).plan_delete_backup(id(2), &Quiet).unwrap();
     let report = engine(&store).delete_backup(id(2), &Quiet).unwrap();
     assert_eq!(deleted(&report), [2]);
@@ -318,7 +318,7 @@ fn a_deletion_that_ended_after_its_commit_can_be_asked_for_again() {
 fn a_backup_under_a_reused_id_is_not_taken_for_the_deleted_one() {
     let (_, store) = memory();
     put_three(store.as_ref());
-    stonekeep::repo::garbage::withdraw(store.as_ref(), id(3)).unwrap();
+    stonekeep::repo::garbage::withdraw(store.as_ref(), &[id(3)].into(), &|| Ok(())).unwrap();
     // RocksDB's engine removes private/3 and gives the id to its next backup.
     for name in ["CURRENT", "MANIFEST-000005", "000006.log"] {
         store.delete(&key(&format!("private/3/{name}"))).unwrap();

@@ -306,7 +306,7 @@ fn the_record_of_a_backup_that_was_never_synced_survives_too() {
     let staged = store.stage("2", &key("meta/2"), &mut &*meta, 0).unwrap();
     let taken = store.publish(vec![(staged, key("meta/2"))], Durability::Buffered);
     assert_eq!(taken.unwrap(), []);
-    withdraw(store.as_ref(), id(2)).unwrap();
+    withdraw(store.as_ref(), &[id(2)].into(), &|| Ok(())).unwrap();
     disk.crash();
     let report = open(store.clone(), true).purge_old_backups(1, &Quiet).unwrap();
     assert_eq!((report.too_young, report.deleted_files.len()), (0, 1 + 3));

@@ -8,6 +8,13 @@ use crate::decimal::{plain_decimal, plain_decimal32};
 use crate::{Crc32c, Result, Temperature};
 
 pub(super) fn decode(line: &Line<'_>, has_fields: bool, names: &mut NameCheck) -> Result<MetaFile> {
+    let file = decode_line(line, has_fields)?;
+    names.check(line, &file)?;
+    Ok(file)
+}
+
+/// What the line says by itself.
+pub(in crate::backup_meta) fn decode_line(line: &Line<'_>, has_fields: bool) -> Result<MetaFile> {
     let mut words = line.text.split(|byte| *byte == b' ');
     let path = words.next().unwrap_or_default();
     // A field that is not known may change how the path is meant, so the fields come first.
@@ -28,9 +35,7 @@ pub(super) fn decode(line: &Line<'_>, has_fields: bool, names: &mut NameCheck) -
     if !has_fields && fields.crc32c.is_none() {
         return Err(line.corrupt(format!("{path} has no checksum")));
     }
-    let file = fields.into_file(path);
-    names.check(line, &file)?;
-    Ok(file)
+    Ok(fields.into_file(path))
 }
 
 /// What a file's line says beside the path.

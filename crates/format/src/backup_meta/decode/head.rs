@@ -17,7 +17,7 @@ impl MetaHead {
     }
 }
 
-pub(super) fn decode(lines: &mut Lines<'_>) -> Result<Option<(MetaHead, u32)>> {
+pub(in crate::backup_meta) fn decode(lines: &mut Lines<'_>) -> Result<Option<(MetaHead, u32)>> {
     let mut head = MetaHead::default();
     let Some(mut line) = lines.next() else {
         return Ok(None);

@@ -5,6 +5,8 @@ mod head;
 
 use std::collections::HashSet;
 
+pub(super) use self::file::decode_line;
+pub(super) use self::head::decode as decode_head;
 use crate::backup_meta::lines::{Line, Lines};
 use crate::backup_meta::{BackupMeta, FOOTER, Field, MetaFile, NON_IGNORABLE, SchemaVersion};
 use crate::backup_name::RepoPath;
@@ -37,7 +39,7 @@ impl BackupMeta {
 
 fn decode(backup: Option<BackupId>, bytes: &[u8]) -> Result<BackupMeta> {
     let mut lines = Lines::new(bytes);
-    let Some((head, file_count)) = head::decode(&mut lines)? else {
+    let Some((head, file_count)) = decode_head(&mut lines)? else {
         return Err(lines.rest().corrupt("the file ends before the number of files"));
     };
     let likely_count = lines.rest().text.len() / USUAL_LINE_BYTES;

@@ -2,6 +2,7 @@
 
 mod generated;
 mod golden;
+mod reader;
 mod refused;
 
 use stonekeep_format::BackupId;

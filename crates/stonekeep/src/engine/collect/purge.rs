@@ -34,7 +34,7 @@ impl<'a> Purge<'a> {
     /// # Errors
     /// I/O errors of the store.
     pub(super) fn dooms(&mut self, loaded: &LoadedMeta) -> Result<bool> {
-        let facts = loaded.facts(self.store)?;
+        let facts = loaded.facts_for_sizes(self.store)?;
         if !self.presence.check(loaded, facts.as_ref())?.is_empty() {
             return Ok(false);
         }

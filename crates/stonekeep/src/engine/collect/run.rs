@@ -50,14 +50,16 @@ impl Collection<'_> {
         let lock = self.engine.lock(self.observer)?;
         self.observer.progressed(&Progress::begin(Phase::Planning));
         let (doomed, metas) = self.choose()?;
-        for id in &doomed {
+        garbage::withdraw(self.store(), &doomed, &|| {
             self.check_stop()?;
-            lock.check()?;
-            garbage::withdraw(self.store(), *id)?;
-        }
+            lock.check()
+        })?;
         let pins = self.live_pins()?;
         let mut survey = self.survey(metas, pins, &BTreeSet::new())?;
         survey.metas.look_again(self.store())?;
+        if doomed.is_empty() && !survey.records.is_empty() {
+            garbage::secure(self.store())?;
+        }
         self.apply(self.plan_of(&survey), doomed, Some(lock.as_ref()))
     }
 

@@ -141,7 +141,7 @@ impl Commit<'_, '_> {
         for ready in &self.ready {
             let size = self.plan.files.get(ready.at).map_or(0, |file| file.size_bytes);
             let path = self.path(loaded.id, ready)?;
-            if self.known.presence.get(&layout::file(&path)?)? != Some((EntryKind::File, size)) {
+            if self.known.presence.get(&path)? != Some((EntryKind::File, size)) {
                 return Err(Error::refused(format!(
                     "{path} vanished before backup {} was committed",
                     loaded.id

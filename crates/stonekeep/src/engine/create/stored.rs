@@ -41,7 +41,7 @@ pub(super) fn find(
     evidence: Evidence,
 ) -> Result<Found> {
     let (text, key) = (path.to_string(), layout::file(path)?);
-    let there = known.presence.get(&key)?;
+    let there = known.presence.get(path)?;
     let may_be_named = path
         .restored_name()
         .number()

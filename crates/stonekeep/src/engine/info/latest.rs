@@ -1,6 +1,7 @@
 //! Which backup is meant by "latest".
 
 use stonekeep_format::BackupId;
+use stonekeep_format::backup_meta::MetaReader;
 
 use crate::engine::BackupEngineReadOnly;
 use crate::repo::catalog::{self, MetaState};
@@ -53,14 +54,16 @@ impl BackupEngineReadOnly {
         };
         let wanted = wanted.min(self.options().max_valid_backups_to_open.unwrap_or(usize::MAX));
         let store = self.store().as_ref();
-        let mut presence = Presence::new(store);
+        let (mut presence, mut reader) = (Presence::new(store), MetaReader::default());
         let (mut candidates, mut passed_over) = (Vec::new(), Vec::new());
         for id in self.backup_ids()?.into_iter().rev() {
             if candidates.len() >= wanted {
                 break;
             }
-            let findings = match catalog::load(store, id) {
-                Ok(MetaState::Readable(loaded)) => presence.check(&loaded, loaded.facts(store)?.as_ref())?,
+            let findings = match catalog::load_with(&mut reader, store, id) {
+                Ok(MetaState::Readable(loaded)) => {
+                    presence.check(&loaded, loaded.facts_for_sizes(store)?.as_ref())?
+                }
                 Ok(MetaState::Unreadable(_, error)) => error.findings().to_vec(),
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),

@@ -6,6 +6,7 @@ mod report;
 mod sharing;
 
 use stonekeep_format::BackupId;
+use stonekeep_format::backup_meta::{MetaFile, MetaReader};
 
 pub use self::diff::BackupDiff;
 pub use self::latest::{PassedOver, WhichBackup};
@@ -58,13 +59,13 @@ impl BackupEngineReadOnly {
             _ => Some(Sharing::read(store)?),
         };
         let mut presence = Presence::new(store);
-        let mut backups: Vec<BackupInfo> = Vec::new();
+        let (mut backups, mut reader): (Vec<BackupInfo>, _) = (Vec::new(), MetaReader::default());
         let (mut valid, wanted) = (0, self.options().max_valid_backups_to_open.unwrap_or(usize::MAX));
         for id in listing.ids.into_iter().rev() {
             if valid >= wanted {
                 break;
             }
-            match catalog::load(store, id) {
+            match catalog::load_with(&mut reader, store, id) {
                 Ok(state) => {
                     let info = self.info(state, detail, sharing.as_ref(), &mut presence)?;
                     valid += usize::from(info.state.may_be_valid());
@@ -123,7 +124,10 @@ impl BackupEngineReadOnly {
             MetaState::Unreadable(id, error) => return Ok(unreadable(id, &error)),
         };
         let store = self.store().as_ref();
-        let facts = loaded.facts(store)?;
+        let facts = match detail {
+            InfoDetail::Head => loaded.facts_head(store)?,
+            _ => loaded.facts_for_sizes(store)?,
+        };
         let described = match (&facts, detail) {
             (Some(_), _) | (None, InfoDetail::Head) => None,
             _ => Some(Described::read(store, &loaded)?),
@@ -143,19 +147,18 @@ impl BackupEngineReadOnly {
             BackupState::Corrupt(findings)
         };
         let sizes = Sizes::read(store, &loaded, facts.as_ref())?;
-        let files = files(&loaded, &sizes, presence, sharing)?;
-        let bytes = |of: &dyn Fn(&BackupFileInfo) -> bool| -> Option<u64> {
-            files
-                .iter()
-                .filter(|file| !file.excluded && of(file))
-                .map(|file| file.size_bytes)
-                .sum()
-        };
-        info.size_bytes = bytes(&|_| true);
-        info.unique_bytes = bytes(&|file| file.shared_with.is_empty());
-        info.shared_bytes = bytes(&|file| !file.shared_with.is_empty());
+        let mut bytes = (Some(0), Some(0));
+        for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
+            let of_its_kind = match sharing.is_shared(&file.path, loaded.id) {
+                true => &mut bytes.1,
+                false => &mut bytes.0,
+            };
+            *of_its_kind = sum(*of_its_kind, size_of(file, &sizes, presence)?);
+        }
+        (info.unique_bytes, info.shared_bytes) = bytes;
+        info.size_bytes = sum(info.unique_bytes, info.shared_bytes);
         if detail == InfoDetail::Files {
-            info.files = Some(files);
+            info.files = Some(files(&loaded, &sizes, presence, sharing)?);
         }
         Ok(info)
     }
@@ -172,7 +175,19 @@ impl BackupEngineReadOnly {
     }
 }
 
-/// The files with their sizes: as recorded, else as they stand there.
+fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    one?.checked_add(other?)
+}
+
+/// As recorded, else as it stands there.
+fn size_of(file: &MetaFile, sizes: &Sizes<'_>, presence: &mut Presence<'_>) -> Result<Option<u64>> {
+    match sizes.expected(file) {
+        Some(size) => Ok(Some(size)),
+        None => Ok(presence.get(&file.path)?.map(|(_, size)| size)),
+    }
+}
+
+/// The files with their sizes.
 fn files(
     loaded: &LoadedMeta,
     sizes: &Sizes<'_>,
@@ -181,21 +196,14 @@ fn files(
 ) -> Result<Vec<BackupFileInfo>> {
     let mut files = Vec::with_capacity(loaded.meta.files.len());
     for file in &loaded.meta.files {
-        let path = file.path.to_string();
-        let size_bytes = match sizes.expected(file) {
-            Some(size) => Some(size),
-            None => presence
-                .get(&crate::repo::layout::file(&file.path)?)?
-                .map(|(_, size)| size),
-        };
         files.push(BackupFileInfo {
+            path: file.path.to_string(),
             restored_name: file.path.restored_name().to_string(),
-            size_bytes,
+            size_bytes: size_of(file, sizes, presence)?,
             crc32c: file.crc32c.map(|crc| crc.0),
             temperature: file.temperature,
             excluded: file.excluded,
-            shared_with: sharing.others(&path, loaded.id),
-            path,
+            shared_with: sharing.others(&file.path, loaded.id),
         });
     }
     Ok(files)

@@ -110,7 +110,7 @@ impl Backup {
 
 fn stored(file: &MetaFile, presence: &mut Presence<'_>) -> Result<Wanted> {
     let key = layout::file(&file.path)?;
-    let size_bytes = presence.get(&key)?.map_or(0, |(_, size)| size);
+    let size_bytes = presence.get(&file.path)?.map_or(0, |(_, size)| size);
     Ok(Wanted {
         name: file.path.restored_name(),
         path: file.path.to_string(),

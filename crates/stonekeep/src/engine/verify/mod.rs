@@ -6,6 +6,7 @@
 mod claims;
 mod report;
 
+use stonekeep_format::backup_meta::MetaReader;
 use stonekeep_format::manifest::parse_current;
 use stonekeep_format::{BackupId, Crc32c};
 
@@ -69,7 +70,7 @@ impl BackupEngineReadOnly {
             .max_valid_backups_to_open
             .filter(|_| all)
             .unwrap_or(usize::MAX);
-        let mut readable = 0;
+        let (mut readable, mut reader) = (0, MetaReader::default());
         for id in ids.into_iter().rev() {
             if observer.should_stop() {
                 return Err(Error::stopped());
@@ -77,7 +78,7 @@ impl BackupEngineReadOnly {
             if readable >= wanted {
                 break;
             }
-            match catalog::load(self.store().as_ref(), id) {
+            match catalog::load_with(&mut reader, self.store().as_ref(), id) {
                 Ok(state) => {
                     readable += usize::from(matches!(state, MetaState::Readable(_)));
                     verifier.backup(state)?;
@@ -111,12 +112,12 @@ impl Verifier<'_> {
                 return Ok(());
             }
         };
-        let facts = loaded.facts(self.engine.store().as_ref())?;
+        let facts = loaded.facts_for_sizes(self.engine.store().as_ref())?;
         let sizes = Sizes::read(self.engine.store().as_ref(), &loaded, facts.as_ref())?;
         let mut unverifiable = Vec::new();
         for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
             let path = file.path.to_string();
-            let found = self.presence.get(&layout::file(&file.path)?)?;
+            let found = self.presence.get(&file.path)?;
             self.report.files_checked += 1;
             match problem(found, sizes.expected(file)) {
                 Some((kind, reason)) => self.findings.add(kind, path, reason, loaded.id),
@@ -136,7 +137,7 @@ impl Verifier<'_> {
             unverifiable,
         });
         self.current(&loaded)?;
-        self.presence.forget_directory(&layout::private(loaded.id));
+        self.presence.forget_private(loaded.id);
         Ok(())
     }
 

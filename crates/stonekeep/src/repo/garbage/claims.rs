@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use foldhash::fast::RandomState;
 use stonekeep_format::BackupId;
 use stonekeep_format::backup_meta::BackupMeta;
 use stonekeep_format::backup_name::RepoPath;
@@ -13,7 +14,7 @@ use crate::repo::journal::Journal;
 /// Files of known origin, each path once.
 #[derive(Debug, Clone, Default)]
 pub struct Claims {
-    shared: HashMap<Box<str>, GarbageKind>,
+    shared: HashMap<RepoPath, GarbageKind, RandomState>,
     private: BTreeMap<BackupId, GarbageKind>,
     unfinished: References,
     described: BTreeSet<BackupId>,
@@ -57,7 +58,7 @@ impl Claims {
     pub fn add_journal(&mut self, journal: &Journal) -> bool {
         let staged = journal.staged.iter().map(|(_, entry)| entry);
         for entry in staged.chain(&journal.gone) {
-            self.unfinished.insert(entry.file.path.clone());
+            self.unfinished.insert(&entry.file.path);
         }
         !(journal.staged.is_empty() && journal.gone.is_empty())
     }
@@ -69,7 +70,7 @@ impl Claims {
 
     /// Where a shared file comes from, if a record tells.
     pub(super) fn shared(&self, path: &str) -> Option<GarbageKind> {
-        self.shared.get(path).copied()
+        self.shared.get(&RepoPath::parse(path)?).copied()
     }
 
     /// Where a private directory comes from, if a record tells.
@@ -86,11 +87,10 @@ impl Claims {
         if path.shared_name().is_none() {
             return;
         }
-        let path = path.to_string();
-        match self.shared.get_mut(path.as_str()) {
+        match self.shared.get_mut(path) {
             Some(known) => *known = (*known).min(kind),
             None => {
-                self.shared.insert(path.into_boxed_str(), kind);
+                self.shared.insert(path.clone(), kind);
             }
         }
     }

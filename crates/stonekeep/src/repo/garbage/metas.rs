@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use stonekeep_format::BackupId;
+use stonekeep_format::backup_meta::MetaReader;
 
 use super::{References, reason};
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
@@ -41,13 +42,14 @@ impl Metas {
         is_doomed: &mut dyn FnMut(&LoadedMeta) -> Result<bool>,
         should_stop: &dyn Fn() -> bool,
     ) -> Result<Self> {
-        let mut metas = Metas::default();
+        let (mut metas, mut reader) = (Metas::default(), MetaReader::default());
         for (id, version) in metas.list(store)?.into_iter().rev() {
             if should_stop() {
                 return Err(Error::stopped());
             }
             if !but.contains(&id) {
-                metas.load(store, id, version, is_doomed)?;
+                let state = catalog::load_with(&mut reader, store, id);
+                metas.add(id, version, state, is_doomed)?;
             }
         }
         Ok(metas)
@@ -60,7 +62,7 @@ impl Metas {
     pub fn look_again(&mut self, store: &dyn Store) -> Result<()> {
         for (id, version) in self.list(store)? {
             if self.seen.get(&id) != Some(&version) {
-                self.load(store, id, version, &mut |_| Ok(false))?;
+                self.add(id, version, catalog::load(store, id), &mut |_| Ok(false))?;
             }
         }
         Ok(())
@@ -81,14 +83,14 @@ impl Metas {
         Ok(backups)
     }
 
-    fn load(
+    fn add(
         &mut self,
-        store: &dyn Store,
         id: BackupId,
         version: Version,
+        state: Result<MetaState>,
         is_doomed: &mut dyn FnMut(&LoadedMeta) -> Result<bool>,
     ) -> Result<()> {
-        match catalog::load(store, id) {
+        match state {
             Ok(MetaState::Readable(loaded)) => {
                 if is_doomed(&loaded)? {
                     return Ok(());

@@ -21,7 +21,7 @@ pub use self::plan::{Garbage, GarbageKind, GarbagePlan, HeldBack, HeldByPin, Pol
 pub use self::planner::plan;
 pub use self::references::References;
 pub use self::survey::{OrphanFacts, PinnedBackup, PrivateDirectory, Record, Survey};
-pub use self::withdraw::withdraw;
+pub use self::withdraw::{secure, withdraw};
 
 use crate::Error;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use stonekeep_format::backup_meta::BackupMeta;
+use stonekeep_format::backup_meta::{BackupMeta, MetaReader};
 use stonekeep_format::{BackupId, Crc32c};
 
 use super::{Area, Claims, Metas, References};
@@ -145,7 +145,7 @@ impl Survey {
     }
 
     fn look_at_records(&mut self, store: &dyn Store, should_stop: &dyn Fn() -> bool) -> Result<()> {
-        let directory = layout::deleted_directory();
+        let (directory, mut reader) = (layout::deleted_directory(), MetaReader::default());
         for entry in store.list(Some(&directory))? {
             if should_stop() {
                 return Err(Error::stopped());
@@ -153,7 +153,8 @@ impl Survey {
             match layout::parse_deleted(&entry.name).filter(|_| entry.kind == EntryKind::File) {
                 Some((id, meta_crc32c)) => {
                     let key = directory.join(&entry.name)?;
-                    self.claims.add_deleted(id, read_record(store, &key, id).as_ref());
+                    let meta = read_record(&mut reader, store, &key, id);
+                    self.claims.add_deleted(id, meta.as_ref());
                     self.records.push(Record { key, id, meta_crc32c });
                 }
                 None => {
@@ -236,10 +237,10 @@ impl PinnedBackup {
 }
 
 /// The meta file in a record. One that cannot be read names nothing, so that what it named has to be old to be collected.
-fn read_record(store: &dyn Store, key: &Key, id: BackupId) -> Option<BackupMeta> {
+fn read_record(reader: &mut MetaReader, store: &dyn Store, key: &Key, id: BackupId) -> Option<BackupMeta> {
     let loaded = store
         .read(key, layout::RECORD_LIMIT_BYTES)
-        .and_then(|bytes| LoadedMeta::decode(id, &bytes));
+        .and_then(|bytes| LoadedMeta::decode_with(reader, id, &bytes));
     match loaded {
         Ok(loaded) => Some(loaded.meta),
         Err(error) => {
