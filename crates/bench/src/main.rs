@@ -18,6 +18,7 @@ mod result;
 mod scenario;
 mod strace;
 mod task;
+mod usage;
 
 use std::fs;
 use std::path::{Path, PathBuf};

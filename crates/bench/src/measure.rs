@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use rustix::fs::{Access, access};
-use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
+
+use crate::usage::{Usage, Whose};
 
 /// Looked for when the work begins: the count of system calls begins there.
 pub(crate) const BEGIN: &str = "stonekeep-bench/begin";
@@ -19,14 +20,23 @@ pub(crate) const END: &str = "stonekeep-bench/end";
 pub(crate) struct Figures {
     /// Seconds from begin to end.
     pub(crate) wall_s: f64,
-    /// Processor seconds of all threads, user and system together.
-    pub(crate) cpu_s: f64,
+    /// Processor seconds of all threads outside the kernel.
+    pub(crate) user_s: f64,
+    /// Processor seconds of all threads inside the kernel.
+    pub(crate) system_s: f64,
     /// The most memory that was resident at the same time, the program's own pages among it.
     pub(crate) peak_bytes: u64,
     /// Bytes that went through reading calls.
     pub(crate) read_bytes: u64,
     /// Bytes that went through writing calls.
     pub(crate) written_bytes: u64,
+}
+
+impl Figures {
+    /// Processor seconds of all threads.
+    pub(crate) fn cpu_s(&self) -> f64 {
+        self.user_s + self.system_s
+    }
 }
 
 /// Does the work, and says what it cost.
@@ -36,17 +46,18 @@ pub(crate) struct Figures {
 pub(crate) fn measure<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, Figures)> {
     forget_peak();
     let io = ProcessIo::now();
-    let cpu = processor_time();
+    let usage = Usage::now(Whose::Own);
     mark(BEGIN);
     let start = Instant::now();
     let done = work();
     let wall = start.elapsed();
     mark(END);
-    let cpu = processor_time().saturating_sub(cpu);
+    let usage = Usage::now(Whose::Own).since(usage);
     let after = ProcessIo::now();
     let figures = Figures {
         wall_s: wall.as_secs_f64(),
-        cpu_s: cpu.as_secs_f64(),
+        user_s: usage.user.as_secs_f64(),
+        system_s: usage.system.as_secs_f64(),
         peak_bytes: peak_bytes(),
         read_bytes: after.read.saturating_sub(io.read),
         written_bytes: after.written.saturating_sub(io.written),
@@ -58,15 +69,6 @@ pub(crate) fn measure<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, Figures
 fn mark(name: &str) {
     // Nothing has such a name; that is the point.
     let _ = access(Path::new(name), Access::EXISTS);
-}
-
-/// The processor time of this process since its start; nanoseconds where `/proc/self/stat` has ticks.
-fn processor_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(
-        time.tv_sec.unsigned_abs(),
-        u32::try_from(time.tv_nsec).unwrap_or(0),
-    )
 }
 
 /// Lets the kernel begin anew with the largest memory ever resident (`proc(5)`, `clear_refs`).
@@ -116,7 +118,7 @@ mod tests {
         })
         .unwrap();
         assert!(sum > 0);
-        assert!(figures.wall_s > 0.0 && figures.cpu_s > 0.0, "{figures:?}");
+        assert!(figures.wall_s > 0.0 && figures.cpu_s() > 0.0, "{figures:?}");
         assert!(figures.peak_bytes >= 50_000_000, "{figures:?}");
         // Other tests of this process may write meanwhile.
         assert!(figures.written_bytes >= 1_000_000, "{figures:?}");

@@ -74,7 +74,7 @@ impl Row {
         let counted = |of: fn(&Counts) -> u64| self.counts.as_ref().map(|counts| of(counts) as f64);
         match figure {
             Figure::Wall => median(|run| run.wall_s),
-            Figure::Cpu => median(|run| run.cpu_s),
+            Figure::Cpu => median(Figures::cpu_s),
             Figure::Peak => median(|run| run.peak_bytes as f64),
             Figure::Flushes => counted(|counts| counts.flushes),
             Figure::TablesOpened => counted(|counts| counts.tables_opened),

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::{Report, judgements};
-use crate::result::{Comparison, Row};
+use crate::measure::Figures;
+use crate::result::{Comparison, Row, Spread};
 use crate::scenario::{Figure, MIB, Peer};
 
 /// The whole report.
@@ -27,12 +28,13 @@ fn machine(report: &Report) -> String {
     )
 }
 
-const HEAD: [&str; 12] = [
+const HEAD: [&str; 13] = [
     "",
     "median s",
     "min",
     "max",
-    "CPU s",
+    "user s",
+    "system s",
     "peak MiB",
     "read MiB",
     "written MiB",
@@ -55,10 +57,11 @@ fn table(comparison: &Comparison) -> String {
 
 fn cells(comparison: &Comparison, row: &Row) -> Vec<String> {
     let wall = row.wall();
-    let mean = |of: fn(&crate::measure::Figures) -> u64| {
+    let mean = |of: fn(&Figures) -> u64| {
         let sum: u64 = row.runs.iter().map(of).sum();
         mib(sum as f64 / row.runs.len().max(1) as f64)
     };
+    let median = |of: fn(&Figures) -> f64| seconds(Spread::of(row.runs.iter().map(of)).median);
     let count = |count: Option<u64>| count.map_or_else(nothing, |count| count.to_string());
     let counts = row.counts.as_ref();
     vec![
@@ -66,7 +69,8 @@ fn cells(comparison: &Comparison, row: &Row) -> Vec<String> {
         seconds(wall.median),
         seconds(wall.min),
         seconds(wall.max),
-        seconds(row.figure(Figure::Cpu).unwrap_or_default()),
+        median(|run| run.user_s),
+        median(|run| run.system_s),
         mib(row.figure(Figure::Peak).unwrap_or_default()),
         mean(|run| run.read_bytes),
         mean(|run| run.written_bytes),

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::child::{Counting, count, run};
 use crate::measure::Figures;
+use crate::usage::{Usage, Whose};
 
 /// Who does the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,9 +127,13 @@ fn start(command: &std::path::Path) -> Result<Done> {
         }
         Ok(())
     })?;
-    // The rest is this process's own, not the command's.
+    // The rest of the figures is this process's own, not the command's; so would be the peak that the kernel has for
+    // children, since a child begins as a copy of this process.
+    let usage = Usage::now(Whose::Children);
     let figures = Figures {
         wall_s: figures.wall_s,
+        user_s: usage.user.as_secs_f64(),
+        system_s: usage.system.as_secs_f64(),
         ..Figures::default()
     };
     Ok(Done { items: 1, figures })
