@@ -116,10 +116,8 @@ pub(crate) fn capture_text(kind: CaptureKind, live: Option<LiveCapture>) -> Stri
         rule => text += &format!(", closed in {window} by the {rule} rule"),
     }
     if live.wal_bytes_trimmed > 0 {
-        text += &format!(
-            ", {} of unfinished WAL records left out",
-            bytes(live.wal_bytes_trimmed)
-        );
+        let trimmed = bytes(live.wal_bytes_trimmed);
+        text += &format!(", {trimmed} behind the last WAL record left out");
     }
     text
 }

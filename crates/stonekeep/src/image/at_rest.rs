@@ -69,7 +69,7 @@ impl AtRest {
         let database = self.database.display();
         let message = format!("the database in {database} was opened while it was captured: {how}");
         Error::source_changed(message)
-            .with_hint("try again while no process has it open, or capture it while it is (source hot)")
+            .with_hint("try again while no process has it open, or capture it while it is (--source auto)")
     }
 
     fn wals_are_unchanged(&self) -> Result<bool> {
@@ -88,7 +88,7 @@ pub(super) fn refuse_if_open(database: &Path) -> Result<()> {
     let hint = match state {
         LockState::HeldByThisProcess => OPEN_HERE_HINT,
         _ => {
-            "stop that process, or capture the database while it is open (source hot), or let that process make a \
+            "stop that process, or capture the database while it is open (--source auto), or let that process make a \
              checkpoint and give the checkpoint's directory"
         }
     };
