@@ -111,6 +111,11 @@ impl LogScanner {
         Ok(())
     }
 
+    /// Whether the log has ended, so that nothing that is pushed from now on is looked at.
+    pub fn is_over(&self) -> bool {
+        self.stop.is_some()
+    }
+
     /// What is known when nothing more will be pushed.
     pub fn finish(self) -> LogEnd {
         LogEnd {

@@ -26,10 +26,9 @@ impl Remarks {
             .push(Warning::about(about.display().to_string(), message));
     }
 
-    /// Takes over what was said elsewhere.
-    pub(super) fn append(&mut self, mut other: Remarks) {
-        self.findings.append(&mut other.findings);
-        self.warnings.append(&mut other.warnings);
+    /// Takes over warnings from elsewhere.
+    pub(super) fn extend_warnings(&mut self, warnings: Vec<Warning>) {
+        self.warnings.extend(warnings);
     }
 
     /// Whether something forbids an image.

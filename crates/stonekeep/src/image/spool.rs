@@ -90,6 +90,14 @@ impl Spooled {
         }
     }
 
+    /// How many bytes there are.
+    pub(super) fn size_bytes(&self) -> u64 {
+        match self {
+            Spooled::Memory(bytes) => bytes.len() as u64,
+            Spooled::File(file) => file.size_bytes,
+        }
+    }
+
     /// How many bytes are in memory.
     pub(super) fn bytes_in_memory(&self) -> u64 {
         match self {

@@ -29,7 +29,8 @@ struct State {
     moments: Vec<Moment>,
 }
 
-/// The files of a database at one moment, OPTIONS apart, each by its name.
+/// The files of a database at one moment, OPTIONS and empty WALs apart, each by its name. A capture that comes between
+/// leaves out an empty WAL, or takes one that is about to be written to.
 pub(crate) type Moment = BTreeMap<String, Vec<u8>>;
 
 /// The files of an image as those of a moment.
@@ -38,7 +39,10 @@ pub(crate) fn moment(image: &DatabaseImage) -> Moment {
         .files
         .iter()
         .map(|file| (file.name.to_string(), bytes(file)));
-    files.filter(|(name, _)| !name.starts_with("OPTIONS")).collect()
+    let left_out = |name: &str, bytes: &[u8]| {
+        name.starts_with("OPTIONS") || (name.ends_with(".log") && bytes.is_empty())
+    };
+    files.filter(|(name, bytes)| !left_out(name, bytes)).collect()
 }
 
 /// The how-manieth time.

@@ -174,7 +174,11 @@ impl FakeDatabase {
     pub fn flush(&mut self, size_bytes: usize) {
         self.switch_wal();
         self.wal_has_data = false;
-        self.add_table(ColumnFamilyId::DEFAULT, size_bytes);
+        self.sequence += ENTRIES_PER_TABLE;
+        let (_, mut edit) = self.make_table(ColumnFamilyId::DEFAULT, size_bytes, 0, None);
+        // A flush says in which WAL its column family goes on; an ingestion does not.
+        edit.log_number = Some(self.wal_number);
+        self.apply(edit);
         self.let_wals_go();
     }
 

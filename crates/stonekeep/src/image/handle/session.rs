@@ -14,10 +14,10 @@ use crate::image::hot::capture::HotCapture;
 use crate::image::hot::closing::Addition;
 use crate::image::hot::find_file::DataPaths;
 use crate::image::hot::held_files::{HeldFiles, Holder};
+use crate::image::hot::measured_wal::{MeasuredWal, WalReader};
 use crate::image::hot::open_files::OpenFiles;
 use crate::image::hot::probe::Probes;
-use crate::image::hot::wal_scan::{self, TornWals};
-use crate::image::hot::wal_window::{MeasuredWal, SPOOLED_IN_MEMORY_BYTES, is_recyclable};
+use crate::image::hot::wal_scan::{self, Rules, TornWals};
 use crate::image::manifest::Current;
 use crate::image::options_file::Options;
 use crate::image::pinned::Pinned;
@@ -171,15 +171,14 @@ impl<'s, 'a> Session<'s, 'a> {
     fn measure(&self, recycles: bool) -> Result<Vec<MeasuredWal>> {
         let observer = self.asking.observer;
         let state = &self.told.manifest.state;
-        let mut memory_left = SPOOLED_IN_MEMORY_BYTES;
+        let mut reader = WalReader::new(recycles, observer);
         let mut wals = Vec::new();
         for (number, told) in &self.told.answer.wals {
             if !is_needed(state, *number) {
                 continue;
             }
             let file = open_as_told(told)?;
-            let recycled = recycles || is_recyclable(&file, observer)?;
-            let wal = MeasuredWal::of(*number, file, recycled, &mut memory_left, observer)?;
+            let wal = reader.read(*number, file)?;
             wals.push(wal.ok_or_else(|| is_shorter(told))?);
         }
         Ok(wals)
@@ -201,14 +200,12 @@ impl<'s, 'a> Session<'s, 'a> {
         let Told { answer, manifest } = &self.told;
         let settings = closed.options.as_ref().map(|options| options.settings.clone());
         let settings = settings.unwrap_or_default();
-        let settings = (&settings, TornWals::StayAsTheyAre);
-        let kept = wal_scan::scan(
-            closed.wals,
-            &manifest.state,
-            settings,
-            &mut self.remarks,
-            observer,
-        )?;
+        let rules = Rules {
+            state: &manifest.state,
+            settings: &settings,
+            torn: TornWals::StayAsTheyAre,
+        };
+        let kept = wal_scan::scan(closed.wals, &rules, &mut self.remarks, observer)?;
         let wal_dir = answer.wal_dir(home)?;
         let with_wals = wal_dir.as_deref().unwrap_or(home);
         let sequence_number =

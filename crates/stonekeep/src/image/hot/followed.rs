@@ -5,14 +5,16 @@
 //! group, has no effect yet either: it is left out, and read once more later.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use stonekeep_format::manifest::DatabaseState;
 
+use super::HotDirectory;
 use crate::image::listing::{FileIdentity, Listing};
 use crate::image::manifest::{Current, Manifest};
 use crate::image::no_database::no_database;
-use crate::{Clock, Error, ErrorKind, Observer, Result, SystemClock};
+use crate::{Clock, Error, ErrorKind, Observer, Result};
 
 /// How often a MANIFEST that is missing or damaged is looked at again, while CURRENT names no other.
 const LOOKS: u32 = 4;
@@ -35,6 +37,7 @@ pub(super) enum News {
 #[derive(Debug)]
 pub(super) struct Followed {
     database: PathBuf,
+    clock: Arc<dyn Clock>,
     directory: FileIdentity,
     /// The id in the MANIFEST; the state is lost when reading breaks off.
     database_id: Option<Vec<u8>>,
@@ -48,10 +51,12 @@ impl Followed {
     /// # Errors
     /// `NotFound` if there is none, `Corrupt` if the MANIFEST is missing or damaged, `Unsupported` if a newer RocksDB
     /// or a custom Env wrote it.
-    pub(super) fn open(database: &Path, observer: &dyn Observer) -> Result<Followed> {
-        let (current, manifest) = read_afresh(database, observer)?;
+    pub(super) fn open(source: &HotDirectory, observer: &dyn Observer) -> Result<Followed> {
+        let database = &source.path;
+        let (current, manifest) = read_afresh(database, source.clock.as_ref(), observer)?;
         Ok(Followed {
-            database: database.to_owned(),
+            database: database.clone(),
+            clock: Arc::clone(&source.clock),
             directory: identity(database)?,
             database_id: manifest.state.db_id().map(<[u8]>::to_vec),
             current,
@@ -99,7 +104,7 @@ impl Followed {
         if identity(&self.database)? != self.directory {
             return Err(self.was_replaced("it is another directory now"));
         }
-        let (current, manifest) = read_afresh(&self.database, observer)?;
+        let (current, manifest) = read_afresh(&self.database, self.clock.as_ref(), observer)?;
         if manifest.number < self.manifest.number {
             let (old, new) = (self.manifest.number, manifest.number);
             return Err(self.was_replaced(&format!("its MANIFEST was {old} and is {new}")));
@@ -125,7 +130,7 @@ impl Followed {
 
 /// Reads CURRENT and the MANIFEST that it names. One that is missing or damaged is looked at again: it may be about to
 /// be deleted, and CURRENT name another one by now.
-fn read_afresh(database: &Path, observer: &dyn Observer) -> Result<(Current, Manifest)> {
+fn read_afresh(database: &Path, clock: &dyn Clock, observer: &dyn Observer) -> Result<(Current, Manifest)> {
     let mut failed: Option<Current> = None;
     let mut looks = 0;
     loop {
@@ -142,7 +147,7 @@ fn read_afresh(database: &Path, observer: &dyn Observer) -> Result<(Current, Man
             Err(error) if error.kind() != ErrorKind::Corrupt || looks == LOOKS => return Err(error),
             Err(_) => failed = Some(current),
         }
-        SystemClock.sleep(PAUSE * looks);
+        clock.sleep(PAUSE * looks);
     }
 }
 

@@ -5,7 +5,7 @@
 //! copied. What the host has stored already is not opened at all. Where much is to be copied, or more than may be open,
 //! the host takes it before the image is whole, and only what is written meanwhile is held.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use stonekeep_format::FileNumber;
 use stonekeep_format::manifest::DatabaseState;
@@ -45,7 +45,7 @@ struct Held {
 pub(in crate::image) struct HeldFiles {
     paths: DataPaths,
     limit: OpenFiles,
-    held: BTreeMap<FileNumber, Held>,
+    held: HashMap<FileNumber, Held>,
     /// Why files of the state are not held. By the next look at the MANIFEST they must have left it.
     missing: BTreeMap<FileNumber, Missing>,
     /// Whether anything was followed yet.
@@ -69,7 +69,7 @@ impl HeldFiles {
         HeldFiles {
             paths,
             limit,
-            held: BTreeMap::new(),
+            held: HashMap::new(),
             missing: BTreeMap::new(),
             has_followed: false,
             takes: 0,
@@ -119,6 +119,9 @@ impl HeldFiles {
         let new = self.let_go(state);
         self.refuse_missing(&new)?;
         self.missing.clear();
+        if new.is_empty() {
+            return Ok(());
+        }
         let needed = holder.host.needed(&new)?;
         if needed.len() != new.len() {
             let message = format!("the host answered {} times for {} files", needed.len(), new.len());
@@ -158,25 +161,34 @@ impl HeldFiles {
     /// Forgets what is not in the state, and gives what is new in it.
     fn let_go(&mut self, state: &DatabaseState) -> Vec<ImageFile> {
         let home = self.paths.home();
-        let mut gone = std::mem::take(&mut self.held);
         let mut new = Vec::new();
+        let mut live = 0;
         for table in state.live_tables().map(|table| table.file) {
-            let same = |held: &Held| {
+            live += 1;
+            let is_same = self.held.get(&table.number).is_some_and(|held| {
                 let known = held.file.table.as_ref().and_then(|table| table.unique_id);
                 held.file.size_bytes == table.size_bytes && known == live_files::unique_id(table)
-            };
-            match gone.remove(&table.number).filter(same) {
-                Some(held) => drop(self.held.insert(table.number, held)),
-                None => new.push(live_files::named_table(table, home)),
+            });
+            if !is_same {
+                new.push(live_files::named_table(table, home));
             }
         }
         for blob in state.live_blobs().map(|blob| blob.file) {
-            let number = blob.addition.number;
-            let same = |held: &Held| held.file.size_bytes == blob.addition.file_size_bytes();
-            match gone.remove(&number).filter(same) {
-                Some(held) => drop(self.held.insert(number, held)),
-                None => new.push(live_files::named_blob(blob, home)),
+            live += 1;
+            let held = self.held.get(&blob.addition.number);
+            if held.is_none_or(|held| held.file.size_bytes != blob.addition.file_size_bytes()) {
+                new.push(live_files::named_blob(blob, home));
             }
+        }
+        for number in new.iter().filter_map(|file| file.name.number()) {
+            self.held.remove(&number);
+        }
+        let any_gone = self.held.len() + new.len() > live;
+        if any_gone {
+            let tables = state.live_tables().map(|table| table.file.number);
+            let blobs = state.live_blobs().map(|blob| blob.file.addition.number);
+            let live: HashSet<FileNumber> = tables.chain(blobs).collect();
+            self.held.retain(|number, _| live.contains(number));
         }
         new
     }
@@ -259,7 +271,7 @@ impl HeldFiles {
         }
         holder.probes.at(Step::TakeFiles);
         let files: Vec<ImageFile> = set.iter().map(Held::opened).collect();
-        let short: BTreeSet<FileNumber> = holder.host.take(&files)?.into_iter().collect();
+        let short: HashSet<FileNumber> = holder.host.take(&files)?.into_iter().collect();
         for held in set {
             let number = held.file.name.number().filter(|number| short.contains(number));
             match (number, held.pin) {

@@ -1,6 +1,70 @@
 //! A database directory that another process is writing as the source of an image.
 //!
-//! Nobody is asked, no lock is taken, nothing is written into the directory: the writer does not notice.
+//! The image is what a `kill -9` of the writer at one instant would have left: every write that had reached the operating
+//! system by then is in it, nothing that came after, and all column families end at the same point of the WAL. The writer
+//! is not asked and does not notice: no lock is taken, no file is opened for writing, nothing is made in its directory.
+//!
+//! # Steps
+//! - **H0** Once: CURRENT and the MANIFEST, the newest OPTIONS, by them the directories, and whether all this can be
+//!   captured at all. The host hears the database id.
+//! - **H1** Where only the fallback rule can help: all WALs are listed and opened.
+//! - **H2** The MANIFEST is followed to its newest edit, and the tables and blobs of that state are held: those that the
+//!   host has are not opened, where much is new the host takes it at once, the rest is held by open descriptors. This goes
+//!   on until a look shows no new edit. What is held stays so from round to round, as long as it is live.
+//! - **H3** The window: the WALs are listed twice, opened, and measured, newest first. Those that may be recycled are read
+//!   here.
+//! - **H4** The close: the MANIFEST once more, then CURRENT, then the names of the WALs that were read. A new edit, another
+//!   MANIFEST or a lost name begins another round at H1. By the fallback rule some edits are borne.
+//! - **H5** The newest OPTIONS. If they say something else than before, as after a restart of the writer: another round.
+//! - **H6** The WALs are read through, checksum by checksum, and cut to what counts. If one is not as it must be, a write may
+//!   have been under way: another round, a few times.
+//! - **H7** The image. When the host has copied it, [`Capture::confirm`] looks whether any open file lost bytes meanwhile.
+//!
+//! # Why it is right
+//! Three habits of RocksDB carry it:
+//! - *The edit comes before its effect.* A table, a blob or a WAL is removed, and a WAL renamed to be written over, after the
+//!   edit that lets it go is in the MANIFEST (`VersionSet::ProcessManifestWrites`, `db/version_set.cc`;
+//!   `DBImpl::PurgeObsoleteFiles`, `db/db_impl/db_impl_files.cc`). So a file that is missing must have left the state by the
+//!   next look, and a WAL that the state needs cannot vanish while no edit comes.
+//! - *The WAL comes before the table.* What is in a table was in a WAL before (`disableWAL` apart). So WALs that are measured
+//!   after the state was read hold everything that its tables hold, and no column family is ahead of another.
+//! - *Files only grow.* Tables, blobs and older WALs do not change, the newest WAL and the MANIFEST are appended to. The two
+//!   exceptions are recycled WALs, which are read in the window and must have their names after it, and slow deletions, which
+//!   cut a file that is open here: lengths are looked at after the copy.
+//!
+//! Let the state be read at t0, the WALs measured at t1, and no edit be there at t2. No needed WAL went between t0 and t1.
+//! Those up to the largest number of a first listing were made before the second one began, so none is missing in it.
+//! When the newest length covers data, all other WALs get no more writes. So the WALs are one prefix of what was written,
+//! without a hole. What changes a database without a WAL - ingested files, column families that come and go, deleted ranges
+//! of files - is an edit, and there was none. That it closes at all is a matter of chance for each round, not of the
+//! writer's help: the window takes less than a millisecond in a directory of some hundred files.
+//!
+//! # The fallback rule
+//! After [a limit](HotDirectory::with_strict_limit) a round also closes if edits came, but none that brings ingested files,
+//! a column family or another MANIFEST, and none that lets WALs go beyond those that were open before the state was read:
+//! then everything that those edits did is told by WALs that are in the image. Deletions of whole files are borne; whether a
+//! user asked for one (`DeleteFilesInRange`) cannot be seen. [`LiveCapture::rule`](super::LiveCapture::rule) says by which
+//! rule a round closed.
+//!
+//! # What is cut
+//! The MANIFEST ends with the last record, and atomic group, that is there in full. The newest WAL with data ends with its
+//! last complete record; WALs before it must be complete; those after it, which hold only records about themselves or the
+//! rest of an older log, are cut to nothing, since with `manual_wal_flush` they may be ahead of it.
+//!
+//! # What is refused
+//! - A file system that is not known to be local; `enable_blob_direct_write`; a MANIFEST that names further paths, if none
+//!   were given; a database without any WAL; a WAL with damage in it, after several looks. [Forced](HotDirectory::forced),
+//!   these are warnings.
+//! - A live file that is missing or has another size than the MANIFEST says; a MANIFEST that is damaged before its end, at
+//!   two looks; synced WALs (`track_and_verify_wals_in_manifest`) and preceding ones (`track_and_verify_wals`) that are not
+//!   as they were written down.
+//! - A CURRENT of a custom `Env`; whatever a newer RocksDB wrote that must not be ignored.
+//! - Another database in the same place: another directory, another database id, a smaller MANIFEST number.
+//! - More files than may be open at once, for a host that takes none early.
+//!
+//! # What is not in it
+//! What the process keeps in memory: writes with `disableWAL` that were not flushed, and the buffer of the WAL with
+//! `manual_wal_flush`. Where either shows, it is warned of.
 
 pub(super) mod capture;
 pub(super) mod closing;
@@ -8,16 +72,16 @@ pub(super) mod find_file;
 mod followed;
 mod ground;
 pub(super) mod held_files;
+pub(super) mod measured_wal;
 pub(super) mod open_files;
 pub(super) mod probe;
 mod session;
 mod settings;
 mod wal_listing;
 pub(super) mod wal_scan;
-pub(super) mod wal_window;
+mod wal_window;
 
 use std::path::PathBuf;
-#[cfg(feature = "probes")]
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +90,11 @@ use self::probe::Probes;
 pub use self::probe::{Probe, Step};
 use self::session::Session;
 use super::{Capture, CaptureHost, CaptureKind, ImageSource};
-use crate::{Observer, Result};
+use crate::{Clock, Observer, Result, SystemClock};
+
+/// How long both rules have together: so many times as long as the strict one alone, and this.
+const GIVE_UP_FACTOR: u32 = 6;
+const GIVE_UP_TIME: Duration = Duration::from_secs(60);
 
 /// How many rounds the strict rule has, unless a caller says otherwise.
 const STRICT_ROUNDS: u64 = 200;
@@ -46,6 +114,7 @@ pub struct HotDirectory {
     forced: bool,
     open_files_limit: Option<usize>,
     kind: CaptureKind,
+    clock: Arc<dyn Clock>,
     probes: Probes,
 }
 
@@ -70,6 +139,7 @@ impl HotDirectory {
             forced: false,
             open_files_limit: None,
             kind: CaptureKind::Hot,
+            clock: Arc::new(SystemClock),
             probes: Probes::default(),
         }
     }
@@ -88,15 +158,15 @@ impl HotDirectory {
     }
 
     /// After so many rounds, or so long after the first of them, the fallback rule may be used, too. Without further
-    /// words that is after 200 rounds or 10 seconds.
+    /// words that is after 200 rounds or 10 seconds. After six times that long and a minute the capture gives up.
     pub fn with_strict_limit(mut self, rounds: u64, time: Duration) -> Self {
         self.strict_limit = StrictLimit { rounds, time };
         self
     }
 
     /// Goes on, with a warning, where it cannot be known whether the image will be right: on a file system that is not
-    /// known to be local, with `enable_blob_direct_write`, without any WAL, and where the MANIFEST names further paths
-    /// that were not given.
+    /// known to be local, with `enable_blob_direct_write`, without any WAL or with damaged ones, and where the MANIFEST
+    /// names further paths that were not given.
     pub fn forced(mut self, forced: bool) -> Self {
         self.forced = forced;
         self
@@ -113,6 +183,12 @@ impl HotDirectory {
     /// lies does not matter then, since a process sees what it writes.
     pub fn in_this_process(mut self) -> Self {
         self.kind = CaptureKind::Handle;
+        self
+    }
+
+    /// With another clock, for limits and pauses.
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
         self
     }
 

@@ -4,24 +4,25 @@ use std::time::{Duration, Instant};
 
 use stonekeep_format::FileNumber;
 
-use super::HotDirectory;
 use super::capture::HotCapture;
 use super::closing::Addition;
 use super::find_file::DataPaths;
 use super::followed::{Followed, News};
 use super::held_files::{HeldFiles, Holder};
+use super::measured_wal::MeasuredWal;
 use super::open_files::OpenFiles;
 use super::probe::Step;
 use super::settings::{self, Settings};
-use super::wal_scan::{self, KeptWals, TornWals};
-use super::wal_window::{MeasuredWal, WalWindow};
+use super::wal_scan::{self, KeptWals, Rules, TornWals};
+use super::wal_window::WalWindow;
+use super::{GIVE_UP_FACTOR, GIVE_UP_TIME, HotDirectory};
 use crate::image::assembly::Parts;
 use crate::image::database_id::database_id;
 use crate::image::options_file::Options;
 use crate::image::remarks::Remarks;
 use crate::image::wal_rules::last_sequence;
 use crate::image::{CaptureHost, ClosingRule, LiveCapture};
-use crate::{Clock, Error, Observer, Result, SystemClock};
+use crate::{Error, Observer, Result};
 
 /// How often WALs that are not as they should be are looked at anew: a write may have been under way.
 const LOOKS_AT_WALS: u32 = 5;
@@ -29,8 +30,12 @@ const LOOKS_AT_WALS: u32 = 5;
 /// How much longer to wait before each such look.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// When neither rule has closed after so many times the time that the strict one has, the capture gives up.
-const GIVE_UP_AFTER: u32 = 6;
+/// How often the MANIFEST is looked at in a round before it counts that all files of the last state are held.
+const MOST_LOOKS: u64 = 16;
+
+/// What to do about WALs that stay wrong.
+const WALS_HINT: &str = "if a crash left them so, let the database flush or open it anew; forced, they are captured as \
+                         they are, and RocksDB may lose what comes after the damage";
 
 /// A capture under way.
 pub(super) struct Session<'a> {
@@ -67,7 +72,7 @@ impl<'a> Session<'a> {
     ) -> Result<Session<'a>> {
         let mut remarks = Remarks::default();
         source.probes.at(Step::ReadState);
-        let followed = Followed::open(&source.path, observer)?;
+        let followed = Followed::open(source, observer)?;
         let state = followed.state();
         let settings = Settings::read(source, state, &mut remarks, observer)?;
         let database_id = database_id(&source.path, state, &mut remarks)?;
@@ -103,11 +108,13 @@ impl<'a> Session<'a> {
             let mut said = Remarks::default();
             let kept = self.scan(std::mem::take(&mut closed.wals), &mut said)?;
             looks += 1;
-            if !said.forbid() || looks == LOOKS_AT_WALS {
-                self.remarks.append(said);
-                return self.finish(&closed, options, kept);
+            if looks < LOOKS_AT_WALS && said.forbid() {
+                self.source.clock.sleep(PAUSE * looks);
+                continue;
             }
-            SystemClock.sleep(PAUSE * looks);
+            self.remarks
+                .extend_warnings(said.into_warnings(&self.source.path, Some(WALS_HINT))?);
+            return self.finish(&closed, options, kept);
         }
     }
 
@@ -122,41 +129,44 @@ impl<'a> Session<'a> {
             false => None,
         };
         self.converge(host)?;
-        let opened = SystemClock.instant();
+        let opened = self.source.clock.instant();
         self.begun.get_or_insert(opened);
         let state = self.followed.state();
-        let measured = self
-            .wals
-            .measure(state, ceiling.is_some(), probes, self.observer)?;
+        let measured = self.wals.measure(state, probes, self.observer)?;
         let Some(wals) = measured else {
             return Ok(None);
         };
         let rule = self.close(ceiling, &wals)?;
-        let window = SystemClock.instant().saturating_duration_since(opened);
+        let window = self.source.clock.instant().saturating_duration_since(opened);
         Ok(rule.map(|rule| Closed { rule, window, wals }))
     }
 
-    /// Follows the MANIFEST and holds the files of its state until a look shows nothing new.
+    /// Follows the MANIFEST and holds the files of its state until a look shows nothing new. Where edits come all the
+    /// time, the window shows what they are.
     fn converge(&mut self, host: &mut dyn CaptureHost) -> Result<()> {
         let mut holder = Holder {
             host,
             probes: &self.source.probes,
             observer: self.observer,
         };
-        loop {
+        for look in 1.. {
             if self.observer.should_stop() {
                 return Err(Error::stopped());
             }
             self.source.probes.at(Step::ReadState);
             match self.followed.advance(self.observer)? {
-                News::None if self.files.is_settled() => return Ok(()),
+                News::None if self.files.is_settled() => break,
                 News::None | News::Edits => {}
                 News::OtherManifest => self.files.forget_missing(),
             }
             self.settings
                 .refuse_unknown_paths(self.source, self.followed.manifest())?;
             self.files.follow(self.followed.state(), &mut holder)?;
+            if look >= MOST_LOOKS && self.files.is_settled() {
+                break;
+            }
         }
+        Ok(())
     }
 
     /// Whether the round closes, and by which rule. `ceiling`: up to this number, all WALs were open before the state
@@ -180,8 +190,7 @@ impl<'a> Session<'a> {
     /// The newest OPTIONS; nothing if they say something else than before, as after a restart of the writer: then
     /// another round goes by them.
     fn newest_options(&mut self) -> Result<Option<Option<Options>>> {
-        let mut said = Remarks::default();
-        let (_, options) = settings::newest_options(self.source, &mut said, self.observer)?;
+        let (_, options, _) = settings::newest_options(self.source, self.observer)?;
         let newest = options.as_ref().map(|options| &options.settings);
         if newest.is_none_or(|newest| *newest == self.settings.options) {
             return Ok(Some(options));
@@ -198,8 +207,15 @@ impl<'a> Session<'a> {
         self.source.probes.at(Step::ScanWals);
         let state = self.followed.state();
         let directory = self.wals.directory();
-        let settings = (&self.settings.options, TornWals::AreFindings);
-        let kept = wal_scan::scan(wals, state, settings, said, self.observer)?;
+        let rules = Rules {
+            state,
+            settings: &self.settings.options,
+            torn: match self.source.forced {
+                true => TornWals::StayAsTheyAre,
+                false => TornWals::AreFindings,
+            },
+        };
+        let kept = wal_scan::scan(wals, &rules, said, self.observer)?;
         if kept.files.is_empty() {
             let message = "it has no WAL, but a database that is open always has one";
             match self.source.forced {
@@ -262,8 +278,8 @@ impl<'a> Session<'a> {
     /// # Errors
     /// `Refused` when neither rule has closed for very long.
     fn lose_patience(&self) -> Result<()> {
-        let limit = self.source.strict_limit.time.max(super::STRICT_TIME);
-        if self.elapsed() < limit * GIVE_UP_AFTER {
+        let strict = self.source.strict_limit.time;
+        if self.elapsed() < strict.saturating_mul(GIVE_UP_FACTOR).saturating_add(GIVE_UP_TIME) {
             return Ok(());
         }
         let (path, rounds) = (self.source.path.display(), self.rounds);
@@ -276,7 +292,7 @@ impl<'a> Session<'a> {
     }
 
     fn elapsed(&self) -> Duration {
-        let now = SystemClock.instant();
+        let now = self.source.clock.instant();
         self.begun
             .map_or(Duration::ZERO, |begun| now.saturating_duration_since(begun))
     }

@@ -17,7 +17,7 @@ use crate::image::options_file::Options;
 use crate::image::remarks::Remarks;
 use crate::image::wal_dir::WalDirChoice;
 use crate::image::wal_rules::is_needed;
-use crate::{Error, ErrorKind, Observer, Result};
+use crate::{Error, ErrorKind, Observer, Result, Warning};
 
 /// How often to look for the newest OPTIONS, when those that were listed are gone.
 const LOOKS: u32 = 10;
@@ -44,7 +44,8 @@ impl Settings {
         remarks: &mut Remarks,
         observer: &dyn Observer,
     ) -> Result<Settings> {
-        let (home, options) = newest_options(source, remarks, observer)?;
+        let (home, options, warnings) = newest_options(source, observer)?;
+        remarks.extend_warnings(warnings);
         let options = options.map(|options| options.settings).unwrap_or_default();
         refuse_what_cannot_be_seen(source, &options, remarks)?;
         let choice = WalDirChoice {
@@ -55,6 +56,10 @@ impl Settings {
             is_needed: &|number| is_needed(state, number),
         };
         let wal_dir = choice.choose(remarks)?.map(|listing| listing.path);
+        if remarks.forbid() {
+            let said = std::mem::take(remarks);
+            said.into_warnings(&source.path, Some("say where its WALs are (wal_dir)"))?;
+        }
         let directories = data_directories(home, &source.db_paths)?;
         let data_paths: Vec<PathBuf> = directories.into_iter().map(|listing| listing.path).collect();
         let others_write = source.kind == CaptureKind::Hot;
@@ -87,13 +92,12 @@ impl Settings {
     }
 }
 
-/// The newest OPTIONS and the listing of the directory. RocksDB keeps two, so one that was listed may be gone when its
+/// The listing of the directory, the newest OPTIONS, and what is said of newer ones. RocksDB keeps two, so one that was listed may be gone when its
 /// turn comes.
 pub(super) fn newest_options(
     source: &HotDirectory,
-    remarks: &mut Remarks,
     observer: &dyn Observer,
-) -> Result<(Listing, Option<Options>)> {
+) -> Result<(Listing, Option<Options>, Vec<Warning>)> {
     let mut look = 1;
     loop {
         source.probes.at(Step::ReadOptions);
@@ -102,10 +106,7 @@ pub(super) fn newest_options(
         match Options::newest(&home, &mut said, observer) {
             Err(error) if error.is_source_changed() && look < LOOKS => look += 1,
             Err(error) => return Err(error),
-            Ok(options) => {
-                remarks.append(said);
-                return Ok((home, options));
-            }
+            Ok(options) => return Ok((home, options, said.into_warnings(&source.path, None)?)),
         }
     }
 }

@@ -14,7 +14,7 @@ use stonekeep_format::manifest::DatabaseState;
 use stonekeep_format::options::CaptureOptions;
 use stonekeep_format::wal::{Replay, SequenceBounds, WalSummary};
 
-use super::wal_window::MeasuredWal;
+use super::measured_wal::MeasuredWal;
 use crate::image::ImageFile;
 use crate::image::manifest::plain_file;
 use crate::image::pinned::Pinned;
@@ -22,12 +22,12 @@ use crate::image::remarks::Remarks;
 use crate::image::wal_rules::{check_tracked, first_with_unflushed_data, last_of, summarize};
 use crate::{ErrorKind, Observer, Phase, Progress, Result};
 
-/// What is made of an older WAL that ends in the middle of a record.
+/// What is made of a damaged WAL, and of an older one that ends in the middle of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::image) enum TornWals {
     /// It was looked at too early.
     AreFindings,
-    /// Its end is known, so a crash left it (`avoid_flush_during_recovery`): it is captured as it is.
+    /// Its end is known, so a crash left it (`avoid_flush_during_recovery`), or nobody cares: it is captured as it is.
     StayAsTheyAre,
 }
 
@@ -37,6 +37,16 @@ struct Scanned {
     summary: WalSummary,
     /// How many of its bytes count.
     kept_bytes: u64,
+}
+
+/// What WALs are judged by.
+pub(in crate::image) struct Rules<'a> {
+    /// The state that they belong to.
+    pub(in crate::image) state: &'a DatabaseState,
+    /// What OPTIONS say.
+    pub(in crate::image) settings: &'a CaptureOptions,
+    /// What becomes of those that end in the middle.
+    pub(in crate::image) torn: TornWals,
 }
 
 /// The WALs of an image.
@@ -57,27 +67,26 @@ pub(in crate::image) struct KeptWals {
 /// `Unsupported` for records of a newer RocksDB, `Io`, `Stopped`.
 pub(in crate::image) fn scan(
     measured: Vec<MeasuredWal>,
-    state: &DatabaseState,
-    (settings, torn): (&CaptureOptions, TornWals),
+    rules: &Rules<'_>,
     remarks: &mut Remarks,
     observer: &dyn Observer,
 ) -> Result<KeptWals> {
     let mut scanned = read(measured, remarks, observer)?;
-    let newest = newest_that_counts(&scanned, state);
+    let newest = newest_that_counts(&scanned, rules.state);
     for wal in &mut scanned {
-        let is_newer = Some(wal.wal.number) > newest;
-        wal.kept_bytes = if is_newer { 0 } else { wal.summary.end.valid_bytes };
+        wal.kept_bytes = match Some(wal.wal.number) > newest {
+            true => 0,
+            false => wal.summary.end.valid_bytes,
+        };
+        judge_end(wal, newest, rules, remarks);
     }
-    scanned
-        .iter_mut()
-        .for_each(|wal| judge_end(wal, newest, torn, remarks));
     let counting = || scanned.iter().filter(|wal| Some(wal.wal.number) <= newest);
     for wal in counting() {
         if let Some(predecessor) = &wal.summary.predecessor {
-            judge_predecessor(predecessor, wal, &scanned, state, remarks);
+            judge_predecessor(predecessor, wal, &scanned, rules.state, remarks);
         }
     }
-    judge_tracked(&scanned, state, settings, remarks);
+    judge_tracked(&scanned, rules, remarks);
     let last_sequence = last_of(counting().map(|wal| &wal.summary));
     let measured_bytes: u64 = scanned.iter().map(|wal| wal.wal.file.size_bytes).sum();
     let kept_bytes: u64 = scanned.iter().map(|wal| wal.kept_bytes).sum();
@@ -149,24 +158,23 @@ fn newest_that_counts(scanned: &[Scanned], state: &DatabaseState) -> Option<File
 }
 
 /// An unclean end is normal where writing goes on; anywhere else something is missing.
-fn judge_end(wal: &mut Scanned, newest: Option<FileNumber>, torn: TornWals, remarks: &mut Remarks) {
+fn judge_end(wal: &mut Scanned, newest: Option<FileNumber>, rules: &Rules<'_>, remarks: &mut Remarks) {
     let end = &wal.summary.end;
-    let is_older = Some(wal.wal.number) < newest;
-    let complaint = match end.damage() {
-        Some(damage) => damage.to_string(),
-        None if is_older && !end.is_complete() => format!(
-            "it ends in an incomplete record at byte {}, though newer WALs hold data",
-            end.valid_bytes
-        ),
-        None => return,
-    };
-    if is_older && torn == TornWals::StayAsTheyAre {
-        let message = format!("{complaint}; it is captured as it is, RocksDB may stop replaying there");
-        remarks.warn(wal.path(), message);
-        wal.kept_bytes = wal.wal.file.size_bytes;
+    let complaint = if let Some(damage) = end.damage() {
+        damage.to_string()
+    } else if Some(wal.wal.number) < newest && !end.is_complete() {
+        let valid = end.valid_bytes;
+        format!("it ends in an incomplete record at byte {valid}, though newer WALs hold data")
     } else {
+        return;
+    };
+    if rules.torn == TornWals::AreFindings {
         remarks.find(wal.path(), complaint);
+        return;
     }
+    wal.kept_bytes = wal.wal.readable_bytes();
+    let message = format!("{complaint}; it is captured as it is, RocksDB may stop replaying there");
+    remarks.warn(wal.path(), message);
 }
 
 /// What a WAL says about the one before it (`track_and_verify_wals`, `db/log_reader.cc`).
@@ -194,17 +202,12 @@ fn judge_predecessor(
     remarks.find(&successor.path().with_file_name(name), complaint);
 }
 
-fn judge_tracked(
-    scanned: &[Scanned],
-    state: &DatabaseState,
-    settings: &CaptureOptions,
-    remarks: &mut Remarks,
-) {
+fn judge_tracked(scanned: &[Scanned], rules: &Rules<'_>, remarks: &mut Remarks) {
     let size_of = |number| {
         let found = scanned.iter().find(|wal| wal.wal.number == number);
         found.map(|wal| wal.kept_bytes)
     };
-    for complaint in check_tracked(state, settings, size_of) {
+    for complaint in check_tracked(rules.state, rules.settings, size_of) {
         let name = DbFileName::Wal(complaint.number).to_string();
         match complaint.is_grave {
             true => remarks.find(Path::new(&name), complaint.message),
