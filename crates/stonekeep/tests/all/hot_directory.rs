@@ -97,7 +97,7 @@ fn a_database_that_another_process_has_open_is_captured_hot() {
     for kind in [SourceKind::Closed, SourceKind::Checkpoint] {
         let error = outcome(&database, kind).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused);
-        assert!(error.hint().unwrap().contains("source hot"), "{error:?}");
+        assert!(error.hint().unwrap().contains("while it is open"), "{error:?}");
     }
     drop(holder);
     assert_eq!(outcome(&database, SourceKind::Auto).unwrap(), CaptureKind::Closed);
