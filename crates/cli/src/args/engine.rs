@@ -53,10 +53,14 @@ impl SyncArgs {
     }
 }
 
-/// How files are made durable.
+/// How new files come to be, and become durable.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reading and writing")]
-pub(crate) struct SyncMethodArgs {
+pub(crate) struct WriteArgs {
+    /// Share the blocks of tables instead of copying them, where one file system holds both and can do that
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    reflink: bool,
     /// How files are made durable
     #[arg(long, value_name = "METHOD", value_enum, default_value_t = Method::Auto)]
     sync_method: Method,
@@ -72,8 +76,9 @@ enum Method {
     Files,
 }
 
-impl SyncMethodArgs {
+impl WriteArgs {
     pub(crate) fn apply(&self, options: BackupEngineOptions) -> BackupEngineOptions {
+        let options = options.with_reflink(self.reflink);
         options.with_sync_method(match self.sync_method {
             Method::Auto => SyncMethod::Auto,
             Method::Syncfs => SyncMethod::Syncfs,

@@ -36,6 +36,9 @@ pub struct BackupEngineOptions {
     pub max_background_operations: Option<NonZeroUsize>,
     /// Whether everything is durable when a call returns. Default: true.
     pub sync: bool,
+    /// Whether tables and blobs share their blocks with the database's files instead of being copied, where repository
+    /// and database are on one file system that can do that; restores likewise. Default: true.
+    pub reflink: bool,
     /// How a restore makes its files durable; a store has its own:
     /// [`crate::store::local::LocalStore::with_sync_method`]. Default: `Auto`.
     pub sync_method: SyncMethod,
@@ -78,6 +81,7 @@ impl Default for BackupEngineOptions {
             share_files_with_checksum_naming: ShareFilesNaming::default(),
             max_background_operations: None,
             sync: true,
+            reflink: true,
             sync_method: SyncMethod::default(),
             destroy_old_data: false,
             backup_log_files: true,
@@ -199,6 +203,8 @@ with!(BackupEngineOptions:
     with_max_background_operations(max_background_operations: Option<NonZeroUsize>),
     /// Sets [`Self::sync`].
     with_sync(sync: bool),
+    /// Sets [`Self::reflink`].
+    with_reflink(reflink: bool),
     /// Sets [`Self::sync_method`].
     with_sync_method(sync_method: SyncMethod),
     /// Sets [`Self::destroy_old_data`].

@@ -148,6 +148,11 @@ impl<'a> Meter<'a> {
         }
     }
 
+    /// Counts bytes that need not be moved.
+    pub(crate) fn skip(&self, bytes: u64) {
+        self.bytes_moved(bytes);
+    }
+
     fn bytes_moved(&self, bytes: u64) {
         let before = self.bytes_done.fetch_add(bytes, Ordering::Relaxed);
         if before / self.interval_bytes != (before + bytes) / self.interval_bytes {

@@ -18,6 +18,7 @@ mod key;
 pub mod local;
 pub mod memory;
 mod object_reader;
+pub(crate) mod page_cache;
 mod pin_name;
 mod staging;
 mod waiting;
@@ -184,6 +185,18 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// `expected_bytes` lets the store reserve room; on failure nothing of the file stays in the area. An [`Error`]
     /// that `content` wraps in an I/O error comes back as it was.
     fn stage(&self, area: &str, key: &Key, content: &mut dyn Read, expected_bytes: u64) -> Result<Staged>;
+
+    /// Stages the first `size_bytes` of an open file without copying them, as [`Store::stage`] would; `None` where that
+    /// cannot be done, for this file or at all.
+    fn stage_clone(
+        &self,
+        _area: &str,
+        _key: &Key,
+        _source: &File,
+        _size_bytes: u64,
+    ) -> Result<Option<Staged>> {
+        Ok(None)
+    }
 
     /// Makes staged files durable, so that a journal may speak of them. Does nothing when buffered.
     fn sync(&self, staged: &[Staged], durability: Durability) -> Result<()>;

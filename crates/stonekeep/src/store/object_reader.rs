@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use stonekeep_format::Crc32c;
 
 use super::Object;
+use super::page_cache::SparingReads;
 use crate::{Error, Observer, Result};
 
 /// How much is read at a time for a checksum alone.
@@ -34,22 +34,28 @@ impl Read for ObjectReader<'_> {
     }
 }
 
-/// Reads a shared descriptor from the file's beginning, whatever its own position is.
+/// Reads a shared descriptor from the file's beginning, whatever its own position is, and leaves nothing behind in the
+/// page cache where that can be helped.
 pub struct FileReader {
     file: Arc<File>,
+    reads: SparingReads,
     offset: u64,
 }
 
 impl FileReader {
     /// A reader at the file's first byte.
     pub fn new(file: Arc<File>) -> Self {
-        FileReader { file, offset: 0 }
+        FileReader {
+            file,
+            reads: SparingReads::default(),
+            offset: 0,
+        }
     }
 }
 
 impl Read for FileReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(buffer, self.offset)?;
+        let count = self.reads.read_at(&self.file, buffer, self.offset)?;
         self.offset += count as u64;
         Ok(count)
     }

@@ -14,7 +14,7 @@ use stonekeep::image::auto::{Directory, SourceKind};
 use stonekeep::{Error, IoContext, Result};
 
 use super::exclude::Excludes;
-use crate::args::engine::{LockArgs, SyncArgs, SyncMethodArgs, WorkArgs};
+use crate::args::engine::{LockArgs, SyncArgs, WorkArgs, WriteArgs};
 use crate::args::quantity::parse_bytes;
 use crate::args::repository::RepoArgs;
 use crate::commands::Session;
@@ -66,7 +66,7 @@ pub(crate) struct BackupArgs {
     #[command(flatten)]
     sync: SyncArgs,
     #[command(flatten)]
-    sync_method: SyncMethodArgs,
+    writing: WriteArgs,
     #[command(flatten)]
     pace: PaceArgs,
 }
@@ -216,7 +216,7 @@ impl BackupArgs {
             .with_backup_rate_limiter(Arc::new(RateLimiter::new(self.pace.backup_rate_limit)));
         Ok(self
             .lock
-            .apply(self.sync_method.apply(self.sync.apply(self.work.apply(options)))))
+            .apply(self.writing.apply(self.sync.apply(self.work.apply(options)))))
     }
 
     /// What is backed up.

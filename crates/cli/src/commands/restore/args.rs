@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::{ArgAction, Args, ValueEnum};
 use stonekeep::engine::{BackupEngineOptions, RateLimiter, RestoreMode, RestoreOptions};
 
-use crate::args::engine::{SyncArgs, SyncMethodArgs, WorkArgs};
+use crate::args::engine::{SyncArgs, WorkArgs, WriteArgs};
 use crate::args::quantity::parse_bytes;
 use crate::args::which::Which;
 use crate::commands::Session;
@@ -72,7 +72,7 @@ pub(crate) struct RestoreArgs {
     #[command(flatten)]
     sync: SyncArgs,
     #[command(flatten)]
-    sync_method: SyncMethodArgs,
+    writing: WriteArgs,
 }
 
 /// RocksDB's `RestoreOptions::Mode`.
@@ -105,7 +105,7 @@ impl RestoreArgs {
             .engine_options()
             .with_restore_rate_limiter(limiter)
             .with_max_valid_backups_to_open(self.max_valid_backups_to_open);
-        self.sync_method.apply(self.sync.apply(self.work.apply(options)))
+        self.writing.apply(self.sync.apply(self.work.apply(options)))
     }
 
     /// The options of this restore.

@@ -8,6 +8,7 @@ use stonekeep_format::{BackupId, Crc32c};
 use super::area::Area;
 use super::context::{Context, is_full};
 use super::plan::{Action, PlanFile, Target};
+use super::reflink;
 use super::source::{explain_short_source, open};
 use crate::engine::transfer::{Meter, Metered, run_bounded};
 use crate::image::ImageFile;
@@ -264,13 +265,10 @@ impl<'a> Copier<'a> {
             Target::SharedByChecksum(..) => Key::new(format!("unnamed/{}", image.name))?,
             Target::Private => Key::new(format!("private/{}/{}", self.id, image.name))?,
         };
-        let buffer_bytes = self.context.engine.io_buffer_bytes().get();
-        let mut source = Metered::new(open(&image.content)?, file.size_bytes, meter).at_most(buffer_bytes);
-        let staged = self
-            .store()
-            .stage(&self.area.name, &key, &mut source, file.size_bytes);
-        let staged = staged.map_err(|error| explain_short_source(error, image))?;
-        let crc32c = source.crc32c();
+        let (staged, crc32c) = match reflink::stage(&self.context, &self.area.name, &key, image, meter)? {
+            Some(shared) => shared,
+            None => self.stage(&key, image, meter)?,
+        };
         check(image, target, crc32c)?;
         let shared = match target {
             Target::Shared(path) => Some(path.clone()),
@@ -287,6 +285,14 @@ impl<'a> Copier<'a> {
             staged: Some(staged),
             durable: false,
         })
+    }
+
+    fn stage(&self, key: &Key, image: &ImageFile, meter: &Meter<'_>) -> Result<(Staged, Crc32c)> {
+        let (size_bytes, buffer_bytes) = (image.size_bytes, self.context.engine.io_buffer_bytes());
+        let mut source = Metered::new(open(&image.content)?, size_bytes, meter).at_most(buffer_bytes.get());
+        let staged = self.store().stage(&self.area.name, key, &mut source, size_bytes);
+        let staged = staged.map_err(|error| explain_short_source(error, image))?;
+        Ok((staged, source.crc32c()))
     }
 
     fn file(&self, at: usize) -> Result<(&PlanFile, &ImageFile)> {

@@ -43,6 +43,7 @@ mod plan;
 mod planner;
 mod publish;
 mod record;
+mod reflink;
 mod report;
 mod run;
 mod session;

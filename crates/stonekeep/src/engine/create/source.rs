@@ -24,7 +24,10 @@ pub(super) fn checksum(image: &ImageFile, buffer: &mut [u8], meter: &Meter<'_>) 
 /// The bytes of a file of the image, from the first one.
 pub(super) fn open(content: &Content) -> Result<Box<dyn Read>> {
     Ok(match content {
-        Content::Path(path) => Box::new(File::open(path).context("opening", path)?),
+        Content::Path(path) => {
+            let file = File::open(path).context("opening", path)?;
+            Box::new(FileReader::new(Arc::new(file)))
+        }
         Content::Open { file, .. } => Box::new(FileReader::new(Arc::clone(file))),
         Content::Bytes(bytes) => Box::new(Cursor::new(Arc::clone(bytes))),
     })

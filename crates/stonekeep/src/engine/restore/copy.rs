@@ -12,7 +12,7 @@ use super::plan::{Plan, Write};
 use super::site::{Found, Site};
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::transfer::{Meter, Metered, run_bounded};
-use crate::store::{Key, ObjectReader, Store};
+use crate::store::{Key, Object, ObjectReader, Store};
 use crate::{Error, ErrorKind, Observer, Phase, Result};
 
 /// Copies a plan's files.
@@ -116,13 +116,18 @@ impl Copier<'_> {
             let reason = format!("has {found} bytes instead of {expected}");
             return Err(damaged(id, path, reason));
         }
-        let mut reader = Metered::new(ObjectReader::new(object.as_ref()), expected, meter);
-        let copied = self.write(at, &mut reader, expected);
-        copied.map_err(|error| match error.io_kind() {
-            Some(std::io::ErrorKind::UnexpectedEof) => damaged(id, path, "ends early".into()),
-            _ => meter.explain(error),
-        })?;
-        let found = reader.crc32c();
+        let found = match self.write_shared(object.as_ref(), write, at, meter)? {
+            Some(found) => found,
+            None => {
+                let mut reader = Metered::new(ObjectReader::new(object.as_ref()), expected, meter);
+                let copied = self.write(at, &mut reader, expected);
+                copied.map_err(|error| match error.io_kind() {
+                    Some(std::io::ErrorKind::UnexpectedEof) => damaged(id, path, "ends early".into()),
+                    _ => meter.explain(error),
+                })?;
+                reader.crc32c()
+            }
+        };
         match write.file.crc32c {
             Some(expected) if expected != found => {
                 self.mover.disk.remove(at)?;
@@ -135,6 +140,24 @@ impl Copier<'_> {
     fn write(&self, at: &TargetPath, content: &mut dyn Read, expected_bytes: u64) -> Result<u64> {
         let durability = self.mover.durability;
         self.mover.disk.write(at, content, expected_bytes, durability)
+    }
+
+    /// Shares the blocks of the stored file, where the disk can, and reads them for their checksum.
+    fn write_shared(
+        &self,
+        object: &dyn Object,
+        write: &Write,
+        at: &TargetPath,
+        meter: &Meter<'_>,
+    ) -> Result<Option<Crc32c>> {
+        let (disk, durability) = (self.mover.disk, self.mover.durability);
+        let Some(source) = object.local_file().filter(|_| self.engine.options().reflink) else {
+            return Ok(None);
+        };
+        if !disk.write_clone(at, source, write.file.size_bytes, durability)? {
+            return Ok(None);
+        }
+        self.checksum_of_staged(self.mover.sites.site(write.area), at, meter)
     }
 
     fn checksum_of_staged(&self, site: &Site, at: &TargetPath, meter: &Meter<'_>) -> Result<Option<Crc32c>> {

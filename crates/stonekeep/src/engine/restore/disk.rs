@@ -1,6 +1,7 @@
 //! What a restore does to the directories that it restores into: one small trait, so that tests can stop after each step.
 
 use std::fmt;
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -106,6 +107,18 @@ pub trait TargetDisk: fmt::Debug + Send + Sync {
 
     /// Removes an empty directory; nothing happens if it is gone already.
     fn remove_directory(&self, at: &TargetPath) -> Result<()>;
+
+    /// Writes the first `size_bytes` of an open file to a new one without copying them, as [`Self::write`] would;
+    /// false, and nothing there, where that cannot be done.
+    fn write_clone(
+        &self,
+        _at: &TargetPath,
+        _source: &File,
+        _size_bytes: u64,
+        _durability: Durability,
+    ) -> Result<bool> {
+        Ok(false)
+    }
 
     /// Makes the content of files durable that are there already, written here or by an earlier run.
     fn sync_files(&self, files: &[TargetPath]) -> Result<()>;

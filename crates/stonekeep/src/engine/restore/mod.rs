@@ -42,6 +42,7 @@ mod plan;
 mod record;
 mod report;
 mod room;
+mod root;
 mod run;
 pub(in crate::engine) mod site;
 mod system_disk;

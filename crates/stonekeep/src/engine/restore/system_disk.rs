@@ -13,23 +13,20 @@ use std::io::{self, Read, Write};
 use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, RenameFlags, Uid};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::disk::{FreeSpace, TargetDisk, TargetPath};
+use super::root::{Root, discard, key_of};
 use crate::store::buffers::Buffers;
-use crate::store::local::{Place, SyncMethod, Syncs, Tree, Written};
+use crate::store::local::{Place, SyncMethod, Tree, Written};
 use crate::store::{Durability, Key};
 use crate::{Error, IoContext, Result};
 
 /// As RocksDB makes its directories (env/fs_posix.cc); the umask takes away from it.
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
-/// What a file may take over of its directory's mode: nobody executes a table.
-const INHERITED_MODE: u32 = 0o666;
-const MODE_BITS: u32 = 0o7777;
-
 /// The real file system. Below a root no link is followed, and new files are made with `O_EXCL`; when root restores, they
 /// get owner, group and mode of the root directory.
 #[derive(Debug)]
@@ -37,22 +34,6 @@ pub struct SystemDisk {
     buffers: Buffers,
     method: SyncMethod,
     roots: Mutex<Vec<Arc<Root>>>,
-}
-
-/// What is known of one root.
-#[derive(Debug)]
-struct Root {
-    tree: Tree,
-    syncs: Syncs,
-    owner: OnceLock<Option<Owner>>,
-}
-
-/// Whose new files are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Owner {
-    user: u32,
-    group: u32,
-    mode: u32,
 }
 
 impl SystemDisk {
@@ -78,11 +59,7 @@ impl SystemDisk {
         if let Some(known) = known {
             return Arc::clone(known);
         }
-        let root = Arc::new(Root {
-            tree: Tree::new(at.root_path().to_owned()),
-            syncs: Syncs::new(self.method),
-            owner: OnceLock::new(),
-        });
+        let root = Arc::new(Root::new(at.root_path(), self.method));
         roots.push(Arc::clone(&root));
         root
     }
@@ -104,12 +81,8 @@ impl SystemDisk {
     }
 
     fn fill(&self, root: &Root, place: &Place, content: &mut dyn Read, at: &TargetPath) -> Result<Written> {
-        let made = place.create()?;
-        let file = made.ok_or_else(|| place.failed("making", Errno::EXIST))?;
-        let filled = root
-            .hand_over(&file, place)
-            .and_then(|()| self.copy(content, &file, at));
-        match filled {
+        let file = root.create(place)?;
+        match self.copy(content, &file, at) {
             Ok(size_bytes) => Ok(Written {
                 file,
                 size_bytes,
@@ -120,55 +93,6 @@ impl SystemDisk {
                 Err(error)
             }
         }
-    }
-}
-
-impl Root {
-    /// The place of a file, whose directory must be there.
-    fn place(&self, at: &TargetPath) -> Result<Place> {
-        let missing = || Error::io(format!("opening the directory of {at}"), Errno::NOENT.into());
-        self.find_place(at)?.ok_or_else(missing)
-    }
-
-    fn find_place(&self, at: &TargetPath) -> Result<Option<Place>> {
-        self.tree.find_place(key_of(at)?)
-    }
-
-    /// Gives a new file to the owner of the root directory.
-    fn hand_over(&self, file: &File, place: &Place) -> Result<()> {
-        let Some(owner) = self.owner()? else {
-            return Ok(());
-        };
-        let stat = rustix::fs::fstat(file).map_err(|errno| place.failed("looking at", errno))?;
-        if (stat.st_uid, stat.st_gid) != (owner.user, owner.group) {
-            let (user, group) = (Uid::from_raw(owner.user), Gid::from_raw(owner.group));
-            rustix::fs::fchown(file, Some(user), Some(group))
-                .map_err(|errno| place.failed("changing the owner of", errno))?;
-        }
-        if stat.st_mode & MODE_BITS != owner.mode {
-            rustix::fs::fchmod(file, Mode::from_raw_mode(owner.mode))
-                .map_err(|errno| place.failed("changing the mode of", errno))?;
-        }
-        Ok(())
-    }
-
-    /// Whose new files are to be, when it is root who makes them.
-    fn owner(&self) -> Result<Option<Owner>> {
-        if let Some(known) = self.owner.get() {
-            return Ok(*known);
-        }
-        let owner = if rustix::process::geteuid().is_root() {
-            let path = self.tree.root_path();
-            let directory = rustix::fs::stat(path).context("looking at", path)?;
-            Some(Owner {
-                user: directory.st_uid,
-                group: directory.st_gid,
-                mode: directory.st_mode & INHERITED_MODE,
-            })
-        } else {
-            None
-        };
-        Ok(*self.owner.get_or_init(|| owner))
     }
 }
 
@@ -202,15 +126,38 @@ impl TargetDisk for SystemDisk {
         let place = root.place(at)?;
         let written = self.fill(&root, &place, content, at)?;
         let size_bytes = written.size_bytes;
-        root.syncs.written(key.clone(), written);
-        if durability == Durability::Durable
-            && root.syncs.syncs_each(&root.tree)?
-            && let Err(error) = root.syncs.sync_staged(&root.tree, std::slice::from_ref(key))
-        {
-            discard(&place);
-            return Err(error);
-        }
+        root.keep(&place, key, written, durability)?;
         Ok(size_bytes)
+    }
+
+    fn write_clone(
+        &self,
+        at: &TargetPath,
+        source: &File,
+        size_bytes: u64,
+        durability: Durability,
+    ) -> Result<bool> {
+        let (root, key) = (self.root(at), key_of(at)?);
+        let from = rustix::fs::fstat(source)
+            .context("looking at what becomes", &at.path())?
+            .st_dev;
+        if !root.clones.may_share(from) {
+            return Ok(false);
+        }
+        root.syncs.begin(&root.tree)?;
+        let place = root.place(at)?;
+        let file = root.create(&place)?;
+        if !root.clones.share(source, from, &file, size_bytes) {
+            place.unlink()?;
+            return Ok(false);
+        }
+        let written = Written {
+            file,
+            size_bytes,
+            device: place.directory.device,
+        };
+        root.keep(&place, key, written, durability)?;
+        Ok(true)
     }
 
     fn sync_files(&self, files: &[TargetPath]) -> Result<()> {
@@ -329,21 +276,10 @@ impl TargetDisk for SystemDisk {
     }
 }
 
-fn key_of(at: &TargetPath) -> Result<&Key> {
-    let no_file = || Error::invalid(format!("{at} is a directory's root, and no file in it"));
-    at.key().ok_or_else(no_file)
-}
-
 /// Opens a directory, never through a link below the root.
 pub(super) fn open_directory(at: &TargetPath) -> Result<OwnedFd> {
     let missing = || Error::io(format!("opening {at}"), Errno::NOENT.into());
     Tree::new(at.root_path().to_owned())
         .find(at.key())?
         .ok_or_else(missing)
-}
-
-fn discard(place: &Place) {
-    if let Err(left) = place.unlink() {
-        tracing::warn!(reason = %left.one_line(), "a file that is not whole stays");
-    }
 }

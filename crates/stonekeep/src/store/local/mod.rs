@@ -4,6 +4,7 @@
 //! them durable, and why that holds, stands in `sync.rs`; how links and strange files are kept out, in `tree.rs`; lock
 //! and pins, in `lock.rs` and `pin.rs`.
 
+mod clone;
 mod file_system;
 mod flush;
 mod listing;
@@ -18,17 +19,18 @@ mod tree;
 use std::fs::File;
 use std::io::{self, Read};
 use std::num::NonZeroUsize;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
+pub(crate) use self::clone::Clones;
 pub use self::flush::SyncMethod;
 pub(crate) use self::place::Place;
 pub(crate) use self::sync::{Syncs, Written};
 pub(crate) use self::tree::Tree;
 use super::buffers::Buffers;
+use super::page_cache::SparingReads;
 use super::staging::{area_key, staged_key};
 use super::{Durability, Entry, Guard, Key, LockWait, Object, PinState, Staged, Stat, Store};
 use crate::{Clock, Error, IoContext, Result, SystemClock, Warning};
@@ -38,6 +40,7 @@ use crate::{Clock, Error, IoContext, Result, SystemClock, Warning};
 pub struct LocalStore {
     tree: Tree,
     syncs: Syncs,
+    clones: Clones,
     buffers: Buffers,
     clock: Arc<dyn Clock>,
 }
@@ -51,6 +54,7 @@ impl LocalStore {
         LocalStore {
             tree: Tree::new(path),
             syncs: Syncs::default(),
+            clones: Clones::default(),
             buffers: Buffers::default(),
             clock: Arc::new(SystemClock),
         }
@@ -89,7 +93,11 @@ impl LocalStore {
         let place = self.tree.find_place(key)?.ok_or_else(missing)?;
         let (file, stat) = place.open_and_look(OFlags::RDONLY)?.ok_or_else(missing)?;
         let size_bytes = tree::size_bytes(&stat);
-        Ok(Box::new(LocalObject { file, size_bytes }))
+        Ok(Box::new(LocalObject {
+            file,
+            reads: SparingReads::default(),
+            size_bytes,
+        }))
     }
 
     fn sync_parents(&self, keys: &[&Key]) -> Result<()> {
@@ -117,6 +125,7 @@ impl LocalStore {
 /// An open file.
 struct LocalObject {
     file: File,
+    reads: SparingReads,
     size_bytes: u64,
 }
 
@@ -126,7 +135,7 @@ impl Object for LocalObject {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.file.read_at(buffer, offset)
+        self.reads.read_at(&self.file, buffer, offset)
     }
 
     fn local_file(&self) -> Option<&File> {
@@ -217,6 +226,26 @@ impl Store for LocalStore {
             key: key.clone(),
             size_bytes,
         })
+    }
+
+    fn stage_clone(&self, area: &str, key: &Key, source: &File, size_bytes: u64) -> Result<Option<Staged>> {
+        let stat = rustix::fs::fstat(source).context("looking at what becomes", Path::new(key.as_str()))?;
+        if tree::size_bytes(&stat) < size_bytes || !self.clones.may_share(stat.st_dev) {
+            return Ok(None);
+        }
+        let place = staged_key(area, key)?;
+        self.syncs.begin(&self.tree)?;
+        self.syncs.forget(&place);
+        let share = |new: &File| self.clones.share(source, stat.st_dev, new, size_bytes);
+        let Some(written) = stage::share_new(&self.tree, &place, size_bytes, share)? else {
+            return Ok(None);
+        };
+        self.syncs.written(place, written);
+        Ok(Some(Staged {
+            area: area.to_owned(),
+            key: key.clone(),
+            size_bytes,
+        }))
     }
 
     fn sync(&self, staged: &[Staged], durability: Durability) -> Result<()> {

@@ -45,6 +45,26 @@ pub(super) fn write_new(
     }
 }
 
+/// Makes a new file that shares the blocks of another one; `None`, and nothing there, if `share` says that it cannot.
+pub(super) fn share_new(
+    tree: &Tree,
+    place: &Key,
+    size_bytes: u64,
+    share: impl FnOnce(&File) -> bool,
+) -> crate::Result<Option<Written>> {
+    let place = tree.make_place(place)?;
+    let file = create_new(&place)?;
+    if !share(&file) {
+        place.unlink()?;
+        return Ok(None);
+    }
+    Ok(Some(Written {
+        file,
+        size_bytes,
+        device: place.directory.device,
+    }))
+}
+
 fn create_new(place: &Place) -> crate::Result<File> {
     if let Some(file) = place.create()? {
         return Ok(file);

@@ -1,0 +1,49 @@
+//! Tables and blobs whose blocks are shared with the database's instead of copied, where the store can do that.
+//!
+//! The bytes that are stored then are read for their checksum, unless the MANIFEST has one: of such a file no byte is
+//! read, and damage that the database's file has already is found when the backup is verified, not when it is made.
+
+use std::fs::File;
+
+use stonekeep_format::Crc32c;
+
+use super::context::Context;
+use super::plan::shareable;
+use crate::engine::transfer::{Meter, Metered};
+use crate::image::{Content, ImageFile};
+use crate::store::{Key, ObjectReader, Staged};
+use crate::{Error, IoContext, Result};
+
+/// Stages a file so; `None` where it has to be copied.
+pub(super) fn stage(
+    context: &Context<'_>,
+    area: &str,
+    key: &Key,
+    image: &ImageFile,
+    meter: &Meter<'_>,
+) -> Result<Option<(Staged, Crc32c)>> {
+    let size_bytes = image.size_bytes;
+    if !context.engine.options().reflink || shareable(&image.name).is_none() {
+        return Ok(None);
+    }
+    let staged = match &image.content {
+        Content::Path(path) => {
+            let source = File::open(path).context("opening", path)?;
+            context.store().stage_clone(area, key, &source, size_bytes)?
+        }
+        Content::Open { file, .. } => context.store().stage_clone(area, key, file, size_bytes)?,
+        Content::Bytes(_) => None,
+    };
+    let Some(staged) = staged else {
+        return Ok(None);
+    };
+    if let Some(crc32c) = image.crc32c {
+        meter.skip(size_bytes);
+        return Ok(Some((staged, crc32c)));
+    }
+    let object = context.store().open_staged(&staged)?;
+    let mut reader = Metered::new(ObjectReader::new(object.as_ref()), size_bytes, meter);
+    let crc32c = reader.drain(&mut context.engine.buffer());
+    let crc32c = crc32c.map_err(|error| meter.explain(Error::io(format!("reading {key}"), error)))?;
+    Ok(Some((staged, crc32c)))
+}

@@ -1,0 +1,137 @@
+//! A directory that a restore was given, with what is known of it while files are made in and below it.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use rustix::fs::{Gid, Mode, Uid};
+use rustix::io::Errno;
+
+use super::disk::TargetPath;
+use crate::store::local::{Clones, Place, SyncMethod, Syncs, Tree, Written};
+use crate::store::{Durability, Key};
+use crate::{Error, IoContext, Result};
+
+/// What a file may take over of its directory's mode: nobody executes a table.
+const INHERITED_MODE: u32 = 0o666;
+const MODE_BITS: u32 = 0o7777;
+
+/// What is known of one root.
+#[derive(Debug)]
+pub(super) struct Root {
+    pub(super) tree: Tree,
+    pub(super) syncs: Syncs,
+    pub(super) clones: Clones,
+    owner: OnceLock<Option<Owner>>,
+}
+
+/// Whose new files are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Owner {
+    user: u32,
+    group: u32,
+    mode: u32,
+}
+
+impl Root {
+    pub(super) fn new(path: &Path, method: SyncMethod) -> Self {
+        Root {
+            tree: Tree::new(path.to_owned()),
+            syncs: Syncs::new(method),
+            clones: Clones::default(),
+            owner: OnceLock::new(),
+        }
+    }
+
+    /// Takes a written file over; synced where each is synced by itself.
+    pub(super) fn keep(
+        &self,
+        place: &Place,
+        key: &Key,
+        written: Written,
+        durability: Durability,
+    ) -> Result<()> {
+        self.syncs.written(key.clone(), written);
+        if durability == Durability::Durable
+            && self.syncs.syncs_each(&self.tree)?
+            && let Err(error) = self.syncs.sync_staged(&self.tree, std::slice::from_ref(key))
+        {
+            discard(place);
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// The place of a file, whose directory must be there.
+    pub(super) fn place(&self, at: &TargetPath) -> Result<Place> {
+        let missing = || Error::io(format!("opening the directory of {at}"), Errno::NOENT.into());
+        self.find_place(at)?.ok_or_else(missing)
+    }
+
+    pub(super) fn find_place(&self, at: &TargetPath) -> Result<Option<Place>> {
+        self.tree.find_place(key_of(at)?)
+    }
+
+    /// Makes a new file, which belongs to the owner of the root directory.
+    pub(super) fn create(&self, place: &Place) -> Result<File> {
+        let made = place.create()?;
+        let file = made.ok_or_else(|| place.failed("making", Errno::EXIST))?;
+        match self.hand_over(&file, place) {
+            Ok(()) => Ok(file),
+            Err(error) => {
+                discard(place);
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives a new file to the owner of the root directory.
+    fn hand_over(&self, file: &File, place: &Place) -> Result<()> {
+        let Some(owner) = self.owner()? else {
+            return Ok(());
+        };
+        let stat = rustix::fs::fstat(file).map_err(|errno| place.failed("looking at", errno))?;
+        if (stat.st_uid, stat.st_gid) != (owner.user, owner.group) {
+            let (user, group) = (Uid::from_raw(owner.user), Gid::from_raw(owner.group));
+            rustix::fs::fchown(file, Some(user), Some(group))
+                .map_err(|errno| place.failed("changing the owner of", errno))?;
+        }
+        if stat.st_mode & MODE_BITS != owner.mode {
+            rustix::fs::fchmod(file, Mode::from_raw_mode(owner.mode))
+                .map_err(|errno| place.failed("changing the mode of", errno))?;
+        }
+        Ok(())
+    }
+
+    /// Whose new files are to be, when it is root who makes them.
+    fn owner(&self) -> Result<Option<Owner>> {
+        if let Some(known) = self.owner.get() {
+            return Ok(*known);
+        }
+        let owner = if rustix::process::geteuid().is_root() {
+            let path = self.tree.root_path();
+            let directory = rustix::fs::stat(path).context("looking at", path)?;
+            Some(Owner {
+                user: directory.st_uid,
+                group: directory.st_gid,
+                mode: directory.st_mode & INHERITED_MODE,
+            })
+        } else {
+            None
+        };
+        Ok(*self.owner.get_or_init(|| owner))
+    }
+}
+
+/// What is below the root.
+pub(super) fn key_of(at: &TargetPath) -> Result<&Key> {
+    let no_file = || Error::invalid(format!("{at} is a directory's root, and no file in it"));
+    at.key().ok_or_else(no_file)
+}
+
+/// Removes a file that is not whole.
+pub(super) fn discard(place: &Place) {
+    if let Err(left) = place.unlink() {
+        tracing::warn!(reason = %left.one_line(), "a file that is not whole stays");
+    }
+}
