@@ -44,6 +44,19 @@ impl Probe for Jitter {
     }
 }
 
+/// Waits before the last look only, so that something will have changed: with a writer that is fast the strict rule does
+/// not close, and the fallback rule must.
+#[derive(Debug)]
+pub struct LateLook;
+
+impl Probe for LateLook {
+    fn at(&self, step: Step) {
+        if step == Step::Close {
+            sleep(Duration::from_millis(10));
+        }
+    }
+}
+
 /// The negative control: the capture goes on whatever was added to the MANIFEST while it waited.
 #[derive(Debug)]
 pub struct Blind;

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::attended::Attended;
 use super::counters::{Counter, Counters};
-use super::jitter::{Blind, Jitter};
+use super::jitter::{Blind, Jitter, LateLook};
 use super::process::Launcher;
 use super::report::{Failure, Report};
 use super::settings::Setting;
@@ -21,6 +21,8 @@ use crate::{ProofError, Result};
 
 /// How many batches a writer has written before the first image: more than there are keys.
 const WARM_UP: u64 = 2_000;
+/// Where few files may be open.
+const FEW_FILES: usize = 12;
 /// A disk in memory, where images cost less, and databases change faster since no sync takes time.
 const MEMORY: &str = "/dev/shm";
 
@@ -58,10 +60,12 @@ pub struct Soak {
 struct Way {
     /// With waits before each step.
     jitter: bool,
-    /// The fallback rule may be used from the first round on.
+    /// The fallback rule may be used from the first round on, and the only wait is before the last look.
     fallback_at_once: bool,
     /// Through a backup and its restore.
     backup: bool,
+    /// So few files may be open that most are copied before the image is whole; only a backup can do that.
+    few_files: bool,
 }
 
 impl Way {
@@ -71,6 +75,7 @@ impl Way {
             jitter: image % 4 < 2,
             fallback_at_once: image % 5 == 3,
             backup: image % 10 == 9,
+            few_files: image % 20 == 9,
         }
     }
 }
@@ -144,10 +149,10 @@ impl<'a> Scene<'a> {
         match taken {
             Ok(taken) => {
                 self.report.taken.push(Taken {
-                    with_waits: way.jitter || self.soak.blind,
+                    with_waits: way.jitter || way.fallback_at_once || self.soak.blind,
                     ..taken
                 });
-                self.judge(number, way, &directory, &bounds)
+                self.judge(number, way, &directory, (&bounds, taken.sequence_number))
             }
             Err(error) => {
                 let reason = format!("{way:?}: {}", whole(&error));
@@ -177,24 +182,31 @@ impl<'a> Scene<'a> {
             .with_db_paths(places.db_paths);
         if self.soak.blind {
             source = source.with_probe(Arc::new(Blind));
+        } else if way.fallback_at_once {
+            source = source
+                .with_strict_limit(0, Duration::ZERO)
+                .with_probe(Arc::new(LateLook));
         } else if way.jitter {
             source = source.with_probe(Arc::new(Jitter::new(self.random.u64(..))));
         }
-        if way.fallback_at_once {
-            source = source.with_strict_limit(0, Duration::ZERO);
+        if way.few_files {
+            source = source.with_open_files_limit(Some(FEW_FILES));
         }
         source
     }
 
     /// Judging for writing changes the image, so that it works on a copy.
-    fn judge(&mut self, number: u64, way: Way, image: &Path, bounds: &Bounds) -> Result<()> {
+    fn judge(&mut self, number: u64, way: Way, image: &Path, known: (&Bounds, u64)) -> Result<()> {
+        let (bounds, sequence) = known;
         let judged = self.images.path().join("judged");
         remove(&judged)?;
         copy_files(image, &judged)?;
-        let Err(error) = self.verifier.judge(&judged, bounds) else {
-            return Ok(());
+        let wrong = match self.verifier.judge(&judged, bounds) {
+            Ok(found) if found == sequence => return Ok(()),
+            Ok(found) => format!("it ends at sequence number {found} instead of {sequence}"),
+            Err(error) => whole(&error),
         };
-        let reason = format!("{way:?}, {bounds:?}: {}", whole(&error));
+        let reason = format!("{way:?}, {bounds:?}: {wrong}");
         if !self.soak.blind {
             self.keep(number, image, &reason)?;
         }

@@ -22,6 +22,8 @@ pub struct Setting {
     pub two_paths: bool,
     /// With `manual_wal_flush`, after how many batches the writer calls `FlushWAL`.
     pub flush_wal_every: Option<u64>,
+    /// Batches go past the WAL, and after so many of them the writer flushes.
+    pub flush_without_wal_every: Option<u64>,
     /// The writer is killed and started again, over and over.
     pub killed: bool,
     /// Files are deleted slowly and in pieces (`SstFileManager`).
@@ -36,6 +38,8 @@ const CHURN: &str = "write_buffer_size=262144;max_write_buffer_number=3;level0_f
     max_background_jobs=4;stats_dump_period_sec=0;stats_persist_period_sec=0;keep_log_file_num=1;\
     max_log_file_size=1048576";
 const RECYCLED: &str = "recycle_log_file_num=4";
+/// What was in WALs stays there when the database is closed and opened.
+const WALS_KEPT: &str = "avoid_flush_during_shutdown=true;avoid_flush_during_recovery=true";
 const TINY_MANIFESTS: &str = "max_manifest_file_size=2048;max_manifest_space_amp_pct=0";
 const BLOBS: &[&str] = &[
     "enable_blob_files=true",
@@ -97,6 +101,7 @@ const PLAIN: Setting = Setting {
     wal_elsewhere: false,
     two_paths: false,
     flush_wal_every: None,
+    flush_without_wal_every: None,
     killed: false,
     slow_deletion: false,
     forgets_after: None,
@@ -150,6 +155,11 @@ pub const ALL: &[Setting] = &[
         flush_wal_every: Some(64),
         ..with("manual WAL flush", &["manual_wal_flush=true"])
     },
+    Setting {
+        flush_without_wal_every: Some(500),
+        ..with("without WAL", &["atomic_flush=true"])
+    },
+    with("archived WALs", &["WAL_ttl_seconds=2"]),
     at_work("two phases", Work::TwoPhase, &["allow_2pc=true"]),
     Setting {
         lanes: 3,
@@ -161,9 +171,22 @@ pub const ALL: &[Setting] = &[
     },
     at_work("passing families", Work::PassingFamilies, &[]),
     at_work("reopened", Work::Reopening, &["reuse_manifest_on_open=true"]),
+    at_work(
+        "reopened, WALs kept",
+        Work::Reopening,
+        &[
+            WALS_KEPT,
+            "track_and_verify_wals_in_manifest=true",
+            "track_and_verify_wals=true",
+        ],
+    ),
     Setting {
         killed: true,
         ..with("killed", &[])
+    },
+    Setting {
+        killed: true,
+        ..with("killed, WALs kept", &[WALS_KEPT])
     },
     Setting {
         killed: true,

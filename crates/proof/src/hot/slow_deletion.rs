@@ -7,7 +7,7 @@ use crate::engine::shim;
 use crate::{ProofError, Result};
 
 /// How many bytes are deleted in a second.
-const BYTES_PER_SECOND: i64 = 8 << 20;
+const BYTES_PER_SECOND: i64 = 64 << 20;
 /// Longer files are cut by so many bytes each time.
 const CHUNK_BYTES: u64 = 16 << 10;
 /// What is deleted slowly may be so many times as much as what lives; the rest is deleted at once.

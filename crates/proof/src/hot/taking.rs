@@ -14,8 +14,9 @@ use stonekeep::image::{Content, ImageFile, ImageSource, LiveCapture, NoHost};
 use stonekeep::store::local::LocalStore;
 use stonekeep::{Error, ErrorKind, IoContext as _, Quiet, Result};
 
-/// How often a database is captured that changed while it was copied, as often as the engine does it.
-const ATTEMPTS: u32 = 3;
+/// How often a database is captured that changed while it was copied. The engine does so three times, but it does not
+/// wait in between for files to be cut.
+const ATTEMPTS: u32 = 20;
 /// How many backups stay in the repository.
 const BACKUPS_KEPT: usize = 3;
 
@@ -24,6 +25,8 @@ const BACKUPS_KEPT: usize = 3;
 pub struct Taken {
     /// How the capture came to its close.
     pub live: LiveCapture,
+    /// The last sequence number that it is said to have.
+    pub sequence_number: u64,
     /// How long it took, where nothing was copied meanwhile.
     pub capture_time: Option<Duration>,
     /// Whether waits were put between its steps.
@@ -70,6 +73,7 @@ fn copied_once(source: &dyn ImageSource, into: &Path, pause: Duration) -> Result
     }
     Ok(Taken {
         live: live(capture.image().live)?,
+        sequence_number: capture.image().sequence_number.0,
         capture_time,
         with_waits: false,
         repeated: 0,
@@ -86,6 +90,7 @@ pub(super) fn restored(source: &dyn ImageSource, repository: &Path, into: &Path)
     engine.purge_old_backups(BACKUPS_KEPT, &Quiet)?;
     Ok(Taken {
         live: live(report.live)?,
+        sequence_number: report.sequence_number.0,
         capture_time: None,
         with_waits: false,
         repeated: 0,

@@ -56,15 +56,17 @@ impl Verifier {
         }
     }
 
-    /// Nothing if the database in this directory is one state within the bounds. Opening it for writing changes it.
+    /// The last sequence number of the database in this directory, if that is one state within the bounds. Opening it for
+    /// writing changes it.
     ///
     /// # Errors
     /// RocksDB's; what is wrong.
-    pub fn judge(&self, image: &Path, bounds: &Bounds) -> Result<()> {
-        let mut first = None;
+    pub fn judge(&self, image: &Path, bounds: &Bounds) -> Result<u64> {
+        let (mut first, mut sequence) = (None, 0);
         for mode in self.recovery_modes {
             let options = self.setting.flat(&format!("wal_recovery_mode={mode}"));
-            let last = self.judge_read_only(image, &options, mode)?;
+            let last;
+            (last, sequence) = self.judge_read_only(image, &options, mode)?;
             within(&last, bounds)?;
             same(&mut first, last, mode)?;
         }
@@ -75,10 +77,10 @@ impl Verifier {
         if self.setting.work == Work::TwoPhase {
             self.judge_prepared(image, &options, &first.unwrap_or_default())?;
         }
-        Ok(())
+        Ok(sequence)
     }
 
-    fn judge_read_only(&self, image: &Path, options: &OpenOptions, mode: &str) -> Result<Vec<u64>> {
+    fn judge_read_only(&self, image: &Path, options: &OpenOptions, mode: &str) -> Result<(Vec<u64>, u64)> {
         let families = oracle::column_families(image, options)?;
         let db = oracle::open_read_only(image, options)?;
         oracle::verify_checksum(&db)?;
@@ -89,7 +91,7 @@ impl Verifier {
         if self.setting.work == Work::Timestamps {
             self.judge_past(&db, &families, last[0])?;
         }
-        Ok(last)
+        Ok((last, db.latest_sequence_number()))
     }
 
     fn judge_writable(&self, image: &Path, options: &OpenOptions) -> Result<Vec<u64>> {

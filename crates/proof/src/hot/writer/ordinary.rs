@@ -4,7 +4,8 @@ use std::fs;
 use std::thread;
 
 use rocksdb::{
-    DBWithThreadMode, IngestExternalFileOptions, MultiThreaded, ReadOptions, SstFileWriter, WriteBatch,
+    DBWithThreadMode, FlushOptions, IngestExternalFileOptions, MultiThreaded, ReadOptions, SstFileWriter,
+    WriteBatch, WriteOptions,
 };
 
 use super::{Ended, Writer};
@@ -95,19 +96,40 @@ impl Session<'_> {
             batch.put_cf(&family, history::seen_key(lane), self.writer.seen()?);
         }
         self.writer.begin(lane, number)?;
+        let mut options = WriteOptions::default();
+        options.disable_wal(self.writer.setting.flush_without_wal_every.is_some());
         self.db
-            .write(batch)
+            .write_opt(batch, &options)
             .map_err(ProofError::database("write a batch"))?;
-        match self.writer.setting.flush_wal_every {
-            None => self.writer.acknowledge(lane, number),
-            Some(batches) if number.is_multiple_of(batches) => {
-                self.db
-                    .flush_wal(false)
-                    .map_err(ProofError::database("flush the WAL"))?;
-                self.writer.acknowledge(lane, number)
+        self.hand_over(lane, number)
+    }
+
+    /// Acknowledges a batch, if it is in the operating system's hands.
+    fn hand_over(&self, lane: usize, number: u64) -> Result<()> {
+        let setting = self.writer.setting;
+        if let Some(batches) = setting.flush_wal_every.or(setting.flush_without_wal_every) {
+            if !number.is_multiple_of(batches) {
+                return Ok(());
             }
-            Some(_) => Ok(()),
+            match setting.flush_wal_every {
+                Some(_) => self
+                    .db
+                    .flush_wal(false)
+                    .map_err(ProofError::database("flush the WAL")),
+                None => self.flush_all(),
+            }?;
         }
+        self.writer.acknowledge(lane, number)
+    }
+
+    /// In one piece, if the setting has `atomic_flush`.
+    fn flush_all(&self) -> Result<()> {
+        let families = FAMILIES.iter().map(|name| self.family(name));
+        let families: Vec<_> = families.collect::<Result<_>>()?;
+        let families: Vec<_> = families.iter().collect();
+        self.db
+            .flush_cfs_opt(&families, &FlushOptions::default())
+            .map_err(ProofError::database("flush all column families"))
     }
 
     fn has_timestamps(&self) -> bool {
