@@ -29,6 +29,12 @@ pub(crate) enum Verb {
     /// One measured job, as JSON on the standard input: how the program calls itself.
     #[command(hide = true)]
     Work,
+    /// Writes into a database until it is killed.
+    #[command(hide = true)]
+    Write {
+        /// The database's directory.
+        database: PathBuf,
+    },
 }
 
 /// How everything is compared.

@@ -43,6 +43,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match &arguments.verb {
         Some(Verb::Work) => work(),
+        Some(Verb::Write { database }) => task::write_forever(database, || println!("ready")),
         Some(Verb::Growth(growth)) => grow(growth),
         Some(Verb::Prepare(prepare)) => make_data(prepare),
         None => compare(&arguments.compare),

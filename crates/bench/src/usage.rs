@@ -1,7 +1,10 @@
-//! What the kernel says that processes have used.
+//! What the kernel says that processes have used, and may use.
 
 use std::mem::MaybeUninit;
 use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Whose usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +49,19 @@ impl Usage {
             system: self.system.saturating_sub(before.system),
         }
     }
+}
+
+/// Lets this process open as many files as it ever may.
+///
+/// # Errors
+/// The kernel's.
+pub(crate) fn allow_open_files() -> Result<()> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let limit = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    setrlimit(Resource::Nofile, limit).context("allowing more open files")
 }
 
 fn duration(time: libc::timeval) -> Duration {

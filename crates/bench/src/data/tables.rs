@@ -14,7 +14,7 @@ pub(crate) struct Tables {
     pub(crate) bytes_each: u64,
 }
 
-/// Large enough that keys and index are little beside it.
+/// About so large are values: keys and index are little beside them.
 const VALUE_BYTES: u64 = 4000;
 /// What a block of the table has besides a value of this size: key, restarts, trailer, its place in the index.
 const OVERHEAD_BYTES: u64 = 70;
@@ -28,12 +28,14 @@ const TAIL_BYTES: u64 = 1500;
 pub(crate) fn make(tables: Tables, path: &Path) -> Result<()> {
     fs::create_dir_all(path)?;
     let db = DB::open(&options(tables.bytes_each), path).context("making a database")?;
-    let values = (tables.bytes_each.saturating_sub(TAIL_BYTES) / (VALUE_BYTES + OVERHEAD_BYTES)).max(1);
+    let room = tables.bytes_each.saturating_sub(TAIL_BYTES);
+    let values = (room / (VALUE_BYTES + OVERHEAD_BYTES)).max(1);
+    let value_bytes = (room / values).saturating_sub(OVERHEAD_BYTES);
     let (mut write, mut flush) = (WriteOptions::default(), FlushOptions::default());
     write.disable_wal(true);
     flush.set_wait(true);
     let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
-    let mut value = vec![0; VALUE_BYTES as usize];
+    let mut value = vec![0; value_bytes as usize];
     for table in 0..tables.count {
         for entry in 0..values {
             noise.fill(&mut value);
@@ -96,7 +98,7 @@ mod tests {
     #[test]
     fn tables_are_as_many_and_as_large_as_asked() {
         let directory = tempfile::tempdir().unwrap();
-        for (n, bytes_each) in [64 << 10, 3 << 20].into_iter().enumerate() {
+        for (n, bytes_each) in [16 << 10, 64 << 10, 3 << 20].into_iter().enumerate() {
             let path = directory.path().join(n.to_string());
             let tables = Tables { count: 7, bytes_each };
             make(tables, &path).unwrap();

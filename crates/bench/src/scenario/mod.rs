@@ -3,6 +3,7 @@
 mod catalog;
 mod command;
 pub(crate) mod growth;
+mod hot;
 mod tables;
 
 use std::path::PathBuf;
@@ -48,6 +49,8 @@ pub(crate) struct Scale {
     pub(crate) purged_to: usize,
     /// A repository in which memory could grow.
     pub(crate) wide: (u64, u32),
+    /// Tables in two databases that are captured while they are written.
+    pub(crate) hot: [u64; 2],
 }
 
 impl Scale {
@@ -65,6 +68,7 @@ impl Scale {
         backups: [100, 1000],
         purged_to: 10,
         wide: (100_000, 100),
+        hot: [15, 7500],
     };
 
     /// Enough to see that everything runs; the figures mean nothing.
@@ -81,6 +85,7 @@ impl Scale {
         backups: [5, 10],
         purged_to: 2,
         wide: (500, 5),
+        hot: [15, 75],
     };
 }
 
@@ -166,6 +171,8 @@ pub(crate) fn sets(ground: &Ground) -> Vec<Set> {
         sets.push(catalog::listed(ground, few));
         sets.push(catalog::listed(ground, many));
         sets.push(catalog::wide(ground, Shape::new(scale.wide.0, scale.wide.1)));
+        sets.push(hot::few(ground, scale.hot[0]));
+        sets.push(hot::many(ground, scale.hot[1]));
         sets.extend(ground.command.as_ref().map(|command| command::start(command)));
     }
     sets

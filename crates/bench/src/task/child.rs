@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use super::{Done, Job};
+use super::{Done, Job, Task};
 use crate::strace::{self, Counts};
 
 /// Whether system calls can be counted here.
@@ -53,8 +53,12 @@ pub(crate) fn count(job: &Job) -> Result<Counts> {
     let log = tempfile::NamedTempFile::new()?;
     let mut command = Command::new("strace");
     // Paths are written whole, whatever -s says.
-    command.args(["-f", "-qq", "-s", "0", "-e", "signal=none", "-o"]);
-    command.arg(log.path()).arg(std::env::current_exe()?);
+    command.args(["-f", "-qq", "-s", "0", "-e", "signal=none"]);
+    if matches!(job.task, Task::Capture { .. }) {
+        // The process that writes the database is not to be counted.
+        command.args(["-b", "execve"]);
+    }
+    command.arg("-o").arg(log.path()).arg(std::env::current_exe()?);
     finish(command, job)?;
     let text = fs::read_to_string(log.path()).context("reading what strace wrote")?;
     strace::counts(&text)

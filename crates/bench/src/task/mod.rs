@@ -2,6 +2,7 @@
 
 mod child;
 mod floor;
+mod hot;
 mod rocksdb;
 mod stonekeep;
 
@@ -13,6 +14,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::child::{Counting, count, run};
+pub(crate) use self::hot::write_forever;
 use crate::measure::Figures;
 use crate::usage::{Usage, Whose};
 
@@ -82,6 +84,13 @@ pub(crate) enum Task {
     Purge { repository: PathBuf, keep: usize },
     /// A collection of garbage.
     Collect { repository: PathBuf },
+    /// A capture of a database that another process is writing meanwhile, so many times; its costs are those of one.
+    Capture {
+        database: PathBuf,
+        /// Whether all tables are stored already, so that none has to be held.
+        stored: bool,
+        times: usize,
+    },
     /// The start of a command, with its end.
     Start { command: PathBuf },
 }
@@ -109,6 +118,14 @@ pub(crate) fn work() -> Result<Done> {
     let job: Job = serde_json::from_reader(io::stdin().lock()).context("reading the job")?;
     let done = match (job.by, &job.task) {
         (_, Task::Start { command }) => start(command),
+        (
+            _,
+            Task::Capture {
+                database,
+                stored,
+                times,
+            },
+        ) => hot::work(database, *stored, *times),
         (By::Stonekeep(workers), task) => stonekeep::work(workers, task),
         (By::RocksDb(threads), task) => rocksdb::work(threads, task),
         (By::Floor(flush), task) => floor::work(flush, task),

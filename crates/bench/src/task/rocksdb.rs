@@ -8,10 +8,12 @@ use rocksdb::{DB, Env, Options};
 
 use super::{Done, Keep, Task};
 use crate::measure::{Figures, measure};
+use crate::usage::allow_open_files;
 
 /// Does it, opening the engine included. The database of a backup is opened before, and closed after: RocksDB backs up
 /// open databases only.
 pub(super) fn work(threads: i32, task: &Task) -> Result<Done> {
+    // RocksDB keeps all tables of a database open, as its max_open_files says by default.
     allow_open_files()?;
     let (items, figures) = match task {
         Task::Backup { database, repository } => backup(threads, database, repository)?,
@@ -61,15 +63,4 @@ fn open(repository: &Path, threads: i32) -> Result<BackupEngine> {
 fn newest_files(engine: &BackupEngine) -> u64 {
     let newest = engine.get_backup_info().into_iter().next_back();
     newest.map_or(0, |newest| u64::from(newest.num_files))
-}
-
-/// RocksDB keeps all tables of a database open, as its `max_open_files` says by default.
-fn allow_open_files() -> Result<()> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    let limit = Rlimit {
-        current: maximum,
-        maximum,
-    };
-    setrlimit(Resource::Nofile, limit).context("allowing more open files")
 }

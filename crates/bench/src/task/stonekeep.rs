@@ -39,7 +39,7 @@ pub(super) fn work(workers: Option<NonZeroUsize>, task: &Task) -> Result<Done> {
             open(repository, workers)?.garbage_collect(Duration::ZERO, &Quiet)?;
             Ok(1)
         }
-        Task::Start { .. } => bail!("a command starts itself"),
+        Task::Capture { .. } | Task::Start { .. } => bail!("that has a file of its own"),
     })?;
     Ok(Done { items, figures })
 }

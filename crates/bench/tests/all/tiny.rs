@@ -27,6 +27,7 @@ fn everything_is_compared() {
         "memory/small/kept",
         "memory/small/workers",
         "memory/listed-10/list",
+        "memory/hot/many-stored",
         "memory/wide/purge",
         "memory/command/start",
         "disk/small/restore",
