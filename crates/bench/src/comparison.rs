@@ -4,6 +4,7 @@ use std::fs::File;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::data::cached::{self, Cached};
 use crate::data::{self, Step};
 use crate::result::{Comparison, Row};
 use crate::scenario::{self, Contestant, Ground, Place, Scenario, Set};
@@ -126,6 +127,12 @@ impl Manner<'_> {
         let done = task::run(&contestant.job)?;
         row.runs.push(done.figures);
         row.items = done.items;
+        let watched: Result<Vec<Cached>> = contestant
+            .watched
+            .iter()
+            .map(|directory| cached::of_tables(directory))
+            .collect();
+        row.cached = watched?;
         run_all(&contestant.after)
     }
 }
@@ -144,6 +151,7 @@ fn blank(contestant: &Contestant) -> Row {
         items: 0,
         runs: Vec::new(),
         counts: None,
+        cached: Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::data::cached::Cached;
 use crate::measure::Figures;
 use crate::scenario::{FLOOR, Figure, Peer, Place, ROCKSDB, STONEKEEP, TWO_WORKERS, Wanted};
 use crate::strace::Counts;
@@ -52,6 +53,9 @@ pub(crate) struct Row {
     pub(crate) runs: Vec<Figures>,
     /// System calls, counted in a run of their own.
     pub(crate) counts: Option<Counts>,
+    /// Which part of the tables of the database, then of the repository, was in the page cache after the last run, where
+    /// that was looked at.
+    pub(crate) cached: Vec<Cached>,
 }
 
 /// A wanted figure beside the one that was seen.
@@ -162,6 +166,7 @@ mod tests {
             items: 1,
             runs: seconds.iter().map(run).collect(),
             counts: None,
+            cached: Vec::new(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Directories of files, handled as they are.
 
 use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
@@ -54,8 +55,26 @@ pub(crate) fn forget(directory: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Reads the first part of each table below a directory, one of so many.
+///
+/// # Errors
+/// Those of the file system.
+pub(crate) fn read_heads(directory: &Path, one_of: u64) -> Result<()> {
+    for path in files(directory)?.iter().filter(|path| is_table(path)) {
+        let file = File::open(path)?;
+        let head = file.metadata()?.len() / one_of;
+        // Else the kernel reads ahead, as much as the disk's settings say.
+        fadvise(&file, 0, None, Advice::Random)?;
+        std::io::copy(&mut file.take(head), &mut std::io::sink())?;
+    }
+    Ok(())
+}
+
 /// All files below a directory.
-fn files(directory: &Path) -> Result<Vec<PathBuf>> {
+///
+/// # Errors
+/// Those of the file system.
+pub(crate) fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     let (mut found, mut left) = (Vec::new(), vec![directory.to_owned()]);
     while let Some(directory) = left.pop() {
         for entry in fs::read_dir(directory)? {

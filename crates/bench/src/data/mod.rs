@@ -1,5 +1,6 @@
 //! What is measured on: databases, repositories, and what is done to them between two runs.
 
+pub(crate) mod cached;
 pub(crate) mod directory;
 pub(crate) mod synthetic;
 pub(crate) mod tables;
@@ -31,6 +32,8 @@ pub(crate) enum Step {
     LoseTables { of: PathBuf },
     /// The page cache forgets the files in a directory and below it.
     Forget(PathBuf),
+    /// Of each table in a directory, the first quarter is read.
+    ReadHeads(PathBuf),
     /// A job that brings something into the state that is wanted.
     Run(Job),
 }
@@ -49,6 +52,7 @@ impl Step {
             Step::Repository { shape, at } => synthetic::repository(*shape, at),
             Step::LoseTables { of } => directory::lose_tables(of, 100),
             Step::Forget(path) => directory::forget(path),
+            Step::ReadHeads(path) => directory::read_heads(path, 4),
             Step::Run(job) => task::run(job).map(|_| ()),
         }
         .with_context(|| format!("{self:?}"))

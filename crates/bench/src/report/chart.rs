@@ -15,7 +15,7 @@ const GAP: u32 = 14;
 /// A bar of the peer that others are compared with fills this part of the room; longer ones are cut off.
 const WHOLE: f64 = 0.6;
 
-/// The chart. A bar is a median as a part of RocksDB's with 2 threads, or of the floor where RocksDB takes no part, a
+/// The chart. A bar is a median as a part of RocksDB's with 2 threads, or of the floor where RocksDB takes no part; a
 /// thin line goes from the least to the most.
 pub(crate) fn svg(report: &Report) -> String {
     let height: u32 = report.comparisons.iter().map(height_of).sum::<u32>() + HEAD;
@@ -45,7 +45,7 @@ fn height_of(comparison: &Comparison) -> u32 {
 fn draw(out: &mut String, comparison: &Comparison, top: u32) {
     let name = format!("{}: {}", comparison.name, comparison.title);
     text(out, (10.0, f64::from(top + 20)), "13", &name);
-    let peer = [Peer::RocksDb, Peer::Floor]
+    let peer = [Peer::RocksDb, Peer::Floor, Peer::TwoWorkers]
         .iter()
         .find_map(|peer| comparison.peer(*peer));
     let slowest = comparison.rows.iter().map(|row| row.wall().median);

@@ -48,11 +48,31 @@ fn table(comparison: &Comparison) -> String {
     let mut lines = vec![HEAD.map(str::to_owned).to_vec()];
     lines.extend(comparison.rows.iter().map(|row| cells(comparison, row)));
     format!(
-        "\n### {}\n\n{}\n\n{}",
+        "\n### {}\n\n{}\n\n{}{}",
         comparison.name,
         comparison.title,
-        aligned(&lines)
+        aligned(&lines),
+        cached(comparison)
     )
+}
+
+fn cached(comparison: &Comparison) -> String {
+    let watched = comparison.rows.iter().filter(|row| !row.cached.is_empty());
+    let of_row = |row: &Row| {
+        let parts = row
+            .cached
+            .iter()
+            .map(|cached| format!("{:.0} %", cached.part() * 100.0));
+        format!("{} {}", row.who, parts.collect::<Vec<_>>().join(" and "))
+    };
+    let rows: Vec<String> = watched.map(of_row).collect();
+    match rows.is_empty() {
+        true => String::new(),
+        false => format!(
+            "\nIn the page cache afterwards, of the database's tables and of the repository's: {}.\n",
+            rows.join("; ")
+        ),
+    }
 }
 
 fn cells(comparison: &Comparison, row: &Row) -> Vec<String> {

@@ -111,6 +111,8 @@ pub(crate) struct Contestant {
     pub(crate) name: String,
     pub(crate) before: Vec<Step>,
     pub(crate) job: Job,
+    /// Directories whose part in the page cache is looked at after the job.
+    pub(crate) watched: Vec<PathBuf>,
     pub(crate) after: Vec<Step>,
 }
 
@@ -199,12 +201,18 @@ impl Contestant {
             name: name.to_owned(),
             before: Vec::new(),
             job: Job { by, task },
+            watched: Vec::new(),
             after: Vec::new(),
         }
     }
 
     fn before(mut self, step: Step) -> Self {
         self.before.push(step);
+        self
+    }
+
+    fn watching(mut self, directories: [&PathBuf; 2]) -> Self {
+        self.watched = directories.map(PathBuf::clone).into();
         self
     }
 

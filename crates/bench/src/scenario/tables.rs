@@ -30,6 +30,7 @@ pub(super) fn large(ground: &Ground, tables: Tables) -> Set {
     };
     let mut scenarios = vec![it.backup(&ratios), it.restore(&ratios), it.verify()];
     scenarios.extend(it.workers());
+    scenarios.extend(it.cache());
     Set {
         make: it.make(),
         scenarios,
@@ -265,6 +266,25 @@ impl Data {
         let wanted = vec![Wanted::wall(Peer::TwoWorkers, 1.05)];
         let title = "full backup with this many workers";
         Some(self.scenario("workers", title, self.clearing(contestants), wanted))
+    }
+
+    /// What a backup does to the page cache, of which the database has a quarter of each table. Only on disk: a file
+    /// system in memory is all page cache.
+    fn cache(&self) -> Option<Scenario> {
+        if self.place == Place::Memory {
+            return None;
+        }
+        let ours = backup(&self.database, &self.out);
+        let mut contestants = vec![Contestant::stonekeep(ours.clone()), self.of_twin(2)];
+        contestants.extend(Contestant::floors(&ours));
+        let quarter = |it: Contestant| {
+            it.before(Step::Forget(self.database.clone()))
+                .before(Step::ReadHeads(self.database.clone()))
+                .watching([&self.database, &self.out])
+        };
+        let contestants = contestants.into_iter().map(quarter).collect();
+        let title = "full backup with a quarter of the database in the page cache";
+        Some(self.scenario("cache", title, self.clearing(contestants), Vec::new()))
     }
 
     fn clearing(&self, contestants: Vec<Contestant>) -> Vec<Contestant> {

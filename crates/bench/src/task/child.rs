@@ -54,12 +54,14 @@ pub(crate) fn count(job: &Job) -> Result<Counts> {
     let mut command = Command::new("strace");
     // Paths are written whole, whatever -s says.
     command.args(["-f", "-qq", "-s", "0", "-e", "signal=none"]);
-    if matches!(job.task, Task::Capture { .. }) {
+    let mut job = job.clone();
+    if let Task::Capture { times, .. } = &mut job.task {
+        *times = 1;
         // The process that writes the database is not to be counted.
         command.args(["-b", "execve"]);
     }
     command.arg("-o").arg(log.path()).arg(std::env::current_exe()?);
-    finish(command, job)?;
+    finish(command, &job)?;
     let text = fs::read_to_string(log.path()).context("reading what strace wrote")?;
     strace::counts(&text)
 }
