@@ -35,8 +35,23 @@ pub(crate) fn engine(repository: &Path) -> BackupEngine {
 pub(crate) struct Writer<'a, H> {
     handle: &'a H,
     wal: Wal,
-    acknowledged: &'a AtomicU64,
+    written: &'a Written,
     stop: &'a AtomicBool,
+}
+
+/// What can be known of the workload from outside.
+pub(crate) struct Written {
+    /// The last batch that was acknowledged.
+    acknowledged: AtomicU64,
+    /// Whether column families come and go. They do at once, so not where data waits for a flush.
+    changes_families: bool,
+}
+
+impl Written {
+    /// The last batch that was acknowledged.
+    pub(crate) fn last(&self) -> u64 {
+        self.acknowledged.load(Ordering::SeqCst)
+    }
 }
 
 /// Whether batches are written to the WAL.
@@ -66,7 +81,7 @@ impl<H: Handle> Writer<'_, H> {
             let extra = self.extra(n);
             let families: Vec<&str> = FAMILIES.into_iter().chain(extra.as_deref()).collect();
             self.handle.apply(&families, &workload::batch(n), &write_options);
-            self.acknowledged.store(n, Ordering::SeqCst);
+            self.written.acknowledged.store(n, Ordering::SeqCst);
             if n % 1000 == 0 && self.wal == Wal::With {
                 self.handle.flush(FAMILIES[(n / 1000) as usize % FAMILIES.len()]);
             }
@@ -74,7 +89,7 @@ impl<H: Handle> Writer<'_, H> {
     }
 
     fn extra(&self, n: u64) -> Option<String> {
-        workload::extra(n).filter(|_| H::CHANGES_FAMILIES)
+        workload::extra(n).filter(|_| self.written.changes_families)
     }
 
     fn change_families(&self, n: u64) {
@@ -86,9 +101,13 @@ impl<H: Handle> Writer<'_, H> {
     }
 }
 
-/// Runs `act` while the workload is written; it is given what has been acknowledged.
-pub(crate) fn while_writing<H: Handle + Sync>(handle: &H, wal: Wal, act: impl FnOnce(&AtomicU64)) {
-    let (acknowledged, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+/// Runs `act` while the workload is written.
+pub(crate) fn while_writing<H: Handle + Sync>(handle: &H, wal: Wal, act: impl FnOnce(&Written)) {
+    let stop = AtomicBool::new(false);
+    let written = Written {
+        acknowledged: AtomicU64::new(0),
+        changes_families: H::CHANGES_FAMILIES && wal == Wal::With,
+    };
     struct Stop<'a>(&'a AtomicBool);
     impl Drop for Stop<'_> {
         fn drop(&mut self) {
@@ -99,12 +118,12 @@ pub(crate) fn while_writing<H: Handle + Sync>(handle: &H, wal: Wal, act: impl Fn
         let writer = Writer {
             handle,
             wal,
-            acknowledged: &acknowledged,
+            written: &written,
             stop: &stop,
         };
         scope.spawn(move || writer.run());
         let _stop = Stop(&stop);
-        act(&acknowledged);
+        act(&written);
     });
 }
 
@@ -113,19 +132,19 @@ pub(crate) fn back_up_and_compare<H: Handle>(
     handle: &H,
     engine: &BackupEngine,
     options: &CreateBackupOptions,
-    acknowledged: &AtomicU64,
+    written: &Written,
     target: &Path,
 ) -> CreateReport {
-    let before = acknowledged.load(Ordering::SeqCst);
+    let before = written.last();
     let report = engine.create_new_backup_with(handle, options, &Quiet).unwrap();
-    let after = acknowledged.load(Ordering::SeqCst);
+    let after = written.last();
     let restore = RestoreOptions::default();
     engine
         .restore_db_from_backup(WhichBackup::Id(report.backup_id), target, &restore, &Quiet)
         .unwrap();
     let found = workload::check(
         target,
-        H::CHANGES_FAMILIES,
+        written.changes_families,
         &format!("backup {}", report.backup_id),
     );
     assert!(found.last >= before, "{} of {before}: {report:?}", found.last);

@@ -10,7 +10,7 @@ use stonekeep::engine::{CreateBackupOptions, RestoreOptions};
 use stonekeep_rocksdb::BackupEngine;
 
 use crate::churn::{self, Wal};
-use crate::handles::{Handle, TellingDb};
+use crate::handles::{Handle, MultiDb, Optimistic, SingleDb, Transactions};
 use crate::workload::{self, FAMILIES};
 
 /// The numbers of the WALs among these names.
@@ -68,7 +68,10 @@ fn data_without_wal_needs_the_flush<H: Handle>() {
         engine
             .restore_db_from_backup(WhichBackup::Latest, &target, &RestoreOptions::default(), &Quiet)
             .unwrap();
-        assert_eq!(workload::check(&target, false, "without WAL").last, last);
+        assert_eq!(
+            workload::check(&target, H::CHANGES_FAMILIES, "without WAL").last,
+            last
+        );
     }
 }
 
@@ -78,10 +81,10 @@ fn atomic_flush_is_kept<H: Handle + Sync>() {
     let handle = H::create(&churn::options("atomic_flush=true"), &root.path().join("db"));
     let engine = churn::engine(&root.path().join("repo"));
     let options = CreateBackupOptions::default().with_flush_before_backup(true);
-    churn::while_writing(&handle, Wal::Without, |acknowledged| {
+    churn::while_writing(&handle, Wal::Without, |written| {
         for _ in 0..10 {
             let target = root.path().join("restored");
-            churn::back_up_and_compare(&handle, &engine, &options, acknowledged, &target);
+            churn::back_up_and_compare(&handle, &engine, &options, written, &target);
         }
     });
 }
@@ -109,4 +112,9 @@ macro_rules! flushing {
     };
 }
 
-flushing!(a_db: TellingDb);
+flushing!(
+    a_db: SingleDb,
+    a_db_of_many_threads: MultiDb,
+    a_transaction_db: Transactions,
+    an_optimistic_transaction_db: Optimistic
+);

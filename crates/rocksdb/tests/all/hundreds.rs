@@ -23,11 +23,11 @@ fn hundreds<H: Handle + Sync>(more: &str, backups: u64) {
     let handle = H::create(&churn::options(more), &root.path().join("db"));
     let engine = churn::engine(&root.path().join("repo"));
     let target = root.path().join("restored");
-    while_writing(&handle, Wal::With, |acknowledged| {
+    while_writing(&handle, Wal::With, |written| {
         let mut rounds = 0;
         for n in 0..backups {
             let options = CreateBackupOptions::default().with_flush_before_backup(n % 3 == 2);
-            let report = back_up_and_compare(&handle, &engine, &options, acknowledged, &target);
+            let report = back_up_and_compare(&handle, &engine, &options, written, &target);
             rounds += report.live.unwrap().rounds;
             if n % 20 == 19 {
                 engine.purge_old_backups(3, &Quiet).unwrap();

@@ -28,6 +28,8 @@ mod failing_reads;
 mod fixtures_backups;
 mod fixtures_restore;
 mod foreign_records;
+mod handle_image;
+mod handle_scene;
 mod hot_directory;
 mod hot_fallback;
 mod hot_host;

@@ -34,11 +34,8 @@ impl Told {
             if asking.observer.should_stop() {
                 return Err(Error::stopped());
             }
-            let answer = asking.answer(memtables)?;
-            let (number, told) = &answer.manifest;
-            if let Some(mut manifest) = Manifest::open(*number, &told.path)? {
-                manifest.read_to(told.size_bytes, asking.observer)?;
-                return Ok(Told { answer, manifest });
+            if let Some(told) = Told::of(asking.answer(memtables)?, asking.observer)? {
+                return Ok(told);
             }
         }
         let directory = asking.source.directory.display();
@@ -53,13 +50,26 @@ impl Told {
     pub(super) fn again(&mut self, asking: Asking<'_, '_>) -> Result<()> {
         let answer = asking.answer(Memtables::Keep)?;
         let (number, told) = &answer.manifest;
-        if *number != self.manifest.number {
-            *self = Told::first(asking, Memtables::Keep)?;
+        if *number == self.manifest.number {
+            self.manifest.read_to(told.size_bytes, asking.observer)?;
+            self.answer = answer;
             return Ok(());
         }
-        self.manifest.read_to(told.size_bytes, asking.observer)?;
-        self.answer = answer;
+        *self = match Told::of(answer, asking.observer)? {
+            Some(told) => told,
+            None => Told::first(asking, Memtables::Keep)?,
+        };
         Ok(())
+    }
+
+    /// This answer; `None` if the MANIFEST that it names is gone.
+    fn of(answer: Answer, observer: &dyn Observer) -> Result<Option<Told>> {
+        let (number, told) = &answer.manifest;
+        let Some(mut manifest) = Manifest::open(*number, &told.path)? else {
+            return Ok(None);
+        };
+        manifest.read_to(told.size_bytes, observer)?;
+        Ok(Some(Told { answer, manifest }))
     }
 }
 

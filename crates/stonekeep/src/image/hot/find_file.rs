@@ -8,6 +8,7 @@ use stonekeep_format::file_name::{DbFileName, TableExtension};
 use super::probe::{Probes, Step};
 use crate::Result;
 use crate::image::ImageFile;
+use crate::image::assembly::PATHS_HINT;
 use crate::image::live_files::{MISSING, twice, wrong_size};
 use crate::image::pinned::Pinned;
 
@@ -51,6 +52,11 @@ impl DataPaths {
     /// The database's own directory.
     pub(in crate::image) fn home(&self) -> &Path {
         self.directories.first().map_or(Path::new(""), PathBuf::as_path)
+    }
+
+    /// What may help where a file is nowhere.
+    pub(in crate::image) fn hint(&self) -> Option<&'static str> {
+        self.told.is_empty().then_some(PATHS_HINT)
     }
 
     /// Where a file is, if it is there.

@@ -13,7 +13,6 @@ use stonekeep_format::manifest::DatabaseState;
 use super::find_file::{DataPaths, Missing};
 use super::open_files::OpenFiles;
 use super::probe::{Probes, Step};
-use crate::image::assembly::PATHS_HINT;
 use crate::image::live_files::{self, LiveFiles};
 use crate::image::pinned::Pinned;
 use crate::image::remarks::Remarks;
@@ -206,7 +205,7 @@ impl HeldFiles {
             remarks.find(&missing.path, missing.reason.as_str());
             any_absent |= missing.is_absent;
         }
-        let hint = any_absent.then_some(PATHS_HINT);
+        let hint = if any_absent { self.paths.hint() } else { None };
         remarks.into_warnings(self.paths.home(), hint).map(drop)
     }
 
