@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::fs::{FlockOperation, fcntl_lock};
 use stonekeep::image::auto::{Directory, SourceKind};
+use stonekeep::image::hot::HotDirectory;
 use stonekeep::image::{Capture, CaptureKind, ImageSource, NoHost};
 use stonekeep::{Error, ErrorKind, Quiet};
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
@@ -28,6 +29,11 @@ struct Holder(Child);
 
 impl Holder {
     fn of(database: &Path) -> Holder {
+        Holder::try_of(database).unwrap()
+    }
+
+    /// None if somebody else has the lock.
+    fn try_of(database: &Path) -> Option<Holder> {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([
                 "hot_directory::another_process_takes_the_lock",
@@ -37,11 +43,13 @@ impl Holder {
             .env(TAKE, database)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
-        assert!(lines.map_while(Result::ok).any(|line| line.ends_with("held")));
-        Holder(child)
+        let has_it = lines.map_while(Result::ok).any(|line| line.ends_with("held"));
+        let holder = Holder(child);
+        has_it.then_some(holder)
     }
 }
 
@@ -118,6 +126,22 @@ fn a_database_that_this_process_has_open_is_left_to_its_handle() {
         assert!(error.hint().unwrap().contains("stonekeep-rocksdb"), "{error:?}");
     }
     drop(held);
+}
+
+#[test]
+fn a_capture_inside_the_process_does_not_lose_its_lock() {
+    let (_directory, database) = usual();
+    let held = lock(database.path());
+    let source = HotDirectory::new(database.path()).in_this_process();
+    let capture = source.capture(&mut NoHost, &Quiet).unwrap();
+    capture.confirm().unwrap();
+    drop(capture);
+    assert!(
+        Holder::try_of(database.path()).is_none(),
+        "closing any descriptor of LOCK drops it"
+    );
+    drop(held);
+    assert!(Holder::try_of(database.path()).is_some());
 }
 
 #[test]

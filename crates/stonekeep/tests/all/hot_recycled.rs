@@ -153,6 +153,22 @@ fn one_that_loses_its_name_before_it_is_looked_at_again_takes_another_round() {
 }
 
 #[test]
+fn one_that_gets_no_more_writes_is_read_once() {
+    let (_directory, database, [older, newer]) = recycled();
+    let path = database.wal_path(older);
+    let writer = Writer::of(database).before(Step::Close, When::Time(1), move |database| {
+        database.add_tables(1, 3_000);
+        // No writer does this; it shows where the bytes come from.
+        let file = File::options().write(true).open(&path).unwrap();
+        file.write_all_at(&log(older, 1..2, 30), 0).unwrap();
+    });
+    let watched = watched(writer);
+    let capture = watched.try_capture_for(&mut NoHost).unwrap();
+    assert_eq!(rounds(capture.image()), 2);
+    assert_trimmed(capture.image(), &[(older, 1000..1020), (newer, 1020..1025)]);
+}
+
+#[test]
 fn one_that_was_only_renamed_is_empty() {
     let (_directory, mut database, [older, newer]) = recycled();
     let number = database.take_number();

@@ -88,6 +88,18 @@ fn edits_in_every_round_are_waited_out() {
 }
 
 #[test]
+fn edits_at_every_look_do_not_keep_the_window_shut() {
+    let (_directory, database) = usual(DatabaseBuilder::new());
+    let writer = Writer::of(database).before(Step::ReadState, When::Always, |database| {
+        database.add_tables(1, 3_000);
+    });
+    let watched = watched(writer);
+    let (image, moment) = watched.image();
+    assert_eq!(rounds(&image), 1);
+    assert_eq!(moment as u64, watched.times(Step::ReadState));
+}
+
+#[test]
 fn when_the_strict_rule_never_closes_edits_that_wals_tell_are_borne() {
     let (_directory, database) = usual(DatabaseBuilder::new());
     let writer = Writer::of(database).before(Step::Close, When::Always, |database| _ = database.compact());
