@@ -128,20 +128,27 @@ fn each_invariant_has_tests_that_exist() {
     check(&findings);
 }
 
-#[test]
-fn the_example_of_the_readme_is_the_one_that_is_compiled() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let (_, rest) = readme.split_once("```rust\n").unwrap();
-    let (shown, _) = rest.split_once("```").unwrap();
-    let library = fs::read_to_string(root().join("crates/stonekeep/src/lib.rs")).unwrap();
+/// The lines of a crate's first example that are shown.
+fn example_of(library: &str) -> Vec<String> {
+    let library = fs::read_to_string(root().join(library)).unwrap();
     let (_, rest) = library.split_once("//! ```\n").unwrap();
     let (compiled, _) = rest.split_once("//! ```").unwrap();
-    let visible: Vec<&str> = compiled
-        .lines()
-        .map(|line| line.strip_prefix("//! ").unwrap_or_default())
-        .filter(|line| !line.starts_with("# "))
-        .collect();
-    assert_eq!(shown.lines().collect::<Vec<_>>(), visible);
+    let lines = compiled.lines().map(|line| line.trim_start_matches("//!"));
+    let lines = lines.map(|line| line.strip_prefix(' ').unwrap_or(line));
+    let shown = lines.filter(|line| !line.starts_with("# "));
+    shown.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_examples_of_the_readme_are_those_that_are_compiled() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let shown = readme
+        .split("```rust\n")
+        .skip(1)
+        .map(|rest| rest.split_once("```").unwrap().0);
+    let shown: Vec<Vec<&str>> = shown.map(|example| example.lines().collect()).collect();
+    let compiled = ["crates/stonekeep/src/lib.rs", "crates/rocksdb/src/lib.rs"].map(example_of);
+    assert_eq!(shown, compiled);
 }
 
 #[test]
@@ -202,7 +209,8 @@ fn the_readme_names_every_command() {
 #[test]
 fn each_flag_that_is_named_exists() {
     // Flags of cargo, of systemctl, of eat-rocks.
-    const OTHERS: [&str; 6] = [
+    const OTHERS: [&str; 7] = [
+        "--example",
         "--release",
         "--path",
         "--target",
