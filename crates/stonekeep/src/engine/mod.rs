@@ -30,6 +30,8 @@ use crate::{Error, Observer, Phase, Progress, Result, repo};
 
 /// More workers than this gain nothing on one machine's disks, however many cores it has.
 const MAX_DEFAULT_WORKERS: usize = 16;
+const MIN_WORKERS_ON_FLASH: usize = 4;
+const WORKERS_WHERE_HEADS_MOVE: usize = 2;
 
 /// Reads a repository: `rocksdb::BackupEngineReadOnly`. It never deletes, and never makes a repository; its one write
 /// is the pin that keeps a backup's files while they are read, and it does without where it cannot write.
@@ -91,14 +93,13 @@ impl BackupEngineReadOnly {
 
     /// How many files are moved at the same time.
     pub(crate) fn workers(&self) -> usize {
-        let machine = || {
-            std::thread::available_parallelism()
-                .map_or(2, NonZeroUsize::get)
-                .min(MAX_DEFAULT_WORKERS)
+        let chosen = || {
+            let cores = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
+            default_workers(cores, self.store.is_rotational())
         };
         self.options
             .max_background_operations
-            .map_or_else(machine, NonZeroUsize::get)
+            .map_or_else(chosen, NonZeroUsize::get)
     }
 
     /// The size of a copy buffer.
@@ -155,6 +156,15 @@ impl BackupEngineReadOnly {
     }
 }
 
+/// One for each core; on flash some more, since they wait; where heads move, one that reads and one that writes.
+fn default_workers(cores: usize, is_rotational: Option<bool>) -> usize {
+    match is_rotational {
+        Some(true) => WORKERS_WHERE_HEADS_MOVE,
+        Some(false) => cores.clamp(MIN_WORKERS_ON_FLASH, MAX_DEFAULT_WORKERS),
+        None => cores.min(MAX_DEFAULT_WORKERS),
+    }
+}
+
 impl BackupEngine {
     /// Opens a repository for writing. Where nothing stands, or an empty directory, a repository is made when the first
     /// backup is. With `destroy_old_data`, every backup in it is deleted first.
@@ -195,5 +205,18 @@ impl BackupEngine {
             .exclusive(options.lock_wait, &options.lock_holder, &|| {
                 observer.should_stop()
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_chosen_from_the_machine() {
+        let chosen = |is_rotational| [1, 2, 8, 64].map(|cores| default_workers(cores, is_rotational));
+        assert_eq!(chosen(Some(true)), [2; 4]);
+        assert_eq!(chosen(Some(false)), [4, 4, 8, 16]);
+        assert_eq!(chosen(None), [1, 2, 8, 16]);
     }
 }

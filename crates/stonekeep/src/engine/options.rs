@@ -32,7 +32,8 @@ pub struct BackupEngineOptions {
     pub share_files_with_checksum: bool,
     /// How files in `shared_checksum/` are named. Default: `kUseDbSessionID | kFlagIncludeFileSize`.
     pub share_files_with_checksum_naming: ShareFilesNaming,
-    /// How many files are read and written at the same time. Default: chosen from the machine (RocksDB's: 1).
+    /// How many files are read and written at the same time. Default: chosen from the
+    /// machine and the repository's disk (RocksDB's: 1).
     pub max_background_operations: Option<NonZeroUsize>,
     /// Whether everything is durable when a call returns. Default: true.
     pub sync: bool,

@@ -1,5 +1,7 @@
 //! Texts of JSON lines that end in a line with their own length and checksum: facts, journals.
 
+use std::io::{self, Read};
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -41,11 +43,80 @@ impl CheckedLines {
     }
 
     fn push_uncounted<T: Serialize>(&mut self, line: &T) -> Result<()> {
-        serde_json::to_writer(&mut self.text, line)
-            .map_err(|error| Error::new(ErrorKind::Io, "writing a record as JSON").with_source(error))?;
-        self.text.push(b'\n');
+        self.text.extend(line_of(line)?);
         Ok(())
     }
+}
+
+/// The same text, made line by line while it is read, so that it never stands in memory as a whole.
+#[derive(Debug)]
+pub(crate) struct CheckedText<I> {
+    lines: I,
+    text: Vec<u8>,
+    /// How much of `text` has been read.
+    read: usize,
+    count: usize,
+    crc32c: u32,
+    ended: bool,
+}
+
+/// About how much text is made at a time.
+const PIECE_BYTES: usize = 64 << 10;
+
+impl<I: Iterator<Item = Result<Vec<u8>>>> CheckedText<I> {
+    /// With these lines, each as [`line_of`] makes it.
+    pub(crate) fn new(lines: I) -> Self {
+        CheckedText {
+            lines,
+            text: Vec::new(),
+            read: 0,
+            count: 0,
+            crc32c: 0,
+            ended: false,
+        }
+    }
+
+    /// Makes a piece of the text, of which nothing is left.
+    fn make_piece(&mut self) -> Result<()> {
+        self.text.clear();
+        self.read = 0;
+        while self.text.len() < PIECE_BYTES {
+            let Some(line) = self.lines.next() else {
+                self.crc32c = crc32c::crc32c_append(self.crc32c, &self.text);
+                let end = End {
+                    lines: self.count,
+                    crc32c: self.crc32c,
+                };
+                self.text.extend(line_of(&Trailer { end })?);
+                self.ended = true;
+                return Ok(());
+            };
+            self.count += 1;
+            self.text.extend(line?);
+        }
+        self.crc32c = crc32c::crc32c_append(self.crc32c, &self.text);
+        Ok(())
+    }
+}
+
+impl<I: Iterator<Item = Result<Vec<u8>>>> Read for CheckedText<I> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.read == self.text.len() && !self.ended {
+            self.make_piece().map_err(io::Error::other)?;
+        }
+        let mut rest = self.text.get(self.read..).unwrap_or_default();
+        let count = rest.read(buffer)?;
+        self.read += count;
+        Ok(count)
+    }
+}
+
+/// A line with its newline.
+pub(crate) fn line_of<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(value)
+        .map_err(|error| Error::new(ErrorKind::Io, "writing a record as JSON").with_source(error))?;
+    line.push(b'\n');
+    Ok(line)
 }
 
 /// The lines of a text, the last one not among them.
@@ -99,6 +170,21 @@ pub(crate) fn parse<T: DeserializeOwned>(name: &str, line: &[u8]) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_the_same_however_it_is_made() {
+        for count in [0, 1, 3, 20_000] {
+            let mut writer = CheckedLines::default();
+            (0..count).for_each(|n: u32| writer.push(&n).unwrap());
+            let mut text = Vec::new();
+            let mut made = CheckedText::new((0..count).map(|n| line_of(&n)));
+            made.read_to_end(&mut text).unwrap();
+            assert_eq!(text, writer.finish().unwrap());
+        }
+        let mut failing = CheckedText::new([Err(Error::invalid("no line"))].into_iter());
+        let error = failing.read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(error.downcast::<Error>().unwrap().to_string(), "no line");
+    }
 
     #[test]
     fn lines_come_back_and_damage_is_seen() {

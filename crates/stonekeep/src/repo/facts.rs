@@ -12,13 +12,17 @@
 //! {"end":{"lines":2,"crc32c":…}}
 //! ```
 
+use std::borrow::Borrow;
+use std::io::Read;
+use std::iter;
+
 use serde::{Deserialize, Serialize};
 use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::unique_id::SessionId;
 use stonekeep_format::{BackupId, Crc32c};
 
 use super::catalog::LoadedMeta;
-use super::checked_lines::{self, CheckedLines};
+use super::checked_lines::{self, CheckedText};
 use super::layout;
 use crate::image::{CaptureKind, ImageColumnFamily, LiveCapture};
 use crate::store::{Durability, Staged, Store};
@@ -144,15 +148,24 @@ impl BackupFacts {
     /// # Errors
     /// None in practice; JSON that cannot be written is an `Io` error.
     pub fn encode(&self) -> Result<Vec<u8>> {
-        let mut text = CheckedLines::default();
-        text.push(&Header {
+        let mut text = Vec::new();
+        let mut made = self.text(self.files.iter().map(Ok));
+        made.read_to_end(&mut text)
+            .map_err(|error| Error::io("writing facts", error))?;
+        Ok(text)
+    }
+
+    /// The text of these facts with other files.
+    fn text<F: Borrow<FileFacts>>(
+        &self,
+        files: impl Iterator<Item = Result<F>>,
+    ) -> CheckedText<impl Iterator<Item = Result<Vec<u8>>>> {
+        let header = checked_lines::line_of(&Header {
             stonekeep_facts: FACTS_VERSION,
             facts: self.clone_header(),
-        })?;
-        for file in &self.files {
-            text.push(file)?;
-        }
-        text.finish()
+        });
+        let files = files.map(|file| checked_lines::line_of(file?.borrow()));
+        CheckedText::new(iter::once(header).chain(files))
     }
 
     /// The facts in a text.
@@ -192,7 +205,7 @@ impl BackupFacts {
         (self.backup_id, self.meta_crc32c, self.meta_size_bytes) == (id.get(), meta_crc32c.0, meta_size_bytes)
     }
 
-    /// Stages the facts in an area, durable if asked, for publication at their key.
+    /// Stages the facts with these files in an area, durable if asked, for publication at their key.
     ///
     /// # Errors
     /// Those of the store.
@@ -201,10 +214,10 @@ impl BackupFacts {
         store: &dyn Store,
         area: &str,
         id: BackupId,
+        files: impl Iterator<Item = Result<FileFacts>>,
         durability: Durability,
     ) -> Result<Staged> {
-        let text = self.encode()?;
-        let staged = store.stage(area, &layout::facts(id), &mut text.as_slice(), text.len() as u64)?;
+        let staged = store.stage(area, &layout::facts(id), &mut self.text(files), 0)?;
         store.sync(std::slice::from_ref(&staged), durability)?;
         Ok(staged)
     }

@@ -250,6 +250,11 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Bytes that may still be written, where the store knows.
     fn free_bytes(&self) -> Result<Option<u64>>;
 
+    /// Whether the disk has heads that move from file to file, where the store knows.
+    fn is_rotational(&self) -> Option<bool> {
+        None
+    }
+
     /// What the user should know of this place, as far as it has been noticed: a file system whose locks or syncs
     /// nobody vouches for, a directory that could not be synced.
     fn warnings(&self) -> Vec<Warning> {

@@ -122,9 +122,15 @@ impl Commit<'_, '_> {
 
     /// C5. Facts of a killed run under this id are replaced: no meta file, so no backup, has them.
     fn publish_facts(&self, loaded: &LoadedMeta) -> Result<()> {
-        let facts = self.facts(loaded)?;
+        let facts = self.facts(loaded);
         let key = layout::facts(loaded.id);
-        let staged = facts.stage(self.store(), &self.area.name, loaded.id, self.durability())?;
+        let staged = facts.stage(
+            self.store(),
+            &self.area.name,
+            loaded.id,
+            self.file_facts(loaded.id),
+            self.durability(),
+        )?;
         let taken = self
             .store()
             .publish(vec![(staged, key.clone())], self.durability())?;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use stonekeep_format::backup_meta::BackupMeta;
 use stonekeep_format::backup_name::{NameSuffix, RepoPath, SharedKind, SharedName};
 use stonekeep_format::unique_id::SessionId;
 use stonekeep_format::{BackupId, Crc32c, FileNumber};
@@ -48,7 +49,8 @@ pub(super) struct Known<'a> {
     /// The largest file number in the newest backup.
     largest_number: Option<FileNumber>,
     legacy_names: Option<HashSet<(FileNumber, SharedKind, u64)>>,
-    by_number: HashMap<u64, FileFacts>,
+    /// The files of the newest backup that we have facts about, in the order of their numbers.
+    by_number: Vec<(u64, FileFacts)>,
     stored: HashMap<String, StoredFile>,
     sessions: HashMap<u64, Vec<SessionId>>,
 }
@@ -68,13 +70,20 @@ impl<'a> Known<'a> {
             newest_files: HashMap::new(),
             largest_number: None,
             legacy_names: None,
-            by_number: HashMap::new(),
+            by_number: Vec::new(),
             stored: HashMap::new(),
             sessions: HashMap::new(),
         };
         if let Some(newest) = known.read_older()? {
             known.add_newest(&newest);
-            known.newest = Some(newest);
+            known.newest = Some(match known.newest_facts.is_some() {
+                // Its files are known by now, and nobody else asks for them.
+                true => LoadedMeta {
+                    meta: BackupMeta::default(),
+                    ..newest
+                },
+                false => newest,
+            });
         }
         let sessions: Vec<SessionId> = known.leftovers.files().filter_map(FileFacts::session).collect();
         sessions
@@ -85,14 +94,27 @@ impl<'a> Known<'a> {
 
     /// What is recorded of a file with this number in the newest backup, if it is the same file.
     pub(super) fn recognise(&self, identity: &Identity) -> Option<&FileFacts> {
-        self.by_number
-            .get(&identity.number.0)
+        self.recorded(identity.number)
             .filter(|facts| identity.is_of(facts))
+    }
+
+    fn recorded(&self, number: FileNumber) -> Option<&FileFacts> {
+        let at = self
+            .by_number
+            .binary_search_by_key(&number.0, |(number, _)| *number);
+        self.by_number.get(at.ok()?).map(|(_, facts)| facts)
+    }
+
+    /// Frees what only planning needs.
+    pub(super) fn forget_files(&mut self) {
+        self.by_number = Vec::new();
+        self.newest_files = HashMap::new();
+        self.stored = HashMap::new();
     }
 
     /// Whether our facts say that what is stored under this path is another file of the same number.
     pub(super) fn is_another(&self, path: &str, identity: &Identity) -> bool {
-        let facts = self.by_number.get(&identity.number.0);
+        let facts = self.recorded(identity.number);
         facts.is_some_and(|facts| facts.path == path && identity.differs_from(facts))
     }
 
@@ -230,9 +252,10 @@ impl<'a> Known<'a> {
                     self.add_session(session);
                 }
                 if let Some(number) = file.number() {
-                    self.by_number.insert(number, file);
+                    self.by_number.push((number, file));
                 }
             }
+            self.by_number.sort_by_key(|(number, _)| *number);
             self.newest_facts = Some(facts);
         }
         Ok(())

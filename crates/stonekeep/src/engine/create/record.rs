@@ -60,10 +60,10 @@ impl Commit<'_, '_> {
         file.map(|file| file.temperature).unwrap_or_default()
     }
 
-    /// Our facts, bound to the meta file.
-    pub(super) fn facts(&self, loaded: &LoadedMeta) -> Result<BackupFacts> {
+    /// Our facts, bound to the meta file, without those of the files.
+    pub(super) fn facts(&self, loaded: &LoadedMeta) -> BackupFacts {
         let image = self.image;
-        Ok(BackupFacts {
+        BackupFacts {
             backup_id: loaded.id.get(),
             meta_crc32c: loaded.crc32c.0,
             meta_size_bytes: loaded.size_bytes,
@@ -79,18 +79,16 @@ impl Commit<'_, '_> {
             tags: self.context.options.tags.clone(),
             durable: self.durability() == Durability::Durable,
             created_by: concat!("stonekeep ", env!("CARGO_PKG_VERSION")).to_owned(),
-            files: self.file_facts(loaded.id)?,
-        })
+            files: Vec::new(),
+        }
     }
 
-    fn file_facts(&self, id: BackupId) -> Result<Vec<FileFacts>> {
-        self.ready
-            .iter()
-            .map(|ready| {
-                let file = self.plan.files.get(ready.at);
-                let file = file.ok_or_else(|| Error::invalid("the plan is of another image"))?;
-                Ok(file_facts(file, self.path(id, ready)?.to_string(), ready.crc32c))
-            })
-            .collect()
+    /// The facts of each file, in the order of the meta file.
+    pub(super) fn file_facts(&self, id: BackupId) -> impl Iterator<Item = Result<FileFacts>> {
+        self.ready.iter().map(move |ready| {
+            let file = self.plan.files.get(ready.at);
+            let file = file.ok_or_else(|| Error::invalid("the plan is of another image"))?;
+            Ok(file_facts(file, self.path(id, ready)?.to_string(), ready.crc32c))
+        })
     }
 }

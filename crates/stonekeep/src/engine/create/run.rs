@@ -104,6 +104,7 @@ fn commit(host: &mut Host<'_>, copied: Copied) -> Result<CreateReport> {
     let Copied { capture, plan, ready } = copied;
     let (context, mut id) = (host.context, host.id);
     let parts = host.parts()?;
+    parts.known.forget_files();
     context.tell(Phase::Committing);
     let mut commit = Commit {
         context,

@@ -2,7 +2,9 @@
 //!
 //! The numbers are Linux's own (`statfs(2)`, `include/uapi/linux/magic.h`).
 
+use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use rustix::io::Errno;
 
@@ -52,6 +54,9 @@ const KNOWN: &[Known] = &[
     known(0x6573_5546, false, FUSE),
 ];
 
+/// How the directories of such disks in `/sys` begin: virtio's, Xen's.
+const HYPERVISORS_DISKS: [&str; 2] = ["virtio", "vbd-"];
+
 /// `syncfs` returns no errors of the device on Linux before this version.
 const SYNCFS_REPORTS_FROM: (u32, u32) = (5, 8);
 
@@ -75,6 +80,34 @@ pub(super) fn warning(root: &OwnedFd, path: &str) -> Option<Warning> {
     Some(Warning::about(path, text))
 }
 
+/// Whether the disk below has heads that move; `None` where no single disk is known, as for tmpfs and btrfs.
+pub(super) fn is_rotational(root: &OwnedFd) -> Option<bool> {
+    let device = rustix::fs::fstat(root).ok()?.st_dev;
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    rotational_in(Path::new("/sys/dev/block"), major, minor)
+}
+
+/// A partition has no queue of its own; its disk's stands one above. What a hypervisor's disk says of itself is the
+/// driver's default, whatever is below.
+fn rotational_in(devices: &Path, major: u32, minor: u32) -> Option<bool> {
+    let device = std::fs::canonicalize(devices.join(format!("{major}:{minor}"))).ok()?;
+    if device.iter().any(is_of_hypervisor) {
+        return None;
+    }
+    let read = |queue: &str| std::fs::read_to_string(device.join(queue)).ok();
+    let text = read("queue/rotational").or_else(|| read("../queue/rotational"))?;
+    match text.trim() {
+        "0" => Some(false),
+        "1" => Some(true),
+        _ => None,
+    }
+}
+
+fn is_of_hypervisor(part: &OsStr) -> bool {
+    let part = part.to_str().unwrap_or_default();
+    HYPERVISORS_DISKS.iter().any(|start| part.starts_with(start))
+}
+
 fn magic(root: &OwnedFd) -> Result<u64, Errno> {
     // The kernel's type for it has another width or sign on each architecture; the numbers have 32 bits.
     Ok(rustix::fs::fstatfs(root)?.f_type as u64 & 0xFFFF_FFFF)
@@ -91,7 +124,31 @@ fn parse_version(release: &str) -> Option<(u32, u32)> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
+
+    /// As `/sys` has them: links to disks, and to partitions inside them.
+    #[test]
+    fn a_partition_is_as_its_disk_is() {
+        let sys = tempfile::tempdir().unwrap();
+        let devices = sys.path().join("dev");
+        std::fs::create_dir(&devices).unwrap();
+        for (number, disk, rotational) in [(0, "sda", "1\n"), (16, "sdb", "0\n"), (32, "virtio0", "1\n")] {
+            let disk = sys.path().join(disk);
+            std::fs::create_dir_all(disk.join("queue")).unwrap();
+            std::fs::create_dir(disk.join("part")).unwrap();
+            std::fs::write(disk.join("queue/rotational"), rotational).unwrap();
+            symlink(&disk, devices.join(format!("8:{number}"))).unwrap();
+            symlink(disk.join("part"), devices.join(format!("8:{}", number + 1))).unwrap();
+        }
+        let rotational = [0, 1, 16, 17, 32, 33, 48].map(|minor| rotational_in(&devices, 8, minor));
+        assert_eq!(
+            rotational[..4],
+            [Some(true), Some(true), Some(false), Some(false)]
+        );
+        assert_eq!(rotational[4..], [None; 3]);
+    }
 
     #[test]
     fn kernel_releases_are_compared_by_number() {

@@ -354,6 +354,11 @@ impl Store for LocalStore {
         Ok(free_bytes(&self.tree))
     }
 
+    fn is_rotational(&self) -> Option<bool> {
+        let root = self.tree.find(None).ok()??;
+        file_system::is_rotational(&root)
+    }
+
     fn warnings(&self) -> Vec<Warning> {
         let file_system = self.file_system_warning();
         file_system.into_iter().chain(self.syncs.warning()).collect()
