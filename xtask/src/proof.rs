@@ -9,20 +9,32 @@ const NO_SKIP: &str = "STONEKEEP_NO_SKIP";
 /// Where the tests write what they skip (crates/proof/src/skip.rs).
 const SKIP_LOG: &str = "STONEKEEP_SKIP_LOG";
 
-/// What is run. Which handles of the `rocksdb` crate show RocksDB's pointer depends on its feature `multi-threaded-cf`, so
-/// there is a second run for those that show it only then.
-const RUNS: [&[&str]; 3] = [
-    &["--package", "stonekeep-proof"],
-    &["--package", "stonekeep-rocksdb"],
-    &[
-        "--package",
-        "stonekeep-rocksdb",
-        "--features",
-        "multi-threaded-cf",
-        "--test",
-        "all",
-        "through_a_db",
-    ],
+/// One run of `cargo test`.
+struct Run {
+    package: &'static str,
+    more: &'static [&'static str],
+    /// What is run of it, where the caller does not say.
+    tests: &'static [&'static str],
+}
+
+/// Which handles of the `rocksdb` crate show RocksDB's pointer depends on its feature `multi-threaded-cf`, so there is a
+/// second run for those that show it only then.
+const RUNS: [Run; 3] = [
+    Run {
+        package: "stonekeep-proof",
+        more: &[],
+        tests: &[],
+    },
+    Run {
+        package: "stonekeep-rocksdb",
+        more: &[],
+        tests: &[],
+    },
+    Run {
+        package: "stonekeep-rocksdb",
+        more: &["--features", "multi-threaded-cf", "--test", "all"],
+        tests: &["through_a_db"],
+    },
 ];
 
 /// Runs the tests that link RocksDB, with these further arguments of `cargo test`.
@@ -36,7 +48,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let _ = fs::remove_file(&log);
     let outcome = RUNS.iter().try_for_each(|run| {
         let mut tests = workspace::cargo();
-        tests.arg("test").args(*run).args(arguments);
+        tests.args(["test", "--package", run.package]).args(run.more);
+        match arguments.is_empty() {
+            true => tests.args(run.tests),
+            false => tests.args(arguments),
+        };
         workspace::run(tests.env(SKIP_LOG, &log))
     });
     let skipped = fs::read_to_string(&log).unwrap_or_default();

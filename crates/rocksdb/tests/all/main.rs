@@ -10,6 +10,7 @@ mod hundreds;
 mod limits;
 mod lock;
 mod meddled;
+mod prepared;
 mod settings;
 mod simple;
 mod slow_deleter;
