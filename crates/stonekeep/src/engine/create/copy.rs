@@ -20,7 +20,7 @@ use crate::{Error, Phase, Result};
 /// A batch ends after so many bytes or files: what a killed run must copy again at most, against a flush of the disk
 /// for each batch.
 const BATCH_BYTES: u64 = 4 << 30;
-const BATCH_FILES: usize = 2048;
+const BATCH_FILES: usize = 16_384;
 
 /// A file of the backup that is stored or staged whole.
 #[derive(Debug, Clone)]
