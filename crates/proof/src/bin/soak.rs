@@ -98,8 +98,6 @@ impl Wanted {
 
     /// The task for a setting that begins now.
     fn task(&self, number: usize, setting: &'static Setting, program: PathBuf) -> Soak {
-        let places = run::places();
-        let place = places[(number + self.seed as usize) % places.len()].clone();
         let settings = self.settings.len();
         let at_once = self.jobs.min(settings);
         let share = |time: Duration| time.mul_f64(at_once as f64 / settings as f64);
@@ -107,7 +105,7 @@ impl Wanted {
             program,
             setting,
             seed: self.seed,
-            place,
+            place: run::place(setting, number as u64 + self.seed),
             images: self.images.div_ceil(settings as u64),
             until: self.time.map(|time| Instant::now() + share(time)),
             first: 0,

@@ -1,5 +1,6 @@
 //! Probes that provoke races in a capture.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
@@ -59,12 +60,33 @@ impl Probe for LateLook {
 
 /// The negative control: the capture goes on whatever was added to the MANIFEST while it waited.
 #[derive(Debug)]
-pub struct Blind;
+pub struct Blind {
+    wait: Duration,
+    /// It waits once for each state: if it waited between the two listings of the WALs, it could end up with none, and
+    /// be refused instead of wrong.
+    has_waited: AtomicBool,
+}
+
+impl Blind {
+    const SHORTEST: Duration = Duration::from_millis(25);
+    /// How often the wait is doubled.
+    const DOUBLED: u64 = 5;
+
+    /// For the image with this number: one machine's writer needs milliseconds to flush and compact, another's a second.
+    pub fn new(image: u64) -> Self {
+        Self {
+            wait: Self::SHORTEST * (1 << (image % Self::DOUBLED)),
+            has_waited: AtomicBool::new(false),
+        }
+    }
+}
 
 impl Probe for Blind {
     fn at(&self, step: Step) {
-        if step == Step::ListWals {
-            sleep(Duration::from_millis(150));
+        match step {
+            Step::ReadState => self.has_waited.store(false, Ordering::Relaxed),
+            Step::ListWals if !self.has_waited.swap(true, Ordering::Relaxed) => sleep(self.wait),
+            _ => {}
         }
     }
 

@@ -26,10 +26,15 @@ const FEW_FILES: usize = 12;
 /// A disk in memory, where images cost less, and databases change faster since no sync takes time.
 const MEMORY: &str = "/dev/shm";
 
-/// The directories that databases may be made in: that for temporary files, and the disk in memory if there is one.
-pub fn places() -> Vec<PathBuf> {
-    let memory = Some(PathBuf::from(MEMORY)).filter(|memory| memory.is_dir());
-    [std::env::temp_dir()].into_iter().chain(memory).collect()
+/// Where a database is made: by turns in the directory for temporary files and on the disk in memory, if there is one.
+/// Files that are deleted slowly are cut while they are held only where deletions come fast, so those are in memory.
+pub fn place(setting: &Setting, turn: u64) -> PathBuf {
+    let in_memory = setting.slow_deletion || turn % 2 == 1;
+    memory().filter(|_| in_memory).unwrap_or_else(std::env::temp_dir)
+}
+
+fn memory() -> Option<PathBuf> {
+    Some(PathBuf::from(MEMORY)).filter(|memory| memory.is_dir())
 }
 
 /// What is done to one database.
@@ -121,7 +126,7 @@ impl Soak {
 
 impl<'a> Scene<'a> {
     fn new(soak: &'a Soak, root: TempDir, counters: Counters) -> Result<Self> {
-        let place = places().pop().unwrap_or_default();
+        let place = memory().unwrap_or_else(std::env::temp_dir);
         let images = TempDir::new_in(&place).map_err(ProofError::io(&place))?;
         Ok(Self {
             counters,
@@ -140,7 +145,7 @@ impl<'a> Scene<'a> {
         remove(&directory)?;
         let lanes = self.soak.setting.lanes;
         let acknowledged_before = self.counters.all(lanes, Counter::Acknowledged)?;
-        let taken = self.take(way, &directory);
+        let taken = self.take(number, way, &directory);
         let bounds = Bounds {
             acknowledged_before,
             begun_after: self.counters.all(lanes, Counter::Begun)?,
@@ -162,8 +167,8 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn take(&mut self, way: Way, into: &Path) -> stonekeep::Result<Taken> {
-        let source = self.source(way);
+    fn take(&mut self, number: u64, way: Way, into: &Path) -> stonekeep::Result<Taken> {
+        let source = self.source(number, way);
         if way.backup {
             return taking::restored(&source, &self.images.path().join("repository"), into);
         }
@@ -175,13 +180,13 @@ impl<'a> Scene<'a> {
         taking::copied(&source, into, pause)
     }
 
-    fn source(&mut self, way: Way) -> HotDirectory {
+    fn source(&mut self, number: u64, way: Way) -> HotDirectory {
         let places = self.soak.setting.places(self.root.path());
         let mut source = HotDirectory::new(self.soak.setting.database(self.root.path()))
             .with_wal_dir(places.wal_dir)
             .with_db_paths(places.db_paths);
         if self.soak.blind {
-            source = source.with_probe(Arc::new(Blind));
+            source = source.with_probe(Arc::new(Blind::new(number)));
         } else if way.fallback_at_once {
             source = source
                 .with_strict_limit(0, Duration::ZERO)

@@ -14,9 +14,11 @@ use stonekeep::image::{Content, ImageFile, ImageSource, LiveCapture, NoHost};
 use stonekeep::store::local::LocalStore;
 use stonekeep::{Error, ErrorKind, IoContext as _, Quiet, Result};
 
-/// How often a database is captured that changed while it was copied. The engine does so three times, but it does not
-/// wait in between for files to be cut.
+/// How often a database is captured that changed while it was copied. The engine does so three times, but the last times
+/// it has most files already.
 const ATTEMPTS: u32 = 20;
+/// How many of these times the pause is made.
+const PAUSES: u32 = 2;
 /// How many backups stay in the repository.
 const BACKUPS_KEPT: usize = 3;
 
@@ -39,6 +41,7 @@ pub struct Taken {
 pub(super) fn copied(source: &dyn ImageSource, into: &Path, pause: Duration) -> Result<Taken> {
     let mut repeated = 0;
     loop {
+        let pause = if repeated < PAUSES { pause } else { Duration::ZERO };
         match copied_once(source, into, pause) {
             Ok(taken) => return Ok(Taken { repeated, ..taken }),
             Err(error) if error.is_source_changed() && repeated + 1 < ATTEMPTS => {

@@ -248,3 +248,26 @@ fn a_file_that_is_cut_short_after_the_capture_is_noticed() {
         assert!(error.to_string().contains(cut), "{error}");
     }
 }
+
+#[test]
+fn wals_are_read_at_once_when_an_earlier_attempt_was_cut_short() {
+    let (_directory, database) = usual(2);
+    let source = HotDirectory::new(database.path());
+    let wal = database.path().join("000002.log");
+    let bytes = fs::read(&wal).unwrap();
+    let mut host = Host {
+        attempt: 2,
+        ..Host::default()
+    };
+    let capture = source.capture(&mut host, &Quiet).unwrap();
+    crate::image_capture::cut(&wal, 1);
+    capture.confirm().unwrap();
+    let files = &capture.image().files;
+    let file = files.iter().find(|file| file.name.to_string() == "000002.log");
+    let file = file.unwrap();
+    let Content::Bytes(captured) = &file.content else {
+        panic!("{file:?} is read later");
+    };
+    assert_eq!(captured.len() as u64, file.size_bytes);
+    assert_eq!(captured[..], bytes[..captured.len()]);
+}

@@ -12,7 +12,7 @@
 //!   host has are not opened, where much is new the host takes it at once, the rest is held by open descriptors. This goes
 //!   on until a look shows no new edit. What is held stays so from round to round, as long as it is live.
 //! - **H3** The window: the WALs are listed twice, opened, and measured, newest first. Those that may be recycled are read
-//!   here.
+//!   here, and all when this is not the first attempt: a slow deletion was faster than the copy.
 //! - **H4** The close: the MANIFEST once more, then CURRENT, then the names of the WALs that were read. A new edit, another
 //!   MANIFEST or a lost name begins another round at H1. By the fallback rule some edits are borne.
 //! - **H5** The newest OPTIONS. If they say something else than before, as after a restart of the writer: another round.

@@ -46,6 +46,8 @@ pub(super) struct Session<'a> {
     settings: Settings,
     files: HeldFiles,
     wals: WalWindow,
+    /// An earlier capture lost bytes to a slow deletion, which cuts WALs, too.
+    were_cut: bool,
     /// What is said of the database by its settings.
     remarks: Remarks,
     rounds: u64,
@@ -78,12 +80,14 @@ impl<'a> Session<'a> {
         let database_id = database_id(&source.path, state, &mut remarks)?;
         host.check_database(database_id.as_deref())?;
         let limit = OpenFiles::new(source.open_files_limit);
+        let were_cut = host.attempt() > 1;
         Ok(Session {
             source,
             observer,
             database_id,
             files: HeldFiles::new(DataPaths::new(settings.data_paths.clone()), limit),
-            wals: settings.wal_window(&source.path),
+            wals: settings.wal_window(&source.path, were_cut),
+            were_cut,
             followed,
             settings,
             remarks,
@@ -198,7 +202,7 @@ impl<'a> Session<'a> {
         let mut remarks = Remarks::default();
         let state = self.followed.state();
         self.settings = Settings::read(self.source, state, &mut remarks, self.observer)?;
-        self.wals = self.settings.wal_window(&self.source.path);
+        self.wals = self.settings.wal_window(&self.source.path, self.were_cut);
         self.remarks = remarks;
         Ok(None)
     }

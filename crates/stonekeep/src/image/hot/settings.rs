@@ -73,10 +73,11 @@ impl Settings {
         })
     }
 
-    /// A window on the WALs of the database in this directory, none of them open yet.
-    pub(super) fn wal_window(&self, home: &Path) -> WalWindow {
-        let recycles = self.options.recycle_log_file_num > 0;
-        WalWindow::new(self.wal_dir.as_deref().unwrap_or(home), recycles)
+    /// A window on the WALs of the database in this directory, none of them open yet; all of them are read in it if
+    /// they were cut short, or may be recycled.
+    pub(super) fn wal_window(&self, home: &Path, were_cut: bool) -> WalWindow {
+        let reads = were_cut || self.options.recycle_log_file_num > 0;
+        WalWindow::new(self.wal_dir.as_deref().unwrap_or(home), reads)
     }
 
     /// Refuses a MANIFEST that names further paths, if none were given: what is there cannot be found.

@@ -5,7 +5,8 @@
 //!
 //! With `recycle_log_file_num` a WAL that nobody needs any more gets a new number by a rename and is written over
 //! (`ReuseWritableFile`, `env/fs_posix.cc`): its descriptor keeps nothing. So those are read at once, and afterwards
-//! their paths are looked at: as long as a WAL has its name, nobody has begun to write over it.
+//! their paths are looked at: as long as a WAL has its name, nobody has begun to write over it. So are all, if an earlier
+//! capture was cut short: a slow deletion shortens WALs that are held (`DeleteScheduler`, `file/delete_scheduler.cc`).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
