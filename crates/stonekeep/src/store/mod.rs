@@ -2,7 +2,7 @@
 //!
 //! # The contract
 //! - A [`Key`] names a file by a relative path; directories exist through the files in them (an empty or missing
-//!   directory lists as empty). Nothing follows a symbolic link, and what is no regular file is never opened.
+//!   directory lists as empty). Nothing follows a symbolic link, and what is no regular file is never read or written.
 //! - New files come in two halves. [`Store::stage`] writes bytes where no reader looks, in a named *area*;
 //!   [`Store::sync`] makes staged files durable; [`Store::publish`] makes a batch of them visible under their final
 //!   keys, never replacing, each one whole or not at all. With [`Durability::Durable`] the batch is durable
@@ -32,6 +32,7 @@ use std::time::{Duration, SystemTime};
 pub use key::Key;
 pub(crate) use object_reader::checksum;
 pub use object_reader::{FileReader, ObjectReader};
+pub(crate) use page_cache::SparingReads;
 pub use pin_name::new_pin_name;
 
 use crate::{Error, Result, Warning};

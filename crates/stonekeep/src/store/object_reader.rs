@@ -38,16 +38,21 @@ impl Read for ObjectReader<'_> {
 /// page cache where that can be helped.
 pub struct FileReader {
     file: Arc<File>,
-    reads: SparingReads,
+    reads: Arc<SparingReads>,
     offset: u64,
 }
 
 impl FileReader {
     /// A reader at the file's first byte.
     pub fn new(file: Arc<File>) -> Self {
+        FileReader::with_reads(file, Arc::default())
+    }
+
+    /// The same, with what is known of the file system.
+    pub(crate) fn with_reads(file: Arc<File>, reads: Arc<SparingReads>) -> Self {
         FileReader {
             file,
-            reads: SparingReads::default(),
+            reads,
             offset: 0,
         }
     }

@@ -9,16 +9,35 @@ use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::{Errno, ReadWriteFlags};
 
 /// `RWF_DONTCACHE` in `include/uapi/linux/fs.h`.
 const DONTCACHE: ReadWriteFlags = ReadWriteFlags::from_bits_retain(0x80);
 
-/// Reads of one file.
+/// Reads of one file, or of files on one file system: after the first that shows that the flag is unknown, it is left out.
 #[derive(Debug, Default)]
 pub(crate) struct SparingReads {
     unknown: AtomicBool,
+}
+
+/// What is known of each file system that was read from.
+#[derive(Debug, Default)]
+pub(crate) struct FileSystems(Mutex<Vec<(u64, Arc<SparingReads>)>>);
+
+impl FileSystems {
+    /// Reads of files on this device.
+    pub(crate) fn reads(&self, device: u64) -> Arc<SparingReads> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known.iter().find(|(of, _)| *of == device);
+        if let Some((_, reads)) = found {
+            return Arc::clone(reads);
+        }
+        let reads = Arc::<SparingReads>::default();
+        known.push((device, Arc::clone(&reads)));
+        reads
+    }
 }
 
 impl SparingReads {

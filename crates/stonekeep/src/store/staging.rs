@@ -16,5 +16,5 @@ pub(super) fn area_key(area: &str) -> Result<Key> {
 
 /// A staged file as the store keeps it.
 pub(super) fn staged_key(area: &str, key: &Key) -> Result<Key> {
-    area_key(area)?.join(key.as_str())
+    Ok(Key::trusted(format!("{}/{key}", area_key(area)?)))
 }

@@ -9,7 +9,7 @@ use super::area::Area;
 use super::context::{Context, is_full};
 use super::plan::{Action, PlanFile, Target};
 use super::reflink;
-use super::source::{explain_short_source, open};
+use super::source::{Source, Sources, explain_short_source};
 use crate::engine::transfer::{Meter, Metered, run_bounded};
 use crate::image::ImageFile;
 use crate::repo::facts::FileFacts;
@@ -57,6 +57,7 @@ pub(super) struct Copier<'a> {
     images: &'a [ImageFile],
     planned: &'a [PlanFile],
     area: &'a mut Area,
+    sources: Sources,
     /// The id that private files are staged under; the backup may get another one.
     id: BackupId,
     /// Whether files that turn out shorter are only [named](Self::short).
@@ -81,6 +82,7 @@ impl<'a> Copier<'a> {
             images,
             planned,
             area,
+            sources: Sources::default(),
             id,
             early: false,
             ready: Vec::new(),
@@ -265,9 +267,11 @@ impl<'a> Copier<'a> {
             Target::SharedByChecksum(..) => Key::new(format!("unnamed/{}", image.name))?,
             Target::Private => Key::new(format!("private/{}/{}", self.id, image.name))?,
         };
-        let (staged, crc32c) = match reflink::stage(&self.context, &self.area.name, &key, image, meter)? {
+        let source = self.sources.open(&image.content)?;
+        let shared = reflink::stage(&self.context, &self.area.name, &key, (image, &source), meter)?;
+        let (staged, crc32c) = match shared {
             Some(shared) => shared,
-            None => self.stage(&key, image, meter)?,
+            None => self.stage(&key, (image, source), meter)?,
         };
         check(image, target, crc32c)?;
         let shared = match target {
@@ -287,9 +291,14 @@ impl<'a> Copier<'a> {
         })
     }
 
-    fn stage(&self, key: &Key, image: &ImageFile, meter: &Meter<'_>) -> Result<(Staged, Crc32c)> {
+    fn stage(
+        &self,
+        key: &Key,
+        (image, source): (&ImageFile, Source),
+        meter: &Meter<'_>,
+    ) -> Result<(Staged, Crc32c)> {
         let (size_bytes, buffer_bytes) = (image.size_bytes, self.context.engine.io_buffer_bytes());
-        let mut source = Metered::new(open(&image.content)?, size_bytes, meter).at_most(buffer_bytes.get());
+        let mut source = Metered::new(source.into_reader(), size_bytes, meter).at_most(buffer_bytes.get());
         let staged = self.store().stage(&self.area.name, key, &mut source, size_bytes);
         let staged = staged.map_err(|error| explain_short_source(error, image))?;
         Ok((staged, source.crc32c()))

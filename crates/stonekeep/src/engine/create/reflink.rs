@@ -3,38 +3,36 @@
 //! The bytes that are stored then are read for their checksum, unless the MANIFEST has one: of such a file no byte is
 //! read, and damage that the database's file has already is found when the backup is verified, not when it is made.
 
-use std::fs::File;
-
 use stonekeep_format::Crc32c;
 
 use super::context::Context;
 use super::plan::shareable;
+use super::source::Source;
 use crate::engine::transfer::{Meter, Metered};
-use crate::image::{Content, ImageFile};
+use crate::image::ImageFile;
 use crate::store::{Key, ObjectReader, Staged};
-use crate::{Error, IoContext, Result};
+use crate::{Error, Result};
 
 /// Stages a file so; `None` where it has to be copied.
 pub(super) fn stage(
     context: &Context<'_>,
     area: &str,
     key: &Key,
-    image: &ImageFile,
+    (image, source): (&ImageFile, &Source),
     meter: &Meter<'_>,
 ) -> Result<Option<(Staged, Crc32c)>> {
     let size_bytes = image.size_bytes;
     if !context.engine.options().reflink || shareable(&image.name).is_none() {
         return Ok(None);
     }
-    let staged = match &image.content {
-        Content::Path(path) => {
-            let source = File::open(path).context("opening", path)?;
-            context.store().stage_clone(area, key, &source, size_bytes)?
-        }
-        Content::Open { file, .. } => context.store().stage_clone(area, key, file, size_bytes)?,
-        Content::Bytes(_) => None,
+    let Source::File { file, directory } = source else {
+        return Ok(None);
     };
-    let Some(staged) = staged else {
+    if !directory.may_share_blocks() {
+        return Ok(None);
+    }
+    let Some(staged) = context.store().stage_clone(area, key, file, size_bytes)? else {
+        directory.shares_no_blocks();
         return Ok(None);
     };
     if let Some(crc32c) = image.crc32c {

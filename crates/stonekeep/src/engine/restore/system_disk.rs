@@ -250,7 +250,9 @@ impl TargetDisk for SystemDisk {
         let Some(place) = root.find_place(at)? else {
             return Ok(());
         };
-        match rustix::fs::unlinkat(&*place.directory, place.name(), AtFlags::REMOVEDIR) {
+        let removed = rustix::fs::unlinkat(&*place.directory, place.name(), AtFlags::REMOVEDIR);
+        root.tree.forget();
+        match removed {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(place.failed("removing", errno)),
         }

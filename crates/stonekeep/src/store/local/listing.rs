@@ -71,6 +71,7 @@ pub(super) fn discard(tree: &Tree, area: &str) -> Result<()> {
     let removed = place
         .name()
         .into_with_c_str(|name| remove_all(place.directory.as_fd(), name, 0));
+    tree.forget();
     removed.context("removing", &place.path())
 }
 
@@ -83,7 +84,9 @@ pub(super) fn delete(tree: &Tree, key: &Key) -> Result<bool> {
         Some(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {}
         _ => return place.unlink(),
     }
-    match rustix::fs::unlinkat(&*place.directory, place.name(), AtFlags::REMOVEDIR) {
+    let removed = rustix::fs::unlinkat(&*place.directory, place.name(), AtFlags::REMOVEDIR);
+    tree.forget();
+    match removed {
         Ok(()) => Ok(true),
         Err(Errno::NOENT) => Ok(false),
         Err(Errno::NOTEMPTY | Errno::EXIST) => {

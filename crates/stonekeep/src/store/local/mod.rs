@@ -30,7 +30,7 @@ pub(crate) use self::place::Place;
 pub(crate) use self::sync::{Syncs, Written};
 pub(crate) use self::tree::Tree;
 use super::buffers::Buffers;
-use super::page_cache::SparingReads;
+use super::page_cache::{FileSystems, SparingReads};
 use super::staging::{area_key, staged_key};
 use super::{Durability, Entry, Guard, Key, LockWait, Object, PinState, Staged, Stat, Store};
 use crate::{Clock, Error, IoContext, Result, SystemClock, Warning};
@@ -41,6 +41,7 @@ pub struct LocalStore {
     tree: Tree,
     syncs: Syncs,
     clones: Clones,
+    file_systems: FileSystems,
     buffers: Buffers,
     clock: Arc<dyn Clock>,
 }
@@ -55,6 +56,7 @@ impl LocalStore {
             tree: Tree::new(path),
             syncs: Syncs::default(),
             clones: Clones::default(),
+            file_systems: FileSystems::default(),
             buffers: Buffers::default(),
             clock: Arc::new(SystemClock),
         }
@@ -95,7 +97,7 @@ impl LocalStore {
         let size_bytes = tree::size_bytes(&stat);
         Ok(Box::new(LocalObject {
             file,
-            reads: SparingReads::default(),
+            reads: self.file_systems.reads(stat.st_dev),
             size_bytes,
         }))
     }
@@ -125,7 +127,7 @@ impl LocalStore {
 /// An open file.
 struct LocalObject {
     file: File,
-    reads: SparingReads,
+    reads: Arc<SparingReads>,
     size_bytes: u64,
 }
 

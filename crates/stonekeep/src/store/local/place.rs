@@ -1,6 +1,7 @@
 //! A name in a directory below a store's root.
 //!
-//! Nothing is opened before a look at what it is: opening a FIFO can hang, and opening a device can do anything.
+//! Opening never waits for anybody (`O_NONBLOCK`, or a FIFO would hang) and follows no link, and what has been opened is
+//! used only if it is a regular file.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -75,14 +76,15 @@ impl Place {
 
     /// The same, with the status of the opened file.
     pub(crate) fn open_and_look(&self, access: OFlags) -> Result<Option<(File, Stat)>> {
-        if self.look_at_file()?.is_none() {
-            return Ok(None);
-        }
         let opened = rustix::fs::openat(&*self.directory, self.name(), access | CAREFULLY, Mode::empty());
         match opened {
             Ok(opened) => self.checked(opened).map(Some),
-            Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(self.failed("opening", errno)),
+            Err(Errno::NOENT | Errno::NAMETOOLONG) => Ok(None),
+            // A link, or a socket.
+            Err(errno) => match self.look_at_file()? {
+                Some(_) => Err(self.failed("opening", errno)),
+                None => Ok(None),
+            },
         }
     }
 

@@ -6,11 +6,22 @@ use rustix::io::Errno;
 use super::place::Place;
 use super::tree::{self, Tree};
 use crate::store::Key;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// Gives a regular file another name, in a directory that is made where it is missing; whether the name was free.
 /// Where the file's length is known, it must have it.
 pub(super) fn move_file(tree: &Tree, from: &Key, to: &Key, expected_bytes: Option<u64>) -> Result<bool> {
+    match try_to_move(tree, from, to, expected_bytes) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            // One of the directories may have been removed and made again since it was opened.
+            tree.forget();
+            try_to_move(tree, from, to, expected_bytes)
+        }
+        moved => moved,
+    }
+}
+
+fn try_to_move(tree: &Tree, from: &Key, to: &Key, expected_bytes: Option<u64>) -> Result<bool> {
     let missing = || Error::not_found(format!("{from} is not there"));
     let source = tree.find_place(from)?.ok_or_else(missing)?;
     let stat = source.look_at_file()?.ok_or_else(missing)?;

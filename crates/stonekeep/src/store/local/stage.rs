@@ -20,8 +20,7 @@ pub(super) fn write_new(
     expected_bytes: u64,
     buffers: &Buffers,
 ) -> crate::Result<Written> {
-    let place = tree.make_place(place)?;
-    let file = create_new(&place)?;
+    let (place, file) = create_new(tree, place)?;
     let copied = copy(content, &file, &mut buffers.take()).map_err(|failed| match failed {
         Failed::Reading(error) => content_error(key, error),
         Failed::Writing(error) => {
@@ -52,8 +51,7 @@ pub(super) fn share_new(
     size_bytes: u64,
     share: impl FnOnce(&File) -> bool,
 ) -> crate::Result<Option<Written>> {
-    let place = tree.make_place(place)?;
-    let file = create_new(&place)?;
+    let (place, file) = create_new(tree, place)?;
     if !share(&file) {
         place.unlink()?;
         return Ok(None);
@@ -65,13 +63,15 @@ pub(super) fn share_new(
     }))
 }
 
-fn create_new(place: &Place) -> crate::Result<File> {
-    if let Some(file) = place.create()? {
-        return Ok(file);
+fn create_new(tree: &Tree, key: &Key) -> crate::Result<(Place, File)> {
+    let (place, file) = tree.create(key)?;
+    if let Some(file) = file {
+        return Ok((place, file));
     }
     place.unlink()?;
     let another = || Error::refused(format!("another process writes {}", place.path().display()));
-    place.create()?.ok_or_else(another)
+    let file = place.create()?.ok_or_else(another)?;
+    Ok((place, file))
 }
 
 enum Failed {

@@ -24,6 +24,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::fast::RandomState;
 use rustix::io::Errno;
 
 use super::flush::{FileSystem, SyncMethod, Synced, Unsynced};
@@ -65,7 +66,7 @@ pub(crate) struct Syncs {
 #[derive(Debug, Default)]
 struct Book {
     file_system: Option<Arc<FileSystem>>,
-    staged: HashMap<Key, State>,
+    staged: HashMap<Key, State, RandomState>,
     open: usize,
     warning: Option<Warning>,
 }
@@ -121,10 +122,14 @@ impl Syncs {
     pub(crate) fn forget_below(&self, directory: &Key) {
         let prefix = format!("{directory}/");
         let mut book = self.book();
-        let gone: Vec<Key> = book.staged.keys().cloned().collect();
-        for place in gone.iter().filter(|place| place.as_str().starts_with(&prefix)) {
-            book.forget(place);
-        }
+        let Book { staged, open, .. } = &mut *book;
+        staged.retain(|place, state| {
+            let is_gone = place.as_str().starts_with(&prefix);
+            if is_gone && matches!(state, State::Written { open: Some(_), .. }) {
+                *open -= 1;
+            }
+            !is_gone
+        });
     }
 
     /// Makes the content of staged files durable, those excepted that are; whether the names are durable, too.

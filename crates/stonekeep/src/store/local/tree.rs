@@ -4,10 +4,13 @@
 //! directory is opened relative to its parent's descriptor with `O_NOFOLLOW`.
 //!
 //! Walking down to a directory for each of its files costs more than a small file itself. So the directories of the
-//! files that were worked with lately stay open. One that has lost its name since is walked to again, and so are all
-//! after any directory was opened for itself, as each listing and each sync does: a directory that was moved away, or
-//! a disk that was mounted over it, is noticed there at the latest.
+//! files that were worked with lately stay open. All are walked to again after any directory was opened for itself, as
+//! each listing and each sync does, and after this process has removed one: a directory that was moved away, or a disk
+//! that was mounted over it, is noticed there at the latest. In one that somebody else has removed nothing is found, and
+//! nothing can be made; then it is walked to again, too.
 
+use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -114,6 +117,20 @@ impl Tree {
         Ok(opened.map(|directory| self.place(directory, key)))
     }
 
+    /// A new file, in a directory that is made where it is missing; only its place if something stands there.
+    pub(crate) fn create(&self, key: &Key) -> Result<(Place, Option<File>)> {
+        let place = self.make_place(key)?;
+        match place.create() {
+            Err(error) if error.io_kind() == Some(io::ErrorKind::NotFound) => {
+                self.forget();
+                let place = self.make_place(key)?;
+                let file = place.create()?;
+                Ok((place, file))
+            }
+            created => created.map(|file| (place, file)),
+        }
+    }
+
     /// The place of a file, in a directory that is made where it is missing.
     pub(crate) fn make_place(&self, key: &Key) -> Result<Place> {
         let directory = key.directory();
@@ -137,14 +154,10 @@ impl Tree {
         self.lately.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A directory that was opened lately and still has its name.
     fn lately(&self, directory: Option<&str>) -> Option<Arc<Directory>> {
-        let found = {
-            let kept = self.kept();
-            let mut found = kept.iter().filter(|(key, _)| key.as_deref() == directory);
-            found.next().map(|(_, opened)| Arc::clone(opened))
-        };
-        found.filter(|opened| opened.has_a_name())
+        let kept = self.kept();
+        let mut found = kept.iter().filter(|(key, _)| key.as_deref() == directory);
+        found.next().map(|(_, opened)| Arc::clone(opened))
     }
 
     fn remember(&self, directory: Option<&str>, opened: OwnedFd) -> Result<Arc<Directory>> {
@@ -175,11 +188,6 @@ impl Directory {
     fn new(opened: OwnedFd) -> rustix::io::Result<Self> {
         let device = rustix::fs::fstat(&opened)?.st_dev;
         Ok(Directory { opened, device })
-    }
-
-    /// A removed directory stays open, but nothing can be made in it any more.
-    fn has_a_name(&self) -> bool {
-        rustix::fs::fstat(&self.opened).is_ok_and(|stat| stat.st_nlink > 0)
     }
 }
 
