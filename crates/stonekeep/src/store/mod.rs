@@ -62,6 +62,15 @@ pub struct Entry {
     pub modified: Option<SystemTime>,
 }
 
+/// One name in a directory, without a look at what has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Name {
+    /// The name, as [`Entry`] has it.
+    pub(crate) text: String,
+    /// What it is.
+    pub(crate) kind: EntryKind,
+}
+
 /// Size and age of a visible file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
@@ -78,9 +87,18 @@ pub trait Object: Send + Sync {
     /// Reads at most `buffer.len()` bytes at `offset`; 0 only at the end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
     /// The descriptor, where the store is a local directory.
-    fn local_file(&self) -> Option<&File> {
+    fn local_file(&self) -> Option<LocalFile<'_>> {
         None
     }
+}
+
+/// The descriptor of a file in a local directory.
+#[derive(Debug, Clone, Copy)]
+pub struct LocalFile<'a> {
+    /// The descriptor; others use it as well, so that its position means nothing.
+    pub file: &'a File,
+    /// The file system that it is on, as `stat` has it.
+    pub device: u64,
 }
 
 /// Whether the bytes of an operation must survive a power failure when it returns.

@@ -381,7 +381,7 @@ fn an_open_file_has_its_descriptor() {
     let (directory, store) = made();
     put(&store, "a", b"12345");
     let object = store.open(&key("a")).unwrap();
-    assert_eq!(object.local_file().unwrap().metadata().unwrap().len(), 5);
+    assert_eq!(object.local_file().unwrap().file.metadata().unwrap().len(), 5);
     assert_eq!(store.local_root(), Some(directory.path()));
     assert_eq!(store.location(), directory.path().display().to_string());
 }

@@ -19,6 +19,7 @@ use crate::engine::restore::{SystemDisk, TargetDisk, TargetPath};
 use crate::engine::transfer::{Meter, Metered};
 use crate::repo::catalog::{self, LoadedMeta};
 use crate::repo::pin::{self, Pinned};
+use crate::repo::presence::Presence;
 use crate::store::{Durability, Key, ObjectReader, Store};
 use crate::{Error, IoContext, Observer, Phase, Result, Warning};
 
@@ -61,7 +62,7 @@ impl Opening<'_> {
 
     /// The backup as it will lie there.
     fn look(&self, loaded: &LoadedMeta) -> Result<(Backup, Vec<Warning>)> {
-        let mut backup = Backup::look(self.store(), loaded, &[])?;
+        let mut backup = Backup::look(&mut Presence::new(self.store()), self.store(), loaded, &[])?;
         refuse_incomplete(&backup)?;
         let sites = Sites::locate(self.at, None)?;
         refuse_repository(&sites, self.store().local_root())?;

@@ -47,6 +47,18 @@ impl BackupEngineReadOnly {
     /// # Errors
     /// `NotFound` if there is no backup to try, I/O errors of the store.
     pub(crate) fn candidates(&self, which: WhichBackup) -> Result<(Vec<BackupId>, Vec<PassedOver>)> {
+        self.candidates_in(which, &mut Presence::new(self.store().as_ref()))
+    }
+
+    /// The same, with what is listed for it.
+    ///
+    /// # Errors
+    /// As [`Self::candidates`].
+    pub(crate) fn candidates_in(
+        &self,
+        which: WhichBackup,
+        presence: &mut Presence<'_>,
+    ) -> Result<(Vec<BackupId>, Vec<PassedOver>)> {
         let wanted = match which {
             WhichBackup::Id(id) => return Ok((vec![id], Vec::new())),
             WhichBackup::Latest => 1,
@@ -54,7 +66,7 @@ impl BackupEngineReadOnly {
         };
         let wanted = wanted.min(self.options().max_valid_backups_to_open.unwrap_or(usize::MAX));
         let store = self.store().as_ref();
-        let (mut presence, mut reader) = (Presence::new(store), MetaReader::default());
+        let mut reader = MetaReader::default();
         let (mut candidates, mut passed_over) = (Vec::new(), Vec::new());
         for id in self.backup_ids()?.into_iter().rev() {
             if candidates.len() >= wanted {

@@ -19,13 +19,13 @@ use crate::store::Store;
 use crate::{Error, ErrorKind, Phase, Result};
 
 /// One backup that may be restored.
-pub(super) struct Attempt<'a> {
-    run: &'a Run<'a>,
+pub(super) struct Attempt<'r, 'a> {
+    run: &'r Run<'a>,
     id: BackupId,
 }
 
-impl<'a> Attempt<'a> {
-    pub(super) fn new(run: &'a Run<'a>, id: BackupId) -> Self {
+impl<'r, 'a> Attempt<'r, 'a> {
+    pub(super) fn new(run: &'r Run<'a>, id: BackupId) -> Self {
         Attempt { run, id }
     }
 
@@ -60,11 +60,11 @@ impl<'a> Attempt<'a> {
             mover,
             observer: self.run.observer,
         };
-        copier.discard_strangers(&plan)?;
+        let earlier = copier.discard_strangers(&plan)?;
         self.make_room(&mut plan)?;
         let sizes = plan.writes.iter().map(|write| write.file.size_bytes);
         self.run.needed_bytes.set(sizes.sum());
-        let copied = copier.copy(&plan);
+        let copied = copier.copy(&plan, &earlier);
         report.resumed = copied.map_err(|error| self.explain(&pinned, error))?;
         drop(pinned);
         self.run.tell(Phase::Committing);
@@ -96,7 +96,15 @@ impl<'a> Attempt<'a> {
     fn plan(&self, pinned: &Pinned) -> Result<Plan> {
         let (run, options) = (self.run, self.run.options);
         let standing = self.standing()?;
-        let backup = Backup::look(self.store(), &pinned.loaded, &options.alternate_dirs);
+        let backup = {
+            let mut presence = run.presence.borrow_mut();
+            Backup::look(
+                &mut presence,
+                self.store(),
+                &pinned.loaded,
+                &options.alternate_dirs,
+            )
+        };
         let mut backup = backup.map_err(|error| self.explain(pinned, error))?;
         let freed = is_freed(&run.sites)?;
         if !options.allow_other_database && !freed {

@@ -62,17 +62,17 @@ pub(in crate::engine) struct Backup {
 }
 
 impl Backup {
-    /// Looks at all that the backup names.
+    /// Looks at all that the backup names. What was listed already is not listed again.
     ///
     /// # Errors
     /// `Corrupt` with everything that is missing or has a wrong size, or if there is no MANIFEST that CURRENT names.
     pub(in crate::engine) fn look(
+        presence: &mut Presence<'_>,
         store: &dyn Store,
         loaded: &LoadedMeta,
         alternate_dirs: &[PathBuf],
     ) -> Result<Self> {
-        let facts = loaded.facts(store)?;
-        let mut presence = Presence::new(store);
+        let facts = loaded.facts_for_sizes(store)?;
         let findings = presence.check(loaded, facts.as_ref())?;
         if !findings.is_empty() {
             return Err(damaged_files(loaded.id, findings));
@@ -85,7 +85,7 @@ impl Backup {
         for file in &loaded.meta.files {
             files.push(match file.excluded {
                 true => alternates.find(file, &sizes)?,
-                false => stored(file, &mut presence)?,
+                false => stored(file, presence)?,
             });
         }
         let current = load_small_files(store, loaded.id, &mut files)?;

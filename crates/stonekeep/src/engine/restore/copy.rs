@@ -9,11 +9,21 @@ use super::backup::{Source, damaged, wrong_checksum};
 use super::disk::TargetPath;
 use super::forward::Mover;
 use super::plan::{Plan, Write};
-use super::site::{Found, Site};
+use super::site::{Area, Found, Site};
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::transfer::{Meter, Metered, run_bounded};
 use crate::store::{Key, Object, ObjectReader, Store};
 use crate::{Error, ErrorKind, Observer, Phase, Result};
+
+/// What earlier runs have staged.
+#[derive(Debug, Default)]
+pub(super) struct Staged(BTreeSet<(Area, String)>);
+
+impl Staged {
+    fn has(&self, write: &Write) -> bool {
+        !self.0.is_empty() && self.0.contains(&(write.area, write.name.clone()))
+    }
+}
 
 /// Copies a plan's files.
 #[derive(Clone, Copy)]
@@ -24,26 +34,32 @@ pub(super) struct Copier<'a> {
 }
 
 impl Copier<'_> {
-    /// Removes what earlier runs have staged and this plan does not need.
-    pub(super) fn discard_strangers(&self, plan: &Plan) -> Result<()> {
+    /// Removes what earlier runs have staged and this plan does not need; what is there of the rest.
+    pub(super) fn discard_strangers(&self, plan: &Plan) -> Result<Staged> {
+        let mut staged = Staged::default();
         for (area, site) in self.mover.sites.all() {
+            let names = site.names(&site.staging(Some("new")))?;
+            if names.is_empty() {
+                continue;
+            }
             let writes = plan.writes.iter().filter(|write| write.area == area);
-            let wanted: BTreeSet<String> = writes.map(|write| write.file.name.to_string()).collect();
-            let directory = site.staging(Some("new"));
-            for name in site.names(&directory)? {
-                if !wanted.contains(&name) {
+            let wanted: BTreeSet<&str> = writes.map(|write| write.name.as_str()).collect();
+            for name in names {
+                if wanted.contains(name.as_str()) {
+                    staged.0.insert((area, name));
+                } else {
                     self.discard(site, &site.new_file(&name)?)?;
                 }
             }
         }
-        Ok(())
+        Ok(staged)
     }
 
     /// Stages all files; whether some of them were there already.
     ///
     /// # Errors
     /// `Corrupt` for a file of the backup that is not what it should be, `Stopped`, and I/O errors.
-    pub(super) fn copy(&self, plan: &Plan) -> Result<bool> {
+    pub(super) fn copy(&self, plan: &Plan, earlier: &Staged) -> Result<bool> {
         let bytes = plan.writes.iter().map(|write| write.file.size_bytes).sum();
         let limiter = &self.engine.options().restore_rate_limiter;
         let meter = self.engine.meter(
@@ -53,47 +69,53 @@ impl Copier<'_> {
             (plan.writes.len() as u64, bytes),
         );
         let writes: Vec<&Write> = plan.writes.iter().collect();
-        let staged = run_bounded(self.engine.workers(), writes, |write| {
+        let reused = run_bounded(self.engine.workers(), writes, |write| {
             meter.check()?;
-            let staged = self.stage(plan.backup.id, write, &meter)?;
+            let reused = earlier.has(write) && self.is_staged(write, &meter)?;
+            if !reused {
+                self.stage(plan.backup.id, write, &meter)?;
+            }
             meter.file_done();
-            Ok(staged)
+            Ok(reused)
         })?;
-        let resumed = staged.iter().any(|(_, reused)| *reused);
-        let files: Vec<TargetPath> = staged.into_iter().map(|(at, _)| at).collect();
-        self.mover.sync_files(&files)?;
-        Ok(resumed)
+        let files = plan.writes.iter().map(|write| self.place_of(write));
+        self.mover.sync_files(&files.collect::<Result<Vec<_>>>()?)?;
+        Ok(reused.contains(&true))
     }
 
-    /// Where the file is, and whether it was there already.
-    fn stage(&self, id: BackupId, write: &Write, meter: &Meter<'_>) -> Result<(TargetPath, bool)> {
-        let site = self.mover.sites.site(write.area);
-        let at = site.new_file(&write.file.name.to_string())?;
+    fn place_of(&self, write: &Write) -> Result<TargetPath> {
+        self.mover.sites.site(write.area).new_file(&write.name)
+    }
+
+    /// Whether what an earlier run has staged is the file; else it is gone.
+    fn is_staged(&self, write: &Write, meter: &Meter<'_>) -> Result<bool> {
+        let (site, at) = (self.mover.sites.site(write.area), self.place_of(write)?);
         match site.look(&at)? {
-            None => {}
             Some(Found::File(stat))
                 if stat.size_bytes == write.file.size_bytes
                     && write.file.crc32c.is_some()
                     && self.checksum_of_staged(site, &at, meter)? == write.file.crc32c =>
             {
-                return Ok((at, true));
+                Ok(true)
             }
-            Some(_) => self.discard(site, &at)?,
+            _ => self.discard(site, &at).map(|()| false),
         }
+    }
+
+    /// Writes a new file where nothing stands.
+    fn stage(&self, id: BackupId, write: &Write, meter: &Meter<'_>) -> Result<()> {
+        let at = self.place_of(write)?;
         match &write.file.source {
             Source::Bytes(bytes) => {
                 let size_bytes = bytes.len() as u64;
                 let mut reader = Metered::new(Cursor::new(bytes), size_bytes, meter);
                 let written = self.write(&at, &mut reader, size_bytes);
-                written.map_err(|error| meter.explain(error))?;
+                written.map(drop).map_err(|error| meter.explain(error))
             }
-            Source::Stored(key) => {
-                self.copy_from(self.engine.store().as_ref(), key, id, write, &at, meter)?
-            }
-            Source::Alternate(store, key) => self.copy_from(store.as_ref(), key, id, write, &at, meter)?,
-            Source::Nowhere => return Err(damaged(id, &write.file.path, "it is nowhere".into())),
+            Source::Stored(key) => self.copy_from(self.engine.store().as_ref(), key, id, write, &at, meter),
+            Source::Alternate(store, key) => self.copy_from(store.as_ref(), key, id, write, &at, meter),
+            Source::Nowhere => Err(damaged(id, &write.file.path, "it is nowhere".into())),
         }
-        Ok((at, false))
     }
 
     fn copy_from(

@@ -1,13 +1,12 @@
 //! What a restore does to the directories that it restores into: one small trait, so that tests can stop after each step.
 
 use std::fmt;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::Result;
-use crate::store::{Durability, Key};
+use crate::store::{Durability, Key, LocalFile};
 
 /// A place at the target: a root, whose own path may lead through links since its owner chose it, and what lies below it,
 /// where no link is ever followed.
@@ -113,7 +112,7 @@ pub trait TargetDisk: fmt::Debug + Send + Sync {
     fn write_clone(
         &self,
         _at: &TargetPath,
-        _source: &File,
+        _source: LocalFile<'_>,
         _size_bytes: u64,
         _durability: Durability,
     ) -> Result<bool> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Cursor;
 
 use super::disk::{TargetDisk, TargetPath};
+use super::present::Present;
 use super::record::{Move, Record};
 use super::site::{ARCHIVE, CURRENT, Site, Sites};
 use super::unfinished::{CURRENT_LIMIT_BYTES, MARKER_PREFIX, WalOwner, has_marker};
@@ -62,11 +63,12 @@ impl Mover<'_> {
 
     /// R3 to R6, from wherever an earlier run has come to.
     pub(super) fn go_forward(&self, record: &Record) -> Result<()> {
-        self.require_new_files(record)?;
+        let mut present = Present::look(record, self.sites)?;
+        self.require_new_files(record, &present)?;
         self.block_opening(record)?;
         self.make_old_archives(record)?;
-        self.carry_out(record, |step| !matches!(step, Move::In(_)))?;
-        self.carry_out(record, |step| matches!(step, Move::In(_)))?;
+        self.carry_out(record, &mut present, |step| !matches!(step, Move::In(_)))?;
+        self.carry_out(record, &mut present, |step| matches!(step, Move::In(_)))?;
         let db = self.sites.db();
         self.disk.replace(&db.new_file(CURRENT)?, &db.at(CURRENT)?)?;
         self.sync(db.root())?;
@@ -146,24 +148,30 @@ impl Mover<'_> {
     }
 
     /// Does the moves that are still to be done, and makes them durable: first where the files are now.
-    pub(super) fn carry_out(&self, record: &Record, wanted: impl Fn(&Move) -> bool) -> Result<()> {
+    fn carry_out(
+        &self,
+        record: &Record,
+        present: &mut Present,
+        wanted: impl Fn(&Move) -> bool,
+    ) -> Result<()> {
         let mut directories = (BTreeSet::new(), BTreeSet::new());
         for step in record.moves.iter().filter(|step| wanted(step)) {
-            let site = self.sites.site(step.place().area);
-            let (from, to) = step.ends(self.sites)?;
-            directories.0.extend(to.parent());
-            directories.1.extend(from.parent());
+            let (area, (from, to)) = (step.place().area, step.folders());
+            directories.0.insert((area, to));
+            directories.1.insert((area, from));
             // A file that is at both ends is two files: the old one has moved already, and the new one is in its place.
-            let old_one_moved = matches!(step, Move::Away(_)) && site.has(&to)?;
-            if site.has(&from)? && !old_one_moved {
+            let old_one_moved = matches!(step, Move::Away(_)) && present.is_after(step);
+            if present.is_before(step) && !old_one_moved {
+                let (from, to) = step.ends(self.sites)?;
                 self.disk.rename(&from, &to)?;
+                present.moves(step);
             }
         }
         directories
             .0
             .iter()
             .chain(&directories.1)
-            .try_for_each(|directory| self.sync(directory))
+            .try_for_each(|(area, folder)| self.sync(&folder.path(*area, self.sites)?))
     }
 
     fn make_old_archives(&self, record: &Record) -> Result<()> {
@@ -214,17 +222,12 @@ impl Mover<'_> {
     }
 
     /// A new file that is neither staged nor in place is lost, and the new state with it.
-    fn require_new_files(&self, record: &Record) -> Result<()> {
-        let incoming = record.moves.iter().filter(|step| matches!(step, Move::In(_)));
-        for step in incoming {
-            let site = self.sites.site(step.place().area);
-            let (from, to) = step.ends(self.sites)?;
-            if !site.has(&from)? && !site.has(&to)? {
-                let reason =
-                    "it was staged, and is gone: the restore cannot go on, abort it and restore again";
-                return Err(Error::corrupt(from.to_string(), reason));
-            }
-        }
-        Ok(())
+    fn require_new_files(&self, record: &Record, present: &Present) -> Result<()> {
+        let mut incoming = record.moves.iter().filter(|step| matches!(step, Move::In(_)));
+        let lost = incoming.find(|step| !present.is_before(step) && !present.is_after(step));
+        let Some(step) = lost else { return Ok(()) };
+        let (from, _) = step.ends(self.sites)?;
+        let reason = "it was staged, and is gone: the restore cannot go on, abort it and restore again";
+        Err(Error::corrupt(from.to_string(), reason))
     }
 }

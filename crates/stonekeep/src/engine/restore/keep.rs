@@ -29,7 +29,7 @@ pub(super) fn files_to_keep(
     let candidates: Vec<&Wanted> = files
         .iter()
         .filter(|file| may_stay(mode, file))
-        .filter(|file| standing.file_size_bytes(&file.name.to_string()) == Some(file.size_bytes))
+        .filter(|file| standing.is_file(&file.name.to_string()))
         .collect();
     let bytes = match mode {
         RestoreMode::VerifyChecksum => candidates.iter().map(|file| file.size_bytes).sum(),
@@ -81,6 +81,11 @@ fn is_the_same(
 ) -> Result<bool> {
     let object = site.files().open(&Key::new(file.name.to_string())?)?;
     if object.size_bytes() != file.size_bytes {
+        // Its bytes need not be read.
+        meter.skip(match mode {
+            RestoreMode::VerifyChecksum => file.size_bytes,
+            _ => 0,
+        });
         return Ok(false);
     }
     if mode == RestoreMode::KeepLatestDbSessionIdFiles {

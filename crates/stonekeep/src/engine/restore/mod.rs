@@ -39,6 +39,7 @@ mod hold;
 mod keep;
 mod other_database;
 mod plan;
+mod present;
 mod record;
 mod report;
 mod room;

@@ -18,6 +18,8 @@ use crate::{Error, Result, Warning};
 #[derive(Debug, Clone)]
 pub(super) struct Write {
     pub(super) area: Area,
+    /// The file's name as text.
+    pub(super) name: String,
     pub(super) file: Wanted,
 }
 
@@ -72,8 +74,8 @@ impl Plan {
             .writes
             .iter()
             .filter(|write| write.file.name != DbFileName::Current);
-        let incoming = incoming.map(|write| Move::In(Place::new(write.area, &write.file.name.to_string())));
-        plan.moves.extend(incoming.collect::<Vec<_>>());
+        let incoming = incoming.map(|write| Move::In(Place::new(write.area, &write.name)));
+        plan.moves.extend(incoming);
         Ok(plan)
     }
 
@@ -143,6 +145,7 @@ impl Plan {
         let bytes: Arc<[u8]> = id.into_bytes().into();
         self.write(
             Area::Db,
+            "IDENTITY".into(),
             Wanted {
                 name: DbFileName::Identity,
                 path: "IDENTITY".into(),
@@ -154,13 +157,13 @@ impl Plan {
         );
     }
 
-    fn write(&mut self, area: Area, file: Wanted) {
+    fn write(&mut self, area: Area, name: String, file: Wanted) {
         self.files.push(RestoredFile {
-            name: file.name.to_string(),
+            name: name.clone(),
             size_bytes: file.size_bytes,
             action: RestoreAction::Write,
         });
-        self.writes.push(Write { area, file });
+        self.writes.push(Write { area, name, file });
     }
 
     fn decide_on_new_files(
@@ -185,7 +188,7 @@ impl Plan {
             } else if matches!(file.source, Source::Nowhere) {
                 nowhere.push(file.path);
             } else {
-                self.write(area, file);
+                self.write(area, name, file);
             }
         }
         match nowhere.is_empty() {
@@ -248,13 +251,13 @@ impl Plan {
             Area::Db => name.to_owned(),
             Area::Wal => site.path().join(name).display().to_string(),
         };
-        for entry in here.entries.values() {
-            let is_known = entry.kind != EntryKind::Directory && super::target::parse(entry).is_some();
-            let holds_wals = sites
-                .separate_wals()
-                .is_some_and(|wals| wals.path().starts_with(site.path().join(&entry.name)));
-            if !is_known && !holds_wals && !goes_without_saying(entry) {
-                self.left_alone.push(shown(&entry.name));
+        for (name, found) in &here.entries {
+            let holds_wals = || {
+                let wals = sites.separate_wals();
+                wals.is_some_and(|wals| wals.path().starts_with(site.path().join(name)))
+            };
+            if found.parsed.is_none() && !goes_without_saying(name, found) && !holds_wals() {
+                self.left_alone.push(shown(name));
             }
         }
         let archived = here.archived_strangers.iter();
@@ -270,20 +273,20 @@ impl Plan {
             .map(|place| (place.area, place.name.as_str()))
             .collect();
         for write in &self.writes {
-            let name = write.file.name.to_string();
+            let name = &write.name;
             let here = ground.standing.iter().find(|here| here.area == write.area);
             let in_the_way = match (write.file.name == DbFileName::Current, here) {
                 (_, None) => false,
                 (true, Some(here)) => here
                     .entries
                     .get(CURRENT)
-                    .is_some_and(|entry| entry.kind != EntryKind::File),
+                    .is_some_and(|found| found.kind != EntryKind::File),
                 (false, Some(here)) => {
-                    here.entries.contains_key(&name) && !going.contains(&(write.area, name.as_str()))
+                    here.entries.contains_key(name) && !going.contains(&(write.area, name.as_str()))
                 }
             };
             if in_the_way {
-                let path = ground.sites.site(write.area).path().join(&name);
+                let path = ground.sites.site(write.area).path().join(name);
                 return Err(Error::refused(format!(
                     "{} is no regular file, and the restored one needs its place",
                     path.display()

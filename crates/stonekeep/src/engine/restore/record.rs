@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use stonekeep_format::file_name::DbFileName;
 
 use super::disk::TargetPath;
+use super::present::Folder;
 use super::report::RestoredFile;
 use super::site::{ARCHIVE, Area, Sites};
 use crate::repo::checked_lines::{self, CheckedLines};
@@ -154,6 +155,16 @@ impl Move {
     pub(super) fn place(&self) -> &Place {
         match self {
             Move::Away(place) | Move::Back(place) | Move::In(place) => place,
+        }
+    }
+
+    /// The directory that the file is in before, and that after.
+    pub(super) fn folders(&self) -> (Folder, Folder) {
+        match self {
+            Move::Away(place) if place.archived => (Folder::Archive, Folder::OldArchive),
+            Move::Away(_) => (Folder::Place, Folder::Old),
+            Move::Back(_) => (Folder::Archive, Folder::Place),
+            Move::In(_) => (Folder::New, Folder::Place),
         }
     }
 

@@ -32,14 +32,19 @@ pub(super) enum Room {
 /// # Errors
 /// I/O errors. That there is no room is an answer.
 pub(super) fn look(plan: &Plan, sites: &Sites, disk: &dyn TargetDisk) -> Result<Room> {
-    let mut systems: BTreeMap<u64, Balance> = BTreeMap::new();
-    for (area, site) in sites.all() {
-        let space = free_space(disk, site)?;
-        let balance = systems.entry(space.device).or_default();
-        balance.free = space.free_bytes;
+    let all = weigh(sites, disk, |area, _, balance| {
+        let writes = plan.writes.iter().filter(|write| write.area == area);
+        balance.needed += writes.map(|write| write.file.size_bytes).sum::<u64>();
+        Ok(())
+    })?;
+    if all.values().all(|one| one.needed <= one.free) {
+        return Ok(Room::Enough);
+    }
+    let systems = weigh(sites, disk, |area, site, balance| {
         balance.needed += needed_bytes(plan, area, site)?;
         balance.old += old_bytes(plan, area, site)?;
-    }
+        Ok(())
+    })?;
     let short: Vec<&Balance> = systems.values().filter(|one| one.needed > one.free).collect();
     let Some(first) = short.first() else {
         return Ok(Room::Enough);
@@ -67,11 +72,27 @@ pub(super) fn look(plan: &Plan, sites: &Sites, disk: &dyn TargetDisk) -> Result<
     })
 }
 
+/// The balance of each file system, to which `add` adds what is in one directory.
+fn weigh(
+    sites: &Sites,
+    disk: &dyn TargetDisk,
+    add: impl Fn(Area, &Site, &mut Balance) -> Result<()>,
+) -> Result<BTreeMap<u64, Balance>> {
+    let mut systems: BTreeMap<u64, Balance> = BTreeMap::new();
+    for (area, site) in sites.all() {
+        let space = free_space(disk, site)?;
+        let balance = systems.entry(space.device).or_default();
+        balance.free = space.free_bytes;
+        add(area, site, balance)?;
+    }
+    Ok(systems)
+}
+
 /// Files that an earlier run has staged with the right length need no room, whether they are used or replaced.
 fn needed_bytes(plan: &Plan, area: Area, site: &Site) -> Result<u64> {
     let mut needed = 0;
     for write in plan.writes.iter().filter(|write| write.area == area) {
-        let staged = match site.look(&site.new_file(&write.file.name.to_string())?)? {
+        let staged = match site.look(&site.new_file(&write.name)?)? {
             Some(Found::File(stat)) => stat.size_bytes,
             _ => 0,
         };

@@ -1,6 +1,6 @@
 //! One restore: what an earlier one has left is brought to an end, then backups are tried until one is whole.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::path::Path;
 
@@ -19,6 +19,7 @@ use super::unfinished::{CURRENT_LIMIT_BYTES, Unfinished, is_freed};
 use crate::engine::info::{PassedOver, WhichBackup};
 use crate::engine::{BackupEngineReadOnly, RestoreOptions};
 use crate::repo::catalog;
+use crate::repo::presence::Presence;
 use crate::{Error, ErrorKind, Observer, Phase, Progress, Result, Warning};
 
 /// One restore under way.
@@ -30,6 +31,9 @@ pub(super) struct Run<'a> {
     pub(super) observer: &'a dyn Observer,
     /// What the backup that is copied needs, for the message where the disk runs full.
     pub(super) needed_bytes: Cell<u64>,
+    /// What stands in the repository: listed once for the choice of a backup and for its plan. A file that goes
+    /// afterwards is missed when it is opened, before anything at the target changes.
+    pub(super) presence: RefCell<Presence<'a>>,
 }
 
 impl<'a> Run<'a> {
@@ -49,6 +53,7 @@ impl<'a> Run<'a> {
             options,
             observer,
             needed_bytes: Cell::new(0),
+            presence: RefCell::new(Presence::new(engine.store().as_ref())),
         })
     }
 
@@ -67,7 +72,7 @@ impl<'a> Run<'a> {
         hold::refuse_if_open(self.sites.db())?;
         let (candidates, passed_over) = match self.unfinished_report(which)? {
             Some(_) => (Vec::new(), Vec::new()),
-            None => self.engine.candidates(which)?,
+            None => self.candidates(which)?,
         };
         if let Some(first) = candidates.first() {
             Attempt::new(self, *first).refuse()?;
@@ -89,7 +94,7 @@ impl<'a> Run<'a> {
             }
         }
         let candidates = match candidates.is_empty() {
-            true => self.engine.candidates(which)?,
+            true => self.candidates(which)?,
             false => (candidates, passed_over),
         };
         let earlier = self.is_staged()?;
@@ -117,8 +122,12 @@ impl<'a> Run<'a> {
         if let Some(report) = self.unfinished_report(which)? {
             return Ok(report);
         }
-        let (candidates, passed_over) = self.engine.candidates(which)?;
-        self.try_each(which, (candidates, passed_over), |attempt| attempt.dry_run())
+        let candidates = self.candidates(which)?;
+        self.try_each(which, candidates, |attempt| attempt.dry_run())
+    }
+
+    fn candidates(&self, which: WhichBackup) -> Result<(Vec<BackupId>, Vec<PassedOver>)> {
+        self.engine.candidates_in(which, &mut self.presence.borrow_mut())
     }
 
     /// What an earlier restore was about, if this one would only bring it to its end.
@@ -193,7 +202,7 @@ impl<'a> Run<'a> {
         &self,
         which: WhichBackup,
         (candidates, mut passed_over): (Vec<BackupId>, Vec<PassedOver>),
-        attempt: impl Fn(&Attempt<'_>) -> Result<RestoreReport>,
+        attempt: impl Fn(&Attempt<'_, '_>) -> Result<RestoreReport>,
     ) -> Result<RestoreReport> {
         let mut last = Error::not_found("there is no backup to restore");
         for id in candidates {
@@ -213,6 +222,7 @@ impl<'a> Run<'a> {
             }
             let findings = last.findings().to_vec();
             passed_over.push(PassedOver { id, findings });
+            self.presence.borrow_mut().forget();
         }
         Err(last)
     }

@@ -102,11 +102,11 @@ impl Site {
         let Some(parent) = at.parent() else {
             return Ok(true);
         };
-        let entries = self.files.list(parent.key())?;
         let name = at.key().map(Key::name);
-        Ok(entries
+        let names = self.files.names(parent.key())?;
+        Ok(names
             .iter()
-            .any(|entry| Some(entry.name.as_str()) == name && entry.kind == EntryKind::Directory))
+            .any(|one| Some(one.text.as_str()) == name && one.kind == EntryKind::Directory))
     }
 
     /// Whether something stands there.
@@ -116,8 +116,8 @@ impl Site {
 
     /// The names in a directory below this one.
     pub(super) fn names(&self, directory: &TargetPath) -> Result<Vec<String>> {
-        let entries = self.files.list(directory.key())?;
-        Ok(entries.into_iter().map(|entry| entry.name).collect())
+        let names = self.files.names(directory.key())?;
+        Ok(names.into_iter().map(|name| name.text).collect())
     }
 
     /// A whole file; `None` if nothing stands there.
@@ -134,9 +134,9 @@ impl Site {
     pub(super) fn remove_tree(&self, disk: &dyn TargetDisk, directory: &TargetPath) -> Result<u64> {
         let Some(key) = directory.key() else { return Ok(0) };
         let mut removed = 0;
-        for entry in self.files.list(Some(key))? {
-            let at = self.root.with_key(key.join(&entry.name)?);
-            if entry.kind == EntryKind::Directory {
+        for name in self.files.names(Some(key))? {
+            let at = self.root.with_key(key.join(&name.text)?);
+            if name.kind == EntryKind::Directory {
                 removed += self.remove_tree(disk, &at)?;
             } else {
                 disk.remove(&at)?;

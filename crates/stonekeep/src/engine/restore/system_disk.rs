@@ -22,7 +22,7 @@ use super::disk::{FreeSpace, TargetDisk, TargetPath};
 use super::root::{Root, discard, key_of};
 use crate::store::buffers::Buffers;
 use crate::store::local::{Place, SyncMethod, Tree, Written};
-use crate::store::{Durability, Key};
+use crate::store::{Durability, Key, LocalFile};
 use crate::{Error, IoContext, Result};
 
 /// As RocksDB makes its directories (env/fs_posix.cc); the umask takes away from it.
@@ -133,21 +133,19 @@ impl TargetDisk for SystemDisk {
     fn write_clone(
         &self,
         at: &TargetPath,
-        source: &File,
+        source: LocalFile<'_>,
         size_bytes: u64,
         durability: Durability,
     ) -> Result<bool> {
         let (root, key) = (self.root(at), key_of(at)?);
-        let from = rustix::fs::fstat(source)
-            .context("looking at what becomes", &at.path())?
-            .st_dev;
-        if !root.clones.may_share(from) {
+        let LocalFile { file: source, device } = source;
+        if !root.clones.may_share(device) {
             return Ok(false);
         }
         root.syncs.begin(&root.tree)?;
         let place = root.place(at)?;
         let file = root.create(&place)?;
-        if !root.clones.share(source, from, &file, size_bytes) {
+        if !root.clones.share(source, device, &file, size_bytes) {
             place.unlink()?;
             return Ok(false);
         }

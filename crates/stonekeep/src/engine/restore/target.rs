@@ -6,7 +6,7 @@ use std::path::Path;
 use stonekeep_format::file_name::DbFileName;
 
 use super::site::{ARCHIVE, Area, CURRENT, STAGING, Site, Sites, real_path};
-use crate::store::{Entry, EntryKind, Key, Store};
+use crate::store::{Entry, EntryKind, Key, Name, Store};
 use crate::{Error, Result, repo};
 
 /// A name that cannot be shown as it is; nothing of that name is RocksDB's.
@@ -16,32 +16,44 @@ const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
 #[derive(Debug)]
 pub(super) struct Standing {
     pub(super) area: Area,
-    pub(super) entries: BTreeMap<String, Entry>,
+    pub(super) entries: BTreeMap<String, Occupant>,
     /// The WALs in `archive/`.
     pub(super) archived: Vec<String>,
     /// Everything else in `archive/`.
     pub(super) archived_strangers: Vec<String>,
 }
 
+/// What has a name there.
+#[derive(Debug)]
+pub(super) struct Occupant {
+    pub(super) kind: EntryKind,
+    /// What RocksDB takes it for; `None` for directories and names that it does not know.
+    pub(super) parsed: Option<DbFileName>,
+}
+
 impl Standing {
     /// Lists a directory; one that is missing is empty.
     pub(super) fn of(area: Area, site: &Site) -> Result<Self> {
-        let entries = site.files().list(None)?;
+        let names = site.files().names(None)?;
         let mut standing = Standing {
             area,
-            entries: entries
+            entries: names
                 .into_iter()
-                .map(|entry| (entry.name.clone(), entry))
+                .map(|name| {
+                    let parsed = parse(&name);
+                    let kind = name.kind;
+                    (name.text, Occupant { kind, parsed })
+                })
                 .collect(),
             archived: Vec::new(),
             archived_strangers: Vec::new(),
         };
         let archive = standing.entries.get(ARCHIVE);
-        if archive.is_some_and(|entry| entry.kind == EntryKind::Directory) {
-            for entry in site.files().list(Some(&Key::new(ARCHIVE)?))? {
-                match parse(&entry) {
-                    Some(DbFileName::Wal(_)) => standing.archived.push(entry.name),
-                    _ => standing.archived_strangers.push(entry.name),
+        if archive.is_some_and(|found| found.kind == EntryKind::Directory) {
+            for name in site.files().names(Some(&Key::new(ARCHIVE)?))? {
+                match parse(&name) {
+                    Some(DbFileName::Wal(_)) => standing.archived.push(name.text),
+                    _ => standing.archived_strangers.push(name.text),
                 }
             }
         }
@@ -49,34 +61,34 @@ impl Standing {
     }
 
     /// The files that RocksDB would take for its own, `CURRENT` and `LOCK` aside.
-    pub(super) fn database_files(&self) -> impl Iterator<Item = (&str, DbFileName)> {
-        let entries = self.entries.values();
+    pub(super) fn database_files(&self) -> impl Iterator<Item = (&str, &DbFileName)> {
+        let entries = self.entries.iter();
         entries
-            .filter_map(|entry| Some((entry.name.as_str(), parse(entry)?)))
+            .filter_map(|(name, found)| Some((name.as_str(), found.parsed.as_ref()?)))
             .filter(|(_, name)| !matches!(name, DbFileName::Current | DbFileName::Lock))
     }
 
-    /// A regular file's length.
-    pub(super) fn file_size_bytes(&self, name: &str) -> Option<u64> {
-        let entry = self.entries.get(name)?;
-        (entry.kind == EntryKind::File).then_some(entry.size_bytes)
+    /// Whether a regular file has this name.
+    pub(super) fn is_file(&self, name: &str) -> bool {
+        self.entries
+            .get(name)
+            .is_some_and(|found| found.kind == EntryKind::File)
     }
 
     fn has_file(&self, wanted: impl Fn(&DbFileName) -> bool) -> bool {
         let mut files = self
             .entries
             .values()
-            .filter(|entry| entry.kind == EntryKind::File);
-        files.any(|entry| parse(entry).is_some_and(|name| wanted(&name)))
+            .filter(|found| found.kind == EntryKind::File);
+        files.any(|found| found.parsed.as_ref().is_some_and(&wanted))
     }
 }
 
-/// What RocksDB takes this for; `None` for directories and names that it does not know.
-pub(super) fn parse(entry: &Entry) -> Option<DbFileName> {
-    if entry.kind == EntryKind::Directory || entry.name.contains(REPLACEMENT) {
+fn parse(name: &Name) -> Option<DbFileName> {
+    if name.kind == EntryKind::Directory || name.text.contains(REPLACEMENT) {
         return None;
     }
-    DbFileName::parse(&entry.name)
+    DbFileName::parse(&name.text)
 }
 
 /// What matters to [`require_restorable`] besides what stands there.
@@ -150,9 +162,9 @@ fn not_empty_nor_database(
     if is_database || circumstances.freed {
         return Ok(None);
     }
-    for entry in here.entries.values() {
-        if !counts_as_nothing(sites, here, entry, circumstances)? {
-            return Ok(Some(entry.name.clone()));
+    for (name, found) in &here.entries {
+        if !counts_as_nothing(sites, here, (name, found), circumstances)? {
+            return Ok(Some(name.clone()));
         }
     }
     Ok(None)
@@ -161,21 +173,21 @@ fn not_empty_nor_database(
 fn counts_as_nothing(
     sites: &Sites,
     here: &Standing,
-    entry: &Entry,
+    (name, found): (&str, &Occupant),
     circumstances: Circumstances<'_>,
 ) -> Result<bool> {
     let site = sites.site(here.area);
-    Ok(match entry.kind {
+    Ok(match found.kind {
         EntryKind::Directory => {
-            let path = real_path(&site.path().join(&entry.name));
+            let path = real_path(&site.path().join(name));
             let leads_to = |other: &Path| real_path(other).starts_with(&path);
-            matches!(entry.name.as_str(), STAGING | "lost+found")
+            matches!(name, STAGING | "lost+found")
                 || circumstances.repository.is_some_and(leads_to)
                 || sites.separate_wals().is_some_and(|wals| leads_to(wals.path()))
-                || (entry.name == ARCHIVE && is_spent_archive(here, circumstances))
-                || is_repository(site, entry)
+                || (name == ARCHIVE && is_spent_archive(here, circumstances))
+                || is_repository(site, name)
         }
-        _ => match parse(entry) {
+        _ => match found.parsed {
             Some(DbFileName::Lock | DbFileName::InfoLog(_)) => true,
             Some(DbFileName::Wal(_)) => circumstances.keep_log_files,
             _ => false,
@@ -188,8 +200,8 @@ fn is_spent_archive(here: &Standing, circumstances: Circumstances<'_>) -> bool {
 }
 
 /// Repositories lie below the database often, as RocksDB's own documentation has them. What cannot be read is none.
-fn is_repository(site: &Site, entry: &Entry) -> bool {
-    let store = crate::store::local::LocalStore::new(site.path().join(&entry.name));
+fn is_repository(site: &Site, name: &str) -> bool {
+    let store = crate::store::local::LocalStore::new(site.path().join(name));
     let is_meta = |entry: &Entry| entry.kind == EntryKind::Directory && entry.name == "meta";
     let has_meta = || store.list(None).is_ok_and(|entries| entries.iter().any(is_meta));
     matches!(repo::root_state(&store), Ok(repo::RootState::Repository)) && has_meta()
@@ -197,21 +209,21 @@ fn is_repository(site: &Site, entry: &Entry) -> bool {
 
 /// A separate `wal_dir` that has anything but WALs may be somebody else's. What RocksDB leaves beside them does not count.
 fn no_directory_of_wals(here: &Standing) -> Option<String> {
-    let foreign = |entry: &&Entry| match parse(entry) {
+    let foreign = |found: &Occupant| match found.parsed {
         Some(DbFileName::Wal(_) | DbFileName::Trash(_) | DbFileName::InfoLog(_) | DbFileName::Lock) => false,
         Some(_) => true,
-        None => entry.kind != EntryKind::Directory,
+        None => found.kind != EntryKind::Directory,
     };
-    here.entries
-        .values()
-        .find(foreign)
-        .map(|entry| entry.name.clone())
+    let mut entries = here.entries.iter();
+    entries
+        .find(|(_, found)| foreign(found))
+        .map(|(name, _)| name.clone())
 }
 
 /// Whether this is something that no report need mention.
-pub(super) fn goes_without_saying(entry: &Entry) -> bool {
-    let is_directory = entry.kind == EntryKind::Directory;
-    match entry.name.as_str() {
+pub(super) fn goes_without_saying(name: &str, found: &Occupant) -> bool {
+    let is_directory = found.kind == EntryKind::Directory;
+    match name {
         STAGING | ARCHIVE | "lost+found" => is_directory,
         CURRENT | "LOCK" => !is_directory,
         _ => false,

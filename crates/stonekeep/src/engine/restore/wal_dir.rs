@@ -102,7 +102,7 @@ pub(super) fn warn_of_old_wals(sites: &Sites, standing: &Standing) -> Result<Opt
             _ => None,
         })
         .max();
-    let Some((_, name)) = newest.filter(|(_, name)| standing.file_size_bytes(name).is_some()) else {
+    let Some((_, name)) = newest.filter(|(_, name)| standing.is_file(name)) else {
         return Ok(None);
     };
     let bytes = db.files().read(&Key::new(name)?, OPTIONS_LIMIT_BYTES)?;

@@ -9,7 +9,7 @@ use rustix::path::Arg;
 
 use super::tree::{self, Tree, open_part};
 use crate::store::staging::{STAGING, area_key};
-use crate::store::{Entry, EntryKind, Key, Staged};
+use crate::store::{Entry, EntryKind, Key, Name, Staged};
 use crate::{Error, IoContext, Result};
 
 /// Deeper than anything that Stonekeep makes; a stranger's directories do not exhaust descriptors or the stack.
@@ -118,19 +118,28 @@ fn entries(directory: &OwnedFd) -> rustix::io::Result<Vec<Entry>> {
 }
 
 fn entry(name: &[u8], stat: &Stat) -> Entry {
+    let Name { text, kind } = self::name(name, FileType::from_raw_mode(stat.st_mode));
+    let is_file = kind == EntryKind::File;
+    Entry {
+        name: text,
+        kind,
+        size_bytes: if is_file { tree::size_bytes(stat) } else { 0 },
+        modified: tree::modified(stat),
+    }
+}
+
+/// A name and what stands there; no key can have some names, which are shown with replacement characters.
+pub(super) fn name(name: &[u8], file_type: FileType) -> Name {
     let text = String::from_utf8_lossy(name);
     let is_key = text.as_bytes() == name && Key::new(&*text).is_ok();
-    let kind = match FileType::from_raw_mode(stat.st_mode) {
+    let kind = match file_type {
         FileType::RegularFile if is_key => EntryKind::File,
         FileType::Directory if is_key => EntryKind::Directory,
         _ => EntryKind::Other,
     };
-    let is_file = kind == EntryKind::File;
-    Entry {
-        name: text.into_owned(),
+    Name {
+        text: text.into_owned(),
         kind,
-        size_bytes: if is_file { tree::size_bytes(stat) } else { 0 },
-        modified: tree::modified(stat),
     }
 }
 

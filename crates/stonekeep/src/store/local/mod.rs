@@ -9,6 +9,7 @@ mod file_system;
 mod flush;
 mod listing;
 mod lock;
+mod names;
 mod pin;
 mod place;
 mod publish;
@@ -32,7 +33,9 @@ pub(crate) use self::tree::Tree;
 use super::buffers::Buffers;
 use super::page_cache::{FileSystems, SparingReads};
 use super::staging::{area_key, staged_key};
-use super::{Durability, Entry, Guard, Key, LockWait, Object, PinState, Staged, Stat, Store};
+use super::{
+    Durability, Entry, Guard, Key, LocalFile, LockWait, Name, Object, PinState, Staged, Stat, Store,
+};
 use crate::{Clock, Error, IoContext, Result, SystemClock, Warning};
 
 /// A store in a local directory. See the [module](self).
@@ -94,12 +97,17 @@ impl LocalStore {
         let missing = || Error::not_found(format!("{} is not there", self.tree.path(Some(key)).display()));
         let place = self.tree.find_place(key)?.ok_or_else(missing)?;
         let (file, stat) = place.open_and_look(OFlags::RDONLY)?.ok_or_else(missing)?;
-        let size_bytes = tree::size_bytes(&stat);
         Ok(Box::new(LocalObject {
             file,
             reads: self.file_systems.reads(stat.st_dev),
-            size_bytes,
+            size_bytes: tree::size_bytes(&stat),
+            device: stat.st_dev,
         }))
+    }
+
+    /// What stands directly in a directory, as [`Store::list`], without length and age.
+    pub(crate) fn names(&self, directory: Option<&Key>) -> Result<Vec<Name>> {
+        names::list(&self.tree, directory)
     }
 
     fn sync_parents(&self, keys: &[&Key]) -> Result<()> {
@@ -129,6 +137,7 @@ struct LocalObject {
     file: File,
     reads: Arc<SparingReads>,
     size_bytes: u64,
+    device: u64,
 }
 
 impl Object for LocalObject {
@@ -140,8 +149,12 @@ impl Object for LocalObject {
         self.reads.read_at(&self.file, buffer, offset)
     }
 
-    fn local_file(&self) -> Option<&File> {
-        Some(&self.file)
+    fn local_file(&self) -> Option<LocalFile<'_>> {
+        let LocalObject { file, device, .. } = self;
+        Some(LocalFile {
+            file,
+            device: *device,
+        })
     }
 }
 
