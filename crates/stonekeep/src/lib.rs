@@ -44,6 +44,7 @@ compile_error!(
 );
 
 mod clock;
+mod directory_names;
 pub mod engine;
 mod error;
 pub mod image;

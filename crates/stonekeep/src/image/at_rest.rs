@@ -73,7 +73,7 @@ impl AtRest {
     }
 
     fn wals_are_unchanged(&self) -> Result<bool> {
-        let listing = Listing::of(&self.wal_directory)?;
+        let listing = Listing::of_some(&self.wal_directory, |name| name.ends_with(b".log"))?;
         let sizes = listing.map(|listing| wal_sizes(&listing)).transpose()?;
         Ok(sizes.as_ref() == Some(&self.wals))
     }

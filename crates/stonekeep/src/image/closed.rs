@@ -4,7 +4,7 @@
 //! 1. The `LOCK`: held by anybody means a refusal.
 //! 2. CURRENT, the MANIFEST that it names, and the state that this adds up to.
 //! 3. The newest OPTIONS file, and by it the directory of the WALs.
-//! 4. Tables and blobs by number and size; the needed WALs, opened, measured and read.
+//! 4. Tables and blobs by number and size, those that are stored by number alone; the needed WALs, opened, measured and read.
 //! 5. Everything that was found wrong, at once.
 //! 6. `LOCK`, CURRENT, MANIFEST and WALs once more: a change means that somebody opened the database meanwhile. The
 //!    same look is [`Capture::confirm`], when all bytes have been copied.
@@ -78,9 +78,8 @@ impl ImageSource for ClosedDirectory {
             return Err(no_database(&self.path));
         };
         let manifest = Manifest::read(&self.path, &current, observer)?;
-        let survey = Survey::make(self, current, &manifest, observer)?;
+        let survey = Survey::make(self, current, &manifest, (host, observer))?;
         let capture = survey.into_capture(&manifest, observer)?;
-        host.check_database(capture.image.database_id.as_deref())?;
         capture.confirm()?;
         Ok(Box::new(capture))
     }
@@ -89,6 +88,7 @@ impl ImageSource for ClosedDirectory {
 /// Everything that was found beside the MANIFEST.
 struct Survey<'a> {
     source: &'a ClosedDirectory,
+    database_id: Option<String>,
     at_rest: AtRest,
     directories: Vec<Listing>,
     wal_directory: Option<Listing>,
@@ -103,10 +103,12 @@ impl<'a> Survey<'a> {
         source: &'a ClosedDirectory,
         current: Current,
         manifest: &Manifest,
-        observer: &dyn Observer,
+        (host, observer): (&mut dyn CaptureHost, &dyn Observer),
     ) -> Result<Self> {
         let mut remarks = Remarks::default();
         let state = &manifest.state;
+        let database_id = database_id(&source.path, state, &mut remarks)?;
+        host.check_database(database_id.as_deref())?;
         let home = Listing::of(&source.path)?.ok_or_else(|| no_database(&source.path))?;
         let options = Options::newest(&home, &mut remarks, observer)?;
         let settings = options
@@ -125,11 +127,12 @@ impl<'a> Survey<'a> {
         let at_rest = AtRest::new(&source.path, current, manifest.file.clone(), with_wals)?;
         let mut wals = Wals::open(state, with_wals)?;
         let directories = data_directories(home, &source.db_paths)?;
-        let live = LiveFiles::find(state, &directories, &mut remarks)?;
+        let live = LiveFiles::find(state, &directories, host, &mut remarks)?;
         wals.read(&mut remarks, observer)?;
         wals.judge(state, &settings, &mut remarks);
         Ok(Survey {
             source,
+            database_id,
             at_rest,
             directories,
             wal_directory,
@@ -145,7 +148,7 @@ impl<'a> Survey<'a> {
         let state = &manifest.state;
         let parts = Parts {
             directory: path,
-            database_id: database_id(path, state, &mut self.remarks)?,
+            database_id: self.database_id.take(),
             manifest,
             wals: self.wals.image_files().collect(),
             wal_dir: self.wal_directory.as_ref().map(|listing| listing.path.clone()),

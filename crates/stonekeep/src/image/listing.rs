@@ -1,13 +1,18 @@
 //! The regular files that stand in one directory of a database.
 
-use std::ffi::OsString;
-use std::fs::{self, Metadata};
+use std::ffi::{CStr, OsStr, OsString};
+use std::fmt::{self, Write as _};
+use std::fs::{self, File, Metadata};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use rustix::io::Errno;
 use stonekeep_format::file_name::DbFileName;
 
+use crate::directory_names::each_name;
 use crate::{Error, IoContext, Result};
 
 /// What a path leads to, whatever its name: the device and the inode.
@@ -39,23 +44,38 @@ pub(super) struct ListedFile {
     pub(super) parsed: Option<DbFileName>,
 }
 
+impl ListedFile {
+    fn named(name: &OsStr) -> Self {
+        let text = name.to_str();
+        let parsed = text.and_then(|text| DbFileName::parse(text).filter(|parsed| is_shown_as(parsed, text)));
+        let name = name.to_owned();
+        ListedFile { name, parsed }
+    }
+}
+
 impl Listing {
     /// Lists a directory; `None` if it is not there or is no directory.
     pub(super) fn of(path: &Path) -> Result<Option<Listing>> {
-        let Some(identity) = Listing::identity_of(path)? else {
-            return Ok(None);
+        Listing::of_some(path, |_| true)
+    }
+
+    /// The same, with the files of such names only.
+    pub(super) fn of_some(path: &Path, is_wanted: impl Fn(&[u8]) -> bool) -> Result<Option<Listing>> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = match rustix::fs::openat(CWD, path, flags, Mode::empty()) {
+            Ok(opened) => File::from(opened),
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            Err(errno) => return Err(errno).context("opening", path),
         };
+        let identity = identity_of(&opened.metadata().context("looking at", path)?);
         let mut files = Vec::new();
-        for entry in fs::read_dir(path).context("listing", path)? {
-            let entry = entry.context("listing", path)?;
-            if !leads_to_file(&entry)? {
-                continue;
+        let listed = each_name(&opened, |name, kind| {
+            if is_wanted(name.to_bytes()) && leads_to_file(&opened, name, kind)? {
+                files.push(ListedFile::named(OsStr::from_bytes(name.to_bytes())));
             }
-            let name = entry.file_name();
-            let parsed = name.to_str().and_then(DbFileName::parse);
-            let parsed = parsed.filter(|parsed| name == parsed.to_string().as_str());
-            files.push(ListedFile { name, parsed });
-        }
+            Ok(())
+        });
+        listed.context("listing", path)?;
         files.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Some(Listing {
             path: path.to_owned(),
@@ -113,15 +133,31 @@ pub(super) fn is_absent(error: &io::Error) -> bool {
     )
 }
 
-fn leads_to_file(entry: &fs::DirEntry) -> Result<bool> {
-    let path = entry.path();
-    let kind = entry.file_type().context("looking at", &path)?;
-    if !kind.is_symlink() {
-        return Ok(kind.is_file());
+fn leads_to_file(directory: &File, name: &CStr, kind: FileType) -> rustix::io::Result<bool> {
+    match kind {
+        FileType::RegularFile => Ok(true),
+        FileType::Symlink | FileType::Unknown => {
+            match rustix::fs::statat(directory, name, AtFlags::empty()) {
+                Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile),
+                Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
+                Err(errno) => Err(errno),
+            }
+        }
+        _ => Ok(false),
     }
-    match fs::metadata(&path) {
-        Ok(metadata) => Ok(metadata.is_file()),
-        Err(error) if is_absent(&error) => Ok(false),
-        Err(error) => Err(error).context("following", &path),
+}
+
+/// What is left of a name that is compared with what something is shown as.
+struct Rest<'a>(&'a str);
+
+impl fmt::Write for Rest<'_> {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        self.0 = self.0.strip_prefix(part).ok_or(fmt::Error)?;
+        Ok(())
     }
+}
+
+fn is_shown_as(parsed: &DbFileName, name: &str) -> bool {
+    let mut rest = Rest(name);
+    write!(rest, "{parsed}").is_ok() && rest.0.is_empty()
 }

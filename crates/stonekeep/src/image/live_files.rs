@@ -5,7 +5,6 @@
 //! if it has the size of the MANIFEST: that of a table stands there, that of a blob file is the sum of header, records
 //! and footer (`SharedBlobFileMetaData::GetBlobFileSize`, `db/blob/blob_file_meta.cc`).
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +14,7 @@ use stonekeep_format::{Crc32c, Temperature};
 
 use super::listing::{Listing, is_absent};
 use super::remarks::Remarks;
-use super::{Content, ImageFile, TableIdentity};
+use super::{CaptureHost, Content, ImageFile, TableIdentity};
 use crate::{IoContext, Result};
 
 /// `FileChecksumGenCrc32c::Name` (`util/file_checksum_helper.h`).
@@ -33,10 +32,12 @@ pub(super) struct LiveFiles {
 }
 
 impl LiveFiles {
-    /// Finds the live files in these directories, of which the first is the database's own.
+    /// Finds the live files in these directories, of which the first is the database's own. Of those that the host does
+    /// not need, only the names are looked for.
     pub(super) fn find(
         state: &DatabaseState,
         directories: &[Listing],
+        host: &mut dyn CaptureHost,
         remarks: &mut Remarks,
     ) -> Result<LiveFiles> {
         let mut found = LiveFiles {
@@ -46,52 +47,74 @@ impl LiveFiles {
         };
         let home = directories.first().map_or(Path::new(""), |home| &home.path);
         let places = Places::of(directories);
-        for wanted in named_files(state, home) {
+        let wanted = named_files(state, home);
+        let needed = host.needed(&wanted)?;
+        for (mut wanted, needed) in wanted.into_iter().zip(needed) {
             let candidates = places.of_file(&wanted.name);
-            let Some(path) = place_of(&wanted, candidates, home, remarks)? else {
+            let place = match candidates {
+                [only] if !needed => Some(*only),
+                _ => place_of(&wanted, candidates, home, remarks)?,
+            };
+            let Some(place) = place else {
                 found.any_absent |= candidates.is_empty();
                 continue;
             };
-            found.any_elsewhere |= path.parent() != Some(home);
-            found.files.push(ImageFile {
-                content: Content::Path(path),
-                ..wanted
-            });
+            let is_at_home = place.directory.path == home;
+            found.any_elsewhere |= !is_at_home;
+            if !is_at_home || *place.name != wanted.name {
+                wanted.content = Content::Path(place.path());
+            }
+            found.files.push(wanted);
         }
         Ok(found)
     }
 }
 
-/// Where files of each name are.
-struct Places(HashMap<DbFileName, Vec<PathBuf>>);
+/// A table or blob in one of the directories.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    name: &'a DbFileName,
+    directory: &'a Listing,
+}
 
-impl Places {
-    fn of(directories: &[Listing]) -> Places {
-        let mut places: HashMap<DbFileName, Vec<PathBuf>> = HashMap::new();
+impl Place<'_> {
+    fn path(&self) -> PathBuf {
+        self.directory.path.join(self.name.to_string())
+    }
+}
+
+/// Where files of each name are, by name.
+struct Places<'a>(Vec<Place<'a>>);
+
+impl<'a> Places<'a> {
+    fn of(directories: &'a [Listing]) -> Self {
+        let mut places = Vec::new();
         for directory in directories {
-            for file in &directory.files {
-                if let Some(name @ (DbFileName::Table { .. } | DbFileName::Blob(_))) = &file.parsed {
-                    places
-                        .entry(name.clone())
-                        .or_default()
-                        .push(directory.path_of(file));
-                }
-            }
+            let names = directory.files.iter().filter_map(|file| file.parsed.as_ref());
+            let names = names.filter(|name| matches!(name, DbFileName::Table { .. } | DbFileName::Blob(_)));
+            places.extend(names.map(|name| Place { name, directory }));
         }
+        places.sort_by_key(|place| place.name);
         Places(places)
     }
 
     /// The places of a table or blob file. A `.ldb` stands for the table where no `.sst` is, as it does for RocksDB
     /// (`TableCache::GetTableReader`, `db/table_cache.cc`).
-    fn of_file(&self, name: &DbFileName) -> &[PathBuf] {
-        let found = self.0.get(name).or_else(|| match name {
-            DbFileName::Table { number, .. } => self.0.get(&DbFileName::Table {
+    fn of_file(&self, name: &DbFileName) -> &[Place<'a>] {
+        match (self.of_name(name), name) {
+            ([], DbFileName::Table { number, .. }) => self.of_name(&DbFileName::Table {
                 number: *number,
                 extension: TableExtension::Ldb,
             }),
-            _ => None,
-        });
-        found.map(Vec::as_slice).unwrap_or_default()
+            (found, _) => found,
+        }
+    }
+
+    fn of_name(&self, name: &DbFileName) -> &[Place<'a>] {
+        let from = self.0.partition_point(|place| place.name < name);
+        let rest = self.0.get(from..).unwrap_or_default();
+        let count = rest.partition_point(|place| place.name == name);
+        rest.get(..count).unwrap_or_default()
     }
 }
 
@@ -156,34 +179,34 @@ fn crc32c_of(function: &[u8], checksum: &[u8]) -> Option<Crc32c> {
 }
 
 /// Which of the candidates is the file; if none is, that is a finding.
-fn place_of(
+fn place_of<'a>(
     wanted: &ImageFile,
-    candidates: &[PathBuf],
+    candidates: &[Place<'a>],
     home: &Path,
     remarks: &mut Remarks,
-) -> Result<Option<PathBuf>> {
+) -> Result<Option<Place<'a>>> {
     let mut right = Vec::new();
     let mut wrong = Vec::new();
-    for path in candidates {
-        match size_of(path)? {
-            Some(size) if size == wanted.size_bytes => right.push(path),
-            Some(size) => wrong.push((path, size)),
+    for place in candidates {
+        match size_of(&place.path())? {
+            Some(size) if size == wanted.size_bytes => right.push(*place),
+            Some(size) => wrong.push((*place, size)),
             None => {}
         }
     }
     match (right.as_slice(), wrong.as_slice()) {
-        ([path], _) => return Ok(Some((*path).clone())),
+        ([place], _) => return Ok(Some(*place)),
         ([], []) => {
             let path = home.join(wanted.name.to_string());
             remarks.find(&path, MISSING);
         }
         ([], wrong) => {
-            for (path, size) in wrong {
-                remarks.find(path, wrong_size(*size, wanted.size_bytes));
+            for (place, size) in wrong {
+                remarks.find(&place.path(), wrong_size(*size, wanted.size_bytes));
             }
         }
-        ([path, other, ..], _) => {
-            remarks.find(path, twice(other));
+        ([place, other, ..], _) => {
+            remarks.find(&place.path(), twice(&other.path()));
         }
     }
     Ok(None)

@@ -15,11 +15,22 @@ impl Key {
     /// `InvalidArgument` for anything that is no plain relative path.
     pub fn new(path: impl Into<String>) -> Result<Self> {
         let path = path.into();
-        if is_legal(&path) {
+        if Key::is_legal(&path) {
             Ok(Key(path))
         } else {
             Err(Error::invalid(format!("{path:?} is no key")))
         }
+    }
+
+    /// Whether this is the path of a key.
+    pub(crate) fn is_legal(path: &str) -> bool {
+        // Most bytes tell by themselves that they are nothing special.
+        let plain = path.bytes().all(|b| (b' '..0x7f).contains(&b) && b != b'\\');
+        let special = |c: char| c.is_control() || c == '\\';
+        if !plain && path.chars().any(special) {
+            return false;
+        }
+        path.split('/').all(|part| !matches!(part, "" | "." | ".."))
     }
 
     /// A key that this crate made itself.
@@ -54,16 +65,6 @@ impl Key {
     pub fn parent(&self) -> Option<Key> {
         self.directory().map(|directory| Key(directory.to_owned()))
     }
-}
-
-fn is_legal(path: &str) -> bool {
-    // Most bytes tell by themselves that they are nothing special.
-    let plain = path.bytes().all(|b| (b' '..0x7f).contains(&b) && b != b'\\');
-    let special = |c: char| c.is_control() || c == '\\';
-    if !plain && path.chars().any(special) {
-        return false;
-    }
-    path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
 impl fmt::Display for Key {

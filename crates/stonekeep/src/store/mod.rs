@@ -169,6 +169,14 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// What stands directly in a directory (`None`: the root), in no order; empty if there is no such directory.
     fn list(&self, directory: Option<&Key>) -> Result<Vec<Entry>>;
 
+    /// The names directly in a directory with what they name, in no order. Where sizes cost a look at each file, this
+    /// is the cheaper way to see what is there.
+    fn visit_names(&self, directory: &Key, visit: &mut dyn FnMut(&str, EntryKind)) -> Result<()> {
+        let entries = self.list(Some(directory))?;
+        entries.iter().for_each(|entry| visit(&entry.name, entry.kind));
+        Ok(())
+    }
+
     /// Size and age of a visible regular file; `None` if nothing is there; `Corrupt` if it is no regular file.
     fn stat(&self, key: &Key) -> Result<Option<Stat>>;
 

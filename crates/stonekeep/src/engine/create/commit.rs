@@ -7,11 +7,12 @@ use super::area::Area;
 use super::context::Context;
 use super::copy::{Copier, Ready};
 use super::known::Known;
+use super::last_look::LastLook;
 use super::plan::Plan;
 use crate::image::DatabaseImage;
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::layout;
-use crate::store::{Durability, EntryKind, Guard, Key, Store};
+use crate::store::{Durability, Guard, Key, Store};
 use crate::{Error, ErrorKind, Result};
 
 /// Everything that the commit needs.
@@ -52,13 +53,14 @@ impl Commit<'_, '_> {
             text.map_err(|error| Error::invalid("the backup cannot be described").with_source(error))?;
         let loaded = LoadedMeta::decode(id, &text)?;
         self.publish_facts(&loaded)?;
-        self.look(&loaded)?;
+        let last_look = LastLook::at(&loaded);
+        self.look(id, &last_look)?;
         self.lock.check()?;
         if !self.publish_meta(id, &text)? {
             self.store().delete(&layout::facts(id))?;
             return Ok(Outcome::IdTaken);
         }
-        match self.look(&loaded) {
+        match self.look(id, &last_look) {
             Ok(()) => Ok(Outcome::Committed),
             Err(error) => Err(self.withdraw(&loaded, error)),
         }
@@ -141,23 +143,17 @@ impl Commit<'_, '_> {
         self.store().publish(taken, self.durability()).map(|_| ())
     }
 
-    /// C6 and C8. A foreign engine's collector may have taken files of ours for garbage.
-    fn look(&mut self, loaded: &LoadedMeta) -> Result<()> {
-        self.known.presence.forget();
-        for ready in &self.ready {
-            let size = self.plan.files.get(ready.at).map_or(0, |file| file.size_bytes);
-            let path = self.path(loaded.id, ready)?;
-            if self.known.presence.get(&path)? != Some((EntryKind::File, size)) {
-                return Err(Error::refused(format!(
-                    "{path} vanished before backup {} was committed",
-                    loaded.id
-                ))
-                .with_hint(
+    /// C6 and C8. A foreign engine's collector may have taken files of ours for garbage. Their sizes were looked at when
+    /// this run planned to use them again, or when it gave them their names.
+    fn look(&self, id: BackupId, last_look: &LastLook) -> Result<()> {
+        match last_look.missing(self.store())? {
+            None => Ok(()),
+            Some(path) => Err(
+                Error::refused(format!("{path} vanished before backup {id} was committed")).with_hint(
                     "another program collects garbage in this repository; back up again when it has ended",
-                ));
-            }
+                ),
+            ),
         }
-        Ok(())
     }
 
     /// Where a file lies.

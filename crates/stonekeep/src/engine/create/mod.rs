@@ -12,7 +12,7 @@
 //!   repeated with everything that has been copied.
 //! - **C3** Stored files that are named again are looked at, and made durable where nobody is known to have done so.
 //! - **C4** Staged files get their final names, never replacing: shared ones first, then the private directory.
-//! - **C5** Our facts are published. **C6** Every file is looked at once more: present, with its size.
+//! - **C5** Our facts are published. **C6** Every file is looked for once more.
 //! - **C7** The commit: the meta file appears under `meta/<id>`. If a foreign engine took the id, private files are
 //!   staged again and C4 to C7 repeated with another id.
 //! - **C8** A last look, since a foreign collector may have run between C6 and C7: after a loss the meta file is
@@ -38,6 +38,7 @@ mod copy;
 mod host;
 mod identity;
 mod known;
+mod last_look;
 mod leftovers;
 mod plan;
 mod planner;

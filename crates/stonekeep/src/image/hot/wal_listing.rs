@@ -6,18 +6,15 @@
 //! anew; hence no allocation for each of the thousands of other files.
 
 use std::collections::BTreeSet;
-use std::mem::MaybeUninit;
 use std::path::Path;
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir};
+use rustix::fs::{CWD, FileType, Mode, OFlags};
 use stonekeep_format::FileNumber;
 use stonekeep_format::file_name::DbFileName;
 
 use super::probe::{Probes, Step};
+use crate::directory_names::each_name;
 use crate::{IoContext, Result};
-
-/// What the system fills with names at a time.
-const BUFFER_BYTES: usize = 64 << 10;
 
 /// The WALs of a directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,29 +28,27 @@ pub(super) struct WalListing {
 impl WalListing {
     /// Lists a directory twice.
     pub(super) fn of(directory: &Path, probes: &Probes) -> Result<WalListing> {
-        let mut buffer = vec![MaybeUninit::uninit(); BUFFER_BYTES];
         probes.at(Step::ListWals);
-        let ceiling = wals_in(directory, &mut buffer)?.last().copied();
+        let ceiling = wals_in(directory)?.last().copied();
         probes.at(Step::ListWals);
-        let mut numbers = wals_in(directory, &mut buffer)?;
+        let mut numbers = wals_in(directory)?;
         numbers.retain(|number| Some(*number) <= ceiling);
         Ok(WalListing { numbers, ceiling })
     }
 }
 
-fn wals_in(directory: &Path, buffer: &mut [MaybeUninit<u8>]) -> Result<BTreeSet<FileNumber>> {
+fn wals_in(directory: &Path) -> Result<BTreeSet<FileNumber>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let descriptor = rustix::fs::openat(CWD, directory, flags, Mode::empty());
     let descriptor = descriptor.context("opening", directory)?;
-    let mut entries = RawDir::new(descriptor, buffer);
     let mut numbers = BTreeSet::new();
-    while let Some(entry) = entries.next() {
-        let entry = entry.context("listing", directory)?;
-        if entry.file_type() != FileType::Directory {
-            numbers.extend(wal_number(entry.file_name().to_bytes()));
+    let listed = each_name(descriptor, |name, kind| {
+        if kind != FileType::Directory {
+            numbers.extend(wal_number(name.to_bytes()));
         }
-    }
-    Ok(numbers)
+        Ok(())
+    });
+    listed.context("listing", directory).map(|()| numbers)
 }
 
 /// The number, if RocksDB would give a WAL this very name: it finds them by composing their names.

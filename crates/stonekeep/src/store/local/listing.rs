@@ -1,5 +1,6 @@
 //! Reading directories, removing whole ones.
 
+use std::borrow::Cow;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -8,8 +9,9 @@ use rustix::io::Errno;
 use rustix::path::Arg;
 
 use super::tree::{self, Tree, open_part};
+use crate::directory_names::each_name;
 use crate::store::staging::{STAGING, area_key};
-use crate::store::{Entry, EntryKind, Key, Name, Staged};
+use crate::store::{Entry, EntryKind, Key, Staged};
 use crate::{Error, IoContext, Result};
 
 /// Deeper than anything that Stonekeep makes; a stranger's directories do not exhaust descriptors or the stack.
@@ -102,26 +104,22 @@ fn depth(key: Option<&Key>) -> usize {
 
 fn entries(directory: &OwnedFd) -> rustix::io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
-    for name in Dir::read_from(directory)? {
-        let name = name?;
-        let name = name.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
-            continue;
-        }
+    each_name(directory, |name, _| {
         match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => entries.push(entry(name.to_bytes(), &stat)),
             Err(Errno::NOENT) => {}
             Err(errno) => return Err(errno),
         }
-    }
+        Ok(())
+    })?;
     Ok(entries)
 }
 
 fn entry(name: &[u8], stat: &Stat) -> Entry {
-    let Name { text, kind } = self::name(name, FileType::from_raw_mode(stat.st_mode));
+    let (text, kind) = self::name(name, FileType::from_raw_mode(stat.st_mode));
     let is_file = kind == EntryKind::File;
     Entry {
-        name: text,
+        name: text.into_owned(),
         kind,
         size_bytes: if is_file { tree::size_bytes(stat) } else { 0 },
         modified: tree::modified(stat),
@@ -129,18 +127,15 @@ fn entry(name: &[u8], stat: &Stat) -> Entry {
 }
 
 /// A name and what stands there; no key can have some names, which are shown with replacement characters.
-pub(super) fn name(name: &[u8], file_type: FileType) -> Name {
+pub(super) fn name(name: &[u8], file_type: FileType) -> (Cow<'_, str>, EntryKind) {
     let text = String::from_utf8_lossy(name);
-    let is_key = text.as_bytes() == name && Key::new(&*text).is_ok();
+    let is_key = text.as_bytes() == name && Key::is_legal(&text);
     let kind = match file_type {
         FileType::RegularFile if is_key => EntryKind::File,
         FileType::Directory if is_key => EntryKind::Directory,
         _ => EntryKind::Other,
     };
-    Name {
-        text: text.into_owned(),
-        kind,
-    }
+    (text, kind)
 }
 
 /// Removes a name with all that is below it, following no link.

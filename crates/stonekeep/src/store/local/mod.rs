@@ -34,7 +34,8 @@ use super::buffers::Buffers;
 use super::page_cache::{FileSystems, SparingReads};
 use super::staging::{area_key, staged_key};
 use super::{
-    Durability, Entry, Guard, Key, LocalFile, LockWait, Name, Object, PinState, Staged, Stat, Store,
+    Durability, Entry, EntryKind, Guard, Key, LocalFile, LockWait, Name, Object, PinState, Staged, Stat,
+    Store,
 };
 use crate::{Clock, Error, IoContext, Result, SystemClock, Warning};
 
@@ -212,6 +213,10 @@ impl Store for LocalStore {
 
     fn list(&self, directory: Option<&Key>) -> Result<Vec<Entry>> {
         listing::list(&self.tree, directory)
+    }
+
+    fn visit_names(&self, directory: &Key, visit: &mut dyn FnMut(&str, EntryKind)) -> Result<()> {
+        names::visit(&self.tree, Some(directory), visit)
     }
 
     fn stat(&self, key: &Key) -> Result<Option<Stat>> {

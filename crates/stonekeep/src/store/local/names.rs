@@ -1,43 +1,57 @@
 //! The names in a directory, without a look at what has each of them.
 
-use std::os::fd::OwnedFd;
+use std::ffi::CStr;
+use std::os::fd::AsFd;
 
-use rustix::fs::{AtFlags, Dir, FileType};
+use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 
 use super::listing;
 use super::tree::Tree;
-use crate::store::{Key, Name};
+use crate::directory_names::each_name;
+use crate::store::{EntryKind, Key, Name};
 use crate::{IoContext, Result};
 
-/// The names in a directory with what they are; empty if there is no such directory. Most file systems tell what a name
-/// is where they tell the name.
+/// The names in a directory with what they are; empty if there is no such directory.
 pub(super) fn list(tree: &Tree, directory: Option<&Key>) -> Result<Vec<Name>> {
-    let Some(opened) = tree.find(directory)? else {
-        return Ok(Vec::new());
-    };
-    read(&opened).context("listing", &tree.path(directory))
+    let mut names = Vec::new();
+    visit(tree, directory, &mut |text, kind| {
+        let text = text.to_owned();
+        names.push(Name { text, kind });
+    })?;
+    Ok(names)
 }
 
-fn read(directory: &OwnedFd) -> rustix::io::Result<Vec<Name>> {
-    let mut names = Vec::new();
-    for found in Dir::read_from(directory)? {
-        let found = found?;
-        let name = found.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
-            continue;
+/// Hands over the names in a directory with what they are. Most file systems tell what a name is where they tell the
+/// name.
+pub(super) fn visit(
+    tree: &Tree,
+    directory: Option<&Key>,
+    visit: &mut dyn FnMut(&str, EntryKind),
+) -> Result<()> {
+    let Some(opened) = tree.find(directory)? else {
+        return Ok(());
+    };
+    let visited = each_name(&opened, |name, told| {
+        if let Some(file_type) = file_type(&opened, name, told)? {
+            let (text, kind) = listing::name(name.to_bytes(), file_type);
+            visit(&text, kind);
         }
-        let file_type = match found.file_type() {
-            FileType::Unknown => match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) => FileType::from_raw_mode(stat.st_mode),
-                Err(Errno::NOENT) => continue,
-                Err(errno) => return Err(errno),
-            },
-            known => known,
-        };
-        names.push(listing::name(name.to_bytes(), file_type));
+        Ok(())
+    });
+    visited.context("listing", &tree.path(directory))
+}
+
+/// `None` if the name is gone by now.
+fn file_type(directory: impl AsFd, name: &CStr, told: FileType) -> rustix::io::Result<Option<FileType>> {
+    if told != FileType::Unknown {
+        return Ok(Some(told));
     }
-    Ok(names)
+    match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(errno),
+    }
 }
 
 #[cfg(test)]
