@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::{BackupId, FileNumber};
 
@@ -23,6 +24,9 @@ use crate::{Error, Phase, Result};
 /// How often a source that changes is captured.
 const ATTEMPTS: u32 = 3;
 
+/// What is known of tables and blobs.
+pub(super) type Settled = HashMap<DbFileName, PlanFile, RandomState>;
+
 /// See the [module](self).
 pub(super) struct Host<'a> {
     pub(super) context: Context<'a>,
@@ -36,8 +40,8 @@ pub(super) struct Host<'a> {
     /// The run's own staging area, once it has something to stage.
     area: Option<Area>,
     database_id: Option<String>,
-    /// What is known of tables and blobs.
-    pub(super) settled: HashMap<DbFileName, PlanFile>,
+    /// Until they are planned; those that were copied, until the run ends.
+    pub(super) settled: Settled,
     pub(super) tables_opened: u64,
     /// How much room the backup needs, as far as is known.
     pub(super) new_bytes: u64,
@@ -61,7 +65,7 @@ impl<'a> Host<'a> {
             id,
             area: None,
             database_id: None,
-            settled: HashMap::new(),
+            settled: Settled::default(),
             tables_opened: 0,
             new_bytes: 0,
         })
@@ -99,6 +103,14 @@ impl<'a> Host<'a> {
             known: &mut self.known,
             settled: &mut self.settled,
         })
+    }
+
+    /// The same, for the plan. What is stored is asked for anew if there is another attempt.
+    pub(super) fn take_settled(&mut self, file: &ImageFile) -> Option<PlanFile> {
+        match self.settled(file)?.action {
+            Action::Taken { .. } => self.settled(file).cloned(),
+            _ => self.settled.remove(&file.name),
+        }
     }
 
     /// What is known of this very file.
@@ -172,12 +184,12 @@ pub(super) struct Parts<'h, 'a> {
     pub(super) area: &'h mut Area,
     pub(super) lock: &'h dyn Guard,
     pub(super) known: &'h mut Known<'a>,
-    pub(super) settled: &'h mut HashMap<DbFileName, PlanFile>,
+    pub(super) settled: &'h mut Settled,
 }
 
 /// Keeps what has been copied whole for another attempt.
 pub(super) fn remember(
-    settled: &mut HashMap<DbFileName, PlanFile>,
+    settled: &mut Settled,
     files: &[ImageFile],
     planned: &[PlanFile],
     copier: &Copier<'_>,

@@ -11,8 +11,9 @@ use std::os::unix::fs::MetadataExt;
 use stonekeep_format::FileNumber;
 use stonekeep_format::unique_id::UniqueId;
 
+use super::recorded::Recorded;
 use crate::image::{Content, ImageFile, TableIdentity};
-use crate::repo::facts::{FileFacts, FileOrigin, TableFacts};
+use crate::repo::facts::{FileOrigin, TableFacts};
 use crate::{IoContext, Result};
 
 /// See the [module](self).
@@ -44,27 +45,28 @@ impl Identity {
         self.table.as_ref().and_then(unique_id)
     }
 
-    /// Whether these facts are of this very file.
-    pub(super) fn is_of(&self, facts: &FileFacts) -> bool {
-        if facts.size_bytes != self.size_bytes {
+    /// Whether this is what was recorded of this very file.
+    pub(super) fn is_of(&self, recorded: &Recorded) -> bool {
+        if recorded.size_bytes != self.size_bytes {
             return false;
         }
-        match (&self.table, &facts.table) {
+        match (&self.table, &recorded.table) {
             (Some(table), Some(known)) if unique_id(table).is_some() => {
-                *known == facts_of(table, known.session_id.clone())
+                known.number == table.number.0
+                    && known.unique_id == unique_id(table).map(number_of)
+                    && known.smallest_seqno == table.smallest_seqno
+                    && known.largest_seqno == table.largest_seqno
             }
             (Some(_), None) | (None, Some(_)) => false,
-            _ => self.origin.is_some() && self.origin == facts.origin,
+            _ => self.origin.is_some() && self.origin.as_ref() == recorded.origin.as_deref(),
         }
     }
 
-    /// Whether these facts are of another file for certain, though it has the same number.
-    pub(super) fn differs_from(&self, facts: &FileFacts) -> bool {
-        let known_by_id = facts
-            .table
-            .as_ref()
-            .is_some_and(|table| table.unique_id.is_some());
-        known_by_id && self.unique_id().is_some() && !self.is_of(facts)
+    /// Whether this was recorded of another file for certain, though it has the same number.
+    pub(super) fn differs_from(&self, recorded: &Recorded) -> bool {
+        let known = recorded.table.as_ref();
+        let known_by_id = known.is_some_and(|table| table.unique_id.is_some());
+        known_by_id && self.unique_id().is_some() && !self.is_of(recorded)
     }
 
     /// The facts to keep of a table.
@@ -76,15 +78,15 @@ impl Identity {
 fn facts_of(table: &TableIdentity, session_id: Option<String>) -> TableFacts {
     TableFacts {
         number: table.number.0,
-        unique_id: unique_id(table).map(|id| hex(id.to_bytes())),
+        unique_id: unique_id(table).map(|id| format!("{:032x}", number_of(id))),
         smallest_seqno: table.smallest_seqno.0,
         largest_seqno: table.largest_seqno.0,
         session_id,
     }
 }
 
-fn hex(bytes: [u8; 16]) -> String {
-    format!("{:032x}", u128::from_be_bytes(bytes))
+fn number_of(id: UniqueId) -> u128 {
+    u128::from_be_bytes(id.to_bytes())
 }
 
 fn unique_id(table: &TableIdentity) -> Option<UniqueId> {

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::RandomState;
 use stonekeep_format::backup_meta::BackupMeta;
 use stonekeep_format::backup_name::{NameSuffix, RepoPath, SharedKind, SharedName};
 use stonekeep_format::unique_id::SessionId;
@@ -10,6 +11,7 @@ use stonekeep_format::{BackupId, Crc32c, FileNumber};
 use super::identity::Identity;
 use super::leftovers::{Leftovers, Resumable};
 use super::plan::shareable;
+use super::recorded::Recorded;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::described::Described;
 use crate::repo::facts::{BackupFacts, FileFacts};
@@ -45,13 +47,13 @@ pub(super) struct Known<'a> {
     leftovers: Leftovers,
     leftovers_added: bool,
     /// Tables and blobs of the newest backup.
-    newest_files: HashMap<(FileNumber, SharedKind), RepoPath>,
+    newest_files: Vec<((FileNumber, SharedKind), RepoPath)>,
     /// The largest file number in the newest backup.
     largest_number: Option<FileNumber>,
     legacy_names: Option<HashSet<(FileNumber, SharedKind, u64)>>,
     /// The files of the newest backup that we have facts about, in the order of their numbers.
-    by_number: Vec<(u64, FileFacts)>,
-    stored: HashMap<String, StoredFile>,
+    by_number: Vec<(u64, Recorded)>,
+    stored: HashMap<RepoPath, StoredFile, RandomState>,
     sessions: HashMap<u64, Vec<SessionId>>,
 }
 
@@ -67,11 +69,11 @@ impl<'a> Known<'a> {
             unread: catalog::list(store)?.ids,
             leftovers: Leftovers::read(store)?,
             leftovers_added: false,
-            newest_files: HashMap::new(),
+            newest_files: Vec::new(),
             largest_number: None,
             legacy_names: None,
             by_number: Vec::new(),
-            stored: HashMap::new(),
+            stored: HashMap::default(),
             sessions: HashMap::new(),
         };
         if let Some(newest) = known.read_older()? {
@@ -93,42 +95,42 @@ impl<'a> Known<'a> {
     }
 
     /// What is recorded of a file with this number in the newest backup, if it is the same file.
-    pub(super) fn recognise(&self, identity: &Identity) -> Option<&FileFacts> {
+    pub(super) fn recognise(&self, identity: &Identity) -> Option<&Recorded> {
         self.recorded(identity.number)
-            .filter(|facts| identity.is_of(facts))
+            .filter(|recorded| identity.is_of(recorded))
     }
 
-    fn recorded(&self, number: FileNumber) -> Option<&FileFacts> {
+    fn recorded(&self, number: FileNumber) -> Option<&Recorded> {
         let at = self
             .by_number
             .binary_search_by_key(&number.0, |(number, _)| *number);
-        self.by_number.get(at.ok()?).map(|(_, facts)| facts)
+        self.by_number.get(at.ok()?).map(|(_, recorded)| recorded)
     }
 
     /// Frees what only planning needs.
     pub(super) fn forget_files(&mut self) {
         self.by_number = Vec::new();
-        self.newest_files = HashMap::new();
-        self.stored = HashMap::new();
+        self.newest_files = Vec::new();
+        self.stored = HashMap::default();
     }
 
     /// Whether our facts say that what is stored under this path is another file of the same number.
-    pub(super) fn is_another(&self, path: &str, identity: &Identity) -> bool {
-        let facts = self.recorded(identity.number);
-        facts.is_some_and(|facts| facts.path == path && identity.differs_from(facts))
+    pub(super) fn is_another(&self, path: &RepoPath, identity: &Identity) -> bool {
+        let recorded = self.recorded(identity.number);
+        recorded.is_some_and(|recorded| recorded.path == *path && identity.differs_from(recorded))
     }
 
     /// A staged file of a killed run, if it is the same file and is to have such a path.
     pub(super) fn resume(
         &self,
         identity: &Identity,
-        wanted: impl Fn(&FileFacts) -> bool,
+        wanted: impl Fn(&Recorded) -> bool,
     ) -> Result<Option<Resumable>> {
         self.leftovers.resume(self.store, self.observer, identity, wanted)
     }
 
     /// What the records say of a stored file; reads older backups until one names it.
-    pub(super) fn stored(&mut self, path: &str) -> Result<Option<StoredFile>> {
+    pub(super) fn stored(&mut self, path: &RepoPath) -> Result<Option<StoredFile>> {
         while !self.stored.contains_key(path) {
             if self.read_older()?.is_none() && !self.add_leftovers()? {
                 return Ok(None);
@@ -145,18 +147,21 @@ impl<'a> Known<'a> {
 
     /// Where the newest backup has its file of this number and kind.
     pub(super) fn path_in_newest(&self, number: FileNumber, kind: SharedKind) -> Option<&RepoPath> {
-        self.newest_files.get(&(number, kind))
+        let at = self
+            .newest_files
+            .binary_search_by_key(&(number, kind), |(file, _)| *file);
+        self.newest_files.get(at.ok()?).map(|(_, path)| path)
     }
 
     /// All backups that name this file, for a message. Reads every meta file.
-    pub(super) fn backups_that_name(&self, path: &str) -> Result<Vec<BackupId>> {
+    pub(super) fn backups_that_name(&self, path: &RepoPath) -> Result<Vec<BackupId>> {
         let mut ids = Vec::new();
         for id in catalog::list(self.store)?.ids {
             let MetaState::Readable(loaded) = catalog::load(self.store, id)? else {
                 continue;
             };
             let mut files = loaded.meta.files.iter().filter(|file| !file.excluded);
-            if files.any(|file| file.path.to_string() == path) {
+            if files.any(|file| file.path == *path) {
                 ids.push(id);
             }
         }
@@ -226,9 +231,10 @@ impl<'a> Known<'a> {
             let name = file.path.restored_name();
             self.largest_number = self.largest_number.max(name.number());
             if let Some(shared) = shareable(&name).filter(|_| !file.excluded) {
-                self.newest_files.insert(shared, file.path.clone());
+                self.newest_files.push((shared, file.path.clone()));
             }
         }
+        self.newest_files.sort_by_key(|(file, _)| *file);
     }
 
     fn add_backup(&mut self, loaded: &LoadedMeta) -> Result<()> {
@@ -244,11 +250,12 @@ impl<'a> Known<'a> {
                 backup: Some(loaded.id),
                 durable,
             };
-            self.stored.entry(file.path.to_string()).or_insert(stored);
+            self.stored.entry(file.path.clone()).or_insert(stored);
         }
         if let Some(mut facts) = facts {
             for file in std::mem::take(&mut facts.files) {
-                if let Some(session) = file.session() {
+                let Some(file) = Recorded::of(&file) else { continue };
+                if let Some(session) = file.session.id() {
                     self.add_session(session);
                 }
                 if let Some(number) = file.number() {
@@ -277,7 +284,9 @@ impl<'a> Known<'a> {
                 // The run may have been killed between giving the name and making it durable.
                 durable: false,
             };
-            self.stored.entry(file.path).or_insert(stored);
+            if let Some(path) = RepoPath::parse(&file.path) {
+                self.stored.entry(path).or_insert(stored);
+            }
         }
         Ok(true)
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use stonekeep_format::{BackupId, Crc32c};
 
 use super::identity::Identity;
+use super::recorded::Recorded;
 use crate::repo::facts::FileFacts;
 use crate::repo::journal::JournalEntry;
 use crate::repo::{catalog, facts, journal, layout};
@@ -58,11 +59,11 @@ impl Leftovers {
         store: &dyn Store,
         observer: &dyn Observer,
         identity: &Identity,
-        wanted: impl Fn(&FileFacts) -> bool,
+        wanted: impl Fn(&Recorded) -> bool,
     ) -> Result<Option<Resumable>> {
         for staged in self.staged.get(&identity.number.0).into_iter().flatten() {
-            let file = &staged.entry.file;
-            if !identity.is_of(file) || !wanted(file) {
+            let file = Recorded::of(&staged.entry.file);
+            if !file.is_some_and(|file| identity.is_of(&file) && wanted(&file)) {
                 continue;
             }
             if staged.entry.durable || is_whole(store, observer, staged)? {

@@ -44,6 +44,7 @@ mod plan;
 mod planner;
 mod publish;
 mod record;
+mod recorded;
 mod reflink;
 mod report;
 mod run;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::RandomState;
 use stonekeep_format::backup_name::{RepoPath, SharedKind};
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::{FileNumber, SequenceNumber};
@@ -95,11 +96,8 @@ pub(super) fn plan(image: &DatabaseImage, host: &mut Host<'_>) -> Result<Plan> {
         if !options.backup_log_files && matches!(file.name, DbFileName::Wal(_)) {
             continue;
         }
-        if let Some(settled) = host.settled(file) {
-            plan.files.push(PlanFile {
-                index,
-                ..settled.clone()
-            });
+        if let Some(settled) = host.take_settled(file) {
+            plan.files.push(PlanFile { index, ..settled });
             continue;
         }
         let mut planner = host.planner();
@@ -115,13 +113,13 @@ pub(super) fn plan(image: &DatabaseImage, host: &mut Host<'_>) -> Result<Plan> {
 
 /// Two files that come back under one name cannot both be in a backup, and one would be lost without a word.
 fn check_names(files: &[ImageFile]) -> Result<()> {
-    let mut names = HashSet::new();
+    let (mut shared, mut others) = (HashSet::with_hasher(RandomState::default()), HashSet::new());
     for file in files {
-        let name = match shareable(&file.name) {
-            Some((number, kind)) => format!("{:06}.{kind}", number.0),
-            None => file.name.to_string(),
+        let is_new = match shareable(&file.name) {
+            Some(name) => shared.insert(name),
+            None => others.insert(&file.name),
         };
-        if !names.insert(name) {
+        if !is_new {
             return Err(Error::invalid(format!("the image has {} twice", file.name)));
         }
     }

@@ -7,11 +7,11 @@ use super::identity::Identity;
 use super::known::Known;
 use super::leftovers::Resumable;
 use super::plan::{Action, PlanFile, Target, shareable};
+use super::recorded::Recorded;
 use super::session::{self, Session};
 use super::stored::{self, Evidence, Found};
 use crate::engine::BackupEngineOptions;
 use crate::image::ImageFile;
-use crate::repo::facts::FileFacts;
 use crate::{Error, Result};
 
 /// Plans file by file.
@@ -30,7 +30,22 @@ struct Shareable<'f> {
     kind: SharedKind,
     identity: &'f Identity,
     /// The same file in the newest backup.
-    recognised: Option<FileFacts>,
+    recognised: Option<Recognised>,
+}
+
+/// What the newest backup says of a file, as far as a plan needs it.
+struct Recognised {
+    session: Session,
+    crc32c: Crc32c,
+}
+
+impl Recognised {
+    fn of(recorded: &Recorded) -> Self {
+        Recognised {
+            session: recorded.session,
+            crc32c: recorded.crc32c,
+        }
+    }
 }
 
 impl<'p, 'k> Planner<'p, 'k> {
@@ -84,7 +99,7 @@ impl<'p, 'k> Planner<'p, 'k> {
             file,
             number,
             kind,
-            recognised: self.known.recognise(identity).cloned(),
+            recognised: self.known.recognise(identity).map(Recognised::of),
             identity,
         };
         let Some(session) = self.session(&shareable, may_open)? else {
@@ -102,8 +117,8 @@ impl<'p, 'k> Planner<'p, 'k> {
     /// The session that wrote a table: only names of the session kind need it. `None` if the file would have to be opened.
     fn session(&mut self, shareable: &Shareable<'_>, may_open: bool) -> Result<Option<Session>> {
         let naming = self.options.share_files_with_checksum_naming;
-        let facts = shareable.recognised.as_ref();
-        let known = Session::of_facts(facts.and_then(|facts| facts.table.as_ref()));
+        let recognised = shareable.recognised.as_ref();
+        let known = recognised.map_or(Session::Unknown, |recognised| recognised.session);
         if known != Session::Unknown
             || shareable.kind == SharedKind::Blob
             || !self.options.share_files_with_checksum
@@ -148,8 +163,7 @@ impl<'p, 'k> Planner<'p, 'k> {
         let evidence = Evidence {
             crc32c: shareable.crc32c(),
             read: false,
-            name_proves: names_one_file(&path)
-                && !self.known.is_another(&path.to_string(), shareable.identity),
+            name_proves: names_one_file(&path) && !self.known.is_another(&path, shareable.identity),
         };
         let found = stored::find(self.known, &path, shareable.file.size_bytes, evidence)?;
         if let Found::Same { crc32c, durable } = found {
@@ -160,11 +174,10 @@ impl<'p, 'k> Planner<'p, 'k> {
             };
             return Ok((reuse, false));
         }
-        let text = path.to_string();
-        match self
+        let resumable = self
             .known
-            .resume(shareable.identity, |staged| staged.path == text)?
-        {
+            .resume(shareable.identity, |staged| staged.path == path)?;
+        match resumable {
             Some(resumable) => Ok((resume(resumable)?, false)),
             None => Ok((Action::Copy(Target::Shared(path)), found == Found::Unsure)),
         }
@@ -172,10 +185,10 @@ impl<'p, 'k> Planner<'p, 'k> {
 
     /// A file whose name is known only when it has been read, by this run or by one that was killed.
     fn unnamed(&self, shareable: &Shareable<'_>, target: Target) -> Result<Action> {
-        let named = |staged: &FileFacts| {
-            let crc32c = Crc32c(staged.crc32c);
-            let name = SharedName::legacy(shareable.number, shareable.kind, crc32c, staged.size_bytes);
-            RepoPath::SharedChecksum(name).to_string() == staged.path
+        let named = |staged: &Recorded| {
+            let (crc32c, size_bytes) = (staged.crc32c, staged.size_bytes);
+            let name = SharedName::legacy(shareable.number, shareable.kind, crc32c, size_bytes);
+            RepoPath::SharedChecksum(name) == staged.path
         };
         match self.known.resume(shareable.identity, named)? {
             Some(resumable) => resume(resumable),
@@ -188,7 +201,9 @@ impl Shareable<'_> {
     /// The checksum that the file should have.
     fn crc32c(&self) -> Option<Crc32c> {
         let recognised = self.recognised.as_ref();
-        self.file.crc32c.or(recognised.map(|facts| Crc32c(facts.crc32c)))
+        self.file
+            .crc32c
+            .or(recognised.map(|recognised| recognised.crc32c))
     }
 }
 

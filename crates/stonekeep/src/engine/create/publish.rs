@@ -1,5 +1,7 @@
 //! Step C4 of a backup for shared files: final names, and what stands under a name that is taken.
 
+use stonekeep_format::backup_name::RepoPath;
+
 use super::commit::Commit;
 use super::stored::harmed;
 use crate::repo::{catalog, layout};
@@ -61,10 +63,12 @@ impl Commit<'_, '_> {
 
     /// Nothing that a readable backup names is replaced, nor anything while some backup cannot be read.
     fn may_replace(&self, key: &Key) -> Result<()> {
-        let backups = self.known.backups_that_name(key.as_str())?;
+        let path = RepoPath::parse(key.as_str());
+        let path = path.ok_or_else(|| Error::invalid(format!("{key} is the name of no stored file")))?;
+        let backups = self.known.backups_that_name(&path)?;
         if !backups.is_empty() {
             return Err(harmed(
-                key.as_str(),
+                &path,
                 "has another content than the database's file",
                 &backups,
             ));

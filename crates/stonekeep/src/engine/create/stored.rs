@@ -40,19 +40,18 @@ pub(super) fn find(
     size_bytes: u64,
     evidence: Evidence,
 ) -> Result<Found> {
-    let (text, key) = (path.to_string(), layout::file(path)?);
     let there = known.presence.get(path)?;
     let may_be_named = path
         .restored_name()
         .number()
         .is_some_and(|n| known.may_be_named(n));
     let stored = match there.is_some() || may_be_named {
-        true => known.stored(&text)?,
+        true => known.stored(path)?,
         false => None,
     };
     let Some(there) = there else {
         return match stored {
-            Some(stored) => missing(known, &text, &stored, evidence),
+            Some(stored) => missing(known, path, &stored, evidence),
             None => Ok(Found::Nothing),
         };
     };
@@ -62,21 +61,21 @@ pub(super) fn find(
         _ => Some("is no regular file".to_owned()),
     };
     match (reason, stored) {
-        (Some(reason), stored) => useless(known, &text, stored.as_ref(), &reason),
-        (None, Some(stored)) => named(known, &text, &key, &stored, evidence),
+        (Some(reason), stored) => useless(known, path, stored.as_ref(), &reason),
+        (None, Some(stored)) => named(known, path, &stored, evidence),
         (None, None) => {
             let nobodys = StoredFile {
                 crc32c: None,
                 backup: None,
                 durable: false,
             };
-            named(known, &text, &key, &nobodys, evidence)
+            named(known, path, &nobodys, evidence)
         }
     }
 }
 
 /// A file that some record names is not there: copying it heals backups that lack it, if it is the same.
-fn missing(known: &Known<'_>, path: &str, stored: &StoredFile, evidence: Evidence) -> Result<Found> {
+fn missing(known: &Known<'_>, path: &RepoPath, stored: &StoredFile, evidence: Evidence) -> Result<Found> {
     match (stored.crc32c, evidence.crc32c.filter(|_| evidence.read)) {
         (Some(_), None) => Ok(Found::Unsure),
         (Some(wanted), Some(crc32c)) if wanted != crc32c => useless(
@@ -90,7 +89,7 @@ fn missing(known: &Known<'_>, path: &str, stored: &StoredFile, evidence: Evidenc
 }
 
 /// A file of the right size is there.
-fn named(known: &Known<'_>, path: &str, key: &Key, stored: &StoredFile, evidence: Evidence) -> Result<Found> {
+fn named(known: &Known<'_>, path: &RepoPath, stored: &StoredFile, evidence: Evidence) -> Result<Found> {
     let same = |crc32c| Found::Same {
         crc32c,
         durable: stored.durable,
@@ -99,7 +98,7 @@ fn named(known: &Known<'_>, path: &str, key: &Key, stored: &StoredFile, evidence
         (Some(recorded), None) if evidence.name_proves => return Ok(same(recorded)),
         (_, None) => return Ok(Found::Unsure),
         (Some(recorded), Some(_)) => recorded,
-        (None, Some(_)) => checksum(known, key)?,
+        (None, Some(_)) => checksum(known, &layout::file(path)?)?,
     };
     match evidence.crc32c == Some(recorded) {
         true => Ok(same(recorded)),
@@ -118,7 +117,7 @@ fn checksum(known: &Known<'_>, key: &Key) -> Result<Crc32c> {
 }
 
 /// What is stored is not the database's file: that is to be replaced, unless backups would be harmed.
-fn useless(known: &Known<'_>, path: &str, stored: Option<&StoredFile>, reason: &str) -> Result<Found> {
+fn useless(known: &Known<'_>, path: &RepoPath, stored: Option<&StoredFile>, reason: &str) -> Result<Found> {
     match stored.and_then(|stored| stored.backup) {
         Some(_) => Err(harmed(path, reason, &known.backups_that_name(path)?)),
         None => Ok(Found::Nothing),
@@ -126,10 +125,10 @@ fn useless(known: &Known<'_>, path: &str, stored: Option<&StoredFile>, reason: &
 }
 
 /// The error for a stored file that is not what the database and older backups take it for.
-pub(super) fn harmed(path: &str, reason: &str, backups: &[BackupId]) -> Error {
+pub(super) fn harmed(path: &RepoPath, reason: &str, backups: &[BackupId]) -> Error {
     let ids: Vec<String> = backups.iter().map(ToString::to_string).collect();
     let finding = Finding {
-        file: path.to_owned(),
+        file: path.to_string(),
         reason: reason.to_owned(),
     };
     let ids = ids.join(", ");

@@ -280,14 +280,13 @@ impl Store for LocalStore {
     }
 
     fn publish(&self, batch: Vec<(Staged, Key)>, durability: Durability) -> Result<Vec<(Staged, Key)>> {
+        let places = staged_keys(batch.iter().map(|(staged, _)| staged))?;
         if durability == Durability::Durable {
-            let places = staged_keys(batch.iter().map(|(staged, _)| staged))?;
             self.syncs.sync_staged(&self.tree, &places)?;
         }
         let mut taken = Vec::new();
         let mut published = Vec::new();
-        for (staged, key) in batch {
-            let place = staged_key(&staged.area, &staged.key)?;
+        for ((staged, key), place) in batch.into_iter().zip(places) {
             if publish::move_file(&self.tree, &place, &key, Some(staged.size_bytes))? {
                 self.syncs.forget(&place);
                 published.push(key);
