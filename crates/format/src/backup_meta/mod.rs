@@ -32,6 +32,7 @@ mod encode;
 mod field;
 mod header_number;
 mod lines;
+mod plain;
 mod reader;
 
 use crate::backup_name::RepoPath;
@@ -40,6 +41,7 @@ use crate::{Crc32c, SequenceNumber, Temperature};
 pub use encode::EncodeError;
 pub use field::Field;
 pub use header_number::HeaderNumber;
+pub use plain::plain_line_end;
 pub use reader::MetaReader;
 
 const SCHEMA_VERSION: &[u8] = b"schema_version ";

@@ -3,7 +3,8 @@
 use stonekeep_format::backup_meta::{BackupMeta, MetaFile, MetaReader};
 use stonekeep_format::{BackupId, Crc32c};
 
-use super::{facts, layout};
+use super::facts::{self, WantedFiles};
+use super::layout;
 use crate::store::{EntryKind, Store};
 use crate::{Error, ErrorKind, Result, Warning};
 
@@ -90,7 +91,7 @@ impl LoadedMeta {
     /// # Errors
     /// I/O errors of the store.
     pub fn facts(&self, store: &dyn Store) -> Result<Option<facts::BackupFacts>> {
-        facts::read(store, self, |_| true)
+        facts::read(store, self, WantedFiles::All, &mut Vec::new())
     }
 
     /// The same, with those files only whose sizes neither the meta file nor a name tells.
@@ -98,11 +99,11 @@ impl LoadedMeta {
     /// # Errors
     /// I/O errors of the store.
     pub fn facts_for_sizes(&self, store: &dyn Store) -> Result<Option<facts::BackupFacts>> {
-        let size_of = |file: &MetaFile| file.size_bytes.or(file.path.size_bytes());
-        let files = &self.meta.files;
-        facts::read(store, self, |at| {
-            files.get(at).is_none_or(|file| size_of(file).is_none())
-        })
+        let files = self.meta.files.iter().enumerate();
+        let unknown = files.filter(|(_, file)| !tells_size(file));
+        let places: Vec<usize> = unknown.map(|(place, _)| place).collect();
+        let (places, of) = (places.as_slice(), self.meta.files.len());
+        facts::read(store, self, WantedFiles::These { places, of }, &mut Vec::new())
     }
 
     /// The same, without any file.
@@ -110,8 +111,13 @@ impl LoadedMeta {
     /// # Errors
     /// I/O errors of the store.
     pub fn facts_head(&self, store: &dyn Store) -> Result<Option<facts::BackupFacts>> {
-        facts::read(store, self, |_| false)
+        facts::read(store, self, WantedFiles::None, &mut Vec::new())
     }
+}
+
+/// Whether the meta file tells the file's size, be it by the name.
+pub(super) fn tells_size(file: &MetaFile) -> bool {
+    file.size_bytes.or(file.path.size_bytes()).is_some()
 }
 
 /// Lists the backups without reading any.

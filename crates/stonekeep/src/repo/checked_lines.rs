@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, ErrorKind, Result};
 
+/// The last line.
 #[derive(Serialize, Deserialize)]
-struct Trailer {
+pub(super) struct Trailer {
     end: End,
 }
 
@@ -130,15 +131,23 @@ pub(crate) fn lines<'a>(name: &str, text: &'a [u8]) -> Result<impl Iterator<Item
     let start = memchr::memrchr(b'\n', body).map_or(0, |at| at + 1);
     let (content, trailer) = body.split_at(start);
     let trailer: Trailer = parse(name, trailer)?;
-    if crc32c::crc32c(content) != trailer.end.crc32c {
-        return Err(Error::corrupt(name, "its checksum is wrong"));
-    }
     // Not collected: lines of one byte would take many times their length.
     let lines = || Lines { rest: content }.filter(|line| !line.is_empty());
-    let (found, wanted) = (lines().count(), trailer.end.lines);
-    match found == wanted {
-        true => Ok(lines()),
-        false => Err(Error::corrupt(name, format!("{found} lines instead of {wanted}"))),
+    trailer.check(name, crc32c::crc32c(content), lines().count())?;
+    Ok(lines())
+}
+
+impl Trailer {
+    /// Whether a text of so many lines with this checksum is whole.
+    pub(super) fn check(&self, name: &str, crc32c: u32, found: usize) -> Result<()> {
+        let wanted = self.end.lines;
+        if crc32c != self.end.crc32c {
+            return Err(Error::corrupt(name, "its checksum is wrong"));
+        }
+        match found == wanted {
+            true => Ok(()),
+            false => Err(Error::corrupt(name, format!("{found} lines instead of {wanted}"))),
+        }
     }
 }
 

@@ -23,7 +23,9 @@ use stonekeep_format::{BackupId, Crc32c};
 
 use super::catalog::LoadedMeta;
 use super::checked_lines::{self, CheckedText};
+use super::checked_pieces::{self, Wanted};
 use super::layout;
+use super::pieces::Pieces;
 use crate::image::{CaptureKind, ImageColumnFamily, LiveCapture};
 use crate::store::{Durability, Staged, Store};
 use crate::{Error, ErrorKind, Result};
@@ -173,31 +175,9 @@ impl BackupFacts {
     /// # Errors
     /// `Corrupt` for anything that was not written so; `Unsupported` for a newer version.
     pub fn decode(name: &str, text: &[u8]) -> Result<Self> {
-        Self::decode_some(name, text, |_| true)
-    }
-
-    /// The same with those files only whose places in the meta file are wanted.
-    fn decode_some(name: &str, text: &[u8], wanted: impl Fn(usize) -> bool) -> Result<Self> {
-        let mut lines = checked_lines::lines(name, text)?;
-        let header = lines.next().ok_or_else(|| Error::corrupt(name, "it is empty"))?;
-        let version: Version = checked_lines::parse(name, header)?;
-        if version.stonekeep_facts != FACTS_VERSION {
-            let message = format!(
-                "{name} has version {}, which this program does not know",
-                version.stonekeep_facts
-            );
-            return Err(Error::new(ErrorKind::Unsupported, message));
-        }
-        let header: Header = checked_lines::parse(name, header)?;
-        let files = lines
-            .enumerate()
-            .filter(|(at, _)| wanted(*at))
-            .map(|(_, line)| checked_lines::parse(name, line))
-            .collect::<Result<_>>()?;
-        Ok(BackupFacts {
-            files,
-            ..header.facts
-        })
+        let mut collected = Collected::default();
+        checked_lines::lines(name, text)?.try_for_each(|line| collected.add(name, line))?;
+        collected.finish(name)
     }
 
     /// Whether the facts belong to this meta file.
@@ -237,6 +217,50 @@ impl BackupFacts {
     }
 }
 
+/// Facts whose lines come one by one.
+#[derive(Default)]
+struct Collected {
+    header: Option<BackupFacts>,
+    files: Vec<FileFacts>,
+}
+
+impl Collected {
+    fn add(&mut self, name: &str, line: &[u8]) -> Result<()> {
+        if self.header.is_some() {
+            self.files.push(checked_lines::parse(name, line)?);
+            return Ok(());
+        }
+        let version: Version = checked_lines::parse(name, line)?;
+        if version.stonekeep_facts != FACTS_VERSION {
+            let message = format!(
+                "{name} has version {}, which this program does not know",
+                version.stonekeep_facts
+            );
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        let header: Header = checked_lines::parse(name, line)?;
+        self.header = Some(header.facts);
+        Ok(())
+    }
+
+    fn finish(self, name: &str) -> Result<BackupFacts> {
+        let header = self.header.ok_or_else(|| Error::corrupt(name, "it is empty"))?;
+        let files = self.files;
+        Ok(BackupFacts { files, ..header })
+    }
+}
+
+/// Which files of a backup are wanted of its facts.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum WantedFiles<'a> {
+    /// None.
+    None,
+    /// All.
+    All,
+    /// By their places in the meta file, which has so many files: these, in ascending order.
+    These { places: &'a [usize], of: usize },
+}
+
 /// The facts of this meta file, if they are there, whole and its own, with those of its files that are wanted.
 ///
 /// # Errors
@@ -244,9 +268,19 @@ impl BackupFacts {
 pub(super) fn read(
     store: &dyn Store,
     of: &LoadedMeta,
-    wanted: impl Fn(usize) -> bool,
+    wanted: WantedFiles<'_>,
+    buffer: &mut Vec<u8>,
 ) -> Result<Option<BackupFacts>> {
-    let facts = read_some(store, of.id, wanted)?;
+    let facts = match wanted {
+        WantedFiles::None => read_some(store, of.id, Wanted::None, buffer)?,
+        WantedFiles::All => read_some(store, of.id, Wanted::All, buffer)?,
+        WantedFiles::These { places, of: files } => {
+            // The header is line 0.
+            let lines: Vec<usize> = places.iter().map(|place| place + 1).collect();
+            let (lines, from) = (lines.as_slice(), files + 1);
+            read_some(store, of.id, Wanted::These { lines, from }, buffer)?
+        }
+    };
     Ok(facts.filter(|facts| facts.belong_to(of.id, of.crc32c, of.size_bytes)))
 }
 
@@ -255,14 +289,20 @@ pub(super) fn read(
 /// # Errors
 /// I/O errors of the store; damaged facts are no error, they are as good as none.
 pub fn read_orphan(store: &dyn Store, id: BackupId) -> Result<Option<BackupFacts>> {
-    read_some(store, id, |_| true)
+    read_some(store, id, Wanted::All, &mut Vec::new())
 }
 
-fn read_some(store: &dyn Store, id: BackupId, wanted: impl Fn(usize) -> bool) -> Result<Option<BackupFacts>> {
+fn read_some(
+    store: &dyn Store,
+    id: BackupId,
+    wanted: Wanted<'_>,
+    buffer: &mut Vec<u8>,
+) -> Result<Option<BackupFacts>> {
     let key = layout::facts(id);
-    let facts = store
-        .read(&key, layout::RECORD_LIMIT_BYTES)
-        .and_then(|text| BackupFacts::decode_some(key.as_str(), &text, wanted));
+    let (name, mut collected) = (key.as_str(), Collected::default());
+    let facts = Pieces::open(store, &key, layout::RECORD_LIMIT_BYTES, buffer)
+        .and_then(|pieces| checked_pieces::read(name, pieces, wanted, |line| collected.add(name, line)))
+        .and_then(|()| collected.finish(name));
     match facts {
         Ok(facts) => Ok(Some(facts)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

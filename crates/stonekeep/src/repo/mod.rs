@@ -14,13 +14,17 @@
 
 pub mod catalog;
 pub(crate) mod checked_lines;
+mod checked_pieces;
 pub mod described;
 pub mod facts;
 pub mod garbage;
 pub mod journal;
 pub mod layout;
+pub mod names;
+mod pieces;
 pub mod pin;
 pub mod presence;
+pub mod skim;
 
 use std::sync::Arc;
 

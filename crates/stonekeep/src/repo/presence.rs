@@ -14,6 +14,9 @@ use super::{described, layout};
 use crate::store::{EntryKind, Key, Store};
 use crate::{Finding, Result};
 
+/// So many files are sooner looked at than the directory with everything in it.
+const FEW_FILES: usize = 16;
+
 /// What stands in directories of a repository. Names that no backup can have are left out.
 type Files = HashMap<RepoPath, (EntryKind, u64), RandomState>;
 
@@ -77,20 +80,68 @@ impl<'a> Presence<'a> {
     /// I/O errors of the store; what is wrong with the backup is a finding.
     pub fn check(&mut self, loaded: &LoadedMeta, facts: Option<&BackupFacts>) -> Result<Vec<Finding>> {
         let sizes = Sizes::read(self.store, loaded, facts)?;
-        let mut findings = Vec::new();
-        for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
-            let found = self.get(&file.path)?;
-            if let Some(reason) = wrong(found, sizes.expected(file)) {
-                findings.push(Finding {
-                    file: file.path.to_string(),
-                    reason,
-                });
-            }
-        }
+        let findings = findings(&loaded.meta.files, &sizes, |path| self.get(path))?;
         // A backup's private directory is listed once, and its listing is of no use to the next one.
         self.forget_private(loaded.id);
         Ok(findings)
     }
+}
+
+/// Everything that is wrong with files of a backup, given what is found in their places. Excluded files are not looked for.
+///
+/// # Errors
+/// Those of `find`.
+pub fn findings(
+    files: &[MetaFile],
+    sizes: &Sizes<'_>,
+    mut find: impl FnMut(&RepoPath) -> Result<Option<(EntryKind, u64)>>,
+) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for file in files.iter().filter(|file| !file.excluded) {
+        if let Some(reason) = wrong(find(&file.path)?, sizes.expected(file)) {
+            findings.push(Finding {
+                file: file.path.to_string(),
+                reason,
+            });
+        }
+    }
+    Ok(findings)
+}
+
+/// What stands in the places of those of these files that a backup has for itself.
+#[derive(Debug)]
+pub struct PrivateFiles(Files);
+
+impl PrivateFiles {
+    /// Looks at each file if there are few, else at their directory.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub fn look(store: &dyn Store, id: BackupId, files: &[MetaFile]) -> Result<Self> {
+        let private = || files.iter().filter(|file| file.path.shared_name().is_none());
+        let few = match private().count() {
+            0..=FEW_FILES => look_at_each(store, private()),
+            _ => None,
+        };
+        let files = few.map_or_else(|| list(store, &[layout::private(id)]), Ok);
+        files.map(PrivateFiles)
+    }
+
+    /// What stands under this path: `None` if nothing does.
+    pub fn get(&self, path: &RepoPath) -> Option<(EntryKind, u64)> {
+        self.0.get(path).copied()
+    }
+}
+
+/// `None` if any of them cannot be looked at, or is no regular file.
+fn look_at_each<'a>(store: &dyn Store, files: impl Iterator<Item = &'a MetaFile>) -> Option<Files> {
+    let mut found = Files::default();
+    for file in files {
+        if let Some(stat) = store.stat(&layout::file(&file.path).ok()?).ok()? {
+            found.insert(file.path.clone(), (EntryKind::File, stat.size_bytes));
+        }
+    }
+    Some(found)
 }
 
 fn list(store: &dyn Store, directories: &[Key]) -> Result<Files> {

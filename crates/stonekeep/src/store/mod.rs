@@ -186,13 +186,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Reads a whole visible file of at most `limit_bytes` (`Corrupt` if it is longer).
     fn read(&self, key: &Key, limit_bytes: u64) -> Result<Vec<u8>> {
         let object = self.open(key)?;
-        if object.size_bytes() > limit_bytes {
-            let reason = format!(
-                "{} bytes, more than the {limit_bytes} that it may have",
-                object.size_bytes()
-            );
-            return Err(Error::corrupt(key.as_str(), reason));
-        }
+        require_at_most(object.as_ref(), key, limit_bytes)?;
         let mut bytes = vec![0; object.size_bytes() as usize];
         let mut filled = 0;
         while filled < bytes.len() {
@@ -287,6 +281,16 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn warnings(&self) -> Vec<Warning> {
         Vec::new()
     }
+}
+
+/// `Corrupt` for an object that is longer.
+pub(crate) fn require_at_most(object: &dyn Object, key: &Key, limit_bytes: u64) -> Result<()> {
+    let size_bytes = object.size_bytes();
+    if size_bytes <= limit_bytes {
+        return Ok(());
+    }
+    let reason = format!("{size_bytes} bytes, more than the {limit_bytes} that it may have");
+    Err(Error::corrupt(key.as_str(), reason))
 }
 
 /// What went wrong while the content of a file to be staged was read.

@@ -49,6 +49,7 @@ mod image_paths;
 mod image_wals;
 mod in_place;
 mod info;
+mod info_sizes;
 mod meddler;
 mod naming;
 mod page_cache;

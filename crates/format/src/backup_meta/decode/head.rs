@@ -13,7 +13,17 @@ impl MetaHead {
     /// # Errors
     /// Corrupt or unsupported text.
     pub fn decode(bytes: &[u8]) -> Result<Option<(Self, u32)>> {
-        decode(&mut Lines::new(bytes))
+        Ok(Self::split(bytes)?.map(|(head, file_count, _)| (head, file_count)))
+    }
+
+    /// The same, with what follows: the lines of the files.
+    ///
+    /// # Errors
+    /// As [`MetaHead::decode`].
+    pub fn split(bytes: &[u8]) -> Result<Option<(Self, u32, &[u8])>> {
+        let mut lines = Lines::new(bytes);
+        let decoded = decode(&mut lines)?;
+        Ok(decoded.map(|(head, file_count)| (head, file_count, lines.rest().text)))
     }
 }
 

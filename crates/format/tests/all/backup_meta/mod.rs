@@ -2,6 +2,7 @@
 
 mod generated;
 mod golden;
+mod plain;
 mod reader;
 mod refused;
 

@@ -1,13 +1,16 @@
 //! What backups there are, and what is known of each without restoring it.
 
+mod all;
 mod diff;
 mod latest;
+mod naming;
 mod report;
 mod sharing;
 
 use stonekeep_format::BackupId;
 use stonekeep_format::backup_meta::{MetaFile, MetaReader};
 
+use self::all::AllSizes;
 pub use self::diff::BackupDiff;
 pub use self::latest::{PassedOver, WhichBackup};
 pub use self::report::{BackupFileInfo, BackupInfo, BackupState, InfoDetail, RepositoryInfo};
@@ -54,6 +57,24 @@ impl BackupEngineReadOnly {
     pub fn get_all_backup_info(&self, detail: InfoDetail) -> Result<RepositoryInfo> {
         let store = self.store().as_ref();
         let listing = catalog::list(store)?;
+        let (backups, total_bytes) = match detail {
+            InfoDetail::Sizes => AllSizes::tell(self, listing.ids)?,
+            InfoDetail::Head | InfoDetail::Files => self.one_by_one(listing.ids, detail)?,
+        };
+        let own = backups.iter().flat_map(|backup| backup.warnings.iter().cloned());
+        let warnings = own.chain(self.warnings()?).collect();
+        Ok(RepositoryInfo {
+            location: store.location(),
+            backups,
+            strangers: listing.strangers,
+            total_bytes,
+            warnings,
+        })
+    }
+
+    /// The backups, and the bytes of all their files where files are looked at.
+    fn one_by_one(&self, ids: Vec<BackupId>, detail: InfoDetail) -> Result<(Vec<BackupInfo>, Option<u64>)> {
+        let store = self.store().as_ref();
         let sharing = match detail {
             InfoDetail::Head => None,
             _ => Some(Sharing::read(store)?),
@@ -61,7 +82,7 @@ impl BackupEngineReadOnly {
         let mut presence = Presence::new(store);
         let (mut backups, mut reader): (Vec<BackupInfo>, _) = (Vec::new(), MetaReader::default());
         let (mut valid, wanted) = (0, self.options().max_valid_backups_to_open.unwrap_or(usize::MAX));
-        for id in listing.ids.into_iter().rev() {
+        for id in ids.into_iter().rev() {
             if valid >= wanted {
                 break;
             }
@@ -81,15 +102,7 @@ impl BackupEngineReadOnly {
             .as_ref()
             .map(|sharing| sharing.total_bytes(&mut presence))
             .transpose()?;
-        let own = backups.iter().flat_map(|backup| backup.warnings.iter().cloned());
-        let warnings = own.chain(self.warnings()?).collect();
-        Ok(RepositoryInfo {
-            location: store.location(),
-            backups,
-            strangers: listing.strangers,
-            total_bytes,
-            warnings,
-        })
+        Ok((backups, total_bytes))
     }
 
     /// The newest backup whose meta file can be read, unchecked (`GetLatestBackupInfo`).
