@@ -88,28 +88,29 @@ impl<'a> Block<'a> {
     /// Calls `each` with key, value, and where in the block the value begins. Keys must ascend, as RocksDB's do.
     pub(super) fn for_each(&self, mut each: impl FnMut(&[u8], &[u8], usize)) -> Result<()> {
         let mut reader = self.entries()?;
-        let mut last: Option<Vec<u8>> = None;
-        let mut key_bytes = 0;
+        let (mut key, mut is_first, mut key_bytes) = (Vec::new(), true, 0);
         while !reader.is_empty() {
             let start = reader.clone();
             let shared = reader.varint32()? as usize;
             let unshared = reader.varint32()? as usize;
             let value_len = reader.varint32()? as usize;
-            let mut key = match last.as_deref().unwrap_or_default().get(..shared) {
-                Some(prefix) => prefix.to_vec(),
-                None => return Err(start.corrupt("an entry shares more than the key before it has")),
+            let Some(last) = key.get(shared..) else {
+                return Err(start.corrupt("an entry shares more than the key before it has"));
             };
-            key.extend_from_slice(reader.bytes(unshared)?);
-            if last.is_some_and(|last| key <= last) {
+            let rest = reader.bytes(unshared)?;
+            // What both share cannot tell which of them comes first.
+            if !is_first && rest <= last {
                 return Err(start.corrupt("the keys of a meta block do not ascend"));
             }
+            is_first = false;
+            key.truncate(shared);
+            key.extend_from_slice(rest);
             key_bytes += key.len();
             if key_bytes > MAX_KEY_BYTES {
                 return Err(start.unsupported(format!("more than {MAX_KEY_BYTES} bytes of keys")));
             }
             let value_at = reader.position();
             each(&key, reader.bytes(value_len)?, value_at);
-            last = Some(key);
         }
         Ok(())
     }

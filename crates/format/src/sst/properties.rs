@@ -116,6 +116,17 @@ impl TableProperties {
         )
     }
 
+    /// [`TableProperties::session_id`] alone.
+    pub(super) fn session_id_in(block: &Block<'_>) -> Result<Option<SessionId>> {
+        let mut found = None;
+        block.for_each(|name, value, _| {
+            if name == DB_SESSION_ID.as_bytes() {
+                found = std::str::from_utf8(value).ok().and_then(SessionId::parse);
+            }
+        })?;
+        Ok(found)
+    }
+
     pub(super) fn decode(block: &Block<'_>) -> Result<Self> {
         let mut raw = Raw::new();
         block.for_each(|name, value, _| {

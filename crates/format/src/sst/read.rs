@@ -7,6 +7,7 @@ use super::block::{Block, BlockHandle, check_trailer};
 use super::properties::GLOBAL_SEQNO;
 use super::{Footer, TableProperties};
 use crate::coding::Reader;
+use crate::unique_id::SessionId;
 use crate::{FileKind, FormatError};
 
 /// The most that is read of a metaindex or properties block. RocksDB has no limit; real blocks have one or two kilobytes,
@@ -71,6 +72,31 @@ pub fn read_tail(
     file_size: u64,
     read: &mut dyn FnMut(u64, usize) -> io::Result<Vec<u8>>,
 ) -> Result<TableTail, ReadError> {
+    let (footer, properties) = read_block(file_size, read, TableProperties::decode)?;
+    Ok(TableTail {
+        footer,
+        properties: properties.unwrap_or_default(),
+    })
+}
+
+/// Reads as little as [`read_tail`], and takes nothing from it but the session that made the file: for many files.
+///
+/// # Errors
+/// As [`read_tail`].
+pub fn read_session_id(
+    file_size: u64,
+    read: &mut dyn FnMut(u64, usize) -> io::Result<Vec<u8>>,
+) -> Result<Option<SessionId>, ReadError> {
+    let (_, session) = read_block(file_size, read, TableProperties::session_id_in)?;
+    Ok(session.flatten())
+}
+
+/// The footer, and what `parse` makes of the properties block if there is one.
+fn read_block<T>(
+    file_size: u64,
+    read: &mut dyn FnMut(u64, usize) -> io::Result<Vec<u8>>,
+    parse: impl Fn(&Block<'_>) -> crate::Result<T>,
+) -> Result<(Footer, Option<T>), ReadError> {
     let tail_at = file_size.saturating_sub(PAGE) / PAGE * PAGE;
     let mut source = Source {
         tail_at,
@@ -84,12 +110,11 @@ pub fn read_tail(
     check_trailer(&footer, footer.metaindex.offset, &stored)?;
     let metaindex = Block::new(&footer, footer.metaindex.offset, &stored)?;
     let Some(handle) = properties_handle(&footer, &metaindex)? else {
-        let properties = TableProperties::default();
-        return Ok(TableTail { footer, properties });
+        return Ok((footer, None));
     };
     let stored = source.block(&footer, handle)?;
-    let properties = decode_properties(&footer, handle, stored)?;
-    Ok(TableTail { footer, properties })
+    let parsed = parse_properties(&footer, handle, stored, parse)?;
+    Ok((footer, Some(parsed)))
 }
 
 /// What the metaindex says about where the properties are.
@@ -111,13 +136,14 @@ fn properties_handle(footer: &Footer, metaindex: &Block<'_>) -> crate::Result<Op
 /// Ingestion may have rewritten the global sequence number inside the block without renewing the checksum, which
 /// then only matches with the number that `SstFileWriter` wrote, zero (`ReadTablePropertiesHelper` in
 /// `table/meta_blocks.cc`).
-fn decode_properties(
+fn parse_properties<T>(
     footer: &Footer,
     handle: BlockHandle,
     mut stored: Vec<u8>,
-) -> crate::Result<TableProperties> {
+    parse: impl Fn(&Block<'_>) -> crate::Result<T>,
+) -> crate::Result<T> {
     let block = Block::new(footer, handle.offset, &stored)?;
-    let properties = TableProperties::decode(&block);
+    let properties = parse(&block);
     let Err(mismatch) = check_trailer(footer, handle.offset, &stored) else {
         return properties;
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use stonekeep_format::sst::{ReadError, TableTail, read_tail};
+use stonekeep_format::sst::{ReadError, TableTail, read_session_id, read_tail};
 
 /// The directory of the fixtures.
 pub(crate) fn directory() -> PathBuf {
@@ -37,7 +37,15 @@ pub(crate) fn table(name: &str) -> Vec<u8> {
 
 /// What a table file that consists of these bytes says.
 pub(crate) fn read(file: &[u8]) -> Result<TableTail, ReadError> {
-    read_counted(file).0
+    let tail = read_counted(file).0;
+    let session = read_session_id(file.len() as u64, &mut |offset, len| {
+        Ok(file[offset as usize..][..len].to_vec())
+    });
+    match (&tail, session) {
+        (Ok(tail), Ok(session)) => assert_eq!(tail.properties.session_id(), session),
+        (tail, session) => assert_eq!(tail.is_err(), session.is_err()),
+    }
+    tail
 }
 
 /// The same, and where it was read: offsets and lengths.

@@ -78,8 +78,13 @@ pub fn pin(store: &dyn Store, id: BackupId) -> Result<Pinned> {
             None
         }
     };
-    let again = catalog::load(store, id)?.into_result()?;
-    if again.crc32c != loaded.crc32c || again.size_bytes != loaded.size_bytes {
+    let again = match store.read(&layout::meta(id), layout::RECORD_LIMIT_BYTES) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(deleted_meanwhile(id)),
+        again => again?,
+    };
+    if again != bytes {
+        // Damaged, or another backup's by now.
+        LoadedMeta::decode(id, &again)?;
         return Err(deleted_meanwhile(id));
     }
     Ok(Pinned { loaded, guard })

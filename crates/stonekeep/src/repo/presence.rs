@@ -145,13 +145,17 @@ fn look_at_each<'a>(store: &dyn Store, files: impl Iterator<Item = &'a MetaFile>
 }
 
 fn list(store: &dyn Store, directories: &[Key]) -> Result<Files> {
-    let mut files = Files::default();
+    let (mut files, mut path) = (Files::default(), String::new());
     for directory in directories {
-        let entries = store.list(Some(directory))?.into_iter();
-        files.extend(entries.filter_map(|entry| {
-            let path = RepoPath::parse(&format!("{directory}/{}", entry.name))?;
-            Some((path, (entry.kind, entry.size_bytes)))
-        }));
+        let entries = store.list(Some(directory))?;
+        files.reserve(entries.len());
+        for entry in entries {
+            path.clear();
+            path.extend([directory.as_str(), "/", &entry.name]);
+            if let Some(parsed) = RepoPath::parse(&path) {
+                files.insert(parsed, (entry.kind, entry.size_bytes));
+            }
+        }
     }
     Ok(files)
 }

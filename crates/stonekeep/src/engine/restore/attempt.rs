@@ -13,6 +13,7 @@ use super::run::Run;
 use super::target::{Circumstances, Standing, require_restorable};
 use super::unfinished::is_freed;
 use super::wal_dir::{adjust_options, warn_of_old_wals};
+use crate::engine::info::WhichBackup;
 use crate::repo::catalog;
 use crate::repo::pin::{self, Pinned};
 use crate::store::Store;
@@ -30,8 +31,11 @@ impl<'r, 'a> Attempt<'r, 'a> {
     }
 
     /// Whatever speaks against it, before anything is made at the target.
-    pub(super) fn refuse(&self) -> Result<()> {
-        catalog::load(self.store(), self.id)?.into_result()?;
+    pub(super) fn refuse(&self, which: WhichBackup) -> Result<()> {
+        // Any other choice has read it.
+        if let WhichBackup::Id(_) = which {
+            catalog::load(self.store(), self.id)?.into_result()?;
+        }
         self.standing().map(drop)
     }
 

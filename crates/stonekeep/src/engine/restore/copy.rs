@@ -69,51 +69,48 @@ impl Copier<'_> {
             (plan.writes.len() as u64, bytes),
         );
         let writes: Vec<&Write> = plan.writes.iter().collect();
-        let reused = run_bounded(self.engine.workers(), writes, |write| {
+        let staged = run_bounded(self.engine.workers(), writes, |write| {
             meter.check()?;
-            let reused = earlier.has(write) && self.is_staged(write, &meter)?;
+            let at = self.mover.sites.site(write.area).new_file(&write.name)?;
+            let reused = earlier.has(write) && self.is_staged(write, &at, &meter)?;
             if !reused {
-                self.stage(plan.backup.id, write, &meter)?;
+                self.stage(plan.backup.id, write, &at, &meter)?;
             }
             meter.file_done();
-            Ok(reused)
+            Ok((at, reused))
         })?;
-        let files = plan.writes.iter().map(|write| self.place_of(write));
-        self.mover.sync_files(&files.collect::<Result<Vec<_>>>()?)?;
-        Ok(reused.contains(&true))
-    }
-
-    fn place_of(&self, write: &Write) -> Result<TargetPath> {
-        self.mover.sites.site(write.area).new_file(&write.name)
+        let resumed = staged.iter().any(|(_, reused)| *reused);
+        let files: Vec<TargetPath> = staged.into_iter().map(|(at, _)| at).collect();
+        self.mover.sync_files(&files)?;
+        Ok(resumed)
     }
 
     /// Whether what an earlier run has staged is the file; else it is gone.
-    fn is_staged(&self, write: &Write, meter: &Meter<'_>) -> Result<bool> {
-        let (site, at) = (self.mover.sites.site(write.area), self.place_of(write)?);
-        match site.look(&at)? {
+    fn is_staged(&self, write: &Write, at: &TargetPath, meter: &Meter<'_>) -> Result<bool> {
+        let site = self.mover.sites.site(write.area);
+        match site.look(at)? {
             Some(Found::File(stat))
                 if stat.size_bytes == write.file.size_bytes
                     && write.file.crc32c.is_some()
-                    && self.checksum_of_staged(site, &at, meter)? == write.file.crc32c =>
+                    && self.checksum_of_staged(site, at, meter)? == write.file.crc32c =>
             {
                 Ok(true)
             }
-            _ => self.discard(site, &at).map(|()| false),
+            _ => self.discard(site, at).map(|()| false),
         }
     }
 
     /// Writes a new file where nothing stands.
-    fn stage(&self, id: BackupId, write: &Write, meter: &Meter<'_>) -> Result<()> {
-        let at = self.place_of(write)?;
+    fn stage(&self, id: BackupId, write: &Write, at: &TargetPath, meter: &Meter<'_>) -> Result<()> {
         match &write.file.source {
             Source::Bytes(bytes) => {
                 let size_bytes = bytes.len() as u64;
                 let mut reader = Metered::new(Cursor::new(bytes), size_bytes, meter);
-                let written = self.write(&at, &mut reader, size_bytes);
+                let written = self.write(at, &mut reader, size_bytes);
                 written.map(drop).map_err(|error| meter.explain(error))
             }
-            Source::Stored(key) => self.copy_from(self.engine.store().as_ref(), key, id, write, &at, meter),
-            Source::Alternate(store, key) => self.copy_from(store.as_ref(), key, id, write, &at, meter),
+            Source::Stored(key) => self.copy_from(self.engine.store().as_ref(), key, id, write, at, meter),
+            Source::Alternate(store, key) => self.copy_from(store.as_ref(), key, id, write, at, meter),
             Source::Nowhere => Err(damaged(id, &write.file.path, "it is nowhere".into())),
         }
     }

@@ -116,9 +116,8 @@ fn session_of(file: &Wanted, object: &dyn Object) -> Result<Option<SessionId>> {
         bytes.truncate(filled);
         Ok(bytes)
     };
-    let properties = sst::read_properties(object.size_bytes(), &mut read).map_err(|error| match error {
+    sst::read_session_id(object.size_bytes(), &mut read).map_err(|error| match error {
         ReadError::Io { source, .. } => Error::io(format!("reading the properties of {}", file.name), source),
         ReadError::Format(error) => Error::format(file.name.to_string(), error),
-    })?;
-    Ok(properties.db_session_id.as_deref().and_then(SessionId::parse))
+    })
 }

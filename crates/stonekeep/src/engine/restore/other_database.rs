@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use stonekeep_format::manifest::{DatabaseState, ManifestReader, parse_current};
+use stonekeep_format::manifest::{ManifestReader, parse_current};
 
 use super::backup::Backup;
 use super::site::{CURRENT, Site};
@@ -10,6 +10,8 @@ use crate::store::{Key, ObjectReader, Store};
 use crate::{Error, Result};
 
 const SMALL_LIMIT_BYTES: u64 = 4096;
+/// How much of a MANIFEST is read at first, and then at a time.
+const FIRST_BYTES: usize = 4 << 10;
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// Refuses if the ids of both are known, and are not the same.
@@ -36,11 +38,7 @@ pub(super) fn refuse(target: &Site, backup: &Backup) -> Result<()> {
 /// The id by the MANIFEST, else by IDENTITY. A damaged database is the usual reason to restore: one that cannot be read
 /// has no id.
 fn database_id(target: &Site) -> Option<String> {
-    let of_manifest = manifest(target).ok().flatten();
-    let of_manifest = of_manifest
-        .as_ref()
-        .and_then(|state| state.db_id())
-        .map(|id| String::from_utf8_lossy(id).into_owned());
+    let of_manifest = id_in_manifest(target).ok().flatten();
     of_manifest.or_else(|| {
         let at = target.at("IDENTITY").ok()?;
         let bytes = target.read(&at, SMALL_LIMIT_BYTES).ok()??;
@@ -49,7 +47,9 @@ fn database_id(target: &Site) -> Option<String> {
     })
 }
 
-fn manifest(target: &Site) -> Result<Option<DatabaseState>> {
+/// The first edit of a MANIFEST has it (`VersionSet::WriteCurrentStateToManifest` in db/version_set.cc), and no later one
+/// another: little of the file is read.
+fn id_in_manifest(target: &Site) -> Result<Option<String>> {
     let Some(current) = target.read(&target.at(CURRENT)?, SMALL_LIMIT_BYTES)? else {
         return Ok(None);
     };
@@ -57,17 +57,18 @@ fn manifest(target: &Site) -> Result<Option<DatabaseState>> {
     let number = parse_current(&current).map_err(unreadable)?;
     let object = target.files().open(&Key::new(format!("MANIFEST-{number:06}"))?)?;
     let mut source = ObjectReader::new(object.as_ref());
-    let (mut reader, mut buffer) = (ManifestReader::new(), vec![0; BUFFER_BYTES]);
+    let (mut reader, mut buffer) = (ManifestReader::new(), vec![0; FIRST_BYTES]);
     loop {
         let count = source
             .read(&mut buffer)
             .map_err(|error| Error::io("reading the MANIFEST", error))?;
-        if count == 0 {
-            break;
-        }
         reader
             .push(buffer.get(..count).unwrap_or_default())
             .map_err(unreadable)?;
+        let id = reader.state().db_id();
+        if count == 0 || id.is_some() {
+            return Ok(id.map(|id| String::from_utf8_lossy(id).into_owned()));
+        }
+        buffer.resize(BUFFER_BYTES, 0);
     }
-    Ok(Some(reader.finish().map_err(unreadable)?.0))
 }

@@ -3,6 +3,8 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 
+use foldhash::fast::RandomState;
+
 use super::disk::TargetPath;
 use super::record::{Move, Record};
 use super::site::{ARCHIVE, Area, Sites};
@@ -36,7 +38,7 @@ impl Folder {
 
 /// The names in the directories of a record's moves: as they were listed, without those that have moved since.
 #[derive(Debug)]
-pub(super) struct Present(BTreeMap<(Area, Folder), HashSet<String>>);
+pub(super) struct Present(BTreeMap<(Area, Folder), HashSet<String, RandomState>>);
 
 impl Present {
     /// Lists the directories that these moves are about. Those that are missing are empty.

@@ -75,7 +75,7 @@ impl<'a> Run<'a> {
             None => self.candidates(which)?,
         };
         if let Some(first) = candidates.first() {
-            Attempt::new(self, *first).refuse()?;
+            Attempt::new(self, *first).refuse(which)?;
         }
         self.sites.make(self.disk, self.engine.durability())?;
         let _held = hold::hold(&self.sites, self.disk)?;
