@@ -12,7 +12,9 @@
 //!
 //! The key of an entry is the first `shared` bytes of the key before it and the rest that stands there.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::ops::ControlFlow;
 
 use super::Footer;
 use crate::checksum::{ChecksumType, block_checksum, context_modifier};
@@ -87,6 +89,26 @@ impl<'a> Block<'a> {
 
     /// Calls `each` with key, value, and where in the block the value begins. Keys must ascend, as RocksDB's do.
     pub(super) fn for_each(&self, mut each: impl FnMut(&[u8], &[u8], usize)) -> Result<()> {
+        self.walk(|key, value, value_at| {
+            each(key, value, value_at);
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// The value of this key. What stands behind it is not looked at.
+    pub(super) fn value_of(&self, wanted: &[u8]) -> Result<Option<Vec<u8>>> {
+        let mut found = None;
+        self.walk(|key, value, _| match key.cmp(wanted) {
+            Ordering::Less => ControlFlow::Continue(()),
+            order => {
+                found = order.is_eq().then(|| value.to_vec());
+                ControlFlow::Break(())
+            }
+        })?;
+        Ok(found)
+    }
+
+    fn walk(&self, mut each: impl FnMut(&[u8], &[u8], usize) -> ControlFlow<()>) -> Result<()> {
         let mut reader = self.entries()?;
         let (mut key, mut is_first, mut key_bytes) = (Vec::new(), true, 0);
         while !reader.is_empty() {
@@ -110,7 +132,9 @@ impl<'a> Block<'a> {
                 return Err(start.unsupported(format!("more than {MAX_KEY_BYTES} bytes of keys")));
             }
             let value_at = reader.position();
-            each(&key, reader.bytes(value_len)?, value_at);
+            if each(&key, reader.bytes(value_len)?, value_at).is_break() {
+                break;
+            }
         }
         Ok(())
     }

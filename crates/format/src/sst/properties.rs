@@ -118,13 +118,9 @@ impl TableProperties {
 
     /// [`TableProperties::session_id`] alone.
     pub(super) fn session_id_in(block: &Block<'_>) -> Result<Option<SessionId>> {
-        let mut found = None;
-        block.for_each(|name, value, _| {
-            if name == DB_SESSION_ID.as_bytes() {
-                found = std::str::from_utf8(value).ok().and_then(SessionId::parse);
-            }
-        })?;
-        Ok(found)
+        let text = block.value_of(DB_SESSION_ID.as_bytes())?;
+        let text = text.as_deref().and_then(|text| std::str::from_utf8(text).ok());
+        Ok(text.and_then(SessionId::parse))
     }
 
     pub(super) fn decode(block: &Block<'_>) -> Result<Self> {

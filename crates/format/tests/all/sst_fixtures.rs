@@ -43,7 +43,8 @@ pub(crate) fn read(file: &[u8]) -> Result<TableTail, ReadError> {
     });
     match (&tail, session) {
         (Ok(tail), Ok(session)) => assert_eq!(tail.properties.session_id(), session),
-        (tail, session) => assert_eq!(tail.is_err(), session.is_err()),
+        // What is wrong behind the session is not looked at, unless a checksum tells.
+        (tail, session) => assert!(tail.is_err() || session.is_ok(), "{session:?}"),
     }
     tail
 }

@@ -1,6 +1,5 @@
 //! The one loop that moves bytes: bounded concurrency, the first error wins, every byte is counted.
 
-use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,44 +24,58 @@ where
     if workers <= 1 || count <= 1 {
         return items.into_iter().map(work).collect();
     }
-    let queue: Mutex<VecDeque<(usize, T)>> = Mutex::new(items.into_iter().enumerate().collect());
-    let failed = AtomicBool::new(false);
-    let outcome: Mutex<(Vec<Option<R>>, Option<Error>)> =
-        Mutex::new(((0..count).map(|_| None).collect(), None));
+    let (queue, failed) = (Mutex::new(items.into_iter().enumerate()), AtomicBool::new(false));
+    // Each worker keeps its own results: one that has ended an item need not wait for another.
     let worker = || {
         let _stops_the_others = StopOnPanic(&failed);
+        let mut results = Vec::new();
         while !failed.load(Ordering::Relaxed) {
-            let Some((index, item)) = lock(&queue).pop_front() else {
+            let Some((index, item)) = lock(&queue).next() else {
                 break;
             };
-            let result = work(item);
-            let mut outcome = lock(&outcome);
-            match result {
-                Ok(value) => {
-                    if let Some(place) = outcome.0.get_mut(index) {
-                        *place = Some(value);
-                    }
-                }
+            match work(item) {
+                Ok(result) => results.push((index, result)),
                 Err(error) => {
-                    failed.store(true, Ordering::Relaxed);
-                    outcome.1.get_or_insert(error);
+                    let first = !failed.swap(true, Ordering::Relaxed);
+                    return (results, first.then_some(error));
                 }
             }
         }
+        (results, None)
     };
-    std::thread::scope(|scope| {
-        for _ in 1..workers.min(count) {
-            scope.spawn(worker);
+    let ended: Vec<_> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..workers.min(count)).map(|_| scope.spawn(worker)).collect();
+        let mut ended = vec![worker()];
+        for other in others {
+            ended.push(
+                other
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            );
         }
-        worker();
+        ended
     });
-    match outcome
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-    {
-        (_, Some(error)) => Err(error),
-        (results, None) => Ok(results.into_iter().flatten().collect()),
+    in_order(count, ended)
+}
+
+/// What a worker has come to: results with the places of their items, and the error that ended the run if it was this
+/// worker's.
+type Ended<R> = (Vec<(usize, R)>, Option<Error>);
+
+/// The results of all workers in the order of the items, or the error that ended the run.
+fn in_order<R>(count: usize, ended: Vec<Ended<R>>) -> Result<Vec<R>> {
+    let mut ordered: Vec<Option<R>> = (0..count).map(|_| None).collect();
+    for (results, error) in ended {
+        if let Some(error) = error {
+            return Err(error);
+        }
+        for (index, result) in results {
+            if let Some(place) = ordered.get_mut(index) {
+                *place = Some(result);
+            }
+        }
     }
+    Ok(ordered.into_iter().flatten().collect())
 }
 
 /// Tells the other workers to begin nothing more when this one panics, as an observer may.

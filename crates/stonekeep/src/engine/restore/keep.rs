@@ -26,13 +26,14 @@ pub(super) fn files_to_keep(
     (site, standing): (&Site, &Standing),
     observer: &dyn Observer,
 ) -> Result<BTreeSet<String>> {
-    let candidates: Vec<&Wanted> = files
+    let candidates: Vec<(String, &Wanted)> = files
         .iter()
         .filter(|file| may_stay(mode, file))
-        .filter(|file| standing.is_file(&file.name.to_string()))
+        .map(|file| (file.name.to_string(), file))
+        .filter(|(name, _)| standing.is_file(name))
         .collect();
     let bytes = match mode {
-        RestoreMode::VerifyChecksum => candidates.iter().map(|file| file.size_bytes).sum(),
+        RestoreMode::VerifyChecksum => candidates.iter().map(|(_, file)| file.size_bytes).sum(),
         _ => 0,
     };
     let limiter = &engine.options().restore_rate_limiter;
@@ -42,10 +43,9 @@ pub(super) fn files_to_keep(
         Phase::Verifying,
         (candidates.len() as u64, bytes),
     );
-    let kept = run_bounded(engine.workers(), candidates, |file| {
+    let kept = run_bounded(engine.workers(), candidates, |(name, file)| {
         meter.check()?;
-        let name = file.name.to_string();
-        let same = match is_the_same(engine, mode, file, site, &meter) {
+        let same = match is_the_same(engine, mode, (&name, file), site, &meter) {
             Ok(same) => same,
             Err(error) if error.kind() == ErrorKind::Stopped => return Err(error),
             Err(error) => {
@@ -75,11 +75,11 @@ fn may_stay(mode: RestoreMode, file: &Wanted) -> bool {
 fn is_the_same(
     engine: &BackupEngineReadOnly,
     mode: RestoreMode,
-    file: &Wanted,
+    (name, file): (&str, &Wanted),
     site: &Site,
     meter: &Meter<'_>,
 ) -> Result<bool> {
-    let object = site.files().open(&Key::new(file.name.to_string())?)?;
+    let object = site.files().open(&Key::new(name)?)?;
     if object.size_bytes() != file.size_bytes {
         // Its bytes need not be read.
         meter.skip(match mode {
@@ -94,7 +94,7 @@ fn is_the_same(
     let mut reader = Metered::new(ObjectReader::new(object.as_ref()), file.size_bytes, meter);
     let found = reader
         .drain(&mut engine.buffer())
-        .map_err(|error| meter.explain(Error::io(format!("reading {}", file.name), error)))?;
+        .map_err(|error| meter.explain(Error::io(format!("reading {name}"), error)))?;
     Ok(Some(found) == file.crc32c)
 }
 

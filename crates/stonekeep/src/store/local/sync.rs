@@ -105,12 +105,15 @@ impl Syncs {
 
     /// A staged file has been written anew.
     pub(crate) fn written(&self, place: Key, written: Written) {
+        let Written { file, device, .. } = written;
+        let mut file = Some(file);
         let mut book = self.book();
         book.forget(&place);
-        let open = (book.open < KEPT_OPEN).then_some(written.file);
+        let open = if book.open < KEPT_OPEN { file.take() } else { None };
         book.open += usize::from(open.is_some());
-        let device = written.device;
         book.staged.insert(place, State::Written { open, device });
+        // Closing takes a while, in which nobody should have to wait for the book.
+        drop(book);
     }
 
     /// A staged file is none any more.
