@@ -24,7 +24,7 @@ pub struct ColumnFamily {
     /// History below this user-defined timestamp is gone.
     pub full_history_ts_low: Option<Vec<u8>>,
     /// Its table files; each is live.
-    pub tables: BTreeMap<FileNumber, NewFile>,
+    pub tables: BTreeMap<FileNumber, Box<NewFile>>,
     /// Its blob files, dead ones too: a MANIFEST never says that a blob file goes.
     pub blobs: BTreeMap<FileNumber, BlobFile>,
 }
@@ -137,7 +137,7 @@ impl ColumnFamily {
 
     fn add_table(&mut self, file: NewFile) -> Result<(), String> {
         let number = file.number;
-        match self.tables.insert(number, file) {
+        match self.tables.insert(number, Box::new(file)) {
             None => Ok(()),
             Some(_) => Err(format!("table {number} is added twice")),
         }

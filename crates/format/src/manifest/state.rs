@@ -79,6 +79,14 @@ impl DatabaseState {
         })
     }
 
+    /// Forgets all tables and blob files, which are most of it, when nobody asks for them any more.
+    pub fn forget_files(&mut self) {
+        for family in self.column_families.values_mut() {
+            family.tables.clear();
+            family.blobs.clear();
+        }
+    }
+
     /// The blob files of all column families that RocksDB keeps: see [`ColumnFamily::live_blobs`].
     pub fn live_blobs(&self) -> impl Iterator<Item = LiveBlob<'_>> {
         self.column_families.values().flat_map(|family| {

@@ -77,8 +77,8 @@ impl ImageSource for ClosedDirectory {
         let Some(current) = Current::read(&self.path)? else {
             return Err(no_database(&self.path));
         };
-        let manifest = Manifest::read(&self.path, &current, observer)?;
-        let survey = Survey::make(self, current, &manifest, (host, observer))?;
+        let mut manifest = Manifest::read(&self.path, &current, observer)?;
+        let survey = Survey::make(self, current, &mut manifest, (host, observer))?;
         let capture = survey.into_capture(&manifest, observer)?;
         capture.confirm()?;
         Ok(Box::new(capture))
@@ -102,10 +102,11 @@ impl<'a> Survey<'a> {
     fn make(
         source: &'a ClosedDirectory,
         current: Current,
-        manifest: &Manifest,
+        manifest: &mut Manifest,
         (host, observer): (&mut dyn CaptureHost, &dyn Observer),
     ) -> Result<Self> {
         let mut remarks = Remarks::default();
+        let wanted = manifest.take_files(&source.path);
         let state = &manifest.state;
         let database_id = database_id(&source.path, state, &mut remarks)?;
         host.check_database(database_id.as_deref())?;
@@ -127,7 +128,7 @@ impl<'a> Survey<'a> {
         let at_rest = AtRest::new(&source.path, current, manifest.file.clone(), with_wals)?;
         let mut wals = Wals::open(state, with_wals)?;
         let directories = data_directories(home, &source.db_paths)?;
-        let live = LiveFiles::find(state, &directories, host, &mut remarks)?;
+        let live = LiveFiles::find(wanted, &directories, host, &mut remarks)?;
         wals.read(&mut remarks, observer)?;
         wals.judge(state, &settings, &mut remarks);
         Ok(Survey {

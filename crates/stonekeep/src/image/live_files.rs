@@ -32,22 +32,21 @@ pub(super) struct LiveFiles {
 }
 
 impl LiveFiles {
-    /// Finds the live files in these directories, of which the first is the database's own. Of those that the host does
+    /// Finds files that the MANIFEST names in these directories, of which the first is the database's own. Of those that the host does
     /// not need, only the names are looked for.
     pub(super) fn find(
-        state: &DatabaseState,
+        wanted: Vec<ImageFile>,
         directories: &[Listing],
         host: &mut dyn CaptureHost,
         remarks: &mut Remarks,
     ) -> Result<LiveFiles> {
         let mut found = LiveFiles {
-            files: Vec::new(),
+            files: Vec::with_capacity(wanted.len()),
             any_absent: false,
             any_elsewhere: false,
         };
         let home = directories.first().map_or(Path::new(""), |home| &home.path);
         let places = Places::of(directories);
-        let wanted = named_files(state, home);
         let needed = host.needed(&wanted)?;
         for (mut wanted, needed) in wanted.into_iter().zip(needed) {
             let candidates = places.of_file(&wanted.name);
@@ -119,7 +118,7 @@ impl<'a> Places<'a> {
 }
 
 /// All files that the MANIFEST names, in the image's order, as if they lay in this directory.
-fn named_files(state: &DatabaseState, home: &Path) -> Vec<ImageFile> {
+pub(super) fn named_files(state: &DatabaseState, home: &Path) -> Vec<ImageFile> {
     let tables = state.live_tables().map(|table| named_table(table.file, home));
     let blobs = state.live_blobs().map(|blob| named_blob(blob.file, home));
     let mut files: Vec<ImageFile> = tables.chain(blobs).collect();

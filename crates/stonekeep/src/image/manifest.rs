@@ -10,7 +10,7 @@ use stonekeep_format::{FileNumber, Temperature};
 
 use super::pinned::{Pinned, read_small};
 use super::spool::Spool;
-use super::{Content, ImageFile};
+use super::{Content, ImageFile, live_files};
 use crate::{Error, Observer, Result};
 
 /// A name takes less than this; anything longer is no CURRENT.
@@ -62,6 +62,8 @@ pub(super) struct Manifest {
     pub(super) state: DatabaseState,
     /// How many bytes of it count: up to its last complete record, and complete atomic group.
     pub(super) applied_bytes: u64,
+    /// Of the tables that were taken out of the state, one lies in another path than the first.
+    took_from_further_paths: bool,
 }
 
 impl Manifest {
@@ -90,6 +92,7 @@ impl Manifest {
             file,
             state: DatabaseState::default(),
             applied_bytes: 0,
+            took_from_further_paths: false,
         }))
     }
 
@@ -126,7 +129,16 @@ impl Manifest {
 
     /// Whether it says of a live table that it lies in another path than the first.
     pub(super) fn names_further_paths(&self) -> bool {
-        self.state.live_tables().any(|table| table.file.path_id != 0)
+        self.took_from_further_paths || self.state.live_tables().any(|table| table.file.path_id != 0)
+    }
+
+    /// All tables and blobs that it names, in the image's order, as if they lay in this directory. The state, which is
+    /// large, forgets them.
+    pub(super) fn take_files(&mut self, home: &Path) -> Vec<ImageFile> {
+        self.took_from_further_paths = self.names_further_paths();
+        let files = live_files::named_files(&self.state, home);
+        self.state.forget_files();
+        files
     }
 
     /// The MANIFEST and CURRENT as files of the image; flat, if the MANIFEST names paths that the image has not.

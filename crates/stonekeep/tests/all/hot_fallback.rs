@@ -68,7 +68,7 @@ fn bring(database: &mut FakeDatabase, epoch: Option<u64>, gone: &[u64]) {
     let deleted_files = numbers.map(|number| DeletedFile { level: 0, number }).collect();
     database.apply(VersionEdit {
         deleted_files,
-        new_files: vec![file],
+        new_files: vec![*file],
         ..VersionEdit::default()
     });
 }

@@ -134,7 +134,7 @@ fn files_of(family: &ColumnFamily) -> VersionEdit {
     });
     VersionEdit {
         column_family: family.id,
-        new_files: family.tables.values().cloned().collect(),
+        new_files: family.tables.values().map(|table| (**table).clone()).collect(),
         blob_additions: family.blobs.values().map(|blob| blob.addition.clone()).collect(),
         blob_garbage: garbage.collect(),
         log_number: Some(family.log_number),

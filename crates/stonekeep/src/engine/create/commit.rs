@@ -53,7 +53,7 @@ impl Commit<'_, '_> {
             text.map_err(|error| Error::invalid("the backup cannot be described").with_source(error))?;
         let loaded = LoadedMeta::decode(id, &text)?;
         self.publish_facts(&loaded)?;
-        let last_look = LastLook::at(&loaded);
+        let last_look = LastLook::at(&loaded.meta.files)?;
         self.look(id, &last_look)?;
         self.lock.check()?;
         if !self.publish_meta(id, &text)? {
@@ -145,7 +145,7 @@ impl Commit<'_, '_> {
 
     /// C6 and C8. A foreign engine's collector may have taken files of ours for garbage. Their sizes were looked at when
     /// this run planned to use them again, or when it gave them their names.
-    fn look(&self, id: BackupId, last_look: &LastLook) -> Result<()> {
+    fn look(&self, id: BackupId, last_look: &LastLook<'_>) -> Result<()> {
         match last_look.missing(self.store())? {
             None => Ok(()),
             Some(path) => Err(

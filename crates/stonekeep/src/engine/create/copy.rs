@@ -7,6 +7,7 @@ use stonekeep_format::{BackupId, Crc32c};
 
 use super::area::Area;
 use super::context::{Context, is_full};
+use super::identity::facts_of;
 use super::plan::{Action, PlanFile, Target};
 use super::reflink;
 use super::source::{Source, Sources, explain_short_source};
@@ -244,11 +245,8 @@ impl<'a> Copier<'a> {
 
     /// Private files are of one capture only, so they are not worth a line.
     fn entry(&self, ready: &Ready) -> Option<JournalEntry> {
-        let file = file_facts(
-            self.planned.get(ready.at)?,
-            ready.shared.as_ref()?.to_string(),
-            ready.crc32c,
-        );
+        let (planned, image) = self.file(ready.at).ok()?;
+        let file = file_facts(planned, image, ready.shared.as_ref()?.to_string(), ready.crc32c);
         Some(JournalEntry {
             staged_as: ready.staged.as_ref()?.key.as_str().to_owned(),
             durable: ready.durable,
@@ -313,19 +311,14 @@ impl<'a> Copier<'a> {
 }
 
 /// The facts to keep of a file with this path.
-pub(super) fn file_facts(file: &PlanFile, path: String, crc32c: Crc32c) -> FileFacts {
+pub(super) fn file_facts(file: &PlanFile, image: &ImageFile, path: String, crc32c: Crc32c) -> FileFacts {
+    let table = image.table.as_ref();
     FileFacts {
         path,
         size_bytes: file.size_bytes,
         crc32c: crc32c.0,
-        table: file
-            .identity
-            .as_ref()
-            .and_then(|identity| identity.table_facts(file.session.to_facts())),
-        origin: file
-            .identity
-            .as_ref()
-            .and_then(|identity| identity.origin.clone()),
+        table: table.map(|table| facts_of(table, file.session.to_facts())),
+        origin: file.origin.as_deref().cloned(),
     }
 }
 

@@ -16,7 +16,7 @@ use super::copy::Copier;
 use super::known::Known;
 use super::plan::{Action, PlanFile};
 use super::planner::Planner;
-use crate::image::{CaptureHost, ImageFile};
+use crate::image::{CaptureHost, ImageFile, TableIdentity};
 use crate::repo::{self, RootState, catalog};
 use crate::store::Guard;
 use crate::{Error, Phase, Result};
@@ -25,7 +25,7 @@ use crate::{Error, Phase, Result};
 const ATTEMPTS: u32 = 3;
 
 /// What is known of tables and blobs.
-pub(super) type Settled = HashMap<DbFileName, PlanFile, RandomState>;
+pub(super) type Settled = HashMap<DbFileName, (Option<TableIdentity>, PlanFile), RandomState>;
 
 /// See the [module](self).
 pub(super) struct Host<'a> {
@@ -109,18 +109,14 @@ impl<'a> Host<'a> {
     pub(super) fn take_settled(&mut self, file: &ImageFile) -> Option<PlanFile> {
         match self.settled(file)?.action {
             Action::Taken { .. } => self.settled(file).cloned(),
-            _ => self.settled.remove(&file.name),
+            _ => self.settled.remove(&file.name).map(|(_, settled)| settled),
         }
     }
 
     /// What is known of this very file.
     pub(super) fn settled(&self, file: &ImageFile) -> Option<&PlanFile> {
-        let settled = self.settled.get(&file.name)?;
-        let table = settled
-            .identity
-            .as_ref()
-            .and_then(|identity| identity.table.as_ref());
-        (settled.size_bytes == file.size_bytes && table == file.table.as_ref()).then_some(settled)
+        let (table, settled) = self.settled.get(&file.name)?;
+        (settled.size_bytes == file.size_bytes && *table == file.table).then_some(settled)
     }
 
     /// A planner that knows what the repository knows.
@@ -205,7 +201,7 @@ pub(super) fn remember(
                 action,
                 ..file.clone()
             };
-            settled.insert(image.name.clone(), taken);
+            settled.insert(image.name.clone(), (image.table.clone(), taken));
         }
     }
 }
@@ -257,7 +253,8 @@ impl CaptureHost for Host<'_> {
             let stored = self.planner().stored(index, file)?;
             needed.push(stored.is_none());
             if let Some(stored) = stored {
-                self.settled.insert(file.name.clone(), stored);
+                self.settled
+                    .insert(file.name.clone(), (file.table.clone(), stored));
             }
         }
         Ok(needed)
@@ -283,7 +280,8 @@ impl CaptureHost for Host<'_> {
         if self.dry_run {
             for file in planned {
                 if let Some(image) = files.get(file.index) {
-                    self.settled.insert(image.name.clone(), file);
+                    self.settled
+                        .insert(image.name.clone(), (image.table.clone(), file));
                 }
             }
         } else {
@@ -292,7 +290,8 @@ impl CaptureHost for Host<'_> {
                 if let (Some(image), Action::Reuse { .. } | Action::Resume { .. }) =
                     (files.get(file.index), &file.action)
                 {
-                    self.settled.insert(image.name.clone(), file);
+                    self.settled
+                        .insert(image.name.clone(), (image.table.clone(), file));
                 }
             }
         }

@@ -53,7 +53,7 @@ impl Identity {
         match (&self.table, &recorded.table) {
             (Some(table), Some(known)) if unique_id(table).is_some() => {
                 known.number == table.number.0
-                    && known.unique_id == unique_id(table).map(number_of)
+                    && known.unique_id == unique_id(table).map(|id| id.to_bytes())
                     && known.smallest_seqno == table.smallest_seqno
                     && known.largest_seqno == table.largest_seqno
             }
@@ -68,25 +68,17 @@ impl Identity {
         let known_by_id = known.is_some_and(|table| table.unique_id.is_some());
         known_by_id && self.unique_id().is_some() && !self.is_of(recorded)
     }
-
-    /// The facts to keep of a table.
-    pub(super) fn table_facts(&self, session_id: Option<String>) -> Option<TableFacts> {
-        self.table.as_ref().map(|table| facts_of(table, session_id))
-    }
 }
 
-fn facts_of(table: &TableIdentity, session_id: Option<String>) -> TableFacts {
+/// The facts to keep of a table.
+pub(super) fn facts_of(table: &TableIdentity, session_id: Option<String>) -> TableFacts {
     TableFacts {
         number: table.number.0,
-        unique_id: unique_id(table).map(|id| format!("{:032x}", number_of(id))),
+        unique_id: unique_id(table).map(|id| format!("{:032x}", u128::from_be_bytes(id.to_bytes()))),
         smallest_seqno: table.smallest_seqno.0,
         largest_seqno: table.largest_seqno.0,
         session_id,
     }
-}
-
-fn number_of(id: UniqueId) -> u128 {
-    u128::from_be_bytes(id.to_bytes())
 }
 
 fn unique_id(table: &TableIdentity) -> Option<UniqueId> {

@@ -46,13 +46,14 @@ pub(super) struct Known<'a> {
     unread: Vec<BackupId>,
     leftovers: Leftovers,
     leftovers_added: bool,
-    /// Tables and blobs of the newest backup.
+    /// Tables and blobs of the newest backup, if there are no facts about it.
     newest_files: Vec<((FileNumber, SharedKind), RepoPath)>,
     /// The largest file number in the newest backup.
     largest_number: Option<FileNumber>,
     legacy_names: Option<HashSet<(FileNumber, SharedKind, u64)>>,
     /// The files of the newest backup that we have facts about, in the order of their numbers.
     by_number: Vec<(u64, Recorded)>,
+    /// Files of backups that are read, those of the newest left out if there are facts about it.
     stored: HashMap<RepoPath, StoredFile, RandomState>,
     sessions: HashMap<u64, Vec<SessionId>>,
 }
@@ -131,12 +132,26 @@ impl<'a> Known<'a> {
 
     /// What the records say of a stored file; reads older backups until one names it.
     pub(super) fn stored(&mut self, path: &RepoPath) -> Result<Option<StoredFile>> {
+        if let Some(stored) = self.in_newest(path) {
+            return Ok(Some(stored));
+        }
         while !self.stored.contains_key(path) {
             if self.read_older()?.is_none() && !self.add_leftovers()? {
                 return Ok(None);
             }
         }
         Ok(self.stored.get(path).cloned())
+    }
+
+    /// The same, of the facts of the newest backup.
+    fn in_newest(&self, path: &RepoPath) -> Option<StoredFile> {
+        let recorded = self.recorded(path.restored_name().number()?)?;
+        let newest = self.newest_facts.as_ref()?;
+        (recorded.path == *path).then_some(StoredFile {
+            crc32c: Some(recorded.crc32c),
+            backup: BackupId::new(newest.backup_id),
+            durable: newest.durable,
+        })
     }
 
     /// Whether backups may name a file of this number. File numbers only grow, so those above all of the newest
@@ -147,6 +162,10 @@ impl<'a> Known<'a> {
 
     /// Where the newest backup has its file of this number and kind.
     pub(super) fn path_in_newest(&self, number: FileNumber, kind: SharedKind) -> Option<&RepoPath> {
+        if self.newest_facts.is_some() {
+            let path = &self.recorded(number)?.path;
+            return (shareable(&path.restored_name()) == Some((number, kind))).then_some(path);
+        }
         let at = self
             .newest_files
             .binary_search_by_key(&(number, kind), |(file, _)| *file);
@@ -230,6 +249,9 @@ impl<'a> Known<'a> {
         for file in &loaded.meta.files {
             let name = file.path.restored_name();
             self.largest_number = self.largest_number.max(name.number());
+            if self.newest_facts.is_some() {
+                continue;
+            }
             if let Some(shared) = shareable(&name).filter(|_| !file.excluded) {
                 self.newest_files.push((shared, file.path.clone()));
             }
@@ -240,19 +262,21 @@ impl<'a> Known<'a> {
     fn add_backup(&mut self, loaded: &LoadedMeta) -> Result<()> {
         let first = self.newest.is_none();
         let facts = if first { loaded.facts(self.store)? } else { None };
-        let durable = facts.as_ref().is_some_and(|facts| facts.durable);
         for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
             if let Some(session) = file.path.shared_name().and_then(SharedName::session_id) {
                 self.add_session(session);
             }
-            let stored = StoredFile {
-                crc32c: file.crc32c,
-                backup: Some(loaded.id),
-                durable,
-            };
-            self.stored.entry(file.path.clone()).or_insert(stored);
+            if facts.is_none() {
+                let stored = StoredFile {
+                    crc32c: file.crc32c,
+                    backup: Some(loaded.id),
+                    durable: false,
+                };
+                self.stored.entry(file.path.clone()).or_insert(stored);
+            }
         }
         if let Some(mut facts) = facts {
+            self.by_number.reserve_exact(facts.files.len());
             for file in std::mem::take(&mut facts.files) {
                 let Some(file) = Recorded::of(&file) else { continue };
                 if let Some(session) = file.session.id() {

@@ -1,60 +1,91 @@
 //! Whether every file of a backup that is about to be committed has its name: one listing for each directory.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use stonekeep_format::backup_meta::MetaFile;
+use stonekeep_format::backup_name::RepoPath;
 
 use crate::Result;
-use crate::repo::catalog::LoadedMeta;
+use crate::repo::layout;
 use crate::store::{EntryKind, Key, Store};
 
-/// The names that must be there.
-pub(super) struct LastLook {
-    /// By directory; each name with its place in the meta file.
-    wanted: HashMap<String, HashMap<String, usize, RandomState>>,
+/// The files that must be there, each found by its path.
+pub(super) struct LastLook<'a> {
+    files: &'a [MetaFile],
+    directories: BTreeSet<Key>,
+    by_path: HashTable<usize>,
+    hasher: RandomState,
 }
 
-impl LastLook {
-    /// For the files that this meta file names, excluded ones left out.
-    pub(super) fn at(loaded: &LoadedMeta) -> Self {
-        let mut wanted: HashMap<String, HashMap<String, usize, RandomState>> = HashMap::new();
-        let files = loaded.meta.files.iter().filter(|file| !file.excluded);
-        for (place, file) in files.enumerate() {
-            let path = file.path.to_string();
-            let (directory, name) = path.rsplit_once('/').unwrap_or(("", &path));
-            let names = match wanted.get_mut(directory) {
-                Some(names) => names,
-                None => wanted.entry(directory.to_owned()).or_default(),
+impl<'a> LastLook<'a> {
+    /// For these files; excluded ones are not looked for.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for names that no stored file can have.
+    pub(super) fn at(files: &'a [MetaFile]) -> Result<Self> {
+        let mut look = LastLook {
+            files,
+            directories: BTreeSet::new(),
+            by_path: HashTable::with_capacity(files.len()),
+            hasher: RandomState::default(),
+        };
+        let mut directory = None;
+        for (place, file) in files.iter().enumerate().filter(|(_, file)| !file.excluded) {
+            let hash_of = |place: &usize| {
+                files
+                    .get(*place)
+                    .map_or(0, |file| look.hasher.hash_one(&file.path))
             };
-            names.insert(name.to_owned(), place);
+            look.by_path.insert_unique(hash_of(&place), place, hash_of);
+            // Most files are in the directory of the one before.
+            let this = directory_of(&file.path);
+            if directory != Some(this) {
+                look.directories.extend(layout::file(&file.path)?.parent());
+                directory = Some(this);
+            }
         }
-        LastLook { wanted }
+        Ok(look)
     }
 
     /// The path of one that is not there.
     ///
     /// # Errors
     /// Those of the store.
-    pub(super) fn missing(&self, store: &dyn Store) -> Result<Option<String>> {
-        for (directory, names) in &self.wanted {
-            let mut seen = vec![false; self.largest_place() + 1];
-            store.visit_names(&Key::new(&**directory)?, &mut |name, kind| {
-                let place = names.get(name).filter(|_| kind == EntryKind::File);
-                if let Some(seen) = place.and_then(|place| seen.get_mut(*place)) {
+    pub(super) fn missing(&self, store: &dyn Store) -> Result<Option<&'a RepoPath>> {
+        let mut seen = vec![false; self.files.len()];
+        let mut path = String::new();
+        for directory in &self.directories {
+            store.visit_names(directory, &mut |name, kind| {
+                path.clear();
+                let spelt = write!(path, "{directory}/{name}").is_ok();
+                let found = RepoPath::parse(&path).filter(|_| spelt && kind == EntryKind::File);
+                let place = found.and_then(|path| self.place(&path));
+                if let Some(seen) = place.and_then(|place| seen.get_mut(place)) {
                     *seen = true;
                 }
             })?;
-            let is_missing = |place: &usize| seen.get(*place) == Some(&false);
-            if let Some((name, _)) = names.iter().find(|(_, place)| is_missing(place)) {
-                return Ok(Some(format!("{directory}/{name}")));
-            }
         }
-        Ok(None)
+        let mut files = self.files.iter().zip(seen);
+        let missing = files.find(|(file, seen)| !seen && !file.excluded);
+        Ok(missing.map(|(file, _)| &file.path))
     }
 
-    fn largest_place(&self) -> usize {
-        let places = self.wanted.values().flat_map(HashMap::values);
-        places.copied().max().unwrap_or(0)
+    fn place(&self, path: &RepoPath) -> Option<usize> {
+        let is_it = |place: &usize| self.files.get(*place).is_some_and(|file| file.path == *path);
+        self.by_path.find(self.hasher.hash_one(path), is_it).copied()
+    }
+}
+
+/// Tells directories apart: which kind, and whose.
+fn directory_of(path: &RepoPath) -> (u8, u32) {
+    match path {
+        RepoPath::Shared(_) => (0, 0),
+        RepoPath::SharedChecksum(_) => (1, 0),
+        RepoPath::Private(name) => (2, name.backup().get()),
     }
 }
 
@@ -63,6 +94,7 @@ mod tests {
     use stonekeep_format::BackupId;
 
     use super::*;
+    use crate::repo::catalog::LoadedMeta;
     use crate::store::memory::MemoryStore;
     use crate::store::{Durability, Staged};
 
@@ -79,7 +111,7 @@ mod tests {
     #[test]
     fn each_file_is_missed() {
         let loaded = LoadedMeta::decode(BackupId::FIRST, META).unwrap();
-        let look = LastLook::at(&loaded);
+        let look = LastLook::at(&loaded.meta.files).unwrap();
         let store = MemoryStore::default();
         store.create_root(Durability::Buffered).unwrap();
         let mut paths: Vec<String> = loaded
@@ -93,7 +125,7 @@ mod tests {
         assert_eq!(look.missing(&store).unwrap(), None);
         while let Some(path) = paths.pop() {
             store.delete(&Key::new(&*path).unwrap()).unwrap();
-            assert_eq!(look.missing(&store).unwrap(), Some(path.clone()));
+            assert_eq!(look.missing(&store).unwrap().unwrap().to_string(), path);
             put(&store, &path);
         }
     }

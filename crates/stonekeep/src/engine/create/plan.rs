@@ -8,11 +8,11 @@ use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::{FileNumber, SequenceNumber};
 
 use super::host::Host;
-use super::identity::Identity;
 use super::leftovers::Resumable;
 use super::session::Session;
 use crate::engine::MaybeExclude;
 use crate::image::{DatabaseImage, ImageFile};
+use crate::repo::facts::FileOrigin;
 use crate::store::Staged;
 use crate::{Error, Result, Warning};
 
@@ -61,8 +61,8 @@ pub(super) struct PlanFile {
     pub(super) index: usize,
     pub(super) size_bytes: u64,
     pub(super) action: Action,
-    /// What tells it from others; for tables and blobs.
-    pub(super) identity: Option<Identity>,
+    /// For tables and blobs without a unique id.
+    pub(super) origin: Option<Box<FileOrigin>>,
     pub(super) session: Session,
 }
 

@@ -85,13 +85,14 @@ impl<'p, 'k> Planner<'p, 'k> {
             index,
             size_bytes: file.size_bytes,
             action: Action::Copy(Target::Private),
-            identity: None,
+            origin: None,
             session: Session::Unknown,
         };
         let Some((number, kind)) = shareable(&file.name) else {
             return Ok(Some((planned, false)));
         };
-        let identity = planned.identity.insert(Identity::of(file, number)?);
+        let identity = &Identity::of(file, number)?;
+        planned.origin = identity.origin.clone().map(Box::new);
         if !self.options.share_table_files {
             return Ok(Some((planned, false)));
         }

@@ -87,8 +87,16 @@ impl Commit<'_, '_> {
     pub(super) fn file_facts(&self, id: BackupId) -> impl Iterator<Item = Result<FileFacts>> {
         self.ready.iter().map(move |ready| {
             let file = self.plan.files.get(ready.at);
-            let file = file.ok_or_else(|| Error::invalid("the plan is of another image"))?;
-            Ok(file_facts(file, self.path(id, ready)?.to_string(), ready.crc32c))
+            let image = file.and_then(|file| self.image.files.get(file.index));
+            let (file, image) = file
+                .zip(image)
+                .ok_or_else(|| Error::invalid("the plan is of another image"))?;
+            Ok(file_facts(
+                file,
+                image,
+                self.path(id, ready)?.to_string(),
+                ready.crc32c,
+            ))
         })
     }
 }

@@ -23,8 +23,8 @@ pub(super) struct Recorded {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RecordedTable {
     pub(super) number: u64,
-    /// The MANIFEST's unique id, as a number.
-    pub(super) unique_id: Option<u128>,
+    /// The MANIFEST's unique id.
+    pub(super) unique_id: Option<[u8; 16]>,
     pub(super) smallest_seqno: SequenceNumber,
     pub(super) largest_seqno: SequenceNumber,
 }
@@ -53,7 +53,7 @@ impl RecordedTable {
         let unique_id = facts.unique_id.as_deref();
         RecordedTable {
             number: facts.number,
-            unique_id: unique_id.and_then(|hex| u128::from_str_radix(hex, 16).ok()),
+            unique_id: unique_id.and_then(|hex| Some(u128::from_str_radix(hex, 16).ok()?.to_be_bytes())),
             smallest_seqno: SequenceNumber(facts.smallest_seqno),
             largest_seqno: SequenceNumber(facts.largest_seqno),
         }

@@ -71,6 +71,7 @@ fn plan(host: &mut Host<'_>, image: &DatabaseImage) -> Result<Plan> {
     host.check_database(image.database_id.as_deref())?;
     let context = host.context;
     let mut plan = plan::plan(image, host)?;
+    host.settled.shrink_to_fit();
     let short = content::settle(
         &context,
         &image.files,
