@@ -10,6 +10,7 @@ use stonekeep_format::file_name::DbFileName;
 
 use super::catalog::LoadedMeta;
 use super::facts::BackupFacts;
+use super::names::Names;
 use super::{described, layout};
 use crate::store::{EntryKind, Key, Store};
 use crate::{Finding, Result};
@@ -127,9 +128,19 @@ impl PrivateFiles {
         files.map(PrivateFiles)
     }
 
-    /// What stands under this path: `None` if nothing does.
+    /// What stands under this path: `None` if nothing does, or it is not one of the files.
     pub fn get(&self, path: &RepoPath) -> Option<(EntryKind, u64)> {
         self.0.get(path).copied()
+    }
+}
+
+/// What stands under this path: `None` if nothing does.
+pub fn find(names: &Names, private: &PrivateFiles, path: &RepoPath) -> Option<(EntryKind, u64)> {
+    match path {
+        RepoPath::Private(_) => private.get(path),
+        RepoPath::Shared(_) | RepoPath::SharedChecksum(_) => {
+            names.found(names.find(path.to_string().as_bytes())?)
+        }
     }
 }
 

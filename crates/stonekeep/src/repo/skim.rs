@@ -19,7 +19,7 @@ use super::facts::{self, BackupFacts, WantedFiles};
 use super::layout;
 use super::names::{NameId, Names};
 use super::pieces::Pieces;
-use crate::store::Store;
+use crate::store::{Key, Store};
 use crate::{Error, ErrorKind, Result};
 
 /// A meta file, with its plain files told apart.
@@ -42,7 +42,17 @@ pub enum SkimState {
     Unreadable(Error),
 }
 
-/// Reads meta files one after another; what it holds is of use for the next one.
+impl Skimmed {
+    fn without_plain(loaded: LoadedMeta) -> Self {
+        Skimmed {
+            places: (0..loaded.meta.files.len()).collect(),
+            plain: Vec::new(),
+            loaded,
+        }
+    }
+}
+
+/// Reads meta files one after another, all with the same names: what it holds is of use for the next one.
 #[derive(Debug, Default)]
 pub struct Skimmer {
     buffer: Vec<u8>,
@@ -60,20 +70,34 @@ impl Skimmer {
     /// # Errors
     /// `NotFound`, and I/O errors of the store.
     pub fn read(&mut self, store: &dyn Store, names: &Names, id: BackupId) -> Result<SkimState> {
-        match self.read_usual(store, names, id) {
+        match self.read_usual(store, names, id, &layout::meta(id)) {
             Ok(Some(skimmed)) => return Ok(SkimState::Readable(Box::new(skimmed))),
             Ok(None) => {}
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => {}
             Err(error) => return Err(error),
         }
         Ok(match catalog::load(store, id)? {
-            MetaState::Readable(loaded) => SkimState::Readable(Box::new(Skimmed {
-                places: (0..loaded.meta.files.len()).collect(),
-                plain: Vec::new(),
-                loaded,
-            })),
+            MetaState::Readable(loaded) => SkimState::Readable(Box::new(Skimmed::without_plain(loaded))),
             MetaState::Unreadable(_, error) => SkimState::Unreadable(error),
         })
+    }
+
+    /// Reads the meta file of this backup under another name.
+    ///
+    /// # Errors
+    /// As [`LoadedMeta::decode`], and those of the store.
+    pub fn read_record(
+        &mut self,
+        store: &dyn Store,
+        names: &Names,
+        id: BackupId,
+        key: &Key,
+    ) -> Result<Skimmed> {
+        if let Some(skimmed) = self.read_usual(store, names, id, key)? {
+            return Ok(skimmed);
+        }
+        let bytes = store.read(key, layout::RECORD_LIMIT_BYTES)?;
+        LoadedMeta::decode(id, &bytes).map(Skimmed::without_plain)
     }
 
     /// Our facts about it, if there are any, with those files only whose sizes neither the meta file nor a name tells.
@@ -92,10 +116,15 @@ impl Skimmer {
     }
 
     /// `None` for whatever is wrong or unusual.
-    fn read_usual(&mut self, store: &dyn Store, names: &Names, id: BackupId) -> Result<Option<Skimmed>> {
+    fn read_usual(
+        &mut self,
+        store: &dyn Store,
+        names: &Names,
+        id: BackupId,
+        key: &Key,
+    ) -> Result<Option<Skimmed>> {
         let mut buffer = mem::take(&mut self.buffer);
-        let key = layout::meta(id);
-        let pieces = Pieces::open(store, &key, layout::RECORD_LIMIT_BYTES, &mut buffer);
+        let pieces = Pieces::open(store, key, layout::RECORD_LIMIT_BYTES, &mut buffer);
         let skimmed = pieces.and_then(|pieces| self.read_pieces(pieces, names, id));
         self.buffer = buffer;
         skimmed

@@ -10,6 +10,7 @@
 mod collect;
 mod collect_crash;
 mod collect_fixtures;
+mod collect_generated;
 mod collect_held_back;
 mod collect_origin;
 mod collect_repository;
@@ -73,5 +74,6 @@ mod store_crash;
 mod store_decorators;
 mod store_local;
 mod store_memory;
+mod strange_repository;
 mod tweaked;
 mod verify;

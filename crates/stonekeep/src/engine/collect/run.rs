@@ -9,8 +9,8 @@ use super::apply::Apply;
 use super::purge::Purge;
 use super::report::CollectReport;
 use crate::engine::BackupEngine;
-use crate::repo::catalog::LoadedMeta;
-use crate::repo::garbage::{self, GarbagePlan, Metas, Policy, Survey};
+use crate::repo::garbage::{self, GarbagePlan, IsDoomed, Metas, Policy, References, Survey};
+use crate::repo::names::Names;
 use crate::repo::pin::{self, LivePins};
 use crate::repo::{catalog, layout};
 use crate::store::{Guard, Store};
@@ -93,12 +93,15 @@ impl Collection<'_> {
             Wanted::Everything => catalog::list(store)?.ids.into_iter().collect(),
             Wanted::AllButNewest(keep) => {
                 let mut purge = Purge::new(store, keep);
-                let mut is_doomed = |loaded: &LoadedMeta| purge.dooms(loaded);
-                let metas = Metas::read(store, &BTreeSet::new(), &mut is_doomed, &should_stop)?;
+                let is_doomed: IsDoomed<'_> =
+                    &mut |skimmer, names, skimmed| purge.dooms(skimmer, names, skimmed);
+                let there = References::to_files(Names::list(store)?);
+                let metas = Metas::read(store, there, &BTreeSet::new(), is_doomed, &should_stop)?;
                 return Ok((purge.doomed, metas));
             }
         };
-        let metas = Metas::read(store, &named, &mut |_| Ok(false), &should_stop)?;
+        let none: IsDoomed<'_> = &mut |_, _, _| Ok(false);
+        let metas = Metas::read(store, References::default(), &named, none, &should_stop)?;
         Ok((named, metas))
     }
 

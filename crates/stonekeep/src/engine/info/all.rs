@@ -121,13 +121,8 @@ impl<'a> AllSizes<'a> {
     }
 
     fn find(&self, path: &RepoPath, private: &PrivateFiles) -> Option<(EntryKind, u64)> {
-        match path {
-            RepoPath::Private(_) => private.get(path),
-            _ => {
-                let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-                names.found(names.find(path.to_string().as_bytes())?)
-            }
-        }
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        presence::find(&names, private, path)
     }
 
     /// Counts what this backup names; the size of all that.

@@ -1,20 +1,22 @@
 //! What our own records say of files that no backup names: where they come from.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use foldhash::fast::RandomState;
 use stonekeep_format::BackupId;
-use stonekeep_format::backup_meta::BackupMeta;
 use stonekeep_format::backup_name::RepoPath;
 
 use super::{GarbageKind, References};
 use crate::repo::facts::BackupFacts;
 use crate::repo::journal::Journal;
+use crate::repo::names::{NameId, Names};
+use crate::repo::skim::Skimmed;
 
 /// Files of known origin, each path once.
 #[derive(Debug, Clone, Default)]
 pub struct Claims {
-    shared: HashMap<RepoPath, GarbageKind, RandomState>,
+    names: Names,
+    /// Where each of the names comes from.
+    shared: Vec<GarbageKind>,
     private: BTreeMap<BackupId, GarbageKind>,
     unfinished: References,
     described: BTreeSet<BackupId>,
@@ -32,12 +34,20 @@ pub struct Area {
 }
 
 impl Claims {
+    /// The paths that are known: with these the meta file of a deleted backup is to be read.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
     /// A deleted backup. Of one whose meta file cannot be read only the private directory is known.
-    pub fn add_deleted(&mut self, id: BackupId, meta: Option<&BackupMeta>) {
+    pub fn add_deleted(&mut self, id: BackupId, meta: Option<&Skimmed>) {
         self.private.insert(id, GarbageKind::Unreferenced);
-        if let Some(meta) = meta {
+        if let Some(skimmed) = meta {
             self.described.insert(id);
-            for file in meta.files.iter().filter(|file| !file.excluded) {
+            for name in &skimmed.plain {
+                self.add_name(*name, GarbageKind::Unreferenced);
+            }
+            for file in skimmed.loaded.meta.files.iter().filter(|file| !file.excluded) {
                 self.add_shared(&file.path, GarbageKind::Unreferenced);
             }
         }
@@ -70,7 +80,8 @@ impl Claims {
 
     /// Where a shared file comes from, if a record tells.
     pub(super) fn shared(&self, path: &str) -> Option<GarbageKind> {
-        self.shared.get(&RepoPath::parse(path)?).copied()
+        let name = self.names.find(path.as_bytes())?;
+        self.shared.get(name.index()).copied()
     }
 
     /// Where a private directory comes from, if a record tells.
@@ -84,14 +95,16 @@ impl Claims {
     }
 
     fn add_shared(&mut self, path: &RepoPath, kind: GarbageKind) {
-        if path.shared_name().is_none() {
-            return;
+        if let Some(name) = self.names.insert_plain(path) {
+            self.add_name(name, kind);
         }
-        match self.shared.get_mut(path) {
+    }
+
+    fn add_name(&mut self, name: NameId, kind: GarbageKind) {
+        match self.shared.get_mut(name.index()) {
             Some(known) => *known = (*known).min(kind),
-            None => {
-                self.shared.insert(path.clone(), kind);
-            }
+            // A new name is the last one.
+            None => self.shared.push(kind),
         }
     }
 }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use stonekeep_format::BackupId;
-use stonekeep_format::backup_meta::MetaReader;
 
 use super::{References, reason};
-use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::layout;
+use crate::repo::names::Names;
+use crate::repo::skim::{SkimState, Skimmed, Skimmer};
 use crate::store::{Entry, EntryKind, Store};
 use crate::{Error, ErrorKind, Result};
 
@@ -27,29 +27,41 @@ pub struct Metas {
     seen: BTreeMap<BackupId, Version>,
 }
 
+/// Whether a backup is about to be deleted, given the names with which its meta file was read.
+pub type IsDoomed<'a> = &'a mut dyn FnMut(&mut Skimmer, &Names, &Skimmed) -> Result<bool>;
+
 /// What a listing tells of a meta file: another value means that somebody wrote it anew.
 type Version = (EntryKind, u64, Option<SystemTime>);
 
 impl Metas {
     /// Reads all meta files, the newest first, but those of these backups, which are about to be deleted. Readable ones
-    /// may turn out to be about to be deleted, too.
+    /// may turn out to be about to be deleted, too. What they name is added to the references.
     ///
     /// # Errors
     /// `Stopped`, and I/O errors of the store: an unknown meta file is not taken for a damaged one.
     pub fn read(
         store: &dyn Store,
+        references: References,
         but: &BTreeSet<BackupId>,
-        is_doomed: &mut dyn FnMut(&LoadedMeta) -> Result<bool>,
+        is_doomed: IsDoomed<'_>,
         should_stop: &dyn Fn() -> bool,
     ) -> Result<Self> {
-        let (mut metas, mut reader) = (Metas::default(), MetaReader::default());
+        let mut metas = Metas {
+            references,
+            ..Metas::default()
+        };
+        let mut skimmer = Skimmer::default();
         for (id, version) in metas.list(store)?.into_iter().rev() {
             if should_stop() {
                 return Err(Error::stopped());
             }
-            if !but.contains(&id) {
-                let state = catalog::load_with(&mut reader, store, id);
-                metas.add(id, version, state, is_doomed)?;
+            if but.contains(&id) {
+                continue;
+            }
+            let names = metas.references.names();
+            match skimmer.read(store, names, id) {
+                Ok(SkimState::Readable(skimmed)) if is_doomed(&mut skimmer, names, &skimmed)? => {}
+                state => metas.add(id, version, state)?,
             }
         }
         Ok(metas)
@@ -60,9 +72,11 @@ impl Metas {
     /// # Errors
     /// I/O errors of the store.
     pub fn look_again(&mut self, store: &dyn Store) -> Result<()> {
+        let mut skimmer = Skimmer::default();
         for (id, version) in self.list(store)? {
             if self.seen.get(&id) != Some(&version) {
-                self.add(id, version, catalog::load(store, id), &mut |_| Ok(false))?;
+                let state = skimmer.read(store, self.references.names(), id);
+                self.add(id, version, state)?;
             }
         }
         Ok(())
@@ -83,21 +97,10 @@ impl Metas {
         Ok(backups)
     }
 
-    fn add(
-        &mut self,
-        id: BackupId,
-        version: Version,
-        state: Result<MetaState>,
-        is_doomed: &mut dyn FnMut(&LoadedMeta) -> Result<bool>,
-    ) -> Result<()> {
+    fn add(&mut self, id: BackupId, version: Version, state: Result<SkimState>) -> Result<()> {
         match state {
-            Ok(MetaState::Readable(loaded)) => {
-                if is_doomed(&loaded)? {
-                    return Ok(());
-                }
-                self.references.add(&loaded.meta);
-            }
-            Ok(MetaState::Unreadable(id, error)) => {
+            Ok(SkimState::Readable(skimmed)) => self.references.add(&skimmed),
+            Ok(SkimState::Unreadable(error)) => {
                 self.unreadable.insert(id, reason(&error));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),

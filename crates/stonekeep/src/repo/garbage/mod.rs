@@ -16,7 +16,7 @@ mod survey;
 mod withdraw;
 
 pub use self::claims::{Area, Claims};
-pub use self::metas::Metas;
+pub use self::metas::{IsDoomed, Metas};
 pub use self::plan::{Garbage, GarbageKind, GarbagePlan, HeldBack, HeldByPin, Policy, Total};
 pub use self::planner::plan;
 pub use self::references::References;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use stonekeep_format::backup_meta::{BackupMeta, MetaReader};
 use stonekeep_format::{BackupId, Crc32c};
 
 use super::{Area, Claims, Metas, References};
-use crate::repo::catalog::{self, LoadedMeta, MetaState};
+use crate::repo::catalog::LoadedMeta;
+use crate::repo::names::Names;
 use crate::repo::pin::LivePins;
+use crate::repo::skim::{SkimState, Skimmed, Skimmer};
 use crate::repo::{facts, is_root_name, journal, layout};
 use crate::store::{Entry, EntryKind, Key, Store};
 use crate::{Error, ErrorKind, Result};
@@ -102,10 +103,11 @@ impl Survey {
         };
         survey.look_at_root(store)?;
         survey.look_at_ours(store)?;
+        let mut skimmer = Skimmer::default();
         for id in doomed {
-            survey.add_doomed(store, *id)?;
+            survey.add_doomed(&mut skimmer, store, *id)?;
         }
-        survey.look_at_records(store, should_stop)?;
+        survey.look_at_records(&mut skimmer, store, should_stop)?;
         survey.look_at_facts(store, should_stop)?;
         survey.look_at_areas(store)?;
         for directory in [layout::shared_directory(), layout::shared_checksum_directory()] {
@@ -133,10 +135,10 @@ impl Survey {
         Ok(())
     }
 
-    fn add_doomed(&mut self, store: &dyn Store, id: BackupId) -> Result<()> {
-        match catalog::load(store, id) {
-            Ok(MetaState::Readable(loaded)) => self.claims.add_deleted(id, Some(&loaded.meta)),
-            Ok(MetaState::Unreadable(..)) => self.claims.add_deleted(id, None),
+    fn add_doomed(&mut self, skimmer: &mut Skimmer, store: &dyn Store, id: BackupId) -> Result<()> {
+        match skimmer.read(store, self.claims.names(), id) {
+            Ok(SkimState::Readable(skimmed)) => self.claims.add_deleted(id, Some(&skimmed)),
+            Ok(SkimState::Unreadable(_)) => self.claims.add_deleted(id, None),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) if error.kind() == ErrorKind::Io => self.claims.add_deleted(id, None),
             Err(error) => return Err(error),
@@ -144,8 +146,13 @@ impl Survey {
         Ok(())
     }
 
-    fn look_at_records(&mut self, store: &dyn Store, should_stop: &dyn Fn() -> bool) -> Result<()> {
-        let (directory, mut reader) = (layout::deleted_directory(), MetaReader::default());
+    fn look_at_records(
+        &mut self,
+        skimmer: &mut Skimmer,
+        store: &dyn Store,
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<()> {
+        let directory = layout::deleted_directory();
         for entry in store.list(Some(&directory))? {
             if should_stop() {
                 return Err(Error::stopped());
@@ -153,7 +160,7 @@ impl Survey {
             match layout::parse_deleted(&entry.name).filter(|_| entry.kind == EntryKind::File) {
                 Some((id, meta_crc32c)) => {
                     let key = directory.join(&entry.name)?;
-                    let meta = read_record(&mut reader, store, &key, id);
+                    let meta = read_record(skimmer, store, self.claims.names(), (id, &key));
                     self.claims.add_deleted(id, meta.as_ref());
                     self.records.push(Record { key, id, meta_crc32c });
                 }
@@ -227,7 +234,7 @@ impl Survey {
 impl PinnedBackup {
     fn new(loaded: &LoadedMeta) -> Self {
         let mut references = References::default();
-        references.add(&loaded.meta);
+        references.add_files_of(&loaded.meta);
         PinnedBackup {
             id: loaded.id,
             meta_crc32c: loaded.crc32c,
@@ -237,12 +244,14 @@ impl PinnedBackup {
 }
 
 /// The meta file in a record. One that cannot be read names nothing, so that what it named has to be old to be collected.
-fn read_record(reader: &mut MetaReader, store: &dyn Store, key: &Key, id: BackupId) -> Option<BackupMeta> {
-    let loaded = store
-        .read(key, layout::RECORD_LIMIT_BYTES)
-        .and_then(|bytes| LoadedMeta::decode_with(reader, id, &bytes));
-    match loaded {
-        Ok(loaded) => Some(loaded.meta),
+fn read_record(
+    skimmer: &mut Skimmer,
+    store: &dyn Store,
+    names: &Names,
+    (id, key): (BackupId, &Key),
+) -> Option<Skimmed> {
+    match skimmer.read_record(store, names, id, key) {
+        Ok(skimmed) => Some(skimmed),
         Err(error) => {
             tracing::warn!(%key, reason = %error.one_line(), "the record of a deleted backup cannot be read");
             None
