@@ -50,6 +50,21 @@ impl<'a> Presence<'a> {
         self.private.remove(&id);
     }
 
+    /// Lists what backups share on a second thread while `work` is done, unless that is known. The files of a backup that
+    /// is known to be there before are in it. An error of listing comes when something is looked for.
+    pub fn while_listing<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        if self.shared.is_some() {
+            return work();
+        }
+        let store = self.store;
+        std::thread::scope(|scope| {
+            let listing = scope.spawn(|| list_shared(store));
+            let done = work();
+            self.shared = listing.join().ok().and_then(Result::ok);
+            done
+        })
+    }
+
     /// What stands under this path: `None` if nothing does.
     ///
     /// # Errors
@@ -66,8 +81,7 @@ impl<'a> Presence<'a> {
             }
             _ => {
                 if self.shared.is_none() {
-                    let directories = [layout::shared_directory(), layout::shared_checksum_directory()];
-                    self.shared = Some(list(self.store, &directories)?);
+                    self.shared = Some(list_shared(self.store)?);
                 }
                 self.shared.as_ref()
             }
@@ -153,6 +167,13 @@ fn look_at_each<'a>(store: &dyn Store, files: impl Iterator<Item = &'a MetaFile>
         }
     }
     Some(found)
+}
+
+fn list_shared(store: &dyn Store) -> Result<Files> {
+    list(
+        store,
+        &[layout::shared_directory(), layout::shared_checksum_directory()],
+    )
 }
 
 fn list(store: &dyn Store, directories: &[Key]) -> Result<Files> {

@@ -5,7 +5,9 @@ use stonekeep_format::backup_meta::MetaReader;
 
 use crate::engine::BackupEngineReadOnly;
 use crate::repo::catalog::{self, MetaState};
+use crate::repo::facts::BackupFacts;
 use crate::repo::presence::Presence;
+use crate::store::Store;
 use crate::{Error, ErrorKind, Finding, Result};
 
 /// A backup by its number or by its place.
@@ -72,11 +74,10 @@ impl BackupEngineReadOnly {
             if candidates.len() >= wanted {
                 break;
             }
-            let findings = match catalog::load_with(&mut reader, store, id) {
-                Ok(MetaState::Readable(loaded)) => {
-                    presence.check(&loaded, loaded.facts_for_sizes(store)?.as_ref())?
-                }
-                Ok(MetaState::Unreadable(_, error)) => error.findings().to_vec(),
+            let read = presence.while_listing(|| read_for_sizes(&mut reader, store, id));
+            let findings = match read {
+                Ok((MetaState::Readable(loaded), facts)) => presence.check(&loaded, facts.as_ref())?,
+                Ok((MetaState::Unreadable(_, error), _)) => error.findings().to_vec(),
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
@@ -104,4 +105,18 @@ impl BackupEngineReadOnly {
             .with_findings(newest.findings.clone()),
         }
     }
+}
+
+/// A meta file, and our facts where it needs them.
+fn read_for_sizes(
+    reader: &mut MetaReader,
+    store: &dyn Store,
+    id: BackupId,
+) -> Result<(MetaState, Option<BackupFacts>)> {
+    let state = catalog::load_with(reader, store, id)?;
+    let facts = match &state {
+        MetaState::Readable(loaded) => loaded.facts_for_sizes(store)?,
+        MetaState::Unreadable(..) => None,
+    };
+    Ok((state, facts))
 }

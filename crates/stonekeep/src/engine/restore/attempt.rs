@@ -10,6 +10,7 @@ use super::plan::{Ground, Plan};
 use super::report::RestoreReport;
 use super::room::{self, Room};
 use super::run::Run;
+use super::site::{CURRENT, Found};
 use super::target::{Circumstances, Standing, require_restorable};
 use super::unfinished::is_freed;
 use super::wal_dir::{adjust_options, warn_of_old_wals};
@@ -36,7 +37,13 @@ impl<'r, 'a> Attempt<'r, 'a> {
         if let WhichBackup::Id(_) = which {
             catalog::load(self.store(), self.id)?.into_result()?;
         }
-        self.standing().map(drop)
+        let sites = &self.run.sites;
+        let current = sites.db().look(&sites.db().at(CURRENT)?)?;
+        match (sites.separate_wals(), current) {
+            // A database may be restored over whatever else it has.
+            (None, Some(Found::File(_))) => Ok(()),
+            _ => self.standing().map(drop),
+        }
     }
 
     /// What would be done.
@@ -144,9 +151,7 @@ impl<'r, 'a> Attempt<'r, 'a> {
         let (mover, sites) = (self.run.mover(), &self.run.sites);
         mover.write_whole(sites.db(), "freed", b"")?;
         mover.block_opening(&plan.record(sites, self.store().location()))?;
-        self.run
-            .disk
-            .remove(&sites.db().old_file(super::site::CURRENT)?)?;
+        self.run.disk.remove(&sites.db().old_file(CURRENT)?)?;
         for place in plan.old_files() {
             let site = sites.site(place.area);
             self.run.disk.remove(&site.at(&place.path())?)?;

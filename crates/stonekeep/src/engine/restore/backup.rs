@@ -113,7 +113,7 @@ fn stored(file: &MetaFile, presence: &mut Presence<'_>) -> Result<Wanted> {
     let size_bytes = presence.get(&file.path)?.map_or(0, |(_, size)| size);
     Ok(Wanted {
         name: file.path.restored_name(),
-        path: file.path.to_string(),
+        path: key.as_str().to_owned(),
         size_bytes,
         crc32c: file.crc32c.or(file.path.crc32c()),
         session: file.path.shared_name().and_then(|name| name.session_id()),

@@ -63,8 +63,8 @@ impl Mover<'_> {
 
     /// R3 to R6, from wherever an earlier run has come to.
     pub(super) fn go_forward(&self, record: &Record) -> Result<()> {
-        let mut present = Present::look(record, self.sites)?;
-        self.require_new_files(record, &present)?;
+        let mut present = Present::new(self.sites);
+        self.require_new_files(record, &mut present)?;
         self.block_opening(record)?;
         self.make_old_archives(record)?;
         self.carry_out(record, &mut present, |step| !matches!(step, Move::In(_)))?;
@@ -151,7 +151,7 @@ impl Mover<'_> {
     fn carry_out(
         &self,
         record: &Record,
-        present: &mut Present,
+        present: &mut Present<'_>,
         wanted: impl Fn(&Move) -> bool,
     ) -> Result<()> {
         let mut directories = (BTreeSet::new(), BTreeSet::new());
@@ -160,11 +160,11 @@ impl Mover<'_> {
             directories.0.insert((area, to));
             directories.1.insert((area, from));
             // A file that is at both ends is two files: the old one has moved already, and the new one is in its place.
-            let old_one_moved = matches!(step, Move::Away(_)) && present.is_after(step);
-            if present.is_before(step) && !old_one_moved {
+            let old_one_moved = matches!(step, Move::Away(_)) && present.is_after(step)?;
+            if present.is_before(step)? && !old_one_moved {
                 let (from, to) = step.ends(self.sites)?;
                 self.disk.rename(&from, &to)?;
-                present.moves(step);
+                present.moved(step);
             }
         }
         directories
@@ -222,12 +222,15 @@ impl Mover<'_> {
     }
 
     /// A new file that is neither staged nor in place is lost, and the new state with it.
-    fn require_new_files(&self, record: &Record, present: &Present) -> Result<()> {
-        let mut incoming = record.moves.iter().filter(|step| matches!(step, Move::In(_)));
-        let lost = incoming.find(|step| !present.is_before(step) && !present.is_after(step));
-        let Some(step) = lost else { return Ok(()) };
-        let (from, _) = step.ends(self.sites)?;
-        let reason = "it was staged, and is gone: the restore cannot go on, abort it and restore again";
-        Err(Error::corrupt(from.to_string(), reason))
+    fn require_new_files(&self, record: &Record, present: &mut Present<'_>) -> Result<()> {
+        for step in record.moves.iter().filter(|step| matches!(step, Move::In(_))) {
+            if !present.is_before(step)? && !present.is_after(step)? {
+                let (from, _) = step.ends(self.sites)?;
+                let reason =
+                    "it was staged, and is gone: the restore cannot go on, abort it and restore again";
+                return Err(Error::corrupt(from.to_string(), reason));
+            }
+        }
+        Ok(())
     }
 }

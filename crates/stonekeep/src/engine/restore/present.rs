@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use foldhash::fast::RandomState;
 
 use super::disk::TargetPath;
-use super::record::{Move, Record};
+use super::record::Move;
 use super::site::{ARCHIVE, Area, Sites};
 use crate::Result;
 
@@ -36,54 +36,55 @@ impl Folder {
     }
 }
 
-/// The names in the directories of a record's moves: as they were listed, without those that have moved since.
+/// The names in the directories of moves: as they were when each directory was first asked for, without those that have
+/// moved since.
 #[derive(Debug)]
-pub(super) struct Present(BTreeMap<(Area, Folder), HashSet<String, RandomState>>);
+pub(super) struct Present<'a> {
+    sites: &'a Sites,
+    listed: BTreeMap<(Area, Folder), HashSet<String, RandomState>>,
+}
 
-impl Present {
-    /// Lists the directories that these moves are about. Those that are missing are empty.
-    pub(super) fn look(record: &Record, sites: &Sites) -> Result<Self> {
-        let mut present = Present(BTreeMap::new());
-        for step in &record.moves {
-            let area = step.place().area;
-            let (from, to) = step.folders();
-            for folder in [from, to] {
-                if let Entry::Vacant(unlisted) = present.0.entry((area, folder)) {
-                    let names = sites.site(area).names(&folder.path(area, sites)?)?;
-                    unlisted.insert(names.into_iter().collect());
-                }
-            }
+impl<'a> Present<'a> {
+    /// Nothing is listed yet.
+    pub(super) fn new(sites: &'a Sites) -> Self {
+        Present {
+            sites,
+            listed: BTreeMap::new(),
         }
-        Ok(present)
     }
 
     /// Whether the file is where it is before the move.
-    pub(super) fn is_before(&self, step: &Move) -> bool {
+    pub(super) fn is_before(&mut self, step: &Move) -> Result<bool> {
         self.has(step, step.folders().0)
     }
 
     /// Whether a file is where the move brings it.
-    pub(super) fn is_after(&self, step: &Move) -> bool {
+    pub(super) fn is_after(&mut self, step: &Move) -> Result<bool> {
         self.has(step, step.folders().1)
     }
 
-    /// The file moves.
-    pub(super) fn moves(&mut self, step: &Move) {
+    /// The file has moved.
+    pub(super) fn moved(&mut self, step: &Move) {
         let place = step.place();
         let (from, to) = step.folders();
-        if let Some(name) = self
-            .0
-            .get_mut(&(place.area, from))
-            .and_then(|names| names.take(&place.name))
-            && let Some(names) = self.0.get_mut(&(place.area, to))
-        {
-            names.insert(name);
+        if let Some(names) = self.listed.get_mut(&(place.area, from)) {
+            names.remove(&place.name);
+        }
+        if let Some(names) = self.listed.get_mut(&(place.area, to)) {
+            names.insert(place.name.clone());
         }
     }
 
-    fn has(&self, step: &Move, folder: Folder) -> bool {
+    fn has(&mut self, step: &Move, folder: Folder) -> Result<bool> {
         let place = step.place();
-        let names = self.0.get(&(place.area, folder));
-        names.is_some_and(|names| names.contains(&place.name))
+        let names = match self.listed.entry((place.area, folder)) {
+            Entry::Occupied(listed) => listed.into_mut(),
+            Entry::Vacant(unlisted) => {
+                let directory = folder.path(place.area, self.sites)?;
+                let names = self.sites.site(place.area).names(&directory)?;
+                unlisted.insert(names.into_iter().collect())
+            }
+        };
+        Ok(names.contains(&place.name))
     }
 }

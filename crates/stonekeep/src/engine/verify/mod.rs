@@ -78,7 +78,8 @@ impl BackupEngineReadOnly {
             if readable >= wanted {
                 break;
             }
-            match catalog::load_with(&mut reader, self.store().as_ref(), id) {
+            let read = || catalog::load_with(&mut reader, self.store().as_ref(), id);
+            match verifier.presence.while_listing(read) {
                 Ok(state) => {
                     readable += usize::from(matches!(state, MetaState::Readable(_)));
                     verifier.backup(state)?;
