@@ -31,6 +31,9 @@ pub(super) struct LiveFiles {
     pub(super) any_elsewhere: bool,
 }
 
+/// How many other files an image has beside them, usually.
+const BESIDE: usize = 16;
+
 impl LiveFiles {
     /// Finds files that the MANIFEST names in these directories, of which the first is the database's own. Of those that the host does
     /// not need, only the names are looked for.
@@ -41,7 +44,7 @@ impl LiveFiles {
         remarks: &mut Remarks,
     ) -> Result<LiveFiles> {
         let mut found = LiveFiles {
-            files: Vec::with_capacity(wanted.len()),
+            files: Vec::with_capacity(wanted.len() + BESIDE),
             any_absent: false,
             any_elsewhere: false,
         };

@@ -94,6 +94,18 @@ impl LoadedMeta {
         facts::read(store, self, WantedFiles::All, &mut Vec::new())
     }
 
+    /// The same, each file handed over as it is read; what was handed over counts only if the facts come back.
+    ///
+    /// # Errors
+    /// As [`Self::facts`].
+    pub fn facts_each(
+        &self,
+        store: &dyn Store,
+        take: &mut dyn FnMut(facts::FileFacts),
+    ) -> Result<Option<facts::BackupFacts>> {
+        facts::read_each(store, self, take)
+    }
+
     /// The same, with those files only whose sizes neither the meta file nor a name tells.
     ///
     /// # Errors

@@ -175,9 +175,14 @@ impl BackupFacts {
     /// # Errors
     /// `Corrupt` for anything that was not written so; `Unsupported` for a newer version.
     pub fn decode(name: &str, text: &[u8]) -> Result<Self> {
-        let mut collected = Collected::default();
+        let mut files = Vec::new();
+        let mut collected = Collected {
+            header: None,
+            take: &mut |file| files.push(file),
+        };
         checked_lines::lines(name, text)?.try_for_each(|line| collected.add(name, line))?;
-        collected.finish(name)
+        let facts = collected.finish(name)?;
+        Ok(BackupFacts { files, ..facts })
     }
 
     /// Whether the facts belong to this meta file.
@@ -218,16 +223,16 @@ impl BackupFacts {
 }
 
 /// Facts whose lines come one by one.
-#[derive(Default)]
-struct Collected {
+struct Collected<'a> {
     header: Option<BackupFacts>,
-    files: Vec<FileFacts>,
+    /// Gets the files.
+    take: &'a mut dyn FnMut(FileFacts),
 }
 
-impl Collected {
+impl Collected<'_> {
     fn add(&mut self, name: &str, line: &[u8]) -> Result<()> {
         if self.header.is_some() {
-            self.files.push(checked_lines::parse(name, line)?);
+            (self.take)(checked_lines::parse(name, line)?);
             return Ok(());
         }
         let version: Version = checked_lines::parse(name, line)?;
@@ -244,9 +249,7 @@ impl Collected {
     }
 
     fn finish(self, name: &str) -> Result<BackupFacts> {
-        let header = self.header.ok_or_else(|| Error::corrupt(name, "it is empty"))?;
-        let files = self.files;
-        Ok(BackupFacts { files, ..header })
+        self.header.ok_or_else(|| Error::corrupt(name, "it is empty"))
     }
 }
 
@@ -271,16 +274,33 @@ pub(super) fn read(
     wanted: WantedFiles<'_>,
     buffer: &mut Vec<u8>,
 ) -> Result<Option<BackupFacts>> {
+    let (mut files, id) = (Vec::new(), of.id);
+    let mut take = |file| files.push(file);
     let facts = match wanted {
-        WantedFiles::None => read_some(store, of.id, Wanted::None, buffer)?,
-        WantedFiles::All => read_some(store, of.id, Wanted::All, buffer)?,
+        WantedFiles::None => read_some(store, id, Wanted::None, buffer, &mut take)?,
+        WantedFiles::All => read_some(store, id, Wanted::All, buffer, &mut take)?,
         WantedFiles::These { places, of: files } => {
             // The header is line 0.
             let lines: Vec<usize> = places.iter().map(|place| place + 1).collect();
             let (lines, from) = (lines.as_slice(), files + 1);
-            read_some(store, of.id, Wanted::These { lines, from }, buffer)?
+            read_some(store, id, Wanted::These { lines, from }, buffer, &mut take)?
         }
     };
+    let facts = facts.filter(|facts| facts.belong_to(of.id, of.crc32c, of.size_bytes));
+    Ok(facts.map(|facts| BackupFacts { files, ..facts }))
+}
+
+/// The same, each file handed over as its line is read, for callers who keep less of it. What they were given counts only
+/// if the facts come back.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn read_each(
+    store: &dyn Store,
+    of: &LoadedMeta,
+    take: &mut dyn FnMut(FileFacts),
+) -> Result<Option<BackupFacts>> {
+    let facts = read_some(store, of.id, Wanted::All, &mut Vec::new(), take)?;
     Ok(facts.filter(|facts| facts.belong_to(of.id, of.crc32c, of.size_bytes)))
 }
 
@@ -289,7 +309,11 @@ pub(super) fn read(
 /// # Errors
 /// I/O errors of the store; damaged facts are no error, they are as good as none.
 pub fn read_orphan(store: &dyn Store, id: BackupId) -> Result<Option<BackupFacts>> {
-    read_some(store, id, Wanted::All, &mut Vec::new())
+    let mut files = Vec::new();
+    let facts = read_some(store, id, Wanted::All, &mut Vec::new(), &mut |file| {
+        files.push(file)
+    })?;
+    Ok(facts.map(|facts| BackupFacts { files, ..facts }))
 }
 
 fn read_some(
@@ -297,9 +321,10 @@ fn read_some(
     id: BackupId,
     wanted: Wanted<'_>,
     buffer: &mut Vec<u8>,
+    take: &mut dyn FnMut(FileFacts),
 ) -> Result<Option<BackupFacts>> {
     let key = layout::facts(id);
-    let (name, mut collected) = (key.as_str(), Collected::default());
+    let (name, mut collected) = (key.as_str(), Collected { header: None, take });
     let facts = Pieces::open(store, &key, layout::RECORD_LIMIT_BYTES, buffer)
         .and_then(|pieces| checked_pieces::read(name, pieces, wanted, |line| collected.add(name, line)))
         .and_then(|()| collected.finish(name));

@@ -179,15 +179,13 @@ fn list_shared(store: &dyn Store) -> Result<Files> {
 fn list(store: &dyn Store, directories: &[Key]) -> Result<Files> {
     let (mut files, mut path) = (Files::default(), String::new());
     for directory in directories {
-        let entries = store.list(Some(directory))?;
-        files.reserve(entries.len());
-        for entry in entries {
+        store.visit(directory, &mut |entry| {
             path.clear();
             path.extend([directory.as_str(), "/", &entry.name]);
             if let Some(parsed) = RepoPath::parse(&path) {
                 files.insert(parsed, (entry.kind, entry.size_bytes));
             }
-        }
+        })?;
     }
     Ok(files)
 }

@@ -169,6 +169,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// What stands directly in a directory (`None`: the root), in no order; empty if there is no such directory.
     fn list(&self, directory: Option<&Key>) -> Result<Vec<Entry>>;
 
+    /// The same, handed over one by one, so that a large directory need not be held.
+    fn visit(&self, directory: &Key, visit: &mut dyn FnMut(Entry)) -> Result<()> {
+        self.list(Some(directory))?.into_iter().for_each(visit);
+        Ok(())
+    }
+
     /// The names directly in a directory with what they name, in no order. Where sizes cost a look at each file, this
     /// is the cheaper way to see what is there.
     fn visit_names(&self, directory: &Key, visit: &mut dyn FnMut(&str, EntryKind)) -> Result<()> {

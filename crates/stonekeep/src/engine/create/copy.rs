@@ -146,41 +146,41 @@ impl<'a> Copier<'a> {
 
     fn stored_already(&self) -> Vec<Ready> {
         let files = self.planned.iter().enumerate();
-        files
-            .filter_map(|(at, file)| match &file.action {
-                Action::Taken {
-                    path,
-                    crc32c,
-                    staged,
-                    durable,
-                } => Some(Ready {
-                    at,
-                    shared: Some(path.clone()),
-                    crc32c: *crc32c,
-                    staged: Some(staged.as_ref().clone()),
-                    durable: *durable,
-                }),
-                Action::Reuse {
-                    path,
-                    crc32c,
-                    durable,
-                } => Some(Ready {
-                    at,
-                    shared: Some(path.clone()),
-                    crc32c: *crc32c,
-                    staged: None,
-                    durable: *durable,
-                }),
-                Action::Resume { path, resumable } => Some(Ready {
-                    at,
-                    shared: Some(path.clone()),
-                    crc32c: Crc32c(resumable.entry.file.crc32c),
-                    staged: Some(resumable.staged.clone()),
-                    durable: resumable.entry.durable,
-                }),
-                _ => None,
-            })
-            .collect()
+        let mut ready = Vec::with_capacity(self.planned.len());
+        ready.extend(files.filter_map(|(at, file)| match &file.action {
+            Action::Taken {
+                path,
+                crc32c,
+                staged,
+                durable,
+            } => Some(Ready {
+                at,
+                shared: Some(path.clone()),
+                crc32c: *crc32c,
+                staged: Some(staged.as_ref().clone()),
+                durable: *durable,
+            }),
+            Action::Reuse {
+                path,
+                crc32c,
+                durable,
+            } => Some(Ready {
+                at,
+                shared: Some(path.clone()),
+                crc32c: *crc32c,
+                staged: None,
+                durable: *durable,
+            }),
+            Action::Resume { path, resumable } => Some(Ready {
+                at,
+                shared: Some(path.clone()),
+                crc32c: Crc32c(resumable.entry.file.crc32c),
+                staged: Some(resumable.staged.clone()),
+                durable: resumable.entry.durable,
+            }),
+            _ => None,
+        }));
+        ready
     }
 
     /// Copies some files, and writes down those that are whole even when one fails, so that the next run need not copy

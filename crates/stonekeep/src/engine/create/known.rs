@@ -261,7 +261,14 @@ impl<'a> Known<'a> {
 
     fn add_backup(&mut self, loaded: &LoadedMeta) -> Result<()> {
         let first = self.newest.is_none();
-        let facts = if first { loaded.facts(self.store)? } else { None };
+        let mut recorded = Vec::new();
+        let facts = match first {
+            true => {
+                recorded.reserve_exact(loaded.meta.files.len());
+                loaded.facts_each(self.store, &mut |file| recorded.extend(numbered(&file)))?
+            }
+            false => None,
+        };
         for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
             if let Some(session) = file.path.shared_name().and_then(SharedName::session_id) {
                 self.add_session(session);
@@ -275,18 +282,11 @@ impl<'a> Known<'a> {
                 self.stored.entry(file.path.clone()).or_insert(stored);
             }
         }
-        if let Some(mut facts) = facts {
-            self.by_number.reserve_exact(facts.files.len());
-            for file in std::mem::take(&mut facts.files) {
-                let Some(file) = Recorded::of(&file) else { continue };
-                if let Some(session) = file.session.id() {
-                    self.add_session(session);
-                }
-                if let Some(number) = file.number() {
-                    self.by_number.push((number, file));
-                }
-            }
-            self.by_number.sort_by_key(|(number, _)| *number);
+        if let Some(facts) = facts {
+            let sessions = recorded.iter().filter_map(|(_, file)| file.session.id());
+            sessions.for_each(|session| self.add_session(session));
+            recorded.sort_by_key(|(number, _)| *number);
+            self.by_number = recorded;
             self.newest_facts = Some(facts);
         }
         Ok(())
@@ -314,4 +314,10 @@ impl<'a> Known<'a> {
         }
         Ok(true)
     }
+}
+
+/// What facts say of a file, with its number in the database, if it has one.
+fn numbered(facts: &FileFacts) -> Option<(u64, Recorded)> {
+    let recorded = Recorded::of(facts)?;
+    Some((recorded.number()?, recorded))
 }

@@ -61,6 +61,8 @@ fn capture_and_copy(host: &mut Host<'_>) -> Result<Copied> {
     host.lock()?;
     let plan = plan(host, capture.image())?;
     host.new_bytes = plan.new_bytes();
+    // Of a large repository that is much, and nobody asks before another attempt.
+    host.known.presence.forget();
     let ready = copy(host, capture.image(), &plan)?;
     capture.confirm()?;
     Ok(Copied { capture, plan, ready })

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::CStr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{AtFlags, Dir, FileType, Stat};
 use rustix::io::Errno;
@@ -19,10 +19,25 @@ const DEPTH_LIMIT: usize = 64;
 
 /// What stands directly in a directory; names that vanish meanwhile are left out.
 pub(super) fn list(tree: &Tree, directory: Option<&Key>) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    visit(tree, directory, &mut |entry| entries.push(entry))?;
+    Ok(entries)
+}
+
+/// The same, handed over one by one.
+pub(super) fn visit(tree: &Tree, directory: Option<&Key>, visit: &mut dyn FnMut(Entry)) -> Result<()> {
     let Some(opened) = tree.find(directory)? else {
-        return Ok(Vec::new());
+        return Ok(());
     };
-    entries(&opened).context("listing", &tree.path(directory))
+    let visited = each_name(&opened, |name, _| {
+        match rustix::fs::statat(&opened, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => visit(entry(name.to_bytes(), &stat)),
+            Err(Errno::NOENT) => {}
+            Err(errno) => return Err(errno),
+        }
+        Ok(())
+    });
+    visited.context("listing", &tree.path(directory))
 }
 
 /// The areas that there are.
@@ -100,19 +115,6 @@ pub(super) fn delete(tree: &Tree, key: &Key) -> Result<bool> {
 
 fn depth(key: Option<&Key>) -> usize {
     key.map_or(0, |key| key.as_str().split('/').count())
-}
-
-fn entries(directory: &OwnedFd) -> rustix::io::Result<Vec<Entry>> {
-    let mut entries = Vec::new();
-    each_name(directory, |name, _| {
-        match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => entries.push(entry(name.to_bytes(), &stat)),
-            Err(Errno::NOENT) => {}
-            Err(errno) => return Err(errno),
-        }
-        Ok(())
-    })?;
-    Ok(entries)
 }
 
 fn entry(name: &[u8], stat: &Stat) -> Entry {

@@ -215,6 +215,10 @@ impl Store for LocalStore {
         listing::list(&self.tree, directory)
     }
 
+    fn visit(&self, directory: &Key, visit: &mut dyn FnMut(Entry)) -> Result<()> {
+        listing::visit(&self.tree, Some(directory), visit)
+    }
+
     fn visit_names(&self, directory: &Key, visit: &mut dyn FnMut(&str, EntryKind)) -> Result<()> {
         names::visit(&self.tree, Some(directory), visit)
     }
