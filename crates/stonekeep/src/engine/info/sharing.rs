@@ -1,14 +1,12 @@
 //! Which backups name which shared file.
 
-use std::collections::HashMap;
-
-use foldhash::fast::RandomState;
 use stonekeep_format::BackupId;
-use stonekeep_format::backup_meta::MetaReader;
 use stonekeep_format::backup_name::RepoPath;
 
-use crate::repo::catalog::{self, MetaState};
+use crate::repo::catalog;
+use crate::repo::names::{NameId, Names};
 use crate::repo::presence::Presence;
+use crate::repo::skim::{SkimState, Skimmed, Skimmer};
 use crate::store::Store;
 use crate::{ErrorKind, Result};
 
@@ -16,24 +14,21 @@ use crate::{ErrorKind, Result};
 /// the room of one.
 #[derive(Debug, Default)]
 pub(super) struct Sharing {
-    files: HashMap<RepoPath, Vec<(BackupId, BackupId)>, RandomState>,
+    names: Names,
+    runs: Vec<Vec<(BackupId, BackupId)>>,
+    /// Files that one backup alone can name.
+    private: Vec<RepoPath>,
     ids: Vec<BackupId>,
 }
 
 impl Sharing {
     /// Reads every meta file.
     pub(super) fn read(store: &dyn Store) -> Result<Self> {
-        let (mut sharing, mut reader) = (Sharing::default(), MetaReader::default());
+        let (mut sharing, mut skimmer) = (Sharing::default(), Skimmer::default());
         for id in catalog::list(store)?.ids {
-            match catalog::load_with(&mut reader, store, id) {
-                Ok(MetaState::Readable(loaded)) => {
-                    let previous = sharing.ids.last().copied();
-                    sharing.ids.push(id);
-                    for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
-                        sharing.add(&file.path, id, previous);
-                    }
-                }
-                Ok(MetaState::Unreadable(..)) => {}
+            match skimmer.read(store, &sharing.names, id) {
+                Ok(SkimState::Readable(skimmed)) => sharing.add(id, *skimmed),
+                Ok(SkimState::Unreadable(_)) => {}
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -41,9 +36,30 @@ impl Sharing {
         Ok(sharing)
     }
 
-    fn add(&mut self, path: &RepoPath, id: BackupId, previous: Option<BackupId>) {
-        let Some(runs) = self.files.get_mut(path) else {
-            self.files.insert(path.clone(), vec![(id, id)]);
+    fn add(&mut self, id: BackupId, skimmed: Skimmed) {
+        let previous = self.ids.last().copied();
+        self.ids.push(id);
+        for name in skimmed.plain {
+            self.add_name(name, id, previous);
+        }
+        for file in skimmed
+            .loaded
+            .meta
+            .files
+            .into_iter()
+            .filter(|file| !file.excluded)
+        {
+            match self.names.insert_plain(&file.path) {
+                Some(name) => self.add_name(name, id, previous),
+                None => self.private.push(file.path),
+            }
+        }
+    }
+
+    fn add_name(&mut self, name: NameId, id: BackupId, previous: Option<BackupId>) {
+        let Some(runs) = self.runs.get_mut(name.index()) else {
+            // A new name is the last one.
+            self.runs.push(vec![(id, id)]);
             return;
         };
         match runs.last_mut() {
@@ -52,15 +68,21 @@ impl Sharing {
         }
     }
 
+    fn runs(&self, path: &RepoPath) -> Option<&[(BackupId, BackupId)]> {
+        path.shared_name()?;
+        let name = self.names.find(path.to_string().as_bytes())?;
+        self.runs.get(name.index()).map(Vec::as_slice)
+    }
+
     /// Whether backups other than this one name the file.
     pub(super) fn is_shared(&self, path: &RepoPath, but: BackupId) -> bool {
-        let runs = self.files.get(path);
-        runs.is_some_and(|runs| runs.as_slice() != [(but, but)])
+        let runs = self.runs(path);
+        runs.is_some_and(|runs| runs != [(but, but)])
     }
 
     /// The backups other than this one that name the file.
     pub(super) fn others(&self, path: &RepoPath, but: BackupId) -> Vec<BackupId> {
-        let Some(runs) = self.files.get(path).filter(|_| self.is_shared(path, but)) else {
+        let Some(runs) = self.runs(path).filter(|runs| *runs != [(but, but)]) else {
             return Vec::new();
         };
         let named = |id: &BackupId| runs.iter().any(|(first, last)| (first..=last).contains(&id));
@@ -73,11 +95,15 @@ impl Sharing {
 
     /// Bytes of all files, each counted once, as they stand there.
     pub(super) fn total_bytes(&self, presence: &mut Presence<'_>) -> Result<u64> {
-        let mut paths: Vec<&RepoPath> = self.files.keys().collect();
-        // So that the files of one private directory stand together.
-        paths.sort_unstable();
         let (mut total, mut last) = (0, None);
-        for path in paths {
+        for name in self.names.ids() {
+            let path = std::str::from_utf8(self.names.path(name)).ok();
+            if let Some(path) = path.and_then(RepoPath::parse) {
+                total += presence.get(&path)?.map_or(0, |(_, size)| size);
+            }
+        }
+        // The files of one private directory stand together.
+        for path in &self.private {
             let private = match path {
                 RepoPath::Private(name) => Some(name.backup()),
                 _ => None,
