@@ -22,6 +22,7 @@ pub(crate) mod page_cache;
 mod pin_name;
 mod staging;
 mod waiting;
+pub(crate) mod write_back;
 
 use std::fmt;
 use std::fs::File;

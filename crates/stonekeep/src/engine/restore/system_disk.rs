@@ -22,6 +22,7 @@ use super::disk::{FreeSpace, TargetDisk, TargetPath};
 use super::root::{Root, discard, key_of};
 use crate::store::buffers::Buffers;
 use crate::store::local::{Place, SyncMethod, Tree, Written};
+use crate::store::write_back::WriteBack;
 use crate::store::{Durability, Key, LocalFile};
 use crate::{Error, IoContext, Result};
 
@@ -66,7 +67,7 @@ impl SystemDisk {
 
     fn copy(&self, content: &mut dyn Read, mut file: &File, at: &TargetPath) -> Result<u64> {
         let mut buffer = self.buffers.take();
-        let mut written = 0;
+        let (mut written, mut write_back) = (0, WriteBack::default());
         loop {
             let count = match content.read(&mut buffer) {
                 Ok(0) => return Ok(written),
@@ -77,6 +78,7 @@ impl SystemDisk {
             file.write_all(buffer.get(..count).unwrap_or_default())
                 .map_err(|error| Error::io(format!("writing {at}"), error))?;
             written += count as u64;
+            write_back.wrote(file, written);
         }
     }
 

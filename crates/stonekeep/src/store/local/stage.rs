@@ -8,6 +8,7 @@ use super::sync::Written;
 use super::tree::Tree;
 use crate::Error;
 use crate::store::buffers::Buffers;
+use crate::store::write_back::WriteBack;
 use crate::store::{Key, content_error};
 
 /// Writes all of `content` to the staged key's place. The file is always a new one: what stands there may still be
@@ -80,7 +81,7 @@ enum Failed {
 }
 
 fn copy(content: &mut dyn Read, mut file: &File, buffer: &mut [u8]) -> Result<u64, Failed> {
-    let mut written = 0;
+    let (mut written, mut write_back) = (0, WriteBack::default());
     loop {
         let count = match content.read(buffer) {
             Ok(0) => return Ok(written),
@@ -91,6 +92,7 @@ fn copy(content: &mut dyn Read, mut file: &File, buffer: &mut [u8]) -> Result<u6
         let chunk = buffer.get(..count).unwrap_or_default();
         file.write_all(chunk).map_err(Failed::Writing)?;
         written += count as u64;
+        write_back.wrote(file, written);
     }
 }
 

@@ -1,0 +1,60 @@
+//! Writing to the disk while a large file is still being copied.
+//!
+//! The kernel would keep what is written in memory for up to half a minute, and the sync at the end would have to wait for
+//! all of it. So every few megabytes it is told that they are not needed any more (`POSIX_FADV_DONTNEED`): it begins
+//! to write them at once, waits for nothing, and lets those go that are clean already. Nothing depends on it: a write that
+//! fails so is told by the sync that follows, as any other.
+
+use std::fs::File;
+use std::num::NonZeroU64;
+
+use rustix::fs::Advice;
+
+/// So much is handed to the disk at a time; smaller files are left to the sync at the end.
+const PIECE_BYTES: u64 = 8 << 20;
+
+/// What of a new file the disk has been told to write.
+#[derive(Debug, Default)]
+pub(crate) struct WriteBack {
+    begun_bytes: u64,
+}
+
+impl WriteBack {
+    /// After so many bytes of the file have been written.
+    pub(crate) fn wrote(&mut self, file: &File, written_bytes: u64) {
+        let new_bytes = written_bytes.saturating_sub(self.begun_bytes);
+        if new_bytes < PIECE_BYTES {
+            return;
+        }
+        if let Err(errno) = rustix::fs::fadvise(
+            file,
+            self.begun_bytes,
+            NonZeroU64::new(new_bytes),
+            Advice::DontNeed,
+        ) {
+            tracing::trace!(%errno, "the disk was not told to begin");
+        }
+        self.begun_bytes = written_bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_handed_over_in_pieces() {
+        let mut file = tempfile::tempfile().unwrap();
+        let (mut begun, mut written) = (WriteBack::default(), 0);
+        let mut steps = Vec::new();
+        for _ in 0..5 {
+            file.write_all(&[7; 3 << 20]).unwrap();
+            written += 3 << 20;
+            begun.wrote(&file, written);
+            steps.push(begun.begun_bytes >> 20);
+        }
+        assert_eq!(steps, [0, 0, 9, 9, 9]);
+    }
+}
