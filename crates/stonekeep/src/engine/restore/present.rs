@@ -1,6 +1,6 @@
-//! Which of the files that a record moves stand where: one listing of each directory that they move between.
+//! Which of the files that a record moves stand where: for many of them, one listing of each directory that they move
+//! between.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 
 use foldhash::fast::RandomState;
@@ -36,12 +36,23 @@ impl Folder {
     }
 }
 
-/// The names in the directories of moves: as they were when each directory was first asked for, without those that have
-/// moved since.
+/// So many files are sooner looked at than the directory with everything in it.
+const FEW_FILES: u32 = 16;
+
+/// The names in the directories of moves: as they were when many had been asked for, without those that have moved since.
 #[derive(Debug)]
 pub(super) struct Present<'a> {
     sites: &'a Sites,
-    listed: BTreeMap<(Area, Folder), HashSet<String, RandomState>>,
+    known: BTreeMap<(Area, Folder), Known>,
+}
+
+/// What is known of a directory.
+#[derive(Debug)]
+enum Known {
+    /// Nothing: so many files in it were looked at.
+    Looks(u32),
+    /// All names.
+    Names(HashSet<String, RandomState>),
 }
 
 impl<'a> Present<'a> {
@@ -49,7 +60,7 @@ impl<'a> Present<'a> {
     pub(super) fn new(sites: &'a Sites) -> Self {
         Present {
             sites,
-            listed: BTreeMap::new(),
+            known: BTreeMap::new(),
         }
     }
 
@@ -67,24 +78,68 @@ impl<'a> Present<'a> {
     pub(super) fn moved(&mut self, step: &Move) {
         let place = step.place();
         let (from, to) = step.folders();
-        if let Some(names) = self.listed.get_mut(&(place.area, from)) {
+        if let Some(Known::Names(names)) = self.known.get_mut(&(place.area, from)) {
             names.remove(&place.name);
         }
-        if let Some(names) = self.listed.get_mut(&(place.area, to)) {
+        if let Some(Known::Names(names)) = self.known.get_mut(&(place.area, to)) {
             names.insert(place.name.clone());
         }
     }
 
     fn has(&mut self, step: &Move, folder: Folder) -> Result<bool> {
         let place = step.place();
-        let names = match self.listed.entry((place.area, folder)) {
-            Entry::Occupied(listed) => listed.into_mut(),
-            Entry::Vacant(unlisted) => {
-                let directory = folder.path(place.area, self.sites)?;
-                let names = self.sites.site(place.area).names(&directory)?;
-                unlisted.insert(names.into_iter().collect())
+        let site = self.sites.site(place.area);
+        let known = self.known.entry((place.area, folder));
+        let known = known.or_insert(Known::Looks(0));
+        match known {
+            Known::Names(names) => return Ok(names.contains(&place.name)),
+            Known::Looks(looks) if *looks < FEW_FILES => {
+                *looks += 1;
+                let (from, to) = step.ends(self.sites)?;
+                return site.has(if folder == step.folders().0 { &from } else { &to });
             }
-        };
-        Ok(names.contains(&place.name))
+            Known::Looks(_) => {}
+        }
+        let names = site.names(&folder.path(place.area, self.sites)?)?;
+        let names: HashSet<_, _> = names.into_iter().collect();
+        let has = names.contains(&place.name);
+        *known = Known::Names(names);
+        Ok(has)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::restore::record::Place;
+
+    #[test]
+    fn looks_and_listings_tell_the_same() {
+        let directory = tempfile::tempdir().unwrap();
+        let sites = Sites::locate(directory.path(), None).unwrap();
+        let new = sites.db().staging(Some("new")).path();
+        std::fs::create_dir_all(&new).unwrap();
+        let names: Vec<String> = (0..3 * FEW_FILES).map(|n| format!("{n:06}.sst")).collect();
+        for name in names.iter().step_by(2) {
+            std::fs::write(new.join(name), "x").unwrap();
+        }
+        let mut present = Present::new(&sites);
+        for (at, name) in names.iter().enumerate() {
+            let step = Move::In(Place::new(Area::Db, name));
+            assert_eq!(present.is_before(&step).unwrap(), at % 2 == 0, "{name}");
+            assert!(!present.is_after(&step).unwrap(), "{name}");
+            if at % 4 == 0 {
+                std::fs::rename(new.join(name), directory.path().join(name)).unwrap();
+                present.moved(&step);
+                assert!(!present.is_before(&step).unwrap(), "{name}");
+                assert!(present.is_after(&step).unwrap(), "{name}");
+            }
+        }
+        assert!(
+            present
+                .known
+                .values()
+                .all(|known| matches!(known, Known::Names(_)))
+        );
     }
 }

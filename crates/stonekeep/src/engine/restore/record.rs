@@ -188,11 +188,19 @@ impl Move {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
     Move(Move),
     File(RestoredFile),
+}
+
+/// A [`Line`] that is written.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum WrittenLine<'a> {
+    Move(&'a Move),
+    File(&'a RestoredFile),
 }
 
 impl Record {
@@ -200,10 +208,10 @@ impl Record {
         let mut text = CheckedLines::default();
         text.push(&self.head)?;
         for step in &self.moves {
-            text.push(&Line::Move(step.clone()))?;
+            text.push(&WrittenLine::Move(step))?;
         }
         for file in &self.files {
-            text.push(&Line::File(file.clone()))?;
+            text.push(&WrittenLine::File(file))?;
         }
         text.finish()
     }

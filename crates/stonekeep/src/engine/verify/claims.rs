@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::{BackupId, Crc32c};
 
 /// Backups that give a file the same checksum.
@@ -17,12 +19,16 @@ pub(super) struct Claim {
 
 /// All files of the backups that are verified.
 #[derive(Debug, Default)]
-pub(super) struct Claims(HashMap<String, (u64, Vec<Run>)>);
+pub(super) struct Claims(HashMap<RepoPath, (u64, Vec<Run>), RandomState>);
 
 impl Claims {
     /// Adds what the meta file of a backup says.
-    pub(super) fn add(&mut self, path: String, crc32c: Option<Crc32c>, size_bytes: u64, id: BackupId) {
-        let (_, said) = self.0.entry(path).or_insert_with(|| (size_bytes, Vec::new()));
+    pub(super) fn add(&mut self, path: &RepoPath, crc32c: Option<Crc32c>, size_bytes: u64, id: BackupId) {
+        let Some((_, said)) = self.0.get_mut(path) else {
+            let said = vec![(crc32c, vec![id])];
+            self.0.insert(path.clone(), (size_bytes, said));
+            return;
+        };
         match said.iter_mut().find(|(known, _)| *known == crc32c) {
             Some((_, ids)) => ids.push(id),
             None => said.push((crc32c, vec![id])),
@@ -32,12 +38,12 @@ impl Claims {
     /// The files in the order of their paths, the order in which a disk likes to be read.
     pub(super) fn into_sorted(self) -> Vec<Claim> {
         let claims = self.0.into_iter().map(|(path, (size_bytes, said))| Claim {
-            path,
+            path: path.to_string(),
             size_bytes,
             said,
         });
         let mut claims: Vec<Claim> = claims.collect();
-        claims.sort_by(|a, b| a.path.cmp(&b.path));
+        claims.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         claims
     }
 }

@@ -117,18 +117,20 @@ impl Verifier<'_> {
         let sizes = Sizes::read(self.engine.store().as_ref(), &loaded, facts.as_ref())?;
         let mut unverifiable = Vec::new();
         for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
-            let path = file.path.to_string();
             let found = self.presence.get(&file.path)?;
             self.report.files_checked += 1;
             match problem(found, sizes.expected(file)) {
-                Some((kind, reason)) => self.findings.add(kind, path, reason, loaded.id),
+                Some((kind, reason)) => {
+                    let path = file.path.to_string();
+                    self.findings.add(kind, path, reason, loaded.id);
+                }
                 None => {
                     let crc32c = file.crc32c.or(file.path.crc32c());
                     if crc32c.is_none() {
-                        unverifiable.push(path.clone());
+                        unverifiable.push(file.path.to_string());
                     }
                     let size = found.map_or(0, |(_, size)| size);
-                    self.claims.add(path, crc32c, size, loaded.id);
+                    self.claims.add(&file.path, crc32c, size, loaded.id);
                 }
             }
         }
