@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use rustix::fs::{Gid, Mode, Uid};
+use rustix::fs::{Gid, Mode, Stat, Uid};
 use rustix::io::Errno;
 
 use super::disk::TargetPath;
-use crate::store::local::{Clones, Place, SyncMethod, Syncs, Tree, Written};
+use crate::store::local::{Clones, Directory, Place, SyncMethod, Syncs, Tree, Written};
 use crate::store::{Durability, Key};
 use crate::{Error, IoContext, Result};
 
@@ -23,6 +23,9 @@ pub(super) struct Root {
     pub(super) syncs: Syncs,
     pub(super) clones: Clones,
     owner: OnceLock<Option<Owner>>,
+    /// Directories in which a new file is the owner's as it is made. Process and directory decide that, so that what one
+    /// file shows holds for all.
+    fitting: Mutex<Vec<Weak<Directory>>>,
 }
 
 /// Whose new files are.
@@ -40,6 +43,7 @@ impl Root {
             syncs: Syncs::new(method),
             clones: Clones::default(),
             owner: OnceLock::new(),
+            fitting: Mutex::default(),
         }
     }
 
@@ -87,10 +91,14 @@ impl Root {
 
     /// Gives a new file to the owner of the root directory.
     fn hand_over(&self, file: &File, place: &Place) -> Result<()> {
-        let Some(owner) = self.owner()? else {
+        let Some(owner) = self.owner()?.filter(|_| !self.fits(&place.directory)) else {
             return Ok(());
         };
         let stat = rustix::fs::fstat(file).map_err(|errno| place.failed("looking at", errno))?;
+        if owner.has(&stat) {
+            self.fitting().push(Arc::downgrade(&place.directory));
+            return Ok(());
+        }
         if (stat.st_uid, stat.st_gid) != (owner.user, owner.group) {
             let (user, group) = (Uid::from_raw(owner.user), Gid::from_raw(owner.group));
             rustix::fs::fchown(file, Some(user), Some(group))
@@ -101,6 +109,15 @@ impl Root {
                 .map_err(|errno| place.failed("changing the mode of", errno))?;
         }
         Ok(())
+    }
+
+    fn fits(&self, directory: &Arc<Directory>) -> bool {
+        let is_it = |known: &Weak<Directory>| known.as_ptr() == Arc::as_ptr(directory);
+        self.fitting().iter().any(is_it)
+    }
+
+    fn fitting(&self) -> MutexGuard<'_, Vec<Weak<Directory>>> {
+        self.fitting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whose new files are to be, when it is root who makes them.
@@ -120,6 +137,13 @@ impl Root {
             None
         };
         Ok(*self.owner.get_or_init(|| owner))
+    }
+}
+
+impl Owner {
+    fn has(&self, stat: &Stat) -> bool {
+        let is = (stat.st_uid, stat.st_gid, stat.st_mode & MODE_BITS);
+        is == (self.user, self.group, self.mode)
     }
 }
 

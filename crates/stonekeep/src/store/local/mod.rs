@@ -29,7 +29,7 @@ pub(crate) use self::clone::Clones;
 pub use self::flush::SyncMethod;
 pub(crate) use self::place::Place;
 pub(crate) use self::sync::{Syncs, Written};
-pub(crate) use self::tree::Tree;
+pub(crate) use self::tree::{Directory, Tree};
 use super::buffers::Buffers;
 use super::page_cache::{FileSystems, SparingReads};
 use super::staging::{area_key, staged_key};
