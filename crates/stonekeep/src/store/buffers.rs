@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
+use std::thread::ThreadId;
 
 /// How much is read and written at a time where nobody says otherwise: large enough that system calls cost little, small
 /// enough that what was read is still in the CPU's nearest caches when it is hashed and written. From 64 KiB to 1 MiB
@@ -13,7 +14,8 @@ pub(crate) const DEFAULT_BUFFER_BYTES: NonZeroUsize = NonZeroUsize::new(128 << 1
 #[derive(Debug)]
 pub(crate) struct Buffers {
     size_bytes: NonZeroUsize,
-    free: Mutex<Vec<Box<[u8]>>>,
+    /// With the threads that used them last.
+    free: Mutex<Vec<(ThreadId, Box<[u8]>)>>,
 }
 
 /// A buffer that goes back when it is dropped. It has whatever its last user left in it.
@@ -32,12 +34,23 @@ impl Buffers {
         }
     }
 
-    /// One that nobody uses.
+    /// One that nobody uses; if there is one, that which this thread has used before: it is in the caches of its
+    /// processor, and another one may be in those of another.
     pub(crate) fn take(&self) -> Buffer<'_> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let me = std::thread::current().id();
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mine = free.iter().rposition(|(user, _)| *user == me);
+        let found = match mine {
+            Some(at) => Some(free.swap_remove(at)),
+            None => free.pop(),
+        };
+        drop(free);
         Buffer {
             home: self,
-            bytes: free.unwrap_or_else(|| vec![0; self.size_bytes.get()].into_boxed_slice()),
+            bytes: found.map_or_else(
+                || vec![0; self.size_bytes.get()].into_boxed_slice(),
+                |(_, bytes)| bytes,
+            ),
         }
     }
 }
@@ -66,7 +79,7 @@ impl Drop for Buffer<'_> {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
         let mut free = self.home.free.lock().unwrap_or_else(PoisonError::into_inner);
-        free.push(bytes);
+        free.push((std::thread::current().id(), bytes));
     }
 }
 
@@ -84,5 +97,17 @@ mod tests {
         assert_eq!(buffers.take()[0], 7);
         drop(second);
         assert_eq!(buffers.free.lock().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_thread_gets_the_buffer_that_it_had() {
+        let buffers = Buffers::new(NonZeroUsize::new(1).unwrap());
+        let (mut mine, theirs) = (buffers.take(), buffers.take());
+        mine[0] = 7;
+        drop(mine);
+        std::thread::scope(|scope| {
+            scope.spawn(|| drop(theirs));
+        });
+        assert_eq!(buffers.take()[0], 7);
     }
 }
