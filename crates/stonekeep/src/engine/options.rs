@@ -40,6 +40,11 @@ pub struct BackupEngineOptions {
     /// Whether tables and blobs share their blocks with the database's files instead of being copied, where repository
     /// and database are on one file system that can do that; restores likewise. Default: true.
     pub reflink: bool,
+    /// Whether backups read tables and blobs past the page cache, which is neither used nor filled then
+    /// (`DBOptions::use_direct_reads`, which RocksDB's engine takes over from the database). Each worker reads 1 MiB at a
+    /// time, or what `io_buffer_size_bytes` says. Where the file system refuses, reads are ordinary ones, and the report
+    /// has a warning. Writes, restores and verifications use the page cache, as in RocksDB. Default: false.
+    pub use_direct_reads: bool,
     /// How a restore makes its files durable; a store has its own:
     /// [`crate::store::local::LocalStore::with_sync_method`]. Default: `Auto`.
     pub sync_method: SyncMethod,
@@ -83,6 +88,7 @@ impl Default for BackupEngineOptions {
             max_background_operations: None,
             sync: true,
             reflink: true,
+            use_direct_reads: false,
             sync_method: SyncMethod::default(),
             destroy_old_data: false,
             backup_log_files: true,
@@ -206,6 +212,8 @@ with!(BackupEngineOptions:
     with_sync(sync: bool),
     /// Sets [`Self::reflink`].
     with_reflink(reflink: bool),
+    /// Sets [`Self::use_direct_reads`].
+    with_use_direct_reads(use_direct_reads: bool),
     /// Sets [`Self::sync_method`].
     with_sync_method(sync_method: SyncMethod),
     /// Sets [`Self::destroy_old_data`].

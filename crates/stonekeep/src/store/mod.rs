@@ -14,6 +14,7 @@
 //!   A [`Store::pin`] is a visible file that is known to be alive while its guard is held.
 
 pub(crate) mod buffers;
+pub(crate) mod direct_reader;
 mod key;
 pub mod local;
 pub mod memory;

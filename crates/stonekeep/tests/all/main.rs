@@ -23,6 +23,7 @@ mod create_live;
 mod create_order;
 mod create_run;
 mod create_sources;
+mod direct_reads;
 mod dying_disk;
 mod facts;
 mod failing_reads;

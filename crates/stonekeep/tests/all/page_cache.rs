@@ -18,7 +18,7 @@ use stonekeep_testkit::skip;
 use crate::scene::{self, Scene};
 
 const TEST: &str = "a_backup_leaves_the_page_cache_as_it_was";
-const TABLE_BYTES: usize = 8 << 20;
+pub(crate) const TABLE_BYTES: usize = 8 << 20;
 /// The part that the database reads again and again.
 const HOT_BYTES: usize = 1 << 20;
 const STEP_BYTES: usize = 256 << 10;
@@ -30,7 +30,7 @@ fn read_with(file: &File, offset: u64, flags: ReadWriteFlags) -> Result<usize, E
 }
 
 /// Writes the file out and takes it out of the cache.
-fn forget(path: &Path) {
+pub(crate) fn forget(path: &Path) {
     let file = File::open(path).unwrap();
     file.sync_all().unwrap();
     rustix::fs::fadvise(&file, 0, None, Advice::DontNeed).unwrap();
@@ -38,7 +38,7 @@ fn forget(path: &Path) {
 
 /// Which of the places in the file are cached. From the end, so that reading ahead changes nothing that is still to be
 /// looked at.
-fn cached(path: &Path) -> Vec<bool> {
+pub(crate) fn cached(path: &Path) -> Vec<bool> {
     let file = File::open(path).unwrap();
     rustix::fs::fadvise(&file, 0, None, Advice::Random).unwrap();
     let places = (0..TABLE_BYTES).step_by(STEP_BYTES).rev();

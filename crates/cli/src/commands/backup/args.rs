@@ -124,13 +124,17 @@ struct LayoutArgs {
     destroy_old_data: bool,
 }
 
-/// How fast the work may go.
+/// How much the work may be in the way of others.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reading and writing")]
 struct PaceArgs {
     /// At most so many bytes a second, such as 50MiB; 0 for no limit
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "0")]
     backup_rate_limit: u64,
+    /// Read tables past the page cache, where the file system can do that
+    #[arg(long, value_name = "BOOL", default_value_t = false, action = ArgAction::Set,
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    direct_reads: bool,
     /// Run the workers with less CPU priority
     #[arg(long, value_name = "BOOL", default_value_t = false, action = ArgAction::Set,
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -213,6 +217,7 @@ impl BackupArgs {
             .with_current_temperatures_override_manifest(layout.current_temperatures_override_manifest)
             .with_destroy_old_data(layout.destroy_old_data)
             .with_backup_log_files(self.kept.backup_log_files)
+            .with_use_direct_reads(self.pace.direct_reads)
             .with_backup_rate_limiter(Arc::new(RateLimiter::new(self.pace.backup_rate_limit)));
         Ok(self
             .lock

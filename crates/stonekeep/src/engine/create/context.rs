@@ -1,5 +1,6 @@
 //! What every step of a backup under way works with.
 
+use super::source::Sources;
 use crate::engine::transfer::Meter;
 use crate::engine::{BackupEngine, CreateBackupOptions};
 use crate::image::ImageSource;
@@ -13,6 +14,7 @@ pub(super) struct Context<'a> {
     pub(super) options: &'a CreateBackupOptions,
     pub(super) source: &'a dyn ImageSource,
     pub(super) observer: &'a dyn Observer,
+    pub(super) sources: &'a Sources,
 }
 
 impl<'a> Context<'a> {

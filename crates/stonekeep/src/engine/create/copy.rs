@@ -10,7 +10,7 @@ use super::context::{Context, is_full};
 use super::identity::facts_of;
 use super::plan::{Action, PlanFile, Target};
 use super::reflink;
-use super::source::{Source, Sources, explain_short_source};
+use super::source::{Source, explain_short_source};
 use crate::engine::transfer::{Meter, Metered, run_bounded};
 use crate::image::ImageFile;
 use crate::repo::facts::FileFacts;
@@ -58,7 +58,6 @@ pub(super) struct Copier<'a> {
     images: &'a [ImageFile],
     planned: &'a [PlanFile],
     area: &'a mut Area,
-    sources: Sources,
     /// The id that private files are staged under; the backup may get another one.
     id: BackupId,
     /// Whether files that turn out shorter are only [named](Self::short).
@@ -83,7 +82,6 @@ impl<'a> Copier<'a> {
             images,
             planned,
             area,
-            sources: Sources::default(),
             id,
             early: false,
             ready: Vec::new(),
@@ -265,7 +263,7 @@ impl<'a> Copier<'a> {
             Target::SharedByChecksum(..) => Key::new(format!("unnamed/{}", image.name))?,
             Target::Private => Key::new(format!("private/{}/{}", self.id, image.name))?,
         };
-        let source = self.sources.open(&image.content)?;
+        let source = self.context.sources.open(image)?;
         let shared = reflink::stage(&self.context, &self.area.name, &key, (image, &source), meter)?;
         let (staged, crc32c) = match shared {
             Some(shared) => shared,

@@ -55,6 +55,7 @@ mod warnings;
 
 use self::context::Context;
 pub use self::report::{CreateReport, FileAction, PlannedFile};
+use self::source::Sources;
 use super::{BackupEngine, CreateBackupOptions, MetaSchema};
 use crate::image::ImageSource;
 use crate::{Error, Observer, Result};
@@ -78,7 +79,8 @@ impl BackupEngine {
     ) -> Result<CreateReport> {
         self.check_create_options(options)?;
         self.check_place(source)?;
-        let context = self.context(source, options, observer);
+        let sources = Sources::new(self.options());
+        let context = self.context(source, &sources, options, observer);
         context.with_priority(|| run::create(context))
     }
 
@@ -94,12 +96,14 @@ impl BackupEngine {
     ) -> Result<CreateReport> {
         self.check_create_options(options)?;
         self.check_place(source)?;
-        run::preview(self.context(source, options, observer))
+        let sources = Sources::new(self.options());
+        run::preview(self.context(source, &sources, options, observer))
     }
 
     fn context<'a>(
         &'a self,
         source: &'a dyn ImageSource,
+        sources: &'a Sources,
         options: &'a CreateBackupOptions,
         observer: &'a dyn Observer,
     ) -> Context<'a> {
@@ -108,6 +112,7 @@ impl BackupEngine {
             options,
             source,
             observer,
+            sources,
         }
     }
 

@@ -25,7 +25,7 @@ pub(super) fn stage(
     if !context.engine.options().reflink || shareable(&image.name).is_none() {
         return Ok(None);
     }
-    let Source::File { file, directory } = source else {
+    let Source::File { file, directory, .. } = source else {
         return Ok(None);
     };
     if !directory.may_share_blocks() {

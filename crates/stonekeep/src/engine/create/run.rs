@@ -124,10 +124,10 @@ fn commit(host: &mut Host<'_>, copied: Copied) -> Result<CreateReport> {
         commit.stage_private_again(id)?;
         capture.confirm()?;
     }
-    Ok(CreateReport {
-        committed: true,
-        ..CreateReport::of(&plan, capture.image(), id)
-    })
+    let mut report = CreateReport::of(&plan, capture.image(), id);
+    report.committed = true;
+    report.warnings.extend(context.sources.warnings());
+    Ok(report)
 }
 
 fn next_free(context: &Context<'_>, taken: BackupId) -> Result<BackupId> {

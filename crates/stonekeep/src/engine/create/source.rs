@@ -2,20 +2,29 @@
 
 use std::fs::File;
 use std::io::{Cursor, Read};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use stonekeep_format::Crc32c;
 
+use super::plan::shareable;
+use crate::engine::BackupEngineOptions;
 use crate::engine::transfer::{Meter, Metered};
 use crate::image::{Content, ImageFile};
+use crate::store::direct_reader::{self, DEFAULT_DIRECT_BYTES, DirectReader, DirectReads};
 use crate::store::{FileReader, SparingReads};
-use crate::{Error, IoContext, Result};
+use crate::{Error, IoContext, Result, Warning};
 
 /// The checksum of a file of the database, read for nothing else.
-pub(super) fn checksum(image: &ImageFile, buffer: &mut [u8], meter: &Meter<'_>) -> Result<Crc32c> {
-    let source = Sources::default().open(&image.content)?;
+pub(super) fn checksum(
+    image: &ImageFile,
+    sources: &Sources,
+    buffer: &mut [u8],
+    meter: &Meter<'_>,
+) -> Result<Crc32c> {
+    let source = sources.open(image)?;
     let mut source = Metered::new(source.into_reader(), image.size_bytes, meter);
     let crc32c = source.drain(buffer);
     let crc32c = crc32c.map_err(|error| Error::io(format!("reading {}", image.name), error));
@@ -26,14 +35,19 @@ pub(super) fn checksum(image: &ImageFile, buffer: &mut [u8], meter: &Meter<'_>) 
 
 /// The directories that files of the image are in, with what has been found out about their file systems: then it
 /// need not be found out again for each file.
-#[derive(Debug, Default)]
-pub(super) struct Sources(Mutex<Vec<Arc<Directory>>>);
+#[derive(Debug)]
+pub(super) struct Sources {
+    directories: Mutex<Vec<Arc<Directory>>>,
+    /// How much of a table is read at a time past the page cache, if that was asked for.
+    direct_bytes: Option<usize>,
+}
 
 /// See [`Sources`].
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
     reads: Arc<SparingReads>,
+    direct: Arc<DirectReads>,
     shares_no_blocks: AtomicBool,
 }
 
@@ -43,24 +57,74 @@ pub(super) enum Source {
     File {
         file: Arc<File>,
         directory: Arc<Directory>,
+        /// How much is read at a time past the page cache, if the file was opened for that.
+        direct_bytes: Option<usize>,
     },
     Bytes(Arc<[u8]>),
 }
 
 impl Sources {
+    /// None is known yet.
+    pub(super) fn new(options: &BackupEngineOptions) -> Self {
+        let direct_bytes = options
+            .io_buffer_size_bytes
+            .map_or(DEFAULT_DIRECT_BYTES, NonZeroUsize::get);
+        Sources {
+            directories: Mutex::default(),
+            direct_bytes: options.use_direct_reads.then_some(direct_bytes),
+        }
+    }
+
     /// Opens a file of the image.
-    pub(super) fn open(&self, content: &Content) -> Result<Source> {
-        let (file, path) = match content {
-            Content::Path(path) => (Arc::new(File::open(path).context("opening", path)?), path),
-            Content::Open { file, path } => (Arc::clone(file), path),
+    pub(super) fn open(&self, image: &ImageFile) -> Result<Source> {
+        let path = match &image.content {
+            Content::Path(path) | Content::Open { path, .. } => path,
             Content::Bytes(bytes) => return Ok(Source::Bytes(Arc::clone(bytes))),
         };
         let directory = self.directory(path.parent().unwrap_or(Path::new("")));
-        Ok(Source::File { file, directory })
+        if let Some(at_once_bytes) = self.direct_bytes_for(image)
+            && let Some(file) = directory.open_direct(&image.content)?
+        {
+            return Ok(Source::File {
+                file: Arc::new(file),
+                directory,
+                direct_bytes: Some(at_once_bytes),
+            });
+        }
+        let file = match &image.content {
+            Content::Open { file, .. } => Arc::clone(file),
+            _ => Arc::new(File::open(path).context("opening", path)?),
+        };
+        Ok(Source::File {
+            file,
+            directory,
+            direct_bytes: None,
+        })
+    }
+
+    /// What was asked for and could not be done.
+    pub(super) fn warnings(&self) -> Vec<Warning> {
+        let known = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = known.iter().filter_map(|directory| {
+            let reason = directory.direct.refusal()?;
+            let message =
+                format!("read through the page cache, since direct reads are refused here: {reason}");
+            Some(Warning::about(directory.path.display().to_string(), message))
+        });
+        refused.collect()
+    }
+
+    /// Tables and blobs of every size, as RocksDB's engine (`CreateNewBackupWithMetadata` in
+    /// `utilities/backup/backup_engine.cc`): a small one is one request to the disk either way, and many small ones
+    /// fill the page cache, too. Other files are short, or are being written through the page cache.
+    fn direct_bytes_for(&self, image: &ImageFile) -> Option<usize> {
+        let most = self.direct_bytes?;
+        shareable(&image.name)?;
+        Some(most.min(usize::try_from(image.size_bytes).unwrap_or(most)))
     }
 
     fn directory(&self, path: &Path) -> Arc<Directory> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
         let found = known
             .iter()
             .find(|directory| directory.path.as_os_str() == path.as_os_str());
@@ -70,6 +134,7 @@ impl Sources {
         let directory = Arc::new(Directory {
             path: path.to_owned(),
             reads: Arc::default(),
+            direct: Arc::default(),
             shares_no_blocks: AtomicBool::new(false),
         });
         known.push(Arc::clone(&directory));
@@ -81,8 +146,16 @@ impl Source {
     /// Its bytes, from the first one.
     pub(super) fn into_reader(self) -> Box<dyn Read> {
         match self {
-            Source::File { file, directory } => {
-                Box::new(FileReader::with_reads(file, Arc::clone(&directory.reads)))
+            Source::File {
+                file,
+                directory,
+                direct_bytes,
+            } => {
+                let (direct, reads) = (Arc::clone(&directory.direct), Arc::clone(&directory.reads));
+                match direct_bytes {
+                    Some(at_once) => Box::new(DirectReader::new(file, at_once, direct, reads)),
+                    None => Box::new(FileReader::with_reads(file, reads)),
+                }
             }
             Source::Bytes(bytes) => Box::new(Cursor::new(bytes)),
         }
@@ -90,6 +163,30 @@ impl Source {
 }
 
 impl Directory {
+    /// A file here, for direct reads by nobody else; `None` if it must be read otherwise.
+    fn open_direct(&self, content: &Content) -> Result<Option<File>> {
+        if self.direct.refusal().is_some() {
+            return Ok(None);
+        }
+        let opened = match content {
+            Content::Path(path) => match direct_reader::open(path) {
+                Err(error) if !direct_reader::is_refusal(&error) => {
+                    return Err(error).context("opening", path);
+                }
+                opened => opened,
+            },
+            Content::Open { file, .. } => direct_reader::reopen(file),
+            Content::Bytes(_) => return Ok(None),
+        };
+        match opened {
+            Ok(file) => Ok(Some(file)),
+            Err(reason) => {
+                self.direct.give_up(&reason);
+                Ok(None)
+            }
+        }
+    }
+
     /// Whether a file here may share its blocks with the repository, as far as is known.
     pub(super) fn may_share_blocks(&self) -> bool {
         !self.shares_no_blocks.load(Ordering::Relaxed)
