@@ -134,7 +134,7 @@ struct PaceArgs {
     /// Read tables past the page cache, where the file system can do that
     #[arg(long, value_name = "BOOL", default_value_t = false, action = ArgAction::Set,
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    direct_reads: bool,
+    use_direct_reads: bool,
     /// Run the workers with less CPU priority
     #[arg(long, value_name = "BOOL", default_value_t = false, action = ArgAction::Set,
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -217,7 +217,7 @@ impl BackupArgs {
             .with_current_temperatures_override_manifest(layout.current_temperatures_override_manifest)
             .with_destroy_old_data(layout.destroy_old_data)
             .with_backup_log_files(self.kept.backup_log_files)
-            .with_use_direct_reads(self.pace.direct_reads)
+            .with_use_direct_reads(self.pace.use_direct_reads)
             .with_backup_rate_limiter(Arc::new(RateLimiter::new(self.pace.backup_rate_limit)));
         Ok(self
             .lock
