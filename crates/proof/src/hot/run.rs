@@ -74,12 +74,13 @@ struct Way {
 }
 
 impl Way {
-    /// All combinations come up, in a fixed order.
-    fn of(image: u64) -> Self {
+    /// All combinations come up, in a fixed order. Where files are cut while they are held, only a backup is fast enough:
+    /// from its second attempt on it copies them as it goes.
+    fn of(image: u64, setting: &Setting) -> Self {
         Way {
             jitter: image % 4 < 2,
             fallback_at_once: image % 5 == 3,
-            backup: image % 10 == 9,
+            backup: image % 10 == 9 || setting.slow_deletion,
             few_files: image % 20 == 9,
         }
     }
@@ -140,7 +141,7 @@ impl<'a> Scene<'a> {
     }
 
     fn image(&mut self, number: u64) -> Result<()> {
-        let way = Way::of(number);
+        let way = Way::of(number, self.soak.setting);
         let directory = self.images.path().join("image");
         remove(&directory)?;
         let lanes = self.soak.setting.lanes;
@@ -172,12 +173,7 @@ impl<'a> Scene<'a> {
         if way.backup {
             return taking::restored(&source, &self.images.path().join("repository"), into);
         }
-        // What is deleted slowly must have time to be cut while it is held.
-        let pause = match self.soak.setting.slow_deletion {
-            true => Duration::from_millis(self.random.u64(..60)),
-            false => Duration::ZERO,
-        };
-        taking::copied(&source, into, pause)
+        taking::copied(&source, into)
     }
 
     fn source(&mut self, number: u64, way: Way) -> HotDirectory {

@@ -5,7 +5,6 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use stonekeep::engine::info::WhichBackup;
@@ -14,11 +13,9 @@ use stonekeep::image::{Content, ImageFile, ImageSource, LiveCapture, NoHost};
 use stonekeep::store::local::LocalStore;
 use stonekeep::{Error, ErrorKind, IoContext as _, Quiet, Result};
 
-/// How often a database is captured that changed while it was copied. The engine does so three times, but the last times
+/// How often a database is captured that changed while it was copied. The engine does so ten times, but the last times
 /// it has most files already.
 const ATTEMPTS: u32 = 20;
-/// How many of these times the pause is made.
-const PAUSES: u32 = 2;
 /// How many backups stay in the repository.
 const BACKUPS_KEPT: usize = 3;
 
@@ -37,12 +34,11 @@ pub struct Taken {
     pub repeated: u32,
 }
 
-/// Captures and copies every byte of the image into a new directory; `pause` lies between the two.
-pub(super) fn copied(source: &dyn ImageSource, into: &Path, pause: Duration) -> Result<Taken> {
+/// Captures and copies every byte of the image into a new directory.
+pub(super) fn copied(source: &dyn ImageSource, into: &Path) -> Result<Taken> {
     let mut repeated = 0;
     loop {
-        let pause = if repeated < PAUSES { pause } else { Duration::ZERO };
-        match copied_once(source, into, pause) {
+        match copied_once(source, into) {
             Ok(taken) => return Ok(Taken { repeated, ..taken }),
             Err(error) if error.is_source_changed() && repeated + 1 < ATTEMPTS => {
                 repeated += 1;
@@ -55,11 +51,10 @@ pub(super) fn copied(source: &dyn ImageSource, into: &Path, pause: Duration) -> 
     }
 }
 
-fn copied_once(source: &dyn ImageSource, into: &Path, pause: Duration) -> Result<Taken> {
+fn copied_once(source: &dyn ImageSource, into: &Path) -> Result<Taken> {
     let begin = Instant::now();
     let capture = source.capture(&mut NoHost, &Quiet)?;
     let capture_time = Some(begin.elapsed());
-    sleep(pause);
     fs::create_dir(into).context("creating", into)?;
     let mut short = None;
     for file in &capture.image().files {

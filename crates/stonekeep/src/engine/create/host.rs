@@ -21,8 +21,9 @@ use crate::repo::{self, RootState, catalog};
 use crate::store::Guard;
 use crate::{Error, Phase, Result};
 
-/// How often a source that changes is captured.
-const ATTEMPTS: u32 = 3;
+/// How often a source that changes is captured. Each attempt has all that the ones before have copied, so it is short; of
+/// a database in memory that deletes slowly, half of them came too late.
+const ATTEMPTS: u32 = 10;
 
 /// What is known of tables and blobs.
 pub(super) type Settled = HashMap<DbFileName, (Option<TableIdentity>, PlanFile), RandomState>;
