@@ -39,17 +39,16 @@ pub(super) struct Listing {
 pub(super) struct ListedFile {
     /// Its name in the directory.
     pub(super) name: OsString,
-    /// What RocksDB takes it for; `None` for a stranger, and for a number that is not written as RocksDB would: it
-    /// finds files by composing their names.
+    /// What RocksDB takes it for; `None` for a stranger, and for a number that is not written as RocksDB would.
     pub(super) parsed: Option<DbFileName>,
 }
 
 impl ListedFile {
     fn named(name: &OsStr) -> Self {
-        let text = name.to_str();
-        let parsed = text.and_then(|text| DbFileName::parse(text).filter(|parsed| is_shown_as(parsed, text)));
-        let name = name.to_owned();
-        ListedFile { name, parsed }
+        ListedFile {
+            parsed: name.to_str().and_then(parse_as_written),
+            name: name.to_owned(),
+        }
     }
 }
 
@@ -157,7 +156,10 @@ impl fmt::Write for Rest<'_> {
     }
 }
 
-fn is_shown_as(parsed: &DbFileName, name: &str) -> bool {
+/// What RocksDB takes a name for, if it would write that very name: it finds files by composing their names.
+pub(super) fn parse_as_written(name: &str) -> Option<DbFileName> {
+    let parsed = DbFileName::parse(name)?;
     let mut rest = Rest(name);
-    write!(rest, "{parsed}").is_ok() && rest.0.is_empty()
+    let is_written_so = write!(rest, "{parsed}").is_ok() && rest.0.is_empty();
+    is_written_so.then_some(parsed)
 }

@@ -62,17 +62,17 @@ impl Names {
     pub fn list(store: &dyn Store) -> Result<Self> {
         let mut names = Names::default();
         for directory in [layout::shared_directory(), layout::shared_checksum_directory()] {
-            for entry in store.list(Some(&directory))? {
+            store.visit(&directory, &mut |entry| {
                 let text = format!("{directory}/{}", entry.name);
                 let Some(path) = RepoPath::parse(&text) else {
-                    continue;
+                    return;
                 };
                 let found = (entry.kind, entry.size_bytes);
                 if let Some(name) = names.enter(&path, text.as_bytes()) {
                     name.found = Some(found);
                     name.is_plain = path.size_bytes().map(|size| (EntryKind::File, size)) == Some(found);
                 }
-            }
+            })?;
         }
         Ok(names)
     }

@@ -14,6 +14,7 @@
 //!   A [`Store::pin`] is a visible file that is known to be alive while its guard is held.
 
 pub(crate) mod buffers;
+pub(crate) mod copying;
 pub(crate) mod direct_reader;
 mod key;
 pub mod local;
@@ -23,7 +24,7 @@ pub(crate) mod page_cache;
 mod pin_name;
 mod staging;
 mod waiting;
-pub(crate) mod write_back;
+mod write_back;
 
 use std::fmt;
 use std::fs::File;

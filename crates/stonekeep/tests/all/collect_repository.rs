@@ -113,6 +113,28 @@ pub(crate) fn put_backup(store: &dyn Store, backup: u32, tables: &[u64]) {
     put(store, &format!("meta/{backup}"), &meta_text(backup, tables));
 }
 
+/// Facts that say little about a backup with this meta file, and these about its files.
+pub(crate) fn plain_facts(backup: u32, meta: &[u8], files: Vec<FileFacts>) -> BackupFacts {
+    BackupFacts {
+        backup_id: backup,
+        meta_crc32c: crc32c::crc32c(meta),
+        meta_size_bytes: meta.len() as u64,
+        database_id: None,
+        database_id_in_manifest: false,
+        sequence_number: 1,
+        capture: CaptureKind::Closed,
+        live: None,
+        column_families: Vec::new(),
+        rocksdb_version: None,
+        wal_dir: None,
+        host: None,
+        tags: Vec::new(),
+        durable: true,
+        created_by: "a test".into(),
+        files,
+    }
+}
+
 /// Facts about a backup that names these tables.
 pub(crate) fn put_facts(store: &dyn Store, backup: u32, tables: &[u64]) {
     let meta = meta_text(backup, tables);
@@ -127,24 +149,7 @@ pub(crate) fn put_facts(store: &dyn Store, backup: u32, tables: &[u64]) {
             table: None,
             origin: None,
         });
-    let facts = BackupFacts {
-        backup_id: backup,
-        meta_crc32c: crc32c::crc32c(&meta),
-        meta_size_bytes: meta.len() as u64,
-        database_id: None,
-        database_id_in_manifest: false,
-        sequence_number: 1,
-        capture: CaptureKind::Closed,
-        live: None,
-        column_families: Vec::new(),
-        rocksdb_version: None,
-        wal_dir: None,
-        host: None,
-        tags: Vec::new(),
-        durable: true,
-        created_by: "a test".into(),
-        files: files.collect(),
-    };
+    let facts = plain_facts(backup, &meta, files.collect());
     put(
         store,
         layout::facts(id(backup)).as_str(),

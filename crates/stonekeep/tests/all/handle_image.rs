@@ -10,18 +10,7 @@ use stonekeep_format::ColumnFamilyId;
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 
 use crate::handle_scene::{Host, Telling};
-use crate::image_capture::{append, bytes, database, file};
-
-/// A database with tables, a blob and two WALs with data.
-fn usual(builder: DatabaseBuilder) -> (tempfile::TempDir, FakeDatabase) {
-    let (directory, mut database) = database(builder);
-    database.add_tables(3, 3_000);
-    database.add_blob(500);
-    database.write(10);
-    database.switch_wal();
-    database.write(5);
-    (directory, database)
-}
+use crate::image_capture::{append, bytes, database, file, usual};
 
 /// One that does something after an answer. The first look is before deletions are disabled, the second one after.
 fn after(

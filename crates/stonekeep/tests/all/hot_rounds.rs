@@ -9,18 +9,7 @@ use stonekeep::image::hot::Step;
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 
 use crate::hot_scene::{Watched, When, Writer, rounds, watched};
-use crate::image_capture::database;
-
-/// A database with tables, a blob and two WALs with data.
-fn usual(builder: DatabaseBuilder) -> (tempfile::TempDir, FakeDatabase) {
-    let (directory, mut database) = database(builder);
-    database.add_tables(3, 3_000);
-    database.add_blob(500);
-    database.write(10);
-    database.switch_wal();
-    database.write(5);
-    (directory, database)
-}
+use crate::image_capture::usual;
 
 /// A writer who acts once, before the n-th time of a step.
 fn once(

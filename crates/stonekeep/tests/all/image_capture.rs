@@ -17,6 +17,17 @@ pub(crate) fn database(builder: DatabaseBuilder) -> (tempfile::TempDir, FakeData
     (directory, database)
 }
 
+/// A database with tables, a blob and two WALs with data.
+pub(crate) fn usual(builder: DatabaseBuilder) -> (tempfile::TempDir, FakeDatabase) {
+    let (directory, mut database) = database(builder);
+    database.add_tables(3, 3_000);
+    database.add_blob(500);
+    database.write(10);
+    database.switch_wal();
+    database.write(5);
+    (directory, database)
+}
+
 /// Captures a database of one directory.
 pub(crate) fn capture(path: &Path) -> Result<Box<dyn Capture>, Error> {
     ClosedDirectory::new(path).capture(&mut NoHost, &Quiet)

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use stonekeep::format::checksum::crc32c;
-use stonekeep::image::CaptureKind;
 use stonekeep::repo::facts::{BackupFacts, FileFacts};
 use stonekeep::store::{Durability, Store};
 
+use crate::collect_repository::plain_facts;
 use crate::scene::{memory, put};
 
 /// Paths of every form; some are restored under one name.
@@ -189,22 +188,11 @@ fn facts_of(id: u32, meta: &[u8], lines: &[String], size_bytes: u64) -> BackupFa
         origin: None,
     };
     BackupFacts {
-        backup_id: id,
-        meta_crc32c: crc32c(meta).0,
-        meta_size_bytes: meta.len() as u64,
         database_id: Some("id".into()),
         database_id_in_manifest: true,
         sequence_number: 5,
-        capture: CaptureKind::Closed,
-        live: None,
-        column_families: Vec::new(),
-        rocksdb_version: None,
-        wal_dir: None,
-        host: None,
         tags: vec![format!("tag {id}")],
-        durable: true,
-        created_by: "test".into(),
-        files: lines.iter().map(file).collect(),
+        ..plain_facts(id, meta, lines.iter().map(file).collect())
     }
 }
 

@@ -9,7 +9,7 @@
 //! backup's are. Where each file is synced by itself, that is done by the descriptor which has just written it.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -21,8 +21,8 @@ use rustix::io::Errno;
 use super::disk::{FreeSpace, TargetDisk, TargetPath};
 use super::root::{Root, discard, key_of};
 use crate::store::buffers::Buffers;
+use crate::store::copying::{self, Failed};
 use crate::store::local::{Place, SyncMethod, Tree, Written};
-use crate::store::write_back::WriteBack;
 use crate::store::{Durability, Key, LocalFile};
 use crate::{Error, IoContext, Result};
 
@@ -65,21 +65,12 @@ impl SystemDisk {
         root
     }
 
-    fn copy(&self, content: &mut dyn Read, mut file: &File, at: &TargetPath) -> Result<u64> {
-        let mut buffer = self.buffers.take();
-        let (mut written, mut write_back) = (0, WriteBack::default());
-        loop {
-            let count = match content.read(&mut buffer) {
-                Ok(0) => return Ok(written),
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Error::io(format!("reading what {at} is to hold"), error)),
-            };
-            file.write_all(buffer.get(..count).unwrap_or_default())
-                .map_err(|error| Error::io(format!("writing {at}"), error))?;
-            written += count as u64;
-            write_back.wrote(file, written);
-        }
+    fn copy(&self, content: &mut dyn Read, file: &File, at: &TargetPath) -> Result<u64> {
+        let copied = copying::copy(content, file, &mut self.buffers.take());
+        copied.map_err(|failed| match failed {
+            Failed::Reading(error) => Error::io(format!("reading what {at} is to hold"), error),
+            Failed::Writing(error) => Error::io(format!("writing {at}"), error),
+        })
     }
 
     fn fill(&self, root: &Root, place: &Place, content: &mut dyn Read, at: &TargetPath) -> Result<Written> {

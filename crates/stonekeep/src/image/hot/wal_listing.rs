@@ -14,6 +14,7 @@ use stonekeep_format::file_name::DbFileName;
 
 use super::probe::{Probes, Step};
 use crate::directory_names::each_name;
+use crate::image::listing::parse_as_written;
 use crate::{IoContext, Result};
 
 /// The WALs of a directory.
@@ -51,13 +52,13 @@ fn wals_in(directory: &Path) -> Result<BTreeSet<FileNumber>> {
     listed.context("listing", directory).map(|()| numbers)
 }
 
-/// The number, if RocksDB would give a WAL this very name: it finds them by composing their names.
+/// The number, if RocksDB would give a WAL this very name.
 fn wal_number(name: &[u8]) -> Option<FileNumber> {
     let name = name
         .ends_with(b".log")
         .then(|| std::str::from_utf8(name).ok())??;
-    match DbFileName::parse(name) {
-        Some(parsed @ DbFileName::Wal(number)) if parsed.to_string() == name => Some(number),
+    match parse_as_written(name)? {
+        DbFileName::Wal(number) => Some(number),
         _ => None,
     }
 }

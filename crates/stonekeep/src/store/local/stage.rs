@@ -1,14 +1,14 @@
 //! Writing new files where no reader looks.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
 use super::place::Place;
 use super::sync::Written;
 use super::tree::Tree;
 use crate::Error;
 use crate::store::buffers::Buffers;
-use crate::store::write_back::WriteBack;
+use crate::store::copying::{Failed, copy};
 use crate::store::{Key, content_error};
 
 /// Writes all of `content` to the staged key's place. The file is always a new one: what stands there may still be
@@ -73,27 +73,6 @@ fn create_new(tree: &Tree, key: &Key) -> crate::Result<(Place, File)> {
     let another = || Error::refused(format!("another process writes {}", place.path().display()));
     let file = place.create()?.ok_or_else(another)?;
     Ok((place, file))
-}
-
-enum Failed {
-    Reading(io::Error),
-    Writing(io::Error),
-}
-
-fn copy(content: &mut dyn Read, mut file: &File, buffer: &mut [u8]) -> Result<u64, Failed> {
-    let (mut written, mut write_back) = (0, WriteBack::default());
-    loop {
-        let count = match content.read(buffer) {
-            Ok(0) => return Ok(written),
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(Failed::Reading(error)),
-        };
-        let chunk = buffer.get(..count).unwrap_or_default();
-        file.write_all(chunk).map_err(Failed::Writing)?;
-        written += count as u64;
-        write_back.wrote(file, written);
-    }
 }
 
 /// Says on a full disk which file had how much still to come.
