@@ -49,6 +49,7 @@ pub mod engine;
 mod error;
 pub mod image;
 mod observer;
+mod parallel;
 pub mod repo;
 pub mod store;
 

@@ -9,7 +9,7 @@ use std::io::Read;
 
 use serde::{Deserialize, Serialize};
 
-use super::checked_lines::{self, CheckedLines};
+use super::checked_lines::{self, CheckedText};
 use super::facts::FileFacts;
 use super::layout;
 use crate::store::{Durability, Key, ObjectReader, Staged, Store};
@@ -28,7 +28,15 @@ pub struct JournalEntry {
     pub file: FileFacts,
 }
 
-/// Adds a chunk. Chunks are numbered from 0.
+/// A file's line in a chunk.
+///
+/// # Errors
+/// None in practice; JSON that cannot be written is an `Io` error.
+pub fn line_of(entry: &JournalEntry) -> Result<Vec<u8>> {
+    checked_lines::line_of(entry)
+}
+
+/// Adds a chunk of these lines. Chunks are numbered from 0.
 ///
 /// # Errors
 /// Those of the store.
@@ -36,16 +44,12 @@ pub fn append(
     store: &dyn Store,
     area: &str,
     chunk: usize,
-    entries: &[JournalEntry],
+    lines: impl Iterator<Item = Vec<u8>>,
     durability: Durability,
 ) -> Result<()> {
-    let mut text = CheckedLines::default();
-    for entry in entries {
-        text.push(entry)?;
-    }
-    let text = text.finish()?;
+    let mut text = CheckedText::new(lines.map(Ok));
     let key = Key::new(format!("{DIRECTORY}{chunk:08}"))?;
-    let staged = store.stage(area, &key, &mut text.as_slice(), text.len() as u64)?;
+    let staged = store.stage(area, &key, &mut text, 0)?;
     store.sync(&[staged], durability)
 }
 

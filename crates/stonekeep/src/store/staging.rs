@@ -16,5 +16,7 @@ pub(super) fn area_key(area: &str) -> Result<Key> {
 
 /// A staged file as the store keeps it.
 pub(super) fn staged_key(area: &str, key: &Key) -> Result<Key> {
-    Ok(Key::trusted(format!("{}/{key}", area_key(area)?)))
+    Ok(Key::trusted(
+        [area_key(area)?.as_str(), "/", key.as_str()].concat(),
+    ))
 }

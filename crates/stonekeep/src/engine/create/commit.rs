@@ -1,7 +1,7 @@
 //! Steps C3 to C8 of a backup: from files that are stored or staged to a backup that exists.
 
-use stonekeep_format::BackupId;
 use stonekeep_format::backup_name::{PrivateName, RepoPath};
+use stonekeep_format::{BackupId, Crc32c};
 
 use super::area::Area;
 use super::context::Context;
@@ -10,9 +10,10 @@ use super::known::Known;
 use super::last_look::LastLook;
 use super::plan::Plan;
 use crate::image::DatabaseImage;
+use crate::parallel::run_both;
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::layout;
-use crate::store::{Durability, Guard, Key, Store};
+use crate::store::{Durability, Guard, Key, Staged, Store};
 use crate::{Error, ErrorKind, Result};
 
 /// Everything that the commit needs.
@@ -26,6 +27,17 @@ pub(super) struct Commit<'a, 'k> {
     pub(super) lock: &'a dyn Guard,
 }
 
+/// What is said of a backup, under the id that it is to have.
+pub(super) struct Description {
+    id: BackupId,
+    /// The meta file.
+    text: Vec<u8>,
+    crc32c: Crc32c,
+    /// Our facts, in the area.
+    facts: Staged,
+    last_look: LastLook,
+}
+
 /// How a commit ended.
 pub(super) enum Outcome {
     /// The backup exists.
@@ -36,33 +48,53 @@ pub(super) enum Outcome {
 }
 
 impl Commit<'_, '_> {
-    /// C3, and C4 for shared files. Done once, whatever id the backup gets.
-    pub(super) fn share(&mut self) -> Result<()> {
+    /// C3, and C4 for shared files, done once, whatever id the backup gets. Meanwhile it is described under this id.
+    pub(super) fn share(&mut self, id: BackupId) -> Result<Description> {
         self.lock.check()?;
-        self.sync_reused()?;
-        self.publish_shared()
+        let this = &*self;
+        let share = || this.sync_reused().and_then(|()| this.publish_shared());
+        let (shared, description) = run_both(this.context.engine.workers(), share, || this.describe(id));
+        shared.and(description)
     }
 
-    /// C4 for private files, C5 to C8.
-    pub(super) fn commit(&mut self, id: BackupId) -> Result<Outcome> {
-        if !self.store().list(Some(&layout::private(id)))?.is_empty() || !self.publish_private(id)? {
-            return Ok(Outcome::IdTaken);
-        }
+    /// What will be said of the backup under this id; our part of it is staged.
+    pub(super) fn describe(&self, id: BackupId) -> Result<Description> {
         let text = self.meta(id)?.encode();
         let text =
             text.map_err(|error| Error::invalid("the backup cannot be described").with_source(error))?;
         let loaded = LoadedMeta::decode(id, &text)?;
-        self.publish_facts(&loaded)?;
-        let last_look = LastLook::at(&loaded.meta.files)?;
-        self.look(id, &last_look)?;
+        let facts = self.facts(&loaded).stage(
+            self.store(),
+            &self.area.name,
+            id,
+            self.file_facts(id),
+            self.durability(),
+        )?;
+        Ok(Description {
+            last_look: LastLook::at(&loaded.meta.files)?,
+            crc32c: loaded.crc32c,
+            id,
+            text,
+            facts,
+        })
+    }
+
+    /// C4 for private files, C5 to C8.
+    pub(super) fn commit(&mut self, description: Description) -> Result<Outcome> {
+        let id = description.id;
+        if !self.store().list(Some(&layout::private(id)))?.is_empty() || !self.publish_private(id)? {
+            return Ok(Outcome::IdTaken);
+        }
+        self.publish_facts(id, description.facts)?;
+        self.look(id, &description.last_look)?;
         self.lock.check()?;
-        if !self.publish_meta(id, &text)? {
+        if !self.publish_meta(id, &description.text)? {
             self.store().delete(&layout::facts(id))?;
             return Ok(Outcome::IdTaken);
         }
-        match self.look(id, &last_look) {
+        match self.look(id, &description.last_look) {
             Ok(()) => Ok(Outcome::Committed),
-            Err(error) => Err(self.withdraw(&loaded, error)),
+            Err(error) => Err(self.withdraw(id, description.crc32c, error)),
         }
     }
 
@@ -123,16 +155,8 @@ impl Commit<'_, '_> {
     }
 
     /// C5. Facts of a killed run under this id are replaced: no meta file, so no backup, has them.
-    fn publish_facts(&self, loaded: &LoadedMeta) -> Result<()> {
-        let facts = self.facts(loaded);
-        let key = layout::facts(loaded.id);
-        let staged = facts.stage(
-            self.store(),
-            &self.area.name,
-            loaded.id,
-            self.file_facts(loaded.id),
-            self.durability(),
-        )?;
+    fn publish_facts(&self, id: BackupId, staged: Staged) -> Result<()> {
+        let key = layout::facts(id);
         let taken = self
             .store()
             .publish(vec![(staged, key.clone())], self.durability())?;
@@ -145,7 +169,7 @@ impl Commit<'_, '_> {
 
     /// C6 and C8. A foreign engine's collector may have taken files of ours for garbage. Their sizes were looked at when
     /// this run planned to use them again, or when it gave them their names.
-    fn look(&self, id: BackupId, last_look: &LastLook<'_>) -> Result<()> {
+    fn look(&self, id: BackupId, last_look: &LastLook) -> Result<()> {
         match last_look.missing(self.store())? {
             None => Ok(()),
             Some(path) => Err(
@@ -188,11 +212,11 @@ impl Commit<'_, '_> {
     }
 
     /// C8 found a loss: the backup is not what it says, so it must not stay.
-    fn withdraw(&self, loaded: &LoadedMeta, error: Error) -> Error {
-        let record = layout::deleted(loaded.id, loaded.crc32c);
+    fn withdraw(&self, id: BackupId, meta_crc32c: Crc32c, error: Error) -> Error {
+        let record = layout::deleted(id, meta_crc32c);
         match self
             .store()
-            .rename(&layout::meta(loaded.id), &record, Durability::Durable)
+            .rename(&layout::meta(id), &record, Durability::Durable)
         {
             Ok(()) => error,
             // Whoever took the files took the meta file, too.
@@ -200,12 +224,11 @@ impl Commit<'_, '_> {
             Err(second) => Error::new(
                 error.kind(),
                 format!(
-                    "backup {} lost files and could not be withdrawn: {}",
-                    loaded.id,
+                    "backup {id} lost files and could not be withdrawn: {}",
                     second.one_line()
                 ),
             )
-            .with_hint(format!("delete backup {}", loaded.id))
+            .with_hint(format!("delete backup {id}"))
             .with_source(error),
         }
     }

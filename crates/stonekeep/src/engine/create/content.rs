@@ -8,8 +8,8 @@ use super::known::Known;
 use super::plan::{Action, PlanFile, Target};
 use super::source;
 use super::stored::{self, Evidence, Found};
-use crate::engine::transfer::run_bounded;
 use crate::image::ImageFile;
+use crate::parallel::run_bounded;
 use crate::{Error, Phase, Result};
 
 /// Reads the files that may be stored already, and says of each whether it is. Returns the places of those that became

@@ -11,8 +11,9 @@ use super::identity::facts_of;
 use super::plan::{Action, PlanFile, Target};
 use super::reflink;
 use super::source::{Source, explain_short_source};
-use crate::engine::transfer::{Meter, Metered, run_bounded};
+use crate::engine::transfer::{Meter, Metered};
 use crate::image::ImageFile;
+use crate::parallel::run_bounded;
 use crate::repo::facts::FileFacts;
 use crate::repo::journal::{self, JournalEntry};
 use crate::store::{Durability, Key, Staged, Store};
@@ -50,6 +51,16 @@ impl Ready {
             durable: self.durable,
         })
     }
+}
+
+/// What a batch has come to.
+#[derive(Default)]
+struct Done {
+    ready: Vec<Ready>,
+    /// A line for each file that another run may use.
+    journal: Vec<Vec<u8>>,
+    /// The places of files that turned out shorter.
+    short: Vec<usize>,
 }
 
 /// Copies what is planned.
@@ -184,22 +195,26 @@ impl<'a> Copier<'a> {
     /// Copies some files, and writes down those that are whole even when one fails, so that the next run need not copy
     /// them again. On a full disk there is no next run to save them for: the caller frees the area.
     fn batch(&mut self, batch: &[usize], meter: &Meter<'_>) -> Result<()> {
-        let done: Mutex<(Vec<Ready>, Vec<usize>)> = Mutex::default();
+        let done: Mutex<Done> = Mutex::default();
         let this = &*self;
         let outcome = run_bounded(this.context.engine.workers(), batch.to_vec(), |at| {
             let copied = this.copy(at, meter);
+            let copied = copied.and_then(|ready| Ok((this.journal_line(&ready)?, ready)));
             let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
             match copied {
-                Ok(ready) => done.0.push(ready),
-                Err(error) if this.early && error.is_source_changed() => done.1.push(at),
+                Ok((line, ready)) => {
+                    done.journal.extend(line);
+                    done.ready.push(ready);
+                }
+                Err(error) if this.early && error.is_source_changed() => done.short.push(at),
                 Err(error) => return Err(error),
             }
             drop(done);
             meter.file_done();
             Ok(())
         });
-        let (mut done, short) = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        self.short.extend(short);
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.short.append(&mut done.short);
         let outcome = outcome.map_err(|error| meter.explain(error));
         if outcome.as_ref().is_err_and(is_full) {
             return outcome.map(|_| ());
@@ -212,44 +227,45 @@ impl<'a> Copier<'a> {
                 if let Err(second) = written {
                     tracing::warn!(reason = %second.one_line(), "the journal could not be written");
                 } else {
-                    self.ready.extend(done);
+                    self.ready.append(&mut done.ready);
                 }
                 return Err(error);
             }
         }
-        self.ready.extend(done);
+        self.ready.append(&mut done.ready);
         Ok(())
     }
 
-    fn write_down(&mut self, done: &mut [Ready]) -> Result<()> {
+    fn write_down(&mut self, done: &mut Done) -> Result<()> {
         let durability = self.context.engine.durability();
-        let staged: Vec<Staged> = done.iter().filter_map(|ready| ready.staged.clone()).collect();
+        let staged: Vec<Staged> = done
+            .ready
+            .iter()
+            .filter_map(|ready| ready.staged.clone())
+            .collect();
         self.store().sync(&staged, durability)?;
         let durable = durability == Durability::Durable;
-        done.iter_mut().for_each(|ready| ready.durable = durable);
-        let entries: Vec<JournalEntry> = done.iter().filter_map(|ready| self.entry(ready)).collect();
-        if !entries.is_empty() {
-            journal::append(
-                self.store(),
-                &self.area.name,
-                self.area.chunks,
-                &entries,
-                durability,
-            )?;
+        done.ready.iter_mut().for_each(|ready| ready.durable = durable);
+        if !done.journal.is_empty() {
+            let (area, chunk) = (&self.area.name, self.area.chunks);
+            journal::append(self.store(), area, chunk, done.journal.drain(..), durability)?;
             self.area.chunks += 1;
         }
         Ok(())
     }
 
-    /// Private files are of one capture only, so they are not worth a line.
-    fn entry(&self, ready: &Ready) -> Option<JournalEntry> {
-        let (planned, image) = self.file(ready.at).ok()?;
-        let file = file_facts(planned, image, ready.shared.as_ref()?.to_string(), ready.crc32c);
-        Some(JournalEntry {
-            staged_as: ready.staged.as_ref()?.key.as_str().to_owned(),
-            durable: ready.durable,
-            file,
-        })
+    /// The line that a file gets when it is durable. Private files are of one capture only, so they are not worth one.
+    fn journal_line(&self, ready: &Ready) -> Result<Option<Vec<u8>>> {
+        let (Some(shared), Some(staged)) = (&ready.shared, &ready.staged) else {
+            return Ok(None);
+        };
+        let (planned, image) = self.file(ready.at)?;
+        let entry = JournalEntry {
+            staged_as: staged.key.as_str().to_owned(),
+            durable: self.context.engine.durability() == Durability::Durable,
+            file: file_facts(planned, image, shared.to_string(), ready.crc32c),
+        };
+        journal::line_of(&entry).map(Some)
     }
 
     fn copy(&self, at: usize, meter: &Meter<'_>) -> Result<Ready> {

@@ -12,7 +12,7 @@ use stonekeep_format::{BackupId, FileNumber};
 use super::area::Area;
 use super::content;
 use super::context::Context;
-use super::copy::Copier;
+use super::copy::{Copier, Ready};
 use super::known::Known;
 use super::plan::{Action, PlanFile};
 use super::planner::Planner;
@@ -170,7 +170,7 @@ impl<'a> Host<'a> {
         let mut copier = Copier::new(context, files, planned, id, parts.area);
         copier.early = true;
         let outcome = copier.run();
-        remember(parts.settled, files, planned, &copier);
+        remember(parts.settled, files, planned, &copier.ready);
         short.extend(copier.short.iter().filter_map(|at| Some(planned.get(*at)?.index)));
         outcome
     }
@@ -185,13 +185,8 @@ pub(super) struct Parts<'h, 'a> {
 }
 
 /// Keeps what has been copied whole for another attempt.
-pub(super) fn remember(
-    settled: &mut Settled,
-    files: &[ImageFile],
-    planned: &[PlanFile],
-    copier: &Copier<'_>,
-) {
-    for ready in &copier.ready {
+pub(super) fn remember(settled: &mut Settled, files: &[ImageFile], planned: &[PlanFile], ready: &[Ready]) {
+    for ready in ready {
         let file = planned.get(ready.at);
         let image = file.and_then(|file| files.get(file.index));
         let (Some(file), Some(image)) = (file, image) else {

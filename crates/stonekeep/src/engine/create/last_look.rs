@@ -9,44 +9,51 @@ use hashbrown::HashTable;
 use stonekeep_format::backup_meta::MetaFile;
 use stonekeep_format::backup_name::RepoPath;
 
-use crate::Result;
 use crate::repo::layout;
 use crate::store::{EntryKind, Key, Store};
+use crate::{Error, Result};
 
-/// The files that must be there, each found by its path.
-pub(super) struct LastLook<'a> {
-    files: &'a [MetaFile],
+/// The files that must be there, each found by its path. The paths are compared as they are written: what RocksDB would
+/// read as the same name is another file.
+pub(super) struct LastLook {
+    /// All paths, one after the other.
+    paths: String,
+    /// Where each path ends.
+    ends: Vec<usize>,
     directories: BTreeSet<Key>,
     by_path: HashTable<usize>,
     hasher: RandomState,
 }
 
-impl<'a> LastLook<'a> {
+impl LastLook {
     /// For these files; excluded ones are not looked for.
     ///
     /// # Errors
     /// `InvalidArgument` for names that no stored file can have.
-    pub(super) fn at(files: &'a [MetaFile]) -> Result<Self> {
+    pub(super) fn at(files: &[MetaFile]) -> Result<Self> {
         let mut look = LastLook {
-            files,
+            paths: String::new(),
+            ends: Vec::with_capacity(files.len()),
             directories: BTreeSet::new(),
             by_path: HashTable::with_capacity(files.len()),
             hasher: RandomState::default(),
         };
         let mut directory = None;
-        for (place, file) in files.iter().enumerate().filter(|(_, file)| !file.excluded) {
-            let hash_of = |place: &usize| {
-                files
-                    .get(*place)
-                    .map_or(0, |file| look.hasher.hash_one(&file.path))
-            };
-            look.by_path.insert_unique(hash_of(&place), place, hash_of);
+        for file in files.iter().filter(|file| !file.excluded) {
+            write!(look.paths, "{}", file.path)
+                .map_err(|error| Error::invalid("a name cannot be written").with_source(error))?;
+            look.ends.push(look.paths.len());
             // Most files are in the directory of the one before.
             let this = directory_of(&file.path);
             if directory != Some(this) {
                 look.directories.extend(layout::file(&file.path)?.parent());
                 directory = Some(this);
             }
+        }
+        let (paths, hasher) = (Paths(&look.paths, &look.ends), &look.hasher);
+        for place in 0..look.ends.len() {
+            let hash_of = |place: &usize| hasher.hash_one(paths.at(*place));
+            look.by_path.insert_unique(hash_of(&place), place, hash_of);
         }
         Ok(look)
     }
@@ -55,28 +62,35 @@ impl<'a> LastLook<'a> {
     ///
     /// # Errors
     /// Those of the store.
-    pub(super) fn missing(&self, store: &dyn Store) -> Result<Option<&'a RepoPath>> {
-        let mut seen = vec![false; self.files.len()];
+    pub(super) fn missing(&self, store: &dyn Store) -> Result<Option<&str>> {
+        let paths = Paths(&self.paths, &self.ends);
+        let mut seen = vec![false; self.ends.len()];
         let mut path = String::new();
         for directory in &self.directories {
             store.visit_names(directory, &mut |name, kind| {
                 path.clear();
-                let spelt = write!(path, "{directory}/{name}").is_ok();
-                let found = RepoPath::parse(&path).filter(|_| spelt && kind == EntryKind::File);
-                let place = found.and_then(|path| self.place(&path));
-                if let Some(seen) = place.and_then(|place| seen.get_mut(place)) {
-                    *seen = true;
+                path.extend([directory.as_str(), "/", name]);
+                let is_it = |place: &usize| paths.at(*place) == path;
+                let found = self.by_path.find(self.hasher.hash_one(path.as_str()), is_it);
+                if let Some(seen) = found.and_then(|place| seen.get_mut(*place)) {
+                    *seen = kind == EntryKind::File;
                 }
             })?;
         }
-        let mut files = self.files.iter().zip(seen);
-        let missing = files.find(|(file, seen)| !seen && !file.excluded);
-        Ok(missing.map(|(file, _)| &file.path))
+        let missing = seen.iter().position(|seen| !seen);
+        Ok(missing.map(|place| paths.at(place)))
     }
+}
 
-    fn place(&self, path: &RepoPath) -> Option<usize> {
-        let is_it = |place: &usize| self.files.get(*place).is_some_and(|file| file.path == *path);
-        self.by_path.find(self.hasher.hash_one(path), is_it).copied()
+/// Paths that stand one after the other in a text, with their ends.
+#[derive(Clone, Copy)]
+struct Paths<'a>(&'a str, &'a [usize]);
+
+impl<'a> Paths<'a> {
+    fn at(self, place: usize) -> &'a str {
+        let before = place.checked_sub(1).and_then(|before| self.1.get(before));
+        let end = self.1.get(place).copied().unwrap_or_default();
+        self.0.get(before.copied().unwrap_or(0)..end).unwrap_or_default()
     }
 }
 
@@ -125,7 +139,7 @@ mod tests {
         assert_eq!(look.missing(&store).unwrap(), None);
         while let Some(path) = paths.pop() {
             store.delete(&Key::new(&*path).unwrap()).unwrap();
-            assert_eq!(look.missing(&store).unwrap().unwrap().to_string(), path);
+            assert_eq!(look.missing(&store).unwrap().unwrap(), path);
             put(&store, &path);
         }
     }

@@ -10,7 +10,7 @@ use crate::{Error, ErrorKind, Result};
 
 impl Commit<'_, '_> {
     /// C4 for shared files. A name that is taken is compared, and replaced only where no readable backup has it.
-    pub(super) fn publish_shared(&mut self) -> Result<()> {
+    pub(super) fn publish_shared(&self) -> Result<()> {
         let mut batch = Vec::new();
         for ready in &self.ready {
             if let (Some(path), Some(staged)) = (&ready.shared, &ready.staged) {

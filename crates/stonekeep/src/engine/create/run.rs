@@ -64,8 +64,13 @@ fn capture_and_copy(host: &mut Host<'_>) -> Result<Copied> {
     // Of a large repository that is much, and nobody asks before another attempt.
     host.known.presence.forget();
     let ready = copy(host, capture.image(), &plan)?;
-    capture.confirm()?;
-    Ok(Copied { capture, plan, ready })
+    match capture.confirm() {
+        Ok(()) => Ok(Copied { capture, plan, ready }),
+        Err(error) => {
+            host::remember(&mut host.settled, &capture.image().files, &plan.files, &ready);
+            Err(error)
+        }
+    }
 }
 
 /// What is to be done.
@@ -98,7 +103,9 @@ fn copy(host: &mut Host<'_>, image: &DatabaseImage, plan: &Plan) -> Result<Vec<R
     context.discard_areas(|area| area == parts.area.name || useful.contains(area));
     let mut copier = Copier::new(context, &image.files, &plan.files, id, parts.area);
     let outcome = copier.run();
-    host::remember(parts.settled, &image.files, &plan.files, &copier);
+    if outcome.is_err() {
+        host::remember(parts.settled, &image.files, &plan.files, &copier.ready);
+    }
     outcome.map(|()| copier.into_ready())
 }
 
@@ -118,11 +125,12 @@ fn commit(host: &mut Host<'_>, copied: Copied) -> Result<CreateReport> {
         ready,
         lock: parts.lock,
     };
-    commit.share()?;
-    while let Outcome::IdTaken = commit.commit(id)? {
+    let mut description = commit.share(id)?;
+    while let Outcome::IdTaken = commit.commit(description)? {
         id = next_free(&context, id)?;
         commit.stage_private_again(id)?;
         capture.confirm()?;
+        description = commit.describe(id)?;
     }
     let mut report = CreateReport::of(&plan, capture.image(), id);
     report.committed = true;

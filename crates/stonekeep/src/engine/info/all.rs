@@ -9,7 +9,7 @@ use stonekeep_format::backup_name::RepoPath;
 use super::naming::{Naming, Sum};
 use super::report::{BackupInfo, BackupState, head, unreadable};
 use crate::engine::BackupEngineReadOnly;
-use crate::engine::transfer::run_bounded;
+use crate::parallel::run_bounded;
 use crate::repo::described::Described;
 use crate::repo::names::{NameId, Names};
 use crate::repo::presence::{self, PrivateFiles, Sizes};

@@ -11,7 +11,8 @@ use super::forward::Mover;
 use super::plan::{Plan, Write};
 use super::site::{Area, Found, Site};
 use crate::engine::BackupEngineReadOnly;
-use crate::engine::transfer::{Meter, Metered, run_bounded};
+use crate::engine::transfer::{Meter, Metered};
+use crate::parallel::run_bounded;
 use crate::store::{Key, Object, ObjectReader, Store};
 use crate::{Error, ErrorKind, Observer, Phase, Result};
 

@@ -10,8 +10,9 @@ use stonekeep_format::unique_id::SessionId;
 use super::backup::Wanted;
 use super::site::Site;
 use super::target::Standing;
-use crate::engine::transfer::{Meter, Metered, run_bounded};
+use crate::engine::transfer::{Meter, Metered};
 use crate::engine::{BackupEngineReadOnly, RestoreMode};
+use crate::parallel::run_bounded;
 use crate::store::{Key, Object, ObjectReader, Store};
 use crate::{Error, ErrorKind, Observer, Phase, Result};
 
