@@ -2,7 +2,7 @@
 //!
 //! # Steps
 //! 1. The `LOCK`: held by anybody means a refusal.
-//! 2. CURRENT, the MANIFEST that it names, and the state that this adds up to.
+//! 2. CURRENT, the MANIFEST that it names, and the state that this adds up to; meanwhile the directory is listed.
 //! 3. The newest OPTIONS file, and by it the directory of the WALs.
 //! 4. Tables and blobs by number and size, those that are stored by number alone; the needed WALs, opened, measured and read.
 //! 5. Everything that was found wrong, at once.
@@ -29,6 +29,7 @@ use super::wal_dir::WalDirChoice;
 use super::wal_rules::is_needed;
 use super::wals::Wals;
 use super::{Capture, CaptureHost, CaptureKind, Content, DatabaseImage, ImageSource};
+use crate::parallel::run_both;
 use crate::{Observer, Result};
 
 /// A database that no process has open.
@@ -77,8 +78,10 @@ impl ImageSource for ClosedDirectory {
         let Some(current) = Current::read(&self.path)? else {
             return Err(no_database(&self.path));
         };
-        let mut manifest = Manifest::read(&self.path, &current, observer)?;
-        let survey = Survey::make(self, current, &mut manifest, (host, observer))?;
+        let read = || Manifest::read(&self.path, &current, observer);
+        let (manifest, home) = run_both(2, read, || Listing::of(&self.path));
+        let (mut manifest, home) = (manifest?, home?.ok_or_else(|| no_database(&self.path))?);
+        let survey = Survey::make(self, current, (&mut manifest, home), (host, observer))?;
         let capture = survey.into_capture(&manifest, observer)?;
         capture.confirm()?;
         Ok(Box::new(capture))
@@ -102,7 +105,7 @@ impl<'a> Survey<'a> {
     fn make(
         source: &'a ClosedDirectory,
         current: Current,
-        manifest: &mut Manifest,
+        (manifest, home): (&mut Manifest, Listing),
         (host, observer): (&mut dyn CaptureHost, &dyn Observer),
     ) -> Result<Self> {
         let mut remarks = Remarks::default();
@@ -110,7 +113,6 @@ impl<'a> Survey<'a> {
         let state = &manifest.state;
         let database_id = database_id(&source.path, state, &mut remarks)?;
         host.check_database(database_id.as_deref())?;
-        let home = Listing::of(&source.path)?.ok_or_else(|| no_database(&source.path))?;
         let options = Options::newest(&home, &mut remarks, observer)?;
         let settings = options
             .as_ref()

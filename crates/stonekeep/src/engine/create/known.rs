@@ -77,7 +77,17 @@ impl<'a> Known<'a> {
             stored: HashMap::default(),
             sessions: HashMap::new(),
         };
-        if let Some(newest) = known.read_older()? {
+        // What is stored is asked for only where backups are.
+        let newest = match known.unread.is_empty() {
+            true => None,
+            false => {
+                let mut presence = Presence::new(store);
+                let newest = presence.while_listing(|| known.read_older());
+                known.presence = presence;
+                newest?
+            }
+        };
+        if let Some(newest) = newest {
             known.add_newest(&newest);
             known.newest = Some(match known.newest_facts.is_some() {
                 // Its files are known by now, and nobody else asks for them.

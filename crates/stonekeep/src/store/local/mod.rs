@@ -10,6 +10,7 @@ mod flush;
 mod listing;
 mod lock;
 mod names;
+mod object;
 mod pin;
 mod place;
 mod publish;
@@ -27,17 +28,23 @@ use rustix::fs::OFlags;
 
 pub(crate) use self::clone::Clones;
 pub use self::flush::SyncMethod;
+use self::object::LocalObject;
 pub(crate) use self::place::Place;
 pub(crate) use self::sync::{Syncs, Written};
 pub(crate) use self::tree::{Directory, Tree};
 use super::buffers::Buffers;
-use super::page_cache::{FileSystems, SparingReads};
-use super::staging::{area_key, staged_key};
+use super::page_cache::FileSystems;
+use super::staging::{area_key, staged_key, staged_keys};
 use super::{
-    Durability, Entry, EntryKind, Guard, Key, LocalFile, LockWait, Name, Object, PinState, Staged, Stat,
-    Store,
+    Durability, Entry, EntryKind, Guard, Key, LockWait, Name, Object, PinState, Staged, Stat, Store,
 };
+use crate::parallel::run_bounded;
 use crate::{Clock, Error, IoContext, Result, SystemClock, Warning};
+
+/// So many files get their names at the same time, if there are many: the kernel renames one after the other, but what
+/// else there is to do for each fills the gaps.
+const MOVERS: usize = 2;
+const MANY: usize = 64;
 
 /// A store in a local directory. See the [module](self).
 #[derive(Debug)]
@@ -98,12 +105,8 @@ impl LocalStore {
         let missing = || Error::not_found(format!("{} is not there", self.tree.path(Some(key)).display()));
         let place = self.tree.find_place(key)?.ok_or_else(missing)?;
         let (file, stat) = place.open_and_look(OFlags::RDONLY)?.ok_or_else(missing)?;
-        Ok(Box::new(LocalObject {
-            file,
-            reads: self.file_systems.reads(stat.st_dev),
-            size_bytes: tree::size_bytes(&stat),
-            device: stat.st_dev,
-        }))
+        let reads = self.file_systems.reads(stat.st_dev);
+        Ok(Box::new(LocalObject::new(file, &stat, reads)))
     }
 
     /// What stands directly in a directory, as [`Store::list`], without length and age.
@@ -111,12 +114,14 @@ impl LocalStore {
         names::list(&self.tree, directory)
     }
 
-    fn sync_parents(&self, keys: &[&Key]) -> Result<()> {
-        if keys.is_empty() {
-            return Ok(());
+    fn sync_parents<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) -> Result<()> {
+        let mut directories: Vec<Option<&str>> = keys.into_iter().map(Key::directory).collect();
+        // Most files are in the directory of the one before.
+        directories.dedup();
+        match directories.is_empty() {
+            true => Ok(()),
+            false => self.syncs.sync_names_upwards(&self.tree, &directories),
         }
-        let directories: Vec<Option<Key>> = keys.iter().map(|key| key.parent()).collect();
-        self.syncs.sync_names_upwards(&self.tree, &directories)
     }
 
     /// Makes the root's own name durable. Where the directory above cannot be opened, the root was there before, and
@@ -130,32 +135,6 @@ impl LocalStore {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
             Err(error) => Err(error).context("opening", parent),
         }
-    }
-}
-
-/// An open file.
-struct LocalObject {
-    file: File,
-    reads: Arc<SparingReads>,
-    size_bytes: u64,
-    device: u64,
-}
-
-impl Object for LocalObject {
-    fn size_bytes(&self) -> u64 {
-        self.size_bytes
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.reads.read_at(&self.file, buffer, offset)
-    }
-
-    fn local_file(&self) -> Option<LocalFile<'_>> {
-        let LocalObject { file, device, .. } = self;
-        Some(LocalFile {
-            file,
-            device: *device,
-        })
     }
 }
 
@@ -280,7 +259,7 @@ impl Store for LocalStore {
         if self.syncs.sync_staged(&self.tree, &places)? {
             return Ok(());
         }
-        self.sync_parents(&places.iter().collect::<Vec<_>>())
+        self.sync_parents(&places)
     }
 
     fn publish(&self, batch: Vec<(Staged, Key)>, durability: Durability) -> Result<Vec<(Staged, Key)>> {
@@ -288,20 +267,21 @@ impl Store for LocalStore {
         if durability == Durability::Durable {
             self.syncs.sync_staged(&self.tree, &places)?;
         }
-        let mut taken = Vec::new();
-        let mut published = Vec::new();
-        for ((staged, key), place) in batch.into_iter().zip(places) {
-            if publish::move_file(&self.tree, &place, &key, Some(staged.size_bytes))? {
+        let movers = if batch.len() < MANY { 1 } else { MOVERS };
+        let files = batch.into_iter().zip(places).collect();
+        let moved = run_bounded(movers, files, |((staged, key), place)| {
+            let is_published = publish::move_file(&self.tree, &place, &key, Some(staged.size_bytes))?;
+            if is_published {
                 self.syncs.forget(&place);
-                published.push(key);
-            } else {
-                taken.push((staged, key));
             }
-        }
+            Ok((is_published, (staged, key)))
+        })?;
         if durability == Durability::Durable {
-            self.sync_parents(&published.iter().collect::<Vec<_>>())?;
+            let published = moved.iter().filter(|(is_published, _)| *is_published);
+            self.sync_parents(published.map(|(_, (_, key))| key))?;
         }
-        Ok(taken)
+        let taken = moved.into_iter().filter(|(is_published, _)| !is_published);
+        Ok(taken.map(|(_, file)| file).collect())
     }
 
     fn areas(&self) -> Result<Vec<String>> {
@@ -327,7 +307,7 @@ impl Store for LocalStore {
         }
         if durability == Durability::Durable {
             // The new name first: a crash between must find the file under one of them.
-            self.sync_parents(&[to])?;
+            self.sync_parents([to])?;
             self.syncs.sync_names(&self.tree, from.parent().as_ref())?;
         }
         Ok(())
@@ -353,7 +333,7 @@ impl Store for LocalStore {
         if self.syncs.sync_visible(&self.tree, keys)? {
             return Ok(());
         }
-        self.sync_parents(&keys.iter().collect::<Vec<_>>())
+        self.sync_parents(keys)
     }
 
     fn exclusive(
@@ -386,9 +366,4 @@ impl Store for LocalStore {
         let file_system = self.file_system_warning();
         file_system.into_iter().chain(self.syncs.warning()).collect()
     }
-}
-
-fn staged_keys<'a>(staged: impl IntoIterator<Item = &'a Staged>) -> Result<Vec<Key>> {
-    let staged = staged.into_iter();
-    staged.map(|file| staged_key(&file.area, &file.key)).collect()
 }

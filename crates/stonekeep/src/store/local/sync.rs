@@ -159,7 +159,11 @@ impl Syncs {
                     Synced::Durable => State::Durable,
                     Synced::Failed => State::Failed,
                 };
-                self.book().staged.insert(place.clone(), state);
+                let mut book = self.book();
+                match book.staged.get_mut(place) {
+                    Some(known) => *known = state,
+                    None => drop(book.staged.insert(place.clone(), state)),
+                }
             })
     }
 
@@ -175,10 +179,10 @@ impl Syncs {
     }
 
     /// Makes the names in these directories durable, and those directories' own names up to the root.
-    pub(crate) fn sync_names_upwards(&self, tree: &Tree, directories: &[Option<Key>]) -> Result<()> {
+    pub(crate) fn sync_names_upwards(&self, tree: &Tree, directories: &[Option<&str>]) -> Result<()> {
         let mut all: BTreeSet<Option<Key>> = BTreeSet::from([None]);
         for directory in directories {
-            let mut next = directory.clone();
+            let mut next = directory.map(Key::trusted);
             while let Some(key) = next {
                 next = key.parent();
                 all.insert(Some(key));
