@@ -29,7 +29,17 @@ impl FileNumberText {
 
 impl fmt::Display for FileNumberText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:0width$}", self.number.0, width = usize::from(self.digits))
+        // Not padded by `write!`: a backup writes some hundred thousand names.
+        let mut digits = [b'0'; USUAL_DIGITS as usize];
+        if self.digits != USUAL_DIGITS {
+            return write!(f, "{:0width$}", self.number.0, width = usize::from(self.digits));
+        }
+        let mut rest = self.number.0;
+        for digit in digits.iter_mut().rev() {
+            *digit += (rest % 10) as u8;
+            rest /= 10;
+        }
+        f.write_str(std::str::from_utf8(&digits).unwrap_or_default())
     }
 }
 

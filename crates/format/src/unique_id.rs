@@ -86,8 +86,12 @@ fn put_base36(out: &mut [u8], mut value: u64) {
 /// The value of at most 12 digits, which is below 2^63.
 fn base36(digits: &[u8]) -> u64 {
     digits.iter().fold(0, |value, digit| {
-        let place = DIGITS.iter().position(|known| known == digit).unwrap_or_default();
-        value * 36 + place as u64
+        let place = match digit {
+            b'0'..=b'9' => digit - b'0',
+            // A session id has nothing else.
+            letter => letter.saturating_sub(b'A') + 10,
+        };
+        value * 36 + u64::from(place)
     })
 }
 

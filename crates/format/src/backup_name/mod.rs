@@ -18,7 +18,7 @@
 mod naming;
 mod shared;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::file_name::{DbFileName, TableExtension};
 use crate::file_number_text::FileNumberText;
@@ -86,11 +86,14 @@ impl RepoPath {
 
 impl fmt::Display for RepoPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RepoPath::Shared(name) => write!(f, "{SHARED}/{name}"),
-            RepoPath::SharedChecksum(name) => write!(f, "{SHARED_CHECKSUM}/{name}"),
-            RepoPath::Private(name) => write!(f, "{PRIVATE}/{name}"),
-        }
+        let (directory, name): (&str, &dyn fmt::Display) = match self {
+            RepoPath::Shared(name) => (SHARED, name),
+            RepoPath::SharedChecksum(name) => (SHARED_CHECKSUM, name),
+            RepoPath::Private(name) => (PRIVATE, name),
+        };
+        f.write_str(directory)?;
+        f.write_char('/')?;
+        name.fmt(f)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Names of the files that backups share.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::decimal::{plain_decimal, plain_decimal32};
 use crate::file_name::DbFileName;
@@ -162,7 +162,11 @@ impl SharedName {
 
 impl fmt::Display for SharedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}.{}", self.digits, self.suffix, self.kind)
+        // Not with `write!`: a backup writes some hundred thousand names.
+        self.digits.fmt(f)?;
+        self.suffix.fmt(f)?;
+        f.write_char('.')?;
+        self.kind.fmt(f)
     }
 }
 
@@ -218,11 +222,15 @@ impl fmt::Display for NameSuffix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NameSuffix::None => Ok(()),
-            NameSuffix::Session {
-                session,
-                size_bytes: Some(size),
-            } => write!(f, "_s{session}_{size}"),
-            NameSuffix::Session { session, .. } => write!(f, "_s{session}"),
+            NameSuffix::Session { session, size_bytes } => {
+                f.write_str("_s")?;
+                f.write_str(session.as_str())?;
+                let Some(size) = size_bytes else {
+                    return Ok(());
+                };
+                f.write_char('_')?;
+                size.fmt(f)
+            }
             NameSuffix::LegacyCrcSize { crc32c, size_bytes } => write!(f, "_{crc32c}_{size_bytes}"),
             NameSuffix::Interim612 {
                 checksum_hex: Some(checksum),

@@ -79,12 +79,13 @@ impl DatabaseState {
         })
     }
 
-    /// Forgets all tables and blob files, which are most of it, when nobody asks for them any more.
-    pub fn forget_files(&mut self) {
-        for family in self.column_families.values_mut() {
-            family.tables.clear();
+    /// Takes all tables and blob files out of it, which are most of it, when nobody asks for them any more. Each table
+    /// is handed over; what is not kept of it is free when the next one comes.
+    pub fn take_tables(&mut self) -> impl Iterator<Item = NewFile> {
+        self.column_families.values_mut().flat_map(|family| {
             family.blobs.clear();
-        }
+            std::mem::take(&mut family.tables).into_values().map(|file| *file)
+        })
     }
 
     /// The blob files of all column families that RocksDB keeps: see [`ColumnFamily::live_blobs`].

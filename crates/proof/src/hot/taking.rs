@@ -111,8 +111,9 @@ fn copy(file: &ImageFile, into: &Path) -> Result<u64> {
             target.write_all(bytes).context("writing", into)?;
             Ok(bytes.len() as u64)
         }
-        Content::Path(path) => {
-            let source = File::open(path).context("opening", path)?;
+        Content::In(_) | Content::Path(_) => {
+            let path = file.path().unwrap_or_default();
+            let source = File::open(&path).context("opening", &path)?;
             copy_bytes(&source, &mut target, file.size_bytes).context("writing", into)
         }
         Content::Open { file: source, .. } => {

@@ -12,7 +12,8 @@
 //! No lock is taken, nothing is written there. IDENTITY is a fact of the image, no file of it.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use stonekeep_format::file_name::DbFileName;
 
@@ -109,7 +110,7 @@ impl<'a> Survey<'a> {
         (host, observer): (&mut dyn CaptureHost, &dyn Observer),
     ) -> Result<Self> {
         let mut remarks = Remarks::default();
-        let wanted = manifest.take_files(&source.path);
+        let wanted = manifest.take_files(&Arc::from(source.path.as_path()));
         let state = &manifest.state;
         let database_id = database_id(&source.path, state, &mut remarks)?;
         host.check_database(database_id.as_deref())?;
@@ -171,31 +172,38 @@ impl<'a> Survey<'a> {
 
     /// The files that are no part of the image, nor of what RocksDB keeps beside a database.
     fn surplus(&self, manifest: &Manifest) -> Vec<PathBuf> {
-        let live = self.live.files.iter().filter_map(|file| match &file.content {
-            Content::Path(path) => Some(path.as_path()),
-            _ => None,
-        });
-        let manifest = [manifest.file.path.as_path()];
-        let used: HashSet<&Path> = live.chain(self.wals.paths()).chain(manifest).collect();
+        let (mut at_home, mut elsewhere) = (HashSet::new(), HashSet::new());
+        for file in &self.live.files {
+            match &file.content {
+                Content::In(_) => drop(at_home.insert(&file.name)),
+                Content::Path(path) => drop(elsewhere.insert(path.as_path())),
+                _ => {}
+            }
+        }
+        elsewhere.extend(self.wals.paths());
+        elsewhere.insert(manifest.file.path.as_path());
+        let is_live_at_home =
+            |listing: &Listing, name: &DbFileName| listing.path == self.source.path && at_home.contains(name);
         let listings = self.directories.iter().chain(&self.wal_directory);
         let files = listings.flat_map(|listing| listing.files.iter().map(move |file| (listing, file)));
-        let strange = files.filter(|(_, file)| !stands_beside(file.parsed.as_ref()));
+        let strange = files.filter(|(listing, file)| match &file.parsed {
+            Some(name) => !stands_beside(name) && !is_live_at_home(listing, name),
+            None => true,
+        });
         let paths = strange.map(|(listing, file)| listing.path_of(file));
-        paths.filter(|path| !used.contains(path.as_path())).collect()
+        paths.filter(|path| !elsewhere.contains(path.as_path())).collect()
     }
 }
 
 /// Whether RocksDB keeps such a file beside a database, though it is not copied as it is.
-fn stands_beside(name: Option<&DbFileName>) -> bool {
+fn stands_beside(name: &DbFileName) -> bool {
     matches!(
         name,
-        Some(
-            DbFileName::Current
-                | DbFileName::Lock
-                | DbFileName::Identity
-                | DbFileName::InfoLog(_)
-                | DbFileName::Options(_)
-        )
+        DbFileName::Current
+            | DbFileName::Lock
+            | DbFileName::Identity
+            | DbFileName::InfoLog(_)
+            | DbFileName::Options(_)
     )
 }
 

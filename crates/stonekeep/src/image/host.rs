@@ -9,7 +9,7 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// A source of many files need not hold them all: it asks which ones are [needed](CaptureHost::needed), lets the
 /// engine [take](CaptureHost::take) a part of them before the image is whole, and holds only the rest. Files that are
-/// not needed, or taken, are in the image all the same, with [`super::Content::Path`]; the engine does not look there.
+/// not needed, or taken, are in the image all the same, with [`super::Content::In`]; the engine does not look there.
 pub trait CaptureHost {
     /// 1, and one more whenever the source has to be captured again because it
     /// [changed](crate::Error::is_source_changed) while it was copied.

@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use stonekeep_format::file_name::{DbFileName, TableExtension};
 use stonekeep_format::manifest::{BlobFile, DatabaseState, NewFile};
@@ -31,9 +32,6 @@ pub(super) struct LiveFiles {
     pub(super) any_elsewhere: bool,
 }
 
-/// How many other files an image has beside them, usually.
-const BESIDE: usize = 16;
-
 impl LiveFiles {
     /// Finds files that the MANIFEST names in these directories, of which the first is the database's own. Of those that the host does
     /// not need, only the names are looked for.
@@ -43,32 +41,41 @@ impl LiveFiles {
         host: &mut dyn CaptureHost,
         remarks: &mut Remarks,
     ) -> Result<LiveFiles> {
-        let mut found = LiveFiles {
-            files: Vec::with_capacity(wanted.len() + BESIDE),
-            any_absent: false,
-            any_elsewhere: false,
-        };
         let home = directories.first().map_or(Path::new(""), |home| &home.path);
         let places = Places::of(directories);
         let needed = host.needed(&wanted)?;
-        for (mut wanted, needed) in wanted.into_iter().zip(needed) {
+        let mut found = LiveFiles {
+            files: wanted,
+            any_absent: false,
+            any_elsewhere: false,
+        };
+        let mut found_out = Ok(());
+        let mut needed = needed.into_iter();
+        let (any_absent, any_elsewhere) = (&mut found.any_absent, &mut found.any_elsewhere);
+        // In their place: of a large database there are many.
+        found.files.retain_mut(|wanted| {
+            let needed = needed.next().unwrap_or(true);
             let candidates = places.of_file(&wanted.name);
             let place = match candidates {
+                _ if found_out.is_err() => None,
                 [only] if !needed => Some(*only),
-                _ => place_of(&wanted, candidates, home, remarks)?,
+                _ => place_of(wanted, candidates, home, remarks).unwrap_or_else(|error| {
+                    found_out = Err(error);
+                    None
+                }),
             };
             let Some(place) = place else {
-                found.any_absent |= candidates.is_empty();
-                continue;
+                *any_absent |= candidates.is_empty();
+                return false;
             };
             let is_at_home = place.directory.path == home;
-            found.any_elsewhere |= !is_at_home;
+            *any_elsewhere |= !is_at_home;
             if !is_at_home || *place.name != wanted.name {
                 wanted.content = Content::Path(place.path());
             }
-            found.files.push(wanted);
-        }
-        Ok(found)
+            true
+        });
+        found_out.map(|()| found)
     }
 }
 
@@ -120,26 +127,34 @@ impl<'a> Places<'a> {
     }
 }
 
-/// All files that the MANIFEST names, in the image's order, as if they lay in this directory.
-pub(super) fn named_files(state: &DatabaseState, home: &Path) -> Vec<ImageFile> {
-    let tables = state.live_tables().map(|table| named_table(table.file, home));
-    let blobs = state.live_blobs().map(|blob| named_blob(blob.file, home));
-    let mut files: Vec<ImageFile> = tables.chain(blobs).collect();
+/// How many other files an image has beside them, usually.
+const BESIDE: usize = 16;
+
+/// All files that the MANIFEST names, in the image's order, as if they lay in this directory. The state, which is large,
+/// loses them one by one.
+pub(super) fn take_files(state: &mut DatabaseState, home: &Arc<Path>) -> Vec<ImageFile> {
+    let blobs: Vec<ImageFile> = state
+        .live_blobs()
+        .map(|blob| named_blob(blob.file, home))
+        .collect();
+    let mut files = Vec::with_capacity(state.live_tables().count() + blobs.len() + BESIDE);
+    files.extend(state.take_tables().map(|table| named_table(&table, home)));
+    files.extend(blobs);
     sort(&mut files);
     files
 }
 
 /// Brings live files into the image's order: tables before blobs, each by number.
 pub(super) fn sort(files: &mut [ImageFile]) {
-    files.sort_by_key(|file| (file.table.is_none(), file.name.number()));
+    files.sort_unstable_by_key(|file| (file.table.is_none(), file.name.number()));
 }
 
 /// A table that the MANIFEST names, as if it lay in this directory.
-pub(super) fn named_table(file: &NewFile, home: &Path) -> ImageFile {
+pub(super) fn named_table(file: &NewFile, home: &Arc<Path>) -> ImageFile {
     let function = file.file_checksum_func_name.as_deref().unwrap_or_default();
     let name = DbFileName::table(file.number);
     ImageFile {
-        content: Content::Path(home.join(name.to_string())),
+        content: Content::In(Arc::clone(home)),
         name,
         size_bytes: file.size_bytes,
         table: Some(TableIdentity {
@@ -160,11 +175,11 @@ pub(super) fn unique_id(file: &NewFile) -> Option<[u8; 16]> {
 }
 
 /// A blob file that the MANIFEST names, as if it lay in this directory.
-pub(super) fn named_blob(blob: &BlobFile, home: &Path) -> ImageFile {
+pub(super) fn named_blob(blob: &BlobFile, home: &Arc<Path>) -> ImageFile {
     let addition = &blob.addition;
     let name = DbFileName::Blob(addition.number);
     ImageFile {
-        content: Content::Path(home.join(name.to_string())),
+        content: Content::In(Arc::clone(home)),
         name,
         size_bytes: addition.file_size_bytes(),
         table: None,

@@ -134,11 +134,9 @@ impl Manifest {
 
     /// All tables and blobs that it names, in the image's order, as if they lay in this directory. The state, which is
     /// large, forgets them.
-    pub(super) fn take_files(&mut self, home: &Path) -> Vec<ImageFile> {
+    pub(super) fn take_files(&mut self, home: &Arc<Path>) -> Vec<ImageFile> {
         self.took_from_further_paths = self.names_further_paths();
-        let files = live_files::named_files(&self.state, home);
-        self.state.forget_files();
-        files
+        live_files::take_files(&mut self.state, home)
     }
 
     /// The MANIFEST and CURRENT as files of the image; flat, if the MANIFEST names paths that the image has not.

@@ -22,9 +22,10 @@ mod wal_dir;
 mod wal_rules;
 mod wals;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stonekeep_format::file_name::DbFileName;
@@ -120,7 +121,9 @@ impl ImageColumnFamily {
 /// Where the bytes of a file of the image are.
 #[derive(Debug, Clone)]
 pub enum Content {
-    /// In a file that is opened when its turn comes; the path may name a file in another directory (`db_paths`, `wal_dir`).
+    /// In the file of the same name in this directory, which is opened when its turn comes.
+    In(Arc<Path>),
+    /// In the file at this path, likewise.
     Path(PathBuf),
     /// In a file that is open already, whose name may be gone meanwhile.
     Open {
@@ -161,6 +164,17 @@ pub struct ImageFile {
     pub crc32c: Option<Crc32c>,
     /// The temperature that the MANIFEST has.
     pub temperature: Temperature,
+}
+
+impl ImageFile {
+    /// The path of the file that has the bytes, if one has.
+    pub fn path(&self) -> Option<Cow<'_, Path>> {
+        match &self.content {
+            Content::In(directory) => Some(directory.join(self.name.to_string()).into()),
+            Content::Path(path) | Content::Open { path, .. } => Some(path.into()),
+            Content::Bytes(_) => None,
+        }
+    }
 }
 
 /// Files that together are one database at one sequence number.

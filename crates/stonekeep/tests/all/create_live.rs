@@ -223,9 +223,7 @@ fn a_file_that_is_shorter_than_it_should_be_is_named_and_not_taken() {
     let source = live(&scene, |host, image| {
         let mut files = shared_files(image);
         let number = files[1].name.number().unwrap();
-        let Content::Path(path) = &files[1].content else {
-            panic!()
-        };
+        let path = files[1].path().unwrap().into_owned();
         let short = path.with_extension("short");
         fs::write(&short, &fs::read(path).unwrap()[..1_000]).unwrap();
         files[1].content = Content::Path(short);

@@ -61,7 +61,7 @@ fn what_is_captured_stays_readable_when_the_writer_goes_on() {
     assert!(
         hot.files
             .iter()
-            .all(|file| !matches!(file.content, Content::Path(_)))
+            .all(|file| !matches!(file.content, Content::In(_) | Content::Path(_)))
     );
 }
 

@@ -61,7 +61,7 @@ pub(crate) fn file<'a>(image: &'a DatabaseImage, name: &str) -> &'a ImageFile {
 pub(crate) fn bytes(file: &ImageFile) -> Vec<u8> {
     let size = file.size_bytes as usize;
     match &file.content {
-        Content::Path(path) => fs::read(path).unwrap()[..size].to_vec(),
+        Content::In(_) | Content::Path(_) => fs::read(file.path().unwrap()).unwrap()[..size].to_vec(),
         Content::Bytes(bytes) => {
             assert_eq!(bytes.len(), size);
             bytes.to_vec()

@@ -94,7 +94,7 @@ fn tables_carry_what_the_manifest_says_of_them() {
     for listed in image
         .files
         .iter()
-        .filter(|file| matches!(file.content, Content::Path(_)))
+        .filter(|file| matches!(file.content, Content::In(_)))
     {
         assert_eq!(
             listed.crc32c.unwrap().0,

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use stonekeep::image::Content;
 use stonekeep_format::SequenceNumber;
 use stonekeep_format::sst::read_properties;
 use stonekeep_testkit::fixtures::{self, Fixture};
@@ -47,7 +46,7 @@ fn unique_ids_in_images_are_those_of_the_tables() {
     ] {
         let fixture = Fixture::unpack(name).unwrap();
         for part in image(&fixture.database()).files {
-            let (Some(table), Content::Path(path)) = (&part.table, &part.content) else {
+            let (Some(table), Some(path)) = (&part.table, part.path()) else {
                 continue;
             };
             let content = fs::read(path).unwrap();

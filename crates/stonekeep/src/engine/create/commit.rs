@@ -59,10 +59,11 @@ impl Commit<'_, '_> {
 
     /// What will be said of the backup under this id; our part of it is staged.
     pub(super) fn describe(&self, id: BackupId) -> Result<Description> {
-        let text = self.meta(id)?.encode();
-        let text =
-            text.map_err(|error| Error::invalid("the backup cannot be described").with_source(error))?;
-        let loaded = LoadedMeta::decode(id, &text)?;
+        let meta = self.meta(id)?;
+        let text = meta
+            .encode()
+            .map_err(|error| Error::invalid("the backup cannot be described").with_source(error))?;
+        let loaded = LoadedMeta::spelt(id, meta, &text);
         let facts = self.facts(&loaded).stage(
             self.store(),
             &self.area.name,

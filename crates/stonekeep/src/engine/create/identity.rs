@@ -31,7 +31,7 @@ impl Identity {
     pub(super) fn of(file: &ImageFile, number: FileNumber) -> Result<Self> {
         let table = file.table.clone();
         let known_by_id = table.as_ref().is_some_and(|table| unique_id(table).is_some());
-        let origin = if known_by_id { None } else { origin(&file.content)? };
+        let origin = if known_by_id { None } else { origin(file)? };
         Ok(Identity {
             number,
             size_bytes: file.size_bytes,
@@ -88,12 +88,15 @@ fn unique_id(table: &TableIdentity) -> Option<UniqueId> {
         .filter(|id| !id.is_null())
 }
 
-fn origin(content: &Content) -> Result<Option<FileOrigin>> {
-    let metadata = match content {
-        Content::Path(path) => fs::metadata(path).context("looking at", path)?,
-        Content::Open { file, path } => file.metadata().context("looking at", path)?,
-        Content::Bytes(_) => return Ok(None),
+fn origin(file: &ImageFile) -> Result<Option<FileOrigin>> {
+    let Some(path) = file.path() else {
+        return Ok(None);
     };
+    let metadata = match &file.content {
+        Content::Open { file, .. } => file.metadata(),
+        _ => fs::metadata(&path),
+    };
+    let metadata = metadata.context("looking at", &path)?;
     let nanoseconds = |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
     Ok(Some(FileOrigin {
         device: metadata.dev(),

@@ -81,9 +81,10 @@ pub(super) fn read(file: &ImageFile) -> Result<Session> {
 
 fn read_properties(file: &ImageFile) -> Result<sst::TableProperties> {
     let name = file.name.to_string();
-    let (table, path) = match &file.content {
-        Content::Path(path) => (Arc::new(File::open(path).context("opening", path)?), path.clone()),
-        Content::Open { file, path } => (Arc::clone(file), path.clone()),
+    let path = file.path().unwrap_or_default();
+    let table = match &file.content {
+        Content::In(_) | Content::Path(_) => Arc::new(File::open(&path).context("opening", &path)?),
+        Content::Open { file, .. } => Arc::clone(file),
         Content::Bytes(bytes) => {
             let mut read = |offset: u64, length: usize| Ok(slice(bytes, offset, length).to_vec());
             return sst::read_properties(bytes.len() as u64, &mut read)

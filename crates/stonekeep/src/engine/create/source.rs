@@ -77,13 +77,14 @@ impl Sources {
 
     /// Opens a file of the image.
     pub(super) fn open(&self, image: &ImageFile) -> Result<Source> {
-        let path = match &image.content {
-            Content::Path(path) | Content::Open { path, .. } => path,
-            Content::Bytes(bytes) => return Ok(Source::Bytes(Arc::clone(bytes))),
+        let (path, open) = match (image.path(), &image.content) {
+            (_, Content::Bytes(bytes)) => return Ok(Source::Bytes(Arc::clone(bytes))),
+            (Some(path), Content::Open { file, .. }) => (path, Some(file)),
+            (path, _) => (path.unwrap_or_default(), None),
         };
         let directory = self.directory(path.parent().unwrap_or(Path::new("")));
         if let Some(at_once_bytes) = self.direct_bytes_for(image)
-            && let Some(file) = directory.open_direct(&image.content)?
+            && let Some(file) = directory.open_direct(&path, open)?
         {
             return Ok(Source::File {
                 file: Arc::new(file),
@@ -91,9 +92,9 @@ impl Sources {
                 direct_bytes: Some(at_once_bytes),
             });
         }
-        let file = match &image.content {
-            Content::Open { file, .. } => Arc::clone(file),
-            _ => Arc::new(File::open(path).context("opening", path)?),
+        let file = match open {
+            Some(file) => Arc::clone(file),
+            None => Arc::new(File::open(&path).context("opening", &path)?),
         };
         Ok(Source::File {
             file,
@@ -163,20 +164,19 @@ impl Source {
 }
 
 impl Directory {
-    /// A file here, for direct reads by nobody else; `None` if it must be read otherwise.
-    fn open_direct(&self, content: &Content) -> Result<Option<File>> {
+    /// A file here, which may be open already, for direct reads by nobody else; `None` if it must be read otherwise.
+    fn open_direct(&self, path: &Path, open: Option<&Arc<File>>) -> Result<Option<File>> {
         if self.direct.refusal().is_some() {
             return Ok(None);
         }
-        let opened = match content {
-            Content::Path(path) => match direct_reader::open(path) {
+        let opened = match open {
+            Some(file) => direct_reader::reopen(file),
+            None => match direct_reader::open(path) {
                 Err(error) if !direct_reader::is_refusal(&error) => {
                     return Err(error).context("opening", path);
                 }
                 opened => opened,
             },
-            Content::Open { file, .. } => direct_reader::reopen(file),
-            Content::Bytes(_) => return Ok(None),
         };
         match opened {
             Ok(file) => Ok(Some(file)),

@@ -59,10 +59,9 @@ impl DataPaths {
         self.told.is_empty().then_some(PATHS_HINT)
     }
 
-    /// Where a file is, if it is there.
-    pub(in crate::image) fn place_of(&self, name: &DbFileName) -> PathBuf {
-        let told = self.told.get(name).cloned();
-        told.unwrap_or_else(|| self.home().join(name.to_string()))
+    /// Where a file is, if that was told.
+    pub(in crate::image) fn told_place_of(&self, name: &DbFileName) -> Option<&Path> {
+        self.told.get(name).map(PathBuf::as_path)
     }
 
     /// Opens a live file. It counts if it has the size of the MANIFEST; which directory it belongs into is not known

@@ -6,6 +6,7 @@
 //! the host takes it before the image is whole, and only what is written meanwhile is held.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use stonekeep_format::FileNumber;
 use stonekeep_format::manifest::DatabaseState;
@@ -159,7 +160,7 @@ impl HeldFiles {
 
     /// Forgets what is not in the state, and gives what is new in it.
     fn let_go(&mut self, state: &DatabaseState) -> Vec<ImageFile> {
-        let home = self.paths.home();
+        let home = &Arc::from(self.paths.home());
         let mut new = Vec::new();
         let mut live = 0;
         for table in state.live_tables().map(|table| table.file) {
@@ -308,7 +309,9 @@ impl HeldFiles {
     }
 
     fn leave(&mut self, mut file: ImageFile) {
-        file.content = Content::Path(self.paths.place_of(&file.name));
+        if let Some(path) = self.paths.told_place_of(&file.name) {
+            file.content = Content::Path(path.to_owned());
+        }
         self.keep(file, None);
     }
 
