@@ -21,6 +21,7 @@ pub mod garbage;
 pub mod journal;
 pub mod layout;
 pub mod names;
+pub(crate) mod path_table;
 mod pieces;
 pub mod pin;
 pub mod presence;

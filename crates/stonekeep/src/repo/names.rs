@@ -9,6 +9,7 @@ use stonekeep_format::backup_name::{RepoPath, SharedKind};
 use stonekeep_format::file_name::{DbFileName, TableExtension};
 
 use super::layout;
+use super::path_table::PathTable;
 use crate::Result;
 use crate::store::{EntryKind, Store};
 
@@ -30,10 +31,9 @@ impl NameId {
 /// taken apart.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
-    /// All paths, one behind the other.
-    text: Vec<u8>,
+    paths: PathTable,
+    /// What is known of each.
     all: Vec<Name>,
-    by_path: HashTable<NameId>,
     /// The first path of each name in a database.
     by_restored: HashTable<NameId>,
     hasher: RandomState,
@@ -41,8 +41,6 @@ pub struct Names {
 
 #[derive(Debug, Clone, Copy)]
 struct Name {
-    start: usize,
-    length: usize,
     restored: Restored,
     /// The first path that is restored under the same name.
     first: NameId,
@@ -94,17 +92,12 @@ impl Names {
 
     /// The path's id, if it is among them.
     pub fn find(&self, path: &[u8]) -> Option<NameId> {
-        let found = self
-            .by_path
-            .find(self.hasher.hash_one(path), |id| self.path(*id) == path);
-        found.copied()
+        self.paths.find(path).map(|number| NameId(number as u32))
     }
 
     /// The path; empty if there is none of that id.
     pub fn path(&self, id: NameId) -> &[u8] {
-        let name = self.all.get(id.index());
-        name.and_then(|name| self.text.get(name.start..name.start + name.length))
-            .unwrap_or_default()
+        self.paths.at(id.index())
     }
 
     /// Whether there is no more to know of the file than its path.
@@ -156,24 +149,16 @@ impl Names {
         path.shared_name()?;
         let name = path.restored_name();
         let restored = restored(&name)?;
-        // An id for each of four thousand million names takes more memory than there is.
-        let id = NameId(self.all.len() as u32);
+        let id = NameId(self.paths.push(text) as u32);
         let known = self.first_restored_as(&name);
         self.all.push(Name {
-            start: self.text.len(),
-            length: text.len(),
             restored,
             first: known.unwrap_or(id),
             is_plain: false,
             found: None,
         });
-        self.text.extend_from_slice(text);
-        let (hasher, all, all_text) = (&self.hasher, &self.all, &self.text);
-        let text_of = |name: &Name| all_text.get(name.start..name.start + name.length);
-        let hash_of =
-            |id: &NameId| hasher.hash_one(all.get(id.index()).and_then(text_of).unwrap_or_default());
-        self.by_path.insert_unique(hash_of(&id), id, hash_of);
         if known.is_none() {
+            let (hasher, all) = (&self.hasher, &self.all);
             let hash_of = |id: &NameId| {
                 all.get(id.index())
                     .map_or(0, |name| hasher.hash_one(name.restored))

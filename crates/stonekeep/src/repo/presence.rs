@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use foldhash::fast::RandomState;
 use stonekeep_format::BackupId;
 use stonekeep_format::backup_meta::MetaFile;
 use stonekeep_format::backup_name::RepoPath;
@@ -11,6 +10,7 @@ use stonekeep_format::file_name::DbFileName;
 use super::catalog::LoadedMeta;
 use super::facts::BackupFacts;
 use super::names::Names;
+use super::path_table::PathTable;
 use super::{described, layout};
 use crate::store::{EntryKind, Key, Store};
 use crate::{Finding, Result};
@@ -18,8 +18,34 @@ use crate::{Finding, Result};
 /// So many files are sooner looked at than the directory with everything in it.
 const FEW_FILES: usize = 16;
 
-/// What stands in directories of a repository. Names that no backup can have are left out.
-type Files = HashMap<RepoPath, (EntryKind, u64), RandomState>;
+/// What stands in directories of a repository.
+#[derive(Debug, Default)]
+struct Files {
+    paths: PathTable,
+    found: Vec<(EntryKind, u64)>,
+}
+
+impl Files {
+    fn add(&mut self, path: &str, found: (EntryKind, u64)) {
+        // A directory that changes while it is listed may give a name twice.
+        match self.paths.find(path.as_bytes()) {
+            Some(number) => self
+                .found
+                .get_mut(number)
+                .into_iter()
+                .for_each(|known| *known = found),
+            None => {
+                self.paths.push(path.as_bytes());
+                self.found.push(found);
+            }
+        }
+    }
+
+    fn get(&self, path: &RepoPath) -> Option<(EntryKind, u64)> {
+        let number = self.paths.find(path.to_string().as_bytes())?;
+        self.found.get(number).copied()
+    }
+}
 
 /// The directories of a repository as they were when each was first asked for.
 #[derive(Debug)]
@@ -86,7 +112,7 @@ impl<'a> Presence<'a> {
                 self.shared.as_ref()
             }
         };
-        Ok(files.and_then(|files| files.get(path)).copied())
+        Ok(files.and_then(|files| files.get(path)))
     }
 
     /// Everything that is wrong with the files that this backup names. Excluded files are not looked for.
@@ -144,7 +170,7 @@ impl PrivateFiles {
 
     /// What stands under this path: `None` if nothing does, or it is not one of the files.
     pub fn get(&self, path: &RepoPath) -> Option<(EntryKind, u64)> {
-        self.0.get(path).copied()
+        self.0.get(path)
     }
 }
 
@@ -163,7 +189,7 @@ fn look_at_each<'a>(store: &dyn Store, files: impl Iterator<Item = &'a MetaFile>
     let mut found = Files::default();
     for file in files {
         if let Some(stat) = store.stat(&layout::file(&file.path).ok()?).ok()? {
-            found.insert(file.path.clone(), (EntryKind::File, stat.size_bytes));
+            found.add(&file.path.to_string(), (EntryKind::File, stat.size_bytes));
         }
     }
     Some(found)
@@ -182,9 +208,7 @@ fn list(store: &dyn Store, directories: &[Key]) -> Result<Files> {
         store.visit(directory, &mut |entry| {
             path.clear();
             path.extend([directory.as_str(), "/", &entry.name]);
-            if let Some(parsed) = RepoPath::parse(&path) {
-                files.insert(parsed, (entry.kind, entry.size_bytes));
-            }
+            files.add(&path, (entry.kind, entry.size_bytes));
         })?;
     }
     Ok(files)

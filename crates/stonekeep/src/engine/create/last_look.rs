@@ -1,28 +1,20 @@
 //! Whether every file of a backup that is about to be committed has its name: one listing for each directory.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
-use std::hash::BuildHasher;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 use stonekeep_format::backup_meta::MetaFile;
 use stonekeep_format::backup_name::RepoPath;
 
+use crate::Result;
 use crate::repo::layout;
+use crate::repo::path_table::PathTable;
 use crate::store::{EntryKind, Key, Store};
-use crate::{Error, Result};
 
 /// The files that must be there, each found by its path. The paths are compared as they are written: what RocksDB would
 /// read as the same name is another file.
 pub(super) struct LastLook {
-    /// All paths, one after the other.
-    paths: String,
-    /// Where each path ends.
-    ends: Vec<usize>,
+    files: PathTable,
     directories: BTreeSet<Key>,
-    by_path: HashTable<usize>,
-    hasher: RandomState,
 }
 
 impl LastLook {
@@ -32,28 +24,18 @@ impl LastLook {
     /// `InvalidArgument` for names that no stored file can have.
     pub(super) fn at(files: &[MetaFile]) -> Result<Self> {
         let mut look = LastLook {
-            paths: String::new(),
-            ends: Vec::with_capacity(files.len()),
+            files: PathTable::with_capacity(files.len()),
             directories: BTreeSet::new(),
-            by_path: HashTable::with_capacity(files.len()),
-            hasher: RandomState::default(),
         };
         let mut directory = None;
         for file in files.iter().filter(|file| !file.excluded) {
-            write!(look.paths, "{}", file.path)
-                .map_err(|error| Error::invalid("a name cannot be written").with_source(error))?;
-            look.ends.push(look.paths.len());
+            look.files.push(file.path.to_string().as_bytes());
             // Most files are in the directory of the one before.
             let this = directory_of(&file.path);
             if directory != Some(this) {
                 look.directories.extend(layout::file(&file.path)?.parent());
                 directory = Some(this);
             }
-        }
-        let (paths, hasher) = (Paths(&look.paths, &look.ends), &look.hasher);
-        for place in 0..look.ends.len() {
-            let hash_of = |place: &usize| hasher.hash_one(paths.at(*place));
-            look.by_path.insert_unique(hash_of(&place), place, hash_of);
         }
         Ok(look)
     }
@@ -62,35 +44,20 @@ impl LastLook {
     ///
     /// # Errors
     /// Those of the store.
-    pub(super) fn missing(&self, store: &dyn Store) -> Result<Option<&str>> {
-        let paths = Paths(&self.paths, &self.ends);
-        let mut seen = vec![false; self.ends.len()];
-        let mut path = String::new();
+    pub(super) fn missing(&self, store: &dyn Store) -> Result<Option<String>> {
+        let (mut seen, mut path) = (vec![false; self.files.len()], String::new());
         for directory in &self.directories {
             store.visit_names(directory, &mut |name, kind| {
                 path.clear();
                 path.extend([directory.as_str(), "/", name]);
-                let is_it = |place: &usize| paths.at(*place) == path;
-                let found = self.by_path.find(self.hasher.hash_one(path.as_str()), is_it);
-                if let Some(seen) = found.and_then(|place| seen.get_mut(*place)) {
+                let found = self.files.find(path.as_bytes());
+                if let Some(seen) = found.and_then(|number| seen.get_mut(number)) {
                     *seen = kind == EntryKind::File;
                 }
             })?;
         }
         let missing = seen.iter().position(|seen| !seen);
-        Ok(missing.map(|place| paths.at(place)))
-    }
-}
-
-/// Paths that stand one after the other in a text, with their ends.
-#[derive(Clone, Copy)]
-struct Paths<'a>(&'a str, &'a [usize]);
-
-impl<'a> Paths<'a> {
-    fn at(self, place: usize) -> &'a str {
-        let before = place.checked_sub(1).and_then(|before| self.1.get(before));
-        let end = self.1.get(place).copied().unwrap_or_default();
-        self.0.get(before.copied().unwrap_or(0)..end).unwrap_or_default()
+        Ok(missing.map(|number| String::from_utf8_lossy(self.files.at(number)).into_owned()))
     }
 }
 
