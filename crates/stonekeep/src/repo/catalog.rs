@@ -3,7 +3,7 @@
 use stonekeep_format::backup_meta::{BackupMeta, MetaFile, MetaReader};
 use stonekeep_format::{BackupId, Crc32c};
 
-use super::facts::{self, WantedFiles};
+use super::facts::{self, BackupFacts, WantedFiles};
 use super::layout;
 use crate::store::{EntryKind, Store};
 use crate::{Error, ErrorKind, Result, Warning};
@@ -28,6 +28,26 @@ pub struct LoadedMeta {
     pub crc32c: Crc32c,
     /// Length of the file.
     pub size_bytes: u64,
+}
+
+/// A meta file with those of our facts that tell sizes: [`LoadedMeta::facts_for_sizes`].
+#[derive(Debug)]
+pub struct SizedMeta {
+    /// The meta file.
+    pub loaded: LoadedMeta,
+    /// Our facts, if there are any.
+    pub facts: Option<BackupFacts>,
+}
+
+impl SizedMeta {
+    /// Reads what belongs to a meta file.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub fn read(store: &dyn Store, loaded: LoadedMeta) -> Result<Self> {
+        let facts = loaded.facts_for_sizes(store)?;
+        Ok(SizedMeta { loaded, facts })
+    }
 }
 
 /// A meta file that is there, readable or not.
@@ -87,6 +107,11 @@ impl LoadedMeta {
         Self::of(id, bytes, reader.decode(id, bytes))
     }
 
+    /// Whether this is what stands in a meta file with these bytes, as far as length and checksum tell.
+    pub fn is_of(&self, bytes: &[u8]) -> bool {
+        self.size_bytes == bytes.len() as u64 && self.crc32c.0 == crc32c::crc32c(bytes)
+    }
+
     fn of(id: BackupId, bytes: &[u8], meta: stonekeep_format::Result<BackupMeta>) -> Result<Self> {
         let meta = meta.map_err(|error| Error::format(layout::meta(id).as_str(), error))?;
         Ok(Self::spelt(id, meta, bytes))
@@ -96,7 +121,7 @@ impl LoadedMeta {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub fn facts(&self, store: &dyn Store) -> Result<Option<facts::BackupFacts>> {
+    pub fn facts(&self, store: &dyn Store) -> Result<Option<BackupFacts>> {
         facts::read(store, self, WantedFiles::All, &mut Vec::new())
     }
 
@@ -108,7 +133,7 @@ impl LoadedMeta {
         &self,
         store: &dyn Store,
         take: &mut dyn FnMut(facts::FileFacts),
-    ) -> Result<Option<facts::BackupFacts>> {
+    ) -> Result<Option<BackupFacts>> {
         facts::read_each(store, self, take)
     }
 
@@ -116,7 +141,7 @@ impl LoadedMeta {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub fn facts_for_sizes(&self, store: &dyn Store) -> Result<Option<facts::BackupFacts>> {
+    pub fn facts_for_sizes(&self, store: &dyn Store) -> Result<Option<BackupFacts>> {
         let files = self.meta.files.iter().enumerate();
         let unknown = files.filter(|(_, file)| !tells_size(file));
         let places: Vec<usize> = unknown.map(|(place, _)| place).collect();
@@ -128,7 +153,7 @@ impl LoadedMeta {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub fn facts_head(&self, store: &dyn Store) -> Result<Option<facts::BackupFacts>> {
+    pub fn facts_head(&self, store: &dyn Store) -> Result<Option<BackupFacts>> {
         facts::read(store, self, WantedFiles::None, &mut Vec::new())
     }
 }

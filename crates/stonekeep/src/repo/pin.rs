@@ -60,6 +60,14 @@ struct Header {
 /// # Errors
 /// `NotFound` if there is no such backup, `Corrupt` or `Unsupported` if its meta file cannot be read.
 pub fn pin(store: &dyn Store, id: BackupId) -> Result<Pinned> {
+    pin_known(store, id, None)
+}
+
+/// The same for a backup whose meta file may have been read before: if it still is the same, it is not taken apart again.
+///
+/// # Errors
+/// As [`pin`].
+pub fn pin_known(store: &dyn Store, id: BackupId, known: Option<LoadedMeta>) -> Result<Pinned> {
     let bytes = match store.read(&layout::meta(id), layout::RECORD_LIMIT_BYTES) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -70,7 +78,10 @@ pub fn pin(store: &dyn Store, id: BackupId) -> Result<Pinned> {
         }
         Err(error) => return Err(error),
     };
-    let loaded = LoadedMeta::decode(id, &bytes)?;
+    let loaded = match known.filter(|known| known.id == id && known.is_of(&bytes)) {
+        Some(known) => known,
+        None => LoadedMeta::decode(id, &bytes)?,
+    };
     let guard = match store.pin(&fresh_key()?, &content(&loaded, &bytes)?) {
         Ok(guard) => Some(guard),
         Err(error) => {

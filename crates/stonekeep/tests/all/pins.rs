@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use stonekeep::engine::collect::DEFAULT_MIN_AGE;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions};
 use stonekeep::format::backup_name::RepoPath;
+use stonekeep::repo::catalog;
 use stonekeep::repo::pin::{self, Pinned};
 use stonekeep::store::local::LocalStore;
 use stonekeep::store::{LockWait, Store, new_pin_name};
@@ -251,6 +252,24 @@ fn a_reader_who_comes_during_a_deletion_gets_the_whole_backup_or_none() {
             "{at}"
         );
         assert_eq!(files(store.as_ref()), files_of(&[SECOND, THIRD]), "{at}");
+    }
+}
+
+#[test]
+fn a_backup_that_changed_since_it_was_read_is_pinned_as_it_is_now() {
+    let (_, store) = memory();
+    put_three(store.as_ref());
+    let read = |backup| {
+        let state = catalog::load(store.as_ref(), id(backup)).unwrap();
+        state.into_result().unwrap()
+    };
+    let (before, another) = (read(1), read(2));
+    assert!(store.delete(&key("meta/1")).unwrap());
+    put(store.as_ref(), "meta/1", &meta_text(1, &[3, 4]));
+    let now = read(1);
+    for known in [Some(before), Some(another), Some(now.clone()), None] {
+        let pinned = pin::pin_known(store.as_ref(), id(1), known).unwrap();
+        assert_eq!(pinned.loaded.meta, now.meta);
     }
 }
 

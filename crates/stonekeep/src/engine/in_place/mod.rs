@@ -86,8 +86,7 @@ impl BackupEngineReadOnly {
         observer: &dyn Observer,
         verb: &dyn Fn(&Opening<'_>, BackupId) -> Result<InPlaceReport>,
     ) -> Result<InPlaceReport> {
-        let (candidates, _) = self.candidates(which)?;
-        for id in candidates {
+        for id in self.candidates(which)?.ids {
             if which != WhichBackup::LatestValid
                 || self
                     .verify_backup(id, VerifyLevel::Checksum, observer)?

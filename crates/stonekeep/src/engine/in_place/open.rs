@@ -62,7 +62,8 @@ impl Opening<'_> {
 
     /// The backup as it will lie there.
     fn look(&self, loaded: &LoadedMeta) -> Result<(Backup, Vec<Warning>)> {
-        let mut backup = Backup::look(&mut Presence::new(self.store()), self.store(), loaded, &[])?;
+        let facts = loaded.facts_for_sizes(self.store())?;
+        let mut backup = Backup::look(&mut Presence::new(self.store()), self.store(), loaded, facts, &[])?;
         refuse_incomplete(&backup)?;
         let sites = Sites::locate(self.at, None)?;
         refuse_repository(&sites, self.store().local_root())?;

@@ -12,6 +12,7 @@ use stonekeep_format::backup_meta::{MetaFile, MetaReader};
 
 use self::all::AllSizes;
 pub use self::diff::BackupDiff;
+pub(super) use self::latest::Candidates;
 pub use self::latest::{PassedOver, WhichBackup};
 pub use self::report::{BackupFileInfo, BackupInfo, BackupState, InfoDetail, RepositoryInfo};
 use self::report::{head, unreadable};

@@ -14,42 +14,49 @@ use super::site::{CURRENT, Found};
 use super::target::{Circumstances, Standing, require_restorable};
 use super::unfinished::is_freed;
 use super::wal_dir::{adjust_options, warn_of_old_wals};
-use crate::engine::info::WhichBackup;
-use crate::repo::catalog;
+use crate::repo::catalog::{LoadedMeta, SizedMeta};
+use crate::repo::facts::BackupFacts;
 use crate::repo::pin::{self, Pinned};
 use crate::store::Store;
 use crate::{Error, ErrorKind, Phase, Result};
 
 /// One backup that may be restored.
 pub(super) struct Attempt<'r, 'a> {
-    run: &'r Run<'a>,
-    id: BackupId,
+    pub(super) run: &'r Run<'a>,
+    pub(super) id: BackupId,
+    /// What was read of it before.
+    pub(super) known: Option<SizedMeta>,
 }
 
-impl<'r, 'a> Attempt<'r, 'a> {
-    pub(super) fn new(run: &'r Run<'a>, id: BackupId) -> Self {
-        Attempt { run, id }
+/// Whatever speaks against a restore, before anything is made at the target.
+pub(super) fn refuse(run: &Run<'_>) -> Result<()> {
+    let sites = &run.sites;
+    let current = sites.db().look(&sites.db().at(CURRENT)?)?;
+    match (sites.separate_wals(), current) {
+        // A database may be restored over whatever else it has.
+        (None, Some(Found::File(_))) => Ok(()),
+        _ => standing(run).map(drop),
     }
+}
 
-    /// Whatever speaks against it, before anything is made at the target.
-    pub(super) fn refuse(&self, which: WhichBackup) -> Result<()> {
-        // Any other choice has read it.
-        if let WhichBackup::Id(_) = which {
-            catalog::load(self.store(), self.id)?.into_result()?;
-        }
-        let sites = &self.run.sites;
-        let current = sites.db().look(&sites.db().at(CURRENT)?)?;
-        match (sites.separate_wals(), current) {
-            // A database may be restored over whatever else it has.
-            (None, Some(Found::File(_))) => Ok(()),
-            _ => self.standing().map(drop),
-        }
-    }
+fn standing(run: &Run<'_>) -> Result<Vec<Standing>> {
+    let sites = &run.sites;
+    let standing = sites.all().map(|(area, site)| Standing::of(area, site));
+    let standing: Vec<Standing> = standing.collect::<Result<_>>()?;
+    let circumstances = Circumstances {
+        repository: run.engine.store().local_root(),
+        keep_log_files: run.options.keep_log_files,
+        freed: is_freed(sites)?,
+    };
+    require_restorable(sites, &standing, circumstances)?;
+    Ok(standing)
+}
 
+impl Attempt<'_, '_> {
     /// What would be done.
-    pub(super) fn dry_run(&self) -> Result<RestoreReport> {
+    pub(super) fn dry_run(self) -> Result<RestoreReport> {
         let pinned = pin::without_pin(self.store(), self.id)?;
-        let plan = self.plan(&pinned)?;
+        let plan = self.plan(&pinned, None)?;
         match room::look(&plan, &self.run.sites, self.run.disk)? {
             Room::None(error) => return Err(error),
             Room::OnlyWithoutOld(error) if !self.run.options.free_old_files_first => return Err(error),
@@ -59,12 +66,16 @@ impl<'r, 'a> Attempt<'r, 'a> {
     }
 
     /// R1 to R7.
-    pub(super) fn restore(&self) -> Result<RestoreReport> {
+    pub(super) fn restore(mut self) -> Result<RestoreReport> {
         let mover = self.run.mover();
         mover.forget_record()?;
         mover.prepare()?;
-        let pinned = pin::pin(self.store(), self.id)?;
-        let mut plan = self.plan(&pinned)?;
+        let (known, facts) = match self.known.take() {
+            Some(SizedMeta { loaded, facts }) => (Some(loaded), facts),
+            None => (None, None),
+        };
+        let pinned = pin::pin_known(self.store(), self.id, known)?;
+        let mut plan = self.plan(&pinned, facts)?;
         let mut report = plan.report();
         let copier = Copier {
             engine: self.run.engine,
@@ -91,31 +102,21 @@ impl<'r, 'a> Attempt<'r, 'a> {
         self.run.engine.store().as_ref()
     }
 
-    fn standing(&self) -> Result<Vec<Standing>> {
-        let sites = &self.run.sites;
-        let standing = sites.all().map(|(area, site)| Standing::of(area, site));
-        let standing: Vec<Standing> = standing.collect::<Result<_>>()?;
-        let circumstances = Circumstances {
-            repository: self.store().local_root(),
-            keep_log_files: self.run.options.keep_log_files,
-            freed: is_freed(sites)?,
+    fn look(&self, loaded: &LoadedMeta, facts: Option<BackupFacts>) -> Result<Backup> {
+        let facts = match facts.filter(|facts| facts.belong_to(loaded.id, loaded.crc32c, loaded.size_bytes)) {
+            Some(facts) => Some(facts),
+            None => loaded.facts_for_sizes(self.store())?,
         };
-        require_restorable(sites, &standing, circumstances)?;
-        Ok(standing)
+        let mut presence = self.run.presence.borrow_mut();
+        let alternates = &self.run.options.alternate_dirs;
+        Backup::look(&mut presence, self.store(), loaded, facts, alternates)
     }
 
-    fn plan(&self, pinned: &Pinned) -> Result<Plan> {
+    /// With the facts that were read of it before, if they were.
+    fn plan(&self, pinned: &Pinned, facts: Option<BackupFacts>) -> Result<Plan> {
         let (run, options) = (self.run, self.run.options);
-        let standing = self.standing()?;
-        let backup = {
-            let mut presence = run.presence.borrow_mut();
-            Backup::look(
-                &mut presence,
-                self.store(),
-                &pinned.loaded,
-                &options.alternate_dirs,
-            )
-        };
+        let standing = standing(run)?;
+        let backup = self.look(&pinned.loaded, facts);
         let mut backup = backup.map_err(|error| self.explain(pinned, error))?;
         let freed = is_freed(&run.sites)?;
         if !options.allow_other_database && !freed {

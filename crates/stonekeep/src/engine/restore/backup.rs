@@ -12,6 +12,7 @@ use stonekeep_format::{BackupId, Crc32c};
 use super::alternates::Alternates;
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::described::Described;
+use crate::repo::facts::BackupFacts;
 use crate::repo::layout;
 use crate::repo::presence::{Presence, Sizes};
 use crate::store::{Key, Store};
@@ -62,7 +63,7 @@ pub(in crate::engine) struct Backup {
 }
 
 impl Backup {
-    /// Looks at all that the backup names. What was listed already is not listed again.
+    /// Looks at all that the backup names, by the facts that tell sizes. What was listed already is not listed again.
     ///
     /// # Errors
     /// `Corrupt` with everything that is missing or has a wrong size, or if there is no MANIFEST that CURRENT names.
@@ -70,9 +71,9 @@ impl Backup {
         presence: &mut Presence<'_>,
         store: &dyn Store,
         loaded: &LoadedMeta,
+        facts: Option<BackupFacts>,
         alternate_dirs: &[PathBuf],
     ) -> Result<Self> {
-        let facts = loaded.facts_for_sizes(store)?;
         let findings = presence.check(loaded, facts.as_ref())?;
         if !findings.is_empty() {
             return Err(damaged_files(loaded.id, findings));

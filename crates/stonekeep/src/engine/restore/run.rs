@@ -6,7 +6,7 @@ use std::path::Path;
 
 use stonekeep_format::BackupId;
 
-use super::attempt::Attempt;
+use super::attempt::{self, Attempt};
 use super::disk::TargetDisk;
 use super::forward::Mover;
 use super::hold;
@@ -16,9 +16,9 @@ use super::room;
 use super::site::{CURRENT, Sites};
 use super::target::refuse_repository;
 use super::unfinished::{CURRENT_LIMIT_BYTES, Unfinished, is_freed};
-use crate::engine::info::{PassedOver, WhichBackup};
+use crate::engine::info::{Candidates, PassedOver, WhichBackup};
 use crate::engine::{BackupEngineReadOnly, RestoreOptions};
-use crate::repo::catalog;
+use crate::repo::catalog::{self, SizedMeta};
 use crate::repo::presence::Presence;
 use crate::{Error, ErrorKind, Observer, Phase, Progress, Result, Warning};
 
@@ -70,12 +70,12 @@ impl<'a> Run<'a> {
         self.tell(Phase::Planning);
         // Refusals first: they are to leave no trace.
         hold::refuse_if_open(self.sites.db())?;
-        let (candidates, passed_over) = match self.unfinished_report(which)? {
-            Some(_) => (Vec::new(), Vec::new()),
+        let candidates = match self.unfinished_report(which)? {
+            Some(_) => Candidates::default(),
             None => self.candidates(which)?,
         };
-        if let Some(first) = candidates.first() {
-            Attempt::new(self, *first).refuse(which)?;
+        if !candidates.ids.is_empty() {
+            attempt::refuse(self)?;
         }
         self.sites.make(self.disk, self.engine.durability())?;
         let _held = hold::hold(&self.sites, self.disk)?;
@@ -93,9 +93,9 @@ impl<'a> Run<'a> {
                 self.mover().empty()?;
             }
         }
-        let candidates = match candidates.is_empty() {
+        let candidates = match candidates.ids.is_empty() {
             true => self.candidates(which)?,
-            false => (candidates, passed_over),
+            false => candidates,
         };
         let earlier = self.is_staged()?;
         let restored = self.try_each(which, candidates, |attempt| attempt.restore());
@@ -126,8 +126,19 @@ impl<'a> Run<'a> {
         self.try_each(which, candidates, |attempt| attempt.dry_run())
     }
 
-    fn candidates(&self, which: WhichBackup) -> Result<(Vec<BackupId>, Vec<PassedOver>)> {
-        self.engine.candidates_in(which, &mut self.presence.borrow_mut())
+    /// The backups to try, of which the first has been read.
+    fn candidates(&self, which: WhichBackup) -> Result<Candidates> {
+        let mut presence = self.presence.borrow_mut();
+        let mut candidates = self.engine.candidates_in(which, &mut presence)?;
+        if let WhichBackup::Id(id) = which {
+            let store = self.engine.store().as_ref();
+            let read = presence.while_listing(|| {
+                let loaded = catalog::load(store, id)?.into_result()?;
+                SizedMeta::read(store, loaded)
+            });
+            candidates.first = Some(read?);
+        }
+        Ok(candidates)
     }
 
     /// What an earlier restore was about, if this one would only bring it to its end.
@@ -201,12 +212,14 @@ impl<'a> Run<'a> {
     fn try_each(
         &self,
         which: WhichBackup,
-        (candidates, mut passed_over): (Vec<BackupId>, Vec<PassedOver>),
-        attempt: impl Fn(&Attempt<'_, '_>) -> Result<RestoreReport>,
+        candidates: Candidates,
+        attempt: impl Fn(Attempt<'_, '_>) -> Result<RestoreReport>,
     ) -> Result<RestoreReport> {
+        let (mut passed_over, mut first) = (candidates.passed_over, candidates.first);
         let mut last = Error::not_found("there is no backup to restore");
-        for id in candidates {
-            last = match attempt(&Attempt::new(self, id)) {
+        for id in candidates.ids {
+            let known = first.take();
+            last = match attempt(Attempt { run: self, id, known }) {
                 Ok(report) => {
                     passed_over.retain(|other| other.id > id);
                     passed_over.sort_by_key(|other| std::cmp::Reverse(other.id));
