@@ -45,10 +45,7 @@ impl Opening<'_> {
         let loaded = catalog::load(self.store(), id)?.into_result()?;
         let (backup, warnings) = self.look(&loaded)?;
         self.require_room()?;
-        let links = |file: &&Wanted| {
-            matches!(&file.source, Source::Stored(key) if is_shared(key))
-                && self.store().local_root().is_some()
-        };
+        let links = |file: &&Wanted| is_shared(file) && self.store().local_root().is_some();
         let (linked, copied): (Vec<_>, Vec<_>) = backup.files.iter().partition(links);
         Ok(InPlaceReport {
             backup_id: id,
@@ -153,12 +150,10 @@ impl Opening<'_> {
 
     /// Whether a shared file could be linked. Where it cannot, it is copied.
     fn link(&self, file: &Wanted, directory: &Path) -> Result<bool> {
-        let (Some(root), Source::Stored(key)) = (self.store().local_root(), &file.source) else {
+        let Some(root) = self.store().local_root().filter(|_| is_shared(file)) else {
             return Ok(false);
         };
-        if !is_shared(key) {
-            return Ok(false);
-        }
+        let key = &file.key()?;
         // Looking through the store makes sure that no link leads out of the repository on the way.
         let stat = self.store().stat(key)?;
         if stat.is_none_or(|stat| stat.size_bytes != file.size_bytes) {
@@ -185,18 +180,18 @@ impl Opening<'_> {
                 disk.write(&at, &mut reader, size, Durability::Buffered)?;
                 reader.crc32c()
             }
-            Source::Stored(key) => {
-                let object = self.store().open(key)?;
+            Source::Stored => {
+                let object = self.store().open(&file.key()?)?;
                 let mut reader = Metered::new(ObjectReader::new(object.as_ref()), size, meter);
                 disk.write(&at, &mut reader, size, Durability::Buffered)?;
                 reader.crc32c()
             }
             Source::Alternate(..) | Source::Nowhere => {
-                return Err(damaged(id, &file.path, "it is excluded".into()));
+                return Err(damaged(id, &file.path_text(), "it is excluded".into()));
             }
         };
         match file.crc32c.filter(|expected| *expected != found) {
-            Some(expected) => Err(wrong_checksum(id, &file.path, expected, found)),
+            Some(expected) => Err(wrong_checksum(id, &file.path_text(), expected, found)),
             None => Ok(()),
         }
     }
@@ -216,19 +211,15 @@ impl Opening<'_> {
     }
 }
 
-fn is_shared(key: &Key) -> bool {
-    let directory = key.parent();
-    directory.is_some_and(|directory| matches!(directory.as_str(), "shared" | "shared_checksum"))
+/// Whether it is a file in the repository that backups share.
+fn is_shared(file: &Wanted) -> bool {
+    let shared = file.path.as_ref().and_then(|path| path.shared_name());
+    matches!(file.source, Source::Stored) && shared.is_some()
 }
 
 fn bytes_to_copy(backup: &Backup) -> u64 {
-    let shared = |file: &&Wanted| matches!(&file.source, Source::Stored(key) if is_shared(key));
-    backup
-        .files
-        .iter()
-        .filter(|file| !shared(file))
-        .map(|file| file.size_bytes)
-        .sum()
+    let copied = backup.files.iter().filter(|file| !is_shared(file));
+    copied.map(|file| file.size_bytes).sum()
 }
 
 fn refuse_incomplete(backup: &Backup) -> Result<()> {
@@ -236,7 +227,7 @@ fn refuse_incomplete(backup: &Backup) -> Result<()> {
         .files
         .iter()
         .filter(|file| matches!(file.source, Source::Nowhere));
-    let names: Vec<String> = excluded.map(|file| file.path.clone()).collect();
+    let names: Vec<String> = excluded.map(Wanted::path_text).collect();
     match names.is_empty() {
         true => Ok(()),
         false => Err(Error::invalid(format!(
@@ -256,7 +247,7 @@ fn add_identity(backup: &mut Backup) {
     let bytes = id.into_bytes();
     backup.files.push(Wanted {
         name: DbFileName::Identity,
-        path: "IDENTITY".into(),
+        path: None,
         size_bytes: bytes.len() as u64,
         crc32c: Some(Crc32c(crc32c::crc32c(&bytes))),
         session: None,

@@ -9,7 +9,6 @@ use stonekeep_format::backup_meta::MetaFile;
 
 use super::backup::{Source, Wanted};
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
-use crate::repo::layout;
 use crate::repo::presence::Sizes;
 use crate::store::Store;
 use crate::store::local::LocalStore;
@@ -49,15 +48,15 @@ impl Alternates {
 
     /// Where an excluded file is: the same path in the first repository that has it.
     pub(super) fn find(&self, file: &MetaFile, sizes: &Sizes<'_>) -> Result<Wanted> {
-        let (path, key) = (file.path.to_string(), layout::file(&file.path)?);
         let mut wanted = Wanted {
             name: file.path.restored_name(),
             size_bytes: sizes.expected(file).unwrap_or(0),
             crc32c: file.crc32c.or(file.path.crc32c()),
             session: file.path.shared_name().and_then(|name| name.session_id()),
             source: Source::Nowhere,
-            path,
+            path: Some(file.path.clone()),
         };
+        let key = wanted.key()?;
         for alternate in &self.0 {
             let stat = match alternate.store.stat(&key) {
                 Ok(Some(stat)) => stat,
@@ -72,8 +71,8 @@ impl Alternates {
                 continue;
             }
             wanted.size_bytes = stat.size_bytes;
-            wanted.crc32c = wanted.crc32c.or(alternate.checksums.get(&wanted.path).copied());
-            wanted.source = Source::Alternate(Arc::clone(&alternate.store), key);
+            wanted.crc32c = wanted.crc32c.or(alternate.checksums.get(key.as_str()).copied());
+            wanted.source = Source::Alternate(Arc::clone(&alternate.store));
             break;
         }
         Ok(wanted)

@@ -62,7 +62,11 @@ impl Attempt<'_, '_> {
             Room::OnlyWithoutOld(error) if !self.run.options.free_old_files_first => return Err(error),
             _ => {}
         }
-        Ok(plan.report())
+        let report = plan.report();
+        Ok(RestoreReport {
+            files: plan.files,
+            ..report
+        })
     }
 
     /// R1 to R7.
@@ -90,10 +94,11 @@ impl Attempt<'_, '_> {
         report.resumed = copied.map_err(|error| self.explain(&pinned, error))?;
         drop(pinned);
         self.run.tell(Phase::Committing);
-        let record = plan.record(&self.run.sites, self.store().location());
+        let record = plan.into_record(&self.run.sites, self.store().location());
         mover.write_record(&record)?;
         self.run.finish(&record)?;
         report.restored = true;
+        report.files = record.files;
         report.warnings.extend(self.run.clean_up());
         Ok(report)
     }
@@ -151,7 +156,7 @@ impl Attempt<'_, '_> {
     fn free_old_files(&self, plan: &mut Plan) -> Result<()> {
         let (mover, sites) = (self.run.mover(), &self.run.sites);
         mover.write_whole(sites.db(), "freed", b"")?;
-        mover.block_opening(&plan.record(sites, self.store().location()))?;
+        mover.block_opening(&plan.head(sites, self.store().location()))?;
         self.run.disk.remove(&sites.db().old_file(CURRENT)?)?;
         for place in plan.old_files() {
             let site = sites.site(place.area);

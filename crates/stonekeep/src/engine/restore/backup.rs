@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use stonekeep_format::backup_meta::MetaFile;
+use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::manifest::parse_current;
 use stonekeep_format::unique_id::SessionId;
@@ -13,7 +14,6 @@ use super::alternates::Alternates;
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::described::Described;
 use crate::repo::facts::BackupFacts;
-use crate::repo::layout;
 use crate::repo::presence::{Presence, Sizes};
 use crate::store::{Key, Store};
 use crate::{Error, ErrorKind, Finding, Result};
@@ -25,10 +25,10 @@ const OPTIONS_LIMIT_BYTES: u64 = 64 << 20;
 /// Where the bytes of a file are.
 #[derive(Debug, Clone)]
 pub(in crate::engine) enum Source {
-    /// In the repository.
-    Stored(Key),
-    /// In another repository, since the backup was made without it.
-    Alternate(Arc<dyn Store>, Key),
+    /// In the repository, at its path.
+    Stored,
+    /// At its path in another repository, since the backup was made without it.
+    Alternate(Arc<dyn Store>),
     /// Here, checked already.
     Bytes(Arc<[u8]>),
     /// The backup was made without it, and no other repository has it.
@@ -39,13 +39,31 @@ pub(in crate::engine) enum Source {
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Wanted {
     pub(in crate::engine) name: DbFileName,
-    /// Its path in the repository, for messages.
-    pub(in crate::engine) path: String,
+    /// Its path in the repository; `None` for a file that is made here.
+    pub(in crate::engine) path: Option<RepoPath>,
     pub(in crate::engine) size_bytes: u64,
     pub(in crate::engine) crc32c: Option<Crc32c>,
     /// The session that wrote it, by its name or our facts.
     pub(in crate::engine) session: Option<SessionId>,
     pub(in crate::engine) source: Source,
+}
+
+impl Wanted {
+    /// Its path in the repository as text, for messages.
+    pub(in crate::engine) fn path_text(&self) -> String {
+        match &self.path {
+            Some(path) => path.to_string(),
+            None => self.name.to_string(),
+        }
+    }
+
+    /// Where its bytes are in a repository.
+    ///
+    /// # Errors
+    /// Those of [`Key::new`], which no file of a backup has.
+    pub(in crate::engine) fn key(&self) -> Result<Key> {
+        Key::new(self.path_text())
+    }
 }
 
 /// A backup, looked at but not read.
@@ -82,7 +100,7 @@ impl Backup {
             Sizes::new(facts.as_ref()),
             Alternates::open(loaded, alternate_dirs)?,
         );
-        let mut files = Vec::new();
+        let mut files = Vec::with_capacity(loaded.meta.files.len());
         for file in &loaded.meta.files {
             files.push(match file.excluded {
                 true => alternates.find(file, &sizes)?,
@@ -110,15 +128,14 @@ impl Backup {
 }
 
 fn stored(file: &MetaFile, presence: &mut Presence<'_>) -> Result<Wanted> {
-    let key = layout::file(&file.path)?;
     let size_bytes = presence.get(&file.path)?.map_or(0, |(_, size)| size);
     Ok(Wanted {
         name: file.path.restored_name(),
-        path: key.as_str().to_owned(),
+        path: Some(file.path.clone()),
         size_bytes,
         crc32c: file.crc32c.or(file.path.crc32c()),
         session: file.path.shared_name().and_then(|name| name.session_id()),
-        source: Source::Stored(key),
+        source: Source::Stored,
     })
 }
 
@@ -131,17 +148,19 @@ fn load_small_files(store: &dyn Store, id: BackupId, files: &mut [Wanted]) -> Re
             DbFileName::Options(_) => OPTIONS_LIMIT_BYTES,
             _ => continue,
         };
-        let Source::Stored(key) = &file.source else {
+        let Source::Stored = &file.source else {
             continue;
         };
-        let bytes = store.read(key, limit_bytes)?;
+        let key = file.key()?;
+        let bytes = store.read(&key, limit_bytes)?;
         let found = Crc32c(crc32c::crc32c(&bytes));
         if let Some(expected) = file.crc32c.filter(|expected| *expected != found) {
-            return Err(wrong_checksum(id, &file.path, expected, found));
+            return Err(wrong_checksum(id, key.as_str(), expected, found));
         }
         if file.name == DbFileName::Current {
-            let number = parse_current(&bytes).map_err(|error| damaged(id, &file.path, error.to_string()))?;
-            current = Some((number, bytes.clone(), file.path.clone()));
+            let number =
+                parse_current(&bytes).map_err(|error| damaged(id, key.as_str(), error.to_string()))?;
+            current = Some((number, bytes.clone(), key));
         }
         file.source = Source::Bytes(bytes.into());
     }
@@ -153,7 +172,7 @@ fn load_small_files(store: &dyn Store, id: BackupId, files: &mut [Wanted]) -> Re
         .any(|file| file.name == DbFileName::Manifest(manifest))
     {
         let reason = format!("it names MANIFEST-{manifest:06}, which the backup does not have");
-        return Err(damaged(id, &path, reason));
+        return Err(damaged(id, path.as_str(), reason));
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -13,7 +13,7 @@ use super::site::{Area, Found, Site};
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::transfer::{Meter, Metered};
 use crate::parallel::run_bounded;
-use crate::store::{Key, Object, ObjectReader, Store};
+use crate::store::{Object, ObjectReader, Store};
 use crate::{Error, ErrorKind, Observer, Phase, Result};
 
 /// What earlier runs have staged.
@@ -22,7 +22,7 @@ pub(super) struct Staged(BTreeSet<(Area, String)>);
 
 impl Staged {
     fn has(&self, write: &Write) -> bool {
-        !self.0.is_empty() && self.0.contains(&(write.area, write.name.clone()))
+        !self.0.is_empty() && self.0.contains(&(write.area, write.name()))
     }
 }
 
@@ -44,9 +44,9 @@ impl Copier<'_> {
                 continue;
             }
             let writes = plan.writes.iter().filter(|write| write.area == area);
-            let wanted: BTreeSet<&str> = writes.map(|write| write.name.as_str()).collect();
+            let wanted: BTreeSet<String> = writes.map(Write::name).collect();
             for name in names {
-                if wanted.contains(name.as_str()) {
+                if wanted.contains(&name) {
                     staged.0.insert((area, name));
                 } else {
                     self.discard(site, &site.new_file(&name)?)?;
@@ -72,7 +72,7 @@ impl Copier<'_> {
         let writes: Vec<&Write> = plan.writes.iter().collect();
         let staged = run_bounded(self.engine.workers(), writes, |write| {
             meter.check()?;
-            let at = self.mover.sites.site(write.area).new_file(&write.name)?;
+            let at = self.mover.sites.site(write.area).new_file(&write.name())?;
             let reused = earlier.has(write) && self.is_staged(write, &at, &meter)?;
             if !reused {
                 self.stage(plan.backup.id, write, &at, &meter)?;
@@ -110,23 +110,23 @@ impl Copier<'_> {
                 let written = self.write(at, &mut reader, size_bytes);
                 written.map(drop).map_err(|error| meter.explain(error))
             }
-            Source::Stored(key) => self.copy_from(self.engine.store().as_ref(), key, id, write, at, meter),
-            Source::Alternate(store, key) => self.copy_from(store.as_ref(), key, id, write, at, meter),
-            Source::Nowhere => Err(damaged(id, &write.file.path, "it is nowhere".into())),
+            Source::Stored => self.copy_from(self.engine.store().as_ref(), id, write, at, meter),
+            Source::Alternate(store) => self.copy_from(store.as_ref(), id, write, at, meter),
+            Source::Nowhere => Err(damaged(id, &write.file.path_text(), "it is nowhere".into())),
         }
     }
 
     fn copy_from(
         &self,
         store: &dyn Store,
-        key: &Key,
         id: BackupId,
         write: &Write,
         at: &TargetPath,
         meter: &Meter<'_>,
     ) -> Result<()> {
-        let path = write.file.path.as_str();
-        let object = store.open(key).map_err(|error| match error.kind() {
+        let key = write.file.key()?;
+        let path = key.as_str();
+        let object = store.open(&key).map_err(|error| match error.kind() {
             ErrorKind::NotFound => damaged(id, path, "is missing".into()),
             ErrorKind::Corrupt => damaged(id, path, "is no regular file".into()),
             _ => error,

@@ -5,7 +5,7 @@ use std::io::Cursor;
 
 use super::disk::{TargetDisk, TargetPath};
 use super::present::Present;
-use super::record::{Move, Record};
+use super::record::{Head, Move, Record};
 use super::site::{ARCHIVE, CURRENT, Site, Sites};
 use super::unfinished::{CURRENT_LIMIT_BYTES, MARKER_PREFIX, WalOwner, has_marker};
 use crate::store::Durability;
@@ -47,7 +47,7 @@ impl Mover<'_> {
         }
         self.keep_old_current()?;
         self.sync(&db.staging(Some("old")))?;
-        self.write_marker(record)?;
+        self.write_marker(&record.head)?;
         self.write_whole(db, "state", &record.encode()?)
     }
 
@@ -65,7 +65,7 @@ impl Mover<'_> {
     pub(super) fn go_forward(&self, record: &Record) -> Result<()> {
         let mut present = Present::new(self.sites);
         self.require_new_files(record, &mut present)?;
-        self.block_opening(record)?;
+        self.block_opening(&record.head)?;
         self.make_old_archives(record)?;
         self.carry_out(record, &mut present, |step| !matches!(step, Move::In(_)))?;
         self.carry_out(record, &mut present, |step| matches!(step, Move::In(_)))?;
@@ -76,13 +76,13 @@ impl Mover<'_> {
     }
 
     /// R3: no RocksDB opens the database any more, nor makes a new one in its place.
-    pub(super) fn block_opening(&self, record: &Record) -> Result<()> {
+    pub(super) fn block_opening(&self, head: &Head) -> Result<()> {
         let db = self.sites.db();
         if has_marker(db)? {
             return Ok(());
         }
         self.keep_old_current()?;
-        self.write_marker(record)?;
+        self.write_marker(head)?;
         self.disk.replace(&db.staging(Some("marker")), &db.at(CURRENT)?)?;
         self.sync(db.root())
     }
@@ -204,11 +204,8 @@ impl Mover<'_> {
     }
 
     /// The marker is written before anything moves, so that a disk that fills up later stops nothing.
-    fn write_marker(&self, record: &Record) -> Result<()> {
-        let (id, repository) = (
-            record.head.backup_id,
-            record.head.repository.escape_debug().to_string(),
-        );
+    fn write_marker(&self, head: &Head) -> Result<()> {
+        let (id, repository) = (head.backup_id, head.repository.escape_debug());
         let text = format!(
             "{MARKER_PREFIX}backup {id} of {repository} is being restored into this directory; \
              run the restore again, or take it back with \"stonekeep restore --abort\"\n"

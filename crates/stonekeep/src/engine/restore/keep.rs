@@ -1,8 +1,9 @@
 //! Which files of the target are the backup's already: they are checked where they stand, and stay.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::io;
 
+use foldhash::fast::RandomState;
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::sst::{self, ReadError};
 use stonekeep_format::unique_id::SessionId;
@@ -16,6 +17,9 @@ use crate::parallel::run_bounded;
 use crate::store::{Key, Object, ObjectReader, Store};
 use crate::{Error, ErrorKind, Observer, Phase, Result};
 
+/// Names of files.
+pub(super) type Kept = HashSet<String, RandomState>;
+
 /// The names of the files that stay, by the mode of the restore.
 ///
 /// # Errors
@@ -26,7 +30,7 @@ pub(super) fn files_to_keep(
     files: &[Wanted],
     (site, standing): (&Site, &Standing),
     observer: &dyn Observer,
-) -> Result<BTreeSet<String>> {
+) -> Result<Kept> {
     let candidates: Vec<(String, &Wanted)> = files
         .iter()
         .filter(|file| may_stay(mode, file))

@@ -7,6 +7,7 @@ use stonekeep_format::Crc32c;
 use stonekeep_format::file_name::DbFileName;
 
 use super::backup::{Backup, Source, Wanted};
+use super::keep::Kept;
 use super::record::{self, Head, Move, Place, Record};
 use super::report::{RestoreAction, RestoreReport, RestoredFile};
 use super::site::{Area, CURRENT, Site, Sites};
@@ -18,9 +19,14 @@ use crate::{Error, Result, Warning};
 #[derive(Debug, Clone)]
 pub(super) struct Write {
     pub(super) area: Area,
-    /// The file's name as text.
-    pub(super) name: String,
     pub(super) file: Wanted,
+}
+
+impl Write {
+    /// The file's name as text.
+    pub(super) fn name(&self) -> String {
+        self.file.name.to_string()
+    }
 }
 
 /// The plan of a restore.
@@ -42,7 +48,7 @@ pub(super) struct Ground<'a> {
     pub(super) sites: &'a Sites,
     pub(super) standing: &'a [Standing],
     /// Tables and blobs at the target that stay.
-    pub(super) kept: &'a BTreeSet<String>,
+    pub(super) kept: &'a Kept,
     pub(super) keep_log_files: bool,
     /// Whether an earlier restore has removed the old state: its CURRENT is ours.
     pub(super) freed: bool,
@@ -56,11 +62,13 @@ impl Plan {
     /// something that is no file stands in the way.
     pub(super) fn make(mut backup: Backup, ground: Ground<'_>, warnings: Vec<Warning>) -> Result<Self> {
         let wanted = std::mem::take(&mut backup.files);
+        // With one more, for IDENTITY.
+        let most = wanted.len() + 1;
         let mut plan = Plan {
             backup,
-            writes: Vec::new(),
-            moves: Vec::new(),
-            files: Vec::new(),
+            writes: Vec::with_capacity(most.saturating_sub(ground.kept.len())),
+            moves: Vec::with_capacity(most.saturating_sub(ground.kept.len())),
+            files: Vec::with_capacity(most),
             wal_files_kept: Vec::new(),
             left_alone: Vec::new(),
             had_current: false,
@@ -70,17 +78,20 @@ impl Plan {
         let staying_wals = plan.decide_on_old_files(ground);
         plan.decide_on_new_files(wanted, ground, &staying_wals)?;
         plan.require_free_places(ground)?;
-        let incoming = plan
-            .writes
-            .iter()
-            .filter(|write| write.file.name != DbFileName::Current);
-        let incoming = incoming.map(|write| Move::In(Place::new(write.area, &write.name)));
-        plan.moves.extend(incoming);
         Ok(plan)
     }
 
     /// The record of step R2.
-    pub(super) fn record(&self, sites: &Sites, repository: String) -> Record {
+    pub(super) fn into_record(self, sites: &Sites, repository: String) -> Record {
+        Record {
+            head: self.head(sites, repository),
+            moves: self.moves,
+            files: self.files,
+        }
+    }
+
+    /// What the record says of the restore as a whole.
+    pub(super) fn head(&self, sites: &Sites, repository: String) -> Head {
         let backup = record::Backup {
             repository,
             backup_id: self.backup.id.get(),
@@ -88,19 +99,15 @@ impl Plan {
             database_id: self.backup.database_id.clone(),
             sites,
         };
-        Record {
-            head: Head {
-                wal_files_kept: self.wal_files_kept.clone(),
-                unverifiable: self.unverifiable(),
-                left_alone: self.left_alone.clone(),
-                ..Head::new(backup, self.had_current, self.backup.current.clone())
-            },
-            moves: self.moves.clone(),
-            files: self.files.clone(),
+        Head {
+            wal_files_kept: self.wal_files_kept.clone(),
+            unverifiable: self.unverifiable(),
+            left_alone: self.left_alone.clone(),
+            ..Head::new(backup, self.had_current, self.backup.current.clone())
         }
     }
 
-    /// What is done, or would be.
+    /// What is done, or would be, but for the list of files.
     pub(super) fn report(&self) -> RestoreReport {
         RestoreReport {
             files_moved_away: self.old_files().count() as u64 + u64::from(self.had_current),
@@ -108,7 +115,7 @@ impl Plan {
             unverifiable: self.unverifiable(),
             left_alone: self.left_alone.clone(),
             warnings: self.warnings.clone(),
-            ..RestoreReport::of(self.backup.id, self.files.clone())
+            ..RestoreReport::of(self.backup.id, &self.files)
         }
     }
 
@@ -128,7 +135,7 @@ impl Plan {
 
     fn unverifiable(&self) -> Vec<String> {
         let unknown = self.writes.iter().filter(|write| write.file.crc32c.is_none());
-        unknown.map(|write| write.file.path.clone()).collect()
+        unknown.map(|write| write.file.path_text()).collect()
     }
 
     /// RocksDB before 9.7 keeps the id in IDENTITY alone, which is no part of a backup.
@@ -148,7 +155,7 @@ impl Plan {
             "IDENTITY".into(),
             Wanted {
                 name: DbFileName::Identity,
-                path: "IDENTITY".into(),
+                path: None,
                 size_bytes: bytes.len() as u64,
                 crc32c: Some(Crc32c(crc32c::crc32c(&bytes))),
                 session: None,
@@ -158,12 +165,15 @@ impl Plan {
     }
 
     fn write(&mut self, area: Area, name: String, file: Wanted) {
+        if file.name != DbFileName::Current {
+            self.moves.push(Move::In(Place::new(area, &name)));
+        }
         self.files.push(RestoredFile {
-            name: name.clone(),
+            name,
             size_bytes: file.size_bytes,
             action: RestoreAction::Write,
         });
-        self.writes.push(Write { area, name, file });
+        self.writes.push(Write { area, file });
     }
 
     fn decide_on_new_files(
@@ -186,7 +196,7 @@ impl Plan {
             } else if is_wal && staying_wals.contains(&name) {
                 self.wal_files_kept.push(name);
             } else if matches!(file.source, Source::Nowhere) {
-                nowhere.push(file.path);
+                nowhere.push(file.path_text());
             } else {
                 self.write(area, name, file);
             }
@@ -272,21 +282,20 @@ impl Plan {
             .filter(|place| !place.archived)
             .map(|place| (place.area, place.name.as_str()))
             .collect();
-        for write in &self.writes {
-            let name = &write.name;
-            let here = ground.standing.iter().find(|here| here.area == write.area);
-            let in_the_way = match (write.file.name == DbFileName::Current, here) {
-                (_, None) => false,
-                (true, Some(here)) => here
-                    .entries
-                    .get(CURRENT)
-                    .is_some_and(|found| found.kind != EntryKind::File),
-                (false, Some(here)) => {
-                    here.entries.contains_key(name) && !going.contains(&(write.area, name.as_str()))
-                }
-            };
+        let coming = self.moves.iter().filter_map(|step| match step {
+            Move::In(place) => Some((place.area, place.name.as_str())),
+            _ => None,
+        });
+        // CURRENT does not go: it is replaced.
+        for (area, name) in coming.chain([(Area::Db, CURRENT)]) {
+            let here = ground.standing.iter().find(|here| here.area == area);
+            let found = here.and_then(|here| here.entries.get(name));
+            let in_the_way = found.is_some_and(|found| match name {
+                CURRENT => found.kind != EntryKind::File,
+                _ => !going.contains(&(area, name)),
+            });
             if in_the_way {
-                let path = ground.sites.site(write.area).path().join(name);
+                let path = ground.sites.site(area).path().join(name);
                 return Err(Error::refused(format!(
                     "{} is no regular file, and the restored one needs its place",
                     path.display()

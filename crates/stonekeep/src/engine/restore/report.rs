@@ -63,8 +63,8 @@ pub struct RestoreReport {
 }
 
 impl RestoreReport {
-    /// A report of these files.
-    pub(super) fn of(backup_id: BackupId, files: Vec<RestoredFile>) -> Self {
+    /// A report that counts these files, and does not have them yet.
+    pub(super) fn of(backup_id: BackupId, files: &[RestoredFile]) -> Self {
         let total = |action: RestoreAction| {
             let matching = files.iter().filter(|file| file.action == action);
             matching.fold((0, 0), |(count, bytes), file| {
@@ -86,7 +86,7 @@ impl RestoreReport {
             unverifiable: Vec::new(),
             passed_over: Vec::new(),
             left_alone: Vec::new(),
-            files,
+            files: Vec::new(),
             warnings: Vec::new(),
         }
     }

@@ -92,7 +92,7 @@ fn weigh(
 fn needed_bytes(plan: &Plan, area: Area, site: &Site) -> Result<u64> {
     let mut needed = 0;
     for write in plan.writes.iter().filter(|write| write.area == area) {
-        let staged = match site.look(&site.new_file(&write.name)?)? {
+        let staged = match site.look(&site.new_file(&write.name())?)? {
             Some(Found::File(stat)) => stat.size_bytes,
             _ => 0,
         };

@@ -358,6 +358,7 @@ fn report_of(record: &Record, restored: bool) -> Result<RestoreReport> {
         wal_files_kept: record.head.wal_files_kept.clone(),
         unverifiable: record.head.unverifiable.clone(),
         left_alone: record.head.left_alone.clone(),
-        ..RestoreReport::of(id, record.files.clone())
+        files: record.files.clone(),
+        ..RestoreReport::of(id, &record.files)
     })
 }

@@ -34,7 +34,7 @@ pub(in crate::engine) fn adjust_options(
         };
         let named = match OptionsFile::parse(bytes) {
             Ok(options) => options.wal_dir(),
-            Err(error) if rewrite => return Err(Error::format(file.path.as_str(), error)),
+            Err(error) if rewrite => return Err(Error::format(file.path_text(), error)),
             Err(error) => {
                 let message = format!("it cannot be told where WALs are to be: {error}");
                 warnings.push(Warning::about(file.name.to_string(), message));
@@ -47,7 +47,7 @@ pub(in crate::engine) fn adjust_options(
         if rewrite {
             let value = sites.separate_wals().map(|site| site.path().as_os_str());
             let bytes = with_wal_dir(bytes, value.map_or(&b""[..], OsStrExt::as_bytes))
-                .map_err(|error| Error::format(file.path.as_str(), error))?;
+                .map_err(|error| Error::format(file.path_text(), error))?;
             file.size_bytes = bytes.len() as u64;
             file.crc32c = Some(stonekeep_format::Crc32c(crc32c::crc32c(&bytes)));
             file.source = Source::Bytes(Arc::from(bytes));
