@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::io::Cursor;
 
 use super::disk::{TargetDisk, TargetPath};
-use super::present::Present;
+use super::present::{Folder, Present};
 use super::record::{Head, Move, Record};
-use super::site::{ARCHIVE, CURRENT, Site, Sites};
+use super::site::{ARCHIVE, Area, CURRENT, Site, Sites};
 use super::unfinished::{CURRENT_LIMIT_BYTES, MARKER_PREFIX, WalOwner, has_marker};
 use crate::store::Durability;
 use crate::{Error, ErrorKind, Result};
@@ -64,11 +64,13 @@ impl Mover<'_> {
     /// R3 to R6, from wherever an earlier run has come to.
     pub(super) fn go_forward(&self, record: &Record) -> Result<()> {
         let mut present = Present::new(self.sites);
-        self.require_new_files(record, &mut present)?;
+        let coming = self.new_files(record, &mut present)?;
         self.block_opening(&record.head)?;
         self.make_old_archives(record)?;
-        self.carry_out(record, &mut present, |step| !matches!(step, Move::In(_)))?;
-        self.carry_out(record, &mut present, |step| matches!(step, Move::In(_)))?;
+        let going = self.old_files(record, &mut present)?;
+        drop(present);
+        self.carry_out(&going)?;
+        self.carry_out(&coming)?;
         let db = self.sites.db();
         self.disk.replace(&db.new_file(CURRENT)?, &db.at(CURRENT)?)?;
         self.sync(db.root())?;
@@ -147,31 +149,26 @@ impl Mover<'_> {
         }
     }
 
-    /// Does the moves that are still to be done, and makes them durable: first where the files are now.
-    fn carry_out(
-        &self,
-        record: &Record,
-        present: &mut Present<'_>,
-        wanted: impl Fn(&Move) -> bool,
-    ) -> Result<()> {
-        let mut directories = (BTreeSet::new(), BTreeSet::new());
-        for step in record.moves.iter().filter(|step| wanted(step)) {
-            let (area, (from, to)) = (step.place().area, step.folders());
-            directories.0.insert((area, to));
-            directories.1.insert((area, from));
+    /// Does moves that are still to be done, and makes all of their kind durable: first where the files are now.
+    fn carry_out(&self, moves: &Moves<'_>) -> Result<()> {
+        for step in &moves.steps {
+            let (from, to) = step.ends(self.sites)?;
+            self.disk.rename(&from, &to)?;
+        }
+        let all = moves.to.iter().chain(&moves.from);
+        all.copied()
+            .try_for_each(|(area, folder)| self.sync(&folder.path(area, self.sites)?))
+    }
+
+    /// R4, as far as it is still to be done.
+    fn old_files<'m>(&self, record: &'m Record, present: &mut Present<'_>) -> Result<Moves<'m>> {
+        let mut moves = Moves::default();
+        for step in record.moves.iter().filter(|step| !matches!(step, Move::In(_))) {
             // A file that is at both ends is two files: the old one has moved already, and the new one is in its place.
             let old_one_moved = matches!(step, Move::Away(_)) && present.is_after(step)?;
-            if present.is_before(step)? && !old_one_moved {
-                let (from, to) = step.ends(self.sites)?;
-                self.disk.rename(&from, &to)?;
-                present.moved(step);
-            }
+            moves.add(step, present.is_before(step)? && !old_one_moved);
         }
-        directories
-            .0
-            .iter()
-            .chain(&directories.1)
-            .try_for_each(|(area, folder)| self.sync(&folder.path(*area, self.sites)?))
+        Ok(moves)
     }
 
     fn make_old_archives(&self, record: &Record) -> Result<()> {
@@ -218,16 +215,41 @@ impl Mover<'_> {
         self.write_whole(self.sites.db(), "marker", text.as_bytes())
     }
 
-    /// A new file that is neither staged nor in place is lost, and the new state with it.
-    fn require_new_files(&self, record: &Record, present: &mut Present<'_>) -> Result<()> {
+    /// R5, as far as it is still to be done, which no move of R4 changes. A new file that is neither staged nor in place is
+    /// lost, and the new state with it.
+    fn new_files<'m>(&self, record: &'m Record, present: &mut Present<'_>) -> Result<Moves<'m>> {
+        let mut moves = Moves::default();
         for step in record.moves.iter().filter(|step| matches!(step, Move::In(_))) {
-            if !present.is_before(step)? && !present.is_after(step)? {
+            let is_staged = present.is_before(step)?;
+            if !is_staged && !present.is_after(step)? {
                 let (from, _) = step.ends(self.sites)?;
                 let reason =
                     "it was staged, and is gone: the restore cannot go on, abort it and restore again";
                 return Err(Error::corrupt(from.to_string(), reason));
             }
+            moves.add(step, is_staged);
         }
-        Ok(())
+        Ok(moves)
+    }
+}
+
+/// Moves of one step of the protocol.
+#[derive(Debug, Default)]
+struct Moves<'m> {
+    /// Those that are still to be done.
+    steps: Vec<&'m Move>,
+    /// Where files come from, those included that an earlier run has moved.
+    from: BTreeSet<(Area, Folder)>,
+    to: BTreeSet<(Area, Folder)>,
+}
+
+impl<'m> Moves<'m> {
+    fn add(&mut self, step: &'m Move, is_to_be_done: bool) {
+        let (area, (from, to)) = (step.place().area, step.folders());
+        self.from.insert((area, from));
+        self.to.insert((area, to));
+        if is_to_be_done {
+            self.steps.push(step);
+        }
     }
 }
