@@ -3,10 +3,6 @@
 //! What it finds out of a file is kept until the end of the run, over all attempts: a table or blob that is stored, or
 //! that was copied whole, is neither opened nor read again, and may vanish from the database meanwhile.
 
-use std::collections::HashMap;
-
-use foldhash::fast::RandomState;
-use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::{BackupId, FileNumber};
 
 use super::area::Area;
@@ -16,7 +12,8 @@ use super::copy::{Copier, Ready};
 use super::known::Known;
 use super::plan::{Action, PlanFile};
 use super::planner::Planner;
-use crate::image::{CaptureHost, ImageFile, TableIdentity};
+use super::settled::Settled;
+use crate::image::{CaptureHost, ImageFile};
 use crate::repo::{self, RootState, catalog};
 use crate::store::Guard;
 use crate::{Error, Phase, Result};
@@ -24,9 +21,6 @@ use crate::{Error, Phase, Result};
 /// How often a source that changes is captured. Each attempt has all that the ones before have copied, so it is short; of
 /// a database in memory that deletes slowly, half of them came too late.
 const ATTEMPTS: u32 = 10;
-
-/// What is known of tables and blobs.
-pub(super) type Settled = HashMap<DbFileName, (Option<TableIdentity>, PlanFile), RandomState>;
 
 /// See the [module](self).
 pub(super) struct Host<'a> {
@@ -106,20 +100,6 @@ impl<'a> Host<'a> {
         })
     }
 
-    /// The same, for the plan. What is stored is asked for anew if there is another attempt.
-    pub(super) fn take_settled(&mut self, file: &ImageFile) -> Option<PlanFile> {
-        match self.settled(file)?.action {
-            Action::Taken { .. } => self.settled(file).cloned(),
-            _ => self.settled.remove(&file.name).map(|(_, settled)| settled),
-        }
-    }
-
-    /// What is known of this very file.
-    pub(super) fn settled(&self, file: &ImageFile) -> Option<&PlanFile> {
-        let (table, settled) = self.settled.get(&file.name)?;
-        (settled.size_bytes == file.size_bytes && *table == file.table).then_some(settled)
-    }
-
     /// A planner that knows what the repository knows.
     pub(super) fn planner(&mut self) -> Planner<'_, 'a> {
         Planner::new(
@@ -197,7 +177,7 @@ pub(super) fn remember(settled: &mut Settled, files: &[ImageFile], planned: &[Pl
                 action,
                 ..file.clone()
             };
-            settled.insert(image.name.clone(), (image.table.clone(), taken));
+            settled.insert(image, taken);
         }
     }
 }
@@ -242,15 +222,14 @@ impl CaptureHost for Host<'_> {
     fn needed(&mut self, files: &[ImageFile]) -> Result<Vec<bool>> {
         let mut needed = Vec::with_capacity(files.len());
         for (index, file) in files.iter().enumerate() {
-            if self.settled(file).is_some() {
+            if self.settled.get(file).is_some() {
                 needed.push(false);
                 continue;
             }
             let stored = self.planner().stored(index, file)?;
             needed.push(stored.is_none());
             if let Some(stored) = stored {
-                self.settled
-                    .insert(file.name.clone(), (file.table.clone(), stored));
+                self.settled.insert(file, stored);
             }
         }
         Ok(needed)
@@ -276,8 +255,7 @@ impl CaptureHost for Host<'_> {
         if self.dry_run {
             for file in planned {
                 if let Some(image) = files.get(file.index) {
-                    self.settled
-                        .insert(image.name.clone(), (image.table.clone(), file));
+                    self.settled.insert(image, file);
                 }
             }
         } else {
@@ -286,8 +264,7 @@ impl CaptureHost for Host<'_> {
                 if let (Some(image), Action::Reuse { .. } | Action::Resume { .. }) =
                     (files.get(file.index), &file.action)
                 {
-                    self.settled
-                        .insert(image.name.clone(), (image.table.clone(), file));
+                    self.settled.insert(image, file);
                 }
             }
         }

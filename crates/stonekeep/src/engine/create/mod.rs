@@ -49,6 +49,7 @@ mod reflink;
 mod report;
 mod run;
 mod session;
+mod settled;
 mod source;
 mod stored;
 mod warnings;

@@ -96,7 +96,7 @@ pub(super) fn plan(image: &DatabaseImage, host: &mut Host<'_>) -> Result<Plan> {
         if !options.backup_log_files && matches!(file.name, DbFileName::Wal(_)) {
             continue;
         }
-        if let Some(settled) = host.take_settled(file) {
+        if let Some(settled) = host.settled.take(file) {
             plan.files.push(PlanFile { index, ..settled });
             continue;
         }
