@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::Write;
 
+use crate::backup_meta::decode::decode_each;
 use crate::backup_meta::{
     BackupMeta, CRC32, EXCLUDED, FOOTER, Field, METADATA, MetaFile, MetaHead, SCHEMA_VERSION, SIZE,
     SchemaVersion, TEMP,
@@ -41,11 +42,11 @@ impl BackupMeta {
             out.push(b'\n');
             encode_field_lines(&self.footer_fields, &mut out);
         }
-        match BackupMeta::decode_of_unknown_backup(&out) {
-            Ok(read) if read == *self => Ok(out),
-            Ok(_) => Err(EncodeError::Altered),
-            Err(error) => Err(EncodeError::Unreadable(error)),
-        }
+        let (mut files, mut same) = (self.files.iter(), true);
+        let read = decode_each(None, &out, &mut |file| same &= files.next() == Some(&file))
+            .map_err(EncodeError::Unreadable)?;
+        same &= files.next().is_none() && read.head == self.head && read.footer_fields == self.footer_fields;
+        if same { Ok(out) } else { Err(EncodeError::Altered) }
     }
 }
 

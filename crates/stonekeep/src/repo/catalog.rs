@@ -81,16 +81,6 @@ impl MetaState {
 }
 
 impl LoadedMeta {
-    /// The meta file that this text spells.
-    pub(crate) fn spelt(id: BackupId, meta: BackupMeta, text: &[u8]) -> Self {
-        LoadedMeta {
-            id,
-            meta,
-            crc32c: Crc32c(crc32c::crc32c(text)),
-            size_bytes: text.len() as u64,
-        }
-    }
-
     /// The meta file with this content.
     ///
     /// # Errors
@@ -114,7 +104,12 @@ impl LoadedMeta {
 
     fn of(id: BackupId, bytes: &[u8], meta: stonekeep_format::Result<BackupMeta>) -> Result<Self> {
         let meta = meta.map_err(|error| Error::format(layout::meta(id).as_str(), error))?;
-        Ok(Self::spelt(id, meta, bytes))
+        Ok(LoadedMeta {
+            id,
+            meta,
+            crc32c: Crc32c(crc32c::crc32c(bytes)),
+            size_bytes: bytes.len() as u64,
+        })
     }
 
     /// Our facts about it, if there are any.

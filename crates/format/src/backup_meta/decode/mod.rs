@@ -38,20 +38,31 @@ impl BackupMeta {
 }
 
 fn decode(backup: Option<BackupId>, bytes: &[u8]) -> Result<BackupMeta> {
+    let mut files = Vec::with_capacity(bytes.len() / USUAL_LINE_BYTES);
+    let meta = decode_each(backup, bytes, &mut |file| files.push(file))?;
+    Ok(BackupMeta { files, ..meta })
+}
+
+/// The same, with each file handed over as it is read.
+pub(super) fn decode_each(
+    backup: Option<BackupId>,
+    bytes: &[u8],
+    take: &mut dyn FnMut(MetaFile),
+) -> Result<BackupMeta> {
     let mut lines = Lines::new(bytes);
     let Some((head, file_count)) = decode_head(&mut lines)? else {
         return Err(lines.rest().corrupt("the file ends before the number of files"));
     };
-    let likely_count = lines.rest().text.len() / USUAL_LINE_BYTES;
     let mut meta = BackupMeta {
         head,
-        files: Vec::with_capacity(likely_count),
+        files: Vec::new(),
         footer_fields: Vec::new(),
     };
     let mut names = NameCheck {
         backup,
-        restored: HashSet::with_capacity(likely_count),
+        restored: HashSet::with_capacity(lines.rest().text.len() / USUAL_LINE_BYTES),
     };
+    let mut there = 0u64;
     let has_fields = meta.head.schema != SchemaVersion::One;
     while let Some(line) = lines.next() {
         if has_fields && line.text == FOOTER {
@@ -61,14 +72,15 @@ fn decode(backup: Option<BackupId>, bytes: &[u8]) -> Result<BackupMeta> {
                 .collect::<Result<_>>()?;
             break;
         }
-        meta.files.push(file::decode(&line, has_fields, &mut names)?);
+        let file = file::decode(&line, has_fields, &mut names)?;
+        there += u64::from(!file.excluded);
+        take(file);
     }
     let end = lines.rest();
     if !end.text.is_empty() {
         return Err(end.corrupt("the last line does not end in a newline"));
     }
-    let there = meta.files.iter().filter(|file| !file.excluded).count();
-    if there as u64 != u64::from(file_count) {
+    if there != u64::from(file_count) {
         return Err(end.corrupt(format!("{there} files stand there, {file_count} are announced")));
     }
     Ok(meta)

@@ -11,7 +11,6 @@ use super::last_look::LastLook;
 use super::plan::Plan;
 use crate::image::DatabaseImage;
 use crate::parallel::run_both;
-use crate::repo::catalog::LoadedMeta;
 use crate::repo::layout;
 use crate::store::{Durability, Guard, Key, Staged, Store};
 use crate::{Error, ErrorKind, Result};
@@ -63,8 +62,11 @@ impl Commit<'_, '_> {
         let text = meta
             .encode()
             .map_err(|error| Error::invalid("the backup cannot be described").with_source(error))?;
-        let loaded = LoadedMeta::spelt(id, meta, &text);
-        let facts = self.facts(&loaded).stage(
+        let last_look = LastLook::at(&meta.files)?;
+        // It is large, and said by now.
+        drop(meta);
+        let crc32c = Crc32c(crc32c::crc32c(&text));
+        let facts = self.facts(id, crc32c, text.len()).stage(
             self.store(),
             &self.area.name,
             id,
@@ -72,11 +74,11 @@ impl Commit<'_, '_> {
             self.durability(),
         )?;
         Ok(Description {
-            last_look: LastLook::at(&loaded.meta.files)?,
-            crc32c: loaded.crc32c,
             id,
             text,
+            crc32c,
             facts,
+            last_look,
         })
     }
 

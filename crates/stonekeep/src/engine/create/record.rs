@@ -3,13 +3,12 @@
 use std::time::UNIX_EPOCH;
 
 use stonekeep_format::backup_meta::{BackupMeta, HeaderNumber, MetaFile, MetaHead, SchemaVersion};
-use stonekeep_format::{BackupId, Temperature};
+use stonekeep_format::{BackupId, Crc32c, Temperature};
 
 use super::commit::Commit;
 use super::copy::file_facts;
 use super::plan::Action;
 use crate::engine::MetaSchema;
-use crate::repo::catalog::LoadedMeta;
 use crate::repo::facts::{BackupFacts, FileFacts};
 use crate::store::Durability;
 use crate::{Error, Result};
@@ -61,12 +60,12 @@ impl Commit<'_, '_> {
     }
 
     /// Our facts, bound to the meta file, without those of the files.
-    pub(super) fn facts(&self, loaded: &LoadedMeta) -> BackupFacts {
+    pub(super) fn facts(&self, id: BackupId, meta_crc32c: Crc32c, meta_bytes: usize) -> BackupFacts {
         let image = self.image;
         BackupFacts {
-            backup_id: loaded.id.get(),
-            meta_crc32c: loaded.crc32c.0,
-            meta_size_bytes: loaded.size_bytes,
+            backup_id: id.get(),
+            meta_crc32c: meta_crc32c.0,
+            meta_size_bytes: meta_bytes as u64,
             database_id: image.database_id.clone(),
             database_id_in_manifest: image.database_id_in_manifest,
             sequence_number: self.plan.sequence_number.0,
