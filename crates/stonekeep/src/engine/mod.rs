@@ -24,7 +24,7 @@ pub use options::{
 pub use rate_limiter::RateLimiter;
 
 use self::transfer::Meter;
-use crate::store::buffers::{Buffer, Buffers, DEFAULT_BUFFER_BYTES};
+use crate::store::buffers::{Buffer, Buffers, DEFAULT_BUFFER_BYTES, DEFAULT_READ_BYTES};
 use crate::store::{Durability, Guard, Store};
 use crate::{Error, Observer, Phase, Progress, Result, repo};
 
@@ -73,11 +73,11 @@ impl BackupEngineReadOnly {
     }
 
     fn new(options: BackupEngineOptions, store: Arc<dyn Store>) -> Self {
-        let buffer_bytes = options.io_buffer_size_bytes.unwrap_or(DEFAULT_BUFFER_BYTES);
+        let read_bytes = options.io_buffer_size_bytes.unwrap_or(DEFAULT_READ_BYTES);
         BackupEngineReadOnly {
             store,
             options,
-            buffers: Arc::new(Buffers::new(buffer_bytes)),
+            buffers: Arc::new(Buffers::new(read_bytes)),
         }
     }
 
@@ -107,8 +107,8 @@ impl BackupEngineReadOnly {
         self.options.io_buffer_size_bytes.unwrap_or(DEFAULT_BUFFER_BYTES)
     }
 
-    /// Such a buffer that nobody uses.
-    pub(crate) fn buffer(&self) -> Buffer<'_> {
+    /// A buffer that nobody uses, for what is only read.
+    pub(crate) fn read_buffer(&self) -> Buffer<'_> {
         self.buffers.take()
     }
 

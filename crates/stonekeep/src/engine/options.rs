@@ -60,7 +60,8 @@ pub struct BackupEngineOptions {
     pub restore_rate_limiter: Arc<RateLimiter>,
     /// Bytes a second while verifying (RocksDB verifies under `backup_rate_limiter`).
     pub verify_rate_limiter: Arc<RateLimiter>,
-    /// How much is read or written at a time, `None`: 128 KiB (`io_buffer_size`). No more than the store's own buffer, as
+    /// How much is read or written at a time (`io_buffer_size`), `None`: 128 KiB, and 1 MiB where nothing is written, as
+    /// in verifications. A copy takes no more than the store's own buffer, as
     /// [`crate::store::local::LocalStore::with_buffer_bytes`] sets it.
     pub io_buffer_size_bytes: Option<NonZeroUsize>,
     /// An observer is told of progress about this often (`callback_trigger_interval_size`). Default: 4 MiB.

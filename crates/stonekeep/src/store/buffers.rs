@@ -10,6 +10,10 @@ use std::thread::ThreadId;
 /// copies were equally fast on the machines that this was measured on.
 pub(crate) const DEFAULT_BUFFER_BYTES: NonZeroUsize = NonZeroUsize::new(128 << 10).unwrap();
 
+/// How much is read at a time where nothing is written. Pages that are not to stay in the page cache are read ahead no
+/// further than this: on a virtual disk 1 GiB took a quarter less time than with 128 KiB.
+pub(crate) const DEFAULT_READ_BYTES: NonZeroUsize = NonZeroUsize::new(1 << 20).unwrap();
+
 /// Buffers of one size; there are as many as were in use at the same time.
 #[derive(Debug)]
 pub(crate) struct Buffers {

@@ -29,7 +29,7 @@ pub(super) fn settle(
     let checksums = run_bounded(context.engine.workers(), to_read, |at| {
         let image = files.get(at).and_then(|file| images.get(file.index));
         let image = image.ok_or_else(|| Error::invalid("the plan is of another image"))?;
-        match source::checksum(image, context.sources, &mut context.engine.buffer(), &meter) {
+        match source::checksum(image, context.sources, &mut context.engine.read_buffer(), &meter) {
             Ok(crc32c) => Ok((at, Some(crc32c))),
             Err(error) if error.is_source_changed() => Ok((at, None)),
             Err(error) => Err(error),

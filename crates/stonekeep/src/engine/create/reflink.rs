@@ -41,7 +41,7 @@ pub(super) fn stage(
     }
     let object = context.store().open_staged(&staged)?;
     let mut reader = Metered::new(ObjectReader::new(object.as_ref()), size_bytes, meter);
-    let crc32c = reader.drain(&mut context.engine.buffer());
+    let crc32c = reader.drain(&mut context.engine.read_buffer());
     let crc32c = crc32c.map_err(|error| meter.explain(Error::io(format!("reading {key}"), error)))?;
     Ok(Some((staged, crc32c)))
 }

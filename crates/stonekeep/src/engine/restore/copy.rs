@@ -184,7 +184,7 @@ impl Copier<'_> {
         let Some(key) = at.key() else { return Ok(None) };
         let object = site.files().open(key)?;
         let mut reader = Metered::new(ObjectReader::new(object.as_ref()), object.size_bytes(), meter);
-        let found = reader.drain(&mut self.engine.buffer());
+        let found = reader.drain(&mut self.engine.read_buffer());
         found
             .map(Some)
             .map_err(|error| meter.explain(Error::io(format!("reading {at}"), error)))

@@ -98,7 +98,7 @@ fn is_the_same(
     }
     let mut reader = Metered::new(ObjectReader::new(object.as_ref()), file.size_bytes, meter);
     let found = reader
-        .drain(&mut engine.buffer())
+        .drain(&mut engine.read_buffer())
         .map_err(|error| meter.explain(Error::io(format!("reading {name}"), error)))?;
     Ok(Some(found) == file.crc32c)
 }

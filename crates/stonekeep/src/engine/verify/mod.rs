@@ -233,7 +233,7 @@ impl Verifier<'_> {
             Err(error) => return Ok(Err(error.one_line())),
         };
         let mut reader = Metered::new(ObjectReader::new(object.as_ref()), claim.size_bytes, meter);
-        match reader.drain(&mut self.engine.buffer()) {
+        match reader.drain(&mut self.engine.read_buffer()) {
             Ok(crc32c) => Ok(Ok(crc32c)),
             Err(error) => {
                 let error = meter.explain(Error::io(format!("reading {}", claim.path), error));
