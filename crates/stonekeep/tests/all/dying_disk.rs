@@ -134,10 +134,11 @@ impl TargetDisk for DyingDisk {
         self.disk.remove_directory(at)
     }
 
-    /// One step however many they are, that names them all.
-    fn sync_files(&self, files: &[TargetPath]) -> Result<()> {
+    /// One step however many they are, that names them all. Names are to be synced by themselves.
+    fn sync_files(&self, files: &[TargetPath]) -> Result<bool> {
         let names = files.iter().filter_map(|at| Some(at.key()?.as_str()));
-        self.step_named(format!("sync {}", names.collect::<Vec<_>>().join(" ")))
+        self.step_named(format!("sync {}", names.collect::<Vec<_>>().join(" ")))?;
+        Ok(false)
     }
 
     fn free_space(&self, directory: &Path) -> Result<FreeSpace> {

@@ -16,7 +16,7 @@ use crate::scene;
 const STAGING: &str = ".stonekeep-restore";
 
 /// A restore over an old database, as often as one likes.
-struct Case {
+pub(crate) struct Case {
     two: TwoStates,
     options: RestoreOptions,
     engine: BackupEngineOptions,
@@ -28,7 +28,7 @@ struct Case {
 }
 
 impl Case {
-    fn new(options: RestoreOptions, has_wal_dir: bool, sync: bool) -> Self {
+    pub(crate) fn new(options: RestoreOptions, has_wal_dir: bool, sync: bool) -> Self {
         let two = TwoStates::new();
         let old = two.scene.path("old");
         old_database(&two, &old, has_wal_dir);
@@ -61,14 +61,14 @@ impl Case {
     }
 
     /// A copy of the old state. A run always has the same path, since a record names it.
-    fn fresh(&self, name: &str) -> PathBuf {
+    pub(crate) fn fresh(&self, name: &str) -> PathBuf {
         let place = self.place(name);
         let _ = fs::remove_dir_all(&place);
         copy(&self.old, &place);
         place
     }
 
-    fn restore(&self, disk: &dyn TargetDisk, place: &Path) -> Result<RestoreReport> {
+    pub(crate) fn restore(&self, disk: &dyn TargetDisk, place: &Path) -> Result<RestoreReport> {
         let engine = BackupEngineReadOnly::open(self.engine.clone(), self.two.store.clone())?;
         let target = place.join("target");
         engine.restore_on(
@@ -93,7 +93,7 @@ impl Case {
     }
 
     /// Exactly the old state or exactly the new one, if a database could be opened there at all.
-    fn assert_sound(&self, place: &Path, when: &str) {
+    pub(crate) fn assert_sound(&self, place: &Path, when: &str) {
         let files = self.visible(place);
         let current = files
             .get("target/CURRENT")
@@ -111,8 +111,13 @@ impl Case {
         }
     }
 
+    /// Exactly the new state.
+    pub(crate) fn assert_restored(&self, place: &Path) {
+        assert_same(&self.visible(place), &self.new, "restored");
+    }
+
     /// What both ways out of an interrupted restore lead to.
-    fn assert_both_ways_out(&self, interrupted: &dyn Fn() -> PathBuf, when: &str) {
+    pub(crate) fn assert_both_ways_out(&self, interrupted: &dyn Fn() -> PathBuf, when: &str) {
         let place = interrupted();
         self.assert_sound(&place, when);
         let is_committed = tree(&place)["target/CURRENT"] == self.new["target/CURRENT"];

@@ -22,9 +22,9 @@ fn restore(two: &TwoStates, disk: &dyn TargetDisk) -> Result<()> {
     Ok(())
 }
 
-/// The new files that have been written, or synced, by the time that the record is written.
+/// The new files that have been written, or synced, by the time that the record gets its name.
 fn before_the_record<'s>(steps: &'s [String], doing: &str) -> BTreeSet<&'s str> {
-    let record = "write .stonekeep-restore/state.unfinished";
+    let record = "replace .stonekeep-restore/state";
     let record = steps.iter().position(|step| step == record).unwrap();
     let done = steps[..record].iter().filter_map(|step| step.strip_prefix(doing));
     let names = done.flat_map(|names| names.split(' '));
@@ -32,7 +32,7 @@ fn before_the_record<'s>(steps: &'s [String], doing: &str) -> BTreeSet<&'s str> 
 }
 
 #[test]
-fn every_new_file_is_durable_before_the_record_is_written() {
+fn every_new_file_is_durable_before_the_record_counts() {
     let two = over();
     let disk = DyingDisk::immortal();
     restore(&two, &disk).unwrap();

@@ -61,7 +61,7 @@ impl TargetDisk for SmallDisk {
     fn remove_directory(&self, at: &TargetPath) -> Result<()> {
         self.inner.remove_directory(at)
     }
-    fn sync_files(&self, files: &[TargetPath]) -> Result<()> {
+    fn sync_files(&self, files: &[TargetPath]) -> Result<bool> {
         self.inner.sync_files(files)
     }
     fn free_space(&self, _: &Path) -> Result<FreeSpace> {

@@ -91,11 +91,12 @@ impl Attempt<'_, '_> {
         let sizes = plan.writes.iter().map(|write| write.file.size_bytes);
         self.run.needed_bytes.set(sizes.sum());
         let copied = copier.copy(&plan, &earlier);
-        report.resumed = copied.map_err(|error| self.explain(&pinned, error))?;
+        let (staged, resumed) = copied.map_err(|error| self.explain(&pinned, error))?;
+        report.resumed = resumed;
         drop(pinned);
         self.run.tell(Phase::Committing);
         let record = plan.into_record(&self.run.sites, self.store().location());
-        mover.write_record(&record)?;
+        mover.write_record(&record, staged)?;
         self.run.finish(&record)?;
         report.restored = true;
         report.files = record.files;

@@ -1,4 +1,4 @@
-//! Step R1: new files into `new/`, each one checked against its checksum while it is written, then all made durable.
+//! Step R1: new files into `new/`, each one checked against its checksum while it is written.
 
 use std::collections::BTreeSet;
 use std::io::{Cursor, Read};
@@ -56,11 +56,11 @@ impl Copier<'_> {
         Ok(staged)
     }
 
-    /// Stages all files; whether some of them were there already.
+    /// Stages all files: where they are, and whether some of them were there already. Nothing is durable yet.
     ///
     /// # Errors
     /// `Corrupt` for a file of the backup that is not what it should be, `Stopped`, and I/O errors.
-    pub(super) fn copy(&self, plan: &Plan, earlier: &Staged) -> Result<bool> {
+    pub(super) fn copy(&self, plan: &Plan, earlier: &Staged) -> Result<(Vec<TargetPath>, bool)> {
         let bytes = plan.writes.iter().map(|write| write.file.size_bytes).sum();
         let limiter = &self.engine.options().restore_rate_limiter;
         let meter = self.engine.meter(
@@ -81,9 +81,7 @@ impl Copier<'_> {
             Ok((at, reused))
         })?;
         let resumed = staged.iter().any(|(_, reused)| *reused);
-        let files: Vec<TargetPath> = staged.into_iter().map(|(at, _)| at).collect();
-        self.mover.sync_files(&files)?;
-        Ok(resumed)
+        Ok((staged.into_iter().map(|(at, _)| at).collect(), resumed))
     }
 
     /// Whether what an earlier run has staged is the file; else it is gone.

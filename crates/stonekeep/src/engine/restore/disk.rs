@@ -119,8 +119,9 @@ pub trait TargetDisk: fmt::Debug + Send + Sync {
         Ok(false)
     }
 
-    /// Makes the content of files durable that are there already, written here or by an earlier run.
-    fn sync_files(&self, files: &[TargetPath]) -> Result<()>;
+    /// Makes the content of files durable that are there already, written here or by an earlier run. True if all names below
+    /// the roots of these files are durable by that, too.
+    fn sync_files(&self, files: &[TargetPath]) -> Result<bool>;
 
     /// The file system that a directory is on, which is there.
     fn free_space(&self, directory: &Path) -> Result<FreeSpace>;

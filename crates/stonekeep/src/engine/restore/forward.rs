@@ -37,18 +37,38 @@ impl Mover<'_> {
         Ok(())
     }
 
-    /// R2: from here on a restore goes forward.
-    pub(super) fn write_record(&self, record: &Record) -> Result<()> {
+    /// R2, after the new files have been staged: from here on a restore goes forward. Marker and record are written beside
+    /// them and made durable with them, in one batch. Only when that is done, and all names are durable too, do they get
+    /// their names; the record's is what counts. That it comes without the marker's is no harm, nothing has moved then.
+    pub(super) fn write_record(&self, record: &Record, staged: Vec<TargetPath>) -> Result<()> {
         let db = self.sites.db();
+        self.keep_old_current()?;
+        let written = [("marker", marker(&record.head)), ("state", record.encode()?)];
+        let mut files = staged;
+        for (name, content) in &written {
+            files.push(self.write_unfinished(db, name, content)?);
+        }
+        self.sync_with_names(&files)?;
+        for (name, _) in &written {
+            self.finish_writing(db, name)?;
+        }
+        self.sync(&db.staging(None))
+    }
+
+    /// Makes staged files durable with the names in all directories that were made for them.
+    fn sync_with_names(&self, files: &[TargetPath]) -> Result<()> {
+        let names_are_durable = self.sync_files(files)?;
         for (_, site) in self.sites.all() {
-            self.sync(&site.staging(Some("new")))?;
-            self.sync(&site.staging(None))?;
+            let is_in_site = |at: &TargetPath| at.root_path() == site.path();
+            if names_are_durable && files.iter().any(is_in_site) {
+                continue;
+            }
+            for name in [Some("new"), Some("old"), None] {
+                self.sync(&site.staging(name))?;
+            }
             self.sync(site.root())?;
         }
-        self.keep_old_current()?;
-        self.sync(&db.staging(Some("old")))?;
-        self.write_marker(&record.head)?;
-        self.write_whole(db, "state", &record.encode()?)
+        Ok(())
     }
 
     /// A record that nothing was moved by.
@@ -74,6 +94,7 @@ impl Mover<'_> {
         let db = self.sites.db();
         self.disk.replace(&db.new_file(CURRENT)?, &db.at(CURRENT)?)?;
         self.sync(db.root())?;
+        // Before old files go: a CURRENT that came back here would tell that they are still needed.
         self.sync(&db.staging(Some("new")))
     }
 
@@ -83,38 +104,48 @@ impl Mover<'_> {
         if has_marker(db)? {
             return Ok(());
         }
-        self.keep_old_current()?;
+        if self.keep_old_current()? {
+            self.sync(&db.staging(Some("old")))?;
+        }
         self.write_marker(head)?;
         self.disk.replace(&db.staging(Some("marker")), &db.at(CURRENT)?)?;
         self.sync(db.root())
     }
 
-    /// R7: the old state's files go, and every trace with them.
+    /// R7: the old state's files go, and every trace with them. Between the record and its directory there is no sync: a
+    /// record that comes back after a power failure has no old files any more, and the next run removes it.
     pub(super) fn clean(&self) -> Result<u64> {
-        let mut removed = self.empty()?;
-        for (_, site) in self.sites.all() {
+        let mut removed = 0;
+        for site in self.sites.last_first() {
+            removed += self.empty_site(site)?;
             removed += site.remove_tree(self.disk, &site.staging(None))?;
             self.sync(site.root())?;
         }
         Ok(removed)
     }
 
-    /// Removes everything from the staging directories but the locks. The record goes after the old state's files, so
-    /// that it is always known whose they are.
+    /// Removes everything from the staging directories but the locks.
     pub(super) fn empty(&self) -> Result<u64> {
         let mut removed = 0;
-        for (_, site) in self.sites.all().collect::<Vec<_>>().into_iter().rev() {
-            for name in ["old", "new"] {
-                removed += site.remove_tree(self.disk, &site.staging(Some(name)))?;
-            }
-            for name in ["marker", "freed"] {
-                self.disk.remove(&site.staging(Some(name)))?;
-            }
+        for site in self.sites.last_first() {
+            removed += self.empty_site(site)?;
             self.sync(&site.staging(None))?;
-            for name in ["state", "aborting"] {
-                self.disk.remove(&site.staging(Some(name)))?;
-            }
-            self.sync(&site.staging(None))?;
+        }
+        Ok(removed)
+    }
+
+    /// The record goes after the old state's files are gone for good, so that it is always known whose they are.
+    fn empty_site(&self, site: &Site) -> Result<u64> {
+        let mut removed = 0;
+        for name in ["old", "new"] {
+            removed += site.remove_tree(self.disk, &site.staging(Some(name)))?;
+        }
+        for name in ["marker", "freed"] {
+            self.disk.remove(&site.staging(Some(name)))?;
+        }
+        self.sync(&site.staging(None))?;
+        for name in ["state", "aborting"] {
+            self.disk.remove(&site.staging(Some(name)))?;
         }
         Ok(removed)
     }
@@ -128,36 +159,46 @@ impl Mover<'_> {
 
     /// Writes a file of our own, so that it is there whole or not at all.
     pub(super) fn write_whole(&self, site: &Site, name: &str, content: &[u8]) -> Result<()> {
-        let unfinished = site.staging(Some(&format!("{name}.unfinished")));
-        self.disk.remove(&unfinished)?;
-        self.write(&unfinished, content)?;
-        self.disk.replace(&unfinished, &site.staging(Some(name)))?;
+        let unfinished = self.write_unfinished(site, name, content)?;
+        self.sync_files(std::slice::from_ref(&unfinished))?;
+        self.finish_writing(site, name)?;
         self.sync(&site.staging(None))
     }
 
-    fn write(&self, at: &TargetPath, content: &[u8]) -> Result<()> {
+    /// Writes what is going to be the file of our own with this name.
+    fn write_unfinished(&self, site: &Site, name: &str, content: &[u8]) -> Result<TargetPath> {
+        let at = unfinished(site, name);
+        self.disk.remove(&at)?;
         let (mut bytes, size_bytes) = (Cursor::new(content), content.len() as u64);
-        self.disk.write(at, &mut bytes, size_bytes, self.durability)?;
-        self.sync_files(std::slice::from_ref(at))
+        self.disk.write(&at, &mut bytes, size_bytes, self.durability)?;
+        Ok(at)
     }
 
-    /// Makes the content of files durable, if asked.
-    pub(super) fn sync_files(&self, files: &[TargetPath]) -> Result<()> {
+    /// Gives a file that was written, and is durable, its name.
+    fn finish_writing(&self, site: &Site, name: &str) -> Result<()> {
+        self.disk
+            .replace(&unfinished(site, name), &site.staging(Some(name)))
+    }
+
+    /// Makes the content of files durable, if asked; whether their names are, too.
+    fn sync_files(&self, files: &[TargetPath]) -> Result<bool> {
         match self.durability {
-            Durability::Durable if !files.is_empty() => self.disk.sync_files(files),
-            _ => Ok(()),
+            Durability::Durable => self.disk.sync_files(files),
+            Durability::Buffered => Ok(false),
         }
     }
 
-    /// Does moves that are still to be done, and makes all of their kind durable: first where the files are now.
+    /// Does moves that are still to be done, and makes all of their kind durable: first where the files are now, then where
+    /// they came from. That they left `new/` becomes durable with the commit.
     fn carry_out(&self, moves: &Moves<'_>) -> Result<()> {
         for step in &moves.steps {
             let (from, to) = step.ends(self.sites)?;
             self.disk.rename(&from, &to)?;
         }
-        let all = moves.to.iter().chain(&moves.from);
-        all.copied()
-            .try_for_each(|(area, folder)| self.sync(&folder.path(area, self.sites)?))
+        let from = moves.from.iter().filter(|(_, folder)| *folder != Folder::New);
+        let all = moves.to.iter().chain(from).copied();
+        let mut all = all.map(|(area, folder)| folder.path(area, self.sites));
+        all.try_for_each(|directory| self.sync(&directory?))
     }
 
     /// R4, as far as it is still to be done.
@@ -187,32 +228,26 @@ impl Mover<'_> {
         Ok(())
     }
 
-    /// The old CURRENT is about to lose its name to the marker.
-    fn keep_old_current(&self) -> Result<()> {
+    /// The old CURRENT is about to lose its name to the marker, and gets another one; whether it had none.
+    fn keep_old_current(&self) -> Result<bool> {
         let db = self.sites.db();
         let (current, kept) = (db.at(CURRENT)?, db.old_file(CURRENT)?);
         let content = db.read(&current, CURRENT_LIMIT_BYTES)?;
         if content.is_none() || has_marker(db)? || content == db.read(&kept, CURRENT_LIMIT_BYTES)? {
-            return Ok(());
+            return Ok(false);
         }
         self.disk.remove(&kept)?;
         self.disk.duplicate(&current, &kept, self.durability)?;
-        self.sync(&db.staging(Some("old")))
+        Ok(true)
     }
 
     /// The marker is written before anything moves, so that a disk that fills up later stops nothing.
     fn write_marker(&self, head: &Head) -> Result<()> {
-        let (id, repository) = (head.backup_id, head.repository.escape_debug());
-        let text = format!(
-            "{MARKER_PREFIX}backup {id} of {repository} is being restored into this directory; \
-             run the restore again, or take it back with \"stonekeep restore --abort\"\n"
-        );
-        let marker = self.sites.db().staging(Some("marker"));
-        let written = self.sites.db().read(&marker, CURRENT_LIMIT_BYTES)?;
-        if written.as_deref() == Some(text.as_bytes()) {
-            return Ok(());
+        let (text, db) = (marker(head), self.sites.db());
+        match db.read(&db.staging(Some("marker")), CURRENT_LIMIT_BYTES)? {
+            Some(written) if written == text => Ok(()),
+            _ => self.write_whole(db, "marker", &text),
         }
-        self.write_whole(self.sites.db(), "marker", text.as_bytes())
     }
 
     /// R5, as far as it is still to be done, which no move of R4 changes. A new file that is neither staged nor in place is
@@ -231,6 +266,21 @@ impl Mover<'_> {
         }
         Ok(moves)
     }
+}
+
+/// Where a file of our own is until it has its name.
+fn unfinished(site: &Site, name: &str) -> TargetPath {
+    site.staging(Some(&format!("{name}.unfinished")))
+}
+
+/// The CURRENT that RocksDB rejects.
+fn marker(head: &Head) -> Vec<u8> {
+    let (id, repository) = (head.backup_id, head.repository.escape_debug());
+    let text = format!(
+        "{MARKER_PREFIX}backup {id} of {repository} is being restored into this directory; \
+         run the restore again, or take it back with \"stonekeep restore --abort\"\n"
+    );
+    text.into_bytes()
 }
 
 /// Moves of one step of the protocol.

@@ -7,12 +7,13 @@
 //!   database, or has an unfinished restore.
 //! - **R1** There is room. New files are written to `new/`, each checked against its checksum on the way; files that a
 //!   keep mode keeps are checked where they stand.
-//! - **R2** `state` says what moves. From here on a restore goes forward.
+//! - **R2** `state` says what moves. It is written beside the new files, made durable with them and with all names, and
+//!   only then gets its name. From here on a restore goes forward.
 //! - **R3** `CURRENT` is replaced by one that RocksDB rejects. Without one it would make an empty database in the same
 //!   place, and delete tables that it does not know.
 //! - **R4** The old database's files go to `old/`: every name that RocksDB can parse; the rest stays where it is.
 //!   **R5** New files go from `new/` into place.
-//! - **R6** The commit: the real `CURRENT`. **R7** `old/` is removed, then `state`.
+//! - **R6** The commit: the real `CURRENT`. **R7** `old/` is removed for good, then `state`.
 //!
 //! # What a crash leaves
 //! | stopped | state |

@@ -217,6 +217,11 @@ impl Sites {
         [(Area::Db, &self.db)].into_iter().chain(wal)
     }
 
+    /// The same, the database's at last.
+    pub(super) fn last_first(&self) -> impl Iterator<Item = &Site> {
+        self.wal.iter().chain([&self.db])
+    }
+
     /// Makes the directories that are missing, those above them too.
     pub(super) fn make(&self, disk: &dyn TargetDisk, durability: Durability) -> Result<()> {
         self.all()

@@ -153,8 +153,8 @@ impl TargetDisk for SystemDisk {
         Ok(true)
     }
 
-    fn sync_files(&self, files: &[TargetPath]) -> Result<()> {
-        let mut rest: Vec<&TargetPath> = files.iter().collect();
+    fn sync_files(&self, files: &[TargetPath]) -> Result<bool> {
+        let (mut rest, mut names): (Vec<&TargetPath>, _) = (files.iter().collect(), true);
         while let Some(first) = rest.first() {
             let of_one = first.root_path().to_owned();
             let (these, others) = rest.into_iter().partition(|at| at.root_path() == of_one);
@@ -165,11 +165,11 @@ impl TargetDisk for SystemDisk {
                 .collect::<Result<_>>()?;
             if let Some(at) = these.first() {
                 let root = self.root(at);
-                root.syncs.sync_staged(&root.tree, &keys)?;
+                names &= root.syncs.sync_staged(&root.tree, &keys)?;
             }
             rest = others;
         }
-        Ok(())
+        Ok(names)
     }
 
     fn duplicate(&self, from: &TargetPath, to: &TargetPath, durability: Durability) -> Result<()> {
@@ -189,7 +189,7 @@ impl TargetDisk for SystemDisk {
                 let mut file = opened.ok_or_else(|| source.failed("opening", Errno::NOENT))?;
                 self.write(to, &mut file, 0, durability)?;
                 match durability {
-                    Durability::Durable => self.sync_files(std::slice::from_ref(to)),
+                    Durability::Durable => self.sync_files(std::slice::from_ref(to)).map(drop),
                     Durability::Buffered => Ok(()),
                 }
             }

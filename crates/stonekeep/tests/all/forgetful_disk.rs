@@ -1,0 +1,281 @@
+//! A disk that stops at a chosen step and then loses power: what no sync has made durable is gone, or is there by chance.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Read;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+
+use stonekeep::engine::restore::{FreeSpace, SystemDisk, TargetDisk, TargetPath};
+use stonekeep::store::Durability;
+use stonekeep::{Error, Result};
+
+/// What a sync of files makes durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileSync {
+    /// Their content, as `fdatasync` does.
+    Content,
+    /// All that was done so far, as `syncfs` does.
+    Everything,
+    /// Nothing, and no directory's either: a disk that lies.
+    Nothing,
+}
+
+/// What stands under a name: a file by its number in the vault, or a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Thing {
+    File(usize),
+    Directory,
+}
+
+/// A change of names that happens as a whole: names with what stands there afterwards.
+#[derive(Debug)]
+struct Change {
+    names: Vec<(PathBuf, Option<Thing>)>,
+    durable: bool,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    steps: Vec<String>,
+    /// What stood there in the beginning, all durable.
+    before: BTreeMap<PathBuf, Thing>,
+    now: BTreeMap<PathBuf, Thing>,
+    changes: Vec<Change>,
+    /// Files whose content is durable.
+    durable: BTreeSet<usize>,
+    /// How many files are in the vault.
+    files: usize,
+}
+
+/// Does everything on the real disk and keeps a second name of each file, for after the loss of power. Each operation is a
+/// step. A file is written once, as restores do.
+#[derive(Debug)]
+pub(crate) struct ForgetfulDisk {
+    disk: SystemDisk,
+    place: PathBuf,
+    vault: tempfile::TempDir,
+    dies_at: usize,
+    syncs: FileSync,
+    book: Mutex<Book>,
+}
+
+impl ForgetfulDisk {
+    /// A disk with this directory, on which everything is durable; it stops before this step, counted from 1.
+    pub(crate) fn new(place: &Path, syncs: FileSync, dies_at: usize) -> Self {
+        let disk = ForgetfulDisk {
+            disk: SystemDisk::new(NonZeroUsize::new(1 << 16).unwrap()),
+            place: place.to_owned(),
+            vault: tempfile::tempdir_in(place.parent().unwrap()).unwrap(),
+            dies_at,
+            syncs,
+            book: Mutex::default(),
+        };
+        let mut book = disk.lock();
+        disk.find(&mut book, place);
+        book.before = book.now.clone();
+        drop(book);
+        disk
+    }
+
+    fn find(&self, book: &mut Book, directory: &Path) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                book.now.insert(path.clone(), Thing::Directory);
+                self.find(book, &path);
+            } else {
+                let file = self.remember(book, &path);
+                book.durable.insert(file);
+                book.now.insert(path, Thing::File(file));
+            }
+        }
+    }
+
+    fn in_vault(&self, file: usize) -> PathBuf {
+        self.vault.path().join(file.to_string())
+    }
+
+    fn remember(&self, book: &mut Book, path: &Path) -> usize {
+        book.files += 1;
+        fs::hard_link(path, self.in_vault(book.files)).unwrap();
+        book.files
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.lock().steps.len() >= self.dies_at
+    }
+
+    /// The last step, which was not done.
+    pub(crate) fn last_step(&self) -> String {
+        self.lock().steps.last().cloned().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap()
+    }
+
+    fn step(&self, name: &str, at: &TargetPath) -> Result<()> {
+        let mut book = self.lock();
+        if book.steps.len() < self.dies_at {
+            book.steps.push(format!("{name} {at}"));
+        }
+        match book.steps.len() >= self.dies_at {
+            true => Err(Error::io("killed", std::io::Error::other("killed"))),
+            false => Ok(()),
+        }
+    }
+
+    fn changed(&self, names: Vec<(PathBuf, Option<Thing>)>) {
+        let mut book = self.lock();
+        for (name, thing) in names.clone() {
+            match thing {
+                Some(thing) => drop(book.now.insert(name, thing)),
+                None => drop(book.now.remove(&name)),
+            }
+        }
+        let durable = false;
+        book.changes.push(Change { names, durable });
+    }
+
+    fn written(&self, at: &TargetPath) {
+        let file = self.remember(&mut self.lock(), &at.path());
+        self.changed(vec![(at.path(), Some(Thing::File(file)))]);
+    }
+
+    fn moved(&self, from: &TargetPath, to: &TargetPath) {
+        let thing = self.lock().now[&from.path()];
+        self.changed(vec![(from.path(), None), (to.path(), Some(thing))]);
+    }
+
+    /// Makes of the place what a machine finds after the loss of power. `luck` tells of each thing that is not durable
+    /// whether it is there all the same.
+    pub(crate) fn lose_power(&self, mut luck: impl FnMut() -> bool) {
+        let book = self.lock();
+        let mut names = book.before.clone();
+        for change in &book.changes {
+            if change.durable || luck() {
+                for (name, thing) in &change.names {
+                    match thing {
+                        Some(thing) => drop(names.insert(name.clone(), *thing)),
+                        None => drop(names.remove(name)),
+                    }
+                }
+            }
+        }
+        fs::remove_dir_all(&self.place).unwrap();
+        fs::create_dir(&self.place).unwrap();
+        // A directory stands before what is in it, and what is in one that is gone is gone, too.
+        for (name, thing) in names {
+            if !name.parent().unwrap().is_dir() {
+                continue;
+            }
+            match thing {
+                Thing::Directory => fs::create_dir(&name).unwrap(),
+                Thing::File(file) => {
+                    let mut bytes = fs::read(self.in_vault(file)).unwrap();
+                    if !book.durable.contains(&file) && !luck() {
+                        bytes.truncate(bytes.len() / 2);
+                    }
+                    fs::write(&name, bytes).unwrap();
+                }
+            }
+        }
+    }
+}
+
+impl TargetDisk for ForgetfulDisk {
+    fn make_directory(&self, at: &TargetPath) -> Result<()> {
+        self.step("mkdir", at)?;
+        let is_new = !at.path().exists();
+        self.disk.make_directory(at)?;
+        if is_new {
+            self.changed(vec![(at.path(), Some(Thing::Directory))]);
+        }
+        Ok(())
+    }
+
+    fn write(&self, at: &TargetPath, content: &mut dyn Read, expected: u64, _: Durability) -> Result<u64> {
+        self.step("write", at)?;
+        let written = self.disk.write(at, content, expected, Durability::Buffered)?;
+        self.written(at);
+        Ok(written)
+    }
+
+    fn duplicate(&self, from: &TargetPath, to: &TargetPath, _: Durability) -> Result<()> {
+        self.step("duplicate", to)?;
+        self.disk.duplicate(from, to, Durability::Buffered)?;
+        let thing = self.lock().now[&from.path()];
+        self.changed(vec![(to.path(), Some(thing))]);
+        Ok(())
+    }
+
+    fn rename(&self, from: &TargetPath, to: &TargetPath) -> Result<()> {
+        self.step("rename to", to)?;
+        self.disk.rename(from, to)?;
+        self.moved(from, to);
+        Ok(())
+    }
+
+    fn replace(&self, from: &TargetPath, to: &TargetPath) -> Result<()> {
+        self.step("replace", to)?;
+        self.disk.replace(from, to)?;
+        self.moved(from, to);
+        Ok(())
+    }
+
+    fn remove(&self, at: &TargetPath) -> Result<()> {
+        self.step("remove", at)?;
+        self.disk.remove(at)?;
+        self.changed(vec![(at.path(), None)]);
+        Ok(())
+    }
+
+    fn remove_directory(&self, at: &TargetPath) -> Result<()> {
+        self.step("rmdir", at)?;
+        self.disk.remove_directory(at)?;
+        self.changed(vec![(at.path(), None)]);
+        Ok(())
+    }
+
+    fn sync_files(&self, files: &[TargetPath]) -> Result<bool> {
+        for at in files {
+            self.step("sync", at)?;
+        }
+        let mut book = self.lock();
+        let all = 1..=book.files;
+        match self.syncs {
+            FileSync::Nothing => return Ok(true),
+            FileSync::Content => {
+                let these: Vec<Thing> = files.iter().map(|at| book.now[&at.path()]).collect();
+                for thing in these {
+                    if let Thing::File(file) = thing {
+                        book.durable.insert(file);
+                    }
+                }
+            }
+            FileSync::Everything => {
+                book.durable.extend(all);
+                book.changes.iter_mut().for_each(|change| change.durable = true);
+            }
+        }
+        Ok(self.syncs == FileSync::Everything)
+    }
+
+    fn free_space(&self, directory: &Path) -> Result<FreeSpace> {
+        self.disk.free_space(directory)
+    }
+
+    fn sync_directory(&self, at: &TargetPath) -> Result<()> {
+        self.step("sync names of", at)?;
+        let directory = at.path();
+        let is_in_it = |name: &Path| name.parent() == Some(&directory);
+        let mut book = self.lock();
+        for change in &mut book.changes {
+            let concerned = change.names.iter().any(|(name, _)| is_in_it(name));
+            change.durable |= concerned && self.syncs != FileSync::Nothing;
+        }
+        Ok(())
+    }
+}

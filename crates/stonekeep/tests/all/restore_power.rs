@@ -1,0 +1,75 @@
+//! Restores during which the power fails, at every single step: what is found afterwards, and what the next run makes of it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+use stonekeep::engine::{RestoreMode, RestoreOptions};
+
+use crate::forgetful_disk::{FileSync, ForgetfulDisk};
+use crate::restore_crash::Case;
+
+/// Chances that are the same each time.
+struct Luck(u64);
+
+impl Luck {
+    fn is_good(&mut self) -> bool {
+        // Knuth's linear congruential generator; its upper bits are the good ones.
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 63 == 1
+    }
+}
+
+/// Without a seed nothing is there that was not durable.
+fn power_fails(case: &Case, syncs: FileSync, step: usize, seed: Option<u64>) -> (PathBuf, ForgetfulDisk) {
+    let place = case.fresh("run");
+    let disk = ForgetfulDisk::new(&place, syncs, step);
+    let _ = case.restore(&disk, &place);
+    let mut luck = Luck(seed.unwrap_or_default().wrapping_add(step as u64));
+    disk.lose_power(|| seed.is_some() && luck.is_good());
+    (place, disk)
+}
+
+fn assert_every_step(case: &Case, syncs: FileSync, seed: Option<u64>) {
+    for step in 1.. {
+        let (place, disk) = power_fails(case, syncs, step, seed);
+        if !disk.is_dead() {
+            case.assert_restored(&place);
+            break;
+        }
+        let when = format!("no power before step {step}, {}", disk.last_step());
+        case.assert_both_ways_out(&|| power_fails(case, syncs, step, seed).0, &when);
+    }
+}
+
+#[test]
+fn a_restore_that_loses_power_can_go_on_or_back() {
+    let case = Case::new(RestoreOptions::default(), false, true);
+    assert_every_step(&case, FileSync::Content, None);
+    assert_every_step(&case, FileSync::Content, Some(17));
+    assert_every_step(&case, FileSync::Everything, Some(4711));
+}
+
+#[test]
+fn so_can_one_with_a_wal_dir_that_loses_power() {
+    let case = Case::new(RestoreOptions::default(), true, true);
+    assert_every_step(&case, FileSync::Content, None);
+}
+
+#[test]
+fn so_can_one_that_keeps_files_and_loses_power() {
+    let options = RestoreOptions::default().with_mode(RestoreMode::VerifyChecksum);
+    assert_every_step(&Case::new(options, false, true), FileSync::Everything, None);
+}
+
+#[test]
+fn a_disk_that_lies_would_be_seen() {
+    let case = Case::new(RestoreOptions::default(), false, true);
+    let is_sound = |seed: u64| {
+        let place = power_fails(&case, FileSync::Nothing, usize::MAX, Some(seed)).0;
+        catch_unwind(AssertUnwindSafe(|| case.assert_sound(&place, "a lie"))).is_ok()
+    };
+    assert!((0..20).any(|seed| !is_sound(seed)));
+}
