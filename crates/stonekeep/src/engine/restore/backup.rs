@@ -14,7 +14,7 @@ use super::alternates::Alternates;
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::described::Described;
 use crate::repo::facts::BackupFacts;
-use crate::repo::presence::{Presence, Sizes};
+use crate::repo::presence::{self, Presence, Sizes};
 use crate::store::{Key, Store};
 use crate::{Error, ErrorKind, Finding, Result};
 
@@ -92,19 +92,22 @@ impl Backup {
         facts: Option<BackupFacts>,
         alternate_dirs: &[PathBuf],
     ) -> Result<Self> {
-        let findings = presence.check(loaded, facts.as_ref())?;
+        let sizes = Sizes::read(store, loaded, facts.as_ref())?;
+        let mut found = Vec::with_capacity(loaded.meta.files.len());
+        let findings = presence::findings(&loaded.meta.files, &sizes, |path| {
+            let there = presence.get(path)?;
+            found.push(there.map_or(0, |(_, size)| size));
+            Ok(there)
+        })?;
         if !findings.is_empty() {
             return Err(damaged_files(loaded.id, findings));
         }
-        let (sizes, alternates) = (
-            Sizes::new(facts.as_ref()),
-            Alternates::open(loaded, alternate_dirs)?,
-        );
-        let mut files = Vec::with_capacity(loaded.meta.files.len());
+        let alternates = Alternates::open(loaded, alternate_dirs)?;
+        let (mut files, mut found) = (Vec::with_capacity(loaded.meta.files.len()), found.into_iter());
         for file in &loaded.meta.files {
             files.push(match file.excluded {
                 true => alternates.find(file, &sizes)?,
-                false => stored(file, presence)?,
+                false => stored(file, found.next().unwrap_or(0)),
             });
         }
         let current = load_small_files(store, loaded.id, &mut files)?;
@@ -127,16 +130,15 @@ impl Backup {
     }
 }
 
-fn stored(file: &MetaFile, presence: &mut Presence<'_>) -> Result<Wanted> {
-    let size_bytes = presence.get(&file.path)?.map_or(0, |(_, size)| size);
-    Ok(Wanted {
+fn stored(file: &MetaFile, size_bytes: u64) -> Wanted {
+    Wanted {
         name: file.path.restored_name(),
         path: Some(file.path.clone()),
         size_bytes,
         crc32c: file.crc32c.or(file.path.crc32c()),
         session: file.path.shared_name().and_then(|name| name.session_id()),
         source: Source::Stored,
-    })
+    }
 }
 
 /// CURRENT and OPTIONS are read at once: the first decides whether there is a database, the second may be rewritten.
