@@ -30,6 +30,7 @@ pub(super) struct Listing {
     pub(super) path: PathBuf,
     /// Which directory that is, however it is spelt.
     pub(super) identity: FileIdentity,
+    opened: File,
     /// Its files, in the order of their names.
     pub(super) files: Vec<ListedFile>,
 }
@@ -79,6 +80,7 @@ impl Listing {
         Ok(Some(Listing {
             path: path.to_owned(),
             identity,
+            opened,
             files,
         }))
     }
@@ -89,6 +91,17 @@ impl Listing {
             Ok(metadata) => Ok(metadata.is_dir().then(|| identity_of(&metadata))),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(error).context("looking at", path),
+        }
+    }
+
+    /// The length of the regular file that the name leads to; `None` if there is none now.
+    pub(super) fn size_of(&self, name: &str) -> Result<Option<u64>> {
+        match rustix::fs::statat(&self.opened, name, AtFlags::empty()) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
+                Ok(u64::try_from(stat.st_size).ok())
+            }
+            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(errno) => Err(errno).context("looking at", &self.path.join(name)),
         }
     }
 

@@ -5,7 +5,6 @@
 //! if it has the size of the MANIFEST: that of a table stands there, that of a blob file is the sum of header, records
 //! and footer (`SharedBlobFileMetaData::GetBlobFileSize`, `db/blob/blob_file_meta.cc`).
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,10 +12,10 @@ use stonekeep_format::file_name::{DbFileName, TableExtension};
 use stonekeep_format::manifest::{BlobFile, DatabaseState, NewFile};
 use stonekeep_format::{Crc32c, Temperature};
 
-use super::listing::{Listing, is_absent};
+use super::listing::Listing;
 use super::remarks::Remarks;
 use super::{CaptureHost, Content, ImageFile, TableIdentity};
-use crate::{IoContext, Result};
+use crate::Result;
 
 /// `FileChecksumGenCrc32c::Name` (`util/file_checksum_helper.h`).
 const CRC32C_FUNCTION: &[u8] = b"FileChecksumCrc32c";
@@ -205,7 +204,7 @@ fn place_of<'a>(
     let mut right = Vec::new();
     let mut wrong = Vec::new();
     for place in candidates {
-        match size_of(&place.path())? {
+        match place.directory.size_of(&place.name.to_string())? {
             Some(size) if size == wanted.size_bytes => right.push(*place),
             Some(size) => wrong.push((*place, size)),
             None => {}
@@ -241,13 +240,4 @@ pub(super) fn wrong_size(size_bytes: u64, expected_bytes: u64) -> String {
 pub(super) fn twice(other: &Path) -> String {
     let other = other.display();
     format!("it stands in {other}, too; which of them is right cannot be told")
-}
-
-/// The length of the regular file that the path leads to; `None` if there is none now.
-fn size_of(path: &Path) -> Result<Option<u64>> {
-    match fs::metadata(path) {
-        Ok(metadata) => Ok(metadata.is_file().then_some(metadata.len())),
-        Err(error) if is_absent(&error) => Ok(None),
-        Err(error) => Err(error).context("looking at", path),
-    }
 }

@@ -1,6 +1,7 @@
 //! Whether the files that a backup names are there, with the sizes that are known: one listing a directory.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use stonekeep_format::BackupId;
 use stonekeep_format::backup_meta::MetaFile;
@@ -41,8 +42,8 @@ impl Files {
         }
     }
 
-    fn get(&self, path: &RepoPath) -> Option<(EntryKind, u64)> {
-        let number = self.paths.find(path.to_string().as_bytes())?;
+    fn get(&self, path: &str) -> Option<(EntryKind, u64)> {
+        let number = self.paths.find(path.as_bytes())?;
         self.found.get(number).copied()
     }
 }
@@ -53,6 +54,8 @@ pub struct Presence<'a> {
     store: &'a dyn Store,
     shared: Option<Files>,
     private: HashMap<BackupId, Files>,
+    /// The path that was asked for last.
+    text: String,
 }
 
 impl<'a> Presence<'a> {
@@ -62,6 +65,7 @@ impl<'a> Presence<'a> {
             store,
             shared: None,
             private: HashMap::new(),
+            text: String::new(),
         }
     }
 
@@ -112,7 +116,9 @@ impl<'a> Presence<'a> {
                 self.shared.as_ref()
             }
         };
-        Ok(files.and_then(|files| files.get(path)))
+        self.text.clear();
+        let spelt = write!(self.text, "{path}").is_ok();
+        Ok(files.filter(|_| spelt).and_then(|files| files.get(&self.text)))
     }
 
     /// Everything that is wrong with the files that this backup names. Excluded files are not looked for.
@@ -170,7 +176,7 @@ impl PrivateFiles {
 
     /// What stands under this path: `None` if nothing does, or it is not one of the files.
     pub fn get(&self, path: &RepoPath) -> Option<(EntryKind, u64)> {
-        self.0.get(path)
+        self.0.get(&path.to_string())
     }
 }
 

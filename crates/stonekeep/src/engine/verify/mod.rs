@@ -7,6 +7,7 @@ mod claims;
 mod report;
 
 use stonekeep_format::backup_meta::MetaReader;
+use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::manifest::parse_current;
 use stonekeep_format::{BackupId, Crc32c};
 
@@ -147,14 +148,11 @@ impl Verifier<'_> {
 
     /// RocksDB restores a CURRENT that names a MANIFEST which the backup does not have.
     fn current(&mut self, loaded: &LoadedMeta) -> Result<()> {
-        let of_name = |name: &str| {
-            loaded
-                .meta
-                .files
-                .iter()
-                .find(|file| file.path.restored_name().to_string() == name)
+        let of_name = |name: DbFileName| {
+            let mut files = loaded.meta.files.iter();
+            files.find(|file| file.path.restored_name() == name)
         };
-        let path = match of_name("CURRENT") {
+        let path = match of_name(DbFileName::Current) {
             Some(file) => file.path.to_string(),
             None => {
                 self.findings.add(
@@ -185,8 +183,8 @@ impl Verifier<'_> {
         let reason = match parse_current(&bytes) {
             Err(error) => Some(error.to_string()),
             Ok(number) => {
-                let name = format!("MANIFEST-{:06}", number.0);
-                of_name(&name)
+                let name = DbFileName::Manifest(number);
+                of_name(name.clone())
                     .is_none()
                     .then(|| format!("names {name}, which the backup does not have"))
             }
