@@ -1,10 +1,12 @@
 //! A backup that is killed at every step, also by a power failure.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
 use stonekeep::Quiet;
+use stonekeep::engine::BackupEngineOptions;
 use stonekeep::engine::create::{CreateReport, FileAction};
 use stonekeep::engine::verify::VerifyLevel;
 use stonekeep::format::BackupId;
@@ -47,18 +49,27 @@ fn two_states() -> (Scene, Scene) {
     (first, second)
 }
 
-fn steps(scene: &Scene, store: Arc<dyn Store>, sync: bool) -> Vec<String> {
+fn one_worker(sync: bool) -> BackupEngineOptions {
+    options().with_sync(sync)
+}
+
+/// What each of two workers has come to when the other one dies differs from run to run.
+fn two_workers(sync: bool) -> BackupEngineOptions {
+    one_worker(sync).with_max_background_operations(NonZeroUsize::new(2))
+}
+
+fn steps(scene: &Scene, store: Arc<dyn Store>, how: &BackupEngineOptions) -> Vec<String> {
     let counting = FaultStore::counting(store);
     let shared: Arc<dyn Store> = Arc::new(counting.clone());
-    scene.create_with(&shared, options().with_sync(sync)).unwrap();
+    scene.create_with(&shared, how.clone()).unwrap();
     counting.step_names()
 }
 
 /// Runs a backup that dies before this step.
-fn kill(scene: &Scene, store: Arc<dyn Store>, sync: bool, step: usize) {
+fn kill(scene: &Scene, store: Arc<dyn Store>, how: &BackupEngineOptions, step: usize) {
     let fault = FaultStore::kill_at(store, step);
     let shared: Arc<dyn Store> = Arc::new(fault.clone());
-    let outcome = scene.create_with(&shared, options().with_sync(sync));
+    let outcome = scene.create_with(&shared, how.clone());
     // Who dies while cleaning up has made the backup.
     let cleaning = fault.stopped_before().unwrap().starts_with("discard");
     assert!(outcome.is_err() || cleaning, "step {step}");
@@ -103,13 +114,13 @@ fn assert_nothing_is_left(store: &Arc<dyn Store>, backups: &[u32], when: &str) {
     }
 }
 
-fn crash_at_every_step(before: Before, sync: bool, power: Power) {
+fn crash_at_every_step(before: Before, how: &BackupEngineOptions, power: Power) {
     let (first, second) = two_states();
-    let names = steps(&second, Arc::new(memory(&first, before)), sync);
+    let names = steps(&second, Arc::new(memory(&first, before)), how);
     assert!(names.len() > 20, "{names:?}");
     for (index, name) in names.iter().enumerate() {
         let store = memory(&first, before);
-        kill(&second, Arc::new(store.clone()), sync, index + 1);
+        kill(&second, Arc::new(store.clone()), how, index + 1);
         match power {
             Power::Stays => {}
             Power::Fails => store.crash(),
@@ -122,7 +133,7 @@ fn crash_at_every_step(before: Before, sync: bool, power: Power) {
         // What is there now is durable, whatever the killed run left; what that one committed without sync is not.
         store.crash();
         let when = format!("{when}; then backed up, then a power failure");
-        let mut durable = if sync { ids(&shared) } else { before.to_vec() };
+        let mut durable = if how.sync { ids(&shared) } else { before.to_vec() };
         durable.retain(|backup| *backup != report.backup_id.get());
         durable.push(report.backup_id.get());
         let durable: Vec<BackupId> = durable.into_iter().map(id).collect();
@@ -138,44 +149,56 @@ fn crash_at_every_step(before: Before, sync: bool, power: Power) {
 
 #[test]
 fn a_killed_second_backup_harms_nothing() {
-    crash_at_every_step(Before::OneBackup, true, Power::Stays);
+    crash_at_every_step(Before::OneBackup, &one_worker(true), Power::Stays);
 }
 
 #[test]
 fn a_killed_first_backup_harms_nothing() {
-    crash_at_every_step(Before::Nothing, true, Power::Stays);
+    crash_at_every_step(Before::Nothing, &one_worker(true), Power::Stays);
 }
 
 #[test]
 fn a_power_failure_harms_nothing() {
-    crash_at_every_step(Before::OneBackup, true, Power::Fails);
-    crash_at_every_step(Before::Nothing, true, Power::Fails);
+    crash_at_every_step(Before::OneBackup, &one_worker(true), Power::Fails);
+    crash_at_every_step(Before::Nothing, &one_worker(true), Power::Fails);
 }
 
 #[test]
 fn a_power_failure_that_keeps_names_harms_nothing() {
-    crash_at_every_step(Before::OneBackup, true, Power::FailsAfterNames);
-    crash_at_every_step(Before::Nothing, true, Power::FailsAfterNames);
+    crash_at_every_step(Before::OneBackup, &one_worker(true), Power::FailsAfterNames);
+    crash_at_every_step(Before::Nothing, &one_worker(true), Power::FailsAfterNames);
+}
+
+#[test]
+fn what_two_workers_have_done_harms_nothing() {
+    for before in [Before::Nothing, Before::OneBackup] {
+        crash_at_every_step(before, &two_workers(true), Power::Fails);
+        crash_at_every_step(before, &two_workers(false), Power::Stays);
+    }
 }
 
 #[test]
 fn without_sync_a_kill_harms_nothing() {
-    crash_at_every_step(Before::OneBackup, false, Power::Stays);
-    crash_at_every_step(Before::Nothing, false, Power::Stays);
+    crash_at_every_step(Before::OneBackup, &one_worker(false), Power::Stays);
+    crash_at_every_step(Before::Nothing, &one_worker(false), Power::Stays);
 }
 
 #[test]
 fn without_sync_a_power_failure_takes_the_new_backup_only() {
-    crash_at_every_step(Before::OneBackup, false, Power::Fails);
+    crash_at_every_step(Before::OneBackup, &one_worker(false), Power::Fails);
 }
 
 #[test]
 fn without_sync_older_backups_survive_what_a_file_system_may_do() {
     let (first, second) = two_states();
-    let names = steps(&second, Arc::new(memory(&first, Before::OneBackup)), false);
+    let names = steps(
+        &second,
+        Arc::new(memory(&first, Before::OneBackup)),
+        &one_worker(false),
+    );
     for (index, name) in names.iter().enumerate() {
         let store = memory(&first, Before::OneBackup);
-        kill(&second, Arc::new(store.clone()), false, index + 1);
+        kill(&second, Arc::new(store.clone()), &one_worker(false), index + 1);
         store.crash_after_names();
         let shared: Arc<dyn Store> = Arc::new(store.clone());
         let report = verify(&shared);
@@ -219,10 +242,15 @@ fn on_disk_a_kill_harms_nothing() {
     };
     for sync in [true, false] {
         let counted = copy(format!("counted-{sync}"));
-        let names = steps(&second, Arc::new(LocalStore::new(counted)), sync);
+        let names = steps(&second, Arc::new(LocalStore::new(counted)), &one_worker(sync));
         for (index, name) in names.iter().enumerate() {
             let path = copy(format!("{sync}-{index}"));
-            kill(&second, Arc::new(LocalStore::new(&path)), sync, index + 1);
+            kill(
+                &second,
+                Arc::new(LocalStore::new(&path)),
+                &one_worker(sync),
+                index + 1,
+            );
             let store: Arc<dyn Store> = Arc::new(LocalStore::new(&path));
             check(
                 &second,
@@ -240,7 +268,7 @@ fn what_was_staged_whole_is_not_copied_again() {
     let (first, second) = two_states();
     for before in [Before::Nothing, Before::OneBackup] {
         for sync in [true, false] {
-            let names = steps(&second, Arc::new(memory(&first, before)), sync);
+            let names = steps(&second, Arc::new(memory(&first, before)), &one_worker(sync));
             let journal = names
                 .iter()
                 .position(|name| name.contains("sync") && name.contains("journal"));
@@ -250,7 +278,7 @@ fn what_was_staged_whole_is_not_copied_again() {
                 .unwrap();
             for step in journal.unwrap() + 2..=commit + 1 {
                 let store: Arc<dyn Store> = Arc::new(memory(&first, before));
-                kill(&second, store.clone(), sync, step);
+                kill(&second, store.clone(), &one_worker(sync), step);
                 let report = second.create(&store).unwrap();
                 let again = report.bytes_resumed + report.bytes_reused;
                 let private = report.bytes_total - again;

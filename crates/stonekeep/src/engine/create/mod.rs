@@ -12,6 +12,7 @@
 //!   repeated with everything that has been copied.
 //! - **C3** Stored files that are named again are looked at, and made durable where nobody is known to have done so.
 //! - **C4** Staged files get their final names, never replacing: shared ones first, then the private directory.
+//!   During C3 and C4 the meta file is written in memory, and our facts are staged: nobody sees either.
 //! - **C5** Our facts are published. **C6** Every file is looked for once more.
 //! - **C7** The commit: the meta file appears under `meta/<id>`. If a foreign engine took the id, private files are
 //!   staged again and C4 to C7 repeated with another id.
