@@ -112,9 +112,13 @@ impl<I: Iterator<Item = Result<Vec<u8>>>> Read for CheckedText<I> {
     }
 }
 
+/// Few lines are longer.
+const USUAL_LINE_BYTES: usize = 384;
+
 /// A line with its newline.
 pub(crate) fn line_of<T: Serialize>(value: &T) -> Result<Vec<u8>> {
-    let mut line = serde_json::to_vec(value)
+    let mut line = Vec::with_capacity(USUAL_LINE_BYTES);
+    serde_json::to_writer(&mut line, value)
         .map_err(|error| Error::new(ErrorKind::Io, "writing a record as JSON").with_source(error))?;
     line.push(b'\n');
     Ok(line)
