@@ -10,7 +10,7 @@ use super::plan::{Ground, Plan};
 use super::report::RestoreReport;
 use super::room::{self, Room};
 use super::run::Run;
-use super::site::{CURRENT, Found};
+use super::site::{CURRENT, Found, Sites};
 use super::target::{Circumstances, Standing, require_restorable};
 use super::unfinished::is_freed;
 use super::wal_dir::{adjust_options, warn_of_old_wals};
@@ -35,21 +35,20 @@ pub(super) fn refuse(run: &Run<'_>) -> Result<()> {
     match (sites.separate_wals(), current) {
         // A database may be restored over whatever else it has.
         (None, Some(Found::File(_))) => Ok(()),
-        _ => standing(run).map(drop),
+        _ => require_restorable(sites, &standing(sites)?, circumstances(run)?),
     }
 }
 
-fn standing(run: &Run<'_>) -> Result<Vec<Standing>> {
-    let sites = &run.sites;
-    let standing = sites.all().map(|(area, site)| Standing::of(area, site));
-    let standing: Vec<Standing> = standing.collect::<Result<_>>()?;
-    let circumstances = Circumstances {
+fn standing(sites: &Sites) -> Result<Vec<Standing>> {
+    sites.all().map(|(area, site)| Standing::of(area, site)).collect()
+}
+
+fn circumstances<'a>(run: &'a Run<'_>) -> Result<Circumstances<'a>> {
+    Ok(Circumstances {
         repository: run.engine.store().local_root(),
         keep_log_files: run.options.keep_log_files,
-        freed: is_freed(sites)?,
-    };
-    require_restorable(sites, &standing, circumstances)?;
-    Ok(standing)
+        freed: is_freed(&run.sites)?,
+    })
 }
 
 impl Attempt<'_, '_> {
@@ -120,11 +119,21 @@ impl Attempt<'_, '_> {
 
     /// With the facts that were read of it before, if they were.
     fn plan(&self, pinned: &Pinned, facts: Option<BackupFacts>) -> Result<Plan> {
-        let (run, options) = (self.run, self.run.options);
-        let standing = standing(run)?;
-        let backup = self.look(&pinned.loaded, facts);
+        let (run, options, sites) = (self.run, self.run.options, &self.run.sites);
+        // Both take a while where there are many files.
+        let (standing, backup) = std::thread::scope(|scope| {
+            let standing = scope.spawn(|| standing(sites));
+            let backup = self.look(&pinned.loaded, facts);
+            let standing = standing.join();
+            (
+                standing.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                backup,
+            )
+        });
+        let (standing, circumstances) = (standing?, circumstances(run)?);
+        require_restorable(sites, &standing, circumstances)?;
         let mut backup = backup.map_err(|error| self.explain(pinned, error))?;
-        let freed = is_freed(&run.sites)?;
+        let freed = circumstances.freed;
         if !options.allow_other_database && !freed {
             other_database::refuse(run.sites.db(), &backup)?;
         }
