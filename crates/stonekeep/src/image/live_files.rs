@@ -16,6 +16,7 @@ use super::listing::Listing;
 use super::remarks::Remarks;
 use super::{CaptureHost, Content, ImageFile, TableIdentity};
 use crate::Result;
+use crate::parallel::run_bounded;
 
 /// `FileChecksumGenCrc32c::Name` (`util/file_checksum_helper.h`).
 const CRC32C_FUNCTION: &[u8] = b"FileChecksumCrc32c";
@@ -42,29 +43,25 @@ impl LiveFiles {
     ) -> Result<LiveFiles> {
         let home = directories.first().map_or(Path::new(""), |home| &home.path);
         let places = Places::of(directories);
-        let needed = host.needed(&wanted)?;
+        let mut needed = host.needed(&wanted)?;
+        needed.resize(wanted.len(), true);
+        let parts = wanted.chunks(LOOKS).zip(needed.chunks(LOOKS)).collect();
+        let looked = run_bounded(LOOKERS, parts, |(files, needed)| places.look(files, needed, home))?;
         let mut found = LiveFiles {
             files: wanted,
             any_absent: false,
             any_elsewhere: false,
         };
-        let mut found_out = Ok(());
-        let mut needed = needed.into_iter();
-        let (any_absent, any_elsewhere) = (&mut found.any_absent, &mut found.any_elsewhere);
+        let mut places = Vec::with_capacity(needed.len());
+        for part in looked {
+            found.any_absent |= part.any_absent;
+            remarks.extend(part.remarks);
+            places.extend(part.places);
+        }
+        let (mut places, any_elsewhere) = (places.into_iter(), &mut found.any_elsewhere);
         // In their place: of a large database there are many.
         found.files.retain_mut(|wanted| {
-            let needed = needed.next().unwrap_or(true);
-            let candidates = places.of_file(&wanted.name);
-            let place = match candidates {
-                _ if found_out.is_err() => None,
-                [only] if !needed => Some(*only),
-                _ => place_of(wanted, candidates, home, remarks).unwrap_or_else(|error| {
-                    found_out = Err(error);
-                    None
-                }),
-            };
-            let Some(place) = place else {
-                *any_absent |= candidates.is_empty();
+            let Some(place) = places.next().flatten() else {
                 return false;
             };
             let is_at_home = place.directory.path == home;
@@ -74,8 +71,21 @@ impl LiveFiles {
             }
             true
         });
-        found_out.map(|()| found)
+        Ok(found)
     }
+}
+
+/// So many files are looked at one after the other, and so many such parts at the same time: more than there are
+/// processors, since each look may wait for a disk, or for a server.
+const LOOKS: usize = 1024;
+const LOOKERS: usize = 4;
+
+/// What a look at some files has come to.
+struct Looked<'a> {
+    /// Where each of them is.
+    places: Vec<Option<Place<'a>>>,
+    any_absent: bool,
+    remarks: Remarks,
 }
 
 /// A table or blob in one of the directories.
@@ -104,6 +114,25 @@ impl<'a> Places<'a> {
         }
         places.sort_by_key(|place| place.name);
         Places(places)
+    }
+
+    /// Looks for these files; only by name for those that are not needed.
+    fn look(&self, files: &[ImageFile], needed: &[bool], home: &Path) -> Result<Looked<'a>> {
+        let mut looked = Looked {
+            places: Vec::with_capacity(files.len()),
+            any_absent: false,
+            remarks: Remarks::default(),
+        };
+        for (file, needed) in files.iter().zip(needed) {
+            let candidates = self.of_file(&file.name);
+            let place = match candidates {
+                [only] if !needed => Some(*only),
+                _ => place_of(file, candidates, home, &mut looked.remarks)?,
+            };
+            looked.any_absent |= place.is_none() && candidates.is_empty();
+            looked.places.push(place);
+        }
+        Ok(looked)
     }
 
     /// The places of a table or blob file. A `.ldb` stands for the table where no `.sst` is, as it does for RocksDB

@@ -26,6 +26,12 @@ impl Remarks {
             .push(Warning::about(about.display().to_string(), message));
     }
 
+    /// Takes over what was found elsewhere.
+    pub(super) fn extend(&mut self, others: Remarks) {
+        self.findings.extend(others.findings);
+        self.warnings.extend(others.warnings);
+    }
+
     /// Takes over warnings from elsewhere.
     pub(super) fn extend_warnings(&mut self, warnings: Vec<Warning>) {
         self.warnings.extend(warnings);

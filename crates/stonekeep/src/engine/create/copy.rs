@@ -57,6 +57,8 @@ impl Ready {
 #[derive(Default)]
 struct Done {
     ready: Vec<Ready>,
+    /// All files that were written, to be made durable.
+    staged: Vec<Staged>,
     /// A line for each file that another run may use.
     journal: Vec<Vec<u8>>,
     /// The places of files that turned out shorter.
@@ -199,11 +201,15 @@ impl<'a> Copier<'a> {
         let this = &*self;
         let outcome = run_bounded(this.context.engine.workers(), batch.to_vec(), |at| {
             let copied = this.copy(at, meter);
-            let copied = copied.and_then(|ready| Ok((this.journal_line(&ready)?, ready)));
+            let copied = copied.and_then(|ready| {
+                let line = this.journal_line(&ready)?;
+                Ok((line, ready.staged.clone(), ready))
+            });
             let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
             match copied {
-                Ok((line, ready)) => {
+                Ok((line, staged, ready)) => {
                     done.journal.extend(line);
+                    done.staged.extend(staged);
                     done.ready.push(ready);
                 }
                 Err(error) if this.early && error.is_source_changed() => done.short.push(at),
@@ -238,12 +244,7 @@ impl<'a> Copier<'a> {
 
     fn write_down(&mut self, done: &mut Done) -> Result<()> {
         let durability = self.context.engine.durability();
-        let staged: Vec<Staged> = done
-            .ready
-            .iter()
-            .filter_map(|ready| ready.staged.clone())
-            .collect();
-        self.store().sync(&staged, durability)?;
+        self.store().sync(&done.staged, durability)?;
         let durable = durability == Durability::Durable;
         done.ready.iter_mut().for_each(|ready| ready.durable = durable);
         if !done.journal.is_empty() {
