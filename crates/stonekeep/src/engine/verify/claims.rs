@@ -12,7 +12,7 @@ type Run = (Option<Crc32c>, Vec<BackupId>);
 /// A file and what is said of it.
 #[derive(Debug)]
 pub(super) struct Claim {
-    pub(super) path: String,
+    pub(super) path: RepoPath,
     pub(super) size_bytes: u64,
     said: Vec<Run>,
 }
@@ -35,10 +35,15 @@ impl Claims {
         }
     }
 
+    /// Makes room for the files of one more backup, unless most of them are known.
+    pub(super) fn reserve(&mut self, files: usize) {
+        self.0.reserve(files.saturating_sub(self.0.len()));
+    }
+
     /// The files in the order of their paths, the order in which a disk likes to be read.
     pub(super) fn into_sorted(self) -> Vec<Claim> {
         let claims = self.0.into_iter().map(|(path, (size_bytes, said))| Claim {
-            path: path.to_string(),
+            path,
             size_bytes,
             said,
         });

@@ -118,6 +118,7 @@ impl Verifier<'_> {
         let facts = loaded.facts_for_sizes(self.engine.store().as_ref())?;
         let sizes = Sizes::read(self.engine.store().as_ref(), &loaded, facts.as_ref())?;
         let mut unverifiable = Vec::new();
+        self.claims.reserve(loaded.meta.files.len());
         for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
             let found = self.presence.get(&file.path)?;
             self.report.files_checked += 1;
@@ -215,8 +216,12 @@ impl Verifier<'_> {
                     self.compare(&claim, crc32c);
                 }
                 Err(reason) => claim.ids().for_each(|id| {
-                    self.findings
-                        .add(FindingKind::Unreadable, claim.path.clone(), reason.clone(), id);
+                    self.findings.add(
+                        FindingKind::Unreadable,
+                        claim.path.to_string(),
+                        reason.clone(),
+                        id,
+                    );
                 }),
             }
         }
@@ -226,7 +231,7 @@ impl Verifier<'_> {
     /// The checksum of a file; why it has none, if the file is to blame. A disk that fails on one file must not end
     /// the verification of all others.
     fn read(&self, claim: &Claim, meter: &Meter<'_>) -> Result<std::result::Result<Crc32c, String>> {
-        let object = match self.engine.store().open(&Key::new(claim.path.as_str())?) {
+        let object = match self.engine.store().open(&layout::file(&claim.path)?) {
             Ok(object) => object,
             Err(error) => return Ok(Err(error.one_line())),
         };
@@ -259,7 +264,8 @@ impl Verifier<'_> {
                     format!("its checksum is {found} instead of {wanted}"),
                 ),
             };
-            ids.for_each(|id| self.findings.add(kind, claim.path.clone(), reason.clone(), id));
+            let path = || claim.path.to_string();
+            ids.for_each(|id| self.findings.add(kind, path(), reason.clone(), id));
         }
     }
 
