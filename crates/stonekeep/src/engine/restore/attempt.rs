@@ -92,10 +92,10 @@ impl Attempt<'_, '_> {
         let copied = copier.copy(&plan, &earlier);
         let (staged, resumed) = copied.map_err(|error| self.explain(&pinned, error))?;
         report.resumed = resumed;
-        drop(pinned);
         self.run.tell(Phase::Committing);
         let record = plan.into_record(&self.run.sites, self.store().location());
         mover.write_record(&record, staged)?;
+        drop(pinned);
         self.run.finish(&record)?;
         report.restored = true;
         report.files = record.files;
