@@ -20,6 +20,8 @@ use crate::task::{self, Job};
 pub(crate) enum Step {
     /// A directory goes with all that is in it, or was not there.
     Remove(PathBuf),
+    /// A directory gets another name, and its files lose their content: see [`directory::put_aside`].
+    PutAside(PathBuf),
     /// A directory gets the same files as another one: tables as hard links, since they never change, others as copies.
     Twin { of: PathBuf, at: PathBuf },
     /// A database with real tables is made.
@@ -46,6 +48,7 @@ impl Step {
     pub(crate) fn run(&self) -> Result<()> {
         match self {
             Step::Remove(path) => remove(path),
+            Step::PutAside(path) => directory::put_aside(path),
             Step::Twin { of, at } => directory::twin(of, at),
             Step::Tables { tables, at } => tables::make(*tables, at),
             Step::Database { shape, at } => synthetic::database(*shape, at),

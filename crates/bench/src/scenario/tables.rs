@@ -288,8 +288,12 @@ impl Data {
     }
 
     fn clearing(&self, contestants: Vec<Contestant>) -> Vec<Contestant> {
-        let clear = |it: Contestant| it.after(Step::Remove(self.out.clone()));
-        contestants.into_iter().map(clear).collect()
+        let clear = match self.place {
+            Place::Memory => Step::Remove(self.out.clone()),
+            Place::Disk => Step::PutAside(self.out.clone()),
+        };
+        let contestants = contestants.into_iter();
+        contestants.map(|it| it.after(clear.clone())).collect()
     }
 }
 
