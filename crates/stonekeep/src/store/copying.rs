@@ -16,7 +16,10 @@ pub(crate) fn copy(content: &mut dyn Read, mut file: &File, buffer: &mut [u8]) -
     let (mut written, mut write_back) = (0, WriteBack::default());
     loop {
         let count = match content.read(buffer) {
-            Ok(0) => return Ok(written),
+            Ok(0) => {
+                write_back.wrote_all(file, written);
+                return Ok(written);
+            }
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(Failed::Reading(error)),

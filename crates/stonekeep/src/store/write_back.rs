@@ -1,16 +1,17 @@
-//! Writing to the disk while a large file is still being copied.
+//! Writing to the disk while more is still being copied.
 //!
 //! The kernel would keep what is written in memory for up to half a minute, and the sync at the end would have to wait for
-//! all of it. So every few megabytes it is told that they are not needed any more (`POSIX_FADV_DONTNEED`): it begins
-//! to write them at once, waits for nothing, and lets those go that are clean already. Nothing depends on it: a write that
-//! fails so is told by the sync that follows, as any other.
+//! all of it. So every few megabytes, and at the end of each file, it is told that they are not needed any more
+//! (`POSIX_FADV_DONTNEED`): it begins to write them at once, waits for nothing, and lets those go that are clean already.
+//! Of many small files, too, each worker hands over its own, where a sync of all would do it in one thread. Nothing depends
+//! on it: a write that fails so is told by the sync that follows, as any other.
 
 use std::fs::File;
 use std::num::NonZeroU64;
 
 use rustix::fs::Advice;
 
-/// So much is handed to the disk at a time; smaller files are left to the sync at the end.
+/// So much of a file is handed to the disk at a time.
 const PIECE_BYTES: u64 = 8 << 20;
 
 /// What of a new file the disk has been told to write.
@@ -22,10 +23,18 @@ pub(crate) struct WriteBack {
 impl WriteBack {
     /// After so many bytes of the file have been written.
     pub(crate) fn wrote(&mut self, file: &File, written_bytes: u64) {
-        let new_bytes = written_bytes.saturating_sub(self.begun_bytes);
-        if new_bytes < PIECE_BYTES {
-            return;
+        if written_bytes.saturating_sub(self.begun_bytes) >= PIECE_BYTES {
+            self.begin(file, written_bytes);
         }
+    }
+
+    /// After the whole file has been written.
+    pub(crate) fn wrote_all(&mut self, file: &File, written_bytes: u64) {
+        self.begin(file, written_bytes);
+    }
+
+    fn begin(&mut self, file: &File, written_bytes: u64) {
+        let new_bytes = written_bytes.saturating_sub(self.begun_bytes);
         if let Err(errno) = rustix::fs::fadvise(
             file,
             self.begun_bytes,
@@ -56,5 +65,7 @@ mod tests {
             steps.push(begun.begun_bytes >> 20);
         }
         assert_eq!(steps, [0, 0, 9, 9, 9]);
+        begun.wrote_all(&file, written);
+        assert_eq!(begun.begun_bytes, written);
     }
 }
