@@ -29,12 +29,11 @@ impl FileNumberText {
 
 impl fmt::Display for FileNumberText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not padded by `write!`: a backup writes some hundred thousand names.
-        let mut digits = [b'0'; USUAL_DIGITS as usize];
         if self.digits != USUAL_DIGITS {
             return write!(f, "{:0width$}", self.number.0, width = usize::from(self.digits));
         }
-        let mut rest = self.number.0;
+        // Not padded by `write!`: a backup writes some hundred thousand names.
+        let (mut digits, mut rest) = ([b'0'; USUAL_DIGITS as usize], self.number.0);
         for digit in digits.iter_mut().rev() {
             *digit += (rest % 10) as u8;
             rest /= 10;

@@ -13,6 +13,7 @@ use super::facts::BackupFacts;
 use super::names::Names;
 use super::path_table::PathTable;
 use super::{described, layout};
+use crate::parallel::run_both;
 use crate::store::{EntryKind, Key, Store};
 use crate::{Finding, Result};
 
@@ -29,12 +30,9 @@ struct Files {
 impl Files {
     fn add(&mut self, path: &str, found: (EntryKind, u64)) {
         // A directory that changes while it is listed may give a name twice.
-        match self.paths.find(path.as_bytes()) {
-            Some(number) => self
-                .found
-                .get_mut(number)
-                .into_iter()
-                .for_each(|known| *known = found),
+        let number = self.paths.find(path.as_bytes());
+        match number.and_then(|number| self.found.get_mut(number)) {
+            Some(known) => *known = found,
             None => {
                 self.paths.push(path.as_bytes());
                 self.found.push(found);
@@ -87,12 +85,9 @@ impl<'a> Presence<'a> {
             return work();
         }
         let store = self.store;
-        std::thread::scope(|scope| {
-            let listing = scope.spawn(|| list_shared(store));
-            let done = work();
-            self.shared = listing.join().ok().and_then(Result::ok);
-            done
-        })
+        let (done, listed) = run_both(2, work, || list_shared(store));
+        self.shared = listed.ok();
+        done
     }
 
     /// What stands under this path: `None` if nothing does.

@@ -48,11 +48,10 @@ pub(super) enum Outcome {
 
 impl Commit<'_, '_> {
     /// C3, and C4 for shared files, done once, whatever id the backup gets. Meanwhile it is described under this id.
-    pub(super) fn share(&mut self, id: BackupId) -> Result<Description> {
+    pub(super) fn share(&self, id: BackupId) -> Result<Description> {
         self.lock.check()?;
-        let this = &*self;
-        let share = || this.sync_reused().and_then(|()| this.publish_shared());
-        let (shared, description) = run_both(this.context.engine.workers(), share, || this.describe(id));
+        let share = || self.sync_reused().and_then(|()| self.publish_shared());
+        let (shared, description) = run_both(self.context.engine.workers(), share, || self.describe(id));
         shared.and(description)
     }
 
@@ -83,7 +82,7 @@ impl Commit<'_, '_> {
     }
 
     /// C4 for private files, C5 to C8.
-    pub(super) fn commit(&mut self, description: Description) -> Result<Outcome> {
+    pub(super) fn commit(&self, description: Description) -> Result<Outcome> {
         let id = description.id;
         if !self.store().list(Some(&layout::private(id)))?.is_empty() || !self.publish_private(id)? {
             return Ok(Outcome::IdTaken);

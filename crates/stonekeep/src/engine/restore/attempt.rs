@@ -14,6 +14,7 @@ use super::site::{CURRENT, Found, Sites};
 use super::target::{Circumstances, Standing, require_restorable};
 use super::unfinished::is_freed;
 use super::wal_dir::{adjust_options, warn_of_old_wals};
+use crate::parallel::run_both;
 use crate::repo::catalog::{LoadedMeta, SizedMeta};
 use crate::repo::facts::BackupFacts;
 use crate::repo::pin::{self, Pinned};
@@ -121,15 +122,8 @@ impl Attempt<'_, '_> {
     fn plan(&self, pinned: &Pinned, facts: Option<BackupFacts>) -> Result<Plan> {
         let (run, options, sites) = (self.run, self.run.options, &self.run.sites);
         // Both take a while where there are many files.
-        let (standing, backup) = std::thread::scope(|scope| {
-            let standing = scope.spawn(|| standing(sites));
-            let backup = self.look(&pinned.loaded, facts);
-            let standing = standing.join();
-            (
-                standing.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                backup,
-            )
-        });
+        let look = || self.look(&pinned.loaded, facts);
+        let (backup, standing) = run_both(2, look, || standing(sites));
         let (standing, circumstances) = (standing?, circumstances(run)?);
         require_restorable(sites, &standing, circumstances)?;
         let mut backup = backup.map_err(|error| self.explain(pinned, error))?;

@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
-use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::OFlags;
 
 use super::file_system;
 use super::tree::Tree;
+use crate::parallel::run_bounded;
 use crate::store::Key;
 use crate::{Error, IoContext, Result};
 
@@ -125,29 +125,7 @@ impl Synced {
 
 /// After the first error no further file is begun.
 fn sync_each(tree: &Tree, files: Vec<Unsynced<'_>>, record: impl Fn(&Key, Synced) + Sync) -> Result<()> {
-    let workers = files.len().min(AT_ONCE);
-    let (queue, failed) = (Mutex::new(files.into_iter()), Mutex::new(None));
-    let next = || {
-        let failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if failed.is_none() { queue.next() } else { None }
-    };
-    let worker = || {
-        while let Some(file) = next() {
-            if let Err(error) = sync_one(tree, file, &record) {
-                let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                failed.get_or_insert(error);
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..workers {
-            scope.spawn(worker);
-        }
-        worker();
-    });
-    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
-    failed.map_or(Ok(()), Err)
+    run_bounded(AT_ONCE, files, |file| sync_one(tree, file, &record)).map(drop)
 }
 
 fn sync_one(tree: &Tree, file: Unsynced<'_>, record: &impl Fn(&Key, Synced)) -> Result<()> {
@@ -177,6 +155,8 @@ fn missing(key: &Key) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
     #[test]
