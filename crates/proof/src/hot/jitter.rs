@@ -1,9 +1,11 @@
 //! Probes that provoke races in a capture.
 
+use std::fs;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use stonekeep::image::hot::{Probe, Step};
 
@@ -58,26 +60,46 @@ impl Probe for LateLook {
     }
 }
 
-/// The negative control: the capture goes on whatever was added to the MANIFEST while it waited.
+/// The negative control: the capture goes on whatever was added to the MANIFEST while it waited. It waits until the WAL
+/// that was written when the state was read is gone: what stood there is now in tables that the state does not know.
+///
+/// A wait of a fixed time would not do. A slow writer has flushed nothing by then, and a fast one has written every key
+/// again, so that newer WALs tell everything.
 #[derive(Debug)]
 pub struct Blind {
-    wait: Duration,
+    wal_dir: PathBuf,
     /// It waits once for each state: if it waited between the two listings of the WALs, it could end up with none, and
     /// be refused instead of wrong.
     has_waited: AtomicBool,
 }
 
 impl Blind {
-    const SHORTEST: Duration = Duration::from_millis(25);
-    /// How often the wait is doubled.
-    const DOUBLED: u64 = 5;
+    const LOOK_EVERY: Duration = Duration::from_micros(200);
+    /// If the writer has died, the image may be right, and somebody else tells.
+    const AT_MOST: Duration = Duration::from_secs(30);
 
-    /// For the image with this number: one machine's writer needs milliseconds to flush and compact, another's a second.
-    pub fn new(image: u64) -> Self {
+    /// For a database whose WALs are there.
+    pub fn new(wal_dir: PathBuf) -> Self {
         Self {
-            wait: Self::SHORTEST * (1 << (image % Self::DOUBLED)),
+            wal_dir,
             has_waited: AtomicBool::new(false),
         }
+    }
+
+    fn wait_for_a_flush(&self) {
+        let Some(wal) = self.newest_wal() else { return };
+        let begin = Instant::now();
+        while wal.exists() && begin.elapsed() < Self::AT_MOST {
+            sleep(Self::LOOK_EVERY);
+        }
+    }
+
+    /// Their numbers have six digits, for longer than a test takes.
+    fn newest_wal(&self) -> Option<PathBuf> {
+        let entries = fs::read_dir(&self.wal_dir).ok()?.flatten();
+        let wals = entries.map(|entry| entry.path());
+        wals.filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+            .max()
     }
 }
 
@@ -85,7 +107,7 @@ impl Probe for Blind {
     fn at(&self, step: Step) {
         match step {
             Step::ReadState => self.has_waited.store(false, Ordering::Relaxed),
-            Step::ListWals if !self.has_waited.swap(true, Ordering::Relaxed) => sleep(self.wait),
+            Step::ListWals if !self.has_waited.swap(true, Ordering::Relaxed) => self.wait_for_a_flush(),
             _ => {}
         }
     }

@@ -146,7 +146,7 @@ impl<'a> Scene<'a> {
         remove(&directory)?;
         let lanes = self.soak.setting.lanes;
         let acknowledged_before = self.counters.all(lanes, Counter::Acknowledged)?;
-        let taken = self.take(number, way, &directory);
+        let taken = self.take(way, &directory);
         let bounds = Bounds {
             acknowledged_before,
             begun_after: self.counters.all(lanes, Counter::Begun)?,
@@ -168,21 +168,23 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn take(&mut self, number: u64, way: Way, into: &Path) -> stonekeep::Result<Taken> {
-        let source = self.source(number, way);
+    fn take(&mut self, way: Way, into: &Path) -> stonekeep::Result<Taken> {
+        let source = self.source(way);
         if way.backup {
             return taking::restored(&source, &self.images.path().join("repository"), into);
         }
         taking::copied(&source, into)
     }
 
-    fn source(&mut self, number: u64, way: Way) -> HotDirectory {
+    fn source(&mut self, way: Way) -> HotDirectory {
         let places = self.soak.setting.places(self.root.path());
-        let mut source = HotDirectory::new(self.soak.setting.database(self.root.path()))
+        let database = self.soak.setting.database(self.root.path());
+        let wal_dir = places.wal_dir.clone().unwrap_or_else(|| database.clone());
+        let mut source = HotDirectory::new(database)
             .with_wal_dir(places.wal_dir)
             .with_db_paths(places.db_paths);
         if self.soak.blind {
-            source = source.with_probe(Arc::new(Blind::new(number)));
+            source = source.with_probe(Arc::new(Blind::new(wal_dir)));
         } else if way.fallback_at_once {
             source = source
                 .with_strict_limit(0, Duration::ZERO)
