@@ -14,6 +14,9 @@ use crate::{BackupId, Result};
 /// So many lines are remembered, at some 250 bytes each.
 const REMEMBERED_LINES: usize = 1 << 17;
 
+/// Lines are longer than this.
+const SHORT_LINE_BYTES: usize = 16;
+
 /// Decodes meta files as [`BackupMeta::decode`] does. A line of a shared file that stood in an earlier one is not taken
 /// apart again.
 #[derive(Debug, Default)]
@@ -57,7 +60,13 @@ impl MetaReader {
             return None;
         }
         let file_count = usize::try_from(file_count).ok()?;
-        let mut files = Vec::with_capacity(file_count.min(bytes.len()));
+        let at_most = file_count.min(bytes.len() / SHORT_LINE_BYTES);
+        if self.lines.is_empty() {
+            let new = at_most.min(REMEMBERED_LINES);
+            self.lines.reserve(new);
+            self.names.reserve(new);
+        }
+        let mut files = Vec::with_capacity(at_most);
         for line in lines.by_ref() {
             let (file, name) = match self.lines.get(line.text) {
                 Some(known) => (known.file.clone(), known.name),

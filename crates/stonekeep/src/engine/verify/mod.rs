@@ -4,25 +4,27 @@
 //! finding, which a second look at the meta file tells. A file that backups share is read once.
 
 mod claims;
+mod contents;
 mod report;
 
-use stonekeep_format::backup_meta::MetaReader;
+use stonekeep_format::BackupId;
+use stonekeep_format::backup_meta::{MetaFile, MetaReader};
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::manifest::parse_current;
-use stonekeep_format::{BackupId, Crc32c};
 
-use self::claims::{Claim, Claims};
+use self::claims::{Claims, Said};
 use self::report::Findings;
 pub use self::report::{FindingKind, VerifiedBackup, VerifyFinding, VerifyLevel, VerifyReport};
 use super::BackupEngineReadOnly;
 use super::info::BackupState;
-use super::transfer::{Meter, Metered};
-use crate::parallel::run_bounded;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::layout;
 use crate::repo::presence::{Presence, Sizes};
-use crate::store::{EntryKind, Key, ObjectReader};
-use crate::{Error, ErrorKind, Observer, Phase, Result};
+use crate::store::{EntryKind, Key};
+use crate::{Error, ErrorKind, Observer, Result};
+
+const IS_MISSING: &str = "is missing";
+const IS_NO_FILE: &str = "is no regular file";
 
 /// `CURRENT` holds one name.
 const CURRENT_LIMIT_BYTES: u64 = 4096;
@@ -72,7 +74,9 @@ impl BackupEngineReadOnly {
             .max_valid_backups_to_open
             .filter(|_| all)
             .unwrap_or(usize::MAX);
-        let (mut readable, mut reader) = (0, MetaReader::default());
+        // What it remembers is of use to the second backup.
+        let mut reader = (ids.len() > 1).then(MetaReader::default);
+        let mut readable = 0;
         for id in ids.into_iter().rev() {
             if observer.should_stop() {
                 return Err(Error::stopped());
@@ -80,8 +84,7 @@ impl BackupEngineReadOnly {
             if readable >= wanted {
                 break;
             }
-            let read = || catalog::load_with(&mut reader, self.store().as_ref(), id);
-            match verifier.presence.while_listing(read) {
+            match verifier.read(id, reader.as_mut()) {
                 Ok(state) => {
                     readable += usize::from(matches!(state, MetaState::Readable(_)));
                     verifier.backup(state)?;
@@ -91,7 +94,9 @@ impl BackupEngineReadOnly {
             }
         }
         if level == VerifyLevel::Checksum {
-            verifier.checksums(observer)?;
+            let claims = std::mem::take(&mut verifier.claims);
+            let read = contents::verify(self, claims, &mut verifier.findings, observer);
+            verifier.report.bytes_checked = read?;
         }
         verifier.finish()
     }
@@ -106,7 +111,21 @@ struct Verifier<'a> {
 }
 
 impl Verifier<'_> {
-    /// Sizes, and what the small files of a backup say of each other.
+    /// A backup's meta file. Where contents are not looked at, the directories of shared files are listed meanwhile;
+    /// else each file is opened, which tells more.
+    fn read(&mut self, id: BackupId, reader: Option<&mut MetaReader>) -> Result<MetaState> {
+        let store = self.engine.store().as_ref();
+        let read = || match reader {
+            Some(reader) => catalog::load_with(reader, store, id),
+            None => catalog::load(store, id),
+        };
+        match self.report.level {
+            VerifyLevel::Size => self.presence.while_listing(read),
+            VerifyLevel::Checksum => read(),
+        }
+    }
+
+    /// The files of a backup, and what its small files say of each other.
     fn backup(&mut self, state: MetaState) -> Result<()> {
         let loaded = match state {
             MetaState::Readable(loaded) => loaded,
@@ -120,21 +139,14 @@ impl Verifier<'_> {
         let mut unverifiable = Vec::new();
         self.claims.reserve(loaded.meta.files.len());
         for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
-            let found = self.presence.get(&file.path)?;
             self.report.files_checked += 1;
-            match problem(found, sizes.expected(file)) {
-                Some((kind, reason)) => {
-                    let path = file.path.to_string();
-                    self.findings.add(kind, path, reason, loaded.id);
-                }
-                None => {
-                    let crc32c = file.crc32c.or(file.path.crc32c());
-                    if crc32c.is_none() {
-                        unverifiable.push(file.path.to_string());
-                    }
-                    let size = found.map_or(0, |(_, size)| size);
-                    self.claims.add(&file.path, crc32c, size, loaded.id);
-                }
+            let expected = sizes.expected(file);
+            match self.report.level {
+                VerifyLevel::Size => self.look(file, expected, loaded.id)?,
+                VerifyLevel::Checksum => self.claim(file, expected, loaded.id)?,
+            }
+            if file.crc32c.or(file.path.crc32c()).is_none() {
+                unverifiable.push(file.path.to_string());
             }
         }
         self.report.backups.push(VerifiedBackup {
@@ -144,6 +156,29 @@ impl Verifier<'_> {
         });
         self.current(&loaded)?;
         self.presence.forget_private(loaded.id);
+        Ok(())
+    }
+
+    /// Whether a file is there, with its size.
+    fn look(&mut self, file: &MetaFile, expected: Option<u64>, id: BackupId) -> Result<()> {
+        if let Some((kind, reason)) = problem(self.presence.get(&file.path)?, expected) {
+            self.findings.add(kind, file.path.to_string(), reason, id);
+        }
+        Ok(())
+    }
+
+    /// Remembers what the backup says of a file, which is read later, once for all backups.
+    fn claim(&mut self, file: &MetaFile, expected: Option<u64>, id: BackupId) -> Result<()> {
+        let likely_bytes = match expected {
+            Some(expected) => expected,
+            None => self.presence.get(&file.path)?.map_or(0, |(_, size)| size),
+        };
+        let said = Said {
+            size_bytes: expected,
+            crc32c: file.crc32c.or(file.path.crc32c()),
+            ids: vec![id],
+        };
+        self.claims.add(&file.path, likely_bytes, said);
         Ok(())
     }
 
@@ -197,78 +232,6 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    fn checksums(&mut self, observer: &dyn Observer) -> Result<()> {
-        let claims = std::mem::take(&mut self.claims).into_sorted();
-        let bytes = claims.iter().map(|claim| claim.size_bytes).sum();
-        let limiter = &self.engine.options().verify_rate_limiter;
-        let meter = self
-            .engine
-            .meter(observer, limiter, Phase::Verifying, (claims.len() as u64, bytes));
-        let results = run_bounded(self.engine.workers(), claims, |claim| {
-            let read = self.read(&claim, &meter)?;
-            meter.file_done();
-            Ok((claim, read))
-        })?;
-        for (claim, read) in results {
-            match read {
-                Ok(crc32c) => {
-                    self.report.bytes_checked += claim.size_bytes;
-                    self.compare(&claim, crc32c);
-                }
-                Err(reason) => claim.ids().for_each(|id| {
-                    self.findings.add(
-                        FindingKind::Unreadable,
-                        claim.path.to_string(),
-                        reason.clone(),
-                        id,
-                    );
-                }),
-            }
-        }
-        Ok(())
-    }
-
-    /// The checksum of a file; why it has none, if the file is to blame. A disk that fails on one file must not end
-    /// the verification of all others.
-    fn read(&self, claim: &Claim, meter: &Meter<'_>) -> Result<std::result::Result<Crc32c, String>> {
-        let object = match self.engine.store().open(&layout::file(&claim.path)?) {
-            Ok(object) => object,
-            Err(error) => return Ok(Err(error.one_line())),
-        };
-        let mut reader = Metered::new(ObjectReader::new(object.as_ref()), claim.size_bytes, meter);
-        match reader.drain(&mut self.engine.read_buffer()) {
-            Ok(crc32c) => Ok(Ok(crc32c)),
-            Err(error) => {
-                let error = meter.explain(Error::io(format!("reading {}", claim.path), error));
-                if error.kind() == ErrorKind::Stopped {
-                    Err(error)
-                } else {
-                    Ok(Err(error.one_line()))
-                }
-            }
-        }
-    }
-
-    fn compare(&mut self, claim: &Claim, found: Crc32c) {
-        let somebody_is_right = claim.says(found);
-        for (wanted, ids) in claim.wrong(found) {
-            let (kind, reason) = match somebody_is_right {
-                true => (
-                    FindingKind::LyingMeta,
-                    format!(
-                        "its checksum is {found}, as other backups have it; these meta files have {wanted}"
-                    ),
-                ),
-                false => (
-                    FindingKind::WrongChecksum,
-                    format!("its checksum is {found} instead of {wanted}"),
-                ),
-            };
-            let path = || claim.path.to_string();
-            ids.for_each(|id| self.findings.add(kind, path(), reason.clone(), id));
-        }
-    }
-
     fn unreadable(&mut self, id: BackupId, error: &Error) {
         let state = match error.kind() {
             ErrorKind::Unsupported => BackupState::Unsupported(error.one_line()),
@@ -311,12 +274,15 @@ impl Verifier<'_> {
 
 fn problem(found: Option<(EntryKind, u64)>, expected: Option<u64>) -> Option<(FindingKind, String)> {
     match (found, expected) {
-        (None, _) => Some((FindingKind::Missing, "is missing".into())),
-        (Some((EntryKind::File, size)), Some(expected)) if size != expected => Some((
-            FindingKind::WrongSize,
-            format!("has {size} bytes instead of {expected}"),
-        )),
+        (None, _) => Some((FindingKind::Missing, IS_MISSING.into())),
+        (Some((EntryKind::File, size)), Some(expected)) if size != expected => {
+            Some((FindingKind::WrongSize, wrong_size(size, expected)))
+        }
         (Some((EntryKind::File, _)), _) => None,
-        (Some(_), _) => Some((FindingKind::Missing, "is no regular file".into())),
+        (Some(_), _) => Some((FindingKind::Missing, IS_NO_FILE.into())),
     }
+}
+
+fn wrong_size(found: u64, expected: u64) -> String {
+    format!("has {found} bytes instead of {expected}")
 }

@@ -1,0 +1,124 @@
+//! `VerifyBackup(id, true)`: every file is opened, and every byte read whose length can be right.
+
+use stonekeep_format::{BackupId, Crc32c};
+
+use super::claims::{Claim, Claims, Said};
+use super::report::Findings;
+use super::{FindingKind, IS_MISSING, IS_NO_FILE, wrong_size};
+use crate::engine::BackupEngineReadOnly;
+use crate::engine::transfer::{Meter, Metered};
+use crate::parallel::run_bounded;
+use crate::repo::layout;
+use crate::store::ObjectReader;
+use crate::{Error, ErrorKind, Observer, Phase, Result};
+
+/// What stands under a path.
+enum Found {
+    /// A file of this length; its checksum, if it was read.
+    File(u64, Option<Crc32c>),
+    /// No file, or one that cannot be read.
+    Bad(FindingKind, String),
+}
+
+/// Opens and reads what the claims are about; how many bytes were read to the end.
+///
+/// # Errors
+/// `Stopped`. A disk that fails on one file must not end the verification of all others.
+pub(super) fn verify(
+    engine: &BackupEngineReadOnly,
+    claims: Claims,
+    findings: &mut Findings,
+    observer: &dyn Observer,
+) -> Result<u64> {
+    let claims = claims.into_sorted();
+    let bytes = claims.iter().map(|claim| claim.likely_bytes).sum();
+    let limiter = &engine.options().verify_rate_limiter;
+    let meter = engine.meter(observer, limiter, Phase::Verifying, (claims.len() as u64, bytes));
+    let results = run_bounded(engine.workers(), claims, |claim| {
+        meter.check()?;
+        let found = look(engine, &claim, &meter)?;
+        meter.file_done();
+        Ok((claim, found))
+    })?;
+    let mut bytes_checked = 0;
+    for (claim, found) in results {
+        match found {
+            Found::File(size_bytes, crc32c) => {
+                bytes_checked += crc32c.map_or(0, |_| size_bytes);
+                compare(&claim, size_bytes, crc32c, findings);
+            }
+            Found::Bad(kind, reason) => add(findings, &claim, claim.ids(), (kind, &reason)),
+        }
+    }
+    Ok(bytes_checked)
+}
+
+fn look(engine: &BackupEngineReadOnly, claim: &Claim, meter: &Meter<'_>) -> Result<Found> {
+    let object = match engine.store().open(&layout::file(&claim.path)?) {
+        Ok(object) => object,
+        Err(error) => {
+            return Ok(match error.kind() {
+                ErrorKind::NotFound => Found::Bad(FindingKind::Missing, IS_MISSING.into()),
+                ErrorKind::Corrupt => Found::Bad(FindingKind::Missing, IS_NO_FILE.into()),
+                _ => Found::Bad(FindingKind::Unreadable, error.one_line()),
+            });
+        }
+    };
+    let size_bytes = object.size_bytes();
+    if !claim.may_have(size_bytes) {
+        return Ok(Found::File(size_bytes, None));
+    }
+    let mut reader = Metered::new(ObjectReader::new(object.as_ref()), size_bytes, meter);
+    match reader.drain(&mut engine.read_buffer()) {
+        Ok(crc32c) => Ok(Found::File(size_bytes, Some(crc32c))),
+        Err(error) => {
+            let error = meter.explain(Error::io(format!("reading {}", claim.path), error));
+            match error.kind() {
+                ErrorKind::Stopped => Err(error),
+                _ => Ok(Found::Bad(FindingKind::Unreadable, error.one_line())),
+            }
+        }
+    }
+}
+
+fn compare(claim: &Claim, size_bytes: u64, crc32c: Option<Crc32c>, findings: &mut Findings) {
+    for said in &claim.said {
+        if let Some((kind, reason)) = wrong(claim, said, size_bytes, crc32c) {
+            add(findings, claim, said.ids.iter().copied(), (kind, &reason));
+        }
+    }
+}
+
+/// What these backups have wrong.
+fn wrong(
+    claim: &Claim,
+    said: &Said,
+    size_bytes: u64,
+    crc32c: Option<Crc32c>,
+) -> Option<(FindingKind, String)> {
+    if let Some(expected) = said.size_bytes.filter(|expected| *expected != size_bytes) {
+        return Some((FindingKind::WrongSize, wrong_size(size_bytes, expected)));
+    }
+    let found = crc32c?;
+    let wanted = said.crc32c.filter(|wanted| *wanted != found)?;
+    Some(match claim.says(size_bytes, found) {
+        true => (
+            FindingKind::LyingMeta,
+            format!("its checksum is {found}, as other backups have it; these meta files have {wanted}"),
+        ),
+        false => (
+            FindingKind::WrongChecksum,
+            format!("its checksum is {found} instead of {wanted}"),
+        ),
+    })
+}
+
+fn add(
+    findings: &mut Findings,
+    claim: &Claim,
+    ids: impl Iterator<Item = BackupId>,
+    (kind, reason): (FindingKind, &str),
+) {
+    let path = claim.path.to_string();
+    ids.for_each(|id| findings.add(kind, path.clone(), reason.to_owned(), id));
+}
