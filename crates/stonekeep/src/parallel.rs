@@ -6,6 +6,16 @@ use std::thread;
 
 use crate::{Error, Result};
 
+/// So many files get other names at the same time, if there are many: the kernel renames one after the other, but what
+/// else there is to do for each fills the gaps.
+const MOVERS: usize = 2;
+const MANY_MOVES: usize = 64;
+
+/// How many threads give so many files other names.
+pub(crate) fn movers_of(files: usize) -> usize {
+    if files < MANY_MOVES { 1 } else { MOVERS }
+}
+
 /// Runs `work` on every item, at most `workers` at the same time, and gives the results in the items' order. After the
 /// first error no further item is begun, and that error is returned when the running ones have ended.
 ///

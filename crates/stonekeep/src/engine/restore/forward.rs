@@ -8,6 +8,7 @@ use super::present::{Folder, Present};
 use super::record::{Head, Move, Record};
 use super::site::{ARCHIVE, Area, CURRENT, Site, Sites};
 use super::unfinished::{CURRENT_LIMIT_BYTES, MARKER_PREFIX, WalOwner, has_marker};
+use crate::parallel::{movers_of, run_bounded};
 use crate::store::Durability;
 use crate::{Error, ErrorKind, Result};
 
@@ -191,10 +192,10 @@ impl Mover<'_> {
     /// Does moves that are still to be done, and makes all of their kind durable: first where the files are now, then where
     /// they came from. That they left `new/` becomes durable with the commit.
     fn carry_out(&self, moves: &Moves<'_>) -> Result<()> {
-        for step in &moves.steps {
+        run_bounded(movers_of(moves.steps.len()), moves.steps.clone(), |step| {
             let (from, to) = step.ends(self.sites)?;
-            self.disk.rename(&from, &to)?;
-        }
+            self.disk.rename(&from, &to)
+        })?;
         let from = moves.from.iter().filter(|(_, folder)| *folder != Folder::New);
         let all = moves.to.iter().chain(from).copied();
         let mut all = all.map(|(area, folder)| folder.path(area, self.sites));

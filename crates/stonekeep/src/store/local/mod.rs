@@ -38,13 +38,8 @@ use super::staging::{area_key, staged_key, staged_keys};
 use super::{
     Durability, Entry, EntryKind, Guard, Key, LockWait, Name, Object, PinState, Staged, Stat, Store,
 };
-use crate::parallel::run_bounded;
+use crate::parallel::{movers_of, run_bounded};
 use crate::{Clock, Error, IoContext, Result, SystemClock, Warning};
-
-/// So many files get their names at the same time, if there are many: the kernel renames one after the other, but what
-/// else there is to do for each fills the gaps.
-const MOVERS: usize = 2;
-const MANY: usize = 64;
 
 /// A store in a local directory. See the [module](self).
 #[derive(Debug)]
@@ -267,7 +262,7 @@ impl Store for LocalStore {
         if durability == Durability::Durable {
             self.syncs.sync_staged(&self.tree, &places)?;
         }
-        let movers = if batch.len() < MANY { 1 } else { MOVERS };
+        let movers = movers_of(batch.len());
         let files = batch.into_iter().zip(places).collect();
         let moved = run_bounded(movers, files, |((staged, key), place)| {
             let is_published = publish::move_file(&self.tree, &place, &key, Some(staged.size_bytes))?;
