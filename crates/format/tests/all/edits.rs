@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use stonekeep_format::manifest::{
     BlobFileAddition, BlobFileGarbage, ColumnFamilyChange, CompactCursor, DeletedFile, NewFile, NewFileForm,
-    UnknownField, VersionEdit, WalAddition,
+    RareFields, UnknownField, VersionEdit, WalAddition,
 };
 use stonekeep_format::unique_id::UniqueId;
 use stonekeep_format::{ColumnFamilyId, FileNumber, SequenceNumber, Temperature};
@@ -98,13 +98,9 @@ fn file_with_custom_fields() -> impl Strategy<Value = NewFile> {
             oldest_ancestor_time: numbers.0,
             file_creation_time: numbers.1,
             epoch_number: numbers.2,
-            compensated_range_deletion_size_bytes: numbers.3,
             tail_size_bytes: numbers.4,
             file_checksum: texts.0,
             file_checksum_func_name: texts.1,
-            min_timestamp: texts.2,
-            max_timestamp: texts.3,
-            file_open_metadata: texts.4,
             path_id: small.0,
             temperature: small.1,
             marked_for_compaction: small.2,
@@ -112,7 +108,14 @@ fn file_with_custom_fields() -> impl Strategy<Value = NewFile> {
             min_log_number_to_keep: ids.0,
             oldest_blob_file_number: ids.1,
             unique_id: ids.2.map(UniqueId::from_bytes),
-            ignored,
+            rare: RareFields {
+                compensated_range_deletion_size_bytes: numbers.3,
+                min_timestamp: texts.2,
+                max_timestamp: texts.3,
+                file_open_metadata: texts.4,
+                ignored,
+            }
+            .into(),
             ..file
         },
     )
