@@ -1,7 +1,7 @@
 //! Whether the files that a backup names are there, with the sizes that are known: one listing a directory.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use stonekeep_format::BackupId;
 use stonekeep_format::backup_meta::MetaFile;
@@ -140,10 +140,10 @@ pub fn findings(
 ) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for file in files.iter().filter(|file| !file.excluded) {
-        if let Some(reason) = wrong(find(&file.path)?, sizes.expected(file)) {
+        if let Some(wrong) = Wrong::of(find(&file.path)?, sizes.expected(file)) {
             findings.push(Finding {
                 file: file.path.to_string(),
-                reason,
+                reason: wrong.to_string(),
             });
         }
     }
@@ -215,14 +215,43 @@ fn list(store: &dyn Store, directories: &[Key]) -> Result<Files> {
     Ok(files)
 }
 
-fn wrong(found: Option<(EntryKind, u64)>, expected: Option<u64>) -> Option<String> {
-    match (found, expected) {
-        (None, _) => Some("is missing".into()),
-        (Some((EntryKind::File, size)), Some(expected)) if size != expected => {
-            Some(format!("has {size} bytes instead of {expected}"))
+/// What is wrong with what stands in a file's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrong {
+    /// Nothing stands there.
+    Missing,
+    /// A directory, a link or a device stands there.
+    NoFile,
+    /// The file has another length.
+    Size {
+        /// The one that it has.
+        found: u64,
+        /// The one that is recorded.
+        expected: u64,
+    },
+}
+
+impl Wrong {
+    /// `None` if the right thing stands there, as far as it is known what that is.
+    pub fn of(found: Option<(EntryKind, u64)>, expected: Option<u64>) -> Option<Self> {
+        match (found, expected) {
+            (None, _) => Some(Wrong::Missing),
+            (Some((EntryKind::File, found)), Some(expected)) if found != expected => {
+                Some(Wrong::Size { found, expected })
+            }
+            (Some((EntryKind::File, _)), _) => None,
+            (Some(_), _) => Some(Wrong::NoFile),
         }
-        (Some((EntryKind::File, _)), _) => None,
-        (Some(_), _) => Some("is no regular file".into()),
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wrong::Missing => f.write_str("is missing"),
+            Wrong::NoFile => f.write_str("is no regular file"),
+            Wrong::Size { found, expected } => write!(f, "has {found} bytes instead of {expected}"),
+        }
     }
 }
 

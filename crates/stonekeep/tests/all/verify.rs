@@ -132,6 +132,45 @@ fn the_meta_file_that_lies_is_named() {
 }
 
 #[test]
+fn a_length_that_one_backup_has_wrong_is_told_of_that_backup_alone() {
+    let store = memory();
+    let mut scene = Scene::new();
+    scene.create(&store).unwrap();
+    scene.change();
+    let schema_two = options().with_schema_version(stonekeep::engine::MetaSchema::Two);
+    scene.create_with(&store, schema_two).unwrap();
+    let both = &named(&store, 1) & &named(&store, 2);
+    let shared = both.iter().find(|path| path.ends_with(".sst")).unwrap();
+    let text = String::from_utf8(store.read(&key("meta/2"), 1 << 20).unwrap()).unwrap();
+    let line = text.lines().find(|line| line.starts_with(shared)).unwrap();
+    put(
+        &store,
+        "meta/2",
+        text.replace(line, &format!("{line} size 7")).as_bytes(),
+    );
+    for level in [VerifyLevel::Size, VerifyLevel::Checksum] {
+        let report = at_level(&store, level);
+        assert_eq!(
+            findings(&report),
+            [(FindingKind::WrongSize, shared.as_str(), vec![2])]
+        );
+        assert_eq!(report.backups[0].state, BackupState::Valid);
+    }
+    // A file that has the right length for none of them is not read.
+    put(&store, shared, b"short");
+    let report = at_level(&store, VerifyLevel::Checksum);
+    let reasons: Vec<_> = report
+        .findings
+        .iter()
+        .map(|finding| (finding.kind, finding.backups.len()))
+        .collect();
+    assert_eq!(
+        reasons,
+        [(FindingKind::WrongSize, 1), (FindingKind::WrongSize, 1)]
+    );
+}
+
+#[test]
 fn a_current_that_names_no_manifest_of_the_backup_is_wrong() {
     let store = memory();
     two_backups(&store);

@@ -3,13 +3,13 @@
 use stonekeep_format::{BackupId, Crc32c};
 
 use super::claims::{Claim, Claims, Said};
-use super::report::Findings;
-use super::{FindingKind, IS_MISSING, IS_NO_FILE, wrong_size};
+use super::report::{FindingKind, Findings};
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::transfer::{Meter, Metered};
 use crate::parallel::run_bounded;
 use crate::repo::layout;
-use crate::store::ObjectReader;
+use crate::repo::presence::Wrong;
+use crate::store::{EntryKind, ObjectReader};
 use crate::{Error, ErrorKind, Observer, Phase, Result};
 
 /// What stands under a path.
@@ -18,6 +18,12 @@ enum Found {
     File(u64, Option<Crc32c>),
     /// No file, or one that cannot be read.
     Bad(FindingKind, String),
+}
+
+impl From<Wrong> for Found {
+    fn from(wrong: Wrong) -> Self {
+        Found::Bad(wrong.into(), wrong.to_string())
+    }
 }
 
 /// Opens and reads what the claims are about; how many bytes were read to the end.
@@ -58,8 +64,8 @@ fn look(engine: &BackupEngineReadOnly, claim: &Claim, meter: &Meter<'_>) -> Resu
         Ok(object) => object,
         Err(error) => {
             return Ok(match error.kind() {
-                ErrorKind::NotFound => Found::Bad(FindingKind::Missing, IS_MISSING.into()),
-                ErrorKind::Corrupt => Found::Bad(FindingKind::Missing, IS_NO_FILE.into()),
+                ErrorKind::NotFound => Wrong::Missing.into(),
+                ErrorKind::Corrupt => Wrong::NoFile.into(),
                 _ => Found::Bad(FindingKind::Unreadable, error.one_line()),
             });
         }
@@ -96,8 +102,8 @@ fn wrong(
     size_bytes: u64,
     crc32c: Option<Crc32c>,
 ) -> Option<(FindingKind, String)> {
-    if let Some(expected) = said.size_bytes.filter(|expected| *expected != size_bytes) {
-        return Some((FindingKind::WrongSize, wrong_size(size_bytes, expected)));
+    if let Some(wrong) = Wrong::of(Some((EntryKind::File, size_bytes)), said.size_bytes) {
+        return Some((wrong.into(), wrong.to_string()));
     }
     let found = crc32c?;
     let wanted = said.crc32c.filter(|wanted| *wanted != found)?;

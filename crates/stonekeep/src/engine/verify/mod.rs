@@ -19,12 +19,9 @@ use super::BackupEngineReadOnly;
 use super::info::BackupState;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::layout;
-use crate::repo::presence::{Presence, Sizes};
-use crate::store::{EntryKind, Key};
+use crate::repo::presence::{Presence, Sizes, Wrong};
+use crate::store::Key;
 use crate::{Error, ErrorKind, Observer, Result};
-
-const IS_MISSING: &str = "is missing";
-const IS_NO_FILE: &str = "is no regular file";
 
 /// `CURRENT` holds one name.
 const CURRENT_LIMIT_BYTES: u64 = 4096;
@@ -161,8 +158,9 @@ impl Verifier<'_> {
 
     /// Whether a file is there, with its size.
     fn look(&mut self, file: &MetaFile, expected: Option<u64>, id: BackupId) -> Result<()> {
-        if let Some((kind, reason)) = problem(self.presence.get(&file.path)?, expected) {
-            self.findings.add(kind, file.path.to_string(), reason, id);
+        if let Some(wrong) = Wrong::of(self.presence.get(&file.path)?, expected) {
+            let path = file.path.to_string();
+            self.findings.add(wrong.into(), path, wrong.to_string(), id);
         }
         Ok(())
     }
@@ -270,19 +268,4 @@ impl Verifier<'_> {
         report.settle();
         Ok(report)
     }
-}
-
-fn problem(found: Option<(EntryKind, u64)>, expected: Option<u64>) -> Option<(FindingKind, String)> {
-    match (found, expected) {
-        (None, _) => Some((FindingKind::Missing, IS_MISSING.into())),
-        (Some((EntryKind::File, size)), Some(expected)) if size != expected => {
-            Some((FindingKind::WrongSize, wrong_size(size, expected)))
-        }
-        (Some((EntryKind::File, _)), _) => None,
-        (Some(_), _) => Some((FindingKind::Missing, IS_NO_FILE.into())),
-    }
-}
-
-fn wrong_size(found: u64, expected: u64) -> String {
-    format!("has {found} bytes instead of {expected}")
 }

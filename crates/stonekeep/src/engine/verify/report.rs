@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use stonekeep_format::BackupId;
 
 use crate::engine::info::BackupState;
+use crate::repo::presence::Wrong;
 use crate::{Finding, Warning};
 
 /// How closely a backup is looked at.
@@ -35,6 +36,15 @@ pub enum FindingKind {
     UnreadableMeta,
     /// Files of the backup contradict each other.
     Inconsistent,
+}
+
+impl From<Wrong> for FindingKind {
+    fn from(wrong: Wrong) -> Self {
+        match wrong {
+            Wrong::Missing | Wrong::NoFile => FindingKind::Missing,
+            Wrong::Size { .. } => FindingKind::WrongSize,
+        }
+    }
 }
 
 /// One thing that is wrong, with every verified backup that it touches.
