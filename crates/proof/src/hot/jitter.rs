@@ -64,7 +64,7 @@ impl Probe for LateLook {
 /// that was written when the state was read is gone: what stood there is now in tables that the state does not know.
 ///
 /// A wait of a fixed time would not do. A slow writer has flushed nothing by then, and a fast one has written every key
-/// again, so that newer WALs tell everything.
+/// again, so that newer WALs tell everything; [`SMALL_MEMTABLES`](super::settings::SMALL_MEMTABLES) keep them from that.
 #[derive(Debug)]
 pub struct Blind {
     wal_dir: PathBuf,

@@ -2,34 +2,32 @@
 
 use std::path::PathBuf;
 
-use stonekeep_proof::hot::report::Report;
 use stonekeep_proof::hot::run::{self, Soak};
-use stonekeep_proof::hot::settings;
+use stonekeep_proof::hot::settings::{self, Setting};
 
 const SEED: u64 = 20_261_123;
 /// For each setting.
 const IMAGES: u64 = 3;
 
-fn soak(name: &str, images: u64, blind: bool) -> Report {
-    let place = settings::ALL.iter().position(|setting| setting.name == name);
-    let place = place.unwrap_or_else(|| panic!("there is no setting {name}"));
-    let soak = Soak {
+fn soak(setting: &'static Setting, turn: u64) -> Soak {
+    Soak {
         program: PathBuf::from(env!("CARGO_BIN_EXE_soak")),
-        setting: &settings::ALL[place],
+        setting,
         seed: SEED,
-        place: run::place(&settings::ALL[place], place as u64),
-        images,
+        place: run::place(setting, turn),
+        images: IMAGES,
         until: None,
         // So that the settings together are captured in every way.
-        first: place as u64 * IMAGES,
+        first: turn * IMAGES,
         keep: std::env::temp_dir().join("soak-failures"),
-        blind,
-    };
-    soak.run().unwrap()
+        blind: false,
+    }
 }
 
 fn is_captured_right(name: &str) {
-    let report = soak(name, IMAGES, false);
+    let place = settings::ALL.iter().position(|setting| setting.name == name);
+    let place = place.unwrap_or_else(|| panic!("there is no setting {name}"));
+    let report = soak(&settings::ALL[place], place as u64).run().unwrap();
     assert!(
         report.is_good() && report.images == IMAGES,
         "seed {SEED}: {report:#?}"
@@ -89,6 +87,11 @@ settings! {
 /// The negative control: without the look whether anything changed meanwhile, the same judge finds wrong images.
 #[test]
 fn a_capture_that_does_not_look_again_is_found_wrong() {
-    let report = soak("plain", 10, true);
+    let soak = Soak {
+        images: 10,
+        blind: true,
+        ..soak(&settings::SMALL_MEMTABLES, 0)
+    };
+    let report = soak.run().unwrap();
     assert!(!report.wrong.is_empty(), "seed {SEED}: {report:#?}");
 }
