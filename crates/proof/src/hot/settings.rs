@@ -10,7 +10,7 @@ use crate::oracle::OpenOptions;
 pub struct Setting {
     /// In a test's words.
     pub name: &'static str,
-    /// RocksDB's options for the database and each column family, beside [`CHURN`]: `name=value`.
+    /// RocksDB's options for the database and each column family, beside `CHURN`: `name=value`.
     pub options: &'static [&'static str],
     /// What the writer does besides its batches.
     pub work: Work,
