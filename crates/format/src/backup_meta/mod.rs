@@ -139,6 +139,16 @@ impl MetaFile {
         }
     }
 
+    /// The checksum that its line gives, else the one in its name.
+    pub fn told_crc32c(&self) -> Option<Crc32c> {
+        self.crc32c.or(self.path.crc32c())
+    }
+
+    /// The size in bytes that its line gives, else the one in its name.
+    pub fn told_size_bytes(&self) -> Option<u64> {
+        self.size_bytes.or(self.path.size_bytes())
+    }
+
     /// A file that was left out of the backup.
     pub fn excluded(path: RepoPath) -> Self {
         MetaFile {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use crate::backup_meta::decode::{decode_head, decode_line};
+use crate::backup_meta::decode::{USUAL_LINE_BYTES, decode_head, decode_line};
 use crate::backup_meta::lines::Lines;
 use crate::backup_meta::{BackupMeta, MetaFile, SchemaVersion};
 use crate::backup_name::RepoPath;
@@ -13,9 +13,6 @@ use crate::{BackupId, Result};
 
 /// So many lines are remembered, at some 250 bytes each.
 const REMEMBERED_LINES: usize = 1 << 17;
-
-/// Lines are longer than this.
-const SHORT_LINE_BYTES: usize = 16;
 
 /// Decodes meta files as [`BackupMeta::decode`] does. A line of a shared file that stood in an earlier one is not taken
 /// apart again.
@@ -60,7 +57,7 @@ impl MetaReader {
             return None;
         }
         let file_count = usize::try_from(file_count).ok()?;
-        let at_most = file_count.min(bytes.len() / SHORT_LINE_BYTES);
+        let at_most = file_count.min(bytes.len() / USUAL_LINE_BYTES);
         if self.lines.is_empty() {
             let new = at_most.min(REMEMBERED_LINES);
             self.lines.reserve(new);

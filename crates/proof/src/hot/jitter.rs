@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use stonekeep::format::file_name::DbFileName;
 use stonekeep::image::hot::{Probe, Step};
 
 /// Waits before each step, and before each file is opened; for a second in all, then once in a while only, or a
@@ -94,12 +95,13 @@ impl Blind {
         }
     }
 
-    /// Their numbers have six digits, for longer than a test takes.
     fn newest_wal(&self) -> Option<PathBuf> {
         let entries = fs::read_dir(&self.wal_dir).ok()?.flatten();
-        let wals = entries.map(|entry| entry.path());
-        wals.filter(|path| path.extension().is_some_and(|extension| extension == "log"))
-            .max()
+        let wals = entries.filter_map(|entry| match DbFileName::parse(entry.file_name().to_str()?)? {
+            DbFileName::Wal(number) => Some((number, entry.path())),
+            _ => None,
+        });
+        wals.max().map(|(_, path)| path)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which backups there are, and what their meta files say.
 
-use stonekeep_format::backup_meta::{BackupMeta, MetaFile, MetaReader};
+use stonekeep_format::backup_meta::{BackupMeta, MetaReader};
 use stonekeep_format::{BackupId, Crc32c};
 
 use super::facts::{self, BackupFacts, WantedFiles};
@@ -138,7 +138,7 @@ impl LoadedMeta {
     /// I/O errors of the store.
     pub fn facts_for_sizes(&self, store: &dyn Store) -> Result<Option<BackupFacts>> {
         let files = self.meta.files.iter().enumerate();
-        let unknown = files.filter(|(_, file)| !tells_size(file));
+        let unknown = files.filter(|(_, file)| file.told_size_bytes().is_none());
         let places: Vec<usize> = unknown.map(|(place, _)| place).collect();
         let (places, of) = (places.as_slice(), self.meta.files.len());
         facts::read(store, self, WantedFiles::These { places, of }, &mut Vec::new())
@@ -151,11 +151,6 @@ impl LoadedMeta {
     pub fn facts_head(&self, store: &dyn Store) -> Result<Option<BackupFacts>> {
         facts::read(store, self, WantedFiles::None, &mut Vec::new())
     }
-}
-
-/// Whether the meta file tells the file's size, be it by the name.
-pub(super) fn tells_size(file: &MetaFile) -> bool {
-    file.size_bytes.or(file.path.size_bytes()).is_some()
 }
 
 /// Lists the backups without reading any.

@@ -15,7 +15,7 @@ use super::path_table::PathTable;
 use super::{described, layout};
 use crate::parallel::run_both;
 use crate::store::{EntryKind, Key, Store};
-use crate::{Finding, Result};
+use crate::{Error, ErrorKind, Finding, Result};
 
 /// So many files are sooner looked at than the directory with everything in it.
 const FEW_FILES: usize = 16;
@@ -243,6 +243,15 @@ impl Wrong {
             (Some(_), _) => Some(Wrong::NoFile),
         }
     }
+
+    /// What is wrong with a file that could not be opened in a store; `None` if it is not the file that is to blame.
+    pub fn of_opening(error: &Error) -> Option<Self> {
+        match error.kind() {
+            ErrorKind::NotFound => Some(Wrong::Missing),
+            ErrorKind::Corrupt => Some(Wrong::NoFile),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Wrong {
@@ -302,10 +311,7 @@ impl<'a> Sizes<'a> {
     pub fn expected(&self, file: &MetaFile) -> Option<u64> {
         let recorded = || self.facts.get(file.path.to_string().as_str()).copied();
         let in_manifest = || self.manifest.get(&file.path.restored_name()).copied();
-        file.size_bytes
-            .or(file.path.size_bytes())
-            .or_else(recorded)
-            .or_else(in_manifest)
+        file.told_size_bytes().or_else(recorded).or_else(in_manifest)
     }
 }
 

@@ -106,7 +106,7 @@ impl Skimmer {
     /// I/O errors of the store.
     pub fn facts_for_sizes(&mut self, store: &dyn Store, of: &Skimmed) -> Result<Option<BackupFacts>> {
         let files = of.places.iter().zip(&of.loaded.meta.files);
-        let unknown = files.filter(|(_, file)| !catalog::tells_size(file));
+        let unknown = files.filter(|(_, file)| file.told_size_bytes().is_none());
         let places: Vec<usize> = unknown.map(|(place, _)| *place).collect();
         let wanted = WantedFiles::These {
             places: &places,

@@ -157,8 +157,11 @@ fn a_length_that_one_backup_has_wrong_is_told_of_that_backup_alone() {
         assert_eq!(report.backups[0].state, BackupState::Valid);
     }
     // A file that has the right length for none of them is not read.
+    let size_bytes = store.stat(&key(shared)).unwrap().unwrap().size_bytes;
+    let before = at_level(&store, VerifyLevel::Checksum).bytes_checked;
     put(&store, shared, b"short");
     let report = at_level(&store, VerifyLevel::Checksum);
+    assert_eq!(report.bytes_checked, before - size_bytes);
     let reasons: Vec<_> = report
         .findings
         .iter()

@@ -86,7 +86,7 @@ fn file(file: &MetaFile) -> FileJson {
     FileJson {
         path: file.path.to_string(),
         crc32c: file.crc32c.map(|crc| crc.0),
-        size_bytes: file.size_bytes.or(file.path.size_bytes()),
+        size_bytes: file.told_size_bytes(),
         temperature: temperature_name(file.temperature),
         excluded: file.excluded.then_some(true),
         fields: fields(&file.fields),

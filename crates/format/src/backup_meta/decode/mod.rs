@@ -14,7 +14,7 @@ use crate::file_name::DbFileName;
 use crate::{BackupId, Result};
 
 /// About how long a file's line is.
-const USUAL_LINE_BYTES: usize = 64;
+pub(super) const USUAL_LINE_BYTES: usize = 64;
 /// How many bytes of a line are repeated in an error.
 const SHOWN_BYTES: usize = 120;
 

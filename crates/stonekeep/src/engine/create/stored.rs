@@ -5,6 +5,7 @@ use stonekeep_format::{BackupId, Crc32c};
 
 use super::known::{Known, StoredFile};
 use crate::repo::layout;
+use crate::repo::presence::Wrong;
 use crate::store::{self, EntryKind, Key};
 use crate::{Error, ErrorKind, Finding, Result};
 
@@ -58,7 +59,7 @@ pub(super) fn find(
     let reason = match there {
         (EntryKind::File, size) if size == size_bytes => None,
         (EntryKind::File, size) => Some(format!("has {size} bytes, the database's file {size_bytes}")),
-        _ => Some("is no regular file".to_owned()),
+        _ => Some(Wrong::NoFile.to_string()),
     };
     match (reason, stored) {
         (Some(reason), stored) => useless(known, path, stored.as_ref(), &reason),

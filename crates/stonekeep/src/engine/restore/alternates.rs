@@ -51,7 +51,7 @@ impl Alternates {
         let mut wanted = Wanted {
             name: file.path.restored_name(),
             size_bytes: sizes.expected(file).unwrap_or(0),
-            crc32c: file.crc32c.or(file.path.crc32c()),
+            crc32c: file.told_crc32c(),
             session: file.path.shared_name().and_then(|name| name.session_id()),
             source: Source::Nowhere,
             path: Some(file.path.clone()),

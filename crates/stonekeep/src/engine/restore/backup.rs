@@ -135,7 +135,7 @@ fn stored(file: &MetaFile, size_bytes: u64) -> Wanted {
         name: file.path.restored_name(),
         path: Some(file.path.clone()),
         size_bytes,
-        crc32c: file.crc32c.or(file.path.crc32c()),
+        crc32c: file.told_crc32c(),
         session: file.path.shared_name().and_then(|name| name.session_id()),
         source: Source::Stored,
     }

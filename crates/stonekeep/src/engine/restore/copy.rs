@@ -13,8 +13,9 @@ use super::site::{Area, Found, Site};
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::transfer::{Meter, Metered};
 use crate::parallel::run_bounded;
+use crate::repo::presence::Wrong;
 use crate::store::{Object, ObjectReader, Store};
-use crate::{Error, ErrorKind, Observer, Phase, Result};
+use crate::{Error, Observer, Phase, Result};
 
 /// What earlier runs have staged.
 #[derive(Debug, Default)]
@@ -124,15 +125,12 @@ impl Copier<'_> {
     ) -> Result<()> {
         let key = write.file.key()?;
         let path = key.as_str();
-        let object = store.open(&key).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => damaged(id, path, "is missing".into()),
-            ErrorKind::Corrupt => damaged(id, path, "is no regular file".into()),
-            _ => error,
-        })?;
+        let wrong = |wrong: Wrong| damaged(id, path, wrong.to_string());
+        let opened = store.open(&key);
+        let object = opened.map_err(|error| Wrong::of_opening(&error).map_or(error, wrong))?;
         let (found, expected) = (object.size_bytes(), write.file.size_bytes);
         if found != expected {
-            let reason = format!("has {found} bytes instead of {expected}");
-            return Err(damaged(id, path, reason));
+            return Err(wrong(Wrong::Size { found, expected }));
         }
         let found = match self.write_shared(object.as_ref(), write, at, meter)? {
             Some(found) => found,

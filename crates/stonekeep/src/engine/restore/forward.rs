@@ -90,8 +90,8 @@ impl Mover<'_> {
         self.make_old_archives(record)?;
         let going = self.old_files(record, &mut present)?;
         drop(present);
-        self.carry_out(&going)?;
-        self.carry_out(&coming)?;
+        self.carry_out(going)?;
+        self.carry_out(coming)?;
         let db = self.sites.db();
         self.disk.replace(&db.new_file(CURRENT)?, &db.at(CURRENT)?)?;
         self.sync(db.root())?;
@@ -191,8 +191,8 @@ impl Mover<'_> {
 
     /// Does moves that are still to be done, and makes all of their kind durable: first where the files are now, then where
     /// they came from. That they left `new/` becomes durable with the commit.
-    fn carry_out(&self, moves: &Moves<'_>) -> Result<()> {
-        run_bounded(movers_of(moves.steps.len()), moves.steps.clone(), |step| {
+    fn carry_out(&self, moves: Moves<'_>) -> Result<()> {
+        run_bounded(movers_of(moves.steps.len()), moves.steps, |step| {
             let (from, to) = step.ends(self.sites)?;
             self.disk.rename(&from, &to)
         })?;

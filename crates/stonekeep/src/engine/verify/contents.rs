@@ -7,9 +7,8 @@ use super::report::{FindingKind, Findings};
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::transfer::{Meter, Metered};
 use crate::parallel::run_bounded;
-use crate::repo::layout;
 use crate::repo::presence::Wrong;
-use crate::store::{EntryKind, ObjectReader};
+use crate::store::{EntryKind, Key, ObjectReader};
 use crate::{Error, ErrorKind, Observer, Phase, Result};
 
 /// What stands under a path.
@@ -60,14 +59,11 @@ pub(super) fn verify(
 }
 
 fn look(engine: &BackupEngineReadOnly, claim: &Claim, meter: &Meter<'_>) -> Result<Found> {
-    let object = match engine.store().open(&layout::file(&claim.path)?) {
+    let object = match engine.store().open(&Key::new(claim.path.as_str())?) {
         Ok(object) => object,
         Err(error) => {
-            return Ok(match error.kind() {
-                ErrorKind::NotFound => Wrong::Missing.into(),
-                ErrorKind::Corrupt => Wrong::NoFile.into(),
-                _ => Found::Bad(FindingKind::Unreadable, error.one_line()),
-            });
+            let unreadable = || Found::Bad(FindingKind::Unreadable, error.one_line());
+            return Ok(Wrong::of_opening(&error).map_or_else(unreadable, Found::from));
         }
     };
     let size_bytes = object.size_bytes();
@@ -125,6 +121,5 @@ fn add(
     ids: impl Iterator<Item = BackupId>,
     (kind, reason): (FindingKind, &str),
 ) {
-    let path = claim.path.to_string();
-    ids.for_each(|id| findings.add(kind, path.clone(), reason.to_owned(), id));
+    ids.for_each(|id| findings.add(kind, claim.path.clone(), reason.to_owned(), id));
 }

@@ -134,7 +134,6 @@ impl Verifier<'_> {
         let facts = loaded.facts_for_sizes(self.engine.store().as_ref())?;
         let sizes = Sizes::read(self.engine.store().as_ref(), &loaded, facts.as_ref())?;
         let mut unverifiable = Vec::new();
-        self.claims.reserve(loaded.meta.files.len());
         for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
             self.report.files_checked += 1;
             let expected = sizes.expected(file);
@@ -142,7 +141,7 @@ impl Verifier<'_> {
                 VerifyLevel::Size => self.look(file, expected, loaded.id)?,
                 VerifyLevel::Checksum => self.claim(file, expected, loaded.id)?,
             }
-            if file.crc32c.or(file.path.crc32c()).is_none() {
+            if file.told_crc32c().is_none() {
                 unverifiable.push(file.path.to_string());
             }
         }
@@ -173,7 +172,7 @@ impl Verifier<'_> {
         };
         let said = Said {
             size_bytes: expected,
-            crc32c: file.crc32c.or(file.path.crc32c()),
+            crc32c: file.told_crc32c(),
             ids: vec![id],
         };
         self.claims.add(&file.path, likely_bytes, said);
