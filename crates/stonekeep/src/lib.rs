@@ -52,8 +52,10 @@ mod observer;
 mod parallel;
 pub mod repo;
 pub mod store;
+mod warning;
 
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, ErrorKind, Finding, IoContext, Result};
-pub use observer::{Observer, Phase, Progress, Quiet, StopSwitch, Warning};
+pub use observer::{Observer, Phase, Progress, Quiet, StopSwitch};
 pub use stonekeep_format as format;
+pub use warning::{Warning, WarningName};

@@ -49,42 +49,6 @@ impl Progress {
     }
 }
 
-/// A problem that does not stop the work. It also stands in the operation's report.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warning {
-    /// The file, directory or backup concerned, where there is one.
-    pub about: Option<String>,
-    /// What the user should know.
-    pub message: String,
-}
-
-impl Warning {
-    /// A warning about a file, directory or backup.
-    pub fn about(about: impl Into<String>, message: impl Into<String>) -> Self {
-        Warning {
-            about: Some(about.into()),
-            message: message.into(),
-        }
-    }
-
-    /// A warning about the operation as a whole.
-    pub fn general(message: impl Into<String>) -> Self {
-        Warning {
-            about: None,
-            message: message.into(),
-        }
-    }
-}
-
-impl std::fmt::Display for Warning {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.about {
-            Some(about) => write!(f, "{about}: {}", self.message),
-            None => f.write_str(&self.message),
-        }
-    }
-}
-
 /// Follows an operation. Methods are called from worker threads, and should return soon.
 pub trait Observer: Send + Sync {
     /// Called about every `callback_trigger_interval_size` bytes, at each phase's start and end.

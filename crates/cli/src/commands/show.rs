@@ -58,6 +58,9 @@ fn text(page: &mut Page<'_>, info: &BackupInfo) {
         BackupState::Unsupported(reason) => page.marked(Style::Warning, "unsupported:", reason),
         _ => {}
     }
+    for warning in &info.capture_warnings {
+        page.warning(warning);
+    }
     if let Some(files) = &info.files {
         page.gap();
         page.table(&table(files));

@@ -4,7 +4,7 @@ use serde::Serialize;
 use stonekeep::engine::info::{BackupFileInfo, BackupInfo, BackupState};
 use stonekeep::image::{CaptureKind, ClosingRule, ImageColumnFamily, LiveCapture};
 
-use super::json::{FindingJson, findings};
+use super::json::{FindingJson, WarningJson, findings, warnings};
 use super::text::{Cell, Style};
 use super::units::{bytes, count, milliseconds, temperature_name, utc_time};
 
@@ -33,6 +33,7 @@ pub(crate) struct BackupJson<'a> {
     live: Option<LiveJson>,
     host: Option<&'a str>,
     tags: &'a [String],
+    warnings: Vec<WarningJson>,
     created_by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Vec<FileJson<'a>>>,
@@ -78,6 +79,7 @@ impl<'a> BackupJson<'a> {
             live: info.live.map(LiveJson::from),
             host: info.host.as_deref(),
             tags: &info.tags,
+            warnings: warnings(&info.capture_warnings),
             created_by: info.created_by.as_deref(),
             files: info.files.as_deref().map(FileJson::all),
         }

@@ -78,15 +78,19 @@ pub(crate) fn findings(findings: &[Finding]) -> Vec<FindingJson> {
 /// A problem that did not stop the work.
 #[derive(Debug, Serialize)]
 pub(crate) struct WarningJson {
+    name: &'static str,
     about: Option<String>,
     message: String,
+    accepted: bool,
 }
 
 /// Warnings in their order.
 pub(crate) fn warnings(warnings: &[Warning]) -> Vec<WarningJson> {
     let json = |warning: &Warning| WarningJson {
+        name: warning.name.as_str(),
         about: warning.about.clone(),
         message: warning.message.clone(),
+        accepted: warning.accepted,
     };
     warnings.iter().map(json).collect()
 }

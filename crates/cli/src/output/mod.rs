@@ -16,7 +16,7 @@ use stonekeep::Warning;
 use crate::exit::Exit;
 use failure::Failure;
 use json::Document;
-use text::{Page, Style};
+use text::Page;
 
 /// Standard output could not be written.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl Output {
         }
         self.aside(|page| {
             for warning in warnings {
-                page.marked(Style::Warning, "warning:", warning.to_string());
+                page.warning(warning);
             }
         });
     }

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use stonekeep::Warning;
+
 use super::escape::visible;
 
 /// How a piece of text is to be seen, where there are colours.
@@ -73,6 +75,15 @@ impl<'a> Page<'a> {
     pub(crate) fn marked(&mut self, style: Style, mark: &str, text: impl AsRef<str>) {
         let line = format!("{} {}", style.paint(mark, self.colour), visible(text.as_ref()));
         self.put(&line);
+    }
+
+    /// A warning with its name, by which it can be looked up.
+    pub(crate) fn warning(&mut self, warning: &Warning) {
+        self.marked(
+            Style::Warning,
+            "warning:",
+            format!("{warning} [{}]", warning.name),
+        );
     }
 
     /// An empty line.

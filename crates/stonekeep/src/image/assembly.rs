@@ -9,7 +9,7 @@ use super::manifest::Manifest;
 use super::options_file::Options;
 use super::remarks::Remarks;
 use super::{CaptureKind, DatabaseImage, ImageColumnFamily, ImageFile, LiveCapture};
-use crate::{Observer, Result};
+use crate::{Observer, Result, WarningName};
 
 /// RocksDB writes `db_paths` and `cf_paths` into no file.
 pub(super) const PATHS_HINT: &str =
@@ -42,7 +42,8 @@ impl Parts<'_> {
         if self.live_files.any_elsewhere || self.manifest.names_further_paths() {
             let message = "its tables lie in several directories; the image is flat: what is restored from it opens \
                            without db_paths and cf_paths";
-            self.remarks.warn(self.directory, message);
+            self.remarks
+                .warn(WarningName::SeveralPaths, self.directory, message);
         }
         let hint = self.live_files.any_absent.then_some(PATHS_HINT);
         let warnings = self.remarks.into_warnings(self.directory, hint)?;

@@ -7,7 +7,7 @@ use stonekeep_format::manifest::DatabaseState;
 
 use super::pinned::read_small;
 use super::remarks::Remarks;
-use crate::Result;
+use crate::{Result, WarningName};
 
 /// An id takes less than this; anything longer is no IDENTITY.
 const IDENTITY_LIMIT_BYTES: u64 = 4096;
@@ -30,7 +30,11 @@ pub(super) fn database_id(
     let id = String::from_utf8(bytes).ok();
     let id = id.filter(|id| !id.is_empty() && id.len() as u64 <= IDENTITY_LIMIT_BYTES);
     if id.is_none() {
-        remarks.warn(&path, "the database id is no text; the image goes without one");
+        remarks.warn(
+            WarningName::DatabaseId,
+            &path,
+            "the database id is no text; the image goes without one",
+        );
     }
     Ok(id)
 }

@@ -11,7 +11,7 @@ use super::listing::Listing;
 use super::manifest::plain_file;
 use super::pinned::Pinned;
 use super::remarks::Remarks;
-use crate::{Error, Observer, Result};
+use crate::{Error, Observer, Result, WarningName};
 
 /// Far more than an OPTIONS file has with thousands of column families.
 const LIMIT_BYTES: u64 = 64 << 20;
@@ -45,7 +45,11 @@ impl Options {
             match Options::read(number, &path, observer) {
                 Ok(options) => return Ok(Some(options)),
                 Err(error) if error.findings().is_empty() => return Err(error),
-                Err(error) => remarks.warn(&path, format!("it is left out: {}", error.one_line())),
+                Err(error) => remarks.warn(
+                    WarningName::OptionsUnreadable,
+                    &path,
+                    format!("it is left out: {}", error.one_line()),
+                ),
             }
         }
         Ok(None)

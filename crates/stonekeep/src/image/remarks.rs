@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{Error, ErrorKind, Finding, Result, Warning};
+use crate::{Error, ErrorKind, Finding, Result, Warning, WarningName};
 
 /// Everything found so far: what forbids an image, and what the user should know.
 #[derive(Debug, Default)]
@@ -21,9 +21,9 @@ impl Remarks {
     }
 
     /// Something that an image can live with.
-    pub(super) fn warn(&mut self, about: &Path, message: impl Into<String>) {
+    pub(super) fn warn(&mut self, name: WarningName, about: &Path, message: impl Into<String>) {
         self.warnings
-            .push(Warning::about(about.display().to_string(), message));
+            .push(Warning::about(name, about.display().to_string(), message));
     }
 
     /// Takes over what was found elsewhere.

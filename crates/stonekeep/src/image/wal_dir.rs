@@ -15,7 +15,7 @@ use stonekeep_format::file_name::DbFileName;
 
 use super::listing::Listing;
 use super::remarks::Remarks;
-use crate::{Error, Result};
+use crate::{Error, Result, WarningName};
 
 /// What the choice depends on.
 pub(super) struct WalDirChoice<'a> {
@@ -57,7 +57,7 @@ impl WalDirChoice<'_> {
         }
         if self.has_needed(self.home) {
             let message = format!("it has WALs, too; only those in {} are captured", given.display());
-            remarks.warn(&self.home.path, message);
+            remarks.warn(WarningName::WalDirDoubtful, &self.home.path, message);
         }
         Ok(Some(listing))
     }
@@ -72,7 +72,7 @@ impl WalDirChoice<'_> {
         if other.contains(&DbFileName::Current) {
             let message =
                 "OPTIONS names it as wal_dir, but another database is in it: its WALs are left alone";
-            remarks.warn(&other.path, message);
+            remarks.warn(WarningName::WalDirDoubtful, &other.path, message);
             return Ok(None);
         }
         match (

@@ -8,7 +8,7 @@ use stonekeep_format::wal::{Replay, SequenceBounds, WalScanner, WalSummary};
 use stonekeep_format::{FileNumber, SequenceNumber};
 
 use super::remarks::Remarks;
-use crate::{Error, Observer, Progress, Result};
+use crate::{Error, Observer, Progress, Result, WarningName};
 
 /// Whether a database in this state needs the WAL of this number.
 pub(super) fn is_needed(state: &DatabaseState, number: FileNumber) -> bool {
@@ -86,7 +86,7 @@ pub(super) fn last_sequence(
             newest.lowest.max(last),
             newest.highest
         );
-        remarks.warn(directory, message);
+        remarks.warn(WarningName::SequenceUncertain, directory, message);
     }
     last.max(newest.highest)
 }

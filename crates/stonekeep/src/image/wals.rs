@@ -24,7 +24,7 @@ use super::wal_dir::wal_numbers;
 use super::wal_rules::{
     check_tracked, first_with_unflushed_data, is_needed, last_of, last_sequence, summarize,
 };
-use crate::{Error, ErrorKind, Observer, Phase, Progress, Result};
+use crate::{Error, ErrorKind, Observer, Phase, Progress, Result, WarningName};
 
 /// The needed WALs, in the order of their numbers.
 #[derive(Debug)]
@@ -97,12 +97,12 @@ impl Wals {
         }
         if settings.track_and_verify_wals && self.wals.is_empty() {
             let message = "there is no WAL: RocksDB will not open the database with track_and_verify_wals";
-            remarks.warn(&self.directory, message);
+            remarks.warn(WarningName::WalsMissing, &self.directory, message);
         }
         if !settings.blob_direct_write.is_empty() && self.newest_with_data().is_some() {
             let message = "with enable_blob_direct_write, WALs may point into blob files that the MANIFEST does not name; \
                            RocksDB does not recover those either";
-            remarks.warn(&self.directory, message);
+            remarks.warn(WarningName::BlobsNotInManifest, &self.directory, message);
         }
     }
 
@@ -130,7 +130,7 @@ impl Wals {
             let path = self.directory.join(DbFileName::Wal(complaint.number).to_string());
             match complaint.is_grave {
                 true => remarks.find(&path, complaint.message),
-                false => remarks.warn(&path, complaint.message),
+                false => remarks.warn(WarningName::WalDamaged, &path, complaint.message),
             }
         }
     }
@@ -145,13 +145,13 @@ impl Wals {
             if let Some(damage) = summary.end.damage() {
                 let message =
                     format!("{damage}; it is captured as it is, RocksDB may stop replaying at byte {valid}");
-                remarks.warn(&wal.file.path, message);
+                remarks.warn(WarningName::WalDamaged, &wal.file.path, message);
             } else if Some(*number) < newest_with_data && !summary.end.is_complete() {
                 let message = format!(
                     "it ends in an incomplete record at byte {valid}, though newer WALs hold data; it is captured as it \
                      is, RocksDB may stop replaying there"
                 );
-                remarks.warn(&wal.file.path, message);
+                remarks.warn(WarningName::WalDamaged, &wal.file.path, message);
             }
         }
     }
@@ -183,7 +183,7 @@ impl Wals {
             }) if ![file.size_bytes, summary.end.valid_bytes].contains(&predecessor.size_bytes) => {
                 let (size, expected) = (file.size_bytes, predecessor.size_bytes);
                 let message = format!("{size} bytes, where {after} says {expected}");
-                remarks.warn(&path, message);
+                remarks.warn(WarningName::WalDamaged, &path, message);
             }
             _ => {}
         }

@@ -6,7 +6,7 @@ use stonekeep_format::{BackupId, Crc32c};
 use super::facts::{self, BackupFacts, WantedFiles};
 use super::layout;
 use crate::store::{EntryKind, Store};
-use crate::{Error, ErrorKind, Result, Warning};
+use crate::{Error, ErrorKind, Result, Warning, WarningName};
 
 /// The names in `meta/`: one listing, no file is read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -173,7 +173,8 @@ pub fn list(store: &dyn Store) -> Result<Listing> {
 pub(crate) fn warn_of_private(name: &str) -> Option<Warning> {
     let message = "RocksDB's engine takes this for a leftover, and deletes the backup of that number with it";
     let about = || format!("{}/{name}", layout::private_directory());
-    name.ends_with(".tmp").then(|| Warning::about(about(), message))
+    name.ends_with(".tmp")
+        .then(|| Warning::about(WarningName::ForeignLeftover, about(), message))
 }
 
 /// Reads a meta file. Gone meanwhile, or never there, is `NotFound`; I/O errors are errors, never corruption.

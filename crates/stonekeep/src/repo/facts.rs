@@ -28,7 +28,7 @@ use super::layout;
 use super::pieces::Pieces;
 use crate::image::{CaptureKind, ImageColumnFamily, LiveCapture};
 use crate::store::{Durability, Staged, Store};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Warning};
 
 /// The version of the text that is written, and the newest that is read.
 const FACTS_VERSION: u32 = 1;
@@ -63,6 +63,9 @@ pub struct BackupFacts {
     pub host: Option<String>,
     /// The user's words.
     pub tags: Vec<String>,
+    /// What the user was warned of when the database was captured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// Whether every byte that the backup names was durable when it was committed.
     pub durable: bool,
     /// Program and version that made the backup.
@@ -215,6 +218,7 @@ impl BackupFacts {
             wal_dir: self.wal_dir.clone(),
             host: self.host.clone(),
             tags: self.tags.clone(),
+            warnings: self.warnings.clone(),
             created_by: self.created_by.clone(),
             files: Vec::new(),
             ..*self

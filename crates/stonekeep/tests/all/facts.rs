@@ -1,10 +1,10 @@
 //! The text of our facts: it comes back, and damage is never taken for facts.
 
 use proptest::prelude::*;
-use stonekeep::ErrorKind;
 use stonekeep::format::{BackupId, Crc32c};
 use stonekeep::image::{CaptureKind, ClosingRule, ImageColumnFamily, LiveCapture};
 use stonekeep::repo::facts::{self, BackupFacts, FileFacts, FileOrigin, TableFacts};
+use stonekeep::{ErrorKind, Warning, WarningName};
 
 use crate::scene::{Scene, id, key, memory, put};
 
@@ -79,6 +79,17 @@ fn live() -> impl Strategy<Value = Option<LiveCapture>> {
     proptest::option::of(live)
 }
 
+fn warning() -> impl Strategy<Value = Warning> {
+    let name = proptest::sample::select(WarningName::ALL);
+    let about = proptest::option::of("\\PC{0,20}");
+    (name, about, ".{0,20}", any::<bool>()).prop_map(|(name, about, message, accepted)| Warning {
+        name,
+        about,
+        message,
+        accepted,
+    })
+}
+
 fn backup() -> impl Strategy<Value = BackupFacts> {
     let words = || proptest::option::of("\\PC{0,20}");
     let numbers = any::<(u32, u32, u64, u64, bool, bool)>();
@@ -88,7 +99,8 @@ fn backup() -> impl Strategy<Value = BackupFacts> {
         proptest::collection::vec(file(), 0..6),
     );
     let texts = (words(), words(), words(), words(), ".{0,20}");
-    (numbers, (kind(), live()), lists, texts).prop_map(|(numbers, (capture, live), lists, texts)| {
+    let capture = (kind(), live(), proptest::collection::vec(warning(), 0..3));
+    (numbers, capture, lists, texts).prop_map(|(numbers, (capture, live, warnings), lists, texts)| {
         BackupFacts {
             backup_id: numbers.0,
             meta_crc32c: numbers.1,
@@ -103,6 +115,7 @@ fn backup() -> impl Strategy<Value = BackupFacts> {
             wal_dir: texts.2,
             host: texts.3,
             tags: lists.1,
+            warnings,
             durable: numbers.5,
             created_by: texts.4,
             files: lists.2,
@@ -180,4 +193,10 @@ fn facts_belong_to_one_meta_file() {
     assert!(!facts.belong_to(id(1), Crc32c(crc.0 ^ 1), size));
     assert!(!facts.belong_to(id(1), crc, size + 1));
     assert!(!facts.belong_to(BackupId::FIRST.next().unwrap(), crc, size));
+}
+
+#[test]
+fn a_warning_of_a_newer_version_is_read_as_other() {
+    let newer: Warning = serde_json::from_str(r#"{"name":"of-a-newer-version","message":"m"}"#).unwrap();
+    assert_eq!(newer, Warning::general(WarningName::Other, "m"));
 }

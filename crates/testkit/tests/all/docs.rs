@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use stonekeep::WarningName;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
@@ -236,4 +238,21 @@ fn each_flag_that_is_named_exists() {
 fn flags(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit() && c != '-');
     words.filter(|word| word.len() > 3 && word.starts_with("--") && !word.starts_with("---"))
+}
+
+#[test]
+fn the_table_of_warnings_is_complete() {
+    let documents = documents();
+    let (_, text) = documents.iter().find(|(name, _)| name == "docs/cli.md").unwrap();
+    let section = text
+        .split("\n## Warnings\n")
+        .nth(1)
+        .expect("a section about warnings");
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let listed: BTreeSet<&str> = rows.collect();
+    let known: BTreeSet<&str> = WarningName::ALL.iter().map(|name| name.as_str()).collect();
+    assert_eq!(listed, known);
 }

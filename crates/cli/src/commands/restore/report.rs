@@ -1,9 +1,9 @@
 //! What `restore` says when it is done.
 
 use serde::Serialize;
-use stonekeep::Warning;
 use stonekeep::engine::info::PassedOver;
 use stonekeep::engine::restore::{RestoreAction, RestoreReport, RestoredFile};
+use stonekeep::{Warning, WarningName};
 
 use super::args::RestoreArgs;
 use crate::commands::Session;
@@ -102,7 +102,7 @@ fn passed_over(report: &RestoreReport) -> Vec<Warning> {
     let warning = |passed: &PassedOver| {
         let reasons: Vec<String> = passed.findings.iter().map(ToString::to_string).collect();
         let message = format!("passed over because it is damaged: {}", reasons.join("; "));
-        Warning::about(format!("backup {}", passed.id), message)
+        Warning::about(WarningName::PassedOver, format!("backup {}", passed.id), message)
     };
     report.passed_over.iter().map(warning).collect()
 }

@@ -76,6 +76,12 @@ impl Commit<'_, '_> {
             wal_dir: image.wal_dir.as_ref().map(|path| path.display().to_string()),
             host: self.context.options.host.clone(),
             tags: self.context.options.tags.clone(),
+            warnings: image
+                .warnings
+                .iter()
+                .chain(&self.plan.warnings)
+                .cloned()
+                .collect(),
             durable: self.durability() == Durability::Durable,
             created_by: concat!("stonekeep ", env!("CARGO_PKG_VERSION")).to_owned(),
             files: Vec::new(),

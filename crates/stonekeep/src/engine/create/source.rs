@@ -15,7 +15,7 @@ use crate::engine::transfer::{Meter, Metered};
 use crate::image::{Content, ImageFile};
 use crate::store::direct_reader::{self, DEFAULT_DIRECT_BYTES, DirectReader, DirectReads};
 use crate::store::{FileReader, SparingReads};
-use crate::{Error, IoContext, Result, Warning};
+use crate::{Error, IoContext, Result, Warning, WarningName};
 
 /// The checksum of a file of the database, read for nothing else.
 pub(super) fn checksum(
@@ -110,7 +110,11 @@ impl Sources {
             let reason = directory.direct.refusal()?;
             let message =
                 format!("read through the page cache, since direct reads are refused here: {reason}");
-            Some(Warning::about(directory.path.display().to_string(), message))
+            Some(Warning::about(
+                WarningName::DirectReads,
+                directory.path.display().to_string(),
+                message,
+            ))
         });
         refused.collect()
     }

@@ -7,9 +7,9 @@ use stonekeep_format::file_name::DbFileName;
 
 use super::known::Known;
 use super::plan::{Action, Plan, PlanFile, Target, shareable};
-use crate::Warning;
 use crate::engine::{BackupEngineOptions, MetaSchema};
 use crate::image::{CaptureKind, DatabaseImage};
+use crate::{Warning, WarningName};
 
 /// Everything to tell of this plan.
 pub(super) fn of_plan(
@@ -19,12 +19,17 @@ pub(super) fn of_plan(
     known: &Known<'_>,
 ) -> Vec<Warning> {
     let all = [
-        unchecked_sharing(options),
-        stored_again(plan, image, known),
-        writes_left_out(image, options),
-        temperatures(image, options),
+        (WarningName::Options, unchecked_sharing(options)),
+        (WarningName::StoredAgain, stored_again(plan, image, known)),
+        (WarningName::WalsLeftOut, writes_left_out(image, options)),
+        (WarningName::Options, temperatures(image, options)),
     ];
-    all.into_iter().flatten().map(Warning::general).collect()
+    let given = all
+        .into_iter()
+        .filter_map(|(name, message)| Some((name, message?)));
+    given
+        .map(|(name, message)| Warning::general(name, message))
+        .collect()
 }
 
 fn unchecked_sharing(options: &BackupEngineOptions) -> Option<String> {

@@ -8,7 +8,7 @@ use crate::repo::catalog::LoadedMeta;
 use crate::repo::described::Described;
 use crate::repo::facts::BackupFacts;
 use crate::repo::layout;
-use crate::{Error, ErrorKind, Finding, Warning};
+use crate::{Error, ErrorKind, Finding, Warning, WarningName};
 
 /// How much is looked at for a [`BackupInfo`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,6 +83,8 @@ pub struct BackupInfo {
     pub host: Option<String>,
     /// The user's words.
     pub tags: Vec<String>,
+    /// What the user was warned of when the backup was made, if by us.
+    pub capture_warnings: Vec<Warning>,
     /// The program that made the backup, if ours.
     pub created_by: Option<String>,
     /// The files, where they were asked for.
@@ -160,6 +162,7 @@ impl BackupInfo {
             live: None,
             host: None,
             tags: Vec::new(),
+            capture_warnings: Vec::new(),
             created_by: None,
             files: None,
             warnings: Vec::new(),
@@ -194,6 +197,7 @@ pub(super) fn head(
         info.live = facts.live;
         info.host = facts.host.clone();
         info.tags = facts.tags.clone();
+        info.capture_warnings = facts.warnings.clone();
         info.created_by = Some(facts.created_by.clone());
     }
     if let Some(described) = described {
@@ -217,7 +221,11 @@ fn garbage(loaded: &LoadedMeta) -> Vec<Warning> {
             number.garbage()?,
             number.value()
         );
-        Some(Warning::about(layout::meta(loaded.id).to_string(), message))
+        Some(Warning::about(
+            WarningName::MetaNumbers,
+            layout::meta(loaded.id).to_string(),
+            message,
+        ))
     });
     wrong.collect()
 }

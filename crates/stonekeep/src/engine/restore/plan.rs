@@ -13,7 +13,7 @@ use super::report::{RestoreAction, RestoreReport, RestoredFile};
 use super::site::{Area, CURRENT, Site, Sites};
 use super::target::{Standing, goes_without_saying};
 use crate::store::EntryKind;
-use crate::{Error, Result, Warning};
+use crate::{Error, Result, Warning, WarningName};
 
 /// A file to be written.
 #[derive(Debug, Clone)]
@@ -146,7 +146,8 @@ impl Plan {
         let Some(id) = self.backup.database_id.clone() else {
             let message = "the backup does not have the database's id, as those that RocksDB made of older databases: \
                            the restored database gets a new one when it is opened";
-            self.warnings.push(Warning::general(message));
+            self.warnings
+                .push(Warning::general(WarningName::DatabaseId, message));
             return;
         };
         let bytes: Arc<[u8]> = id.into_bytes().into();
@@ -248,7 +249,8 @@ impl Plan {
                 self.moves.push(Move::Away(place));
             } else if is_wal_area && here.entries.contains_key(name) {
                 let message = "it stays in archive/, since a WAL of that name stands beside it";
-                self.warnings.push(Warning::about(place.path(), message));
+                self.warnings
+                    .push(Warning::about(WarningName::WalsKept, place.path(), message));
             } else if is_wal_area {
                 staying_wals.insert(name.clone());
                 self.moves.push(Move::Back(place));

@@ -20,7 +20,7 @@ use crate::engine::info::{Candidates, PassedOver, WhichBackup};
 use crate::engine::{BackupEngineReadOnly, RestoreOptions};
 use crate::repo::catalog::{self, SizedMeta};
 use crate::repo::presence::Presence;
-use crate::{Error, ErrorKind, Observer, Phase, Progress, Result, Warning};
+use crate::{Error, ErrorKind, Observer, Phase, Progress, Result, Warning, WarningName};
 
 /// One restore under way.
 pub(super) struct Run<'a> {
@@ -167,7 +167,9 @@ impl<'a> Run<'a> {
                 "an unfinished restore of backup {} was finished; whether it is the latest was not looked at",
                 report.backup_id
             );
-            report.warnings.push(Warning::general(message));
+            report
+                .warnings
+                .push(Warning::general(WarningName::RestoreResumed, message));
         }
         report.warnings.extend(self.clean_up());
         Ok(report)
@@ -195,7 +197,7 @@ impl<'a> Run<'a> {
             "the restore is complete, but not all of the old state could be removed: {}",
             error.one_line()
         );
-        Some(Warning::about(place, message))
+        Some(Warning::about(WarningName::NotCleanedUp, place, message))
     }
 
     fn finish_abort(&self, record: Option<Record>) -> Result<()> {

@@ -14,7 +14,7 @@ use super::backup::{Source, Wanted};
 use super::site::{Sites, real_path};
 use super::target::Standing;
 use crate::store::{EntryKind, Key, Store};
-use crate::{Error, Result, Warning};
+use crate::{Error, Result, Warning, WarningName};
 
 const OPTIONS_LIMIT_BYTES: u64 = 64 << 20;
 
@@ -37,7 +37,11 @@ pub(in crate::engine) fn adjust_options(
             Err(error) if rewrite => return Err(Error::format(file.path_text(), error)),
             Err(error) => {
                 let message = format!("it cannot be told where WALs are to be: {error}");
-                warnings.push(Warning::about(file.name.to_string(), message));
+                warnings.push(Warning::about(
+                    WarningName::WalDirOfOptions,
+                    file.name.to_string(),
+                    message,
+                ));
                 continue;
             }
         };
@@ -89,7 +93,7 @@ fn danger(name: &DbFileName, named: Option<&[u8]>, sites: &Sites) -> Warning {
              misses what is in them. Restore with rewrite_wal_dir, or set wal_dir when you open it"
         ),
     };
-    Warning::about(name.to_string(), message)
+    Warning::about(WarningName::WalDirOfOptions, name.to_string(), message)
 }
 
 /// A warning if the database that is restored over has WALs in a directory that this restore does not touch.
@@ -122,7 +126,11 @@ pub(super) fn warn_of_old_wals(sites: &Sites, standing: &Standing) -> Result<Opt
          them. Restore with this wal_dir, or remove them",
         old.display()
     );
-    Ok(Some(Warning::about(old.display().to_string(), message)))
+    Ok(Some(Warning::about(
+        WarningName::OldWals,
+        old.display().to_string(),
+        message,
+    )))
 }
 
 /// A directory that cannot be read is none to warn of.

@@ -5,7 +5,7 @@ use std::path::Path;
 use rustix::fs::statfs;
 
 use crate::image::remarks::Remarks;
-use crate::{Error, ErrorKind, IoContext, Result};
+use crate::{Error, ErrorKind, IoContext, Result, WarningName};
 
 /// Local file systems: what one process writes, another one sees at once, and an open file keeps its bytes when its
 /// name goes. Numbers: `include/uapi/linux/magic.h`, and the sources of those that are not in it.
@@ -56,7 +56,11 @@ pub(super) fn check(directory: &Path, forced: bool, remarks: &mut Remarks) -> Re
         return Ok(());
     };
     if forced {
-        remarks.warn(directory, format!("{doubt}; it was captured all the same"));
+        remarks.warn(
+            WarningName::FileSystem,
+            directory,
+            format!("{doubt}; it was captured all the same"),
+        );
         return Ok(());
     }
     let directory = directory.display();

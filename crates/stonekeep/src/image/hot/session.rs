@@ -22,7 +22,7 @@ use crate::image::options_file::Options;
 use crate::image::remarks::Remarks;
 use crate::image::wal_rules::last_sequence;
 use crate::image::{CaptureHost, ClosingRule, LiveCapture};
-use crate::{Error, Observer, Result};
+use crate::{Error, Observer, Result, WarningName};
 
 /// How often WALs that are not as they should be are looked at anew: a write may have been under way.
 const LOOKS_AT_WALS: u32 = 5;
@@ -223,7 +223,7 @@ impl<'a> Session<'a> {
         if kept.files.is_empty() {
             let message = "it has no WAL, but a database that is open always has one";
             match self.source.forced {
-                true => said.warn(directory, message),
+                true => said.warn(WarningName::WalsMissing, directory, message),
                 false => said.find(directory, format!("{message}; say where its WALs are (wal_dir)")),
             }
         }
@@ -231,7 +231,7 @@ impl<'a> Session<'a> {
         if kept.last_sequence.is_some_and(|last| last.highest < in_manifest) {
             let message = "its MANIFEST knows of later writes than its WALs: some went past them (disableWAL, ingested \
                            files); those without WAL that were not flushed are not captured";
-            said.warn(directory, message);
+            said.warn(WarningName::WritesWithoutWal, directory, message);
         }
         Ok(kept)
     }

@@ -17,7 +17,7 @@ use crate::image::options_file::Options;
 use crate::image::remarks::Remarks;
 use crate::image::wal_dir::WalDirChoice;
 use crate::image::wal_rules::is_needed;
-use crate::{Error, ErrorKind, Observer, Result, Warning};
+use crate::{Error, ErrorKind, Observer, Result, Warning, WarningName};
 
 /// How often to look for the newest OPTIONS, when those that were listed are gone.
 const LOOKS: u32 = 10;
@@ -120,7 +120,7 @@ fn refuse_what_cannot_be_seen(
 ) -> Result<()> {
     if options.manual_wal_flush && source.kind == CaptureKind::Hot {
         let message = "manual_wal_flush is on: what the process has not flushed from the buffer of its WAL is not captured";
-        remarks.warn(&source.path, message);
+        remarks.warn(WarningName::ManualWalFlush, &source.path, message);
     }
     if options.blob_direct_write.is_empty() {
         return Ok(());
@@ -128,7 +128,11 @@ fn refuse_what_cannot_be_seen(
     let reason =
         "with enable_blob_direct_write, WALs may point into blob files that the MANIFEST does not name";
     if source.forced {
-        remarks.warn(&source.path, format!("{reason}; it was captured all the same"));
+        remarks.warn(
+            WarningName::BlobsNotInManifest,
+            &source.path,
+            format!("{reason}; it was captured all the same"),
+        );
         return Ok(());
     }
     let path = source.path.display();

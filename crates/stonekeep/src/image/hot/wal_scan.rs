@@ -20,7 +20,7 @@ use crate::image::manifest::plain_file;
 use crate::image::pinned::Pinned;
 use crate::image::remarks::Remarks;
 use crate::image::wal_rules::{check_tracked, first_with_unflushed_data, last_of, summarize};
-use crate::{ErrorKind, Observer, Phase, Progress, Result};
+use crate::{ErrorKind, Observer, Phase, Progress, Result, WarningName};
 
 /// What is made of a damaged WAL, and of an older one that ends in the middle of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,7 +174,7 @@ fn judge_end(wal: &mut Scanned, newest: Option<FileNumber>, rules: &Rules<'_>, r
     }
     wal.kept_bytes = wal.wal.readable_bytes();
     let message = format!("{complaint}; it is captured as it is, RocksDB may stop replaying there");
-    remarks.warn(wal.path(), message);
+    remarks.warn(WarningName::WalDamaged, wal.path(), message);
 }
 
 /// What a WAL says about the one before it (`track_and_verify_wals`, `db/log_reader.cc`).
@@ -211,7 +211,7 @@ fn judge_tracked(scanned: &[Scanned], rules: &Rules<'_>, remarks: &mut Remarks) 
         let name = DbFileName::Wal(complaint.number).to_string();
         match complaint.is_grave {
             true => remarks.find(Path::new(&name), complaint.message),
-            false => remarks.warn(Path::new(&name), complaint.message),
+            false => remarks.warn(WarningName::WalDamaged, Path::new(&name), complaint.message),
         }
     }
 }

@@ -9,9 +9,9 @@ use stonekeep_format::backup_name::RepoPath;
 use super::{
     Garbage, GarbageKind, GarbagePlan, HeldBack, HeldByPin, Policy, PrivateDirectory, Survey, Total,
 };
-use crate::Warning;
 use crate::repo::{catalog, layout};
 use crate::store::{Entry, EntryKind, Key};
+use crate::{Warning, WarningName};
 
 /// What to remove of all that was found.
 pub fn plan(survey: &Survey, policy: &Policy) -> GarbagePlan {
@@ -241,7 +241,9 @@ impl Planner<'_> {
             .collect();
         for pin in &self.survey.unreadable_pins {
             let message = "somebody reads a backup, and which one cannot be read here: no file of any backup is removed";
-            self.plan.warnings.push(Warning::about(pin.as_str(), message));
+            self.plan
+                .warnings
+                .push(Warning::about(WarningName::UnreadablePin, pin.as_str(), message));
         }
         let strangers = self.survey.metas.strangers.iter();
         self.plan

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
-use crate::Warning;
+use crate::{Warning, WarningName};
 
 /// What one kind of file system is known for.
 struct Known {
@@ -77,7 +77,7 @@ pub(super) fn warning(root: &OwnedFd, path: &str) -> Option<Warning> {
              files survive a power failure, is not known either"
         ),
     };
-    Some(Warning::about(path, text))
+    Some(Warning::about(WarningName::FileSystem, path, text))
 }
 
 /// Whether the disk below has heads that move; `None` where no single disk is known, as for tmpfs and btrfs.

@@ -30,7 +30,7 @@ use rustix::io::Errno;
 use super::flush::{FileSystem, SyncMethod, Synced, Unsynced};
 use super::tree::Tree;
 use crate::store::Key;
-use crate::{Error, IoContext, Result, Warning};
+use crate::{Error, IoContext, Result, Warning, WarningName};
 
 /// So many written files are kept open until they are synced.
 const KEPT_OPEN: usize = 64;
@@ -208,7 +208,7 @@ impl Syncs {
         match rustix::fs::fsync(opened) {
             Err(errno @ (Errno::INVAL | Errno::NOTSUP | Errno::NOSYS)) => {
                 self.book().warning.get_or_insert_with(|| {
-                    Warning::about(
+                    Warning::about(WarningName::FileSystem,
                         path.display().to_string(),
                         format!("the file system cannot sync a directory ({errno}): names may be lost in a power failure"),
                     )

@@ -1,0 +1,158 @@
+//! Problems that do not stop the work: each has a name that stays, a place, and a message for people.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Declares [`WarningName`] with the text of each name, so that the two cannot differ.
+macro_rules! warning_names {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
+        /// What kind of problem a [`Warning`] reports. Names are stable: scripts select by them, and
+        /// [`CreateBackupOptions`](crate::engine::CreateBackupOptions) accepts by them.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum WarningName {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl WarningName {
+            /// Every name, in the order of the documentation.
+            pub const ALL: &[WarningName] = &[$(WarningName::$variant,)*];
+
+            /// The name as it is written in text, JSON and on the command line.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(WarningName::$variant => $text,)*
+                }
+            }
+        }
+    };
+}
+
+warning_names! {
+    /// A backup that a newer version recorded with a name this version does not know.
+    Other = "other",
+    /// WALs that the database needs to replay, or may need, are absent.
+    WalsMissing = "wals-missing",
+    /// A WAL is damaged or ends in an incomplete record although newer WALs hold data, or contradicts the MANIFEST.
+    WalDamaged = "wal-damaged",
+    /// WALs exist in a second place, and were left out.
+    WalDirDoubtful = "wal-dir-doubtful",
+    /// The database wrote without a WAL; what it had not flushed is not in the backup.
+    WritesWithoutWal = "writes-without-wal",
+    /// `backup_log_files` is off, so writes that only WALs hold are not in the backup.
+    WalsLeftOut = "wals-left-out",
+    /// `manual_wal_flush` is on; the buffer of the WAL is not captured.
+    ManualWalFlush = "manual-wal-flush",
+    /// The last sequence number is known within bounds only.
+    SequenceUncertain = "sequence-uncertain",
+    /// The OPTIONS file cannot be read and was left out.
+    OptionsUnreadable = "options-unreadable",
+    /// WALs may refer to blob files that the MANIFEST does not name.
+    BlobsNotInManifest = "blobs-not-in-manifest",
+    /// Tables lie in several directories; the backup is flat.
+    SeveralPaths = "several-paths",
+    /// The file system is not known to keep what a backup or a capture needs.
+    FileSystem = "file-system",
+    /// The database id cannot be used or is not known.
+    DatabaseId = "database-id",
+    /// An option of the engine has no effect, or a doubtful one.
+    Options = "options",
+    /// Files are stored again under names of another kind.
+    StoredAgain = "stored-again",
+    /// Direct reads were asked for and are not possible.
+    DirectReads = "direct-reads",
+    /// A meta file has text where RocksDB expects a number.
+    MetaNumbers = "meta-numbers",
+    /// A temporary directory of RocksDB's engine that endangers a backup.
+    ForeignLeftover = "foreign-leftover",
+    /// A pin cannot be read and protects everything.
+    UnreadablePin = "unreadable-pin",
+    /// The restored OPTIONS name a `wal_dir` where the WALs are not.
+    WalDirOfOptions = "wal-dir-of-options",
+    /// The database that was restored over has WALs in a directory that the restore does not change.
+    OldWals = "old-wals",
+    /// WALs that the restore leaves where they are.
+    WalsKept = "wals-kept",
+    /// An interrupted restore was finished; no other backup was considered.
+    RestoreResumed = "restore-resumed",
+    /// The restore is complete, but what it replaced could not be removed.
+    NotCleanedUp = "not-cleaned-up",
+    /// A newer backup is damaged and was passed over.
+    PassedOver = "passed-over",
+}
+
+impl WarningName {
+    /// The name with this text.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|name| name.as_str() == text)
+    }
+}
+
+impl fmt::Display for WarningName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for WarningName {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for WarningName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok(Self::parse(&text).unwrap_or(WarningName::Other))
+    }
+}
+
+/// A problem that does not stop the work. It is part of the operation's report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// What kind of problem it is.
+    pub name: WarningName,
+    /// The file, directory or backup concerned, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    /// What the user should know.
+    pub message: String,
+    /// Whether the user knows of this kind of problem and accepts it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub accepted: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl Warning {
+    /// A warning about a file, directory or backup.
+    pub fn about(name: WarningName, about: impl Into<String>, message: impl Into<String>) -> Self {
+        Warning {
+            about: Some(about.into()),
+            ..Warning::general(name, message)
+        }
+    }
+
+    /// A warning about the operation as a whole.
+    pub fn general(name: WarningName, message: impl Into<String>) -> Self {
+        Warning {
+            name,
+            about: None,
+            message: message.into(),
+            accepted: false,
+        }
+    }
+}
+
+/// The place and the message. The name is left to the caller, since a list may show it in a column of its own.
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.about {
+            Some(about) => write!(f, "{about}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
