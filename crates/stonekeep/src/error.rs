@@ -163,6 +163,15 @@ impl Error {
         self.0.source_changed
     }
 
+    /// Whether one backup is damaged, unsupported or gone, so that another one may serve.
+    pub(crate) fn is_about_a_backup(&self) -> bool {
+        let kind = self.kind();
+        matches!(
+            kind,
+            ErrorKind::Corrupt | ErrorKind::Unsupported | ErrorKind::NotFound
+        )
+    }
+
     /// What the user can do, where that is known.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()

@@ -73,3 +73,37 @@ fn a_meta_file_that_a_newer_engine_wrote_is_unsupported() {
     assert_ne!(ended.code, Some(0), "{ended:?}");
     ended.says("unsupported: backup 2: ");
 }
+
+#[test]
+fn the_latest_backup_is_the_newest_even_if_it_is_damaged() {
+    let world = World::with_two_backups();
+    fs::remove_file(world.repo().join("private/2/CURRENT")).unwrap();
+    world.run(["verify", "latest"]).code(3).says("private/2/CURRENT");
+    assert_eq!(world.json(["show", "latest"])["backup"]["id"], 2);
+    let to = world.word("new");
+    world
+        .run(["restore", "latest", "--to", &to])
+        .code(3)
+        .warns("latest-valid");
+    assert!(!world.path("new").exists());
+}
+
+#[test]
+fn a_repository_without_backups_is_not_all_right() {
+    let world = World::with_backup();
+    world.run(["delete", "1", "--yes"]).ok();
+    world.run(["verify"]).code(4).warns("there is no backup in ");
+    world
+        .run(["verify", "latest"])
+        .code(4)
+        .warns("there is no backup in ");
+
+    let world = World::new();
+    world.run(["verify"]).code(4).warns("there is no repository at ");
+    fs::create_dir_all(world.repo().join("private/1")).unwrap();
+    fs::create_dir_all(world.repo().join("meta")).unwrap();
+    world
+        .run(["verify"])
+        .code(4)
+        .warns("the first one has not been completed");
+}

@@ -78,6 +78,11 @@ pub fn staging_directory() -> Key {
     Key::trusted("stonekeep/tmp")
 }
 
+/// What a run makes of a new repository before it publishes anything, in the order in which it can be removed.
+pub fn made_by_an_empty_run() -> [Key; 3] {
+    ["stonekeep/tmp", "stonekeep/lock", "stonekeep"].map(Key::trusted)
+}
+
 /// `stonekeep/pins`
 pub fn pins_directory() -> Key {
     Key::trusted("stonekeep/pins")

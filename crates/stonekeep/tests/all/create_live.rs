@@ -9,6 +9,7 @@ use stonekeep::engine::create::FileAction;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions};
 use stonekeep::image::closed::ClosedDirectory;
 use stonekeep::image::{Capture, CaptureHost, Content, DatabaseImage, ImageFile, ImageSource};
+use stonekeep::repo::{RootState, root_state};
 use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
 use stonekeep::{Error, ErrorKind, Observer, Quiet, Result};
@@ -254,7 +255,7 @@ fn a_dry_run_takes_nothing() {
 }
 
 #[test]
-fn a_capture_that_fails_leaves_no_repository_unless_it_had_something_taken() {
+fn a_refused_first_backup_leaves_no_repository() {
     let scene = Scene::new();
     let root = scene.path("repository");
     let store: Arc<dyn Store> = Arc::new(LocalStore::new(&root));
@@ -266,9 +267,20 @@ fn a_capture_that_fails_leaves_no_repository_unless_it_had_something_taken() {
         refuse()
     });
     create(&store, &source).unwrap_err();
+    assert_eq!(root_state(store.as_ref()).unwrap(), RootState::Empty);
+    // One that may succeed the next time leaves what it has copied.
+    let source = live(&scene, |host, image| {
+        host.take(&shared_files(image))?;
+        Err(Error::source_changed("the database changes all the time"))
+    });
+    create(&store, &source).unwrap_err();
+    assert_eq!(root_state(store.as_ref()).unwrap(), RootState::Repository);
     let report = scene.create(&store).unwrap();
     assert_eq!(report.files_resumed, 5, "what was taken serves the next run");
     assert_valid(&store, &[1], "resumed");
+    // Nothing of a repository that has backups is removed.
+    create(&store, &live(&scene, |_, _| refuse())).unwrap_err();
+    assert_valid(&store, &[1], "after a refusal");
 }
 
 #[test]

@@ -113,10 +113,15 @@ fn latest_valid_walks_back_and_says_why() {
         two.reader()
             .restore_db_from_backup(which, &two.target(), &options, &Quiet)
     };
-    // Backup 3 lacks a file, backup 2 has the right sizes.
+    // Backup 3 lacks a file, backup 2 has the right sizes. The latest is the newest, whatever its state.
+    let error = restore(WhichBackup::Latest).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert_eq!(error.findings()[0].file, "private/3/CURRENT");
+    assert!(error.hint().unwrap().contains("latest-valid"), "{error:?}");
+    assert_eq!(two.reader().resolve(WhichBackup::Latest).unwrap(), scene::id(3));
     assert_eq!(
-        restore(WhichBackup::Latest).unwrap_err().kind(),
-        ErrorKind::Corrupt
+        two.reader().resolve(WhichBackup::LatestValid).unwrap(),
+        scene::id(2)
     );
     let report = restore(WhichBackup::LatestValid).unwrap();
     assert_eq!(report.backup_id, scene::id(1));

@@ -14,7 +14,7 @@ use super::plan::{Action, PlanFile};
 use super::planner::Planner;
 use super::settled::Settled;
 use crate::image::{CaptureHost, ImageFile};
-use crate::repo::{self, RootState, catalog};
+use crate::repo::{self, RootState, catalog, layout};
 use crate::store::Guard;
 use crate::{Error, Phase, Result};
 
@@ -30,6 +30,8 @@ pub(super) struct Host<'a> {
     attempt: u32,
     /// Held as soon as the repository exists.
     lock: Option<Box<dyn Guard>>,
+    /// Whether this run made the repository.
+    made_repository: bool,
     pub(super) known: Known<'a>,
     pub(super) id: BackupId,
     /// The run's own staging area, once it has something to stage.
@@ -56,6 +58,7 @@ impl<'a> Host<'a> {
             dry_run,
             attempt: 1,
             lock,
+            made_repository: false,
             known,
             id,
             area: None,
@@ -69,6 +72,7 @@ impl<'a> Host<'a> {
     /// The writer's lock; makes the repository if there is none yet.
     pub(super) fn lock(&mut self) -> Result<&dyn Guard> {
         if self.lock.is_none() {
+            self.made_repository = repo::root_state(self.context.store())? != RootState::Repository;
             self.lock = Some(open_repository(&self.context)?);
             // Another process may have made the repository meanwhile.
             (self.known, self.id) = read(&self.context)?;
@@ -76,6 +80,26 @@ impl<'a> Host<'a> {
         }
         let lock = self.lock.as_deref();
         lock.ok_or_else(|| Error::refused("the repository is not locked"))
+    }
+
+    /// Whether the writer's lock is held.
+    pub(super) fn is_locked(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// Removes what this run has made of a new repository, after a refusal: what was copied of a database that cannot be
+    /// backed up is of no use. Directories that are not empty stay, as those of another process do.
+    pub(super) fn unmake_repository(&mut self) {
+        let (Some(lock), true) = (self.lock.take(), self.made_repository) else {
+            return;
+        };
+        self.context.discard_areas(|_| false);
+        for key in layout::made_by_an_empty_run() {
+            if let Err(error) = self.context.store().delete(&key) {
+                tracing::debug!(%key, reason = %error.one_line(), "it is left in the new repository");
+            }
+        }
+        drop(lock);
     }
 
     /// Goes on to another attempt.

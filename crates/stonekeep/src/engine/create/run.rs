@@ -22,7 +22,19 @@ pub(super) fn create(context: Context<'_>) -> Result<CreateReport> {
     if !keep_areas {
         context.discard_areas(|_| false);
     }
+    if outcome.as_ref().is_err_and(is_refusal) {
+        host.unmake_repository();
+    }
     outcome.map_err(|error| context.explain_full_disk(host.new_bytes, error))
+}
+
+/// Whether the same backup would fail again, so that nothing of it is worth keeping.
+fn is_refusal(error: &Error) -> bool {
+    let may_succeed = matches!(
+        error.kind(),
+        ErrorKind::Io | ErrorKind::Stopped | ErrorKind::Locked
+    );
+    !may_succeed && !error.is_source_changed()
 }
 
 /// Says what would be done.
@@ -58,8 +70,7 @@ struct Copied {
 fn capture_and_copy(host: &mut Host<'_>) -> Result<Copied> {
     let context = host.context;
     let capture = context.source.capture(host, context.observer)?;
-    host.lock()?;
-    let plan = plan(host, capture.image())?;
+    let plan = plan_locked(host, capture.image())?;
     host.new_bytes = plan.new_bytes();
     // Of a large repository that is much, and nobody asks before another attempt.
     host.known.presence.forget();
@@ -70,6 +81,20 @@ fn capture_and_copy(host: &mut Host<'_>) -> Result<Copied> {
             host::remember(&mut host.settled, &capture.image().files, &plan.files, &ready);
             Err(error)
         }
+    }
+}
+
+/// The plan, under the writer's lock. A new repository is made only for a plan that was not refused.
+fn plan_locked(host: &mut Host<'_>, image: &DatabaseImage) -> Result<Plan> {
+    if host.is_locked() {
+        return plan(host, image);
+    }
+    let planned = plan(host, image)?;
+    host.lock()?;
+    match host.id {
+        BackupId::FIRST => Ok(planned),
+        // Another process has made the repository meanwhile.
+        _ => plan(host, image),
     }
 }
 

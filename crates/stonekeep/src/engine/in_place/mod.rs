@@ -97,7 +97,7 @@ impl BackupEngineReadOnly {
                     at,
                     observer,
                 };
-                return verb(&opening, id);
+                return verb(&opening, id).map_err(|error| which.advise(error));
             }
         }
         let message = format!("no backup in {} is valid", self.store().location());

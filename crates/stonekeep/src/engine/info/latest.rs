@@ -1,10 +1,11 @@
-//! Which backup is meant by "latest".
+//! Which backup `latest` and `latest-valid` name.
 
 use stonekeep_format::BackupId;
 use stonekeep_format::backup_meta::MetaReader;
 
 use crate::engine::BackupEngineReadOnly;
 use crate::repo::catalog::{self, MetaState, SizedMeta};
+use crate::repo::layout;
 use crate::repo::presence::Presence;
 use crate::store::Store;
 use crate::{Error, ErrorKind, Finding, Result};
@@ -14,10 +15,20 @@ use crate::{Error, ErrorKind, Finding, Result};
 pub enum WhichBackup {
     /// This one.
     Id(BackupId),
-    /// The newest whose meta file can be read and whose files are there with the right sizes.
+    /// The newest: the one with the largest id, damaged or not.
     Latest,
-    /// The newest that also passes its checksums while it is restored.
+    /// The newest whose files exist with the right sizes, and which passes its checksums while it is restored.
     LatestValid,
+}
+
+impl WhichBackup {
+    /// Adds to the failure of one backup that another one may do: the newest may be damaged although older ones are not.
+    pub(crate) fn advise(self, error: Error) -> Error {
+        if self == WhichBackup::Latest && error.is_about_a_backup() && error.hint().is_none() {
+            return error.with_hint("latest-valid takes the newest backup that is not damaged");
+        }
+        error
+    }
 }
 
 /// A backup that was newer than the one that was taken, and why it was not taken.
@@ -41,8 +52,8 @@ pub(crate) struct Candidates {
 }
 
 impl BackupEngineReadOnly {
-    /// The id of the backup that is meant. Content is not read, so that [`WhichBackup::LatestValid`] gives the first to
-    /// try, which is [`WhichBackup::Latest`]. That a backup named by its number exists is not looked at.
+    /// The id of the backup that is meant. Content is not read, so [`WhichBackup::LatestValid`] gives the newest with the
+    /// right sizes. Whether a backup named by its number exists is not checked.
     ///
     /// # Errors
     /// `NotFound` if there is no backup, `Corrupt` if none is whole, I/O errors of the store.
@@ -52,8 +63,8 @@ impl BackupEngineReadOnly {
         first.ok_or_else(|| self.none_to_take(&candidates.passed_over))
     }
 
-    /// The backups to try for this choice, in order, with those that need not be tried and why. One by its number is not
-    /// looked at here: the verb that reads it says what is wrong. With `max_valid_backups_to_open`, no more than that
+    /// The backups to try for this choice, in order, with those that need not be tried and why. One by its number, and the
+    /// newest, is not examined here: the verb that reads it reports what is wrong. With `max_valid_backups_to_open`, no more than that
     /// many of the newest valid ones count.
     ///
     /// # Errors
@@ -77,10 +88,15 @@ impl BackupEngineReadOnly {
                 candidates.ids.push(id);
                 return Ok(candidates);
             }
-            WhichBackup::Latest => 1,
-            WhichBackup::LatestValid => usize::MAX,
+            WhichBackup::Latest => {
+                candidates.ids.extend(self.backup_ids()?.pop());
+                return match candidates.ids.is_empty() {
+                    true => Err(self.no_backup()),
+                    false => Ok(candidates),
+                };
+            }
+            WhichBackup::LatestValid => self.options().max_valid_backups_to_open.unwrap_or(usize::MAX),
         };
-        let wanted = wanted.min(self.options().max_valid_backups_to_open.unwrap_or(usize::MAX));
         let store = self.store().as_ref();
         let mut reader = None;
         for id in self.backup_ids()?.into_iter().rev() {
@@ -111,15 +127,30 @@ impl BackupEngineReadOnly {
         Ok(candidates)
     }
 
+    /// The error for a repository without any backup, which may hold what an unfinished first one has left.
+    pub(crate) fn no_backup(&self) -> Error {
+        let (store, location) = (self.store(), self.store().location());
+        let private = store.list(Some(&layout::private_directory())).unwrap_or_default();
+        let is_begun = !private.is_empty() || store.areas().is_ok_and(|areas| !areas.is_empty());
+        let message = match is_begun {
+            true => format!("there is no backup in {location}: the first one has not been completed"),
+            false => format!("there is no backup in {location}"),
+        };
+        Error::not_found(message)
+    }
+
     fn none_to_take(&self, passed_over: &[PassedOver]) -> Error {
         let location = self.store().location();
         match passed_over.first() {
-            None => Error::not_found(format!("there is no backup in {location}")),
+            None => self.no_backup(),
             Some(newest) => Error::new(
                 ErrorKind::Corrupt,
-                format!("none of the {} backups in {location} is whole", passed_over.len()),
+                match passed_over.len() {
+                    1 => format!("the only backup in {location} is damaged"),
+                    count => format!("all {count} backups in {location} are damaged"),
+                },
             )
-            .with_hint("verify them, to see what each one lacks")
+            .with_hint("verify them to see what each one lacks")
             .with_findings(newest.findings.clone()),
         }
     }

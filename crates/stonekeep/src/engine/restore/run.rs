@@ -130,13 +130,15 @@ impl<'a> Run<'a> {
     fn candidates(&self, which: WhichBackup) -> Result<Candidates> {
         let mut presence = self.presence.borrow_mut();
         let mut candidates = self.engine.candidates_in(which, &mut presence)?;
-        if let WhichBackup::Id(id) = which {
+        if which != WhichBackup::LatestValid
+            && let Some(id) = candidates.ids.first().copied()
+        {
             let store = self.engine.store().as_ref();
             let read = presence.while_listing(|| {
                 let loaded = catalog::load(store, id)?.into_result()?;
                 SizedMeta::read(store, loaded)
             });
-            candidates.first = Some(read?);
+            candidates.first = Some(read.map_err(|error| which.advise(error))?);
         }
         Ok(candidates)
     }
@@ -232,14 +234,14 @@ impl<'a> Run<'a> {
                 }
                 Err(error) => error,
             };
-            if which != WhichBackup::LatestValid || !is_about_the_backup(&last) || !self.nothing_has_moved() {
+            if which != WhichBackup::LatestValid || !last.is_about_a_backup() || !self.nothing_has_moved() {
                 break;
             }
             let findings = last.findings().to_vec();
             passed_over.push(PassedOver { id, findings });
             self.presence.borrow_mut().forget();
         }
-        Err(last)
+        Err(which.advise(last))
     }
 
     fn nothing_has_moved(&self) -> bool {
@@ -336,14 +338,6 @@ impl<'a> Run<'a> {
     pub(super) fn tell(&self, phase: Phase) {
         self.observer.progressed(&Progress::begin(phase));
     }
-}
-
-/// What is wrong with the backup, or with its being there at all, is no reason to stop looking for another one.
-fn is_about_the_backup(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Corrupt | ErrorKind::Unsupported | ErrorKind::NotFound
-    )
 }
 
 fn report_of(record: &Record, restored: bool) -> Result<RestoreReport> {

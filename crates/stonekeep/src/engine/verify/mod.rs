@@ -30,7 +30,7 @@ impl BackupEngineReadOnly {
     /// Verifies one backup (`VerifyBackup(id, verify_with_checksum)`).
     ///
     /// # Errors
-    /// `NotFound` if there is no such backup, `Stopped`, I/O errors. Damage is in the report.
+    /// `NotFound` if there is no such backup, or none at all, `Stopped`, I/O errors. Damage is in the report.
     pub fn verify_backup(
         &self,
         id: BackupId,
@@ -52,6 +52,9 @@ impl BackupEngineReadOnly {
     ) -> Result<VerifyReport> {
         let all = ids.is_empty();
         let ids = if all { self.backup_ids()? } else { ids.to_vec() };
+        if ids.is_empty() {
+            return Err(self.no_backup());
+        }
         let mut verifier = Verifier {
             engine: self,
             presence: Presence::new(self.store().as_ref()),
