@@ -48,6 +48,7 @@ mod directory_names;
 pub mod engine;
 mod error;
 pub mod image;
+mod in_short;
 mod observer;
 mod parallel;
 pub mod repo;

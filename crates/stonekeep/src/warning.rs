@@ -50,6 +50,8 @@ warning_names! {
     OptionsUnreadable = "options-unreadable",
     /// WALs may refer to blob files that the MANIFEST does not name.
     BlobsNotInManifest = "blobs-not-in-manifest",
+    /// A table or blob file has a format that is not RocksDB's own.
+    UnknownTableFormat = "unknown-table-format",
     /// Tables lie in several directories; the backup is flat.
     SeveralPaths = "several-paths",
     /// The file system is not known to keep what a backup or a capture needs.

@@ -65,4 +65,10 @@ fn a_damaged_database_is_3() {
     let table = world.database.add_tables(1, 5_000)[0];
     std::fs::remove_file(world.database.table_path(table, 0)).unwrap();
     world.run(["backup", world.db()]).code(3).warns(".sst");
+    let mut world = World::new();
+    let table = world.database.add_tables(1, 5_000)[0];
+    let path = world.database.table_path(table, 0);
+    std::fs::write(&path, [0; 5_000]).unwrap();
+    let name = path.display().to_string();
+    world.run(["backup", world.db()]).code(3).warns(&name);
 }

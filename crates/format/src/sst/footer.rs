@@ -22,6 +22,8 @@ const MAGIC_LEN: usize = 8;
 const HANDLES_LEN: usize = 40;
 const LEGACY_LEN: usize = HANDLES_LEN + MAGIC_LEN;
 const NEW_LEN: usize = 1 + HANDLES_LEN + 4 + MAGIC_LEN;
+/// No footer is longer.
+pub(super) const MAX_FOOTER_LEN: usize = NEW_LEN;
 /// Where the footer's own checksum stands in it, after checksum type and extended magic.
 const CHECKSUM_AT: usize = 5;
 const EXTENDED_MAGIC: [u8; 4] = [0x3e, 0x00, 0x7a, 0x00];
@@ -115,6 +117,11 @@ impl Footer {
             bytes: &tail[skipped..],
         };
         if legacy { place.legacy() } else { place.versioned() }
+    }
+
+    /// Whether a table format of RocksDB has this magic number.
+    pub(super) fn is_known_magic(magic: u64) -> bool {
+        MAGICS.iter().any(|(known, ..)| *known == magic)
     }
 
     /// The footer's bytes; padding is zero.

@@ -5,12 +5,14 @@
 
 mod block;
 mod encode;
+mod end;
 mod footer;
 mod properties;
 mod read;
 
 pub use block::{BLOCK_TRAILER_LEN, BlockHandle};
 pub use encode::{encode_minimal_table, encode_table_of_size};
+pub use end::TableEnd;
 pub use footer::{Footer, TableKind};
 pub use properties::TableProperties;
 pub use read::{MAX_META_BLOCK_BYTES, ReadError, TableTail, read_properties, read_session_id, read_tail};

@@ -23,6 +23,7 @@ mod options;
 mod sst_blocks;
 mod sst_damage;
 mod sst_encode;
+mod sst_end;
 mod sst_fixtures;
 mod sst_golden;
 mod unique_id;

@@ -185,6 +185,7 @@ pub(super) fn named_table(file: &NewFile, home: &Arc<Path>) -> ImageFile {
         content: Content::In(Arc::clone(home)),
         name,
         size_bytes: file.size_bytes,
+        in_manifest: true,
         table: Some(TableIdentity {
             number: file.number,
             unique_id: unique_id(file),
@@ -210,6 +211,7 @@ pub(super) fn named_blob(blob: &BlobFile, home: &Arc<Path>) -> ImageFile {
         content: Content::In(Arc::clone(home)),
         name,
         size_bytes: addition.file_size_bytes(),
+        in_manifest: true,
         table: None,
         crc32c: crc32c_of(&addition.checksum_method, &addition.checksum_value),
         temperature: Temperature::Unknown,

@@ -182,6 +182,7 @@ pub(super) fn plain_file(name: DbFileName, size_bytes: u64, content: Content) ->
         name,
         size_bytes,
         content,
+        in_manifest: false,
         table: None,
         crc32c: None,
         temperature: Temperature::Unknown,

@@ -158,6 +158,8 @@ pub struct ImageFile {
     pub size_bytes: u64,
     /// Where they are.
     pub content: Content,
+    /// Whether the MANIFEST names it: RocksDB had finished it by then.
+    pub in_manifest: bool,
     /// What the MANIFEST says of a table file.
     pub table: Option<TableIdentity>,
     /// The CRC-32C of the whole file, where the MANIFEST has one (`FileChecksumCrc32c`).

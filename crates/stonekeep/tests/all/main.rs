@@ -18,6 +18,7 @@ mod collect_unfinished;
 mod create;
 mod create_conflicts;
 mod create_crash;
+mod create_damaged_files;
 mod create_incremental;
 mod create_live;
 mod create_order;

@@ -1,6 +1,7 @@
 //! Backups and restores on file systems that can share blocks, made in a file and mounted for the test.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -180,6 +181,30 @@ fn a_checksum_of_the_manifest_is_taken_over_without_reading_the_table() {
         let third = engine(&disk.path("third"), false);
         let refused = third.create_new_backup(&ClosedDirectory::new(&db), &Default::default(), &Quiet);
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Corrupt);
+    });
+}
+
+/// Of a table whose checksum the MANIFEST has, nothing else is read.
+#[test]
+fn a_damaged_end_of_a_table_is_found_though_its_blocks_are_shared() {
+    for_each_kind("a_damaged_end_of_a_table_is_found", |disk| {
+        for (name, builder) in [
+            ("with", DatabaseBuilder::new().file_checksums()),
+            ("without", DatabaseBuilder::new()),
+        ] {
+            let db = disk.path(&format!("db-{name}"));
+            make_database(builder, &db);
+            let damaged = tables(&db).remove(3);
+            let file = fs::OpenOptions::new().write(true).open(&damaged).unwrap();
+            file.write_all_at(&[0; 4096], (TABLE_BYTES - 4096) as u64)
+                .unwrap();
+            let engine = engine(&disk.path(&format!("repository-{name}")), true);
+            let refused = engine.create_new_backup(&ClosedDirectory::new(&db), &Default::default(), &Quiet);
+            let error = refused.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+            assert!(error.to_string().contains("ends in zeros"), "{error}");
+            assert_eq!(error.findings()[0].file, damaged.display().to_string());
+        }
     });
 }
 

@@ -1,9 +1,10 @@
 //! What every step of a backup under way works with.
 
+use super::ends::Ends;
 use super::source::Sources;
 use crate::engine::transfer::Meter;
 use crate::engine::{BackupEngine, CreateBackupOptions};
-use crate::image::ImageSource;
+use crate::image::{ImageFile, ImageSource};
 use crate::store::Store;
 use crate::{Error, ErrorKind, Observer, Phase, Progress, Result};
 
@@ -37,6 +38,17 @@ impl<'a> Context<'a> {
 
     pub(super) fn tell(&self, phase: Phase) {
         self.observer.progressed(&Progress::begin(phase));
+    }
+
+    /// Refuses a file that cannot be the table or blob that its name says, by its ends.
+    ///
+    /// # Errors
+    /// As [`Ends::judge`].
+    pub(super) fn judge(&self, ends: &Ends, image: &ImageFile) -> Result<()> {
+        if let Some(format) = ends.judge(image)? {
+            self.sources.unknown_formats.add(&image.name, format);
+        }
+        Ok(())
     }
 
     /// Removes areas that are of no use. That it fails harms nothing; the next run tries again.

@@ -7,6 +7,7 @@ use stonekeep_format::{BackupId, Crc32c};
 
 use super::area::Area;
 use super::context::{Context, is_full};
+use super::ends;
 use super::identity::facts_of;
 use super::plan::{Action, PlanFile, Target};
 use super::reflink;
@@ -311,9 +312,12 @@ impl<'a> Copier<'a> {
         meter: &Meter<'_>,
     ) -> Result<(Staged, Crc32c)> {
         let (size_bytes, buffer_bytes) = (image.size_bytes, self.context.engine.io_buffer_bytes());
-        let mut source = Metered::new(source.into_reader(), size_bytes, meter).at_most(buffer_bytes.get());
+        let source = Metered::new(source.into_reader(), size_bytes, meter).at_most(buffer_bytes.get());
+        let mut source = ends::Reader::new(source, size_bytes);
         let staged = self.store().stage(&self.area.name, key, &mut source, size_bytes);
         let staged = staged.map_err(|error| explain_short_source(error, image))?;
+        let (source, ends) = source.into_parts();
+        self.context.judge(&ends, image)?;
         Ok((staged, source.crc32c()))
     }
 

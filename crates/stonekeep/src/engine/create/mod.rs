@@ -36,6 +36,7 @@ mod commit;
 mod content;
 mod context;
 mod copy;
+mod ends;
 mod host;
 mod identity;
 mod known;
@@ -53,6 +54,7 @@ mod session;
 mod settled;
 mod source;
 mod stored;
+mod unknown_formats;
 mod warnings;
 
 use self::context::Context;

@@ -1,11 +1,13 @@
 //! Tables and blobs whose blocks are shared with the database's instead of copied, where the store can do that.
 //!
-//! The bytes that are stored then are read for their checksum, unless the MANIFEST has one: of such a file no byte is
-//! read, and damage that the database's file has already is found when the backup is verified, not when it is made.
+//! The bytes that are stored then are read for their checksum, unless the MANIFEST has one: of such a file only the ends
+//! are read, and damage between them that the database's file has already is found when the backup is verified, not
+//! when it is made.
 
 use stonekeep_format::Crc32c;
 
 use super::context::Context;
+use super::ends::Ends;
 use super::plan::shareable;
 use super::source::Source;
 use crate::engine::transfer::{Meter, Metered};
@@ -35,11 +37,13 @@ pub(super) fn stage(
         directory.shares_no_blocks();
         return Ok(None);
     };
+    let object = context.store().open_staged(&staged)?;
+    let ends = Ends::read(object.as_ref()).map_err(|error| Error::io(format!("reading {key}"), error))?;
+    context.judge(&ends, image)?;
     if let Some(crc32c) = image.crc32c {
         meter.skip(size_bytes);
         return Ok(Some((staged, crc32c)));
     }
-    let object = context.store().open_staged(&staged)?;
     let mut reader = Metered::new(ObjectReader::new(object.as_ref()), size_bytes, meter);
     let crc32c = reader.drain(&mut context.engine.read_buffer());
     let crc32c = crc32c.map_err(|error| meter.explain(Error::io(format!("reading {key}"), error)))?;

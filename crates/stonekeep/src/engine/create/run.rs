@@ -70,13 +70,16 @@ struct Copied {
 fn capture_and_copy(host: &mut Host<'_>) -> Result<Copied> {
     let context = host.context;
     let capture = context.source.capture(host, context.observer)?;
-    let plan = plan_locked(host, capture.image())?;
+    let mut plan = plan_locked(host, capture.image())?;
     host.new_bytes = plan.new_bytes();
     // Of a large repository that is much, and nobody asks before another attempt.
     host.known.presence.forget();
     let ready = copy(host, capture.image(), &plan)?;
     match capture.confirm() {
-        Ok(()) => Ok(Copied { capture, plan, ready }),
+        Ok(()) => {
+            plan.warnings.extend(context.sources.unknown_formats.warnings());
+            Ok(Copied { capture, plan, ready })
+        }
         Err(error) => {
             host::remember(&mut host.settled, &capture.image().files, &plan.files, &ready);
             Err(error)

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use stonekeep_format::FileNumber;
-use stonekeep_format::sst::{self, ReadError};
+use stonekeep_format::sst::{self, ReadError, TableEnd};
 use stonekeep_format::unique_id::SessionId;
 
 use super::identity::Identity;
@@ -72,23 +72,21 @@ pub(super) fn proven(identity: &Identity, database_id: Option<&str>, known: &Kno
     session.map(|session| Session::Id(*session))
 }
 
-/// The session that wrote this table, by its properties block.
+/// The session that wrote this table, by its properties block. One of a format that is not known has none.
 pub(super) fn read(file: &ImageFile) -> Result<Session> {
     let properties = read_properties(file).map_err(|error| source::explain_short_source(error, file))?;
-    let session = properties.db_session_id.as_deref().and_then(SessionId::parse);
+    let session = properties.and_then(|properties| SessionId::parse(properties.db_session_id.as_deref()?));
     Ok(session.map_or(Session::None, Session::Id))
 }
 
-fn read_properties(file: &ImageFile) -> Result<sst::TableProperties> {
-    let name = file.name.to_string();
+fn read_properties(file: &ImageFile) -> Result<Option<sst::TableProperties>> {
     let path = file.path().unwrap_or_default();
     let table = match &file.content {
         Content::In(_) | Content::Path(_) => Arc::new(File::open(&path).context("opening", &path)?),
         Content::Open { file, .. } => Arc::clone(file),
         Content::Bytes(bytes) => {
             let mut read = |offset: u64, length: usize| Ok(slice(bytes, offset, length).to_vec());
-            return sst::read_properties(bytes.len() as u64, &mut read)
-                .map_err(|error| explain(&name, error));
+            return known_properties(file.size_bytes, &file.name.to_string(), &mut read);
         }
     };
     let mut read = |offset: u64, length: usize| -> io::Result<Vec<u8>> {
@@ -96,8 +94,26 @@ fn read_properties(file: &ImageFile) -> Result<sst::TableProperties> {
         table.read_exact_at(&mut bytes, offset)?;
         Ok(bytes)
     };
-    sst::read_properties(file.size_bytes, &mut read)
-        .map_err(|error| explain(&path.display().to_string(), error))
+    known_properties(file.size_bytes, &path.display().to_string(), &mut read)
+}
+
+/// The properties of a table; `None` if its format is not known.
+fn known_properties(
+    size_bytes: u64,
+    path: &str,
+    read: &mut dyn FnMut(u64, usize) -> io::Result<Vec<u8>>,
+) -> Result<Option<sst::TableProperties>> {
+    let error = match sst::read_properties(size_bytes, read) {
+        Ok(properties) => return Ok(Some(properties)),
+        Err(error) => error,
+    };
+    let from = size_bytes.saturating_sub(TableEnd::LEN as u64);
+    let end = read(from, usize::try_from(size_bytes - from).unwrap_or_default());
+    match end.map(|tail| TableEnd::decode(&tail, size_bytes)) {
+        Ok(Ok(TableEnd::UnknownMagic(_) | TableEnd::Newer(_))) => Ok(None),
+        Ok(Err(wrong)) => Err(Error::corrupt(path, wrong.to_string())),
+        _ => Err(explain(path, error)),
+    }
 }
 
 fn slice(bytes: &[u8], offset: u64, length: usize) -> &[u8] {

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use stonekeep_format::Crc32c;
 
 use super::plan::shareable;
+use super::unknown_formats::UnknownFormats;
 use crate::engine::BackupEngineOptions;
 use crate::engine::transfer::{Meter, Metered};
 use crate::image::{Content, ImageFile};
@@ -40,6 +41,7 @@ pub(super) struct Sources {
     directories: Mutex<Vec<Arc<Directory>>>,
     /// How much of a table is read at a time past the page cache, if that was asked for.
     direct_bytes: Option<usize>,
+    pub(super) unknown_formats: UnknownFormats,
 }
 
 /// See [`Sources`].
@@ -72,6 +74,7 @@ impl Sources {
         Sources {
             directories: Mutex::default(),
             direct_bytes: options.use_direct_reads.then_some(direct_bytes),
+            unknown_formats: UnknownFormats::default(),
         }
     }
 

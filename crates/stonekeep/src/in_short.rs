@@ -1,0 +1,29 @@
+//! Many names in one line.
+
+use std::fmt::Display;
+
+/// So many names are written out.
+const FEW: usize = 3;
+
+/// Sorted names: all of them if they are few, else the first and the last. How many they are is for the caller to say.
+pub(crate) fn in_short(names: &[impl Display]) -> String {
+    match names {
+        [first, .., last] if names.len() > FEW => format!("{first} … {last}"),
+        _ => {
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            names.join(", ")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_names_are_written_out_and_many_are_not() {
+        assert_eq!(in_short(&[""; 0]), "");
+        assert_eq!(in_short(&["a", "b", "c"]), "a, b, c");
+        assert_eq!(in_short(&["a", "b", "c", "d"]), "a … d");
+    }
+}
