@@ -49,11 +49,13 @@ impl Exit {
                 Exit::Failure
             };
         }
+        if error.is::<UsageError>() {
+            return Exit::Usage;
+        }
         match error
             .downcast_ref::<stonekeep::Error>()
             .map(stonekeep::Error::kind)
         {
-            Some(ErrorKind::InvalidArgument) => Exit::Usage,
             Some(ErrorKind::Corrupt) => Exit::Corrupt,
             Some(ErrorKind::NotFound) => Exit::NotFound,
             Some(ErrorKind::Locked) => Exit::Locked,
@@ -62,6 +64,44 @@ impl Exit {
         }
     }
 }
+
+/// A command line whose parts do not fit each other, which the parser of arguments cannot see.
+#[derive(Debug)]
+pub(crate) struct UsageError {
+    message: String,
+    hint: Option<String>,
+}
+
+impl UsageError {
+    /// The message says which options do not fit.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        UsageError {
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Adds what can be typed instead.
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
+        UsageError {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+
+    /// What can be typed instead.
+    pub(crate) fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+}
+
+impl std::fmt::Display for UsageError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for UsageError {}
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
@@ -90,7 +130,7 @@ mod tests {
             (ErrorKind::NotFound, 4),
             (ErrorKind::Locked, 5),
             (ErrorKind::Refused, 1),
-            (ErrorKind::InvalidArgument, 2),
+            (ErrorKind::InvalidArgument, 1),
             (ErrorKind::Aborted, 1),
             (ErrorKind::Stopped, 1),
         ];
@@ -105,5 +145,6 @@ mod tests {
         let full = PrintError::from(io::Error::from(io::ErrorKind::StorageFull));
         assert_eq!(code(broken), 0);
         assert_eq!(code(full), 1);
+        assert_eq!(code(UsageError::new("x")), 2);
     }
 }

@@ -6,6 +6,7 @@ mod diagnosis;
 mod exit;
 mod host;
 mod interrupt;
+mod mistakes;
 mod mount_points;
 mod output;
 mod places;
@@ -20,6 +21,7 @@ use commands::Session;
 use exit::Exit;
 use interrupt::Interrupt;
 use output::failure::Failure;
+use output::text::Style;
 use output::{Output, PrintError};
 
 fn main() -> ExitCode {
@@ -60,25 +62,33 @@ fn run(cli: Cli) -> Exit {
 /// Arguments that do not fit, or a wish for help.
 fn explain(error: &clap::Error, typed: &[OsString]) -> Exit {
     let options = || typed.iter().skip(1).take_while(|word| *word != "--");
-    if !error.use_stderr() || !options().any(|word| word == "--json") {
-        // Nothing is left to do if not even that can be printed.
-        let _ = error.print();
-        return if error.use_stderr() {
-            Exit::Usage
-        } else {
-            Exit::Success
-        };
-    }
     let named = |word: &OsString| {
         let verb = Cli::command().find_subcommand(word)?.get_name().to_owned();
         Some(verb)
     };
     let output = Output {
         command: options().find_map(named),
-        json: true,
+        json: options().any(|word| word == "--json"),
         quiet: false,
     };
+    let hint = mistakes::hint(error, output.command.as_deref());
+    if !error.use_stderr() || !output.json {
+        // Nothing is left to do if not even that can be printed.
+        let _ = error.print();
+        if let Some(hint) = hint {
+            output.aside(|page| page.marked(Style::Hint, "hint:", hint));
+        }
+        return if error.use_stderr() {
+            Exit::Usage
+        } else {
+            Exit::Success
+        };
+    }
     let text = error.to_string();
     let message = text.trim_start_matches("error: ").trim_end();
-    output.failure(&Failure::usage(message), Exit::Usage)
+    let failure = Failure {
+        hint,
+        ..Failure::usage(message)
+    };
+    output.failure(&failure, Exit::Usage)
 }

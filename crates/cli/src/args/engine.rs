@@ -7,7 +7,7 @@ use stonekeep::engine::BackupEngineOptions;
 use stonekeep::store::LockWait;
 use stonekeep::store::local::SyncMethod;
 
-use super::quantity::{parse_lock_wait, parse_some, parse_some_bytes};
+use super::quantity::{parse_buffer_bytes, parse_lock_wait, parse_some, parse_some_bytes};
 
 /// How files are read and written.
 #[derive(Debug, Args)]
@@ -16,10 +16,10 @@ pub(crate) struct WorkArgs {
     /// How many files are read and written at the same time [default: chosen from the machine]
     #[arg(long, value_name = "N", value_parser = parse_some)]
     max_background_operations: Option<NonZeroUsize>,
-    /// The size of a buffer for reading and writing [default: 128KiB]
-    #[arg(long, value_name = "SIZE", value_parser = parse_some_bytes)]
+    /// The size of a buffer for reading and writing, 4KiB or more [default: 128KiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_buffer_bytes)]
     io_buffer_size: Option<u64>,
-    /// Tell of progress each time that so much is done
+    /// Report progress every SIZE bytes
     #[arg(long, value_name = "SIZE", value_parser = parse_some_bytes, default_value = "4MiB")]
     callback_trigger_interval_size: u64,
 }

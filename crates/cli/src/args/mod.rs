@@ -3,6 +3,8 @@
 pub(crate) mod engine;
 pub(crate) mod quantity;
 pub(crate) mod repository;
+pub(crate) mod select;
+pub(crate) mod time;
 pub(crate) mod which;
 
 use clap::{ArgAction, Parser, Subcommand};
@@ -15,7 +17,6 @@ use crate::commands;
     name = "stonekeep",
     version,
     max_term_width = 100,
-    disable_help_subcommand = true,
     after_help = "Exit codes: 0 done, 1 failed or refused, 2 usage, 3 corruption found, 4 not found, 5 locked by another \
                   process, 130 and 143 stopped by a signal."
 )]
@@ -32,10 +33,10 @@ pub(crate) struct GlobalArgs {
     /// Print one JSON document on standard output, errors too
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) json: bool,
-    /// Print nothing but what was asked for, warnings and errors
+    /// Print only what was asked for, warnings and errors
     #[arg(long, short, global = true, help_heading = "Output")]
     pub(crate) quiet: bool,
-    /// Tell on standard error what is being done; twice for more
+    /// Log to standard error what is being done; twice for more
     #[arg(long, short, global = true, action = ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
 }
@@ -58,6 +59,7 @@ pub(crate) enum Verb {
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),
     Demo(commands::demo::DemoArgs),
+    Version(commands::version::VersionArgs),
 }
 
 impl Verb {
@@ -79,6 +81,7 @@ impl Verb {
             Verb::Completions(_) => "completions",
             Verb::Man(_) => "man",
             Verb::Demo(_) => "demo",
+            Verb::Version(_) => "version",
         }
     }
 }

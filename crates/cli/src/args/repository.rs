@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use stonekeep::ErrorKind;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, BackupEngineReadOnly};
 use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
-use stonekeep::{Error, ErrorKind, Result};
 
-use crate::places;
+use crate::exit::UsageError;
+use crate::{mistakes, places};
 
 /// Where the repository is.
 #[derive(Debug, Args)]
@@ -26,45 +27,49 @@ impl RepoArgs {
     }
 
     /// Opens the repository for reading.
-    pub(crate) fn open(&self, options: BackupEngineOptions) -> Result<BackupEngineReadOnly> {
+    pub(crate) fn open(&self, options: BackupEngineOptions) -> anyhow::Result<BackupEngineReadOnly> {
         open(&self.repo, options)
     }
 
     /// Opens a repository that must be there for writing.
-    pub(crate) fn open_to_change(&self, options: BackupEngineOptions) -> Result<BackupEngine> {
+    pub(crate) fn open_to_change(&self, options: BackupEngineOptions) -> anyhow::Result<BackupEngine> {
         self.open(options.clone())?;
         let store = store(&self.repo, &options)?;
-        BackupEngine::open(options, store)
+        Ok(BackupEngine::open(options, store)?)
     }
 
     /// Opens a repository for writing, which the first backup makes if it is not there.
-    pub(crate) fn open_or_create(&self, options: BackupEngineOptions) -> Result<BackupEngine> {
+    pub(crate) fn open_or_create(&self, options: BackupEngineOptions) -> anyhow::Result<BackupEngine> {
         places::check_mounted(&self.repo)?;
         let store = store(&self.repo, &options)?;
-        BackupEngine::open(options, store)
+        Ok(BackupEngine::open(options, store)?)
     }
 }
 
 /// Opens the repository in this directory for reading.
-pub(crate) fn open(repo: &Path, options: BackupEngineOptions) -> Result<BackupEngineReadOnly> {
+pub(crate) fn open(repo: &Path, options: BackupEngineOptions) -> anyhow::Result<BackupEngineReadOnly> {
     let store = store(repo, &options)?;
     let engine = BackupEngineReadOnly::open(options, store);
-    engine.map_err(|error| match places::missing_disk(repo) {
+    Ok(engine.map_err(|error| match places::missing_disk(repo) {
         Some(point) if error.kind() == ErrorKind::NotFound => error.with_hint(format!(
             "{} is a mount point of /etc/fstab that nothing is mounted on: mount it first",
             point.display()
         )),
-        _ => error,
-    })
+        _ => match mistakes::names_a_database(repo) {
+            Some(hint) if error.kind() == ErrorKind::NotFound => error.with_hint(hint),
+            _ => error,
+        },
+    })?)
 }
 
-fn store(repo: &Path, options: &BackupEngineOptions) -> Result<Arc<dyn Store>> {
+fn store(repo: &Path, options: &BackupEngineOptions) -> anyhow::Result<Arc<dyn Store>> {
     if let Some((scheme, _)) = repo.to_str().and_then(|text| text.split_once("://")) {
-        return Err(Error::invalid(format!(
+        let message = format!(
             "{} names a store of kind {scheme:?}, and repositories are directories",
             repo.display()
-        ))
-        .with_hint("object stores are not supported yet; for a directory of that name, put ./ before it"));
+        );
+        let hint = "object stores are not supported yet; for a directory of that name, put ./ before it";
+        return Err(UsageError::new(message).with_hint(hint).into());
     }
     let store = LocalStore::new(repo).with_sync_method(options.sync_method);
     Ok(Arc::new(match options.io_buffer_size_bytes {

@@ -1,8 +1,8 @@
 //! Reads which backup is meant: an id, or a word.
 
+use std::path::Path;
 use std::str::FromStr;
 
-use stonekeep::engine::info::WhichBackup;
 use stonekeep::format::BackupId;
 
 /// A backup as it is typed.
@@ -10,33 +10,24 @@ use stonekeep::format::BackupId;
 pub(crate) enum Which {
     /// This one.
     Id(BackupId),
-    /// The newest that has all its files.
-    Latest,
-    /// The newest whose files also have the right content.
+    /// The newest, or the one so many before it.
+    Latest(usize),
+    /// The newest that is not damaged.
     LatestValid,
-}
-
-impl From<Which> for WhichBackup {
-    fn from(which: Which) -> Self {
-        match which {
-            Which::Id(id) => WhichBackup::Id(id),
-            Which::Latest => WhichBackup::Latest,
-            Which::LatestValid => WhichBackup::LatestValid,
-        }
-    }
 }
 
 /// An id alone.
 pub(crate) fn parse_id(text: &str) -> Result<BackupId, String> {
-    BackupId::parse(text).ok_or_else(|| {
-        format!(
+    BackupId::parse(text).ok_or_else(|| match text.contains('/') || Path::new(text).exists() {
+        true => "a backup is named by its id, and a repository by --repo".to_owned(),
+        false => format!(
             "a backup id is a number from 1 to {}, without leading zeros",
             BackupId::MAX
-        )
+        ),
     })
 }
 
-/// An id or `latest`.
+/// An id, `latest` or `latest~N`.
 pub(crate) fn parse_id_or_latest(text: &str) -> Result<Which, String> {
     match Which::from_str(text)? {
         Which::LatestValid => {
@@ -51,9 +42,15 @@ impl FromStr for Which {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
-            "latest" => Ok(Which::Latest),
+            "latest" => Ok(Which::Latest(0)),
             "latest-valid" => Ok(Which::LatestValid),
-            _ => parse_id(text).map(Which::Id),
+            _ => match text.strip_prefix("latest~") {
+                Some(back) => back
+                    .parse()
+                    .map(Which::Latest)
+                    .map_err(|_| "latest~N is the backup N before the newest: latest~1".to_owned()),
+                None => parse_id(text).map(Which::Id),
+            },
         }
     }
 }
@@ -66,11 +63,24 @@ mod tests {
     fn ids_and_words() {
         let id = |number| BackupId::new(number).map(Which::Id).ok_or(());
         assert_eq!("7".parse::<Which>().map_err(|_| ()), id(7));
-        assert_eq!("latest".parse(), Ok(Which::Latest));
+        assert_eq!("latest".parse(), Ok(Which::Latest(0)));
+        assert_eq!("latest~2".parse(), Ok(Which::Latest(2)));
         assert_eq!("latest-valid".parse(), Ok(Which::LatestValid));
-        for text in ["", "0", "07", "-1", "newest", "4294967295", "1 "] {
+        for text in [
+            "",
+            "0",
+            "07",
+            "-1",
+            "newest",
+            "4294967295",
+            "1 ",
+            "latest~",
+            "latest~x",
+            "latest-1",
+        ] {
             assert!(text.parse::<Which>().is_err(), "{text:?}");
         }
         assert!(parse_id_or_latest("latest-valid").is_err());
+        assert!(parse_id("/backups/app").unwrap_err().contains("--repo"));
     }
 }

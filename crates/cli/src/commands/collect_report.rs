@@ -7,7 +7,7 @@ use super::Session;
 use crate::output::PrintError;
 use crate::output::json::{WarningJson, warnings};
 use crate::output::text::{Page, Style, Table};
-use crate::output::units::{bytes, count};
+use crate::output::units::{backup_ids, bytes, count};
 
 #[derive(Serialize)]
 struct CollectJson<'a> {
@@ -125,7 +125,7 @@ fn why(kind: GarbageKind) -> &'static str {
 
 fn text(page: &mut Page<'_>, report: &CollectReport) {
     if !report.deleted_backups.is_empty() {
-        page.line(format!("deleted {}", backups(report)));
+        page.line(format!("deleted {}", backup_ids(&report.deleted_backups)));
     }
     page.line(format!(
         "removed {}, {} freed",
@@ -146,7 +146,7 @@ fn plan_text(page: &mut Page<'_>, report: &CollectReport) {
         page.gap();
     }
     if !report.deleted_backups.is_empty() {
-        page.line(format!("would delete {}", backups(report)));
+        page.line(format!("would delete {}", backup_ids(&report.deleted_backups)));
     }
     page.line(format!(
         "would remove {} and free {}; nothing was changed",
@@ -154,14 +154,6 @@ fn plan_text(page: &mut Page<'_>, report: &CollectReport) {
         bytes(report.freed_bytes)
     ));
     left_alone(page, report);
-}
-
-fn backups(report: &CollectReport) -> String {
-    let ids: Vec<String> = report.deleted_backups.iter().map(ToString::to_string).collect();
-    match ids.as_slice() {
-        [id] => format!("backup {id}"),
-        _ => format!("backups {}", ids.join(", ")),
-    }
 }
 
 fn left_alone(page: &mut Page<'_>, report: &CollectReport) {

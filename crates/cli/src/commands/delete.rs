@@ -9,21 +9,26 @@ use stonekeep::{Error, Result};
 use super::{Session, collect_report};
 use crate::args::engine::{LockArgs, SyncArgs};
 use crate::args::repository::RepoArgs;
+use crate::args::select::SelectArgs;
 use crate::args::which::parse_id;
 use crate::exit::Exit;
+use crate::output::units::backup_ids;
 
 /// Delete backups, corrupt ones too, and the files that no other backup needs
 #[derive(Debug, Args)]
 pub(crate) struct DeleteArgs {
     /// The backups' ids
-    #[arg(value_name = "ID", required = true, value_parser = parse_id)]
+    #[arg(value_name = "ID", value_parser = parse_id, required_unless_present_any = ["before", "tag"],
+          conflicts_with_all = ["before", "tag"])]
     backups: Vec<BackupId>,
     #[command(flatten)]
     repo: RepoArgs,
+    #[command(flatten)]
+    select: SelectArgs,
     /// Show what would be deleted, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Delete the last valid backup too
+    /// Delete what --before and --tag select, or the last valid backup
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -35,18 +40,38 @@ pub(crate) struct DeleteArgs {
 pub(crate) fn run(args: &DeleteArgs, session: &Session) -> anyhow::Result<Exit> {
     let options = args.lock.apply(args.sync.apply(session.engine_options()));
     let engine = args.repo.open_to_change(options)?;
+    let ids = match args.select.is_given() {
+        true => selected(&engine, args)?,
+        false => args.backups.clone(),
+    };
     if !args.yes && !args.dry_run {
-        check_that_one_is_left(&engine, &args.backups)?;
+        check_that_one_is_left(&engine, &ids)?;
     }
     let watcher = session.watch()?;
     let report = if args.dry_run {
-        engine.plan_delete_backups(&args.backups, &watcher)
+        engine.plan_delete_backups(&ids, &watcher)
     } else {
-        engine.delete_backups(&args.backups, &watcher)
+        engine.delete_backups(&ids, &watcher)
     };
     watcher.finish();
     collect_report::print(&report?, args.dry_run, session)?;
     Ok(Exit::Success)
+}
+
+/// Every selected backup; they are deleted only with `--yes`, since nobody has typed their ids.
+fn selected(engine: &BackupEngine, args: &DeleteArgs) -> Result<Vec<BackupId>> {
+    let ids = args.select.ids(engine)?;
+    if ids.is_empty() {
+        let location = engine.store().location();
+        return Err(Error::not_found(format!(
+            "there is no selected backup in {location}"
+        )));
+    }
+    match args.yes || args.dry_run {
+        true => Ok(ids),
+        false => Err(Error::refused(format!("this deletes {}", backup_ids(&ids)))
+            .with_hint("add --yes if that is meant; --dry-run shows what would be deleted")),
+    }
 }
 
 /// Refuses to delete every valid backup that there is.

@@ -7,6 +7,7 @@ use stonekeep::format::BackupId;
 
 use super::Session;
 use crate::args::repository::RepoArgs;
+use crate::args::select::SelectArgs;
 use crate::args::which::{Which, parse_id_or_latest};
 use crate::exit::Exit;
 use crate::output::backup_info::FileJson;
@@ -16,7 +17,7 @@ use crate::output::units::{bytes, count, maybe_bytes};
 /// Compare two backups: which files are in one alone
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
-    /// One backup: its id, or latest
+    /// One backup: its id, latest, or latest~N for the one N before it
     #[arg(value_name = "ID", value_parser = parse_id_or_latest)]
     a: Which,
     /// The other backup
@@ -44,7 +45,8 @@ struct SideJson<'a> {
 
 pub(crate) fn run(args: &DiffArgs, session: &Session) -> anyhow::Result<Exit> {
     let engine = args.repo.open(session.engine_options())?;
-    let (a, b) = (engine.resolve(args.a.into())?, engine.resolve(args.b.into())?);
+    let all = SelectArgs::default();
+    let (a, b) = (all.resolve(&engine, args.a)?, all.resolve(&engine, args.b)?);
     let diff = engine.diff(a, b)?;
     let document = DiffJson {
         a: SideJson {

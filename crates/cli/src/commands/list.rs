@@ -6,6 +6,7 @@ use stonekeep::engine::info::{BackupInfo, BackupState, InfoDetail, RepositoryInf
 
 use super::Session;
 use crate::args::repository::RepoArgs;
+use crate::args::select::SelectArgs;
 use crate::exit::Exit;
 use crate::output::backup_info::{BackupJson, if_read, state_cell};
 use crate::output::json::{WarningJson, warnings};
@@ -20,6 +21,8 @@ use crate::output::units::{count, local_time, maybe_bytes};
 pub(crate) struct ListArgs {
     #[command(flatten)]
     repo: RepoArgs,
+    #[command(flatten)]
+    select: SelectArgs,
 }
 
 #[derive(Serialize)]
@@ -33,7 +36,8 @@ struct ListJson<'a> {
 
 pub(crate) fn run(args: &ListArgs, session: &Session) -> anyhow::Result<Exit> {
     let engine = args.repo.open(session.engine_options())?;
-    let info = engine.get_all_backup_info(InfoDetail::Sizes)?;
+    let mut info = engine.get_all_backup_info(InfoDetail::Sizes)?;
+    info.backups.retain(|backup| args.select.has(backup));
     let document = ListJson {
         repository: &info.location,
         backups: info.backups.iter().map(BackupJson::new).collect(),
@@ -41,14 +45,23 @@ pub(crate) fn run(args: &ListArgs, session: &Session) -> anyhow::Result<Exit> {
         total_bytes: info.total_bytes,
         warnings: warnings(&info.warnings),
     };
-    session.output.data(&document, |page| text(page, &info))?;
+    session.output.data(&document, |page| text(page, &info, args))?;
     session.output.warnings(&info.warnings);
     Ok(Exit::Success)
 }
 
-fn text(page: &mut Page<'_>, info: &RepositoryInfo) {
+fn text(page: &mut Page<'_>, info: &RepositoryInfo, args: &ListArgs) {
     if info.backups.is_empty() {
-        page.line(format!("{} has no backups", info.location));
+        let none = if args.select.is_given() {
+            "no selected backups"
+        } else {
+            "no backups"
+        };
+        page.line(format!("{} has {none}", info.location));
+    } else if args.select.is_given() {
+        page.table(&table(&info.backups));
+        let backups = count(info.backups.len() as u64, "backup");
+        page.line(format!("{backups} selected"));
     } else {
         page.table(&table(&info.backups));
         let backups = count(info.backups.len() as u64, "backup");

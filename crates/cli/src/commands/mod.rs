@@ -16,6 +16,7 @@ pub(crate) mod purge;
 pub(crate) mod restore;
 pub(crate) mod show;
 pub(crate) mod verify;
+pub(crate) mod version;
 
 use stonekeep::engine::BackupEngineOptions;
 
@@ -100,5 +101,6 @@ pub(crate) fn run(verb: Verb, session: &Session) -> anyhow::Result<Exit> {
         Verb::Completions(args) => completions::run(&args, session),
         Verb::Man(args) => man::run(&args, session),
         Verb::Demo(args) => demo::run(&args, session),
+        Verb::Version(args) => version::run(&args, session),
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Session;
 use crate::args::engine::WorkArgs;
 use crate::args::repository::RepoArgs;
+use crate::args::select::SelectArgs;
 use crate::args::which::Which;
 use crate::exit::Exit;
 use crate::output::json::{WarningJson, warnings};
@@ -19,7 +20,7 @@ use crate::places;
 /// Small files are copied, shared ones linked: open it for reading only. `stonekeep close` removes it again.
 #[derive(Debug, Args)]
 pub(crate) struct OpenArgs {
-    /// The backup: its id, latest, or latest-valid, for which every byte is read first
+    /// The backup: its id, latest, latest~N, or latest-valid, for which every byte is read first
     #[arg(value_name = "ID")]
     backup: Which,
     #[command(flatten)]
@@ -27,7 +28,7 @@ pub(crate) struct OpenArgs {
     /// The directory to make; on another file system than the repository's, everything is copied
     #[arg(long, value_name = "DIR")]
     at: PathBuf,
-    /// Only tell what would be made
+    /// Show what would be made, and change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -49,9 +50,10 @@ pub(crate) fn run(args: &OpenArgs, session: &Session) -> anyhow::Result<Exit> {
     places::check_target(args.repo.path(), &args.at, "the directory to make")?;
     let engine = args.repo.open(args.work.apply(session.engine_options()))?;
     let watcher = session.watch()?;
+    let which = SelectArgs::default().which(&engine, args.backup)?;
     let report = match args.dry_run {
-        true => engine.plan_open_in_place(args.backup.into(), &args.at, &watcher),
-        false => engine.open_in_place(args.backup.into(), &args.at, &watcher),
+        true => engine.plan_open_in_place(which, &args.at, &watcher),
+        false => engine.open_in_place(which, &args.at, &watcher),
     };
     watcher.finish();
     let report = report?;

@@ -6,6 +6,7 @@ use stonekeep::engine::info::{BackupFileInfo, BackupInfo, BackupState, InfoDetai
 
 use super::Session;
 use crate::args::repository::RepoArgs;
+use crate::args::select::SelectArgs;
 use crate::args::which::{Which, parse_id_or_latest};
 use crate::exit::Exit;
 use crate::output::backup_info::{BackupJson, capture_text, if_read, state_parts};
@@ -16,11 +17,13 @@ use crate::output::units::{bytes, local_time, maybe_bytes, temperature_name};
 /// Show what is known of a backup without restoring it
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// The backup: its id, or latest
-    #[arg(value_name = "ID", value_parser = parse_id_or_latest)]
+    /// The backup: its id, latest, or latest~N for the one N before it
+    #[arg(value_name = "ID", value_parser = parse_id_or_latest, default_value = "latest")]
     backup: Which,
     #[command(flatten)]
     repo: RepoArgs,
+    #[command(flatten)]
+    select: SelectArgs,
     /// List its files too
     #[arg(long)]
     files: bool,
@@ -38,7 +41,7 @@ pub(crate) fn run(args: &ShowArgs, session: &Session) -> anyhow::Result<Exit> {
     } else {
         InfoDetail::Sizes
     };
-    let id = engine.resolve(args.backup.into())?;
+    let id = args.select.resolve(&engine, args.backup)?;
     let info = engine.get_backup_info(id, detail)?;
     let document = ShowJson {
         backup: BackupJson::new(&info),

@@ -11,14 +11,15 @@ use stonekeep::format::BackupId;
 
 use super::Session;
 use crate::args::engine::WorkArgs;
-use crate::args::quantity::parse_bytes;
+use crate::args::quantity::parse_rate;
 use crate::args::repository::RepoArgs;
+use crate::args::select::SelectArgs;
 use crate::args::which::{Which, parse_id_or_latest};
 use crate::exit::Exit;
 use crate::output::backup_info::state_parts;
 use crate::output::json::{FindingJson, WarningJson, warnings};
 use crate::output::text::{Page, Style};
-use crate::output::units::{bytes, count};
+use crate::output::units::{backup_ids, bytes, count};
 
 /// Verify backups: all of them and every byte, unless said otherwise
 ///
@@ -26,7 +27,7 @@ use crate::output::units::{bytes, count};
 /// backups share is read once.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// The backup: its id, or latest [default: all]
+    /// The backup: its id, latest, or latest~N for the one N before it [default: all, or the newest that is selected]
     #[arg(value_name = "ID", value_parser = parse_id_or_latest, conflicts_with = "all")]
     backup: Option<Which>,
     /// All backups, which is the default
@@ -34,11 +35,13 @@ pub(crate) struct VerifyArgs {
     all: bool,
     #[command(flatten)]
     repo: RepoArgs,
+    #[command(flatten)]
+    select: SelectArgs,
     /// What is looked at
     #[arg(long, value_name = "LEVEL", default_value = "checksum")]
     level: Level,
-    /// At most so many bytes a second, such as 50MiB; 0 for no limit
-    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "0",
+    /// Limit to so many bytes a second, such as 50MiB/s; 0 is no limit
+    #[arg(long, value_name = "RATE", value_parser = parse_rate, default_value = "0",
           help_heading = "Reading and writing")]
     verify_rate_limit: u64,
     #[command(flatten)]
@@ -86,7 +89,8 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> anyhow::Result<Exit> 
     let limiter = Arc::new(RateLimiter::new(args.verify_rate_limit));
     let engine = args.repo.open(options.with_verify_rate_limiter(limiter))?;
     let ids: Vec<BackupId> = match args.backup {
-        Some(which) => vec![engine.resolve(which.into())?],
+        Some(which) => vec![args.select.resolve(&engine, which)?],
+        None if args.select.is_given() => vec![args.select.resolve(&engine, Which::Latest(0))?],
         None => Vec::new(),
     };
     let level = match args.level {
@@ -162,11 +166,9 @@ fn kind_name(kind: FindingKind) -> &'static str {
 
 fn text(page: &mut Page<'_>, report: &VerifyReport, quiet: bool) {
     for finding in &report.findings {
-        let ids: Vec<String> = finding.backups.iter().map(ToString::to_string).collect();
-        let touched = match ids.as_slice() {
+        let touched = match finding.backups.as_slice() {
             [] => String::new(),
-            [id] => format!(" (backup {id})"),
-            _ => format!(" (backups {})", ids.join(", ")),
+            backups => format!(" ({})", backup_ids(backups)),
         };
         page.marked(
             Style::Bad,

@@ -5,6 +5,7 @@ use std::io;
 use stonekeep::{Error, ErrorKind, Finding};
 
 use super::text::{Page, Style};
+use crate::exit::UsageError;
 
 /// This many files are named in text; JSON names them all.
 const MAX_FINDINGS_SHOWN: usize = 20;
@@ -28,6 +29,12 @@ impl Failure {
     /// Takes an error apart.
     pub(crate) fn new(error: &anyhow::Error) -> Self {
         let library = error.downcast_ref::<Error>();
+        if let Some(usage) = error.downcast_ref::<UsageError>() {
+            return Failure {
+                hint: usage.hint().map(ToOwned::to_owned),
+                ..Failure::usage(usage.to_string())
+            };
+        }
         Failure {
             kind: library.map_or("io", |error| kind_name(error.kind())),
             message: error.to_string(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use stonekeep::format::Temperature;
+use stonekeep::format::{BackupId, Temperature};
 
 const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
@@ -38,6 +38,23 @@ pub(crate) fn count(number: u64, thing: &str) -> String {
     match number {
         1 => format!("1 {thing}"),
         _ => format!("{number} {thing}s"),
+    }
+}
+
+/// Backups by their ids in ascending order, rows of them as ranges: `backup 7`, `backups 1-5, 9`.
+pub(crate) fn backup_ids(ids: &[BackupId]) -> String {
+    let mut ids: Vec<u32> = ids.iter().map(|id| id.get()).collect();
+    ids.sort_unstable();
+    let rows = ids.chunk_by(|one, next| one + 1 == *next);
+    let rows: Vec<String> = rows
+        .filter_map(|row| match (row.first()?, row.last()?) {
+            (first, last) if first == last => Some(first.to_string()),
+            (first, last) => Some(format!("{first}-{last}")),
+        })
+        .collect();
+    match ids.len() {
+        1 => format!("backup {}", rows.concat()),
+        _ => format!("backups {}", rows.join(", ")),
     }
 }
 
@@ -105,6 +122,17 @@ mod tests {
         assert_eq!(time_in(i64::MIN, TimeZone::UTC), format!("@{}", i64::MIN));
         assert_eq!(utc_time(1_735_689_600).as_deref(), Some("2025-01-01T00:00:00Z"));
         assert_eq!(utc_time(i64::MAX), None);
+    }
+
+    #[test]
+    fn rows_of_ids_are_ranges() {
+        let ids = |ids: &[u32]| {
+            let ids: Vec<BackupId> = ids.iter().filter_map(|id| BackupId::new(*id)).collect();
+            backup_ids(&ids)
+        };
+        assert_eq!(ids(&[7]), "backup 7");
+        assert_eq!(ids(&[9, 1, 2, 3]), "backups 1-3, 9");
+        assert_eq!(ids(&[1, 2]), "backups 1-2");
     }
 
     #[test]

@@ -32,7 +32,7 @@ fn backups_are_deleted_with_what_only_they_need() {
     world
         .run(["delete", "1", "2", "--dry-run"])
         .ok()
-        .says("would delete backups 1, 2")
+        .says("would delete backups 1-2")
         .says("nothing was changed");
     let done = world.json(["delete", "1", "2"]);
     assert_eq!((&done["done"], ids(&world)), (&true.into(), vec![3]));
@@ -79,7 +79,7 @@ fn the_newest_are_kept() {
     world
         .run(["purge", "--keep", "1", "--sync=false"])
         .ok()
-        .says("deleted backups 1, 2");
+        .says("deleted backups 1-2");
     assert_eq!(ids(&world), [3]);
     world.run(["purge", "--keep", "1", "--quiet"]).ok();
 }

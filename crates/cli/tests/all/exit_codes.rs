@@ -18,7 +18,11 @@ fn arguments_that_do_not_fit_are_2() {
     shape::check(&document, "inspect", &format!("error: {ERROR}"));
     assert_eq!(document["error"]["kind"], "invalid_argument");
     assert_eq!(document["error"]["exit_code"], 2);
-    run(["inspect", "/"]).code(2).warns("is no regular file");
+}
+
+#[test]
+fn a_directory_in_place_of_a_file_is_1() {
+    run(["inspect", "/"]).code(1).warns("is no regular file");
 }
 
 #[test]

@@ -221,7 +221,7 @@ fn a_backup_that_somebody_restores_is_held_by_its_pin() {
         "--to",
         &world.word("slow"),
         "--restore-rate-limit=1000",
-        "--io-buffer-size=1KiB",
+        "--io-buffer-size=4KiB",
     ]);
     let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
     while world

@@ -40,7 +40,7 @@ fn damage_is_found_with_the_backups_that_it_touches() {
         .code(3)
         .says(&format!("damaged: {damaged}: "));
     ended
-        .says("(backups 1, 2)")
+        .says("(backups 1-2)")
         .says("not all right: 2 of 2 backups, ");
     let mut command = world.command();
     let output = command.args(["verify", "--json"]).output().unwrap();
@@ -85,7 +85,7 @@ fn the_latest_backup_is_the_newest_even_if_it_is_damaged() {
         .run(["restore", "latest", "--to", &to])
         .code(3)
         .warns("latest-valid");
-    assert!(!world.path("new").exists());
+    assert!(!world.path("new/CURRENT").exists());
 }
 
 #[test]

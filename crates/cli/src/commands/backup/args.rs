@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{ArgAction, Args, ValueEnum};
+use glob::Pattern;
 use stonekeep::engine::{
     BackupEngineOptions, CreateBackupOptions, ExcludeFilesCallback, MaybeExclude, MetaSchema, RateLimiter,
 };
@@ -13,11 +14,12 @@ use stonekeep::format::backup_name::{NamingScheme, ShareFilesNaming};
 use stonekeep::image::auto::{Directory, SourceKind};
 use stonekeep::{Error, IoContext, Result};
 
-use super::exclude::Excludes;
+use super::exclude::{Excludes, parse_pattern};
 use crate::args::engine::{LockArgs, SyncArgs, WorkArgs, WriteArgs};
-use crate::args::quantity::parse_bytes;
+use crate::args::quantity::parse_rate;
 use crate::args::repository::RepoArgs;
 use crate::commands::Session;
+use crate::exit::UsageError;
 use crate::host;
 
 /// More application metadata than this is refused by every engine (`BackupMeta::StoreToFile`).
@@ -85,8 +87,8 @@ struct KeptArgs {
     #[arg(long, value_name = "WORD")]
     tag: Vec<String>,
     /// Leave tables out whose name matches, such as '0001*.sst'; needs --schema-version=2; may be repeated
-    #[arg(long, value_name = "GLOB")]
-    exclude: Vec<String>,
+    #[arg(long, value_name = "GLOB", value_parser = parse_pattern)]
+    exclude: Vec<Pattern>,
     /// Back up the WALs
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -128,8 +130,8 @@ struct LayoutArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reading and writing")]
 struct PaceArgs {
-    /// At most so many bytes a second, such as 50MiB; 0 for no limit
-    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "0")]
+    /// Limit to so many bytes a second, such as 50MiB/s; 0 is no limit
+    #[arg(long, value_name = "RATE", value_parser = parse_rate, default_value = "0")]
     backup_rate_limit: u64,
     /// Read tables past the page cache, where the file system can do that
     #[arg(long, value_name = "BOOL", default_value_t = false, action = ArgAction::Set,
@@ -233,7 +235,7 @@ impl BackupArgs {
     }
 
     /// The options of this backup.
-    pub(super) fn create_options(&self) -> Result<CreateBackupOptions> {
+    pub(super) fn create_options(&self) -> anyhow::Result<CreateBackupOptions> {
         Ok(CreateBackupOptions::default()
             .with_app_metadata(self.kept.app_metadata()?)
             .with_tags(self.kept.tag.clone())
@@ -243,16 +245,16 @@ impl BackupArgs {
             .with_decrease_background_thread_cpu_priority(self.pace.decrease_background_thread_cpu_priority))
     }
 
-    fn exclude_callback(&self) -> Result<Option<Arc<ExcludeFilesCallback>>> {
+    fn exclude_callback(&self) -> std::result::Result<Option<Arc<ExcludeFilesCallback>>, UsageError> {
         if self.kept.exclude.is_empty() {
             return Ok(None);
         }
         if self.layout.schema_version == MetaSchema::One {
-            return Err(Error::invalid("--exclude needs --schema-version=2").with_hint(
+            return Err(UsageError::new("--exclude needs --schema-version=2").with_hint(
                 "meta files of schema 1 cannot name excluded files; RocksDB reads schema 2 from 7.10 on",
             ));
         }
-        let excludes = Excludes::parse(&self.kept.exclude)?;
+        let excludes = Excludes(self.kept.exclude.clone());
         let callback =
             move |files: &[MaybeExclude]| Ok(files.iter().map(|file| excludes.has(&file.path)).collect());
         Ok(Some(Arc::new(callback)))

@@ -9,7 +9,7 @@ use stonekeep::image::{ImageSource, NoHost};
 
 use super::Session;
 use crate::exit::Exit;
-use crate::places;
+use crate::{mistakes, places};
 
 pub(crate) use args::BackupArgs;
 
@@ -18,6 +18,7 @@ pub(crate) fn run(args: BackupArgs, session: &Session) -> anyhow::Result<Exit> {
     let create_options = args.create_options()?;
     let directories: Vec<_> = args.wal_dir.iter().chain(&args.db_path).cloned().collect();
     places::check_source(args.repo.path(), &args.database, &directories)?;
+    mistakes::check_places(&args.database, args.repo.path(), args.wal_dir.as_deref())?;
     let source = args.source();
     raise_open_files_limit();
 

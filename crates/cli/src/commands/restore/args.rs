@@ -7,7 +7,8 @@ use clap::{ArgAction, Args, ValueEnum};
 use stonekeep::engine::{BackupEngineOptions, RateLimiter, RestoreMode, RestoreOptions};
 
 use crate::args::engine::{SyncArgs, WorkArgs, WriteArgs};
-use crate::args::quantity::parse_bytes;
+use crate::args::quantity::parse_rate;
+use crate::args::select::SelectArgs;
 use crate::args::which::Which;
 use crate::commands::Session;
 
@@ -17,7 +18,7 @@ use crate::commands::Session;
 /// new state is there. An interrupted restore is run again, or taken back with --abort.
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArgs {
-    /// The backup: its id, latest, or latest-valid, which passes over backups that turn out to be damaged
+    /// The backup: its id, latest, latest~N for the one N before it, or latest-valid, which passes over damaged backups
     #[arg(value_name = "ID", default_value = "latest", conflicts_with = "abort")]
     pub(super) backup: Which,
     /// The repository: a directory in the format of RocksDB's BackupEngine
@@ -29,6 +30,8 @@ pub(crate) struct RestoreArgs {
         required_unless_present = "abort"
     )]
     pub(super) repo: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) select: SelectArgs,
     /// The database's directory
     #[arg(long, value_name = "DIR")]
     pub(super) to: PathBuf,
@@ -60,11 +63,11 @@ pub(crate) struct RestoreArgs {
     /// Put the restored wal_dir into the restored OPTIONS file
     #[arg(long)]
     rewrite_wal_dir: bool,
-    /// Let latest and latest-valid look at the newest N valid backups only [default: all]
+    /// Let latest-valid consider the newest N valid backups only [default: all]
     #[arg(long, value_name = "N")]
     max_valid_backups_to_open: Option<usize>,
-    /// At most so many bytes a second, such as 50MiB; 0 for no limit
-    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "0",
+    /// Limit to so many bytes a second, such as 50MiB/s; 0 is no limit
+    #[arg(long, value_name = "RATE", value_parser = parse_rate, default_value = "0",
           help_heading = "Reading and writing")]
     restore_rate_limit: u64,
     #[command(flatten)]

@@ -21,12 +21,13 @@ pub(crate) fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<Exit> 
     };
     check_places(&args, repo)?;
     let engine = repository::open(repo, args.engine_options(session))?;
+    let which = args.select.which(&engine, args.backup)?;
     let options = args.restore_options();
     let watcher = session.watch()?;
     let report = if args.dry_run {
-        engine.plan_restore(args.backup.into(), &args.to, &options, &watcher)
+        engine.plan_restore(which, &args.to, &options, &watcher)
     } else {
-        engine.restore_db_from_backup(args.backup.into(), &args.to, &options, &watcher)
+        engine.restore_db_from_backup(which, &args.to, &options, &watcher)
     };
     watcher.finish();
     report::print(&report?, &args, session)?;
