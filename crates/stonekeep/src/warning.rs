@@ -72,6 +72,8 @@ warning_names! {
     UnreadablePin = "unreadable-pin",
     /// The restored OPTIONS name a `wal_dir` where the WALs are not.
     WalDirOfOptions = "wal-dir-of-options",
+    /// The restored OPTIONS name a `db_log_dir` outside of the restored directory.
+    ForeignLogDir = "foreign-log-dir",
     /// The database that was restored over has WALs in a directory that the restore does not change.
     OldWals = "old-wals",
     /// WALs that the restore leaves where they are.

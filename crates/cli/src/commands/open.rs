@@ -12,6 +12,7 @@ use crate::args::select::SelectArgs;
 use crate::args::which::Which;
 use crate::exit::Exit;
 use crate::output::json::{WarningJson, warnings};
+use crate::output::rewritten::{self, RewrittenJson};
 use crate::output::units::{bytes, count};
 use crate::places;
 
@@ -36,13 +37,14 @@ pub(crate) struct OpenArgs {
 }
 
 #[derive(Serialize)]
-struct OpenJson {
+struct OpenJson<'a> {
     dry_run: bool,
     backup_id: u32,
     directory: PathBuf,
     files_linked: u64,
     files_copied: u64,
     bytes_copied: u64,
+    rewritten_options: Vec<RewrittenJson<'a>>,
     warnings: Vec<WarningJson>,
 }
 
@@ -64,6 +66,7 @@ pub(crate) fn run(args: &OpenArgs, session: &Session) -> anyhow::Result<Exit> {
         files_linked: report.files_linked,
         files_copied: report.files_copied,
         bytes_copied: report.bytes_copied,
+        rewritten_options: RewrittenJson::all(&report.rewritten_options),
         warnings: warnings(&report.warnings),
     };
     session.output.outcome(&document, |page| {
@@ -78,6 +81,8 @@ pub(crate) fn run(args: &OpenArgs, session: &Session) -> anyhow::Result<Exit> {
             bytes(report.bytes_copied)
         );
         page.fields(&[("linked", count(report.files_linked, "file")), ("copied", copied)]);
+        let differs = if args.dry_run { "would differ" } else { "differs" };
+        rewritten::lines(page, &report.rewritten_options, differs);
         if !args.dry_run {
             page.line(format!("remove it with: stonekeep close {at}"));
         }

@@ -5,6 +5,7 @@ pub(crate) mod escape;
 pub(crate) mod failure;
 pub(crate) mod json;
 pub(crate) mod progress;
+pub(crate) mod rewritten;
 pub(crate) mod text;
 pub(crate) mod units;
 

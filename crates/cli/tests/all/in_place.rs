@@ -15,7 +15,7 @@ fn a_backup_is_opened_in_place_and_closed() {
         assert_eq!(planned[count], document[count], "{count}");
     }
     let expected = "dry_run: bool, backup_id: number, directory: string, files_linked: number, files_copied: number, \
-        bytes_copied: number, warnings: []";
+        bytes_copied: number, rewritten_options: [], warnings: []";
     shape::check(&document, "open", expected);
     assert_eq!(tables(&world.path("view")), tables(world.database.path()));
     run(["close", world.db()]).code(4);

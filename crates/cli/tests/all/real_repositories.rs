@@ -14,8 +14,7 @@ fn on(fixture: &Fixture, args: &[&str]) -> Ended {
 
 fn restore(fixture: &Fixture, id: &str, to: &Path) {
     let alternate = fixture.alternate();
-    // Some of these databases had a wal_dir elsewhere, which their OPTIONS files still name.
-    let mut args = vec!["restore", id, "--to", word(to), "--rewrite-wal-dir"];
+    let mut args = vec!["restore", id, "--to", word(to)];
     if alternate.exists() {
         args.extend(["--alternate-dir", word(&alternate)]);
     }

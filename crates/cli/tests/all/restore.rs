@@ -19,7 +19,7 @@ fn what_comes_back_is_what_was_there() {
     shape::check(
         &document,
         "restore",
-        &format!("{BEGIN}], left_alone: [], warnings: []"),
+        &format!("{BEGIN}], left_alone: [], rewritten_options: [], warnings: []"),
     );
     assert_eq!(
         (&document["restored"], &document["backup_id"]),
@@ -40,7 +40,7 @@ fn a_dry_run_writes_nothing() {
     let to = world.word("new");
     let document = world.json(["restore", "--to", &to, "--dry-run"]);
     let expected = format!(
-        "{BEGIN}], left_alone: [], files: [{{name: string, size_bytes: number, action: string}}], warnings: []"
+        "{BEGIN}], left_alone: [], rewritten_options: [], files: [{{name: string, size_bytes: number, action: string}}], warnings: []"
     );
     shape::check(&document, "restore", &expected);
     world
@@ -74,8 +74,10 @@ fn wals_go_where_they_are_wanted() {
     let world = World::with_backup();
     let (to, wals) = (world.word("new"), world.word("wals"));
     world
-        .run(["restore", "--to", &to, "--wal-dir", &wals, "--rewrite-wal-dir"])
-        .ok();
+        .run(["restore", "--to", &to, "--wal-dir", &wals])
+        .ok()
+        .says("differs from the backup's: wal_dir is ")
+        .says(" instead of empty, where the WALs are");
     let is_wal = |name: &str| name.ends_with(".log");
     let names = |directory: &str| -> Vec<String> {
         let entries = fs::read_dir(directory).unwrap();
@@ -95,6 +97,37 @@ fn wals_go_where_they_are_wanted() {
         .find(|path| path.to_str().unwrap().contains("OPTIONS-"))
         .unwrap();
     assert!(fs::read_to_string(options).unwrap().contains("wals"));
+}
+
+#[test]
+fn the_wals_of_the_original_are_not_named_unless_that_is_asked_for() {
+    let live = tempfile::tempdir().unwrap();
+    let mut world = World::with(DatabaseBuilder::new().wal_dir(live.path()));
+    world.database.write(10);
+    world.run(["backup", world.db()]).ok();
+    let (to, at) = (world.word("new"), world.word("view"));
+    world
+        .run(["restore", "--to", &to, "--dry-run"])
+        .ok()
+        .says("would differ from the backup's: wal_dir is empty instead of ");
+    let says = "differs from the backup's: wal_dir is empty instead of ";
+    world.run(["restore", "--to", &to]).ok().says(says);
+    world
+        .run(["restore", "--to", &to, "--rewrite-wal-dir"])
+        .ok()
+        .says(says);
+    world.run(["open", "latest", "--at", &at]).ok().says(says);
+    let document = world.json(["restore", "--to", &to]);
+    let expected = BEGIN.to_owned()
+        + "], left_alone: [], rewritten_options: [{name: string, wal_dir_before: string, wal_dir: null}], warnings: []";
+    shape::check(&document, "restore", &expected);
+    world
+        .run(["restore", "--to", &to, "--keep-wal-dir"])
+        .ok()
+        .warns("[wal-dir-of-options]");
+    world
+        .run(["restore", "--to", &to, "--keep-wal-dir", "--rewrite-wal-dir"])
+        .code(2);
 }
 
 #[test]

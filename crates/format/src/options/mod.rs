@@ -24,4 +24,4 @@ mod wal_dir;
 pub use capture::{CaptureOptions, WalRecoveryMode};
 pub use escape::{escape, unescape};
 pub use file::OptionsFile;
-pub use wal_dir::with_wal_dir;
+pub use wal_dir::{wal_dirs_by_line, with_wal_dir, with_wal_dir_by_line};

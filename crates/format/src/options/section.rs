@@ -115,6 +115,22 @@ pub(super) fn sections(bytes: &[u8]) -> Result<Vec<Section>> {
     Ok(sections)
 }
 
+/// Every setting of this name that has a value, whatever else stands in the file and whichever section it is in.
+pub(super) fn settings_by_line(bytes: &[u8], name: &str) -> Vec<Setting> {
+    let (mut found, mut start) = (Vec::new(), 0);
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let piece = Piece { bytes: line, start }.without_comment().trimmed();
+        start += line.len();
+        match setting(piece) {
+            Ok(setting) if setting.name == name.as_bytes() && !setting.value.is_empty() => {
+                found.push(setting)
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
 fn setting(line: Piece<'_>) -> Result<Setting> {
     let equals = line
         .find(b'=')

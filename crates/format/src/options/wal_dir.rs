@@ -2,9 +2,9 @@
 
 use crate::{FileKind, FormatError, Result};
 
-use super::escape::escape;
+use super::escape::{escape, unescape};
 use super::file::OptionsFile;
-use super::section::SectionKind;
+use super::section::{SectionKind, settings_by_line};
 
 /// The file with another `wal_dir` and everything else byte for byte as it was. An empty one means the database
 /// directory.
@@ -28,6 +28,22 @@ pub fn with_wal_dir(bytes: &[u8], wal_dir: &[u8]) -> Result<Vec<u8>> {
     }
     let reason = "a wal_dir that begins or ends with a space cannot stand in it";
     Err(FormatError::unsupported(FileKind::Options, 0, reason))
+}
+
+/// Every `wal_dir` that a line of the file names, for a file that [`OptionsFile::parse`] refuses: another version of
+/// RocksDB may read it.
+pub fn wal_dirs_by_line(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let settings = settings_by_line(bytes, "wal_dir");
+    settings.iter().map(|setting| unescape(&setting.value)).collect()
+}
+
+/// The file with each of [`wal_dirs_by_line`] replaced, and everything else byte for byte as it was.
+pub fn with_wal_dir_by_line(bytes: &[u8], wal_dir: &[u8]) -> Vec<u8> {
+    let (value, mut out) = (escape(wal_dir), bytes.to_vec());
+    for setting in settings_by_line(bytes, "wal_dir").into_iter().rev() {
+        out.splice(setting.place, value.iter().copied());
+    }
+    out
 }
 
 /// Adds the setting as the first line of `[DBOptions]`.

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use stonekeep_format::options::{OptionsFile, WalRecoveryMode, with_wal_dir};
+use stonekeep_format::options::{
+    OptionsFile, WalRecoveryMode, wal_dirs_by_line, with_wal_dir, with_wal_dir_by_line,
+};
 
 /// Written by RocksDB 11.8.1 for three column families, one of them dropped; `manifest/make.c` made the database.
 const NEW: &[u8] = include_bytes!("../fixtures/options/11.8.1");
@@ -159,6 +161,27 @@ fn a_wal_dir_is_added_where_there_was_none() {
 
     let at_the_end = with_wal_dir(b"[CFOptions \"default\"]\n[DBOptions]", b"w").unwrap();
     assert_eq!(at_the_end, b"[CFOptions \"default\"]\n[DBOptions]\n  wal_dir=w\n");
+}
+
+#[test]
+fn a_file_that_cannot_be_parsed_is_rewritten_line_by_line() {
+    let text = b"[DBOptions]\n  wal_dir=/a\\#b # comment\n[Unknown \"x\"]\nno setting\n  wal_dir=\n wal_dir = /c\n  wal_dirs=/d\n";
+    assert!(OptionsFile::parse(text).is_err());
+    assert_eq!(wal_dirs_by_line(text), [b"/a#b".to_vec(), b"/c".to_vec()]);
+    let emptied = with_wal_dir_by_line(text, b"");
+    let expected = b"[DBOptions]\n  wal_dir= # comment\n[Unknown \"x\"]\nno setting\n  wal_dir=\n wal_dir = \n  wal_dirs=/d\n";
+    assert_eq!(
+        emptied.escape_ascii().to_string(),
+        expected.escape_ascii().to_string()
+    );
+    assert_eq!(
+        wal_dirs_by_line(&with_wal_dir_by_line(text, b"/w:1")),
+        [b"/w:1", b"/w:1"]
+    );
+    assert_eq!(
+        with_wal_dir_by_line(NEW, b"/w"),
+        with_wal_dir(NEW, b"/w").unwrap()
+    );
 }
 
 #[test]

@@ -26,7 +26,10 @@ pub(crate) fn restores_all(repository: &Path, recorded: &[Recorded], what: &str)
 fn restores(repository: &Path, backup: &Recorded, what: &str) -> u64 {
     let target = tempfile::tempdir().unwrap();
     let (db, wal) = (target.path().join("db"), target.path().join("wal"));
-    let options = RestoreOptions::default().with_wal_dir(Some(wal.clone()));
+    // RocksDB's engine restores OPTIONS as they are.
+    let options = RestoreOptions::default()
+        .with_wal_dir(Some(wal.clone()))
+        .with_keep_wal_dir(true);
     let mut kept = 0;
     for mode in [
         RestoreMode::PurgeAllFiles,

@@ -60,7 +60,7 @@ fn the_database_is_captured_with_the_wals_that_its_options_name() {
 }
 
 #[test]
-fn a_restore_warns_of_the_live_wals_that_options_name() {
+fn a_restore_that_keeps_wal_dir_warns_of_the_live_wals() {
     let root = tempfile::tempdir().unwrap();
     let closed = backed_up(root.path());
     let live = root.path().join("wal");
@@ -69,7 +69,7 @@ fn a_restore_warns_of_the_live_wals_that_options_name() {
         &root.path().join("repo"),
         1,
         &restored,
-        &RestoreOptions::default(),
+        &RestoreOptions::default().with_keep_wal_dir(true),
     );
     let warned = report
         .warnings
@@ -89,7 +89,7 @@ fn a_restore_warns_of_the_live_wals_that_options_name() {
 }
 
 #[test]
-fn a_rewritten_wal_dir_opens_the_restored_wals_and_no_others() {
+fn a_restored_database_opens_the_restored_wals_and_no_others() {
     let root = tempfile::tempdir().unwrap();
     let closed = backed_up(root.path());
     // A later state of the original must not show.
@@ -100,9 +100,7 @@ fn a_rewritten_wal_dir_opens_the_restored_wals_and_no_others() {
     let before: Vec<_> = wals(&live).iter().map(|wal| fs::read(wal).unwrap()).collect();
     for wal_dir in [None, Some(root.path().join("new-wal"))] {
         let restored = root.path().join(format!("restored-{}", wal_dir.is_some()));
-        let options = RestoreOptions::default()
-            .with_wal_dir(wal_dir.clone())
-            .with_rewrite_wal_dir(true);
+        let options = RestoreOptions::default().with_wal_dir(wal_dir.clone());
         let report = restore(&root.path().join("repo"), 1, &restored, &options);
         assert!(report.warnings.is_empty(), "{:?}", report.warnings);
         assert_eq!(wals(wal_dir.as_ref().unwrap_or(&restored)).len(), 1);

@@ -183,8 +183,10 @@ pub struct RestoreOptions {
     /// Remove the old database's files before the new ones are copied, where the disk has no room for both. The old
     /// state is gone if the restore fails.
     pub free_old_files_first: bool,
-    /// Put the restored `wal_dir` into the restored OPTIONS file.
-    pub rewrite_wal_dir: bool,
+    /// Leave the `wal_dir` in restored OPTIONS files as the backup has it. Otherwise the directory that the WALs are restored
+    /// into is put there where another one stands, and the report names the file. Opened with the `wal_dir` of the database
+    /// that the backup was made of, the copy would replay that database's WALs, and remove them and its tables.
+    pub keep_wal_dir: bool,
 }
 
 macro_rules! with {
@@ -275,6 +277,6 @@ with!(RestoreOptions:
     with_allow_other_database(allow_other_database: bool),
     /// Sets [`Self::free_old_files_first`].
     with_free_old_files_first(free_old_files_first: bool),
-    /// Sets [`Self::rewrite_wal_dir`].
-    with_rewrite_wal_dir(rewrite_wal_dir: bool),
+    /// Sets [`Self::keep_wal_dir`].
+    with_keep_wal_dir(keep_wal_dir: bool),
 );

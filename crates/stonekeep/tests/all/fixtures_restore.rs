@@ -8,6 +8,7 @@ use stonekeep::engine::info::{BackupFileInfo, InfoDetail, WhichBackup};
 use stonekeep::engine::restore::RestoreReport;
 use stonekeep::engine::{CreateBackupOptions, RestoreMode, RestoreOptions};
 use stonekeep::format::BackupId;
+use stonekeep::format::options::{OptionsFile, with_wal_dir};
 use stonekeep::image::closed::ClosedDirectory;
 use stonekeep::image::{ImageSource, NoHost};
 use stonekeep::{ErrorKind, Quiet};
@@ -43,12 +44,15 @@ fn files_of_directory(directory: &Path) -> Files {
     files
 }
 
+/// Every file as it is in the backup, OPTIONS with the `wal_dir` of the original too.
 fn restore_options(fixture: &Fixture) -> RestoreOptions {
     let alternate: Vec<PathBuf> = Some(fixture.alternate())
         .into_iter()
         .filter(|path| path.is_dir())
         .collect();
-    RestoreOptions::default().with_alternate_dirs(alternate)
+    RestoreOptions::default()
+        .with_alternate_dirs(alternate)
+        .with_keep_wal_dir(true)
 }
 
 fn restore(fixture: &Fixture, id: u32, to: &Path, options: &RestoreOptions) -> RestoreReport {
@@ -98,6 +102,32 @@ fn every_backup_is_restored_byte_for_byte() {
             assert!(report.unverifiable.is_empty(), "{name}: {report:?}");
             assert_eq!(warnings(&report), expected_warnings(name), "{name}");
             check(&empty, &expected, &format!("{name}, backup {}", backup.id));
+        }
+    }
+}
+
+#[test]
+fn only_the_options_of_old_engines_differ_from_the_backup() {
+    for name in fixtures::ALL {
+        let fixture = Fixture::unpack(name).unwrap();
+        let expected = files_of_backup(&fixture, 1);
+        let to = fixture.root().join("restored");
+        let options = restore_options(&fixture).with_keep_wal_dir(false);
+        let report = restore(&fixture, 1, &to, &options);
+        let names_original = expected_warnings(name).contains(&Warned::WalDir);
+        assert_eq!(
+            report.rewritten_options.len(),
+            usize::from(names_original),
+            "{name}"
+        );
+        assert!(!warnings(&report).contains(&Warned::WalDir), "{name}");
+        let mut found = files_of_directory(&to);
+        found.retain(|file, bytes| expected.get(file).is_some_and(|expected| expected != bytes));
+        let differs: Vec<&String> = report.rewritten_options.iter().map(|file| &file.name).collect();
+        assert_eq!(found.keys().collect::<Vec<_>>(), differs, "{name}");
+        for (file, bytes) in &found {
+            assert_eq!(OptionsFile::parse(bytes).unwrap().wal_dir(), None, "{name}");
+            assert_eq!(*bytes, with_wal_dir(&expected[file], b"").unwrap(), "{name}");
         }
     }
 }
@@ -185,7 +215,7 @@ fn a_backup_added_to_an_old_repository_is_restored_as_the_database_is() {
             .create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)
             .unwrap();
         let to = fixture.root().join("restored");
-        restore(&fixture, 4, &to, &RestoreOptions::default());
+        restore(&fixture, 4, &to, &restore_options(&fixture));
         let expected = files_of_backup(&fixture, 4);
         check(&to, &expected, name);
         for (file, bytes) in expected {
@@ -224,7 +254,7 @@ fn an_excluded_file_that_is_nowhere_is_named_and_nothing_is_restored() {
 fn a_restored_database_without_wals_does_not_guess_where_they_are() {
     let fixture = Fixture::unpack(fixtures::ROCKSDB_5_18).unwrap();
     let to = fixture.root().join("restored");
-    restore(&fixture, 3, &to, &RestoreOptions::default());
+    restore(&fixture, 3, &to, &restore_options(&fixture));
     let error = ClosedDirectory::new(&to)
         .capture(&mut NoHost, &Quiet)
         .err()

@@ -67,6 +67,7 @@ mod restore_durable;
 mod restore_empty;
 mod restore_in_use;
 mod restore_modes;
+mod restore_options;
 mod restore_over;
 mod restore_power;
 mod restore_room;

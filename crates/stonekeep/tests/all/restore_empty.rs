@@ -39,7 +39,9 @@ fn every_state_comes_back_byte_for_byte() {
 fn directories_are_made_and_wals_go_where_they_belong() {
     let two = TwoStates::new();
     let (target, wal_dir) = (two.scene.path("a/b/target"), two.scene.path("c/wals"));
-    let options = RestoreOptions::default().with_wal_dir(Some(wal_dir.clone()));
+    let options = RestoreOptions::default()
+        .with_wal_dir(Some(wal_dir.clone()))
+        .with_keep_wal_dir(true);
     let report = two
         .reader()
         .restore_db_from_backup(WhichBackup::Latest, &target, &options, &Quiet)

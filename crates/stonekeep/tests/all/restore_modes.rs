@@ -6,8 +6,6 @@ use std::path::Path;
 
 use stonekeep::engine::restore::RestoreReport;
 use stonekeep::engine::{RestoreMode, RestoreOptions};
-use stonekeep::format::options::OptionsFile;
-use stonekeep_testkit::database::DatabaseBuilder;
 
 use crate::restore_scene::{TwoStates, copy, tree};
 
@@ -159,75 +157,4 @@ fn a_wal_dir_with_other_files_is_refused() {
         assert_eq!(tree(&wals).len(), 1);
         assert!(!two.target().exists());
     }
-}
-
-fn restored_wal_dir(target: &Path) -> Option<Vec<u8>> {
-    let options = tree(target)
-        .into_iter()
-        .find(|(name, _)| name.starts_with("OPTIONS-"));
-    OptionsFile::parse(&options.unwrap().1).unwrap().wal_dir()
-}
-
-#[test]
-fn a_wal_dir_of_the_original_is_warned_of_and_rewritten_on_request() {
-    let live = tempfile::tempdir().unwrap();
-    let two = TwoStates::with(DatabaseBuilder::new().wal_dir(live.path()));
-    let warns = |report: &RestoreReport| {
-        let of_options = |about: &String| about.starts_with("OPTIONS-");
-        report
-            .warnings
-            .iter()
-            .any(|warning| warning.about.as_ref().is_some_and(of_options))
-    };
-    let report = two.restore(1, &RestoreOptions::default()).unwrap();
-    assert!(warns(&report), "{:?}", report.warnings);
-    assert_eq!(
-        restored_wal_dir(&two.target()).unwrap(),
-        live.path().as_os_str().as_encoded_bytes()
-    );
-
-    let rewritten = RestoreOptions::default().with_rewrite_wal_dir(true);
-    let report = two.restore(1, &rewritten).unwrap();
-    assert!(!warns(&report));
-    assert_eq!(restored_wal_dir(&two.target()), None);
-
-    let wals = two.scene.path("wals");
-    let report = two
-        .restore(1, &rewritten.with_wal_dir(Some(wals.clone())))
-        .unwrap();
-    assert!(!warns(&report));
-    assert_eq!(
-        restored_wal_dir(&two.target()).unwrap(),
-        wals.as_os_str().as_encoded_bytes()
-    );
-    // Where the WALs went is right by now.
-    let report = two
-        .restore(2, &RestoreOptions::default().with_wal_dir(Some(wals)))
-        .unwrap();
-    assert!(warns(&report), "{:?}", report.warnings);
-}
-
-#[test]
-fn wals_of_the_old_database_elsewhere_are_warned_of() {
-    let live = tempfile::tempdir().unwrap();
-    let two = TwoStates::with(DatabaseBuilder::new().wal_dir(live.path()));
-    copy(two.scene.database.path(), &two.target());
-    let before = tree(live.path());
-    let warns = |report: &RestoreReport| {
-        let path = live.path().to_str();
-        report
-            .warnings
-            .iter()
-            .any(|warning| warning.about.as_deref() == path)
-    };
-    let report = two.restore(1, &RestoreOptions::default()).unwrap();
-    assert!(warns(&report), "{:?}", report.warnings);
-    assert_eq!(tree(live.path()), before, "the other directory is left alone");
-    let report = two
-        .restore(
-            1,
-            &RestoreOptions::default().with_wal_dir(Some(live.path().into())),
-        )
-        .unwrap();
-    assert!(!warns(&report), "they are replaced");
 }

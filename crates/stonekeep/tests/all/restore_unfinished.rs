@@ -202,7 +202,9 @@ fn a_damaged_record_moves_nothing() {
 fn two_restores_with_one_wal_dir_keep_apart() {
     let two = over();
     let wals = two.scene.path("wals");
-    let options = RestoreOptions::default().with_wal_dir(Some(wals.clone()));
+    let options = RestoreOptions::default()
+        .with_wal_dir(Some(wals.clone()))
+        .with_keep_wal_dir(true);
     kill_before(&two, "rename to 000004.sst", &options);
     let other = two.scene.path("other");
     let which = WhichBackup::Latest;

@@ -60,8 +60,12 @@ pub(crate) struct RestoreArgs {
     /// Remove the old database first where the disk has no room for both; it is lost if the restore fails
     #[arg(long)]
     free_old_files_first: bool,
-    /// Put the restored wal_dir into the restored OPTIONS file
+    /// Leave the wal_dir in the restored OPTIONS file as it is in the backup, although the WALs are elsewhere: opened with
+    /// it, the restored database may harm the one that the backup was made of
     #[arg(long)]
+    keep_wal_dir: bool,
+    /// Accepted and without effect: it names the default
+    #[arg(long, hide = true, conflicts_with = "keep_wal_dir")]
     rewrite_wal_dir: bool,
     /// Let latest-valid consider the newest N valid backups only [default: all]
     #[arg(long, value_name = "N")]
@@ -120,6 +124,6 @@ impl RestoreArgs {
             .with_alternate_dirs(self.alternate_dir.clone())
             .with_allow_other_database(self.allow_other_database)
             .with_free_old_files_first(self.free_old_files_first)
-            .with_rewrite_wal_dir(self.rewrite_wal_dir)
+            .with_keep_wal_dir(self.keep_wal_dir)
     }
 }

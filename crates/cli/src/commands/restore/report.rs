@@ -9,6 +9,7 @@ use super::args::RestoreArgs;
 use crate::commands::Session;
 use crate::output::PrintError;
 use crate::output::json::{FindingJson, WarningJson, findings, warnings};
+use crate::output::rewritten::{self, RewrittenJson};
 use crate::output::text::{Page, Table};
 use crate::output::units::{bytes, count};
 
@@ -27,6 +28,7 @@ struct RestoreJson<'a> {
     unverifiable: &'a [String],
     passed_over: Vec<PassedOverJson>,
     left_alone: &'a [String],
+    rewritten_options: Vec<RewrittenJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Vec<FileJson<'a>>>,
     warnings: Vec<WarningJson>,
@@ -76,6 +78,7 @@ fn json(report: &RestoreReport, dry_run: bool) -> RestoreJson<'_> {
         unverifiable: &report.unverifiable,
         passed_over: passed_over.collect(),
         left_alone: &report.left_alone,
+        rewritten_options: RewrittenJson::all(&report.rewritten_options),
         files: dry_run.then(|| report.files.iter().map(file_json).collect()),
         warnings: warnings(&report.warnings),
     }
@@ -117,6 +120,7 @@ fn text(page: &mut Page<'_>, report: &RestoreReport, args: &RestoreArgs) {
     if report.resumed {
         page.line("an interrupted restore was taken up again");
     }
+    rewritten::lines(page, &report.rewritten_options, "differs");
     notes(page, report);
 }
 
@@ -138,6 +142,7 @@ fn plan_text(page: &mut Page<'_>, report: &RestoreReport, args: &RestoreArgs) {
         args.to.display()
     ));
     page.fields(&sums(report, "to write"));
+    rewritten::lines(page, &report.rewritten_options, "would differ");
     notes(page, report);
 }
 

@@ -6,8 +6,8 @@
 //! # Protocol
 //! - **O1** The directory is made, in one that is there; or it is there and empty. Its marker [`MARKER`] is written:
 //!   which backup, and every name that will come. **O2** Shared files are linked, or copied where the file system has no
-//!   link for them; private files are copied, checked against their checksums. OPTIONS names no `wal_dir` of the
-//!   original. **O3** `CURRENT` comes last.
+//!   link for them; private files are copied, checked against their checksums. An OPTIONS file that names a `wal_dir`
+//!   of the original is copied without it, which the report says. **O3** `CURRENT` comes last.
 //! - [`close_in_place`] removes what the marker names, and what RocksDB itself puts there when it opens a database
 //!   read-only (`LOG`, `LOCK`). Anything else is a reason to remove nothing. The marker goes last.
 //!
@@ -28,6 +28,7 @@ pub use self::marker::MARKER;
 use self::open::Opening;
 use super::BackupEngineReadOnly;
 use super::info::WhichBackup;
+use super::restore::RewrittenOptions;
 use super::verify::VerifyLevel;
 use crate::{Error, ErrorKind, Observer, Result, Warning};
 
@@ -45,6 +46,8 @@ pub struct InPlaceReport {
     pub files_copied: u64,
     /// Their bytes.
     pub bytes_copied: u64,
+    /// The OPTIONS files whose `wal_dir` is another one than in the backup.
+    pub rewritten_options: Vec<RewrittenOptions>,
     /// What the user should know.
     pub warnings: Vec<Warning>,
 }

@@ -14,14 +14,14 @@ use crate::engine::BackupEngineReadOnly;
 use crate::engine::restore::backup::{Backup, Source, Wanted, damaged, wrong_checksum};
 use crate::engine::restore::site::Sites;
 use crate::engine::restore::target::refuse_repository;
-use crate::engine::restore::wal_dir::adjust_options;
+use crate::engine::restore::wal_dir::{Adjusted, adjust_options};
 use crate::engine::restore::{SystemDisk, TargetDisk, TargetPath};
 use crate::engine::transfer::{Meter, Metered};
 use crate::repo::catalog::{self, LoadedMeta};
 use crate::repo::pin::{self, Pinned};
 use crate::repo::presence::Presence;
 use crate::store::{Durability, Key, ObjectReader, Store};
-use crate::{Error, IoContext, Observer, Phase, Result, Warning};
+use crate::{Error, IoContext, Observer, Phase, Result};
 
 /// One opening under way.
 pub(super) struct Opening<'a> {
@@ -33,17 +33,17 @@ pub(super) struct Opening<'a> {
 impl Opening<'_> {
     pub(super) fn open(&self, id: BackupId) -> Result<InPlaceReport> {
         let pinned = pin::pin(self.store(), id)?;
-        let (backup, warnings) = self.look(&pinned.loaded)?;
+        let (backup, adjusted) = self.look(&pinned.loaded)?;
         let made = self.make_directory()?;
         let directory = fs::canonicalize(self.at).context("looking at", self.at)?;
-        let filled = self.fill(&backup, &pinned, &directory, warnings);
+        let filled = self.fill(&backup, &pinned, &directory, adjusted);
         filled.inspect_err(|_| self.take_back(&directory, made))
     }
 
     /// What opening would make.
     pub(super) fn plan(&self, id: BackupId) -> Result<InPlaceReport> {
         let loaded = catalog::load(self.store(), id)?.into_result()?;
-        let (backup, warnings) = self.look(&loaded)?;
+        let (backup, adjusted) = self.look(&loaded)?;
         self.require_room()?;
         let links = |file: &&Wanted| is_shared(file) && self.store().local_root().is_some();
         let (linked, copied): (Vec<_>, Vec<_>) = backup.files.iter().partition(links);
@@ -53,20 +53,21 @@ impl Opening<'_> {
             files_linked: linked.len() as u64,
             files_copied: copied.len() as u64,
             bytes_copied: copied.iter().map(|file| file.size_bytes).sum(),
-            warnings,
+            rewritten_options: adjusted.rewritten,
+            warnings: adjusted.warnings,
         })
     }
 
     /// The backup as it will lie there.
-    fn look(&self, loaded: &LoadedMeta) -> Result<(Backup, Vec<Warning>)> {
+    fn look(&self, loaded: &LoadedMeta) -> Result<(Backup, Adjusted)> {
         let facts = loaded.facts_for_sizes(self.store())?;
         let mut backup = Backup::look(&mut Presence::new(self.store()), self.store(), loaded, facts, &[])?;
         refuse_incomplete(&backup)?;
         let sites = Sites::locate(self.at, None)?;
         refuse_repository(&sites, self.store().local_root())?;
-        let warnings = adjust_options(&mut backup.files, &sites, true)?;
+        let adjusted = adjust_options(&mut backup.files, &sites, false)?;
         add_identity(&mut backup);
-        Ok((backup, warnings))
+        Ok((backup, adjusted))
     }
 
     fn store(&self) -> &dyn Store {
@@ -104,7 +105,7 @@ impl Opening<'_> {
         backup: &Backup,
         pinned: &Pinned,
         directory: &Path,
-        warnings: Vec<Warning>,
+        adjusted: Adjusted,
     ) -> Result<InPlaceReport> {
         let marker = Marker {
             repository: self.store().location(),
@@ -119,7 +120,8 @@ impl Opening<'_> {
             files_linked: 0,
             files_copied: 0,
             bytes_copied: 0,
-            warnings,
+            rewritten_options: adjusted.rewritten,
+            warnings: adjusted.warnings,
         };
         let limiter = &self.engine.options().restore_rate_limiter;
         let meter = self.engine.meter(

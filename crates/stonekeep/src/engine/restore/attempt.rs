@@ -129,23 +129,23 @@ impl Attempt<'_, '_> {
         let mut backup = backup.map_err(|error| self.explain(pinned, error))?;
         let freed = circumstances.freed;
         if !options.allow_other_database && !freed {
-            other_database::refuse(run.sites.db(), &backup)?;
+            other_database::refuse(sites.db(), &backup)?;
         }
-        let mut warnings = adjust_options(&mut backup.files, &run.sites, options.rewrite_wal_dir)?;
+        let mut adjusted = adjust_options(&mut backup.files, sites, options.keep_wal_dir)?;
         let mut kept = Default::default();
         if let Some(here) = standing.first() {
-            warnings.extend(warn_of_old_wals(&run.sites, here)?);
-            let place = (run.sites.db(), here);
+            adjusted.warnings.extend(warn_of_old_wals(sites, here)?);
+            let place = (sites.db(), here);
             kept = files_to_keep(run.engine, options.mode, &backup.files, place, run.observer)?;
         }
         let ground = Ground {
-            sites: &run.sites,
+            sites,
             standing: &standing,
             kept: &kept,
             keep_log_files: options.keep_log_files,
             freed,
         };
-        Plan::make(backup, ground, warnings)
+        Plan::make(backup, ground, adjusted)
     }
 
     /// Refuses where there is no room, or makes it by removing the old state where that was asked for.

@@ -55,7 +55,7 @@ pub(in crate::engine) mod wal_dir;
 use std::path::Path;
 
 pub use self::disk::{FreeSpace, TargetDisk, TargetPath};
-pub use self::report::{AbortReport, RestoreAction, RestoreReport, RestoredFile};
+pub use self::report::{AbortReport, RestoreAction, RestoreReport, RestoredFile, RewrittenOptions};
 use self::run::Run;
 pub use self::system_disk::SystemDisk;
 use super::info::WhichBackup;

@@ -9,9 +9,10 @@ use stonekeep_format::file_name::DbFileName;
 use super::backup::{Backup, Source, Wanted};
 use super::keep::Kept;
 use super::record::{self, Head, Move, Place, Record};
-use super::report::{RestoreAction, RestoreReport, RestoredFile};
+use super::report::{RestoreAction, RestoreReport, RestoredFile, RewrittenOptions};
 use super::site::{Area, CURRENT, Site, Sites};
 use super::target::{Standing, goes_without_saying};
+use super::wal_dir::Adjusted;
 use crate::store::EntryKind;
 use crate::{Error, Result, Warning, WarningName};
 
@@ -39,6 +40,7 @@ pub(super) struct Plan {
     pub(super) wal_files_kept: Vec<String>,
     pub(super) left_alone: Vec<String>,
     pub(super) had_current: bool,
+    pub(super) rewritten_options: Vec<RewrittenOptions>,
     pub(super) warnings: Vec<Warning>,
 }
 
@@ -60,7 +62,7 @@ impl Plan {
     /// # Errors
     /// `InvalidArgument` with all files that the backup was made without and that are nowhere else; `Refused` if
     /// something that is no file stands in the way.
-    pub(super) fn make(mut backup: Backup, ground: Ground<'_>, warnings: Vec<Warning>) -> Result<Self> {
+    pub(super) fn make(mut backup: Backup, ground: Ground<'_>, adjusted: Adjusted) -> Result<Self> {
         let wanted = std::mem::take(&mut backup.files);
         // With one more, for IDENTITY.
         let most = wanted.len() + 1;
@@ -72,7 +74,8 @@ impl Plan {
             wal_files_kept: Vec::new(),
             left_alone: Vec::new(),
             had_current: false,
-            warnings,
+            rewritten_options: adjusted.rewritten,
+            warnings: adjusted.warnings,
         };
         plan.add_identity();
         let staying_wals = plan.decide_on_old_files(ground);
@@ -103,6 +106,7 @@ impl Plan {
             wal_files_kept: self.wal_files_kept.clone(),
             unverifiable: self.unverifiable(),
             left_alone: self.left_alone.clone(),
+            rewritten_options: self.rewritten_options.clone(),
             ..Head::new(backup, self.had_current, self.backup.current.clone())
         }
     }
@@ -114,6 +118,7 @@ impl Plan {
             wal_files_kept: self.wal_files_kept.clone(),
             unverifiable: self.unverifiable(),
             left_alone: self.left_alone.clone(),
+            rewritten_options: self.rewritten_options.clone(),
             warnings: self.warnings.clone(),
             ..RestoreReport::of(self.backup.id, &self.files)
         }

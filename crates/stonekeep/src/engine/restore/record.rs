@@ -8,7 +8,7 @@ use stonekeep_format::file_name::DbFileName;
 
 use super::disk::TargetPath;
 use super::present::Folder;
-use super::report::RestoredFile;
+use super::report::{RestoredFile, RewrittenOptions};
 use super::site::{ARCHIVE, Area, Sites};
 use crate::repo::checked_lines::{self, CheckedLines};
 use crate::{Error, Result};
@@ -42,6 +42,8 @@ pub(super) struct Head {
     pub(super) wal_files_kept: Vec<String>,
     pub(super) unverifiable: Vec<String>,
     pub(super) left_alone: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) rewritten_options: Vec<RewrittenOptions>,
 }
 
 /// What a [`Head`] is made of, the version aside.
@@ -67,6 +69,7 @@ impl Head {
             wal_files_kept: Vec::new(),
             unverifiable: Vec::new(),
             left_alone: Vec::new(),
+            rewritten_options: Vec::new(),
         }
     }
 

@@ -28,6 +28,18 @@ pub struct RestoredFile {
     pub action: RestoreAction,
 }
 
+/// An OPTIONS file that does not come back as it is in the backup: it names another `wal_dir`, and all else is the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RewrittenOptions {
+    /// The file's name in the database.
+    pub name: String,
+    /// The `wal_dir` that the backup's file has; `None` for the database's directory.
+    pub wal_dir_before: Option<String>,
+    /// The one that was put there, which is where the WALs are restored; `None` for the database's directory.
+    pub wal_dir: Option<String>,
+}
+
 /// What [`crate::engine::BackupEngineReadOnly::restore_db_from_backup`] did.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -56,6 +68,8 @@ pub struct RestoreReport {
     pub passed_over: Vec<PassedOver>,
     /// What stands at the target and is no part of a database.
     pub left_alone: Vec<String>,
+    /// The OPTIONS files whose `wal_dir` is another one than in the backup.
+    pub rewritten_options: Vec<RewrittenOptions>,
     /// Every file of the restored database.
     pub files: Vec<RestoredFile>,
     /// Problems that did not stop the restore.
@@ -86,6 +100,7 @@ impl RestoreReport {
             unverifiable: Vec::new(),
             passed_over: Vec::new(),
             left_alone: Vec::new(),
+            rewritten_options: Vec::new(),
             files: Vec::new(),
             warnings: Vec::new(),
         }

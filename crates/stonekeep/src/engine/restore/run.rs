@@ -354,6 +354,7 @@ fn report_of(record: &Record, restored: bool) -> Result<RestoreReport> {
         wal_files_kept: record.head.wal_files_kept.clone(),
         unverifiable: record.head.unverifiable.clone(),
         left_alone: record.head.left_alone.clone(),
+        rewritten_options: record.head.rewritten_options.clone(),
         files: record.files.clone(),
         ..RestoreReport::of(id, &record.files)
     })
