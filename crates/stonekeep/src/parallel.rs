@@ -1,10 +1,11 @@
 //! Work on several threads: bounded, in the items' order, and the first error wins.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// So many files get other names at the same time, if there are many: the kernel renames one after the other, but what
 /// else there is to do for each fills the gaps.
@@ -16,11 +17,12 @@ pub(crate) fn movers_of(files: usize) -> usize {
     if files < MANY_MOVES { 1 } else { MOVERS }
 }
 
-/// Runs `work` on every item, at most `workers` at the same time, and gives the results in the items' order. After the
-/// first error no further item is begun, and that error is returned when the running ones have ended.
+/// Runs `work` on every item, at most `workers` at the same time, and gives the results in the items' order. Where the
+/// system does not let so many threads be started, there are fewer workers; the calling thread is always one of them.
+/// After the first error no further item is begun, and that error is returned when the running ones have ended.
 ///
 /// # Errors
-/// The first error of `work`.
+/// The first error of `work`; if that only says that a stop was requested, another one that happened meanwhile.
 pub(crate) fn run_bounded<T, R, W>(workers: usize, items: Vec<T>, work: W) -> Result<Vec<R>>
 where
     T: Send,
@@ -43,15 +45,17 @@ where
             match work(item) {
                 Ok(result) => results.push((index, result)),
                 Err(error) => {
-                    let first = !failed.swap(true, Ordering::Relaxed);
-                    return (results, first.then_some(error));
+                    let is_first = !failed.swap(true, Ordering::Relaxed);
+                    return (results, Some(Failure { error, is_first }));
                 }
             }
         }
         (results, None)
     };
     let ended: Vec<_> = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..workers.min(count)).map(|_| scope.spawn(worker)).collect();
+        let others: Vec<_> = (1..workers.min(count))
+            .map_while(|_| thread_or_none(thread::Builder::new().spawn_scoped(scope, worker)))
+            .collect();
         let mut ended = vec![worker()];
         for other in others {
             ended.push(
@@ -65,17 +69,24 @@ where
     in_order(count, ended)
 }
 
-/// What a worker has come to: results with the places of their items, and the error that ended the run if it was this
-/// worker's.
-type Ended<R> = (Vec<(usize, R)>, Option<Error>);
+/// What a worker has come to: results with the places of their items, and the error that it ended with.
+type Ended<R> = (Vec<(usize, R)>, Option<Failure>);
+
+/// An error of a worker, and whether it was the first one of all.
+struct Failure {
+    error: Error,
+    is_first: bool,
+}
 
 /// The results of all workers in the order of the items, or the error that ended the run.
 fn in_order<R>(count: usize, ended: Vec<Ended<R>>) -> Result<Vec<R>> {
     let mut ordered: Vec<Option<R>> = (0..count).map(|_| None).collect();
-    for (results, error) in ended {
-        if let Some(error) = error {
-            return Err(error);
-        }
+    let (results, failures): (Vec<_>, Vec<_>) = ended.into_iter().unzip();
+    let rank = |failure: &Failure| (failure.error.kind() == ErrorKind::Stopped, !failure.is_first);
+    if let Some(failure) = failures.into_iter().flatten().min_by_key(rank) {
+        return Err(failure.error);
+    }
+    for results in results {
         for (index, result) in results {
             if let Some(place) = ordered.get_mut(index) {
                 *place = Some(result);
@@ -96,24 +107,51 @@ impl Drop for StopOnPanic<'_> {
     }
 }
 
-/// Does both at the same time if there may be two workers, else one after the other.
+/// Does both at the same time if there may be two workers and a thread can be had, else one after the other.
 pub(crate) fn run_both<A, B: Send>(
     workers: usize,
     first: impl FnOnce() -> A,
-    second: impl FnOnce() -> B + Send,
+    second: impl Fn() -> B + Sync,
 ) -> (A, B) {
     if workers <= 1 {
         return (first(), second());
     }
     thread::scope(|scope| {
-        let second = scope.spawn(second);
+        let other = thread_or_none(thread::Builder::new().spawn_scoped(scope, &second));
         let first = first();
-        let second = second.join();
+        let second = match other {
+            Some(other) => other.join(),
+            None => Ok(second()),
+        };
         (
             first,
             second.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
         )
     })
+}
+
+/// Runs `work` on a thread of its own, after `prepare` there; on the calling thread, without `prepare`, where none can
+/// be had.
+pub(crate) fn run_apart<R: Send>(prepare: impl FnOnce() + Send, work: impl Fn() -> R + Sync) -> R {
+    thread::scope(|scope| {
+        let prepared = || {
+            prepare();
+            work()
+        };
+        match thread_or_none(thread::Builder::new().spawn_scoped(scope, prepared)) {
+            Some(thread) => thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            None => work(),
+        }
+    })
+}
+
+/// The thread; `None` where the system does not let one be started (`ulimit -u`, a pids cgroup, address space).
+pub(crate) fn thread_or_none<T>(started: io::Result<T>) -> Option<T> {
+    started
+        .inspect_err(|error| tracing::debug!(%error, "no thread can be started; going on with fewer"))
+        .ok()
 }
 
 #[cfg(test)]
@@ -145,6 +183,28 @@ mod tests {
             assert_eq!(result.unwrap_err().to_string(), "three");
             assert!(begun.load(Ordering::Relaxed) < 1000);
         }
+    }
+
+    #[test]
+    fn a_stop_request_hides_no_error_that_happens_meanwhile() {
+        let (stopped, failing) = (AtomicBool::new(false), AtomicBool::new(false));
+        let result = run_bounded(2, vec![true, false], |stops| match stops {
+            true => {
+                while !failing.load(Ordering::Relaxed) {
+                    thread::yield_now();
+                }
+                stopped.store(true, Ordering::Relaxed);
+                Err(Error::stopped())
+            }
+            false => {
+                failing.store(true, Ordering::Relaxed);
+                while !stopped.load(Ordering::Relaxed) {
+                    thread::yield_now();
+                }
+                Err::<(), _>(Error::io("reading x", io::ErrorKind::InvalidData.into()))
+            }
+        });
+        assert_eq!(result.unwrap_err().to_string(), "reading x");
     }
 
     #[test]

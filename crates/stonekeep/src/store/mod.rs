@@ -23,6 +23,7 @@ mod object_reader;
 pub(crate) mod page_cache;
 mod pin_name;
 mod staging;
+pub(crate) mod unavailable;
 mod waiting;
 mod write_back;
 

@@ -3,7 +3,7 @@
 //! A backup reads every table of a database once. Pages that it brings in would push out those that the database reads
 //! again and again. Linux 6.14 has a flag for that (`RWF_DONTCACHE`, on ext4, XFS, btrfs and others): pages that are
 //! cached already are used and stay, others go as soon as they have been read. Where kernel or file system does not know
-//! the flag, reads are ordinary ones.
+//! the flag, or a filter does not let the call through, reads are ordinary ones.
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
@@ -11,7 +11,9 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::io::{Errno, ReadWriteFlags};
+use rustix::io::ReadWriteFlags;
+
+use super::unavailable::is_unavailable;
 
 /// `RWF_DONTCACHE` in `include/uapi/linux/fs.h`.
 const DONTCACHE: ReadWriteFlags = ReadWriteFlags::from_bits_retain(0x80);
@@ -45,9 +47,7 @@ impl SparingReads {
     pub(crate) fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         if !self.unknown.load(Ordering::Relaxed) {
             match rustix::io::preadv2(file, &mut [IoSliceMut::new(buffer)], offset, DONTCACHE) {
-                Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => {
-                    self.unknown.store(true, Ordering::Relaxed);
-                }
+                Err(errno) if is_unavailable(errno) => self.unknown.store(true, Ordering::Relaxed),
                 read => return Ok(read?),
             }
         }

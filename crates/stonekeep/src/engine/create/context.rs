@@ -5,6 +5,7 @@ use super::source::Sources;
 use crate::engine::transfer::Meter;
 use crate::engine::{BackupEngine, CreateBackupOptions};
 use crate::image::{ImageFile, ImageSource};
+use crate::parallel::run_apart;
 use crate::store::Store;
 use crate::{Error, ErrorKind, Observer, Phase, Progress, Result};
 
@@ -84,22 +85,18 @@ impl<'a> Context<'a> {
     }
 
     /// Runs something, with less priority if that was asked for.
-    pub(super) fn with_priority<R: Send>(&self, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
+    pub(super) fn with_priority<R: Send>(&self, work: impl Fn() -> Result<R> + Sync) -> Result<R> {
         const LOWEST: i32 = 19;
         if !self.options.decrease_background_thread_cpu_priority {
             return work();
         }
-        // Worker threads inherit the priority of the thread that starts them.
-        std::thread::scope(|scope| {
-            let run = scope.spawn(|| {
-                if let Err(error) = rustix::process::setpriority_process(None, LOWEST) {
-                    tracing::warn!(%error, "the priority could not be lowered");
-                }
-                work()
-            });
-            run.join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+        // Worker threads inherit the priority of the thread that starts them; the caller's own stays as it is.
+        let lower = || {
+            if let Err(error) = rustix::process::setpriority_process(None, LOWEST) {
+                tracing::warn!(%error, "the priority could not be lowered");
+            }
+        };
+        run_apart(lower, work)
     }
 }
 

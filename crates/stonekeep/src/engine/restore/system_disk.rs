@@ -15,7 +15,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::disk::{FreeSpace, TargetDisk, TargetPath};
@@ -200,20 +200,10 @@ impl TargetDisk for SystemDisk {
         let (root, target) = (self.root(from), self.root(to).place(to)?);
         let source = root.place(from)?;
         root.syncs.forget(key_of(from)?);
-        let (old, new) = (&*source.directory, &*target.directory);
-        let flags = RenameFlags::NOREPLACE;
-        match rustix::fs::renameat_with(old, source.name(), new, target.name(), flags) {
-            // Some file systems (NFS, some FUSE) cannot promise not to replace: look first.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-                match rustix::fs::statat(new, target.name(), AtFlags::SYMLINK_NOFOLLOW) {
-                    Err(Errno::NOENT) => rustix::fs::renameat(old, source.name(), new, target.name()),
-                    Ok(_) => Err(Errno::EXIST),
-                    Err(errno) => Err(errno),
-                }
-            }
-            renamed => renamed,
-        }
-        .map_err(|errno| target.failed(&format!("renaming {from} to"), errno))
+        root.tree
+            .renames
+            .rename_at_once(&source, &target)
+            .map_err(|errno| target.failed(&format!("renaming {from} to"), errno))
     }
 
     fn replace(&self, from: &TargetPath, to: &TargetPath) -> Result<()> {

@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::io::Errno;
 
+use crate::store::unavailable::is_unavailable;
+
 /// Knows from which file systems nothing can be shared with the one that is written to.
 #[derive(Debug, Default)]
 pub(crate) struct Clones {
@@ -25,10 +27,7 @@ impl Clones {
         match rustix::fs::ioctl_ficlone(new, source) {
             Ok(()) => cut(new, size_bytes),
             Err(errno) => {
-                if matches!(
-                    errno,
-                    Errno::OPNOTSUPP | Errno::XDEV | Errno::NOTTY | Errno::INVAL | Errno::NOSYS
-                ) {
+                if is_unavailable(errno) || matches!(errno, Errno::XDEV | Errno::NOTTY) {
                     let mut impossible = self.impossible.lock().unwrap_or_else(PoisonError::into_inner);
                     impossible.insert(device);
                 }

@@ -14,6 +14,7 @@ mod object;
 mod pin;
 mod place;
 mod publish;
+mod renames;
 mod stage;
 mod sync;
 mod tree;

@@ -1,7 +1,8 @@
 //! Pins: visible files that are locked as long as their holder is alive.
 //!
 //! - Made: create the file, `flock` it, look whether the name still is this file (a collector may have been
-//!   quicker; then again), write the content. A thread touches the file every minute.
+//!   quicker; then again), write the content. A thread touches the file every minute. Where none can
+//!   be started, other machines take the pin for dead after an hour, and the reader notices as if it had none.
 //! - Let go: unlink, then close, so that no collector ever finds it unlocked.
 //! - Collected: `flock` without waiting. Refused: its holder is alive. Got: unlink while holding it, so that no one
 //!   can come to hold a name that is about to go. Processes are never looked up by their id: from another pid
@@ -22,6 +23,7 @@ use rustix::fs::{FlockOperation, OFlags, Timespec, Timestamps, UTIME_NOW};
 use super::lock::{no_locks, try_flock};
 use super::place::Place;
 use super::tree::{self, Tree};
+use crate::parallel::thread_or_none;
 use crate::store::pin_name::is_from_here;
 use crate::store::{Guard, Key, PinState};
 use crate::{Clock, Error, ErrorKind, IoContext, Result};
@@ -48,7 +50,7 @@ pub(super) fn make(tree: &Tree, key: &Key, content: &[u8]) -> Result<Box<dyn Gua
     };
     file.write_all_at(content, 0)
         .context("writing", &guard.place.path())?;
-    guard.toucher = Some(start_toucher(file).context("keeping alive", &guard.place.path())?);
+    guard.toucher = thread_or_none(start_toucher(file));
     Ok(Box::new(guard))
 }
 

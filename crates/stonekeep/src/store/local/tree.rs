@@ -21,6 +21,7 @@ use rustix::io::Errno;
 use rustix::path::Arg;
 
 use super::place::Place;
+use super::renames::Renames;
 use crate::store::Key;
 use crate::{Error, IoContext, Result};
 
@@ -36,6 +37,8 @@ const KEPT_OPEN: usize = 8;
 pub(crate) struct Tree {
     root: Arc<Path>,
     lately: Mutex<Vec<(Option<String>, Arc<Directory>)>>,
+    /// How files are renamed here.
+    pub(crate) renames: Renames,
 }
 
 /// An open directory.
@@ -51,6 +54,7 @@ impl Tree {
         Tree {
             root: root.into(),
             lately: Mutex::default(),
+            renames: Renames::default(),
         }
     }
 
