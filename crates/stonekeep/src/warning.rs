@@ -84,6 +84,10 @@ warning_names! {
     NotCleanedUp = "not-cleaned-up",
     /// A newer backup is damaged and was passed over.
     PassedOver = "passed-over",
+    /// Files or directories beside the database that RocksDB does not know are not backed up.
+    UnknownFiles = "unknown-files",
+    /// A file that `include` asks for is not in the backup, or a pattern of it matches no file.
+    NotIncluded = "not-included",
 }
 
 impl WarningName {
@@ -138,6 +142,13 @@ impl Warning {
             about: Some(about.into()),
             ..Warning::general(name, message)
         }
+    }
+
+    /// The same, accepted if its name is among these.
+    #[must_use]
+    pub fn accepted_by(mut self, accepted: &[WarningName]) -> Self {
+        self.accepted |= accepted.contains(&self.name);
+        self
     }
 
     /// A warning about the operation as a whole.

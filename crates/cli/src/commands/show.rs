@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::output::backup_info::{BackupJson, capture_text, if_read, state_parts};
 use crate::output::escape::visible_bytes;
 use crate::output::text::{Page, Style, Table};
-use crate::output::units::{bytes, local_time, maybe_bytes, temperature_name};
+use crate::output::units::{bytes, count, local_time, maybe_bytes, temperature_name};
 
 /// Show what is known of a backup without restoring it
 #[derive(Debug, Args)]
@@ -97,6 +97,10 @@ fn fields(info: &BackupInfo) -> Vec<(&'static str, String)> {
         ("made by", known(&info.created_by)),
         ("meta schema", read(info.schema.clone())),
     ];
+    if info.included_files > 0 {
+        let files = count(info.included_files, "file");
+        fields.push(("included", format!("{files}, {}", bytes(info.included_bytes))));
+    }
     if info.excluded_files > 0 {
         fields.push(("excluded files", info.excluded_files.to_string()));
     }
@@ -116,6 +120,9 @@ fn table(files: &[BackupFileInfo]) -> Table {
         let mut notes: Vec<&str> = temperature_name(file.temperature).into_iter().collect();
         if file.excluded {
             notes.push("excluded");
+        }
+        if file.included {
+            notes.push("included");
         }
         table.row(vec![
             file.path.as_str().into(),

@@ -21,6 +21,8 @@ pub(crate) struct BackupJson<'a> {
     schema: &'a str,
     number_files: u64,
     excluded_files: u64,
+    included_files: u64,
+    included_bytes: u64,
     size_bytes: Option<u64>,
     unique_bytes: Option<u64>,
     shared_bytes: Option<u64>,
@@ -60,6 +62,8 @@ impl<'a> BackupJson<'a> {
             schema: &info.schema,
             number_files: info.number_files,
             excluded_files: info.excluded_files,
+            included_files: info.included_files,
+            included_bytes: info.included_bytes,
             size_bytes: info.size_bytes,
             unique_bytes: info.unique_bytes,
             shared_bytes: info.shared_bytes,
@@ -133,6 +137,7 @@ pub(crate) struct FileJson<'a> {
     crc32c: Option<u32>,
     temperature: Option<&'static str>,
     excluded: bool,
+    included: bool,
     shared_with: Vec<u32>,
 }
 
@@ -149,6 +154,7 @@ impl<'a> FileJson<'a> {
             crc32c: file.crc32c,
             temperature: temperature_name(file.temperature),
             excluded: file.excluded,
+            included: file.included,
             shared_with: file.shared_with.iter().map(|id| id.get()).collect(),
         }
     }

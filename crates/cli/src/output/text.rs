@@ -77,8 +77,11 @@ impl<'a> Page<'a> {
         self.put(&line);
     }
 
-    /// A warning with its name, by which it can be looked up.
+    /// A warning with its name, by which it can be looked up; nothing of one that the user accepts.
     pub(crate) fn warning(&mut self, warning: &Warning) {
+        if warning.accepted {
+            return;
+        }
         self.marked(
             Style::Warning,
             "warning:",

@@ -13,8 +13,8 @@ use crate::world::World;
 
 const SHAPE: &str = "dry_run: bool, committed: bool, backup_id: number, sequence_number: number, capture: string, live: null, \
     files_total: number, bytes_total: number, files_copied: number, bytes_copied: number, files_reused: number, \
-    bytes_reused: number, files_resumed: number, bytes_resumed: number, files_excluded: number, tables_opened: number, \
-    surplus: []";
+    bytes_reused: number, files_resumed: number, bytes_resumed: number, files_excluded: number, files_included: number, \
+    bytes_included: number, tables_opened: number, surplus: [], unknown: []";
 
 #[test]
 fn the_second_backup_copies_only_what_is_new() {
@@ -48,11 +48,36 @@ fn files_that_are_no_part_of_the_database_are_told() {
     world
         .run(["backup", world.db()])
         .ok()
-        .says("not part of it   1 file, as ")
-        .says("notes.txt");
+        .says("not part of it   1 file or directory, such as ")
+        .says("notes.txt")
+        .warns("RocksDB does not know notes.txt")
+        .warns("[unknown-files]");
     let report = world.json(["backup", world.db()]);
     assert_eq!(report["surplus"], serde_json::json!([stranger.to_str().unwrap()]));
+    assert_eq!(report["unknown"], report["surplus"]);
     assert_eq!(fs::read_to_string(stranger).unwrap(), "mine");
+}
+
+#[test]
+fn an_accepted_warning_is_in_json_alone() {
+    let world = World::new();
+    fs::write(Path::new(world.db()).join("notes.txt"), "mine").unwrap();
+    let accept = ["backup", world.db(), "--accept", "unknown-files"];
+    let ended = world.run(accept).ok();
+    assert!(!ended.stderr.contains("warning"), "{}", ended.stderr);
+    let report = world.json(accept);
+    assert_eq!(report["warnings"][0]["name"], "unknown-files");
+    assert_eq!(report["warnings"][0]["accepted"], true);
+    let ended = world.run(["show", "2"]).ok();
+    assert!(!ended.stdout.contains("unknown-files"), "{}", ended.stdout);
+    assert_eq!(
+        world.json(["show", "2"])["backup"]["warnings"],
+        report["warnings"]
+    );
+    world
+        .run(["backup", world.db(), "--accept", "unknown-file"])
+        .code(2)
+        .warns("there is no warning of this name");
 }
 
 #[test]

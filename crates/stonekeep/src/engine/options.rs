@@ -7,9 +7,10 @@ use std::sync::Arc;
 use stonekeep_format::backup_name::ShareFilesNaming;
 
 use super::rate_limiter::RateLimiter;
+use crate::image::include::IncludePattern;
 use crate::store::LockWait;
 use crate::store::local::SyncMethod;
-use crate::{Clock, SystemClock};
+use crate::{Clock, SystemClock, WarningName};
 
 /// The schema that new meta files are written in; see `docs/repository-format.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -134,6 +135,10 @@ pub struct CreateBackupOptions {
     pub flush_before_backup: bool,
     /// Which files the backup goes without.
     pub exclude_files_callback: Option<Arc<ExcludeFilesCallback>>,
+    /// Which files of the application are taken along: they are copied right after the capture, not at its moment.
+    pub include: Vec<IncludePattern>,
+    /// Kinds of problems that the user knows and accepts: warnings of these names are marked as accepted.
+    pub accept: Vec<WarningName>,
     /// Back up although the repository holds backups of another database.
     pub allow_other_database: bool,
     /// Words of the user's to find the backup by.
@@ -148,6 +153,8 @@ impl std::fmt::Debug for CreateBackupOptions {
             .field("app_metadata_bytes", &self.app_metadata.len())
             .field("flush_before_backup", &self.flush_before_backup)
             .field("exclude_files_callback", &self.exclude_files_callback.is_some())
+            .field("include", &self.include)
+            .field("accept", &self.accept)
             .field("allow_other_database", &self.allow_other_database)
             .field("tags", &self.tags)
             .finish_non_exhaustive()
@@ -256,6 +263,10 @@ with!(CreateBackupOptions:
     with_flush_before_backup(flush_before_backup: bool),
     /// Sets [`Self::exclude_files_callback`].
     with_exclude_files_callback(exclude_files_callback: Option<Arc<ExcludeFilesCallback>>),
+    /// Sets [`Self::include`].
+    with_include(include: Vec<IncludePattern>),
+    /// Sets [`Self::accept`].
+    with_accept(accept: Vec<WarningName>),
     /// Sets [`Self::allow_other_database`].
     with_allow_other_database(allow_other_database: bool),
     /// Sets [`Self::tags`].

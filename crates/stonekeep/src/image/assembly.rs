@@ -28,7 +28,11 @@ pub(super) struct Parts<'a> {
     pub(super) sequence_number: SequenceNumber,
     pub(super) kind: CaptureKind,
     pub(super) live: Option<LiveCapture>,
+    /// Files with names of RocksDB's that belong to an older state of the database.
     pub(super) surplus: Vec<PathBuf>,
+    /// What RocksDB does not know.
+    pub(super) unknown: Vec<PathBuf>,
+    pub(super) own_directories: Vec<PathBuf>,
     pub(super) remarks: Remarks,
 }
 
@@ -63,8 +67,18 @@ impl Parts<'_> {
             kind: self.kind,
             live: self.live,
             files,
-            surplus: self.surplus,
+            surplus: merged(self.surplus, &self.unknown),
+            unknown: self.unknown,
+            own_directories: self.own_directories,
             warnings,
         })
     }
+}
+
+/// Both, in order, each path once.
+fn merged(mut surplus: Vec<PathBuf>, unknown: &[PathBuf]) -> Vec<PathBuf> {
+    surplus.extend_from_slice(unknown);
+    surplus.sort();
+    surplus.dedup();
+    surplus
 }

@@ -19,6 +19,7 @@ use stonekeep_format::file_name::DbFileName;
 
 use super::assembly::Parts;
 use super::at_rest::{AtRest, refuse_if_open};
+use super::beside;
 use super::database_id::database_id;
 use super::listing::{Listing, data_directories};
 use super::live_files::LiveFiles;
@@ -160,6 +161,8 @@ impl<'a> Survey<'a> {
             kind: CaptureKind::Closed,
             live: None,
             surplus: self.surplus(manifest),
+            unknown: self.unknown()?,
+            own_directories: self.own_directories(),
             options: self.options,
             live_files: self.live,
             remarks: self.remarks,
@@ -168,6 +171,21 @@ impl<'a> Survey<'a> {
             image: parts.into_image(observer)?,
             at_rest: self.at_rest,
         })
+    }
+
+    /// Where the database lies, besides its own directory.
+    fn own_directories(&self) -> Vec<PathBuf> {
+        let data = self.directories.iter().skip(1);
+        data.chain(&self.wal_directory)
+            .map(|listing| listing.path.clone())
+            .collect()
+    }
+
+    fn unknown(&self) -> Result<Vec<PathBuf>> {
+        match self.directories.first() {
+            Some(home) => beside::unknown(home, &self.own_directories()),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The files that are no part of the image, nor of what RocksDB keeps beside a database.

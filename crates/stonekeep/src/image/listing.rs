@@ -23,7 +23,7 @@ pub(super) fn identity_of(metadata: &Metadata) -> FileIdentity {
     (metadata.dev(), metadata.ino())
 }
 
-/// A directory and the files in it. Sub-directories are left out: a repository or an `archive/` may be among them.
+/// A directory and the files in it. Sub-directories are not entered: a repository or an `archive/` may be among them.
 #[derive(Debug)]
 pub(super) struct Listing {
     /// The directory.
@@ -33,6 +33,8 @@ pub(super) struct Listing {
     opened: File,
     /// Its files, in the order of their names.
     pub(super) files: Vec<ListedFile>,
+    /// The names of everything else in it, in the same order: directories, links to nothing, sockets.
+    pub(super) others: Vec<OsString>,
 }
 
 /// A regular file, or a symbolic link to one, as RocksDB follows those.
@@ -68,20 +70,27 @@ impl Listing {
             Err(errno) => return Err(errno).context("opening", path),
         };
         let identity = identity_of(&opened.metadata().context("looking at", path)?);
-        let mut files = Vec::new();
+        let (mut files, mut others) = (Vec::new(), Vec::new());
         let listed = each_name(&opened, |name, kind| {
-            if is_wanted(name.to_bytes()) && leads_to_file(&opened, name, kind)? {
-                files.push(ListedFile::named(OsStr::from_bytes(name.to_bytes())));
+            if !is_wanted(name.to_bytes()) {
+                return Ok(());
+            }
+            let text = OsStr::from_bytes(name.to_bytes());
+            match leads_to_file(&opened, name, kind)? {
+                true => files.push(ListedFile::named(text)),
+                false => others.push(text.to_owned()),
             }
             Ok(())
         });
         listed.context("listing", path)?;
         files.sort_by(|a, b| a.name.cmp(&b.name));
+        others.sort();
         Ok(Some(Listing {
             path: path.to_owned(),
             identity,
             opened,
             files,
+            others,
         }))
     }
 

@@ -3,11 +3,13 @@
 mod assembly;
 mod at_rest;
 pub mod auto;
+pub(crate) mod beside;
 pub mod closed;
 mod database_id;
 pub mod handle;
 mod host;
 pub mod hot;
+pub mod include;
 mod listing;
 mod live;
 mod live_files;
@@ -204,8 +206,13 @@ pub struct DatabaseImage {
     pub live: Option<LiveCapture>,
     /// Tables and blobs first, then MANIFEST, CURRENT, OPTIONS, then WALs.
     pub files: Vec<ImageFile>,
-    /// Files in the directories that belong to no database, or to an older state of this one.
+    /// Files in the directories that belong to no database, or to an older state of this one; with what is
+    /// [unknown](Self::unknown). Of a database that is being written only that.
     pub surplus: Vec<PathBuf>,
+    /// Files and directories in the database's directory that RocksDB does not know: the application may need them.
+    pub unknown: Vec<PathBuf>,
+    /// Further directories of tables and blobs, and that of the WALs where it is not the database's own.
+    pub own_directories: Vec<PathBuf>,
     /// What the user should know.
     pub warnings: Vec<Warning>,
 }

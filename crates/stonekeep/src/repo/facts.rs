@@ -24,6 +24,7 @@ use stonekeep_format::{BackupId, Crc32c};
 use super::catalog::LoadedMeta;
 use super::checked_lines::{self, CheckedText};
 use super::checked_pieces::{self, Wanted};
+use super::included::{self, IncludedFile};
 use super::layout;
 use super::pieces::Pieces;
 use crate::image::{CaptureKind, ImageColumnFamily, LiveCapture};
@@ -70,6 +71,9 @@ pub struct BackupFacts {
     pub durable: bool,
     /// Program and version that made the backup.
     pub created_by: String,
+    /// Files of the application that were taken along.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub included: Vec<IncludedFile>,
     /// The files, in the order of the meta file.
     #[serde(skip)]
     pub files: Vec<FileFacts>,
@@ -220,6 +224,7 @@ impl BackupFacts {
             tags: self.tags.clone(),
             warnings: self.warnings.clone(),
             created_by: self.created_by.clone(),
+            included: self.included.clone(),
             files: Vec::new(),
             ..*self
         }
@@ -248,6 +253,9 @@ impl Collected<'_> {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let header: Header = checked_lines::parse(name, line)?;
+        if !included::are_legal(&header.facts.included) {
+            return Err(included::illegal(name));
+        }
         self.header = Some(header.facts);
         Ok(())
     }
@@ -318,6 +326,14 @@ pub fn read_orphan(store: &dyn Store, id: BackupId) -> Result<Option<BackupFacts
         files.push(file)
     })?;
     Ok(facts.map(|facts| BackupFacts { files, ..facts }))
+}
+
+/// The same without any file.
+///
+/// # Errors
+/// As [`read_orphan`].
+pub(super) fn read_any_head(store: &dyn Store, id: BackupId) -> Result<Option<BackupFacts>> {
+    read_some(store, id, Wanted::None, &mut Vec::new(), &mut |_| {})
 }
 
 fn read_some(

@@ -54,6 +54,16 @@ pub fn facts(id: BackupId) -> Key {
     Key::trusted(format!("stonekeep/backups/{id}"))
 }
 
+/// `stonekeep/files`
+pub fn included_directory() -> Key {
+    Key::trusted("stonekeep/files")
+}
+
+/// `stonekeep/files/<id>`
+pub fn included(id: BackupId) -> Key {
+    Key::trusted(format!("stonekeep/files/{id}"))
+}
+
 /// `stonekeep/deleted`
 pub fn deleted_directory() -> Key {
     Key::trusted("stonekeep/deleted")

@@ -18,6 +18,7 @@ mod checked_pieces;
 pub mod described;
 pub mod facts;
 pub mod garbage;
+pub mod included;
 pub mod journal;
 pub mod layout;
 pub mod names;

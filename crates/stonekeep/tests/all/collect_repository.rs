@@ -132,6 +132,7 @@ pub(crate) fn plain_facts(backup: u32, meta: &[u8], files: Vec<FileFacts>) -> Ba
         warnings: Vec::new(),
         durable: true,
         created_by: "a test".into(),
+        included: Vec::new(),
         files,
     }
 }

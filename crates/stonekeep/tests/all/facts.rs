@@ -118,6 +118,7 @@ fn backup() -> impl Strategy<Value = BackupFacts> {
             warnings,
             durable: numbers.5,
             created_by: texts.4,
+            included: Vec::new(),
             files: lists.2,
         }
     })

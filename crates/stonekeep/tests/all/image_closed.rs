@@ -190,13 +190,20 @@ fn surplus_files_are_told_and_left_out() {
     for name in strangers {
         fs::write(database.path().join(name), b"left behind").unwrap();
     }
-    for name in ["archive", "backups"] {
+    for name in ["archive", "lost", "transaction_logs"] {
         fs::create_dir(database.path().join(name)).unwrap();
         fs::write(database.path().join(name).join("000004.sst"), b"not looked at").unwrap();
     }
+    for name in ["backups/meta", "backups/private", ".stonekeep-restore"] {
+        fs::create_dir_all(database.path().join(name)).unwrap();
+    }
     let image = image(database.path());
     assert_eq!(names(&image), known);
-    assert_eq!(surplus(&image), strangers);
+    let mut surplus_names = strangers.map(str::to_owned).to_vec();
+    surplus_names.insert(6, "transaction_logs".to_owned());
+    assert_eq!(surplus(&image), surplus_names);
+    let unknown = ["notes.txt", "transaction_logs"].map(|name| database.path().join(name));
+    assert_eq!(image.unknown, unknown);
 }
 
 #[test]

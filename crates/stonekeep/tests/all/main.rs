@@ -81,4 +81,5 @@ mod store_local;
 mod store_memory;
 mod strange_repository;
 mod tweaked;
+mod unknown_files;
 mod verify;

@@ -12,7 +12,8 @@ use stonekeep::engine::{
 };
 use stonekeep::format::backup_name::{NamingScheme, ShareFilesNaming};
 use stonekeep::image::auto::{Directory, SourceKind};
-use stonekeep::{Error, IoContext, Result};
+use stonekeep::image::include::IncludePattern;
+use stonekeep::{Error, IoContext, Result, WarningName};
 
 use super::exclude::{Excludes, parse_pattern};
 use crate::args::engine::{LockArgs, SyncArgs, WorkArgs, WriteArgs};
@@ -89,6 +90,13 @@ struct KeptArgs {
     /// Leave tables out whose name matches, such as '0001*.sst'; needs --schema-version=2; may be repeated
     #[arg(long, value_name = "GLOB", value_parser = parse_pattern)]
     exclude: Vec<Pattern>,
+    /// Take files of the application along that stand below the database's directory, such as
+    /// 'rocksdict-config.json' or 'transaction_logs'; directories with all that is in them; may be repeated
+    #[arg(long, value_name = "GLOB", value_parser = parse_include)]
+    include: Vec<IncludePattern>,
+    /// Do not print warnings of this name, such as unknown-files: the problem is known; may be repeated
+    #[arg(long, value_name = "NAME", value_parser = parse_warning_name)]
+    accept: Vec<WarningName>,
     /// Back up the WALs
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -200,6 +208,20 @@ fn parse_schema(text: &str) -> std::result::Result<MetaSchema, String> {
     }
 }
 
+fn parse_include(text: &str) -> std::result::Result<IncludePattern, String> {
+    IncludePattern::parse(text).map_err(|error| error.to_string())
+}
+
+fn parse_warning_name(text: &str) -> std::result::Result<WarningName, String> {
+    WarningName::parse(text).ok_or_else(|| {
+        let names: Vec<&str> = WarningName::ALL.iter().map(|name| name.as_str()).collect();
+        format!(
+            "there is no warning of this name; the names are {}",
+            names.join(", ")
+        )
+    })
+}
+
 impl BackupArgs {
     /// The engine's options.
     pub(super) fn engine_options(&self, session: &Session) -> Result<BackupEngineOptions> {
@@ -240,6 +262,8 @@ impl BackupArgs {
             .with_app_metadata(self.kept.app_metadata()?)
             .with_tags(self.kept.tag.clone())
             .with_host(Some(host::name()))
+            .with_include(self.kept.include.clone())
+            .with_accept(self.kept.accept.clone())
             .with_exclude_files_callback(self.exclude_callback()?)
             .with_allow_other_database(self.allow_other_database)
             .with_decrease_background_thread_cpu_priority(self.pace.decrease_background_thread_cpu_priority))

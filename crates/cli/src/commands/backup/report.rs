@@ -1,5 +1,7 @@
 //! What `backup` says when it is done.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 use stonekeep::engine::create::{CreateReport, FileAction, PlannedFile};
 
@@ -28,8 +30,11 @@ struct BackupJson<'a> {
     files_resumed: u64,
     bytes_resumed: u64,
     files_excluded: u64,
+    files_included: u64,
+    bytes_included: u64,
     tables_opened: u64,
     surplus: Vec<String>,
+    unknown: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Vec<FileJson<'a>>>,
     warnings: Vec<WarningJson>,
@@ -70,15 +75,18 @@ fn json(report: &CreateReport, dry_run: bool) -> BackupJson<'_> {
         files_resumed: report.files_resumed,
         bytes_resumed: report.bytes_resumed,
         files_excluded: report.files_excluded,
+        files_included: report.files_included,
+        bytes_included: report.bytes_included,
         tables_opened: report.tables_opened,
-        surplus: report
-            .surplus
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect(),
+        surplus: texts(&report.surplus),
+        unknown: texts(&report.unknown),
         files: dry_run.then(|| report.files.iter().map(file_json).collect()),
         warnings: warnings(&report.warnings),
     }
+}
+
+fn texts(paths: &[PathBuf]) -> Vec<String> {
+    paths.iter().map(|path| path.display().to_string()).collect()
 }
 
 fn file_json(file: &PlannedFile) -> FileJson<'_> {
@@ -95,6 +103,7 @@ fn action_name(action: FileAction) -> &'static str {
         FileAction::Reuse => "reuse",
         FileAction::Resume => "resume",
         FileAction::Exclude => "exclude",
+        FileAction::Include => "include",
         _ => "other",
     }
 }
@@ -152,12 +161,23 @@ fn sums(report: &CreateReport, copied: &'static str) -> Vec<(&'static str, Strin
     if report.files_excluded > 0 {
         sums.push(("left out", count(report.files_excluded, "file")));
     }
+    if report.files_included > 0 {
+        sums.push(("included", sum(report.files_included, report.bytes_included)));
+    }
     if report.live.is_some() {
         sums.push(("captured", capture_text(report.capture, report.live)));
     }
     if let Some(first) = report.surplus.first() {
-        let files = count(report.surplus.len() as u64, "file");
-        sums.push(("not part of it", format!("{files}, as {}", first.display())));
+        let count = report.surplus.len();
+        let what = if count == 1 {
+            "file or directory"
+        } else {
+            "files and directories"
+        };
+        sums.push((
+            "not part of it",
+            format!("{count} {what}, such as {}", first.display()),
+        ));
     }
     sums
 }

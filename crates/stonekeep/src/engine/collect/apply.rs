@@ -31,6 +31,12 @@ impl<'a> Apply<'a> {
         for id in &plan.private_directories {
             self.remove_directory(&layout::private(*id))?;
         }
+        for file in &plan.taken_along {
+            self.remove(file)?;
+        }
+        for directory in &plan.taken_along_directories {
+            self.remove_directory(directory)?;
+        }
         for file in &plan.facts {
             self.remove(file)?;
         }
@@ -53,7 +59,7 @@ impl<'a> Apply<'a> {
     }
 
     fn start(&mut self, plan: &GarbagePlan) {
-        let files = [&plan.shared, &plan.private, &plan.facts];
+        let files = [&plan.shared, &plan.private, &plan.taken_along, &plan.facts];
         let files = files.into_iter().flatten();
         let sizes = files
             .map(|file| file.size_bytes)
@@ -122,11 +128,10 @@ impl<'a> Apply<'a> {
 
 /// The directories that lose names.
 fn directories(plan: &GarbagePlan) -> Vec<Key> {
-    let mut directories: Vec<Key> = [&plan.shared, &plan.private, &plan.facts]
-        .into_iter()
-        .flatten()
-        .filter_map(|file| file.key.parent())
-        .collect();
+    let files = [&plan.shared, &plan.private, &plan.taken_along, &plan.facts];
+    let files = files.into_iter().flatten().map(|file| &file.key);
+    let keys = files.chain(&plan.taken_along_directories);
+    let mut directories: Vec<Key> = keys.filter_map(Key::parent).collect();
     if !plan.private_directories.is_empty() {
         directories.push(layout::private_directory());
     }

@@ -6,6 +6,7 @@ use stonekeep_format::{BackupId, Crc32c};
 use super::area::Area;
 use super::context::Context;
 use super::copy::{Copier, Ready};
+use super::included::Included;
 use super::known::Known;
 use super::last_look::LastLook;
 use super::plan::Plan;
@@ -23,6 +24,7 @@ pub(super) struct Commit<'a, 'k> {
     pub(super) known: &'a mut Known<'k>,
     pub(super) area: &'a mut Area,
     pub(super) ready: Vec<Ready>,
+    pub(super) included: &'a Included,
     pub(super) lock: &'a dyn Guard,
 }
 
@@ -81,12 +83,13 @@ impl Commit<'_, '_> {
         })
     }
 
-    /// C4 for private files, C5 to C8.
+    /// C4 for private and included files, C5 to C8.
     pub(super) fn commit(&self, description: Description) -> Result<Outcome> {
         let id = description.id;
         if !self.store().list(Some(&layout::private(id)))?.is_empty() || !self.publish_private(id)? {
             return Ok(Outcome::IdTaken);
         }
+        self.included.publish(self.store(), id, self.durability())?;
         self.publish_facts(id, description.facts)?;
         self.look(id, &description.last_look)?;
         self.lock.check()?;

@@ -5,13 +5,14 @@
 //! - **C0** The repository's directories are made where there are none, and the writer's lock is taken: before the
 //!   capture if there is a repository, otherwise when something is to be written into it.
 //! - **C1** The id: one more than the largest that any record has. The journals of killed runs are read.
-//! - **C2** The database is captured; a source of many files may have a part of them copied before its image is whole.
+//! - **C2** The database is captured, and files of the application that were asked for are copied; a source of many files may have a part of them copied before its image is whole.
 //!   Areas of killed runs that are of no use are removed. Files that are not stored yet are copied to an area of
 //!   this run's own, `stonekeep/tmp/<id>/`, in batches: each batch is made durable, then written down in the area's
 //!   journal. Then the image is asked whether it still is one state. If not, and another capture may help, C2 is
 //!   repeated with everything that has been copied.
 //! - **C3** Stored files that are named again are looked at, and made durable where nobody is known to have done so.
-//! - **C4** Staged files get their final names, never replacing: shared ones first, then the private directory.
+//! - **C4** Staged files get their final names, never replacing: shared ones first, then the private directory, then
+//!   those of the application.
 //!   During C3 and C4 the meta file is written in memory, and our facts are staged: nobody sees either.
 //! - **C5** Our facts are published. **C6** Every file is looked for once more.
 //! - **C7** The commit: the meta file appears under `meta/<id>`. If a foreign engine took the id, private files are
@@ -39,6 +40,7 @@ mod copy;
 mod ends;
 mod host;
 mod identity;
+mod included;
 mod known;
 mod last_look;
 mod leftovers;

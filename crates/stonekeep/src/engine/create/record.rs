@@ -80,10 +80,11 @@ impl Commit<'_, '_> {
                 .warnings
                 .iter()
                 .chain(&self.plan.warnings)
-                .cloned()
+                .map(|warning| warning.clone().accepted_by(&self.context.options.accept))
                 .collect(),
             durable: self.durability() == Durability::Durable,
             created_by: concat!("stonekeep ", env!("CARGO_PKG_VERSION")).to_owned(),
+            included: self.included.facts(),
             files: Vec::new(),
         }
     }

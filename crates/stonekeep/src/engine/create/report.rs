@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use stonekeep_format::{BackupId, SequenceNumber};
 
+use super::included::Beside;
 use super::plan::{Action, Plan, PlanFile, Target};
-use crate::Warning;
 use crate::image::{CaptureKind, DatabaseImage, LiveCapture};
+use crate::repo::layout;
+use crate::{Warning, WarningName};
 
 /// What is done for one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,6 +22,8 @@ pub enum FileAction {
     Resume,
     /// Left out by the callback's wish.
     Exclude,
+    /// A file of the application, read and written.
+    Include,
 }
 
 /// One file of the plan.
@@ -67,8 +71,14 @@ pub struct CreateReport {
     pub files_excluded: u64,
     /// Tables whose last bytes had to be read for their session id.
     pub tables_opened: u64,
-    /// Files beside the database that belong to no database, or to no state of this one any more: not backed up.
+    /// Files of the application that were asked for. They do not count among the others.
+    pub files_included: u64,
+    /// Their bytes.
+    pub bytes_included: u64,
+    /// What stands beside the database and belongs to no database, or to no state of this one any more: not backed up.
     pub surplus: Vec<PathBuf>,
+    /// What of that RocksDB does not know; the application may need it.
+    pub unknown: Vec<PathBuf>,
     /// Every file.
     pub files: Vec<PlannedFile>,
     /// Problems that did not stop the backup.
@@ -93,7 +103,10 @@ impl CreateReport {
             bytes_resumed: 0,
             files_excluded: 0,
             tables_opened: plan.tables_opened,
-            surplus: image.surplus.clone(),
+            files_included: 0,
+            bytes_included: 0,
+            surplus: Vec::new(),
+            unknown: Vec::new(),
             files: Vec::new(),
             warnings: image.warnings.iter().chain(&plan.warnings).cloned().collect(),
         };
@@ -103,6 +116,27 @@ impl CreateReport {
         report
     }
 
+    /// Marks the warnings of these names as accepted.
+    pub(super) fn accept(mut self, names: &[WarningName]) -> Self {
+        let warnings = std::mem::take(&mut self.warnings).into_iter();
+        self.warnings = warnings.map(|warning| warning.accepted_by(names)).collect();
+        self
+    }
+
+    /// Adds what stands beside the database.
+    pub(super) fn add_beside(&mut self, beside: Beside) {
+        (self.surplus, self.unknown) = (beside.surplus, beside.unknown);
+        for file in beside.included {
+            self.files_included += 1;
+            self.bytes_included += file.size_bytes;
+            self.files.push(PlannedFile {
+                path: format!("{}/{}", layout::included(self.backup_id), file.path),
+                size_bytes: file.size_bytes,
+                action: FileAction::Include,
+            });
+        }
+    }
+
     fn add(&mut self, file: PlannedFile) {
         let size = file.size_bytes;
         let (files, bytes) = match file.action {
@@ -110,6 +144,7 @@ impl CreateReport {
             FileAction::Reuse => (&mut self.files_reused, Some(&mut self.bytes_reused)),
             FileAction::Resume => (&mut self.files_resumed, Some(&mut self.bytes_resumed)),
             FileAction::Exclude => (&mut self.files_excluded, None),
+            FileAction::Include => (&mut self.files_included, None),
         };
         *files += 1;
         if let Some(bytes) = bytes {

@@ -7,6 +7,7 @@ use super::content;
 use super::context::{Context, is_full};
 use super::copy::{Copier, Ready};
 use super::host::{self, Host, next};
+use super::included::{self, Beside, Included};
 use super::plan::{self, Action, Plan};
 use super::report::CreateReport;
 use super::warnings;
@@ -41,8 +42,12 @@ fn is_refusal(error: &Error) -> bool {
 pub(super) fn preview(context: Context<'_>) -> Result<CreateReport> {
     let mut host = Host::new(context, true)?;
     let capture = context.source.capture(&mut host, context.observer)?;
-    let plan = plan(&mut host, capture.image())?;
-    Ok(CreateReport::of(&plan, capture.image(), host.id))
+    let mut plan = plan(&mut host, capture.image())?;
+    let mut beside = included::preview(&context, capture.image())?;
+    plan.warnings.append(&mut beside.warnings);
+    let mut report = CreateReport::of(&plan, capture.image(), host.id);
+    report.add_beside(beside);
+    Ok(report.accept(&context.options.accept))
 }
 
 /// Captures and copies until both fit together, then commits.
@@ -64,6 +69,8 @@ struct Copied {
     capture: Box<dyn Capture>,
     plan: Plan,
     ready: Vec<Ready>,
+    included: Included,
+    beside: Beside,
 }
 
 /// C2.
@@ -71,6 +78,11 @@ fn capture_and_copy(host: &mut Host<'_>) -> Result<Copied> {
     let context = host.context;
     let capture = context.source.capture(host, context.observer)?;
     let mut plan = plan_locked(host, capture.image())?;
+    let (included, beside) = {
+        let area = &host.parts()?.area.name;
+        included::stage(&context, capture.image(), area)?
+    };
+    plan.warnings.extend(beside.warnings.iter().cloned());
     host.new_bytes = plan.new_bytes();
     // Of a large repository that is much, and nobody asks before another attempt.
     host.known.presence.forget();
@@ -78,7 +90,13 @@ fn capture_and_copy(host: &mut Host<'_>) -> Result<Copied> {
     match capture.confirm() {
         Ok(()) => {
             plan.warnings.extend(context.sources.unknown_formats.warnings());
-            Ok(Copied { capture, plan, ready })
+            Ok(Copied {
+                capture,
+                plan,
+                ready,
+                included,
+                beside,
+            })
         }
         Err(error) => {
             host::remember(&mut host.settled, &capture.image().files, &plan.files, &ready);
@@ -139,7 +157,13 @@ fn copy(host: &mut Host<'_>, image: &DatabaseImage, plan: &Plan) -> Result<Vec<R
 
 /// C3 to C8.
 fn commit(host: &mut Host<'_>, copied: Copied) -> Result<CreateReport> {
-    let Copied { capture, plan, ready } = copied;
+    let Copied {
+        capture,
+        plan,
+        ready,
+        included,
+        beside,
+    } = copied;
     let (context, mut id) = (host.context, host.id);
     let parts = host.parts()?;
     parts.known.forget_files();
@@ -151,6 +175,7 @@ fn commit(host: &mut Host<'_>, copied: Copied) -> Result<CreateReport> {
         known: parts.known,
         area: parts.area,
         ready,
+        included: &included,
         lock: parts.lock,
     };
     let mut description = commit.share(id)?;
@@ -162,8 +187,9 @@ fn commit(host: &mut Host<'_>, copied: Copied) -> Result<CreateReport> {
     }
     let mut report = CreateReport::of(&plan, capture.image(), id);
     report.committed = true;
+    report.add_beside(beside);
     report.warnings.extend(context.sources.warnings());
-    Ok(report)
+    Ok(report.accept(&context.options.accept))
 }
 
 fn next_free(context: &Context<'_>, taken: BackupId) -> Result<BackupId> {

@@ -1,6 +1,7 @@
 //! What the user should know of a plan before it is carried out.
 
 use std::mem::{Discriminant, discriminant};
+use std::path::{Path, PathBuf};
 
 use stonekeep_format::backup_name::{NameSuffix, RepoPath};
 use stonekeep_format::file_name::DbFileName;
@@ -30,6 +31,41 @@ pub(super) fn of_plan(
     given
         .map(|(name, message)| Warning::general(name, message))
         .collect()
+}
+
+/// How many of the unknown files and directories a warning names.
+const NAMED: usize = 3;
+
+/// What stands beside the database that RocksDB does not know, and is in no backup.
+pub(super) fn unknown_files(unknown: &[PathBuf], directory: &Path) -> Option<Warning> {
+    let (first, rest) = (
+        unknown.get(..NAMED).unwrap_or(unknown),
+        unknown.get(NAMED..).unwrap_or_default(),
+    );
+    let names: Vec<String> = first.iter().map(|path| name_of(path, directory)).collect();
+    let names = match (names.is_empty(), rest.len()) {
+        (true, _) => return None,
+        (_, 0) => names.join(", "),
+        (_, more) => format!("{} and {more} more", names.join(", ")),
+    };
+    let message = format!(
+        "RocksDB does not know {names}: not backed up, but the application may need it; `include` (--include) takes files \
+         along"
+    );
+    Some(Warning::about(
+        WarningName::UnknownFiles,
+        directory.display().to_string(),
+        message,
+    ))
+}
+
+/// With a slash behind the name of a directory.
+fn name_of(path: &Path, directory: &Path) -> String {
+    let name = path.strip_prefix(directory).unwrap_or(path).display();
+    match path.is_dir() {
+        true => format!("{name}/"),
+        false => name.to_string(),
+    }
 }
 
 fn unchecked_sharing(options: &BackupEngineOptions) -> Option<String> {

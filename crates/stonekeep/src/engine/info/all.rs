@@ -11,6 +11,7 @@ use super::report::{BackupInfo, BackupState, head, unreadable};
 use crate::engine::BackupEngineReadOnly;
 use crate::parallel::run_bounded;
 use crate::repo::described::Described;
+use crate::repo::included;
 use crate::repo::names::{NameId, Names};
 use crate::repo::presence::{self, PrivateFiles, Sizes};
 use crate::repo::skim::{SkimState, Skimmed, Skimmer};
@@ -104,7 +105,9 @@ impl<'a> AllSizes<'a> {
         };
         let sizes = Sizes::read(self.store, loaded, facts.as_ref())?;
         let find = |path: &RepoPath| self.find(path, &private);
-        let findings = presence::findings(&loaded.meta.files, &sizes, |path| Ok(find(path)))?;
+        let mut findings = presence::findings(&loaded.meta.files, &sizes, |path| Ok(find(path)))?;
+        let taken_along = facts.as_ref().map_or(&[][..], |facts| &facts.included);
+        findings.extend(included::findings_of(self.store, loaded.id, taken_along)?);
         let size_of = |file: &MetaFile| sizes.expected(file).or(find(&file.path).map(|(_, size)| size));
         let mut private_sizes = Sum::default();
         for file in named(skimmed).filter(|file| file.path.shared_name().is_none()) {
@@ -172,16 +175,17 @@ impl<'a> AllSizes<'a> {
         let names = self.names.into_inner().unwrap_or_else(PoisonError::into_inner);
         let naming = self.naming.into_inner().unwrap_or_else(PoisonError::into_inner);
         let own = naming.own(&names);
+        let taken_along: u64 = told.iter().map(|told| told.info.included_bytes).sum();
         let infos = told.into_iter().map(|Told { mut info, sizes }| {
             if let Some((all, mut unique)) = sizes {
                 unique.add_all(own.get(&info.id).copied().unwrap_or_default());
-                info.unique_bytes = unique.bytes();
+                info.unique_bytes = super::sum(unique.bytes(), Some(info.included_bytes));
                 info.shared_bytes = all.without(unique).bytes();
                 info.size_bytes = super::sum(info.unique_bytes, info.shared_bytes);
             }
             info
         });
-        (infos.collect(), Some(naming.total_bytes(&names)))
+        (infos.collect(), Some(naming.total_bytes(&names) + taken_along))
     }
 }
 

@@ -7,8 +7,8 @@ mod naming;
 mod report;
 mod sharing;
 
-use stonekeep_format::BackupId;
 use stonekeep_format::backup_meta::{MetaFile, MetaReader};
+use stonekeep_format::{BackupId, Temperature};
 
 use self::all::AllSizes;
 pub use self::diff::BackupDiff;
@@ -20,6 +20,7 @@ use self::sharing::Sharing;
 use super::BackupEngineReadOnly;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::described::{self, Described};
+use crate::repo::included::{self, IncludedFile};
 use crate::repo::presence::{Presence, Sizes};
 use crate::{ErrorKind, Result, Warning};
 
@@ -103,6 +104,8 @@ impl BackupEngineReadOnly {
             .as_ref()
             .map(|sharing| sharing.total_bytes(&mut presence))
             .transpose()?;
+        let taken_along: u64 = backups.iter().map(|backup| backup.included_bytes).sum();
+        let total_bytes = total_bytes.map(|total| total + taken_along);
         Ok((backups, total_bytes))
     }
 
@@ -154,7 +157,9 @@ impl BackupEngineReadOnly {
         {
             info.sequence_number = exact;
         }
-        let findings = presence.check(&loaded, facts.as_ref())?;
+        let mut findings = presence.check(&loaded, facts.as_ref())?;
+        let taken_along = facts.as_ref().map_or(&[][..], |facts| &facts.included);
+        findings.extend(included::findings_of(store, loaded.id, taken_along)?);
         info.state = if findings.is_empty() {
             BackupState::Valid
         } else {
@@ -169,10 +174,15 @@ impl BackupEngineReadOnly {
             };
             *of_its_kind = sum(*of_its_kind, size_of(file, &sizes, presence)?);
         }
+        bytes.0 = sum(bytes.0, Some(info.included_bytes));
         (info.unique_bytes, info.shared_bytes) = bytes;
         info.size_bytes = sum(info.unique_bytes, info.shared_bytes);
         if detail == InfoDetail::Files {
-            info.files = Some(files(&loaded, &sizes, presence, sharing)?);
+            let mut files = files(&loaded, &sizes, presence, sharing)?;
+            for file in taken_along {
+                files.push(included_file(file, loaded.id)?);
+            }
+            info.files = Some(files);
         }
         Ok(info)
     }
@@ -201,6 +211,19 @@ fn size_of(file: &MetaFile, sizes: &Sizes<'_>, presence: &mut Presence<'_>) -> R
     }
 }
 
+fn included_file(file: &IncludedFile, id: BackupId) -> Result<BackupFileInfo> {
+    Ok(BackupFileInfo {
+        path: file.key(id)?.to_string(),
+        restored_name: file.path.clone(),
+        size_bytes: Some(file.size_bytes),
+        crc32c: Some(file.crc32c),
+        temperature: Temperature::Unknown,
+        excluded: false,
+        included: true,
+        shared_with: Vec::new(),
+    })
+}
+
 /// The files with their sizes.
 fn files(
     loaded: &LoadedMeta,
@@ -217,6 +240,7 @@ fn files(
             crc32c: file.crc32c.map(|crc| crc.0),
             temperature: file.temperature,
             excluded: file.excluded,
+            included: false,
             shared_with: sharing.others(&file.path, loaded.id),
         });
     }

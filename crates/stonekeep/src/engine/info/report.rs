@@ -7,6 +7,7 @@ use crate::image::{CaptureKind, ImageColumnFamily, LiveCapture};
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::described::Described;
 use crate::repo::facts::BackupFacts;
+use crate::repo::included::bytes_of;
 use crate::repo::layout;
 use crate::{Error, ErrorKind, Finding, Warning, WarningName};
 
@@ -65,6 +66,10 @@ pub struct BackupInfo {
     pub excluded_files: u64,
     /// `size`: bytes of all files; `None` if it is not known of all.
     pub size_bytes: Option<u64>,
+    /// Files of the application that were taken along; they do not count among the others.
+    pub included_files: u64,
+    /// Their bytes, which are counted in the sizes of the backup.
+    pub included_bytes: u64,
     /// Bytes of files that no other backup names: what deleting it alone would free.
     pub unique_bytes: Option<u64>,
     /// Bytes of files that other backups name too.
@@ -109,6 +114,8 @@ pub struct BackupFileInfo {
     pub temperature: Temperature,
     /// Whether the backup was made without it.
     pub excluded: bool,
+    /// Whether it is a file of the application that was taken along.
+    pub included: bool,
     /// The other backups that name it.
     pub shared_with: Vec<BackupId>,
 }
@@ -152,6 +159,8 @@ impl BackupInfo {
             app_metadata: Vec::new(),
             number_files: 0,
             excluded_files: 0,
+            included_files: 0,
+            included_bytes: 0,
             size_bytes: None,
             unique_bytes: None,
             shared_bytes: None,
@@ -196,6 +205,8 @@ pub(super) fn head(
         info.capture = Some(facts.capture);
         info.live = facts.live;
         info.host = facts.host.clone();
+        info.included_files = facts.included.len() as u64;
+        info.included_bytes = bytes_of(&facts.included);
         info.tags = facts.tags.clone();
         info.capture_warnings = facts.warnings.clone();
         info.created_by = Some(facts.created_by.clone());

@@ -1,6 +1,5 @@
 //! What meta files say of the files that they name: each file once, however many backups have it.
 
-use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::{BackupId, Crc32c};
 
 use crate::repo::path_table::PathTable;
@@ -32,9 +31,8 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// Adds what the meta file of a backup says.
-    pub(super) fn add(&mut self, path: &RepoPath, likely_bytes: u64, new: Said) {
-        let path = path.to_string();
+    /// Adds what the meta file or the facts of a backup say.
+    pub(super) fn add(&mut self, path: &str, likely_bytes: u64, new: Said) {
         let number = self.paths.find(path.as_bytes());
         match number.and_then(|number| self.said.get_mut(number)) {
             Some((likely, said)) => {

@@ -18,6 +18,8 @@ pub use self::report::{FindingKind, VerifiedBackup, VerifyFinding, VerifyLevel, 
 use super::BackupEngineReadOnly;
 use super::info::BackupState;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
+use crate::repo::facts::BackupFacts;
+use crate::repo::included;
 use crate::repo::layout;
 use crate::repo::presence::{Presence, Sizes, Wrong};
 use crate::store::Key;
@@ -148,6 +150,7 @@ impl Verifier<'_> {
                 unverifiable.push(file.path.to_string());
             }
         }
+        self.included(&loaded, facts.as_ref())?;
         self.report.backups.push(VerifiedBackup {
             id: loaded.id,
             state: BackupState::Valid,
@@ -155,6 +158,32 @@ impl Verifier<'_> {
         });
         self.current(&loaded)?;
         self.presence.forget_private(loaded.id);
+        Ok(())
+    }
+
+    /// The files of the application that were taken along. Without facts nobody knows what they must be.
+    fn included(&mut self, loaded: &LoadedMeta, facts: Option<&BackupFacts>) -> Result<()> {
+        let (store, id) = (self.engine.store().as_ref(), loaded.id);
+        let Some(facts) = facts else {
+            let unknown = included::without_facts(store, id, "verified")?;
+            self.report.warnings.extend(unknown);
+            return Ok(());
+        };
+        self.report.files_checked += facts.included.len() as u64;
+        if self.report.level == VerifyLevel::Size {
+            for (path, wrong) in included::findings(store, id, &facts.included)? {
+                self.findings.add(wrong.into(), path, wrong.to_string(), id);
+            }
+            return Ok(());
+        }
+        for file in &facts.included {
+            let said = Said {
+                size_bytes: Some(file.size_bytes),
+                crc32c: Some(file.checksum()),
+                ids: vec![id],
+            };
+            self.claims.add(file.key(id)?.as_str(), file.size_bytes, said);
+        }
         Ok(())
     }
 
@@ -178,7 +207,7 @@ impl Verifier<'_> {
             crc32c: file.told_crc32c(),
             ids: vec![id],
         };
-        self.claims.add(&file.path, likely_bytes, said);
+        self.claims.add(&file.path.to_string(), likely_bytes, said);
         Ok(())
     }
 

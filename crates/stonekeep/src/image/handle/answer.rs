@@ -1,6 +1,6 @@
 //! What RocksDB says its files are.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use stonekeep_format::FileNumber;
@@ -56,6 +56,20 @@ impl Answer {
             Some(directory) if is_another(directory, home)? => Ok(Some(directory.to_owned())),
             _ => Ok(None),
         }
+    }
+
+    /// Where files of the database lie, besides its own directory.
+    pub(super) fn further_directories(&self, home: &Path) -> Result<Vec<PathBuf>> {
+        let paths = self.places.values().map(PathBuf::as_path);
+        let wals = self.wals.values().map(|wal| wal.path.as_path());
+        let directories: BTreeSet<&Path> = paths.chain(wals).filter_map(Path::parent).collect();
+        let mut further = Vec::new();
+        for directory in directories {
+            if is_another(directory, home)? {
+                further.push(directory.to_owned());
+            }
+        }
+        Ok(further)
     }
 
     /// Whether a table or blob lies in another directory than the database's own.

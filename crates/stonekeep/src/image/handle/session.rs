@@ -9,6 +9,7 @@ use super::deletions::DeletionsDisabled;
 use super::told::{Asking, Told};
 use super::{LiveFile, Memtables, OpenDatabase};
 use crate::image::assembly::Parts;
+use crate::image::beside;
 use crate::image::database_id::database_id;
 use crate::image::hot::capture::HotCapture;
 use crate::image::hot::closing::Addition;
@@ -18,6 +19,7 @@ use crate::image::hot::measured_wal::{MeasuredWal, WalReader};
 use crate::image::hot::open_files::OpenFiles;
 use crate::image::hot::probe::Probes;
 use crate::image::hot::wal_scan::{self, Rules, TornWals};
+use crate::image::listing::Listing;
 use crate::image::manifest::Current;
 use crate::image::options_file::Options;
 use crate::image::pinned::Pinned;
@@ -207,6 +209,11 @@ impl<'s, 'a> Session<'s, 'a> {
         };
         let kept = wal_scan::scan(closed.wals, &rules, &mut self.remarks, observer)?;
         let wal_dir = answer.wal_dir(home)?;
+        let own_directories = answer.further_directories(home)?;
+        let unknown = match Listing::of(home)? {
+            Some(home) => beside::unknown(&home, &own_directories)?,
+            None => Vec::new(),
+        };
         let with_wals = wal_dir.as_deref().unwrap_or(home);
         let sequence_number =
             last_sequence(&manifest.state, kept.last_sequence, with_wals, &mut self.remarks);
@@ -231,6 +238,8 @@ impl<'s, 'a> Session<'s, 'a> {
                 wal_bytes_trimmed: kept.trimmed_bytes,
             }),
             surplus: Vec::new(),
+            unknown,
+            own_directories,
             remarks: self.remarks,
         };
         let image = parts.into_image(observer)?;

@@ -1,5 +1,6 @@
 //! One capture, round by round.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use stonekeep_format::FileNumber;
@@ -17,6 +18,7 @@ use super::wal_scan::{self, KeptWals, Rules, TornWals};
 use super::wal_window::WalWindow;
 use super::{GIVE_UP_FACTOR, GIVE_UP_TIME, HotDirectory};
 use crate::image::assembly::Parts;
+use crate::image::beside;
 use crate::image::database_id::database_id;
 use crate::image::options_file::Options;
 use crate::image::remarks::Remarks;
@@ -50,6 +52,8 @@ pub(super) struct Session<'a> {
     were_cut: bool,
     /// What is said of the database by its settings.
     remarks: Remarks,
+    /// What stands beside the database that RocksDB does not know.
+    unknown: Vec<PathBuf>,
     rounds: u64,
     /// When the first window opened.
     begun: Option<Instant>,
@@ -91,6 +95,7 @@ impl<'a> Session<'a> {
             followed,
             settings,
             remarks,
+            unknown: Vec::new(),
             rounds: 0,
             begun: None,
         })
@@ -194,7 +199,8 @@ impl<'a> Session<'a> {
     /// The newest OPTIONS; nothing if they say something else than before, as after a restart of the writer: then
     /// another round goes by them.
     fn newest_options(&mut self) -> Result<Option<Option<Options>>> {
-        let (_, options, _) = settings::newest_options(self.source, self.observer)?;
+        let (home, options, _) = settings::newest_options(self.source, self.observer)?;
+        self.unknown = beside::unknown(&home, &self.settings.own_directories())?;
         let newest = options.as_ref().map(|options| &options.settings);
         if newest.is_none_or(|newest| *newest == self.settings.options) {
             return Ok(Some(options));
@@ -248,6 +254,7 @@ impl<'a> Session<'a> {
         }
         let directory = self.wals.directory();
         let sequence_number = last_sequence(state, kept.last_sequence, directory, &mut self.remarks);
+        let own_directories = self.settings.own_directories();
         let (live_files, mut pins) = self.files.into_files();
         pins.push(manifest.file.with_size(manifest.applied_bytes));
         pins.extend(kept.pins);
@@ -268,6 +275,8 @@ impl<'a> Session<'a> {
                 wal_bytes_trimmed: kept.trimmed_bytes,
             }),
             surplus: Vec::new(),
+            unknown: self.unknown,
+            own_directories,
             remarks: self.remarks,
         };
         let image = parts.into_image(self.observer)?;

@@ -73,6 +73,12 @@ impl Settings {
         })
     }
 
+    /// Where the database lies, besides its own directory.
+    pub(super) fn own_directories(&self) -> Vec<PathBuf> {
+        let data = self.data_paths.iter().skip(1);
+        data.chain(&self.wal_dir).cloned().collect()
+    }
+
     /// A window on the WALs of the database in this directory, none of them open yet; all of them are read in it if
     /// they were cut short, or may be recycled.
     pub(super) fn wal_window(&self, home: &Path, were_cut: bool) -> WalWindow {

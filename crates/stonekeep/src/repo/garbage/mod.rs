@@ -13,6 +13,7 @@ mod plan;
 mod planner;
 mod references;
 mod survey;
+mod taken_along;
 mod withdraw;
 
 pub use self::claims::{Area, Claims};
@@ -21,6 +22,7 @@ pub use self::plan::{Garbage, GarbageKind, GarbagePlan, HeldBack, HeldByPin, Pol
 pub use self::planner::plan;
 pub use self::references::References;
 pub use self::survey::{OrphanFacts, PinnedBackup, PrivateDirectory, Record, Survey};
+pub use self::taken_along::TakenAlong;
 pub use self::withdraw::{secure, withdraw};
 
 use crate::Error;

@@ -110,6 +110,10 @@ pub struct GarbagePlan {
     pub private: Vec<Garbage>,
     /// Those directories.
     pub private_directories: Vec<BackupId>,
+    /// Files of the application that backups took along which are not there.
+    pub taken_along: Vec<Garbage>,
+    /// Their directories, those further down first.
+    pub taken_along_directories: Vec<Key>,
     /// Facts.
     pub facts: Vec<Garbage>,
     /// Staging areas.

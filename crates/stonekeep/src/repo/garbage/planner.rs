@@ -7,7 +7,8 @@ use stonekeep_format::BackupId;
 use stonekeep_format::backup_name::RepoPath;
 
 use super::{
-    Garbage, GarbageKind, GarbagePlan, HeldBack, HeldByPin, Policy, PrivateDirectory, Survey, Total,
+    Garbage, GarbageKind, GarbagePlan, HeldBack, HeldByPin, Policy, PrivateDirectory, Survey, TakenAlong,
+    Total,
 };
 use crate::repo::{catalog, layout};
 use crate::store::{Entry, EntryKind, Key};
@@ -31,6 +32,9 @@ pub fn plan(survey: &Survey, policy: &Policy) -> GarbagePlan {
     }
     for directory in &survey.private {
         planner.private(directory);
+    }
+    for taken in &survey.taken_along {
+        planner.taken_along(taken);
     }
     planner.judge_unknown();
     planner.held_by_pins();
@@ -141,6 +145,27 @@ impl Planner<'_> {
                 age,
             });
         }
+    }
+
+    /// Nobody but us puts anything there, so that its origin is known.
+    fn taken_along(&mut self, taken: &TakenAlong) {
+        if self.is_pinned(taken.id) {
+            let total = self.pinned_private.entry(taken.id).or_default();
+            taken
+                .files
+                .iter()
+                .for_each(|(_, size_bytes)| total.add(*size_bytes));
+            return;
+        }
+        let kind = self
+            .survey
+            .claims
+            .private(taken.id)
+            .unwrap_or(GarbageKind::LeftOver);
+        self.plan.taken_along.extend(taken.garbage(kind));
+        self.plan
+            .taken_along_directories
+            .extend(taken.directories.iter().cloned());
     }
 
     fn private_stranger(&mut self, entry: &Entry) {

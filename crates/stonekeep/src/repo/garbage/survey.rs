@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use stonekeep_format::{BackupId, Crc32c};
 
-use super::{Area, Claims, Metas, References};
+use super::{Area, Claims, Metas, References, TakenAlong};
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::names::Names;
 use crate::repo::pin::LivePins;
@@ -14,7 +14,7 @@ use crate::store::{Entry, EntryKind, Key, Store};
 use crate::{Error, ErrorKind, Result};
 
 /// What stands directly in `stonekeep/`.
-const OUR_NAMES: [&str; 5] = ["backups", "deleted", "lock", "pins", "tmp"];
+const OUR_NAMES: [&str; 6] = ["backups", "deleted", "files", "lock", "pins", "tmp"];
 
 /// What was found.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +37,8 @@ pub struct Survey {
     pub shared: Vec<(Key, Vec<Entry>)>,
     /// What stands in `private/`, without the directories of backups that stay.
     pub private: Vec<PrivateDirectory>,
+    /// Files of the application that no backup has.
+    pub taken_along: Vec<TakenAlong>,
     /// Names in our own directories that are none of ours.
     pub strangers: BTreeSet<String>,
 }
@@ -110,6 +112,7 @@ impl Survey {
         survey.look_at_records(&mut skimmer, store, should_stop)?;
         survey.look_at_facts(store, should_stop)?;
         survey.look_at_areas(store)?;
+        survey.look_at_taken_along(store)?;
         for directory in [layout::shared_directory(), layout::shared_checksum_directory()] {
             let entries = store.list(Some(&directory))?;
             survey.shared.push((directory, entries));

@@ -1,0 +1,107 @@
+//! Files of the application in `stonekeep/files` that no backup has: the facts of each say which ones are its own.
+
+use std::collections::BTreeSet;
+
+use stonekeep_format::BackupId;
+
+use super::{Garbage, GarbageKind, Survey};
+use crate::repo::catalog::{self, MetaState};
+use crate::repo::{facts, included, layout};
+use crate::store::{EntryKind, Key, Store};
+use crate::{ErrorKind, Result};
+
+/// What of a backup's directory in `stonekeep/files` no backup has.
+#[derive(Debug, Clone)]
+pub struct TakenAlong {
+    /// The backup that it was made for.
+    pub id: BackupId,
+    /// Files, each with its length.
+    pub files: Vec<(Key, u64)>,
+    /// Directories that may be empty when those are gone: those further down first, its own last.
+    pub directories: Vec<Key>,
+}
+
+/// What is known of the files that a backup has.
+enum Owned {
+    /// It may be any of them.
+    Any,
+    /// These, by their paths.
+    These(BTreeSet<String>),
+}
+
+impl Survey {
+    /// Looks at what backups have taken along.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub(super) fn look_at_taken_along(&mut self, store: &dyn Store) -> Result<()> {
+        let root = layout::included_directory();
+        for entry in store.list(Some(&root))? {
+            let id = BackupId::parse(&entry.name).filter(|_| entry.kind == EntryKind::Directory);
+            let Some(id) = id else {
+                self.strangers.insert(format!("{root}/{}", entry.name));
+                continue;
+            };
+            let owned = match self.metas.ids.contains(&id) {
+                true => owned_by(store, id)?,
+                false => Owned::These(BTreeSet::new()),
+            };
+            if let Owned::These(paths) = owned {
+                self.add_taken_along(store, id, &paths)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_taken_along(&mut self, store: &dyn Store, id: BackupId, owned: &BTreeSet<String>) -> Result<()> {
+        let (directory, stored) = (layout::included(id), included::stored(store, id)?);
+        let mut taken = TakenAlong {
+            id,
+            files: Vec::new(),
+            directories: Vec::new(),
+        };
+        for (path, entry) in stored.files {
+            match directory.join(&path) {
+                _ if owned.contains(&path) => {}
+                Ok(key) => taken.files.push((key, entry.size_bytes)),
+                Err(_) => drop(self.strangers.insert(format!("{directory}/{path}"))),
+            }
+        }
+        let directories = stored.directories.iter();
+        taken.directories = directories.filter_map(|path| directory.join(path).ok()).collect();
+        taken.directories.push(directory);
+        // Of a backup that is there only what is not its own can go.
+        if owned.is_empty() || !taken.files.is_empty() {
+            self.taken_along.push(taken);
+        }
+        Ok(())
+    }
+}
+
+/// Where the facts are of another backup with the same id, the files are that one's, and it is gone.
+fn owned_by(store: &dyn Store, id: BackupId) -> Result<Owned> {
+    let loaded = match catalog::load(store, id) {
+        Ok(MetaState::Readable(loaded)) => loaded,
+        Ok(MetaState::Unreadable(..)) => return Ok(Owned::Any),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Owned::Any),
+        Err(error) => return Err(error),
+    };
+    Ok(match facts::read_any_head(store, id)? {
+        None => Owned::Any,
+        Some(facts) if facts.belong_to(id, loaded.crc32c, loaded.size_bytes) => {
+            Owned::These(facts.included.into_iter().map(|file| file.path).collect())
+        }
+        Some(_) => Owned::These(BTreeSet::new()),
+    })
+}
+
+impl TakenAlong {
+    /// As garbage of this kind.
+    pub(super) fn garbage(&self, kind: GarbageKind) -> impl Iterator<Item = Garbage> {
+        self.files.iter().map(move |(key, size_bytes)| Garbage {
+            key: key.clone(),
+            size_bytes: *size_bytes,
+            kind,
+        })
+    }
+}

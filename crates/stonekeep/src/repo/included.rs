@@ -1,0 +1,215 @@
+//! Files of the application that backups have taken along: `stonekeep/files/<id>/<path>`.
+//!
+//! Which ones a backup has, with length and checksum, stands in its facts, and so is bound to its meta file. RocksDB's
+//! engine knows neither. A file there that the facts of that backup do not name is garbage.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use stonekeep_format::{BackupId, Crc32c};
+
+use super::layout;
+use crate::image::include::is_storable;
+use crate::store::{Entry, EntryKind, Key, Store};
+use crate::{Error, Finding, Result, Warning, WarningName};
+
+/// One file of the application.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncludedFile {
+    /// Its path below the database's directory, with `/` between the parts.
+    pub path: String,
+    /// Its length.
+    pub size_bytes: u64,
+    /// CRC-32C of all its bytes.
+    pub crc32c: u32,
+}
+
+impl IncludedFile {
+    /// Where it is stored.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a path that leads elsewhere, which no facts have.
+    pub fn key(&self, id: BackupId) -> Result<Key> {
+        layout::included(id).join(&self.path)
+    }
+
+    /// Its checksum, typed.
+    pub fn checksum(&self) -> Crc32c {
+        Crc32c(self.crc32c)
+    }
+}
+
+/// Whether all of these can be stored and restored side by side. Facts may come from a stranger.
+pub(crate) fn are_legal(files: &[IncludedFile]) -> bool {
+    let paths: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    let has_file_above = |path: &str| {
+        let ends = path.match_indices('/').map(|(end, _)| end);
+        ends.into_iter()
+            .any(|end| path.get(..end).is_some_and(|above| paths.contains(above)))
+    };
+    paths.len() == files.len()
+        && paths
+            .iter()
+            .all(|path| is_storable(path) && !has_file_above(path))
+}
+
+/// The bytes of all of them.
+pub(crate) fn bytes_of(files: &[IncludedFile]) -> u64 {
+    files.iter().map(|file| file.size_bytes).sum()
+}
+
+/// What stands below `stonekeep/files/<id>`.
+#[derive(Debug, Clone, Default)]
+pub struct Stored {
+    /// Files, by their paths below it.
+    pub files: Vec<(String, Entry)>,
+    /// Directories below it, those further down first, by their paths below it.
+    pub directories: Vec<String>,
+}
+
+/// Lists what is stored for a backup.
+///
+/// # Errors
+/// I/O errors of the store.
+pub fn stored(store: &dyn Store, id: BackupId) -> Result<Stored> {
+    let mut stored = Stored::default();
+    list(store, &layout::included(id), "", &mut stored)?;
+    Ok(stored)
+}
+
+fn list(store: &dyn Store, directory: &Key, below: &str, stored: &mut Stored) -> Result<()> {
+    for entry in store.list(Some(directory))? {
+        let path = format!("{below}{}", entry.name);
+        match (entry.kind, directory.join(&entry.name)) {
+            (EntryKind::Directory, Ok(key)) => {
+                list(store, &key, &format!("{path}/"), stored)?;
+                stored.directories.push(path);
+            }
+            _ => stored.files.push((path, entry)),
+        }
+    }
+    Ok(())
+}
+
+/// Removes everything that is stored for a backup which does not exist.
+///
+/// # Errors
+/// I/O errors of the store.
+pub(crate) fn remove_all(store: &dyn Store, id: BackupId) -> Result<()> {
+    let (directory, stored) = (layout::included(id), stored(store, id)?);
+    let files = stored.files.iter().map(|(path, _)| path);
+    for path in files.chain(&stored.directories) {
+        store.delete(&directory.join(path)?)?;
+    }
+    store.delete(&directory).map(drop)
+}
+
+/// What is wrong with the files that the facts of a backup name, by path in the repository: missing, or of another size.
+///
+/// # Errors
+/// I/O errors of the store.
+pub(crate) fn findings(
+    store: &dyn Store,
+    id: BackupId,
+    files: &[IncludedFile],
+) -> Result<Vec<(String, super::presence::Wrong)>> {
+    let mut findings = Vec::new();
+    for file in files {
+        let key = file.key(id)?;
+        let there = match store.stat(&key) {
+            Ok(stat) => stat.map(|stat| (EntryKind::File, stat.size_bytes)),
+            Err(error) if error.kind() == crate::ErrorKind::Corrupt => Some((EntryKind::Other, 0)),
+            Err(error) => return Err(error),
+        };
+        if let Some(wrong) = super::presence::Wrong::of(there, Some(file.size_bytes)) {
+            findings.push((key.to_string(), wrong));
+        }
+    }
+    Ok(findings)
+}
+
+/// The same as findings.
+///
+/// # Errors
+/// I/O errors of the store.
+pub(crate) fn findings_of(store: &dyn Store, id: BackupId, files: &[IncludedFile]) -> Result<Vec<Finding>> {
+    let findings = findings(store, id, files)?.into_iter();
+    let finding = |(file, wrong): (String, super::presence::Wrong)| Finding {
+        file,
+        reason: wrong.to_string(),
+    };
+    Ok(findings.map(finding).collect())
+}
+
+/// The warning about files of the application that belong to a backup without facts, so that they cannot be `used`.
+///
+/// # Errors
+/// I/O errors of the store.
+pub(crate) fn without_facts(store: &dyn Store, id: BackupId, used: &str) -> Result<Option<Warning>> {
+    let directory = layout::included(id);
+    if store.list(Some(&directory))?.is_empty() {
+        return Ok(None);
+    }
+    let message = format!(
+        "the facts of backup {id} are missing or damaged: the files that it has taken along cannot be {used}"
+    );
+    Ok(Some(Warning::about(
+        WarningName::NotIncluded,
+        directory.as_str(),
+        message,
+    )))
+}
+
+/// The error for facts that name what must not be restored.
+pub(crate) fn illegal(name: &str) -> Error {
+    Error::corrupt(
+        name,
+        "it names included files that cannot be restored side by side",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(paths: &[&str]) -> Vec<IncludedFile> {
+        let file = |path: &&str| IncludedFile {
+            path: (*path).to_owned(),
+            size_bytes: 1,
+            crc32c: 2,
+        };
+        paths.iter().map(file).collect()
+    }
+
+    #[test]
+    fn only_what_can_be_restored_side_by_side_is_legal() {
+        assert!(are_legal(&[]));
+        assert!(are_legal(&files(&[
+            "rocksdict-config.json",
+            "a/b",
+            "a/c/d",
+            "ab"
+        ])));
+        let bad: [&[&str]; 16] = [
+            &["../x"],
+            &["/etc/passwd"],
+            &["a//b"],
+            &["a/../b"],
+            &["a\nb"],
+            &["a\\b"],
+            &[""],
+            &["a", "a"],
+            &["a", "a/b"],
+            &["CURRENT"],
+            &["current"],
+            &["000012.SST"],
+            &["archive/000003.log"],
+            &["LOCK/x"],
+            &[".stonekeep-restore/state"],
+            &["a/.stonekeep-restore/state"],
+        ];
+        for paths in bad {
+            assert!(!are_legal(&files(paths)), "{paths:?}");
+        }
+    }
+}
