@@ -188,6 +188,12 @@ impl Error {
         source.downcast_ref::<io::Error>().map(io::Error::kind)
     }
 
+    /// The operating system's number of the failure, where it is the cause.
+    pub fn raw_os_error(&self) -> Option<i32> {
+        let source = self.0.source.as_deref()?;
+        source.downcast_ref::<io::Error>()?.raw_os_error()
+    }
+
     /// The message and the causes in one line, for logs and reasons.
     pub fn one_line(&self) -> String {
         let mut line = self.0.message.clone();

@@ -1,12 +1,15 @@
 //! `stonekeep verify`: whether backups are whole.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use stonekeep::engine::RateLimiter;
 use stonekeep::engine::info::BackupState;
-use stonekeep::engine::verify::{FindingKind, VerifiedBackup, VerifyFinding, VerifyLevel, VerifyReport};
+use stonekeep::engine::verify::{
+    FindingKind, UncheckedCause, UncheckedFile, VerifiedBackup, VerifyFinding, VerifyLevel, VerifyReport,
+};
 use stonekeep::format::BackupId;
 
 use super::Session;
@@ -21,10 +24,13 @@ use crate::output::json::{FindingJson, WarningJson, warnings};
 use crate::output::text::{Page, Style};
 use crate::output::units::{backup_ids, bytes, count};
 
+/// This many files that could not be read are named in text; JSON names them all.
+const MAX_UNCHECKED_SHOWN: usize = 20;
+
 /// Verify backups: all of them and every byte, unless said otherwise
 ///
-/// Everything that is wrong is reported, with the backups that it touches; the exit code is 3 then. A file that
-/// backups share is read once.
+/// Everything that is wrong is reported, with the backups that it touches; the exit code is 3 then. Files that could not
+/// be read are reported apart; if nothing else is wrong, the exit code is 1. A file that backups share is read once.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
     /// The backup: its id, latest, or latest~N for the one N before it [default: all, or the newest that is selected]
@@ -64,6 +70,7 @@ struct VerifyJson<'a> {
     bytes_checked: u64,
     backups: Vec<VerifiedJson<'a>>,
     findings: Vec<VerifyFindingJson<'a>>,
+    unchecked: Vec<UncheckedJson<'a>>,
     warnings: Vec<WarningJson>,
 }
 
@@ -80,6 +87,14 @@ struct VerifiedJson<'a> {
 struct VerifyFindingJson<'a> {
     file: &'a str,
     kind: &'static str,
+    reason: &'a str,
+    backups: Vec<u32>,
+}
+
+#[derive(Serialize)]
+struct UncheckedJson<'a> {
+    file: &'a str,
+    cause: &'static str,
     reason: &'a str,
     backups: Vec<u32>,
 }
@@ -105,10 +120,10 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> anyhow::Result<Exit> 
         .output
         .data(&json(&report), |page| text(page, &report, session.output.quiet))?;
     session.output.warnings(&report.warnings);
-    Ok(if report.is_clean() {
-        Exit::Success
-    } else {
-        Exit::Corrupt
+    Ok(match report.findings.is_empty() {
+        false => Exit::Corrupt,
+        true if report.unchecked.is_empty() => Exit::Success,
+        true => Exit::Failure,
     })
 }
 
@@ -127,6 +142,7 @@ fn json(report: &VerifyReport) -> VerifyJson<'_> {
         bytes_checked: report.bytes_checked,
         backups: report.backups.iter().map(backup_json).collect(),
         findings: report.findings.iter().map(finding_json).collect(),
+        unchecked: report.unchecked.iter().map(unchecked_json).collect(),
         warnings: warnings(&report.warnings),
     }
 }
@@ -151,13 +167,29 @@ fn finding_json(finding: &VerifyFinding) -> VerifyFindingJson<'_> {
     }
 }
 
+fn unchecked_json(file: &UncheckedFile) -> UncheckedJson<'_> {
+    UncheckedJson {
+        file: &file.file,
+        cause: cause_name(file.cause),
+        reason: &file.reason,
+        backups: file.backups.iter().map(|id| id.get()).collect(),
+    }
+}
+
+fn cause_name(cause: UncheckedCause) -> &'static str {
+    match cause {
+        UncheckedCause::Permission => "permission",
+        UncheckedCause::Resources => "resources",
+        _ => "io",
+    }
+}
+
 fn kind_name(kind: FindingKind) -> &'static str {
     match kind {
         FindingKind::Missing => "missing",
         FindingKind::WrongSize => "wrong_size",
         FindingKind::WrongChecksum => "wrong_checksum",
         FindingKind::LyingMeta => "lying_meta",
-        FindingKind::Unreadable => "unreadable",
         FindingKind::UnreadableMeta => "unreadable_meta",
         FindingKind::Inconsistent => "inconsistent",
         _ => "other",
@@ -166,16 +198,14 @@ fn kind_name(kind: FindingKind) -> &'static str {
 
 fn text(page: &mut Page<'_>, report: &VerifyReport, quiet: bool) {
     for finding in &report.findings {
-        let touched = match finding.backups.as_slice() {
-            [] => String::new(),
-            backups => format!(" ({})", backup_ids(backups)),
-        };
+        let touched = touched(&finding.backups);
         page.marked(
             Style::Bad,
             "damaged:",
             format!("{}: {}{touched}", finding.file, finding.reason),
         );
     }
+    unchecked(page, &report.unchecked);
     for backup in &report.backups {
         if let BackupState::Unsupported(reason) = &backup.state {
             page.marked(
@@ -197,6 +227,38 @@ fn text(page: &mut Page<'_>, report: &VerifyReport, quiet: bool) {
     }
 }
 
+/// The backups that something concerns, in brackets.
+fn touched(backups: &[BackupId]) -> String {
+    match backups {
+        [] => String::new(),
+        backups => format!(" ({})", backup_ids(backups)),
+    }
+}
+
+/// The files that could not be read, and what helps.
+fn unchecked(page: &mut Page<'_>, files: &[UncheckedFile]) {
+    for file in files.iter().take(MAX_UNCHECKED_SHOWN) {
+        let touched = touched(&file.backups);
+        page.marked(
+            Style::Warning,
+            "unchecked:",
+            format!("{}: {}{touched}", file.file, file.reason),
+        );
+    }
+    if let Some(hidden @ 1..) = files.len().checked_sub(MAX_UNCHECKED_SHOWN) {
+        page.line(format!("  and {hidden} more; --json names them all"));
+    }
+    let has = |cause: UncheckedCause| files.iter().any(|file| file.cause == cause);
+    if has(UncheckedCause::Permission) {
+        page.marked(Style::Hint, "hint:", "run it as the user who owns these files");
+    }
+    if has(UncheckedCause::Resources) {
+        let advice = "raise the limit of open files (ulimit -n) or of memory, or read fewer files at a time \
+                      (--max-background-operations)";
+        page.marked(Style::Hint, "hint:", advice);
+    }
+}
+
 fn verdict(page: &mut Page<'_>, report: &VerifyReport) {
     let backups = count(report.backups.len() as u64, "backup");
     let looked_at = format!(
@@ -207,6 +269,14 @@ fn verdict(page: &mut Page<'_>, report: &VerifyReport) {
     );
     if report.is_clean() {
         page.marked(Style::Good, "all right:", format!("{backups}, {looked_at}"));
+    } else if report.findings.is_empty() {
+        let files: BTreeSet<&str> = report.unchecked.iter().map(|file| file.file.as_str()).collect();
+        let unread = count(files.len() as u64, "file");
+        page.marked(
+            Style::Bad,
+            "not all checked:",
+            format!("{unread} could not be read, no damage in the others; {backups}, {looked_at}"),
+        );
     } else {
         let is_wrong =
             |state: &BackupState| matches!(state, BackupState::Corrupt(_) | BackupState::Unsupported(_));

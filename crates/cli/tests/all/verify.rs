@@ -1,9 +1,19 @@
 //! `verify`.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
+use stonekeep_testkit::skip;
+
+use crate::command::Ended;
 use crate::shape;
 use crate::world::World;
+
+/// The user with no rights, as most systems number it.
+const NOBODY: u32 = 65_534;
 
 const HEAD: &str = "clean: bool, level: string, files_checked: number, bytes_checked: number, backups: [{id: number, \
     state: string, findings: [";
@@ -12,7 +22,8 @@ const HEAD: &str = "clean: bool, level: string, files_checked: number, bytes_che
 fn alone_it_means_every_byte_of_all_backups() {
     let world = World::with_two_backups();
     let document = world.json(["verify"]);
-    let expected = format!("{HEAD}], unsupported: null, unverifiable: []}}], findings: [], warnings: []");
+    let expected =
+        format!("{HEAD}], unsupported: null, unverifiable: []}}], findings: [], unchecked: [], warnings: []");
     shape::check(&document, "verify", &expected);
     assert_eq!(
         (&document["clean"], &document["level"]),
@@ -47,7 +58,7 @@ fn damage_is_found_with_the_backups_that_it_touches() {
     let document = crate::command::Ended::from(output).code(3).json();
     let expected = format!(
         "{HEAD}{{file: string, reason: string}}], unsupported: null, unverifiable: []}}], \
-         findings: [{{file: string, kind: string, reason: string, backups: [number]}}], warnings: []"
+         findings: [{{file: string, kind: string, reason: string, backups: [number]}}], unchecked: [], warnings: []"
     );
     shape::check(&document, "verify", &expected);
     assert_eq!(document["findings"][0]["kind"], "wrong_checksum");
@@ -106,4 +117,51 @@ fn a_repository_without_backups_is_not_all_right() {
         .run(["verify"])
         .code(4)
         .warns("the first one has not been completed");
+}
+
+/// So few descriptors that some files cannot be opened, or nothing at all.
+#[test]
+fn a_verification_that_runs_out_of_descriptors_has_found_no_damage() {
+    let world = World::with_two_backups();
+    let mut codes = std::collections::BTreeSet::new();
+    for limit in 4..=16 {
+        let script = format!("ulimit -n {limit} && exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command
+            .env("STONEKEEP_REPO", world.repo())
+            .args(["-c", &script, env!("CARGO_BIN_EXE_stonekeep")]);
+        command.args(["verify", "--max-background-operations=16"]);
+        let ended = Ended::from(command.output().expect("running sh"));
+        assert_ne!(ended.code, Some(3), "{limit}: {ended:?}");
+        assert!(!ended.stdout.contains("damaged:"), "{limit}: {ended:?}");
+        codes.insert(ended.code);
+    }
+    assert_eq!(codes.into_iter().collect::<Vec<_>>(), [Some(0), Some(1)]);
+}
+
+#[test]
+fn files_that_may_not_be_read_are_reported_apart() {
+    let world = World::with_two_backups();
+    let secret = world.stored("shared_checksum").remove(0);
+    fs::set_permissions(&secret, Permissions::from_mode(0o000)).unwrap();
+    let mut command = world.command();
+    command.arg("verify");
+    if fs::File::open(&secret).is_ok() {
+        // Root reads every file; nobody does not.
+        fs::set_permissions(world.path(""), Permissions::from_mode(0o755)).unwrap();
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let output = match command.output() {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            let test = "files_that_may_not_be_read_are_reported_apart";
+            return skip::because(test, "nobody may not run the binary").unwrap();
+        }
+        output => output.unwrap(),
+    };
+    Ended::from(output)
+        .code(1)
+        .says("unchecked: shared_checksum/")
+        .says("Permission denied (os error 13) (backups 1-2)")
+        .says("hint: run it as the user who owns these files")
+        .says("not all checked: 1 file could not be read, no damage in the others; 2 backups, ");
 }

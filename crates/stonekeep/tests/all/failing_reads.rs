@@ -1,18 +1,28 @@
-//! A store whose disk cannot read one file.
+//! A store that cannot open or read one file.
 
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use stonekeep::store::{Durability, Entry, Guard, Key, LockWait, Object, PinState, Staged, Stat, Store};
-use stonekeep::{Result, Warning};
+use stonekeep::{Error, Result, Warning};
 
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct FailingReads {
     inner: Arc<dyn Store>,
     path: String,
-    kind: io::ErrorKind,
+    fails: Fails,
+}
+
+/// What fails.
+#[derive(Debug)]
+enum Fails {
+    /// Each read.
+    Reads(io::ErrorKind),
+    /// Opening it, with this number of the operating system, so many times.
+    Opens(i32, AtomicU32),
 }
 
 struct BadSector {
@@ -35,7 +45,16 @@ impl FailingReads {
         FailingReads {
             inner,
             path: path.to_owned(),
-            kind,
+            fails: Fails::Reads(kind),
+        }
+    }
+
+    /// Cannot open the file so many times.
+    pub(crate) fn opening(inner: Arc<dyn Store>, path: &str, errno: i32, times: u32) -> Self {
+        FailingReads {
+            inner,
+            path: path.to_owned(),
+            fails: Fails::Opens(errno, AtomicU32::new(times)),
         }
     }
 }
@@ -64,8 +83,23 @@ impl Store for FailingReads {
         if key.as_str() != self.path {
             return Ok(object);
         }
-        let (size_bytes, kind) = (object.size_bytes(), self.kind);
-        Ok(Box::new(BadSector { size_bytes, kind }))
+        match &self.fails {
+            Fails::Reads(kind) => Ok(Box::new(BadSector {
+                size_bytes: object.size_bytes(),
+                kind: *kind,
+            })),
+            Fails::Opens(errno, times) => {
+                let left =
+                    times.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |times| times.checked_sub(1));
+                match left {
+                    Ok(_) => Err(Error::io(
+                        format!("opening {key}"),
+                        io::Error::from_raw_os_error(*errno),
+                    )),
+                    Err(_) => Ok(object),
+                }
+            }
+        }
     }
     fn stage(&self, area: &str, key: &Key, content: &mut dyn Read, expected: u64) -> Result<Staged> {
         self.inner.stage(area, key, content, expected)

@@ -83,3 +83,4 @@ mod strange_repository;
 mod tweaked;
 mod unknown_files;
 mod verify;
+mod verify_unchecked;

@@ -1,6 +1,5 @@
 //! What a verification finds, and whom it concerns.
 
-use std::io::ErrorKind as IoKind;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -14,12 +13,11 @@ use stonekeep::{ErrorKind, Phase, Quiet, StopSwitch};
 use stonekeep_testkit::fixtures::{self, Fixture};
 use stonekeep_testkit::record_store::RecordStore;
 
-use crate::failing_reads::FailingReads;
 use crate::scene::{Scene, id, key, memory, named, options, put, reader, verify};
 use crate::tweaked::Told;
 
 /// Two backups, a file that both name, and one that only the second names.
-fn two_backups(store: &Arc<dyn Store>) -> (String, String) {
+pub(crate) fn two_backups(store: &Arc<dyn Store>) -> (String, String) {
     let mut scene = Scene::new();
     scene.create(store).unwrap();
     scene.change();
@@ -31,14 +29,14 @@ fn two_backups(store: &Arc<dyn Store>) -> (String, String) {
     (shared.clone(), own.clone())
 }
 
-fn flip(store: &Arc<dyn Store>, path: &str) {
+pub(crate) fn flip(store: &Arc<dyn Store>, path: &str) {
     let mut bytes = store.read(&key(path), 1 << 20).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     put(store, path, &bytes);
 }
 
-fn findings(report: &VerifyReport) -> Vec<(FindingKind, &str, Vec<u32>)> {
+pub(crate) fn findings(report: &VerifyReport) -> Vec<(FindingKind, &str, Vec<u32>)> {
     let findings = report.findings.iter();
     findings
         .map(|finding| {
@@ -284,32 +282,6 @@ impl stonekeep::Observer for DeleteOnStart {
             self.0.delete(&key("meta/2")).unwrap();
         }
     }
-}
-
-#[test]
-fn a_disk_that_fails_on_one_file_does_not_end_the_verification() {
-    let inner = memory();
-    let (shared, own) = two_backups(&inner);
-    flip(&inner, &own);
-    for path in [&*shared, "private/2/CURRENT"] {
-        let failing: Arc<dyn Store> = Arc::new(FailingReads::new(inner.clone(), path, IoKind::TimedOut));
-        let report = at_level(&failing, VerifyLevel::Checksum);
-        let ids = if path == shared { vec![1, 2] } else { vec![2] };
-        let unreadable: Vec<_> = findings(&report)
-            .into_iter()
-            .filter(|(kind, ..)| *kind == FindingKind::Unreadable)
-            .collect();
-        assert!(
-            unreadable.contains(&(FindingKind::Unreadable, path, ids)),
-            "{unreadable:?}"
-        );
-        assert!(findings(&report).contains(&(FindingKind::WrongChecksum, &*own, vec![2])));
-    }
-    let failing: Arc<dyn Store> = Arc::new(FailingReads::new(inner, "meta/1", IoKind::TimedOut));
-    let error = reader(&failing)
-        .verify_backups(&[], VerifyLevel::Size, &Quiet)
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Io);
 }
 
 #[test]

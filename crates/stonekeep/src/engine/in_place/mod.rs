@@ -90,20 +90,32 @@ impl BackupEngineReadOnly {
         verb: &dyn Fn(&Opening<'_>, BackupId) -> Result<InPlaceReport>,
     ) -> Result<InPlaceReport> {
         for id in self.candidates(which)?.ids {
-            if which != WhichBackup::LatestValid
-                || self
-                    .verify_backup(id, VerifyLevel::Checksum, observer)?
-                    .is_clean()
-            {
-                let opening = Opening {
-                    engine: self,
-                    at,
-                    observer,
-                };
-                return verb(&opening, id).map_err(|error| which.advise(error));
+            if which == WhichBackup::LatestValid && !self.is_whole(id, observer)? {
+                continue;
             }
+            let opening = Opening {
+                engine: self,
+                at,
+                observer,
+            };
+            return verb(&opening, id);
         }
         let message = format!("no backup in {} is valid", self.store().location());
         Err(Error::new(ErrorKind::Corrupt, message).with_hint("verify them, to see what each one lacks"))
+    }
+
+    /// Whether every byte of a backup is right.
+    ///
+    /// # Errors
+    /// As [`BackupEngineReadOnly::verify_backup`], and where a file of it could not be read.
+    fn is_whole(&self, id: BackupId, observer: &dyn Observer) -> Result<bool> {
+        let report = self.verify_backup(id, VerifyLevel::Checksum, observer)?;
+        match report.unchecked.first() {
+            Some(first) if report.findings.is_empty() => {
+                let message = format!("backup {id} could not be verified: {}", first.reason);
+                Err(Error::new(ErrorKind::Io, message))
+            }
+            _ => Ok(report.is_clean()),
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! `VerifyBackup(id, true)`: every file is opened, and every byte read whose length can be right.
 
+use std::io;
+
 use stonekeep_format::{BackupId, Crc32c};
 
 use super::claims::{Claim, Claims, Said};
-use super::report::{FindingKind, Findings};
+use super::report::{FindingKind, Findings, is_shortage};
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::transfer::{Meter, Metered};
 use crate::parallel::run_bounded;
@@ -15,8 +17,10 @@ use crate::{Error, ErrorKind, Observer, Phase, Result};
 enum Found {
     /// A file of this length; its checksum, if it was read.
     File(u64, Option<Crc32c>),
-    /// No file, or one that cannot be read.
+    /// No file, or one that is not what it should be.
     Bad(FindingKind, String),
+    /// Something that could not be read, and may be right.
+    Unchecked(Error),
 }
 
 impl From<Wrong> for Found {
@@ -25,10 +29,11 @@ impl From<Wrong> for Found {
     }
 }
 
-/// Opens and reads what the claims are about; how many bytes were read to the end.
+/// Opens and reads what the claims are about; how many bytes were read to the end. Files for which descriptors or memory
+/// were lacking are tried once more at the end, one after another.
 ///
 /// # Errors
-/// `Stopped`. A disk that fails on one file must not end the verification of all others.
+/// `Stopped`. A file that cannot be read must not end the verification of all others.
 pub(super) fn verify(
     engine: &BackupEngineReadOnly,
     claims: Claims,
@@ -47,12 +52,20 @@ pub(super) fn verify(
     })?;
     let mut bytes_checked = 0;
     for (claim, found) in results {
+        let found = match found {
+            Found::Unchecked(error) if is_shortage(&error) => {
+                meter.check()?;
+                look(engine, &claim, &meter)?
+            }
+            found => found,
+        };
         match found {
             Found::File(size_bytes, crc32c) => {
                 bytes_checked += crc32c.map_or(0, |_| size_bytes);
                 compare(&claim, size_bytes, crc32c, findings);
             }
             Found::Bad(kind, reason) => add(findings, &claim, claim.ids(), (kind, &reason)),
+            Found::Unchecked(error) => findings.add_unchecked(&claim.path, &error, claim.ids()),
         }
     }
     Ok(bytes_checked)
@@ -61,10 +74,7 @@ pub(super) fn verify(
 fn look(engine: &BackupEngineReadOnly, claim: &Claim, meter: &Meter<'_>) -> Result<Found> {
     let object = match engine.store().open(&Key::new(claim.path.as_str())?) {
         Ok(object) => object,
-        Err(error) => {
-            let unreadable = || Found::Bad(FindingKind::Unreadable, error.one_line());
-            return Ok(Wrong::of_opening(&error).map_or_else(unreadable, Found::from));
-        }
+        Err(error) => return Ok(Wrong::of_opening(&error).map_or(Found::Unchecked(error), Found::from)),
     };
     let size_bytes = object.size_bytes();
     if !claim.may_have(size_bytes) {
@@ -73,11 +83,14 @@ fn look(engine: &BackupEngineReadOnly, claim: &Claim, meter: &Meter<'_>) -> Resu
     let mut reader = Metered::new(ObjectReader::new(object.as_ref()), size_bytes, meter);
     match reader.drain(&mut engine.read_buffer()) {
         Ok(crc32c) => Ok(Found::File(size_bytes, Some(crc32c))),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Ok(Found::Bad(FindingKind::WrongSize, error.to_string()))
+        }
         Err(error) => {
             let error = meter.explain(Error::io(format!("reading {}", claim.path), error));
             match error.kind() {
                 ErrorKind::Stopped => Err(error),
-                _ => Ok(Found::Bad(FindingKind::Unreadable, error.one_line())),
+                _ => Ok(Found::Unchecked(error)),
             }
         }
     }

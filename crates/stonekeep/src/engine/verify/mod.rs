@@ -1,5 +1,8 @@
 //! `VerifyBackup`, with every byte read if asked: all findings at once, each with the backups that it touches.
 //!
+//! A finding is damage: bytes that were read and are wrong, or a name that is absent. What could not be read, for lack of
+//! permission, of file descriptors or of memory, or because a disk failed, is reported apart, and the others are looked at.
+//!
 //! Verifying holds up nobody and takes no pin: a file that is gone because its backup was deleted meanwhile is no
 //! finding, which a second look at the meta file tells. A file that backups share is read once.
 
@@ -14,7 +17,9 @@ use stonekeep_format::manifest::parse_current;
 
 use self::claims::{Claims, Said};
 use self::report::Findings;
-pub use self::report::{FindingKind, VerifiedBackup, VerifyFinding, VerifyLevel, VerifyReport};
+pub use self::report::{
+    FindingKind, UncheckedCause, UncheckedFile, VerifiedBackup, VerifyFinding, VerifyLevel, VerifyReport,
+};
 use super::BackupEngineReadOnly;
 use super::info::BackupState;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
@@ -32,7 +37,8 @@ impl BackupEngineReadOnly {
     /// Verifies one backup (`VerifyBackup(id, verify_with_checksum)`).
     ///
     /// # Errors
-    /// `NotFound` if there is no such backup, or none at all, `Stopped`, I/O errors. Damage is in the report.
+    /// `NotFound` if there is no such backup, or none at all, `Stopped`, I/O errors that keep it from every file. Damage is in
+    /// the report, and so are files that could not be read.
     pub fn verify_backup(
         &self,
         id: BackupId,
@@ -66,6 +72,7 @@ impl BackupEngineReadOnly {
                 level,
                 backups: Vec::new(),
                 findings: Vec::new(),
+                unchecked: Vec::new(),
                 files_checked: 0,
                 bytes_checked: 0,
                 warnings: Vec::new(),
@@ -92,6 +99,7 @@ impl BackupEngineReadOnly {
                     verifier.backup(state)?;
                 }
                 Err(error) if all && error.kind() == ErrorKind::NotFound => {}
+                Err(error) if error.kind() == ErrorKind::Io => verifier.unchecked(id, &error),
                 Err(error) => return Err(error),
             }
         }
@@ -136,8 +144,21 @@ impl Verifier<'_> {
                 return Ok(());
             }
         };
-        let facts = loaded.facts_for_sizes(self.engine.store().as_ref())?;
-        let sizes = Sizes::read(self.engine.store().as_ref(), &loaded, facts.as_ref())?;
+        let store = self.engine.store().as_ref();
+        let facts = match loaded.facts_for_sizes(store) {
+            Ok(facts) => facts,
+            Err(error) if error.kind() == ErrorKind::Io => {
+                let key = layout::facts(loaded.id);
+                self.findings.add_unchecked(key.as_str(), &error, [loaded.id]);
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        // A MANIFEST that cannot be read tells no sizes, and is found when it is looked at itself.
+        let sizes = match Sizes::read(store, &loaded, facts.as_ref()) {
+            Err(error) if error.kind() == ErrorKind::Io => Sizes::new(facts.as_ref()),
+            sizes => sizes?,
+        };
         let mut unverifiable = Vec::new();
         for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
             self.report.files_checked += 1;
@@ -189,9 +210,15 @@ impl Verifier<'_> {
 
     /// Whether a file is there, with its size.
     fn look(&mut self, file: &MetaFile, expected: Option<u64>, id: BackupId) -> Result<()> {
-        if let Some(wrong) = Wrong::of(self.presence.get(&file.path)?, expected) {
-            let path = file.path.to_string();
-            self.findings.add(wrong.into(), path, wrong.to_string(), id);
+        let path = || file.path.to_string();
+        match self.presence.get(&file.path) {
+            Ok(found) => {
+                if let Some(wrong) = Wrong::of(found, expected) {
+                    self.findings.add(wrong.into(), path(), wrong.to_string(), id);
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::Io => self.findings.add_unchecked(&path(), &error, [id]),
+            Err(error) => return Err(error),
         }
         Ok(())
     }
@@ -200,7 +227,11 @@ impl Verifier<'_> {
     fn claim(&mut self, file: &MetaFile, expected: Option<u64>, id: BackupId) -> Result<()> {
         let likely_bytes = match expected {
             Some(expected) => expected,
-            None => self.presence.get(&file.path)?.map_or(0, |(_, size)| size),
+            None => match self.presence.get(&file.path) {
+                // What cannot be listed may still be opened.
+                Err(error) if error.kind() == ErrorKind::Io => 0,
+                found => found?.map_or(0, |(_, size)| size),
+            },
         };
         let said = Said {
             size_bytes: expected,
@@ -235,15 +266,15 @@ impl Verifier<'_> {
             .read(&Key::new(path.as_str())?, CURRENT_LIMIT_BYTES)
         {
             Ok(bytes) => bytes,
-            // Told already.
+            // Reported where the file itself is looked at.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => return Ok(()),
-            // A disk that fails on one file must not end the verification of all others.
-            Err(error) => {
-                let reason = error.one_line();
-                self.findings
-                    .add(FindingKind::Unreadable, path, reason, loaded.id);
+            Err(error) if error.kind() == ErrorKind::Io => {
+                if self.report.level == VerifyLevel::Size {
+                    self.findings.add_unchecked(&path, &error, [loaded.id]);
+                }
                 return Ok(());
             }
+            Err(error) => return Err(error),
         };
         let reason = match parse_current(&bytes) {
             Err(error) => Some(error.to_string()),
@@ -259,6 +290,17 @@ impl Verifier<'_> {
                 .add(FindingKind::Inconsistent, path, reason, loaded.id);
         }
         Ok(())
+    }
+
+    /// A backup whose meta file could not be read.
+    fn unchecked(&mut self, id: BackupId, error: &Error) {
+        let key = layout::meta(id);
+        self.findings.add_unchecked(key.as_str(), error, [id]);
+        self.report.backups.push(VerifiedBackup {
+            id,
+            state: BackupState::Unchecked,
+            unverifiable: Vec::new(),
+        });
     }
 
     fn unreadable(&mut self, id: BackupId, error: &Error) {
@@ -295,7 +337,7 @@ impl Verifier<'_> {
         let there = |id: BackupId| there.binary_search(&id).is_ok();
         report.backups.retain(|backup| there(backup.id));
         report.backups.sort_by_key(|backup| backup.id);
-        report.findings = findings.into_sorted(there);
+        findings.report(&mut report, there);
         report.settle();
         Ok(report)
     }

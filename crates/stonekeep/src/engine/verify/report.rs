@@ -1,12 +1,14 @@
 //! What a verification found.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io;
 
+use rustix::io::Errno;
 use stonekeep_format::BackupId;
 
 use crate::engine::info::BackupState;
 use crate::repo::presence::Wrong;
-use crate::{Finding, Warning};
+use crate::{Error, Finding, Warning};
 
 /// How closely a backup is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,8 +32,6 @@ pub enum FindingKind {
     WrongChecksum,
     /// The file is as other backups have it; the meta files named have a wrong checksum.
     LyingMeta,
-    /// A file could not be read.
-    Unreadable,
     /// A meta file is damaged, or needs a newer program.
     UnreadableMeta,
     /// Files of the backup contradict each other.
@@ -61,6 +61,49 @@ pub struct VerifyFinding {
     pub backups: Vec<BackupId>,
 }
 
+/// Why a file could not be read to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum UncheckedCause {
+    /// This process may not read it.
+    Permission,
+    /// The process or the machine had no file descriptors or no memory left.
+    Resources,
+    /// The operating system or the store failed otherwise.
+    Io,
+}
+
+impl UncheckedCause {
+    fn of(error: &Error) -> Self {
+        match error.io_kind() {
+            Some(io::ErrorKind::PermissionDenied) => UncheckedCause::Permission,
+            _ if is_shortage(error) => UncheckedCause::Resources,
+            _ => UncheckedCause::Io,
+        }
+    }
+}
+
+/// Whether the process or the machine ran out of something that may be there again.
+pub(super) fn is_shortage(error: &Error) -> bool {
+    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(Errno::raw_os_error);
+    error.io_kind() == Some(io::ErrorKind::OutOfMemory)
+        || error.raw_os_error().is_some_and(|code| shortages.contains(&code))
+}
+
+/// A file of which nobody can say whether it is damaged, since it could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UncheckedFile {
+    /// The path in the repository.
+    pub file: String,
+    /// What kind of failure it was.
+    pub cause: UncheckedCause,
+    /// The failure.
+    pub reason: String,
+    /// The backups that name the file, oldest first.
+    pub backups: Vec<BackupId>,
+}
+
 /// One backup after verification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -75,27 +118,57 @@ pub struct VerifiedBackup {
 
 /// Findings while they are gathered: one entry for the same thing, however many backups it touches.
 #[derive(Debug, Default)]
-pub(super) struct Findings(HashMap<(String, FindingKind, String), BTreeSet<BackupId>>);
+pub(super) struct Findings {
+    found: HashMap<(String, FindingKind, String), BTreeSet<BackupId>>,
+    unchecked: HashMap<(String, UncheckedCause, String), BTreeSet<BackupId>>,
+}
 
 impl Findings {
     pub(super) fn add(&mut self, kind: FindingKind, file: String, reason: String, id: BackupId) {
-        self.0.entry((file, kind, reason)).or_default().insert(id);
+        self.found.entry((file, kind, reason)).or_default().insert(id);
     }
 
-    /// The findings of backups that are still wanted, in the order of their files.
-    pub(super) fn into_sorted(self, keep: impl Fn(BackupId) -> bool) -> Vec<VerifyFinding> {
-        let findings = self.0.into_iter().map(|((file, kind, reason), ids)| {
-            let backups = ids.into_iter().filter(|id| keep(*id)).collect();
-            VerifyFinding {
+    /// A file that could not be read.
+    pub(super) fn add_unchecked(
+        &mut self,
+        file: &str,
+        error: &Error,
+        ids: impl IntoIterator<Item = BackupId>,
+    ) {
+        let key = (file.to_owned(), UncheckedCause::of(error), error.one_line());
+        self.unchecked.entry(key).or_default().extend(ids);
+    }
+
+    /// Puts what concerns backups that are still wanted into a report, in the order of the files.
+    pub(super) fn report(self, report: &mut VerifyReport, keep: impl Fn(BackupId) -> bool) {
+        let kept =
+            |ids: BTreeSet<BackupId>| -> Vec<BackupId> { ids.into_iter().filter(|id| keep(*id)).collect() };
+        let findings = self
+            .found
+            .into_iter()
+            .map(|((file, kind, reason), ids)| VerifyFinding {
                 kind,
                 file,
                 reason,
-                backups,
-            }
-        });
-        let mut findings: Vec<_> = findings.filter(|finding| !finding.backups.is_empty()).collect();
-        findings.sort_by(|a, b| (&a.file, &a.reason).cmp(&(&b.file, &b.reason)));
-        findings
+                backups: kept(ids),
+            });
+        report.findings = findings.filter(|finding| !finding.backups.is_empty()).collect();
+        report
+            .findings
+            .sort_by(|a, b| (&a.file, &a.reason).cmp(&(&b.file, &b.reason)));
+        let unchecked = self
+            .unchecked
+            .into_iter()
+            .map(|((file, cause, reason), ids)| UncheckedFile {
+                file,
+                cause,
+                reason,
+                backups: kept(ids),
+            });
+        report.unchecked = unchecked.filter(|file| !file.backups.is_empty()).collect();
+        report
+            .unchecked
+            .sort_by(|a, b| (&a.file, &a.reason).cmp(&(&b.file, &b.reason)));
     }
 }
 
@@ -107,8 +180,10 @@ pub struct VerifyReport {
     pub level: VerifyLevel,
     /// The backups, oldest first.
     pub backups: Vec<VerifiedBackup>,
-    /// Everything that is wrong.
+    /// Everything that is wrong: bytes that were read and are not right, and names that are absent.
     pub findings: Vec<VerifyFinding>,
+    /// Files that could not be read, of which nothing is known.
+    pub unchecked: Vec<UncheckedFile>,
     /// Files looked at, each counted for every backup.
     pub files_checked: u64,
     /// Bytes read, each file counted once.
@@ -118,12 +193,12 @@ pub struct VerifyReport {
 }
 
 impl VerifyReport {
-    /// Whether nothing is wrong.
+    /// Whether everything was looked at, and nothing is wrong.
     pub fn is_clean(&self) -> bool {
-        self.findings.is_empty()
+        self.findings.is_empty() && self.unchecked.is_empty()
     }
 
-    /// Gives each backup the state that the findings make.
+    /// Gives each backup the state that the findings make, or the lack of them.
     pub(super) fn settle(&mut self) {
         let mut own: HashMap<BackupId, Vec<Finding>> = HashMap::new();
         for finding in &self.findings {
@@ -135,7 +210,15 @@ impl VerifyReport {
                 own.entry(*id).or_default().push(finding);
             }
         }
+        let unchecked: HashSet<BackupId> = self
+            .unchecked
+            .iter()
+            .flat_map(|file| file.backups.iter().copied())
+            .collect();
         for backup in &mut self.backups {
+            if backup.state == BackupState::Valid && unchecked.contains(&backup.id) {
+                backup.state = BackupState::Unchecked;
+            }
             let supported = !matches!(backup.state, BackupState::Unsupported(_));
             if let Some(own) = own.remove(&backup.id).filter(|_| supported) {
                 backup.state = BackupState::Corrupt(own);
