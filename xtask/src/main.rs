@@ -6,6 +6,7 @@
 )]
 
 mod bench;
+mod crashes;
 mod fixtures;
 mod prerequisites;
 mod proof;
@@ -20,6 +21,7 @@ usage: cargo xtask <command>
   proof [arguments of cargo test]   tests against real RocksDB and other programs
   bench [arguments of the bench]    measures beside RocksDB's engine; --help tells of arguments
   soak [--help]                     captures databases while they are written, and judges each image
+  crashes [arguments of the tests]  the crash tests, each stopping at every step
   fixtures [name…]                  makes committed fixtures anew: those named, or all
   fixtures sample                   makes the demo's database anew";
 
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         "proof" => proof::run(rest),
         "bench" => bench::run(rest),
         "fixtures" => fixtures::run(rest),
+        "crashes" => crashes::run(rest),
         "soak" => soak::run(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

@@ -6,4 +6,5 @@ pub mod fault_store;
 pub mod fixtures;
 pub mod record_store;
 pub mod skip;
+pub mod step_sample;
 pub mod store_conformance;

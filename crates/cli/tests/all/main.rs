@@ -24,6 +24,7 @@ mod newcomers;
 mod real_repositories;
 mod refusals;
 mod restore;
+mod running;
 mod selection;
 mod shape;
 mod signals;

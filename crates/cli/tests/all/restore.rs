@@ -5,6 +5,7 @@ use std::fs;
 use stonekeep_testkit::database::DatabaseBuilder;
 
 use crate::command::{Ended, run};
+use crate::running::Running;
 use crate::shape;
 use crate::world::{World, tables};
 
@@ -256,18 +257,10 @@ fn a_backup_that_somebody_restores_is_held_by_its_pin() {
         "--restore-rate-limit=1000",
         "--io-buffer-size=4KiB",
     ]);
-    let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
-    while world
-        .repo()
-        .join("stonekeep/pins")
-        .read_dir()
-        .map_or(0, Iterator::count)
-        == 0
-    {
-        assert!(child.try_wait().unwrap().is_none(), "it ended without a pin");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    let mut running = Running::start(command);
+    // The pin is made and written before the first file is restored.
+    let new = world.path("slow/.stonekeep-restore/new");
+    running.wait_until(|| new.read_dir().is_ok_and(|mut entries| entries.next().is_some()));
     let ended = Ended::from(
         world
             .command()
@@ -281,7 +274,6 @@ fn a_backup_that_somebody_restores_is_held_by_its_pin() {
         shape::shape(&held),
         "[{backup_id: number, files: number, bytes: number}]"
     );
-    child.kill().unwrap();
-    child.wait().unwrap();
+    drop(running);
     assert_eq!(world.json(["gc"])["held_by_pins"], serde_json::json!([]));
 }

@@ -1,56 +1,37 @@
 //! Ctrl-C and SIGTERM.
 
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use stonekeep_testkit::database::DatabaseBuilder;
 
 use crate::command::Ended;
+use crate::running::{Running, tables_below};
 use crate::world::World;
 
-/// A database whose backup takes half a minute at the rate of [`slow_backup`].
+/// A low rate: a small table is there at once, all tables only after minutes.
+const BYTES_A_SECOND: &str = "20000";
+
+/// A database of one small table and many large ones.
 fn large() -> World {
     let mut world = World::with(DatabaseBuilder::new());
-    world.database.add_tables(30, 100_000);
+    world.database.add_tables(1, 1_000);
+    world.database.add_tables(60, 100_000);
     world
 }
 
 fn slow_backup(world: &World) -> Command {
     let mut command = world.command();
-    command.args([
-        "backup",
-        world.db(),
-        "--backup-rate-limit=100000",
-        "--max-background-operations=1",
-    ]);
+    command.args(["backup", world.db(), "--backup-rate-limit", BYTES_A_SECOND]);
+    command.arg("--max-background-operations=1");
     command
 }
 
-fn start(mut command: Command) -> Child {
-    command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-fn send(child: &Child, signal: Signal) {
-    kill_process(Pid::from_child(child), signal).unwrap();
-}
-
-/// Waits until the backup has begun to copy.
-fn wait_for_copying(world: &World) {
-    let tmp = world.repo().join("stonekeep/tmp");
-    let begun = Instant::now();
-    while std::fs::read_dir(&tmp).map_or(0, Iterator::count) == 0 {
-        assert!(
-            begun.elapsed() < Duration::from_secs(20),
-            "the backup does not begin"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    std::thread::sleep(Duration::from_millis(1500));
+/// Starts a backup, and waits until a table is copied whole: the next one is being copied then.
+fn copying(world: &World, command: Command) -> Running {
+    let mut running = Running::start(command);
+    running.wait_until(|| tables_below(&world.repo().join("stonekeep/tmp")) > 1);
+    running
 }
 
 fn stopped_by(signal: Signal, json: bool) -> (World, Ended) {
@@ -59,16 +40,9 @@ fn stopped_by(signal: Signal, json: bool) -> (World, Ended) {
     if json {
         command.arg("--json");
     }
-    let child = start(command);
-    wait_for_copying(&world);
-    let sent = Instant::now();
-    send(&child, signal);
-    let ended = Ended::from(child.wait_with_output().unwrap());
-    assert!(
-        sent.elapsed() < Duration::from_secs(5),
-        "it took {:?}",
-        sent.elapsed()
-    );
+    let mut running = copying(&world, command);
+    running.send(signal);
+    let ended = running.end();
     (world, ended)
 }
 
@@ -96,53 +70,47 @@ fn sigterm_is_treated_the_same() {
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let world = large();
-    let child = start(slow_backup(&world));
-    wait_for_copying(&world);
+    let mut running = copying(&world, slow_backup(&world));
     // Whether the second one finds it alive still is a race; either way it ends with the first one's code.
-    send(&child, Signal::INT);
-    let _ = kill_process(Pid::from_child(&child), Signal::INT);
-    Ended::from(child.wait_with_output().unwrap()).code(130);
+    running.send(Signal::INT);
+    running.send(Signal::INT);
+    running.end().code(130);
     world.run(["list"]).ok();
 }
 
 #[test]
 fn another_process_that_changes_the_repository_is_named_with_5() {
     let world = large();
-    let child = start(slow_backup(&world));
-    wait_for_copying(&world);
-    let holder = format!("process {}", child.id());
-    world
-        .run(["backup", world.db()])
-        .code(5)
-        .warns("stonekeep backup")
-        .warns(&holder)
-        .warns("--lock-wait");
-    let begun = Instant::now();
-    world.run(["backup", world.db(), "--lock-wait=1s"]).code(5);
-    assert!(begun.elapsed() >= Duration::from_secs(1));
+    let mut running = copying(&world, slow_backup(&world));
+    let holder = format!("process {}", running.id());
+    for wait in ["0", "50ms"] {
+        world
+            .run(["backup", world.db(), "--lock-wait", wait])
+            .code(5)
+            .warns("stonekeep backup")
+            .warns(&holder)
+            .warns("--lock-wait");
+    }
     world.run(["list"]).ok();
     // One that waits says so, and gets the lock when the other has ended.
     let mut waiting = world.command();
     waiting.args(["backup", world.db(), "--lock-wait=forever"]);
-    let waiting = start(waiting);
-    std::thread::sleep(Duration::from_secs(1));
-    send(&child, Signal::TERM);
-    let waited = Ended::from(waiting.wait_with_output().unwrap()).ok();
-    waited.warns("waiting: another process is changing the repository");
-    Ended::from(child.wait_with_output().unwrap()).code(143);
+    let mut waiting = Running::start(waiting);
+    waiting.wait_for_words("waiting: another process is changing the repository");
+    running.send(Signal::TERM);
+    waiting.end().ok();
+    running.end().code(143);
 }
 
 #[test]
 fn progress_is_told_in_lines_where_there_is_no_terminal() {
     let world = large();
     let mut command = slow_backup(&world);
-    command.arg("--callback-trigger-interval-size=10KiB");
-    let child = start(command);
-    wait_for_copying(&world);
-    std::thread::sleep(Duration::from_secs(6));
-    send(&child, Signal::INT);
-    let ended = Ended::from(child.wait_with_output().unwrap()).code(130);
-    ended.warns("copying: ").warns(" left\n");
+    command.arg("--callback-trigger-interval-size=1KiB");
+    let mut running = Running::start(command);
+    running.wait_for_words(" left\n");
+    running.send(Signal::INT);
+    running.end().code(130).warns("copying: ");
 }
 
 #[test]
@@ -152,15 +120,17 @@ fn an_interrupted_restore_leaves_the_target_as_it_was() {
     let to = world.word("target");
     world.run(["restore", "--to", &to]).ok();
     let marker = world.path("target/000001.sst");
-    std::fs::write(&marker, "of the old database").unwrap();
     let interrupt = || {
+        std::fs::write(&marker, "of the old database").unwrap();
         let mut command = world.command();
-        command.args(["restore", "--to", &to, "--restore-rate-limit=500000"]);
-        let child = start(command);
-        std::thread::sleep(Duration::from_secs(2));
-        send(&child, Signal::INT);
-        let ended = Ended::from(child.wait_with_output().unwrap()).code(130);
-        ended
+        command.args(["restore", "--to", &to, "--restore-rate-limit", BYTES_A_SECOND]);
+        command.arg("--max-background-operations=1");
+        let mut running = Running::start(command);
+        running.wait_until(|| tables_below(&world.path("target/.stonekeep-restore/new")) > 1);
+        running.send(Signal::INT);
+        running
+            .end()
+            .code(130)
             .warns("error: stopped")
             .warns("hint: what stood at the target is as it was");
         assert!(marker.exists());
@@ -173,7 +143,6 @@ fn an_interrupted_restore_leaves_the_target_as_it_was() {
     );
     assert!(!marker.exists());
 
-    std::fs::write(&marker, "of the old database").unwrap();
     interrupt();
     world
         .run(["restore", "--abort", "--to", &to])

@@ -4,13 +4,13 @@ use std::fs::{self, File};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use stonekeep::Quiet;
 use stonekeep::engine::collect::{CollectReport, DEFAULT_MIN_AGE, GarbageKind};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions};
 use stonekeep::repo::garbage::withdraw;
 use stonekeep::store::local::LocalStore;
 use stonekeep::store::memory::MemoryStore;
 use stonekeep::store::{Durability, Store};
+use stonekeep::{Clock, Quiet};
 use stonekeep_testkit::fake_clock::FakeClock;
 
 use crate::collect_repository::*;
@@ -329,32 +329,35 @@ fn what_is_no_regular_file_never_leads_elsewhere() {
 #[test]
 fn ages_on_a_local_disk_are_those_of_the_last_change() {
     let directory = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FakeClock::new(SystemTime::now()));
     let store: Arc<dyn Store> = Arc::new(LocalStore::new(directory.path()));
+    let options = BackupEngineOptions::default().with_clock(clock.clone());
+    let engine = BackupEngine::open(options, store.clone()).unwrap();
     put_our_backup(store.as_ref(), 1, &[1]);
     let at = |path: &str| directory.path().join(path);
     let set_age = |path: &str, seconds: u64| {
-        let then = SystemTime::now() - Duration::from_secs(seconds);
+        let then = clock.now() - Duration::from_secs(seconds);
         File::open(at(path)).unwrap().set_modified(then).unwrap();
     };
     for number in [10, 11] {
         put_table(store.as_ref(), number);
     }
     set_age(&table_path(10), 4000);
-    let tomorrow = SystemTime::now() + Duration::from_secs(86400);
+    let tomorrow = clock.now() + Duration::from_secs(86400);
     File::open(at(&table_path(11)))
         .unwrap()
         .set_modified(tomorrow)
         .unwrap();
-    let report = engine(&store).garbage_collect(DEFAULT_MIN_AGE, &Quiet).unwrap();
+    let report = engine.garbage_collect(DEFAULT_MIN_AGE, &Quiet).unwrap();
     assert_eq!(report.too_young, 1);
     assert!(!at(&table_path(10)).exists() && at(&table_path(11)).exists());
     // An empty directory of a foreign backup that has just begun.
     fs::create_dir(at("private/2")).unwrap();
-    let report = engine(&store).garbage_collect(DEFAULT_MIN_AGE, &Quiet).unwrap();
+    let report = engine.garbage_collect(DEFAULT_MIN_AGE, &Quiet).unwrap();
     assert_eq!(report.too_young, 2);
     set_age("private/2", 4000);
     set_age(&table_path(11), 4000);
-    engine(&store).garbage_collect(DEFAULT_MIN_AGE, &Quiet).unwrap();
+    engine.garbage_collect(DEFAULT_MIN_AGE, &Quiet).unwrap();
     assert!(!at("private/2").exists());
     assert_eq!(files(store.as_ref()), files_of(&[(1, &[1])]));
 }

@@ -103,13 +103,9 @@ impl ForgetfulDisk {
         book.files
     }
 
-    pub(crate) fn is_dead(&self) -> bool {
-        self.lock().steps.len() >= self.dies_at
-    }
-
-    /// The last step, which was not done.
-    pub(crate) fn last_step(&self) -> String {
-        self.lock().steps.last().cloned().unwrap_or_default()
+    /// The steps, the one that was not done included.
+    pub(crate) fn steps(&self) -> Vec<String> {
+        self.lock().steps.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Book> {
@@ -119,7 +115,9 @@ impl ForgetfulDisk {
     fn step(&self, name: &str, at: &TargetPath) -> Result<()> {
         let mut book = self.lock();
         if book.steps.len() < self.dies_at {
-            book.steps.push(format!("{name} {at}"));
+            let root = at.root_path().file_name().unwrap_or_default().to_string_lossy();
+            let key = at.key().map_or(".", |key| key.as_str());
+            book.steps.push(format!("{name} {root}/{key}"));
         }
         match book.steps.len() >= self.dies_at {
             true => Err(Error::io("killed", std::io::Error::other("killed"))),

@@ -1,8 +1,8 @@
 //! Pins: a reader keeps the files of a backup that somebody deletes meanwhile.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant};
+use std::thread::Scope;
+use std::time::Duration;
 
 use stonekeep::engine::collect::DEFAULT_MIN_AGE;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions};
@@ -273,63 +273,98 @@ fn a_backup_that_changed_since_it_was_read_is_pinned_as_it_is_now() {
     }
 }
 
-/// Readers pin and read whatever there is, while one backup after the other is made and deleted.
-fn race(store: Arc<dyn Store>) {
-    const ROUNDS: Duration = Duration::from_millis(900);
-    let (newest, reads) = (AtomicU32::new(0), AtomicU64::new(0));
-    let end = Instant::now() + ROUNDS;
-    let read = || {
-        while Instant::now() < end {
-            let Some(newest) = stonekeep::format::BackupId::new(newest.load(Ordering::SeqCst)) else {
-                continue;
-            };
-            match pin::pin(store.as_ref(), newest) {
-                Ok(pinned) => {
-                    read_all(store.as_ref(), &pinned).unwrap();
-                    reads.fetch_add(1, Ordering::SeqCst);
+/// What a reader of a race answers.
+#[derive(Debug, PartialEq)]
+enum Answer {
+    /// The backup was pinned, and every file was there.
+    Read,
+    /// The backup is deleted.
+    Gone,
+}
+
+/// A thread that reads each backup which it is sent, again and again until it is deleted.
+struct Reader {
+    orders: mpsc::Sender<u32>,
+    answers: mpsc::Receiver<Answer>,
+}
+
+impl Reader {
+    fn start<'scope>(scope: &'scope Scope<'scope, '_>, store: Arc<dyn Store>) -> Self {
+        let (orders, backups) = mpsc::channel::<u32>();
+        let (sender, answers) = mpsc::channel();
+        scope.spawn(move || {
+            for backup in backups {
+                while let Answer::Read = read_once(store.as_ref(), backup) {
+                    sender.send(Answer::Read).unwrap();
                 }
-                Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{}", error.one_line()),
+                sender.send(Answer::Gone).unwrap();
             }
+        });
+        Reader { orders, answers }
+    }
+
+    /// Fails where the thread has ended with a failure.
+    fn next_answer(&self) -> Answer {
+        self.answers.recv().expect("a reader has failed")
+    }
+}
+
+fn read_once(store: &dyn Store, backup: u32) -> Answer {
+    match pin::pin(store, id(backup)) {
+        Ok(pinned) => {
+            read_all(store, &pinned).unwrap();
+            Answer::Read
         }
-    };
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{}", error.one_line());
+            Answer::Gone
+        }
+    }
+}
+
+/// Readers pin and read whatever there is, while one backup after the other is made and deleted: in every second round
+/// at once, in the others when it was read.
+fn race(store: Arc<dyn Store>, rounds: u32) {
     let options = BackupEngineOptions::default()
         .with_sync(false)
         .with_lock_wait(LockWait::Forever);
     let engine = BackupEngine::open(options, store.clone()).unwrap();
     // One that stays: without any file, a repository in memory is none.
-    let mut backup = 1;
-    put_our_backup(store.as_ref(), backup, &[1, 2]);
+    put_our_backup(store.as_ref(), 1, &[1, 2]);
     std::thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(read);
-        }
-        while Instant::now() < end {
-            backup += 1;
+        let readers: Vec<Reader> = (0..3).map(|_| Reader::start(scope, store.clone())).collect();
+        for backup in 2..rounds + 2 {
             let tables = [u64::from(backup), u64::from(backup) + 1];
             put_our_backup(store.as_ref(), backup, &tables);
-            newest.store(backup, Ordering::SeqCst);
-            std::thread::sleep(Duration::from_millis(u64::from(backup % 4)));
+            readers
+                .iter()
+                .for_each(|reader| reader.orders.send(backup).unwrap());
+            if backup % 2 == 0 {
+                assert_eq!(readers[0].next_answer(), Answer::Read);
+            }
             engine.delete_backup(id(backup), &Quiet).unwrap();
+            for reader in &readers {
+                while reader.next_answer() == Answer::Read {}
+            }
         }
     });
-    assert!(backup > 4 && reads.load(Ordering::SeqCst) > 3);
     engine.garbage_collect(DEFAULT_MIN_AGE, &Quiet).unwrap();
     assert_eq!(
         files(store.as_ref()),
         files_of(&[(1, &[1, 2])]),
-        "after {backup} backups"
+        "after {rounds} backups"
     );
 }
 
 #[test]
 fn no_reader_loses_a_file_to_a_collector_in_memory() {
-    race(memory().1);
+    race(memory().1, 100);
 }
 
 #[test]
 fn no_reader_loses_a_file_to_a_collector_on_local_disk() {
     let (_directory, store) = local();
-    race(store);
+    race(store, 20);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use stonekeep::engine::collect::DEFAULT_MIN_AGE;
 use stonekeep::engine::verify::VerifyLevel;
@@ -15,10 +15,11 @@ use stonekeep::store::local::LocalStore;
 use stonekeep::store::{LockWait, Store};
 use stonekeep::{ErrorKind, Observer, Phase, Progress, Quiet};
 use stonekeep_testkit::database::DatabaseBuilder;
+use stonekeep_testkit::fake_clock::FakeClock;
 use tempfile::TempDir;
 
 use crate::collect_repository::{engine, files, files_of, id, put_our_backup};
-use crate::second_process::{Holder, hold, store_of_second_process};
+use crate::second_process::{Holder, KilledWhileAsked, hold, store_of_second_process};
 
 const FIRST: (u32, &[u64]) = (1, &[1, 2, 3]);
 const SECOND: (u32, &[u64]) = (2, &[2, 3, 4]);
@@ -69,13 +70,14 @@ fn a_writer_keeps_another_one_out_and_is_named() {
             .contains("locked by stonekeep purge, on this machine"),
         "{error}"
     );
-    let begun = Instant::now();
-    let at_most = Duration::from_millis(120);
-    let error = waiting(&store, LockWait::AtMost(at_most))
+    let clock = Arc::new(FakeClock::at_unix_seconds(1));
+    let obedient: Arc<dyn Store> = Arc::new(LocalStore::new(directory.path()).with_clock(clock.clone()));
+    let at_most = Duration::from_secs(600);
+    let error = waiting(&obedient, LockWait::AtMost(at_most))
         .garbage_collect(DEFAULT_MIN_AGE, &Quiet)
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked);
-    assert!(begun.elapsed() >= at_most);
+    assert_eq!(clock.slept(), at_most);
     // Whatever the writer does, readers go on.
     let reader = BackupEngineReadOnly::open(BackupEngineOptions::default(), store.clone()).unwrap();
     let report = reader
@@ -102,14 +104,10 @@ fn who_waits_gets_the_lock_when_its_holder_is_killed() {
     let (directory, store) = repository();
     let test = "processes::who_waits_gets_the_lock_when_its_holder_is_killed";
     let (holder, _) = Holder::start(test, directory.path());
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            std::thread::sleep(Duration::from_millis(80));
-            holder.kill();
-        });
-        let engine = waiting(&store, LockWait::Forever);
-        engine.delete_backup(id(2), &Quiet).unwrap();
-    });
+    let killing = KilledWhileAsked::new(holder);
+    let engine = waiting(&store, LockWait::Forever);
+    engine.delete_backup(id(2), &killing).unwrap();
+    assert!(killing.is_done());
     assert_eq!(files(store.as_ref()).len(), 0);
 }
 

@@ -8,6 +8,7 @@ use stonekeep::engine::restore::{AbortReport, RestoreReport, TargetDisk, abort_r
 use stonekeep::engine::{BackupEngineOptions, BackupEngineReadOnly, RestoreMode, RestoreOptions};
 use stonekeep::store::Durability;
 use stonekeep::{ErrorKind, Quiet, Result};
+use stonekeep_testkit::step_sample::StepSample;
 
 use crate::dying_disk::DyingDisk;
 use crate::restore_scene::{Tree, TwoStates, assert_same, copy, tree};
@@ -23,6 +24,7 @@ pub(crate) struct Case {
     durability: Durability,
     /// The directory with the old state of target and `wal_dir`, of which each run gets a copy.
     old: PathBuf,
+    old_tree: Tree,
     /// What stands there afterwards.
     new: Tree,
 }
@@ -40,6 +42,7 @@ impl Case {
             } else {
                 Durability::Buffered
             },
+            old_tree: tree(&old),
             old,
             new: Tree::new(),
             two,
@@ -98,9 +101,8 @@ impl Case {
         let current = files
             .get("target/CURRENT")
             .unwrap_or_else(|| panic!("{when}: no CURRENT"));
-        let old = tree(&self.old);
-        if *current == old["target/CURRENT"] {
-            assert_same(&files, &old, &format!("{when}: old state"));
+        if *current == self.old_tree["target/CURRENT"] {
+            assert_same(&files, &self.old_tree, &format!("{when}: old state"));
         } else if *current == self.new["target/CURRENT"] {
             assert_same(&files, &self.new, &format!("{when}: new state"));
         } else {
@@ -135,7 +137,7 @@ impl Case {
                 assert_same(&tree(&place), &self.new, &format!("{when}, aborted"));
             }
             Ok(_) => {
-                assert_same(&tree(&place), &tree(&self.old), &format!("{when}, aborted"));
+                assert_same(&tree(&place), &self.old_tree, &format!("{when}, aborted"));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => assert!(!is_begun, "{when}"),
             Err(error) => {
@@ -152,15 +154,21 @@ impl Case {
         (place, disk)
     }
 
-    fn assert_every_step(&self) {
-        for step in 1.. {
-            let (_, disk) = self.killed_at(step);
-            let name = disk.steps().last().cloned().unwrap_or_default();
-            if !disk.is_dead() {
-                break;
-            }
-            let when = format!("killed before step {step}, {name}");
-            self.assert_both_ways_out(&|| self.killed_at(step).0, &when);
+    /// What a restore that nothing disturbs does.
+    fn steps(&self) -> Vec<String> {
+        let disk = DyingDisk::immortal();
+        self.restore(&disk, &self.fresh("run")).unwrap();
+        disk.steps()
+    }
+
+    /// Stops a restore before the steps of a sample, or before all.
+    fn assert_steps(&self, test: &str) {
+        let names = self.steps();
+        let sample = StepSample::new(test, &names);
+        for step in sample.steps() {
+            let name = &names[step - 1];
+            let when = format!("killed before step {step}, {name}; {}", sample.describe());
+            self.assert_both_ways_out(&|| self.killed_at(*step).0, &when);
         }
     }
 }
@@ -201,27 +209,27 @@ fn old_database(two: &TwoStates, place: &Path, has_wal_dir: bool) {
 
 #[test]
 fn a_killed_restore_can_go_on_or_back() {
-    for sync in [true, false] {
-        Case::new(RestoreOptions::default(), false, sync).assert_every_step();
+    for (sync, sample) in [(true, "synced"), (false, "unsynced")] {
+        Case::new(RestoreOptions::default(), false, sync).assert_steps(sample);
     }
 }
 
 #[test]
 fn so_can_one_with_a_separate_wal_dir() {
-    Case::new(RestoreOptions::default(), true, true).assert_every_step();
+    Case::new(RestoreOptions::default(), true, true).assert_steps("a WAL directory");
 }
 
 #[test]
 fn so_can_one_that_keeps_files() {
     let options = RestoreOptions::default().with_mode(RestoreMode::VerifyChecksum);
-    Case::new(options, false, true).assert_every_step();
+    Case::new(options, false, true).assert_steps("kept files");
 }
 
 #[test]
 fn so_can_one_that_keeps_wals() {
-    for has_wal_dir in [true, false] {
+    for (has_wal_dir, sample) in [(true, "kept WALs elsewhere"), (false, "kept WALs")] {
         let options = RestoreOptions::default().with_keep_log_files(true);
-        Case::new(options, has_wal_dir, false).assert_every_step();
+        Case::new(options, has_wal_dir, false).assert_steps(sample);
     }
 }
 
@@ -229,19 +237,22 @@ fn so_can_one_that_keeps_wals() {
 fn one_that_removed_the_old_state_can_go_on() {
     let options = RestoreOptions::default().with_free_old_files_first(true);
     let case = Case::new(options, true, true);
-    let old = tree(&case.old);
-    for step in 1.. {
+    let old = &case.old_tree;
+    let killed_at = |step| {
         let place = case.fresh("run");
         let disk = DyingDisk::new(step).with_free_bytes(Some(5_000));
         let _ = case.restore(&disk, &place);
-        if !disk.is_dead() {
-            break;
-        }
-        let when = format!("killed before {:?}", disk.steps().last().unwrap());
+        (place, disk)
+    };
+    let names = killed_at(usize::MAX).1.steps();
+    let sample = StepSample::new("freed", &names);
+    for step in sample.steps() {
+        let (place, _) = killed_at(*step);
+        let when = format!("killed before {}; {}", names[step - 1], sample.describe());
         let found = case.visible(&place);
         let opens = found["target/CURRENT"].starts_with(b"MANIFEST-");
         if opens && found["target/CURRENT"] == old["target/CURRENT"] {
-            assert_same(&found, &old, &when);
+            assert_same(&found, old, &when);
         } else if opens {
             assert_same(&found, &case.new, &when);
         }
@@ -256,59 +267,43 @@ fn one_that_removed_the_old_state_can_go_on() {
     }
 }
 
-#[test]
-fn a_second_run_can_be_killed_too() {
-    let case = Case::new(RestoreOptions::default(), true, false);
-    let disk = DyingDisk::immortal();
-    case.restore(&disk, &case.fresh("run")).unwrap();
-    // Once the record is gone, the second run is another restore, over what the first one has left.
-    let removed = |step: &String| step == "remove .stonekeep-restore/state";
-    let last = disk.steps().iter().rposition(removed).unwrap() + 1;
-    for first in (1..=last).rev().step_by(41) {
-        for second in 1.. {
-            let interrupted = || {
-                let (place, _) = case.killed_at(first);
-                let disk = DyingDisk::new(second);
-                let _ = case.restore(&disk, &place);
-                (place, disk)
-            };
-            let (_, disk) = interrupted();
-            if !disk.is_dead() {
-                break;
-            }
+/// Kills a first run before each of these steps, then `second`, and takes both ways out.
+fn assert_second_run(case: &Case, firsts: &[usize], second: &dyn Fn(&DyingDisk, &Path)) {
+    for first in firsts {
+        let interrupted = |step| {
+            let (place, _) = case.killed_at(*first);
+            let disk = DyingDisk::new(step);
+            second(&disk, &place);
+            (place, disk)
+        };
+        let names = interrupted(usize::MAX).1.steps();
+        let sample = StepSample::new(&first.to_string(), &names);
+        for step in sample.steps() {
             let when = format!(
-                "killed before step {first}, then {second}: {:?}",
-                disk.steps().last()
+                "killed before step {first}, the second run before {step}, {}; {}",
+                names[step - 1],
+                sample.describe()
             );
-            case.assert_both_ways_out(&|| interrupted().0, &when);
+            case.assert_both_ways_out(&|| interrupted(*step).0, &when);
         }
     }
 }
 
 #[test]
+fn a_second_run_can_be_killed_too() {
+    let case = Case::new(RestoreOptions::default(), true, false);
+    // Once the record is gone, the second run is another restore, over what the first one has left.
+    let removed = |step: &String| step == "remove .stonekeep-restore/state";
+    let last = case.steps().iter().rposition(removed).unwrap() + 1;
+    let firsts: Vec<usize> = (1..=last).rev().step_by(41).collect();
+    assert_second_run(&case, &firsts, &|disk, place| drop(case.restore(disk, place)));
+}
+
+#[test]
 fn an_abort_can_be_killed_too() {
     let case = Case::new(RestoreOptions::default(), false, true);
-    let steps = DyingDisk::immortal();
-    case.restore(&steps, &case.fresh("run")).unwrap();
-    let steps = steps.steps();
-    let commit = steps.iter().rposition(|step| step == "replace CURRENT").unwrap() + 1;
-    for first in (1..=commit).rev().step_by(19) {
-        for second in 1.. {
-            let interrupted = || {
-                let (place, _) = case.killed_at(first);
-                let disk = DyingDisk::new(second);
-                let _ = case.abort(&disk, &place);
-                (place, disk)
-            };
-            let (_, disk) = interrupted();
-            if !disk.is_dead() {
-                break;
-            }
-            let when = format!(
-                "killed before step {first}, abort before {second}: {:?}",
-                disk.steps().last()
-            );
-            case.assert_both_ways_out(&|| interrupted().0, &when);
-        }
-    }
+    let is_commit = |step: &String| step == "replace CURRENT";
+    let commit = case.steps().iter().rposition(is_commit).unwrap() + 1;
+    let firsts: Vec<usize> = (1..=commit).rev().step_by(19).collect();
+    assert_second_run(&case, &firsts, &|disk, place| drop(case.abort(disk, place)));
 }

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use stonekeep::engine::{RestoreMode, RestoreOptions};
+use stonekeep_testkit::step_sample::StepSample;
 
 use crate::forgetful_disk::{FileSync, ForgetfulDisk};
 use crate::restore_crash::Case;
@@ -32,35 +33,40 @@ fn power_fails(case: &Case, syncs: FileSync, step: usize, seed: Option<u64>) -> 
     (place, disk)
 }
 
-fn assert_every_step(case: &Case, syncs: FileSync, seed: Option<u64>) {
-    for step in 1.. {
-        let (place, disk) = power_fails(case, syncs, step, seed);
-        if !disk.is_dead() {
-            case.assert_restored(&place);
-            break;
-        }
-        let when = format!("no power before step {step}, {}", disk.last_step());
-        case.assert_both_ways_out(&|| power_fails(case, syncs, step, seed).0, &when);
+/// Takes the power away before the steps of a sample, or before all, and after the last one.
+fn assert_steps(case: &Case, syncs: FileSync, seed: Option<u64>, test: &str) {
+    let (place, disk) = power_fails(case, syncs, usize::MAX, seed);
+    case.assert_restored(&place);
+    let names = disk.steps();
+    let sample = StepSample::new(test, &names);
+    for step in sample.steps() {
+        let when = format!(
+            "no power before step {step}, {}; seed {seed:?}, {}",
+            names[step - 1],
+            sample.describe()
+        );
+        case.assert_both_ways_out(&|| power_fails(case, syncs, *step, seed).0, &when);
     }
 }
 
 #[test]
 fn a_restore_that_loses_power_can_go_on_or_back() {
     let case = Case::new(RestoreOptions::default(), false, true);
-    assert_every_step(&case, FileSync::Content, None);
-    assert_every_step(&case, FileSync::Content, Some(17));
+    assert_steps(&case, FileSync::Content, None, "nothing else is there");
+    assert_steps(&case, FileSync::Content, Some(17), "some is there");
 }
 
 #[test]
 fn so_can_one_with_a_wal_dir_that_loses_power() {
     let case = Case::new(RestoreOptions::default(), true, true);
-    assert_every_step(&case, FileSync::Content, None);
+    assert_steps(&case, FileSync::Content, None, "a WAL directory");
 }
 
 #[test]
 fn so_can_one_that_keeps_files_and_loses_power() {
     let options = RestoreOptions::default().with_mode(RestoreMode::VerifyChecksum);
-    assert_every_step(&Case::new(options, false, true), FileSync::Everything, Some(17));
+    let case = Case::new(options, false, true);
+    assert_steps(&case, FileSync::Everything, Some(17), "kept files");
 }
 
 #[test]

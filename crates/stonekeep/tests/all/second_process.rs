@@ -3,8 +3,10 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use stonekeep::Observer;
 use stonekeep::store::local::LocalStore;
 
 /// Names the repository to the second process.
@@ -36,6 +38,41 @@ impl Holder {
     }
 }
 
+/// Kills another process when it is asked for the third time whether to stop: who asks so often is waiting for it.
+pub(crate) struct KilledWhileAsked {
+    holder: Mutex<Option<Holder>>,
+    asked: AtomicU32,
+}
+
+impl KilledWhileAsked {
+    pub(crate) fn new(holder: Holder) -> Self {
+        KilledWhileAsked {
+            holder: Mutex::new(Some(holder)),
+            asked: AtomicU32::new(0),
+        }
+    }
+
+    /// Never says to stop.
+    pub(crate) fn ask(&self) -> bool {
+        if self.asked.fetch_add(1, Ordering::SeqCst) == 2
+            && let Some(holder) = self.holder.lock().unwrap().take()
+        {
+            holder.kill();
+        }
+        false
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.holder.lock().unwrap().is_none()
+    }
+}
+
+impl Observer for KilledWhileAsked {
+    fn should_stop(&self) -> bool {
+        self.ask()
+    }
+}
+
 impl Drop for Holder {
     fn drop(&mut self) {
         // After `kill`, both only say that it is over.
@@ -49,7 +86,7 @@ pub(crate) fn hold<T>(what: &str, _held: T) -> ! {
     println!("holding {what}");
     std::io::stdout().flush().unwrap();
     loop {
-        std::thread::sleep(Duration::from_secs(60));
+        std::thread::park();
     }
 }
 

@@ -1,12 +1,10 @@
 //! What a killed process leaves of its lock and its pins. The process is this test program, run once more.
 
-use std::time::Duration;
-
 use stonekeep::ErrorKind;
 use stonekeep::store::local::LocalStore;
 use stonekeep::store::{Guard, Key, LockWait, PinState, Store};
 
-use crate::second_process::{Holder, hold, store_of_second_process};
+use crate::second_process::{Holder, KilledWhileAsked, hold, store_of_second_process};
 
 fn take(store: &LocalStore, holder: &str) -> stonekeep::Result<Box<dyn Guard>> {
     store.exclusive(LockWait::Fail, holder, &|| false)
@@ -36,14 +34,11 @@ fn a_waiting_process_gets_the_lock_of_a_killed_one() {
     let store = LocalStore::new(directory.path());
     let test = "store_crash::a_waiting_process_gets_the_lock_of_a_killed_one";
     let (holder, _) = Holder::start(test, directory.path());
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            std::thread::sleep(Duration::from_millis(80));
-            holder.kill();
-        });
-        let wait = LockWait::AtMost(Duration::from_secs(60));
-        store.exclusive(wait, "me", &|| false).unwrap();
-    });
+    let killing = KilledWhileAsked::new(holder);
+    store
+        .exclusive(LockWait::Forever, "me", &|| killing.ask())
+        .unwrap();
+    assert!(killing.is_done());
 }
 
 #[test]

@@ -248,7 +248,7 @@ fn stores_wait_and_tell_ages_by_their_clock() {
         .publish(vec![(staged, pin.clone())], Durability::Buffered)
         .unwrap();
     assert_eq!(local.remove_if_stale(&pin).unwrap(), PinState::Held);
-    clock.advance(Duration::from_secs(3600));
+    clock.advance(Duration::from_secs(24 * 3600));
     assert_eq!(local.remove_if_stale(&pin).unwrap(), PinState::Removed);
 
     let staged = memory.stage("1", &key("a"), &mut &b""[..], 0).unwrap();

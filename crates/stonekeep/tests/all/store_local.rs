@@ -6,12 +6,13 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rustix::fs::{CWD, FileType, Mode};
-use stonekeep::ErrorKind;
 use stonekeep::store::local::{LocalStore, SyncMethod};
 use stonekeep::store::{Durability, EntryKind, Key, LockWait, PinState, Staged, Store, new_pin_name};
+use stonekeep::{Clock, ErrorKind};
+use stonekeep_testkit::fake_clock::FakeClock;
 use stonekeep_testkit::store_conformance;
 use tempfile::TempDir;
 
@@ -319,6 +320,8 @@ fn a_holder_cannot_write_to_the_terminal() {
 #[test]
 fn a_pin_from_elsewhere_stays_for_an_hour() {
     let (directory, store) = made();
+    let clock = Arc::new(FakeClock::at_unix_seconds(1_700_000_000));
+    let store = store.with_clock(clock.clone());
     let pin = key("stonekeep/pins/0123456789abcdef0123456789abcdef-0123456789abcdef");
     put(&store, pin.as_str(), b"made on another machine");
     assert_eq!(store.remove_if_stale(&pin).unwrap(), PinState::Held);
@@ -328,12 +331,11 @@ fn a_pin_from_elsewhere_stays_for_an_hour() {
         .unwrap();
     let set_age = |minutes: u64| {
         let age = Duration::from_secs(minutes * 60);
-        file.set_modified(SystemTime::now() - age).unwrap();
+        file.set_modified(clock.now() - age).unwrap();
     };
     set_age(59);
     assert_eq!(store.remove_if_stale(&pin).unwrap(), PinState::Held);
-    file.set_modified(SystemTime::now() + Duration::from_secs(600))
-        .unwrap();
+    file.set_modified(clock.now() + Duration::from_secs(600)).unwrap();
     assert_eq!(store.remove_if_stale(&pin).unwrap(), PinState::Held);
     set_age(61);
     assert_eq!(store.remove_if_stale(&pin).unwrap(), PinState::Removed);

@@ -90,13 +90,18 @@ fn waiting_stops(place: &Place) {
 fn waiting_succeeds(place: &Place) {
     let (one, other) = (made(place), place());
     let guard = take(&*one, LockWait::Fail, "first").unwrap();
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            std::thread::sleep(Duration::from_millis(60));
-            drop(guard);
-        });
-        take(&*other, LockWait::Forever, "second").unwrap();
-    });
+    let (guard, asked) = (Cell::new(Some(guard)), Cell::new(0));
+    let let_go_at_last = || {
+        asked.set(asked.get() + 1);
+        if asked.get() > 3 {
+            drop(guard.take());
+        }
+        false
+    };
+    other
+        .exclusive(LockWait::Forever, "second", &let_go_at_last)
+        .unwrap();
+    assert!(asked.get() > 3);
 }
 
 fn lock_excludes_only_lockers(place: &Place) {

@@ -211,8 +211,10 @@ fn the_readme_names_every_command() {
 #[test]
 fn each_flag_that_is_named_exists() {
     // Flags of cargo, of systemctl, of eat-rocks.
-    const OTHERS: [&str; 7] = [
+    const OTHERS: [&str; 9] = [
         "--example",
+        "--locked",
+        "--no-fail-fast",
         "--release",
         "--path",
         "--target",

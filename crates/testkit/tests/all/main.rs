@@ -5,4 +5,5 @@
 mod database;
 mod docs;
 mod fixtures;
+mod step_sample;
 mod tidy;
