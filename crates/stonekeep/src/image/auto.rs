@@ -40,7 +40,10 @@ impl Directory {
     pub fn new(path: impl Into<PathBuf>, kind: SourceKind) -> Self {
         let path = path.into();
         Directory {
-            closed: ClosedDirectory::new(&path),
+            closed: match kind {
+                SourceKind::Checkpoint => ClosedDirectory::new(&path).as_checkpoint(),
+                _ => ClosedDirectory::new(&path),
+            },
             hot: HotDirectory::new(&path),
             path,
             kind,

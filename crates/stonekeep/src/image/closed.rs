@@ -25,10 +25,10 @@ use super::listing::{Listing, data_directories};
 use super::live_files::LiveFiles;
 use super::manifest::{Current, Manifest};
 use super::no_database::no_database;
+use super::opening_traces::was_ever_opened;
 use super::options_file::Options;
 use super::remarks::Remarks;
-use super::wal_dir::WalDirChoice;
-use super::wal_rules::is_needed;
+use super::wal_dir::{Usage, WalDirChoice};
 use super::wals::Wals;
 use super::{Capture, CaptureHost, CaptureKind, Content, DatabaseImage, ImageSource};
 use crate::parallel::run_both;
@@ -40,6 +40,7 @@ pub struct ClosedDirectory {
     path: PathBuf,
     wal_dir: Option<PathBuf>,
     db_paths: Vec<PathBuf>,
+    usage: Usage,
 }
 
 impl ClosedDirectory {
@@ -49,6 +50,7 @@ impl ClosedDirectory {
             path: path.into(),
             wal_dir: None,
             db_paths: Vec::new(),
+            usage: Usage::AtRest,
         }
     }
 
@@ -62,6 +64,12 @@ impl ClosedDirectory {
     /// in any order. RocksDB writes them into no file. An image of several directories is flat: it restores into one.
     pub fn with_db_paths(mut self, db_paths: Vec<PathBuf>) -> Self {
         self.db_paths = db_paths;
+        self
+    }
+
+    /// It is a checkpoint, whose WALs are in its own directory whatever OPTIONS says.
+    pub fn as_checkpoint(mut self) -> Self {
+        self.usage = Usage::Checkpoint;
         self
     }
 }
@@ -123,18 +131,20 @@ impl<'a> Survey<'a> {
         let choice = WalDirChoice {
             home: &home,
             given: source.wal_dir.as_deref(),
-            in_options: settings.wal_dir.as_deref(),
-            is_open: false,
-            is_needed: &|number| is_needed(state, number),
+            settings: &settings,
+            state,
+            usage: source.usage,
+            observer,
         };
         let wal_directory = choice.choose(&mut remarks)?;
         let with_wals = wal_directory.as_ref().unwrap_or(&home);
+        let was_opened = was_ever_opened(&home, state)?;
         let at_rest = AtRest::new(&source.path, current, manifest.file.clone(), with_wals)?;
         let mut wals = Wals::open(state, with_wals)?;
         let directories = data_directories(home, &source.db_paths)?;
         let live = LiveFiles::find(wanted, &directories, host, &mut remarks)?;
         wals.read(&mut remarks, observer)?;
-        wals.judge(state, &settings, &mut remarks);
+        wals.judge(state, &settings, was_opened, &mut remarks);
         Ok(Survey {
             source,
             database_id,

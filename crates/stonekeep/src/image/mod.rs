@@ -14,13 +14,17 @@ mod listing;
 mod live;
 mod live_files;
 pub mod lock;
+mod lock_holder;
 mod manifest;
+mod named_wal_dir;
 mod no_database;
+mod opening_traces;
 mod options_file;
 mod pinned;
 mod remarks;
 mod spool;
 mod wal_dir;
+mod wal_proof;
 mod wal_rules;
 mod wals;
 

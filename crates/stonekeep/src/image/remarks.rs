@@ -9,6 +9,7 @@ use crate::{Error, ErrorKind, Finding, Result, Warning, WarningName};
 pub(super) struct Remarks {
     findings: Vec<Finding>,
     warnings: Vec<Warning>,
+    hint: Option<String>,
 }
 
 impl Remarks {
@@ -26,10 +27,16 @@ impl Remarks {
             .push(Warning::about(name, about.display().to_string(), message));
     }
 
+    /// What to do about what was found, where the caller has no better advice.
+    pub(super) fn hint(&mut self, hint: String) {
+        self.hint.get_or_insert(hint);
+    }
+
     /// Takes over what was found elsewhere.
     pub(super) fn extend(&mut self, others: Remarks) {
         self.findings.extend(others.findings);
         self.warnings.extend(others.warnings);
+        self.hint = self.hint.take().or(others.hint);
     }
 
     /// Takes over warnings from elsewhere.
@@ -53,7 +60,7 @@ impl Remarks {
             count => format!("the database in {directory} is damaged: {count} findings, the first: {first}"),
         };
         let error = Error::new(ErrorKind::Corrupt, message).with_findings(self.findings);
-        Err(match hint {
+        Err(match hint.map(str::to_owned).or(self.hint) {
             Some(hint) => error.with_hint(hint),
             None => error,
         })

@@ -87,7 +87,14 @@ impl Wals {
     }
 
     /// Says what RocksDB will miss, or may stumble over.
-    pub(super) fn judge(&self, state: &DatabaseState, settings: &CaptureOptions, remarks: &mut Remarks) {
+    /// `was_opened`: the directory, or the one that it is a copy of, was opened as a database.
+    pub(super) fn judge(
+        &self,
+        state: &DatabaseState,
+        settings: &CaptureOptions,
+        was_opened: bool,
+        remarks: &mut Remarks,
+    ) {
         self.judge_tracked(state, settings, remarks);
         self.judge_ends(remarks);
         for wal in self.wals.values() {
@@ -95,9 +102,8 @@ impl Wals {
                 self.judge_predecessor(&predecessor, wal, state, remarks);
             }
         }
-        if settings.track_and_verify_wals && self.wals.is_empty() {
-            let message = "there is no WAL: RocksDB will not open the database with track_and_verify_wals";
-            remarks.warn(WarningName::WalsMissing, &self.directory, message);
+        if self.wals.is_empty() {
+            self.judge_absence(settings, was_opened, remarks);
         }
         if !settings.blob_direct_write.is_empty() && self.newest_with_data().is_some() {
             let message = "with enable_blob_direct_write, WALs may point into blob files that the MANIFEST does not name; \
@@ -122,6 +128,27 @@ impl Wals {
     /// Their paths.
     pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.wals.values().map(|wal| wal.file.path.as_path())
+    }
+
+    /// RocksDB makes a WAL whenever it opens a database for writing, and leaves it there. A checkpoint, and a restored
+    /// backup, may have none.
+    fn judge_absence(&self, settings: &CaptureOptions, was_opened: bool, remarks: &mut Remarks) {
+        let mut message = String::new();
+        if was_opened {
+            message += "there is no WAL, though the database was opened: what was not flushed to tables is not in the \
+                        backup; if its WALs are elsewhere, pass --wal-dir";
+        }
+        if settings.track_and_verify_wals {
+            message += if message.is_empty() {
+                "there is no WAL: "
+            } else {
+                "; "
+            };
+            message += "RocksDB will not open the database with track_and_verify_wals";
+        }
+        if !message.is_empty() {
+            remarks.warn(WarningName::WalsMissing, &self.directory, message);
+        }
     }
 
     fn judge_tracked(&self, state: &DatabaseState, settings: &CaptureOptions, remarks: &mut Remarks) {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use stonekeep::image::closed::ClosedDirectory;
 use stonekeep::image::{Capture, Content, DatabaseImage, ImageFile, ImageSource, NoHost};
-use stonekeep::{Error, Quiet};
+use stonekeep::{Error, Quiet, WarningName};
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 
 /// A directory that goes when it is dropped, and a database in `db` inside.
@@ -51,6 +51,12 @@ pub(crate) fn names(image: &DatabaseImage) -> Vec<String> {
     image.files.iter().map(|file| file.name.to_string()).collect()
 }
 
+/// The names of its WALs.
+pub(crate) fn wals(image: &DatabaseImage) -> Vec<String> {
+    let names = names(image).into_iter();
+    names.filter(|name| name.ends_with(".log")).collect()
+}
+
 /// One file of the image.
 pub(crate) fn file<'a>(image: &'a DatabaseImage, name: &str) -> &'a ImageFile {
     let found = image.files.iter().find(|file| file.name.to_string() == name);
@@ -80,6 +86,22 @@ pub(crate) fn write_out(image: &DatabaseImage, to: &Path) {
     for file in &image.files {
         fs::write(to.join(file.name.to_string()), bytes(file)).unwrap();
     }
+}
+
+/// Copies the files of a directory, as a volume snapshot or `cp` does.
+pub(crate) fn copy_files(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+/// The names of the warnings, in their order.
+pub(crate) fn warning_names(image: &DatabaseImage) -> Vec<WarningName> {
+    image.warnings.iter().map(|warning| warning.name).collect()
 }
 
 /// The file names of the surplus.

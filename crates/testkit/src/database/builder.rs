@@ -155,7 +155,7 @@ impl FakeDatabase {
     fn start(&mut self) {
         write_new(&self.path.join("IDENTITY"), self.settings.database_id.as_bytes());
         write_new(&self.path.join("LOCK"), b"");
-        write_new(&self.path.join("LOG"), b"a fake database\n");
+        self.write_info_log();
         for edit in snapshot(&DatabaseState::default(), &self.settings, self.next_number) {
             self.manifest.append(&self.path, &edit);
             self.state.apply(edit, 0).expect("the first edits");
@@ -199,6 +199,16 @@ impl FakeDatabase {
     pub(super) fn rotate_info_log(&self) {
         let old = format!("LOG.old.{}", 1_700_000_000_000_000 + self.sessions);
         fs::rename(self.path.join("LOG"), self.path.join(old)).expect("renaming LOG");
-        write_new(&self.path.join("LOG"), b"a fake database\n");
+        self.write_info_log();
+    }
+
+    /// With a `wal_dir`, it has the line of RocksDB's summary that says where the database was opened.
+    fn write_info_log(&self) {
+        let mut text = "a fake database\n".to_owned();
+        if self.settings.wal_dir.is_some() {
+            let path = self.path.display();
+            text += &format!("2026/01/01-00:00:00.000000 1 SST files in {path} dir, Total Num: 0, files: \n");
+        }
+        write_new(&self.path.join("LOG"), text.as_bytes());
     }
 }

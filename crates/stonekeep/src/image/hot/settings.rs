@@ -15,8 +15,7 @@ use crate::image::manifest::Manifest;
 use crate::image::no_database::no_database;
 use crate::image::options_file::Options;
 use crate::image::remarks::Remarks;
-use crate::image::wal_dir::WalDirChoice;
-use crate::image::wal_rules::is_needed;
+use crate::image::wal_dir::{Usage, WalDirChoice};
 use crate::{Error, ErrorKind, Observer, Result, Warning, WarningName};
 
 /// How often to look for the newest OPTIONS, when those that were listed are gone.
@@ -51,9 +50,10 @@ impl Settings {
         let choice = WalDirChoice {
             home: &home,
             given: source.wal_dir.as_deref(),
-            in_options: options.wal_dir.as_deref(),
-            is_open: true,
-            is_needed: &|number| is_needed(state, number),
+            settings: &options,
+            state,
+            usage: Usage::Open,
+            observer,
         };
         let wal_dir = choice.choose(remarks)?.map(|listing| listing.path);
         if remarks.forbid() {
