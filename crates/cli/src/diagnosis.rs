@@ -6,11 +6,11 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::output::has_colours;
 
-/// Shows diagnosis from now on, if asked for: once for what is done, twice for everything.
+/// Shows diagnosis from now on, if asked for: once for each step, twice for each file and request.
 pub(crate) fn show(verbosity: u8) {
     let level = match verbosity {
         0 => return,
-        1 => LevelFilter::DEBUG,
+        1 => LevelFilter::INFO,
         _ => LevelFilter::TRACE,
     };
     // The only failure is that somebody set one before, and nobody did.

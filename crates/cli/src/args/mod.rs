@@ -17,8 +17,16 @@ use crate::commands;
     name = "stonekeep",
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 done, 1 failed or refused, 2 usage, 3 corruption found, 4 not found, 5 locked by another \
-                  process, 130 and 143 stopped by a signal."
+    after_help = concat!(
+        "Examples:\n",
+        "  stonekeep backup /var/lib/app/db --repo /backups/app\n",
+        "  stonekeep list --repo /backups/app\n",
+        "  stonekeep verify --repo /backups/app\n",
+        "  stonekeep restore latest --repo /backups/app --to /var/lib/app/restored\n",
+        "  stonekeep purge --keep 7 --repo /backups/app\n\n",
+        "Exit codes: 0 done, 1 failed or refused, 2 usage, 3 damage found, 4 not found, 5 locked by another process, \
+         129, 130 and 143 ended by a signal."
+    )
 )]
 pub(crate) struct Cli {
     #[command(flatten)]

@@ -12,6 +12,7 @@ use crate::output::units::count;
 
 /// Remove a directory that `stonekeep open` made, and nothing else
 #[derive(Debug, Args)]
+#[command(after_help = crate::commands::examples::CLOSE)]
 pub(crate) struct CloseArgs {
     /// The directory
     #[arg(value_name = "DIR")]

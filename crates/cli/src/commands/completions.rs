@@ -10,6 +10,7 @@ use crate::exit::Exit;
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
+#[command(after_help = crate::commands::examples::COMPLETIONS)]
 pub(crate) struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL")]

@@ -16,6 +16,7 @@ use crate::output::units::backup_ids;
 
 /// Delete backups, corrupt ones too, and the files that no other backup needs
 #[derive(Debug, Args)]
+#[command(after_help = crate::commands::examples::DELETE)]
 pub(crate) struct DeleteArgs {
     /// The backups' ids
     #[arg(value_name = "ID", value_parser = parse_id, required_unless_present_any = ["before", "tag"],

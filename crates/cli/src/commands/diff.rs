@@ -16,6 +16,7 @@ use crate::output::units::{bytes, count, maybe_bytes};
 
 /// Compare two backups: which files are in one alone
 #[derive(Debug, Args)]
+#[command(after_help = crate::commands::examples::DIFF)]
 pub(crate) struct DiffArgs {
     /// One backup: its id, latest, or latest~N for the one N before it
     #[arg(value_name = "ID", value_parser = parse_id_or_latest)]

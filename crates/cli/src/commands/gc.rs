@@ -14,6 +14,7 @@ use crate::exit::Exit;
 ///
 /// Files under names that no engine gives are left alone and reported.
 #[derive(Debug, Args)]
+#[command(after_help = crate::commands::examples::GC)]
 pub(crate) struct GcArgs {
     #[command(flatten)]
     repo: RepoArgs,

@@ -18,6 +18,7 @@ use crate::output::units::{count, local_time, maybe_bytes};
 /// That each file is there with the right size is looked at; verify looks at the content. Corrupt backups are listed
 /// with the reason, and are no failure.
 #[derive(Debug, Args)]
+#[command(after_help = crate::commands::examples::LIST)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
     repo: RepoArgs,

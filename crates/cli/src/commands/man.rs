@@ -4,16 +4,42 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Command, CommandFactory};
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
 use serde::Serialize;
 use stonekeep::IoContext;
 
-use super::Session;
+use super::{Session, examples};
 use crate::args::Cli;
 use crate::exit::Exit;
 use crate::output::units::count;
 
+/// What `docs/cli.md` explains at length.
+const EXIT_STATUS: [(&str, &str); 9] = [
+    ("0", "Done. Warnings may say what was left out."),
+    ("1", "It failed, or was refused."),
+    ("2", "The command line cannot be understood."),
+    ("3", "Damage was found."),
+    ("4", "There is no such backup, repository, database or file."),
+    ("5", "Another process holds the lock."),
+    ("129", "Ended by SIGHUP."),
+    ("130", "Ended by SIGINT."),
+    ("143", "Ended by SIGTERM."),
+];
+
+const ENVIRONMENT: [(&str, &str); 4] = [
+    ("STONEKEEP_REPO", "The repository, where --repo is not given."),
+    ("NO_COLOR", "If set, no colours are used."),
+    ("TERM", "If dumb, no colours are used."),
+    (
+        "TZ",
+        "The time zone of times in tables, and of local times that are given.",
+    ),
+];
+
 /// Print the manual page, or write all pages to a directory
 #[derive(Debug, Args)]
+#[command(after_help = crate::commands::examples::MAN)]
 pub(crate) struct ManArgs {
     /// The directory, made if it is not there; one page for each verb goes there
     #[arg(long, value_name = "DIR")]
@@ -59,7 +85,10 @@ fn print(command: Command, session: &Session) -> anyhow::Result<Exit> {
 fn write_all(command: &Command, directory: &Path, session: &Session) -> anyhow::Result<Exit> {
     fs::create_dir_all(directory).context("making", directory)?;
     let mut pages = Vec::new();
-    let verbs = command.get_subcommands().cloned();
+    let verbs = command
+        .get_subcommands()
+        .filter(|verb| verb.get_name() != "help")
+        .cloned();
     for page in std::iter::once(command.clone()).chain(verbs) {
         let name = format!("{}.1", page.get_display_name().unwrap_or(page.get_name()));
         let path = directory.join(&name);
@@ -77,8 +106,46 @@ fn write_all(command: &Command, directory: &Path, session: &Session) -> anyhow::
     Ok(Exit::Success)
 }
 
+/// The page in the order of man-pages(7).
 fn render(command: Command) -> anyhow::Result<String> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(command).render(&mut page)?;
+    let after = command
+        .get_after_help()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let examples = after.strip_prefix(examples::HEADING).unwrap_or_default();
+    let examples = examples.split("\n\n").next().unwrap_or_default();
+    let (mut page, man) = (Vec::new(), Man::new(command.clone()));
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    let mut sections = Roff::new();
+    for (heading, items) in [
+        ("EXIT STATUS", &EXIT_STATUS[..]),
+        ("ENVIRONMENT", &ENVIRONMENT[..]),
+    ] {
+        sections.control("SH", [heading]);
+        for (item, meaning) in items {
+            sections
+                .control("TP", [])
+                .text([bold(*item)])
+                .text([roman(*meaning)]);
+        }
+    }
+    if !examples.is_empty() {
+        sections.control("SH", ["EXAMPLES"]).control("nf", []);
+        for line in examples.lines() {
+            sections.text([roman(line.trim_start())]);
+        }
+        sections.control("fi", []);
+    }
+    sections.to_writer(&mut page)?;
+    if command.get_version().is_some() {
+        man.render_version_section(&mut page)?;
+    }
     Ok(String::from_utf8(page)?)
 }

@@ -7,6 +7,7 @@ pub(crate) mod completions;
 pub(crate) mod delete;
 pub(crate) mod demo;
 pub(crate) mod diff;
+pub(crate) mod examples;
 pub(crate) mod gc;
 pub(crate) mod inspect;
 pub(crate) mod list;

@@ -20,6 +20,7 @@ use crate::places;
 ///
 /// Small files are copied, shared ones linked: open it for reading only. `stonekeep close` removes it again.
 #[derive(Debug, Args)]
+#[command(after_help = crate::commands::examples::OPEN)]
 pub(crate) struct OpenArgs {
     /// The backup: its id, latest, latest~N, or latest-valid, for which every byte is read first
     #[arg(value_name = "ID")]

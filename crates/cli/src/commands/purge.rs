@@ -12,6 +12,7 @@ use crate::exit::Exit;
 ///
 /// Corrupt backups are neither counted nor deleted.
 #[derive(Debug, Args)]
+#[command(after_help = crate::commands::examples::PURGE)]
 pub(crate) struct PurgeArgs {
     #[command(flatten)]
     repo: RepoArgs,

@@ -16,6 +16,7 @@ use crate::output::units::{bytes, count, local_time, maybe_bytes, temperature_na
 
 /// Show what is known of a backup without restoring it
 #[derive(Debug, Args)]
+#[command(after_help = crate::commands::examples::SHOW)]
 pub(crate) struct ShowArgs {
     /// The backup: its id, latest, or latest~N for the one N before it
     #[arg(value_name = "ID", value_parser = parse_id_or_latest, default_value = "latest")]

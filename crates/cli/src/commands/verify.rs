@@ -32,6 +32,7 @@ const MAX_UNCHECKED_SHOWN: usize = 20;
 /// Everything that is wrong is reported, with the backups that it touches; the exit code is 3 then. Files that could not
 /// be read are reported apart; if nothing else is wrong, the exit code is 1. A file that backups share is read once.
 #[derive(Debug, Args)]
+#[command(after_help = crate::commands::examples::VERIFY)]
 pub(crate) struct VerifyArgs {
     /// The backup: its id, latest, or latest~N for the one N before it [default: all, or the newest that is selected]
     #[arg(value_name = "ID", value_parser = parse_id_or_latest, conflicts_with = "all")]

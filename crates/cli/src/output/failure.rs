@@ -4,6 +4,7 @@ use std::io;
 
 use stonekeep::{Error, ErrorKind, Finding};
 
+use super::command_words::in_command_words;
 use super::text::{Page, Style};
 use crate::exit::UsageError;
 
@@ -37,9 +38,13 @@ impl Failure {
         }
         Failure {
             kind: library.map_or("io", |error| kind_name(error.kind())),
-            message: error.to_string(),
-            causes: error.chain().skip(1).map(ToString::to_string).collect(),
-            hint: library.and_then(hint),
+            message: in_command_words(&error.to_string()),
+            causes: error
+                .chain()
+                .skip(1)
+                .map(|cause| in_command_words(&cause.to_string()))
+                .collect(),
+            hint: library.and_then(hint).map(|hint| in_command_words(&hint)),
             findings: library.map_or_else(Vec::new, |error| error.findings().to_vec()),
         }
     }

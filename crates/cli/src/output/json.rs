@@ -3,6 +3,7 @@
 use serde::Serialize;
 use stonekeep::{Finding, Warning};
 
+use super::command_words::in_command_words;
 use super::failure::Failure;
 use crate::exit::Exit;
 
@@ -89,7 +90,7 @@ pub(crate) fn warnings(warnings: &[Warning]) -> Vec<WarningJson> {
     let json = |warning: &Warning| WarningJson {
         name: warning.name.as_str(),
         about: warning.about.clone(),
-        message: warning.message.clone(),
+        message: in_command_words(&warning.message),
         accepted: warning.accepted,
     };
     warnings.iter().map(json).collect()

@@ -1,6 +1,7 @@
 //! Everything that the command says: text or JSON on standard output, notes on standard error.
 
 pub(crate) mod backup_info;
+pub(crate) mod command_words;
 pub(crate) mod escape;
 pub(crate) mod failure;
 pub(crate) mod json;

@@ -19,8 +19,28 @@ const BAR_DELAY: Duration = Duration::from_millis(200);
 /// It is said that the lock is waited for when it takes longer.
 const WAIT_DELAY: Duration = Duration::from_millis(500);
 
-const BAR: &str =
-    "{prefix} [{bar:24}] {binary_bytes} of {binary_total_bytes}, {msg}, {binary_bytes_per_sec}, {eta} left";
+/// The bars, the widest first, with the columns that each one needs.
+const BARS: [(u16, &str); 3] = [
+    (
+        115,
+        "{prefix} [{bar:24}] {binary_bytes} of {binary_total_bytes}, {msg}, {binary_bytes_per_sec}, {eta} left",
+    ),
+    (
+        80,
+        "{prefix} [{bar:16}] {binary_bytes} of {binary_total_bytes}, {eta} left",
+    ),
+    (0, "{prefix} {percent}%, {eta} left"),
+];
+
+/// The widest bar that fits the terminal; the widest of all where its width is not known.
+fn bar_for(columns: u16) -> &'static str {
+    let fitting = BARS.iter().find(|(needed, _)| columns == 0 || *needed <= columns);
+    fitting.map_or(BARS[0].1, |(_, bar)| bar)
+}
+
+fn terminal_columns() -> u16 {
+    rustix::termios::tcgetwinsize(io::stderr()).map_or(0, |size| size.ws_col)
+}
 
 /// Shows progress, and passes on that a signal asked for an end.
 pub(crate) struct Watcher {
@@ -136,7 +156,7 @@ impl Drop for Watcher {
 fn show_on(bar: &ProgressBar, progress: &Progress, new_phase: bool, began: Instant) {
     if bar.is_hidden() && began.elapsed() >= BAR_DELAY {
         bar.set_draw_target(ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template(BAR) {
+        if let Ok(style) = ProgressStyle::with_template(bar_for(terminal_columns())) {
             bar.set_style(style.progress_chars("=> "));
         }
     }

@@ -171,7 +171,7 @@ fn metadata_and_tags_are_kept() {
         "--app-metadata-file",
         &world.word("metadata"),
     ]);
-    ended.code(2).warns("more than 1048576 bytes");
+    ended.code(1).warns("more than 1048576 bytes");
 }
 
 #[test]

@@ -26,7 +26,12 @@ fn manual_pages_are_printed_or_written() {
     run(["man", "--out", word(&out)]).ok().says("pages written to");
     for page in ["stonekeep.1", "stonekeep-inspect.1"] {
         let text = std::fs::read_to_string(out.join(page)).unwrap();
-        assert!(text.contains(".SH SYNOPSIS"), "{page}");
+        for section in ["SYNOPSIS", "\"EXIT STATUS\"", "ENVIRONMENT", "EXAMPLES"] {
+            assert!(
+                text.contains(&format!(".SH {section}")),
+                "{page}: {section}\n{text}"
+            );
+        }
     }
     let document = run(["man", "--json", "--out", word(&out)]).ok().json();
     shape::check(&document, "man", "pages: [{name: string, file: string}]");

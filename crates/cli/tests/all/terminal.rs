@@ -6,14 +6,27 @@ use std::process::Command;
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::world::World;
 
 /// Runs a command on a terminal of its own, and gives everything that it showed there.
-fn shown(mut command: Command) -> String {
+fn shown(command: Command) -> String {
+    shown_on(command, 0)
+}
+
+/// The same, on a terminal of so many columns; 0 if it does not say.
+fn shown_on(mut command: Command, columns: u16) -> String {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&ours, size).unwrap();
     let name = ptsname(&ours, Vec::new()).unwrap();
     let theirs = File::from(open(&*name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap());
     command.env("TERM", "xterm-256color");
@@ -52,6 +65,30 @@ fn there_is_a_bar_with_bytes_rate_and_time_left() {
     ] {
         assert!(text.contains(part), "no {part:?} in {text:?}");
     }
+}
+
+#[test]
+fn the_bar_fits_forty_columns() {
+    let world = World::new();
+    let text = shown_on(slow_backup(&world), 40);
+    let lines = text.split(['\r', '\n']).map(without_controls);
+    let bars: Vec<String> = lines.filter(|line| line.starts_with("copying ")).collect();
+    assert!(!bars.is_empty(), "no bar in {text:?}");
+    for bar in bars {
+        assert!(bar.chars().count() <= 40, "{bar:?}");
+    }
+}
+
+/// The text without the sequences that move the cursor or set a colour.
+fn without_controls(line: &str) -> String {
+    let mut parts = line.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let end = part
+            .find(|c: char| c.is_ascii_alphabetic())
+            .map_or(part.len(), |at| at + 1);
+        text + &part[end..]
+    })
 }
 
 #[test]

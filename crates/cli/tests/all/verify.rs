@@ -165,3 +165,35 @@ fn files_that_may_not_be_read_are_reported_apart() {
         .says("hint: run it as the user who owns these files")
         .says("not all checked: 1 file could not be read, no damage in the others; 2 backups, ");
 }
+
+#[test]
+fn a_file_that_backups_share_is_counted_once() {
+    let world = World::with_two_backups();
+    let stored = ["shared_checksum", "private/1", "private/2"].map(|directory| world.stored(directory).len());
+    let files: usize = stored.iter().sum();
+    for level in ["size", "checksum"] {
+        let document = world.json(["verify", "--level", level]);
+        assert_eq!(document["files_checked"], files, "{level}");
+    }
+}
+
+#[test]
+fn verbose_logs_what_is_done() {
+    let world = World::with_backup();
+    let ended = world.run(["-v", "verify"]).ok();
+    ended.warns("INFO").warns("verifying a backup");
+    let mut command = world.command();
+    command.args(["-v", "backup", world.db()]);
+    let ended = crate::command::Ended::from(command.output().unwrap()).ok();
+    ended.warns("captured the database").warns("committed the backup");
+    let to = world.word("new");
+    let ended = world.run(["restore", "-v", "--to", &to]).ok();
+    assert!(!ended.stderr.contains("DEBUG"), "{ended:?}");
+    ended.warns("the restored database is in place");
+    world
+        .run(["delete", "1", "-vv"])
+        .ok()
+        .warns("deleted from the list");
+    let quiet = world.run(["verify"]).ok();
+    assert_eq!(quiet.stderr, "");
+}

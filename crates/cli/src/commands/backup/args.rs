@@ -31,6 +31,7 @@ const MAX_APP_METADATA_BYTES: u64 = 1 << 20;
 /// Only what the repository does not have yet is copied. The repository is made if there is none. A database that a
 /// process is writing is captured as it was at one moment: see docs/live-databases.md for what that holds.
 #[derive(Debug, Args)]
+#[command(after_help = crate::commands::examples::BACKUP)]
 pub(crate) struct BackupArgs {
     /// The database's directory
     #[arg(value_name = "DB")]

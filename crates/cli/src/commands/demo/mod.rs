@@ -18,6 +18,7 @@ use stage::{Stage, StepJson};
 
 /// Show backup, damage and restore on a small sample database, in a temporary directory
 #[derive(Debug, Args)]
+#[command(after_help = crate::commands::examples::DEMO)]
 pub(crate) struct DemoArgs {
     /// Keep the directory, to look around in it
     #[arg(long)]

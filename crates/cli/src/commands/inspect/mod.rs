@@ -34,6 +34,7 @@ use source::Source;
 /// table are shown, in a MANIFEST's edits. The exit code is 3 for a file
 /// that is damaged, after what could be read of it.
 #[derive(Debug, Args)]
+#[command(after_help = crate::commands::examples::INSPECT)]
 pub(crate) struct InspectArgs {
     /// The file
     #[arg(value_name = "FILE")]

@@ -17,6 +17,7 @@ use crate::commands::Session;
 /// Everything is copied and verified inside the target first; whatever stands there stays as it is until the whole
 /// new state is there. An interrupted restore is run again, or taken back with --abort.
 #[derive(Debug, Args)]
+#[command(after_help = crate::commands::examples::RESTORE)]
 pub(crate) struct RestoreArgs {
     /// The backup: its id, latest, latest~N for the one N before it, or latest-valid, which passes over damaged backups
     #[arg(value_name = "ID", default_value = "latest", conflicts_with = "abort")]

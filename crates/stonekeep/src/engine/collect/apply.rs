@@ -25,6 +25,8 @@ impl<'a> Apply<'a> {
     /// to be garbage.
     pub(super) fn run(mut self, plan: GarbagePlan) -> Result<CollectReport> {
         self.start(&plan);
+        let (files, bytes) = (self.progress.files_total, self.progress.bytes_total);
+        tracing::info!(files, bytes, "found files that no backup needs");
         for file in plan.shared.iter().chain(&plan.private) {
             self.remove(file)?;
         }

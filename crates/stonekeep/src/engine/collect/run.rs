@@ -54,6 +54,7 @@ impl Collection<'_> {
             self.check_stop()?;
             lock.check()
         })?;
+        tracing::info!(backups = doomed.len(), "deleted from the list of backups");
         let pins = self.live_pins()?;
         let mut survey = self.survey(metas, pins, &BTreeSet::new())?;
         survey.metas.look_again(self.store())?;

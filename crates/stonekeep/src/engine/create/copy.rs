@@ -288,6 +288,7 @@ impl<'a> Copier<'a> {
             None => self.stage(&key, (image, source), meter)?,
         };
         check(image, target, crc32c)?;
+        tracing::debug!(%key, bytes = file.size_bytes, "copied");
         let shared = match target {
             Target::Shared(path) => Some(path.clone()),
             Target::SharedByChecksum(number, kind) => {

@@ -84,6 +84,14 @@ fn capture_and_copy(host: &mut Host<'_>) -> Result<Copied> {
     };
     plan.warnings.extend(beside.warnings.iter().cloned());
     host.new_bytes = plan.new_bytes();
+    let image = capture.image();
+    tracing::info!(
+        kind = %image.kind,
+        sequence = image.sequence_number.0,
+        files = image.files.len(),
+        new_bytes = host.new_bytes,
+        "captured the database"
+    );
     // Of a large repository that is much, and nobody asks before another attempt.
     host.known.presence.forget();
     let ready = copy(host, capture.image(), &plan)?;
@@ -164,6 +172,7 @@ fn commit(host: &mut Host<'_>, copied: Copied) -> Result<CreateReport> {
         included,
         beside,
     } = copied;
+    tracing::info!(files = ready.len(), "every file is stored or staged");
     let (context, mut id) = (host.context, host.id);
     let parts = host.parts()?;
     parts.known.forget_files();
@@ -185,6 +194,7 @@ fn commit(host: &mut Host<'_>, copied: Copied) -> Result<CreateReport> {
         capture.confirm()?;
         description = commit.describe(id)?;
     }
+    tracing::info!(%id, "committed the backup");
     let mut report = CreateReport::of(&plan, capture.image(), id);
     report.committed = true;
     report.add_beside(beside);

@@ -86,6 +86,7 @@ impl Attempt<'_, '_> {
             mover,
             observer: self.run.observer,
         };
+        tracing::info!(id = %self.id, files = plan.writes.len(), "the restore is planned");
         let earlier = copier.discard_strangers(&plan)?;
         self.make_room(&mut plan)?;
         let sizes = plan.writes.iter().map(|write| write.file.size_bytes);
@@ -93,11 +94,13 @@ impl Attempt<'_, '_> {
         let copied = copier.copy(&plan, &earlier);
         let (staged, resumed) = copied.map_err(|error| self.explain(&pinned, error))?;
         report.resumed = resumed;
+        tracing::info!("every file is staged and verified");
         self.run.tell(Phase::Committing);
         let record = plan.into_record(&self.run.sites, self.store().location());
         mover.write_record(&record, staged)?;
         drop(pinned);
         self.run.finish(&record)?;
+        tracing::info!("the restored database is in place");
         report.restored = true;
         report.files = record.files;
         report.warnings.extend(self.run.clean_up());

@@ -1,5 +1,6 @@
 //! What meta files say of the files that they name: each file once, however many backups have it.
 
+use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::{BackupId, Crc32c};
 
 use crate::repo::path_table::PathTable;
@@ -31,6 +32,25 @@ pub(super) struct Claims {
 }
 
 impl Claims {
+    /// Takes the name of a file whose content is not read; whether no other backup has named it.
+    pub(super) fn count(&mut self, path: &RepoPath) -> bool {
+        // One backup alone names its private files.
+        if matches!(path, RepoPath::Private(_)) {
+            return true;
+        }
+        let path = path.to_string();
+        let is_new = self.paths.find(path.as_bytes()).is_none();
+        if is_new {
+            self.paths.push(path.as_bytes());
+        }
+        is_new
+    }
+
+    /// How many files the claims are about.
+    pub(super) fn len(&self) -> usize {
+        self.paths.len()
+    }
+
     /// Adds what the meta file or the facts of a backup say.
     pub(super) fn add(&mut self, path: &str, likely_bytes: u64, new: Said) {
         let number = self.paths.find(path.as_bytes());

@@ -105,6 +105,7 @@ impl BackupEngineReadOnly {
         }
         if level == VerifyLevel::Checksum {
             let claims = std::mem::take(&mut verifier.claims);
+            verifier.report.files_checked = claims.len() as u64;
             let read = contents::verify(self, claims, &mut verifier.findings, observer);
             verifier.report.bytes_checked = read?;
         }
@@ -144,6 +145,7 @@ impl Verifier<'_> {
                 return Ok(());
             }
         };
+        tracing::info!(id = %loaded.id, files = loaded.meta.files.len(), "verifying a backup");
         let store = self.engine.store().as_ref();
         let facts = match loaded.facts_for_sizes(store) {
             Ok(facts) => facts,
@@ -161,10 +163,12 @@ impl Verifier<'_> {
         };
         let mut unverifiable = Vec::new();
         for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
-            self.report.files_checked += 1;
             let expected = sizes.expected(file);
             match self.report.level {
-                VerifyLevel::Size => self.look(file, expected, loaded.id)?,
+                VerifyLevel::Size => {
+                    self.report.files_checked += u64::from(self.claims.count(&file.path));
+                    self.look(file, expected, loaded.id)?;
+                }
                 VerifyLevel::Checksum => self.claim(file, expected, loaded.id)?,
             }
             if file.told_crc32c().is_none() {

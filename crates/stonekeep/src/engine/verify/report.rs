@@ -184,7 +184,7 @@ pub struct VerifyReport {
     pub findings: Vec<VerifyFinding>,
     /// Files that could not be read, of which nothing is known.
     pub unchecked: Vec<UncheckedFile>,
-    /// Files looked at, each counted for every backup.
+    /// Files looked at, each counted once, however many backups name it.
     pub files_checked: u64,
     /// Bytes read, each file counted once.
     pub bytes_checked: u64,

@@ -1,0 +1,64 @@
+//! Examples of each verb, as its help and its manual page show them.
+
+/// What every list of examples begins with.
+pub(crate) const HEADING: &str = "Examples:\n";
+
+pub(crate) const BACKUP: &str = "Examples:
+  stonekeep backup /var/lib/app/db --repo /backups/app
+  stonekeep backup /var/lib/app/db --repo /backups/app --tag nightly --lock-wait 30m
+  stonekeep backup /var/lib/app/db --repo /backups/app --dry-run";
+
+pub(crate) const LIST: &str = "Examples:
+  stonekeep list --repo /backups/app
+  stonekeep list --repo /backups/app --tag nightly --before 1w";
+
+pub(crate) const SHOW: &str = "Examples:
+  stonekeep show --repo /backups/app
+  stonekeep show latest~1 --files --repo /backups/app";
+
+pub(crate) const VERIFY: &str = "Examples:
+  stonekeep verify --repo /backups/app
+  stonekeep verify latest --repo /backups/app
+  stonekeep verify --level size --repo /backups/app";
+
+pub(crate) const RESTORE: &str = "Examples:
+  stonekeep restore --repo /backups/app --to /var/lib/app/restored
+  stonekeep restore latest-valid --repo /backups/app --to /var/lib/app/db
+  stonekeep restore --before '2026-03-01 08:00' --repo /backups/app --to /var/lib/app/restored
+  stonekeep restore --abort --to /var/lib/app/db";
+
+pub(crate) const OPEN: &str = "Examples:
+  stonekeep open latest --repo /backups/app --at /backups/look
+  stonekeep close /backups/look";
+
+pub(crate) const CLOSE: &str = "Examples:
+  stonekeep close /backups/look";
+
+pub(crate) const DELETE: &str = "Examples:
+  stonekeep delete 3 4 --repo /backups/app
+  stonekeep delete --tag test --repo /backups/app --dry-run
+  stonekeep delete --before 90d --repo /backups/app --yes";
+
+pub(crate) const PURGE: &str = "Examples:
+  stonekeep purge --keep 7 --repo /backups/app
+  stonekeep purge --keep 7 --repo /backups/app --dry-run";
+
+pub(crate) const GC: &str = "Examples:
+  stonekeep gc --repo /backups/app
+  stonekeep gc --min-age 1d --repo /backups/app --dry-run";
+
+pub(crate) const INSPECT: &str = "Examples:
+  stonekeep inspect /var/lib/app/db/MANIFEST-000005
+  stonekeep inspect /backups/app/meta/7 --json";
+
+pub(crate) const DIFF: &str = "Examples:
+  stonekeep diff latest~1 latest --repo /backups/app";
+
+pub(crate) const COMPLETIONS: &str = "Examples:
+  stonekeep completions bash > /etc/bash_completion.d/stonekeep";
+
+pub(crate) const MAN: &str = "Examples:
+  stonekeep man --out /usr/local/share/man/man1";
+
+pub(crate) const DEMO: &str = "Examples:
+  stonekeep demo";

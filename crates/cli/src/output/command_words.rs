@@ -1,0 +1,46 @@
+//! Says in the command's words what the library says in its own: `wal_dir_option (--wal-dir-option)` becomes the option.
+
+/// The text with each library's word that an option of the command follows in parentheses replaced by that option.
+pub(crate) fn in_command_words(text: &str) -> String {
+    let (mut words, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(open) = rest.find(" (") {
+        let (before, inside) = (&rest[..open], &rest[open + 2..]);
+        let option = inside.split_once(')').filter(|(option, _)| option.contains("--"));
+        let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let word_begins = before.rfind(|c| !is_of_word(c)).map_or(0, |at| at + 1);
+        match option {
+            Some((option, after)) if before[word_begins..].contains('_') => {
+                words.push_str(&before[..word_begins]);
+                words.push_str(option);
+                rest = after;
+            }
+            _ => {
+                words.push_str(&rest[..open + 2]);
+                rest = inside;
+            }
+        }
+    }
+    words + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_takes_the_place_of_the_library_s_word() {
+        for (text, expected) in [
+            ("allow_other (--allow-other) does it", "--allow-other does it"),
+            (
+                "take it back with abort_restore (restore --abort)",
+                "take it back with restore --abort",
+            ),
+            ("capture it (--source auto)", "capture it (--source auto)"),
+            ("a (b) and c_d (e) and f_g (--h)", "a (b) and c_d (e) and --h"),
+            ("é_x (--y", "é_x (--y"),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(in_command_words(text), expected);
+        }
+    }
+}
