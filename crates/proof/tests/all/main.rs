@@ -5,6 +5,7 @@
 #[path = "../../../stonekeep/tests/all/dying_disk.rs"]
 mod dying_disk;
 
+mod blob_direct_write;
 mod checkpoints;
 mod common_repository;
 mod damage;

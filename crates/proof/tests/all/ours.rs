@@ -7,6 +7,7 @@ use stonekeep::Quiet;
 use stonekeep::engine::create::CreateReport;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions};
 use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::image::{DatabaseImage, ImageSource, NoHost};
 use stonekeep::store::local::LocalStore;
 use stonekeep_proof::makers::ClosedDatabase;
 
@@ -23,6 +24,12 @@ pub(crate) fn engine(repository: &Path) -> BackupEngine {
 /// An engine with other options.
 pub(crate) fn engine_with(repository: &Path, options: BackupEngineOptions) -> BackupEngine {
     BackupEngine::open(options, Arc::new(LocalStore::new(repository))).unwrap()
+}
+
+/// The image of a database that nobody has open.
+pub(crate) fn image(database: &Path) -> DatabaseImage {
+    let capture = ClosedDirectory::new(database).capture(&mut NoHost, &Quiet);
+    capture.unwrap().image().clone()
 }
 
 /// A database of the makers as the source of a backup.

@@ -4,7 +4,8 @@
 //! 1. The `LOCK`: held by anybody means a refusal.
 //! 2. CURRENT, the MANIFEST that it names, and the state that this adds up to; meanwhile the directory is listed.
 //! 3. The newest OPTIONS file, and by it the directory of the WALs.
-//! 4. Tables and blobs by number and size, those that are stored by number alone; the needed WALs, opened, measured and read.
+//! 4. Tables and blobs by number and size, those that are stored by number alone; the needed WALs, opened, measured and read;
+//!    with `enable_blob_direct_write` the blob files that WALs alone may point into.
 //! 5. Everything that was found wrong, at once.
 //! 6. `LOCK`, CURRENT, MANIFEST and WALs once more: a change means that somebody opened the database meanwhile. The
 //!    same look is [`Capture::confirm`], when all bytes have been copied.
@@ -28,6 +29,7 @@ use super::no_database::no_database;
 use super::opening_traces::was_ever_opened;
 use super::options_file::Options;
 use super::remarks::Remarks;
+use super::unnamed_blobs;
 use super::wal_dir::{Usage, WalDirChoice};
 use super::wals::Wals;
 use super::{Capture, CaptureHost, CaptureKind, Content, DatabaseImage, ImageSource};
@@ -142,9 +144,13 @@ impl<'a> Survey<'a> {
         let at_rest = AtRest::new(&source.path, current, manifest.file.clone(), with_wals)?;
         let mut wals = Wals::open(state, with_wals)?;
         let directories = data_directories(home, &source.db_paths)?;
-        let live = LiveFiles::find(wanted, &directories, host, &mut remarks)?;
+        let mut live = LiveFiles::find(wanted, &directories, host, &mut remarks)?;
         wals.read(&mut remarks, observer)?;
         wals.judge(state, &settings, was_opened, &mut remarks);
+        if !settings.blob_direct_write.is_empty() && wals.have_data() {
+            live.files
+                .extend(unnamed_blobs::at_rest(&directories, &live.files)?);
+        }
         Ok(Survey {
             source,
             database_id,

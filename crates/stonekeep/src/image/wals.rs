@@ -105,11 +105,6 @@ impl Wals {
         if self.wals.is_empty() {
             self.judge_absence(settings, was_opened, remarks);
         }
-        if !settings.blob_direct_write.is_empty() && self.newest_with_data().is_some() {
-            let message = "with enable_blob_direct_write, WALs may point into blob files that the MANIFEST does not name; \
-                           RocksDB does not recover those either";
-            remarks.warn(WarningName::BlobsNotInManifest, &self.directory, message);
-        }
     }
 
     /// The last sequence number: that of the MANIFEST or that of the last batch, whichever is larger.
@@ -181,6 +176,11 @@ impl Wals {
                 remarks.warn(WarningName::WalDamaged, &wal.file.path, message);
             }
         }
+    }
+
+    /// Whether one of them holds a write.
+    pub(super) fn have_data(&self) -> bool {
+        self.newest_with_data().is_some()
     }
 
     fn newest_with_data(&self) -> Option<FileNumber> {

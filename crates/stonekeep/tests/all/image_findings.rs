@@ -8,7 +8,7 @@ use stonekeep_format::FileNumber;
 use stonekeep_format::manifest::{BlobFileAddition, UnknownField, VersionEdit};
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 
-use crate::image_capture::{append, cut, database, flip, image, refusal, warnings};
+use crate::image_capture::{append, cut, database, flip, image, refusal};
 
 /// File name and reason of each finding.
 fn findings(error: &Error) -> Vec<(String, String)> {
@@ -242,21 +242,5 @@ fn a_blob_file_that_nothing_points_to_is_not_wanted() {
             .files
             .iter()
             .all(|file| file.name.number() != Some(dead) || file.size_bytes != 162)
-    );
-}
-
-#[test]
-fn blob_direct_write_with_data_in_wals_is_warned_of() {
-    let (_directory, mut database) = usual();
-    let options = database.path().join("OPTIONS-000003");
-    let text = fs::read_to_string(&options).unwrap();
-    let flag = "[CFOptions \"default\"]\n  enable_blob_direct_write=true\n";
-    fs::write(&options, text.replace("[CFOptions \"default\"]\n", flag)).unwrap();
-    assert!(image(database.path()).warnings.is_empty());
-    database.write(1);
-    let told = warnings(&image(database.path()), "db");
-    assert!(
-        told.len() == 1 && told[0].contains("enable_blob_direct_write"),
-        "{told:?}"
     );
 }

@@ -22,6 +22,7 @@ use crate::image::beside;
 use crate::image::database_id::database_id;
 use crate::image::options_file::Options;
 use crate::image::remarks::Remarks;
+use crate::image::unnamed_blobs;
 use crate::image::wal_rules::last_sequence;
 use crate::image::{CaptureHost, ClosingRule, LiveCapture};
 use crate::{Error, Observer, Result, WarningName};
@@ -255,7 +256,13 @@ impl<'a> Session<'a> {
         let directory = self.wals.directory();
         let sequence_number = last_sequence(state, kept.last_sequence, directory, &mut self.remarks);
         let own_directories = self.settings.own_directories();
-        let (live_files, mut pins) = self.files.into_files();
+        let (mut live_files, mut pins) = self.files.into_files();
+        if !self.settings.options.blob_direct_write.is_empty() {
+            let directories = self.settings.data_directories()?;
+            let (unnamed, held) = unnamed_blobs::held(&directories, &live_files.files)?;
+            live_files.files.extend(unnamed);
+            pins.extend(held);
+        }
         pins.push(manifest.file.with_size(manifest.applied_bytes));
         pins.extend(kept.pins);
         let parts = Parts {

@@ -86,6 +86,12 @@ impl Settings {
         WalWindow::new(self.wal_dir.as_deref().unwrap_or(home), reads)
     }
 
+    /// The directories of tables and blobs with what is in them now.
+    pub(super) fn data_directories(&self) -> Result<Vec<Listing>> {
+        let listings = self.data_paths.iter().map(|path| Listing::of(path));
+        listings.filter_map(Result::transpose).collect()
+    }
+
     /// Refuses a MANIFEST that names further paths, if none were given: what is there cannot be found.
     pub(super) fn refuse_unknown_paths(&self, source: &HotDirectory, manifest: &Manifest) -> Result<()> {
         if source.forced || !source.db_paths.is_empty() || !manifest.names_further_paths() {
@@ -134,15 +140,17 @@ fn refuse_what_cannot_be_seen(
     let reason =
         "with enable_blob_direct_write, WALs may point into blob files that the MANIFEST does not name";
     if source.forced {
-        remarks.warn(
-            WarningName::BlobsNotInManifest,
-            &source.path,
-            format!("{reason}; it was captured all the same"),
+        let message = format!(
+            "{reason}; those that are there are in the backup, but what its process has not written to them yet is not"
         );
+        remarks.warn(WarningName::BlobsNotInManifest, &source.path, message);
         return Ok(());
     }
     let path = source.path.display();
     let message = format!("the database in {path} cannot be captured while it is written: {reason}");
     Err(Error::new(ErrorKind::Unsupported, message)
-        .with_hint("stop its writer, or let it make a checkpoint or a backup through its handle"))
+        .with_hint(
+            "let its process close it (killing the process does not help: what is not in the blob files yet is lost then), \
+             or let it make a checkpoint or a backup through its handle",
+        ))
 }
