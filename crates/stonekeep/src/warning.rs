@@ -66,6 +66,8 @@ warning_names! {
     DirectReads = "direct-reads",
     /// A meta file has text where RocksDB expects a number.
     MetaNumbers = "meta-numbers",
+    /// Whether a backup lists every file of its MANIFEST could not be checked.
+    ListNotChecked = "list-not-checked",
     /// A temporary directory of RocksDB's engine that endangers a backup.
     ForeignLeftover = "foreign-leftover",
     /// A pin cannot be read and protects everything.

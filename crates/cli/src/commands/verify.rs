@@ -193,6 +193,7 @@ fn kind_name(kind: FindingKind) -> &'static str {
         FindingKind::LyingMeta => "lying_meta",
         FindingKind::UnreadableMeta => "unreadable_meta",
         FindingKind::Inconsistent => "inconsistent",
+        FindingKind::Unlisted => "unlisted",
         _ => "other",
     }
 }

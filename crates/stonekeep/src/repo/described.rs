@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use stonekeep_format::backup_meta::MetaFile;
+use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::manifest::{DatabaseState, ManifestReader};
 use stonekeep_format::options::OptionsFile;
@@ -11,7 +12,7 @@ use stonekeep_format::wal::{Replay, WalScanner};
 use stonekeep_format::{FileNumber, SequenceNumber};
 
 use super::catalog::LoadedMeta;
-use super::layout;
+use super::{layout, listed};
 use crate::image::ImageColumnFamily;
 use crate::store::{ObjectReader, Store};
 use crate::{Error, ErrorKind, Result};
@@ -30,6 +31,8 @@ pub struct Described {
     pub column_families: Option<Vec<ImageColumnFamily>>,
     /// The RocksDB version that wrote the OPTIONS file.
     pub rocksdb_version: Option<String>,
+    /// The files that the backup must list, by its MANIFEST.
+    pub needed: Vec<DbFileName>,
 }
 
 impl Described {
@@ -44,6 +47,9 @@ impl Described {
             database_id: state.as_ref().and_then(|state| state.db_id()).map(text),
             column_families: state.as_ref().map(ImageColumnFamily::all_of),
             rocksdb_version: options.and_then(|options| options.rocksdb_version().map(str::to_owned)),
+            needed: state
+                .map(|state| listed::needed(&state, false))
+                .unwrap_or_default(),
         })
     }
 }
@@ -62,6 +68,12 @@ pub fn manifest(store: &dyn Store, loaded: &LoadedMeta) -> Result<Option<Databas
         .finish()
         .map_err(|error| Error::format(file.path.to_string(), error))?;
     Ok(Some(state))
+}
+
+/// Where the MANIFEST of a backup is, if it names one.
+pub fn manifest_path(loaded: &LoadedMeta) -> Option<&RepoPath> {
+    let file = find(loaded, |name| matches!(name, DbFileName::Manifest(_)));
+    file.map(|file| &file.path)
 }
 
 /// The last sequence number that a database has which is opened from this backup: the MANIFEST's, or that of the last
@@ -148,7 +160,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// Files that are missing or damaged say nothing.
-pub(super) fn harmless<T>(result: Result<T>) -> Result<Option<T>> {
+pub(crate) fn harmless<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error)

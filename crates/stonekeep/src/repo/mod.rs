@@ -21,6 +21,7 @@ pub mod garbage;
 pub mod included;
 pub mod journal;
 pub mod layout;
+pub mod listed;
 pub mod names;
 pub(crate) mod path_table;
 mod pieces;

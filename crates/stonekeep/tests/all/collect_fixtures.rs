@@ -21,6 +21,9 @@ fn open(store: &Arc<dyn Store>, change: impl Fn(BackupEngineOptions) -> BackupEn
 fn assert_whole(engine: &BackupEngine, backups: &[u32]) {
     let ids: Vec<u32> = engine.backup_ids().unwrap().iter().map(|id| id.get()).collect();
     assert_eq!(ids, backups);
+    if backups.is_empty() {
+        return;
+    }
     let report = engine.verify_backups(&[], VerifyLevel::Checksum, &Quiet).unwrap();
     assert_eq!(report.findings, []);
 }

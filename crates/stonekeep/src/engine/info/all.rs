@@ -1,10 +1,12 @@
 //! All backups with their sizes: each meta file is read once, several at a time.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use stonekeep_format::BackupId;
 use stonekeep_format::backup_meta::MetaFile;
 use stonekeep_format::backup_name::RepoPath;
+use stonekeep_format::file_name::DbFileName;
 
 use super::naming::{Naming, Sum};
 use super::report::{BackupInfo, BackupState, head, unreadable};
@@ -12,11 +14,12 @@ use crate::engine::BackupEngineReadOnly;
 use crate::parallel::run_bounded;
 use crate::repo::described::Described;
 use crate::repo::included;
+use crate::repo::listed::{self, Listed};
 use crate::repo::names::{NameId, Names};
 use crate::repo::presence::{self, PrivateFiles, Sizes};
 use crate::repo::skim::{SkimState, Skimmed, Skimmer};
 use crate::store::{EntryKind, Store};
-use crate::{ErrorKind, Result};
+use crate::{ErrorKind, Finding, Result};
 
 /// What all workers see.
 pub(super) struct AllSizes<'a> {
@@ -108,6 +111,9 @@ impl<'a> AllSizes<'a> {
         let mut findings = presence::findings(&loaded.meta.files, &sizes, |path| Ok(find(path)))?;
         let taken_along = facts.as_ref().map_or(&[][..], |facts| &facts.included);
         findings.extend(included::findings_of(self.store, loaded.id, taken_along)?);
+        if let Some(described) = &described {
+            findings.extend(self.unlisted(skimmed, &described.needed));
+        }
         let size_of = |file: &MetaFile| sizes.expected(file).or(find(&file.path).map(|(_, size)| size));
         let mut private_sizes = Sum::default();
         for file in named(skimmed).filter(|file| file.path.shared_name().is_none()) {
@@ -121,6 +127,20 @@ impl<'a> AllSizes<'a> {
         };
         let sizes = Some((self.count(skimmed, &private, size_of), private_sizes));
         Ok(Some(Told { info, sizes }))
+    }
+
+    /// What is missing from the list of a backup that needs these files.
+    fn unlisted(&self, skimmed: &Skimmed, needed: &[DbFileName]) -> Vec<Finding> {
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        let plain: HashSet<NameId> = skimmed.plain.iter().map(|id| names.first(*id)).collect();
+        let others = Listed::of(&skimmed.loaded.meta.files);
+        let is_plain = |name: &DbFileName| {
+            let first = names.first_restored_as(name);
+            first.is_some_and(|first| plain.contains(&first))
+        };
+        listed::findings(skimmed.loaded.id, needed, |name| {
+            others.has(name) || is_plain(name)
+        })
     }
 
     fn find(&self, path: &RepoPath, private: &PrivateFiles) -> Option<(EntryKind, u64)> {

@@ -21,6 +21,7 @@ use super::BackupEngineReadOnly;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::described::{self, Described};
 use crate::repo::included::{self, IncludedFile};
+use crate::repo::listed::{self, Listed};
 use crate::repo::presence::{Presence, Sizes};
 use crate::{ErrorKind, Result, Warning};
 
@@ -160,6 +161,12 @@ impl BackupEngineReadOnly {
         let mut findings = presence.check(&loaded, facts.as_ref())?;
         let taken_along = facts.as_ref().map_or(&[][..], |facts| &facts.included);
         findings.extend(included::findings_of(store, loaded.id, taken_along)?);
+        if let Some(described) = &described {
+            let listed = Listed::of(&loaded.meta.files);
+            findings.extend(listed::findings(loaded.id, &described.needed, |name| {
+                listed.has(name)
+            }));
+        }
         info.state = if findings.is_empty() {
             BackupState::Valid
         } else {

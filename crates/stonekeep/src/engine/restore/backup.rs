@@ -12,8 +12,9 @@ use stonekeep_format::{BackupId, Crc32c};
 
 use super::alternates::Alternates;
 use crate::repo::catalog::LoadedMeta;
-use crate::repo::described::Described;
+use crate::repo::described::{self, Described};
 use crate::repo::facts::BackupFacts;
+use crate::repo::listed;
 use crate::repo::presence::{self, Presence, Sizes};
 use crate::store::{Key, Store};
 use crate::{Error, ErrorKind, Finding, Result};
@@ -84,7 +85,8 @@ impl Backup {
     /// Looks at all that the backup names, by the facts that tell sizes. What was listed already is not listed again.
     ///
     /// # Errors
-    /// `Corrupt` with everything that is missing or has a wrong size, or if there is no MANIFEST that CURRENT names.
+    /// `Corrupt` with everything that is missing, has a wrong size, or is not listed though the MANIFEST names it, or if
+    /// there is no MANIFEST that CURRENT names.
     pub(in crate::engine) fn look(
         presence: &mut Presence<'_>,
         store: &dyn Store,
@@ -101,6 +103,11 @@ impl Backup {
         })?;
         if !findings.is_empty() {
             return Err(damaged_files(loaded.id, findings));
+        }
+        // A MANIFEST that is damaged is found when it is copied.
+        let unlisted = described::harmless(listed::check(store, loaded, facts.as_ref()))?.unwrap_or_default();
+        if !unlisted.is_empty() {
+            return Err(damaged_files(loaded.id, unlisted));
         }
         let alternates = Alternates::open(loaded, alternate_dirs)?;
         let (mut files, mut found) = (Vec::with_capacity(loaded.meta.files.len()), found.into_iter());

@@ -24,11 +24,10 @@ use super::BackupEngineReadOnly;
 use super::info::BackupState;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::facts::BackupFacts;
-use crate::repo::included;
-use crate::repo::layout;
 use crate::repo::presence::{Presence, Sizes, Wrong};
+use crate::repo::{described, included, layout, listed};
 use crate::store::Key;
-use crate::{Error, ErrorKind, Observer, Result};
+use crate::{Error, ErrorKind, Observer, Result, Warning, WarningName};
 
 /// `CURRENT` holds one name.
 const CURRENT_LIMIT_BYTES: u64 = 4096;
@@ -182,6 +181,7 @@ impl Verifier<'_> {
             unverifiable,
         });
         self.current(&loaded)?;
+        self.list(&loaded, facts.as_ref());
         self.presence.forget_private(loaded.id);
         Ok(())
     }
@@ -305,6 +305,34 @@ impl Verifier<'_> {
             state: BackupState::Unchecked,
             unverifiable: Vec::new(),
         });
+    }
+
+    /// Whether the meta file lists all that the MANIFEST in the backup names.
+    fn list(&mut self, loaded: &LoadedMeta, facts: Option<&BackupFacts>) {
+        match listed::check(self.engine.store().as_ref(), loaded, facts) {
+            Ok(findings) => {
+                for finding in findings {
+                    let (file, reason) = (finding.file, finding.reason);
+                    self.findings.add(FindingKind::Unlisted, file, reason, loaded.id);
+                }
+            }
+            // What is wrong with the MANIFEST itself is a finding already, or the next level's.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => {}
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                let about = format!("backup {}", loaded.id);
+                let reason = format!(
+                    "whether its list of files is complete was not checked: {}",
+                    error.one_line()
+                );
+                let warning = Warning::about(WarningName::ListNotChecked, about, reason);
+                self.report.warnings.push(warning);
+            }
+            Err(error) => {
+                let path = described::manifest_path(loaded).map(ToString::to_string);
+                let path = path.unwrap_or_default();
+                self.findings.add_unchecked(&path, &error, [loaded.id]);
+            }
+        }
     }
 
     fn unreadable(&mut self, id: BackupId, error: &Error) {

@@ -36,6 +36,8 @@ pub enum FindingKind {
     UnreadableMeta,
     /// Files of the backup contradict each other.
     Inconsistent,
+    /// A meta file does not list a file that the MANIFEST in the backup names.
+    Unlisted,
 }
 
 impl From<Wrong> for FindingKind {
