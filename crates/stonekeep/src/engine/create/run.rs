@@ -199,6 +199,7 @@ fn commit(host: &mut Host<'_>, copied: Copied) -> Result<CreateReport> {
     report.committed = true;
     report.add_beside(beside);
     report.warnings.extend(context.sources.warnings());
+    report.warnings.extend(context.store().warnings());
     Ok(report.accept(&context.options.accept))
 }
 

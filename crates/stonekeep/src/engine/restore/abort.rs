@@ -7,7 +7,7 @@ use super::forward::Mover;
 use super::hold;
 use super::record::{Move, Record};
 use super::report::AbortReport;
-use super::site::{CURRENT, Sites};
+use super::site::{CURRENT, Sites, is_kept_open};
 use super::unfinished::{Unfinished, has_marker, is_freed};
 use crate::store::Durability;
 use crate::{Error, Result};
@@ -21,11 +21,12 @@ pub(super) fn abort(
 ) -> Result<AbortReport> {
     let sites = find(db_dir, wal_dir)?;
     Unfinished::read(&sites)?;
-    let _held = hold::hold(&sites, disk)?;
+    let held = hold::hold(&sites, disk)?;
     let mover = Mover {
         sites: &sites,
         disk,
         durability,
+        held: Some(&held),
     };
     // Read again, since only now nobody else moves files.
     let (rolled_back, files_moved_back) = match Unfinished::read(&sites)? {
@@ -56,6 +57,7 @@ pub(super) fn plan(disk: &dyn TargetDisk, db_dir: &Path, wal_dir: Option<&Path>)
         sites: &sites,
         disk,
         durability: Durability::Buffered,
+        held: None,
     };
     let (rolled_back, files_moved_back) = match Unfinished::read(&sites)? {
         Unfinished::Committed(record) => return Err(too_late(&sites, &record)),
@@ -77,7 +79,10 @@ pub(super) fn plan(disk: &dyn TargetDisk, db_dir: &Path, wal_dir: Option<&Path>)
 /// The directories of an unfinished restore.
 fn find(db_dir: &Path, wal_dir: Option<&Path>) -> Result<Sites> {
     let sites = Sites::locate(db_dir, wal_dir)?;
-    if sites.db().has(&sites.db().staging(None))? {
+    let staging = sites.db().staging(None);
+    // What a file system keeps of a restore that is complete is none to take back.
+    let is_kept_open = |names: &[String]| !names.is_empty() && names.iter().all(|name| is_kept_open(name));
+    if sites.db().has(&staging)? && !is_kept_open(&sites.db().names(&staging)?) {
         return Ok(sites);
     }
     let place = sites.db().path().display();

@@ -6,6 +6,7 @@ use super::backup::Backup;
 use super::copy::Copier;
 use super::keep::files_to_keep;
 use super::other_database;
+use super::owner;
 use super::plan::{Ground, Plan};
 use super::report::RestoreReport;
 use super::room::{self, Room};
@@ -104,6 +105,7 @@ impl Attempt<'_, '_> {
         report.restored = true;
         report.files = record.files;
         report.warnings.extend(self.run.clean_up());
+        report.warnings.extend(self.run.disk.warnings());
         Ok(report)
     }
 
@@ -135,9 +137,11 @@ impl Attempt<'_, '_> {
             other_database::refuse(sites.db(), &backup)?;
         }
         let mut adjusted = adjust_options(&mut backup.files, sites, options.keep_wal_dir)?;
+        adjusted.warnings.extend(sites.file_system_warnings());
         let mut kept = Default::default();
         if let Some(here) = standing.first() {
             adjusted.warnings.extend(warn_of_old_wals(sites, here)?);
+            adjusted.warnings.extend(owner::warn(sites, here)?);
             let place = (sites.db(), here);
             kept = files_to_keep(run.engine, options.mode, &backup.files, place, run.observer)?;
         }

@@ -5,8 +5,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::Result;
 use crate::store::{Durability, Key, LocalFile};
+use crate::{Result, Warning};
 
 /// A place at the target: a root, whose own path may lead through links since its owner chose it, and what lies below it,
 /// where no link is ever followed.
@@ -125,6 +125,11 @@ pub trait TargetDisk: fmt::Debug + Send + Sync {
 
     /// The file system that a directory is on, which is there.
     fn free_space(&self, directory: &Path) -> Result<FreeSpace>;
+
+    /// What the user should know of the file systems that were written to.
+    fn warnings(&self) -> Vec<Warning> {
+        Vec::new()
+    }
 
     /// Makes the names in a directory durable, as far as the file system can do that.
     fn sync_directory(&self, at: &TargetPath) -> Result<()>;

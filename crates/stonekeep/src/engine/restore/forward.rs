@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::io::Cursor;
 
 use super::disk::{TargetDisk, TargetPath};
+use super::hold::{Held, STAGING_LOCK};
 use super::present::{Folder, Present};
 use super::record::{Head, Move, Record};
-use super::site::{ARCHIVE, Area, CURRENT, Site, Sites};
+use super::site::{ARCHIVE, Area, CURRENT, Site, Sites, is_kept_open};
 use super::unfinished::{CURRENT_LIMIT_BYTES, MARKER_PREFIX, WalOwner, has_marker};
 use crate::parallel::{movers_of, run_bounded};
 use crate::store::Durability;
@@ -18,6 +19,8 @@ pub(super) struct Mover<'a> {
     pub(super) sites: &'a Sites,
     pub(super) disk: &'a dyn TargetDisk,
     pub(super) durability: Durability,
+    /// The locks of this restore; `None` where nothing is changed.
+    pub(super) held: Option<&'a Held>,
 }
 
 impl Mover<'_> {
@@ -119,8 +122,33 @@ impl Mover<'_> {
         let mut removed = 0;
         for site in self.sites.last_first() {
             removed += self.empty_site(site)?;
-            removed += site.remove_tree(self.disk, &site.staging(None))?;
+            removed += self.remove_all_but_the_lock(site)?;
+        }
+        if let Some(held) = self.held {
+            held.release_staging();
+        }
+        for site in self.sites.last_first() {
+            let lock = site.staging(Some(STAGING_LOCK));
+            removed += u64::from(site.has(&lock)?);
+            self.disk.remove(&lock)?;
+            self.disk.remove_directory(&site.staging(None))?;
             self.sync(site.root())?;
+        }
+        Ok(removed)
+    }
+
+    /// What else stands in a staging directory.
+    fn remove_all_but_the_lock(&self, site: &Site) -> Result<u64> {
+        let mut removed = 0;
+        for name in site.names(&site.staging(None))? {
+            let at = site.staging(Some(&name));
+            if name == STAGING_LOCK || is_kept_open(&name) {
+                continue;
+            }
+            removed += match site.is_directory(&at)? {
+                true => site.remove_tree(self.disk, &at)?,
+                false => self.disk.remove(&at).map(|()| 1)?,
+            };
         }
         Ok(removed)
     }

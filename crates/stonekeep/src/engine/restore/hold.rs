@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
@@ -19,22 +20,34 @@ use crate::store::Durability;
 use crate::{Error, ErrorKind, IoContext, Result};
 
 const LOCK: &str = "LOCK";
+/// The lock file in a staging directory.
+pub(super) const STAGING_LOCK: &str = "lock";
 
 /// The locks of one restore, held until this is dropped.
 #[derive(Debug)]
 pub(super) struct Held {
     _database: File,
-    staging: Vec<File>,
+    staging: Mutex<Vec<File>>,
 }
 
-impl Drop for Held {
-    /// Closing alone would leave them to a child that another thread has just forked, until it runs its program.
-    fn drop(&mut self) {
-        for file in &self.staging {
+impl Held {
+    /// Lets the locks of the staging directories go, as the last step before these are removed: NFS and FUSE keep a file
+    /// that is unlinked while it is open under another name, and the directory with it. No other restore of this database
+    /// begins here, since `LOCK` is still held.
+    pub(super) fn release_staging(&self) {
+        let files = std::mem::take(&mut *self.staging.lock().unwrap_or_else(PoisonError::into_inner));
+        for file in &files {
+            // Closing alone would leave them to a child that another thread has just forked, until it runs its program.
             if let Err(error) = rustix::fs::flock(file, FlockOperation::Unlock) {
                 tracing::debug!(%error, "a lock is released by closing it");
             }
         }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.release_staging();
     }
 }
 
@@ -62,12 +75,12 @@ pub(super) fn hold(sites: &Sites, disk: &dyn TargetDisk) -> Result<Held> {
     }
     Ok(Held {
         _database: database,
-        staging,
+        staging: Mutex::new(staging),
     })
 }
 
 fn lock_staging(site: &Site, disk: &dyn TargetDisk) -> Result<File> {
-    let at = site.staging(Some("lock"));
+    let at = site.staging(Some(STAGING_LOCK));
     loop {
         disk.make_directory(&site.staging(None))?;
         let file = open_or_make(disk, &at)?;

@@ -39,6 +39,7 @@ mod forward;
 mod hold;
 mod keep;
 mod other_database;
+mod owner;
 mod plan;
 mod present;
 mod record;
@@ -53,6 +54,7 @@ mod unfinished;
 pub(in crate::engine) mod wal_dir;
 
 use std::path::Path;
+use std::sync::Arc;
 
 pub use self::disk::{FreeSpace, TargetDisk, TargetPath};
 pub use self::report::{AbortReport, RestoreAction, RestoreReport, RestoredFile, RewrittenOptions};
@@ -113,7 +115,9 @@ impl BackupEngineReadOnly {
     }
 
     fn system_disk(&self) -> SystemDisk {
-        SystemDisk::new(self.io_buffer_bytes()).with_sync_method(self.options().sync_method)
+        SystemDisk::new(self.io_buffer_bytes())
+            .with_sync_method(self.options().sync_method)
+            .with_clock(Arc::clone(&self.options().clock))
     }
 }
 

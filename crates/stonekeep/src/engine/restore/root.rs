@@ -4,17 +4,19 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use rustix::fs::{Gid, Mode, Stat, Uid};
+use rustix::fs::{Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
 use super::disk::TargetPath;
-use crate::store::local::{Clones, Directory, Place, SyncMethod, Syncs, Tree, Written};
+use super::site::is_kept_open;
+use crate::store::local::{Clones, Directory, LocalStore, Place, SyncMethod, Syncs, Tree, Written};
 use crate::store::{Durability, Key};
-use crate::{Error, IoContext, Result};
+use crate::{Error, IoContext, Result, Warning, WarningName};
 
 /// What a file may take over of its directory's mode: nobody executes a table.
 const INHERITED_MODE: u32 = 0o666;
 const MODE_BITS: u32 = 0o7777;
+const ROOT: u32 = 0;
 
 /// What is known of one root.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub(super) struct Root {
     pub(super) syncs: Syncs,
     pub(super) clones: Clones,
     owner: OnceLock<Option<Owner>>,
+    /// Why an owner or a mode could not be given to what was made.
+    owner_refused: OnceLock<Errno>,
     /// Directories in which a new file is the owner's as it is made. Process and directory decide that, so that what one
     /// file shows holds for all.
     fitting: Mutex<Vec<Weak<Directory>>>,
@@ -43,6 +47,7 @@ impl Root {
             syncs: Syncs::new(method),
             clones: Clones::default(),
             owner: OnceLock::new(),
+            owner_refused: OnceLock::new(),
             fitting: Mutex::default(),
         }
     }
@@ -101,14 +106,62 @@ impl Root {
         }
         if (stat.st_uid, stat.st_gid) != (owner.user, owner.group) {
             let (user, group) = (Uid::from_raw(owner.user), Gid::from_raw(owner.group));
-            rustix::fs::fchown(file, Some(user), Some(group))
+            self.unless_refused(rustix::fs::fchown(file, Some(user), Some(group)))
                 .map_err(|errno| place.failed("changing the owner of", errno))?;
         }
         if stat.st_mode & MODE_BITS != owner.mode {
-            rustix::fs::fchmod(file, Mode::from_raw_mode(owner.mode))
+            self.unless_refused(rustix::fs::fchmod(file, Mode::from_raw_mode(owner.mode)))
                 .map_err(|errno| place.failed("changing the mode of", errno))?;
         }
         Ok(())
+    }
+
+    /// Remembers what a file system answers that has no owners and modes, or lets nobody change them (FUSE, CIFS, FAT, NFS
+    /// that maps root to nobody).
+    fn unless_refused(&self, changed: rustix::io::Result<()>) -> rustix::io::Result<()> {
+        match changed {
+            Err(errno @ (Errno::PERM | Errno::ACCESS | Errno::INVAL | Errno::NOTSUP | Errno::NOSYS)) => {
+                self.owner_refused.get_or_init(|| errno);
+                Ok(())
+            }
+            changed => changed,
+        }
+    }
+
+    /// Gives the root directory, which root has just made, to the owner of the directory above it.
+    pub(super) fn take_owner_of_parent(&self) -> Result<()> {
+        let path = self.tree.root_path();
+        let Some(parent) = path.parent().filter(|_| rustix::process::geteuid().is_root()) else {
+            return Ok(());
+        };
+        let above = rustix::fs::stat(parent).context("looking at", parent)?;
+        // Through a descriptor of the directory itself: whoever owns the one above may put a link in its place.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let made = rustix::fs::open(path, flags, Mode::empty()).context("opening", path)?;
+        let stat = rustix::fs::fstat(&made).context("looking at", path)?;
+        if (stat.st_uid, stat.st_gid) == (above.st_uid, above.st_gid) || stat.st_uid != ROOT {
+            return Ok(());
+        }
+        let (user, group) = (Uid::from_raw(above.st_uid), Gid::from_raw(above.st_gid));
+        self.unless_refused(rustix::fs::fchown(&made, Some(user), Some(group)))
+            .context("changing the owner of", path)
+    }
+
+    /// What the user should know.
+    pub(super) fn warning(&self) -> Option<Warning> {
+        let errno = self.owner_refused.get()?;
+        let message = format!(
+            "the file system refuses to change owner or mode of what is restored ({errno}): the user who runs the \
+             database may not be able to open it"
+        );
+        let path = self.tree.root_path().display().to_string();
+        Some(Warning::about(WarningName::Owner, path, message))
+    }
+
+    /// Whether nothing stands in a directory but what the file system keeps of files that were open when they were removed.
+    pub(super) fn has_only_kept_open(&self, at: &TargetPath) -> Result<bool> {
+        let names = LocalStore::new(self.tree.root_path()).names(at.key())?;
+        Ok(names.iter().all(|name| is_kept_open(&name.text)))
     }
 
     fn fits(&self, directory: &Arc<Directory>) -> bool {

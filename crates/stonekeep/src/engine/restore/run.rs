@@ -1,6 +1,6 @@
 //! One restore: what an earlier one has left is brought to an end, then backups are tried until one is whole.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use stonekeep_format::BackupId;
 use super::attempt::{self, Attempt};
 use super::disk::TargetDisk;
 use super::forward::Mover;
-use super::hold;
+use super::hold::{self, Held};
 use super::record::Record;
 use super::report::RestoreReport;
 use super::room;
@@ -34,6 +34,8 @@ pub(super) struct Run<'a> {
     /// What stands in the repository: listed once for the choice of a backup and for its plan. A file that goes
     /// afterwards is missed when it is opened, before anything at the target changes.
     pub(super) presence: RefCell<Presence<'a>>,
+    /// The locks at the target, once they are taken.
+    held: OnceCell<Held>,
 }
 
 impl<'a> Run<'a> {
@@ -54,6 +56,7 @@ impl<'a> Run<'a> {
             observer,
             needed_bytes: Cell::new(0),
             presence: RefCell::new(Presence::new(engine.store().as_ref())),
+            held: OnceCell::new(),
         })
     }
 
@@ -62,6 +65,7 @@ impl<'a> Run<'a> {
             sites: &self.sites,
             disk: self.disk,
             durability: self.engine.durability(),
+            held: self.held.get(),
         }
     }
 
@@ -78,7 +82,7 @@ impl<'a> Run<'a> {
             attempt::refuse(self)?;
         }
         self.sites.make(self.disk, self.engine.durability())?;
-        let _held = hold::hold(&self.sites, self.disk)?;
+        self.hold()?;
         match Unfinished::read(&self.sites)? {
             Unfinished::Nothing => {}
             Unfinished::Moving(record) => return self.go_on(which, &record),
@@ -103,6 +107,14 @@ impl<'a> Run<'a> {
         // What this run staged for a backup that it then passed over is no earlier work.
         report.resumed &= earlier;
         Ok(report)
+    }
+
+    /// R0.
+    fn hold(&self) -> Result<()> {
+        let held = hold::hold(&self.sites, self.disk)?;
+        self.held
+            .set(held)
+            .map_err(|_| Error::refused("this restore holds its locks already"))
     }
 
     /// Whether an earlier run has left copies.

@@ -19,13 +19,19 @@ use serde::{Deserialize, Serialize};
 use super::disk::{TargetDisk, TargetPath};
 use crate::store::local::LocalStore;
 use crate::store::{Durability, EntryKind, Key, Stat, Store};
-use crate::{Error, ErrorKind, IoContext, Result};
+use crate::{Error, ErrorKind, IoContext, Result, Warning};
 
 /// The directory of everything that a restore keeps at the target.
 pub(super) const STAGING: &str = ".stonekeep-restore";
 /// WALs that RocksDB keeps although the database needs them no more (`kArchivalDirName` in file/filename.cc).
 pub(super) const ARCHIVE: &str = "archive";
 pub(super) const CURRENT: &str = "CURRENT";
+
+/// Whether a file system keeps an unlinked file under this name, until whoever has it open closes it: NFS (`fs/nfs/unlink.c`
+/// in Linux), libfuse (`hide_node` in `lib/fuse.c`).
+pub(super) fn is_kept_open(name: &str) -> bool {
+    name.starts_with(".nfs") || name.starts_with(".fuse_hidden")
+}
 
 /// Which of the two directories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -220,6 +226,21 @@ impl Sites {
     /// The same, the database's at last.
     pub(super) fn last_first(&self) -> impl Iterator<Item = &Site> {
         self.wal.iter().chain([&self.db])
+    }
+
+    /// What the user should know of the file systems that they are on, each once.
+    pub(super) fn file_system_warnings(&self) -> Vec<Warning> {
+        let of_site = |site: &Site| {
+            let there = site.path().ancestors().find(|path| path.exists())?;
+            LocalStore::new(there).file_system_warning()
+        };
+        let mut warnings: Vec<Warning> = Vec::new();
+        for warning in self.all().filter_map(|(_, site)| of_site(site)) {
+            if !warnings.iter().any(|known| known.message == warning.message) {
+                warnings.push(warning);
+            }
+        }
+        warnings
     }
 
     /// Makes the directories that are missing, those above them too.

@@ -3,7 +3,8 @@
 //! Below a root each directory is opened relative to the one above without following links, and new files are made
 //! with `O_EXCL`, so that nobody who can write there turns a restore somewhere else. When it is root who restores, new
 //! files get owner and group of the root directory, and of its mode what makes sense for a file: the database's own
-//! user must be able to open what comes back.
+//! user must be able to open what comes back. A root directory that is made for it gets owner and group of the directory
+//! above. Where the file system refuses that, the restore goes on with a warning.
 //!
 //! What makes content durable, and why that holds, stands in `store/local/sync.rs`: a restore's files are a batch as a
 //! backup's are. Where each file is synced by itself, that is done by the descriptor which has just written it.
@@ -14,6 +15,7 @@ use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -24,16 +26,21 @@ use crate::store::buffers::Buffers;
 use crate::store::copying::{self, Failed};
 use crate::store::local::{Place, SyncMethod, Tree, Written};
 use crate::store::{Durability, Key, LocalFile};
-use crate::{Error, IoContext, Result};
+use crate::{Clock, Error, IoContext, Result, SystemClock, Warning};
 
 /// As RocksDB makes its directories (env/fs_posix.cc); the umask takes away from it.
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
+/// How often, and after which time, it is looked again whether a file system has let a file go that nobody has open.
+const KEPT_OPEN_TRIES: u32 = 100;
+const KEPT_OPEN_WAIT: Duration = Duration::from_millis(20);
+
 /// The real file system. Below a root no link is followed, and new files are made with `O_EXCL`; when root restores, they
 /// get owner, group and mode of the root directory.
 #[derive(Debug)]
 pub struct SystemDisk {
     buffers: Buffers,
     method: SyncMethod,
+    clock: Arc<dyn Clock>,
     roots: Mutex<Vec<Arc<Root>>>,
 }
 
@@ -43,6 +50,7 @@ impl SystemDisk {
         SystemDisk {
             buffers: Buffers::new(buffer_bytes),
             method: SyncMethod::default(),
+            clock: Arc::new(SystemClock),
             roots: Mutex::default(),
         }
     }
@@ -51,6 +59,13 @@ impl SystemDisk {
     #[must_use]
     pub fn with_sync_method(mut self, method: SyncMethod) -> Self {
         self.method = method;
+        self
+    }
+
+    /// Waits by this clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -102,6 +117,7 @@ impl TargetDisk for SystemDisk {
             }
         };
         match made {
+            Ok(()) if at.key().is_none() => root.take_owner_of_parent(),
             Ok(()) => Ok(()),
             // Whatever stands there must be a directory.
             Err(Errno::EXIST) => open_directory(at).map(drop),
@@ -233,11 +249,18 @@ impl TargetDisk for SystemDisk {
         let Some(place) = root.find_place(at)? else {
             return Ok(());
         };
-        let removed = rustix::fs::unlinkat(&*place.directory, place.name(), AtFlags::REMOVEDIR);
         root.tree.forget();
-        match removed {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(errno) => Err(place.failed("removing", errno)),
+        let mut tries = KEPT_OPEN_TRIES;
+        loop {
+            match rustix::fs::unlinkat(&*place.directory, place.name(), AtFlags::REMOVEDIR) {
+                Ok(()) | Err(Errno::NOENT) => return Ok(()),
+                // The program behind a FUSE file system hears of a closed file somewhat later.
+                Err(Errno::NOTEMPTY | Errno::EXIST) if tries > 0 && root.has_only_kept_open(at)? => {
+                    tries -= 1;
+                    self.clock.sleep(KEPT_OPEN_WAIT);
+                }
+                Err(errno) => return Err(place.failed("removing", errno)),
+            }
         }
     }
 
@@ -248,6 +271,11 @@ impl TargetDisk for SystemDisk {
             device: stat.st_dev,
             free_bytes: system.f_bavail.saturating_mul(system.f_frsize),
         })
+    }
+
+    fn warnings(&self) -> Vec<Warning> {
+        let roots = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
+        roots.iter().filter_map(|root| root.warning()).collect()
     }
 
     fn sync_directory(&self, at: &TargetPath) -> Result<()> {
