@@ -132,12 +132,14 @@ fn text(page: &mut Page<'_>, report: &CollectReport) {
         count(report.deleted_files.len() as u64, "file"),
         bytes(report.freed_bytes)
     ));
-    left_alone(page, report);
+    left_alone(page, report, "");
 }
 
 fn plan_text(page: &mut Page<'_>, report: &CollectReport) {
     let mut table = Table::new(&["would remove", ">size", "because"]);
-    for file in &report.deleted_files {
+    let mut files: Vec<&DeletedFile> = report.deleted_files.iter().collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    for file in files {
         let size = bytes(file.size_bytes);
         table.row(vec![file.path.as_str().into(), size.into(), why(file.why).into()]);
     }
@@ -153,14 +155,15 @@ fn plan_text(page: &mut Page<'_>, report: &CollectReport) {
         count(report.deleted_files.len() as u64, "file"),
         bytes(report.freed_bytes)
     ));
-    left_alone(page, report);
+    left_alone(page, report, "would be ");
 }
 
-fn left_alone(page: &mut Page<'_>, report: &CollectReport) {
+/// What stays; `would` is "would be " in a dry run.
+fn left_alone(page: &mut Page<'_>, report: &CollectReport, would: &str) {
     if report.too_young > 0 {
         let files = count(report.too_young, "file");
         page.line(format!(
-            "{files} of unknown origin left: too young, another engine may be writing (gc --min-age)"
+            "{files} of unknown origin, newer than the minimum age, {would}left: another engine may be writing them (gc --min-age)"
         ));
     }
     if report.unfinished.files > 0 {
@@ -168,13 +171,13 @@ fn left_alone(page: &mut Page<'_>, report: &CollectReport) {
             files, bytes: size, ..
         } = report.unfinished;
         page.line(format!(
-            "{}, {}, of a backup that did not end kept for the next one (gc removes them)",
+            "{}, {}, of an unfinished backup {would}kept for the next one (gc removes them)",
             count(files, "file"),
             bytes(size)
         ));
     }
     for stranger in &report.strangers {
-        page.line(format!("no part of any backup, left alone: {stranger}"));
+        page.line(format!("no part of any backup, {would}left alone: {stranger}"));
     }
 }
 

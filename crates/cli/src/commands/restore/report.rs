@@ -160,12 +160,21 @@ fn sums(report: &RestoreReport, written: &'static str) -> Vec<(&'static str, Str
 }
 
 fn notes(page: &mut Page<'_>, report: &RestoreReport) {
+    let would = if report.restored { "" } else { "would be " };
     let lists = [
-        ("kept in place of the backup's", &report.wal_files_kept),
-        ("has no checksum to compare with", &report.unverifiable),
-        ("no part of a database, left alone", &report.left_alone),
+        (
+            format!("{would}kept in place of the backup's"),
+            &report.wal_files_kept,
+        ),
+        ("has no checksum to compare with".to_owned(), &report.unverifiable),
+        (
+            format!("no part of a database, {would}left alone"),
+            &report.left_alone,
+        ),
     ];
     for (what, names) in lists {
+        let mut names: Vec<&String> = names.iter().collect();
+        names.sort();
         for name in names {
             page.line(format!("{what}: {name}"));
         }

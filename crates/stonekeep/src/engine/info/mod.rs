@@ -59,7 +59,8 @@ impl BackupEngineReadOnly {
     /// I/O errors of the store.
     pub fn get_all_backup_info(&self, detail: InfoDetail) -> Result<RepositoryInfo> {
         let store = self.store().as_ref();
-        let listing = catalog::list(store)?;
+        let mut listing = catalog::list(store)?;
+        listing.strangers.sort_unstable();
         let (backups, total_bytes) = match detail {
             InfoDetail::Sizes => AllSizes::tell(self, listing.ids)?,
             InfoDetail::Head | InfoDetail::Files => self.one_by_one(listing.ids, detail)?,
