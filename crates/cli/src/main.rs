@@ -12,6 +12,7 @@ mod output;
 mod places;
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -59,8 +60,27 @@ fn run(cli: Cli) -> Exit {
     session.output.failure(&failure, exit)
 }
 
-/// Arguments that do not fit, or a wish for help.
+/// The help or the version, which was asked for: that it cannot be printed is an error.
+fn show_help(text: &clap::Error) -> Exit {
+    let printed = text.print().and_then(|()| io::stdout().flush());
+    match printed.map_err(PrintError::from) {
+        Err(error) if !error.is_broken_pipe() => {
+            let output = Output {
+                command: None,
+                json: false,
+                quiet: false,
+            };
+            output.failure(&Failure::new(&error.into()), Exit::Failure)
+        }
+        _ => Exit::Success,
+    }
+}
+
+/// Arguments that do not fit, or a wish for help or for the version.
 fn explain(error: &clap::Error, typed: &[OsString]) -> Exit {
+    if !error.use_stderr() {
+        return show_help(error);
+    }
     let options = || typed.iter().skip(1).take_while(|word| *word != "--");
     let named = |word: &OsString| {
         let verb = Cli::command().find_subcommand(word)?.get_name().to_owned();
@@ -72,17 +92,13 @@ fn explain(error: &clap::Error, typed: &[OsString]) -> Exit {
         quiet: false,
     };
     let hint = mistakes::hint(error, output.command.as_deref());
-    if !error.use_stderr() || !output.json {
+    if !output.json {
         // Nothing is left to do if not even that can be printed.
         let _ = error.print();
         if let Some(hint) = hint {
             output.aside(|page| page.marked(Style::Hint, "hint:", hint));
         }
-        return if error.use_stderr() {
-            Exit::Usage
-        } else {
-            Exit::Success
-        };
+        return Exit::Usage;
     }
     let text = error.to_string();
     let message = text.trim_start_matches("error: ").trim_end();

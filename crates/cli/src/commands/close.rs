@@ -41,7 +41,7 @@ pub(crate) fn run(args: &CloseArgs, session: &Session) -> anyhow::Result<Exit> {
         directory: &args.directory,
         closed: !args.dry_run,
     };
-    session.output.outcome(&document, |page| {
+    let printed = session.output.outcome(&document, |page| {
         let directory = args.directory.display();
         page.line(match args.dry_run {
             true => format!(
@@ -50,6 +50,10 @@ pub(crate) fn run(args: &CloseArgs, session: &Session) -> anyhow::Result<Exit> {
             ),
             false => format!("{directory} is removed"),
         });
+    });
+    session.output.end_report(printed, &[], || match args.dry_run {
+        true => "nothing was changed".to_owned(),
+        false => format!("{} is removed", args.directory.display()),
     })?;
     Ok(Exit::Success)
 }

@@ -62,16 +62,15 @@ struct HeldBackJson<'a> {
 
 pub(super) fn print(report: &CollectReport, dry_run: bool, session: &Session) -> Result<(), PrintError> {
     let output = &session.output;
-    if dry_run {
-        output.data(&json(report, true), |page| plan_text(page, report))?;
+    let printed = if dry_run {
+        output.data(&json(report, true), |page| plan_text(page, report))
     } else {
-        output.outcome(&json(report, false), |page| text(page, report))?;
-    }
+        output.outcome(&json(report, false), |page| text(page, report))
+    };
     if !output.json {
         output.aside(|page| held(page, report));
     }
-    output.warnings(&report.warnings);
-    Ok(())
+    output.end_report(printed, &report.warnings, || done(report, dry_run))
 }
 
 fn json(report: &CollectReport, dry_run: bool) -> CollectJson<'_> {
@@ -133,6 +132,19 @@ fn text(page: &mut Page<'_>, report: &CollectReport) {
         bytes(report.freed_bytes)
     ));
     left_alone(page, report, "");
+}
+
+/// What was done, in one sentence without its end.
+fn done(report: &CollectReport, dry_run: bool) -> String {
+    let removed = count(report.deleted_files.len() as u64, "file");
+    match (dry_run, report.deleted_backups.is_empty()) {
+        (true, _) => "nothing was changed".to_owned(),
+        (false, true) => format!("{removed} were removed"),
+        (false, false) => format!(
+            "{} deleted, {removed} removed",
+            backup_ids(&report.deleted_backups)
+        ),
+    }
 }
 
 fn plan_text(page: &mut Page<'_>, report: &CollectReport) {

@@ -100,9 +100,11 @@ fn write_all(command: &Command, directory: &Path, session: &Session) -> anyhow::
         });
     }
     let written = count(pages.len() as u64, "page");
-    session.output.outcome(&ManJson { pages }, |page| {
-        page.line(format!("{written} written to {}", directory.display()));
-    })?;
+    let done = format!("{written} written to {}", directory.display());
+    let printed = session
+        .output
+        .outcome(&ManJson { pages }, |page| page.line(&done));
+    session.output.end_report(printed, &[], || done)?;
     Ok(Exit::Success)
 }
 

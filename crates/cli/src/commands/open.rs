@@ -70,7 +70,7 @@ pub(crate) fn run(args: &OpenArgs, session: &Session) -> anyhow::Result<Exit> {
         rewritten_options: RewrittenJson::all(&report.rewritten_options),
         warnings: warnings(&report.warnings),
     };
-    session.output.outcome(&document, |page| {
+    let printed = session.output.outcome(&document, |page| {
         let (id, at) = (report.backup_id, report.directory.display());
         page.line(match args.dry_run {
             true => format!("backup {id} would be at {at}, for reading only; nothing was changed"),
@@ -87,7 +87,12 @@ pub(crate) fn run(args: &OpenArgs, session: &Session) -> anyhow::Result<Exit> {
         if !args.dry_run {
             page.line(format!("remove it with: stonekeep close {at}"));
         }
-    })?;
-    session.output.warnings(&report.warnings);
+    });
+    session
+        .output
+        .end_report(printed, &report.warnings, || match args.dry_run {
+            true => "nothing was changed".to_owned(),
+            false => format!("backup {} is at {}", report.backup_id, report.directory.display()),
+        })?;
     Ok(Exit::Success)
 }

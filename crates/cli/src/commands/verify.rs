@@ -117,10 +117,12 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> anyhow::Result<Exit> 
     let report = engine.verify_backups(&ids, level, &watcher);
     watcher.finish();
     let report = report?;
-    session
-        .output
-        .data(&json(&report), |page| text(page, &report, session.output.quiet))?;
-    session.output.warnings(&report.warnings);
+    let output = &session.output;
+    let printed = output.data(&json(&report), |page| text(page, &report, output.quiet));
+    output.end_report(printed, &report.warnings, || match report.findings.len() {
+        0 => "nothing was found wrong".to_owned(),
+        found => format!("{} was found", count(found as u64, "fault")),
+    })?;
     Ok(match report.findings.is_empty() {
         false => Exit::Corrupt,
         true if report.unchecked.is_empty() => Exit::Success,

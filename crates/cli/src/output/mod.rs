@@ -22,30 +22,40 @@ use text::Page;
 
 /// Standard output could not be written.
 #[derive(Debug)]
-pub(crate) struct PrintError(io::Error);
+pub(crate) struct PrintError {
+    error: io::Error,
+    /// What was done before, as a sentence without its end.
+    done: Option<String>,
+}
 
 impl PrintError {
     /// Whether the reader went away, which is its right.
     pub(crate) fn is_broken_pipe(&self) -> bool {
-        self.0.kind() == io::ErrorKind::BrokenPipe
+        self.error.kind() == io::ErrorKind::BrokenPipe
     }
 }
 
 impl From<io::Error> for PrintError {
     fn from(error: io::Error) -> Self {
-        PrintError(error)
+        PrintError { error, done: None }
     }
 }
 
 impl std::fmt::Display for PrintError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("writing to standard output")
+        match &self.done {
+            Some(done) => write!(
+                f,
+                "{done}, but the report could not be written to standard output"
+            ),
+            None => f.write_str("writing to standard output"),
+        }
     }
 }
 
 impl std::error::Error for PrintError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
+        Some(&self.error)
     }
 }
 
@@ -98,11 +108,35 @@ impl Output {
         self.data(document, text)
     }
 
+    /// Ends the report of work that is done: prints its warnings, also where the report itself could not be printed, and
+    /// then makes the error say what was done.
+    pub(crate) fn end_report(
+        &self,
+        printed: Result<(), PrintError>,
+        warnings: &[Warning],
+        done: impl FnOnce() -> String,
+    ) -> Result<(), PrintError> {
+        match printed {
+            Ok(()) => {
+                self.warnings(warnings);
+                Ok(())
+            }
+            Err(unwritten) => {
+                self.warnings_in_text(warnings);
+                let done = Some(done());
+                Err(PrintError { done, ..unwritten })
+            }
+        }
+    }
+
     /// Prints warnings to standard error; in JSON they stand in the document.
     pub(crate) fn warnings(&self, warnings: &[Warning]) {
-        if self.json {
-            return;
+        if !self.json {
+            self.warnings_in_text(warnings);
         }
+    }
+
+    fn warnings_in_text(&self, warnings: &[Warning]) {
         self.aside(|page| {
             for warning in warnings {
                 page.warning(warning);
@@ -126,8 +160,16 @@ impl Output {
             self.aside(|page| failure.write(page));
             return exit;
         }
-        // Where not even the error can be printed, the exit code has to do.
-        let _ = self.document(&json::ErrorBody::new(failure, exit));
+        if let Err(unwritten) = self.document(&json::ErrorBody::new(failure, exit)) {
+            // Whoever reads the document does not get it: then a person must be able to read the error.
+            self.aside(|page| {
+                failure.write(page);
+                let reason = unwritten.error.to_string();
+                if !failure.causes.contains(&reason) {
+                    page.line(format!("  the JSON document could not be written: {reason}"));
+                }
+            });
+        }
         exit
     }
 

@@ -14,6 +14,7 @@ mod denied_calls;
 mod escape;
 mod exit_codes;
 mod filtered;
+mod full_output;
 mod fuse;
 mod help;
 mod in_place;

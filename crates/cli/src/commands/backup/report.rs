@@ -49,13 +49,15 @@ struct FileJson<'a> {
 
 pub(super) fn print(report: &CreateReport, args: &BackupArgs, session: &Session) -> Result<(), PrintError> {
     let output = &session.output;
-    if args.dry_run {
-        output.data(&json(report, true), |page| plan_text(page, report))?;
+    let printed = if args.dry_run {
+        output.data(&json(report, true), |page| plan_text(page, report))
     } else {
-        output.outcome(&json(report, false), |page| text(page, report, args))?;
-    }
-    output.warnings(&report.warnings);
-    Ok(())
+        output.outcome(&json(report, false), |page| text(page, report, args))
+    };
+    output.end_report(printed, &report.warnings, || match args.dry_run {
+        true => "nothing was changed".to_owned(),
+        false => format!("backup {} was made", report.backup_id),
+    })
 }
 
 fn json(report: &CreateReport, dry_run: bool) -> BackupJson<'_> {

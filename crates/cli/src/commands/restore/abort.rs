@@ -32,7 +32,7 @@ pub(super) fn run(args: &RestoreArgs, session: &Session) -> anyhow::Result<Exit>
         files_moved_back: report.files_moved_back,
         files_removed: report.files_removed,
     };
-    session.output.outcome(&document, |page| {
+    let printed = session.output.outcome(&document, |page| {
         page.line(format!("the restore to {} is taken back", args.to.display()));
         let state = if report.rolled_back {
             "moved back; the old database is there again"
@@ -44,6 +44,9 @@ pub(super) fn run(args: &RestoreArgs, session: &Session) -> anyhow::Result<Exit>
             "{} of the restore removed",
             count(report.files_removed, "file")
         ));
+    });
+    session.output.end_report(printed, &[], || {
+        format!("the restore to {} is taken back", args.to.display())
     })?;
     Ok(Exit::Success)
 }

@@ -49,14 +49,17 @@ struct FileJson<'a> {
 
 pub(super) fn print(report: &RestoreReport, args: &RestoreArgs, session: &Session) -> Result<(), PrintError> {
     let output = &session.output;
-    if args.dry_run {
-        output.data(&json(report, true), |page| plan_text(page, report, args))?;
+    let printed = if args.dry_run {
+        output.data(&json(report, true), |page| plan_text(page, report, args))
     } else {
-        output.outcome(&json(report, false), |page| text(page, report, args))?;
-    }
-    output.warnings(&passed_over(report));
-    output.warnings(&report.warnings);
-    Ok(())
+        output.outcome(&json(report, false), |page| text(page, report, args))
+    };
+    let mut warnings = passed_over(report);
+    warnings.extend(report.warnings.iter().cloned());
+    output.end_report(printed, &warnings, || match args.dry_run {
+        true => "nothing was changed".to_owned(),
+        false => format!("backup {} is restored to {}", report.backup_id, args.to.display()),
+    })
 }
 
 fn json(report: &RestoreReport, dry_run: bool) -> RestoreJson<'_> {
