@@ -81,6 +81,14 @@ impl Error {
         Error::new(ErrorKind::Io, doing).with_source(source)
     }
 
+    /// What went wrong in a reader: the [`Error`] that the I/O error carries, else an I/O error of what was tried.
+    pub(crate) fn of_reading(error: io::Error, doing: impl FnOnce() -> String) -> Self {
+        match error.downcast::<Error>() {
+            Ok(error) => error,
+            Err(error) => Error::io(doing(), error),
+        }
+    }
+
     /// A damaged file, by path or key.
     pub fn corrupt(file: impl Into<String>, reason: impl Into<String>) -> Self {
         let finding = Finding {

@@ -50,6 +50,10 @@ impl Progress {
 }
 
 /// Follows an operation. Methods are called from worker threads, and should return soon.
+///
+/// A method that panics ends the operation as a stop request does; no method is called again. When the lock and the pins
+/// are released, the panic goes on in the thread that called the engine. If the operation failed of itself meanwhile, that
+/// error is returned instead.
 pub trait Observer: Send + Sync {
     /// Called about every `callback_trigger_interval_size` bytes, at each phase's start and end.
     fn progressed(&self, progress: &Progress) {

@@ -3,6 +3,7 @@
 //! Each verb is capture, plan, transfer, commit: the plan is plain data made without changing anything (that is what a
 //! dry run shows), transfer is one loop with bounded concurrency, and commit is one durable step.
 
+mod callbacks;
 pub mod collect;
 pub mod create;
 pub mod in_place;

@@ -1,5 +1,6 @@
 //! The one reader that bytes are moved through: every byte is counted, and no rate limit exceeded.
 
+use std::fmt::Display;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -7,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use stonekeep_format::Crc32c;
 
 use super::rate_limiter::RateLimiter;
-use crate::{Clock, Error, ErrorKind, Observer, Phase, Progress, Result};
+use crate::{Clock, Error, Observer, Phase, Progress, Result};
 
 /// What a phase has to do and has done, told to the observer now and then; also where a stop request is seen.
 pub(crate) struct Meter<'a> {
@@ -68,15 +69,6 @@ impl<'a> Meter<'a> {
         }
     }
 
-    /// Makes an I/O error that a stop request caused a `Stopped` one.
-    pub(crate) fn explain(&self, error: Error) -> Error {
-        if error.kind() == ErrorKind::Io && self.observer.should_stop() {
-            Error::stopped()
-        } else {
-            error
-        }
-    }
-
     /// Counts bytes that need not be moved.
     pub(crate) fn skip(&self, bytes: u64) {
         self.bytes_moved(bytes);
@@ -102,9 +94,13 @@ impl<'a> Meter<'a> {
 }
 
 /// Reads exactly so many bytes of something, and on the way computes their checksum, keeps to the rate limit, counts
-/// them and ends when somebody asks to stop. A source that ends early is an `UnexpectedEof`.
+/// them and ends when somebody asks to stop.
+///
+/// Its I/O errors carry the [`Error`] that they are: `Stopped`, or an `Io` that names what was read, of the kind
+/// `UnexpectedEof` where that ended early. [`Error::of_reading`] takes it out again.
 pub(crate) struct Metered<'a, R> {
     inner: R,
+    name: &'a dyn Display,
     meter: &'a Meter<'a>,
     left: u64,
     most_bytes: usize,
@@ -112,10 +108,11 @@ pub(crate) struct Metered<'a, R> {
 }
 
 impl<'a, R: Read> Metered<'a, R> {
-    /// Reads the first `size_bytes` of `inner`.
-    pub(crate) fn new(inner: R, size_bytes: u64, meter: &'a Meter<'a>) -> Self {
+    /// Reads the first `size_bytes` of `inner`, which errors call by this name.
+    pub(crate) fn new(inner: R, name: &'a dyn Display, size_bytes: u64, meter: &'a Meter<'a>) -> Self {
         Metered {
             inner,
+            name,
             meter,
             left: size_bytes,
             most_bytes: usize::MAX,
@@ -137,23 +134,31 @@ impl<'a, R: Read> Metered<'a, R> {
     /// Reads to the end, for the checksum alone.
     ///
     /// # Errors
-    /// As `read`.
-    pub(crate) fn drain(&mut self, buffer: &mut [u8]) -> io::Result<Crc32c> {
+    /// `Stopped`, and I/O errors.
+    pub(crate) fn drain(&mut self, buffer: &mut [u8]) -> Result<Crc32c> {
         loop {
             match self.read(buffer) {
                 Ok(0) => return Ok(self.crc32c()),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(Error::of_reading(error, || self.doing())),
             }
         }
+    }
+
+    fn doing(&self) -> String {
+        format!("reading {}", self.name)
+    }
+
+    fn named(&self, error: io::Error) -> io::Error {
+        io::Error::new(error.kind(), Error::of_reading(error, || self.doing()))
     }
 }
 
 impl<R: Read> Read for Metered<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.meter.observer.should_stop() {
-            return Err(io::Error::other("stopped on request"));
+            return Err(io::Error::other(Error::stopped()));
         }
         let limit = usize::try_from(self.left).unwrap_or(usize::MAX);
         let limit = limit
@@ -163,10 +168,11 @@ impl<R: Read> Read for Metered<'_, R> {
         let Some(part) = buffer.get_mut(..limit).filter(|part| !part.is_empty()) else {
             return Ok(0);
         };
-        let count = self.inner.read(part)?;
+        let count = self.inner.read(part);
+        let count = count.map_err(|error| self.named(error))?;
         if count == 0 {
             let missing = format!("the file ended {} bytes early", self.left);
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, missing));
+            return Err(self.named(io::Error::new(io::ErrorKind::UnexpectedEof, missing)));
         }
         self.crc32c = crc32c::crc32c_append(self.crc32c, part.get(..count).unwrap_or_default());
         self.left = self.left.saturating_sub(count as u64);
@@ -180,7 +186,7 @@ impl<R: Read> Read for Metered<'_, R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Quiet, StopSwitch, SystemClock};
+    use crate::{ErrorKind, Quiet, StopSwitch, SystemClock};
 
     fn meter<'a>(observer: &'a dyn Observer, limiter: &'a RateLimiter) -> Meter<'a> {
         let begin = Progress {
@@ -195,26 +201,25 @@ mod tests {
     fn a_source_that_ends_early_is_an_error() {
         let limiter = RateLimiter::default();
         let meter = meter(&Quiet, &limiter);
-        let mut whole = Metered::new(&b"123456789"[..], 9, &meter);
+        let mut whole = Metered::new(&b"123456789"[..], &"x", 9, &meter);
         assert_eq!(whole.drain(&mut [0; 4]).unwrap(), Crc32c(0xE306_9283));
-        let mut prefix = Metered::new(&b"123456789 and more"[..], 9, &meter);
+        let mut prefix = Metered::new(&b"123456789 and more"[..], &"x", 9, &meter);
         assert_eq!(prefix.drain(&mut [0; 4]).unwrap(), Crc32c(0xE306_9283));
-        let mut short = Metered::new(&b"1234"[..], 9, &meter);
-        assert_eq!(
-            short.drain(&mut [0; 3]).unwrap_err().kind(),
-            io::ErrorKind::UnexpectedEof
-        );
+        let mut short = Metered::new(&b"1234"[..], &"/db/x", 9, &meter);
+        let error = short.drain(&mut [0; 3]).unwrap_err();
+        assert_eq!(error.io_kind(), Some(io::ErrorKind::UnexpectedEof));
+        assert_eq!(error.one_line(), "reading /db/x: the file ended 5 bytes early");
     }
 
     #[test]
     fn no_more_is_read_at_a_time_than_the_limits_say() {
         let limiter = RateLimiter::default();
         let meter = meter(&Quiet, &limiter);
-        let mut reader = Metered::new(&b"123456789"[..], 9, &meter).at_most(4);
+        let mut reader = Metered::new(&b"123456789"[..], &"x", 9, &meter).at_most(4);
         let counts = [(); 4].map(|()| reader.read(&mut [0; 100]).unwrap());
         assert_eq!(counts, [4, 4, 1, 0]);
         limiter.set_bytes_per_second(30);
-        let mut reader = Metered::new(&b"123456789"[..], 9, &meter);
+        let mut reader = Metered::new(&b"123456789"[..], &"x", 9, &meter);
         assert_eq!(reader.read(&mut [0; 100]).unwrap(), 3);
     }
 
@@ -222,10 +227,30 @@ mod tests {
     fn a_stop_request_ends_a_copy() {
         let (switch, limiter) = (StopSwitch::new(), RateLimiter::default());
         let meter = meter(&switch, &limiter);
-        let mut reader = Metered::new(&b"123456789"[..], 9, &meter);
+        let mut reader = Metered::new(&b"123456789"[..], &"x", 9, &meter);
         assert_eq!(reader.read(&mut [0; 4]).unwrap(), 4);
         switch.stop();
-        let error = Error::io("copying x", reader.read(&mut [0; 4]).unwrap_err());
-        assert_eq!(meter.explain(error).kind(), ErrorKind::Stopped);
+        let error = Error::of_reading(reader.read(&mut [0; 4]).unwrap_err(), String::new);
+        assert_eq!(error.kind(), ErrorKind::Stopped);
+    }
+
+    /// Fails once, and is asked to stop at the same moment.
+    struct Failing<'a>(&'a StopSwitch);
+
+    impl Read for Failing<'_> {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            self.0.stop();
+            Err(io::Error::other("the disk is broken"))
+        }
+    }
+
+    #[test]
+    fn a_stop_request_hides_no_error_of_the_disk() {
+        let (switch, limiter) = (StopSwitch::new(), RateLimiter::default());
+        let meter = meter(&switch, &limiter);
+        let mut reader = Metered::new(Failing(&switch), &"/db/000009.sst", 9, &meter);
+        let error = reader.drain(&mut [0; 4]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert_eq!(error.one_line(), "reading /db/000009.sst: the disk is broken");
     }
 }

@@ -186,6 +186,16 @@ impl ImageFile {
     }
 }
 
+/// The path of the file that has the bytes, else its name.
+impl fmt::Display for ImageFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path() {
+            Some(path) => path.display().fmt(f),
+            None => self.name.fmt(f),
+        }
+    }
+}
+
 /// Files that together are one database at one sequence number.
 #[derive(Debug, Clone)]
 pub struct DatabaseImage {

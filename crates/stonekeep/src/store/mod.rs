@@ -305,8 +305,5 @@ pub(crate) fn require_at_most(object: &dyn Object, key: &Key, limit_bytes: u64) 
 
 /// What went wrong while the content of a file to be staged was read.
 fn content_error(key: &Key, error: io::Error) -> Error {
-    match error.downcast::<Error>() {
-        Ok(error) => error,
-        Err(error) => Error::io(format!("reading what {key} is to hold"), error),
-    }
+    Error::of_reading(error, || format!("reading the content of {key}"))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use stonekeep::store::{Durability, Entry, Guard, Key, LockWait, Object, PinState, Staged, Stat, Store};
-use stonekeep::{Error, Result, Warning};
+use stonekeep::{Error, Result, StopSwitch, Warning};
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub(crate) struct FailingReads {
     inner: Arc<dyn Store>,
     path: String,
     fails: Fails,
+    stops: StopSwitch,
 }
 
 /// What fails.
@@ -28,6 +29,7 @@ enum Fails {
 struct BadSector {
     size_bytes: u64,
     kind: io::ErrorKind,
+    stops: StopSwitch,
 }
 
 impl Object for BadSector {
@@ -36,6 +38,7 @@ impl Object for BadSector {
     }
 
     fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<usize> {
+        self.stops.stop();
         Err(self.kind.into())
     }
 }
@@ -46,6 +49,7 @@ impl FailingReads {
             inner,
             path: path.to_owned(),
             fails: Fails::Reads(kind),
+            stops: StopSwitch::new(),
         }
     }
 
@@ -55,7 +59,14 @@ impl FailingReads {
             inner,
             path: path.to_owned(),
             fails: Fails::Opens(errno, AtomicU32::new(times)),
+            stops: StopSwitch::new(),
         }
+    }
+
+    /// Whoever tries to read the file also asks to stop.
+    pub(crate) fn and_stopping(mut self, switch: &StopSwitch) -> Self {
+        self.stops = switch.clone();
+        self
     }
 }
 
@@ -87,6 +98,7 @@ impl Store for FailingReads {
             Fails::Reads(kind) => Ok(Box::new(BadSector {
                 size_bytes: object.size_bytes(),
                 kind: *kind,
+                stops: self.stops.clone(),
             })),
             Fails::Opens(errno, times) => {
                 let left =

@@ -26,6 +26,7 @@ mod create_run;
 mod create_sources;
 mod direct_reads;
 mod dying_disk;
+mod ended_copies;
 mod facts;
 mod failing_reads;
 mod fixtures_backups;

@@ -48,6 +48,7 @@ use stonekeep_format::BackupId;
 pub use self::report::{CollectReport, DeletedFile, GarbageKind, HeldBack, HeldByPin, Total};
 use self::run::{Collection, Wanted};
 use super::BackupEngine;
+use super::callbacks::guarded;
 use crate::{Observer, Quiet, Result};
 
 /// How long files of unknown origin have to be unchanged where nobody says otherwise.
@@ -78,7 +79,9 @@ impl BackupEngine {
     /// # Errors
     /// As [`Self::delete_backup`].
     pub fn delete_backups(&self, ids: &[BackupId], observer: &dyn Observer) -> Result<CollectReport> {
-        self.collection(Wanted::These(ids), observer).run()
+        guarded(observer, |observer| {
+            self.collection(Wanted::These(ids), observer).run()
+        })
     }
 
     /// What [`Self::delete_backups`] would do now; see [`Self::plan_delete_backup`].
@@ -86,7 +89,9 @@ impl BackupEngine {
     /// # Errors
     /// As [`Self::plan_delete_backup`].
     pub fn plan_delete_backups(&self, ids: &[BackupId], observer: &dyn Observer) -> Result<CollectReport> {
-        self.collection(Wanted::These(ids), observer).plan()
+        guarded(observer, |observer| {
+            self.collection(Wanted::These(ids), observer).plan()
+        })
     }
 
     /// Deletes all valid backups but so many of the newest (`PurgeOldBackups`), and collects garbage. Valid is a backup
@@ -99,8 +104,8 @@ impl BackupEngine {
         num_backups_to_keep: usize,
         observer: &dyn Observer,
     ) -> Result<CollectReport> {
-        self.collection(Wanted::AllButNewest(num_backups_to_keep), observer)
-            .run()
+        let wanted = Wanted::AllButNewest(num_backups_to_keep);
+        guarded(observer, |observer| self.collection(wanted, observer).run())
     }
 
     /// What [`Self::purge_old_backups`] would do now; see [`Self::plan_delete_backup`].
@@ -112,8 +117,8 @@ impl BackupEngine {
         num_backups_to_keep: usize,
         observer: &dyn Observer,
     ) -> Result<CollectReport> {
-        self.collection(Wanted::AllButNewest(num_backups_to_keep), observer)
-            .plan()
+        let wanted = Wanted::AllButNewest(num_backups_to_keep);
+        guarded(observer, |observer| self.collection(wanted, observer).plan())
     }
 
     /// Removes what no backup needs (`GarbageCollect`), also what killed backups have left for the next one. Files whose
@@ -122,7 +127,9 @@ impl BackupEngine {
     /// # Errors
     /// As [`Self::delete_backup`].
     pub fn garbage_collect(&self, min_age: Duration, observer: &dyn Observer) -> Result<CollectReport> {
-        self.thorough_collection(Wanted::Nothing, min_age, observer).run()
+        guarded(observer, |observer| {
+            self.thorough_collection(Wanted::Nothing, min_age, observer).run()
+        })
     }
 
     /// What [`Self::garbage_collect`] would do now; see [`Self::plan_delete_backup`].
@@ -130,8 +137,10 @@ impl BackupEngine {
     /// # Errors
     /// As [`Self::plan_delete_backup`].
     pub fn plan_garbage_collect(&self, min_age: Duration, observer: &dyn Observer) -> Result<CollectReport> {
-        self.thorough_collection(Wanted::Nothing, min_age, observer)
-            .plan()
+        guarded(observer, |observer| {
+            self.thorough_collection(Wanted::Nothing, min_age, observer)
+                .plan()
+        })
     }
 
     /// `destroy_old_data`: every backup goes, corrupt ones too, and everything else that is a repository's.

@@ -222,7 +222,6 @@ impl<'a> Copier<'a> {
         });
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.short.append(&mut done.short);
-        let outcome = outcome.map_err(|error| meter.explain(error));
         if outcome.as_ref().is_err_and(is_full) {
             return outcome.map(|_| ());
         }
@@ -313,7 +312,7 @@ impl<'a> Copier<'a> {
         meter: &Meter<'_>,
     ) -> Result<(Staged, Crc32c)> {
         let (size_bytes, buffer_bytes) = (image.size_bytes, self.context.engine.io_buffer_bytes());
-        let source = Metered::new(source.into_reader(), size_bytes, meter).at_most(buffer_bytes.get());
+        let source = Metered::new(source.into_reader(), image, size_bytes, meter).at_most(buffer_bytes.get());
         let mut source = ends::Reader::new(source, size_bytes);
         let staged = self.store().stage(&self.area.name, key, &mut source, size_bytes);
         let staged = staged.map_err(|error| explain_short_source(error, image))?;

@@ -183,17 +183,18 @@ fn copy(
     found: FoundFile,
     meter: &Meter<'_>,
 ) -> Result<Option<(Staged, u32)>> {
-    let file = Arc::new(found.file);
+    let path = context.source.directory().unwrap_or_default().join(&found.path);
+    let (file, name) = (Arc::new(found.file), path.display());
     let mut size_bytes = found.size_bytes;
     for _ in 0..READS {
         let reader = FileReader::new(Arc::clone(&file));
-        let mut source = Metered::new(reader, size_bytes, meter);
+        let mut source = Metered::new(reader, &name, size_bytes, meter);
         match context.store().stage(area, key, &mut source, size_bytes) {
             Ok(staged) => return Ok(Some((staged, source.crc32c().0))),
             Err(error) if error.io_kind() == Some(io::ErrorKind::UnexpectedEof) => {
                 size_bytes = length(&file, key)?;
             }
-            Err(error) => return Err(meter.explain(error)),
+            Err(error) => return Err(error),
         }
     }
     Ok(None)

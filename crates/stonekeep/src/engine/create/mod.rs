@@ -62,6 +62,7 @@ mod warnings;
 use self::context::Context;
 pub use self::report::{CreateReport, FileAction, PlannedFile};
 use self::source::Sources;
+use super::callbacks::guarded;
 use super::{BackupEngine, CreateBackupOptions, MetaSchema};
 use crate::image::ImageSource;
 use crate::{Error, Observer, Result};
@@ -86,8 +87,10 @@ impl BackupEngine {
         self.check_create_options(options)?;
         self.check_place(source)?;
         let sources = Sources::new(self.options());
-        let context = self.context(source, &sources, options, observer);
-        context.with_priority(|| run::create(context))
+        guarded(observer, |observer| {
+            let context = self.context(source, &sources, options, observer);
+            context.with_priority(|| run::create(context))
+        })
     }
 
     /// What [`Self::create_new_backup`] would do now. Nothing is changed, and no lock is taken.
@@ -103,7 +106,9 @@ impl BackupEngine {
         self.check_create_options(options)?;
         self.check_place(source)?;
         let sources = Sources::new(self.options());
-        run::preview(self.context(source, &sources, options, observer))
+        guarded(observer, |observer| {
+            run::preview(self.context(source, &sources, options, observer))
+        })
     }
 
     fn context<'a>(

@@ -44,8 +44,7 @@ pub(super) fn stage(
         meter.skip(size_bytes);
         return Ok(Some((staged, crc32c)));
     }
-    let mut reader = Metered::new(ObjectReader::new(object.as_ref()), size_bytes, meter);
-    let crc32c = reader.drain(&mut context.engine.read_buffer());
-    let crc32c = crc32c.map_err(|error| meter.explain(Error::io(format!("reading {key}"), error)))?;
+    let mut reader = Metered::new(ObjectReader::new(object.as_ref()), key, size_bytes, meter);
+    let crc32c = reader.drain(&mut context.engine.read_buffer())?;
     Ok(Some((staged, crc32c)))
 }

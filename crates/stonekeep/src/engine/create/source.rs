@@ -26,10 +26,9 @@ pub(super) fn checksum(
     meter: &Meter<'_>,
 ) -> Result<Crc32c> {
     let source = sources.open(image)?;
-    let mut source = Metered::new(source.into_reader(), image.size_bytes, meter);
+    let mut source = Metered::new(source.into_reader(), image, image.size_bytes, meter);
     let crc32c = source.drain(buffer);
-    let crc32c = crc32c.map_err(|error| Error::io(format!("reading {}", image.name), error));
-    let crc32c = crc32c.map_err(|error| meter.explain(explain_short_source(error, image)))?;
+    let crc32c = crc32c.map_err(|error| explain_short_source(error, image))?;
     meter.file_done();
     Ok(crc32c)
 }

@@ -27,6 +27,7 @@ pub use self::close::{close_in_place, plan_close_in_place};
 pub use self::marker::MARKER;
 use self::open::Opening;
 use super::BackupEngineReadOnly;
+use super::callbacks::guarded;
 use super::info::WhichBackup;
 use super::restore::RewrittenOptions;
 use super::verify::VerifyLevel;
@@ -66,7 +67,9 @@ impl BackupEngineReadOnly {
         at: &Path,
         observer: &dyn Observer,
     ) -> Result<InPlaceReport> {
-        self.opening(which, at, observer, &|opening, id| opening.open(id))
+        guarded(observer, |observer| {
+            self.opening(which, at, observer, &|opening, id| opening.open(id))
+        })
     }
 
     /// What [`Self::open_in_place`] would make now. Nothing is changed; that the file system can link is assumed.
@@ -79,7 +82,9 @@ impl BackupEngineReadOnly {
         at: &Path,
         observer: &dyn Observer,
     ) -> Result<InPlaceReport> {
-        self.opening(which, at, observer, &|opening, id| opening.plan(id))
+        guarded(observer, |observer| {
+            self.opening(which, at, observer, &|opening, id| opening.plan(id))
+        })
     }
 
     fn opening(

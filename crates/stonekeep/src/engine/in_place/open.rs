@@ -140,7 +140,7 @@ impl Opening<'_> {
                 true => report.files_linked += 1,
                 false => {
                     let copied = self.copy(backup.id, file, directory, &meter);
-                    copied.map_err(|error| pinned.explain(self.store(), meter.explain(error)))?;
+                    copied.map_err(|error| pinned.explain(self.store(), error))?;
                     report.files_copied += 1;
                     report.bytes_copied += file.size_bytes;
                 }
@@ -178,13 +178,14 @@ impl Opening<'_> {
         let (disk, size) = (SystemDisk::new(self.engine.io_buffer_bytes()), file.size_bytes);
         let found = match &file.source {
             Source::Bytes(bytes) => {
-                let mut reader = Metered::new(Cursor::new(bytes), size, meter);
+                let mut reader = Metered::new(Cursor::new(bytes), &file.name, size, meter);
                 disk.write(&at, &mut reader, size, Durability::Buffered)?;
                 reader.crc32c()
             }
             Source::Stored => {
-                let object = self.store().open(&file.key()?)?;
-                let mut reader = Metered::new(ObjectReader::new(object.as_ref()), size, meter);
+                let key = file.key()?;
+                let (object, name) = (self.store().open(&key)?, key.shown_in(self.store()));
+                let mut reader = Metered::new(ObjectReader::new(object.as_ref()), &name, size, meter);
                 disk.write(&at, &mut reader, size, Durability::Buffered)?;
                 reader.crc32c()
             }

@@ -15,7 +15,7 @@ use crate::engine::transfer::{Meter, Metered};
 use crate::parallel::run_bounded;
 use crate::repo::presence::Wrong;
 use crate::store::{Object, ObjectReader, Store};
-use crate::{Error, Observer, Phase, Result};
+use crate::{Observer, Phase, Result};
 
 /// What earlier runs have staged.
 #[derive(Debug, Default)]
@@ -105,9 +105,8 @@ impl Copier<'_> {
         match &write.file.source {
             Source::Bytes(bytes) => {
                 let size_bytes = bytes.len() as u64;
-                let mut reader = Metered::new(Cursor::new(bytes), size_bytes, meter);
-                let written = self.write(at, &mut reader, size_bytes);
-                written.map(drop).map_err(|error| meter.explain(error))
+                let mut reader = Metered::new(Cursor::new(bytes), &write.file.name, size_bytes, meter);
+                self.write(at, &mut reader, size_bytes).map(drop)
             }
             Source::Stored => self.copy_from(self.engine.store().as_ref(), id, write, at, meter),
             Source::Alternate(store) => self.copy_from(store.as_ref(), id, write, at, meter),
@@ -135,11 +134,12 @@ impl Copier<'_> {
         let found = match self.write_shared(object.as_ref(), write, at, meter)? {
             Some(found) => found,
             None => {
-                let mut reader = Metered::new(ObjectReader::new(object.as_ref()), expected, meter);
+                let name = key.shown_in(store);
+                let mut reader = Metered::new(ObjectReader::new(object.as_ref()), &name, expected, meter);
                 let copied = self.write(at, &mut reader, expected);
                 copied.map_err(|error| match error.io_kind() {
                     Some(std::io::ErrorKind::UnexpectedEof) => damaged(id, path, "ends early".into()),
-                    _ => meter.explain(error),
+                    _ => error,
                 })?;
                 reader.crc32c()
             }
@@ -179,11 +179,8 @@ impl Copier<'_> {
     fn checksum_of_staged(&self, site: &Site, at: &TargetPath, meter: &Meter<'_>) -> Result<Option<Crc32c>> {
         let Some(key) = at.key() else { return Ok(None) };
         let object = site.files().open(key)?;
-        let mut reader = Metered::new(ObjectReader::new(object.as_ref()), object.size_bytes(), meter);
-        let found = reader.drain(&mut self.engine.read_buffer());
-        found
-            .map(Some)
-            .map_err(|error| meter.explain(Error::io(format!("reading {at}"), error)))
+        let mut reader = Metered::new(ObjectReader::new(object.as_ref()), at, object.size_bytes(), meter);
+        reader.drain(&mut self.engine.read_buffer()).map(Some)
     }
 
     fn discard(&self, site: &Site, at: &TargetPath) -> Result<()> {

@@ -96,10 +96,8 @@ fn is_the_same(
     if mode == RestoreMode::KeepLatestDbSessionIdFiles {
         return Ok(session_of(file, object.as_ref())? == file.session);
     }
-    let mut reader = Metered::new(ObjectReader::new(object.as_ref()), file.size_bytes, meter);
-    let found = reader
-        .drain(&mut engine.read_buffer())
-        .map_err(|error| meter.explain(Error::io(format!("reading {name}"), error)))?;
+    let mut reader = Metered::new(ObjectReader::new(object.as_ref()), &name, file.size_bytes, meter);
+    let found = reader.drain(&mut engine.read_buffer())?;
     Ok(Some(found) == file.crc32c)
 }
 

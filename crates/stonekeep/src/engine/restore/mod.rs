@@ -60,6 +60,7 @@ pub use self::disk::{FreeSpace, TargetDisk, TargetPath};
 pub use self::report::{AbortReport, RestoreAction, RestoreReport, RestoredFile, RewrittenOptions};
 use self::run::Run;
 pub use self::system_disk::SystemDisk;
+use super::callbacks::guarded;
 use super::info::WhichBackup;
 use super::{BackupEngineReadOnly, RestoreOptions};
 use crate::store::Durability;
@@ -97,7 +98,9 @@ impl BackupEngineReadOnly {
         options: &RestoreOptions,
         observer: &dyn Observer,
     ) -> Result<RestoreReport> {
-        Run::new(self, disk, db_dir, options, observer)?.restore(which)
+        guarded(observer, |observer| {
+            Run::new(self, disk, db_dir, options, observer)?.restore(which)
+        })
     }
 
     /// What [`Self::restore_db_from_backup`] would do now. Nothing is changed, and no lock is taken.
@@ -111,7 +114,10 @@ impl BackupEngineReadOnly {
         options: &RestoreOptions,
         observer: &dyn Observer,
     ) -> Result<RestoreReport> {
-        Run::new(self, &self.system_disk(), db_dir, options, observer)?.plan(which)
+        let disk = self.system_disk();
+        guarded(observer, |observer| {
+            Run::new(self, &disk, db_dir, options, observer)?.plan(which)
+        })
     }
 
     fn system_disk(&self) -> SystemDisk {

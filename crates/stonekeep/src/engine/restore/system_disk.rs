@@ -85,7 +85,7 @@ impl SystemDisk {
     fn copy(&self, content: &mut dyn Read, file: &File, at: &TargetPath) -> Result<u64> {
         let copied = copying::copy(content, file, &mut self.buffers.take());
         copied.map_err(|failed| match failed {
-            Failed::Reading(error) => Error::io(format!("reading what {at} is to hold"), error),
+            Failed::Reading(error) => Error::of_reading(error, || format!("reading the content of {at}")),
             Failed::Writing(error) => Error::io(format!("writing {at}"), error),
         })
     }

@@ -80,19 +80,15 @@ fn look(engine: &BackupEngineReadOnly, claim: &Claim, meter: &Meter<'_>) -> Resu
     if !claim.may_have(size_bytes) {
         return Ok(Found::File(size_bytes, None));
     }
-    let mut reader = Metered::new(ObjectReader::new(object.as_ref()), size_bytes, meter);
+    let mut reader = Metered::new(ObjectReader::new(object.as_ref()), &claim.path, size_bytes, meter);
     match reader.drain(&mut engine.read_buffer()) {
         Ok(crc32c) => Ok(Found::File(size_bytes, Some(crc32c))),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Ok(Found::Bad(FindingKind::WrongSize, error.to_string()))
+        Err(error) if error.io_kind() == Some(io::ErrorKind::UnexpectedEof) => {
+            let reason = std::error::Error::source(&error).map(ToString::to_string);
+            Ok(Found::Bad(FindingKind::WrongSize, reason.unwrap_or_default()))
         }
-        Err(error) => {
-            let error = meter.explain(Error::io(format!("reading {}", claim.path), error));
-            match error.kind() {
-                ErrorKind::Stopped => Err(error),
-                _ => Ok(Found::Unchecked(error)),
-            }
-        }
+        Err(error) if error.kind() == ErrorKind::Stopped => Err(error),
+        Err(error) => Ok(Found::Unchecked(error)),
     }
 }
 

@@ -21,6 +21,7 @@ pub use self::report::{
     FindingKind, UncheckedCause, UncheckedFile, VerifiedBackup, VerifyFinding, VerifyLevel, VerifyReport,
 };
 use super::BackupEngineReadOnly;
+use super::callbacks::guarded;
 use super::info::BackupState;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::facts::BackupFacts;
@@ -52,6 +53,15 @@ impl BackupEngineReadOnly {
     /// # Errors
     /// As [`Self::verify_backup`].
     pub fn verify_backups(
+        &self,
+        ids: &[BackupId],
+        level: VerifyLevel,
+        observer: &dyn Observer,
+    ) -> Result<VerifyReport> {
+        guarded(observer, |observer| self.verify_each(ids, level, observer))
+    }
+
+    fn verify_each(
         &self,
         ids: &[BackupId],
         level: VerifyLevel,
