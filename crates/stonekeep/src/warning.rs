@@ -86,6 +86,8 @@ warning_names! {
     RestoreResumed = "restore-resumed",
     /// The restore is complete, but what it replaced could not be removed.
     NotCleanedUp = "not-cleaned-up",
+    /// Files that a deletion or collection could not remove.
+    NotRemoved = "not-removed",
     /// A newer backup is damaged and was passed over.
     PassedOver = "passed-over",
     /// Files or directories beside the database that RocksDB does not know are not backed up.

@@ -29,6 +29,7 @@ pub struct FaultStore {
     inner: Arc<dyn Store>,
     fault: Fault,
     unreadable: Option<Key>,
+    undeletable: Option<Key>,
     progress: Arc<Mutex<Progress>>,
 }
 
@@ -77,11 +78,20 @@ impl FaultStore {
         }
     }
 
+    /// Fails each time when this file is deleted, as if it were immutable or in a directory of somebody else's.
+    pub fn undeletable(inner: Arc<dyn Store>, key: Key) -> Self {
+        FaultStore {
+            undeletable: Some(key),
+            ..FaultStore::counting(inner)
+        }
+    }
+
     fn new(inner: Arc<dyn Store>, fault: Fault) -> Self {
         FaultStore {
             inner,
             fault,
             unreadable: None,
+            undeletable: None,
             progress: Arc::default(),
         }
     }
@@ -253,6 +263,11 @@ impl Store for FaultStore {
         Ok(taken)
     }
 
+    fn replace(&self, staged: &Staged, key: &Key, durability: Durability) -> Result<()> {
+        self.step(format!("replace {key}"))?
+            .replace(staged, key, durability)
+    }
+
     fn areas(&self) -> Result<Vec<String>> {
         self.alive()?.areas()
     }
@@ -269,12 +284,15 @@ impl Store for FaultStore {
         self.step(format!("discard {area}"))?.discard(area)
     }
 
-    fn rename(&self, from: &Key, to: &Key, durability: Durability) -> Result<()> {
-        self.step(format!("rename {from} {to}"))?
-            .rename(from, to, durability)
+    fn copy(&self, from: &Key, to: &Key, durability: Durability) -> Result<bool> {
+        self.step(format!("copy {from} {to}"))?.copy(from, to, durability)
     }
 
     fn delete(&self, key: &Key) -> Result<bool> {
+        if self.undeletable.as_ref() == Some(key) {
+            let cause = io::Error::from(io::ErrorKind::PermissionDenied);
+            return Err(Error::io(format!("removing {key}"), cause));
+        }
         self.step(format!("delete {key}"))?.delete(key)
     }
 

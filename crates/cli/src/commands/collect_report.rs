@@ -16,6 +16,7 @@ struct CollectJson<'a> {
     deleted_backups: Vec<u32>,
     deleted_files: Vec<DeletedFileJson<'a>>,
     freed_bytes: u64,
+    not_removed: Vec<NotRemovedJson<'a>>,
     held_by_pins: Vec<HeldByPinJson>,
     held_back: Vec<HeldBackJson<'a>>,
     held_back_total: TotalJson,
@@ -30,6 +31,12 @@ struct DeletedFileJson<'a> {
     path: &'a str,
     size_bytes: u64,
     why: &'static str,
+}
+
+#[derive(Serialize)]
+struct NotRemovedJson<'a> {
+    path: &'a str,
+    reason: &'a str,
 }
 
 #[derive(Serialize)]
@@ -80,6 +87,14 @@ fn json(report: &CollectReport, dry_run: bool) -> CollectJson<'_> {
         deleted_backups: report.deleted_backups.iter().map(|id| id.get()).collect(),
         deleted_files: report.deleted_files.iter().map(file_json).collect(),
         freed_bytes: report.freed_bytes,
+        not_removed: report
+            .not_removed
+            .iter()
+            .map(|not_removed| NotRemovedJson {
+                path: &not_removed.path,
+                reason: &not_removed.reason,
+            })
+            .collect(),
         held_by_pins: report
             .held_by_pins
             .iter()

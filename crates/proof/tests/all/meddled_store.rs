@@ -83,6 +83,10 @@ impl Store for MeddledStore {
     fn publish(&self, batch: Vec<(Staged, Key)>, durability: Durability) -> Result<Vec<(Staged, Key)>> {
         self.store().publish(batch, durability)
     }
+    fn replace(&self, staged: &Staged, key: &Key, durability: Durability) -> Result<()> {
+        self.store().replace(staged, key, durability)
+    }
+
     fn areas(&self) -> Result<Vec<String>> {
         self.inner.areas()
     }
@@ -95,8 +99,8 @@ impl Store for MeddledStore {
     fn discard(&self, area: &str) -> Result<()> {
         self.store().discard(area)
     }
-    fn rename(&self, from: &Key, to: &Key, durability: Durability) -> Result<()> {
-        self.store().rename(from, to, durability)
+    fn copy(&self, from: &Key, to: &Key, durability: Durability) -> Result<bool> {
+        self.store().copy(from, to, durability)
     }
     fn delete(&self, key: &Key) -> Result<bool> {
         self.store().delete(key)

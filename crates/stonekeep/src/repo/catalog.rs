@@ -5,7 +5,7 @@ use stonekeep_format::{BackupId, Crc32c};
 
 use super::facts::{self, BackupFacts, WantedFiles};
 use super::layout;
-use crate::store::{EntryKind, Store};
+use crate::store::Store;
 use crate::{Error, ErrorKind, Result, Warning, WarningName};
 
 /// The names in `meta/`: one listing, no file is read.
@@ -213,30 +213,4 @@ fn load_by(
         Ok(loaded) => MetaState::Readable(loaded),
         Err(error) => MetaState::Unreadable(id, error),
     })
-}
-
-/// The largest number that any record in the repository has for a backup, so that a new one is larger than all:
-/// a leftover of a killed run must not be taken for the new backup's.
-///
-/// # Errors
-/// I/O errors of the store.
-pub fn largest_id(store: &dyn Store) -> Result<Option<BackupId>> {
-    let mut largest = list(store)?.ids.last().copied();
-    for directory in [layout::private_directory(), layout::facts_directory()] {
-        let entries = store.list(Some(&directory))?;
-        largest = largest.max(
-            entries
-                .iter()
-                .filter_map(|entry| BackupId::parse(&entry.name))
-                .max(),
-        );
-    }
-    let deleted = store.list(Some(&layout::deleted_directory()))?;
-    let deleted = deleted.iter().filter(|entry| entry.kind == EntryKind::File);
-    Ok(largest.max(
-        deleted
-            .filter_map(|entry| layout::parse_deleted(&entry.name))
-            .map(|(id, _)| id)
-            .max(),
-    ))
 }

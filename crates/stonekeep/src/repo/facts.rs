@@ -28,7 +28,7 @@ use super::included::{self, IncludedFile};
 use super::layout;
 use super::pieces::Pieces;
 use crate::image::{CaptureKind, ImageColumnFamily, LiveCapture};
-use crate::store::{Durability, Staged, Store};
+use crate::store::{Staged, Store};
 use crate::{Error, ErrorKind, Result, Warning};
 
 /// The version of the text that is written, and the newest that is read.
@@ -197,7 +197,7 @@ impl BackupFacts {
         (self.backup_id, self.meta_crc32c, self.meta_size_bytes) == (id.get(), meta_crc32c.0, meta_size_bytes)
     }
 
-    /// Stages the facts with these files in an area, durable if asked, for publication at their key.
+    /// Stages the facts with these files in an area, for publication at their key. They are to be synced before.
     ///
     /// # Errors
     /// Those of the store.
@@ -207,11 +207,8 @@ impl BackupFacts {
         area: &str,
         id: BackupId,
         files: impl Iterator<Item = Result<FileFacts>>,
-        durability: Durability,
     ) -> Result<Staged> {
-        let staged = store.stage(area, &layout::facts(id), &mut self.text(files), 0)?;
-        store.sync(std::slice::from_ref(&staged), durability)?;
-        Ok(staged)
+        store.stage(area, &layout::facts(id), &mut self.text(files), 0)
     }
 
     fn clone_header(&self) -> BackupFacts {

@@ -69,7 +69,7 @@ pub struct Journal {
 pub fn read(store: &dyn Store, area: &str) -> Result<Journal> {
     let mut files = store.staged(area)?;
     files.sort_by(|a, b| a.key.cmp(&b.key));
-    let (chunks, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| is_chunk(&file.key));
+    let (chunks, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| is_part_of(&file.key));
     let mut journal = Journal::default();
     let mut files: std::collections::HashMap<String, Staged> = files
         .into_iter()
@@ -92,7 +92,8 @@ pub fn read(store: &dyn Store, area: &str) -> Result<Journal> {
     Ok(journal)
 }
 
-fn is_chunk(key: &Key) -> bool {
+/// Whether a staged file is part of the journal.
+pub(crate) fn is_part_of(key: &Key) -> bool {
     key.as_str().starts_with(DIRECTORY)
 }
 

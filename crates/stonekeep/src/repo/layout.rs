@@ -83,6 +83,16 @@ pub fn parse_deleted(name: &str) -> Option<(BackupId, Crc32c)> {
     Some((BackupId::parse(id)?, Crc32c(crc)))
 }
 
+/// `stonekeep/ids`
+pub fn ids_directory() -> Key {
+    Key::trusted("stonekeep/ids")
+}
+
+/// `stonekeep/ids/<id>`, the claim of an id
+pub fn id_claim(id: BackupId) -> Key {
+    Key::trusted(format!("stonekeep/ids/{id}"))
+}
+
 /// `stonekeep/tmp`, the directory of all staging areas, for messages: a store may keep them elsewhere.
 pub fn staging_directory() -> Key {
     Key::trusted("stonekeep/tmp")

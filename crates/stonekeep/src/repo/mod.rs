@@ -6,6 +6,7 @@
 //! shared_checksum/, shared/   tables and blobs of all backups
 //! stonekeep/                  everything that RocksDB does not know; its engine never looks in there
 //!   backups/<id>              our facts about a backup, bound to its meta file
+//!   ids/<id>                  the claim of an id: no later backup of ours gets it
 //!   deleted/<id>-<crc>        meta files of deleted backups whose files are not all gone yet
 //!   pins/<random>             backups that somebody is reading
 //!   tmp/<area>/               what is being built
@@ -18,6 +19,7 @@ mod checked_pieces;
 pub mod described;
 pub mod facts;
 pub mod garbage;
+pub mod ids;
 pub mod included;
 pub mod journal;
 pub mod layout;

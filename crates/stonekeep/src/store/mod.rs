@@ -5,11 +5,12 @@
 //!   directory lists as empty). Nothing follows a symbolic link, and what is no regular file is never read or written.
 //! - New files come in two halves. [`Store::stage`] writes bytes where no reader looks, in a named *area*;
 //!   [`Store::sync`] makes staged files durable; [`Store::publish`] makes a batch of them visible under their final
-//!   keys, never replacing, each one whole or not at all. With [`Durability::Durable`] the batch is durable
+//!   keys, never replacing, each one whole or not at all; [`Store::replace`] is for the one file that is known to be
+//!   damaged. With [`Durability::Durable`] the batch is durable
 //!   (content, names, and every directory above them up to the root) when `publish` returns.
 //! - What was staged by a run that died is still there: [`Store::areas`] and [`Store::staged`] list it, so that
 //!   it can be published or [discarded](Store::discard) by the next run.
-//! - [`Store::rename`], [`Store::delete`] change single visible files. A rename is atomic for readers.
+//! - [`Store::copy`], [`Store::delete`] change single visible files. A copy appears whole.
 //! - One holder at a time has the [`Store::exclusive`] guard, over processes and machines that share the store.
 //!   A [`Store::pin`] is a visible file that is known to be alive while its guard is held.
 
@@ -236,6 +237,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// back. Every directory concerned is durable on return, if asked (content is too: see [`Store::sync`]).
     fn publish(&self, batch: Vec<(Staged, Key)>, durability: Durability) -> Result<Vec<(Staged, Key)>>;
 
+    /// Moves a staged file to a key that is taken, in the place of the file that is there: one step for readers. Its
+    /// content and the directory are durable on return, if asked.
+    fn replace(&self, staged: &Staged, key: &Key, durability: Durability) -> Result<()>;
+
     /// The areas that there are.
     fn areas(&self) -> Result<Vec<String>>;
 
@@ -248,9 +253,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Removes an area with all that is in it.
     fn discard(&self, area: &str) -> Result<()>;
 
-    /// Gives a visible file another key; both directories are durable on return, if asked. `NotFound` if it is not
-    /// there, `Refused` if the other key is taken.
-    fn rename(&self, from: &Key, to: &Key, durability: Durability) -> Result<()>;
+    /// Gives the content of a visible file a second key, never replacing anything; whether that key was free. Content
+    /// and name are durable on return, if asked. `NotFound` if the file is not there. Where the store can, no bytes are
+    /// copied, so that it needs no room.
+    fn copy(&self, from: &Key, to: &Key, durability: Durability) -> Result<bool>;
 
     /// Removes a visible file; whether there was one. Also removes what is no regular file, without following it, but
     /// never a directory that is not empty (`Refused`).

@@ -192,9 +192,10 @@ fn a_rename_that_left_both_names_is_finished() {
     let meta = meta_text(1, FIRST.1);
     let record = format!("stonekeep/deleted/1-{:08x}", crc32c::crc32c(&meta));
     put(store.as_ref(), &record, &meta);
-    // Not deleted yet: nobody must take the record for the last word.
+    // Not deleted yet: the backup exists, and its record goes.
     engine(&store).garbage_collect(DEFAULT_MIN_AGE, &Quiet).unwrap();
     assert_clean(&store);
+    assert!(!files(store.as_ref()).contains(&record));
     put(store.as_ref(), &record, &meta);
     engine(&store).delete_backup(id(1), &Quiet).unwrap();
     engine(&store).garbage_collect(Duration::ZERO, &Quiet).unwrap();

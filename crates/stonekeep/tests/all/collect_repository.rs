@@ -166,6 +166,7 @@ pub(crate) fn put_our_backup(store: &dyn Store, backup: u32, tables: &[u64]) {
 }
 
 /// Every file of a repository but the writer's lock.
+/// Every file but the lock and the claims of ids, which outlive their backups.
 pub(crate) fn files(store: &dyn Store) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut directories = vec![None];
@@ -177,7 +178,7 @@ pub(crate) fn files(store: &dyn Store) -> BTreeSet<String> {
             };
             if entry.kind == EntryKind::Directory {
                 directories.push(Some(key(&path)));
-            } else if path != "stonekeep/lock" {
+            } else if path != "stonekeep/lock" && !path.starts_with("stonekeep/ids/") {
                 found.insert(path);
             }
         }

@@ -144,7 +144,15 @@ fn the_report_tells_what_stays_for_the_next_backup() {
     let engine = open(changed.store.clone());
     let kept = engine.plan_purge_old_backups(1, &Quiet).unwrap();
     assert_eq!(kept.deleted_files, []);
-    assert_eq!(kept.unfinished.files, 2, "an area, and a file published from it");
+    let staged = changed.store.staged("2").unwrap();
+    let staged = staged
+        .iter()
+        .filter(|staged| !staged.key.as_str().starts_with("journal/"));
+    assert_eq!(
+        kept.unfinished.files,
+        staged.count() as u64 + 1,
+        "one is published"
+    );
     assert!(kept.unfinished.bytes >= TABLES as u64 * 3_000);
     let report = engine.delete_backup(id(1), &Quiet).unwrap();
     assert_eq!(report.unfinished, kept.unfinished);

@@ -34,6 +34,10 @@ fn the_meta_file_appears_when_everything_it_names_is_durable() {
             durable.contains(&&*format!("stonekeep/backups/{backup}")),
             "{durable:?}"
         );
+        assert!(
+            durable.contains(&&*format!("stonekeep/ids/{backup}")),
+            "{durable:?}"
+        );
         let first = if backup == 2 {
             named(&store, 1)
         } else {
@@ -81,7 +85,9 @@ fn the_steps_come_in_their_order() {
         "stage 2:shared_checksum/",
         "stage 2:journal/",
         "publish shared_checksum/",
+        "publish stonekeep/ids/2",
         "publish private/2/",
+        "sync_directories stonekeep/ids",
         "publish stonekeep/backups/2",
         "stage 2:meta/2",
         "sync 2:meta/2",
@@ -198,6 +204,7 @@ fn a_new_id_is_larger_than_everything_that_has_a_number() {
         "private/41/CURRENT",
         "stonekeep/backups/41",
         "stonekeep/deleted/41-00000000",
+        "stonekeep/ids/41",
     ];
     for path in cases {
         let store = memory();

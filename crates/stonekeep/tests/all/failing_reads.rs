@@ -122,6 +122,9 @@ impl Store for FailingReads {
     fn publish(&self, batch: Vec<(Staged, Key)>, durability: Durability) -> Result<Vec<(Staged, Key)>> {
         self.inner.publish(batch, durability)
     }
+    fn replace(&self, staged: &Staged, key: &Key, durability: Durability) -> Result<()> {
+        self.inner.replace(staged, key, durability)
+    }
     fn areas(&self) -> Result<Vec<String>> {
         self.inner.areas()
     }
@@ -134,8 +137,8 @@ impl Store for FailingReads {
     fn discard(&self, area: &str) -> Result<()> {
         self.inner.discard(area)
     }
-    fn rename(&self, from: &Key, to: &Key, durability: Durability) -> Result<()> {
-        self.inner.rename(from, to, durability)
+    fn copy(&self, from: &Key, to: &Key, durability: Durability) -> Result<bool> {
+        self.inner.copy(from, to, durability)
     }
     fn delete(&self, key: &Key) -> Result<bool> {
         self.inner.delete(key)

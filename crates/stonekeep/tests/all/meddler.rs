@@ -10,7 +10,7 @@ use stonekeep::{Result, Warning};
 
 use crate::scene::{key, put};
 
-/// Does something to the repository just before or after a file of this name is published or renamed, or a directory of
+/// Does something to the repository just before or after a file of this name is published, copied to or deleted, or a directory of
 /// this name is listed.
 #[derive(Debug)]
 pub(crate) struct Meddler {
@@ -101,6 +101,9 @@ impl Store for Meddler {
         let here = batch.iter().any(|(_, key)| *key == self.at);
         self.around(here, || self.inner.publish(batch, durability))
     }
+    fn replace(&self, staged: &Staged, key: &Key, durability: Durability) -> Result<()> {
+        self.inner.replace(staged, key, durability)
+    }
     fn areas(&self) -> Result<Vec<String>> {
         self.inner.areas()
     }
@@ -114,11 +117,11 @@ impl Store for Meddler {
         // The foreign program's own area is not ours to see.
         self.inner.discard(area)
     }
-    fn rename(&self, from: &Key, to: &Key, durability: Durability) -> Result<()> {
-        self.around(*from == self.at, || self.inner.rename(from, to, durability))
+    fn copy(&self, from: &Key, to: &Key, durability: Durability) -> Result<bool> {
+        self.around(*to == self.at, || self.inner.copy(from, to, durability))
     }
     fn delete(&self, key: &Key) -> Result<bool> {
-        self.inner.delete(key)
+        self.around(*key == self.at, || self.inner.delete(key))
     }
     fn sync_directories(&self, directories: &[Key], durability: Durability) -> Result<()> {
         self.inner.sync_directories(directories, durability)

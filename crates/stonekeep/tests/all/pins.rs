@@ -241,9 +241,15 @@ fn reader_comes(at: &str, after: bool) -> (Arc<dyn Store>, stonekeep::Result<Pin
 
 #[test]
 fn a_reader_who_comes_during_a_deletion_gets_the_whole_backup_or_none() {
-    let (store, pinned, held) = reader_comes("meta/1", false);
-    assert_eq!(held, 4);
-    read_all(store.as_ref(), &pinned.unwrap()).unwrap();
+    let record = format!(
+        "stonekeep/deleted/1-{:08x}",
+        crc32c::crc32c(&meta_text(FIRST.0, FIRST.1))
+    );
+    for (at, after) in [(&*record, false), (&*record, true), ("meta/1", false)] {
+        let (store, pinned, held) = reader_comes(at, after);
+        assert_eq!(held, 4, "{at}");
+        read_all(store.as_ref(), &pinned.unwrap()).unwrap();
+    }
     for (at, after) in [("meta/1", true), ("stonekeep/pins", true), ("private", true)] {
         let (store, pinned, held) = reader_comes(at, after);
         assert_eq!(

@@ -184,7 +184,7 @@ fn a_record_tells_what_was_durable_when_a_file_appeared() {
 }
 
 #[test]
-fn a_record_follows_later_syncs_renames_and_deletions() {
+fn a_record_follows_later_syncs_copies_and_deletions() {
     let store = RecordStore::new(made());
     let put = |path: &str, durability| {
         let staged = store.stage("1", &key(path), &mut &b"x"[..], 1).unwrap();
@@ -193,13 +193,13 @@ fn a_record_follows_later_syncs_renames_and_deletions() {
     put("d/synced later", Durability::Buffered);
     put("d/never synced", Durability::Buffered);
     put("d/deleted", Durability::Durable);
-    put("d/renamed", Durability::Durable);
+    put("d/copied", Durability::Durable);
     store
         .sync_visible(&[key("d/synced later")], Durability::Durable)
         .unwrap();
     store.delete(&key("d/deleted")).unwrap();
     store
-        .rename(&key("d/renamed"), &key("e/new"), Durability::Buffered)
+        .copy(&key("d/copied"), &key("e/new"), Durability::Buffered)
         .unwrap();
     put("first", Durability::Durable);
     store
@@ -209,9 +209,12 @@ fn a_record_follows_later_syncs_renames_and_deletions() {
 
     let expected = |paths: &[&str]| paths.iter().map(|path| key(path)).collect::<BTreeSet<_>>();
     let first = store.durable_before(&key("first")).unwrap();
-    assert_eq!(first, expected(&["d/synced later"]));
+    assert_eq!(first, expected(&["d/copied", "d/synced later"]));
     let second = store.durable_before(&key("second")).unwrap();
-    assert_eq!(second, expected(&["d/synced later", "e/new", "first"]));
+    assert_eq!(
+        second,
+        expected(&["d/copied", "d/synced later", "e/new", "first"])
+    );
 }
 
 #[test]

@@ -100,21 +100,18 @@ fn a_crash_brings_back_what_was_deleted_without_a_sync() {
 }
 
 #[test]
-fn a_crash_takes_back_a_buffered_rename_only() {
+fn a_crash_takes_back_a_buffered_copy_only() {
     let store = made();
     publish(&store, "d/1", Durability::Durable);
-    publish(&store, "d/2", Durability::Durable);
-    store
-        .rename(&key("d/1"), &key("e/1"), Durability::Buffered)
-        .unwrap();
+    publish(&store, "d/2", Durability::Buffered);
+    let copy = |from: &str, to: &str, durability| store.copy(&key(from), &key(to), durability).unwrap();
+    assert!(copy("d/1", "e/1", Durability::Buffered));
+    assert!(copy("d/2", "f/2", Durability::Durable));
     store.crash();
-    assert!(content(&store, "d/1").is_some());
-    store
-        .rename(&key("d/2"), &key("e/2"), Durability::Durable)
-        .unwrap();
-    store.crash();
+    assert_eq!(content(&store, "d/1").unwrap(), b"d/1");
+    assert_eq!(content(&store, "e/1"), None);
     assert_eq!(content(&store, "d/2"), None);
-    assert_eq!(content(&store, "e/2").unwrap(), b"d/2");
+    assert_eq!(content(&store, "f/2").unwrap(), b"d/2");
 }
 
 #[test]

@@ -114,6 +114,12 @@ impl Store for RecordStore {
         })
     }
 
+    fn replace(&self, staged: &Staged, key: &Key, durability: Durability) -> Result<()> {
+        self.note(self.inner.replace(staged, key, durability), |()| {
+            Request::Replace(staged.clone(), key.clone(), durability)
+        })
+    }
+
     fn areas(&self) -> Result<Vec<String>> {
         self.note(self.inner.areas(), |_| Request::Areas)
     }
@@ -132,9 +138,9 @@ impl Store for RecordStore {
         self.note(self.inner.discard(area), |()| Request::Discard(area.to_owned()))
     }
 
-    fn rename(&self, from: &Key, to: &Key, durability: Durability) -> Result<()> {
-        self.note(self.inner.rename(from, to, durability), |()| {
-            Request::Rename(from.clone(), to.clone(), durability)
+    fn copy(&self, from: &Key, to: &Key, durability: Durability) -> Result<bool> {
+        self.note(self.inner.copy(from, to, durability), |is_free| {
+            Request::Copy(from.clone(), to.clone(), durability, *is_free)
         })
     }
 

@@ -21,11 +21,13 @@ pub enum Request {
     Sync(Vec<Staged>, Durability),
     /// Those only whose key was free.
     Publish(Vec<(Staged, Key)>, Durability),
+    Replace(Staged, Key, Durability),
     Areas,
     Staged(String),
     OpenStaged(Staged),
     Discard(String),
-    Rename(Key, Key, Durability),
+    /// Whether the key was free comes last.
+    Copy(Key, Key, Durability, bool),
     Delete(Key),
     SyncDirectories(Vec<Key>, Durability),
     SyncVisible(Vec<Key>, Durability),
@@ -52,11 +54,13 @@ impl fmt::Display for Request {
                 let keys = words(batch.iter().map(|(_, key)| key));
                 write!(f, "publish {keys} ({durability:?})")
             }
+            Request::Replace(_, key, durability) => write!(f, "replace {key} ({durability:?})"),
             Request::Areas => write!(f, "areas"),
             Request::Staged(area) => write!(f, "staged {area}"),
             Request::OpenStaged(staged) => write!(f, "open_staged {}", name(staged)),
             Request::Discard(area) => write!(f, "discard {area}"),
-            Request::Rename(from, to, durability) => write!(f, "rename {from} {to} ({durability:?})"),
+            Request::Copy(from, to, durability, true) => write!(f, "copy {from} {to} ({durability:?})"),
+            Request::Copy(from, to, _, false) => write!(f, "copy {from} {to}, which is taken"),
             Request::Delete(key) => write!(f, "delete {key}"),
             Request::SyncDirectories(keys, durability) => {
                 write!(f, "sync_directories {} ({durability:?})", words(keys))
@@ -101,7 +105,7 @@ pub(super) fn durable_before(requests: &[Request], key: &Key) -> Option<BTreeSet
     for request in requests {
         let appears = match request {
             Request::Publish(batch, _) => batch.iter().any(|(_, to)| to == key),
-            Request::Rename(_, to, _) => to == key,
+            Request::Copy(_, to, _, is_free) => *is_free && to == key,
             _ => false,
         };
         if appears {
@@ -119,6 +123,12 @@ impl Replay {
         durable.map(|(key, _)| key).collect()
     }
 
+    fn appear(&mut self, staged: &Staged, key: &Key, durability: Durability) {
+        let asked = durability == Durability::Durable;
+        let content = self.synced.remove(&name(staged)) || asked;
+        self.visible.insert(key.clone(), Durable { content, name: asked });
+    }
+
     fn apply(&mut self, request: &Request) {
         match request {
             Request::Stage(staged) => {
@@ -127,16 +137,14 @@ impl Replay {
             Request::Sync(staged, Durability::Durable) => self.synced.extend(staged.iter().map(name)),
             Request::Publish(batch, durability) => {
                 for (staged, key) in batch {
-                    let asked = *durability == Durability::Durable;
-                    let content = self.synced.remove(&name(staged)) || asked;
-                    self.visible.insert(key.clone(), Durable { content, name: asked });
+                    self.appear(staged, key, *durability);
                 }
             }
-            Request::Rename(from, to, durability) => {
-                if let Some(old) = self.visible.remove(from) {
-                    let name = *durability == Durability::Durable;
-                    self.visible.insert(to.clone(), Durable { name, ..old });
-                }
+            Request::Replace(staged, key, durability) => self.appear(staged, key, *durability),
+            Request::Copy(from, to, durability, true) => {
+                let asked = *durability == Durability::Durable;
+                let content = asked || self.visible.get(from).is_some_and(|old| old.content);
+                self.visible.insert(to.clone(), Durable { content, name: asked });
             }
             Request::Delete(key) => {
                 self.visible.remove(key);

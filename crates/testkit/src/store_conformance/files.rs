@@ -21,8 +21,8 @@ pub(super) const CHECKS: &[(&str, Check)] = &[
     ("reads may begin and end anywhere", ranged_reads),
     ("a file above the limit is not read", limited_reads),
     ("an open file outlives its name", open_files_stay),
-    ("a rename replaces nothing", rename_replaces_nothing),
-    ("a rename keeps the content", rename_keeps_content),
+    ("a copy replaces nothing", copy_replaces_nothing),
+    ("a copy has the content and is another file", copy_has_content),
     ("delete says whether there was a file", delete_tells),
     (
         "a directory that is not empty is not deleted",
@@ -92,7 +92,7 @@ fn missing_files(place: &Place) {
         };
         assert_eq!(error.kind(), ErrorKind::NotFound, "{path}");
         let error = store
-            .rename(&key(path), &key("b"), Durability::Durable)
+            .copy(&key(path), &key("b"), Durability::Durable)
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound, "{path}");
     }
@@ -142,26 +142,31 @@ fn open_files_stay(place: &Place) {
     assert_eq!(&buffer, b"0123456789");
 }
 
-fn rename_replaces_nothing(place: &Place) {
+fn copy_replaces_nothing(place: &Place) {
     let store = made(place);
     put(&*store, "a", b"1");
     put(&*store, "b", b"2");
-    let error = store
-        .rename(&key("a"), &key("b"), Durability::Durable)
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(!store.copy(&key("a"), &key("b"), Durability::Durable).unwrap());
     assert_eq!(content(&*store, "a"), b"1");
     assert_eq!(content(&*store, "b"), b"2");
 }
 
-fn rename_keeps_content(place: &Place) {
+fn copy_has_content(place: &Place) {
     let store = made(place);
+    put(&*store, "d/c", b"2");
     for durability in [Durability::Durable, Durability::Buffered] {
         put(&*store, "a", b"1");
-        store.rename(&key("a"), &key("new/deep/b"), durability).unwrap();
-        assert_eq!(store.stat(&key("a")).unwrap(), None);
+        let deep = key("new/deep/b");
+        assert!(store.copy(&key("a"), &deep, durability).unwrap());
+        assert_eq!(content(&*place(), "a"), b"1");
         assert_eq!(content(&*place(), "new/deep/b"), b"1");
-        assert!(store.delete(&key("new/deep/b")).unwrap());
+        assert!(store.delete(&key("a")).unwrap());
+        assert_eq!(content(&*place(), "new/deep/b"), b"1");
+        assert!(store.delete(&deep).unwrap());
+        assert_eq!(
+            store.copy(&key("d"), &deep, durability).unwrap_err().kind(),
+            ErrorKind::Corrupt
+        );
     }
 }
 

@@ -35,6 +35,8 @@ struct BackupJson<'a> {
     tables_opened: u64,
     surplus: Vec<String>,
     unknown: Vec<String>,
+    healed_files: &'a [String],
+    healed_backups: Vec<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Vec<FileJson<'a>>>,
     warnings: Vec<WarningJson>,
@@ -82,6 +84,8 @@ fn json(report: &CreateReport, dry_run: bool) -> BackupJson<'_> {
         tables_opened: report.tables_opened,
         surplus: texts(&report.surplus),
         unknown: texts(&report.unknown),
+        healed_files: &report.healed_files,
+        healed_backups: report.healed_backups.iter().map(|id| id.get()).collect(),
         files: dry_run.then(|| report.files.iter().map(file_json).collect()),
         warnings: warnings(&report.warnings),
     }
@@ -166,6 +170,9 @@ fn sums(report: &CreateReport, copied: &'static str) -> Vec<(&'static str, Strin
     if report.files_included > 0 {
         sums.push(("included", sum(report.files_included, report.bytes_included)));
     }
+    if !report.healed_files.is_empty() {
+        sums.push(("healed", healed(report)));
+    }
     if report.live.is_some() {
         sums.push(("captured", capture_text(report.capture, report.live)));
     }
@@ -182,4 +189,15 @@ fn sums(report: &CreateReport, copied: &'static str) -> Vec<(&'static str, Strin
         ));
     }
     sums
+}
+
+/// Files of older backups that were missing or wrong, and which of those backups are whole again.
+fn healed(report: &CreateReport) -> String {
+    let files = count(report.healed_files.len() as u64, "file");
+    let ids: Vec<String> = report.healed_backups.iter().map(ToString::to_string).collect();
+    match ids.as_slice() {
+        [] => format!("{files} of older backups, which lack others still"),
+        [id] => format!("{files}; backup {id} is whole again"),
+        ids => format!("{files}; backups {} are whole again", ids.join(", ")),
+    }
 }

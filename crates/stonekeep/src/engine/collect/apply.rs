@@ -1,15 +1,19 @@
 //! Step D5 of a deletion: what the plan says goes, in the plan's order.
 
+use std::collections::BTreeSet;
+
+use stonekeep_format::BackupId;
+
 use super::report::{CollectReport, GarbageKind};
 use crate::repo::garbage::{Area, Garbage, GarbagePlan};
-use crate::repo::layout;
+use crate::repo::{ids, layout};
 use crate::store::{Durability, Guard, Key, Store};
 use crate::{Error, ErrorKind, Observer, Progress, Result};
 
 /// So many files go between two looks at the lock.
 const FILES_BETWEEN_CHECKS: u64 = 256;
 
-/// Carries out a plan, or only tells what it would remove.
+/// Carries out a plan, or only tells what it would remove. What cannot be removed is reported and does not keep the rest.
 pub(super) struct Apply<'a> {
     pub(super) store: &'a dyn Store,
     pub(super) durability: Durability,
@@ -18,6 +22,24 @@ pub(super) struct Apply<'a> {
     pub(super) lock: Option<&'a dyn Guard>,
     pub(super) progress: Progress,
     pub(super) report: CollectReport,
+    /// What stays, so that its records have to stay, too.
+    pub(super) left: Left,
+}
+
+/// What could not be removed.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// Whether a shared file is among it: any record may name it.
+    shared: bool,
+    /// The backups of other files.
+    backups: BTreeSet<BackupId>,
+}
+
+impl Left {
+    fn holds(&self, record: &Key) -> bool {
+        let id = layout::parse_deleted(record.name()).map(|(id, _)| id);
+        self.shared || id.is_some_and(|id| self.backups.contains(&id))
+    }
 }
 
 impl<'a> Apply<'a> {
@@ -27,37 +49,75 @@ impl<'a> Apply<'a> {
         self.start(&plan);
         let (files, bytes) = (self.progress.files_total, self.progress.bytes_total);
         tracing::info!(files, bytes, "found files that no backup needs");
-        for file in plan.shared.iter().chain(&plan.private) {
-            self.remove(file)?;
+        let mut changed = BTreeSet::new();
+        self.keep_claim(&plan);
+        for file in &plan.shared {
+            let is_gone = self.remove(file, &mut changed)?;
+            self.left.shared |= !is_gone;
+        }
+        self.remove_of_backups(&plan.private, &mut changed)?;
+        for (id, error) in &plan.unlistable {
+            self.left.backups.insert(*id);
+            self.report.add_not_removed(layout::private(*id).as_str(), error);
         }
         for id in &plan.private_directories {
-            self.remove_directory(&layout::private(*id))?;
+            self.remove_directory(&layout::private(*id), &mut changed);
         }
-        for file in &plan.taken_along {
-            self.remove(file)?;
-        }
+        self.remove_of_backups(&plan.taken_along, &mut changed)?;
         for directory in &plan.taken_along_directories {
-            self.remove_directory(directory)?;
+            self.remove_directory(directory, &mut changed);
         }
-        for file in &plan.facts {
-            self.remove(file)?;
-        }
+        self.remove_of_backups(&plan.facts, &mut changed)?;
         for area in &plan.areas {
             self.discard(area)?;
         }
         if self.lock.is_some() {
-            self.store
-                .sync_directories(&directories(&plan), self.durability)?;
-            for record in &plan.records {
-                self.store.delete(record)?;
-            }
-            if !plan.records.is_empty() {
-                self.store
-                    .sync_directories(&[layout::deleted_directory()], self.durability)?;
-            }
+            self.remove_records(&plan, changed)?;
         }
+        self.report.warn_of_not_removed();
         self.tell();
         Ok(self.report)
+    }
+
+    fn keep_claim(&mut self, plan: &GarbagePlan) {
+        if let Some(id) = plan.claim.filter(|_| self.lock.is_some())
+            && let Err(error) = ids::keep(self.store, id)
+        {
+            self.left.backups.insert(id);
+            self.report.add_not_removed(layout::id_claim(id).as_str(), &error);
+        }
+    }
+
+    /// Removes files that one backup has for itself.
+    fn remove_of_backups(&mut self, files: &[Garbage], changed: &mut BTreeSet<Key>) -> Result<()> {
+        for file in files {
+            if !self.remove(file, changed)? {
+                self.left.backups.extend(backup_of(&file.key));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the removals durable, then removes the records of those backups of which nothing is left.
+    fn remove_records(&mut self, plan: &GarbagePlan, changed: BTreeSet<Key>) -> Result<()> {
+        let changed: Vec<Key> = changed.into_iter().collect();
+        self.store.sync_directories(&changed, self.durability)?;
+        let done: Vec<&Key> = plan
+            .records
+            .iter()
+            .filter(|record| !self.left.holds(record))
+            .collect();
+        for record in &done {
+            self.attempt(record, |store| store.delete(record).map(drop));
+        }
+        if !done.is_empty() {
+            self.store
+                .sync_directories(&[layout::deleted_directory()], self.durability)?;
+        }
+        for claim in &plan.claims {
+            self.attempt(claim, |store| store.delete(claim).map(drop));
+        }
+        Ok(())
     }
 
     fn start(&mut self, plan: &GarbagePlan) {
@@ -65,7 +125,7 @@ impl<'a> Apply<'a> {
         let files = files.into_iter().flatten();
         let sizes = files
             .map(|file| file.size_bytes)
-            .chain(plan.areas.iter().map(|area| area.size_bytes));
+            .chain(plan.areas.iter().map(|area| area.total.bytes));
         for size_bytes in sizes {
             self.progress.files_total += 1;
             self.progress.bytes_total += size_bytes;
@@ -73,36 +133,55 @@ impl<'a> Apply<'a> {
         self.tell();
     }
 
-    fn remove(&mut self, file: &Garbage) -> Result<()> {
+    /// Whether it is gone, or would be.
+    fn remove(&mut self, file: &Garbage, changed: &mut BTreeSet<Key>) -> Result<bool> {
         self.before_each()?;
-        if self.lock.is_some() {
-            self.store.delete(&file.key)?;
+        let is_gone = self.attempt(&file.key, |store| store.delete(&file.key).map(drop));
+        if is_gone {
+            self.report.add(file);
+            // Most files are in the directory of the one before.
+            if let Some(directory) = file.key.parent().filter(|parent| changed.last() != Some(parent)) {
+                changed.insert(directory);
+            }
         }
-        self.report.add(file);
         self.count(file.size_bytes);
-        Ok(())
+        Ok(is_gone)
     }
 
     fn discard(&mut self, area: &Area) -> Result<()> {
         self.before_each()?;
-        if self.lock.is_some() {
-            self.store.discard(&area.name)?;
+        let path = layout::staging_directory().join(&area.name)?;
+        if self.attempt(&path, |store| store.discard(&area.name)) {
+            let path = path.as_str().to_owned();
+            self.report
+                .add_path(path, area.total.bytes, GarbageKind::LeftOver);
         }
-        let path = format!("{}/{}", layout::staging_directory(), area.name);
-        self.report.add_path(path, area.size_bytes, GarbageKind::LeftOver);
-        self.count(area.size_bytes);
+        self.count(area.total.bytes);
         Ok(())
     }
 
-    /// One that holds strangers stays.
-    fn remove_directory(&mut self, directory: &Key) -> Result<()> {
-        if self.lock.is_none() {
-            return Ok(());
-        }
-        match self.store.delete(directory) {
+    /// One that holds unknown files stays.
+    fn remove_directory(&mut self, directory: &Key, changed: &mut BTreeSet<Key>) {
+        let remove = |store: &dyn Store| match store.delete(directory) {
             Err(error) if error.kind() == ErrorKind::Refused => Ok(()),
             removed => removed.map(drop),
+        };
+        match self.attempt(directory, remove) {
+            true => changed.extend(directory.parent()),
+            false => self.left.backups.extend(backup_of(directory)),
         }
+    }
+
+    /// Whether something was removed, or would be in a dry run.
+    fn attempt(&mut self, key: &Key, removal: impl FnOnce(&dyn Store) -> Result<()>) -> bool {
+        if self.lock.is_none() {
+            return true;
+        }
+        let removed = removal(self.store);
+        if let Err(error) = &removed {
+            self.report.add_not_removed(key.as_str(), error);
+        }
+        removed.is_ok()
     }
 
     fn before_each(&self) -> Result<()> {
@@ -128,16 +207,7 @@ impl<'a> Apply<'a> {
     }
 }
 
-/// The directories that lose names.
-fn directories(plan: &GarbagePlan) -> Vec<Key> {
-    let files = [&plan.shared, &plan.private, &plan.taken_along, &plan.facts];
-    let files = files.into_iter().flatten().map(|file| &file.key);
-    let keys = files.chain(&plan.taken_along_directories);
-    let mut directories: Vec<Key> = keys.filter_map(Key::parent).collect();
-    if !plan.private_directories.is_empty() {
-        directories.push(layout::private_directory());
-    }
-    directories.sort();
-    directories.dedup();
-    directories
+/// The backup that has this file or directory for itself: its id is a part of the path.
+fn backup_of(key: &Key) -> Option<BackupId> {
+    key.as_str().split('/').find_map(BackupId::parse)
 }

@@ -5,21 +5,24 @@
 //! # Protocol
 //! - **D1** The writer's lock is taken. All meta files but those of the backups to be deleted are read: an I/O error
 //!   there ends the run before anything has changed.
-//! - **D2** The commit, for each backup: `meta/<id>` is renamed to `stonekeep/deleted/<id>-<checksum>`, durably also with
-//!   `sync = false`, for no unlink of a file may survive a power failure that this does not. A meta file that cannot
-//!   be read is renamed as it is.
+//! - **D2** The records `stonekeep/deleted/<id>-<checksum>` are put, with the bytes of the meta files, and made durable;
+//!   of a meta file that cannot be read, the empty record `<id>-00000000`. Then each `meta/<id>` is deleted, which is the
+//!   commit, and that is made durable: also with `sync = false`, for no unlink of a file may survive a power failure that
+//!   this does not. A record beside its meta file says nothing: the backup exists, and the next run removes the record.
 //! - **D3** *Now* the pins are read, and those whose holder is dead are removed. A reader makes its pin first and looks
 //!   for the meta file after that, so either it misses the meta file, or its pin is seen here. (Pins read before D2
 //!   would miss a reader who comes in between.)
 //! - **D4** The directories are listed, and then `meta/` again: whatever a foreign engine has committed meanwhile counts.
 //! - **D5** What neither meta files nor pins name is removed: shared files, private directories, facts; these removals
-//!   are made durable; last goes the record in `stonekeep/deleted`.
+//!   are made durable; last goes the record in `stonekeep/deleted`. An id of which no trace would be left is claimed
+//!   first, and of several claims the largest stays. What cannot be removed is reported and keeps nothing else; the
+//!   records that name it stay.
 //!
 //! # What a crash leaves
 //! | stopped | state |
 //! |---|---|
 //! | before D2 | everything as it was |
-//! | in D2 | the backup exists whole, or is deleted; of several, some are |
+//! | in D2 | the backup exists whole, perhaps with a record beside its meta file, or is deleted; of several, some are |
 //! | from D3 to D5 | the backup is deleted, its record tells the next collection what to remove |
 //! | after D5 | nothing of the backup is left |
 //!
@@ -45,7 +48,7 @@ use std::time::Duration;
 
 use stonekeep_format::BackupId;
 
-pub use self::report::{CollectReport, DeletedFile, GarbageKind, HeldBack, HeldByPin, Total};
+pub use self::report::{CollectReport, DeletedFile, GarbageKind, HeldBack, HeldByPin, NotRemoved, Total};
 use self::run::{Collection, Wanted};
 use super::BackupEngine;
 use super::callbacks::guarded;

@@ -1,10 +1,12 @@
 //! What a collection did, or would do.
 
+use std::collections::BTreeMap;
+
 use stonekeep_format::BackupId;
 
-use crate::Warning;
 use crate::repo::garbage::{Garbage, GarbagePlan};
 pub use crate::repo::garbage::{GarbageKind, HeldBack, HeldByPin, Total};
+use crate::{Error, Warning, WarningName};
 
 /// One file that was removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +18,16 @@ pub struct DeletedFile {
     pub size_bytes: u64,
     /// Why it went.
     pub why: GarbageKind,
+}
+
+/// A file or directory that could not be removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NotRemoved {
+    /// Its path in the repository.
+    pub path: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// What deleting, purging or collecting did.
@@ -30,6 +42,8 @@ pub struct CollectReport {
     pub deleted_files: Vec<DeletedFile>,
     /// Their bytes.
     pub freed_bytes: u64,
+    /// What should have been removed and could not be; the next run tries again.
+    pub not_removed: Vec<NotRemoved>,
     /// Deleted backups that somebody reads: their files go with the first collection after the last reader has ended.
     pub held_by_pins: Vec<HeldByPin>,
     /// Backups that nobody can read, which therefore hold back every shared file.
@@ -56,6 +70,7 @@ impl CollectReport {
             deleted_backups,
             deleted_files: Vec::new(),
             freed_bytes: 0,
+            not_removed: Vec::new(),
             held_by_pins: std::mem::take(&mut plan.held_by_pins),
             held_back: std::mem::take(&mut plan.held_back),
             held_back_total: plan.held_back_total,
@@ -68,6 +83,37 @@ impl CollectReport {
 
     pub(super) fn add(&mut self, file: &Garbage) {
         self.add_path(file.key.as_str().to_owned(), file.size_bytes, file.kind);
+    }
+
+    pub(super) fn add_not_removed(&mut self, path: &str, error: &Error) {
+        // The message names the file, too.
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        self.not_removed.push(NotRemoved {
+            path: path.to_owned(),
+            reason: cause.unwrap_or_else(|| error.to_string()),
+        });
+    }
+
+    /// One warning for each reason.
+    pub(super) fn warn_of_not_removed(&mut self) {
+        let mut paths: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for not_removed in &self.not_removed {
+            paths
+                .entry(&not_removed.reason)
+                .or_default()
+                .push(&not_removed.path);
+        }
+        let warnings = paths.into_iter().filter_map(|(reason, paths)| {
+            let (first, others) = paths.split_first()?;
+            let message = match others.len() {
+                0 => format!("could not be removed: {reason}; the next run tries again"),
+                others => {
+                    format!("and {others} more could not be removed: {reason}; the next run tries again")
+                }
+            };
+            Some(Warning::about(WarningName::NotRemoved, *first, message))
+        });
+        self.warnings.extend(warnings);
     }
 
     pub(super) fn add_path(&mut self, path: String, size_bytes: u64, why: GarbageKind) {

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use stonekeep_format::BackupId;
 
-use super::apply::Apply;
+use super::apply::{Apply, Left};
 use super::purge::Purge;
 use super::report::CollectReport;
 use crate::engine::BackupEngine;
-use crate::repo::garbage::{self, GarbagePlan, IsDoomed, Metas, Policy, References, Survey};
+use crate::repo::garbage::{self, GarbagePlan, IsDoomed, Metas, Policy, References, Survey, Withdrawn};
 use crate::repo::names::Names;
 use crate::repo::pin::{self, LivePins};
 use crate::repo::{catalog, layout};
 use crate::store::{Guard, Store};
-use crate::{Error, Observer, Phase, Progress, Result, repo};
+use crate::{Error, Observer, Phase, Progress, Result, Warning, WarningName, repo};
 
 /// A pin is made first and written after that. Whoever sees it in between looks again so often, with so long a break:
 /// together longer than a write takes.
@@ -49,19 +49,48 @@ impl Collection<'_> {
         repo::require(self.engine.store())?;
         let lock = self.engine.lock(self.observer)?;
         self.observer.progressed(&Progress::begin(Phase::Planning));
+        garbage::drop_void_records(self.store())?;
         let (doomed, metas) = self.choose()?;
-        garbage::withdraw(self.store(), &doomed, &|| {
+        let Withdrawn { deleted, left } = garbage::withdraw(self.store(), &doomed, &|| {
             self.check_stop()?;
             lock.check()
         })?;
-        tracing::info!(backups = doomed.len(), "deleted from the list of backups");
+        tracing::info!(backups = deleted.len(), "deleted from the list of backups");
+        let collected = self.collect(deleted.clone(), &left, metas, lock.as_ref());
+        let report = collected.map_err(|error| garbage::after_deleting(error, &deleted))?;
+        match (self.wanted, left.into_iter().next()) {
+            // Whoever asks for one backup must not take it for deleted; a purge tries again the next time.
+            (Wanted::These(_), Some((id, error))) => {
+                let error = error.with_note(&format!("backup {id} still exists"));
+                Err(garbage::after_deleting(error, &deleted))
+            }
+            _ => Ok(report),
+        }
+    }
+
+    /// D3 to D5.
+    fn collect(
+        &self,
+        deleted: BTreeSet<BackupId>,
+        left: &[(BackupId, Error)],
+        metas: Metas,
+        lock: &dyn Guard,
+    ) -> Result<CollectReport> {
         let pins = self.live_pins()?;
         let mut survey = self.survey(metas, pins, &BTreeSet::new())?;
         survey.metas.look_again(self.store())?;
-        if doomed.is_empty() && !survey.records.is_empty() {
+        if deleted.is_empty() && !survey.records.is_empty() {
             garbage::secure(self.store())?;
         }
-        self.apply(self.plan_of(&survey), doomed, Some(lock.as_ref()))
+        let mut report = self.apply(self.plan_of(&mut survey), deleted, Some(lock))?;
+        report.warnings.extend(left.iter().map(|(id, error)| {
+            let message = format!(
+                "could not be removed, so that backup {id} still exists: {}",
+                error.one_line()
+            );
+            Warning::about(WarningName::NotRemoved, layout::meta(*id).as_str(), message)
+        }));
+        Ok(report)
     }
 
     /// Tells what would be done.
@@ -69,8 +98,8 @@ impl Collection<'_> {
         repo::require(self.engine.store())?;
         self.observer.progressed(&Progress::begin(Phase::Planning));
         let (doomed, metas) = self.choose()?;
-        let survey = self.survey(metas, pin::all(self.store())?, &doomed)?;
-        self.apply(self.plan_of(&survey), doomed, None)
+        let mut survey = self.survey(metas, pin::all(self.store())?, &doomed)?;
+        self.apply(self.plan_of(&mut survey), doomed, None)
     }
 
     fn store(&self) -> &dyn Store {
@@ -140,7 +169,7 @@ impl Collection<'_> {
         Survey::read(self.store(), metas, pins, doomed, &|| self.observer.should_stop())
     }
 
-    fn plan_of(&self, survey: &Survey) -> GarbagePlan {
+    fn plan_of(&self, survey: &mut Survey) -> GarbagePlan {
         let policy = Policy {
             now: self.engine.options().clock.now(),
             min_age: self.min_age,
@@ -165,6 +194,7 @@ impl Collection<'_> {
             lock,
             progress: Progress::begin(Phase::Collecting),
             report,
+            left: Left::default(),
         };
         apply.run(plan)
     }

@@ -1,5 +1,7 @@
 //! Steps C3 to C8 of a backup: from files that are stored or staged to a backup that exists.
 
+use std::collections::BTreeSet;
+
 use stonekeep_format::backup_name::{PrivateName, RepoPath};
 use stonekeep_format::{BackupId, Crc32c};
 
@@ -12,9 +14,9 @@ use super::last_look::LastLook;
 use super::plan::Plan;
 use crate::image::DatabaseImage;
 use crate::parallel::run_both;
-use crate::repo::layout;
+use crate::repo::{garbage, ids, layout};
 use crate::store::{Durability, Guard, Key, Staged, Store};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// Everything that the commit needs.
 pub(super) struct Commit<'a, 'k> {
@@ -33,9 +35,10 @@ pub(super) struct Description {
     id: BackupId,
     /// The meta file.
     text: Vec<u8>,
-    crc32c: Crc32c,
     /// Our facts, in the area.
     facts: Staged,
+    /// The claim of the id, in the area.
+    claim: Staged,
     last_look: LastLook,
 }
 
@@ -67,26 +70,27 @@ impl Commit<'_, '_> {
         // It is large, and said by now.
         drop(meta);
         let crc32c = Crc32c(crc32c::crc32c(&text));
-        let facts = self.facts(id, crc32c, text.len()).stage(
-            self.store(),
-            &self.area.name,
-            id,
-            self.file_facts(id),
-            self.durability(),
-        )?;
+        let (store, area) = (self.store(), &self.area.name);
+        let facts = self.facts(id, crc32c, text.len());
+        let facts = facts.stage(store, area, id, self.file_facts(id))?;
+        let claim = ids::stage(store, area, id)?;
+        store.sync(&[facts.clone(), claim.clone()], self.durability())?;
         Ok(Description {
             id,
             text,
-            crc32c,
             facts,
+            claim,
             last_look,
         })
     }
 
-    /// C4 for private and included files, C5 to C8.
+    /// The claim of the id, C4 for private and included files, C5 to C8.
     pub(super) fn commit(&self, description: Description) -> Result<Outcome> {
         let id = description.id;
-        if !self.store().list(Some(&layout::private(id)))?.is_empty() || !self.publish_private(id)? {
+        let is_free = self.store().list(Some(&layout::private(id)))?.is_empty()
+            && ids::claim(self.store(), &description.claim, id)?
+            && self.publish_private(id)?;
+        if !is_free {
             return Ok(Outcome::IdTaken);
         }
         self.included.publish(self.store(), id, self.durability())?;
@@ -99,7 +103,7 @@ impl Commit<'_, '_> {
         }
         match self.look(id, &description.last_look) {
             Ok(()) => Ok(Outcome::Committed),
-            Err(error) => Err(self.withdraw(id, description.crc32c, error)),
+            Err(error) => Err(self.withdraw(id, error)),
         }
     }
 
@@ -159,9 +163,13 @@ impl Commit<'_, '_> {
             .ok_or_else(|| Error::invalid("the image has a file that is no part of a backup"))
     }
 
-    /// C5. Facts of a killed run under this id are replaced: no meta file, so no backup, has them.
+    /// C5, and the claim becomes durable. Facts of a killed run under this id are replaced: no meta file, so no backup,
+    /// has them.
     fn publish_facts(&self, id: BackupId, staged: Staged) -> Result<()> {
         let key = layout::facts(id);
+        // The name of this directory is synced with those of the facts'.
+        self.store()
+            .sync_directories(&[layout::ids_directory()], self.durability())?;
         let taken = self
             .store()
             .publish(vec![(staged, key.clone())], self.durability())?;
@@ -217,16 +225,13 @@ impl Commit<'_, '_> {
     }
 
     /// C8 found a loss: the backup is not what it says, so it must not stay.
-    fn withdraw(&self, id: BackupId, meta_crc32c: Crc32c, error: Error) -> Error {
-        let record = layout::deleted(id, meta_crc32c);
-        match self
-            .store()
-            .rename(&layout::meta(id), &record, Durability::Durable)
-        {
-            Ok(()) => error,
-            // Whoever took the files took the meta file, too.
-            Err(second) if second.kind() == ErrorKind::NotFound => error,
-            Err(second) => Error::new(
+    fn withdraw(&self, id: BackupId, error: Error) -> Error {
+        let withdrawn = garbage::withdraw(self.store(), &BTreeSet::from([id]), &|| Ok(()));
+        let left = withdrawn.map(|withdrawn| withdrawn.left.into_iter().next());
+        match left {
+            // Whoever took the files may have taken the meta file, too.
+            Ok(None) => error,
+            Ok(Some((_, second))) | Err(second) => Error::new(
                 error.kind(),
                 format!(
                     "backup {id} lost files and could not be withdrawn: {}",

@@ -14,7 +14,7 @@ use super::plan::{Action, PlanFile};
 use super::planner::Planner;
 use super::settled::Settled;
 use crate::image::{CaptureHost, ImageFile};
-use crate::repo::{self, RootState, catalog, layout};
+use crate::repo::{self, RootState, garbage, ids, layout};
 use crate::store::Guard;
 use crate::{Error, Phase, Result};
 
@@ -299,22 +299,18 @@ impl CaptureHost for Host<'_> {
 
 fn open_repository(context: &Context<'_>) -> Result<Box<dyn Guard>> {
     repo::require_or_create(context.engine.store(), context.engine.durability())?;
-    context.engine.lock(context.observer)
+    let lock = context.engine.lock(context.observer)?;
+    garbage::drop_void_records(context.store())?;
+    Ok(lock)
 }
 
 /// C1: what the repository knows, and the id of the next backup.
 fn read<'a>(context: &Context<'a>) -> Result<(Known<'a>, BackupId)> {
     context.tell(Phase::Planning);
     let known = Known::read(context.store(), context.observer)?;
-    let id = match catalog::largest_id(context.store())? {
+    let id = match ids::largest(context.store())? {
         None => BackupId::FIRST,
-        Some(largest) => next(largest)?,
+        Some(largest) => ids::next(largest)?,
     };
     Ok((known, id))
-}
-
-/// The id after this one.
-pub(super) fn next(id: BackupId) -> Result<BackupId> {
-    id.next()
-        .ok_or_else(|| Error::refused("the largest backup id that RocksDB allows is taken"))
 }

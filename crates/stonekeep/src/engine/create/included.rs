@@ -225,7 +225,7 @@ impl Included {
             None => self.publish_staged(store, id, durability)?,
             Some(before) => {
                 for (_, file) in &self.files {
-                    store.rename(&file.key(before)?, &file.key(id)?, durability)?;
+                    store.copy(&file.key(before)?, &file.key(id)?, durability)?;
                 }
                 included::remove_all(store, before)?;
             }

@@ -1,6 +1,6 @@
 //! What the repository knows already when a backup is planned: stored files, their checksums, sessions, leftovers.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 use stonekeep_format::backup_meta::BackupMeta;
@@ -56,6 +56,8 @@ pub(super) struct Known<'a> {
     /// Files of backups that are read, those of the newest left out if there are facts about it.
     stored: HashMap<RepoPath, StoredFile, RandomState>,
     sessions: HashMap<u64, Vec<SessionId>>,
+    /// Files that backups name and that are missing or wrong: to be stored anew, as all of these backups mean them.
+    healed: BTreeSet<RepoPath>,
 }
 
 impl<'a> Known<'a> {
@@ -76,6 +78,7 @@ impl<'a> Known<'a> {
             by_number: Vec::new(),
             stored: HashMap::default(),
             sessions: HashMap::new(),
+            healed: BTreeSet::new(),
         };
         // What is stored is asked for only where backups are.
         let newest = match known.unread.is_empty() {
@@ -182,19 +185,14 @@ impl<'a> Known<'a> {
         self.newest_files.get(at.ok()?).map(|(_, path)| path)
     }
 
-    /// All backups that name this file, for a message. Reads every meta file.
-    pub(super) fn backups_that_name(&self, path: &RepoPath) -> Result<Vec<BackupId>> {
-        let mut ids = Vec::new();
-        for id in catalog::list(self.store)?.ids {
-            let MetaState::Readable(loaded) = catalog::load(self.store, id)? else {
-                continue;
-            };
-            let mut files = loaded.meta.files.iter().filter(|file| !file.excluded);
-            if files.any(|file| file.path == *path) {
-                ids.push(id);
-            }
-        }
-        Ok(ids)
+    /// A file that backups name is missing or wrong, and is about to be stored anew.
+    pub(super) fn heals(&mut self, path: &RepoPath) {
+        self.healed.insert(path.clone());
+    }
+
+    /// Those files.
+    pub(super) fn healed(&self) -> &BTreeSet<RepoPath> {
+        &self.healed
     }
 
     /// The sessions that end in these 64 bits.

@@ -4,19 +4,21 @@
 //! Each step is durable before the next one begins; with `sync = false` file syncs are left out, the order is not.
 //! - **C0** The repository's directories are made where there are none, and the writer's lock is taken: before the
 //!   capture if there is a repository, otherwise when something is to be written into it.
-//! - **C1** The id: one more than the largest that any record has. The journals of killed runs are read.
-//! - **C2** The database is captured, and files of the application that were asked for are copied; a source of many files may have a part of them copied before its image is whole.
+//! - **C1** The id: one more than the largest that any record or claim has. The journals of killed runs are read, and
+//!   records of deletions that did not happen are removed.
+//! - **C2** The database is captured, and files of the application that were asked for are copied; a source of many
+//!   files may have a part of them copied before its image is whole.
 //!   Areas of killed runs that are of no use are removed. Files that are not stored yet are copied to an area of
 //!   this run's own, `stonekeep/tmp/<id>/`, in batches: each batch is made durable, then written down in the area's
 //!   journal. Then the image is asked whether it still is one state. If not, and another capture may help, C2 is
 //!   repeated with everything that has been copied.
 //! - **C3** Stored files that are named again are looked at, and made durable where nobody is known to have done so.
-//! - **C4** Staged files get their final names, never replacing: shared ones first, then the private directory, then
-//!   those of the application.
-//!   During C3 and C4 the meta file is written in memory, and our facts are staged: nobody sees either.
-//! - **C5** Our facts are published. **C6** Every file is looked for once more.
-//! - **C7** The commit: the meta file appears under `meta/<id>`. If a foreign engine took the id, private files are
-//!   staged again and C4 to C7 repeated with another id.
+//! - **C4** Staged files get their final names, never replacing: shared ones first. The id is claimed, by putting
+//!   `stonekeep/ids/<id>` if it is absent, then the private directory follows, then the files of the application. During
+//!   C3 and C4 the meta file is written in memory, and our facts and the claim are staged: nobody sees them.
+//! - **C5** The claim's name is made durable, our facts are published. **C6** Every file is looked for once more.
+//! - **C7** The commit: the meta file appears under `meta/<id>`. If somebody took the id, private files are staged again
+//!   and C4 to C7 repeated with another id.
 //! - **C8** A last look, since a foreign collector may have run between C6 and C7: after a loss the meta file is
 //!   withdrawn and the run fails.
 //!
@@ -26,7 +28,7 @@
 //! | stopped | state |
 //! |---|---|
 //! | before C4 | older backups as they were; files in the area, those in its journal are used by the next run |
-//! | from C4 to C6 | older backups as they were; files under legal names that no meta file names: the next backup uses them, or they are collected |
+//! | from C4 to C6 | older backups as they were; files under legal names that no meta file names: the next backup uses them, or they are collected; an id that is claimed and has no backup |
 //! | in C7 | the backup exists whole, or does not exist |
 //! | after C7 | the backup exists; an empty area may be left |
 //!
@@ -38,12 +40,14 @@ mod content;
 mod context;
 mod copy;
 mod ends;
+mod heal;
 mod host;
 mod identity;
 mod included;
 mod known;
 mod last_look;
 mod leftovers;
+mod namers;
 mod plan;
 mod planner;
 mod publish;

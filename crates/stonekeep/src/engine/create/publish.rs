@@ -1,15 +1,16 @@
 //! Step C4 of a backup for shared files: final names, and what stands under a name that is taken.
 
+use stonekeep_format::Crc32c;
 use stonekeep_format::backup_name::RepoPath;
 
 use super::commit::Commit;
-use super::stored::harmed;
-use crate::repo::{catalog, layout};
+use super::namers::Namers;
+use crate::repo::layout;
 use crate::store::{self, Key, Staged};
 use crate::{Error, ErrorKind, Result};
 
 impl Commit<'_, '_> {
-    /// C4 for shared files. A name that is taken is compared, and replaced only where no readable backup has it.
+    /// C4 for shared files. A name that is taken is compared; what has it is replaced where that harms no backup.
     pub(super) fn publish_shared(&self) -> Result<()> {
         let mut batch = Vec::new();
         for ready in &self.ready {
@@ -23,27 +24,21 @@ impl Commit<'_, '_> {
         }
         let mut replace = Vec::new();
         for (staged, key) in taken {
-            if !self.same_content(&staged, &key)? {
-                self.may_replace(&key)?;
+            let mut ready = self.ready.iter();
+            let ready = ready.find(|ready| ready.staged.as_ref() == Some(&staged));
+            let crc32c = ready.map(|ready| ready.crc32c);
+            if !self.same_content(&staged, &key, crc32c)? {
+                self.may_replace(&key, crc32c)?;
                 replace.push((staged, key));
             }
         }
-        for (_, key) in &replace {
-            self.store().delete(key)?;
+        for (staged, key) in replace {
+            self.store().replace(&staged, &key, self.durability())?;
         }
-        match self.store().publish(replace, self.durability())?.first() {
-            Some((_, key)) => Err(Error::refused(format!("{key} appeared while it was replaced"))
-                .with_hint("another program writes into this repository; back up again when it has ended")),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
-    fn same_content(&self, staged: &Staged, key: &Key) -> Result<bool> {
-        let wanted = self
-            .ready
-            .iter()
-            .find(|ready| ready.staged.as_ref() == Some(staged))
-            .map(|ready| ready.crc32c);
+    fn same_content(&self, staged: &Staged, key: &Key, wanted: Option<Crc32c>) -> Result<bool> {
         match self.store().stat(key) {
             Ok(Some(stat)) if stat.size_bytes == staged.size_bytes => {
                 let object = self.store().open(key)?;
@@ -61,31 +56,14 @@ impl Commit<'_, '_> {
         }
     }
 
-    /// Nothing that a readable backup names is replaced, nor anything while some backup cannot be read.
-    fn may_replace(&self, key: &Key) -> Result<()> {
+    /// What backups name is replaced only by what all of them mean; nothing is, while some backup cannot be read.
+    fn may_replace(&self, key: &Key, crc32c: Option<Crc32c>) -> Result<()> {
         let path = RepoPath::parse(key.as_str());
         let path = path.ok_or_else(|| Error::invalid(format!("{key} is the name of no stored file")))?;
-        let backups = self.known.backups_that_name(&path)?;
-        if !backups.is_empty() {
-            return Err(harmed(
-                &path,
-                "has another content than the database's file",
-                &backups,
-            ));
-        }
-        let mut unreadable = Vec::new();
-        for id in catalog::list(self.store())?.ids {
-            if let catalog::MetaState::Unreadable(id, _) = catalog::load(self.store(), id)? {
-                unreadable.push(id.to_string());
-            }
-        }
-        match unreadable.is_empty() {
+        let namers = Namers::read(self.store(), &path)?;
+        match crc32c.is_some_and(|crc32c| namers.agree_on(crc32c)) {
             true => Ok(()),
-            false => Err(Error::refused(format!(
-                "{key} has another content than the database's file, and may belong to a backup that cannot be read: {}",
-                unreadable.join(", ")
-            ))
-            .with_hint("delete the unreadable backups, then back up again")),
+            false => Err(namers.harmed(&path, "has another content than the database's file")),
         }
     }
 }

@@ -81,6 +81,10 @@ pub struct CreateReport {
     pub unknown: Vec<PathBuf>,
     /// Every file.
     pub files: Vec<PlannedFile>,
+    /// Stored files that older backups name, and that were missing or of a wrong size: they are stored again.
+    pub healed_files: Vec<String>,
+    /// The older backups that are whole again thereby: all their files are there with their sizes.
+    pub healed_backups: Vec<BackupId>,
     /// Problems that did not stop the backup.
     pub warnings: Vec<Warning>,
 }
@@ -108,6 +112,8 @@ impl CreateReport {
             surplus: Vec::new(),
             unknown: Vec::new(),
             files: Vec::new(),
+            healed_files: Vec::new(),
+            healed_backups: Vec::new(),
             warnings: image.warnings.iter().chain(&plan.warnings).cloned().collect(),
         };
         for file in &plan.files {

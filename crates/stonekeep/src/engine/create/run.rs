@@ -6,13 +6,14 @@ use super::commit::{Commit, Outcome};
 use super::content;
 use super::context::{Context, is_full};
 use super::copy::{Copier, Ready};
-use super::host::{self, Host, next};
+use super::heal;
+use super::host::{self, Host};
 use super::included::{self, Beside, Included};
 use super::plan::{self, Action, Plan};
 use super::report::CreateReport;
 use super::warnings;
 use crate::image::{Capture, CaptureHost, DatabaseImage};
-use crate::repo::catalog;
+use crate::repo::ids;
 use crate::{Error, ErrorKind, Phase, Result};
 
 /// Makes the backup.
@@ -197,6 +198,7 @@ fn commit(host: &mut Host<'_>, copied: Copied) -> Result<CreateReport> {
     tracing::info!(%id, "committed the backup");
     let mut report = CreateReport::of(&plan, capture.image(), id);
     report.committed = true;
+    heal::tell(&context, commit.known, &mut report);
     report.add_beside(beside);
     report.warnings.extend(context.sources.warnings());
     report.warnings.extend(context.store().warnings());
@@ -204,8 +206,8 @@ fn commit(host: &mut Host<'_>, copied: Copied) -> Result<CreateReport> {
 }
 
 fn next_free(context: &Context<'_>, taken: BackupId) -> Result<BackupId> {
-    let largest = catalog::largest_id(context.store())?;
-    next(taken.max(largest.unwrap_or(taken)))
+    let largest = ids::largest(context.store())?;
+    ids::next(taken.max(largest.unwrap_or(taken)))
 }
 
 fn exclude(context: &Context<'_>, plan: &mut Plan) -> Result<()> {

@@ -1,13 +1,14 @@
 //! Whether what is stored under a name is the file that is to have it.
 
+use stonekeep_format::Crc32c;
 use stonekeep_format::backup_name::RepoPath;
-use stonekeep_format::{BackupId, Crc32c};
 
 use super::known::{Known, StoredFile};
+use super::namers::Namers;
+use crate::Result;
 use crate::repo::layout;
 use crate::repo::presence::Wrong;
 use crate::store::{self, EntryKind, Key};
-use crate::{Error, ErrorKind, Finding, Result};
 
 /// What is known of the database's file.
 #[derive(Debug, Clone, Copy)]
@@ -56,27 +57,46 @@ pub(super) fn find(
             None => Ok(Found::Nothing),
         };
     };
-    let reason = match there {
-        (EntryKind::File, size) if size == size_bytes => None,
-        (EntryKind::File, size) => Some(format!("has {size} bytes, the database's file {size_bytes}")),
-        _ => Some(Wrong::NoFile.to_string()),
-    };
-    match (reason, stored) {
-        (Some(reason), stored) => useless(known, path, stored.as_ref(), &reason),
-        (None, Some(stored)) => named(known, path, &stored, evidence),
-        (None, None) => {
+    match there {
+        (EntryKind::File, size) if size == size_bytes => {
             let nobodys = StoredFile {
                 crc32c: None,
                 backup: None,
                 durable: false,
             };
-            named(known, path, &nobodys, evidence)
+            named(known, path, &stored.unwrap_or(nobodys), evidence)
         }
+        (EntryKind::File, size) => {
+            let reason = format!("has {size} bytes, the database's file {size_bytes}");
+            wrong_size(known, path, stored.as_ref(), (evidence, &reason))
+        }
+        _ => useless(known, path, stored.as_ref(), &Wrong::NoFile.to_string()),
+    }
+}
+
+/// A file is there, and is not what backups that name it mean: the database's file heals them, if it is that.
+fn wrong_size(
+    known: &mut Known<'_>,
+    path: &RepoPath,
+    stored: Option<&StoredFile>,
+    (evidence, reason): (Evidence, &str),
+) -> Result<Found> {
+    if stored.is_none_or(|stored| stored.backup.is_none()) {
+        return Ok(Found::Nothing);
+    }
+    let namers = Namers::read(known.store, path)?;
+    match evidence.crc32c {
+        Some(crc32c) if !namers.agree_on(crc32c) => Err(namers.harmed(path, reason)),
+        Some(_) if evidence.read => {
+            known.heals(path);
+            Ok(Found::Nothing)
+        }
+        _ => Ok(Found::Unsure),
     }
 }
 
 /// A file that some record names is not there: copying it heals backups that lack it, if it is the same.
-fn missing(known: &Known<'_>, path: &RepoPath, stored: &StoredFile, evidence: Evidence) -> Result<Found> {
+fn missing(known: &mut Known<'_>, path: &RepoPath, stored: &StoredFile, evidence: Evidence) -> Result<Found> {
     match (stored.crc32c, evidence.crc32c.filter(|_| evidence.read)) {
         (Some(_), None) => Ok(Found::Unsure),
         (Some(wanted), Some(crc32c)) if wanted != crc32c => useless(
@@ -85,7 +105,12 @@ fn missing(known: &Known<'_>, path: &RepoPath, stored: &StoredFile, evidence: Ev
             Some(stored),
             "is missing, and the database's file is another",
         ),
-        _ => Ok(Found::Nothing),
+        _ => {
+            if stored.backup.is_some() {
+                known.heals(path);
+            }
+            Ok(Found::Nothing)
+        }
     }
 }
 
@@ -120,24 +145,7 @@ fn checksum(known: &Known<'_>, key: &Key) -> Result<Crc32c> {
 /// What is stored is not the database's file: that is to be replaced, unless backups would be harmed.
 fn useless(known: &Known<'_>, path: &RepoPath, stored: Option<&StoredFile>, reason: &str) -> Result<Found> {
     match stored.and_then(|stored| stored.backup) {
-        Some(_) => Err(harmed(path, reason, &known.backups_that_name(path)?)),
+        Some(_) => Err(Namers::read(known.store, path)?.harmed(path, reason)),
         None => Ok(Found::Nothing),
     }
-}
-
-/// The error for a stored file that is not what the database and older backups take it for.
-pub(super) fn harmed(path: &RepoPath, reason: &str, backups: &[BackupId]) -> Error {
-    let ids: Vec<String> = backups.iter().map(ToString::to_string).collect();
-    let finding = Finding {
-        file: path.to_string(),
-        reason: reason.to_owned(),
-    };
-    let ids = ids.join(", ");
-    let word = if backups.len() == 1 { "backup" } else { "backups" };
-    let message = format!("{path} in the repository {reason}; it belongs to {word} {ids}");
-    Error::new(ErrorKind::Corrupt, message)
-        .with_hint(
-            "verify those backups; a damaged one can be deleted, and the next backup stores the file anew",
-        )
-        .with_findings(vec![finding])
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use stonekeep_format::BackupId;
 use stonekeep_format::backup_name::RepoPath;
 
-use super::{GarbageKind, References};
+use super::{GarbageKind, References, Total};
 use crate::repo::facts::BackupFacts;
 use crate::repo::journal::Journal;
 use crate::repo::names::{NameId, Names};
@@ -27,8 +27,8 @@ pub struct Claims {
 pub struct Area {
     /// The area.
     pub name: String,
-    /// Bytes in it.
-    pub size_bytes: u64,
+    /// What is in it, its journal left out.
+    pub total: Total,
     /// Whether its journal names files that the next backup can use.
     pub resumable: bool,
 }

@@ -6,6 +6,8 @@
 //! file of a deleted backup in `stonekeep/deleted`, facts without a backup, a journal), they go at once. All others
 //! may belong to a backup that a foreign engine is making at this very moment, which is no backup before its last
 //! step: they go when they have not been changed for a while.
+//!
+//! A deletion is the record put, then the meta file deleted; [`withdraw`] has the states that a crash leaves.
 
 mod claims;
 mod metas;
@@ -23,7 +25,7 @@ pub use self::planner::plan;
 pub use self::references::References;
 pub use self::survey::{OrphanFacts, PinnedBackup, PrivateDirectory, Record, Survey};
 pub use self::taken_along::TakenAlong;
-pub use self::withdraw::{secure, withdraw};
+pub use self::withdraw::{Withdrawn, after_deleting, drop_void_records, secure, withdraw};
 
 use crate::Error;
 

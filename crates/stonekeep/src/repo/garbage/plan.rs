@@ -1,13 +1,14 @@
 //! The plan of a collection: what it removes, what it leaves for which reason.
 
 use std::fmt;
+use std::ops::AddAssign;
 use std::time::{Duration, SystemTime};
 
 use stonekeep_format::BackupId;
 
 use super::Area;
-use crate::Warning;
 use crate::store::Key;
+use crate::{Error, Warning};
 
 /// What a collection may take.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +51,13 @@ pub struct Total {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
+}
+
+impl AddAssign for Total {
+    fn add_assign(&mut self, other: Total) {
+        self.files += other.files;
+        self.bytes += other.bytes;
+    }
 }
 
 impl Total {
@@ -102,7 +110,7 @@ impl fmt::Display for HeldBack {
 }
 
 /// What a collection removes, in this order, and what it leaves.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct GarbagePlan {
     /// Shared files.
     pub shared: Vec<Garbage>,
@@ -110,6 +118,8 @@ pub struct GarbagePlan {
     pub private: Vec<Garbage>,
     /// Those directories.
     pub private_directories: Vec<BackupId>,
+    /// Those of them that cannot be listed, and why.
+    pub unlistable: Vec<(BackupId, Error)>,
     /// Files of the application that backups took along which are not there.
     pub taken_along: Vec<Garbage>,
     /// Their directories, those further down first.
@@ -120,6 +130,10 @@ pub struct GarbagePlan {
     pub areas: Vec<Area>,
     /// Records of deleted backups whose files are all gone then.
     pub records: Vec<Key>,
+    /// The id to be claimed first: no other trace of it, nor of a larger one, is left.
+    pub claim: Option<BackupId>,
+    /// Claims of ids that are smaller than the largest claimed one.
+    pub claims: Vec<Key>,
     /// What readers keep.
     pub held_by_pins: Vec<HeldByPin>,
     /// Backups that cannot be read.

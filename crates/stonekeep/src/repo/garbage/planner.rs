@@ -15,7 +15,8 @@ use crate::store::{Entry, EntryKind, Key};
 use crate::{Warning, WarningName};
 
 /// What to remove of all that was found.
-pub fn plan(survey: &Survey, policy: &Policy) -> GarbagePlan {
+pub fn plan(survey: &mut Survey, policy: &Policy) -> GarbagePlan {
+    let mut unlistable = std::mem::take(&mut survey.unlistable);
     let mut planner = Planner {
         survey,
         policy,
@@ -39,8 +40,12 @@ pub fn plan(survey: &Survey, policy: &Policy) -> GarbagePlan {
     planner.judge_unknown();
     planner.held_by_pins();
     planner.ours();
+    planner.claims();
     planner.tell();
-    planner.plan
+    unlistable.retain(|(id, _)| survey.claims.private(*id).is_some() && !planner.is_pinned(*id));
+    let mut plan = planner.plan;
+    plan.unlistable = unlistable;
+    plan
 }
 
 struct Planner<'a> {
@@ -220,7 +225,7 @@ impl Planner<'_> {
         }
         for area in &survey.areas {
             if area.resumable && self.policy.keep_unfinished {
-                self.plan.unfinished.add(area.size_bytes);
+                self.plan.unfinished += area.total;
             } else {
                 self.plan.areas.push(area.clone());
             }
@@ -230,6 +235,21 @@ impl Planner<'_> {
             let done = records.filter(|record| !self.is_pinned(record.id));
             self.plan.records = done.map(|record| record.key.clone()).collect();
         }
+    }
+
+    /// An id whose traces go stays claimed, unless that of a larger one is there.
+    fn claims(&mut self) {
+        let survey = self.survey;
+        let claimed = survey.claimed.last();
+        let private = survey.private.iter().filter_map(|directory| directory.id);
+        let ours = private.filter(|id| survey.claims.private(*id).is_some());
+        let facts = survey.facts.iter().map(|facts| facts.id);
+        let records = survey.records.iter().map(|record| record.id);
+        let largest = records.chain(facts).chain(ours).max();
+        let later = claimed.max(survey.metas.ids.last());
+        self.plan.claim = largest.filter(|largest| later.is_none_or(|later| later < largest));
+        let smaller = survey.claimed.iter().filter(|id| Some(*id) != claimed);
+        self.plan.claims = smaller.map(|id| layout::id_claim(*id)).collect();
     }
 
     /// Which pins keep files. Usually the record of the pinned backup stays with them. A reader that came too late, and

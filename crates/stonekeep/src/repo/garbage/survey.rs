@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use stonekeep_format::{BackupId, Crc32c};
 
-use super::{Area, Claims, Metas, References, TakenAlong};
+use super::{Area, Claims, Metas, References, TakenAlong, Total};
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::names::Names;
 use crate::repo::pin::LivePins;
@@ -14,10 +14,10 @@ use crate::store::{Entry, EntryKind, Key, Store};
 use crate::{Error, ErrorKind, Result};
 
 /// What stands directly in `stonekeep/`.
-const OUR_NAMES: [&str; 6] = ["backups", "deleted", "files", "lock", "pins", "tmp"];
+const OUR_NAMES: [&str; 7] = ["backups", "deleted", "files", "ids", "lock", "pins", "tmp"];
 
 /// What was found.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Survey {
     /// The backups that stay.
     pub metas: Metas,
@@ -31,6 +31,8 @@ pub struct Survey {
     pub records: Vec<Record>,
     /// Facts of backups that are not there.
     pub facts: Vec<OrphanFacts>,
+    /// The ids that are claimed.
+    pub claimed: BTreeSet<BackupId>,
     /// What killed runs have staged.
     pub areas: Vec<Area>,
     /// What stands in the directories of shared files.
@@ -39,6 +41,8 @@ pub struct Survey {
     pub private: Vec<PrivateDirectory>,
     /// Files of the application that no backup has.
     pub taken_along: Vec<TakenAlong>,
+    /// Directories in `private/` of backups that do not exist which cannot be listed.
+    pub unlistable: Vec<(BackupId, Error)>,
     /// Names in our own directories that are none of ours.
     pub strangers: BTreeSet<String>,
 }
@@ -111,6 +115,7 @@ impl Survey {
         }
         survey.look_at_records(&mut skimmer, store, should_stop)?;
         survey.look_at_facts(store, should_stop)?;
+        survey.look_at_claims(store)?;
         survey.look_at_areas(store)?;
         survey.look_at_taken_along(store)?;
         for directory in [layout::shared_directory(), layout::shared_checksum_directory()] {
@@ -203,13 +208,27 @@ impl Survey {
         Ok(())
     }
 
+    fn look_at_claims(&mut self, store: &dyn Store) -> Result<()> {
+        let directory = layout::ids_directory();
+        for entry in store.list(Some(&directory))? {
+            match BackupId::parse(&entry.name).filter(|_| entry.kind == EntryKind::File) {
+                Some(id) => drop(self.claimed.insert(id)),
+                None => drop(self.strangers.insert(format!("{directory}/{}", entry.name))),
+            }
+        }
+        Ok(())
+    }
+
     fn look_at_areas(&mut self, store: &dyn Store) -> Result<()> {
         for name in store.areas()? {
             let resumable = self.claims.add_journal(&journal::read(store, &name)?);
-            let size_bytes = store.staged(&name)?.iter().map(|staged| staged.size_bytes).sum();
+            let mut total = Total::default();
+            let staged = store.staged(&name)?;
+            let files = staged.iter().filter(|staged| !journal::is_part_of(&staged.key));
+            files.for_each(|staged| total.add(staged.size_bytes));
             self.areas.push(Area {
                 name,
-                size_bytes,
+                total,
                 resumable,
             });
         }
@@ -223,8 +242,13 @@ impl Survey {
             if id.is_some_and(|id| self.metas.ids.contains(&id)) {
                 continue;
             }
-            let files = match id {
-                Some(id) => store.list(Some(&layout::private(id)))?,
+            let files = match id.map(|id| (id, store.list(Some(&layout::private(id))))) {
+                Some((_, Ok(files))) => files,
+                Some((id, Err(error))) if error.kind() == ErrorKind::Io => {
+                    self.unlistable.push((id, error));
+                    continue;
+                }
+                Some((_, Err(error))) => return Err(error),
                 None => Vec::new(),
             };
             self.private.push(PrivateDirectory { entry, id, files });

@@ -1,4 +1,13 @@
-//! The step by which a backup ceases to exist: its meta file goes to `stonekeep/deleted`, where it tells what to collect.
+//! The step by which a backup ceases to exist: a record of it is put in `stonekeep/deleted`, then its meta file is deleted.
+//!
+//! | stopped | state |
+//! |---|---|
+//! | before the records are durable | every backup exists; a record beside its meta file says nothing, see [`drop_void_records`] |
+//! | while meta files are deleted | each backup exists, or is deleted with its record |
+//! | before `meta/` is synced | the same after a power failure; nothing of a deleted backup has been removed yet |
+//!
+//! Earlier versions renamed the meta file to its record, which left the same states behind, and both names of one file
+//! where the rename was interrupted.
 
 use std::collections::BTreeSet;
 
@@ -6,52 +15,57 @@ use stonekeep_format::{BackupId, Crc32c};
 
 use crate::repo::layout;
 use crate::store::{self, Durability, Key, Store};
-use crate::{ErrorKind, Quiet, Result};
+use crate::{Error, ErrorKind, Quiet, Result};
 
-/// In the name of a record whose meta file could not be read at all.
+/// In the name of a record whose meta file could not be read.
 const NO_CHECKSUM: Crc32c = Crc32c(0);
 
-/// Deletes backups: durably, whatever is asked of other steps, since no file may be gone while its name is still
-/// there after a power failure. Nothing else is removed. A backup that is gone already is no error. `before_each` may
-/// end it; what was deleted until then stays deleted, and [`secure`] makes that durable.
+/// What became of the backups that were to be deleted.
+#[derive(Debug, Default)]
+pub struct Withdrawn {
+    /// Those that do not exist any more, also those that were gone before.
+    pub deleted: BTreeSet<BackupId>,
+    /// Those that still exist because their meta file could not be removed, and why.
+    pub left: Vec<(BackupId, Error)>,
+}
+
+/// Deletes backups: durably, whatever is asked of other steps, since no file may be gone while the meta file that names
+/// it is still there after a power failure. Nothing else is removed. A backup that is gone already is no error, and one
+/// whose meta file cannot be removed does not keep the others. `before_each` may end it; its error says what was deleted
+/// until then, and [`secure`] makes that durable.
 ///
 /// # Errors
-/// Those of `before_each`; `Refused` if a directory with something in it stands in the place of a meta file; I/O errors
-/// of the store.
+/// Those of `before_each`; I/O errors of the store while records are put or synced.
 pub fn withdraw(
     store: &dyn Store,
     ids: &BTreeSet<BackupId>,
     before_each: &dyn Fn() -> Result<()>,
-) -> Result<()> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let mut metas = Vec::with_capacity(ids.len());
+) -> Result<Withdrawn> {
+    let mut withdrawn = Withdrawn::default();
+    let (mut recorded, mut records) = (Vec::new(), Vec::new());
     for id in ids {
         before_each()?;
-        let state = look(store, *id)?;
-        metas.push((*id, state));
+        match put_record(store, *id)? {
+            Some(record) => {
+                recorded.push(*id);
+                records.push(record);
+            }
+            None => drop(withdrawn.deleted.insert(*id)),
+        }
     }
-    // The records must tell after a power failure what to collect, also where a backup was made unsynced.
-    let whole = metas.iter().filter(|(_, state)| matches!(state, State::Whole(_)));
-    let whole: Vec<Key> = whole.map(|(id, _)| layout::meta(*id)).collect();
-    store.sync_visible(&whole, Durability::Durable)?;
-    let mut renamed = 0;
-    for (id, state) in metas {
-        before_each()?;
-        let is_renamed = matches!(state, State::Whole(_) | State::Unreadable);
-        // The first one makes the directory of the records durable, too; the others wait for each other.
-        let durability = match renamed {
-            0 => Durability::Durable,
-            _ => Durability::Buffered,
-        };
-        withdraw_one(store, id, state, durability)?;
-        renamed += usize::from(is_renamed);
+    if records.is_empty() {
+        return Ok(withdrawn);
     }
-    match renamed {
-        0 | 1 => Ok(()),
-        _ => secure(store),
+    store.sync_visible(&records, Durability::Durable)?;
+    for id in recorded {
+        before_each().map_err(|error| after_deleting(error, &withdrawn.deleted))?;
+        match store.delete(&layout::meta(id)) {
+            Ok(_) => drop(withdrawn.deleted.insert(id)),
+            Err(error) => withdrawn.left.push((id, error)),
+        }
     }
+    store.sync_directories(&[layout::meta_directory()], Durability::Durable)?;
+    Ok(withdrawn)
 }
 
 /// Makes deletions durable, those of a run that was killed before it could do so included.
@@ -59,7 +73,7 @@ pub fn withdraw(
 /// # Errors
 /// I/O errors of the store.
 pub fn secure(store: &dyn Store) -> Result<()> {
-    // The new names first: a crash between must find each file under one of them.
+    // The records first: a crash between must find each deleted backup's.
     let directories = [
         layout::deleted_directory(),
         layout::ours(),
@@ -68,60 +82,80 @@ pub fn secure(store: &dyn Store) -> Result<()> {
     store.sync_directories(&directories, Durability::Durable)
 }
 
-/// What stands in the place of a meta file.
-enum State {
-    Gone,
-    Whole(Crc32c),
-    Unreadable,
-    NoFile,
+/// Removes the records of backups that exist: their deletion was stopped before its commit. One that cannot be removed
+/// harms nobody, as long as the meta file is there.
+///
+/// # Errors
+/// I/O errors of the store while it lists or reads.
+pub fn drop_void_records(store: &dyn Store) -> Result<()> {
+    let directory = layout::deleted_directory();
+    for entry in store.list(Some(&directory))? {
+        let Some((id, crc32c)) = layout::parse_deleted(&entry.name) else {
+            continue;
+        };
+        let exists = match checksum(store, &layout::meta(id)) {
+            Ok(found) => crc32c == found || crc32c == NO_CHECKSUM,
+            Err(error) => error.kind() != ErrorKind::NotFound && crc32c == NO_CHECKSUM,
+        };
+        if exists && let Err(error) = store.delete(&directory.join(&entry.name)?) {
+            tracing::warn!(%id, reason = %error.one_line(), "the record of a deletion that did not happen stays");
+        }
+    }
+    Ok(())
 }
 
-fn look(store: &dyn Store, id: BackupId) -> Result<State> {
-    match checksum(store, &layout::meta(id)) {
-        Ok(crc32c) => Ok(State::Whole(crc32c)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(State::Gone),
-        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(State::NoFile),
-        Err(error) if error.kind() == ErrorKind::Io => {
+/// Adds to an error which backups were deleted before it.
+pub fn after_deleting(error: Error, deleted: &BTreeSet<BackupId>) -> Error {
+    let ids: Vec<String> = deleted.iter().map(ToString::to_string).collect();
+    match ids.as_slice() {
+        [] => error,
+        [id] => error.with_note(&format!(
+            "backup {id} is deleted, and the next delete, purge or gc removes what is left of it"
+        )),
+        ids => error.with_note(&format!(
+            "backups {} are deleted, and the next delete, purge or gc removes what is left of them",
+            ids.join(", ")
+        )),
+    }
+}
+
+/// Puts the record of a backup: the bytes of its meta file, or nothing where those cannot be read. `None` if there is no
+/// such backup.
+fn put_record(store: &dyn Store, id: BackupId) -> Result<Option<Key>> {
+    let meta = layout::meta(id);
+    match checksum(store, &meta) {
+        Ok(crc32c) => match copy_to_record(store, &meta, &layout::deleted(id, crc32c), crc32c) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            record => record.map(Some),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Io) => {
             tracing::warn!(%id, reason = %error.one_line(), "a meta file that cannot be read is deleted");
-            Ok(State::Unreadable)
+            put_empty_record(store, id).map(Some)
         }
         Err(error) => Err(error),
     }
 }
 
-fn withdraw_one(store: &dyn Store, id: BackupId, state: State, durability: Durability) -> Result<()> {
-    let record = match state {
-        State::Gone => return Ok(()),
-        State::NoFile => return replace_by_record(store, id),
-        State::Whole(crc32c) => layout::deleted(id, crc32c),
-        State::Unreadable => layout::deleted(id, NO_CHECKSUM),
-    };
-    match store.rename(&layout::meta(id), &record, durability) {
-        // A crash inside the rename may have left both names.
-        Err(error) if error.kind() == ErrorKind::Refused => remove_twin(store, id, &record),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        renamed => renamed,
+/// A record that is there already says the same, or is damaged and replaced: the backup exists as long as its meta file
+/// does.
+fn copy_to_record(store: &dyn Store, meta: &Key, record: &Key, crc32c: Crc32c) -> Result<Key> {
+    if !store.copy(meta, record, Durability::Buffered)? && checksum(store, record)? != crc32c {
+        store.delete(record)?;
+        store.copy(meta, record, Durability::Buffered)?;
     }
+    Ok(record.clone())
+}
+
+fn put_empty_record(store: &dyn Store, id: BackupId) -> Result<Key> {
+    let (area, record) = (format!("delete-{id}"), layout::deleted(id, NO_CHECKSUM));
+    let staged = store.stage(&area, &record, &mut std::io::empty(), 0)?;
+    store.publish(vec![(staged, record.clone())], Durability::Durable)?;
+    store.discard(&area)?;
+    Ok(record)
 }
 
 fn checksum(store: &dyn Store, key: &Key) -> Result<Crc32c> {
     let object = store.open(key)?;
     store::checksum(object.as_ref(), key.as_str(), &Quiet)
-}
-
-/// For a link, a FIFO or an empty directory in the place of a meta file, which cannot be a record.
-fn replace_by_record(store: &dyn Store, id: BackupId) -> Result<()> {
-    let (area, record) = (format!("delete-{id}"), layout::deleted(id, NO_CHECKSUM));
-    let staged = store.stage(&area, &record, &mut std::io::empty(), 0)?;
-    // A record that is there already says the same.
-    store.publish(vec![(staged, record.clone())], Durability::Durable)?;
-    store.discard(&area)?;
-    remove_twin(store, id, &record)
-}
-
-/// Deletes the meta file whose record is there.
-fn remove_twin(store: &dyn Store, id: BackupId, record: &Key) -> Result<()> {
-    store.sync_visible(std::slice::from_ref(record), Durability::Durable)?;
-    store.delete(&layout::meta(id))?;
-    store.sync_directories(&[layout::meta_directory()], Durability::Durable)
 }

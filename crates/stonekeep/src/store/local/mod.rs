@@ -5,6 +5,7 @@
 //! and pins, in `lock.rs` and `pin.rs`.
 
 mod clone;
+mod copy;
 mod file_system;
 mod flush;
 mod listing;
@@ -280,6 +281,19 @@ impl Store for LocalStore {
         Ok(taken.map(|(_, file)| file).collect())
     }
 
+    fn replace(&self, staged: &Staged, key: &Key, durability: Durability) -> Result<()> {
+        let place = staged_key(&staged.area, &staged.key)?;
+        if durability == Durability::Durable {
+            self.syncs.sync_staged(&self.tree, std::slice::from_ref(&place))?;
+        }
+        publish::replace_file(&self.tree, &place, key, staged.size_bytes)?;
+        self.syncs.forget(&place);
+        match durability {
+            Durability::Durable => self.sync_parents([key]),
+            Durability::Buffered => Ok(()),
+        }
+    }
+
     fn areas(&self) -> Result<Vec<String>> {
         listing::areas(&self.tree)
     }
@@ -297,16 +311,12 @@ impl Store for LocalStore {
         listing::discard(&self.tree, area)
     }
 
-    fn rename(&self, from: &Key, to: &Key, durability: Durability) -> Result<()> {
-        if !publish::move_file(&self.tree, from, to, None)? {
-            return Err(Error::refused(format!("{to} is there already")));
+    fn copy(&self, from: &Key, to: &Key, durability: Durability) -> Result<bool> {
+        let is_free = copy::link_or_copy(self, &self.tree, from, to)?;
+        if is_free {
+            self.sync_visible(std::slice::from_ref(to), durability)?;
         }
-        if durability == Durability::Durable {
-            // The new name first: a crash between must find the file under one of them.
-            self.sync_parents([to])?;
-            self.syncs.sync_names(&self.tree, from.parent().as_ref())?;
-        }
-        Ok(())
+        Ok(is_free)
     }
 
     fn delete(&self, key: &Key) -> Result<bool> {

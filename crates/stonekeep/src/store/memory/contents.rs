@@ -153,13 +153,31 @@ impl Contents {
 
     /// Gives a file another name; whether that name was free.
     pub(super) fn move_file(&mut self, from: &Key, to: &Key) -> Result<bool> {
+        let is_free = self.copy_file(from, to)?;
+        if is_free {
+            self.files.remove(from);
+        }
+        Ok(is_free)
+    }
+
+    /// Moves a file over another one.
+    pub(super) fn replace_file(&mut self, from: &Key, to: &Key) -> Result<()> {
+        let missing = || Error::not_found(format!("{from} is not there"));
+        let inode = self.file(from)?.ok_or_else(missing)?;
+        self.file(to)?;
+        self.files.insert(to.clone(), inode);
+        self.files.remove(from);
+        Ok(())
+    }
+
+    /// Gives a file a second name; whether that name was free.
+    pub(super) fn copy_file(&mut self, from: &Key, to: &Key) -> Result<bool> {
         let missing = || Error::not_found(format!("{from} is not there"));
         let inode = self.file(from)?.ok_or_else(missing)?;
         if self.files.contains_key(to) || self.is_directory(to) {
             return Ok(false);
         }
         self.files.insert(to.clone(), inode);
-        self.files.remove(from);
         Ok(true)
     }
 

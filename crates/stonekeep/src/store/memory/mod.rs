@@ -152,6 +152,19 @@ impl Store for MemoryStore {
         Ok(taken)
     }
 
+    fn replace(&self, staged: &Staged, key: &Key, durability: Durability) -> Result<()> {
+        let mut contents = self.made()?;
+        let place = staged_key(&staged.area, &staged.key)?;
+        if durability == Durability::Durable {
+            contents.sync_content(&place)?;
+        }
+        contents.replace_file(&place, key)?;
+        if durability == Durability::Durable {
+            contents.sync_names(key.parent().as_ref());
+        }
+        Ok(())
+    }
+
     fn areas(&self) -> Result<Vec<String>> {
         let entries = self.lock().list(Some(&Key::new(STAGING)?))?;
         Ok(entries.into_iter().map(|entry| entry.name).collect())
@@ -171,16 +184,14 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn rename(&self, from: &Key, to: &Key, durability: Durability) -> Result<()> {
+    fn copy(&self, from: &Key, to: &Key, durability: Durability) -> Result<bool> {
         let mut contents = self.made()?;
-        if !contents.move_file(from, to)? {
-            return Err(Error::refused(format!("{to} is there already")));
-        }
-        if durability == Durability::Durable {
+        let is_free = contents.copy_file(from, to)?;
+        if is_free && durability == Durability::Durable {
+            contents.sync_content(to)?;
             contents.sync_names(to.parent().as_ref());
-            contents.sync_names(from.parent().as_ref());
         }
-        Ok(())
+        Ok(is_free)
     }
 
     fn delete(&self, key: &Key) -> Result<bool> {

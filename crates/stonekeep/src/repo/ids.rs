@@ -1,0 +1,80 @@
+//! Backup ids: which are taken, and how a run takes one.
+//!
+//! An id is taken by any trace of a backup, and by a claim, the file `stonekeep/ids/<id>`. A run puts the claim if it
+//! is absent, just before the first file of `private/<id>`; so no id comes twice, and no run shares a private directory
+//! with one that was believed dead. A claim stays after its backup is deleted. Collections keep the largest one only:
+//! no smaller id is ever chosen.
+//!
+//! RocksDB's engine and versions of Stonekeep before claims know nothing of them, and choose 1 + the largest id in
+//! `meta/` (and, ours, that of other traces).
+
+use stonekeep_format::BackupId;
+
+use super::{catalog, layout};
+use crate::store::{Durability, EntryKind, Staged, Store, new_pin_name};
+use crate::{Error, Result};
+
+/// The largest id that any trace in the repository has, claims included: a new backup gets a larger one.
+///
+/// # Errors
+/// I/O errors of the store.
+pub fn largest(store: &dyn Store) -> Result<Option<BackupId>> {
+    let mut largest = catalog::list(store)?.ids.last().copied();
+    let directories = [
+        layout::private_directory(),
+        layout::facts_directory(),
+        layout::ids_directory(),
+    ];
+    for directory in directories {
+        let entries = store.list(Some(&directory))?;
+        let ids = entries.iter().filter_map(|entry| BackupId::parse(&entry.name));
+        largest = largest.max(ids.max());
+    }
+    let records = store.list(Some(&layout::deleted_directory()))?;
+    let records = records.iter().filter(|entry| entry.kind == EntryKind::File);
+    let ids = records.filter_map(|entry| layout::parse_deleted(&entry.name));
+    Ok(largest.max(ids.map(|(id, _)| id).max()))
+}
+
+/// The id after this one.
+///
+/// # Errors
+/// `Refused` if there is none.
+pub fn next(id: BackupId) -> Result<BackupId> {
+    id.next()
+        .ok_or_else(|| Error::refused("the largest backup id that RocksDB allows is taken"))
+}
+
+/// Stages the claim of an id, with a token that no other run has. It is to be synced before it is [put](claim).
+///
+/// # Errors
+/// Those of the store.
+pub fn stage(store: &dyn Store, area: &str, id: BackupId) -> Result<Staged> {
+    let token = format!("{}\n", new_pin_name());
+    let size_bytes = token.len() as u64;
+    store.stage(area, &layout::id_claim(id), &mut token.as_bytes(), size_bytes)
+}
+
+/// Puts a staged claim if the id is free; whether it was. Its name is durable when [`layout::ids_directory`] is.
+///
+/// # Errors
+/// Those of the store.
+pub fn claim(store: &dyn Store, staged: &Staged, id: BackupId) -> Result<bool> {
+    let batch = vec![(staged.clone(), layout::id_claim(id))];
+    Ok(store.publish(batch, Durability::Buffered)?.is_empty())
+}
+
+/// Puts the claim of an id whose last trace is about to be removed, durably. One that is there already is enough.
+///
+/// # Errors
+/// Those of the store.
+pub fn keep(store: &dyn Store, id: BackupId) -> Result<()> {
+    let area = format!("keep-{id}");
+    let put = stage(store, &area, id).and_then(|staged| {
+        let batch = vec![(staged, layout::id_claim(id))];
+        store.publish(batch, Durability::Durable)
+    });
+    let discarded = store.discard(&area);
+    put?;
+    discarded
+}
