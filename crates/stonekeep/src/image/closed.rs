@@ -26,7 +26,7 @@ use super::listing::{Listing, data_directories};
 use super::live_files::LiveFiles;
 use super::manifest::{Current, Manifest};
 use super::no_database::no_database;
-use super::opening_traces::was_ever_opened;
+use super::opening_traces::was_opened;
 use super::options_file::Options;
 use super::remarks::Remarks;
 use super::unnamed_blobs;
@@ -140,7 +140,7 @@ impl<'a> Survey<'a> {
         };
         let wal_directory = choice.choose(&mut remarks)?;
         let with_wals = wal_directory.as_ref().unwrap_or(&home);
-        let was_opened = was_ever_opened(&home, state)?;
+        let was_opened = was_opened(&home, state)?;
         let at_rest = AtRest::new(&source.path, current, manifest.file.clone(), with_wals)?;
         let mut wals = Wals::open(state, with_wals)?;
         let directories = data_directories(home, &source.db_paths)?;

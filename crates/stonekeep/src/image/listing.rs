@@ -114,6 +114,16 @@ impl Listing {
         }
     }
 
+    /// Whether a path is somewhere inside this directory, though it may be a link that leads out of it.
+    pub(super) fn is_above(&self, path: &Path) -> bool {
+        let real = |path: &Path| fs::canonicalize(path).ok();
+        let Some(this) = real(&self.path) else {
+            return false;
+        };
+        let ways = [real(path), path.parent().and_then(real)];
+        ways.into_iter().flatten().any(|way| way.starts_with(&this))
+    }
+
     /// The path of one of the files.
     pub(super) fn path_of(&self, file: &ListedFile) -> PathBuf {
         self.path.join(&file.name)

@@ -36,22 +36,20 @@ pub(super) enum OpenedAt {
     Unknown,
 }
 
-/// Whether RocksDB opened this very directory for writing, and so wrote the newest OPTIONS here. One whose messages go
-/// elsewhere (`db_log_dir`, a logger of the application) is taken for a copy: then the caller may have to say what could
-/// be known.
-pub(super) fn was_opened_here(home: &Listing) -> Result<bool> {
-    Ok(home.contains(&DbFileName::Lock) && has_fresh_log(home)?)
-}
-
 /// Whether anything shows that the directory, or the one that it is a copy of, was opened as a database. RocksDB leaves
 /// at least one WAL in such a one.
-pub(super) fn was_ever_opened(home: &Listing, state: &DatabaseState) -> Result<bool> {
+pub(super) fn was_opened(home: &Listing, state: &DatabaseState) -> Result<bool> {
     let has_lock = home.contains(&DbFileName::Lock);
     if has_fresh_log(home)? {
         return Ok(has_lock || !says_read_only(home)?);
     }
     // A restore makes a LOCK, too, but an IDENTITY only where the MANIFEST has no id.
     Ok(has_lock && home.contains(&DbFileName::Identity) && state.db_id().is_some())
+}
+
+/// Whether RocksDB opened it for writing, and so wrote the newest OPTIONS.
+pub(super) fn was_opened_for_writing(home: &Listing, state: &DatabaseState) -> Result<bool> {
+    Ok(home.contains(&DbFileName::Lock) && was_opened(home, state)?)
 }
 
 /// Where the database was when it was last opened. `near` are places around which a relative path is looked for.

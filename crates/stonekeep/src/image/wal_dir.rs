@@ -10,9 +10,10 @@
 //! - *Open files*: where a process holds the `LOCK`, the directory in which it has WALs open is the one.
 //! - *Numbers*: [`wal_proof`](super::wal_proof) compares the WALs with the MANIFEST, and calls them proven, plausible,
 //!   unproven or contradicted.
-//! - *Hints*: [`opening_traces`](super::opening_traces) says where the database was opened last, by its `LOG`. A database
-//!   that was opened elsewhere, where one still is, has a copy of that one's OPTIONS: then WALs that fit may have grown since,
-//!   and are not believed. WALs that are only plausible are believed where the database was opened at its present place.
+//! - *Hints*: [`opening_traces`](super::opening_traces) says where the database was opened last, by its `LOG`. One that was
+//!   opened elsewhere, where a database still is, has a copy of that one's OPTIONS: then WALs that fit may have grown since,
+//!   and are not believed; nor are they where nothing says where it was opened. WALs that are only plausible are believed
+//!   where the database was opened at its present place, which a `wal_dir` inside it shows, too.
 //! - A directory with a CURRENT of its own is another database's, whatever is in it.
 //!
 //! A relative `wal_dir` began in the working directory of the process that wrote it: that of the holder of the `LOCK`; at rest it
@@ -50,7 +51,7 @@ use stonekeep_format::options::CaptureOptions;
 use super::listing::Listing;
 use super::lock_holder::LockHolder;
 use super::named_wal_dir::{NamedWalDir, counterpart};
-use super::opening_traces::{OpenedAt, opened_at, was_opened_here};
+use super::opening_traces::{OpenedAt, opened_at, was_opened_for_writing};
 use super::remarks::Remarks;
 use super::wal_proof::{Belonging, belonging};
 use super::wal_rules::is_needed;
@@ -197,7 +198,13 @@ impl WalDirChoice<'_> {
             .iter()
             .map(|other| other.listing.path.as_path())
             .collect();
-        let opened_at = opened_at(self.home, &near)?;
+        let opened_at = match candidates
+            .iter()
+            .any(|other| self.home.is_above(&other.listing.path))
+        {
+            true => OpenedAt::Here,
+            false => opened_at(self.home, &near)?,
+        };
         let home = belonging(self.state, self.settings, self.home, self.observer)?;
         let believed: Vec<usize> = (0..candidates.len())
             .filter(|index| is_believed(&candidates[*index].belonging, &opened_at))
@@ -249,9 +256,8 @@ impl WalDirChoice<'_> {
         Ok(())
     }
 
-    /// Whether RocksDB opened this very directory for writing, and so wrote the newest OPTIONS here.
     fn was_opened(&self) -> Result<bool> {
-        Ok(self.usage == Usage::Open || was_opened_here(self.home)?)
+        Ok(self.usage == Usage::Open || was_opened_for_writing(self.home, self.state)?)
     }
 
     fn has_needed(&self, listing: &Listing) -> bool {
@@ -290,7 +296,8 @@ impl WalDirChoice<'_> {
             (_, OpenedAt::Gone(path)) => {
                 format!("its LOG says that it was opened as {}", path.display())
             }
-            _ => "WALs of another database may look like these".to_owned(),
+            (_, OpenedAt::Unknown) => "it has no LOG that says where it was opened".to_owned(),
+            (_, OpenedAt::Here) => "WALs of another database may look like these".to_owned(),
         };
         let message = format!(
             "OPTIONS names {other} as wal_dir, but nothing proves that the WALs there belong to the database in {home}: {reason}"
@@ -333,7 +340,7 @@ impl WalDirChoice<'_> {
 /// Whether WALs elsewhere are taken for those of the database.
 fn is_believed(belonging: &Belonging, opened_at: &OpenedAt) -> bool {
     match belonging {
-        Belonging::Proven => !matches!(opened_at, OpenedAt::Elsewhere(_)),
+        Belonging::Proven => matches!(opened_at, OpenedAt::Here | OpenedAt::Gone(_)),
         Belonging::Plausible => *opened_at == OpenedAt::Here,
         Belonging::Absent | Belonging::Contradicted(_) | Belonging::Unproven(_) => false,
     }

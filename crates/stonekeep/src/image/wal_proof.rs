@@ -14,7 +14,7 @@
 //! | `Absent` | there is no WAL that the MANIFEST needs |
 //! | `Contradicted` | a tracked WAL is missing or shorter than it was durable; the oldest names a needed one before it, which is missing; a WAL names another size for the one before it; sequence numbers go back |
 //! | `Unproven` | the WALs begin after `S + 1`, so that some writes are in neither; or all of them may be newer than the MANIFEST; or one cannot be read |
-//! | `Plausible` | nothing is missing between MANIFEST and WALs, but others could look so: in a database that was never flushed (`S` is 0), or where the MANIFEST does not say which WAL is the first |
+//! | `Plausible` | nothing is missing between MANIFEST and WALs, but others could look so: in a database that was never flushed (`S` is 0), where no WAL has data, or where the MANIFEST does not say which WAL is the first |
 //! | `Proven` | nothing is missing, and the MANIFEST names the first WAL, or tracks one, or all column families go on at `S + 1` in a WAL that is older than its last edit |
 //!
 //! A proof does not show that nothing was appended since: see [`wal_dir`](super::wal_dir), which asks for more than this.
@@ -162,9 +162,10 @@ fn judge(state: &DatabaseState, settings: &CaptureOptions, wals: &[WalBeginning]
     if !is_named && !is_older && is_dated {
         return Belonging::Unproven("may all be newer than the state of the database".into());
     }
-    let continues = first.is_none_or(|first| first.0 == in_tables.0 + 1);
+    let continues = first.is_some_and(|first| first.0 == in_tables.0 + 1);
     let is_next = is_older && is_dated && continues && has_one_log(state);
-    match is_tracked(state) || (in_tables.0 > 0 && (is_named || is_next)) {
+    let is_exact = first.is_some() && in_tables.0 > 0 && (is_named || is_next);
+    match is_tracked(state) || is_exact {
         true => Belonging::Proven,
         false => Belonging::Plausible,
     }
@@ -214,4 +215,138 @@ fn contradiction(state: &DatabaseState, settings: &CaptureOptions, wals: &[WalBe
     let sequences = wals.iter().filter_map(|wal| wal.first_sequence);
     let is_in_order = sequences.collect::<Vec<_>>().is_sorted();
     (!is_in_order).then(|| "have sequence numbers that go back".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use stonekeep_format::ColumnFamilyId;
+    use stonekeep_format::manifest::{ColumnFamilyChange, VersionEdit, WalAddition};
+
+    use super::*;
+
+    /// A database with tables up to sequence number 100, whose column families go on in these WALs.
+    fn state(log_numbers: &[u64], min_log_number_to_keep: Option<u64>) -> DatabaseState {
+        let mut state = DatabaseState::default();
+        for (id, log_number) in log_numbers.iter().enumerate() {
+            let column_family = ColumnFamilyId(id as u32);
+            let name = format!("family {id}").into_bytes();
+            let edit = VersionEdit {
+                column_family,
+                column_family_change: (id > 0).then_some(ColumnFamilyChange::Add(name)),
+                log_number: Some(FileNumber(*log_number)),
+                next_file_number: Some(FileNumber(15)),
+                last_sequence: Some(SequenceNumber(100)),
+                min_log_number_to_keep: min_log_number_to_keep.map(FileNumber),
+                ..VersionEdit::default()
+            };
+            state.apply(edit, 0).unwrap();
+        }
+        state
+    }
+
+    fn wal(number: u64, first_sequence: u64) -> WalBeginning {
+        WalBeginning {
+            number: FileNumber(number),
+            size_bytes: 1_000,
+            first_sequence: Some(SequenceNumber(first_sequence)).filter(|first| first.0 > 0),
+            ..WalBeginning::default()
+        }
+    }
+
+    fn verdict(state: &DatabaseState, wals: &[WalBeginning]) -> Belonging {
+        judge(state, &CaptureOptions::default(), wals)
+    }
+
+    fn is_unproven(belonging: &Belonging) -> bool {
+        matches!(belonging, Belonging::Unproven(_))
+    }
+
+    fn is_contradicted(belonging: &Belonging) -> bool {
+        matches!(belonging, Belonging::Contradicted(_))
+    }
+
+    #[test]
+    fn the_first_wal_that_the_manifest_names_is_a_proof() {
+        let state = state(&[9, 12], Some(9));
+        assert_eq!(verdict(&state, &[wal(9, 40), wal(12, 90)]), Belonging::Proven);
+        assert_eq!(verdict(&state, &[wal(9, 101)]), Belonging::Proven);
+        // It was flushed by a database that went on: the other family's data is gone.
+        assert_eq!(verdict(&state, &[wal(12, 101)]), Belonging::Plausible);
+        assert_eq!(verdict(&state, &[]), Belonging::Absent);
+    }
+
+    #[test]
+    fn a_number_that_was_never_given_to_a_wal_leaves_the_sequence() {
+        // After a recovery the log number is one above the last WAL.
+        let recovered = state(&[10, 10], Some(10));
+        assert_eq!(verdict(&recovered, &[wal(14, 101)]), Belonging::Proven);
+        assert_eq!(verdict(&recovered, &[wal(14, 100)]), Belonging::Plausible);
+        assert_eq!(verdict(&recovered, &[wal(14, 0)]), Belonging::Plausible);
+        assert!(is_unproven(&verdict(&recovered, &[wal(14, 102)])));
+        // Made after the last edit of this MANIFEST.
+        assert!(is_unproven(&verdict(&recovered, &[wal(15, 101)])));
+        // Before RocksDB kept the number, that was usual.
+        assert_eq!(
+            verdict(&state(&[10], None), &[wal(15, 101)]),
+            Belonging::Plausible
+        );
+    }
+
+    #[test]
+    fn a_database_without_tables_has_nothing_to_compare_with() {
+        let mut state = DatabaseState::default();
+        let edit = VersionEdit {
+            log_number: Some(FileNumber(0)),
+            next_file_number: Some(FileNumber(6)),
+            last_sequence: Some(SequenceNumber(0)),
+            ..VersionEdit::default()
+        };
+        state.apply(edit, 0).unwrap();
+        assert_eq!(verdict(&state, &[wal(4, 1)]), Belonging::Plausible);
+        assert!(is_unproven(&verdict(&state, &[wal(9, 101)])));
+    }
+
+    #[test]
+    fn a_predecessor_that_is_needed_must_be_there_with_its_size() {
+        let state = state(&[9], Some(9));
+        let after = |number, size_bytes| WalBeginning {
+            predecessor: Some(PredecessorWal {
+                number: FileNumber(number),
+                size_bytes,
+                last_sequence: SequenceNumber(100),
+            }),
+            ..wal(12, 105)
+        };
+        assert_eq!(
+            verdict(&state, &[wal(9, 101), after(9, 1_000)]),
+            Belonging::Proven
+        );
+        assert!(is_contradicted(&verdict(&state, &[wal(9, 101), after(9, 1_001)])));
+        assert!(is_contradicted(&verdict(
+            &state,
+            &[wal(9, 101), after(11, 1_000)]
+        )));
+    }
+
+    #[test]
+    fn sequence_numbers_that_go_back_are_of_two_databases() {
+        let state = state(&[9], Some(9));
+        assert!(is_contradicted(&verdict(&state, &[wal(9, 101), wal(12, 7)])));
+    }
+
+    #[test]
+    fn tracked_wals_prove_and_contradict() {
+        let mut state = DatabaseState::default();
+        let wal_additions = vec![WalAddition {
+            number: FileNumber(4),
+            synced_size_bytes: Some(1_000),
+        }];
+        let edit = VersionEdit {
+            wal_additions,
+            ..VersionEdit::default()
+        };
+        state.apply(edit, 0).unwrap();
+        assert_eq!(verdict(&state, &[wal(4, 1)]), Belonging::Proven);
+        assert!(is_contradicted(&verdict(&state, &[wal(5, 1)])));
+    }
 }

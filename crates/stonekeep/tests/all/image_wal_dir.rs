@@ -9,7 +9,7 @@ use stonekeep::{Error, ErrorKind, Quiet, WarningName};
 use stonekeep_format::{FileNumber, SequenceNumber};
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 
-use crate::image_capture::{database, image, names, refusal, surplus, wals, warnings, write_out};
+use crate::image_capture::{copy_files, database, image, names, refusal, surplus, wals, warnings, write_out};
 
 fn name(number: FileNumber) -> String {
     format!("{:06}.log", number.0)
@@ -167,4 +167,86 @@ fn the_directory_of_another_database_is_no_wal_dir() {
     assert_eq!((image.wal_dir, image.sequence_number), (None, SequenceNumber(0)));
     let warned: Vec<_> = image.warnings.iter().map(|warning| warning.name).collect();
     assert_eq!(warned, [WarningName::WalDirDoubtful, WarningName::WalsMissing]);
+}
+
+#[test]
+fn of_two_places_of_a_relative_wal_dir_the_one_with_its_wals_counts() {
+    let directory = tempfile::tempdir().unwrap();
+    let wal_dir = directory.path().join("wals");
+    let path = directory.path().join("db");
+    let mut database = DatabaseBuilder::new().wal_dir(&wal_dir).create(&path);
+    database.flush(3_000);
+    database.write(3);
+    let options = path.join("OPTIONS-000003");
+    let text = fs::read_to_string(&options).unwrap();
+    fs::write(&options, text.replace(wal_dir.to_str().unwrap(), "wals")).unwrap();
+    // The first place has WALs of another database, with a larger number.
+    let mut other = DatabaseBuilder::new().create(&directory.path().join("other"));
+    other.write(100);
+    fs::create_dir(path.join("wals")).unwrap();
+    fs::copy(other.wal_path(other.wal_number()), path.join("wals/000900.log")).unwrap();
+    let found = image(&path);
+    let real = |path: &Path| path.canonicalize().unwrap();
+    assert_eq!(found.wal_dir.as_deref().map(real), Some(real(&wal_dir)));
+    assert_eq!(found.sequence_number, database.sequence_number());
+}
+
+#[test]
+fn a_wal_dir_inside_the_database_is_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let mut database = DatabaseBuilder::new()
+        .wal_dir(&path.join("journals"))
+        .create(&path);
+    database.write(3);
+    // Its messages go elsewhere.
+    fs::remove_file(path.join("LOG")).unwrap();
+    let found = image(&path);
+    assert_eq!(found.wal_dir.as_deref(), Some(database.wal_dir()));
+    assert_eq!(found.sequence_number, SequenceNumber(3));
+    // A copy of both names the directory of the original.
+    let copy = directory.path().join("copy");
+    copy_files(&path, &copy);
+    copy_files(database.wal_dir(), &copy.join("journals"));
+    database.write(4);
+    let error = refusal(&copy);
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    let own = with_wal_dir(&copy, &copy.join("journals")).unwrap();
+    assert_eq!(own.sequence_number, SequenceNumber(3));
+}
+
+#[test]
+fn a_database_whose_log_is_missing_does_not_guess() {
+    let (_directory, mut database) = elsewhere();
+    database.flush(3_000);
+    database.write(2);
+    let log = fs::read(database.path().join("LOG")).unwrap();
+    fs::remove_file(database.path().join("LOG")).unwrap();
+    let error = refusal(database.path());
+    assert!(error.to_string().contains("no LOG that says"), "{error}");
+    fs::write(database.path().join("LOG"), log).unwrap();
+    assert_eq!(image(database.path()).sequence_number, database.sequence_number());
+}
+
+#[test]
+fn links_and_other_spellings_are_the_same_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let real = directory.path().join("fast");
+    let link = directory.path().join("link");
+    fs::create_dir(&real).unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    let path = directory.path().join("db");
+    let mut database = DatabaseBuilder::new()
+        .wal_dir(&link.join("../fast"))
+        .create(&path);
+    database.write(3);
+    let spelt = directory.path().join("db-link");
+    std::os::unix::fs::symlink(&path, &spelt).unwrap();
+    for path in [&path, &spelt] {
+        let found = image(path);
+        let wal_dir = found.wal_dir.as_deref().unwrap().canonicalize().unwrap();
+        assert_eq!(wal_dir, real.canonicalize().unwrap());
+        assert_eq!(found.sequence_number, SequenceNumber(3));
+        assert!(found.warnings.is_empty(), "{:?}", found.warnings);
+    }
 }

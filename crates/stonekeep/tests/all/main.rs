@@ -46,6 +46,7 @@ mod hot_recycled;
 mod hot_refused;
 mod hot_rounds;
 mod hot_scene;
+mod hot_wal_dir;
 mod hot_wals;
 mod ids;
 mod image_capture;
