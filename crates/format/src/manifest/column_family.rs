@@ -6,6 +6,7 @@ use crate::{ColumnFamilyId, FileNumber};
 
 use super::blob::{BlobFileAddition, BlobFileGarbage};
 use super::edit::{DeletedFile, VersionEdit};
+use super::flush::Flush;
 use super::new_file::NewFile;
 
 /// A column family as the MANIFEST leaves it.
@@ -23,6 +24,8 @@ pub struct ColumnFamily {
     pub persist_user_defined_timestamps: Option<bool>,
     /// History below this user-defined timestamp is gone.
     pub full_history_ts_low: Option<Vec<u8>>,
+    /// Its last flush, as far as this MANIFEST tells.
+    pub last_flush: Option<Flush>,
     /// Its table files; each is live.
     pub tables: BTreeMap<FileNumber, Box<NewFile>>,
     /// Its blob files, dead ones too: a MANIFEST never says that a blob file goes.

@@ -6,6 +6,7 @@ use crate::{ColumnFamilyId, FileKind, FileNumber, FormatError, Result, SequenceN
 
 use super::column_family::{BlobFile, ColumnFamily};
 use super::edit::{ColumnFamilyChange, VersionEdit};
+use super::flush::{self, Flush};
 use super::new_file::NewFile;
 use super::wal::TrackedWals;
 
@@ -23,6 +24,8 @@ pub struct DatabaseState {
     max_column_family: ColumnFamilyId,
     prev_log_number: FileNumber,
     min_log_number_to_keep: Option<FileNumber>,
+    /// Whether the MANIFEST was begun when the database was opened, once an edit tells.
+    begun_by_opening: Option<bool>,
 }
 
 /// A table file that belongs to the database.
@@ -59,6 +62,7 @@ impl Default for DatabaseState {
             max_column_family: ColumnFamilyId::DEFAULT,
             prev_log_number: FileNumber(0),
             min_log_number_to_keep: None,
+            begun_by_opening: None,
         }
     }
 }
@@ -153,6 +157,26 @@ impl DatabaseState {
         self.min_log_number_to_keep
     }
 
+    /// A column family of which the last flush wrote to a table what no WAL ever held (`WriteOptions::disableWAL`). `manifest` is
+    /// the number of the MANIFEST that makes this state, `newest_in_wals` the last sequence number in the WALs that the state
+    /// needs, if they hold anything: a flush that is ahead of them went past them.
+    ///
+    /// Ingested and imported tables are no flushes. Without such a column family, nothing is proven.
+    pub fn written_without_wal(
+        &self,
+        manifest: FileNumber,
+        newest_in_wals: Option<SequenceNumber>,
+    ) -> Option<&ColumnFamily> {
+        let opened_with = Some(manifest).filter(|_| self.begun_by_opening == Some(true));
+        self.column_families.values().find(|family| {
+            family.last_flush.is_some_and(|flush| {
+                flush.repeats_log_number
+                    || opened_with.is_some_and(|manifest| flush.names_first_wal_of(manifest))
+                    || newest_in_wals.is_some_and(|newest| flush.largest_seqno > newest)
+            })
+        })
+    }
+
     /// Whether RocksDB could open a database in this state: it wants a log number, a next file number and a last
     /// sequence number to have been told. `offset` is where the MANIFEST ends, for the error.
     ///
@@ -201,6 +225,7 @@ impl DatabaseState {
             None if changes_wals(&edit) => self.change_wals(&edit),
             None => {
                 let family = self.family(edit.column_family)?;
+                family.last_flush = Flush::of(&edit, family).or(family.last_flush);
                 family.change_files(&mut edit)?;
                 self.note_family_facts(edit)
             }
@@ -262,6 +287,10 @@ impl DatabaseState {
     }
 
     fn note_database_facts(&mut self, edit: &VersionEdit) {
+        if edit.next_file_number.is_some() {
+            self.begun_by_opening
+                .get_or_insert_with(|| flush::is_of_opening(edit));
+        }
         if edit.db_id.is_some() {
             self.db_id.clone_from(&edit.db_id);
         }

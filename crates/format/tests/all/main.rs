@@ -16,6 +16,7 @@ mod log;
 mod log_damage;
 mod log_properties;
 mod manifest_edit;
+mod manifest_flush;
 mod manifest_group;
 mod manifest_reader;
 mod manifest_state;

@@ -32,6 +32,7 @@ use super::remarks::Remarks;
 use super::unnamed_blobs;
 use super::wal_dir::{Usage, WalDirChoice};
 use super::wals::Wals;
+use super::without_wal;
 use super::{Capture, CaptureHost, CaptureKind, Content, DatabaseImage, ImageSource};
 use crate::parallel::run_both;
 use crate::{Observer, Result};
@@ -150,6 +151,9 @@ impl<'a> Survey<'a> {
         if !settings.blob_direct_write.is_empty() && wals.have_data() {
             live.files
                 .extend(unnamed_blobs::at_rest(&directories, &live.files)?);
+        }
+        if was_opened {
+            without_wal::judge(manifest, wals.last_in_wals(), &source.path, &mut remarks);
         }
         Ok(Survey {
             source,

@@ -28,6 +28,7 @@ mod wal_dir;
 mod wal_proof;
 mod wal_rules;
 mod wals;
+mod without_wal;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -12,7 +12,7 @@ use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::log::PredecessorWal;
 use stonekeep_format::manifest::DatabaseState;
 use stonekeep_format::options::CaptureOptions;
-use stonekeep_format::wal::{Replay, WalSummary};
+use stonekeep_format::wal::{Replay, SequenceBounds, WalSummary};
 use stonekeep_format::{FileNumber, SequenceNumber};
 
 use super::ImageFile;
@@ -109,8 +109,12 @@ impl Wals {
 
     /// The last sequence number: that of the MANIFEST or that of the last batch, whichever is larger.
     pub(super) fn last_sequence(&self, state: &DatabaseState, remarks: &mut Remarks) -> SequenceNumber {
-        let summaries = self.wals.values().filter_map(|wal| wal.summary.as_ref());
-        last_sequence(state, last_of(summaries), &self.directory, remarks)
+        last_sequence(state, self.last_in_wals(), &self.directory, remarks)
+    }
+
+    /// The last sequence number in them, if they hold anything.
+    pub(super) fn last_in_wals(&self) -> Option<SequenceBounds> {
+        last_of(self.wals.values().filter_map(|wal| wal.summary.as_ref()))
     }
 
     /// The WALs as files of the image.

@@ -96,3 +96,4 @@ mod unknown_files;
 mod unnamed_blobs;
 mod verify;
 mod verify_unchecked;
+mod writes_without_wal;

@@ -108,6 +108,7 @@ pub(super) fn snapshot(
         prev_log_number: Some(FileNumber(0)),
         next_file_number: Some(FileNumber(next_number)),
         last_sequence: Some(state.last_sequence().unwrap_or_default()),
+        max_column_family: Some(state.max_column_family()),
         min_log_number_to_keep: state.min_log_number_to_keep(),
         ..VersionEdit::default()
     });

@@ -182,6 +182,14 @@ impl FakeDatabase {
         self.let_wals_go();
     }
 
+    /// Makes a table of what a column family was given without WAL. The WAL stays, since nothing is in it.
+    pub fn flush_without_wal(&mut self, family: ColumnFamilyId, size_bytes: usize) {
+        self.sequence += ENTRIES_PER_TABLE;
+        let (_, mut edit) = self.make_table(family, size_bytes, 0, None);
+        edit.log_number = Some(self.wal_number);
+        self.apply(edit);
+    }
+
     /// Replaces the tables of the default column family by one that has their sizes together.
     pub fn compact(&mut self) -> FileNumber {
         let family = self.family(ColumnFamilyId::DEFAULT);
@@ -251,8 +259,11 @@ impl FakeDatabase {
         let old = self.manifest_path();
         let number = self.take_number();
         self.manifest = ManifestFile::new(number);
-        for edit in manifest::snapshot(&self.state, &self.settings, self.next_number) {
+        // What the old one said beside the state, such as that tables were flushed, is not in the new one.
+        let state = std::mem::take(&mut self.state);
+        for edit in manifest::snapshot(&state, &self.settings, self.next_number) {
             self.manifest.append(&self.path, &edit);
+            self.state.apply(edit, 0).expect("an edit that fits the state");
         }
         self.point_current();
         fs::remove_file(old).expect("removing the old MANIFEST");

@@ -24,6 +24,7 @@ use crate::image::options_file::Options;
 use crate::image::remarks::Remarks;
 use crate::image::unnamed_blobs;
 use crate::image::wal_rules::last_sequence;
+use crate::image::without_wal;
 use crate::image::{CaptureHost, ClosingRule, LiveCapture};
 use crate::{Error, Observer, Result, WarningName};
 
@@ -234,12 +235,12 @@ impl<'a> Session<'a> {
                 false => said.find(directory, format!("{message}; say where its WALs are (wal_dir)")),
             }
         }
-        let in_manifest = state.last_sequence().unwrap_or_default();
-        if kept.last_sequence.is_some_and(|last| last.highest < in_manifest) {
-            let message = "its MANIFEST knows of later writes than its WALs: some went past them (disableWAL, ingested \
-                           files); those without WAL that were not flushed are not captured";
-            said.warn(WarningName::WritesWithoutWal, directory, message);
-        }
+        without_wal::judge(
+            self.followed.manifest(),
+            kept.last_sequence,
+            &self.source.path,
+            said,
+        );
         Ok(kept)
     }
 
