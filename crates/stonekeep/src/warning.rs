@@ -58,6 +58,10 @@ warning_names! {
     FileSystem = "file-system",
     /// The database id cannot be used or is not known.
     DatabaseId = "database-id",
+    /// The sequence number is below that of an earlier backup of the same database.
+    SequenceWentBack = "sequence-went-back",
+    /// The OPTIONS file has other column families than the MANIFEST.
+    OptionsDiffer = "options-differ",
     /// An option of the engine has no effect, or a doubtful one.
     Options = "options",
     /// Files are stored again under names of another kind.

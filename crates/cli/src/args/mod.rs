@@ -5,6 +5,7 @@ pub(crate) mod quantity;
 pub(crate) mod repository;
 pub(crate) mod select;
 pub(crate) mod time;
+pub(crate) mod warning;
 pub(crate) mod which;
 
 use clap::{ArgAction, Parser, Subcommand};

@@ -1,7 +1,8 @@
 //! What `delete`, `purge` and `gc` say when they are done.
 
 use serde::Serialize;
-use stonekeep::engine::collect::{CollectReport, DeletedFile, GarbageKind, Total};
+use stonekeep::WarningName;
+use stonekeep::engine::collect::{CollectReport, DeletedFile, GarbageKind, KeptBackup, Total};
 
 use super::Session;
 use crate::output::PrintError;
@@ -14,6 +15,7 @@ struct CollectJson<'a> {
     dry_run: bool,
     done: bool,
     deleted_backups: Vec<u32>,
+    kept_backups: Vec<KeptBackupJson>,
     deleted_files: Vec<DeletedFileJson<'a>>,
     freed_bytes: u64,
     not_removed: Vec<NotRemovedJson<'a>>,
@@ -37,6 +39,13 @@ struct DeletedFileJson<'a> {
 struct NotRemovedJson<'a> {
     path: &'a str,
     reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct KeptBackupJson {
+    id: u32,
+    warning: &'static str,
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -85,6 +94,7 @@ fn json(report: &CollectReport, dry_run: bool) -> CollectJson<'_> {
         dry_run,
         done: report.done,
         deleted_backups: report.deleted_backups.iter().map(|id| id.get()).collect(),
+        kept_backups: report.kept_backups.iter().map(kept_json).collect(),
         deleted_files: report.deleted_files.iter().map(file_json).collect(),
         freed_bytes: report.freed_bytes,
         not_removed: report
@@ -120,6 +130,14 @@ fn json(report: &CollectReport, dry_run: bool) -> CollectJson<'_> {
     }
 }
 
+fn kept_json(kept: &KeptBackup) -> KeptBackupJson {
+    KeptBackupJson {
+        id: kept.id.get(),
+        warning: WarningName::SequenceWentBack.as_str(),
+        reason: kept.went_back.to_string(),
+    }
+}
+
 fn file_json(file: &DeletedFile) -> DeletedFileJson<'_> {
     DeletedFileJson {
         path: &file.path,
@@ -141,6 +159,7 @@ fn text(page: &mut Page<'_>, report: &CollectReport) {
     if !report.deleted_backups.is_empty() {
         page.line(format!("deleted {}", backup_ids(&report.deleted_backups)));
     }
+    kept(page, report, "kept");
     page.line(format!(
         "removed {}, {} freed",
         count(report.deleted_files.len() as u64, "file"),
@@ -177,12 +196,25 @@ fn plan_text(page: &mut Page<'_>, report: &CollectReport) {
     if !report.deleted_backups.is_empty() {
         page.line(format!("would delete {}", backup_ids(&report.deleted_backups)));
     }
+    kept(page, report, "would keep");
     page.line(format!(
         "would remove {} and free {}; nothing was changed",
         count(report.deleted_files.len() as u64, "file"),
         bytes(report.freed_bytes)
     ));
     left_alone(page, report, "would be ");
+}
+
+/// Which backups stay beyond the number to keep, and why.
+fn kept(page: &mut Page<'_>, report: &CollectReport, verb: &str) {
+    for kept in &report.kept_backups {
+        page.line(format!(
+            "{verb} backup {}: {} (--accept {} lets it go)",
+            kept.id,
+            kept.went_back,
+            WarningName::SequenceWentBack
+        ));
+    }
 }
 
 /// What stays; `would` is "would be " in a dry run.

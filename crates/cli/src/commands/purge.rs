@@ -1,16 +1,19 @@
 //! `stonekeep purge`: keeps the newest backups and deletes the others.
 
 use clap::Args;
-use stonekeep::Error;
+use stonekeep::engine::collect::PurgeOptions;
+use stonekeep::{Error, WarningName};
 
 use super::{Session, collect_report};
 use crate::args::engine::{LockArgs, SyncArgs};
 use crate::args::repository::RepoArgs;
+use crate::args::warning;
 use crate::exit::Exit;
 
 /// Keep the newest valid backups, and delete the older ones with the files that no other backup needs
 ///
-/// Corrupt backups are neither counted nor deleted.
+/// Corrupt backups are neither counted nor deleted. After the database went back to an older state (warning
+/// sequence-went-back), the last valid backup from before it stays as well, until that is accepted.
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::PURGE)]
 pub(crate) struct PurgeArgs {
@@ -25,6 +28,9 @@ pub(crate) struct PurgeArgs {
     /// Keep none: needed for --keep=0
     #[arg(long)]
     yes: bool,
+    /// With sequence-went-back, delete backups from before the database went back to an older state as well
+    #[arg(long, value_name = "NAME", value_parser = warning::parse)]
+    accept: Vec<WarningName>,
     #[command(flatten)]
     lock: LockArgs,
     #[command(flatten)]
@@ -39,10 +45,11 @@ pub(crate) fn run(args: &PurgeArgs, session: &Session) -> anyhow::Result<Exit> {
     let options = args.lock.apply(args.sync.apply(session.engine_options()));
     let engine = args.repo.open_to_change(options)?;
     let watcher = session.watch()?;
+    let purge = PurgeOptions::keep(args.keep).with_accept(args.accept.clone());
     let report = if args.dry_run {
-        engine.plan_purge_old_backups(args.keep, &watcher)
+        engine.plan_purge(&purge, &watcher)
     } else {
-        engine.purge_old_backups(args.keep, &watcher)
+        engine.purge(&purge, &watcher)
     };
     watcher.finish();
     collect_report::print(&report?, args.dry_run, session)?;

@@ -5,7 +5,7 @@ use std::fs;
 use crate::shape;
 use crate::world::World;
 
-const BEGIN: &str = "dry_run: bool, done: bool, deleted_backups: [number], \
+const BEGIN: &str = "dry_run: bool, done: bool, deleted_backups: [number], kept_backups: [], \
     deleted_files: [{path: string, size_bytes: number, why: string}], freed_bytes: number, held_by_pins: [], \
     held_back: [], held_back_total: {files: number, bytes: number}, too_young: number, \
     unfinished: {files: number, bytes: number}, strangers: [], warnings: []";
@@ -82,6 +82,71 @@ fn the_newest_are_kept() {
         .says("deleted backups 1-2");
     assert_eq!(ids(&world), [3]);
     world.run(["purge", "--keep", "1", "--quiet"]).ok();
+}
+
+/// The newest backup is of an older state than the one before.
+fn went_back() -> World {
+    let mut world = World::new();
+    let (database, old) = (world.database.path().to_owned(), world.path("old"));
+    fs::create_dir(&old).unwrap();
+    for entry in fs::read_dir(&database).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), old.join(entry.file_name())).unwrap();
+    }
+    world.database.write(10);
+    world.run(["backup", world.db()]).ok();
+    world
+        .run(["backup", &world.word("old")])
+        .ok()
+        .warns("[sequence-went-back]")
+        .warns("purge keeps backup 1");
+    world
+}
+
+#[test]
+fn what_was_before_the_database_went_back_is_kept_until_that_is_accepted() {
+    let world = went_back();
+    world
+        .run(["show", "latest"])
+        .ok()
+        .says("the sequence number of the database went back");
+    world
+        .run(["purge", "--keep=1", "--dry-run"])
+        .ok()
+        .says("would keep backup 1: the sequence number of the database went back from 140 to 130");
+    let document = world.json(["purge", "--keep=1"]);
+    let kept = &document["kept_backups"][0];
+    assert_eq!(
+        (&kept["id"], &kept["warning"]),
+        (&1.into(), &"sequence-went-back".into())
+    );
+    assert!(
+        kept["reason"].as_str().unwrap().contains("after backup 1"),
+        "{kept}"
+    );
+    assert_eq!(ids(&world), [1, 2]);
+    world.run(["purge", "--keep=1"]).ok().says("kept backup 1");
+    world
+        .run(["purge", "--keep=1", "--accept=sequence-went-back"])
+        .ok()
+        .says("deleted backup 1");
+    assert_eq!(ids(&world), [2]);
+    world.run(["purge", "--keep=1", "--accept=unheard-of"]).code(2);
+}
+
+#[test]
+fn a_backup_accepts_that_the_database_went_back() {
+    let world = went_back();
+    let backup = ["backup", &world.word("old"), "--accept=sequence-went-back"];
+    let document = world.json(backup);
+    let warnings = document["warnings"].as_array().unwrap();
+    assert!(
+        warnings
+            .iter()
+            .any(|warning| warning["name"] == "sequence-went-back" && warning["accepted"] == true)
+    );
+    world.run(["purge", "--keep=1"]).ok().says("deleted backups 1-2");
+    assert_eq!(ids(&world), [3]);
 }
 
 #[test]

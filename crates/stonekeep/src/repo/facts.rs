@@ -27,9 +27,10 @@ use super::checked_pieces::{self, Wanted};
 use super::included::{self, IncludedFile};
 use super::layout;
 use super::pieces::Pieces;
+use super::went_back::WentBack;
 use crate::image::{CaptureKind, ImageColumnFamily, LiveCapture};
 use crate::store::{Staged, Store};
-use crate::{Error, ErrorKind, Result, Warning};
+use crate::{Error, ErrorKind, Result, Warning, WarningName};
 
 /// The version of the text that is written, and the newest that is read.
 const FACTS_VERSION: u32 = 1;
@@ -64,6 +65,9 @@ pub struct BackupFacts {
     pub host: Option<String>,
     /// The user's words.
     pub tags: Vec<String>,
+    /// That the database went back to an older state, as long as nobody has accepted it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub went_back: Vec<WentBack>,
     /// What the user was warned of when the database was captured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
@@ -192,6 +196,12 @@ impl BackupFacts {
         Ok(BackupFacts { files, ..facts })
     }
 
+    /// Whether the user accepted with this backup that the database went back to an older state.
+    pub fn accepts_going_back(&self) -> bool {
+        let mut warnings = self.warnings.iter();
+        warnings.any(|warning| warning.name == WarningName::SequenceWentBack && warning.accepted)
+    }
+
     /// Whether the facts belong to this meta file.
     pub fn belong_to(&self, id: BackupId, meta_crc32c: Crc32c, meta_size_bytes: u64) -> bool {
         (self.backup_id, self.meta_crc32c, self.meta_size_bytes) == (id.get(), meta_crc32c.0, meta_size_bytes)
@@ -215,6 +225,7 @@ impl BackupFacts {
         BackupFacts {
             database_id: self.database_id.clone(),
             column_families: self.column_families.clone(),
+            went_back: self.went_back.clone(),
             rocksdb_version: self.rocksdb_version.clone(),
             wal_dir: self.wal_dir.clone(),
             host: self.host.clone(),

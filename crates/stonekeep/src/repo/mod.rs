@@ -30,6 +30,7 @@ mod pieces;
 pub mod pin;
 pub mod presence;
 pub mod skim;
+pub mod went_back;
 
 use std::sync::Arc;
 

@@ -129,6 +129,7 @@ pub(crate) fn plain_facts(backup: u32, meta: &[u8], files: Vec<FileFacts>) -> Ba
         wal_dir: None,
         host: None,
         tags: Vec::new(),
+        went_back: Vec::new(),
         warnings: Vec::new(),
         durable: true,
         created_by: "a test".into(),

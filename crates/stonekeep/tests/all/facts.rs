@@ -115,6 +115,7 @@ fn backup() -> impl Strategy<Value = BackupFacts> {
             wal_dir: texts.2,
             host: texts.3,
             tags: lists.1,
+            went_back: Vec::new(),
             warnings,
             durable: numbers.5,
             created_by: texts.4,

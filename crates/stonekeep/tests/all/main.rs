@@ -96,4 +96,5 @@ mod unknown_files;
 mod unnamed_blobs;
 mod verify;
 mod verify_unchecked;
+mod went_back;
 mod writes_without_wal;

@@ -19,6 +19,7 @@ use super::exclude::{Excludes, parse_pattern};
 use crate::args::engine::{LockArgs, SyncArgs, WorkArgs, WriteArgs};
 use crate::args::quantity::parse_rate;
 use crate::args::repository::RepoArgs;
+use crate::args::warning;
 use crate::commands::Session;
 use crate::exit::UsageError;
 use crate::host;
@@ -96,7 +97,7 @@ struct KeptArgs {
     #[arg(long, value_name = "GLOB", value_parser = parse_include)]
     include: Vec<IncludePattern>,
     /// Do not print warnings of this name, such as unknown-files: the problem is known; may be repeated
-    #[arg(long, value_name = "NAME", value_parser = parse_warning_name)]
+    #[arg(long, value_name = "NAME", value_parser = warning::parse)]
     accept: Vec<WarningName>,
     /// Back up the WALs
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
@@ -211,16 +212,6 @@ fn parse_schema(text: &str) -> std::result::Result<MetaSchema, String> {
 
 fn parse_include(text: &str) -> std::result::Result<IncludePattern, String> {
     IncludePattern::parse(text).map_err(|error| error.to_string())
-}
-
-fn parse_warning_name(text: &str) -> std::result::Result<WarningName, String> {
-    WarningName::parse(text).ok_or_else(|| {
-        let names: Vec<&str> = WarningName::ALL.iter().map(|name| name.as_str()).collect();
-        format!(
-            "there is no warning of this name; the names are {}",
-            names.join(", ")
-        )
-    })
 }
 
 impl BackupArgs {

@@ -48,7 +48,10 @@ use std::time::Duration;
 
 use stonekeep_format::BackupId;
 
-pub use self::report::{CollectReport, DeletedFile, GarbageKind, HeldBack, HeldByPin, NotRemoved, Total};
+pub use self::purge::PurgeOptions;
+pub use self::report::{
+    CollectReport, DeletedFile, GarbageKind, HeldBack, HeldByPin, KeptBackup, NotRemoved, Total, WentBack,
+};
 use self::run::{Collection, Wanted};
 use super::BackupEngine;
 use super::callbacks::guarded;
@@ -98,7 +101,8 @@ impl BackupEngine {
     }
 
     /// Deletes all valid backups but so many of the newest (`PurgeOldBackups`), and collects garbage. Valid is a backup
-    /// whose files are there with their sizes. Corrupt and unsupported ones are neither counted nor deleted.
+    /// whose files are there with their sizes. Corrupt and unsupported ones are neither counted nor deleted. The last valid
+    /// backup from before the database went back to an older state stays as well, until that is accepted.
     ///
     /// # Errors
     /// As [`Self::delete_backup`].
@@ -107,8 +111,7 @@ impl BackupEngine {
         num_backups_to_keep: usize,
         observer: &dyn Observer,
     ) -> Result<CollectReport> {
-        let wanted = Wanted::AllButNewest(num_backups_to_keep);
-        guarded(observer, |observer| self.collection(wanted, observer).run())
+        self.purge(&PurgeOptions::keep(num_backups_to_keep), observer)
     }
 
     /// What [`Self::purge_old_backups`] would do now; see [`Self::plan_delete_backup`].
@@ -120,7 +123,24 @@ impl BackupEngine {
         num_backups_to_keep: usize,
         observer: &dyn Observer,
     ) -> Result<CollectReport> {
-        let wanted = Wanted::AllButNewest(num_backups_to_keep);
+        self.plan_purge(&PurgeOptions::keep(num_backups_to_keep), observer)
+    }
+
+    /// [`Self::purge_old_backups`] with options.
+    ///
+    /// # Errors
+    /// As [`Self::delete_backup`].
+    pub fn purge(&self, options: &PurgeOptions, observer: &dyn Observer) -> Result<CollectReport> {
+        let wanted = Wanted::AllButNewest(options);
+        guarded(observer, |observer| self.collection(wanted, observer).run())
+    }
+
+    /// What [`Self::purge`] would do now; see [`Self::plan_delete_backup`].
+    ///
+    /// # Errors
+    /// As [`Self::plan_delete_backup`].
+    pub fn plan_purge(&self, options: &PurgeOptions, observer: &dyn Observer) -> Result<CollectReport> {
+        let wanted = Wanted::AllButNewest(options);
         guarded(observer, |observer| self.collection(wanted, observer).plan())
     }
 

@@ -5,11 +5,41 @@ use std::collections::BTreeSet;
 use stonekeep_format::BackupId;
 use stonekeep_format::backup_name::RepoPath;
 
-use crate::Result;
+use super::report::KeptBackup;
+use crate::repo::facts::BackupFacts;
 use crate::repo::names::Names;
 use crate::repo::presence::{self, PrivateFiles, Sizes};
 use crate::repo::skim::{Skimmed, Skimmer};
+use crate::repo::went_back::WentBack;
 use crate::store::Store;
+use crate::{Result, WarningName};
+
+/// Which backups a purge keeps.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct PurgeOptions {
+    /// How many valid backups stay, the newest ones.
+    pub num_backups_to_keep: usize,
+    /// What the user accepts: with [`WarningName::SequenceWentBack`] backups from before the database went back to an older
+    /// state may go as well.
+    pub accept: Vec<WarningName>,
+}
+
+impl PurgeOptions {
+    /// Keeps so many valid backups.
+    pub fn keep(num_backups_to_keep: usize) -> Self {
+        PurgeOptions {
+            num_backups_to_keep,
+            accept: Vec::new(),
+        }
+    }
+
+    /// Sets [`Self::accept`].
+    pub fn with_accept(mut self, accept: Vec<WarningName>) -> Self {
+        self.accept = accept;
+        self
+    }
+}
 
 /// Counts valid backups, the newest first.
 pub(super) struct Purge<'a> {
@@ -17,15 +47,32 @@ pub(super) struct Purge<'a> {
     left_to_keep: usize,
     /// Those that are beyond the number to keep.
     pub(super) doomed: BTreeSet<BackupId>,
+    /// Those that are beyond it and stay all the same.
+    pub(super) kept: Vec<KeptBackup>,
+    accepts_going_back: bool,
+    /// Databases of which a backup accepts what all older ones say.
+    accepted: BTreeSet<Option<String>>,
+    /// Whatever newer backups say that is not accepted; of each, the last backup before it stays.
+    holds: Vec<Hold>,
+}
+
+/// A database that went back.
+struct Hold {
+    database_id: Option<String>,
+    went_back: WentBack,
 }
 
 impl<'a> Purge<'a> {
-    /// Keeps so many.
-    pub(super) fn new(store: &'a dyn Store, keep: usize) -> Self {
+    /// By these options.
+    pub(super) fn new(store: &'a dyn Store, options: &PurgeOptions) -> Self {
         Purge {
             store,
-            left_to_keep: keep,
+            left_to_keep: options.num_backups_to_keep,
             doomed: BTreeSet::new(),
+            kept: Vec::new(),
+            accepts_going_back: options.accept.contains(&WarningName::SequenceWentBack),
+            accepted: BTreeSet::new(),
+            holds: Vec::new(),
         }
     }
 
@@ -41,14 +88,59 @@ impl<'a> Purge<'a> {
         let files = &loaded.meta.files;
         let private = PrivateFiles::look(store, loaded.id, files)?;
         let find = |path: &RepoPath| Ok(presence::find(names, &private, path));
-        if !presence::findings(files, &sizes, find)?.is_empty() {
-            return Ok(false);
+        let is_valid = presence::findings(files, &sizes, find)?.is_empty();
+        let is_doomed = is_valid && self.counts_out(skimmed, facts.as_ref());
+        if let Some(facts) = &facts {
+            self.note_holds(facts);
         }
-        let is_doomed = self.left_to_keep == 0;
-        if is_doomed {
-            self.doomed.insert(loaded.id);
-        }
-        self.left_to_keep = self.left_to_keep.saturating_sub(1);
         Ok(is_doomed)
+    }
+
+    /// Counts a valid backup; whether it is to go.
+    fn counts_out(&mut self, skimmed: &Skimmed, facts: Option<&BackupFacts>) -> bool {
+        let id = skimmed.loaded.id;
+        let held = self.release(skimmed, facts);
+        if self.left_to_keep > 0 {
+            self.left_to_keep -= 1;
+            return false;
+        }
+        if let Some(went_back) = held {
+            self.kept.push(KeptBackup { id, went_back });
+            return false;
+        }
+        self.doomed.insert(id);
+        true
+    }
+
+    /// What holds this backup, if it is the newest valid one from before a database went back; it holds no older one.
+    fn release(&mut self, skimmed: &Skimmed, facts: Option<&BackupFacts>) -> Option<WentBack> {
+        let loaded = &skimmed.loaded;
+        let sequence = facts.map_or(loaded.meta.head.sequence.value(), |facts| facts.sequence_number);
+        let holds = |hold: &mut Hold| {
+            facts.is_none_or(|facts| facts.database_id == hold.database_id)
+                && hold.went_back.is_before(loaded.id.get(), sequence)
+        };
+        self.holds.extract_if(.., holds).map(|hold| hold.went_back).last()
+    }
+
+    fn note_holds(&mut self, facts: &BackupFacts) {
+        if facts.accepts_going_back() {
+            self.accepted.insert(facts.database_id.clone());
+        }
+        if self.accepts_going_back || self.accepted.contains(&facts.database_id) {
+            return;
+        }
+        for went_back in &facts.went_back {
+            let is_known = |hold: &Hold| {
+                hold.database_id == facts.database_id && hold.went_back.last_before == went_back.last_before
+            };
+            // Every backup that says so is newer than the one that it holds.
+            if !self.holds.iter().any(is_known) {
+                self.holds.push(Hold {
+                    database_id: facts.database_id.clone(),
+                    went_back: *went_back,
+                });
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ use stonekeep_format::BackupId;
 
 use crate::repo::garbage::{Garbage, GarbagePlan};
 pub use crate::repo::garbage::{GarbageKind, HeldBack, HeldByPin, Total};
+pub use crate::repo::went_back::WentBack;
 use crate::{Error, Warning, WarningName};
 
 /// One file that was removed.
@@ -30,6 +31,16 @@ pub struct NotRemoved {
     pub reason: String,
 }
 
+/// A backup that a purge kept beyond the number of backups to keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeptBackup {
+    /// The backup.
+    pub id: BackupId,
+    /// Why: it is the last valid one from before the database went back to an older state, which nobody has accepted.
+    pub went_back: WentBack,
+}
+
 /// What deleting, purging or collecting did.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -38,6 +49,8 @@ pub struct CollectReport {
     pub done: bool,
     /// The backups that were deleted, oldest first; those too whose deletion an earlier run had begun, if they were asked for.
     pub deleted_backups: Vec<BackupId>,
+    /// The backups that a purge kept beyond the number to keep, oldest first.
+    pub kept_backups: Vec<KeptBackup>,
     /// The files that were removed.
     pub deleted_files: Vec<DeletedFile>,
     /// Their bytes.
@@ -68,6 +81,7 @@ impl CollectReport {
         CollectReport {
             done,
             deleted_backups,
+            kept_backups: Vec::new(),
             deleted_files: Vec::new(),
             freed_bytes: 0,
             not_removed: Vec::new(),

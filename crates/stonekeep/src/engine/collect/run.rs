@@ -6,8 +6,8 @@ use std::time::Duration;
 use stonekeep_format::BackupId;
 
 use super::apply::{Apply, Left};
-use super::purge::Purge;
-use super::report::CollectReport;
+use super::purge::{Purge, PurgeOptions};
+use super::report::{CollectReport, KeptBackup};
 use crate::engine::BackupEngine;
 use crate::repo::garbage::{self, GarbagePlan, IsDoomed, Metas, Policy, References, Survey, Withdrawn};
 use crate::repo::names::Names;
@@ -29,7 +29,7 @@ pub(super) enum Wanted<'a> {
     /// These.
     These(&'a [BackupId]),
     /// All valid ones but so many of the newest.
-    AllButNewest(usize),
+    AllButNewest(&'a PurgeOptions),
     /// All, whatever state they are in.
     Everything,
 }
@@ -43,6 +43,14 @@ pub(super) struct Collection<'a> {
     pub(super) observer: &'a dyn Observer,
 }
 
+/// What is decided before anything changes.
+struct Choice {
+    /// The backups to delete.
+    doomed: BTreeSet<BackupId>,
+    /// Those that a purge keeps beyond the number to keep, oldest first.
+    kept: Vec<KeptBackup>,
+}
+
 impl Collection<'_> {
     /// Does it, in the order that the [module](super) gives.
     pub(super) fn run(&self) -> Result<CollectReport> {
@@ -50,14 +58,15 @@ impl Collection<'_> {
         let lock = self.engine.lock(self.observer)?;
         self.observer.progressed(&Progress::begin(Phase::Planning));
         garbage::drop_void_records(self.store())?;
-        let (doomed, metas) = self.choose()?;
+        let (Choice { doomed, kept }, metas) = self.choose()?;
         let Withdrawn { deleted, left } = garbage::withdraw(self.store(), &doomed, &|| {
             self.check_stop()?;
             lock.check()
         })?;
         tracing::info!(backups = deleted.len(), "deleted from the list of backups");
         let collected = self.collect(deleted.clone(), &left, metas, lock.as_ref());
-        let report = collected.map_err(|error| garbage::after_deleting(error, &deleted))?;
+        let mut report = collected.map_err(|error| garbage::after_deleting(error, &deleted))?;
+        report.kept_backups = kept;
         match (self.wanted, left.into_iter().next()) {
             // Whoever asks for one backup must not take it for deleted; a purge tries again the next time.
             (Wanted::These(_), Some((id, error))) => {
@@ -97,9 +106,11 @@ impl Collection<'_> {
     pub(super) fn plan(&self) -> Result<CollectReport> {
         repo::require(self.engine.store())?;
         self.observer.progressed(&Progress::begin(Phase::Planning));
-        let (doomed, metas) = self.choose()?;
+        let (Choice { doomed, kept }, metas) = self.choose()?;
         let mut survey = self.survey(metas, pin::all(self.store())?, &doomed)?;
-        self.apply(self.plan_of(&mut survey), doomed, None)
+        let mut report = self.apply(self.plan_of(&mut survey), doomed, None)?;
+        report.kept_backups = kept;
+        Ok(report)
     }
 
     fn store(&self) -> &dyn Store {
@@ -114,25 +125,34 @@ impl Collection<'_> {
     }
 
     /// D1: the backups to delete, and what the others name.
-    fn choose(&self) -> Result<(BTreeSet<BackupId>, Metas)> {
+    fn choose(&self) -> Result<(Choice, Metas)> {
         let store = self.store();
         let should_stop = || self.observer.should_stop();
         let named = match self.wanted {
             Wanted::Nothing => BTreeSet::new(),
             Wanted::These(ids) => self.all_there(ids)?,
             Wanted::Everything => catalog::list(store)?.ids.into_iter().collect(),
-            Wanted::AllButNewest(keep) => {
-                let mut purge = Purge::new(store, keep);
+            Wanted::AllButNewest(options) => {
+                let mut purge = Purge::new(store, options);
                 let is_doomed: IsDoomed<'_> =
                     &mut |skimmer, names, skimmed| purge.dooms(skimmer, names, skimmed);
                 let there = References::to_files(Names::list(store)?);
                 let metas = Metas::read(store, there, &BTreeSet::new(), is_doomed, &should_stop)?;
-                return Ok((purge.doomed, metas));
+                purge.kept.reverse();
+                let choice = Choice {
+                    doomed: purge.doomed,
+                    kept: purge.kept,
+                };
+                return Ok((choice, metas));
             }
         };
         let none: IsDoomed<'_> = &mut |_, _, _| Ok(false);
         let metas = Metas::read(store, References::default(), &named, none, &should_stop)?;
-        Ok((named, metas))
+        let choice = Choice {
+            doomed: named,
+            kept: Vec::new(),
+        };
+        Ok((choice, metas))
     }
 
     /// Those that are there, or are being deleted since an earlier run.

@@ -208,6 +208,12 @@ impl<'a> Known<'a> {
         }
     }
 
+    /// The facts of the newest readable backup, if there are any about it.
+    pub(super) fn newest_facts(&self) -> Option<(BackupId, &BackupFacts)> {
+        let facts = self.newest_facts.as_ref()?;
+        Some((BackupId::new(facts.backup_id)?, facts))
+    }
+
     /// The id of the database that the newest backup is of.
     pub(super) fn database_id(&self) -> Result<Option<String>> {
         match (&self.newest_facts, &self.newest) {

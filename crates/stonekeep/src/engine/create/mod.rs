@@ -41,6 +41,7 @@ mod context;
 mod copy;
 mod ends;
 mod heal;
+mod history;
 mod host;
 mod identity;
 mod included;

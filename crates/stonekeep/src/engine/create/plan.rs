@@ -13,6 +13,7 @@ use super::session::Session;
 use crate::engine::MaybeExclude;
 use crate::image::{DatabaseImage, ImageFile};
 use crate::repo::facts::FileOrigin;
+use crate::repo::went_back::WentBack;
 use crate::store::Staged;
 use crate::{Error, Result, Warning};
 
@@ -76,6 +77,8 @@ pub(super) struct Plan {
     pub(super) sequence_number: SequenceNumber,
     pub(super) tables_opened: u64,
     pub(super) warnings: Vec<Warning>,
+    /// That the database went back to an older state, as far as nobody has accepted it.
+    pub(super) went_back: Vec<WentBack>,
 }
 
 /// Plans a backup of this image.
@@ -91,6 +94,7 @@ pub(super) fn plan(image: &DatabaseImage, host: &mut Host<'_>) -> Result<Plan> {
         },
         tables_opened: host.tables_opened,
         warnings: Vec::new(),
+        went_back: Vec::new(),
     };
     for (index, file) in image.files.iter().enumerate() {
         if !options.backup_log_files && matches!(file.name, DbFileName::Wal(_)) {

@@ -76,6 +76,7 @@ impl Commit<'_, '_> {
             wal_dir: image.wal_dir.as_ref().map(|path| path.display().to_string()),
             host: self.context.options.host.clone(),
             tags: self.context.options.tags.clone(),
+            went_back: self.plan.went_back.clone(),
             warnings: image
                 .warnings
                 .iter()

@@ -7,6 +7,7 @@ use super::content;
 use super::context::{Context, is_full};
 use super::copy::{Copier, Ready};
 use super::heal;
+use super::history;
 use super::host::{self, Host};
 use super::included::{self, Beside, Included};
 use super::plan::{self, Action, Plan};
@@ -148,6 +149,8 @@ fn plan(host: &mut Host<'_>, image: &DatabaseImage) -> Result<Plan> {
     }
     exclude(&context, &mut plan)?;
     plan.warnings = warnings::of_plan(&plan, image, context.engine.options(), &host.known);
+    plan.went_back = history::went_back(image, &host.known)?;
+    plan.warnings.extend(history::warnings(&plan.went_back));
     Ok(plan)
 }
 

@@ -1,0 +1,14 @@
+//! The names of warnings that are accepted.
+
+use stonekeep::WarningName;
+
+/// The name of a warning.
+pub(crate) fn parse(text: &str) -> std::result::Result<WarningName, String> {
+    WarningName::parse(text).ok_or_else(|| {
+        let names: Vec<&str> = WarningName::ALL.iter().map(|name| name.as_str()).collect();
+        format!(
+            "there is no warning of this name; the names are {}",
+            names.join(", ")
+        )
+    })
+}

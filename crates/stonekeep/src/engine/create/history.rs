@@ -1,0 +1,118 @@
+//! Whether the database has gone back to an older state since an earlier backup of it.
+//!
+//! Sequence numbers only grow. A smaller one than that of the newest backup of the same database means that an older state
+//! was restored, or that RocksDB opened the database at an older state and dropped the rest. Nobody may have noticed, so it is warned of, in
+//! each backup until one is made that accepts it, and a purge keeps the last backup before it as long.
+
+use stonekeep_format::BackupId;
+
+use super::known::Known;
+use crate::image::DatabaseImage;
+use crate::repo::catalog::{self, LoadedMeta, MetaState};
+use crate::repo::described::Described;
+use crate::repo::facts::BackupFacts;
+use crate::repo::went_back::WentBack;
+use crate::store::Store;
+use crate::{ErrorKind, Result, Warning, WarningName};
+
+/// A stored backup of the same database.
+struct Earlier {
+    id: BackupId,
+    sequence_number: u64,
+    facts: Option<BackupFacts>,
+}
+
+/// What is not accepted yet: what the newest backup of this database says, and whether the database is behind it now.
+pub(super) fn went_back(image: &DatabaseImage, known: &Known<'_>) -> Result<Vec<WentBack>> {
+    let Some(database_id) = image.database_id.as_deref() else {
+        return Ok(Vec::new());
+    };
+    let Some(newest) = newest_of(database_id, known)? else {
+        return Ok(Vec::new());
+    };
+    let mut all = match &newest.facts {
+        Some(facts) => not_accepted(facts),
+        None => Vec::new(),
+    };
+    if !all.is_empty() {
+        let oldest = catalog::list(known.store)?.ids.first().map(|id| id.get());
+        all.retain(|known| oldest.is_some_and(|oldest| oldest <= known.last_before));
+    }
+    let is_certain = |facts: &BackupFacts| {
+        let mut names = facts.warnings.iter().map(|warning| warning.name);
+        names.all(|name| name != WarningName::SequenceUncertain)
+    };
+    let now = image.sequence_number.0;
+    if now < newest.sequence_number && newest.facts.as_ref().is_none_or(is_certain) {
+        all.push(WentBack {
+            last_before: newest.id.get(),
+            from_sequence: newest.sequence_number,
+            to_sequence: now,
+        });
+    }
+    Ok(all)
+}
+
+/// What these facts say that nobody has accepted.
+pub(super) fn not_accepted(facts: &BackupFacts) -> Vec<WentBack> {
+    match facts.accepts_going_back() {
+        true => Vec::new(),
+        false => facts.went_back.clone(),
+    }
+}
+
+/// What is told of it.
+pub(super) fn warnings(all: &[WentBack]) -> impl Iterator<Item = Warning> + '_ {
+    all.iter().map(|known| {
+        let id = known.last_before;
+        let message = format!(
+            "{known}, as a restore of an older state does. Until that is accepted (--accept sequence-went-back), purge keeps \
+             backup {id} or, if it is damaged, the one before it"
+        );
+        Warning::general(WarningName::SequenceWentBack, message)
+    })
+}
+
+/// The newest backup of this database that can be read. Usually that is the newest of all, which is known.
+fn newest_of(database_id: &str, known: &Known<'_>) -> Result<Option<Earlier>> {
+    if let Some((id, facts)) = known.newest_facts()
+        && facts.database_id.as_deref() == Some(database_id)
+    {
+        return Ok(Some(Earlier {
+            id,
+            sequence_number: facts.sequence_number,
+            facts: Some(facts.clone()),
+        }));
+    }
+    let mut ids = catalog::list(known.store)?.ids;
+    while let Some(id) = ids.pop() {
+        match catalog::load(known.store, id) {
+            Ok(MetaState::Readable(loaded)) => {
+                if let Some(earlier) = of_database(known.store, &loaded, database_id)? {
+                    return Ok(Some(earlier));
+                }
+            }
+            Ok(MetaState::Unreadable(..)) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+fn of_database(store: &dyn Store, loaded: &LoadedMeta, database_id: &str) -> Result<Option<Earlier>> {
+    let facts = loaded.facts_head(store)?;
+    let of = match &facts {
+        Some(facts) => facts.database_id.clone(),
+        None => Described::read(store, loaded)?.database_id,
+    };
+    let sequence_number = match &facts {
+        Some(facts) => facts.sequence_number,
+        None => loaded.meta.head.sequence.value(),
+    };
+    Ok((of.as_deref() == Some(database_id)).then_some(Earlier {
+        id: loaded.id,
+        sequence_number,
+        facts,
+    }))
+}
