@@ -9,8 +9,8 @@ use crate::args::repository::RepoArgs;
 use crate::args::select::SelectArgs;
 use crate::args::which::{Which, parse_id_or_latest};
 use crate::exit::Exit;
+use crate::output::app_metadata::AppMetadata;
 use crate::output::backup_info::{BackupJson, capture_text, if_read, state_parts};
-use crate::output::escape::visible_bytes;
 use crate::output::text::{Page, Style, Table};
 use crate::output::units::{bytes, count, local_time, maybe_bytes, temperature_name};
 
@@ -109,7 +109,8 @@ fn fields(info: &BackupInfo) -> Vec<(&'static str, String)> {
         fields.push(("tags", info.tags.join(" ")));
     }
     if !info.app_metadata.is_empty() {
-        fields.push(("app metadata", visible_bytes(&info.app_metadata)));
+        let app_metadata = AppMetadata::new(&info.app_metadata, info.app_metadata_bytes);
+        fields.push(("app metadata", app_metadata.text()));
     }
     fields
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use stonekeep::engine::info::{BackupFileInfo, BackupInfo, BackupState};
 use stonekeep::image::{CaptureKind, ClosingRule, ImageColumnFamily, LiveCapture};
 
+use super::app_metadata::AppMetadata;
 use super::json::{FindingJson, WarningJson, findings, warnings};
 use super::text::{Cell, Style};
 use super::units::{bytes, count, milliseconds, temperature_name, utc_time};
@@ -28,6 +29,7 @@ pub(crate) struct BackupJson<'a> {
     shared_bytes: Option<u64>,
     app_metadata: Option<&'a str>,
     app_metadata_hex: String,
+    app_metadata_bytes: u64,
     database_id: Option<&'a str>,
     column_families: Option<Vec<ColumnFamilyJson<'a>>>,
     rocksdb_version: Option<&'a str>,
@@ -51,6 +53,7 @@ struct ColumnFamilyJson<'a> {
 impl<'a> BackupJson<'a> {
     pub(crate) fn new(info: &'a BackupInfo) -> Self {
         let (state, findings, unsupported) = state_parts(&info.state);
+        let app_metadata = AppMetadata::new(&info.app_metadata, info.app_metadata_bytes);
         BackupJson {
             id: info.id.get(),
             state,
@@ -67,8 +70,9 @@ impl<'a> BackupJson<'a> {
             size_bytes: info.size_bytes,
             unique_bytes: info.unique_bytes,
             shared_bytes: info.shared_bytes,
-            app_metadata: str::from_utf8(&info.app_metadata).ok(),
-            app_metadata_hex: hex(&info.app_metadata),
+            app_metadata: app_metadata.utf8(),
+            app_metadata_hex: app_metadata.hex(),
+            app_metadata_bytes: app_metadata.size_bytes(),
             database_id: info.database_id.as_deref(),
             column_families: info.column_families.as_ref().map(|families| {
                 let json = |family: &'a ImageColumnFamily| ColumnFamilyJson {
@@ -187,9 +191,4 @@ pub(crate) fn if_read(info: &BackupInfo, text: String) -> String {
         true => "?".to_owned(),
         false => text,
     }
-}
-
-/// Bytes as upper-case hex, as meta files have them.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }

@@ -1,5 +1,6 @@
 //! Everything that the command says: text or JSON on standard output, notes on standard error.
 
+pub(crate) mod app_metadata;
 pub(crate) mod backup_info;
 pub(crate) mod command_words;
 pub(crate) mod escape;

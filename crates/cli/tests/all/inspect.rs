@@ -132,7 +132,7 @@ fn a_meta_file_is_shown() {
     let document = json(&path);
     let expected = format!(
         "{FILE}, content: {{schema: string, time: string, timestamp_seconds: number, sequence_number: number, \
-         app_metadata: string, app_metadata_hex: string, fields: [], files: [{{path: string, crc32c: number, \
+         app_metadata: string, app_metadata_hex: string, app_metadata_bytes: number, fields: [], files: [{{path: string, crc32c: number, \
          size_bytes: null, temperature: null, excluded: null, fields: []}}], footer_fields: []}}, problem: null"
     );
     shape::check(&document, "inspect", &expected);

@@ -21,6 +21,7 @@ mod in_place;
 mod inspect;
 mod list;
 mod live;
+mod long_lines;
 mod manual;
 mod newcomers;
 mod real_repositories;

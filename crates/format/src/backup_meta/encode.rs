@@ -102,7 +102,8 @@ fn encode_field_lines(fields: &[Field], out: &mut Vec<u8>) {
 }
 
 fn encode_field(field: &Field, out: &mut Vec<u8>) {
-    put(out, format_args!("{} ", field.name()));
+    out.extend_from_slice(field.name());
+    out.push(b' ');
     out.extend_from_slice(field.value());
 }
 

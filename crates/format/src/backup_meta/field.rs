@@ -4,31 +4,39 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// A field of a meta file: a name, and a value of any bytes but a newline. On a file's line the value has no space
-/// either and is not empty; the encoder looks at that.
+/// either; the encoder looks at that. A name that was read is any bytes but a space and a newline, as for RocksDB.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Field {
-    name: Box<str>,
+    name: Box<[u8]>,
     value: Box<[u8]>,
 }
 
 impl Field {
-    /// A field; `None` if RocksDB's grammar has no such name or value.
+    /// A field to be written; `None` if RocksDB's grammar has no such name or value.
     pub fn new(name: &str, value: impl AsRef<[u8]>) -> Option<Self> {
         let value = value.as_ref();
         (is_name(name.as_bytes()) && !value.contains(&b'\n')).then(|| Field {
-            name: name.into(),
+            name: name.as_bytes().into(),
             value: value.into(),
         })
     }
 
-    /// A field from bytes of a line, which has no newline.
-    pub(crate) fn decode(name: &[u8], value: &[u8]) -> Option<Self> {
-        Field::new(std::str::from_utf8(name).ok()?, value)
+    /// A field from bytes of a line. RocksDB's reader looks at no more of a name than whether it begins with `ni::`.
+    pub(crate) fn decode(name: &[u8], value: &[u8]) -> Self {
+        Field {
+            name: name.into(),
+            value: value.into(),
+        }
     }
 
     /// The name.
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &[u8] {
         &self.name
+    }
+
+    /// The name to show to people.
+    pub fn name_text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.name)
     }
 
     /// The value.
@@ -44,11 +52,11 @@ impl Field {
 
 impl fmt::Debug for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={:?}", self.name, self.value_text())
+        write!(f, "{}={:?}", self.name_text(), self.value_text())
     }
 }
 
-/// RocksDB's comment asks for `[A-Za-z_][A-Za-z_0-9.]+`. Its reader takes one character too, and so does this one.
+/// RocksDB's comment asks for `[A-Za-z_][A-Za-z_0-9.]+`; one character is taken, too.
 fn is_name(name: &[u8]) -> bool {
     let first = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
     let further = |byte: u8| first(byte) || byte.is_ascii_digit() || byte == b'.';

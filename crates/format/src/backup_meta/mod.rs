@@ -21,10 +21,11 @@
 //! `crc32` is a CRC-32C, unmasked, in decimal. It must stand on each line of schema 1 and may in schema 2.
 //!
 //! Version rule: a schema of another major version, and a field whose name begins with `ni::` that is not known
-//! here, are [`Problem::Unsupported`](crate::Problem::Unsupported). Other unknown fields are kept as they are.
+//! here, are [`Problem::Unsupported`](crate::Problem::Unsupported). Other unknown fields are kept as they are, whatever
+//! their names: RocksDB ignores them.
 //!
 //! What is read here is narrower than what RocksDB reads, which takes any file in its directories, numbers with
-//! garbage behind them, and two files that are restored under one name: all of that is called corrupt here. Garbage
+//! garbage behind them, and two files that are restored under one name: all of that is called corrupt here, and so is a line of more than 1 MiB other than the application's metadata. Garbage
 //! in place of the timestamp or the sequence number is read as RocksDB reads it, since no file depends on it.
 
 mod decode;
@@ -38,11 +39,18 @@ mod reader;
 use crate::backup_name::RepoPath;
 use crate::{Crc32c, SequenceNumber, Temperature};
 
+pub use decode::MetaDecoder;
 pub use encode::EncodeError;
 pub use field::Field;
 pub use header_number::HeaderNumber;
 pub use plain::plain_line_end;
 pub use reader::MetaReader;
+
+/// The longest line that is read, the application's metadata aside.
+pub const LINE_LIMIT_BYTES: usize = 1 << 20;
+/// How many bytes of the application's metadata are held: RocksDB writes no more (`kMaxAppMetaSize` in
+/// `utilities/backup/backup_engine.cc`).
+pub const APP_METADATA_LIMIT_BYTES: usize = 1 << 20;
 
 const SCHEMA_VERSION: &[u8] = b"schema_version ";
 const FOOTER: &[u8] = b"// FOOTER";
@@ -84,8 +92,10 @@ pub struct MetaHead {
     pub timestamp: HeaderNumber,
     /// The database's sequence number about when the backup was made: RocksDB calls it only approximate.
     pub sequence: HeaderNumber,
-    /// The application's metadata, any bytes. Absent is the same as empty.
+    /// The application's metadata, any bytes, at most [`APP_METADATA_LIMIT_BYTES`] of them. Absent is the same as empty.
     pub app_metadata: Vec<u8>,
+    /// How many more bytes of them the meta file has. A head that lacks some cannot be written.
+    pub app_metadata_omitted_bytes: u64,
     /// Fields that are not known here, in their order (schema 2 only).
     pub fields: Vec<Field>,
 }

@@ -57,7 +57,9 @@ impl MetaReader {
             return None;
         }
         let file_count = usize::try_from(file_count).ok()?;
-        let at_most = file_count.min(bytes.len() / USUAL_LINE_BYTES);
+        let at_most = file_count
+            .min(bytes.len() / USUAL_LINE_BYTES)
+            .min(REMEMBERED_LINES);
         if self.lines.is_empty() {
             let new = at_most.min(REMEMBERED_LINES);
             self.lines.reserve(new);

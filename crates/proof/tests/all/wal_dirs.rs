@@ -124,7 +124,12 @@ fn a_copy_without_wals_is_not_backed_up_with_those_of_the_original() {
     bench.change().unwrap();
     bench.close();
     let copy = root.path().join("copy");
-    restore(&repository, 1, &copy, &RestoreOptions::default());
+    restore(
+        &repository,
+        1,
+        &copy,
+        &RestoreOptions::default().with_keep_wal_dir(true),
+    );
     for wal in wals(&copy) {
         fs::remove_file(wal).unwrap();
     }

@@ -1,12 +1,16 @@
 //! Which backups there are, and what their meta files say.
 
-use stonekeep_format::backup_meta::{BackupMeta, MetaReader};
+use stonekeep_format::backup_meta::{BackupMeta, LINE_LIMIT_BYTES, MetaDecoder, MetaReader};
 use stonekeep_format::{BackupId, Crc32c};
 
 use super::facts::{self, BackupFacts, WantedFiles};
 use super::layout;
-use crate::store::Store;
+use super::pieces::Pieces;
+use crate::store::{Key, Store};
 use crate::{Error, ErrorKind, Result, Warning, WarningName};
+
+/// Larger meta files are not read as a whole, which is quicker where many of them are.
+const WHOLE_BYTES: u64 = 16 << 20;
 
 /// The names in `meta/`: one listing, no file is read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -87,6 +91,30 @@ impl LoadedMeta {
     /// `Corrupt` or `Unsupported`, as the content is.
     pub fn decode(id: BackupId, bytes: &[u8]) -> Result<Self> {
         Self::of(id, bytes, BackupMeta::decode(id, bytes))
+    }
+
+    /// Reads the meta file under this key piece by piece: a line that is too long, or a large file that is none, takes no
+    /// memory.
+    ///
+    /// # Errors
+    /// As [`Self::decode`], and those of the store.
+    pub fn read(store: &dyn Store, id: BackupId, key: &Key) -> Result<Self> {
+        let unreadable = |error| Error::format(key.as_str(), error);
+        let (mut buffer, mut files) = (Vec::new(), Vec::new());
+        let mut decoder = MetaDecoder::new(Some(id));
+        let pieces = Pieces::open(store, key, layout::RECORD_LIMIT_BYTES, &mut buffer)?;
+        let mut pieces = pieces.held_at_most(2 * LINE_LIMIT_BYTES);
+        while pieces.more()? {
+            let taken = decoder.push(pieces.text(), &mut |file| files.push(file));
+            pieces.take(taken.map_err(unreadable)?);
+        }
+        let meta = decoder.finish(pieces.text()).map_err(unreadable)?;
+        Ok(LoadedMeta {
+            id,
+            meta: BackupMeta { files, ..meta },
+            crc32c: pieces.crc32c(),
+            size_bytes: pieces.size_bytes(),
+        })
     }
 
     /// The same, after others of the same repository.
@@ -182,7 +210,7 @@ pub(crate) fn warn_of_private(name: &str) -> Option<Warning> {
 /// # Errors
 /// `NotFound`, and I/O errors of the store.
 pub fn load(store: &dyn Store, id: BackupId) -> Result<MetaState> {
-    load_by(store, id, |bytes| LoadedMeta::decode(id, bytes))
+    state_of(store, id, LoadedMeta::read(store, id, &layout::meta(id)))
 }
 
 /// The same, after others of the same repository: quicker, since most of their lines are the same.
@@ -190,27 +218,27 @@ pub fn load(store: &dyn Store, id: BackupId) -> Result<MetaState> {
 /// # Errors
 /// As [`load`].
 pub fn load_with(reader: &mut MetaReader, store: &dyn Store, id: BackupId) -> Result<MetaState> {
-    load_by(store, id, |bytes| LoadedMeta::decode_with(reader, id, bytes))
+    let key = layout::meta(id);
+    let loaded = match store.read(&key, WHOLE_BYTES) {
+        Ok(bytes) => LoadedMeta::decode_with(reader, id, &bytes),
+        // Among other things, it is larger.
+        Err(error) if error.kind() == ErrorKind::Corrupt => LoadedMeta::read(store, id, &key),
+        Err(error) => Err(error),
+    };
+    state_of(store, id, loaded)
 }
 
-fn load_by(
-    store: &dyn Store,
-    id: BackupId,
-    decode: impl FnOnce(&[u8]) -> Result<LoadedMeta>,
-) -> Result<MetaState> {
-    let bytes = match store.read(&layout::meta(id), layout::RECORD_LIMIT_BYTES) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(MetaState::Unreadable(id, error)),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Err(Error::not_found(format!(
-                "there is no backup {id} in {}",
-                store.location()
-            )));
-        }
-        Err(error) => return Err(error),
-    };
-    Ok(match decode(&bytes) {
-        Ok(loaded) => MetaState::Readable(loaded),
-        Err(error) => MetaState::Unreadable(id, error),
-    })
+/// What comes of reading a meta file.
+fn state_of(store: &dyn Store, id: BackupId, loaded: Result<LoadedMeta>) -> Result<MetaState> {
+    match loaded {
+        Ok(loaded) => Ok(MetaState::Readable(loaded)),
+        Err(error) => match error.kind() {
+            ErrorKind::Corrupt | ErrorKind::Unsupported => Ok(MetaState::Unreadable(id, error)),
+            ErrorKind::NotFound => {
+                let location = store.location();
+                Err(Error::not_found(format!("there is no backup {id} in {location}")))
+            }
+            _ => Err(error),
+        },
+    }
 }

@@ -9,6 +9,8 @@ use crate::{Error, Result};
 
 /// How much is read at a time; it stays in the processor's cache until it has been looked at.
 const PIECE_BYTES: usize = 256 << 10;
+/// How much is held of a text that nobody takes anything of, unless it is said otherwise.
+const HELD_BYTES: usize = 16 << 20;
 
 /// What of a text has been read and not been taken yet.
 pub(crate) struct Pieces<'a> {
@@ -19,6 +21,7 @@ pub(crate) struct Pieces<'a> {
     end: usize,
     offset: u64,
     crc32c: u32,
+    most_held_bytes: usize,
 }
 
 impl<'a> Pieces<'a> {
@@ -45,7 +48,14 @@ impl<'a> Pieces<'a> {
             end: 0,
             offset: 0,
             crc32c: 0,
+            most_held_bytes: HELD_BYTES,
         })
+    }
+
+    /// Holds no more than about so much of what is not taken: what comes next must make sense with less.
+    pub(crate) fn held_at_most(mut self, bytes: usize) -> Self {
+        self.most_held_bytes = bytes;
+        self
     }
 
     /// What has been read and not been taken.
@@ -73,11 +83,15 @@ impl<'a> Pieces<'a> {
     /// Reads on; whether there was anything. Of a text that grows meanwhile, what it had when it was opened.
     ///
     /// # Errors
-    /// I/O errors.
+    /// `Corrupt` if too much is held already, and I/O errors.
     pub(crate) fn more(&mut self) -> Result<bool> {
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
         if self.end == self.buffer.len() {
+            if self.end >= self.most_held_bytes {
+                let reason = format!("a line has more than {} bytes", self.most_held_bytes);
+                return Err(Error::corrupt(self.key.as_str(), reason));
+            }
             self.buffer.resize(self.end * 2, 0);
         }
         let left = self.object.size_bytes().saturating_sub(self.offset);
@@ -135,6 +149,11 @@ mod tests {
             taken.extend_from_slice(pieces.text());
             assert_eq!(taken, text);
         }
+        let mut held = Pieces::open(&store, &key, 1 << 20, &mut buffer)
+            .unwrap()
+            .held_at_most(PIECE_BYTES);
+        assert!(held.more().unwrap());
+        assert_eq!(held.more().unwrap_err().kind(), crate::ErrorKind::Corrupt);
         let refused = Pieces::open(&store, &key, text.len() as u64 - 1, &mut buffer);
         assert_eq!(refused.err().unwrap().kind(), crate::ErrorKind::Corrupt);
     }

@@ -11,7 +11,9 @@ use std::mem;
 
 use memchr::memchr;
 use stonekeep_format::BackupId;
-use stonekeep_format::backup_meta::{BackupMeta, MetaFile, MetaHead, SchemaVersion, plain_line_end};
+use stonekeep_format::backup_meta::{
+    BackupMeta, LINE_LIMIT_BYTES, MetaFile, MetaHead, SchemaVersion, plain_line_end,
+};
 use stonekeep_format::backup_name::RepoPath;
 
 use super::catalog::{self, LoadedMeta, MetaState};
@@ -93,11 +95,12 @@ impl Skimmer {
         id: BackupId,
         key: &Key,
     ) -> Result<Skimmed> {
-        if let Some(skimmed) = self.read_usual(store, names, id, key)? {
-            return Ok(skimmed);
+        match self.read_usual(store, names, id, key) {
+            Ok(Some(skimmed)) => return Ok(skimmed),
+            Err(error) if error.kind() != ErrorKind::Corrupt => return Err(error),
+            _ => {}
         }
-        let bytes = store.read(key, layout::RECORD_LIMIT_BYTES)?;
-        LoadedMeta::decode(id, &bytes).map(Skimmed::without_plain)
+        LoadedMeta::read(store, id, key).map(Skimmed::without_plain)
     }
 
     /// Our facts about it, if there are any, with those files only whose sizes neither the meta file nor a name tells.
@@ -125,7 +128,10 @@ impl Skimmer {
     ) -> Result<Option<Skimmed>> {
         let mut buffer = mem::take(&mut self.buffer);
         let pieces = Pieces::open(store, key, layout::RECORD_LIMIT_BYTES, &mut buffer);
-        let skimmed = pieces.and_then(|pieces| self.read_pieces(pieces, names, id));
+        let skimmed = pieces.and_then(|pieces| {
+            let pieces = pieces.held_at_most(LINE_LIMIT_BYTES);
+            self.read_pieces(pieces, names, id)
+        });
         self.buffer = buffer;
         skimmed
     }

@@ -164,7 +164,7 @@ fn what_is_no_file_concerns_its_own_backup_only() {
         );
         let target = scene.path("target");
         let report = reader(&store).restore_db_from_backup(
-            WhichBackup::Latest,
+            WhichBackup::LatestValid,
             &target,
             &RestoreOptions::default(),
             &Quiet,

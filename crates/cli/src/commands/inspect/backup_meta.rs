@@ -3,9 +3,10 @@
 use serde::Serialize;
 use stonekeep::format::backup_meta::{BackupMeta, Field, MetaFile, SchemaVersion};
 
-use super::dump::{Dump, hex};
+use super::dump::Dump;
 use super::kind::backup_of;
 use super::source::Source;
+use crate::output::app_metadata::AppMetadata;
 use crate::output::units::{temperature_name, utc_time};
 
 /// A million files at 512 bytes a line.
@@ -19,6 +20,7 @@ struct MetaJson {
     sequence_number: u64,
     app_metadata: Option<String>,
     app_metadata_hex: String,
+    app_metadata_bytes: u64,
     fields: Vec<FieldJson>,
     files: Vec<FileJson>,
     footer_fields: Vec<FieldJson>,
@@ -48,22 +50,23 @@ pub(super) fn dump(source: &Source) -> anyhow::Result<Dump> {
     };
     let meta = meta.map_err(|error| source.complaint(error))?;
     let head = &meta.head;
+    let all_bytes = head.app_metadata.len() as u64 + head.app_metadata_omitted_bytes;
+    let app_metadata = AppMetadata::new(&head.app_metadata, all_bytes);
     Dump::whole(&MetaJson {
         schema: schema_name(&head.schema),
         time: utc_time(head.timestamp_seconds()),
         timestamp_seconds: head.timestamp_seconds(),
         sequence_number: head.sequence_number().0,
-        app_metadata: text_of(&head.app_metadata),
-        app_metadata_hex: hex(&head.app_metadata).to_ascii_uppercase(),
+        app_metadata: app_metadata
+            .utf8()
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned),
+        app_metadata_hex: app_metadata.hex(),
+        app_metadata_bytes: app_metadata.size_bytes(),
         fields: fields(&head.fields),
         files: meta.files.iter().map(file).collect(),
         footer_fields: fields(&meta.footer_fields),
     })
-}
-
-fn text_of(bytes: &[u8]) -> Option<String> {
-    let text = str::from_utf8(bytes).ok()?;
-    (!text.is_empty()).then(|| text.to_owned())
 }
 
 fn schema_name(schema: &SchemaVersion) -> String {
@@ -76,7 +79,7 @@ fn schema_name(schema: &SchemaVersion) -> String {
 
 fn fields(fields: &[Field]) -> Vec<FieldJson> {
     let json = |field: &Field| FieldJson {
-        name: field.name().to_owned(),
+        name: field.name_text().into_owned(),
         value: field.value_text().into_owned(),
     };
     fields.iter().map(json).collect()

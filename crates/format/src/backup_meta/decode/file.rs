@@ -15,15 +15,18 @@ pub(super) fn decode(line: &Line<'_>, has_fields: bool, names: &mut NameCheck) -
 
 /// What the line says by itself.
 pub(in crate::backup_meta) fn decode_line(line: &Line<'_>, has_fields: bool) -> Result<MetaFile> {
-    let mut words = line.text.split(|byte| *byte == b' ');
+    // As RocksDB's `StringSplit` (util/string_util.cc), which gives no empty word at the end.
+    let text = match line.text.strip_suffix(b" ") {
+        Some(text) if has_fields => text,
+        _ => line.text,
+    };
+    let mut words = text.split(|byte| *byte == b' ');
     let path = words.next().unwrap_or_default();
     // A field that is not known may change how the path is meant, so the fields come first.
     let mut fields = FileFields::default();
     while let Some(name) = words.next() {
-        let value = words.next().unwrap_or_default();
-        if value.is_empty() {
-            return Err(line.corrupt(format!("the field {} has no value", shown(name))));
-        }
+        let value = words.next().filter(|value| has_fields || !value.is_empty());
+        let value = value.ok_or_else(|| line.corrupt(format!("the field {} has no value", shown(name))))?;
         if !has_fields && name != CRC32.as_bytes() {
             return Err(line.corrupt(format!("the field {} is unknown in schema 1", shown(name))));
         }

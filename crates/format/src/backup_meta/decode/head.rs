@@ -1,6 +1,7 @@
 //! What stands before the files.
 
 use crate::Result;
+use crate::backup_meta::decode::app_metadata::AppMetadata;
 use crate::backup_meta::decode::{shown, split_field, unknown_field};
 use crate::backup_meta::lines::{Line, Lines};
 use crate::backup_meta::{HeaderNumber, METADATA, MetaHead, SCHEMA_VERSION, SchemaVersion};
@@ -28,35 +29,93 @@ impl MetaHead {
 }
 
 pub(in crate::backup_meta) fn decode(lines: &mut Lines<'_>) -> Result<Option<(MetaHead, u32)>> {
-    let mut head = MetaHead::default();
-    let Some(mut line) = lines.next() else {
-        return Ok(None);
-    };
-    if let Some(version) = line.text.strip_prefix(SCHEMA_VERSION) {
-        head.schema = decode_schema(&line, version)?;
-        match lines.next() {
-            Some(next) => line = next,
-            None => return Ok(None),
-        }
-    } else if line.text.is_empty() {
-        return Err(line.corrupt("the first line is empty"));
-    }
-    head.timestamp = HeaderNumber::decode(line.text);
-    let Some(line) = lines.next() else {
-        return Ok(None);
-    };
-    head.sequence = HeaderNumber::decode(line.text);
+    let mut decoder = HeadDecoder::default();
     for line in lines {
-        if line.text.first().is_some_and(u8::is_ascii_digit) {
-            let count = plain_decimal32(line.text);
-            return match count {
-                Some(count) => Ok(Some((head, count))),
-                None => Err(line.corrupt(format!("{} is no number of files", shown(line.text)))),
-            };
+        if let Some(file_count) = decoder.line(&line)? {
+            return Ok(Some((decoder.head, file_count)));
         }
-        decode_head_field(&line, &mut head)?;
     }
     Ok(None)
+}
+
+/// Which line comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Next {
+    #[default]
+    First,
+    Timestamp,
+    Sequence,
+    Field,
+}
+
+/// Reads the head line by line.
+#[derive(Debug, Default)]
+pub(super) struct HeadDecoder {
+    pub(super) head: MetaHead,
+    next: Next,
+}
+
+impl HeadDecoder {
+    /// The next line; how many files follow, if it was the last one.
+    pub(super) fn line(&mut self, line: &Line<'_>) -> Result<Option<u32>> {
+        match self.next {
+            Next::First => {
+                if let Some(version) = line.text.strip_prefix(SCHEMA_VERSION) {
+                    self.head.schema = decode_schema(line, version)?;
+                    self.next = Next::Timestamp;
+                    return Ok(None);
+                }
+                if line.text.is_empty() {
+                    return Err(line.corrupt("the first line is empty"));
+                }
+                self.timestamp(line);
+            }
+            Next::Timestamp => self.timestamp(line),
+            Next::Sequence => {
+                self.head.sequence = HeaderNumber::decode(line.text);
+                self.next = Next::Field;
+            }
+            Next::Field if line.text.first().is_some_and(u8::is_ascii_digit) => {
+                let count = plain_decimal32(line.text);
+                let no_number = || line.corrupt(format!("{} is no number of files", shown(line.text)));
+                return count.ok_or_else(no_number).map(Some);
+            }
+            Next::Field => self.field(line)?,
+        }
+        Ok(None)
+    }
+
+    /// Whether a line that begins so has the application's metadata, as far as it has been read. An error if there
+    /// were some before.
+    pub(super) fn begins_metadata(&self, line: &Line<'_>) -> Result<bool> {
+        let begins = self.next == Next::Field && line.text.starts_with(METADATA.as_bytes());
+        if !begins || line.text.get(METADATA.len()) != Some(&b' ') {
+            return Ok(false);
+        }
+        match self.head.app_metadata.is_empty() {
+            true => Ok(true),
+            false => Err(line.corrupt("the application's metadata stand there twice")),
+        }
+    }
+
+    fn timestamp(&mut self, line: &Line<'_>) {
+        self.head.timestamp = HeaderNumber::decode(line.text);
+        self.next = Next::Sequence;
+    }
+
+    fn field(&mut self, line: &Line<'_>) -> Result<()> {
+        let (name, value) = split_field(line)?;
+        if self.begins_metadata(line)? {
+            let mut metadata = AppMetadata::default();
+            metadata.push(line, value)?;
+            metadata.finish(line, &mut self.head)
+        } else if self.head.schema == SchemaVersion::One {
+            Err(line.corrupt(format!("{} is unknown in schema 1", shown(line.text))))
+        } else {
+            self.head.fields.push(unknown_field(line, name, value)?);
+            Ok(())
+        }
+    }
 }
 
 fn decode_schema(line: &Line<'_>, version: &[u8]) -> Result<SchemaVersion> {
@@ -67,30 +126,4 @@ fn decode_schema(line: &Line<'_>, version: &[u8]) -> Result<SchemaVersion> {
         _ => return Err(line.unsupported(format!("the line {}", shown(line.text)))),
     };
     Ok(SchemaVersion::Two { minor })
-}
-
-fn decode_head_field(line: &Line<'_>, head: &mut MetaHead) -> Result<()> {
-    let (name, value) = split_field(line)?;
-    if name == METADATA.as_bytes() {
-        if !head.app_metadata.is_empty() {
-            return Err(line.corrupt("the application's metadata stand there twice"));
-        }
-        head.app_metadata =
-            decode_hex(value).ok_or_else(|| line.corrupt("the application's metadata are no hex"))?;
-    } else if head.schema == SchemaVersion::One {
-        return Err(line.corrupt(format!("{} is unknown in schema 1", shown(line.text))));
-    } else {
-        head.fields.push(unknown_field(line, name, value)?);
-    }
-    Ok(())
-}
-
-fn decode_hex(text: &[u8]) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) {
-        return None;
-    }
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    text.chunks_exact(2)
-        .map(|pair| u8::try_from(digit(pair[0])? << 4 | digit(pair[1])?).ok())
-        .collect()
 }

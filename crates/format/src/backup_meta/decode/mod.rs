@@ -1,20 +1,25 @@
 //! Text of a meta file to values.
 
+mod app_metadata;
+mod decoder;
 mod file;
 mod head;
 
 use std::collections::HashSet;
 
+pub use self::decoder::MetaDecoder;
 pub(super) use self::file::decode_line;
 pub(super) use self::head::decode as decode_head;
-use crate::backup_meta::lines::{Line, Lines};
-use crate::backup_meta::{BackupMeta, FOOTER, Field, MetaFile, NON_IGNORABLE, SchemaVersion};
+use crate::backup_meta::lines::Line;
+use crate::backup_meta::{BackupMeta, Field, MetaFile, NON_IGNORABLE};
 use crate::backup_name::RepoPath;
 use crate::file_name::DbFileName;
 use crate::{BackupId, Result};
 
 /// About how long a file's line is.
 pub(super) const USUAL_LINE_BYTES: usize = 64;
+/// Room is made for no more files before they are there.
+const EXPECTED_FILES: usize = 1 << 16;
 /// How many bytes of a line are repeated in an error.
 const SHOWN_BYTES: usize = 120;
 
@@ -38,7 +43,7 @@ impl BackupMeta {
 }
 
 fn decode(backup: Option<BackupId>, bytes: &[u8]) -> Result<BackupMeta> {
-    let mut files = Vec::with_capacity(bytes.len() / USUAL_LINE_BYTES);
+    let mut files = Vec::new();
     let meta = decode_each(backup, bytes, &mut |file| files.push(file))?;
     Ok(BackupMeta { files, ..meta })
 }
@@ -49,41 +54,9 @@ pub(super) fn decode_each(
     bytes: &[u8],
     take: &mut dyn FnMut(MetaFile),
 ) -> Result<BackupMeta> {
-    let mut lines = Lines::new(bytes);
-    let Some((head, file_count)) = decode_head(&mut lines)? else {
-        return Err(lines.rest().corrupt("the file ends before the number of files"));
-    };
-    let mut meta = BackupMeta {
-        head,
-        files: Vec::new(),
-        footer_fields: Vec::new(),
-    };
-    let mut names = NameCheck {
-        backup,
-        restored: HashSet::with_capacity(lines.rest().text.len() / USUAL_LINE_BYTES),
-    };
-    let mut there = 0u64;
-    let has_fields = meta.head.schema != SchemaVersion::One;
-    while let Some(line) = lines.next() {
-        if has_fields && line.text == FOOTER {
-            meta.footer_fields = lines
-                .by_ref()
-                .map(|line| decode_footer_field(&line))
-                .collect::<Result<_>>()?;
-            break;
-        }
-        let file = file::decode(&line, has_fields, &mut names)?;
-        there += u64::from(!file.excluded);
-        take(file);
-    }
-    let end = lines.rest();
-    if !end.text.is_empty() {
-        return Err(end.corrupt("the last line does not end in a newline"));
-    }
-    if there != u64::from(file_count) {
-        return Err(end.corrupt(format!("{there} files stand there, {file_count} are announced")));
-    }
-    Ok(meta)
+    let mut decoder = MetaDecoder::new(backup);
+    let taken = decoder.push(bytes, take)?;
+    decoder.finish(bytes.get(taken..).unwrap_or_default())
 }
 
 fn decode_footer_field(line: &Line<'_>) -> Result<Field> {
@@ -103,10 +76,11 @@ fn unknown_field(line: &Line<'_>, name: &[u8], value: &[u8]) -> Result<Field> {
     if name.starts_with(NON_IGNORABLE) {
         return Err(line.unsupported(format!("the field {}", shown(name))));
     }
-    Field::decode(name, value).ok_or_else(|| line.corrupt(format!("{} is no name of a field", shown(name))))
+    Ok(Field::decode(name, value))
 }
 
 /// What the names of a meta file have to be to each other.
+#[derive(Debug)]
 struct NameCheck {
     /// The backup whose private directory may be named.
     backup: Option<BackupId>,
@@ -115,6 +89,19 @@ struct NameCheck {
 }
 
 impl NameCheck {
+    fn new(backup: Option<BackupId>) -> Self {
+        NameCheck {
+            backup,
+            restored: HashSet::new(),
+        }
+    }
+
+    /// Makes room for so many files, as far as a number in a file is to be believed.
+    fn expect(&mut self, file_count: u32) {
+        let file_count = usize::try_from(file_count).unwrap_or(usize::MAX);
+        self.restored.reserve(file_count.min(EXPECTED_FILES));
+    }
+
     fn check(&mut self, line: &Line<'_>, file: &MetaFile) -> Result<()> {
         let path = &file.path;
         if let RepoPath::Private(name) = path

@@ -86,6 +86,7 @@ fn any_schema_2() -> impl Strategy<Value = BackupMeta> {
                 timestamp: HeaderNumber::from(timestamp),
                 sequence: HeaderNumber::from(sequence),
                 app_metadata,
+                app_metadata_omitted_bytes: 0,
                 fields,
             },
             files,

@@ -2,6 +2,7 @@
 
 mod generated;
 mod golden;
+mod pieces;
 mod plain;
 mod reader;
 mod refused;

@@ -58,8 +58,10 @@ pub struct BackupInfo {
     pub sequence_number: SequenceNumber,
     /// The schema of the meta file, as "1" or "2.1".
     pub schema: String,
-    /// `app_metadata`
+    /// `app_metadata`; of more than RocksDB writes, which is 1 MiB, the beginning.
     pub app_metadata: Vec<u8>,
+    /// How many bytes of it the meta file has.
+    pub app_metadata_bytes: u64,
     /// `number_files`: without excluded ones.
     pub number_files: u64,
     /// Files that the backup was made without (`excluded_files`).
@@ -157,6 +159,7 @@ impl BackupInfo {
             sequence_number: SequenceNumber(0),
             schema: String::new(),
             app_metadata: Vec::new(),
+            app_metadata_bytes: 0,
             number_files: 0,
             excluded_files: 0,
             included_files: 0,
@@ -192,6 +195,7 @@ pub(super) fn head(
         sequence_number: head.sequence_number(),
         schema: schema(&head.schema),
         app_metadata: head.app_metadata.clone(),
+        app_metadata_bytes: head.app_metadata.len() as u64 + head.app_metadata_omitted_bytes,
         number_files: loaded.meta.files.len() as u64 - excluded_files,
         excluded_files,
         warnings: garbage(loaded),
