@@ -60,6 +60,7 @@ struct Inner {
     hint: Option<String>,
     findings: Vec<Finding>,
     source_changed: bool,
+    about_a_backup: bool,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -72,6 +73,7 @@ impl Error {
             hint: None,
             findings: Vec::new(),
             source_changed: false,
+            about_a_backup: false,
             source: None,
         }))
     }
@@ -181,10 +183,17 @@ impl Error {
     /// Whether one backup is damaged, unsupported or gone, so that another one may serve.
     pub(crate) fn is_about_a_backup(&self) -> bool {
         let kind = self.kind();
-        matches!(
-            kind,
-            ErrorKind::Corrupt | ErrorKind::Unsupported | ErrorKind::NotFound
-        )
+        self.0.about_a_backup
+            || matches!(
+                kind,
+                ErrorKind::Corrupt | ErrorKind::Unsupported | ErrorKind::NotFound
+            )
+    }
+
+    /// Says that another backup may serve, whatever the kind of this error is.
+    pub(crate) fn about_a_backup(mut self) -> Self {
+        self.0.about_a_backup = true;
+        self
     }
 
     /// What the user can do, where that is known.

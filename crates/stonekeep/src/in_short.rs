@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 /// So many names are written out.
-const FEW: usize = 3;
+const FEW: usize = 4;
 
 /// Sorted names: all of them if they are few, else the first and the last. How many they are is for the caller to say.
 pub(crate) fn in_short(names: &[impl Display]) -> String {
@@ -23,7 +23,7 @@ mod tests {
     #[test]
     fn few_names_are_written_out_and_many_are_not() {
         assert_eq!(in_short(&[""; 0]), "");
-        assert_eq!(in_short(&["a", "b", "c"]), "a, b, c");
-        assert_eq!(in_short(&["a", "b", "c", "d"]), "a … d");
+        assert_eq!(in_short(&["a", "b", "c", "d"]), "a, b, c, d");
+        assert_eq!(in_short(&["a", "b", "c", "d", "e"]), "a … e");
     }
 }

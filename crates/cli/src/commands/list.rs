@@ -96,7 +96,7 @@ fn table(backups: &[BackupInfo]) -> Table {
             read(backup.number_files.to_string()).into(),
             maybe_bytes(backup.size_bytes).into(),
             maybe_bytes(backup.unique_bytes).into(),
-            state_cell(&backup.state),
+            state_cell(backup),
             backup.tags.join(" ").into(),
         ]);
     }

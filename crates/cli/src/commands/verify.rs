@@ -22,7 +22,7 @@ use crate::exit::Exit;
 use crate::output::backup_info::state_parts;
 use crate::output::json::{FindingJson, WarningJson, warnings};
 use crate::output::text::{Page, Style};
-use crate::output::units::{backup_ids, bytes, count};
+use crate::output::units::{backup_ids, bytes, count, first_to_last};
 
 /// This many files that could not be read are named in text; JSON names them all.
 const MAX_UNCHECKED_SHOWN: usize = 20;
@@ -69,6 +69,7 @@ struct VerifyJson<'a> {
     level: &'static str,
     files_checked: u64,
     bytes_checked: u64,
+    files_excluded: u64,
     backups: Vec<VerifiedJson<'a>>,
     findings: Vec<VerifyFindingJson<'a>>,
     unchecked: Vec<UncheckedJson<'a>>,
@@ -82,6 +83,7 @@ struct VerifiedJson<'a> {
     findings: Vec<FindingJson>,
     unsupported: Option<&'a str>,
     unverifiable: &'a [String],
+    excluded: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -143,6 +145,7 @@ fn json(report: &VerifyReport) -> VerifyJson<'_> {
         level: level_name(report.level),
         files_checked: report.files_checked,
         bytes_checked: report.bytes_checked,
+        files_excluded: report.files_excluded,
         backups: report.backups.iter().map(backup_json).collect(),
         findings: report.findings.iter().map(finding_json).collect(),
         unchecked: report.unchecked.iter().map(unchecked_json).collect(),
@@ -158,6 +161,7 @@ fn backup_json(backup: &VerifiedBackup) -> VerifiedJson<'_> {
         findings,
         unsupported,
         unverifiable: &backup.unverifiable,
+        excluded: &backup.excluded,
     }
 }
 
@@ -225,6 +229,7 @@ fn text(page: &mut Page<'_>, report: &VerifyReport, quiet: bool) {
                 format!("backup {}: {file} has no checksum to compare with", backup.id),
             );
         }
+        excluded(page, backup);
     }
     if !quiet || !report.is_clean() {
         verdict(page, report);
@@ -237,6 +242,23 @@ fn touched(backups: &[BackupId]) -> String {
         [] => String::new(),
         backups => format!(" ({})", backup_ids(backups)),
     }
+}
+
+/// The files that a backup was made without, unless another one of the repository stores them.
+fn excluded(page: &mut Page<'_>, backup: &VerifiedBackup) {
+    if backup.excluded.is_empty() {
+        return;
+    }
+    let files = count(backup.excluded.len() as u64, "file");
+    let names = first_to_last(&backup.excluded);
+    page.marked(
+        Style::Warning,
+        "excluded:",
+        format!(
+            "backup {} was made without {files} that no other backup here stores, not checked: {names}",
+            backup.id
+        ),
+    );
 }
 
 /// The files that could not be read, and what helps.
@@ -271,7 +293,15 @@ fn verdict(page: &mut Page<'_>, report: &VerifyReport) {
         count(report.files_checked, "file"),
         level_name(report.level)
     );
-    if report.is_clean() {
+    let excluded = report.files_excluded;
+    if report.is_clean() && excluded > 0 {
+        let excluded = count(excluded, "excluded file");
+        page.marked(
+            Style::Warning,
+            "no damage found:",
+            format!("{backups}, {looked_at}; {excluded} not checked"),
+        );
+    } else if report.is_clean() {
         page.marked(Style::Good, "all right:", format!("{backups}, {looked_at}"));
     } else if report.findings.is_empty() {
         let files: BTreeSet<&str> = report.unchecked.iter().map(|file| file.file.as_str()).collect();

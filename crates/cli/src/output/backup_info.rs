@@ -174,15 +174,20 @@ pub(crate) fn state_parts(state: &BackupState) -> (&'static str, Vec<FindingJson
     }
 }
 
-/// The state in a table.
-pub(crate) fn state_cell(state: &BackupState) -> Cell {
-    let style = match state {
+/// The state in a table, with how many files the backup was made without.
+pub(crate) fn state_cell(info: &BackupInfo) -> Cell {
+    let style = match info.state {
+        BackupState::Valid if info.excluded_files > 0 => Style::Warning,
         BackupState::Valid => Style::Good,
         BackupState::Corrupt(_) => Style::Bad,
         BackupState::Unsupported(_) => Style::Warning,
         _ => Style::Plain,
     };
-    Cell::styled(style, state_parts(state).0)
+    let state = state_parts(&info.state).0;
+    match info.excluded_files {
+        0 => Cell::styled(style, state),
+        excluded => Cell::styled(style, format!("{state}, {excluded} excluded")),
+    }
 }
 
 /// What a meta file says, or that it could not be read.

@@ -41,6 +41,15 @@ pub(crate) fn count(number: u64, thing: &str) -> String {
     }
 }
 
+/// Sorted names: all of them if they are few, else the first and the last. How many they are is for the caller to say.
+pub(crate) fn first_to_last(names: &[String]) -> String {
+    const FEW: usize = 4;
+    match names {
+        [first, .., last] if names.len() > FEW => format!("{first} … {last}"),
+        _ => names.join(", "),
+    }
+}
+
 /// Backups by their ids in ascending order, rows of them as ranges: `backup 7`, `backups 1-5, 9`.
 pub(crate) fn backup_ids(ids: &[BackupId]) -> String {
     let mut ids: Vec<u32> = ids.iter().map(|id| id.get()).collect();

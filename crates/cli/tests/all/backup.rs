@@ -192,6 +192,41 @@ fn files_are_left_out_by_pattern() {
     world.run(["show", "1", "--files"]).ok().says("excluded");
 }
 
+#[test]
+fn backups_without_some_files_are_marked_and_are_not_all_right() {
+    let world = World::new();
+    let name = first_table(&world);
+    let pattern = format!("--exclude={name}");
+    let excluding = ["backup", world.db(), &pattern, "--schema-version=2"];
+    world.run(excluding).ok();
+    world.run(["list"]).ok().says("valid, 1 excluded");
+    let ended = world
+        .run(["verify"])
+        .ok()
+        .says("excluded: backup 1 was made without 1 file")
+        .says(&name)
+        .says("no damage found: ")
+        .says("1 excluded file not checked");
+    assert!(!ended.stdout.contains("all right"), "{ended:?}");
+    world.run(["verify", "--quiet"]).ok().says(&name);
+    let document = world.json(["verify"]);
+    assert_eq!(
+        (&document["clean"], &document["files_excluded"]),
+        (&true.into(), &1.into())
+    );
+    assert_eq!(document["backups"][0]["excluded"], serde_json::json!([name]));
+    let to = world.word("restored");
+    world
+        .run(["restore", "latest", "--to", &to])
+        .code(1)
+        .warns("excludes 1 file found in no other backup")
+        .warns("--alternate-dir");
+    // Another backup of the repository that has the file is enough.
+    world.run(["backup", world.db()]).ok();
+    world.run(["verify", "1"]).ok().says("all right: 1 backup");
+    world.run(["restore", "1", "--to", &to]).ok();
+}
+
 /// The name of the database's first table.
 fn first_table(world: &World) -> String {
     let mut live = world.database.state().live_tables();

@@ -12,15 +12,16 @@ use crate::world::World;
 /// The user with no rights, as most systems number it.
 const NOBODY: u32 = 65_534;
 
-const HEAD: &str = "clean: bool, level: string, files_checked: number, bytes_checked: number, backups: [{id: number, \
+const HEAD: &str = "clean: bool, level: string, files_checked: number, bytes_checked: number, files_excluded: number, backups: [{id: number, \
     state: string, findings: [";
 
 #[test]
 fn alone_it_means_every_byte_of_all_backups() {
     let world = World::with_two_backups();
     let document = world.json(["verify"]);
-    let expected =
-        format!("{HEAD}], unsupported: null, unverifiable: []}}], findings: [], unchecked: [], warnings: []");
+    let expected = format!(
+        "{HEAD}], unsupported: null, unverifiable: [], excluded: []}}], findings: [], unchecked: [], warnings: []"
+    );
     shape::check(&document, "verify", &expected);
     assert_eq!(
         (&document["clean"], &document["level"]),
@@ -54,7 +55,7 @@ fn damage_is_found_with_the_backups_that_it_touches() {
     let output = command.args(["verify", "--json"]).output().unwrap();
     let document = crate::command::Ended::from(output).code(3).json();
     let expected = format!(
-        "{HEAD}{{file: string, reason: string}}], unsupported: null, unverifiable: []}}], \
+        "{HEAD}{{file: string, reason: string}}], unsupported: null, unverifiable: [], excluded: []}}], \
          findings: [{{file: string, kind: string, reason: string, backups: [number]}}], unchecked: [], warnings: []"
     );
     shape::check(&document, "verify", &expected);

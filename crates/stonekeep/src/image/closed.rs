@@ -5,7 +5,7 @@
 //! 2. CURRENT, the MANIFEST that it names, and the state that this adds up to; meanwhile the directory is listed.
 //! 3. The newest OPTIONS file, and by it the directory of the WALs.
 //! 4. Tables and blobs by number and size, those that are stored by number alone; the needed WALs, opened, measured and read;
-//!    with `enable_blob_direct_write` the blob files that WALs alone may point into.
+//!    the blob files that the MANIFEST does not name, if WALs or tables may point into them.
 //! 5. Everything that was found wrong, at once.
 //! 6. `LOCK`, CURRENT, MANIFEST and WALs once more: a change means that somebody opened the database meanwhile. The
 //!    same look is [`Capture::confirm`], when all bytes have been copied.
@@ -29,7 +29,7 @@ use super::no_database::no_database;
 use super::opening_traces::was_opened;
 use super::options_file::Options;
 use super::remarks::Remarks;
-use super::unnamed_blobs;
+use super::unnamed_blobs::UnnamedBlobs;
 use super::wal_dir::{Usage, WalDirChoice};
 use super::wals::Wals;
 use super::without_wal;
@@ -122,6 +122,7 @@ impl<'a> Survey<'a> {
         (host, observer): (&mut dyn CaptureHost, &dyn Observer),
     ) -> Result<Self> {
         let mut remarks = Remarks::default();
+        let unnamed_blobs = UnnamedBlobs::of(&manifest.state);
         let wanted = manifest.take_files(&Arc::from(source.path.as_path()));
         let state = &manifest.state;
         let database_id = database_id(&source.path, state, &mut remarks)?;
@@ -148,9 +149,11 @@ impl<'a> Survey<'a> {
         let mut live = LiveFiles::find(wanted, &directories, host, &mut remarks)?;
         wals.read(&mut remarks, observer)?;
         wals.judge(state, &settings, was_opened, &mut remarks);
-        if !settings.blob_direct_write.is_empty() && wals.have_data() {
-            live.files
-                .extend(unnamed_blobs::at_rest(&directories, &live.files)?);
+        let unnamed_blobs =
+            unnamed_blobs.and_of_wals(!settings.blob_direct_write.is_empty() && wals.have_data());
+        if unnamed_blobs.may_exist() {
+            let unnamed = unnamed_blobs.at_rest(&directories, &live.files, &mut remarks)?;
+            live.files.extend(unnamed);
         }
         if was_opened {
             without_wal::judge(manifest, wals.last_in_wals(), &source.path, &mut remarks);

@@ -17,6 +17,7 @@ pub mod catalog;
 pub(crate) mod checked_lines;
 mod checked_pieces;
 pub mod described;
+pub mod excluded;
 pub mod facts;
 pub mod garbage;
 pub mod ids;

@@ -29,6 +29,7 @@ mod create_sources;
 mod direct_reads;
 mod dying_disk;
 mod ended_copies;
+mod excluded_files;
 mod facts;
 mod failing_reads;
 mod fixtures_backups;

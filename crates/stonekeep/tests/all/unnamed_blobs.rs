@@ -24,8 +24,7 @@ impl Killed {
     fn new() -> Self {
         let scene = Scene::new();
         turn_on(&scene.database, "default");
-        let named = scene.database.state().live_blobs().next().unwrap();
-        let finished = fs::read(scene.database.blob_path(named.file.addition.number)).unwrap();
+        let finished = fs::read(a_blob_file(&scene.database)).unwrap();
         let blob = scene.database.path().join("000777.blob");
         fs::write(&blob, &finished[..finished.len() - 32]).unwrap();
         Killed { scene, blob }
@@ -34,6 +33,12 @@ impl Killed {
     fn path(&self) -> &Path {
         self.scene.database.path()
     }
+}
+
+/// One that the MANIFEST names.
+fn a_blob_file(database: &FakeDatabase) -> PathBuf {
+    let named = database.state().live_blobs().next().unwrap();
+    database.blob_path(named.file.addition.number)
 }
 
 /// Turns the option on for one column family.
@@ -91,6 +96,39 @@ fn without_data_in_wals_they_are_surplus() {
     let image = image(killed.path());
     assert!(!names(&image).contains(&"000777.blob".to_owned()));
     assert_eq!(image.surplus, [killed.blob]);
+}
+
+/// RocksDB 11.8 leaves a table behind that points into such a file, and never names it.
+#[test]
+fn those_that_tables_point_into_are_captured_always() {
+    for kind in [SourceKind::Closed, SourceKind::Hot] {
+        let mut scene = Scene::new();
+        scene.database.flush(2_000);
+        let first = scene.database.take_number();
+        let later = scene.database.take_number();
+        scene.database.add_table_pointing_into(first);
+        let finished = fs::read(a_blob_file(&scene.database)).unwrap();
+        for number in [first, later] {
+            fs::write(scene.database.blob_path(number), &finished).unwrap();
+        }
+        let older = scene.database.path().join("000001.blob");
+        fs::write(&older, &finished).unwrap();
+        let source = Directory::new(scene.database.path(), kind);
+        let capture = source.capture(&mut NoHost, &Quiet).unwrap();
+        let (image, names) = (capture.image(), names(capture.image()));
+        for number in [first, later] {
+            assert!(names.contains(&format!("{:06}.blob", number.0)), "{names:?}");
+        }
+        assert!(!names.contains(&"000001.blob".to_owned()));
+        assert!(image.warnings.is_empty(), "{:?}", image.warnings);
+        fs::remove_file(scene.database.blob_path(first)).unwrap();
+        let capture = source.capture(&mut NoHost, &Quiet).unwrap();
+        let [warning] = capture.image().warnings.as_slice() else {
+            panic!("{:?}", capture.image().warnings);
+        };
+        assert_eq!(warning.name, WarningName::BlobsNotInManifest);
+        assert!(warning.to_string().contains("tables point into it"), "{warning}");
+    }
 }
 
 #[test]

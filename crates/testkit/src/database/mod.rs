@@ -152,6 +152,11 @@ impl FakeDatabase {
         number
     }
 
+    /// Adds a table that points into a blob file, whether the MANIFEST names that or not.
+    pub fn add_table_pointing_into(&mut self, blob: FileNumber) -> FileNumber {
+        self.add_table_with(ColumnFamilyId::DEFAULT, 2_000, 0, Some(blob))
+    }
+
     /// Writes a batch with this many keys of the default column family to the WAL.
     pub fn write(&mut self, keys: u32) {
         let batch = content::write_batch(self.sequence + 1, keys);

@@ -94,6 +94,7 @@ impl BackupEngineReadOnly {
         observer: &dyn Observer,
         verb: &dyn Fn(&Opening<'_>, BackupId) -> Result<InPlaceReport>,
     ) -> Result<InPlaceReport> {
+        let mut last = None;
         for id in self.candidates(which)?.ids {
             if which == WhichBackup::LatestValid && !self.is_whole(id, observer)? {
                 continue;
@@ -103,7 +104,15 @@ impl BackupEngineReadOnly {
                 at,
                 observer,
             };
-            return verb(&opening, id);
+            match verb(&opening, id) {
+                Err(error) if which == WhichBackup::LatestValid && error.is_about_a_backup() => {
+                    last = Some(error);
+                }
+                outcome => return outcome,
+            }
+        }
+        if let Some(error) = last {
+            return Err(error);
         }
         let message = format!("no backup in {} is valid", self.store().location());
         Err(Error::new(ErrorKind::Corrupt, message).with_hint("verify them, to see what each one lacks"))

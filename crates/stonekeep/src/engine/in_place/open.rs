@@ -11,7 +11,7 @@ use super::InPlaceReport;
 use super::close::remove_made;
 use super::marker::{MARKER, Marker};
 use crate::engine::BackupEngineReadOnly;
-use crate::engine::restore::backup::{Backup, Source, Wanted, damaged, wrong_checksum};
+use crate::engine::restore::backup::{Backup, Source, Wanted, damaged, incomplete, wrong_checksum};
 use crate::engine::restore::site::Sites;
 use crate::engine::restore::target::refuse_repository;
 use crate::engine::restore::wal_dir::{Adjusted, adjust_options};
@@ -226,19 +226,14 @@ fn bytes_to_copy(backup: &Backup) -> u64 {
 }
 
 fn refuse_incomplete(backup: &Backup) -> Result<()> {
-    let excluded = backup
-        .files
-        .iter()
-        .filter(|file| matches!(file.source, Source::Nowhere));
-    let names: Vec<String> = excluded.map(Wanted::path_text).collect();
-    match names.is_empty() {
+    let files = backup.files.iter();
+    let mut nowhere: Vec<&Wanted> = files
+        .filter(|file| matches!(file.source, Source::Nowhere))
+        .collect();
+    match nowhere.is_empty() {
         true => Ok(()),
-        false => Err(Error::invalid(format!(
-            "backup {} was made without {}",
-            backup.id,
-            names.join(", ")
-        ))
-        .with_hint("restore it, with the directories that have these files")),
+        false => Err(incomplete(backup.id, &mut nowhere)
+            .with_hint("restore it instead, with the repositories that have them (restore --alternate-dir)")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Other repositories, which may have the files that a backup was made without.
+//! The files that a backup was made without: in other backups of the repository, or in other repositories.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -8,21 +8,27 @@ use stonekeep_format::Crc32c;
 use stonekeep_format::backup_meta::MetaFile;
 
 use super::backup::{Source, Wanted};
-use crate::repo::catalog::{self, LoadedMeta, MetaState};
-use crate::repo::presence::Sizes;
-use crate::store::Store;
+use crate::repo::catalog::LoadedMeta;
+use crate::repo::excluded::stored_by_others;
+use crate::repo::presence::{Presence, Sizes};
 use crate::store::local::LocalStore;
+use crate::store::{EntryKind, Store};
 use crate::{ErrorKind, Result, repo};
 
-/// The repositories to look into, in the caller's order; none where the backup lacks nothing.
+/// Where to look for excluded files; nowhere if the backup lacks nothing.
 #[derive(Debug, Default)]
-pub(super) struct Alternates(Vec<Alternate>);
+pub(super) struct Alternates {
+    /// What other backups of the repository store.
+    own: HashMap<String, Option<Crc32c>>,
+    /// Other repositories, in the caller's order.
+    others: Vec<Alternate>,
+}
 
 #[derive(Debug)]
 struct Alternate {
     store: Arc<dyn Store>,
     /// What its meta files say of the files that are looked for.
-    checksums: HashMap<String, Crc32c>,
+    checksums: HashMap<String, Option<Crc32c>>,
 }
 
 impl Alternates {
@@ -30,24 +36,33 @@ impl Alternates {
     ///
     /// # Errors
     /// `NotFound` if one of the directories is no repository, and I/O errors.
-    pub(super) fn open(loaded: &LoadedMeta, directories: &[PathBuf]) -> Result<Self> {
+    pub(super) fn open(own: &dyn Store, loaded: &LoadedMeta, directories: &[PathBuf]) -> Result<Self> {
         let excluded = loaded.meta.files.iter().filter(|file| file.excluded);
         let wanted: HashSet<String> = excluded.map(|file| file.path.to_string()).collect();
         if wanted.is_empty() {
             return Ok(Alternates::default());
         }
-        let mut alternates = Vec::new();
+        let mut others = Vec::new();
         for directory in directories {
             let store: Arc<dyn Store> = Arc::new(LocalStore::new(directory));
             repo::require(&store)?;
-            let checksums = checksums(store.as_ref(), &wanted)?;
-            alternates.push(Alternate { store, checksums });
+            let checksums = stored_by_others(store.as_ref(), &wanted)?;
+            others.push(Alternate { store, checksums });
         }
-        Ok(Alternates(alternates))
+        Ok(Alternates {
+            own: stored_by_others(own, &wanted)?,
+            others,
+        })
     }
 
-    /// Where an excluded file is: the same path in the first repository that has it.
-    pub(super) fn find(&self, file: &MetaFile, sizes: &Sizes<'_>) -> Result<Wanted> {
+    /// Where an excluded file is: the same path in another backup of the repository, else in the first other repository
+    /// that has it.
+    pub(super) fn find(
+        &self,
+        file: &MetaFile,
+        sizes: &Sizes<'_>,
+        presence: &mut Presence<'_>,
+    ) -> Result<Wanted> {
         let mut wanted = Wanted {
             name: file.path.restored_name(),
             size_bytes: sizes.expected(file).unwrap_or(0),
@@ -56,46 +71,32 @@ impl Alternates {
             source: Source::Nowhere,
             path: Some(file.path.clone()),
         };
+        let may_be = |size_bytes| sizes.expected(file).is_none_or(|expected| expected == size_bytes);
         let key = wanted.key()?;
-        for alternate in &self.0 {
+        if let Some(crc32c) = self.own.get(key.as_str())
+            && let Some((EntryKind::File, size_bytes)) = presence.get(&file.path)?
+            && may_be(size_bytes)
+        {
+            wanted.size_bytes = size_bytes;
+            wanted.crc32c = wanted.crc32c.or(*crc32c);
+            wanted.source = Source::Stored;
+            return Ok(wanted);
+        }
+        for alternate in &self.others {
             let stat = match alternate.store.stat(&key) {
                 Ok(Some(stat)) => stat,
                 Ok(None) => continue,
                 Err(error) if error.kind() == ErrorKind::Corrupt => continue,
                 Err(error) => return Err(error),
             };
-            if sizes
-                .expected(file)
-                .is_some_and(|expected| expected != stat.size_bytes)
-            {
-                continue;
+            if may_be(stat.size_bytes) {
+                let crc32c = alternate.checksums.get(key.as_str()).copied().flatten();
+                wanted.size_bytes = stat.size_bytes;
+                wanted.crc32c = wanted.crc32c.or(crc32c);
+                wanted.source = Source::Alternate(Arc::clone(&alternate.store));
+                break;
             }
-            wanted.size_bytes = stat.size_bytes;
-            wanted.crc32c = wanted.crc32c.or(alternate.checksums.get(key.as_str()).copied());
-            wanted.source = Source::Alternate(Arc::clone(&alternate.store));
-            break;
         }
         Ok(wanted)
     }
-}
-
-fn checksums(store: &dyn Store, wanted: &HashSet<String>) -> Result<HashMap<String, Crc32c>> {
-    let mut checksums = HashMap::new();
-    for id in catalog::list(store)?.ids {
-        let loaded = match catalog::load(store, id) {
-            Ok(MetaState::Readable(loaded)) => loaded,
-            Ok(MetaState::Unreadable(..)) => continue,
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
-            let path = file.path.to_string();
-            if let Some(crc32c) = file.crc32c
-                && wanted.contains(&path)
-            {
-                checksums.insert(path, crc32c);
-            }
-        }
-    }
-    Ok(checksums)
 }

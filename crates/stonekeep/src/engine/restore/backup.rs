@@ -11,11 +11,12 @@ use stonekeep_format::unique_id::SessionId;
 use stonekeep_format::{BackupId, Crc32c};
 
 use super::alternates::Alternates;
+use crate::in_short::in_short;
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::described::{self, Described};
 use crate::repo::facts::BackupFacts;
-use crate::repo::listed;
 use crate::repo::presence::{self, Presence, Sizes};
+use crate::repo::{layout, listed};
 use crate::store::{Key, Store};
 use crate::{Error, ErrorKind, Finding, Result};
 
@@ -32,7 +33,7 @@ pub(in crate::engine) enum Source {
     Alternate(Arc<dyn Store>),
     /// Here, checked already.
     Bytes(Arc<[u8]>),
-    /// The backup was made without it, and no other repository has it.
+    /// The backup was made without it, and neither another backup nor another repository has it.
     Nowhere,
 }
 
@@ -109,11 +110,11 @@ impl Backup {
         if !unlisted.is_empty() {
             return Err(damaged_files(loaded.id, unlisted));
         }
-        let alternates = Alternates::open(loaded, alternate_dirs)?;
+        let alternates = Alternates::open(store, loaded, alternate_dirs)?;
         let (mut files, mut found) = (Vec::with_capacity(loaded.meta.files.len()), found.into_iter());
         for file in &loaded.meta.files {
             files.push(match file.excluded {
-                true => alternates.find(file, &sizes)?,
+                true => alternates.find(file, &sizes, presence)?,
                 false => stored(file, found.next().unwrap_or(0)),
             });
         }
@@ -184,6 +185,28 @@ fn load_small_files(store: &dyn Store, id: BackupId, files: &mut [Wanted]) -> Re
         return Err(damaged(id, path.as_str(), reason));
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A backup that was made without these files, which are nowhere else.
+pub(in crate::engine) fn incomplete(id: BackupId, nowhere: &mut [&Wanted]) -> Error {
+    nowhere.sort_by(|a, b| a.name.cmp(&b.name));
+    let names: Vec<&DbFileName> = nowhere.iter().map(|file| &file.name).collect();
+    let files = match names.len() {
+        1 => "1 file".to_owned(),
+        count => format!("{count} files"),
+    };
+    let reason = format!(
+        "excludes {files} found in no other backup and no alternate directory: {}",
+        in_short(&names)
+    );
+    let finding = Finding {
+        file: layout::meta(id).to_string(),
+        reason: reason.clone(),
+    };
+    Error::new(ErrorKind::InvalidArgument, format!("backup {id} {reason}"))
+        .with_hint("name the repositories that have them (--alternate-dir)")
+        .with_findings(vec![finding])
+        .about_a_backup()
 }
 
 /// A file of the backup that is not what it should be.

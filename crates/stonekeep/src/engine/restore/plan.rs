@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stonekeep_format::Crc32c;
 use stonekeep_format::file_name::DbFileName;
 
-use super::backup::{Backup, Source, Wanted};
+use super::backup::{Backup, Source, Wanted, incomplete};
 use super::keep::Kept;
 use super::record::{self, Head, Move, Place, Record};
 use super::report::{RestoreAction, RestoreReport, RestoredFile, RewrittenOptions};
@@ -202,14 +202,17 @@ impl Plan {
             } else if is_wal && staying_wals.contains(&name) {
                 self.wal_files_kept.push(name);
             } else if matches!(file.source, Source::Nowhere) {
-                nowhere.push(file.path_text());
+                nowhere.push(file);
             } else {
                 self.write(area, name, file);
             }
         }
         match nowhere.is_empty() {
             true => Ok(()),
-            false => Err(missing_excluded(&self.backup, &nowhere)),
+            false => Err(incomplete(
+                self.backup.id,
+                &mut nowhere.iter().collect::<Vec<_>>(),
+            )),
         }
     }
 
@@ -311,15 +314,4 @@ impl Plan {
         }
         Ok(())
     }
-}
-
-fn missing_excluded(backup: &Backup, nowhere: &[String]) -> Error {
-    let message = format!(
-        "backup {} was made without {} of its files, and no other repository that was named has them: {}",
-        backup.id,
-        nowhere.len(),
-        nowhere.join(", ")
-    );
-    Error::invalid(message)
-        .with_hint("name the repositories that have them in alternate_dirs (--alternate-dir)")
 }

@@ -8,12 +8,13 @@
 
 mod claims;
 mod contents;
+mod excluded;
 mod report;
+mod small_files;
 
 use stonekeep_format::BackupId;
 use stonekeep_format::backup_meta::{MetaFile, MetaReader};
-use stonekeep_format::file_name::DbFileName;
-use stonekeep_format::manifest::parse_current;
+use stonekeep_format::backup_name::RepoPath;
 
 use self::claims::{Claims, Said};
 use self::report::Findings;
@@ -26,12 +27,8 @@ use super::info::BackupState;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::facts::BackupFacts;
 use crate::repo::presence::{Presence, Sizes, Wrong};
-use crate::repo::{described, included, layout, listed};
-use crate::store::Key;
-use crate::{Error, ErrorKind, Observer, Result, Warning, WarningName};
-
-/// `CURRENT` holds one name.
-const CURRENT_LIMIT_BYTES: u64 = 4096;
+use crate::repo::{included, layout};
+use crate::{Error, ErrorKind, Observer, Result};
 
 impl BackupEngineReadOnly {
     /// Verifies one backup (`VerifyBackup(id, verify_with_checksum)`).
@@ -77,6 +74,7 @@ impl BackupEngineReadOnly {
             presence: Presence::new(self.store().as_ref()),
             claims: Claims::default(),
             findings: Findings::default(),
+            excluded: Vec::new(),
             report: VerifyReport {
                 level,
                 backups: Vec::new(),
@@ -84,6 +82,7 @@ impl BackupEngineReadOnly {
                 unchecked: Vec::new(),
                 files_checked: 0,
                 bytes_checked: 0,
+                files_excluded: 0,
                 warnings: Vec::new(),
             },
         };
@@ -112,6 +111,7 @@ impl BackupEngineReadOnly {
                 Err(error) => return Err(error),
             }
         }
+        verifier.settle_excluded()?;
         if level == VerifyLevel::Checksum {
             let claims = std::mem::take(&mut verifier.claims);
             verifier.report.files_checked = claims.len() as u64;
@@ -127,6 +127,8 @@ struct Verifier<'a> {
     presence: Presence<'a>,
     claims: Claims,
     findings: Findings,
+    /// What backups were made without.
+    excluded: Vec<(BackupId, RepoPath)>,
     report: VerifyReport,
 }
 
@@ -189,7 +191,11 @@ impl Verifier<'_> {
             id: loaded.id,
             state: BackupState::Valid,
             unverifiable,
+            excluded: Vec::new(),
         });
+        let excluded = loaded.meta.files.iter().filter(|file| file.excluded);
+        self.excluded
+            .extend(excluded.map(|file| (loaded.id, file.path.clone())));
         self.current(&loaded)?;
         self.list(&loaded, facts.as_ref());
         self.presence.forget_private(loaded.id);
@@ -256,56 +262,6 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// RocksDB restores a CURRENT that names a MANIFEST which the backup does not have.
-    fn current(&mut self, loaded: &LoadedMeta) -> Result<()> {
-        let of_name = |name: DbFileName| {
-            let mut files = loaded.meta.files.iter();
-            files.find(|file| file.path.restored_name() == name)
-        };
-        let path = match of_name(DbFileName::Current) {
-            Some(file) => file.path.to_string(),
-            None => {
-                self.findings.add(
-                    FindingKind::Inconsistent,
-                    layout::meta(loaded.id).to_string(),
-                    "names no CURRENT".into(),
-                    loaded.id,
-                );
-                return Ok(());
-            }
-        };
-        let bytes = match self
-            .engine
-            .store()
-            .read(&Key::new(path.as_str())?, CURRENT_LIMIT_BYTES)
-        {
-            Ok(bytes) => bytes,
-            // Reported where the file itself is looked at.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => return Ok(()),
-            Err(error) if error.kind() == ErrorKind::Io => {
-                if self.report.level == VerifyLevel::Size {
-                    self.findings.add_unchecked(&path, &error, [loaded.id]);
-                }
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
-        let reason = match parse_current(&bytes) {
-            Err(error) => Some(error.to_string()),
-            Ok(number) => {
-                let name = DbFileName::Manifest(number);
-                of_name(name.clone())
-                    .is_none()
-                    .then(|| format!("names {name}, which the backup does not have"))
-            }
-        };
-        if let Some(reason) = reason {
-            self.findings
-                .add(FindingKind::Inconsistent, path, reason, loaded.id);
-        }
-        Ok(())
-    }
-
     /// A backup whose meta file could not be read.
     fn unchecked(&mut self, id: BackupId, error: &Error) {
         let key = layout::meta(id);
@@ -314,35 +270,8 @@ impl Verifier<'_> {
             id,
             state: BackupState::Unchecked,
             unverifiable: Vec::new(),
+            excluded: Vec::new(),
         });
-    }
-
-    /// Whether the meta file lists all that the MANIFEST in the backup names.
-    fn list(&mut self, loaded: &LoadedMeta, facts: Option<&BackupFacts>) {
-        match listed::check(self.engine.store().as_ref(), loaded, facts) {
-            Ok(findings) => {
-                for finding in findings {
-                    let (file, reason) = (finding.file, finding.reason);
-                    self.findings.add(FindingKind::Unlisted, file, reason, loaded.id);
-                }
-            }
-            // What is wrong with the MANIFEST itself is a finding already, or the next level's.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => {}
-            Err(error) if error.kind() == ErrorKind::Unsupported => {
-                let about = format!("backup {}", loaded.id);
-                let reason = format!(
-                    "whether its list of files is complete was not checked: {}",
-                    error.one_line()
-                );
-                let warning = Warning::about(WarningName::ListNotChecked, about, reason);
-                self.report.warnings.push(warning);
-            }
-            Err(error) => {
-                let path = described::manifest_path(loaded).map(ToString::to_string);
-                let path = path.unwrap_or_default();
-                self.findings.add_unchecked(&path, &error, [loaded.id]);
-            }
-        }
     }
 
     fn unreadable(&mut self, id: BackupId, error: &Error) {
@@ -364,6 +293,7 @@ impl Verifier<'_> {
             id,
             state,
             unverifiable: Vec::new(),
+            excluded: Vec::new(),
         });
     }
 

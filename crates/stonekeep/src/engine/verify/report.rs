@@ -116,6 +116,9 @@ pub struct VerifiedBackup {
     pub state: BackupState,
     /// Files that have no checksum, so that nobody can say that they are right.
     pub unverifiable: Vec<String>,
+    /// Files that the backup was made without, and that no other backup of the repository stores, by their names in the
+    /// database: they were not checked, and a restore needs an alternate directory that has them.
+    pub excluded: Vec<String>,
 }
 
 /// Findings while they are gathered: one entry for the same thing, however many backups it touches.
@@ -190,6 +193,8 @@ pub struct VerifyReport {
     pub files_checked: u64,
     /// Bytes read, each file counted once.
     pub bytes_checked: u64,
+    /// Files that backups were made without and that no other backup stores, which were not checked; each counted once.
+    pub files_excluded: u64,
     /// What the user should know.
     pub warnings: Vec<Warning>,
 }

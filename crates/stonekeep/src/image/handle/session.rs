@@ -24,6 +24,7 @@ use crate::image::manifest::Current;
 use crate::image::options_file::Options;
 use crate::image::pinned::Pinned;
 use crate::image::remarks::Remarks;
+use crate::image::unnamed_blobs::UnnamedBlobs;
 use crate::image::wal_rules::{is_needed, last_sequence};
 use crate::image::{CaptureHost, CaptureKind, ClosingRule, ImageFile, LiveCapture};
 use crate::{Error, Observer, Result};
@@ -210,8 +211,9 @@ impl<'s, 'a> Session<'s, 'a> {
         let kept = wal_scan::scan(closed.wals, &rules, &mut self.remarks, observer)?;
         let wal_dir = answer.wal_dir(home)?;
         let own_directories = answer.further_directories(home)?;
-        let unknown = match Listing::of(home)? {
-            Some(home) => beside::unknown(&home, &own_directories)?,
+        let directories: Vec<Listing> = Listing::of(home)?.into_iter().collect();
+        let unknown = match directories.first() {
+            Some(home) => beside::unknown(home, &own_directories)?,
             None => Vec::new(),
         };
         let with_wals = wal_dir.as_deref().unwrap_or(home);
@@ -219,6 +221,13 @@ impl<'s, 'a> Session<'s, 'a> {
             last_sequence(&manifest.state, kept.last_sequence, with_wals, &mut self.remarks);
         let (mut live_files, mut pins) = self.files.into_files();
         live_files.any_elsewhere |= answer.is_spread(home)?;
+        let of_wals = !settings.blob_direct_write.is_empty();
+        let unnamed_blobs = UnnamedBlobs::of(&manifest.state).and_of_wals(of_wals);
+        if unnamed_blobs.may_exist() {
+            let (unnamed, held) = unnamed_blobs.held(&directories, &live_files.files, &mut self.remarks)?;
+            live_files.files.extend(unnamed);
+            pins.extend(held);
+        }
         pins.push(manifest.file.with_size(manifest.applied_bytes));
         pins.extend(kept.pins);
         let parts = Parts {

@@ -22,7 +22,7 @@ use crate::image::beside;
 use crate::image::database_id::database_id;
 use crate::image::options_file::Options;
 use crate::image::remarks::Remarks;
-use crate::image::unnamed_blobs;
+use crate::image::unnamed_blobs::UnnamedBlobs;
 use crate::image::wal_rules::last_sequence;
 use crate::image::without_wal;
 use crate::image::{CaptureHost, ClosingRule, LiveCapture};
@@ -258,9 +258,11 @@ impl<'a> Session<'a> {
         let sequence_number = last_sequence(state, kept.last_sequence, directory, &mut self.remarks);
         let own_directories = self.settings.own_directories();
         let (mut live_files, mut pins) = self.files.into_files();
-        if !self.settings.options.blob_direct_write.is_empty() {
+        let of_wals = !self.settings.options.blob_direct_write.is_empty();
+        let unnamed_blobs = UnnamedBlobs::of(state).and_of_wals(of_wals);
+        if unnamed_blobs.may_exist() {
             let directories = self.settings.data_directories()?;
-            let (unnamed, held) = unnamed_blobs::held(&directories, &live_files.files)?;
+            let (unnamed, held) = unnamed_blobs.held(&directories, &live_files.files, &mut self.remarks)?;
             live_files.files.extend(unnamed);
             pins.extend(held);
         }

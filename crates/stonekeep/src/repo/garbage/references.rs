@@ -44,6 +44,11 @@ impl References {
         }
     }
 
+    /// The same, with the files that the backup was made without: whoever reads it may take them from other backups.
+    pub fn add_all_files_of(&mut self, meta: &BackupMeta) {
+        meta.files.iter().for_each(|file| self.add_path(&file.path));
+    }
+
     /// Adds one path, if a backup can share it.
     pub fn insert(&mut self, path: &str) {
         if let Some(path) = RepoPath::parse(path) {

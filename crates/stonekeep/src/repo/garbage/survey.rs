@@ -261,7 +261,7 @@ impl Survey {
 impl PinnedBackup {
     fn new(loaded: &LoadedMeta) -> Self {
         let mut references = References::default();
-        references.add_files_of(&loaded.meta);
+        references.add_all_files_of(&loaded.meta);
         PinnedBackup {
             id: loaded.id,
             meta_crc32c: loaded.crc32c,

@@ -1,0 +1,75 @@
+//! Files that verified backups were made without: those that other backups of the repository store are verified there.
+
+use std::collections::HashSet;
+
+use stonekeep_format::BackupId;
+use stonekeep_format::backup_name::RepoPath;
+use stonekeep_format::file_name::DbFileName;
+
+use super::claims::Said;
+use super::{Verifier, VerifyLevel};
+use crate::repo::excluded::stored_by_others;
+use crate::repo::presence::Wrong;
+use crate::{ErrorKind, Result};
+
+impl Verifier<'_> {
+    /// Looks at the excluded files of all backups that were read, or remembers them to be read.
+    ///
+    /// # Errors
+    /// Those of the store that are not about one file.
+    pub(super) fn settle_excluded(&mut self) -> Result<()> {
+        let excluded = std::mem::take(&mut self.excluded);
+        let wanted: HashSet<String> = excluded.iter().map(|(_, path)| path.to_string()).collect();
+        let stored = match stored_by_others(self.engine.store().as_ref(), &wanted) {
+            // A meta file that cannot be read is reported where its backup is verified.
+            Err(error) if error.kind() == ErrorKind::Io => Default::default(),
+            stored => stored?,
+        };
+        self.report.files_excluded = (wanted.len() - stored.len()) as u64;
+        let mut nowhere: Vec<(BackupId, DbFileName)> = Vec::new();
+        for (id, path) in excluded {
+            match stored.get(&path.to_string()) {
+                None => nowhere.push((id, path.restored_name())),
+                Some(crc32c) => {
+                    let said = Said {
+                        size_bytes: path.size_bytes(),
+                        crc32c: path.crc32c().or(*crc32c),
+                        ids: vec![id],
+                    };
+                    self.stored_elsewhere(&path, said)?;
+                }
+            }
+        }
+        nowhere.sort();
+        for (id, name) in nowhere {
+            if let Some(backup) = self.report.backups.iter_mut().find(|backup| backup.id == id) {
+                backup.excluded.push(name.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    fn stored_elsewhere(&mut self, path: &RepoPath, said: Said) -> Result<()> {
+        if self.report.level == VerifyLevel::Checksum {
+            self.claims
+                .add(&path.to_string(), said.size_bytes.unwrap_or(0), said);
+            return Ok(());
+        }
+        self.report.files_checked += u64::from(self.claims.count(path));
+        match self.presence.get(path) {
+            Ok(found) => {
+                if let Some(wrong) = Wrong::of(found, said.size_bytes) {
+                    for id in said.ids {
+                        self.findings
+                            .add(wrong.into(), path.to_string(), wrong.to_string(), id);
+                    }
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::Io => {
+                self.findings.add_unchecked(&path.to_string(), &error, said.ids);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}

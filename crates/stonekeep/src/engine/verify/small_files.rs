@@ -1,0 +1,94 @@
+//! What the small files of a backup say of each other: CURRENT, the MANIFEST, the meta file.
+
+use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::manifest::parse_current;
+
+use super::{FindingKind, Verifier, VerifyLevel};
+use crate::repo::catalog::LoadedMeta;
+use crate::repo::facts::BackupFacts;
+use crate::repo::{described, layout, listed};
+use crate::store::Key;
+use crate::{ErrorKind, Result, Warning, WarningName};
+
+/// `CURRENT` holds one name.
+const CURRENT_LIMIT_BYTES: u64 = 4096;
+
+impl Verifier<'_> {
+    /// RocksDB restores a CURRENT that names a MANIFEST which the backup does not have.
+    pub(super) fn current(&mut self, loaded: &LoadedMeta) -> Result<()> {
+        let of_name = |name: DbFileName| {
+            let mut files = loaded.meta.files.iter();
+            files.find(|file| file.path.restored_name() == name)
+        };
+        let path = match of_name(DbFileName::Current) {
+            Some(file) => file.path.to_string(),
+            None => {
+                self.findings.add(
+                    FindingKind::Inconsistent,
+                    layout::meta(loaded.id).to_string(),
+                    "names no CURRENT".into(),
+                    loaded.id,
+                );
+                return Ok(());
+            }
+        };
+        let bytes = match self
+            .engine
+            .store()
+            .read(&Key::new(path.as_str())?, CURRENT_LIMIT_BYTES)
+        {
+            Ok(bytes) => bytes,
+            // Reported where the file itself is looked at.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Io => {
+                if self.report.level == VerifyLevel::Size {
+                    self.findings.add_unchecked(&path, &error, [loaded.id]);
+                }
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let reason = match parse_current(&bytes) {
+            Err(error) => Some(error.to_string()),
+            Ok(number) => {
+                let name = DbFileName::Manifest(number);
+                of_name(name.clone())
+                    .is_none()
+                    .then(|| format!("names {name}, which the backup does not have"))
+            }
+        };
+        if let Some(reason) = reason {
+            self.findings
+                .add(FindingKind::Inconsistent, path, reason, loaded.id);
+        }
+        Ok(())
+    }
+
+    /// Whether the meta file lists all that the MANIFEST in the backup names.
+    pub(super) fn list(&mut self, loaded: &LoadedMeta, facts: Option<&BackupFacts>) {
+        match listed::check(self.engine.store().as_ref(), loaded, facts) {
+            Ok(findings) => {
+                for finding in findings {
+                    let (file, reason) = (finding.file, finding.reason);
+                    self.findings.add(FindingKind::Unlisted, file, reason, loaded.id);
+                }
+            }
+            // What is wrong with the MANIFEST itself is a finding already, or the next level's.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => {}
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                let about = format!("backup {}", loaded.id);
+                let reason = format!(
+                    "whether its list of files is complete was not checked: {}",
+                    error.one_line()
+                );
+                let warning = Warning::about(WarningName::ListNotChecked, about, reason);
+                self.report.warnings.push(warning);
+            }
+            Err(error) => {
+                let path = described::manifest_path(loaded).map(ToString::to_string);
+                let path = path.unwrap_or_default();
+                self.findings.add_unchecked(&path, &error, [loaded.id]);
+            }
+        }
+    }
+}
