@@ -8,3 +8,4 @@ pub mod record_store;
 pub mod skip;
 pub mod step_sample;
 pub mod store_conformance;
+pub mod syscall_trace;

@@ -11,6 +11,7 @@ mod collect;
 mod command;
 mod demo;
 mod denied_calls;
+mod durability;
 mod escape;
 mod exit_codes;
 mod filtered;

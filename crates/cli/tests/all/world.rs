@@ -29,7 +29,12 @@ impl World {
 
     /// An empty database of this kind.
     pub(crate) fn with(builder: DatabaseBuilder) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
+        World::within(&std::env::temp_dir(), builder)
+    }
+
+    /// The same, below this directory.
+    pub(crate) fn within(place: &Path, builder: DatabaseBuilder) -> Self {
+        let directory = tempfile::tempdir_in(place).expect("a directory");
         let database = builder.create(&directory.path().join("db"));
         World { directory, database }
     }

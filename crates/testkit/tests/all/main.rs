@@ -6,4 +6,5 @@ mod database;
 mod docs;
 mod fixtures;
 mod step_sample;
+mod syscall_trace;
 mod tidy;

@@ -34,7 +34,7 @@ pub(super) struct Marker {
 }
 
 impl Marker {
-    /// Writes it into a directory that has none, durably: whatever comes after it can be removed again.
+    /// Writes it into a directory that has none, and makes it durable. The caller syncs the directory.
     pub(super) fn write(&self, directory: &Path) -> Result<()> {
         let header = Header {
             stonekeep_open: 1,

@@ -114,6 +114,7 @@ impl Opening<'_> {
             names: backup.files.iter().map(|file| file.name.to_string()).collect(),
         };
         marker.write(directory)?;
+        SystemDisk::new(self.engine.io_buffer_bytes()).sync_directory(&TargetPath::root(directory))?;
         let mut report = InPlaceReport {
             backup_id: backup.id,
             directory: directory.to_owned(),

@@ -1,5 +1,6 @@
 //! `restore --abort`: the old state comes back, by renames only, and everything that the restore has staged goes.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::disk::TargetDisk;
@@ -108,6 +109,7 @@ impl Mover<'_> {
     /// back in `new/` then, and the record is still there.
     pub(super) fn go_back(&self, record: &Record) -> Result<u64> {
         self.require_old_files(record)?;
+        self.secure_moved_files()?;
         self.take_back(record, |step| matches!(step, Move::In(_)))?;
         let mut moved = self.take_back(record, |step| !matches!(step, Move::In(_)))?;
         let db = self.sites.db();
@@ -126,11 +128,12 @@ impl Mover<'_> {
 
     fn take_back(&self, record: &Record, wanted: impl Fn(&Move) -> bool) -> Result<u64> {
         let mut moved = 0;
-        let mut directories = std::collections::BTreeSet::new();
+        let (mut gaining, mut losing) = (BTreeSet::new(), BTreeSet::new());
         for step in record.moves.iter().rev().filter(|step| wanted(step)) {
             let site = self.sites.site(step.place().area);
             let (from, to) = step.ends(self.sites)?;
-            directories.extend([from.parent(), to.parent()].into_iter().flatten());
+            gaining.extend(from.parent());
+            losing.extend(to.parent());
             // A new file that is staged has not been moved, or is back: what has its name is the old file. New files are
             // taken back first, so that what stands in an old one's place then came meanwhile: RocksDB writes a LOG even
             // when it cannot open a database.
@@ -141,7 +144,9 @@ impl Mover<'_> {
             }
             moved += 1;
         }
-        for directory in directories.iter().filter(|at| at.path().is_dir()) {
+        // The new names first: a power failure between must leave each file under one of them.
+        let directories = gaining.iter().chain(losing.difference(&gaining));
+        for directory in directories.filter(|at| at.path().is_dir()) {
             self.sync(directory)?;
         }
         Ok(moved)

@@ -106,7 +106,9 @@ impl Mover<'_> {
     pub(super) fn block_opening(&self, head: &Head) -> Result<()> {
         let db = self.sites.db();
         if has_marker(db)? {
-            return Ok(());
+            // The run that put it there may have been killed before it could make that durable.
+            self.secure_moved_files()?;
+            return self.sync(db.root());
         }
         if self.keep_old_current()? {
             self.sync(&db.staging(Some("old")))?;
@@ -114,6 +116,19 @@ impl Mover<'_> {
         self.write_marker(head)?;
         self.disk.replace(&db.staging(Some("marker")), &db.at(CURRENT)?)?;
         self.sync(db.root())
+    }
+
+    /// Makes the new names of old files durable that an earlier run has moved away. Comes before the directories that they
+    /// have left are synced: a file must be found under one of its names whatever becomes of the other.
+    pub(super) fn secure_moved_files(&self) -> Result<()> {
+        for (_, site) in self.sites.all() {
+            for directory in [site.old_file(ARCHIVE)?, site.staging(Some("old"))] {
+                if directory.path().is_dir() {
+                    self.sync(&directory)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// R7: the old state's files go, and every trace with them. Between the record and its directory there is no sync: a
