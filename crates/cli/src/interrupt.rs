@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 /// The signals that ask for an end.
@@ -14,15 +14,18 @@ pub(crate) enum Signal {
     Interrupt,
     /// What `kill` and service managers send.
     Terminate,
+    /// The terminal is gone, as when a connection over ssh breaks.
+    HangUp,
 }
 
 impl Signal {
-    const ALL: [Signal; 2] = [Signal::Interrupt, Signal::Terminate];
+    const ALL: [Signal; 3] = [Signal::Interrupt, Signal::Terminate, Signal::HangUp];
 
     fn number(self) -> i32 {
         match self {
             Signal::Interrupt => SIGINT,
             Signal::Terminate => SIGTERM,
+            Signal::HangUp => SIGHUP,
         }
     }
 
@@ -31,6 +34,7 @@ impl Signal {
         match self {
             Signal::Interrupt => 130,
             Signal::Terminate => 143,
+            Signal::HangUp => 129,
         }
     }
 }
@@ -46,7 +50,9 @@ impl Interrupt {
     /// Takes over the signals for the rest of the process. Until this is called they end the process, which is right
     /// for verbs that only look.
     pub(crate) fn install(&self) -> io::Result<()> {
-        for signal in Signal::ALL {
+        // A process that `nohup` started is to go on when the terminal is gone.
+        let wanted = |signal: &Signal| *signal != Signal::HangUp || !is_ignored(SIGHUP);
+        for signal in Signal::ALL.into_iter().filter(wanted) {
             // In this order: the first signal finds the flag down, and raises it; the next one finds it up.
             let code = i32::from(signal.exit_code());
             flag::register_conditional_shutdown(signal.number(), code, Arc::clone(&self.came))?;
@@ -72,4 +78,12 @@ impl Interrupt {
             .into_iter()
             .find(|signal| signal.number() as usize == number)
     }
+}
+
+/// Whether this process was started with the signal ignored, as far as `/proc` tells.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }

@@ -214,6 +214,10 @@ impl Store for FaultStore {
         self.alive()?.exists()
     }
 
+    fn limit_modes(&self, directory_mode: u32) {
+        self.inner.limit_modes(directory_mode);
+    }
+
     fn create_root(&self, durability: Durability) -> Result<()> {
         self.step("create_root".to_owned())?.create_root(durability)
     }

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM.
+//! Ctrl-C, SIGTERM and SIGHUP.
 
 use std::process::Command;
 
@@ -65,6 +65,36 @@ fn sigterm_is_treated_the_same() {
     let document = ended.code(143).json();
     assert_eq!(document["error"]["kind"], "stopped");
     assert_eq!(document["error"]["exit_code"], 143);
+}
+
+#[test]
+fn a_lost_terminal_is_treated_the_same() {
+    let (world, ended) = stopped_by(Signal::HUP, false);
+    ended
+        .code(129)
+        .warns("error: stopped")
+        .warns("hint: no backup was made");
+    let report = world.json(["backup", world.db()]);
+    assert!(report["files_resumed"].as_u64().unwrap() > 0, "{report}");
+}
+
+#[test]
+fn what_nohup_started_goes_on_when_the_terminal_is_lost() {
+    let world = large();
+    let slow = slow_backup(&world);
+    let mut command = Command::new("nohup");
+    command.arg(slow.get_program()).args(slow.get_args());
+    for (name, value) in slow.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let mut running = copying(&world, command);
+    running.send(Signal::HUP);
+    // The first signal that counts decides the exit code.
+    running.send(Signal::TERM);
+    running.end().code(143);
 }
 
 #[test]

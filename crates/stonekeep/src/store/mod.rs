@@ -171,6 +171,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Makes the root, durably if asked; its parent must be there. Nothing happens if it is there already.
     fn create_root(&self, durability: Durability) -> Result<()>;
 
+    /// From now on nothing is made that grants more than a directory of this mode, where there are modes.
+    fn limit_modes(&self, _directory_mode: u32) {}
+
     /// What stands directly in a directory (`None`: the root), in no order; empty if there is no such directory.
     fn list(&self, directory: Option<&Key>) -> Result<Vec<Entry>>;
 

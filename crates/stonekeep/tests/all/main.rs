@@ -71,6 +71,7 @@ mod pins;
 mod processes;
 mod rates;
 mod reflink;
+mod repository_modes;
 mod restore_crash;
 mod restore_damage;
 mod restore_durable;

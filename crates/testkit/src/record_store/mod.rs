@@ -77,6 +77,10 @@ impl Store for RecordStore {
         self.note(self.inner.exists(), |_| Request::Exists)
     }
 
+    fn limit_modes(&self, directory_mode: u32) {
+        self.inner.limit_modes(directory_mode);
+    }
+
     fn create_root(&self, durability: Durability) -> Result<()> {
         self.note(self.inner.create_root(durability), |()| {
             Request::CreateRoot(durability)

@@ -3,6 +3,8 @@
 //! What it finds out of a file is kept until the end of the run, over all attempts: a table or blob that is stored, or
 //! that was copied whole, is neither opened nor read again, and may vanish from the database meanwhile.
 
+use std::os::unix::fs::MetadataExt;
+
 use stonekeep_format::{BackupId, FileNumber};
 
 use super::area::Area;
@@ -47,6 +49,9 @@ pub(super) struct Host<'a> {
 impl<'a> Host<'a> {
     /// Opens the repository, if there is one: a database that cannot be read must not leave a new one behind.
     pub(super) fn new(context: Context<'a>, dry_run: bool) -> Result<Self> {
+        if !dry_run {
+            limit_modes(&context);
+        }
         let there = repo::root_state(context.store())? == RootState::Repository;
         let lock = match there && !dry_run {
             true => Some(open_repository(&context)?),
@@ -294,6 +299,14 @@ impl CaptureHost for Host<'_> {
         }
         let short = short.iter().filter_map(|index| files.get(*index)?.name.number());
         Ok(short.collect())
+    }
+}
+
+/// A repository shows nobody more than the database's directory does.
+fn limit_modes(context: &Context<'_>) {
+    let directory = context.source.directory();
+    if let Some(metadata) = directory.and_then(|directory| std::fs::metadata(directory).ok()) {
+        context.store().limit_modes(metadata.mode());
     }
 }
 

@@ -10,6 +10,7 @@ mod file_system;
 mod flush;
 mod listing;
 mod lock;
+mod making;
 mod names;
 mod object;
 mod pin;
@@ -23,6 +24,7 @@ mod tree;
 use std::fs::File;
 use std::io::{self, Read};
 use std::num::NonZeroUsize;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,6 +32,7 @@ use rustix::fs::OFlags;
 
 pub(crate) use self::clone::Clones;
 pub use self::flush::SyncMethod;
+use self::making::Making;
 use self::object::LocalObject;
 pub(crate) use self::place::Place;
 pub(crate) use self::sync::{Syncs, Written};
@@ -61,7 +64,7 @@ impl LocalStore {
         let path = path.into();
         let path = std::path::absolute(&path).unwrap_or(path);
         LocalStore {
-            tree: Tree::new(path),
+            tree: Tree::of_repository(path),
             syncs: Syncs::default(),
             clones: Clones::default(),
             file_systems: FileSystems::default(),
@@ -162,7 +165,8 @@ impl Store for LocalStore {
 
     fn create_root(&self, durability: Durability) -> Result<()> {
         let path = self.tree.root_path();
-        match std::fs::create_dir(path) {
+        let mode = self.tree.making().map_or(0o777, Making::root_mode);
+        match std::fs::DirBuilder::new().mode(mode).create(path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.exists()? => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -184,6 +188,12 @@ impl Store for LocalStore {
         match durability {
             Durability::Durable => self.sync_root_name(),
             Durability::Buffered => Ok(()),
+        }
+    }
+
+    fn limit_modes(&self, directory_mode: u32) {
+        if let Some(making) = self.tree.making() {
+            making.limit_modes(directory_mode);
         }
     }
 

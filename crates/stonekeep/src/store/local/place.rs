@@ -11,6 +11,7 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use super::making::{FILE_MODE, Making};
 use super::tree::{Directory, path_of};
 use crate::store::Key;
 use crate::{Error, Result};
@@ -19,8 +20,6 @@ const CAREFULLY: OFlags = OFlags::NOFOLLOW
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY)
     .union(OFlags::CLOEXEC);
-/// As RocksDB makes its files (env/fs_posix.cc); the umask takes away from it.
-const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
 
 /// A name in an open directory, whether something stands there or not.
 #[derive(Debug)]
@@ -28,12 +27,24 @@ pub(crate) struct Place {
     pub(crate) directory: Arc<Directory>,
     /// The path of the root, for messages.
     root: Arc<Path>,
+    /// Owner and mode of new files, in a repository.
+    making: Option<Arc<Making>>,
     key: Key,
 }
 
 impl Place {
-    pub(super) fn new(directory: Arc<Directory>, root: Arc<Path>, key: Key) -> Self {
-        Place { directory, root, key }
+    pub(super) fn new(
+        directory: Arc<Directory>,
+        root: Arc<Path>,
+        making: Option<Arc<Making>>,
+        key: Key,
+    ) -> Self {
+        Place {
+            directory,
+            root,
+            making,
+            key,
+        }
     }
 
     /// The name in its directory.
@@ -91,8 +102,15 @@ impl Place {
     /// Makes a new file; `None` if something stands there.
     pub(crate) fn create(&self) -> Result<Option<File>> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | CAREFULLY;
-        match rustix::fs::openat(&*self.directory, self.name(), flags, FILE_MODE) {
-            Ok(opened) => Ok(Some(File::from(opened))),
+        let making = self.making.as_deref();
+        let mode = making.map_or(Mode::from_raw_mode(FILE_MODE), Making::file_mode);
+        match rustix::fs::openat(&*self.directory, self.name(), flags, mode) {
+            Ok(opened) => {
+                if let Some(making) = making {
+                    making.hand_over(&opened);
+                }
+                Ok(Some(File::from(opened)))
+            }
             Err(Errno::EXIST) => Ok(None),
             Err(errno) => Err(self.failed("making", errno)),
         }

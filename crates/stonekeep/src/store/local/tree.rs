@@ -20,14 +20,13 @@ use rustix::fs::{CWD, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
+use super::making::{DIRECTORY_MODE, Making};
 use super::place::Place;
 use super::renames::Renames;
 use crate::store::Key;
 use crate::{Error, IoContext, Result};
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-/// As RocksDB makes its directories (env/fs_posix.cc); the umask takes away from it.
-const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
 
 /// So many directories stay open: a backup's, or a restore's, source and target.
 const KEPT_OPEN: usize = 8;
@@ -37,6 +36,8 @@ const KEPT_OPEN: usize = 8;
 pub(crate) struct Tree {
     root: Arc<Path>,
     lately: Mutex<Vec<(Option<String>, Arc<Directory>)>>,
+    /// Owner and mode of what is made, in a repository.
+    making: Option<Arc<Making>>,
     /// How files are renamed here.
     pub(crate) renames: Renames,
 }
@@ -54,8 +55,23 @@ impl Tree {
         Tree {
             root: root.into(),
             lately: Mutex::default(),
+            making: None,
             renames: Renames::default(),
         }
+    }
+
+    /// The tree of a repository; what is made in it follows the rules of [`Making`].
+    pub(super) fn of_repository(root: PathBuf) -> Self {
+        let making = Making::new(&root);
+        Tree {
+            making: Some(Arc::new(making)),
+            ..Tree::new(root)
+        }
+    }
+
+    /// The rules of a repository.
+    pub(super) fn making(&self) -> Option<&Making> {
+        self.making.as_deref()
     }
 
     pub(crate) fn root_path(&self) -> &Path {
@@ -82,7 +98,8 @@ impl Tree {
     /// Opens a directory, making it and those above it where they are missing; the root must be there.
     fn make(&self, directory: Option<&str>) -> Result<OwnedFd> {
         let missing = || Error::not_found(format!("{} is not there", self.root.display()));
-        self.walk(directory, make_part)?.ok_or_else(missing)
+        self.walk(directory, |parent, name| make_part(parent, name, self.making()))?
+            .ok_or_else(missing)
     }
 
     fn walk(
@@ -146,7 +163,12 @@ impl Tree {
     }
 
     fn place(&self, directory: Arc<Directory>, key: &Key) -> Place {
-        Place::new(directory, Arc::clone(&self.root), key.clone())
+        Place::new(
+            directory,
+            Arc::clone(&self.root),
+            self.making.clone(),
+            key.clone(),
+        )
     }
 
     /// Lets every directory go that was kept open.
@@ -223,9 +245,17 @@ pub(crate) fn open_part(parent: impl AsFd, name: impl Arg) -> rustix::io::Result
     rustix::fs::openat(parent, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())
 }
 
-fn make_part(parent: &OwnedFd, name: &str) -> rustix::io::Result<OwnedFd> {
-    match rustix::fs::mkdirat(parent, name, DIRECTORY_MODE) {
-        Ok(()) | Err(Errno::EXIST) => open_part(parent, name),
+fn make_part(parent: &OwnedFd, name: &str, making: Option<&Making>) -> rustix::io::Result<OwnedFd> {
+    let mode = making.map_or(Mode::from_raw_mode(DIRECTORY_MODE), Making::directory_mode);
+    match rustix::fs::mkdirat(parent, name, mode) {
+        Ok(()) => {
+            let made = open_part(parent, name)?;
+            if let Some(making) = making {
+                making.hand_over(&made);
+            }
+            Ok(made)
+        }
+        Err(Errno::EXIST) => open_part(parent, name),
         Err(errno) => Err(errno),
     }
 }
