@@ -24,6 +24,7 @@ mod list;
 mod live;
 mod long_lines;
 mod manual;
+mod mounts;
 mod newcomers;
 mod real_repositories;
 mod refusals;

@@ -1,6 +1,6 @@
 //! Where staged files lie under the root, for stores that keep them beside the visible ones.
 
-use super::{Key, Staged};
+use super::Key;
 use crate::{Error, Result};
 
 /// The directory of all areas.
@@ -17,21 +17,6 @@ pub(super) fn area_key(area: &str) -> Result<Key> {
 /// A staged file as the store keeps it.
 pub(super) fn staged_key(area: &str, key: &Key) -> Result<Key> {
     Ok(below(&area_key(area)?, key))
-}
-
-/// The same for many of them, most of one area.
-pub(super) fn staged_keys<'a>(staged: impl IntoIterator<Item = &'a Staged>) -> Result<Vec<Key>> {
-    let mut last: Option<(&str, Key)> = None;
-    let keys = staged.into_iter().map(|file| match &last {
-        Some((name, area)) if *name == file.area => Ok(below(area, &file.key)),
-        _ => {
-            let area = area_key(&file.area)?;
-            let key = below(&area, &file.key);
-            last = Some((&file.area, area));
-            Ok(key)
-        }
-    });
-    keys.collect()
 }
 
 fn below(area: &Key, key: &Key) -> Key {

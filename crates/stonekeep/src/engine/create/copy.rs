@@ -277,7 +277,7 @@ impl<'a> Copier<'a> {
         };
         let key = match target {
             Target::Shared(path) => Key::new(path.to_string())?,
-            Target::SharedByChecksum(..) => Key::new(format!("unnamed/{}", image.name))?,
+            Target::SharedByChecksum(..) => Key::new(format!("shared_checksum/{}", image.name))?,
             Target::Private => Key::new(format!("private/{}/{}", self.id, image.name))?,
         };
         let source = self.context.sources.open(image)?;

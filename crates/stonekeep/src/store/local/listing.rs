@@ -1,4 +1,4 @@
-//! Reading directories, removing whole ones.
+//! Reading directories, removing what is in them.
 
 use std::borrow::Cow;
 use std::ffi::CStr;
@@ -6,16 +6,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{AtFlags, Dir, FileType, Stat};
 use rustix::io::Errno;
-use rustix::path::Arg;
 
+use super::areas::is_hidden;
 use super::tree::{self, Tree, open_part};
 use crate::directory_names::each_name;
-use crate::store::staging::{STAGING, area_key};
-use crate::store::{Entry, EntryKind, Key, Staged};
+use crate::store::{Entry, EntryKind, Key};
 use crate::{Error, IoContext, Result};
-
-/// Deeper than anything that Stonekeep makes; a stranger's directories do not exhaust descriptors or the stack.
-const DEPTH_LIMIT: usize = 64;
 
 /// What stands directly in a directory; names that vanish meanwhile are left out.
 pub(super) fn list(tree: &Tree, directory: Option<&Key>) -> Result<Vec<Entry>> {
@@ -30,6 +26,9 @@ pub(super) fn visit(tree: &Tree, directory: Option<&Key>, visit: &mut dyn FnMut(
         return Ok(());
     };
     let visited = each_name(&opened, |name, _| {
+        if name.to_str().is_ok_and(|name| is_hidden(directory, name)) {
+            return Ok(());
+        }
         match rustix::fs::statat(&opened, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => visit(entry(name.to_bytes(), &stat)),
             Err(Errno::NOENT) => {}
@@ -38,58 +37,6 @@ pub(super) fn visit(tree: &Tree, directory: Option<&Key>, visit: &mut dyn FnMut(
         Ok(())
     });
     visited.context("listing", &tree.path(directory))
-}
-
-/// The areas that there are.
-pub(super) fn areas(tree: &Tree) -> Result<Vec<String>> {
-    let mut entries = list(tree, Some(&Key::trusted(STAGING)))?;
-    entries.retain(|entry| entry.kind == EntryKind::Directory);
-    Ok(entries.into_iter().map(|entry| entry.name).collect())
-}
-
-/// The regular files in an area and in the directories below it.
-pub(super) fn staged(tree: &Tree, area: &str) -> Result<Vec<Staged>> {
-    let top = area_key(area)?;
-    let mut found = Vec::new();
-    let mut directories: Vec<Option<Key>> = vec![None];
-    while let Some(below) = directories.pop() {
-        let directory = match &below {
-            None => top.clone(),
-            Some(below) => top.join(below.as_str())?,
-        };
-        for entry in list(tree, Some(&directory))? {
-            if entry.kind == EntryKind::Other {
-                continue;
-            }
-            let key = match &below {
-                None => Key::new(&*entry.name)?,
-                Some(below) => below.join(&entry.name)?,
-            };
-            if entry.kind == EntryKind::Directory {
-                directories.push(Some(key));
-            } else {
-                found.push(Staged {
-                    area: area.to_owned(),
-                    key,
-                    size_bytes: entry.size_bytes,
-                });
-            }
-        }
-        directories.retain(|key| depth(key.as_ref()) <= DEPTH_LIMIT);
-    }
-    Ok(found)
-}
-
-/// Removes an area with all that is in it.
-pub(super) fn discard(tree: &Tree, area: &str) -> Result<()> {
-    let Some(place) = tree.find_place(&area_key(area)?)? else {
-        return Ok(());
-    };
-    let removed = place
-        .name()
-        .into_with_c_str(|name| remove_all(place.directory.as_fd(), name, 0));
-    tree.forget();
-    removed.context("removing", &place.path())
 }
 
 /// Removes a file of whatever kind, or an empty directory; whether there was one.
@@ -111,10 +58,6 @@ pub(super) fn delete(tree: &Tree, key: &Key) -> Result<bool> {
         }
         Err(errno) => Err(errno).context("removing", &place.path()),
     }
-}
-
-fn depth(key: Option<&Key>) -> usize {
-    key.map_or(0, |key| key.as_str().split('/').count())
 }
 
 fn entry(name: &[u8], stat: &Stat) -> Entry {
@@ -140,18 +83,18 @@ pub(super) fn name(name: &[u8], file_type: FileType) -> (Cow<'_, str>, EntryKind
     (text, kind)
 }
 
-/// Removes a name with all that is below it, following no link.
-fn remove_all(parent: BorrowedFd<'_>, name: &CStr, depth: usize) -> rustix::io::Result<()> {
+/// Removes a name with all that is below it, so many directories deep, following no link.
+pub(super) fn remove_all(parent: BorrowedFd<'_>, name: &CStr, depth: usize) -> rustix::io::Result<()> {
     match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => return Ok(()),
-        Err(Errno::ISDIR | Errno::PERM) if depth < DEPTH_LIMIT => {}
+        Err(Errno::ISDIR | Errno::PERM) if depth > 0 => {}
         Err(errno) => return Err(errno),
     }
     let opened = open_part(parent, name)?;
     for below in Dir::read_from(&opened)? {
         let below = below?;
         if !matches!(below.file_name().to_bytes(), b"." | b"..") {
-            remove_all(opened.as_fd(), below.file_name(), depth + 1)?;
+            remove_all(opened.as_fd(), below.file_name(), depth - 1)?;
         }
     }
     match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {

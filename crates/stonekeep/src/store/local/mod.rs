@@ -1,9 +1,12 @@
 //! A store in a local directory.
 //!
-//! Staged files lie under `stonekeep/tmp/<area>/` in the same directory, so that publishing one is a rename. What makes
+//! Staged files lie under `stonekeep/tmp/<area>/` in the same directory, so that publishing one is a rename; for mounts
+//! inside the directory see `areas.rs`. What makes
 //! them durable, and why that holds, stands in `sync.rs`; how links and strange files are kept out, in `tree.rs`; lock
 //! and pins, in `lock.rs` and `pin.rs`.
 
+mod across;
+mod areas;
 mod clone;
 mod copy;
 mod file_system;
@@ -30,6 +33,7 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
+use self::areas::Areas;
 pub(crate) use self::clone::Clones;
 pub use self::flush::SyncMethod;
 use self::making::Making;
@@ -39,7 +43,6 @@ pub(crate) use self::sync::{Syncs, Written};
 pub(crate) use self::tree::{Directory, Tree};
 use super::buffers::Buffers;
 use super::page_cache::FileSystems;
-use super::staging::{area_key, staged_key, staged_keys};
 use super::{
     Durability, Entry, EntryKind, Guard, Key, LockWait, Name, Object, PinState, Staged, Stat, Store,
 };
@@ -50,6 +53,7 @@ use crate::{Clock, Error, IoContext, Result, SystemClock, Warning};
 #[derive(Debug)]
 pub struct LocalStore {
     tree: Tree,
+    areas: Areas,
     syncs: Syncs,
     clones: Clones,
     file_systems: FileSystems,
@@ -65,6 +69,7 @@ impl LocalStore {
         let path = std::path::absolute(&path).unwrap_or(path);
         LocalStore {
             tree: Tree::of_repository(path),
+            areas: Areas::default(),
             syncs: Syncs::default(),
             clones: Clones::default(),
             file_systems: FileSystems::default(),
@@ -225,7 +230,7 @@ impl Store for LocalStore {
     }
 
     fn stage(&self, area: &str, key: &Key, content: &mut dyn Read, expected_bytes: u64) -> Result<Staged> {
-        let place = staged_key(area, key)?;
+        let place = self.areas.place(&self.tree, area, key)?;
         self.syncs.begin(&self.tree)?;
         self.syncs.forget(&place);
         let written = stage::write_new(&self.tree, &place, key, content, expected_bytes, &self.buffers)?;
@@ -243,7 +248,7 @@ impl Store for LocalStore {
         if tree::size_bytes(&stat) < size_bytes || !self.clones.may_share(stat.st_dev) {
             return Ok(None);
         }
-        let place = staged_key(area, key)?;
+        let place = self.areas.place(&self.tree, area, key)?;
         self.syncs.begin(&self.tree)?;
         self.syncs.forget(&place);
         let share = |new: &File| self.clones.share(source, stat.st_dev, new, size_bytes);
@@ -262,7 +267,7 @@ impl Store for LocalStore {
         if durability == Durability::Buffered || staged.is_empty() {
             return Ok(());
         }
-        let places = staged_keys(staged)?;
+        let places = self.areas.places(&self.tree, staged)?;
         if self.syncs.sync_staged(&self.tree, &places)? {
             return Ok(());
         }
@@ -270,14 +275,15 @@ impl Store for LocalStore {
     }
 
     fn publish(&self, batch: Vec<(Staged, Key)>, durability: Durability) -> Result<Vec<(Staged, Key)>> {
-        let places = staged_keys(batch.iter().map(|(staged, _)| staged))?;
+        let staged = batch.iter().map(|(staged, _)| staged);
+        let places = self.areas.places(&self.tree, staged)?;
         if durability == Durability::Durable {
             self.syncs.sync_staged(&self.tree, &places)?;
         }
         let movers = movers_of(batch.len());
         let files = batch.into_iter().zip(places).collect();
         let moved = run_bounded(movers, files, |((staged, key), place)| {
-            let is_published = publish::move_file(&self.tree, &place, &key, Some(staged.size_bytes))?;
+            let is_published = self.move_file((&place, &staged.area), &key, staged.size_bytes, durability)?;
             if is_published {
                 self.syncs.forget(&place);
             }
@@ -292,11 +298,11 @@ impl Store for LocalStore {
     }
 
     fn replace(&self, staged: &Staged, key: &Key, durability: Durability) -> Result<()> {
-        let place = staged_key(&staged.area, &staged.key)?;
+        let place = self.areas.place(&self.tree, &staged.area, &staged.key)?;
         if durability == Durability::Durable {
             self.syncs.sync_staged(&self.tree, std::slice::from_ref(&place))?;
         }
-        publish::replace_file(&self.tree, &place, key, staged.size_bytes)?;
+        self.replace_file((&place, &staged.area), key, staged.size_bytes, durability)?;
         self.syncs.forget(&place);
         match durability {
             Durability::Durable => self.sync_parents([key]),
@@ -305,20 +311,23 @@ impl Store for LocalStore {
     }
 
     fn areas(&self) -> Result<Vec<String>> {
-        listing::areas(&self.tree)
+        Areas::list(&self.tree)
     }
 
     fn staged(&self, area: &str) -> Result<Vec<Staged>> {
-        listing::staged(&self.tree, area)
+        self.areas.staged(&self.tree, area)
     }
 
     fn open_staged(&self, staged: &Staged) -> Result<Box<dyn Object>> {
-        self.open_file(&staged_key(&staged.area, &staged.key)?)
+        self.open_file(&self.areas.place(&self.tree, &staged.area, &staged.key)?)
     }
 
     fn discard(&self, area: &str) -> Result<()> {
-        self.syncs.forget_below(&area_key(area)?);
-        listing::discard(&self.tree, area)
+        for directory in Areas::directories(&self.tree, area)? {
+            self.syncs.forget_below(&directory);
+            Areas::remove(&self.tree, &directory)?;
+        }
+        Ok(())
     }
 
     fn copy(&self, from: &Key, to: &Key, durability: Durability) -> Result<bool> {
@@ -358,6 +367,7 @@ impl Store for LocalStore {
         holder: &str,
         should_stop: &dyn Fn() -> bool,
     ) -> Result<Box<dyn Guard>> {
+        self.areas.forget();
         lock::take(&self.tree, &*self.clock, wait, holder, should_stop)
     }
 

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 
+use super::areas::is_hidden;
 use super::listing;
 use super::tree::Tree;
 use crate::directory_names::each_name;
@@ -35,7 +36,9 @@ pub(super) fn visit(
     let visited = each_name(&opened, |name, told| {
         if let Some(file_type) = file_type(&opened, name, told)? {
             let (text, kind) = listing::name(name.to_bytes(), file_type);
-            visit(&text, kind);
+            if !is_hidden(directory, &text) {
+                visit(&text, kind);
+            }
         }
         Ok(())
     });

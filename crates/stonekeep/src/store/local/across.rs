@@ -1,0 +1,117 @@
+//! Giving a file its name in a directory that is a mount of its own, where no rename leads to.
+//!
+//! What is staged lies on the right mount already, as a rule. It does not where the system does not tell mounts of one
+//! device apart, and where a directory was made only after a file for it was staged. Then a copy is staged beside the new
+//! name, made durable if asked, and renamed; the old name goes last.
+
+use std::io::ErrorKind::CrossesDevices;
+
+use super::areas::Areas;
+use super::{LocalStore, publish, stage};
+use crate::Result;
+use crate::store::{Durability, Key, ObjectReader};
+
+impl LocalStore {
+    /// Gives a staged file of this length another name, as [`publish::move_file`] does, whatever mounts are between.
+    /// `area` is where a copy may be staged.
+    pub(super) fn move_file(
+        &self,
+        (from, area): (&Key, &str),
+        to: &Key,
+        expected_bytes: u64,
+        durability: Durability,
+    ) -> Result<bool> {
+        match publish::move_file(&self.tree, from, to, Some(expected_bytes)) {
+            Err(error) if error.io_kind() == Some(CrossesDevices) => {
+                if self.tree.make_place(to)?.look()?.is_some() {
+                    return Ok(false);
+                }
+                let place = self.copy_beside(from, area, to, durability)?;
+                let is_free = publish::move_file(&self.tree, &place, to, Some(expected_bytes))?;
+                if is_free {
+                    self.end_copy(from, &place, to, durability)?;
+                }
+                Ok(is_free)
+            }
+            moved => moved,
+        }
+    }
+
+    /// Moves a staged file of this length over another one, as [`publish::replace_file`] does.
+    pub(super) fn replace_file(
+        &self,
+        (from, area): (&Key, &str),
+        to: &Key,
+        expected_bytes: u64,
+        durability: Durability,
+    ) -> Result<()> {
+        match publish::replace_file(&self.tree, from, to, expected_bytes) {
+            Err(error) if error.io_kind() == Some(CrossesDevices) => {
+                let place = self.copy_beside(from, area, to, durability)?;
+                publish::replace_file(&self.tree, &place, to, expected_bytes)?;
+                self.end_copy(from, &place, to, durability)
+            }
+            replaced => replaced,
+        }
+    }
+
+    /// Stages a copy from which the name can be given.
+    fn copy_beside(&self, from: &Key, area: &str, to: &Key, durability: Durability) -> Result<Key> {
+        let place = Areas::place_beside(area, to)?;
+        let object = self.open_file(from)?;
+        let mut content = ObjectReader::new(object.as_ref());
+        let size_bytes = object.size_bytes();
+        self.syncs.begin(&self.tree)?;
+        self.syncs.forget(&place);
+        let written = stage::write_new(&self.tree, &place, to, &mut content, size_bytes, &self.buffers)?;
+        self.syncs.written(place.clone(), written);
+        if durability == Durability::Durable {
+            self.syncs.sync_staged(&self.tree, std::slice::from_ref(&place))?;
+        }
+        Ok(place)
+    }
+
+    /// The copy has the name; the old one goes when that is durable.
+    fn end_copy(&self, from: &Key, place: &Key, to: &Key, durability: Durability) -> Result<()> {
+        self.syncs.forget(place);
+        if durability == Durability::Durable {
+            self.sync_parents([to])?;
+        }
+        match self.tree.find_place(from)? {
+            Some(old) => old.unlink().map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    const AREA: &str = "7";
+
+    #[test]
+    fn a_copy_is_staged_beside_the_name_and_the_original_goes_last() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        let store = LocalStore::new(root);
+        let (from, to) = (Key::trusted("stonekeep/tmp/7/x"), Key::trusted("tables/1"));
+        std::fs::create_dir(root.join("tables")).unwrap();
+        for durability in [Durability::Durable, Durability::Buffered] {
+            store
+                .stage(AREA, &Key::trusted("x"), &mut &b"one"[..], 3)
+                .unwrap();
+            let place = store.copy_beside(&from, AREA, &to, durability).unwrap();
+            assert_eq!(place.as_str(), "tables/stonekeep-staging/7/1");
+            assert!(root.join(place.as_str()).exists() && root.join(from.as_str()).exists());
+            publish::replace_file(&store.tree, &place, &to, 3).unwrap();
+            store.end_copy(&from, &place, &to, durability).unwrap();
+            assert!(!root.join(from.as_str()).exists());
+            assert_eq!(store.read(&to, 10).unwrap(), b"one");
+        }
+        store.discard(AREA).unwrap();
+        assert!(store.areas().unwrap().is_empty());
+        assert!(!root.join("tables/stonekeep-staging").exists());
+    }
+}
