@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 /// The signals that ask for an end.
@@ -37,6 +37,13 @@ impl Signal {
             Signal::HangUp => 129,
         }
     }
+}
+
+/// Makes a write beyond the limit on the length of a file (`ulimit -f`) an error of that write. Otherwise the signal that
+/// comes with it ends the process.
+pub(crate) fn survive_long_files() {
+    // Where that cannot be done, the process ends as it would have.
+    let _ = flag::register(SIGXFSZ, Arc::default());
 }
 
 /// Whether a signal came; clones look at the same one.

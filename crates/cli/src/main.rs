@@ -26,6 +26,7 @@ use output::text::Style;
 use output::{Output, PrintError};
 
 fn main() -> ExitCode {
+    interrupt::survive_long_files();
     let typed: Vec<OsString> = std::env::args_os().collect();
     match Cli::try_parse_from(&typed) {
         Ok(cli) => run(cli).into(),

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use stonekeep_format::FormatError;
 
+use crate::shortage::Shortage;
+
 /// What every fallible function of this crate returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -61,6 +63,7 @@ struct Inner {
     findings: Vec<Finding>,
     source_changed: bool,
     about_a_backup: bool,
+    shortage: Option<Shortage>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -74,6 +77,7 @@ impl Error {
             findings: Vec::new(),
             source_changed: false,
             about_a_backup: false,
+            shortage: None,
             source: None,
         }))
     }
@@ -168,6 +172,18 @@ impl Error {
     pub fn with_findings(mut self, findings: Vec<Finding>) -> Self {
         self.0.findings = findings;
         self
+    }
+
+    /// Adds what ran out.
+    pub(crate) fn with_shortage(mut self, shortage: Shortage) -> Self {
+        self.0.shortage = Some(shortage);
+        self
+    }
+
+    /// What ran out, where that is the cause.
+    pub(crate) fn shortage(&self) -> Option<Shortage> {
+        let of_kind = || Shortage::of_kind(self.io_kind()?);
+        self.0.shortage.or_else(of_kind)
     }
 
     /// What this means to the caller.

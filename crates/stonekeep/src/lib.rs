@@ -52,6 +52,7 @@ mod in_short;
 mod observer;
 mod parallel;
 pub mod repo;
+mod shortage;
 pub mod store;
 mod warning;
 

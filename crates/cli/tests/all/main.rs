@@ -32,6 +32,7 @@ mod restore;
 mod running;
 mod selection;
 mod shape;
+mod shortages;
 mod signals;
 mod terminal;
 mod threads;

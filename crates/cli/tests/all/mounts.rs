@@ -9,7 +9,7 @@ use crate::filtered::{Denied, can_filter, run};
 use crate::world::World;
 
 /// A shell script that may mount, in which `stonekeep` is the binary; `None` where nobody may mount.
-fn script(world: &World, test: &str, text: &str) -> Option<Command> {
+pub(crate) fn script(world: &World, test: &str, text: &str) -> Option<Command> {
     let namespaces: [&[&str]; 2] = [&["--mount"], &["--user", "--map-root-user", "--mount"]];
     let may_mount = |options: &&&[&str]| {
         let tried = Command::new("unshare")

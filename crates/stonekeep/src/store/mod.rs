@@ -290,6 +290,11 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Bytes that may still be written, where the store knows.
     fn free_bytes(&self) -> Result<Option<u64>>;
 
+    /// New files that may still be made, where the store counts them.
+    fn free_files(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
     /// Whether the disk has heads that move from file to file, where the store knows.
     fn is_rotational(&self) -> Option<bool> {
         None

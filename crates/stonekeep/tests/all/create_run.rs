@@ -137,6 +137,31 @@ fn a_full_disk_frees_what_was_staged_and_tells_how_much_is_missing() {
 }
 
 #[test]
+fn an_exhausted_quota_is_not_called_a_full_disk() {
+    let scene = Scene::new();
+    let steps = FaultStore::counting(memory());
+    let counted: Arc<dyn Store> = Arc::new(steps.clone());
+    scene.create(&counted).unwrap();
+    let names = steps.step_names();
+    let stage = names.iter().position(|name| name.starts_with("stage")).unwrap();
+    let inner = memory();
+    let kind = std::io::ErrorKind::QuotaExceeded;
+    let full: Arc<dyn Store> = Arc::new(FaultStore::fail_once_at(inner.clone(), stage + 1, kind));
+    let error = scene.create(&full).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.starts_with("the quota is exhausted on memory: the backup needs "),
+        "{text}"
+    );
+    assert!(error.hint().unwrap().contains("raise the quota"));
+    assert!(
+        files(&inner)
+            .iter()
+            .all(|path| !path.starts_with("stonekeep/tmp"))
+    );
+}
+
+#[test]
 fn any_single_failure_is_an_error_and_the_next_backup_is_right() {
     let scene = Scene::new();
     let steps = FaultStore::counting(memory());

@@ -6,6 +6,7 @@ use crate::engine::transfer::Meter;
 use crate::engine::{BackupEngine, CreateBackupOptions};
 use crate::image::{ImageFile, ImageSource};
 use crate::parallel::run_apart;
+use crate::shortage::Shortage;
 use crate::store::Store;
 use crate::{Error, ErrorKind, Observer, Phase, Progress, Result};
 
@@ -64,23 +65,38 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Says how much room was missing, if that was it, and if it is known already how much is wanted.
-    pub(super) fn explain_full_disk(&self, wanted_bytes: u64, error: Error) -> Error {
-        if !is_full(&error) {
+    /// Says how much was missing, if something ran out, and if it is known already how much is wanted: bytes, and files.
+    pub(super) fn explain_full_disk(&self, wanted: (u64, u64), error: Error) -> Error {
+        let Some(shortage) = error.shortage().filter(|_| is_full(&error)) else {
             return error;
-        }
-        let mut message = format!("{} is full", self.store().location());
-        if wanted_bytes > 0 {
-            message += &format!(": the backup needs {wanted_bytes} bytes");
-            if let Some(free) = self.store().free_bytes().ok().flatten() {
-                let missing = wanted_bytes.saturating_sub(free);
+        };
+        let (bytes, files) = wanted;
+        let (free, left) = (self.store().free_bytes(), self.store().free_files());
+        let location = self.store().location();
+        let mut message = match shortage {
+            Shortage::Inodes => format!("{location} has no inode left for a new file"),
+            Shortage::Quota => format!("the quota is exhausted on {location}"),
+            _ => format!("{location} is full"),
+        };
+        match (shortage, free.ok().flatten(), left.ok().flatten()) {
+            _ if bytes == 0 => {}
+            (Shortage::Inodes, _, Some(left)) => {
                 message += &format!(
-                    ", {free} are free now that the unfinished copies are removed: {missing} are missing"
+                    ": the backup needs {files} new files and their directories, {left} inodes are free now that the \
+                     unfinished copies are removed"
                 );
             }
+            (Shortage::Bytes, Some(free), _) if free < bytes => {
+                message += &format!(
+                    ": the backup needs {bytes} bytes, {free} are free now that the unfinished copies are removed: {} \
+                     are missing",
+                    bytes - free
+                );
+            }
+            _ => message += &format!(": the backup needs {bytes} bytes in {files} new files"),
         }
         Error::new(ErrorKind::Io, message)
-            .with_hint("free room or purge old backups; the backups that are there are unharmed")
+            .with_hint(shortage.advice())
             .with_source(error)
     }
 
@@ -102,6 +118,8 @@ impl<'a> Context<'a> {
 
 /// Whether there is no room, or none that this user may have.
 pub(super) fn is_full(error: &Error) -> bool {
-    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
-    matches!(error.io_kind(), Some(StorageFull | QuotaExceeded))
+    matches!(
+        error.shortage(),
+        Some(Shortage::Bytes | Shortage::Inodes | Shortage::Quota)
+    )
 }

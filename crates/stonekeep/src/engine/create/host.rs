@@ -44,6 +44,8 @@ pub(super) struct Host<'a> {
     pub(super) tables_opened: u64,
     /// How much room the backup needs, as far as is known.
     pub(super) new_bytes: u64,
+    /// The files of which these are.
+    pub(super) new_files: u64,
 }
 
 impl<'a> Host<'a> {
@@ -71,6 +73,7 @@ impl<'a> Host<'a> {
             settled: Settled::default(),
             tables_opened: 0,
             new_bytes: 0,
+            new_files: 0,
         })
     }
 
@@ -174,7 +177,10 @@ impl<'a> Host<'a> {
         let copies = planned
             .iter()
             .filter(|file| matches!(file.action, Action::Copy(_)));
-        self.new_bytes += copies.map(|file| file.size_bytes).sum::<u64>();
+        for file in copies {
+            self.new_bytes += file.size_bytes;
+            self.new_files += 1;
+        }
         let parts = self.parts()?;
         let mut copier = Copier::new(context, files, planned, id, parts.area);
         copier.early = true;

@@ -170,10 +170,12 @@ impl Plan {
             .collect()
     }
 
-    /// Bytes that are not stored yet, staged or not.
-    pub(super) fn new_bytes(&self) -> u64 {
+    /// Bytes and files that are not stored yet, staged or not.
+    pub(super) fn new(&self) -> (u64, u64) {
         let is_new = |action: &Action| !matches!(action, Action::Reuse { .. } | Action::Exclude(_));
         let new = self.files.iter().filter(|file| is_new(&file.action));
-        new.map(|file| file.size_bytes).sum()
+        new.fold((0, 0), |(bytes, files), file| {
+            (bytes + file.size_bytes, files + 1)
+        })
     }
 }

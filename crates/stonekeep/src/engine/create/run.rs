@@ -28,7 +28,7 @@ pub(super) fn create(context: Context<'_>) -> Result<CreateReport> {
     if outcome.as_ref().is_err_and(is_refusal) {
         host.unmake_repository();
     }
-    outcome.map_err(|error| context.explain_full_disk(host.new_bytes, error))
+    outcome.map_err(|error| context.explain_full_disk((host.new_bytes, host.new_files), error))
 }
 
 /// Whether the same backup would fail again, so that nothing of it is worth keeping.
@@ -85,7 +85,7 @@ fn capture_and_copy(host: &mut Host<'_>) -> Result<Copied> {
         included::stage(&context, capture.image(), area)?
     };
     plan.warnings.extend(beside.warnings.iter().cloned());
-    host.new_bytes = plan.new_bytes();
+    (host.new_bytes, host.new_files) = plan.new();
     let image = capture.image();
     tracing::info!(
         kind = %image.kind,

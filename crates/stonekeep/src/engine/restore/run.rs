@@ -1,7 +1,6 @@
 //! One restore: what an earlier one has left is brought to an end, then backups are tried until one is whole.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::io;
 use std::path::Path;
 
 use stonekeep_format::BackupId;
@@ -20,6 +19,7 @@ use crate::engine::info::{Candidates, PassedOver, WhichBackup};
 use crate::engine::{BackupEngineReadOnly, RestoreOptions};
 use crate::repo::catalog::{self, SizedMeta};
 use crate::repo::presence::Presence;
+use crate::shortage::Shortage;
 use crate::{Error, ErrorKind, Observer, Phase, Progress, Result, Warning, WarningName};
 
 /// One restore under way.
@@ -262,10 +262,8 @@ impl<'a> Run<'a> {
 
     /// After an error before R2. What was staged is of use to the next run only where that may do better.
     fn leave(&self, error: Error) -> Error {
-        let full = matches!(
-            error.io_kind(),
-            Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-        );
+        let ran_out = error.shortage();
+        let full = ran_out.is_some_and(|shortage| shortage != Shortage::FileSize);
         let useful = matches!(error.kind(), ErrorKind::Io | ErrorKind::Stopped) && !full;
         let freed = is_freed(&self.sites).unwrap_or(true);
         if freed {
@@ -299,12 +297,23 @@ impl<'a> Run<'a> {
                 format!(": {free} bytes are free now that what was staged is removed{missing}")
             },
         );
-        let message = format!(
-            "{} ran full while the backup was copied{free}",
-            self.sites.db().path().display()
-        );
+        let target = self.sites.db().path().display();
+        let (message, hint) = match error.shortage() {
+            Some(Shortage::Inodes) => (
+                format!("{target} has no inode left for the files of the backup"),
+                "what stood there is unharmed; remove files there (df -i shows inodes) and restore again",
+            ),
+            Some(Shortage::Quota) => (
+                format!("the quota was exhausted on {target} while the backup was copied"),
+                "what stood there is unharmed; raise the quota and restore again",
+            ),
+            _ => (
+                format!("{target} ran full while the backup was copied{free}"),
+                "what stood there is unharmed; free room and restore again",
+            ),
+        };
         Error::new(ErrorKind::Io, message)
-            .with_hint("what stood there is unharmed; free room and restore again")
+            .with_hint(hint)
             .with_source(error)
     }
 

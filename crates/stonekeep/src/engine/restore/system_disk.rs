@@ -22,9 +22,10 @@ use rustix::io::Errno;
 
 use super::disk::{FreeSpace, TargetDisk, TargetPath};
 use super::root::{Root, discard, key_of};
+use crate::shortage::no_directory;
 use crate::store::buffers::Buffers;
 use crate::store::copying::{self, Failed};
-use crate::store::local::{Place, SyncMethod, Tree, Written};
+use crate::store::local::{Place, SyncMethod, Tree, Written, write_error};
 use crate::store::{Durability, Key, LocalFile};
 use crate::{Clock, Error, IoContext, Result, SystemClock, Warning};
 
@@ -82,17 +83,32 @@ impl SystemDisk {
         root
     }
 
-    fn copy(&self, content: &mut dyn Read, file: &File, at: &TargetPath) -> Result<u64> {
+    fn copy(
+        &self,
+        content: &mut dyn Read,
+        expected_bytes: u64,
+        (file, place): (&File, &Place),
+        at: &TargetPath,
+    ) -> Result<u64> {
         let copied = copying::copy(content, file, &mut self.buffers.take());
         copied.map_err(|failed| match failed {
             Failed::Reading(error) => Error::of_reading(error, || format!("reading the content of {at}")),
-            Failed::Writing(error) => Error::io(format!("writing {at}"), error),
+            Failed::Writing(error) => {
+                let written = file.metadata().map_or(0, |metadata| metadata.len());
+                write_error(place, error, written, expected_bytes)
+            }
         })
     }
 
-    fn fill(&self, root: &Root, place: &Place, content: &mut dyn Read, at: &TargetPath) -> Result<Written> {
+    fn fill(
+        &self,
+        (root, place): (&Root, &Place),
+        content: &mut dyn Read,
+        expected_bytes: u64,
+        at: &TargetPath,
+    ) -> Result<Written> {
         let file = root.create(place)?;
-        match self.copy(content, &file, at) {
+        match self.copy(content, expected_bytes, (&file, place), at) {
             Ok(size_bytes) => Ok(Written {
                 file,
                 size_bytes,
@@ -121,7 +137,7 @@ impl TargetDisk for SystemDisk {
             Ok(()) => Ok(()),
             // Whatever stands there must be a directory.
             Err(Errno::EXIST) => open_directory(at).map(drop),
-            Err(errno) => Err(errno).context("making", &at.path()),
+            Err(errno) => Err(no_directory(&at.path(), errno.into())),
         }
     }
 
@@ -129,13 +145,13 @@ impl TargetDisk for SystemDisk {
         &self,
         at: &TargetPath,
         content: &mut dyn Read,
-        _expected_bytes: u64,
+        expected_bytes: u64,
         durability: Durability,
     ) -> Result<u64> {
         let (root, key) = (self.root(at), key_of(at)?);
         root.syncs.begin(&root.tree)?;
         let place = root.place(at)?;
-        let written = self.fill(&root, &place, content, at)?;
+        let written = self.fill((&root, &place), content, expected_bytes, at)?;
         let size_bytes = written.size_bytes;
         root.keep(&place, key, written, durability)?;
         Ok(size_bytes)

@@ -31,7 +31,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, StatVfs};
 
 use self::areas::Areas;
 pub(crate) use self::clone::Clones;
@@ -39,6 +39,7 @@ pub use self::flush::SyncMethod;
 use self::making::Making;
 use self::object::LocalObject;
 pub(crate) use self::place::Place;
+pub(crate) use self::stage::write_error;
 pub(crate) use self::sync::{Syncs, Written};
 pub(crate) use self::tree::{Directory, Tree};
 use super::buffers::Buffers;
@@ -47,6 +48,7 @@ use super::{
     Durability, Entry, EntryKind, Guard, Key, LockWait, Name, Object, PinState, Staged, Stat, Store,
 };
 use crate::parallel::{movers_of, run_bounded};
+use crate::shortage::no_directory;
 use crate::{Clock, Error, IoContext, Result, SystemClock, Warning};
 
 /// A store in a local directory. See the [module](self).
@@ -106,6 +108,11 @@ impl LocalStore {
         file_system::warning(&root, &self.location())
     }
 
+    fn file_system(&self) -> Option<StatVfs> {
+        let root = self.tree.find(None).ok()??;
+        rustix::fs::fstatvfs(root).ok()
+    }
+
     fn open_file(&self, key: &Key) -> Result<Box<dyn Object>> {
         let missing = || Error::not_found(format!("{} is not there", self.tree.path(Some(key)).display()));
         let place = self.tree.find_place(key)?.ok_or_else(missing)?;
@@ -141,12 +148,6 @@ impl LocalStore {
             Err(error) => Err(error).context("opening", parent),
         }
     }
-}
-
-fn free_bytes(tree: &Tree) -> Option<u64> {
-    let root = tree.find(None).ok()??;
-    let state = rustix::fs::fstatvfs(root).ok()?;
-    Some(state.f_bavail.saturating_mul(state.f_frsize))
 }
 
 impl Store for LocalStore {
@@ -188,7 +189,7 @@ impl Store for LocalStore {
                 );
                 return Err(Error::not_found(message));
             }
-            Err(error) => return Err(error).context("making", path),
+            Err(error) => return Err(no_directory(path, error)),
         }
         match durability {
             Durability::Durable => self.sync_root_name(),
@@ -380,7 +381,13 @@ impl Store for LocalStore {
     }
 
     fn free_bytes(&self) -> Result<Option<u64>> {
-        Ok(free_bytes(&self.tree))
+        let free = |system: StatVfs| system.f_bavail.saturating_mul(system.f_frsize);
+        Ok(self.file_system().map(free))
+    }
+
+    fn free_files(&self) -> Result<Option<u64>> {
+        let counted = self.file_system().filter(|system| system.f_files > 0);
+        Ok(counted.map(|system| system.f_favail))
     }
 
     fn is_rotational(&self) -> Option<bool> {

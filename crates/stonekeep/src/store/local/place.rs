@@ -4,6 +4,7 @@
 //! used only if it is a regular file.
 
 use std::fs::File;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use rustix::io::Errno;
 
 use super::making::{FILE_MODE, Making};
 use super::tree::{Directory, path_of};
+use crate::shortage::Shortage;
 use crate::store::Key;
 use crate::{Error, Result};
 
@@ -59,7 +61,11 @@ impl Place {
 
     /// The error for what was tried here and failed.
     pub(crate) fn failed(&self, doing: &str, errno: Errno) -> Error {
-        Error::io(format!("{doing} {}", self.path().display()), errno.into())
+        let (path, error) = (self.path(), io::Error::from(errno));
+        match Shortage::of(error.kind(), &*self.directory) {
+            Some(shortage) => Error::io(shortage.at(path.display()), error).with_shortage(shortage),
+            None => Error::io(format!("{doing} {}", path.display()), error),
+        }
     }
 
     /// What stands there, if anything does.

@@ -7,6 +7,7 @@ use super::place::Place;
 use super::sync::Written;
 use super::tree::Tree;
 use crate::Error;
+use crate::shortage::Shortage;
 use crate::store::buffers::Buffers;
 use crate::store::copying::{Failed, copy};
 use crate::store::{Key, content_error};
@@ -26,7 +27,7 @@ pub(super) fn write_new(
         Failed::Reading(error) => content_error(key, error),
         Failed::Writing(error) => {
             let written = file.metadata().map_or(0, |metadata| metadata.len());
-            write_error(tree, &place, error, written, expected_bytes)
+            write_error(&place, error, written, expected_bytes)
         }
     });
     match copied {
@@ -75,24 +76,29 @@ fn create_new(tree: &Tree, key: &Key) -> crate::Result<(Place, File)> {
     Ok((place, file))
 }
 
-/// Says on a full disk which file had how much still to come.
-fn write_error(tree: &Tree, place: &Place, error: io::Error, written: u64, expected: u64) -> Error {
+/// Says, where something ran out, which file had how much still to come.
+pub(crate) fn write_error(place: &Place, error: io::Error, written: u64, expected: u64) -> Error {
     let path = place.path();
-    let path = path.display();
-    let message = match error.kind() {
-        io::ErrorKind::StorageFull => {
-            let free = super::free_bytes(tree).unwrap_or(0);
-            let missing = expected.saturating_sub(written).saturating_sub(free);
-            format!(
-                "no room for {path}: {written} of {expected} bytes are written, {missing} bytes of room are missing"
-            )
-        }
-        io::ErrorKind::QuotaExceeded => {
-            format!("the quota has no room for {path}: {written} of {expected} bytes are written")
-        }
-        _ => format!("writing {path}"),
+    let Some(shortage) = Shortage::of(error.kind(), &*place.directory) else {
+        return Error::io(format!("writing {}", path.display()), error);
     };
-    Error::io(message, error)
+    let mut message = shortage.at(path.display());
+    match shortage {
+        Shortage::FileSize => {}
+        _ if expected == 0 => message += &format!(": {written} bytes are written"),
+        _ => message += &format!(": {written} of {expected} bytes are written"),
+    }
+    if shortage == Shortage::Bytes && expected > written {
+        let free = rustix::fs::fstatvfs(&*place.directory);
+        let free = free.map_or(0, |system| system.f_bavail.saturating_mul(system.f_frsize));
+        let missing = (expected - written).saturating_sub(free);
+        message += &format!(", {missing} bytes of room are missing");
+    }
+    let error = Error::io(message, error).with_shortage(shortage);
+    match shortage {
+        Shortage::FileSize => error.with_hint(shortage.advice()),
+        _ => error,
+    }
 }
 
 #[cfg(test)]
@@ -105,15 +111,19 @@ mod tests {
         let tree = Tree::new(directory.path().to_owned());
         let place = tree.make_place(&Key::trusted("a")).unwrap();
         let full = io::Error::from(io::ErrorKind::StorageFull);
-        let error = write_error(&tree, &place, full, 100, u64::MAX);
+        let error = write_error(&place, full, 100, u64::MAX);
         let message = error.to_string();
         assert_eq!(error.io_kind(), Some(io::ErrorKind::StorageFull));
         assert!(
             message.contains("/a: 100 of 18446744073709551615 bytes are written, "),
             "{message}"
         );
+        let quota = io::Error::from(io::ErrorKind::QuotaExceeded);
+        let message = write_error(&place, quota, 3, 9).to_string();
+        assert!(message.starts_with("the quota has no room for "), "{message}");
+        assert!(message.ends_with("/a: 3 of 9 bytes are written"), "{message}");
         let other = io::Error::from(io::ErrorKind::ReadOnlyFilesystem);
-        let message = write_error(&tree, &place, other, 0, 1).to_string();
+        let message = write_error(&place, other, 0, 1).to_string();
         assert!(
             message.starts_with("writing /") && message.ends_with("/a"),
             "{message}"

@@ -23,6 +23,7 @@ use rustix::path::Arg;
 use super::making::{DIRECTORY_MODE, Making};
 use super::place::Place;
 use super::renames::Renames;
+use crate::shortage::Shortage;
 use crate::store::Key;
 use crate::{Error, IoContext, Result};
 
@@ -198,6 +199,13 @@ impl Tree {
         Ok(opened)
     }
 
+    fn no_room_for_directory(&self, path: &Path, error: io::Error) -> Error {
+        let root = rustix::fs::openat(CWD, &*self.root, DIRECTORY, Mode::empty());
+        let shortage = root.ok().and_then(|root| Shortage::of(error.kind(), root));
+        let shortage = shortage.unwrap_or(Shortage::Bytes);
+        Error::io(shortage.at(path.display()), error).with_shortage(shortage)
+    }
+
     fn no_directory(&self, directory: Option<&str>, errno: Errno) -> Error {
         let path = path_of(&self.root, directory);
         match errno {
@@ -205,7 +213,13 @@ impl Tree {
                 path.display().to_string(),
                 "a file or a symbolic link stands where a directory should be; links are not followed",
             ),
-            errno => Error::io(format!("opening {}", path.display()), errno.into()),
+            errno => {
+                let error = io::Error::from(errno);
+                match Shortage::of_kind(error.kind()) {
+                    Some(_) => self.no_room_for_directory(&path, error),
+                    None => Error::io(format!("opening {}", path.display()), error),
+                }
+            }
         }
     }
 }
