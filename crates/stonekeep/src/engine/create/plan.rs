@@ -171,7 +171,7 @@ impl Plan {
     }
 
     /// Bytes and files that are not stored yet, staged or not.
-    pub(super) fn new(&self) -> (u64, u64) {
+    pub(super) fn bytes_and_files_to_store(&self) -> (u64, u64) {
         let is_new = |action: &Action| !matches!(action, Action::Reuse { .. } | Action::Exclude(_));
         let new = self.files.iter().filter(|file| is_new(&file.action));
         new.fold((0, 0), |(bytes, files), file| {

@@ -85,7 +85,7 @@ fn capture_and_copy(host: &mut Host<'_>) -> Result<Copied> {
         included::stage(&context, capture.image(), area)?
     };
     plan.warnings.extend(beside.warnings.iter().cloned());
-    (host.new_bytes, host.new_files) = plan.new();
+    (host.new_bytes, host.new_files) = plan.bytes_and_files_to_store();
     let image = capture.image();
     tracing::info!(
         kind = %image.kind,

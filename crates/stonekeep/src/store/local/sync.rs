@@ -22,18 +22,22 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use foldhash::fast::RandomState;
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 
 use super::flush::{FileSystem, SyncMethod, Synced, Unsynced};
 use super::tree::Tree;
 use crate::store::Key;
 use crate::{Error, IoContext, Result, Warning, WarningName};
 
-/// So many written files are kept open until they are synced.
+/// So many written files are kept open until they are synced, where the process may open enough files.
 const KEPT_OPEN: usize = 64;
+
+/// Of the files that the process may open, a part of this size: others are open as well.
+const PART_KEPT_OPEN: u64 = 8;
 
 /// A file that has just been written.
 #[derive(Debug)]
@@ -109,7 +113,11 @@ impl Syncs {
         let mut file = Some(file);
         let mut book = self.book();
         book.forget(&place);
-        let open = if book.open < KEPT_OPEN { file.take() } else { None };
+        let open = if book.open < most_open() {
+            file.take()
+        } else {
+            None
+        };
         book.open += usize::from(open.is_some());
         book.staged.insert(place, State::Written { open, device });
         // Closing takes a while, in which nobody should have to wait for the book.
@@ -222,6 +230,14 @@ impl Syncs {
     pub(crate) fn warning(&self) -> Option<Warning> {
         self.book().warning.clone()
     }
+}
+
+fn most_open() -> usize {
+    static MOST: OnceLock<usize> = OnceLock::new();
+    *MOST.get_or_init(|| {
+        let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        usize::try_from(limit / PART_KEPT_OPEN).map_or(KEPT_OPEN, |part| part.min(KEPT_OPEN))
+    })
 }
 
 impl Book {
