@@ -117,7 +117,10 @@ impl<'a> Apply<'a> {
         for claim in &plan.claims {
             self.attempt(claim, |store| store.delete(claim).map(drop));
         }
-        Ok(())
+        match plan.claims.first().and_then(Key::parent) {
+            Some(claims) => self.store.sync_directories(&[claims], self.durability),
+            None => Ok(()),
+        }
     }
 
     fn start(&mut self, plan: &GarbagePlan) {
