@@ -6,8 +6,10 @@ use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use rustix::fs::StatVfs;
 use rustix::io::Errno;
 
+use super::tree::Tree;
 use crate::{Warning, WarningName};
 
 /// What one kind of file system is known for.
@@ -65,6 +67,23 @@ pub(super) fn trusts_syncfs(root: &OwnedFd) -> bool {
     let magic = magic(root).unwrap_or(0);
     let trusted = KNOWN.iter().any(|known| known.magic == magic && known.syncfs);
     trusted && kernel_version().is_some_and(|version| version >= SYNCFS_REPORTS_FROM)
+}
+
+/// Bytes that may still be written below a root.
+pub(super) fn free_bytes(tree: &Tree) -> Option<u64> {
+    let system = system(tree)?;
+    Some(system.f_bavail.saturating_mul(system.f_frsize))
+}
+
+/// New files that may still be made there, where the file system counts them.
+pub(super) fn free_files(tree: &Tree) -> Option<u64> {
+    let system = system(tree).filter(|system| system.f_files > 0)?;
+    Some(system.f_favail)
+}
+
+fn system(tree: &Tree) -> Option<StatVfs> {
+    let root = tree.find(None).ok()??;
+    rustix::fs::fstatvfs(root).ok()
 }
 
 /// What the user should know of the file system at this path.

@@ -31,7 +31,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{OFlags, StatVfs};
+use rustix::fs::OFlags;
 
 use self::areas::Areas;
 pub(crate) use self::clone::Clones;
@@ -106,11 +106,6 @@ impl LocalStore {
     pub fn file_system_warning(&self) -> Option<Warning> {
         let root = self.tree.find(None).ok()??;
         file_system::warning(&root, &self.location())
-    }
-
-    fn file_system(&self) -> Option<StatVfs> {
-        let root = self.tree.find(None).ok()??;
-        rustix::fs::fstatvfs(root).ok()
     }
 
     fn open_file(&self, key: &Key) -> Result<Box<dyn Object>> {
@@ -381,13 +376,11 @@ impl Store for LocalStore {
     }
 
     fn free_bytes(&self) -> Result<Option<u64>> {
-        let free = |system: StatVfs| system.f_bavail.saturating_mul(system.f_frsize);
-        Ok(self.file_system().map(free))
+        Ok(file_system::free_bytes(&self.tree))
     }
 
     fn free_files(&self) -> Result<Option<u64>> {
-        let counted = self.file_system().filter(|system| system.f_files > 0);
-        Ok(counted.map(|system| system.f_favail))
+        Ok(file_system::free_files(&self.tree))
     }
 
     fn is_rotational(&self) -> Option<bool> {
