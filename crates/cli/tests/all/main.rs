@@ -37,4 +37,5 @@ mod signals;
 mod terminal;
 mod threads;
 mod verify;
+mod wal_dir;
 mod world;

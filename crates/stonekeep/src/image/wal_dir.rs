@@ -279,8 +279,8 @@ impl WalDirChoice<'_> {
              wal_dir, belong to it"
         );
         Error::refused(message).with_hint(format!(
-            "if it is a checkpoint, pass --source checkpoint; else pass the directory of its WALs: --wal-dir {home} or \
-             --wal-dir {other}"
+            "if it is a checkpoint, pass --source checkpoint; else say where its WALs are: wal_dir is {home} or {other} \
+             (--wal-dir)"
         ))
     }
 
@@ -324,7 +324,9 @@ impl WalDirChoice<'_> {
             OpenedAt::Here | OpenedAt::Unknown => None,
         };
         let home = self.home.path.display();
-        let found = beside.filter(|listing| self.has_needed(listing));
+        let is_named =
+            |listing: &Listing| Listing::identity_of(named).ok().flatten() == Some(listing.identity);
+        let found = beside.filter(|listing| self.has_needed(listing) && !is_named(listing));
         match found {
             Some(found) => format!(
                 "if its WALs are those in {path}, pass --wal-dir {path}",

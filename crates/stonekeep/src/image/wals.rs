@@ -104,6 +104,8 @@ impl Wals {
         }
         if self.wals.is_empty() {
             self.judge_absence(settings, was_opened, remarks);
+        } else if was_opened {
+            self.judge_beginning(state, remarks);
         }
     }
 
@@ -146,6 +148,25 @@ impl Wals {
             message += "RocksDB will not open the database with track_and_verify_wals";
         }
         if !message.is_empty() {
+            remarks.warn(WarningName::WalsMissing, &self.directory, message);
+        }
+    }
+
+    /// Where the first WAL that the MANIFEST names is absent, those that are there must go on where the tables end. Before
+    /// RocksDB kept `min_log_number_to_keep` it did not name the first one exactly.
+    fn judge_beginning(&self, state: &DatabaseState, remarks: &mut Remarks) {
+        let first_needed = first_with_unflushed_data(state);
+        if state.min_log_number_to_keep().is_none() || self.wals.contains_key(&first_needed) {
+            return;
+        }
+        let in_tables = state.last_sequence().unwrap_or_default();
+        let mut summaries = self.wals.values().filter_map(|wal| wal.summary.as_ref());
+        let first = summaries.find_map(|summary| summary.first_sequence);
+        if let Some(first) = first.filter(|first| first.0 > in_tables.0.saturating_add(1)) {
+            let message = format!(
+                "the WALs begin with sequence number {first}, but the tables end with {in_tables}: older WALs are absent, or \
+                 the writes between went past the WAL; they are not in the backup"
+            );
             remarks.warn(WarningName::WalsMissing, &self.directory, message);
         }
     }

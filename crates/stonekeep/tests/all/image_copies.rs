@@ -297,3 +297,16 @@ fn what_is_called_a_checkpoint_has_its_wals_at_home() {
     assert!(captured.wal_dir.is_none() && wals(&captured).is_empty());
     assert_eq!(warning_names(&captured), [WarningName::WalDirDoubtful]);
 }
+
+/// A copy in the same directory would have the same `wal_dir` beside it.
+#[test]
+fn the_hint_does_not_name_the_wals_that_are_in_doubt() {
+    let mut original = Original::flushed();
+    let copy = original.database.path().with_file_name("copy");
+    copy_files(original.database.path(), &copy);
+    original.database.write(1);
+    let error = refusal(&copy);
+    let named = original.database.wal_dir().display().to_string();
+    assert!(!error.hint().unwrap().contains(&named), "{error:?}");
+    assert!(error.hint().unwrap().contains("--wal-dir"), "{error:?}");
+}

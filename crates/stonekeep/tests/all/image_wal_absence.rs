@@ -132,3 +132,29 @@ fn an_empty_database_lacks_nothing() {
     assert!(captured.warnings.is_empty(), "{:?}", captured.warnings);
     assert_eq!(wals(&captured).len(), 1);
 }
+
+#[test]
+fn older_wals_that_are_absent_are_warned_of() {
+    let (_directory, mut database) = database(DatabaseBuilder::new());
+    database.flush(3_000);
+    database.write(5);
+    let older = database.wal_number();
+    database.switch_wal();
+    database.write(5);
+    assert!(image(database.path()).warnings.is_empty());
+    fs::remove_file(database.wal_path(older)).unwrap();
+    let captured = image(database.path());
+    assert_eq!(warning_names(&captured), [WarningName::WalsMissing]);
+    assert!(
+        captured.warnings[0].message.contains("older WALs"),
+        "{:?}",
+        captured.warnings
+    );
+    // What is in tables needs no WAL.
+    database.flush(3_000);
+    database.write(1);
+    assert!(image(database.path()).warnings.is_empty());
+    database.reopen();
+    database.write(1);
+    assert!(image(database.path()).warnings.is_empty());
+}
