@@ -143,3 +143,41 @@ fn a_copy_without_wals_is_not_backed_up_with_those_of_the_original() {
     assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
     assert!(error.hint().unwrap().contains("wal_dir"), "{error:?}");
 }
+
+fn copy_files(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for name in judge::names(from) {
+        if from.join(&name).is_file() {
+            fs::copy(from.join(&name), to.join(&name)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_is_backed_up_with_its_own_wals_or_not_at_all() {
+    let root = tempfile::tempdir().unwrap();
+    let live = root.path().join("live");
+    let recipe = makers::by_name("wal_dir elsewhere").unwrap();
+    let closed = Workbench::create(recipe, &live).unwrap().close();
+    let snapshot = root.path().join("snapshot");
+    for name in ["db", "wal"] {
+        copy_files(&live.join(name), &snapshot.join(name));
+    }
+    let mut bench = Workbench::reopen(closed.clone()).unwrap();
+    bench.change().unwrap();
+    bench.close();
+    let repository = root.path().join("repo");
+    let back_up = |wal_dir| {
+        let source = ClosedDirectory::new(snapshot.join("db")).with_wal_dir(wal_dir);
+        ours::engine(&repository).create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)
+    };
+    let error = back_up(None).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
+    let own = snapshot.join("wal");
+    assert!(error.hint().unwrap().contains(own.to_str().unwrap()), "{error:?}");
+    back_up(Some(own)).unwrap();
+    let restored = root.path().join("restored");
+    restore(&repository, 1, &restored, &RestoreOptions::default());
+    let found = oracle::examine(&restored, &OpenOptions::default()).unwrap();
+    oracle::equal(&closed.contents, &found.contents, "the snapshot").unwrap();
+}

@@ -28,8 +28,8 @@
 //! | some | none, or no such directory | home, with a warning |
 //! | none | none | the other if the directory was opened as a database: then `wals-missing`; else home |
 //! | none, it was opened, and there is no other directory | | an error |
-//! | none, never opened here | contradicted or unproven | home, with a warning |
-//! | none, never opened here | fit | refused |
+//! | none, never opened here | contradicted, or unproven and home has no LOCK, as a checkpoint | home, with a warning |
+//! | none, never opened here | else | refused |
 //! | none | believed | the other |
 //! | none | not believed | refused |
 //! | some, never opened here | some | home, with a warning: copies have their WALs with them |
@@ -175,7 +175,11 @@ impl WalDirChoice<'_> {
         if candidates.is_empty() {
             return Ok(without_wals.into_iter().next().filter(|_| opened));
         }
-        if !opened && !candidates.iter().any(|candidate| candidate.belonging.fits()) {
+        if !opened
+            && candidates
+                .iter()
+                .all(|candidate| self.is_refuted(&candidate.belonging))
+        {
             let message = "OPTIONS names it as wal_dir, but its WALs belong to another state of the database: they are \
                            left alone";
             remarks.warn(WarningName::WalDirDoubtful, &candidates[0].listing.path, message);
@@ -258,6 +262,13 @@ impl WalDirChoice<'_> {
 
     fn was_opened(&self) -> Result<bool> {
         Ok(self.usage == Usage::Open || was_opened_for_writing(self.home, self.state)?)
+    }
+
+    /// Whether a directory that was never opened does without such WALs. A checkpoint has no LOCK; one that has may have lost
+    /// its LOG.
+    fn is_refuted(&self, belonging: &Belonging) -> bool {
+        let is_checkpoint = !self.home.contains(&DbFileName::Lock);
+        matches!(belonging, Belonging::Contradicted(_)) || (is_checkpoint && !belonging.fits())
     }
 
     fn has_needed(&self, listing: &Listing) -> bool {
