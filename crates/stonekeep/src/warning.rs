@@ -60,6 +60,8 @@ warning_names! {
     DatabaseId = "database-id",
     /// The sequence number is below that of an earlier backup of the same database.
     SequenceWentBack = "sequence-went-back",
+    /// The MANIFEST ends in a torn record, and tables that it does not name may hold later writes.
+    ManifestTorn = "manifest-torn",
     /// The OPTIONS file has other column families than the MANIFEST.
     OptionsDiffer = "options-differ",
     /// An option of the engine has no effect, or a doubtful one.

@@ -32,6 +32,9 @@ pub struct ManifestEnd {
     pub applied_bytes: u64,
     /// What stands behind it.
     pub rest: ManifestRest,
+    /// Whether something was written behind it that did not come whole to the disk, after which nothing can be read: a torn
+    /// record, or zeros. The beginning of an atomic group alone is nothing of that kind: a process may have ended there.
+    pub is_torn: bool,
 }
 
 /// What stands behind the part of a MANIFEST that counts.
@@ -126,8 +129,14 @@ impl ManifestReader {
             (true, true) if log.scanned_bytes > applied_bytes => ManifestRest::Zeros,
             (true, true) => ManifestRest::Nothing,
         };
+        let is_torn = !log.is_clean() || rest == ManifestRest::Zeros;
         self.fold.state.check_complete(applied_bytes)?;
-        Ok((self.fold.state, ManifestEnd { applied_bytes, rest }))
+        let end = ManifestEnd {
+            applied_bytes,
+            rest,
+            is_torn,
+        };
+        Ok((self.fold.state, end))
     }
 }
 

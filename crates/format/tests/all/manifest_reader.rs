@@ -199,7 +199,9 @@ fn an_atomic_group_without_its_end_does_not_count() {
     for index in first..first + 3 {
         let cut = &WITH_GROUPS.bytes[..records[index].end_offset as usize];
         let (state, end) = ManifestReader::read(cut).unwrap();
-        assert_eq!(end.rest, ManifestRest::OpenGroup);
+        assert_eq!((end.rest, end.is_torn), (ManifestRest::OpenGroup, false));
+        let (_, torn) = ManifestReader::read(&WITH_GROUPS.bytes[..cut.len() + 3]).unwrap();
+        assert_eq!((torn.rest, torn.is_torn), (ManifestRest::OpenGroup, true));
         assert_eq!(end.applied_bytes, records[first - 1].end_offset);
         assert_eq!(
             state.live_tables().count(),
@@ -239,7 +241,7 @@ fn a_preallocated_tail_is_no_damage() {
     let (state, end) = ManifestReader::read(&bytes).unwrap();
     assert_eq!(state, read(&WITH_BLOBS));
     assert_eq!(end.applied_bytes, WITH_BLOBS.bytes.len() as u64);
-    assert_eq!(end.rest, ManifestRest::Zeros);
+    assert_eq!((end.rest, end.is_torn), (ManifestRest::Zeros, true));
 }
 
 #[test]

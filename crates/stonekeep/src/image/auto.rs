@@ -70,8 +70,9 @@ impl Directory {
         self
     }
 
-    /// See [`HotDirectory::forced`].
+    /// See [`HotDirectory::forced`] and [`ClosedDirectory::forced`].
     pub fn forced(mut self, forced: bool) -> Self {
+        self.closed = self.closed.forced(forced);
         self.hot = self.hot.forced(forced);
         self
     }

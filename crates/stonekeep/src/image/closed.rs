@@ -3,7 +3,7 @@
 //! # Steps
 //! 1. The `LOCK`: held by anybody means a refusal.
 //! 2. CURRENT, the MANIFEST that it names, and the state that this adds up to; meanwhile the directory is listed.
-//! 3. The newest OPTIONS file, and by it the directory of the WALs.
+//! 3. The newest OPTIONS file, and by it the directory of the WALs; of the image is the newest with the MANIFEST's column families.
 //! 4. Tables and blobs by number and size, those that are stored by number alone; the needed WALs, opened, measured and read;
 //!    the blob files that the MANIFEST does not name, if WALs or tables may point into them.
 //! 5. Everything that was found wrong, at once.
@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::manifest::DatabaseState;
 
 use super::assembly::Parts;
 use super::at_rest::{AtRest, refuse_if_open};
@@ -29,6 +30,7 @@ use super::no_database::no_database;
 use super::opening_traces::was_opened;
 use super::options_file::Options;
 use super::remarks::Remarks;
+use super::torn_manifest::TornManifest;
 use super::unnamed_blobs::UnnamedBlobs;
 use super::wal_dir::{Usage, WalDirChoice};
 use super::wals::Wals;
@@ -44,6 +46,7 @@ pub struct ClosedDirectory {
     wal_dir: Option<PathBuf>,
     db_paths: Vec<PathBuf>,
     usage: Usage,
+    forced: bool,
 }
 
 impl ClosedDirectory {
@@ -54,6 +57,7 @@ impl ClosedDirectory {
             wal_dir: None,
             db_paths: Vec::new(),
             usage: Usage::AtRest,
+            forced: false,
         }
     }
 
@@ -67,6 +71,13 @@ impl ClosedDirectory {
     /// in any order. RocksDB writes them into no file. An image of several directories is flat: it restores into one.
     pub fn with_db_paths(mut self, db_paths: Vec<PathBuf>) -> Self {
         self.db_paths = db_paths;
+        self
+    }
+
+    /// Goes on, with a warning, where the MANIFEST has lost its end and complete tables that it does not name hold later writes:
+    /// the image is what RocksDB would open, without these tables.
+    pub fn forced(mut self, forced: bool) -> Self {
+        self.forced = forced;
         self
     }
 
@@ -132,6 +143,7 @@ impl<'a> Survey<'a> {
             .as_ref()
             .map(|options| options.settings.clone())
             .unwrap_or_default();
+        let options = fitting(options, state, &home, (&mut remarks, observer))?;
         let choice = WalDirChoice {
             home: &home,
             given: source.wal_dir.as_deref(),
@@ -157,6 +169,17 @@ impl<'a> Survey<'a> {
         }
         if was_opened {
             without_wal::judge(manifest, wals.last_in_wals(), &source.path, &mut remarks);
+        }
+        if manifest.is_torn {
+            let torn = TornManifest {
+                manifest,
+                directories: &directories,
+                in_wals: wals
+                    .first_in_wals()
+                    .zip(wals.last_in_wals().map(|last| last.highest)),
+                forced: source.forced,
+            };
+            torn.judge(&mut remarks)?;
         }
         Ok(Survey {
             source,
@@ -234,6 +257,25 @@ impl<'a> Survey<'a> {
         let paths = strange.map(|(listing, file)| listing.path_of(file));
         paths.filter(|path| !elsewhere.contains(path.as_path())).collect()
     }
+}
+
+/// The newest OPTIONS file, or the one before where only that has the column families of the MANIFEST: the process may have
+/// been killed before it wrote a new one.
+fn fitting(
+    newest: Option<Options>,
+    state: &DatabaseState,
+    home: &Listing,
+    (remarks, observer): (&mut Remarks, &dyn Observer),
+) -> Result<Option<Options>> {
+    let Some(newest) = newest else { return Ok(None) };
+    if newest.fits(state) {
+        return Ok(Some(newest));
+    }
+    if let Some(older) = newest.older_that_fits(state, home, observer)? {
+        return Ok(Some(older));
+    }
+    newest.warn_of_difference(state, remarks);
+    Ok(Some(newest))
 }
 
 /// Whether RocksDB keeps such a file beside a database, though it is not copied as it is.

@@ -62,6 +62,8 @@ pub(super) struct Manifest {
     pub(super) state: DatabaseState,
     /// How many bytes of it count: up to its last complete record, and complete atomic group.
     pub(super) applied_bytes: u64,
+    /// Whether what comes behind them did not come whole to the disk.
+    pub(super) is_torn: bool,
     /// Of the tables that were taken out of the state, one lies in another path than the first.
     took_from_further_paths: bool,
 }
@@ -92,6 +94,7 @@ impl Manifest {
             file,
             state: DatabaseState::default(),
             applied_bytes: 0,
+            is_torn: false,
             took_from_further_paths: false,
         }))
     }
@@ -124,6 +127,7 @@ impl Manifest {
         let (state, end) = reader.finish().map_err(|error| Error::format(name, error))?;
         self.state = state;
         self.applied_bytes = end.applied_bytes;
+        self.is_torn = end.is_torn;
         Ok(edits)
     }
 

@@ -23,6 +23,7 @@ mod options_file;
 mod pinned;
 mod remarks;
 mod spool;
+mod torn_manifest;
 mod unnamed_blobs;
 mod wal_dir;
 mod wal_proof;

@@ -1,9 +1,11 @@
 //! The newest OPTIONS file that can be read, with what a capture must know of it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use stonekeep_format::FileNumber;
 use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::manifest::DatabaseState;
 use stonekeep_format::options::{CaptureOptions, OptionsFile};
 
 use super::ImageFile;
@@ -16,6 +18,9 @@ use crate::{Error, Observer, Result, WarningName};
 /// Far more than an OPTIONS file has with thousands of column families.
 const LIMIT_BYTES: u64 = 64 << 20;
 
+/// So many names of column families are listed in a warning.
+const NAMES_LISTED: usize = 8;
+
 /// An OPTIONS file.
 #[derive(Debug)]
 pub(super) struct Options {
@@ -25,6 +30,8 @@ pub(super) struct Options {
     pub(super) rocksdb_version: Option<String>,
     /// The settings that matter here.
     pub(super) settings: CaptureOptions,
+    /// The names of its column families.
+    column_families: BTreeSet<Vec<u8>>,
 }
 
 impl Options {
@@ -81,7 +88,69 @@ impl Options {
             file,
             rocksdb_version: parsed.rocksdb_version().map(str::to_owned),
             settings,
+            column_families: parsed.column_families().map(<[u8]>::to_vec).collect(),
         })
+    }
+
+    /// Whether its column families are those of this state: RocksDB opens a database with all column families that the
+    /// MANIFEST has, and no other.
+    pub(super) fn fits(&self, state: &DatabaseState) -> bool {
+        let families = state.column_families();
+        families.len() == self.column_families.len()
+            && families
+                .values()
+                .all(|family| self.column_families.contains(&family.name))
+    }
+
+    /// The newest OPTIONS file that fits this state, where this one, the newest, does not: column families came or went between two
+    /// looks, and RocksDB keeps the file before.
+    ///
+    /// # Errors
+    /// I/O errors.
+    pub(super) fn older_that_fits(
+        &self,
+        state: &DatabaseState,
+        home: &Listing,
+        observer: &dyn Observer,
+    ) -> Result<Option<Options>> {
+        let mut numbers: Vec<FileNumber> = home.files.iter().filter_map(options_number).collect();
+        numbers.retain(|number| *number < self.number);
+        numbers.sort_unstable();
+        for number in numbers.into_iter().rev() {
+            let path = home.path.join(DbFileName::Options(number).to_string());
+            match Options::read(number, &path, observer) {
+                Ok(options) if options.fits(state) => return Ok(Some(options)),
+                Ok(_) => {}
+                Err(error) if error.is_source_changed() || !error.findings().is_empty() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Says that no OPTIONS file fits this state, and what that means.
+    pub(super) fn warn_of_difference(&self, state: &DatabaseState, remarks: &mut Remarks) {
+        let known = state.column_families().values().map(|family| &family.name);
+        let known: BTreeSet<&Vec<u8>> = known.collect();
+        let in_file: BTreeSet<&Vec<u8>> = self.column_families.iter().collect();
+        let listed = |names: Vec<&&Vec<u8>>| {
+            let names = names
+                .iter()
+                .take(NAMES_LISTED)
+                .map(|name| format!("\"{}\"", name.escape_ascii()));
+            names.collect::<Vec<_>>().join(", ")
+        };
+        let missing = listed(known.difference(&in_file).collect());
+        let surplus = listed(in_file.difference(&known).collect());
+        let parts = [("it lacks", missing), ("it has", surplus)];
+        let parts = parts.iter().filter(|(_, names)| !names.is_empty());
+        let difference: Vec<String> = parts.map(|(what, names)| format!("{what} {names}")).collect();
+        let message = format!(
+            "its column families are not those of the MANIFEST ({}): RocksDB may refuse to open the restored database with it, \
+             or miss a column family. The restored database opens without the OPTIONS file, with the options of the application",
+            difference.join(", ")
+        );
+        remarks.warn(WarningName::OptionsDiffer, &self.file.path, message);
     }
 
     /// The file as one of the image.

@@ -27,6 +27,11 @@ pub(super) struct Pinned {
 }
 
 impl Pinned {
+    /// The open file.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Opens a file for reading; `None` if it is not there.
     ///
     /// # Errors

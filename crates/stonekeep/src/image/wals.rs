@@ -114,6 +114,12 @@ impl Wals {
         last_sequence(state, self.last_in_wals(), &self.directory, remarks)
     }
 
+    /// The first sequence number in them, if they hold anything.
+    pub(super) fn first_in_wals(&self) -> Option<SequenceNumber> {
+        let summaries = self.wals.values().filter_map(|wal| wal.summary.as_ref());
+        summaries.filter_map(|summary| summary.first_sequence).min()
+    }
+
     /// The last sequence number in them, if they hold anything.
     pub(super) fn last_in_wals(&self) -> Option<SequenceBounds> {
         last_of(self.wals.values().filter_map(|wal| wal.summary.as_ref()))

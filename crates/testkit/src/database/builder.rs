@@ -21,6 +21,7 @@ pub struct DatabaseBuilder {
     pub(super) column_families: Vec<String>,
     pub(super) file_checksums: bool,
     pub(super) unique_ids: bool,
+    pub(super) largest_seqno_in_tables: bool,
     pub(super) id_in_manifest: bool,
     pub(super) track_wals: bool,
     pub(super) wal_dir: Option<PathBuf>,
@@ -36,6 +37,7 @@ impl Default for DatabaseBuilder {
             column_families: Vec::new(),
             file_checksums: false,
             unique_ids: true,
+            largest_seqno_in_tables: false,
             id_in_manifest: true,
             track_wals: false,
             wal_dir: None,
@@ -67,6 +69,12 @@ impl DatabaseBuilder {
     /// The MANIFEST gets a `FileChecksumCrc32c` for each table and blob.
     pub fn file_checksums(mut self) -> Self {
         self.file_checksums = true;
+        self
+    }
+
+    /// Tables have their largest sequence number among their properties, as RocksDB writes them from 9.8 on.
+    pub fn largest_seqno_in_tables(mut self) -> Self {
+        self.largest_seqno_in_tables = true;
         self
     }
 

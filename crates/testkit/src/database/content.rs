@@ -11,7 +11,7 @@ use stonekeep_format::coding::{put_fixed32, put_fixed64, put_length_prefixed};
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::sst::{TableProperties, encode_table_of_size};
 use stonekeep_format::unique_id::{SessionId, UniqueId};
-use stonekeep_format::{ColumnFamilyId, FileNumber};
+use stonekeep_format::{ColumnFamilyId, FileNumber, SequenceNumber};
 
 /// `kTypeValue` of `db/dbformat.h`.
 const TYPE_VALUE: u8 = 1;
@@ -24,6 +24,8 @@ pub(super) struct TableFacts<'a> {
     pub(super) family: ColumnFamilyId,
     pub(super) family_name: String,
     pub(super) entries: u64,
+    /// The largest sequence number, where the properties have it.
+    pub(super) largest_seqno: Option<u64>,
 }
 
 impl TableFacts<'_> {
@@ -42,6 +44,7 @@ pub(super) fn table_file(facts: &TableFacts<'_>, size_bytes: usize) -> Vec<u8> {
         column_family_id: Some(facts.family),
         column_family_name: Some(facts.family_name.clone()),
         num_entries: Some(facts.entries),
+        key_largest_seqno: facts.largest_seqno.map(SequenceNumber),
         raw_key_size: Some(facts.entries * 8),
         raw_value_size: Some(size_bytes as u64),
         comparator: Some(super::manifest::COMPARATOR.to_owned()),

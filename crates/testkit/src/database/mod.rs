@@ -216,8 +216,15 @@ impl FakeDatabase {
         number
     }
 
-    /// Adds a column family.
+    /// Adds a column family, and then writes OPTIONS with it.
     pub fn create_column_family(&mut self, name: &str) -> ColumnFamilyId {
+        let id = self.begin_column_family(name);
+        self.write_options();
+        id
+    }
+
+    /// Adds a column family to the MANIFEST alone: OPTIONS come later.
+    pub fn begin_column_family(&mut self, name: &str) -> ColumnFamilyId {
         let id = ColumnFamilyId(self.state.max_column_family().0 + 1);
         self.apply(VersionEdit {
             column_family: id,
@@ -230,7 +237,7 @@ impl FakeDatabase {
         id
     }
 
-    /// Drops a column family with its tables.
+    /// Drops a column family with its tables, and then writes OPTIONS without it.
     pub fn drop_column_family(&mut self, id: ColumnFamilyId) {
         let tables: Vec<_> = self.family(id).tables.values().cloned().collect();
         self.apply(VersionEdit {
@@ -241,6 +248,12 @@ impl FakeDatabase {
         for table in tables {
             fs::remove_file(self.table_path(table.number, table.path_id)).expect("removing a table");
         }
+        self.write_options();
+    }
+
+    /// Writes a new OPTIONS file, and removes all but the one before.
+    pub fn rewrite_options(&mut self) {
+        self.write_options();
     }
 
     /// Closes the database and opens it again: what was in WALs becomes a table; session, MANIFEST, OPTIONS and WAL
@@ -320,6 +333,7 @@ impl FakeDatabase {
             family,
             family_name: String::from_utf8_lossy(&self.family(family).name).into_owned(),
             entries: ENTRIES_PER_TABLE,
+            largest_seqno: self.settings.largest_seqno_in_tables.then_some(self.sequence),
         };
         let bytes = content::table_file(&facts, size_bytes);
         write_new(&self.table_path(number, path_id), &bytes);

@@ -42,7 +42,8 @@ pub(crate) struct BackupArgs {
     /// What the directory is
     #[arg(long, value_name = "SOURCE", default_value = "auto")]
     source: Source,
-    /// Capture a live database although something speaks against it, such as a network file system
+    /// Capture a database although something speaks against it, such as a network file system under a live one, or
+    /// a MANIFEST that has lost its end
     #[arg(long)]
     force: bool,
     /// The directory of the WALs [default: what the OPTIONS file says, else the database's]

@@ -36,6 +36,9 @@ const ROUNDS_BEFORE: u32 = 12;
 /// How often RocksDB is asked while deletions are disabled.
 const CLOSING_ROUNDS: u64 = 100;
 
+/// How often RocksDB is asked again for OPTIONS with the column families of the state.
+const LOOKS_AT_OPTIONS: u32 = 8;
+
 /// A capture under way.
 pub(super) struct Session<'s, 'a> {
     asking: Asking<'s, 'a>,
@@ -43,6 +46,7 @@ pub(super) struct Session<'s, 'a> {
     files: HeldFiles,
     database_id: Option<String>,
     remarks: Remarks,
+    looks_at_options: u32,
     probes: Probes,
 }
 
@@ -87,6 +91,7 @@ impl<'s, 'a> Session<'s, 'a> {
             files: HeldFiles::new(paths, OpenFiles::new(most)).leaving_too_many(),
             database_id,
             remarks,
+            looks_at_options: 0,
             probes: Probes::default(),
         };
         session.hold_what_is_there(host)?;
@@ -137,6 +142,13 @@ impl<'s, 'a> Session<'s, 'a> {
             self.follow(&mut Patient(host))?;
         }
         let options = self.options()?;
+        let fits = options
+            .as_ref()
+            .is_none_or(|options| options.fits(&self.told.manifest.state));
+        if !fits && self.looks_at_options < LOOKS_AT_OPTIONS {
+            self.looks_at_options += 1;
+            return Ok(None);
+        }
         let recycles = options
             .as_ref()
             .is_none_or(|options| options.settings.recycle_log_file_num > 0);
@@ -209,6 +221,13 @@ impl<'s, 'a> Session<'s, 'a> {
             torn: TornWals::StayAsTheyAre,
         };
         let kept = wal_scan::scan(closed.wals, &rules, &mut self.remarks, observer)?;
+        if let Some(options) = closed
+            .options
+            .as_ref()
+            .filter(|options| !options.fits(&manifest.state))
+        {
+            options.warn_of_difference(&manifest.state, &mut self.remarks);
+        }
         let wal_dir = answer.wal_dir(home)?;
         let own_directories = answer.further_directories(home)?;
         let directories: Vec<Listing> = Listing::of(home)?.into_iter().collect();

@@ -16,6 +16,7 @@
 //! - **H4** The close: the MANIFEST once more, then CURRENT, then the names of the WALs that were read. A new edit, another
 //!   MANIFEST or a lost name begins another round at H1. By the fallback rule some edits are borne.
 //! - **H5** The newest OPTIONS. If they say something else than before, as after a restart of the writer: another round.
+//!   If they have other column families than the state, the ones before are taken if those fit; else another round, a few times.
 //! - **H6** The WALs are read through, checksum by checksum, and cut to what counts. If one is not as it must be, a write may
 //!   have been under way: another round, a few times.
 //! - **H7** The image. When the host has copied it, [`Capture::confirm`] looks whether any open file lost bytes meanwhile.

@@ -31,6 +31,9 @@ use crate::{Error, Observer, Result, WarningName};
 /// How often WALs that are not as they should be are looked at anew: a write may have been under way.
 const LOOKS_AT_WALS: u32 = 5;
 
+/// How often another round is tried for OPTIONS with the column families of the state.
+const LOOKS_AT_OPTIONS: u32 = 8;
+
 /// How much longer to wait before each such look.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -56,6 +59,8 @@ pub(super) struct Session<'a> {
     remarks: Remarks,
     /// What stands beside the database that RocksDB does not know.
     unknown: Vec<PathBuf>,
+    /// How often no OPTIONS had the column families of the state.
+    looks_at_options: u32,
     rounds: u64,
     /// When the first window opened.
     begun: Option<Instant>,
@@ -98,6 +103,7 @@ impl<'a> Session<'a> {
             settings,
             remarks,
             unknown: Vec::new(),
+            looks_at_options: 0,
             rounds: 0,
             begun: None,
         })
@@ -113,10 +119,10 @@ impl<'a> Session<'a> {
             let Some(mut closed) = self.round(host)? else {
                 continue;
             };
-            let Some(options) = self.newest_options()? else {
+            let mut said = Remarks::default();
+            let Some(options) = self.options(&mut said)? else {
                 continue;
             };
-            let mut said = Remarks::default();
             let kept = self.scan(std::mem::take(&mut closed.wals), &mut said)?;
             looks += 1;
             if looks < LOOKS_AT_WALS && said.forbid() {
@@ -198,21 +204,36 @@ impl<'a> Session<'a> {
         Ok(in_place.then_some(rule))
     }
 
-    /// The newest OPTIONS; nothing if they say something else than before, as after a restart of the writer: then
-    /// another round goes by them.
-    fn newest_options(&mut self) -> Result<Option<Option<Options>>> {
-        let (home, options, _) = settings::newest_options(self.source, self.observer)?;
+    /// The OPTIONS of the image; nothing if another round is needed. The newest may say something else than before, as after a
+    /// restart of the writer: then the next round goes by them. Or they have other column families than the state, since RocksDB
+    /// writes them after the edit: then the ones before may fit, or those that are about to be written.
+    fn options(&mut self, said: &mut Remarks) -> Result<Option<Option<Options>>> {
+        let (home, newest, _) = settings::newest_options(self.source, self.observer)?;
         self.unknown = beside::unknown(&home, &self.settings.own_directories())?;
-        let newest = options.as_ref().map(|options| &options.settings);
-        if newest.is_none_or(|newest| *newest == self.settings.options) {
-            return Ok(Some(options));
-        }
-        let mut remarks = Remarks::default();
+        let Some(newest) = newest else {
+            return Ok(Some(None));
+        };
         let state = self.followed.state();
-        self.settings = Settings::read(self.source, state, &mut remarks, self.observer)?;
-        self.wals = self.settings.wal_window(&self.source.path, self.were_cut);
-        self.remarks = remarks;
-        Ok(None)
+        if newest.settings != self.settings.options {
+            let mut remarks = Remarks::default();
+            self.settings = Settings::read(self.source, state, &mut remarks, self.observer)?;
+            self.wals = self.settings.wal_window(&self.source.path, self.were_cut);
+            self.remarks = remarks;
+            return Ok(None);
+        }
+        if newest.fits(state) {
+            return Ok(Some(Some(newest)));
+        }
+        if let Some(older) = newest.older_that_fits(state, &home, self.observer)? {
+            return Ok(Some(Some(older)));
+        }
+        self.looks_at_options += 1;
+        if self.looks_at_options < LOOKS_AT_OPTIONS {
+            self.source.clock.sleep(PAUSE * self.looks_at_options);
+            return Ok(None);
+        }
+        newest.warn_of_difference(state, said);
+        Ok(Some(Some(newest)))
     }
 
     fn scan(&self, wals: Vec<MeasuredWal>, said: &mut Remarks) -> Result<KeptWals> {
