@@ -154,6 +154,7 @@ impl<'a> Scene<'a> {
         self.report.images += 1;
         match taken {
             Ok(taken) => {
+                self.judge_warning(number, way, &taken);
                 self.report.taken.push(Taken {
                     with_waits: way.jitter || way.fallback_at_once || self.soak.blind,
                     ..taken
@@ -196,6 +197,19 @@ impl<'a> Scene<'a> {
             source = source.with_open_files_limit(Some(FEW_FILES));
         }
         source
+    }
+
+    /// A database that is written without WAL must be warned of, and no other one. By the first image it was flushed more than
+    /// once.
+    fn judge_warning(&mut self, number: u64, way: Way, taken: &Taken) {
+        let is_without = self.soak.setting.flush_without_wal_every.is_some();
+        if taken.written_without_wal != is_without && !self.soak.blind {
+            let reason = format!(
+                "{way:?}: it is warned of writes without WAL: {}",
+                taken.written_without_wal
+            );
+            self.report.wrong.push(Failure { number, reason });
+        }
     }
 
     /// Judging for writing changes the image, so that it works on a copy.

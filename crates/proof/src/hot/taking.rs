@@ -11,7 +11,7 @@ use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions, RestoreOptions};
 use stonekeep::image::{Content, ImageFile, ImageSource, LiveCapture, NoHost};
 use stonekeep::store::local::LocalStore;
-use stonekeep::{Error, ErrorKind, IoContext as _, Quiet, Result};
+use stonekeep::{Error, ErrorKind, IoContext as _, Quiet, Result, Warning, WarningName};
 
 /// How often a database is captured that changed while it was copied. The engine does so ten times, but the last times
 /// it has most files already.
@@ -32,6 +32,8 @@ pub struct Taken {
     pub with_waits: bool,
     /// How often the database had to be captured again.
     pub repeated: u32,
+    /// Whether the capture says that the database is written without WAL.
+    pub written_without_wal: bool,
 }
 
 /// Captures and copies every byte of the image into a new directory.
@@ -75,6 +77,7 @@ fn copied_once(source: &dyn ImageSource, into: &Path) -> Result<Taken> {
         capture_time,
         with_waits: false,
         repeated: 0,
+        written_without_wal: says_without_wal(&capture.image().warnings),
     })
 }
 
@@ -92,7 +95,13 @@ pub(super) fn restored(source: &dyn ImageSource, repository: &Path, into: &Path)
         capture_time: None,
         with_waits: false,
         repeated: 0,
+        written_without_wal: says_without_wal(&report.warnings),
     })
+}
+
+fn says_without_wal(warnings: &[Warning]) -> bool {
+    let mut names = warnings.iter().map(|warning| warning.name);
+    names.any(|name| name == WarningName::WritesWithoutWal)
 }
 
 fn live(live: Option<LiveCapture>) -> Result<LiveCapture> {
