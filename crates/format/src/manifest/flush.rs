@@ -15,7 +15,7 @@ use crate::{FileNumber, SequenceNumber};
 use super::column_family::ColumnFamily;
 use super::edit::VersionEdit;
 
-/// The last flush of a column family that the MANIFEST tells.
+/// The last flush of a column family in the MANIFEST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flush {
     /// The WAL from which on the column family goes on: all before it hold nothing for it.
@@ -29,7 +29,7 @@ pub struct Flush {
 }
 
 impl Flush {
-    /// The flush that this edit of the column family tells, before it is applied. A column family that is written down anew at
+    /// The flush in this edit of the column family, before it is applied. A column family that is written down anew at
     /// the beginning of a MANIFEST looks like one, but comes without a next file number
     /// (`VersionSet::WriteCurrentStateToManifest`, `db/version_set.cc`).
     pub(super) fn of(edit: &VersionEdit, family: &ColumnFamily) -> Option<Flush> {

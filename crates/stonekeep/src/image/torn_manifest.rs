@@ -56,7 +56,7 @@ impl TornManifest<'_> {
             };
             match table.largest {
                 Some(largest) if self.is_nowhere_else(largest) => {
-                    self.tell(&table.path, largest, remarks);
+                    self.report(&table.path, largest, remarks);
                     return Ok(());
                 }
                 Some(_) => {}
@@ -97,7 +97,7 @@ impl TornManifest<'_> {
         }
     }
 
-    fn tell(&self, table: &Path, largest: SequenceNumber, remarks: &mut Remarks) {
+    fn report(&self, table: &Path, largest: SequenceNumber, remarks: &mut Remarks) {
         let message = format!(
             "it ends in a torn record at byte {}, and does not name the complete table {}, which holds writes up to sequence \
              number {largest}; {}",

@@ -124,7 +124,7 @@ fn a_table_that_is_not_complete_is_none_of_that() {
     assert_eq!(names(capture.as_ref()), []);
 }
 
-/// A MANIFEST that ends with a whole record lost nothing, whatever else stands there.
+/// A MANIFEST that ends with a whole record lost nothing, whatever other files there are.
 #[test]
 fn a_whole_manifest_is_none_of_that() {
     let (_directory, database) = without_second_flush(0);
@@ -133,7 +133,7 @@ fn a_whole_manifest_is_none_of_that() {
 
 /// RocksDB before 9.8 writes no sequence number into the properties of a table.
 #[test]
-fn a_table_that_tells_no_sequence_number_is_warned_of() {
+fn a_table_without_a_sequence_number_in_its_properties_is_warned_of() {
     let (_directory, mut database) = database(DatabaseBuilder::new());
     database.write(5);
     database.flush(3_000);

@@ -61,7 +61,7 @@ pub(super) fn not_accepted(facts: &BackupFacts) -> Vec<WentBack> {
     }
 }
 
-/// What is told of it.
+/// The warnings about it.
 pub(super) fn warnings(all: &[WentBack]) -> impl Iterator<Item = Warning> + '_ {
     all.iter().map(|known| {
         let id = known.last_before;
