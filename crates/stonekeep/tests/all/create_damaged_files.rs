@@ -102,6 +102,29 @@ fn a_damaged_table_stops_a_later_backup_with_names_by_checksum() {
     }
 }
 
+/// All of them have the same size, and each is right in itself.
+#[test]
+fn the_bytes_of_another_table_stop_the_backup() {
+    let mut scene = Scene::empty(DatabaseBuilder::new());
+    scene.database.add_tables(4, 30_000);
+    let paths = tables(&scene.database);
+    for (at, path) in paths.iter().enumerate() {
+        let intact = fs::read(path).unwrap();
+        fs::copy(&paths[(at + 1) % paths.len()], path).unwrap();
+        let store = memory();
+        let error = scene.create(&store).unwrap_err();
+        assert_names(&error, path, "another table");
+        assert!(
+            error
+                .to_string()
+                .contains("another table than the MANIFEST names")
+        );
+        fs::write(path, intact).unwrap();
+        scene.create(&store).unwrap();
+        assert_valid(&store, &[1], "its own bytes");
+    }
+}
+
 #[test]
 fn a_damaged_table_stops_a_hot_backup() {
     let scene = Scene::with(DatabaseBuilder::new());

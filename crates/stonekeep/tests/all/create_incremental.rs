@@ -6,6 +6,7 @@ use std::sync::Arc;
 use stonekeep::Result;
 use stonekeep::engine::create::{CreateReport, FileAction};
 use stonekeep::engine::{BackupEngine, CreateBackupOptions};
+use stonekeep::format::sst::{TableProperties, encode_table_of_size};
 use stonekeep::format::unique_id::UniqueId;
 use stonekeep::format::{ColumnFamilyId, FileNumber, SequenceNumber};
 use stonekeep::image::DatabaseImage;
@@ -186,13 +187,18 @@ fn an_ingested_file_of_a_known_session_is_not_opened() {
     let store = memory();
     let session = scene.database.session_id();
     let ingested = |image: &mut DatabaseImage| {
-        let table = image
-            .files
-            .iter_mut()
-            .find_map(|file| file.table.as_mut())
-            .unwrap();
+        let mut files = image.files.iter_mut();
+        let file = files.find(|file| file.table.is_some()).unwrap();
+        let properties = TableProperties {
+            db_id: Some("SST Writer".to_owned()),
+            db_session_id: Some(session.to_string()),
+            orig_file_number: Some(FileNumber(1)),
+            ..TableProperties::default()
+        };
+        let written = encode_table_of_size(&properties, file.size_bytes as usize).unwrap();
         let id = UniqueId::compute("SST Writer", &session, FileNumber(1)).unwrap();
-        table.unique_id = Some(id.to_bytes());
+        file.table.as_mut().unwrap().unique_id = Some(id.to_bytes());
+        replace(file, &written);
     };
     backup(&scene, &store, ingested).unwrap();
     forget_facts(&store);

@@ -4,17 +4,19 @@ use std::io::{self, Read};
 
 use stonekeep_format::blob::{BlobFileFooter, BlobFileHeader, FOOTER_LEN, HEADER_LEN};
 use stonekeep_format::file_name::DbFileName;
-use stonekeep_format::sst::TableEnd;
-use stonekeep_format::{FormatError, Problem};
+use stonekeep_format::sst::{self, ReadError, TableEnd};
+use stonekeep_format::unique_id::UniqueId;
+use stonekeep_format::{FileKind, FormatError, Problem};
 
-use crate::image::ImageFile;
+use crate::image::{ImageFile, TableIdentity};
 use crate::store::Object;
 use crate::{Error, Result};
 
 /// How many of the first bytes are kept: a blob file's header.
 const FIRST_LEN: usize = HEADER_LEN;
-/// How many of the last bytes are kept: the footer of a table is the longest.
-const LAST_LEN: usize = TableEnd::LEN;
+/// How many of the last bytes are kept: footer, metaindex and properties of nearly every table are in its last two pages,
+/// which is also what [`sst::read_properties`] reads first.
+const LAST_LEN: usize = 8192;
 
 /// Reads a file of known length, and keeps its ends.
 pub(super) struct Reader<R> {
@@ -36,7 +38,7 @@ impl<R> Reader<R> {
         let ends = Ends {
             size_bytes,
             first: Vec::with_capacity(FIRST_LEN),
-            last: Vec::with_capacity(LAST_LEN),
+            last: Vec::with_capacity(LAST_LEN.min(usize::try_from(size_bytes).unwrap_or(LAST_LEN))),
         };
         Reader {
             inner,
@@ -96,21 +98,53 @@ impl Ends {
     /// `Corrupt` with the database's file if no table or blob file has such ends.
     pub(super) fn judge(&self, image: &ImageFile) -> Result<Option<String>> {
         let judged = match image.name {
-            DbFileName::Table { .. } => self.judge_table(),
+            DbFileName::Table { .. } => self.judge_table(image.table.as_ref()),
             DbFileName::Blob(_) => self.judge_blob(image.in_manifest),
             _ => Ok(None),
         };
         judged.map_err(|error| damaged(image, &error))
     }
 
-    fn judge_table(&self) -> stonekeep_format::Result<Option<String>> {
-        Ok(match TableEnd::decode(&self.last, self.size_bytes)? {
-            TableEnd::Footer(_) => None,
-            TableEnd::UnknownMagic(magic) => {
-                Some(format!("no format of RocksDB has the magic number {magic:#018x}"))
+    fn judge_table(&self, named: Option<&TableIdentity>) -> stonekeep_format::Result<Option<String>> {
+        let from = self.last.len().saturating_sub(TableEnd::LEN);
+        let tail = self.last.get(from..).unwrap_or_default();
+        match TableEnd::decode(tail, self.size_bytes)? {
+            TableEnd::UnknownMagic(magic) => Ok(Some(format!(
+                "no format of RocksDB has the magic number {magic:#018x}"
+            ))),
+            TableEnd::Newer(error) => Ok(Some(reason_of(error))),
+            TableEnd::Footer(footer) => {
+                let unique_id = named.and_then(|named| named.unique_id);
+                unique_id.map_or(Ok(()), |id| self.compare_unique_id(id, footer.offset))?;
+                Ok(None)
             }
-            TableEnd::Newer(error) => Some(reason_of(error)),
-        })
+        }
+    }
+
+    /// Whether it is the table that the MANIFEST means, and not the bytes of another one: RocksDB does not open such a table
+    /// either (`verify_sst_unique_id_in_manifest`). Properties that begin before what was kept are not compared.
+    fn compare_unique_id(&self, wanted: [u8; 16], footer_at: u64) -> stonekeep_format::Result<()> {
+        let begin = self.size_bytes.saturating_sub(self.last.len() as u64);
+        let mut read = |offset: u64, length: usize| {
+            let at = offset.checked_sub(begin).and_then(|at| usize::try_from(at).ok());
+            let bytes = at.and_then(|at| self.last.get(at..at.checked_add(length)?));
+            bytes
+                .map(<[u8]>::to_vec)
+                .ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        };
+        let properties = match sst::read_properties(self.size_bytes, &mut read) {
+            Ok(properties) => properties,
+            Err(ReadError::Format(error)) if !error.is_unsupported() => return Err(error),
+            Err(_) => return Ok(()),
+        };
+        let found = properties.unique_id().filter(|id| !id.is_null());
+        match found.map(UniqueId::to_bytes) {
+            Some(found) if found != wanted => {
+                let reason = "by its unique id it is another table than the MANIFEST names";
+                Err(FormatError::corrupt(FileKind::Table, footer_at, reason))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// RocksDB finishes a blob file before the MANIFEST names it (`BlobFileBuilder::CloseBlobFile`,
@@ -185,10 +219,10 @@ mod tests {
 
     #[test]
     fn the_ends_are_kept_however_a_file_is_read() {
-        let file: Vec<u8> = (0..200).collect();
-        for size in [0, 1, 29, 30, 31, 52, 53, 54, 82, 83, 84, 200] {
+        let file: Vec<u8> = (0..20_000_u32).map(|n| (n % 251) as u8).collect();
+        for size in [0, 1, 29, 30, 31, 8191, 8192, 8193, 8222, 8223, 20_000] {
             let file = file.get(..size).unwrap();
-            for piece in [1, 7, 30, 53, 64, 200] {
+            for piece in [1, 7, 30, 4096, 8192, 20_000] {
                 let mut reader = Reader::new(Pieces(file, piece), size as u64);
                 let mut read = Vec::new();
                 reader.read_to_end(&mut read).unwrap();
