@@ -252,6 +252,21 @@ impl Store for FaultStore {
         }
     }
 
+    fn extend(&self, staged: &Staged, area: &str, content: &mut dyn Read, expected: u64) -> Result<Staged> {
+        let name = format!("extend {area}:{}", staged.key);
+        self.step(name.clone())?;
+        match self.step(format!("{name}, second half")) {
+            Ok(store) => store.extend(staged, area, content, expected),
+            Err(stop) => {
+                if stop.killed_here {
+                    let mut half = content.take(expected / 2);
+                    self.inner.extend(staged, area, &mut half, expected)?;
+                }
+                Err(stop.error)
+            }
+        }
+    }
+
     fn sync(&self, staged: &[Staged], durability: Durability) -> Result<()> {
         let names: Vec<String> = staged.iter().map(|s| format!("{}:{}", s.area, s.key)).collect();
         self.step(format!("sync {}", names.join(" ")))?

@@ -77,6 +77,10 @@ impl Store for MeddledStore {
     fn stage(&self, area: &str, key: &Key, content: &mut dyn Read, expected: u64) -> Result<Staged> {
         self.store().stage(area, key, content, expected)
     }
+    fn extend(&self, staged: &Staged, area: &str, content: &mut dyn Read, expected: u64) -> Result<Staged> {
+        self.store().extend(staged, area, content, expected)
+    }
+
     fn sync(&self, staged: &[Staged], durability: Durability) -> Result<()> {
         self.inner.sync(staged, durability)
     }

@@ -100,7 +100,7 @@ impl<'a> Meter<'a> {
 /// `UnexpectedEof` where that ended early. [`Error::of_reading`] takes it out again.
 pub(crate) struct Metered<'a, R> {
     inner: R,
-    name: &'a dyn Display,
+    name: &'a (dyn Display + Sync),
     meter: &'a Meter<'a>,
     left: u64,
     most_bytes: usize,
@@ -109,7 +109,12 @@ pub(crate) struct Metered<'a, R> {
 
 impl<'a, R: Read> Metered<'a, R> {
     /// Reads the first `size_bytes` of `inner`, which errors call by this name.
-    pub(crate) fn new(inner: R, name: &'a dyn Display, size_bytes: u64, meter: &'a Meter<'a>) -> Self {
+    pub(crate) fn new(
+        inner: R,
+        name: &'a (dyn Display + Sync),
+        size_bytes: u64,
+        meter: &'a Meter<'a>,
+    ) -> Self {
         Metered {
             inner,
             name,
@@ -124,6 +129,17 @@ impl<'a, R: Read> Metered<'a, R> {
     pub(crate) fn at_most(mut self, most_bytes: usize) -> Self {
         self.most_bytes = most_bytes;
         self
+    }
+
+    /// Goes on where bytes with this checksum were read before.
+    pub(crate) fn after(mut self, crc32c: Crc32c) -> Self {
+        self.crc32c = crc32c.0;
+        self
+    }
+
+    /// How many bytes are still to be read.
+    pub(crate) fn left(&self) -> u64 {
+        self.left
     }
 
     /// The checksum of what has been read so far.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checked_lines::{self, CheckedText};
 use super::facts::FileFacts;
-use super::layout;
+use super::{layout, partial};
 use crate::store::{Durability, Key, ObjectReader, Staged, Store};
 use crate::{Error, Result};
 
@@ -69,7 +69,7 @@ pub struct Journal {
 pub fn read(store: &dyn Store, area: &str) -> Result<Journal> {
     let mut files = store.staged(area)?;
     files.sort_by(|a, b| a.key.cmp(&b.key));
-    let (chunks, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| is_part_of(&file.key));
+    let (chunks, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| is_chunk(&file.key));
     let mut journal = Journal::default();
     let mut files: std::collections::HashMap<String, Staged> = files
         .into_iter()
@@ -92,8 +92,12 @@ pub fn read(store: &dyn Store, area: &str) -> Result<Journal> {
     Ok(journal)
 }
 
-/// Whether a staged file is part of the journal.
+/// Whether a staged file is part of the journal, or a record beside it.
 pub(crate) fn is_part_of(key: &Key) -> bool {
+    is_chunk(key) || partial::is_record(key)
+}
+
+fn is_chunk(key: &Key) -> bool {
     key.as_str().starts_with(DIRECTORY)
 }
 

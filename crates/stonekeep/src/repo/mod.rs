@@ -26,6 +26,7 @@ pub mod journal;
 pub mod layout;
 pub mod listed;
 pub mod names;
+pub mod partial;
 pub(crate) mod path_table;
 mod pieces;
 pub mod pin;

@@ -12,8 +12,18 @@ pub(crate) enum Failed {
 }
 
 /// Writes all of `content` to a new file through this buffer; how many bytes that were.
-pub(crate) fn copy(content: &mut dyn Read, mut file: &File, buffer: &mut [u8]) -> Result<u64, Failed> {
-    let (mut written, mut write_back) = (0, WriteBack::default());
+pub(crate) fn copy(content: &mut dyn Read, file: &File, buffer: &mut [u8]) -> Result<u64, Failed> {
+    copy_from(0, content, file, buffer)
+}
+
+/// The same, to a file that has this many bytes and is positioned behind them; how long it is then.
+pub(crate) fn copy_from(
+    begin: u64,
+    content: &mut dyn Read,
+    mut file: &File,
+    buffer: &mut [u8],
+) -> Result<u64, Failed> {
+    let (mut written, mut write_back) = (begin, WriteBack::after(begin));
     loop {
         let count = match content.read(buffer) {
             Ok(0) => {

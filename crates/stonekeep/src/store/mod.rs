@@ -221,6 +221,17 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// that `content` wraps in an I/O error comes back as it was.
     fn stage(&self, area: &str, key: &Key, content: &mut dyn Read, expected_bytes: u64) -> Result<Staged>;
 
+    /// Keeps the first `staged.size_bytes` bytes of a staged file, adds all of `content` to them, and takes the file into
+    /// this area if it is in another one. Not durable yet. On failure those bytes are still there. `Refused` if the file
+    /// has a second name, `NotFound` or `Corrupt` if it has not so many bytes: then nothing has been read.
+    fn extend(
+        &self,
+        staged: &Staged,
+        area: &str,
+        content: &mut dyn Read,
+        expected_bytes: u64,
+    ) -> Result<Staged>;
+
     /// Stages the first `size_bytes` of an open file without copying them, as [`Store::stage`] would; `None` where that
     /// cannot be done, for this file or at all.
     fn stage_clone(

@@ -56,6 +56,12 @@ impl FileReader {
             offset: 0,
         }
     }
+
+    /// Goes on at this byte.
+    pub(crate) fn at(mut self, offset: u64) -> Self {
+        self.offset = offset;
+        self
+    }
 }
 
 impl Read for FileReader {

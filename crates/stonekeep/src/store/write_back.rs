@@ -21,6 +21,11 @@ pub(crate) struct WriteBack {
 }
 
 impl WriteBack {
+    /// For a file whose first bytes have been handed over before.
+    pub(crate) fn after(begun_bytes: u64) -> Self {
+        WriteBack { begun_bytes }
+    }
+
     /// After so many bytes of the file have been written.
     pub(crate) fn wrote(&mut self, file: &File, written_bytes: u64) {
         if written_bytes.saturating_sub(self.begun_bytes) >= PIECE_BYTES {

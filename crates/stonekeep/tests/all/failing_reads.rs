@@ -116,6 +116,9 @@ impl Store for FailingReads {
     fn stage(&self, area: &str, key: &Key, content: &mut dyn Read, expected: u64) -> Result<Staged> {
         self.inner.stage(area, key, content, expected)
     }
+    fn extend(&self, staged: &Staged, area: &str, content: &mut dyn Read, expected: u64) -> Result<Staged> {
+        self.inner.extend(staged, area, content, expected)
+    }
     fn sync(&self, staged: &[Staged], durability: Durability) -> Result<()> {
         self.inner.sync(staged, durability)
     }

@@ -22,6 +22,7 @@ mod create_crash;
 mod create_damaged_files;
 mod create_heal;
 mod create_incremental;
+mod create_journal;
 mod create_live;
 mod create_order;
 mod create_run;

@@ -104,6 +104,11 @@ impl Store for RecordStore {
         self.note(staged, |staged| Request::Stage(staged.clone()))
     }
 
+    fn extend(&self, staged: &Staged, area: &str, content: &mut dyn Read, expected: u64) -> Result<Staged> {
+        let extended = self.inner.extend(staged, area, content, expected);
+        self.note(extended, |extended| Request::Extend(extended.clone()))
+    }
+
     fn sync(&self, staged: &[Staged], durability: Durability) -> Result<()> {
         self.note(self.inner.sync(staged, durability), |()| {
             Request::Sync(staged.to_vec(), durability)

@@ -18,6 +18,7 @@ pub enum Request {
     Stat(Key),
     Open(Key),
     Stage(Staged),
+    Extend(Staged),
     Sync(Vec<Staged>, Durability),
     /// Those only whose key was free.
     Publish(Vec<(Staged, Key)>, Durability),
@@ -47,6 +48,7 @@ impl fmt::Display for Request {
             Request::Stat(key) => write!(f, "stat {key}"),
             Request::Open(key) => write!(f, "open {key}"),
             Request::Stage(staged) => write!(f, "stage {}", name(staged)),
+            Request::Extend(staged) => write!(f, "extend {}", name(staged)),
             Request::Sync(staged, durability) => {
                 write!(f, "sync {} ({durability:?})", words(staged.iter().map(name)))
             }
@@ -131,7 +133,7 @@ impl Replay {
 
     fn apply(&mut self, request: &Request) {
         match request {
-            Request::Stage(staged) => {
+            Request::Stage(staged) | Request::Extend(staged) => {
                 self.synced.remove(&name(staged));
             }
             Request::Sync(staged, Durability::Durable) => self.synced.extend(staged.iter().map(name)),

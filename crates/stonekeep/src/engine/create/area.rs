@@ -2,7 +2,10 @@
 
 use stonekeep_format::BackupId;
 
-use crate::store::Store;
+use super::identity::Identity;
+use super::recorded::Recorded;
+use crate::repo::partial::{self, PartialEntry};
+use crate::store::{Key, Staged, Store};
 use crate::{Error, Result};
 
 /// See the [module](self).
@@ -13,6 +16,10 @@ pub(super) struct Area {
     pub(super) chunks: usize,
     /// Files and bytes that have been copied into it.
     pub(super) copied: (u64, u64),
+    /// The serial number of its last record of files that are copied in part.
+    pub(super) partial_serial: u64,
+    /// Files that killed runs have copied in part, in their areas.
+    partials: Vec<(Staged, PartialEntry)>,
 }
 
 impl Area {
@@ -24,11 +31,39 @@ impl Area {
             n => format!("{id}-{n}"),
         });
         let mut free = names.filter(|name| !areas.contains(name));
+        let mut partials = Vec::new();
+        for area in &areas {
+            partials.extend(partial::read(store, area)?);
+        }
+        // What several runs have of one file: the most comes last.
+        partials.sort_by_key(|(_, entry)| entry.size_bytes);
         let name = free.next();
         Ok(Area {
             name: name.ok_or_else(|| Error::refused("no name is left for a staging area"))?,
             chunks: 0,
             copied: (0, 0),
+            partial_serial: 0,
+            partials,
         })
+    }
+
+    /// Whether another area has something of use besides whole files.
+    pub(super) fn has_partials_in(&self, area: &str) -> bool {
+        self.partials.iter().any(|(staged, _)| staged.area == area)
+    }
+
+    /// Whether any area has.
+    pub(super) fn has_partials(&self) -> bool {
+        !self.partials.is_empty()
+    }
+
+    /// The first bytes of this file, if they are to have this name in an area.
+    pub(super) fn take_partial(&mut self, identity: &Identity, key: &Key) -> Option<(Staged, PartialEntry)> {
+        let is_of = |entry: &PartialEntry| {
+            Recorded::of(&entry.file).is_some_and(|recorded| identity.is_of(&recorded))
+        };
+        let mut partials = self.partials.iter();
+        let at = partials.rposition(|(staged, entry)| staged.key == *key && is_of(entry))?;
+        Some(self.partials.remove(at))
     }
 }

@@ -47,6 +47,11 @@ impl<R> Reader<R> {
         }
     }
 
+    /// What is read from.
+    pub(super) fn source(&self) -> &R {
+        &self.inner
+    }
+
     /// What was read from, and the ends of what was read.
     pub(super) fn into_parts(self) -> (R, Ends) {
         (self.inner, self.ends)

@@ -10,7 +10,8 @@
 //!   files may have a part of them copied before its image is whole.
 //!   Areas of killed runs that are of no use are removed. Files that are not stored yet are copied to an area of
 //!   this run's own, `stonekeep/tmp/<id>/`, in batches: each batch is made durable, then written down in the area's
-//!   journal. Then the image is asked whether it still is one state. If not, and another capture may help, C2 is
+//!   journal. A batch ends after some seconds, also in the middle of a file, of which the length and checksum of what is
+//!   copied are written down then: a killed run loses ten seconds of copying at most. Then the image is asked whether it still is one state. If not, and another capture may help, C2 is
 //!   repeated with everything that has been copied.
 //! - **C3** Stored files that are named again are looked at, and made durable where nobody is known to have done so.
 //! - **C4** Staged files get their final names, never replacing: shared ones first. The id is claimed, by putting
@@ -27,7 +28,7 @@
 //!
 //! | stopped | state |
 //! |---|---|
-//! | before C4 | older backups as they were; files in the area, those in its journal are used by the next run |
+//! | before C4 | older backups as they were; files in the area, those in its journal are used by the next run, which also goes on in the middle of those that are copied in part |
 //! | from C4 to C6 | older backups as they were; files under legal names that no meta file names: the next backup uses them, or they are collected; an id that is claimed and has no backup |
 //! | in C7 | the backup exists whole, or does not exist |
 //! | after C7 | the backup exists; an empty area may be left |
@@ -35,6 +36,7 @@
 //! On a full disk the area is freed; after other errors, and when somebody asked to stop, it stays for the next run.
 
 mod area;
+mod batch;
 mod commit;
 mod content;
 mod context;
@@ -45,10 +47,12 @@ mod history;
 mod host;
 mod identity;
 mod included;
+mod jobs;
 mod known;
 mod last_look;
 mod leftovers;
 mod namers;
+mod one_file;
 mod plan;
 mod planner;
 mod publish;

@@ -158,7 +158,9 @@ fn copy(host: &mut Host<'_>, image: &DatabaseImage, plan: &Plan) -> Result<Vec<R
     let (context, id) = (host.context, host.id);
     let useful = plan.areas_to_keep();
     let parts = host.parts()?;
-    context.discard_areas(|area| area == parts.area.name || useful.contains(area));
+    context.discard_areas(|area| {
+        area == parts.area.name || useful.contains(area) || parts.area.has_partials_in(area)
+    });
     let mut copier = Copier::new(context, &image.files, &plan.files, id, parts.area);
     let outcome = copier.run();
     if outcome.is_err() {

@@ -77,15 +77,24 @@ impl Sources {
         }
     }
 
-    /// Opens a file of the image.
+    /// Opens a file of the image, to read it from its first byte.
     pub(super) fn open(&self, image: &ImageFile) -> Result<Source> {
+        self.open_for(image, self.direct_bytes_for(image))
+    }
+
+    /// Opens a file of the image, to read it from any byte.
+    pub(super) fn open_anywhere(&self, image: &ImageFile) -> Result<Source> {
+        self.open_for(image, None)
+    }
+
+    fn open_for(&self, image: &ImageFile, direct_bytes: Option<usize>) -> Result<Source> {
         let (path, open) = match (image.path(), &image.content) {
             (_, Content::Bytes(bytes)) => return Ok(Source::Bytes(Arc::clone(bytes))),
             (Some(path), Content::Open { file, .. }) => (path, Some(file)),
             (path, _) => (path.unwrap_or_default(), None),
         };
         let directory = self.directory(path.parent().unwrap_or(Path::new("")));
-        if let Some(at_once_bytes) = self.direct_bytes_for(image)
+        if let Some(at_once_bytes) = direct_bytes
             && let Some(file) = directory.open_direct(&path, open)?
         {
             return Ok(Source::File {
@@ -150,8 +159,22 @@ impl Sources {
 }
 
 impl Source {
+    /// Its bytes from this one on, through the page cache.
+    pub(super) fn into_reader_at(self, offset: u64) -> Box<dyn Read + Send> {
+        match self {
+            Source::File { file, directory, .. } => {
+                Box::new(FileReader::with_reads(file, Arc::clone(&directory.reads)).at(offset))
+            }
+            Source::Bytes(bytes) => {
+                let mut cursor = Cursor::new(bytes);
+                cursor.set_position(offset);
+                Box::new(cursor)
+            }
+        }
+    }
+
     /// Its bytes, from the first one.
-    pub(super) fn into_reader(self) -> Box<dyn Read> {
+    pub(super) fn into_reader(self) -> Box<dyn Read + Send> {
         match self {
             Source::File {
                 file,

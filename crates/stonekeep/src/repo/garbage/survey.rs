@@ -9,7 +9,7 @@ use crate::repo::catalog::LoadedMeta;
 use crate::repo::names::Names;
 use crate::repo::pin::LivePins;
 use crate::repo::skim::{SkimState, Skimmed, Skimmer};
-use crate::repo::{facts, is_root_name, journal, layout};
+use crate::repo::{facts, is_root_name, journal, layout, partial};
 use crate::store::{Entry, EntryKind, Key, Store};
 use crate::{Error, ErrorKind, Result};
 
@@ -221,7 +221,8 @@ impl Survey {
 
     fn look_at_areas(&mut self, store: &dyn Store) -> Result<()> {
         for name in store.areas()? {
-            let resumable = self.claims.add_journal(&journal::read(store, &name)?);
+            let resumable = self.claims.add_journal(&journal::read(store, &name)?)
+                || !partial::read(store, &name)?.is_empty();
             let mut total = Total::default();
             let staged = store.staged(&name)?;
             let files = staged.iter().filter(|staged| !journal::is_part_of(&staged.key));

@@ -9,6 +9,7 @@ mod across;
 mod areas;
 mod clone;
 mod copy;
+mod extend;
 mod file_system;
 mod flush;
 mod listing;
@@ -121,6 +122,17 @@ impl LocalStore {
         names::list(&self.tree, directory)
     }
 
+    /// A file that has just been written to an area.
+    fn unsynced(&self, area: &str, key: &Key, place: Key, written: Written) -> Staged {
+        let size_bytes = written.size_bytes;
+        self.syncs.written(place, written);
+        Staged {
+            area: area.to_owned(),
+            key: key.clone(),
+            size_bytes,
+        }
+    }
+
     fn sync_parents<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) -> Result<()> {
         let mut directories: Vec<Option<&str>> = keys.into_iter().map(Key::directory).collect();
         // Most files are in the directory of the one before.
@@ -230,13 +242,11 @@ impl Store for LocalStore {
         self.syncs.begin(&self.tree)?;
         self.syncs.forget(&place);
         let written = stage::write_new(&self.tree, &place, key, content, expected_bytes, &self.buffers)?;
-        let size_bytes = written.size_bytes;
-        self.syncs.written(place, written);
-        Ok(Staged {
-            area: area.to_owned(),
-            key: key.clone(),
-            size_bytes,
-        })
+        Ok(self.unsynced(area, key, place, written))
+    }
+
+    fn extend(&self, staged: &Staged, area: &str, content: &mut dyn Read, expected: u64) -> Result<Staged> {
+        self.add_to(staged, area, content, expected)
     }
 
     fn stage_clone(&self, area: &str, key: &Key, source: &File, size_bytes: u64) -> Result<Option<Staged>> {
@@ -251,12 +261,7 @@ impl Store for LocalStore {
         let Some(written) = stage::share_new(&self.tree, &place, size_bytes, share)? else {
             return Ok(None);
         };
-        self.syncs.written(place, written);
-        Ok(Some(Staged {
-            area: area.to_owned(),
-            key: key.clone(),
-            size_bytes,
-        }))
+        Ok(Some(self.unsynced(area, key, place, written)))
     }
 
     fn sync(&self, staged: &[Staged], durability: Durability) -> Result<()> {

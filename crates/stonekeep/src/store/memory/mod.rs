@@ -122,6 +122,41 @@ impl Store for MemoryStore {
         })
     }
 
+    fn extend(
+        &self,
+        staged: &Staged,
+        area: &str,
+        content: &mut dyn Read,
+        _expected_bytes: u64,
+    ) -> Result<Staged> {
+        let (from, place) = (
+            staged_key(&staged.area, &staged.key)?,
+            staged_key(area, &staged.key)?,
+        );
+        let mut bytes = self.read(&from, u64::MAX)?;
+        let kept = usize::try_from(staged.size_bytes).unwrap_or(usize::MAX);
+        if bytes.len() < kept {
+            return Err(Error::corrupt(
+                from.as_str(),
+                "it is shorter than was written down",
+            ));
+        }
+        bytes.truncate(kept);
+        content
+            .read_to_end(&mut bytes)
+            .map_err(|error| super::content_error(&staged.key, error))?;
+        let size_bytes = bytes.len() as u64;
+        let inode = self.inode(bytes);
+        let mut contents = self.made()?;
+        contents.files.remove(&from);
+        contents.files.insert(place, inode);
+        Ok(Staged {
+            area: area.to_owned(),
+            key: staged.key.clone(),
+            size_bytes,
+        })
+    }
+
     fn sync(&self, staged: &[Staged], durability: Durability) -> Result<()> {
         if durability == Durability::Buffered {
             return Ok(());

@@ -1,0 +1,112 @@
+//! Files of a staging area that are copied in part, so that a killed backup goes on in the middle of a large one.
+//!
+//! The record lies in the area as `partial/0` or `partial/1`, in turn, so that a whole one is there while the next is
+//! written; the one with the larger serial number counts. It is written when the bytes that it speaks of are durable. A
+//! file is only ever added to, so what an older record says of it stays true. Earlier versions take the record for a
+//! staged file that no journal names, and copy the files anew.
+
+use std::io::Read;
+
+use serde::{Deserialize, Serialize};
+
+use super::checked_lines::{self, CheckedText};
+use super::facts::FileFacts;
+use super::layout;
+use crate::store::{Durability, Key, ObjectReader, Staged, Store};
+use crate::{Error, Result};
+
+const DIRECTORY: &str = "partial/";
+
+/// The first bytes of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartialEntry {
+    /// The file's name in the area.
+    pub staged_as: String,
+    /// How many bytes of it are copied.
+    pub size_bytes: u64,
+    /// Their checksum.
+    pub crc32c: u32,
+    /// Whether they were made durable before this was written.
+    pub durable: bool,
+    /// What the whole file is; its checksum is not known yet.
+    pub file: FileFacts,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    stonekeep_partial: u64,
+}
+
+/// Writes the record with this serial number.
+///
+/// # Errors
+/// Those of the store.
+pub fn write(
+    store: &dyn Store,
+    area: &str,
+    serial: u64,
+    entries: &[PartialEntry],
+    durability: Durability,
+) -> Result<()> {
+    let head = checked_lines::line_of(&Head {
+        stonekeep_partial: serial,
+    });
+    let lines = std::iter::once(head).chain(entries.iter().map(checked_lines::line_of));
+    let key = Key::new(format!("{DIRECTORY}{}", serial % 2))?;
+    let staged = store.stage(area, &key, &mut CheckedText::new(lines), 0)?;
+    store.sync(&[staged], durability)
+}
+
+/// What an area has in part. Each file comes with the length that is to be kept of it.
+///
+/// # Errors
+/// I/O errors of the store.
+pub fn read(store: &dyn Store, area: &str) -> Result<Vec<(Staged, PartialEntry)>> {
+    let files = store.staged(area)?;
+    let mut newest: Option<(u64, Vec<PartialEntry>)> = None;
+    for record in files.iter().filter(|file| is_record(&file.key)) {
+        let text = read_staged(store, record)?;
+        // One that was being written says nothing; the other one is whole.
+        if let Ok((serial, entries)) = decode(record.key.as_str(), &text)
+            && newest.as_ref().is_none_or(|(newest, _)| *newest < serial)
+        {
+            newest = Some((serial, entries));
+        }
+    }
+    let entries = newest.map(|(_, entries)| entries).unwrap_or_default();
+    let found = entries.into_iter().filter_map(|entry| {
+        let mut staged = files.iter().filter(|file| file.key.as_str() == entry.staged_as);
+        let staged = staged.find(|file| file.size_bytes >= entry.size_bytes)?;
+        let kept = Staged {
+            size_bytes: entry.size_bytes,
+            ..staged.clone()
+        };
+        Some((kept, entry))
+    });
+    Ok(found.collect())
+}
+
+/// Whether a staged file is such a record.
+pub(super) fn is_record(key: &Key) -> bool {
+    key.as_str().starts_with(DIRECTORY)
+}
+
+fn decode(name: &str, text: &[u8]) -> Result<(u64, Vec<PartialEntry>)> {
+    let mut lines = checked_lines::lines(name, text)?;
+    let head = lines
+        .next()
+        .ok_or_else(|| Error::corrupt(name, "it has no line"))?;
+    let head: Head = checked_lines::parse(name, head)?;
+    let entries = lines.map(|line| checked_lines::parse(name, line));
+    Ok((head.stonekeep_partial, entries.collect::<Result<_>>()?))
+}
+
+fn read_staged(store: &dyn Store, staged: &Staged) -> Result<Vec<u8>> {
+    let object = store.open_staged(staged)?;
+    let mut text = Vec::new();
+    ObjectReader::new(object.as_ref())
+        .take(layout::RECORD_LIMIT_BYTES)
+        .read_to_end(&mut text)
+        .map_err(|error| Error::io(format!("reading {} of a killed run", staged.key), error))?;
+    Ok(text)
+}

@@ -1,0 +1,115 @@
+//! Adding to a staged file that a batch, or a run, has left in the middle.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
+use rustix::fs::OFlags;
+
+use super::LocalStore;
+use super::publish::replace_file;
+use super::stage::write_error;
+use super::sync::Written;
+use super::tree::{self, Tree};
+use crate::store::buffers::Buffers;
+use crate::store::copying::{Failed, copy_from};
+use crate::store::{Key, Staged, content_error};
+use crate::{Error, IoContext, Result};
+
+impl LocalStore {
+    /// [`crate::store::Store::extend`].
+    pub(super) fn add_to(
+        &self,
+        staged: &Staged,
+        area: &str,
+        content: &mut dyn Read,
+        expected_bytes: u64,
+    ) -> Result<Staged> {
+        let from = self.areas.place(&self.tree, &staged.area, &staged.key)?;
+        let place = self.areas.place(&self.tree, area, &staged.key)?;
+        self.syncs.begin(&self.tree)?;
+        self.syncs.forget(&from);
+        let content = (content, expected_bytes);
+        let written = append(&self.tree, (&from, &place), staged, content, &self.buffers)?;
+        Ok(self.unsynced(area, &staged.key, place, written))
+    }
+}
+
+/// Keeps the first `staged.size_bytes` bytes of the file, and adds the content, of which so much is expected. A file with
+/// a second name is left alone: it may be visible under that.
+fn append(
+    tree: &Tree,
+    (from, to): (&Key, &Key),
+    staged: &Staged,
+    (content, expected_bytes): (&mut dyn Read, u64),
+    buffers: &Buffers,
+) -> Result<Written> {
+    let missing = || Error::not_found(format!("{from} is not there"));
+    let place = tree.find_place(from)?.ok_or_else(missing)?;
+    let (mut file, stat) = place.open_and_look(OFlags::RDWR)?.ok_or_else(missing)?;
+    let (kept, size_bytes) = (staged.size_bytes, tree::size_bytes(&stat));
+    if stat.st_nlink != 1 {
+        return Err(Error::refused(format!("{from} has a second name")));
+    }
+    if size_bytes < kept {
+        let reason = format!("{size_bytes} bytes, not the {kept} that were written down");
+        return Err(Error::corrupt(from.as_str(), reason));
+    }
+    if from != to {
+        replace_file(tree, from, to, size_bytes)?;
+    }
+    let path = tree.path(Some(to));
+    file.set_len(kept).context("shortening", &path)?;
+    file.seek(SeekFrom::Start(kept)).context("going on in", &path)?;
+    match copy_from(kept, content, &file, &mut buffers.take()) {
+        Ok(size_bytes) => Ok(Written {
+            file,
+            size_bytes,
+            device: stat.st_dev,
+        }),
+        Err(failed) => {
+            let written = length(&file);
+            if let Err(error) = file.set_len(kept) {
+                tracing::warn!(%error, path = %path.display(), "what could not be added stays in the area");
+            }
+            Err(match failed {
+                Failed::Reading(error) => content_error(&staged.key, error),
+                Failed::Writing(error) => {
+                    let place = tree.make_place(to)?;
+                    write_error(&place, error, written, expected_bytes)
+                }
+            })
+        }
+    }
+}
+
+fn length(file: &File) -> u64 {
+    file.metadata().map_or(0, |metadata| metadata.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    #[test]
+    fn what_may_be_visible_under_another_name_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = LocalStore::new(directory.path());
+        let key = Key::trusted("a");
+        let staged = store.stage("1", &key, &mut &b"12345"[..], 5).unwrap();
+        let at = |area: &str| directory.path().join(format!("stonekeep/tmp/{area}/a"));
+        std::fs::hard_link(at("1"), directory.path().join("visible")).unwrap();
+        let kept = Staged {
+            size_bytes: 2,
+            ..staged
+        };
+        let error = store.extend(&kept, "2", &mut &b"x"[..], 1).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Refused);
+        assert_eq!(std::fs::read(at("1")).unwrap(), b"12345");
+        std::fs::remove_file(directory.path().join("visible")).unwrap();
+        let extended = store.extend(&kept, "2", &mut &b"x"[..], 1).unwrap();
+        assert_eq!((extended.area.as_str(), extended.size_bytes), ("2", 3));
+        assert_eq!(std::fs::read(at("2")).unwrap(), b"12x");
+        assert!(!at("1").exists());
+    }
+}
