@@ -36,6 +36,7 @@ mod shortages;
 mod signals;
 mod terminal;
 mod threads;
+mod traced_reads;
 mod verify;
 mod wal_dir;
 mod world;

@@ -68,7 +68,6 @@ mod meddler;
 mod missing_lines;
 mod naming;
 mod options_differ;
-mod page_cache;
 mod pins;
 mod processes;
 mod rates;

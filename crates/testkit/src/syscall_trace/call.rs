@@ -11,17 +11,17 @@ use super::not_understood;
 pub(super) struct Call<'a> {
     pub(super) name: &'a str,
     /// As they stand there, separated.
-    pub(super) arguments: Vec<String>,
+    pub(super) arguments: Vec<&'a str>,
     /// What it returned, with the path of a new descriptor.
-    pub(super) result: String,
-    /// How many calls had ended when it began.
+    pub(super) result: &'a str,
+    /// How many lines had ended when it began.
     pub(super) began: usize,
 }
 
-/// The calls in a log of `strace -f -y -xx`, in the order in which they ended; those that failed or never ended are left
-/// out.
-pub(super) fn calls(log: &str) -> Result<Vec<Call<'_>>> {
-    let mut calls = Vec::new();
+/// The lines of a log of `strace -f`, those of calls that others interrupted put together, without the process; each with
+/// how many had ended when it began.
+pub(super) fn whole_lines(log: &str) -> Result<Vec<(String, usize)>> {
+    let mut lines = Vec::new();
     // The beginnings of calls that others interrupted, by process.
     let mut begun: HashMap<&str, (&str, usize)> = HashMap::new();
     for line in log.lines() {
@@ -31,40 +31,34 @@ pub(super) fn calls(log: &str) -> Result<Vec<Call<'_>>> {
             continue;
         }
         if let Some(beginning) = rest.strip_suffix(" <unfinished ...>") {
-            begun.insert(process, (beginning, calls.len()));
+            begun.insert(process, (beginning, lines.len()));
             continue;
         }
-        let call = match rest.strip_prefix("<... ") {
+        lines.push(match rest.strip_prefix("<... ") {
             Some(end) => {
                 let (_, end) = end.split_once(" resumed>").ok_or_else(|| not_understood(line))?;
                 let (beginning, began) = begun.remove(process).ok_or_else(|| not_understood(line))?;
-                call(beginning, end, began)?
+                (format!("{beginning}{end}"), began)
             }
-            None => call(rest, "", calls.len())?,
-        };
-        calls.extend(call);
+            None => (rest.to_owned(), lines.len()),
+        });
     }
-    Ok(calls)
+    Ok(lines)
 }
 
-/// `None` if it failed.
-fn call<'a>(beginning: &'a str, end: &str, began: usize) -> Result<Option<Call<'a>>> {
-    let (name, arguments) = beginning
-        .split_once('(')
-        .ok_or_else(|| not_understood(beginning))?;
-    let text = format!("{arguments}{end}");
-    let (arguments, result) = text.rsplit_once(" = ").ok_or_else(|| not_understood(beginning))?;
+/// A call from a whole line; `None` if it failed.
+pub(super) fn call(line: &str, began: usize) -> Result<Option<Call<'_>>> {
+    let (name, text) = line.split_once('(').ok_or_else(|| not_understood(line))?;
+    let (arguments, result) = text.rsplit_once(" = ").ok_or_else(|| not_understood(line))?;
     if result.starts_with('-') || result.starts_with('?') {
         return Ok(None);
     }
-    let arguments = arguments
-        .trim_end()
-        .strip_suffix(')')
-        .ok_or_else(|| not_understood(&text))?;
+    let arguments = arguments.trim_end().strip_suffix(')');
+    let arguments = arguments.ok_or_else(|| not_understood(line))?;
     Ok(Some(Call {
         name,
-        arguments: arguments.split(", ").map(str::to_owned).collect(),
-        result: result.to_owned(),
+        arguments: arguments.split(", ").collect(),
+        result,
         began,
     }))
 }
@@ -72,7 +66,7 @@ fn call<'a>(beginning: &'a str, end: &str, began: usize) -> Result<Option<Call<'
 impl Call<'_> {
     /// The argument at this place.
     pub(super) fn argument(&self, at: usize) -> Result<&str> {
-        let argument = self.arguments.get(at).map(String::as_str);
+        let argument = self.arguments.get(at).copied();
         argument.ok_or_else(|| not_understood(&format!("{self:?}")))
     }
 
@@ -85,7 +79,7 @@ impl Call<'_> {
     pub(super) fn returned(&self) -> Result<u64> {
         let digits = self.result.split(|c: char| !c.is_ascii_digit()).next();
         let digits = digits.unwrap_or_default();
-        digits.parse().map_err(|_| not_understood(&self.result))
+        digits.parse().map_err(|_| not_understood(self.result))
     }
 
     /// The path that a name has, relative to the descriptor before it.

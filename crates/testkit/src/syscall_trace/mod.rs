@@ -73,7 +73,8 @@ pub fn record_killed(command: &Command, root: &Path, call: &str, nth: usize) -> 
 /// As [`record`].
 pub fn lines(command: &Command, calls: &str) -> Result<(Vec<String>, Output)> {
     let (log, output) = strace(command, calls, &["--string-limit=0".to_owned()])?;
-    Ok((log.lines().map(str::to_owned).collect(), output))
+    let lines = call::whole_lines(&log)?.into_iter().map(|(line, _)| line);
+    Ok((lines.collect(), output))
 }
 
 fn run(command: &Command, root: &Path, further: &[String]) -> Result<Recorded> {
@@ -85,8 +86,8 @@ fn run(command: &Command, root: &Path, further: &[String]) -> Result<Recorded> {
         None => std::env::current_dir()?,
     };
     let mut reader = operation::Reader::new(root, directory);
-    for call in call::calls(&log)? {
-        reader.read(&call)?;
+    for (line, began) in call::whole_lines(&log)? {
+        reader.read(call::call(&line, began)?)?;
     }
     let operations = reader.into_operations();
     Ok(Recorded { operations, output })

@@ -93,8 +93,8 @@ pub(super) struct Reader<'a> {
     directory: PathBuf,
     /// Where in their files descriptors are.
     positions: HashMap<u64, u64>,
-    /// How many operations there were after so many calls.
-    after_calls: Vec<usize>,
+    /// How many operations there were after so many lines.
+    after_lines: Vec<usize>,
     operations: Vec<Operation>,
 }
 
@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
             root,
             directory,
             positions: HashMap::new(),
-            after_calls: vec![0],
+            after_lines: vec![0],
             operations: Vec::new(),
         }
     }
@@ -113,13 +113,15 @@ impl<'a> Reader<'a> {
         self.operations
     }
 
-    /// Reads the next call.
-    pub(super) fn read(&mut self, call: &Call<'_>) -> Result<()> {
-        let actions = self.actions(call)?;
-        let began = self.after_calls.get(call.began).copied().unwrap_or_default();
-        let operations = actions.into_iter().map(|action| Operation { action, began });
-        self.operations.extend(operations);
-        self.after_calls.push(self.operations.len());
+    /// Reads the next line, which tells of a call that failed or of this one.
+    pub(super) fn read(&mut self, call: Option<Call<'_>>) -> Result<()> {
+        if let Some(call) = call {
+            let actions = self.actions(&call)?;
+            let began = self.after_lines.get(call.began).copied().unwrap_or_default();
+            let operations = actions.into_iter().map(|action| Operation { action, began });
+            self.operations.extend(operations);
+        }
+        self.after_lines.push(self.operations.len());
         Ok(())
     }
 
@@ -182,7 +184,7 @@ impl<'a> Reader<'a> {
     }
 
     fn opened(&mut self, call: &Call<'_>) -> Result<Vec<Action>> {
-        let (number, path) = descriptor(&call.result)?;
+        let (number, path) = descriptor(call.result)?;
         self.positions.insert(number, 0);
         let Some(path) = path.and_then(|path| self.inside(path)) else {
             return Ok(Vec::new());

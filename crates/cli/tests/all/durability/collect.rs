@@ -62,6 +62,7 @@ fn a_deletion_that_was_killed_is_durable_before_a_file_goes() {
     for sync in SYNC {
         let expected = Expected {
             always: &[3],
+            deleted: recorded(&[1, 2], sync),
             ..Expected::default()
         };
         let judge = |found: &_, when: &str| expected.judge(found, when);

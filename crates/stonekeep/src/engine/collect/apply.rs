@@ -99,7 +99,17 @@ impl<'a> Apply<'a> {
     }
 
     /// Makes the removals durable, then removes the records of those backups of which nothing is left.
-    fn remove_records(&mut self, plan: &GarbagePlan, changed: BTreeSet<Key>) -> Result<()> {
+    fn remove_records(&mut self, plan: &GarbagePlan, mut changed: BTreeSet<Key>) -> Result<()> {
+        if !plan.records.is_empty() {
+            // A run that was killed may have removed files of these backups, and not have made that durable.
+            changed.extend([
+                layout::shared_directory(),
+                layout::shared_checksum_directory(),
+                layout::private_directory(),
+                layout::facts_directory(),
+                layout::included_directory(),
+            ]);
+        }
         let changed: Vec<Key> = changed.into_iter().collect();
         self.store.sync_directories(&changed, self.durability)?;
         let done: Vec<&Key> = plan
