@@ -190,15 +190,15 @@ fn load_small_files(store: &dyn Store, id: BackupId, files: &mut [Wanted]) -> Re
 /// A backup that was made without these files, which are nowhere else.
 pub(in crate::engine) fn incomplete(id: BackupId, nowhere: &mut [&Wanted]) -> Error {
     nowhere.sort_by(|a, b| a.name.cmp(&b.name));
-    let names: Vec<&DbFileName> = nowhere.iter().map(|file| &file.name).collect();
-    let files = match names.len() {
-        1 => "1 file".to_owned(),
-        count => format!("{count} files"),
+    // One is looked for by its path; of many the names in the database are enough.
+    let (files, names) = match *nowhere {
+        [only] => ("1 file".to_owned(), only.path_text()),
+        _ => {
+            let names: Vec<&DbFileName> = nowhere.iter().map(|file| &file.name).collect();
+            (format!("{} files", names.len()), in_short(&names))
+        }
     };
-    let reason = format!(
-        "excludes {files} found in no other backup and no alternate directory: {}",
-        in_short(&names)
-    );
+    let reason = format!("excludes {files} found in no other backup and no alternate directory: {names}");
     let finding = Finding {
         file: layout::meta(id).to_string(),
         reason: reason.clone(),
