@@ -82,6 +82,8 @@ warning_names! {
     WalDirOfOptions = "wal-dir-of-options",
     /// The restored OPTIONS name a `db_log_dir` outside of the restored directory.
     ForeignLogDir = "foreign-log-dir",
+    /// The database that was restored over had newer data than the backup.
+    TargetIsNewer = "target-is-newer",
     /// What is restored belongs to another user than the one who is likely to run the database.
     Owner = "owner",
     /// The database that was restored over has WALs in a directory that the restore does not change.

@@ -20,7 +20,9 @@ fn what_comes_back_is_what_was_there() {
     shape::check(
         &document,
         "restore",
-        &format!("{BEGIN}], left_alone: [], rewritten_options: [], warnings: []"),
+        &format!(
+            "{BEGIN}], left_alone: [], rewritten_options: [], target_sequence_number: null, backup_sequence_number: number, kept_old: null, warnings: []"
+        ),
     );
     assert_eq!(
         (&document["restored"], &document["backup_id"]),
@@ -41,7 +43,7 @@ fn a_dry_run_writes_nothing() {
     let to = world.word("new");
     let document = world.json(["restore", "--to", &to, "--dry-run"]);
     let expected = format!(
-        "{BEGIN}], left_alone: [], rewritten_options: [], files: [{{name: string, size_bytes: number, action: string}}], warnings: []"
+        "{BEGIN}], left_alone: [], rewritten_options: [], target_sequence_number: null, backup_sequence_number: number, kept_old: null, files: [{{name: string, size_bytes: number, action: string}}], warnings: []"
     );
     shape::check(&document, "restore", &expected);
     world
@@ -120,7 +122,7 @@ fn the_wals_of_the_original_are_not_named_unless_that_is_asked_for() {
     world.run(["open", "latest", "--at", &at]).ok().says(says);
     let document = world.json(["restore", "--to", &to]);
     let expected = BEGIN.to_owned()
-        + "], left_alone: [], rewritten_options: [{name: string, wal_dir_before: string, wal_dir: null}], warnings: []";
+        + "], left_alone: [], rewritten_options: [{name: string, wal_dir_before: string, wal_dir: null}], target_sequence_number: number, backup_sequence_number: number, kept_old: null, warnings: []";
     shape::check(&document, "restore", &expected);
     world
         .run(["restore", "--to", &to, "--keep-wal-dir"])
@@ -276,4 +278,42 @@ fn a_backup_that_somebody_restores_is_held_by_its_pin() {
     );
     drop(running);
     assert_eq!(world.json(["gc"])["held_by_pins"], serde_json::json!([]));
+}
+
+#[test]
+fn the_state_that_is_replaced_is_compared_and_kept() {
+    let world = World::with_two_backups();
+    let (to, kept) = (world.db().to_owned(), world.word("before the restore"));
+    let args = ["restore", "1", "--to", &to, "--keep-old", &kept];
+    let planned = world.json(args.iter().copied().chain(["--dry-run"]));
+    assert_eq!(planned["kept_old"], kept.as_str());
+    assert!(planned["target_sequence_number"].as_u64() > planned["backup_sequence_number"].as_u64());
+    assert_eq!(planned["warnings"][0]["name"], "target-is-newer");
+    assert!(!world.path("before the restore").exists());
+    let old = tables(world.database.path());
+    world
+        .run(args)
+        .ok()
+        .says(&format!("kept in {kept}"))
+        .says("of the database there ")
+        .warns("is newer than the backup: its sequence number is ")
+        .warns("[target-is-newer]");
+    assert_eq!(tables(&world.path("before the restore")), old);
+    // What was kept is a database.
+    run(["backup", &kept, "--repo", &world.word("other")]).ok();
+    let again = world
+        .run(["restore", "2", "--to", &to, "--keep-old", &kept])
+        .code(1);
+    again.warns("it is not empty");
+    world
+        .run([
+            "restore",
+            "2",
+            "--to",
+            &to,
+            "--keep-old",
+            "/x",
+            "--free-old-files-first",
+        ])
+        .code(2);
 }

@@ -190,6 +190,10 @@ pub struct RestoreOptions {
     /// Remove the old database's files before the new ones are copied, where the disk has no room for both. The old
     /// state is gone if the restore fails.
     pub free_old_files_first: bool,
+    /// Move the files that are replaced to this directory instead of removing them. It is made, or is there and empty, and is
+    /// on the file system of the database; WALs of a separate `wal_dir` go to `wals` in it. Where a mode keeps files at the
+    /// target, they stay there.
+    pub keep_old: Option<PathBuf>,
     /// Leave the `wal_dir` in restored OPTIONS files as the backup has it. Otherwise the directory that the WALs are restored
     /// into is put there where another one stands, and the report names the file. Opened with the `wal_dir` of the database
     /// that the backup was made of, the copy would replay that database's WALs, and remove them and its tables.
@@ -288,6 +292,8 @@ with!(RestoreOptions:
     with_allow_other_database(allow_other_database: bool),
     /// Sets [`Self::free_old_files_first`].
     with_free_old_files_first(free_old_files_first: bool),
+    /// Sets [`Self::keep_old`].
+    with_keep_old(keep_old: Option<PathBuf>),
     /// Sets [`Self::keep_wal_dir`].
     with_keep_wal_dir(keep_wal_dir: bool),
 );

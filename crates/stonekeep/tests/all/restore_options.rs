@@ -194,7 +194,7 @@ fn a_restore_that_goes_on_tells_which_file_differs() {
     let two = TwoStates::with(DatabaseBuilder::new().wal_dir(live.path()));
     copy(two.scene.database.path(), &two.target());
     let options = RestoreOptions::default();
-    restore_on(&two, &DyingDisk::before("replace CURRENT"), &options).unwrap_err();
+    restore_on(&two, &DyingDisk::before("rename to 000004.sst"), &options).unwrap_err();
     let report = two.restore(1, &options).unwrap();
     assert!(report.resumed);
     assert_eq!(rewritten(&report.rewritten_options), (live.path().to_str(), None));

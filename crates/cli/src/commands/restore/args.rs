@@ -61,6 +61,10 @@ pub(crate) struct RestoreArgs {
     /// Remove the old database first where the disk has no room for both; it is lost if the restore fails
     #[arg(long)]
     free_old_files_first: bool,
+    /// Move the files that are replaced to this directory instead of removing them; it must be absent or empty, and on the
+    /// file system of the database
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["free_old_files_first", "abort"])]
+    keep_old: Option<PathBuf>,
     /// Leave the wal_dir in the restored OPTIONS file as it is in the backup, although the WALs are elsewhere: opened with
     /// it, the restored database may harm the one that the backup was made of
     #[arg(long)]
@@ -125,6 +129,7 @@ impl RestoreArgs {
             .with_alternate_dirs(self.alternate_dir.clone())
             .with_allow_other_database(self.allow_other_database)
             .with_free_old_files_first(self.free_old_files_first)
+            .with_keep_old(self.keep_old.clone())
             .with_keep_wal_dir(self.keep_wal_dir)
     }
 }

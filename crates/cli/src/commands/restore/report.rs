@@ -1,5 +1,7 @@
 //! What `restore` says when it is done.
 
+use std::path::Path;
+
 use serde::Serialize;
 use stonekeep::engine::info::PassedOver;
 use stonekeep::engine::restore::{RestoreAction, RestoreReport, RestoredFile};
@@ -29,6 +31,9 @@ struct RestoreJson<'a> {
     passed_over: Vec<PassedOverJson>,
     left_alone: &'a [String],
     rewritten_options: Vec<RewrittenJson<'a>>,
+    target_sequence_number: Option<u64>,
+    backup_sequence_number: Option<u64>,
+    kept_old: Option<&'a Path>,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Vec<FileJson<'a>>>,
     warnings: Vec<WarningJson>,
@@ -82,6 +87,9 @@ fn json(report: &RestoreReport, dry_run: bool) -> RestoreJson<'_> {
         passed_over: passed_over.collect(),
         left_alone: &report.left_alone,
         rewritten_options: RewrittenJson::all(&report.rewritten_options),
+        target_sequence_number: report.target_sequence_number.map(|number| number.0),
+        backup_sequence_number: report.backup_sequence_number.map(|number| number.0),
+        kept_old: report.kept_old.as_deref(),
         files: dry_run.then(|| report.files.iter().map(file_json).collect()),
         warnings: warnings(&report.warnings),
     }
@@ -157,7 +165,17 @@ fn sums(report: &RestoreReport, written: &'static str) -> Vec<(&'static str, Str
         sums.push(("kept", sum(report.files_kept, report.bytes_kept)));
     }
     if report.files_moved_away > 0 {
-        sums.push(("replaced", count(report.files_moved_away, "file")));
+        let replaced = count(report.files_moved_away, "file");
+        sums.push(match &report.kept_old {
+            Some(kept) => ("replaced", format!("{replaced}, kept in {}", kept.display())),
+            None => ("replaced", replaced),
+        });
+    }
+    if let Some((target, backup)) = report.target_sequence_number.zip(report.backup_sequence_number) {
+        sums.push((
+            "sequence number",
+            format!("{backup}, of the database there {target}"),
+        ));
     }
     sums
 }

@@ -19,7 +19,7 @@ use crate::{BackupId, Result};
 /// About how long a file's line is.
 pub(super) const USUAL_LINE_BYTES: usize = 64;
 /// Room is made for no more files before they are there.
-const EXPECTED_FILES: usize = 1 << 16;
+const EXPECTED_FILES: usize = 1 << 17;
 /// How many bytes of a line are repeated in an error.
 const SHOWN_BYTES: usize = 120;
 
@@ -43,7 +43,7 @@ impl BackupMeta {
 }
 
 fn decode(backup: Option<BackupId>, bytes: &[u8]) -> Result<BackupMeta> {
-    let mut files = Vec::new();
+    let mut files = Vec::with_capacity((bytes.len() / USUAL_LINE_BYTES).min(EXPECTED_FILES));
     let meta = decode_each(backup, bytes, &mut |file| files.push(file))?;
     Ok(BackupMeta { files, ..meta })
 }

@@ -46,7 +46,7 @@ pub(super) fn abort(
     Ok(AbortReport {
         rolled_back,
         files_moved_back,
-        files_removed: mover.clean()?,
+        files_removed: mover.clean(None)?,
     })
 }
 
@@ -113,6 +113,9 @@ impl Mover<'_> {
         self.take_back(record, |step| matches!(step, Move::In(_)))?;
         let mut moved = self.take_back(record, |step| !matches!(step, Move::In(_)))?;
         let db = self.sites.db();
+        if let Some(directory) = &record.head.keep_old {
+            self.remove_kept(Path::new(directory), record.head.keep_old_made);
+        }
         let kept = db.old_file(CURRENT)?;
         if record.head.had_current {
             if db.has(&kept)? {

@@ -5,6 +5,8 @@ use stonekeep_format::BackupId;
 use super::backup::Backup;
 use super::copy::Copier;
 use super::keep::files_to_keep;
+use super::keep_old;
+use super::newer::Sequences;
 use super::other_database;
 use super::owner;
 use super::plan::{Ground, Plan};
@@ -20,7 +22,7 @@ use crate::repo::catalog::{LoadedMeta, SizedMeta};
 use crate::repo::facts::BackupFacts;
 use crate::repo::pin::{self, Pinned};
 use crate::store::Store;
-use crate::{Error, ErrorKind, Phase, Result};
+use crate::{Error, ErrorKind, IoContext, Phase, Result};
 
 /// One backup that may be restored.
 pub(super) struct Attempt<'r, 'a> {
@@ -32,6 +34,7 @@ pub(super) struct Attempt<'r, 'a> {
 
 /// Whatever speaks against a restore, before anything is made at the target.
 pub(super) fn refuse(run: &Run<'_>) -> Result<()> {
+    refuse_keep_old(run)?;
     let sites = &run.sites;
     let current = sites.db().look(&sites.db().at(CURRENT)?)?;
     match (sites.separate_wals(), current) {
@@ -39,6 +42,18 @@ pub(super) fn refuse(run: &Run<'_>) -> Result<()> {
         (None, Some(Found::File(_))) => Ok(()),
         _ => require_restorable(sites, &standing(sites)?, circumstances(run)?),
     }
+}
+
+/// Whatever speaks against the directory for the old state.
+fn refuse_keep_old(run: &Run<'_>) -> Result<()> {
+    let Some(directory) = &run.options.keep_old else {
+        return Ok(());
+    };
+    if run.options.free_old_files_first {
+        let message = "the old state cannot be kept and be removed first";
+        return Err(Error::invalid(message).with_hint("leave out keep_old or free_old_files_first"));
+    }
+    keep_old::look(directory, &run.sites, run.engine.store().local_root(), run.disk).map(drop)
 }
 
 fn standing(sites: &Sites) -> Result<Vec<Standing>> {
@@ -58,6 +73,7 @@ impl Attempt<'_, '_> {
     pub(super) fn dry_run(self) -> Result<RestoreReport> {
         let pinned = pin::without_pin(self.store(), self.id)?;
         let plan = self.plan(&pinned, None)?;
+        refuse_keep_old(self.run)?;
         match room::look(&plan, &self.run.sites, self.run.disk)? {
             Room::None(error) => return Err(error),
             Room::OnlyWithoutOld(error) if !self.run.options.free_old_files_first => return Err(error),
@@ -82,6 +98,10 @@ impl Attempt<'_, '_> {
         let pinned = pin::pin_known(self.store(), self.id, known)?;
         let mut plan = self.plan(&pinned, facts)?;
         let mut report = plan.report();
+        if let Some(directory) = &plan.keep_old {
+            plan.keep_old_made = mover.prepare_keep_old(directory)?;
+            self.run.keep_old_made.set(plan.keep_old_made);
+        }
         let copier = Copier {
             engine: self.run.engine,
             mover,
@@ -103,8 +123,8 @@ impl Attempt<'_, '_> {
         self.run.finish(&record)?;
         tracing::info!("the restored database is in place");
         report.restored = true;
-        report.files = record.files;
-        report.warnings.extend(self.run.clean_up());
+        report.files.clone_from(&record.files);
+        report.warnings.extend(self.run.clean_up(&record));
         report.warnings.extend(self.run.disk.warnings());
         Ok(report)
     }
@@ -152,7 +172,29 @@ impl Attempt<'_, '_> {
             keep_log_files: options.keep_log_files,
             freed,
         };
-        Plan::make(backup, ground, adjusted)
+        let sequences = match standing.first() {
+            Some(here)
+                if !freed && here.is_file(CURRENT) && !other_database::is_another(sites.db(), &backup) =>
+            {
+                let source = (self.store(), &pinned.loaded);
+                Sequences::read(sites, &standing, source, backup.sequence_number)?
+            }
+            _ => Sequences {
+                target: None,
+                backup: backup.sequence_number.map(|number| number.0),
+            },
+        };
+        let mut plan = Plan::make(backup, ground, adjusted)?;
+        plan.sequences = sequences;
+        plan.warnings.extend(sequences.warning(sites.db()));
+        if let Some(directory) = options.keep_old.as_deref().filter(|_| plan.replaces()) {
+            let directory = std::path::absolute(directory).context("finding", directory)?;
+            let here = standing.first();
+            plan.warnings
+                .extend(here.and_then(|here| keep_old::warn(&directory, sites, here)));
+            plan.keep_old = Some(directory);
+        }
+        Ok(plan)
     }
 
     /// Refuses where there is no room, or makes it by removing the old state where that was asked for.

@@ -8,7 +8,7 @@ use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::manifest::parse_current;
 use stonekeep_format::unique_id::SessionId;
-use stonekeep_format::{BackupId, Crc32c};
+use stonekeep_format::{BackupId, Crc32c, SequenceNumber};
 
 use super::alternates::Alternates;
 use crate::in_short::in_short;
@@ -77,6 +77,8 @@ pub(in crate::engine) struct Backup {
     pub(in crate::engine) database_id: Option<String>,
     /// Whether the MANIFEST carries it; else IDENTITY has to.
     pub(in crate::engine) id_in_manifest: bool,
+    /// The exact last sequence number, where our facts have it.
+    pub(in crate::engine) sequence_number: Option<SequenceNumber>,
     /// What CURRENT holds.
     pub(in crate::engine) current: String,
     pub(in crate::engine) files: Vec<Wanted>,
@@ -129,6 +131,7 @@ impl Backup {
         };
         Ok(Backup {
             id: loaded.id,
+            sequence_number: facts.as_ref().map(|facts| SequenceNumber(facts.sequence_number)),
             meta_crc32c: loaded.crc32c,
             database_id,
             id_in_manifest,

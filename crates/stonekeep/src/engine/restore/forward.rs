@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
+use std::path::Path;
 
 use super::disk::{TargetDisk, TargetPath};
 use super::hold::{Held, STAGING_LOCK};
@@ -133,7 +134,10 @@ impl Mover<'_> {
 
     /// R7: the old state's files go, and every trace with them. Between the record and its directory there is no sync: a
     /// record that comes back after a power failure has no old files any more, and the next run removes it.
-    pub(super) fn clean(&self) -> Result<u64> {
+    ///
+    /// The files of the old state go where `record` says that they are kept.
+    pub(super) fn clean(&self, record: Option<&Record>) -> Result<u64> {
+        self.keep_old_files(record)?;
         let mut removed = 0;
         for site in self.sites.last_first() {
             removed += self.empty_site(site)?;
@@ -169,13 +173,22 @@ impl Mover<'_> {
     }
 
     /// Removes everything from the staging directories but the locks.
-    pub(super) fn empty(&self) -> Result<u64> {
+    pub(super) fn empty(&self, record: &Record) -> Result<u64> {
+        self.keep_old_files(Some(record))?;
         let mut removed = 0;
         for site in self.sites.last_first() {
             removed += self.empty_site(site)?;
             self.sync(&site.staging(None))?;
         }
         Ok(removed)
+    }
+
+    fn keep_old_files(&self, record: Option<&Record>) -> Result<()> {
+        let kept = record.and_then(|record| Some((record, record.head.keep_old.as_deref()?)));
+        match kept {
+            Some((record, directory)) => self.move_old_to(Path::new(directory), record),
+            None => Ok(()),
+        }
     }
 
     /// The record goes after the old state's files are gone for good, so that it is always known whose they are.
@@ -210,7 +223,7 @@ impl Mover<'_> {
     }
 
     /// Writes what is going to be the file of our own with this name.
-    fn write_unfinished(&self, site: &Site, name: &str, content: &[u8]) -> Result<TargetPath> {
+    pub(super) fn write_unfinished(&self, site: &Site, name: &str, content: &[u8]) -> Result<TargetPath> {
         let at = unfinished(site, name);
         self.disk.remove(&at)?;
         let (mut bytes, size_bytes) = (Cursor::new(content), content.len() as u64);

@@ -13,14 +13,15 @@
 //!   place, and delete tables that it does not know.
 //! - **R4** The old database's files go to `old/`: every name that RocksDB can parse; the rest stays where it is.
 //!   **R5** New files go from `new/` into place.
-//! - **R6** The commit: the real `CURRENT`. **R7** `old/` is removed for good, then `state`.
+//! - **R6** The commit: the real `CURRENT`. **R7** `old/` is removed for good, then `state`. With `keep_old` its files are
+//!   renamed into that directory first, `CURRENT` last; the directory is made before R2, and `state` names it.
 //!
 //! # What a crash leaves
 //! | stopped | state |
 //! |---|---|
 //! | before R3 | the old database, untouched; files in `new/`, those with the right checksum are used by the next run |
 //! | from R3 to R6 | nothing opens; the next run goes on with renames, or [`abort_restore`] moves the old files back |
-//! | after R6 | the new database; `old/` is removed by the next run |
+//! | after R6 | the new database; `old/` is removed by the next run, or what is left of it is moved to `keep_old` |
 //! | in [`abort_restore`] | nothing opens until all old files are back; the next abort, or restore, goes on with it |
 //!
 //! With `free_old_files_first`, and only if there is no room otherwise, R3 comes before R1 and the old files are
@@ -38,6 +39,8 @@ mod disk;
 mod forward;
 mod hold;
 mod keep;
+mod keep_old;
+mod newer;
 mod other_database;
 mod owner;
 mod plan;

@@ -35,6 +35,12 @@ pub(super) fn refuse(target: &Site, backup: &Backup) -> Result<()> {
     }
 }
 
+/// Whether the ids of both are known, and are not the same.
+pub(super) fn is_another(target: &Site, backup: &Backup) -> bool {
+    let here = backup.database_id.as_ref().and_then(|_| database_id(target));
+    here.is_some() && here != backup.database_id
+}
+
 /// The id by the MANIFEST, else by IDENTITY. A damaged database is the usual reason to restore: one that cannot be read
 /// has no id.
 fn database_id(target: &Site) -> Option<String> {

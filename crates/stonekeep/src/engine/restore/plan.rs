@@ -1,13 +1,15 @@
 //! What a restore is going to do, as plain data: nothing has been changed yet.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use stonekeep_format::Crc32c;
 use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::{Crc32c, SequenceNumber};
 
 use super::backup::{Backup, Source, Wanted, incomplete};
 use super::keep::Kept;
+use super::newer::Sequences;
 use super::record::{self, Head, Move, Place, Record};
 use super::report::{RestoreAction, RestoreReport, RestoredFile, RewrittenOptions};
 use super::site::{Area, CURRENT, Site, Sites};
@@ -41,6 +43,10 @@ pub(super) struct Plan {
     pub(super) left_alone: Vec<String>,
     pub(super) had_current: bool,
     pub(super) rewritten_options: Vec<RewrittenOptions>,
+    pub(super) sequences: Sequences,
+    /// Where the old state's files go, and whether that directory was made for it.
+    pub(super) keep_old: Option<PathBuf>,
+    pub(super) keep_old_made: bool,
     pub(super) warnings: Vec<Warning>,
 }
 
@@ -75,6 +81,9 @@ impl Plan {
             left_alone: Vec::new(),
             had_current: false,
             rewritten_options: adjusted.rewritten,
+            sequences: Sequences::default(),
+            keep_old: None,
+            keep_old_made: false,
             warnings: adjusted.warnings,
         };
         plan.add_identity();
@@ -107,6 +116,9 @@ impl Plan {
             unverifiable: self.unverifiable(),
             left_alone: self.left_alone.clone(),
             rewritten_options: self.rewritten_options.clone(),
+            sequences: self.sequences,
+            keep_old: self.keep_old.as_deref().and_then(Path::to_str).map(str::to_owned),
+            keep_old_made: self.keep_old_made,
             ..Head::new(backup, self.had_current, self.backup.current.clone())
         }
     }
@@ -119,6 +131,9 @@ impl Plan {
             unverifiable: self.unverifiable(),
             left_alone: self.left_alone.clone(),
             rewritten_options: self.rewritten_options.clone(),
+            target_sequence_number: self.sequences.target.map(SequenceNumber),
+            backup_sequence_number: self.sequences.backup.map(SequenceNumber),
+            kept_old: self.keep_old.clone(),
             warnings: self.warnings.clone(),
             ..RestoreReport::of(self.backup.id, &self.files)
         }
@@ -130,6 +145,11 @@ impl Plan {
             Move::Away(place) => Some(place),
             _ => None,
         })
+    }
+
+    /// Whether anything of an old database goes.
+    pub(super) fn replaces(&self) -> bool {
+        self.had_current || self.old_files().next().is_some()
     }
 
     /// After they were removed to make room.

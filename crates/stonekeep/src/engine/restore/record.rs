@@ -3,13 +3,17 @@
 //! A text of JSON lines that ends in its own length and checksum. Whoever reads it moves files by it, so that names in it
 //! are checked like those in a meta file: a directory may come from a stranger.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::{BackupId, SequenceNumber};
 
 use super::disk::TargetPath;
+use super::newer::Sequences;
 use super::present::Folder;
-use super::report::{RestoredFile, RewrittenOptions};
-use super::site::{ARCHIVE, Area, Sites};
+use super::report::{RestoreReport, RestoredFile, RewrittenOptions};
+use super::site::{ARCHIVE, Area, Site, Sites};
 use crate::repo::checked_lines::{self, CheckedLines};
 use crate::{Error, Result};
 
@@ -44,6 +48,15 @@ pub(super) struct Head {
     pub(super) left_alone: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) rewritten_options: Vec<RewrittenOptions>,
+    /// The last sequence numbers of the old database and of the backup.
+    #[serde(default, skip_serializing_if = "Sequences::is_unknown")]
+    pub(super) sequences: Sequences,
+    /// Where the old state's files go in the end, instead of being removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) keep_old: Option<String>,
+    /// Whether that directory was made for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) keep_old_made: bool,
 }
 
 /// What a [`Head`] is made of, the version aside.
@@ -70,6 +83,9 @@ impl Head {
             unverifiable: Vec::new(),
             left_alone: Vec::new(),
             rewritten_options: Vec::new(),
+            sequences: Sequences::default(),
+            keep_old: None,
+            keep_old_made: false,
         }
     }
 
@@ -207,6 +223,33 @@ enum WrittenLine<'a> {
 }
 
 impl Record {
+    /// What a restore of an earlier run was about.
+    pub(super) fn report(&self, db: &Site, restored: bool) -> Result<RestoreReport> {
+        let id = BackupId::new(self.head.backup_id)
+            .ok_or_else(|| Error::corrupt("state", "its backup id is none"))?;
+        let away = self.moves.iter().filter(|step| matches!(step, Move::Away(_)));
+        Ok(RestoreReport {
+            restored,
+            resumed: true,
+            files_moved_away: away.count() as u64 + u64::from(self.head.had_current),
+            wal_files_kept: self.head.wal_files_kept.clone(),
+            unverifiable: self.head.unverifiable.clone(),
+            left_alone: self.head.left_alone.clone(),
+            rewritten_options: self.head.rewritten_options.clone(),
+            target_sequence_number: self.head.sequences.target.map(SequenceNumber),
+            backup_sequence_number: self.head.sequences.backup.map(SequenceNumber),
+            kept_old: self.head.keep_old.as_ref().map(PathBuf::from),
+            files: self.files.clone(),
+            warnings: self.head.sequences.warning(db).into_iter().collect(),
+            ..RestoreReport::of(id, &self.files)
+        })
+    }
+
+    /// Whether anything of an old database goes.
+    pub(super) fn replaces(&self) -> bool {
+        self.head.had_current || self.moves.iter().any(|step| matches!(step, Move::Away(_)))
+    }
+
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
         let mut text = CheckedLines::default();
         text.push(&self.head)?;

@@ -1,7 +1,9 @@
 //! What a restore did, or would do.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
-use stonekeep_format::BackupId;
+use stonekeep_format::{BackupId, SequenceNumber};
 
 use crate::Warning;
 use crate::engine::info::PassedOver;
@@ -70,6 +72,12 @@ pub struct RestoreReport {
     pub left_alone: Vec<String>,
     /// The OPTIONS files whose `wal_dir` is another one than in the backup.
     pub rewritten_options: Vec<RewrittenOptions>,
+    /// The last sequence number of the database that is replaced, where there is one and it can be read.
+    pub target_sequence_number: Option<SequenceNumber>,
+    /// That of the backup, where it is known.
+    pub backup_sequence_number: Option<SequenceNumber>,
+    /// Where the replaced files went instead of being removed (`keep_old`); `None` if nothing was replaced.
+    pub kept_old: Option<PathBuf>,
     /// Every file of the restored database.
     pub files: Vec<RestoredFile>,
     /// Problems that did not stop the restore.
@@ -101,6 +109,9 @@ impl RestoreReport {
             passed_over: Vec::new(),
             left_alone: Vec::new(),
             rewritten_options: Vec::new(),
+            target_sequence_number: None,
+            backup_sequence_number: None,
+            kept_old: None,
             files: Vec::new(),
             warnings: Vec::new(),
         }

@@ -9,6 +9,7 @@ use super::attempt::{self, Attempt};
 use super::disk::TargetDisk;
 use super::forward::Mover;
 use super::hold::{self, Held};
+use super::keep_old;
 use super::record::Record;
 use super::report::RestoreReport;
 use super::room;
@@ -36,6 +37,8 @@ pub(super) struct Run<'a> {
     pub(super) presence: RefCell<Presence<'a>>,
     /// The locks at the target, once they are taken.
     held: OnceCell<Held>,
+    /// Whether the directory for the old state was made.
+    pub(super) keep_old_made: Cell<bool>,
 }
 
 impl<'a> Run<'a> {
@@ -57,6 +60,7 @@ impl<'a> Run<'a> {
             needed_bytes: Cell::new(0),
             presence: RefCell::new(Presence::new(engine.store().as_ref())),
             held: OnceCell::new(),
+            keep_old_made: Cell::new(false),
         })
     }
 
@@ -90,11 +94,11 @@ impl<'a> Run<'a> {
             Unfinished::Committed(record) => {
                 let same = self.is_same(which, &record)? && self.is_untouched(&record)?;
                 if same {
-                    let mut report = report_of(&record, true)?;
-                    report.warnings.extend(self.clean_up());
+                    let mut report = record.report(self.sites.db(), true)?;
+                    report.warnings.extend(self.clean_up(&record));
                     return Ok(report);
                 }
-                self.mover().empty()?;
+                self.mover().empty(&record)?;
             }
         }
         let candidates = match candidates.ids.is_empty() {
@@ -160,12 +164,14 @@ impl<'a> Run<'a> {
         match Unfinished::read(&self.sites)? {
             Unfinished::Moving(record) => {
                 self.require_same(which, &record)?;
-                report_of(&record, false).map(Some)
+                keep_old::require_same(self.options.keep_old.as_deref(), &record, &self.sites)?;
+                record.report(self.sites.db(), false).map(Some)
             }
             Unfinished::Committed(record)
                 if self.is_same(which, &record)? && self.is_untouched(&record)? =>
             {
-                report_of(&record, false).map(Some)
+                keep_old::require_same(self.options.keep_old.as_deref(), &record, &self.sites)?;
+                record.report(self.sites.db(), false).map(Some)
             }
             _ => Ok(None),
         }
@@ -175,7 +181,7 @@ impl<'a> Run<'a> {
         self.require_same(which, record)?;
         self.tell(Phase::Committing);
         self.finish(record)?;
-        let mut report = report_of(record, true)?;
+        let mut report = record.report(self.sites.db(), true)?;
         if !matches!(which, WhichBackup::Id(_)) {
             let message = format!(
                 "an unfinished restore of backup {} was finished; whether it is the latest was not looked at",
@@ -185,7 +191,7 @@ impl<'a> Run<'a> {
                 .warnings
                 .push(Warning::general(WarningName::RestoreResumed, message));
         }
-        report.warnings.extend(self.clean_up());
+        report.warnings.extend(self.clean_up(record));
         Ok(report)
     }
 
@@ -203,9 +209,9 @@ impl<'a> Run<'a> {
     }
 
     /// R7. The restore is done whatever comes of it.
-    pub(super) fn clean_up(&self) -> Option<Warning> {
+    pub(super) fn clean_up(&self, record: &Record) -> Option<Warning> {
         self.tell(Phase::Collecting);
-        let error = self.mover().clean().err()?;
+        let error = self.mover().clean(Some(record)).err()?;
         let place = self.sites.db().staging(None).to_string();
         let message = format!(
             "the restore is complete, but not all of the old state could be removed: {}",
@@ -271,8 +277,19 @@ impl<'a> Run<'a> {
                 "the old state was removed to make room, as was asked for: restore again, this backup or another one",
             );
         }
+        if let Some(directory) = self
+            .options
+            .keep_old
+            .as_deref()
+            .filter(|_| self.nothing_has_moved())
+        {
+            self.mover().remove_kept(directory, self.keep_old_made.get());
+        }
         if !useful && self.nothing_has_moved() {
-            let cleaned = self.mover().forget_record().and_then(|()| self.mover().clean());
+            let cleaned = self
+                .mover()
+                .forget_record()
+                .and_then(|()| self.mover().clean(None));
             if let Err(left) = cleaned {
                 tracing::warn!(reason = %left.one_line(), "what was staged could not be removed");
             }
@@ -359,24 +376,4 @@ impl<'a> Run<'a> {
     pub(super) fn tell(&self, phase: Phase) {
         self.observer.progressed(&Progress::begin(phase));
     }
-}
-
-fn report_of(record: &Record, restored: bool) -> Result<RestoreReport> {
-    let id = BackupId::new(record.head.backup_id)
-        .ok_or_else(|| Error::corrupt("state", "its backup id is none"))?;
-    let away = record
-        .moves
-        .iter()
-        .filter(|step| matches!(step, super::record::Move::Away(_)));
-    Ok(RestoreReport {
-        restored,
-        resumed: true,
-        files_moved_away: away.count() as u64 + u64::from(record.head.had_current),
-        wal_files_kept: record.head.wal_files_kept.clone(),
-        unverifiable: record.head.unverifiable.clone(),
-        left_alone: record.head.left_alone.clone(),
-        rewritten_options: record.head.rewritten_options.clone(),
-        files: record.files.clone(),
-        ..RestoreReport::of(id, &record.files)
-    })
 }

@@ -1,0 +1,305 @@
+//! `keep_old`: the old state's files go to a directory of the user's instead of being removed.
+//!
+//! The directory is made before the record of step R2, which names it, so that a place that cannot take the files is refused
+//! while nothing has changed. In step R7, after the commit, the files in `old/` get their names there, CURRENT last: until
+//! then no RocksDB opens it. They are renamed, so that each is in one of the two places at any time, and a run that was
+//! killed is finished by the next. WALs of a separate `wal_dir` go to `wals/` in it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::options::OptionsFile;
+
+use super::disk::{TargetDisk, TargetPath};
+use super::forward::Mover;
+use super::record::{Move, Record};
+use super::site::{ARCHIVE, Area, CURRENT, STAGING, Site, Sites, real_path};
+use super::target::Standing;
+use crate::store::{EntryKind, Key, Store};
+use crate::{Error, ErrorKind, IoContext, Result, Warning, WarningName};
+
+const OPTIONS_LIMIT_BYTES: u64 = 64 << 20;
+/// Where the WALs of a separate `wal_dir` go.
+const WALS: &str = "wals";
+/// A file that is moved there and removed, to see whether that can be done.
+const PROBE: &str = ".stonekeep-probe";
+
+/// The absolute path, if the directory may be used.
+///
+/// # Errors
+/// `Refused` if something stands there, or if it is part of the target or of the repository, or on another file system;
+/// `InvalidArgument` for a path that a record cannot hold.
+pub(super) fn look(
+    directory: &Path,
+    sites: &Sites,
+    repository: Option<&Path>,
+    disk: &dyn TargetDisk,
+) -> Result<PathBuf> {
+    let directory = std::path::absolute(directory).context("finding", directory)?;
+    if directory.to_str().is_none() {
+        return Err(Error::invalid(format!(
+            "{} is no text, and cannot be written down",
+            directory.display()
+        )));
+    }
+    let refuse = |reason: String| {
+        let message = format!(
+            "the old state cannot be kept in {}: {reason}",
+            directory.display()
+        );
+        Err(Error::refused(message).with_hint("name a new directory beside the database"))
+    };
+    match fs::read_dir(&directory) {
+        Ok(entries) => {
+            for entry in entries {
+                let name = entry.context("reading", &directory)?.file_name();
+                if name != PROBE {
+                    return refuse(format!("it is not empty: it has {name:?}"));
+                }
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).context("reading", &directory),
+    }
+    let real = real_path(&directory);
+    if repository.is_some_and(|repository| real.starts_with(real_path(repository))) {
+        return refuse("it is inside the repository".to_owned());
+    }
+    for (_, site) in sites.all() {
+        let place = real_path(site.path());
+        let is_moved = [STAGING, ARCHIVE]
+            .iter()
+            .any(|name| real.starts_with(place.join(name)));
+        if is_moved || place.starts_with(&real) {
+            return refuse(format!("it is part of {}", site.path().display()));
+        }
+        let device = |path: &Path| {
+            let there = path.ancestors().find(|path| path.exists());
+            disk.free_space(there.unwrap_or(path)).map(|space| space.device)
+        };
+        if device(&real)? != device(&place)? {
+            return refuse(format!(
+                "it is on another file system than {}",
+                site.path().display()
+            ));
+        }
+    }
+    Ok(directory)
+}
+
+/// What becomes of the old state was decided when the restore began: it cannot be kept where that was not to be.
+///
+/// # Errors
+/// `Refused` if another directory is asked for than the record has.
+pub(super) fn require_same(asked: Option<&Path>, record: &Record, sites: &Sites) -> Result<()> {
+    let Some(asked) = asked else {
+        return Ok(());
+    };
+    let asked = std::path::absolute(asked).context("finding", asked)?;
+    let begun = record.head.keep_old.as_deref();
+    if begun.is_some_and(|begun| Path::new(begun) == asked) || !record.replaces() {
+        return Ok(());
+    }
+    let message = format!(
+        "{} has an unfinished restore, whose old state was {}",
+        sites.db().path().display(),
+        begun.map_or("not to be kept".to_owned(), |begun| format!(
+            "to be kept in {begun}"
+        ))
+    );
+    Err(Error::refused(message)
+        .with_hint("finish it as it was begun, or take it back with abort_restore (restore --abort)"))
+}
+
+/// A warning if the OPTIONS file of the old state names a `wal_dir`, where its WALs are no more.
+pub(super) fn warn(directory: &Path, sites: &Sites, standing: &Standing) -> Option<Warning> {
+    let options = standing
+        .database_files()
+        .filter_map(|(name, parsed)| match parsed {
+            DbFileName::Options(number) => Some((number, name)),
+            _ => None,
+        });
+    let (_, name) = options.max()?;
+    let bytes = sites
+        .db()
+        .files()
+        .read(&Key::new(name).ok()?, OPTIONS_LIMIT_BYTES)
+        .ok()?;
+    let named = OptionsFile::parse(&bytes).ok()?.wal_dir()?;
+    let message = format!(
+        "wal_dir is {}, which is where the restored database may have its WALs: set wal_dir when you open the old database \
+         here",
+        String::from_utf8_lossy(&named)
+    );
+    let about = directory.join(name).display().to_string();
+    Some(Warning::about(WarningName::WalDirOfOptions, about, message))
+}
+
+impl Mover<'_> {
+    /// Makes the directory, and tries whether files can be moved there; whether it was made.
+    pub(super) fn prepare_keep_old(&self, directory: &Path) -> Result<bool> {
+        let made = !directory.exists();
+        let kept = TargetPath::root(directory);
+        self.disk.make_directory(&kept)?;
+        if made {
+            let rights =
+                fs::metadata(self.sites.db().path()).context("looking at", self.sites.db().path())?;
+            fs::set_permissions(directory, rights.permissions())
+                .context("changing the mode of", directory)?;
+        }
+        for (_, site) in self.sites.all() {
+            let probe = self.write_unfinished(site, PROBE, b"")?;
+            let there = kept.with_key(Key::trusted(PROBE));
+            self.disk.remove(&there)?;
+            if let Err(error) = self.disk.rename(&probe, &there) {
+                self.disk.remove(&probe)?;
+                self.remove_kept(directory, made);
+                return Err(not_there(directory, error));
+            }
+            self.disk.remove(&there)?;
+        }
+        if let Some(parent) = directory.parent() {
+            self.sync(&TargetPath::root(parent))?;
+        }
+        Ok(made)
+    }
+
+    /// Removes the directory again, if it was made and nothing is in it.
+    pub(super) fn remove_kept(&self, directory: &Path, made: bool) {
+        let (Some(parent), Some(name)) = (directory.parent(), directory.file_name()) else {
+            return;
+        };
+        let Some(key) = name
+            .to_str()
+            .and_then(|name| Key::new(name).ok())
+            .filter(|_| made)
+        else {
+            return;
+        };
+        if let Err(error) = self
+            .disk
+            .remove_directory(&TargetPath::root(parent).with_key(key))
+        {
+            tracing::debug!(reason = %error.one_line(), "the directory for the old state stays");
+        }
+    }
+
+    /// Gives the files in `old/` their names in the directory, which has nothing but what an earlier run has moved there.
+    pub(super) fn move_old_to(&self, directory: &Path, record: &Record) -> Result<()> {
+        require_own(directory, record)?;
+        // That it was removed may have been lost with the power.
+        if directory.exists() {
+            self.disk
+                .remove(&TargetPath::root(directory).with_key(Key::trusted(PROBE)))?;
+        }
+        for (area, site) in self.sites.all() {
+            let kept = TargetPath::root(directory);
+            if site.names(&site.staging(Some("old")))?.is_empty() {
+                continue;
+            }
+            self.disk.make_directory(&kept)?;
+            let below = match area {
+                Area::Db => None,
+                Area::Wal => Some(WALS),
+            };
+            self.move_folder(site, (directory, below), ARCHIVE)?;
+            self.move_folder(site, (directory, below), "")?;
+        }
+        self.move_current(directory)
+    }
+
+    /// Moves one folder of a site's old files, CURRENT aside.
+    fn move_folder(
+        &self,
+        site: &Site,
+        (directory, below): (&Path, Option<&str>),
+        folder: &str,
+    ) -> Result<()> {
+        let old = match folder {
+            "" => site.staging(Some("old")),
+            folder => site.old_file(folder)?,
+        };
+        let names = site.files().names(old.key())?;
+        let files: Vec<String> = names
+            .into_iter()
+            .filter(|name| name.kind == EntryKind::File && name.text != CURRENT)
+            .filter(|name| DbFileName::parse(&name.text).is_some())
+            .map(|name| name.text)
+            .collect();
+        if files.is_empty() {
+            return Ok(());
+        }
+        let mut to = TargetPath::root(directory);
+        for part in below
+            .into_iter()
+            .chain(Some(folder).filter(|folder| !folder.is_empty()))
+        {
+            to = child(&to, part)?;
+            self.disk.make_directory(&to)?;
+            if let Some(parent) = to.parent() {
+                self.sync(&parent)?;
+            }
+        }
+        for name in &files {
+            self.disk.rename(&child(&old, name)?, &child(&to, name)?)?;
+        }
+        self.sync(&to)?;
+        self.sync(&old)
+    }
+
+    /// The last step, by which the directory becomes a database.
+    fn move_current(&self, directory: &Path) -> Result<()> {
+        let db = self.sites.db();
+        let old = db.old_file(CURRENT)?;
+        if !db.has(&old)? {
+            return Ok(());
+        }
+        let kept = TargetPath::root(directory);
+        self.disk.make_directory(&kept)?;
+        self.disk.rename(&old, &child(&kept, CURRENT)?)?;
+        self.sync(&kept)?;
+        self.sync(&db.staging(Some("old")))
+    }
+}
+
+/// A record may come from a stranger: files go to a directory only that has nothing but old files by that record.
+fn require_own(directory: &Path, record: &Record) -> Result<()> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.context("reading", directory)?,
+    };
+    let away = record.moves.iter().filter(|step| matches!(step, Move::Away(_)));
+    let mut own: BTreeSet<&str> = away.map(|step| step.place().name.as_str()).collect();
+    own.extend([CURRENT, ARCHIVE, WALS, PROBE]);
+    for entry in entries {
+        let name = entry.context("reading", directory)?.file_name();
+        if name.to_str().is_none_or(|name| !own.contains(name)) {
+            let message = format!(
+                "{} has {name:?}, which is no file of the old state",
+                directory.display()
+            );
+            return Err(Error::refused(message).with_hint("move it away, and run the restore again"));
+        }
+    }
+    Ok(())
+}
+
+fn child(parent: &TargetPath, name: &str) -> Result<TargetPath> {
+    Ok(parent.with_key(match parent.key() {
+        Some(key) => key.join(name)?,
+        None => Key::new(name)?,
+    }))
+}
+
+fn not_there(directory: &Path, error: Error) -> Error {
+    let message = format!(
+        "the old state cannot be kept in {}, since files cannot be moved there",
+        directory.display()
+    );
+    Error::new(ErrorKind::Refused, message)
+        .with_hint("name a directory on the file system that the database is on")
+        .with_source(error)
+}
