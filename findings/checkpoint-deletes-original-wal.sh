@@ -2,7 +2,7 @@
 # A checkpoint that is opened with its own OPTIONS file replays the WALs of the database that it was made of, and deletes
 # them there.
 # Expected: a checkpoint is a database of its own, whose WAL lies in its own directory.
-# Seen with rocksdict 0.3.29 (RocksDB 11): the OPTIONS file of the checkpoint names the absolute wal_dir of the original. The
+# Seen with rocksdict 0.3.29 (RocksDB 9.8.4): the OPTIONS file of the checkpoint names the absolute wal_dir of the original. The
 # checkpoint of 100 keys comes up with the 200 of the original, whose WAL is gone; the original comes up with the keys that it
 # had flushed.
 set -euo pipefail

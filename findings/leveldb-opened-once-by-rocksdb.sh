@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # RocksDB opens a LevelDB database like one of its own, and LevelDB cannot open it afterwards.
 # Expected: an error, or a database that both can go on using, since RocksDB reads LevelDB's files.
-# Seen with rocksdict 0.3.29 (RocksDB 11) and plyvel 1.5.1 (LevelDB 1.23): RocksDB reads every key; it writes a new MANIFEST
+# Seen with rocksdict 0.3.29 (RocksDB 9.8.4) and plyvel 1.5.1 (LevelDB 1.23): RocksDB reads every key; it writes a new MANIFEST
 # with records of its own, and LevelDB then reports "VersionEdit: unknown tag".
 set -euo pipefail
 work=$(mktemp -d)
