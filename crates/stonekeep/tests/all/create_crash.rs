@@ -6,9 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use stonekeep::Quiet;
-use stonekeep::engine::BackupEngineOptions;
+use stonekeep::engine::collect::DEFAULT_MIN_AGE;
 use stonekeep::engine::create::{CreateReport, FileAction};
 use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::{BackupEngine, BackupEngineOptions};
 use stonekeep::format::BackupId;
 use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
@@ -108,19 +109,22 @@ fn assert_nothing_is_left(store: &Arc<dyn Store>, backups: &[u32], when: &str) {
     assert_eq!(orphans("shared"), Vec::<String>::new(), "{when}");
     assert_eq!(orphans("stonekeep/tmp/"), Vec::<String>::new(), "{when}");
     let backups: BTreeSet<String> = backups.iter().map(ToString::to_string).collect();
-    for directory in ["private", "stonekeep/backups"] {
+    for directory in ["private", "stonekeep/backups", "stonekeep/files"] {
         let more = names(store, directory);
         assert!(more.difference(&backups).count() <= 1, "{when}: {more:?}");
     }
 }
 
 fn crash_at_every_step(before: Before, how: &BackupEngineOptions, power: Power) {
-    let (first, second) = two_states();
-    let names = steps(&second, Arc::new(memory(&first, before)), how);
+    crash_with(&two_states(), before, how, power);
+}
+
+fn crash_with((first, second): &(Scene, Scene), before: Before, how: &BackupEngineOptions, power: Power) {
+    let names = steps(second, Arc::new(memory(first, before)), how);
     assert!(names.len() > 20, "{names:?}");
     for (index, name) in names.iter().enumerate() {
-        let store = memory(&first, before);
-        kill(&second, Arc::new(store.clone()), how, index + 1);
+        let store = memory(first, before);
+        kill(second, Arc::new(store.clone()), how, index + 1);
         match power {
             Power::Stays => {}
             Power::Fails => store.crash(),
@@ -129,7 +133,7 @@ fn crash_at_every_step(before: Before, how: &BackupEngineOptions, power: Power) 
         let when = format!("killed before step {}, {name}; power {power:?}", index + 1);
         let shared: Arc<dyn Store> = Arc::new(store.clone());
         let before: &[u32] = if before == Before::OneBackup { &[1] } else { &[] };
-        let report = check(&second, &shared, before, &when);
+        let report = check(second, &shared, before, &when);
         // What is there now is durable, whatever the killed run left; what that one committed without sync is not.
         store.crash();
         let when = format!("{when}; then backed up, then a power failure");
@@ -174,6 +178,48 @@ fn what_two_workers_have_done_harms_nothing() {
     for before in [Before::Nothing, Before::OneBackup] {
         crash_at_every_step(before, &two_workers(true), Power::Fails);
         crash_at_every_step(before, &two_workers(false), Power::Stays);
+    }
+}
+
+/// The same with files of the application, some of which are in the older backup.
+fn two_states_with_files() -> (Scene, Scene) {
+    let (mut first, mut second) = two_states();
+    first.include("app.json", "{}");
+    second.include("app.json", "{\"newer\": true}");
+    second.include("conf/deep/rules", "all of them");
+    (first, second)
+}
+
+#[test]
+fn a_killed_backup_that_includes_files_harms_nothing() {
+    let states = two_states_with_files();
+    for before in [Before::Nothing, Before::OneBackup] {
+        for sync in [true, false] {
+            crash_with(&states, before, &one_worker(sync), Power::Stays);
+        }
+        crash_with(&states, before, &one_worker(true), Power::Fails);
+        crash_with(&states, before, &one_worker(true), Power::FailsAfterNames);
+    }
+}
+
+#[test]
+fn what_a_killed_backup_included_is_collected() {
+    let (first, second) = two_states_with_files();
+    let how = one_worker(true);
+    let names = steps(&second, Arc::new(memory(&first, Before::OneBackup)), &how);
+    for step in 1..=names.len() {
+        let store: Arc<dyn Store> = Arc::new(memory(&first, Before::OneBackup));
+        kill(&second, store.clone(), &how, step);
+        let engine = BackupEngine::open(options(), store.clone()).unwrap();
+        engine.garbage_collect(DEFAULT_MIN_AGE, &Quiet).unwrap();
+        let there: BTreeSet<String> = ids(&store).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            crate::scene::names(&store, "stonekeep/files"),
+            there,
+            "{}",
+            names[step - 1]
+        );
+        assert_valid(&store, &ids(&store), &names[step - 1]);
     }
 }
 

@@ -62,6 +62,7 @@ mod image_wal_absence;
 mod image_wal_dir;
 mod image_wals;
 mod in_place;
+mod included_files;
 mod info;
 mod info_sizes;
 mod meddler;

@@ -31,7 +31,24 @@ pub(crate) struct Case {
 
 impl Case {
     pub(crate) fn new(options: RestoreOptions, has_wal_dir: bool, sync: bool) -> Self {
-        let two = TwoStates::new();
+        Case::of(TwoStates::new(), options, has_wal_dir, sync)
+    }
+
+    /// With files of the application: one that replaces another, and one whose directories are not there.
+    pub(crate) fn with_included(options: RestoreOptions, sync: bool) -> Self {
+        let mut scene = scene::Scene::new();
+        scene.include("app.json", "{}");
+        let two = TwoStates::of(scene, |scene| {
+            scene.include("app.json", "{\"newer\": true}");
+            scene.include("conf/deep/rules", "all of them");
+        });
+        let case = Case::of(two, options, false, sync);
+        assert!(has_state(&case.new, "target/app.json", b"{\"newer\": true}"));
+        assert!(has_state(&case.new, "target/conf/deep/rules", b"all of them"));
+        case
+    }
+
+    fn of(two: TwoStates, options: RestoreOptions, has_wal_dir: bool, sync: bool) -> Self {
         let old = two.scene.path("old");
         old_database(&two, &old, has_wal_dir);
         let mut case = Case {
@@ -181,6 +198,7 @@ fn has_state(files: &Tree, name: &str, content: &[u8]) -> bool {
 fn old_database(two: &TwoStates, place: &Path, has_wal_dir: bool) {
     let target = place.join("target");
     copy(two.scene.database.path(), &target);
+    let _ = fs::remove_dir_all(target.join("conf"));
     for (name, content) in &two.states[0] {
         fs::write(target.join(name), content).unwrap();
     }
@@ -231,6 +249,11 @@ fn so_can_one_that_keeps_wals() {
         let options = RestoreOptions::default().with_keep_log_files(true);
         Case::new(options, has_wal_dir, false).assert_steps(sample);
     }
+}
+
+#[test]
+fn so_can_one_with_files_of_the_application() {
+    Case::with_included(RestoreOptions::default(), true).assert_steps("files of the application");
 }
 
 #[test]

@@ -57,6 +57,12 @@ fn a_restore_that_loses_power_can_go_on_or_back() {
 }
 
 #[test]
+fn so_can_one_with_files_of_the_application_that_loses_power() {
+    let case = Case::with_included(RestoreOptions::default(), true);
+    assert_steps(&case, FileSync::Content, None, "files of the application");
+}
+
+#[test]
 fn so_can_one_with_a_wal_dir_that_loses_power() {
     let case = Case::new(RestoreOptions::default(), true, true);
     assert_steps(&case, FileSync::Content, None, "a WAL directory");

@@ -31,11 +31,16 @@ impl TwoStates {
     }
 
     pub(crate) fn with(builder: DatabaseBuilder) -> Self {
-        let mut scene = Scene::with(builder);
+        TwoStates::of(Scene::with(builder), |_| {})
+    }
+
+    /// The states of this scene before and after a change.
+    pub(crate) fn of(mut scene: Scene, change: impl FnOnce(&mut Scene)) -> Self {
         let store = scene::memory();
         scene.create(&store).unwrap();
         let first = backed_up(&scene);
         scene.change();
+        change(&mut scene);
         scene.database.reopen();
         scene.database.write(5);
         scene.create(&store).unwrap();

@@ -10,6 +10,7 @@ use stonekeep::engine::verify::{VerifyLevel, VerifyReport};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, BackupEngineReadOnly, CreateBackupOptions};
 use stonekeep::format::BackupId;
 use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::image::include::IncludePattern;
 use stonekeep::repo::catalog;
 use stonekeep::store::memory::MemoryStore;
 use stonekeep::store::{Entry, EntryKind, Key, Store};
@@ -21,6 +22,8 @@ use tempfile::TempDir;
 pub(crate) struct Scene {
     pub(crate) directory: TempDir,
     pub(crate) database: FakeDatabase,
+    /// Patterns for files of the application that backups take along.
+    pub(crate) include: Vec<IncludePattern>,
 }
 
 impl Scene {
@@ -40,13 +43,27 @@ impl Scene {
     pub(crate) fn empty(builder: DatabaseBuilder) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let database = builder.create(&directory.path().join("db"));
-        Scene { directory, database }
+        Scene {
+            directory,
+            database,
+            include: Vec::new(),
+        }
     }
 
     /// Some tables stay, some are new; the WAL has grown.
     pub(crate) fn change(&mut self) {
         self.database.add_tables(2, 2_500);
         self.database.write(7);
+    }
+
+    /// Puts a file of the application beside the database, to be taken along.
+    pub(crate) fn include(&mut self, path: &str, content: &str) {
+        let at = self.database.path().join(path);
+        std::fs::create_dir_all(at.parent().unwrap()).unwrap();
+        std::fs::write(at, content).unwrap();
+        let pattern = IncludePattern::parse(path).unwrap();
+        self.include.retain(|known| *known != pattern);
+        self.include.push(pattern);
     }
 
     pub(crate) fn source(&self) -> ClosedDirectory {
@@ -67,7 +84,8 @@ impl Scene {
         options: BackupEngineOptions,
     ) -> Result<CreateReport> {
         let engine = BackupEngine::open(options, store.clone())?;
-        engine.create_new_backup(&self.source(), &CreateBackupOptions::default(), &Quiet)
+        let how = CreateBackupOptions::default().with_include(self.include.clone());
+        engine.create_new_backup(&self.source(), &how, &Quiet)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::repo::catalog::{self, LoadedMeta};
 use crate::repo::pin::{self, Pinned};
 use crate::repo::presence::Presence;
 use crate::store::{Durability, Key, ObjectReader, Store};
-use crate::{Error, IoContext, Observer, Phase, Result};
+use crate::{Error, IoContext, Observer, Phase, Result, Warning, WarningName};
 
 /// One opening under way.
 pub(super) struct Opening<'a> {
@@ -65,7 +65,8 @@ impl Opening<'_> {
         refuse_incomplete(&backup)?;
         let sites = Sites::locate(self.at, None)?;
         refuse_repository(&sites, self.store().local_root())?;
-        let adjusted = adjust_options(&mut backup.files, &sites, false)?;
+        let mut adjusted = adjust_options(&mut backup.files, &sites, false)?;
+        adjusted.warnings.extend(left_in_repository(&backup));
         add_identity(&mut backup);
         Ok((backup, adjusted))
     }
@@ -236,6 +237,16 @@ fn refuse_incomplete(backup: &Backup) -> Result<()> {
         false => Err(incomplete(backup.id, &mut nowhere)
             .with_hint("restore it instead, with the repositories that have them (restore --alternate-dir)")),
     }
+}
+
+/// Files of the application may lie in directories, which closing could not tell from those of others.
+fn left_in_repository(backup: &Backup) -> Option<Warning> {
+    let count = backup.included.len();
+    let message = format!(
+        "the {count} files that backup {} includes are not opened: restore it to have them",
+        backup.id
+    );
+    (count > 0).then(|| Warning::general(WarningName::NotIncluded, message))
 }
 
 /// The id is in the MANIFEST, or RocksDB wants it in IDENTITY.

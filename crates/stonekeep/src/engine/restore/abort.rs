@@ -112,6 +112,7 @@ impl Mover<'_> {
         self.secure_moved_files()?;
         self.take_back(record, |step| matches!(step, Move::In(_)))?;
         let mut moved = self.take_back(record, |step| !matches!(step, Move::In(_)))?;
+        self.remove_directories(record)?;
         let db = self.sites.db();
         if let Some(directory) = &record.head.keep_old {
             self.remove_kept(Path::new(directory), record.head.keep_old_made);

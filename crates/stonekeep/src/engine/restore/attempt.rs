@@ -4,6 +4,7 @@ use stonekeep_format::BackupId;
 
 use super::backup::Backup;
 use super::copy::Copier;
+use super::included;
 use super::keep::files_to_keep;
 use super::keep_old;
 use super::newer::Sequences;
@@ -20,6 +21,7 @@ use super::wal_dir::{adjust_options, warn_of_old_wals};
 use crate::parallel::run_both;
 use crate::repo::catalog::{LoadedMeta, SizedMeta};
 use crate::repo::facts::BackupFacts;
+use crate::repo::included::without_facts;
 use crate::repo::pin::{self, Pinned};
 use crate::store::Store;
 use crate::{Error, ErrorKind, IoContext, Phase, Result};
@@ -110,8 +112,7 @@ impl Attempt<'_, '_> {
         tracing::info!(id = %self.id, files = plan.writes.len(), "the restore is planned");
         let earlier = copier.discard_strangers(&plan)?;
         self.make_room(&mut plan)?;
-        let sizes = plan.writes.iter().map(|write| write.file.size_bytes);
-        self.run.needed_bytes.set(sizes.sum());
+        self.run.needed_bytes.set(plan.bytes());
         let copied = copier.copy(&plan, &earlier);
         let (staged, resumed) = copied.map_err(|error| self.explain(&pinned, error))?;
         report.resumed = resumed;
@@ -184,7 +185,14 @@ impl Attempt<'_, '_> {
                 backup: backup.sequence_number.map(|number| number.0),
             },
         };
+        let included = included::decide(&backup.included, sites, circumstances.repository)?;
+        let lacks_facts = backup.lacks_facts;
         let mut plan = Plan::make(backup, ground, adjusted)?;
+        plan.add_included(included);
+        if lacks_facts {
+            let unknown = without_facts(self.store(), self.id, "restored")?;
+            plan.warnings.extend(unknown);
+        }
         plan.sequences = sequences;
         plan.warnings.extend(sequences.warning(sites.db()));
         if let Some(directory) = options.keep_old.as_deref().filter(|_| plan.replaces()) {

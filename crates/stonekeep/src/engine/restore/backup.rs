@@ -15,6 +15,7 @@ use crate::in_short::in_short;
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::described::{self, Described};
 use crate::repo::facts::BackupFacts;
+use crate::repo::included::{self, IncludedFile};
 use crate::repo::presence::{self, Presence, Sizes};
 use crate::repo::{layout, listed};
 use crate::store::{Key, Store};
@@ -82,6 +83,10 @@ pub(in crate::engine) struct Backup {
     /// What CURRENT holds.
     pub(in crate::engine) current: String,
     pub(in crate::engine) files: Vec<Wanted>,
+    /// Files of the application that were taken along.
+    pub(in crate::engine) included: Vec<IncludedFile>,
+    /// Whether our facts about the backup are missing or damaged.
+    pub(in crate::engine) lacks_facts: bool,
 }
 
 impl Backup {
@@ -99,11 +104,13 @@ impl Backup {
     ) -> Result<Self> {
         let sizes = Sizes::read(store, loaded, facts.as_ref())?;
         let mut found = Vec::with_capacity(loaded.meta.files.len());
-        let findings = presence::findings(&loaded.meta.files, &sizes, |path| {
+        let mut findings = presence::findings(&loaded.meta.files, &sizes, |path| {
             let there = presence.get(path)?;
             found.push(there.map_or(0, |(_, size)| size));
             Ok(there)
         })?;
+        let taken_along = facts.as_ref().map_or(&[][..], |facts| &facts.included);
+        findings.extend(included::findings_of(store, loaded.id, taken_along)?);
         if !findings.is_empty() {
             return Err(damaged_files(loaded.id, findings));
         }
@@ -137,6 +144,8 @@ impl Backup {
             id_in_manifest,
             current,
             files,
+            lacks_facts: facts.is_none(),
+            included: facts.map(|facts| facts.included).unwrap_or_default(),
         })
     }
 }

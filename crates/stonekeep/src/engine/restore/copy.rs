@@ -8,13 +8,14 @@ use stonekeep_format::{BackupId, Crc32c};
 use super::backup::{Source, damaged, wrong_checksum};
 use super::disk::TargetPath;
 use super::forward::Mover;
+use super::included::IncludedWrite;
 use super::plan::{Plan, Write};
 use super::site::{Area, Found, Site};
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::transfer::{Meter, Metered};
 use crate::parallel::run_bounded;
 use crate::repo::presence::Wrong;
-use crate::store::{Object, ObjectReader, Store};
+use crate::store::{Key, Object, ObjectReader, Store};
 use crate::{Observer, Phase, Result};
 
 /// What earlier runs have staged.
@@ -24,6 +25,25 @@ pub(super) struct Staged(BTreeSet<(Area, String)>);
 impl Staged {
     fn has(&self, write: &Write) -> bool {
         !self.0.is_empty() && self.0.contains(&(write.area, write.name()))
+    }
+}
+
+/// A file in a repository, with what it must be.
+struct Stored {
+    area: Area,
+    key: Key,
+    size_bytes: u64,
+    crc32c: Option<Crc32c>,
+}
+
+impl Stored {
+    fn of(write: &Write) -> Result<Self> {
+        Ok(Stored {
+            area: write.area,
+            key: write.file.key()?,
+            size_bytes: write.file.size_bytes,
+            crc32c: write.file.crc32c,
+        })
     }
 }
 
@@ -62,13 +82,13 @@ impl Copier<'_> {
     /// # Errors
     /// `Corrupt` for a file of the backup that is not what it should be, `Stopped`, and I/O errors.
     pub(super) fn copy(&self, plan: &Plan, earlier: &Staged) -> Result<(Vec<TargetPath>, bool)> {
-        let bytes = plan.writes.iter().map(|write| write.file.size_bytes).sum();
+        let files = plan.writes.len() + plan.included.writes.len();
         let limiter = &self.engine.options().restore_rate_limiter;
         let meter = self.engine.meter(
             self.observer,
             limiter,
             Phase::Copying,
-            (plan.writes.len() as u64, bytes),
+            (files as u64, plan.bytes()),
         );
         let writes: Vec<&Write> = plan.writes.iter().collect();
         let staged = run_bounded(self.engine.workers(), writes, |write| {
@@ -82,7 +102,27 @@ impl Copier<'_> {
             Ok((at, reused))
         })?;
         let resumed = staged.iter().any(|(_, reused)| *reused);
-        Ok((staged.into_iter().map(|(at, _)| at).collect(), resumed))
+        let mut staged: Vec<TargetPath> = staged.into_iter().map(|(at, _)| at).collect();
+        staged.extend(self.copy_included(plan, &meter)?);
+        Ok((staged, resumed))
+    }
+
+    /// The same for files of the application. What an earlier run has staged of them is gone.
+    fn copy_included(&self, plan: &Plan, meter: &Meter<'_>) -> Result<Vec<TargetPath>> {
+        let writes: Vec<&IncludedWrite> = plan.included.writes.iter().collect();
+        run_bounded(self.engine.workers(), writes, |write| {
+            meter.check()?;
+            let at = self.mover.sites.db().new_file(&write.place.staged_name())?;
+            let stored = Stored {
+                area: write.place.area,
+                key: write.file.key(plan.backup.id)?,
+                size_bytes: write.file.size_bytes,
+                crc32c: Some(write.file.checksum()),
+            };
+            self.copy_from(self.engine.store().as_ref(), plan.backup.id, &stored, &at, meter)?;
+            meter.file_done();
+            Ok(at)
+        })
     }
 
     /// Whether what an earlier run has staged is the file; else it is gone.
@@ -108,8 +148,11 @@ impl Copier<'_> {
                 let mut reader = Metered::new(Cursor::new(bytes), &write.file.name, size_bytes, meter);
                 self.write(at, &mut reader, size_bytes).map(drop)
             }
-            Source::Stored => self.copy_from(self.engine.store().as_ref(), id, write, at, meter),
-            Source::Alternate(store) => self.copy_from(store.as_ref(), id, write, at, meter),
+            Source::Stored => {
+                let store = self.engine.store().as_ref();
+                self.copy_from(store, id, &Stored::of(write)?, at, meter)
+            }
+            Source::Alternate(store) => self.copy_from(store.as_ref(), id, &Stored::of(write)?, at, meter),
             Source::Nowhere => Err(damaged(id, &write.file.path_text(), "it is nowhere".into())),
         }
     }
@@ -118,20 +161,20 @@ impl Copier<'_> {
         &self,
         store: &dyn Store,
         id: BackupId,
-        write: &Write,
+        stored: &Stored,
         at: &TargetPath,
         meter: &Meter<'_>,
     ) -> Result<()> {
-        let key = write.file.key()?;
+        let key = &stored.key;
         let path = key.as_str();
         let wrong = |wrong: Wrong| damaged(id, path, wrong.to_string());
-        let opened = store.open(&key);
+        let opened = store.open(key);
         let object = opened.map_err(|error| Wrong::of_opening(&error).map_or(error, wrong))?;
-        let (found, expected) = (object.size_bytes(), write.file.size_bytes);
+        let (found, expected) = (object.size_bytes(), stored.size_bytes);
         if found != expected {
             return Err(wrong(Wrong::Size { found, expected }));
         }
-        let found = match self.write_shared(object.as_ref(), write, at, meter)? {
+        let found = match self.write_shared(object.as_ref(), stored, at, meter)? {
             Some(found) => found,
             None => {
                 let name = key.shown_in(store);
@@ -144,7 +187,7 @@ impl Copier<'_> {
                 reader.crc32c()
             }
         };
-        match write.file.crc32c {
+        match stored.crc32c {
             Some(expected) if expected != found => {
                 self.mover.disk.remove(at)?;
                 Err(wrong_checksum(id, path, expected, found))
@@ -162,7 +205,7 @@ impl Copier<'_> {
     fn write_shared(
         &self,
         object: &dyn Object,
-        write: &Write,
+        stored: &Stored,
         at: &TargetPath,
         meter: &Meter<'_>,
     ) -> Result<Option<Crc32c>> {
@@ -170,10 +213,10 @@ impl Copier<'_> {
         let Some(source) = object.local_file().filter(|_| self.engine.options().reflink) else {
             return Ok(None);
         };
-        if !disk.write_clone(at, source, write.file.size_bytes, durability)? {
+        if !disk.write_clone(at, source, stored.size_bytes, durability)? {
             return Ok(None);
         }
-        self.checksum_of_staged(self.mover.sites.site(write.area), at, meter)
+        self.checksum_of_staged(self.mover.sites.site(stored.area), at, meter)
     }
 
     fn checksum_of_staged(&self, site: &Site, at: &TargetPath, meter: &Meter<'_>) -> Result<Option<Crc32c>> {

@@ -91,6 +91,7 @@ impl Mover<'_> {
         let mut present = Present::new(self.sites);
         let coming = self.new_files(record, &mut present)?;
         self.block_opening(&record.head)?;
+        self.make_directories(record)?;
         self.make_old_archives(record)?;
         let going = self.old_files(record, &mut present)?;
         drop(present);
@@ -255,7 +256,11 @@ impl Mover<'_> {
         let from = moves.from.iter().filter(|(_, folder)| *folder != Folder::New);
         let all = moves.to.iter().chain(from).copied();
         let mut all = all.map(|(area, folder)| folder.path(area, self.sites));
-        all.try_for_each(|directory| self.sync(&directory?))
+        all.try_for_each(|directory| self.sync(&directory?))?;
+        moves
+            .further
+            .iter()
+            .try_for_each(|directory| self.sync(directory))
     }
 
     /// R4, as far as it is still to be done.
@@ -264,7 +269,7 @@ impl Mover<'_> {
         for step in record.moves.iter().filter(|step| !matches!(step, Move::In(_))) {
             // A file that is at both ends is two files: the old one has moved already, and the new one is in its place.
             let old_one_moved = matches!(step, Move::Away(_)) && present.is_after(step)?;
-            moves.add(step, present.is_before(step)? && !old_one_moved);
+            moves.add(step, present.is_before(step)? && !old_one_moved, self.sites)?;
         }
         Ok(moves)
     }
@@ -319,7 +324,7 @@ impl Mover<'_> {
                     "it was staged, and is gone: the restore cannot go on, abort it and restore again";
                 return Err(Error::corrupt(from.to_string(), reason));
             }
-            moves.add(step, is_staged);
+            moves.add(step, is_staged, self.sites)?;
         }
         Ok(moves)
     }
@@ -348,15 +353,22 @@ struct Moves<'m> {
     /// Where files come from, those included that an earlier run has moved.
     from: BTreeSet<(Area, Folder)>,
     to: BTreeSet<(Area, Folder)>,
+    /// Directories of the application that files come from, or go to.
+    further: BTreeSet<TargetPath>,
 }
 
 impl<'m> Moves<'m> {
-    fn add(&mut self, step: &'m Move, is_to_be_done: bool) {
+    fn add(&mut self, step: &'m Move, is_to_be_done: bool, sites: &Sites) -> Result<()> {
         let (area, (from, to)) = (step.place().area, step.folders());
         self.from.insert((area, from));
         self.to.insert((area, to));
         if is_to_be_done {
             self.steps.push(step);
         }
+        if step.place().included.is_some() {
+            let at = sites.site(area).at(&step.place().name)?;
+            self.further.extend(at.parent());
+        }
+        Ok(())
     }
 }

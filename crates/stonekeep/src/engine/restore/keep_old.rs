@@ -208,6 +208,7 @@ impl Mover<'_> {
             self.move_folder(site, (directory, below), ARCHIVE)?;
             self.move_folder(site, (directory, below), "")?;
         }
+        self.move_included(directory, record)?;
         self.move_current(directory)
     }
 
@@ -272,8 +273,9 @@ fn require_own(directory: &Path, record: &Record) -> Result<()> {
         entries => entries.context("reading", directory)?,
     };
     let away = record.moves.iter().filter(|step| matches!(step, Move::Away(_)));
-    let mut own: BTreeSet<&str> = away.map(|step| step.place().name.as_str()).collect();
-    own.extend([CURRENT, ARCHIVE, WALS, PROBE]);
+    let top = |step: &'_ Move| step.place().name.split('/').next().map(str::to_owned);
+    let mut own: BTreeSet<String> = away.filter_map(top).collect();
+    own.extend([CURRENT, ARCHIVE, WALS, PROBE].map(str::to_owned));
     for entry in entries {
         let name = entry.context("reading", directory)?.file_name();
         if name.to_str().is_none_or(|name| !own.contains(name)) {

@@ -11,7 +11,8 @@
 //!   only then gets its name. From here on a restore goes forward.
 //! - **R3** `CURRENT` is replaced by one that RocksDB rejects. Without one it would make an empty database in the same
 //!   place, and delete tables that it does not know.
-//! - **R4** The old database's files go to `old/`: every name that RocksDB can parse; the rest stays where it is.
+//! - **R4** The old database's files go to `old/`: every name that RocksDB can parse, and files of the application that are
+//!   replaced; the rest stays where it is. Directories that the application's files need are made before.
 //!   **R5** New files go from `new/` into place.
 //! - **R6** The commit: the real `CURRENT`. **R7** `old/` is removed for good, then `state`. With `keep_old` its files are
 //!   renamed into that directory first, `CURRENT` last; the directory is made before R2, and `state` names it.
@@ -38,6 +39,7 @@ mod copy;
 mod disk;
 mod forward;
 mod hold;
+mod included;
 mod keep;
 mod keep_old;
 mod newer;

@@ -8,6 +8,7 @@ use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::{Crc32c, SequenceNumber};
 
 use super::backup::{Backup, Source, Wanted, incomplete};
+use super::included::Included;
 use super::keep::Kept;
 use super::newer::Sequences;
 use super::record::{self, Head, Move, Place, Record};
@@ -37,6 +38,8 @@ impl Write {
 pub(super) struct Plan {
     pub(super) backup: Backup,
     pub(super) writes: Vec<Write>,
+    /// Files of the application.
+    pub(super) included: Included,
     pub(super) moves: Vec<Move>,
     pub(super) files: Vec<RestoredFile>,
     pub(super) wal_files_kept: Vec<String>,
@@ -75,6 +78,7 @@ impl Plan {
         let mut plan = Plan {
             backup,
             writes: Vec::with_capacity(most.saturating_sub(ground.kept.len())),
+            included: Included::default(),
             moves: Vec::with_capacity(most.saturating_sub(ground.kept.len())),
             files: Vec::with_capacity(most),
             wal_files_kept: Vec::new(),
@@ -93,12 +97,33 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Adds files of the application.
+    pub(super) fn add_included(&mut self, included: Included) {
+        self.moves.extend(included.moves());
+        for write in &included.writes {
+            self.left_alone.retain(|name| *name != write.file.path);
+            self.files.push(RestoredFile {
+                name: write.file.path.clone(),
+                size_bytes: write.file.size_bytes,
+                action: RestoreAction::Write,
+            });
+        }
+        self.included = included;
+    }
+
+    /// Bytes to be written.
+    pub(super) fn bytes(&self) -> u64 {
+        let files = self.writes.iter().map(|write| write.file.size_bytes);
+        files.sum::<u64>() + self.included.bytes()
+    }
+
     /// The record of step R2.
     pub(super) fn into_record(self, sites: &Sites, repository: String) -> Record {
         Record {
             head: self.head(sites, repository),
             moves: self.moves,
             files: self.files,
+            directories: self.included.directories.into_iter().collect(),
         }
     }
 

@@ -77,6 +77,10 @@ impl<'a> Present<'a> {
     fn has(&mut self, step: &Move, folder: Folder) -> Result<bool> {
         let place = step.place();
         let site = self.sites.site(place.area);
+        if place.included.is_some() {
+            let (from, to) = step.ends(self.sites)?;
+            return site.has(if folder == step.folders().0 { &from } else { &to });
+        }
         let known = self.known.entry((place.area, folder));
         let known = known.or_insert(Known::Looks(0));
         match known {

@@ -14,11 +14,14 @@ use super::newer::Sequences;
 use super::present::Folder;
 use super::report::{RestoreReport, RestoredFile, RewrittenOptions};
 use super::site::{ARCHIVE, Area, Site, Sites};
+use crate::image::include::is_storable;
 use crate::repo::checked_lines::{self, CheckedLines};
 use crate::{Error, Result};
 
-/// The version of the text that is written, and the only one that is read.
+/// The version of the text that is written.
 const VERSION: u32 = 1;
+/// The version of a text with files of the application, which older programs must not take for one without.
+const VERSION_WITH_INCLUDED: u32 = 2;
 
 /// What is being restored, and what moves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub(super) struct Record {
     pub(super) head: Head,
     pub(super) moves: Vec<Move>,
     pub(super) files: Vec<RestoredFile>,
+    /// Directories that are made for files of the application, each after the one above it.
+    pub(super) directories: Vec<String>,
 }
 
 /// What is being restored.
@@ -135,6 +140,9 @@ pub(super) struct Place {
     /// Whether it is in `archive/`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) archived: bool,
+    /// Of a file of the application its number: the name is a path below the database's directory then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) included: Option<u32>,
 }
 
 impl Place {
@@ -143,6 +151,23 @@ impl Place {
             area,
             name: name.to_owned(),
             archived: false,
+            included: None,
+        }
+    }
+
+    /// A file of the application.
+    pub(super) fn included(number: u32, path: &str) -> Self {
+        Place {
+            included: Some(number),
+            ..Place::new(Area::Db, path)
+        }
+    }
+
+    /// The name in `new/` and `old/`.
+    pub(super) fn staged_name(&self) -> String {
+        match self.included {
+            Some(number) => format!("included-{number:06}"),
+            None => self.path(),
         }
     }
 
@@ -162,6 +187,9 @@ impl Place {
     }
 
     fn is_legal(&self, is_wal: bool) -> bool {
+        if self.included.is_some() {
+            return !is_wal && !self.archived && self.area == Area::Db && is_storable(&self.name);
+        }
         match DbFileName::parse(&self.name) {
             Some(DbFileName::Wal(_)) => true,
             Some(DbFileName::Current | DbFileName::Lock) | None => false,
@@ -190,11 +218,11 @@ impl Move {
     /// Where the file is before, and after.
     pub(super) fn ends(&self, sites: &Sites) -> Result<(TargetPath, TargetPath)> {
         let place = self.place();
-        let (site, path) = (sites.site(place.area), place.path());
+        let (site, path, staged) = (sites.site(place.area), place.path(), place.staged_name());
         Ok(match self {
-            Move::Away(_) => (site.at(&path)?, site.old_file(&path)?),
+            Move::Away(_) => (site.at(&path)?, site.old_file(&staged)?),
             Move::Back(_) => (site.at(&path)?, site.at(&place.name)?),
-            Move::In(_) => (site.new_file(&path)?, site.at(&path)?),
+            Move::In(_) => (site.new_file(&staged)?, site.at(&path)?),
         })
     }
 
@@ -212,6 +240,7 @@ impl Move {
 enum Line {
     Move(Move),
     File(RestoredFile),
+    Directory(String),
 }
 
 /// A [`Line`] that is written.
@@ -220,6 +249,7 @@ enum Line {
 enum WrittenLine<'a> {
     Move(&'a Move),
     File(&'a RestoredFile),
+    Directory(&'a str),
 }
 
 impl Record {
@@ -252,12 +282,23 @@ impl Record {
 
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
         let mut text = CheckedLines::default();
-        text.push(&self.head)?;
+        let has_included = self.moves.iter().any(|step| step.place().included.is_some());
+        text.push(&Head {
+            stonekeep_restore: if has_included {
+                VERSION_WITH_INCLUDED
+            } else {
+                VERSION
+            },
+            ..self.head.clone()
+        })?;
         for step in &self.moves {
             text.push(&WrittenLine::Move(step))?;
         }
         for file in &self.files {
             text.push(&WrittenLine::File(file))?;
+        }
+        for directory in &self.directories {
+            text.push(&WrittenLine::Directory(directory))?;
         }
         text.finish()
     }
@@ -267,11 +308,11 @@ impl Record {
         let mut lines = checked_lines::lines(name, text)?;
         let head = lines.next().ok_or_else(|| Error::corrupt(name, "it is empty"))?;
         let head: Head = checked_lines::parse(name, head)?;
-        if head.stonekeep_restore != VERSION {
+        if ![VERSION, VERSION_WITH_INCLUDED].contains(&head.stonekeep_restore) {
             let message = format!("{name} is of another version of this program");
             return Err(Error::new(crate::ErrorKind::Unsupported, message));
         }
-        let (mut moves, mut files) = (Vec::new(), Vec::new());
+        let (mut moves, mut files, mut directories) = (Vec::new(), Vec::new(), Vec::new());
         for line in lines {
             match checked_lines::parse(name, line)? {
                 Line::Move(step) if step.is_legal() => moves.push(step),
@@ -280,9 +321,22 @@ impl Record {
                     return Err(Error::corrupt(name, reason));
                 }
                 Line::File(file) => files.push(file),
+                Line::Directory(path) if is_storable(&path) => directories.push(path),
+                Line::Directory(path) => {
+                    let reason = format!("{path:?} is no directory of the application's");
+                    return Err(Error::corrupt(name, reason));
+                }
             }
         }
-        Ok(Record { head, moves, files })
+        Ok(Record {
+            head: Head {
+                stonekeep_restore: VERSION,
+                ..head
+            },
+            moves,
+            files,
+            directories,
+        })
     }
 }
 
@@ -310,6 +364,7 @@ mod tests {
             head: Head::new(backup, true, "MANIFEST-000005\n".into()),
             moves,
             files: vec![file],
+            directories: Vec::new(),
         }
     }
 
@@ -320,7 +375,13 @@ mod tests {
             Move::Away(Place::archived(Area::Wal, "000003.log")),
             Move::Back(Place::archived(Area::Wal, "000004.log")),
             Move::In(Place::new(Area::Db, "000012.sst")),
+            Move::Away(Place::included(0, "conf/app.json")),
+            Move::In(Place::included(0, "conf/app.json")),
         ]);
+        let whole = Record {
+            directories: vec!["conf".to_owned()],
+            ..whole
+        };
         let text = whole.encode().unwrap();
         assert_eq!(Record::decode("state", &text).unwrap(), whole);
         for end in 0..text.len() {
@@ -349,6 +410,24 @@ mod tests {
             illegal.push(Move::Away(Place::new(Area::Db, name)));
             illegal.push(Move::In(Place::new(Area::Wal, name)));
         }
+        for path in [
+            "../x",
+            "/etc/passwd",
+            "CURRENT",
+            "archive/x",
+            ".stonekeep-restore/state",
+            "x//y",
+        ] {
+            illegal.push(Move::In(Place::included(0, path)));
+            illegal.push(Move::Away(Place::included(0, path)));
+            let mut text = record(Vec::new());
+            text.directories.push(path.to_owned());
+            assert!(
+                Record::decode("state", &text.encode().unwrap()).is_err(),
+                "{path}"
+            );
+        }
+        illegal.push(Move::Back(Place::included(0, "x")));
         for step in illegal {
             let text = record(vec![step.clone()]).encode().unwrap();
             let error = Record::decode("state", &text).unwrap_err();

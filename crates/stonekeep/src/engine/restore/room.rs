@@ -35,6 +35,7 @@ pub(super) fn look(plan: &Plan, sites: &Sites, disk: &dyn TargetDisk) -> Result<
     let all = weigh(sites, disk, |area, _, balance| {
         let writes = plan.writes.iter().filter(|write| write.area == area);
         balance.needed += writes.map(|write| write.file.size_bytes).sum::<u64>();
+        balance.needed += included_bytes(plan, area);
         Ok(())
     })?;
     if all.values().all(|one| one.needed <= one.free) {
@@ -98,7 +99,14 @@ fn needed_bytes(plan: &Plan, area: Area, site: &Site) -> Result<u64> {
         };
         needed += write.file.size_bytes.saturating_sub(staged);
     }
-    Ok(needed)
+    Ok(needed + included_bytes(plan, area))
+}
+
+fn included_bytes(plan: &Plan, area: Area) -> u64 {
+    match area {
+        Area::Db => plan.included.bytes(),
+        Area::Wal => 0,
+    }
 }
 
 fn old_bytes(plan: &Plan, area: Area, site: &Site) -> Result<u64> {

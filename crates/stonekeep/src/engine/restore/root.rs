@@ -1,6 +1,7 @@
 //! A directory that a restore was given, with what is known of it while files are made in and below it.
 
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
@@ -114,6 +115,24 @@ impl Root {
                 .map_err(|errno| place.failed("changing the mode of", errno))?;
         }
         Ok(())
+    }
+
+    /// Gives a new directory of the application's to the owner of the root directory.
+    pub(super) fn hand_over_directory(&self, directory: impl AsFd, at: &TargetPath) -> Result<()> {
+        let Some(owner) = self.owner()? else {
+            return Ok(());
+        };
+        let directory = directory.as_fd();
+        let stat = rustix::fs::fstat(directory).context("looking at", &at.path())?;
+        if (stat.st_uid, stat.st_gid) != (owner.user, owner.group) {
+            let (user, group) = (Uid::from_raw(owner.user), Gid::from_raw(owner.group));
+            self.unless_refused(rustix::fs::fchown(directory, Some(user), Some(group)))
+                .context("changing the owner of", &at.path())?;
+        }
+        // Who may read it may search it.
+        let mode = owner.mode | ((owner.mode & 0o444) >> 2);
+        self.unless_refused(rustix::fs::fchmod(directory, Mode::from_raw_mode(mode)))
+            .context("changing the mode of", &at.path())
     }
 
     /// Remembers what a file system answers that has no owners and modes, or lets nobody change them (FUSE, CIFS, FAT, NFS

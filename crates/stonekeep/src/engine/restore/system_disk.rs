@@ -22,6 +22,7 @@ use rustix::io::Errno;
 
 use super::disk::{FreeSpace, TargetDisk, TargetPath};
 use super::root::{Root, discard, key_of};
+use super::site::STAGING;
 use crate::shortage::no_directory;
 use crate::store::buffers::Buffers;
 use crate::store::copying::{self, Failed};
@@ -133,8 +134,11 @@ impl TargetDisk for SystemDisk {
             }
         };
         match made {
-            Ok(()) if at.key().is_none() => root.take_owner_of_parent(),
-            Ok(()) => Ok(()),
+            Ok(()) => match at.key() {
+                None => root.take_owner_of_parent(),
+                Some(key) if key.as_str().starts_with(STAGING) => Ok(()),
+                Some(_) => root.hand_over_directory(&open_directory(at)?, at),
+            },
             // Whatever stands there must be a directory.
             Err(Errno::EXIST) => open_directory(at).map(drop),
             Err(errno) => Err(no_directory(&at.path(), errno.into())),

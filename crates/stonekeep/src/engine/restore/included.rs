@@ -1,0 +1,179 @@
+//! Files of the application that come back with a backup: each may lie in a directory of its own, and replaces what has
+//! its name.
+//!
+//! They are staged under short names, so that nothing below `new/` and `old/` needs directories. A directory that is
+//! missing at the target is made when files begin to move, and is removed again by an abort; the record names it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::disk::TargetPath;
+use super::forward::Mover;
+use super::record::{Move, Place, Record};
+use super::site::{Found, Site, Sites, real_path};
+use crate::repo::included::IncludedFile;
+use crate::store::Key;
+use crate::{Error, Result};
+
+/// A file to be written.
+#[derive(Debug, Clone)]
+pub(super) struct IncludedWrite {
+    pub(super) file: IncludedFile,
+    pub(super) place: Place,
+}
+
+/// What is to be done for the files of the application.
+#[derive(Debug, Default)]
+pub(super) struct Included {
+    pub(super) writes: Vec<IncludedWrite>,
+    /// What has their names now.
+    pub(super) replaced: Vec<Place>,
+    /// The directories that are missing, each after the one above it.
+    pub(super) directories: BTreeSet<String>,
+}
+
+/// Decides where these files go.
+///
+/// # Errors
+/// `Refused` if something that is no regular file stands in the way, or if one of them would lie in the repository or
+/// among WALs; I/O errors.
+pub(super) fn decide(files: &[IncludedFile], sites: &Sites, repository: Option<&Path>) -> Result<Included> {
+    let mut included = Included::default();
+    if files.is_empty() {
+        return Ok(included);
+    }
+    let site = sites.db();
+    let wals = sites.separate_wals().map(|wals| real_path(wals.path()));
+    let others: Vec<_> = repository.map(real_path).into_iter().chain(wals).collect();
+    let mut above = Directories::default();
+    for (number, file) in (0u32..).zip(files) {
+        let path = real_path(&site.path().join(&file.path));
+        if let Some(other) = others.iter().find(|other| path.starts_with(other)) {
+            let message = format!("{} would lie in {}", file.path, other.display());
+            return Err(Error::refused(message)
+                .with_hint("restore into a directory that has neither the repository nor the WALs inside"));
+        }
+        let place = Place::included(number, &file.path);
+        if above.are_there(site, &file.path)? {
+            match site.look(&site.at(&file.path)?)? {
+                None => {}
+                Some(Found::File(_)) => included.replaced.push(place.clone()),
+                Some(Found::Other) => return Err(in_the_way(site, &file.path, "no regular file")),
+            }
+        }
+        included.writes.push(IncludedWrite {
+            file: file.clone(),
+            place,
+        });
+    }
+    included.directories = above.missing();
+    Ok(included)
+}
+
+/// The directories above files, and whether each is there.
+#[derive(Debug, Default)]
+struct Directories(BTreeMap<String, bool>);
+
+impl Directories {
+    /// Whether all directories above this path are there.
+    fn are_there(&mut self, site: &Site, path: &str) -> Result<bool> {
+        let mut there = true;
+        for (end, _) in path.match_indices('/') {
+            let directory = path.get(..end).unwrap_or_default();
+            if !self.0.contains_key(directory) {
+                let known = there && is_there(site, directory)?;
+                self.0.insert(directory.to_owned(), known);
+            }
+            there &= self.0.get(directory).copied().unwrap_or(false);
+        }
+        Ok(there)
+    }
+
+    fn missing(self) -> BTreeSet<String> {
+        let missing = self.0.into_iter().filter(|(_, there)| !there);
+        missing.map(|(directory, _)| directory).collect()
+    }
+}
+
+fn is_there(site: &Site, directory: &str) -> Result<bool> {
+    let at = site.at(directory)?;
+    match site.look(&at)? {
+        None => Ok(false),
+        Some(_) if site.is_directory(&at)? => Ok(true),
+        Some(_) => Err(in_the_way(site, directory, "no directory")),
+    }
+}
+
+fn in_the_way(site: &Site, path: &str, what: &str) -> Error {
+    let path = site.path().join(path);
+    Error::refused(format!(
+        "{} is {what}, and the restored one needs its place",
+        path.display()
+    ))
+}
+
+impl Included {
+    /// How files move: what is replaced first.
+    pub(super) fn moves(&self) -> impl Iterator<Item = Move> {
+        let away = self.replaced.iter().cloned().map(Move::Away);
+        let coming = self.writes.iter().map(|write| Move::In(write.place.clone()));
+        away.chain(coming)
+    }
+
+    /// Bytes to be written.
+    pub(super) fn bytes(&self) -> u64 {
+        self.writes.iter().map(|write| write.file.size_bytes).sum()
+    }
+}
+
+impl Mover<'_> {
+    /// Makes the directories that files of the application need. Those that are there already come from an earlier run.
+    pub(super) fn make_directories(&self, record: &Record) -> Result<()> {
+        let site = self.sites.db();
+        for directory in &record.directories {
+            let at = site.at(directory)?;
+            self.disk.make_directory(&at)?;
+            self.sync_parent(&at)?;
+        }
+        Ok(())
+    }
+
+    /// Removes them again, but for those that have something in them by now.
+    pub(super) fn remove_directories(&self, record: &Record) -> Result<()> {
+        let site = self.sites.db();
+        for directory in record.directories.iter().rev() {
+            let at = site.at(directory)?;
+            if site.is_directory(&at)? && site.names(&at)?.is_empty() {
+                self.disk.remove_directory(&at)?;
+                self.sync_parent(&at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives files of the application that were replaced their places below another directory, which keeps the old state.
+    pub(super) fn move_included(&self, directory: &Path, record: &Record) -> Result<()> {
+        let (site, kept) = (self.sites.db(), TargetPath::root(directory));
+        for step in record.moves.iter().filter(|step| matches!(step, Move::Away(_))) {
+            let place = step.place();
+            let from = site.old_file(&place.staged_name())?;
+            if place.included.is_none() || !site.has(&from)? {
+                continue;
+            }
+            self.disk.make_directory(&kept)?;
+            for (end, _) in place.name.match_indices('/') {
+                let above = kept.with_key(Key::new(place.name.get(..end).unwrap_or_default())?);
+                self.disk.make_directory(&above)?;
+                self.sync_parent(&above)?;
+            }
+            let to = kept.with_key(Key::new(place.name.as_str())?);
+            self.disk.rename(&from, &to)?;
+            self.sync_parent(&to)?;
+        }
+        Ok(())
+    }
+
+    fn sync_parent(&self, at: &TargetPath) -> Result<()> {
+        at.parent().map_or(Ok(()), |parent| self.sync(&parent))
+    }
+}
