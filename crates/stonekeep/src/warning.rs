@@ -98,6 +98,8 @@ warning_names! {
     NotRemoved = "not-removed",
     /// A newer backup is damaged and was passed over.
     PassedOver = "passed-over",
+    /// LevelDB wrote the database, not RocksDB.
+    LevelDb = "leveldb",
     /// Files or directories beside the database that RocksDB does not know are not backed up.
     UnknownFiles = "unknown-files",
     /// A file that `include` asks for is not in the backup, or a pattern of it matches no file.

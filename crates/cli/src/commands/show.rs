@@ -10,7 +10,7 @@ use crate::args::select::SelectArgs;
 use crate::args::which::{Which, parse_id_or_latest};
 use crate::exit::Exit;
 use crate::output::app_metadata::AppMetadata;
-use crate::output::backup_info::{BackupJson, capture_text, if_read, state_parts};
+use crate::output::backup_info::{BackupJson, capture_text, if_read, prepared_text, state_parts};
 use crate::output::text::{Page, Style, Table};
 use crate::output::units::{bytes, count, local_time, maybe_bytes, temperature_name};
 
@@ -98,6 +98,12 @@ fn fields(info: &BackupInfo) -> Vec<(&'static str, String)> {
         ("made by", known(&info.created_by)),
         ("meta schema", read(info.schema.clone())),
     ];
+    if let Some(engine) = &info.engine {
+        fields.push(("written by", engine.clone()));
+    }
+    if info.prepared_transactions > 0 {
+        fields.push(("prepared", prepared_text(info.prepared_transactions)));
+    }
     if info.included_files > 0 {
         let files = count(info.included_files, "file");
         fields.push(("included", format!("{files}, {}", bytes(info.included_bytes))));

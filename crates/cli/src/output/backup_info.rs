@@ -19,6 +19,7 @@ pub(crate) struct BackupJson<'a> {
     time: Option<String>,
     timestamp_seconds: i64,
     sequence_number: u64,
+    prepared_transactions: u64,
     schema: &'a str,
     number_files: u64,
     excluded_files: u64,
@@ -33,6 +34,7 @@ pub(crate) struct BackupJson<'a> {
     database_id: Option<&'a str>,
     column_families: Option<Vec<ColumnFamilyJson<'a>>>,
     rocksdb_version: Option<&'a str>,
+    engine: Option<&'a str>,
     capture: Option<String>,
     live: Option<LiveJson>,
     host: Option<&'a str>,
@@ -62,6 +64,7 @@ impl<'a> BackupJson<'a> {
             time: utc_time(info.timestamp_seconds).filter(|_| !info.schema.is_empty()),
             timestamp_seconds: info.timestamp_seconds,
             sequence_number: info.sequence_number.0,
+            prepared_transactions: info.prepared_transactions,
             schema: &info.schema,
             number_files: info.number_files,
             excluded_files: info.excluded_files,
@@ -83,6 +86,7 @@ impl<'a> BackupJson<'a> {
                 families.iter().map(json).collect()
             }),
             rocksdb_version: info.rocksdb_version.as_deref(),
+            engine: info.engine.as_deref(),
             capture: info.capture.map(|kind| kind.to_string()),
             live: info.live.map(LiveJson::from),
             host: info.host.as_deref(),
@@ -112,6 +116,12 @@ impl From<LiveCapture> for LiveJson {
             wal_bytes_trimmed: live.wal_bytes_trimmed,
         }
     }
+}
+
+/// Transactions without an outcome, in words.
+pub(crate) fn prepared_text(transactions: u64) -> String {
+    let transactions = count(transactions, "transaction");
+    format!("{transactions}, neither committed nor rolled back")
 }
 
 /// How the image was taken, in words.

@@ -11,7 +11,7 @@ use crate::command::Ended;
 use crate::shape;
 use crate::world::World;
 
-const SHAPE: &str = "dry_run: bool, committed: bool, backup_id: number, sequence_number: number, capture: string, live: null, \
+const SHAPE: &str = "dry_run: bool, committed: bool, backup_id: number, sequence_number: number, prepared_transactions: number, capture: string, live: null, \
     files_total: number, bytes_total: number, files_copied: number, bytes_copied: number, files_reused: number, \
     bytes_reused: number, files_resumed: number, bytes_resumed: number, files_excluded: number, files_included: number, \
     bytes_included: number, tables_opened: number, surplus: [], unknown: [], \

@@ -64,7 +64,7 @@ fn the_batches_of_a_wal_are_listed() {
     let content = format!(
         "content: {{number: number, compression: string, predecessor: null, batches: number, keys: number, \
          column_families: [number], first_sequence: number, last_sequence_lowest: number, \
-         last_sequence_highest: number, {END}, records: [{{offset: number, sequence: number, keys: number, \
+         last_sequence_highest: number, prepared_transactions: number, {END}, records: [{{offset: number, sequence: number, keys: number, \
          column_families: [number]}}]}}, problem: null"
     );
     shape::check(&document, "inspect", &format!("{FILE}, {content}"));

@@ -7,10 +7,14 @@ use crate::{FileKind, FormatError, Result};
 use super::escape::unescape;
 use super::section::{Section, SectionKind, Setting, sections};
 
+/// The first line of Speedb's (`options/options_parser.cc` of Speedb).
+const SPEEDB_HEADER: &[u8] = b"# This is a Speedb option file.";
+
 /// What an OPTIONS file says. Values are kept as they stand there, escapes too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptionsFile {
     pub(super) sections: Vec<Section>,
+    is_of_speedb: bool,
 }
 
 impl OptionsFile {
@@ -24,9 +28,17 @@ impl OptionsFile {
     pub fn parse(bytes: &[u8]) -> Result<OptionsFile> {
         let sections = sections(bytes)?;
         check_sections(&sections)?;
-        let file = OptionsFile { sections };
+        let file = OptionsFile {
+            sections,
+            is_of_speedb: bytes.starts_with(SPEEDB_HEADER),
+        };
         file.check_versions()?;
         Ok(file)
+    }
+
+    /// Whether Speedb wrote it, a fork of RocksDB that puts the version of RocksDB into it.
+    pub fn is_of_speedb(&self) -> bool {
+        self.is_of_speedb
     }
 
     /// The version of RocksDB that wrote the file, like `11.8.1`.

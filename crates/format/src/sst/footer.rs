@@ -28,6 +28,9 @@ pub(super) const MAX_FOOTER_LEN: usize = NEW_LEN;
 const CHECKSUM_AT: usize = 5;
 const EXTENDED_MAGIC: [u8; 4] = [0x3e, 0x00, 0x7a, 0x00];
 
+/// What Pebble's own table formats end with (`sstable/table.go` of Pebble); its first ones are RocksDB's.
+const PEBBLE_MAGIC: u64 = u64::from_le_bytes(*b"\xf0\x9f\xaa\xb3\xf0\x9f\xaa\xb3");
+
 /// The first format version with a checksum of the footer and context in every checksum.
 const FIRST_WITH_CONTEXT: u32 = 6;
 
@@ -101,6 +104,9 @@ impl Footer {
         let mut magic_reader = Reader::new(FileKind::Table, base + body.len() as u64, magic_at);
         let start = magic_reader.clone();
         let magic = magic_reader.fixed64()?;
+        if magic == PEBBLE_MAGIC {
+            return Err(start.unsupported("it is a table of Pebble, not of RocksDB"));
+        }
         let (_, kind, legacy) = *MAGICS.iter().find(|(known, ..)| *known == magic).ok_or_else(|| {
             start.corrupt(format!("no table file ends with the magic number {magic:#018x}"))
         })?;

@@ -47,6 +47,9 @@ pub struct WalSummary {
     pub first_sequence: Option<SequenceNumber>,
     /// The sequence number in the header of the last batch: what the next WAL says about this one.
     pub last_batch_sequence: Option<SequenceNumber>,
+    /// How many transactions are prepared at its end, and neither committed nor rolled back: those of the WALs before it
+    /// that were read with the same [`Replay`] are among them.
+    pub prepared_transactions: u64,
     /// The last sequence number in use after the last batch. What the MANIFEST says may be higher.
     pub last_sequence: Option<SequenceBounds>,
 }
@@ -120,6 +123,7 @@ impl<'r> WalScanner<'r> {
             keys: self.batches.keys,
             column_families: self.batches.column_families,
             first_sequence: self.batches.first_sequence,
+            prepared_transactions: replay.prepared_transactions() as u64,
             last_batch_sequence: last.map(|(sequence, _)| sequence),
             last_sequence: last.map(|(sequence, used)| replay.last_sequence(sequence, &used)),
         }

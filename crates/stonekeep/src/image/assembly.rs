@@ -7,6 +7,7 @@ use stonekeep_format::SequenceNumber;
 use super::live_files::LiveFiles;
 use super::manifest::Manifest;
 use super::options_file::Options;
+use super::other_database;
 use super::remarks::Remarks;
 use super::{CaptureKind, DatabaseImage, ImageColumnFamily, ImageFile, LiveCapture};
 use crate::{Observer, Result, WarningName};
@@ -26,6 +27,7 @@ pub(super) struct Parts<'a> {
     /// The directory of the WALs, where it is not the database's own.
     pub(super) wal_dir: Option<PathBuf>,
     pub(super) sequence_number: SequenceNumber,
+    pub(super) prepared_transactions: u64,
     pub(super) kind: CaptureKind,
     pub(super) live: Option<LiveCapture>,
     /// Files with names of RocksDB's that belong to an older state of the database.
@@ -49,6 +51,7 @@ impl Parts<'_> {
             self.remarks
                 .warn(WarningName::SeveralPaths, self.directory, message);
         }
+        let engine = self.engine(observer)?;
         let hint = self.live_files.any_absent.then_some(PATHS_HINT);
         let warnings = self.remarks.into_warnings(self.directory, hint)?;
         let mut files = self.live_files.files;
@@ -60,9 +63,11 @@ impl Parts<'_> {
             database_id: self.database_id,
             database_id_in_manifest: state.db_id().is_some(),
             sequence_number: self.sequence_number,
+            prepared_transactions: self.prepared_transactions,
             sequence_number_without_wals: state.last_sequence().unwrap_or_default(),
             column_families: ImageColumnFamily::all_of(state),
             rocksdb_version: self.options.and_then(|options| options.rocksdb_version),
+            engine: engine.map(str::to_owned),
             wal_dir: self.wal_dir,
             kind: self.kind,
             live: self.live,
@@ -72,6 +77,22 @@ impl Parts<'_> {
             own_directories: self.own_directories,
             warnings,
         })
+    }
+}
+
+impl Parts<'_> {
+    /// The engine that wrote the database, if that is a relative of RocksDB's.
+    fn engine(&mut self, observer: &dyn Observer) -> Result<Option<&'static str>> {
+        if let Some(options) = &self.options {
+            return Ok(options.engine);
+        }
+        if !other_database::is_leveldb(self.manifest, observer)? {
+            return Ok(None);
+        }
+        let message = "this is a LevelDB database: RocksDB opens what is restored from the backup, and LevelDB does as long as \
+                       RocksDB has not opened it";
+        self.remarks.warn(WarningName::LevelDb, self.directory, message);
+        Ok(Some("LevelDB"))
     }
 }
 

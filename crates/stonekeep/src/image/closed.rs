@@ -29,6 +29,7 @@ use super::manifest::{Current, Manifest};
 use super::no_database::no_database;
 use super::opening_traces::was_opened;
 use super::options_file::Options;
+use super::other_database;
 use super::remarks::Remarks;
 use super::torn_manifest::TornManifest;
 use super::unnamed_blobs::UnnamedBlobs;
@@ -86,6 +87,24 @@ impl ClosedDirectory {
         self.usage = Usage::Checkpoint;
         self
     }
+
+    fn capture_at_rest(
+        &self,
+        host: &mut dyn CaptureHost,
+        observer: &dyn Observer,
+    ) -> Result<Box<dyn Capture>> {
+        refuse_if_open(&self.path)?;
+        let Some(current) = Current::read(&self.path)? else {
+            return Err(no_database(&self.path));
+        };
+        let read = || Manifest::read(&self.path, &current, observer);
+        let (manifest, home) = run_both(2, read, || Listing::of(&self.path));
+        let (mut manifest, home) = (manifest?, home?.ok_or_else(|| no_database(&self.path))?);
+        let survey = Survey::make(self, current, (&mut manifest, home), (host, observer))?;
+        let capture = survey.into_capture(&manifest, observer)?;
+        capture.confirm()?;
+        Ok(Box::new(capture))
+    }
 }
 
 impl ImageSource for ClosedDirectory {
@@ -98,17 +117,8 @@ impl ImageSource for ClosedDirectory {
     }
 
     fn capture(&self, host: &mut dyn CaptureHost, observer: &dyn Observer) -> Result<Box<dyn Capture>> {
-        refuse_if_open(&self.path)?;
-        let Some(current) = Current::read(&self.path)? else {
-            return Err(no_database(&self.path));
-        };
-        let read = || Manifest::read(&self.path, &current, observer);
-        let (manifest, home) = run_both(2, read, || Listing::of(&self.path));
-        let (mut manifest, home) = (manifest?, home?.ok_or_else(|| no_database(&self.path))?);
-        let survey = Survey::make(self, current, (&mut manifest, home), (host, observer))?;
-        let capture = survey.into_capture(&manifest, observer)?;
-        capture.confirm()?;
-        Ok(Box::new(capture))
+        let captured = self.capture_at_rest(host, observer);
+        captured.map_err(|error| other_database::explain(&self.path, error))
     }
 }
 
@@ -138,7 +148,11 @@ impl<'a> Survey<'a> {
         let state = &manifest.state;
         let database_id = database_id(&source.path, state, &mut remarks)?;
         host.check_database(database_id.as_deref())?;
+        other_database::refuse(&home)?;
         let options = Options::newest(&home, &mut remarks, observer)?;
+        if options.is_none() {
+            other_database::refuse_by_options(&home)?;
+        }
         let settings = options
             .as_ref()
             .map(|options| options.settings.clone())
@@ -203,6 +217,7 @@ impl<'a> Survey<'a> {
             manifest,
             wals: self.wals.image_files().collect(),
             wal_dir: self.wal_directory.as_ref().map(|listing| listing.path.clone()),
+            prepared_transactions: self.wals.prepared_transactions(),
             sequence_number: self.wals.last_sequence(state, &mut self.remarks),
             kind: CaptureKind::Closed,
             live: None,

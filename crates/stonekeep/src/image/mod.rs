@@ -20,6 +20,7 @@ mod named_wal_dir;
 mod no_database;
 mod opening_traces;
 mod options_file;
+mod other_database;
 mod pinned;
 mod remarks;
 mod spool;
@@ -211,10 +212,14 @@ pub struct DatabaseImage {
     pub sequence_number: SequenceNumber,
     /// The same for the image without its WALs: the last sequence number that the MANIFEST has.
     pub sequence_number_without_wals: SequenceNumber,
+    /// Transactions that are prepared in its WALs, and neither committed nor rolled back.
+    pub prepared_transactions: u64,
     /// The column families, in the order of their numbers.
     pub column_families: Vec<ImageColumnFamily>,
     /// The RocksDB version that wrote the OPTIONS file.
     pub rocksdb_version: Option<String>,
+    /// The engine that wrote the database, if that is a relative of RocksDB's: `Speedb` or `LevelDB`.
+    pub engine: Option<String>,
     /// The directory of the WALs, where it is not the database's own.
     pub wal_dir: Option<PathBuf>,
     /// How it was taken.

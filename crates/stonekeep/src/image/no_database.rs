@@ -33,16 +33,63 @@ pub(super) fn no_database(directory: &Path) -> Error {
     if directory.join("meta").is_dir() && directory.join("private").is_dir() {
         return error.with_hint("this looks like a backup repository; give the directory of the database");
     }
-    match below(directory) {
-        Some(database) => error.with_hint(format!("did you mean {}?", database.display())),
-        None => error.with_hint("give the directory that holds CURRENT and MANIFEST-*"),
+    match below(directory).as_slice() {
+        [] => error.with_hint("give the directory that holds CURRENT and MANIFEST-*"),
+        [database] => error.with_hint(format!("did you mean {}?", database.display())),
+        databases => error.with_hint(several(databases)),
     }
 }
 
-/// A database in a sub-directory, if there is exactly one.
-fn below(directory: &Path) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(directory).ok()?;
-    let paths = entries.flatten().map(|entry| entry.path());
-    let mut databases = paths.filter(|path| path.join(DbFileName::Current.to_string()).is_file());
-    databases.next().filter(|_| databases.next().is_none())
+/// How many databases below a directory a hint names.
+const NAMED: usize = 5;
+
+/// How many names are looked at, and how many levels down.
+const MOST_LOOKS: usize = 2000;
+const LEVELS: u32 = 2;
+
+fn several(databases: &[PathBuf]) -> String {
+    let named = databases
+        .iter()
+        .take(NAMED)
+        .map(|path| path.display().to_string());
+    let named: Vec<String> = named.collect();
+    let more = match databases.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("give one of the databases below it: {}{more}", named.join(", "))
+}
+
+/// Databases one or two levels down, in order, as far as a bounded look shows.
+fn below(directory: &Path) -> Vec<PathBuf> {
+    let (mut found, mut looks) = (Vec::new(), MOST_LOOKS);
+    look_below(directory, LEVELS, &mut looks, &mut found);
+    found.sort();
+    found
+}
+
+fn look_below(directory: &Path, levels: u32, looks: &mut usize, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return;
+    };
+    let mut further = Vec::new();
+    for entry in entries.flatten() {
+        if *looks == 0 {
+            return;
+        }
+        *looks -= 1;
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let path = entry.path();
+        match path.join(DbFileName::Current.to_string()).is_file() {
+            true => found.push(path),
+            false if levels > 1 => further.push(path),
+            false => {}
+        }
+    }
+    further.sort();
+    for path in further {
+        look_below(&path, levels - 1, looks, found);
+    }
 }

@@ -28,6 +28,8 @@ pub(super) struct Options {
     file: Pinned,
     /// The RocksDB version that wrote it.
     pub(super) rocksdb_version: Option<String>,
+    /// The engine that wrote it, if that is a relative of RocksDB's.
+    pub(super) engine: Option<&'static str>,
     /// The settings that matter here.
     pub(super) settings: CaptureOptions,
     /// The names of its column families.
@@ -86,6 +88,7 @@ impl Options {
         Ok(Options {
             number,
             file,
+            engine: parsed.is_of_speedb().then_some("Speedb"),
             rocksdb_version: parsed.rocksdb_version().map(str::to_owned),
             settings,
             column_families: parsed.column_families().map(<[u8]>::to_vec).collect(),

@@ -125,6 +125,16 @@ impl Wals {
         last_of(self.wals.values().filter_map(|wal| wal.summary.as_ref()))
     }
 
+    /// How many transactions are prepared, and neither committed nor rolled back.
+    pub(super) fn prepared_transactions(&self) -> u64 {
+        let last = self
+            .wals
+            .values()
+            .next_back()
+            .and_then(|wal| wal.summary.as_ref());
+        last.map_or(0, |summary| summary.prepared_transactions)
+    }
+
     /// The WALs as files of the image.
     pub(super) fn image_files(&self) -> impl Iterator<Item = ImageFile> + '_ {
         self.wals.iter().map(|(number, wal)| {

@@ -50,6 +50,9 @@ pub struct BackupFacts {
     pub database_id_in_manifest: bool,
     /// The exact last sequence number in the backup.
     pub sequence_number: u64,
+    /// Transactions that are prepared in the backup's WALs, and neither committed nor rolled back.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub prepared_transactions: u64,
     /// How the image was taken.
     pub capture: CaptureKind,
     /// How the capture of a database that was being written came to its close.
@@ -59,6 +62,9 @@ pub struct BackupFacts {
     pub column_families: Vec<ImageColumnFamily>,
     /// The RocksDB version that wrote the OPTIONS file.
     pub rocksdb_version: Option<String>,
+    /// The engine that wrote the database, if that is a relative of RocksDB's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
     /// Where the database had its WALs, if elsewhere.
     pub wal_dir: Option<String>,
     /// The machine that the backup was made on.
@@ -141,6 +147,10 @@ impl FileFacts {
     pub fn session(&self) -> Option<SessionId> {
         SessionId::parse(self.table.as_ref()?.session_id.as_deref()?)
     }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[derive(Serialize, Deserialize)]
@@ -227,6 +237,7 @@ impl BackupFacts {
             column_families: self.column_families.clone(),
             went_back: self.went_back.clone(),
             rocksdb_version: self.rocksdb_version.clone(),
+            engine: self.engine.clone(),
             wal_dir: self.wal_dir.clone(),
             host: self.host.clone(),
             tags: self.tags.clone(),

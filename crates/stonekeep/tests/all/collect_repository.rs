@@ -134,6 +134,8 @@ pub(crate) fn plain_facts(backup: u32, meta: &[u8], files: Vec<FileFacts>) -> Ba
         durable: true,
         created_by: "a test".into(),
         included: Vec::new(),
+        engine: None,
+        prepared_transactions: 0,
         files,
     }
 }

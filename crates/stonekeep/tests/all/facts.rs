@@ -120,6 +120,8 @@ fn backup() -> impl Strategy<Value = BackupFacts> {
             durable: numbers.5,
             created_by: texts.4,
             included: Vec::new(),
+            engine: None,
+            prepared_transactions: 0,
             files: lists.2,
         }
     })

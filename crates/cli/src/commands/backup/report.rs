@@ -8,7 +8,7 @@ use stonekeep::engine::create::{CreateReport, FileAction, PlannedFile};
 use super::args::BackupArgs;
 use crate::commands::Session;
 use crate::output::PrintError;
-use crate::output::backup_info::{LiveJson, capture_text};
+use crate::output::backup_info::{LiveJson, capture_text, prepared_text};
 use crate::output::json::{WarningJson, warnings};
 use crate::output::text::{Page, Table};
 use crate::output::units::{bytes, count};
@@ -19,6 +19,7 @@ struct BackupJson<'a> {
     committed: bool,
     backup_id: u32,
     sequence_number: u64,
+    prepared_transactions: u64,
     capture: String,
     live: Option<LiveJson>,
     files_total: u64,
@@ -68,6 +69,7 @@ fn json(report: &CreateReport, dry_run: bool) -> BackupJson<'_> {
         committed: report.committed,
         backup_id: report.backup_id.get(),
         sequence_number: report.sequence_number.0,
+        prepared_transactions: report.prepared_transactions,
         capture: report.capture.to_string(),
         live: report.live.map(LiveJson::from),
         files_total: report.files_total,
@@ -166,6 +168,9 @@ fn sums(report: &CreateReport, copied: &'static str) -> Vec<(&'static str, Strin
     }
     if report.files_excluded > 0 {
         sums.push(("left out", count(report.files_excluded, "file")));
+    }
+    if report.prepared_transactions > 0 {
+        sums.push(("prepared", prepared_text(report.prepared_transactions)));
     }
     if report.files_included > 0 {
         sums.push(("included", sum(report.files_included, report.bytes_included)));

@@ -11,6 +11,7 @@ const LIMIT_BYTES: u64 = 256 << 20;
 
 #[derive(Serialize)]
 struct OptionsJson {
+    engine: &'static str,
     rocksdb_version: Option<String>,
     options_file_version: Option<String>,
     wal_dir: Option<String>,
@@ -48,6 +49,7 @@ pub(super) fn dump(source: &Source) -> anyhow::Result<Dump> {
     let file = OptionsFile::parse(&bytes).map_err(|error| source.complaint(error))?;
     let capture = file.capture_options().map_err(|error| source.complaint(error))?;
     Dump::whole(&OptionsJson {
+        engine: if file.is_of_speedb() { "Speedb" } else { "RocksDB" },
         rocksdb_version: file.rocksdb_version().map(ToOwned::to_owned),
         options_file_version: file.options_file_version().map(ToOwned::to_owned),
         wal_dir: file.wal_dir().as_deref().map(lossy),

@@ -21,6 +21,7 @@ struct WalJson {
     first_sequence: Option<u64>,
     last_sequence_lowest: Option<u64>,
     last_sequence_highest: Option<u64>,
+    prepared_transactions: u64,
     end: LogEndJson,
     records: Vec<BatchJson>,
 }
@@ -109,6 +110,7 @@ fn json(number: FileNumber, summary: &WalSummary, records: Vec<BatchJson>) -> Wa
         first_sequence: summary.first_sequence.map(|number| number.0),
         last_sequence_lowest: summary.last_sequence.map(|bounds| bounds.lowest.0),
         last_sequence_highest: summary.last_sequence.map(|bounds| bounds.highest.0),
+        prepared_transactions: summary.prepared_transactions,
         end: LogEndJson::new(&summary.end),
         records,
     }

@@ -75,6 +75,8 @@ pub(super) struct Plan {
     pub(super) unsure: Vec<usize>,
     /// The last sequence number in the backup.
     pub(super) sequence_number: SequenceNumber,
+    /// Transactions that are prepared in its WALs, and neither committed nor rolled back.
+    pub(super) prepared_transactions: u64,
     pub(super) tables_opened: u64,
     pub(super) warnings: Vec<Warning>,
     /// That the database went back to an older state, as far as nobody has accepted it.
@@ -91,6 +93,10 @@ pub(super) fn plan(image: &DatabaseImage, host: &mut Host<'_>) -> Result<Plan> {
         sequence_number: match options.backup_log_files {
             true => image.sequence_number,
             false => image.sequence_number_without_wals,
+        },
+        prepared_transactions: match options.backup_log_files {
+            true => image.prepared_transactions,
+            false => 0,
         },
         tables_opened: host.tables_opened,
         warnings: Vec::new(),

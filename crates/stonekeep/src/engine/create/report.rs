@@ -47,6 +47,9 @@ pub struct CreateReport {
     pub committed: bool,
     /// The last sequence number in it.
     pub sequence_number: SequenceNumber,
+    /// Transactions that are prepared in its WALs, and neither committed nor rolled back: whoever opens the restored
+    /// database has to decide on them.
+    pub prepared_transactions: u64,
     /// How the image was taken.
     pub capture: CaptureKind,
     /// How the capture came to its close, if the database was being written.
@@ -95,6 +98,7 @@ impl CreateReport {
             backup_id,
             committed: false,
             sequence_number: plan.sequence_number,
+            prepared_transactions: plan.prepared_transactions,
             capture: image.kind,
             live: image.live,
             files_total: 0,

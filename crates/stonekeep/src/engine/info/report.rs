@@ -82,6 +82,10 @@ pub struct BackupInfo {
     pub column_families: Option<Vec<ImageColumnFamily>>,
     /// The RocksDB version that wrote its OPTIONS file.
     pub rocksdb_version: Option<String>,
+    /// The engine that wrote the database, if that is known to be a relative of RocksDB's.
+    pub engine: Option<String>,
+    /// Transactions that are prepared in its WALs, and neither committed nor rolled back; 0 if no record has their number.
+    pub prepared_transactions: u64,
     /// How the image was taken, if by us.
     pub capture: Option<CaptureKind>,
     /// How the capture of a database that was being written came to its close.
@@ -170,6 +174,8 @@ impl BackupInfo {
             database_id: None,
             column_families: None,
             rocksdb_version: None,
+            engine: None,
+            prepared_transactions: 0,
             capture: None,
             live: None,
             host: None,
@@ -206,6 +212,8 @@ pub(super) fn head(
         info.database_id = facts.database_id.clone();
         info.column_families = Some(facts.column_families.clone());
         info.rocksdb_version = facts.rocksdb_version.clone();
+        info.engine = facts.engine.clone();
+        info.prepared_transactions = facts.prepared_transactions;
         info.capture = Some(facts.capture);
         info.live = facts.live;
         info.host = facts.host.clone();

@@ -258,6 +258,7 @@ impl<'s, 'a> Session<'s, 'a> {
             wals: kept.files,
             wal_dir,
             sequence_number,
+            prepared_transactions: kept.prepared_transactions,
             kind: CaptureKind::Handle,
             live: Some(LiveCapture {
                 rounds,

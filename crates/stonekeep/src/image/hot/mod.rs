@@ -90,7 +90,7 @@ use self::probe::Probes;
 #[cfg(feature = "probes")]
 pub use self::probe::{Probe, Step};
 use self::session::Session;
-use super::{Capture, CaptureHost, CaptureKind, ImageSource};
+use super::{Capture, CaptureHost, CaptureKind, ImageSource, other_database};
 use crate::{Clock, Observer, Result, SystemClock};
 
 /// How long both rules have together: so many times as long as the strict one alone, and this.
@@ -211,7 +211,9 @@ impl ImageSource for HotDirectory {
     }
 
     fn capture(&self, host: &mut dyn CaptureHost, observer: &dyn Observer) -> Result<Box<dyn Capture>> {
-        let session = Session::begin(self, host, observer)?;
-        Ok(Box::new(session.run(host)?))
+        let session = Session::begin(self, host, observer);
+        let captured = session.and_then(|session| session.run(host));
+        let capture = captured.map_err(|error| other_database::explain(&self.path, error))?;
+        Ok(Box::new(capture))
     }
 }

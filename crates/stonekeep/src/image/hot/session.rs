@@ -298,6 +298,7 @@ impl<'a> Session<'a> {
             wals: kept.files,
             wal_dir: self.settings.wal_dir,
             sequence_number,
+            prepared_transactions: kept.prepared_transactions,
             kind: self.source.kind,
             live: Some(LiveCapture {
                 rounds: self.rounds,

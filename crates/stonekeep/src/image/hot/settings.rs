@@ -14,6 +14,7 @@ use crate::image::listing::{Listing, data_directories};
 use crate::image::manifest::Manifest;
 use crate::image::no_database::no_database;
 use crate::image::options_file::Options;
+use crate::image::other_database;
 use crate::image::remarks::Remarks;
 use crate::image::wal_dir::{Usage, WalDirChoice};
 use crate::{Error, ErrorKind, Observer, Result, Warning, WarningName};
@@ -115,10 +116,15 @@ pub(super) fn newest_options(
     loop {
         source.probes.at(Step::ReadOptions);
         let home = Listing::of(&source.path)?.ok_or_else(|| no_database(&source.path))?;
+        other_database::refuse(&home)?;
         let mut said = Remarks::default();
         match Options::newest(&home, &mut said, observer) {
             Err(error) if error.is_source_changed() && look < LOOKS => look += 1,
             Err(error) => return Err(error),
+            Ok(None) => {
+                other_database::refuse_by_options(&home)?;
+                return Ok((home, None, said.into_warnings(&source.path, None)?));
+            }
             Ok(options) => return Ok((home, options, said.into_warnings(&source.path, None)?)),
         }
     }

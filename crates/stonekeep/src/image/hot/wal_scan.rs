@@ -59,6 +59,8 @@ pub(in crate::image) struct KeptWals {
     pub(in crate::image) trimmed_bytes: u64,
     /// The last sequence number in them, as far as they tell.
     pub(in crate::image) last_sequence: Option<SequenceBounds>,
+    /// How many transactions are prepared, and neither committed nor rolled back.
+    pub(in crate::image) prepared_transactions: u64,
 }
 
 /// Reads the WALs, and says what counts of them; what is found wrong is a finding.
@@ -95,6 +97,7 @@ pub(in crate::image) fn scan(
         pins: scanned.iter().filter_map(Scanned::pin).collect(),
         trimmed_bytes: measured_bytes - kept_bytes,
         last_sequence,
+        prepared_transactions: scanned.last().map_or(0, |wal| wal.summary.prepared_transactions),
     })
 }
 
