@@ -60,6 +60,38 @@ fn files_that_are_no_part_of_the_database_are_told() {
 }
 
 #[test]
+fn files_of_the_application_are_taken_along_and_come_back() {
+    let world = World::new();
+    let database = Path::new(world.db());
+    fs::write(database.join("app.json"), "{}").unwrap();
+    fs::create_dir(database.join("conf")).unwrap();
+    fs::write(database.join("conf/rules"), "all of them").unwrap();
+    let include = ["backup", world.db(), "--include", "app.json", "--include", "conf"];
+    let plan = world.json(include.iter().copied().chain(["--dry-run"]));
+    assert_eq!(plan["files_included"], 2);
+    let report = world.json(include);
+    assert_eq!(
+        (&report["files_included"], &report["bytes_included"]),
+        (&2.into(), &13.into())
+    );
+    assert_eq!(
+        (&report["unknown"], &report["warnings"]),
+        (&serde_json::json!([]), &serde_json::json!([]))
+    );
+    let shown = world.run(["show", "1", "--files"]).ok();
+    shown.says("2 files, 13 B").says("stonekeep/files/1/conf/rules");
+    world.run(["verify"]).ok();
+    let target = world.word("target");
+    world.run(["restore", "1", "--to", &target]).ok();
+    let restored = fs::read_to_string(Path::new(&target).join("conf/rules")).unwrap();
+    assert_eq!(restored, "all of them");
+    world
+        .run(["backup", world.db(), "--include", "/etc/passwd"])
+        .code(2)
+        .warns("relative to the database's directory");
+}
+
+#[test]
 fn an_accepted_warning_is_in_json_alone() {
     let world = World::new();
     fs::write(Path::new(world.db()).join("notes.txt"), "mine").unwrap();

@@ -63,6 +63,7 @@ mod image_wal_dir;
 mod image_wals;
 mod in_place;
 mod included_files;
+mod included_restore;
 mod info;
 mod info_sizes;
 mod meddler;

@@ -210,8 +210,8 @@ fn the_readme_names_every_command() {
 
 #[test]
 fn each_flag_that_is_named_exists() {
-    // Flags of cargo, of systemctl, of eat-rocks.
-    const OTHERS: [&str; 9] = [
+    // Flags of cargo, of systemctl, of eat-rocks, of MariaDB, of Ceph.
+    const OTHERS: [&str; 12] = [
         "--example",
         "--locked",
         "--no-fail-fast",
@@ -221,6 +221,9 @@ fn each_flag_that_is_named_exists() {
         "--all-targets",
         "--now",
         "--replace",
+        "--tc-heuristic-recover",
+        "--out-dir",
+        "--mkfs",
     ];
     let help = root().join("crates/cli/tests/all/help");
     let help: String = fs::read_dir(help)
