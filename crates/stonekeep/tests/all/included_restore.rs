@@ -180,3 +180,23 @@ fn an_included_file_is_of_its_own_backup() {
         );
     }
 }
+
+#[test]
+fn what_they_replace_is_kept_on_request() {
+    let (scene, store) = backed_up();
+    let (target, kept) = (scene.path("target"), scene.path("kept"));
+    restore(&store, &target).unwrap();
+    fs::write(target.join("app.json"), "newer").unwrap();
+    fs::write(target.join("conf/a/b/c"), "newer, too").unwrap();
+    let how = RestoreOptions::default().with_keep_old(Some(kept.clone()));
+    reader(&store)
+        .restore_db_from_backup(WhichBackup::Id(id(1)), &target, &how, &Quiet)
+        .unwrap();
+    let (target, kept) = (tree(&target), tree(&kept));
+    assert_eq!(target["app.json"], b"content of app.json");
+    assert_eq!(
+        (&kept["app.json"][..], &kept["conf/a/b/c"][..]),
+        (&b"newer"[..], &b"newer, too"[..])
+    );
+    assert_eq!(kept["CURRENT"], target["CURRENT"]);
+}
