@@ -148,11 +148,7 @@ impl<'a> Survey<'a> {
         let state = &manifest.state;
         let database_id = database_id(&source.path, state, &mut remarks)?;
         host.check_database(database_id.as_deref())?;
-        other_database::refuse(&home)?;
-        let options = Options::newest(&home, &mut remarks, observer)?;
-        if options.is_none() {
-            other_database::refuse_by_options(&home)?;
-        }
+        let options = options_of(&home, &mut remarks, observer)?;
         let settings = options
             .as_ref()
             .map(|options| options.settings.clone())
@@ -291,6 +287,16 @@ fn fitting(
     }
     newest.warn_of_difference(state, remarks);
     Ok(Some(newest))
+}
+
+/// The newest OPTIONS of a database that is no relative's.
+fn options_of(home: &Listing, remarks: &mut Remarks, observer: &dyn Observer) -> Result<Option<Options>> {
+    other_database::refuse(home)?;
+    let options = Options::newest(home, remarks, observer)?;
+    if options.is_none() {
+        other_database::refuse_by_options(home)?;
+    }
+    Ok(options)
 }
 
 /// Whether RocksDB keeps such a file beside a database, though it is not copied as it is.

@@ -42,6 +42,7 @@ mod hold;
 mod included;
 mod keep;
 mod keep_old;
+mod moves;
 mod newer;
 mod other_database;
 mod owner;

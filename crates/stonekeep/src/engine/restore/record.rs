@@ -6,14 +6,12 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::{BackupId, SequenceNumber};
 
-use super::disk::TargetPath;
+pub(super) use super::moves::{Move, Place};
 use super::newer::Sequences;
-use super::present::Folder;
 use super::report::{RestoreReport, RestoredFile, RewrittenOptions};
-use super::site::{ARCHIVE, Area, Site, Sites};
+use super::site::{Site, Sites};
 use crate::image::include::is_storable;
 use crate::repo::checked_lines::{self, CheckedLines};
 use crate::{Error, Result};
@@ -118,121 +116,6 @@ fn wal_dir(sites: &Sites) -> Option<String> {
     sites
         .separate_wals()
         .map(|site| site.path().to_string_lossy().into_owned())
-}
-
-/// One file that gets another name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Move {
-    /// R4: an old file goes to `old/`.
-    Away(Place),
-    /// R4: a WAL in `archive/` comes back beside the other WALs (`keep_log_files`).
-    Back(Place),
-    /// R5: a new file goes into place.
-    In(Place),
-}
-
-/// A file by its name in the database.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Place {
-    pub(super) area: Area,
-    pub(super) name: String,
-    /// Whether it is in `archive/`.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) archived: bool,
-    /// Of a file of the application its number: the name is a path below the database's directory then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) included: Option<u32>,
-}
-
-impl Place {
-    pub(super) fn new(area: Area, name: &str) -> Self {
-        Place {
-            area,
-            name: name.to_owned(),
-            archived: false,
-            included: None,
-        }
-    }
-
-    /// A file of the application.
-    pub(super) fn included(number: u32, path: &str) -> Self {
-        Place {
-            included: Some(number),
-            ..Place::new(Area::Db, path)
-        }
-    }
-
-    /// The name in `new/` and `old/`.
-    pub(super) fn staged_name(&self) -> String {
-        match self.included {
-            Some(number) => format!("included-{number:06}"),
-            None => self.path(),
-        }
-    }
-
-    pub(super) fn archived(area: Area, name: &str) -> Self {
-        Place {
-            archived: true,
-            ..Place::new(area, name)
-        }
-    }
-
-    /// The name below the database's directory.
-    pub(super) fn path(&self) -> String {
-        match self.archived {
-            true => format!("{ARCHIVE}/{}", self.name),
-            false => self.name.clone(),
-        }
-    }
-
-    fn is_legal(&self, is_wal: bool) -> bool {
-        if self.included.is_some() {
-            return !is_wal && !self.archived && self.area == Area::Db && is_storable(&self.name);
-        }
-        match DbFileName::parse(&self.name) {
-            Some(DbFileName::Wal(_)) => true,
-            Some(DbFileName::Current | DbFileName::Lock) | None => false,
-            Some(_) => !is_wal && !self.archived,
-        }
-    }
-}
-
-impl Move {
-    pub(super) fn place(&self) -> &Place {
-        match self {
-            Move::Away(place) | Move::Back(place) | Move::In(place) => place,
-        }
-    }
-
-    /// The directory that the file is in before, and that after.
-    pub(super) fn folders(&self) -> (Folder, Folder) {
-        match self {
-            Move::Away(place) if place.archived => (Folder::Archive, Folder::OldArchive),
-            Move::Away(_) => (Folder::Place, Folder::Old),
-            Move::Back(_) => (Folder::Archive, Folder::Place),
-            Move::In(_) => (Folder::New, Folder::Place),
-        }
-    }
-
-    /// Where the file is before, and after.
-    pub(super) fn ends(&self, sites: &Sites) -> Result<(TargetPath, TargetPath)> {
-        let place = self.place();
-        let (site, path, staged) = (sites.site(place.area), place.path(), place.staged_name());
-        Ok(match self {
-            Move::Away(_) => (site.at(&path)?, site.old_file(&staged)?),
-            Move::Back(_) => (site.at(&path)?, site.at(&place.name)?),
-            Move::In(_) => (site.new_file(&staged)?, site.at(&path)?),
-        })
-    }
-
-    fn is_legal(&self) -> bool {
-        match self {
-            Move::Away(place) => place.is_legal(false),
-            Move::Back(place) => place.archived && place.is_legal(true),
-            Move::In(place) => !place.archived && place.is_legal(false),
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -344,6 +227,7 @@ impl Record {
 mod tests {
     use super::*;
     use crate::engine::restore::report::RestoreAction;
+    use crate::engine::restore::site::Area;
     use std::path::Path;
 
     fn record(moves: Vec<Move>) -> Record {
