@@ -2,7 +2,7 @@
 //!
 //! A test that kills a restore before each of its 200 steps takes a minute, and most steps are one more file of the same
 //! kind. So by default it stops at the first and the last step, at the first and the last of each kind, and at every
-//! [`EVERY`]th of the others. Which of those is decided by the name of the test and by [`ROTATION`], so that the
+//! `EVERY`th of the others. Which of those is decided by the name of the test and by `ROTATION`, so that the
 //! tests of one protocol together stop at nearly all of its steps. With [`ALL_STEPS`] each test stops at every step;
 //! `cargo xtask crashes` does that.
 

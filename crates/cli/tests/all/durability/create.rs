@@ -5,7 +5,7 @@ use std::path::Path;
 use stonekeep_testkit::database::DatabaseBuilder;
 
 use super::repository::{Expected, REPOSITORY, is_lasting};
-use super::{METHODS, Traced, assert_durable, traced};
+use super::{ALONE, METHODS, Traced, assert_durable, traced};
 use crate::world::World;
 
 /// A database of few tables: their syncs are one by one.
@@ -107,7 +107,7 @@ fn what_a_killed_backup_left_is_used_only_when_it_is_durable() {
             let judge = |found: &_, when: &str| {
                 Expected::default().judge(found, &format!("{method}, killed at {kill:?}: {when}"));
             };
-            traced.run_killed(&mut disk, &args, kill, &judge);
+            traced.run_killed(&mut disk, &[&args[..], &ALONE].concat(), kill, &judge);
             traced.run(&mut disk, &args, &judge);
             // Private files of the killed run are garbage, if it has made no backup.
             let is_committed = traced.world.repo().join("meta/1").exists();

@@ -59,6 +59,9 @@ fn traced(test: &str, make: fn(&Path) -> World) -> Option<Traced> {
     }
 }
 
+/// Lets one thread do all the work. Another one that is killed in the middle of a call may have done it, and no record tells.
+const ALONE: [&str; 1] = ["--max-background-operations=1"];
+
 impl Traced {
     /// What is there, all durable.
     fn disk(&self) -> Disk {

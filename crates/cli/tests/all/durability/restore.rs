@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use stonekeep_testkit::database::DatabaseBuilder;
 use stonekeep_testkit::syscall_trace::Files;
 
-use super::{METHODS, Traced, assert_durable, assert_same, below, traced};
+use super::{ALONE, METHODS, Traced, assert_durable, assert_same, below, traced};
 use crate::world::World;
 
 const TARGET: &str = "target";
@@ -202,7 +202,7 @@ fn a_killed_restore_can_go_on_or_back_durably() {
             let states = states(&traced, &args);
             let mut disk = traced.disk();
             let judge = |found: &_, when: &str| states.judge(found, &format!("killed at {kill:?}: {when}"));
-            traced.run_killed(&mut disk, &args, kill, &judge);
+            traced.run_killed(&mut disk, &[&args[..], &ALONE].concat(), kill, &judge);
             match is_aborted {
                 false => traced.run(&mut disk, &args, &judge),
                 true if is_committed(&traced, &states) => continue,
