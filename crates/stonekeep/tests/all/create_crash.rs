@@ -15,6 +15,7 @@ use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
 use stonekeep::store::memory::MemoryStore;
 use stonekeep_testkit::fault_store::FaultStore;
+use stonekeep_testkit::step_sample::StepSample;
 
 use crate::scene::{Scene, assert_valid, files, id, ids, named, names, options, reader, verify};
 
@@ -289,20 +290,17 @@ fn on_disk_a_kill_harms_nothing() {
     for sync in [true, false] {
         let counted = copy(format!("counted-{sync}"));
         let names = steps(&second, Arc::new(LocalStore::new(counted)), &one_worker(sync));
-        for (index, name) in names.iter().enumerate() {
-            let path = copy(format!("{sync}-{index}"));
-            kill(
-                &second,
-                Arc::new(LocalStore::new(&path)),
-                &one_worker(sync),
-                index + 1,
-            );
+        let sample = StepSample::new(&format!("sync {sync}"), &names);
+        for step in sample.steps().iter().copied() {
+            let name = &names[step - 1];
+            let path = copy(format!("{sync}-{step}"));
+            kill(&second, Arc::new(LocalStore::new(&path)), &one_worker(sync), step);
             let store: Arc<dyn Store> = Arc::new(LocalStore::new(&path));
             check(
                 &second,
                 &store,
                 &[1],
-                &format!("killed before step {}, {name}", index + 1),
+                &format!("killed before step {step}, {name}; {}", sample.describe()),
             );
             std::fs::remove_dir_all(path).unwrap();
         }
