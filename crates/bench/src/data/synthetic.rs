@@ -156,6 +156,7 @@ fn facts(
         database_id: Some(DATABASE_ID.to_owned()),
         database_id_in_manifest: true,
         sequence_number: last_sequence(shape.numbers(id.get())),
+        prepared_transactions: 0,
         capture: CaptureKind::Closed,
         live: None,
         column_families: vec![ImageColumnFamily {
@@ -164,11 +165,15 @@ fn facts(
             comparator: None,
         }],
         rocksdb_version: Some(VERSION.to_owned()),
+        engine: None,
         wal_dir: None,
         host: None,
         tags: Vec::new(),
+        went_back: Vec::new(),
+        warnings: Vec::new(),
         durable: true,
         created_by: concat!("stonekeep ", env!("CARGO_PKG_VERSION")).to_owned(),
+        included: Vec::new(),
         files: files.iter().zip(sizes).map(file).collect(),
     }
 }
