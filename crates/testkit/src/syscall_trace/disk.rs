@@ -25,6 +25,8 @@ pub enum Survivors {
     Nothing,
     /// All names. New files are empty where their content is not durable.
     Names,
+    /// All names and lengths. Files have zeros where their content is not durable.
+    Lengths,
     /// Names that were removed without a new one are gone.
     Removals,
     /// New names are there, renamed files included; nothing is removed.
@@ -275,7 +277,7 @@ impl Disk {
             let adds = change.names.iter().any(|renaming| renaming.node.is_some());
             let survives = match survivors {
                 Survivors::Nothing => false,
-                Survivors::Names => true,
+                Survivors::Names | Survivors::Lengths => true,
                 Survivors::Removals => !adds,
                 Survivors::Additions => adds,
                 Survivors::Some(_) => chance.is_good(),
@@ -295,7 +297,24 @@ impl Disk {
             Survivors::Some(_) if chance.is_good() => usize::MAX,
             _ => durable,
         };
-        self.collect(&names, keeps_content)
+        let mut files = self.collect(&names, keeps_content);
+        if survivors == Survivors::Lengths {
+            self.lengthen(&mut files, &names);
+        }
+        files
+    }
+
+    /// Gives files their present length.
+    fn lengthen(&self, files: &mut Files, names: &Names) {
+        let whole = self.collect(names, |_| usize::MAX);
+        for (path, content) in &mut files.contents {
+            let length = whole.contents.get(path).map_or(0, |whole| whole.len());
+            if content.len() < length {
+                let mut zeros = content.to_vec();
+                zeros.resize(length, 0);
+                *content = zeros.into();
+            }
+        }
     }
 
     /// Every path with the name that it ends with; parents come first.

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use stonekeep_testkit::database::DatabaseBuilder;
+use stonekeep_testkit::syscall_trace::{self, Action, Operation, Survivors};
 
-use super::repository::{Expected, REPOSITORY, is_lasting};
+use super::repository::{self, Expected, REPOSITORY, is_lasting};
 use super::{ALONE, METHODS, Traced, assert_durable, traced};
 use crate::world::World;
 
@@ -39,6 +40,34 @@ fn a_first_backup_is_named_when_all_of_it_is_durable() {
                 Expected::default().judge(found, when)
             });
             assert_durable(&disk, REPOSITORY, is_lasting);
+        }
+    }
+}
+
+/// C2: what a journal tells of is durable, and so is the journal, before anything gets its final name.
+#[test]
+fn copied_files_and_their_journal_are_durable_before_they_get_their_names() {
+    let test = "copied_files_and_their_journal_are_durable_before_they_get_their_names";
+    for method in METHODS {
+        for make in [few_tables, many_tables] {
+            let Some(traced) = traced(test, make) else {
+                return;
+            };
+            let mut disk = traced.disk();
+            let command = traced.command(&back_up(&traced, method));
+            let recorded = syscall_trace::record(&command, &traced.root).unwrap();
+            let shared = Path::new(REPOSITORY).join("shared_checksum");
+            let names_a_table = |operation: &&Operation| matches!(&operation.action, Action::Rename { to, .. } if to.starts_with(&shared));
+            for operation in recorded
+                .operations
+                .iter()
+                .take_while(|operation| !names_a_table(operation))
+            {
+                disk.apply(operation).unwrap();
+            }
+            let found = disk.after_power_failure(Survivors::Nothing);
+            let tables = traced.world.stored("shared_checksum").len();
+            assert_eq!(repository::staged_by_journals(&found), tables, "{method}");
         }
     }
 }
@@ -115,6 +144,88 @@ fn what_a_killed_backup_left_is_used_only_when_it_is_durable() {
                 |path: &Path| is_lasting(path) && (is_committed || !path.starts_with("private/1"));
             assert_durable(&disk, REPOSITORY, is_useful);
         }
+    }
+}
+
+/// What a run without sync left is made durable by the next one, in its area or under its final name.
+#[test]
+fn what_a_killed_backup_without_sync_left_is_made_durable() {
+    let test = "what_a_killed_backup_without_sync_left_is_made_durable";
+    for method in METHODS {
+        for nth in [1, 2, 4, 8] {
+            let Some(traced) = traced(test, few_tables) else {
+                return;
+            };
+            let mut disk = traced.disk();
+            let unsynced = [&back_up(&traced, "--sync=false")[..], &ALONE].concat();
+            let judge = |found: &_, when: &str| {
+                let expected = Expected {
+                    unsynced: &[1],
+                    ..Expected::default()
+                };
+                drop(expected.judge_backups(found, when));
+            };
+            traced.run_killed(&mut disk, &unsynced, ("renameat2", nth), &judge);
+            let is_committed = traced.world.repo().join("meta/1").exists();
+            let expected = Expected {
+                unsynced: if is_committed { &[1] } else { &[] },
+                ..Expected::default()
+            };
+            traced.run(&mut disk, &back_up(&traced, method), &|found, when| {
+                let when = format!("{method}, killed at rename {nth}: {when}");
+                drop(expected.judge_backups(found, &when));
+            });
+            // Of the killed run nothing else has to be durable.
+            let newest = traced.world.stored("meta").pop().unwrap();
+            let private = Path::new("private").join(newest.file_name().unwrap());
+            assert_durable(&disk, REPOSITORY, |path| {
+                path.starts_with(&private) || path.starts_with("shared_checksum") || path.starts_with("meta")
+            });
+        }
+    }
+}
+
+/// A stored file that was cut short is replaced, and then every backup is whole.
+#[test]
+fn a_file_that_is_replaced_is_durable_before_the_new_backup_is() {
+    let test = "a_file_that_is_replaced_is_durable_before_the_new_backup_is";
+    for method in METHODS {
+        let Some(traced) = traced(test, few_tables) else {
+            return;
+        };
+        traced.world.run(back_up(&traced, method)).ok();
+        let table = traced.world.stored("shared_checksum").remove(0);
+        std::fs::write(&table, "short").unwrap();
+        let mut disk = traced.disk();
+        let args = back_up(&traced, method);
+        let expected = Expected {
+            unsynced: &[1],
+            ..Expected::default()
+        };
+        traced.run(&mut disk, &args, &|found, when| {
+            drop(expected.judge_backups(found, when));
+        });
+        assert_ne!(std::fs::read(&table).unwrap(), b"short");
+        assert_durable(&disk, REPOSITORY, is_lasting);
+    }
+}
+
+#[test]
+fn files_of_the_application_are_durable_with_their_backup() {
+    let test = "files_of_the_application_are_durable_with_their_backup";
+    for method in METHODS {
+        let Some(traced) = traced(test, few_tables) else {
+            return;
+        };
+        let beside = traced.world.database.path().join("beside.json");
+        std::fs::write(beside, "{}").unwrap();
+        let mut disk = traced.disk();
+        let args = [&back_up(&traced, method)[..], &["--include=*.json"]].concat();
+        traced.run(&mut disk, &args, &|found, when| {
+            Expected::default().judge(found, when)
+        });
+        assert!(traced.world.repo().join("stonekeep/files/1/beside.json").exists());
+        assert_durable(&disk, REPOSITORY, is_lasting);
     }
 }
 

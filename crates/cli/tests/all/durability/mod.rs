@@ -111,6 +111,7 @@ impl Traced {
             let all = [
                 Survivors::Nothing,
                 Survivors::Names,
+                Survivors::Lengths,
                 Survivors::Removals,
                 Survivors::Additions,
             ];
@@ -168,11 +169,11 @@ fn below(files: &Files, directory: &str, is_wanted: impl Fn(&Path) -> bool) -> F
 
 /// What the command has reported as done is durable.
 #[track_caller]
-fn assert_durable(disk: &Disk, directory: &str, is_wanted: impl Fn(&Path) -> bool + Copy) {
+fn assert_durable(disk: &Disk, directory: &str, is_wanted: impl Fn(&Path) -> bool) {
     let found = disk.after_power_failure(Survivors::Nothing);
     let (found, wanted) = (
-        below(&found, directory, is_wanted),
-        below(&disk.files(), directory, is_wanted),
+        below(&found, directory, &is_wanted),
+        below(&disk.files(), directory, &is_wanted),
     );
     assert_same(&found, &wanted, "durable at the end");
 }

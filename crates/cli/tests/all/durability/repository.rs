@@ -172,6 +172,15 @@ fn assert_orphans_hold(store: &dyn Store, committed: &[u32], when: &str) {
     }
 }
 
+/// How many files the journals name that lie whole in their areas.
+pub(super) fn staged_by_journals(found: &Files) -> usize {
+    let store = load(found);
+    let areas = store.areas().unwrap().into_iter();
+    areas
+        .map(|area| journal::read(store.as_ref(), &area).unwrap().staged.len())
+        .sum()
+}
+
 fn assert_right_if_there(store: &dyn Store, file: &FileFacts, when: &str) {
     let key = Key::new(file.path.clone()).unwrap();
     if store.stat(&key).unwrap().is_some() {
@@ -182,12 +191,6 @@ fn assert_right_if_there(store: &dyn Store, file: &FileFacts, when: &str) {
 
 /// What is durable when a command says that it is done: all but what only running commands need.
 pub(super) fn is_lasting(path: &Path) -> bool {
-    // Of the claims the largest counts, which the judge looks for; smaller ones may come back.
-    let passing = [
-        "stonekeep/tmp",
-        "stonekeep/pins",
-        "stonekeep/lock",
-        "stonekeep/ids",
-    ];
+    let passing = ["stonekeep/tmp", "stonekeep/pins", "stonekeep/lock"];
     !passing.iter().any(|passing| path.starts_with(passing))
 }

@@ -38,6 +38,10 @@ fn over(traced: &Traced, wal_dir: &[&str]) {
         .world
         .run([&["restore", "2", "--to", &to], wal_dir].concat())
         .ok();
+    let wals = if wal_dir.is_empty() { TARGET } else { WALS };
+    let archive = traced.root.join(wals).join("archive");
+    std::fs::create_dir(&archive).unwrap();
+    std::fs::write(archive.join("000001.log"), "an archived WAL").unwrap();
 }
 
 /// What stands at the target before and after, by which anything that is found is judged.
@@ -61,6 +65,32 @@ fn visible(found: &Files) -> Files {
 
 impl States {
     fn judge(&self, found: &Files, when: &str) {
+        self.judge_state(found, when);
+        let staged = |name: &str| {
+            let path = Path::new(TARGET).join(STAGING).join(name);
+            found
+                .contents
+                .get(&path)
+                .is_some_and(|content| !content.is_empty())
+        };
+        // What has moved is told by the record; only the old CURRENT is kept before there is one.
+        let aside = Path::new(TARGET).join(STAGING).join("old");
+        let mut old = found
+            .contents
+            .keys()
+            .filter_map(|path| path.strip_prefix(&aside).ok());
+        let has_old = old.any(|path| path != Path::new("CURRENT"));
+        assert!(
+            staged("state") || !has_old,
+            "{when}: old files are there without a record"
+        );
+        // A record and a new CURRENT that is not in its place yet mean that either state can be had.
+        if staged("state") && staged("new/CURRENT") {
+            self.assert_ways_out(found, when);
+        }
+    }
+
+    fn judge_state(&self, found: &Files, when: &str) {
         let current = Path::new(TARGET).join("CURRENT");
         let there = visible(found);
         let is_of = |state: &Files| there.contents.get(&current) == state.contents.get(&current);
