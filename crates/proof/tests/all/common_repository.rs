@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use stonekeep::Quiet;
 use stonekeep::engine::info::{BackupInfo, InfoDetail};
 use stonekeep::engine::verify::VerifyLevel;
 use stonekeep::format::BackupId;
+use stonekeep::{ErrorKind, Quiet};
 use stonekeep_proof::engine::{EngineOptions, RocksBackupEngine};
 use stonekeep_proof::makers::{self, ClosedDatabase, Workbench};
 
@@ -91,9 +91,12 @@ impl Shared {
         judge::agrees_on_infos(&repository, what);
         judge::finds_nothing_surplus(&repository, what);
         restores_all(&repository, &self.recorded, what);
-        let verified = ours::engine(&repository)
-            .verify_backups(&[], VerifyLevel::Checksum, &Quiet)
-            .unwrap();
+        let verified = ours::engine(&repository).verify_backups(&[], VerifyLevel::Checksum, &Quiet);
+        if ids.is_empty() {
+            assert_eq!(verified.unwrap_err().kind(), ErrorKind::NotFound, "{what}");
+            return;
+        }
+        let verified = verified.unwrap();
         assert!(verified.is_clean(), "{what}: {:?}", verified.findings);
         assert_eq!(verified.backups.len(), ids.len(), "{what}");
     }
