@@ -247,3 +247,33 @@ fn is_committed(traced: &Traced, states: &States) -> bool {
     let current = Path::new(TARGET).join("CURRENT");
     visible(&traced.files()).contents.get(&current) == states.new.contents.get(&current)
 }
+
+/// What is replaced is at the target, beside it, or where it is kept.
+#[test]
+fn what_a_restore_replaces_is_kept_durably() {
+    let test = "what_a_restore_replaces_is_kept_durably";
+    for method in METHODS {
+        let Some(traced) = traced(test, two_states) else {
+            return;
+        };
+        let (to, kept) = (traced.world.word(TARGET), traced.world.word("kept"));
+        over(&traced, &[]);
+        let states = states(&traced, &["restore", "1", "--to", &to, method]);
+        let mut disk = traced.disk();
+        let args = ["restore", "1", "--to", &to, method, "--keep-old", &kept];
+        let is_somewhere =
+            |found: &Files, content: &[u8]| found.contents.values().any(|other| **other == *content);
+        traced.run(&mut disk, &args, &|found, when| {
+            states.judge(found, when);
+            for (path, content) in &states.old.contents {
+                let path = path.display();
+                assert!(
+                    is_somewhere(found, content),
+                    "{when}: {path} of the old state is lost"
+                );
+            }
+        });
+        assert_durable(&disk, TARGET, |_| true);
+        assert_durable(&disk, "kept", |_| true);
+    }
+}
