@@ -1,7 +1,7 @@
 //! Which steps of a protocol a crash test stops at: a sample that is the same in every run, or all of them.
 //!
 //! A test that kills a restore before each of its 200 steps takes a minute, and most steps are one more file of the same
-//! kind. So by default it stops at the first and the last step, at the first and the last of each kind, and at every
+//! kind. So by default it stops at the first and the last step, at the first of each kind, and at every
 //! `EVERY`th of the others. Which of those is decided by the name of the test and by `ROTATION`, so that the
 //! tests of one protocol together stop at nearly all of its steps. With [`ALL_STEPS`] each test stops at every step;
 //! `cargo xtask crashes` does that.
@@ -41,6 +41,12 @@ impl StepSample {
         &self.steps
     }
 
+    /// The steps, counted from 0, with their names: those that the sample was made of.
+    pub fn of<'n>(&self, names: &'n [String]) -> impl Iterator<Item = (usize, &'n String)> {
+        let steps = self.steps.clone().into_iter();
+        steps.filter_map(|step| Some((step - 1, names.get(step - 1)?)))
+    }
+
     /// For the message of a failure: which steps were tried, and how to try all.
     pub fn describe(&self) -> String {
         format!(
@@ -52,11 +58,11 @@ impl StepSample {
 }
 
 fn chosen(test: &str, names: &[String], every: usize) -> Vec<usize> {
-    let mut kinds: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     for (at, name) in names.iter().enumerate() {
-        kinds.entry(kind_of(name)).or_insert((at, at)).1 = at;
+        kinds.entry(kind_of(name)).or_insert(at);
     }
-    let mut steps: BTreeSet<usize> = kinds.values().flat_map(|(first, last)| [*first, *last]).collect();
+    let mut steps: BTreeSet<usize> = kinds.into_values().collect();
     steps.extend([0, names.len().saturating_sub(1)]);
     let offset = test.bytes().map(usize::from).sum::<usize>() + ROTATION;
     steps.extend((0..names.len()).filter(|at| (at + offset).is_multiple_of(every)));
@@ -69,8 +75,10 @@ fn chosen(test: &str, names: &[String], every: usize) -> Vec<usize> {
 
 fn kind_of(name: &str) -> String {
     let (directory, file) = name.rsplit_once(['/', ' ']).unwrap_or(("", name));
+    // A sync of many files names them all.
+    let directory = directory.split(' ').take(2).collect::<Vec<_>>().join(" ");
     match file.contains(|c: char| c.is_ascii_digit()) {
         true => format!("{directory}/#"),
-        false => name.to_owned(),
+        false => format!("{directory}/{file}"),
     }
 }

@@ -168,7 +168,7 @@ fn killed_at_any_step() {
     for operation in OPERATIONS {
         for sync in [true, false] {
             let expected = operation.undisturbed(sync);
-            for (before, name) in expected.steps.iter().enumerate() {
+            for (before, name) in StepSample::new(operation.name, &expected.steps).of(&expected.steps) {
                 let when = format!("{}, sync {sync}, killed before {name}", operation.name);
                 let (_, store) = memory();
                 operation.fill(store.as_ref());
@@ -187,7 +187,7 @@ fn killed_at_any_step() {
 fn killed_and_then_collected_without_asking_for_the_same_again() {
     for operation in OPERATIONS {
         let expected = operation.undisturbed(true);
-        for (before, name) in expected.steps.iter().enumerate() {
+        for (before, name) in StepSample::new(operation.name, &expected.steps).of(&expected.steps) {
             let (_, store) = memory();
             operation.fill(store.as_ref());
             operation.kill(&store, true, before + 1);
@@ -215,7 +215,7 @@ fn power_lost_at_any_step() {
             .flat_map(|sync| powers.map(|p| (sync, p)))
         {
             let expected = operation.undisturbed(sync);
-            for (before, name) in expected.steps.iter().enumerate() {
+            for (before, name) in StepSample::new(operation.name, &expected.steps).of(&expected.steps) {
                 let when = format!("{}, sync {sync}, {how}, lost before {name}", operation.name);
                 let (disk, store) = memory();
                 operation.fill(store.as_ref());
@@ -256,7 +256,7 @@ fn power_lost_after_it_returned() {
 fn an_error_at_any_step_harms_nothing_and_is_returned_unless_it_only_keeps_a_file() {
     for operation in OPERATIONS {
         let expected = operation.undisturbed(true);
-        for (before, name) in expected.steps.iter().enumerate() {
+        for (before, name) in StepSample::new(operation.name, &expected.steps).of(&expected.steps) {
             let when = format!("{}, an error instead of {name}", operation.name);
             let (_, store) = memory();
             operation.fill(store.as_ref());

@@ -123,7 +123,8 @@ fn crash_at_every_step(before: Before, how: &BackupEngineOptions, power: Power) 
 fn crash_with((first, second): &(Scene, Scene), before: Before, how: &BackupEngineOptions, power: Power) {
     let names = steps(second, Arc::new(memory(first, before)), how);
     assert!(names.len() > 20, "{names:?}");
-    for (index, name) in names.iter().enumerate() {
+    let sample = StepSample::new(&format!("{power:?}, sync {}", how.sync), &names);
+    for (index, name) in sample.of(&names) {
         let store = memory(first, before);
         kill(second, Arc::new(store.clone()), how, index + 1);
         match power {
@@ -243,7 +244,7 @@ fn without_sync_older_backups_survive_what_a_file_system_may_do() {
         Arc::new(memory(&first, Before::OneBackup)),
         &one_worker(false),
     );
-    for (index, name) in names.iter().enumerate() {
+    for (index, name) in StepSample::new("unsynced", &names).of(&names) {
         let store = memory(&first, Before::OneBackup);
         kill(&second, Arc::new(store.clone()), &one_worker(false), index + 1);
         store.crash_after_names();

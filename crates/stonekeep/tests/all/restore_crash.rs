@@ -11,7 +11,7 @@ use stonekeep::{ErrorKind, Quiet, Result};
 use stonekeep_testkit::step_sample::StepSample;
 
 use crate::dying_disk::DyingDisk;
-use crate::restore_scene::{Tree, TwoStates, assert_same, copy, tree};
+use crate::restore_scene::{Tree, TwoStates, assert_same, copy, link, tree};
 use crate::scene;
 
 const STAGING: &str = ".stonekeep-restore";
@@ -84,7 +84,7 @@ impl Case {
     pub(crate) fn fresh(&self, name: &str) -> PathBuf {
         let place = self.place(name);
         let _ = fs::remove_dir_all(&place);
-        copy(&self.old, &place);
+        link(&self.old, &self.old_tree, &place);
         place
     }
 

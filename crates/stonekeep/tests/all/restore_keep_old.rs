@@ -13,7 +13,7 @@ use stonekeep_testkit::step_sample::StepSample;
 
 use crate::dying_disk::DyingDisk;
 use crate::forgetful_disk::{FileSync, ForgetfulDisk};
-use crate::restore_scene::{Tree, TwoStates, assert_same, copy, over, tree};
+use crate::restore_scene::{Tree, TwoStates, assert_same, copy, link, over, tree};
 use crate::scene;
 
 const STAGING: &str = ".stonekeep-restore";
@@ -69,7 +69,7 @@ impl Case {
     fn fresh(&self) -> PathBuf {
         let place = self.two.scene.path("run");
         let _ = fs::remove_dir_all(&place);
-        copy(&self.old, &place);
+        link(&self.old, &tree(&self.old), &place);
         place
     }
 

@@ -125,9 +125,11 @@ pub(crate) fn tree(root: &Path) -> Tree {
             continue;
         };
         for entry in entries {
-            let path = entry.unwrap().path();
+            let (path, kind) = entry
+                .map(|entry| (entry.path(), entry.file_type().unwrap()))
+                .unwrap();
             let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-            if path.is_dir() && !path.is_symlink() {
+            if kind.is_dir() {
                 found.insert(name + "/", Vec::new());
                 directories.push(path);
             } else {
@@ -145,6 +147,18 @@ pub(crate) fn assert_same(found: &Tree, wanted: &Tree, when: &str) {
     assert_eq!(names(found), names(wanted), "{when}");
     for (name, content) in wanted {
         assert!(found[name] == *content, "{when}: {name} is another file");
+    }
+}
+
+/// Gives the files of a directory, which are these, second names. Nothing that is restored over is written into.
+pub(crate) fn link(from: &Path, files: &Tree, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for name in files.keys() {
+        // In the order of names, a directory comes before what is in it.
+        match name.strip_suffix('/') {
+            Some(directory) => fs::create_dir(to.join(directory)).unwrap(),
+            None => fs::hard_link(from.join(name), to.join(name)).unwrap(),
+        }
     }
 }
 
