@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
 
 #[expect(dead_code, reason = "the library's own tests use more of it")]
-#[path = "../../../stonekeep/tests/all/dying_disk.rs"]
+#[path = "../../../stonekeep/tests/all/restore/dying_disk.rs"]
 mod dying_disk;
 
 mod blob_direct_write;

@@ -24,7 +24,7 @@
 //!   withdrawn and the run fails.
 //!
 //! # What a crash leaves
-//! `tests/all/create_crash.rs` stops at every store operation, and looks.
+//! `tests/all/create/crash.rs` stops at every store operation, and looks.
 //!
 //! | stopped | state |
 //! |---|---|

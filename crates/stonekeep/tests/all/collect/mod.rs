@@ -1,0 +1,13 @@
+//! Deleting, purging and collecting garbage.
+
+pub(crate) mod basics;
+pub(crate) mod crash;
+pub(crate) mod fixtures;
+pub(crate) mod foreign_records;
+pub(crate) mod generated;
+pub(crate) mod not_removed;
+pub(crate) mod origin;
+pub(crate) mod retained;
+pub(crate) mod scene;
+pub(crate) mod unfinished;
+pub(crate) mod went_back;

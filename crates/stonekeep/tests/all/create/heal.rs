@@ -1,0 +1,114 @@
+//! Stored files of a wrong size: the next backup replaces them, if that harms no other backup.
+
+use std::sync::Arc;
+
+use stonekeep::store::Store;
+use stonekeep_testkit::database::DatabaseBuilder;
+use stonekeep_testkit::fault_store::FaultStore;
+
+use crate::create::conflicts::{assert_harmed, backed_up, flipped, read, scene_bytes, scene_path};
+use crate::support::scene::{assert_valid, id, ids, key, options, put};
+
+#[test]
+fn a_stored_file_of_a_wrong_size_is_healed() {
+    let (scene, store, path) = backed_up(DatabaseBuilder::new());
+    scene.create(&store).unwrap();
+    let right = read(&store, &path);
+    let long = [&*right, b"more"].concat();
+    for (backup, bytes) in [(3, &b""[..]), (4, b"short"), (5, &long)] {
+        put(&store, &path, bytes);
+        let report = scene.create(&store).unwrap();
+        assert_eq!(report.healed_files, [&*path]);
+        let older: Vec<_> = (1..backup).map(id).collect();
+        assert_eq!(report.healed_backups, older);
+        assert_eq!((report.files_copied, read(&store, &path)), (1 + 4, right.clone()));
+    }
+    assert_valid(&store, &[1, 2, 3, 4, 5], "healed");
+    assert_eq!(scene.create(&store).unwrap().healed_files, [""; 0]);
+}
+
+#[test]
+fn a_healed_file_does_not_make_a_backup_whole_that_lacks_another() {
+    let (scene, store, path) = backed_up(DatabaseBuilder::new());
+    scene.create(&store).unwrap();
+    put(&store, &path, b"short");
+    store.delete(&key("private/1/CURRENT")).unwrap();
+    let report = scene.create(&store).unwrap();
+    assert_eq!(report.healed_files, [&*path]);
+    assert_eq!(report.healed_backups, [id(2)]);
+}
+
+#[test]
+fn a_file_of_a_wrong_size_is_not_replaced_unless_every_backup_means_the_same() {
+    let bytes = b"short";
+    for lying in [1, 2] {
+        let (scene, store, path) = backed_up(DatabaseBuilder::new());
+        scene.create(&store).unwrap();
+        let meta = format!("meta/{lying}");
+        let text = String::from_utf8(read(&store, &meta)).unwrap();
+        let line = text.lines().find(|line| line.starts_with(&path)).unwrap();
+        put(
+            &store,
+            &meta,
+            text.replace(line, &format!("{path} crc32 12345")).as_bytes(),
+        );
+        put(&store, &path, bytes);
+        assert_harmed(scene.create(&store), &path, "1, 2");
+        assert_eq!((read(&store, &path), ids(&store)), (bytes.to_vec(), vec![1, 2]));
+    }
+    // Nor by a database's file that is another.
+    let (scene, store, path) = backed_up(DatabaseBuilder::new());
+    let file = scene_path(&scene, &path);
+    std::fs::write(&file, flipped(&read(&store, &path))).unwrap();
+    put(&store, &path, bytes);
+    assert_harmed(scene.create(&store), &path, "1");
+    assert_eq!(read(&store, &path), bytes);
+}
+
+#[test]
+fn a_file_of_a_wrong_size_is_not_replaced_while_a_backup_cannot_be_read() {
+    let (scene, store, path) = backed_up(DatabaseBuilder::new());
+    put(&store, "meta/2", b"no meta file");
+    put(&store, &path, b"short");
+    let error = assert_harmed(scene.create(&store), &path, "1");
+    assert!(
+        error
+            .hint()
+            .unwrap()
+            .contains("cannot be read that may name it: 2"),
+        "{error:?}"
+    );
+    assert_eq!(read(&store, &path), b"short");
+    store.delete(&key("meta/2")).unwrap();
+    assert_eq!(scene.create(&store).unwrap().healed_backups, [id(1)]);
+}
+
+#[test]
+fn healing_that_is_killed_at_any_step_harms_nothing() {
+    for sync in [true, false] {
+        let damaged = || {
+            let (scene, store, path) = backed_up(DatabaseBuilder::new());
+            put(&store, &path, b"short");
+            (scene, store, path)
+        };
+        let (scene, store, path) = damaged();
+        let counting = FaultStore::counting(store);
+        let counted: Arc<dyn Store> = Arc::new(counting.clone());
+        scene.create_with(&counted, options().with_sync(sync)).unwrap();
+        let steps = counting.step_names();
+        assert!(steps.contains(&format!("replace {path}")), "{steps:?}");
+        for (index, step) in steps.iter().enumerate() {
+            let (scene, store, path) = damaged();
+            let right = scene_bytes(&scene, &path);
+            let dying: Arc<dyn Store> = Arc::new(FaultStore::kill_at(store.clone(), index + 1));
+            // Who dies while cleaning up has made the backup.
+            let _ = scene.create_with(&dying, options().with_sync(sync));
+            let now = read(&store, &path);
+            assert!(now == right || now == b"short", "killed before {step}");
+            scene
+                .create(&store)
+                .unwrap_or_else(|error| panic!("killed before {step}: {}", error.one_line()));
+            assert_valid(&store, &ids(&store), step);
+        }
+    }
+}

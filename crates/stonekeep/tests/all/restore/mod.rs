@@ -1,0 +1,23 @@
+//! Restoring backups.
+
+pub(crate) mod crash;
+pub(crate) mod damage;
+pub(crate) mod durable;
+pub(crate) mod dying_disk;
+pub(crate) mod empty;
+pub(crate) mod fixtures;
+pub(crate) mod forgetful_disk;
+pub(crate) mod in_place;
+pub(crate) mod in_use;
+pub(crate) mod included_files;
+pub(crate) mod keep_old;
+pub(crate) mod kept_open;
+pub(crate) mod modes;
+pub(crate) mod newer;
+pub(crate) mod options;
+pub(crate) mod over;
+pub(crate) mod owner;
+pub(crate) mod power;
+pub(crate) mod room;
+pub(crate) mod scene;
+pub(crate) mod unfinished;

@@ -1,0 +1,8 @@
+//! The stores.
+
+pub(crate) mod crash;
+pub(crate) mod decorators;
+pub(crate) mod local;
+pub(crate) mod memory;
+pub(crate) mod pins;
+pub(crate) mod processes;

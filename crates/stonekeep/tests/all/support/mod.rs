@@ -1,0 +1,5 @@
+//! What the tests of several folders use.
+
+pub(crate) mod failing_reads;
+pub(crate) mod scene;
+pub(crate) mod second_process;

@@ -1,0 +1,6 @@
+//! Verifying backups.
+
+pub(crate) mod basics;
+pub(crate) mod missing_lines;
+pub(crate) mod strange_repository;
+pub(crate) mod unchecked;
