@@ -95,6 +95,11 @@ impl Error {
         }
     }
 
+    /// What went wrong while the content of a file with this key was read.
+    pub(crate) fn of_content(key: impl fmt::Display, error: io::Error) -> Self {
+        Error::of_reading(error, || format!("reading the content of {key}"))
+    }
+
     /// A damaged file, by path or key.
     pub fn corrupt(file: impl Into<String>, reason: impl Into<String>) -> Self {
         let finding = Finding {

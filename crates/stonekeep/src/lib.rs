@@ -45,10 +45,12 @@ compile_error!(
 
 mod clock;
 mod directory_names;
+mod disk;
 pub mod engine;
 mod error;
 pub mod image;
 mod in_short;
+mod key;
 mod observer;
 mod parallel;
 pub mod repo;
@@ -58,6 +60,7 @@ mod warning;
 
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, ErrorKind, Finding, IoContext, Result};
+pub use key::Key;
 pub use observer::{Observer, Phase, Progress, Quiet, StopSwitch};
 pub use stonekeep_format as format;
 pub use warning::{Warning, WarningName};

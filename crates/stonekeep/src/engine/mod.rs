@@ -25,7 +25,7 @@ pub use options::{
 pub use rate_limiter::RateLimiter;
 
 use self::transfer::Meter;
-use crate::store::buffers::{Buffer, Buffers, DEFAULT_BUFFER_BYTES, DEFAULT_READ_BYTES};
+use crate::disk::buffers::{Buffer, Buffers, DEFAULT_BUFFER_BYTES, DEFAULT_READ_BYTES};
 use crate::store::{Durability, Guard, Store};
 use crate::{Error, Observer, Phase, Progress, Result, repo};
 

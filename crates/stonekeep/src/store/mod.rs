@@ -14,19 +14,12 @@
 //! - One holder at a time has the [`Store::exclusive`] guard, over processes and machines that share the store.
 //!   A [`Store::pin`] is a visible file that is known to be alive while its guard is held.
 
-pub(crate) mod buffers;
-pub(crate) mod copying;
-pub(crate) mod direct_reader;
-mod key;
 pub mod local;
 pub mod memory;
 mod object_reader;
-pub(crate) mod page_cache;
 mod pin_name;
 mod staging;
-pub(crate) mod unavailable;
 mod waiting;
-mod write_back;
 
 use std::fmt;
 use std::fs::File;
@@ -34,47 +27,13 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-pub use key::Key;
+pub use object_reader::ObjectReader;
 pub(crate) use object_reader::checksum;
-pub use object_reader::{FileReader, ObjectReader};
-pub(crate) use page_cache::SparingReads;
 pub use pin_name::new_pin_name;
 
+pub use crate::Key;
+pub use crate::disk::{Entry, EntryKind};
 use crate::{Error, Result, Warning};
-
-/// What a directory entry is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EntryKind {
-    /// A regular file.
-    File,
-    /// A directory, or a common prefix of keys.
-    Directory,
-    /// A symbolic link, FIFO, socket or device: never opened, never followed.
-    Other,
-}
-
-/// One name in a directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// The name, without its directory. Names that no [`Key`] can have (no UTF-8, control characters) come with
-    /// replacement characters and as [`EntryKind::Other`].
-    pub name: String,
-    /// What it is.
-    pub kind: EntryKind,
-    /// Its length; 0 for what is no file.
-    pub size_bytes: u64,
-    /// When it was last changed, where the store knows.
-    pub modified: Option<SystemTime>,
-}
-
-/// One name in a directory, without a look at what has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Name {
-    /// The name, as [`Entry`] has it.
-    pub(crate) text: String,
-    /// What it is.
-    pub(crate) kind: EntryKind,
-}
 
 /// Size and age of a visible file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -328,7 +287,18 @@ pub(crate) fn require_at_most(object: &dyn Object, key: &Key, limit_bytes: u64) 
     Err(Error::corrupt(key.as_str(), reason))
 }
 
-/// What went wrong while the content of a file to be staged was read.
-fn content_error(key: &Key, error: io::Error) -> Error {
-    Error::of_reading(error, || format!("reading the content of {key}"))
+/// A key with the store that it is of, for messages.
+pub(crate) struct KeyIn<'a>(&'a Key, &'a dyn Store);
+
+impl fmt::Display for KeyIn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.0, self.1.location())
+    }
+}
+
+impl Key {
+    /// The key as messages name it that may be about several stores.
+    pub(crate) fn shown_in<'a>(&'a self, store: &'a dyn Store) -> KeyIn<'a> {
+        KeyIn(self, store)
+    }
 }

@@ -12,12 +12,13 @@ use stonekeep_format::BackupId;
 
 use super::context::Context;
 use super::warnings::unknown_files;
+use crate::disk::FileReader;
 use crate::engine::transfer::{Meter, Metered};
 use crate::image::DatabaseImage;
 use crate::image::include::{self, Found, FoundFile};
 use crate::repo::included::{self, IncludedFile};
 use crate::repo::layout;
-use crate::store::{Durability, FileReader, Key, Staged, Store};
+use crate::store::{Durability, Key, Staged, Store};
 use crate::{Error, IoContext, Phase, Result, Warning, WarningName};
 
 /// How often a file is read that becomes shorter meanwhile.

@@ -11,11 +11,11 @@ use stonekeep_format::Crc32c;
 
 use super::plan::shareable;
 use super::unknown_formats::UnknownFormats;
+use crate::disk::direct_reader::{self, DEFAULT_DIRECT_BYTES, DirectReader, DirectReads};
+use crate::disk::{FileReader, SparingReads};
 use crate::engine::BackupEngineOptions;
 use crate::engine::transfer::{Meter, Metered};
 use crate::image::{Content, ImageFile};
-use crate::store::direct_reader::{self, DEFAULT_DIRECT_BYTES, DirectReader, DirectReads};
-use crate::store::{FileReader, SparingReads};
 use crate::{Error, IoContext, Result, Warning, WarningName};
 
 /// The checksum of a file of the database, read for nothing else.

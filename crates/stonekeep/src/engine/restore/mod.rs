@@ -69,8 +69,8 @@ pub use self::system_disk::SystemDisk;
 use super::callbacks::guarded;
 use super::info::WhichBackup;
 use super::{BackupEngineReadOnly, RestoreOptions};
+use crate::disk::buffers::DEFAULT_BUFFER_BYTES;
 use crate::store::Durability;
-use crate::store::buffers::DEFAULT_BUFFER_BYTES;
 use crate::{Observer, Result};
 
 impl BackupEngineReadOnly {

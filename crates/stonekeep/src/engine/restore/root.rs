@@ -10,7 +10,8 @@ use rustix::io::Errno;
 
 use super::disk::TargetPath;
 use super::site::is_kept_open;
-use crate::store::local::{Clones, Directory, LocalStore, Place, SyncMethod, Syncs, Tree, Written};
+use crate::disk::{Clones, Directory, Place, SyncMethod, Syncs, Tree, Written};
+use crate::store::local::LocalStore;
 use crate::store::{Durability, Key};
 use crate::{Error, IoContext, Result, Warning, WarningName};
 

@@ -23,10 +23,10 @@ use rustix::io::Errno;
 use super::disk::{FreeSpace, TargetDisk, TargetPath};
 use super::root::{Root, discard, key_of};
 use super::site::STAGING;
+use crate::disk::buffers::Buffers;
+use crate::disk::copying::{self, Failed};
+use crate::disk::{Place, SyncMethod, Tree, Written, write_error};
 use crate::shortage::no_directory;
-use crate::store::buffers::Buffers;
-use crate::store::copying::{self, Failed};
-use crate::store::local::{Place, SyncMethod, Tree, Written, write_error};
 use crate::store::{Durability, Key, LocalFile};
 use crate::{Clock, Error, IoContext, Result, SystemClock, Warning};
 

@@ -6,7 +6,8 @@ use std::path::Path;
 use stonekeep_format::file_name::DbFileName;
 
 use super::site::{ARCHIVE, Area, CURRENT, STAGING, Site, Sites, real_path};
-use crate::store::{Entry, EntryKind, Key, Name, Store};
+use crate::disk::Name;
+use crate::store::{Entry, EntryKind, Key, Store};
 use crate::{Error, Result, repo};
 
 /// A name that cannot be shown as it is; nothing of that name is RocksDB's.

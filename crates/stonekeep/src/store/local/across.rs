@@ -6,13 +6,14 @@
 
 use std::io::ErrorKind::CrossesDevices;
 
+use super::LocalStore;
 use super::areas::Areas;
-use super::{LocalStore, publish, stage};
 use crate::Result;
+use crate::disk::{new_file, rename};
 use crate::store::{Durability, Key, ObjectReader};
 
 impl LocalStore {
-    /// Gives a staged file of this length another name, as [`publish::move_file`] does, whatever mounts are between.
+    /// Gives a staged file of this length another name, as [`rename::move_file`] does, whatever mounts are between.
     /// `area` is where a copy may be staged.
     pub(super) fn move_file(
         &self,
@@ -21,13 +22,13 @@ impl LocalStore {
         expected_bytes: u64,
         durability: Durability,
     ) -> Result<bool> {
-        match publish::move_file(&self.tree, from, to, Some(expected_bytes)) {
+        match rename::move_file(&self.tree, from, to, Some(expected_bytes)) {
             Err(error) if error.io_kind() == Some(CrossesDevices) => {
                 if self.tree.make_place(to)?.look()?.is_some() {
                     return Ok(false);
                 }
                 let place = self.copy_beside(from, area, to, durability)?;
-                let is_free = publish::move_file(&self.tree, &place, to, Some(expected_bytes))?;
+                let is_free = rename::move_file(&self.tree, &place, to, Some(expected_bytes))?;
                 if is_free {
                     self.end_copy(from, &place, to, durability)?;
                 }
@@ -37,7 +38,7 @@ impl LocalStore {
         }
     }
 
-    /// Moves a staged file of this length over another one, as [`publish::replace_file`] does.
+    /// Moves a staged file of this length over another one, as [`rename::replace_file`] does.
     pub(super) fn replace_file(
         &self,
         (from, area): (&Key, &str),
@@ -45,10 +46,10 @@ impl LocalStore {
         expected_bytes: u64,
         durability: Durability,
     ) -> Result<()> {
-        match publish::replace_file(&self.tree, from, to, expected_bytes) {
+        match rename::replace_file(&self.tree, from, to, expected_bytes) {
             Err(error) if error.io_kind() == Some(CrossesDevices) => {
                 let place = self.copy_beside(from, area, to, durability)?;
-                publish::replace_file(&self.tree, &place, to, expected_bytes)?;
+                rename::replace_file(&self.tree, &place, to, expected_bytes)?;
                 self.end_copy(from, &place, to, durability)
             }
             replaced => replaced,
@@ -63,7 +64,7 @@ impl LocalStore {
         let size_bytes = object.size_bytes();
         self.syncs.begin(&self.tree)?;
         self.syncs.forget(&place);
-        let written = stage::write_new(&self.tree, &place, to, &mut content, size_bytes, &self.buffers)?;
+        let written = new_file::write_new(&self.tree, &place, to, &mut content, size_bytes, &self.buffers)?;
         self.syncs.written(place.clone(), written);
         if durability == Durability::Durable {
             self.syncs.sync_staged(&self.tree, std::slice::from_ref(&place))?;
@@ -105,7 +106,7 @@ mod tests {
             let place = store.copy_beside(&from, AREA, &to, durability).unwrap();
             assert_eq!(place.as_str(), "tables/stonekeep-staging/7/1");
             assert!(root.join(place.as_str()).exists() && root.join(from.as_str()).exists());
-            publish::replace_file(&store.tree, &place, &to, 3).unwrap();
+            rename::replace_file(&store.tree, &place, &to, 3).unwrap();
             store.end_copy(&from, &place, &to, durability).unwrap();
             assert!(!root.join(from.as_str()).exists());
             assert_eq!(store.read(&to, 10).unwrap(), b"one");

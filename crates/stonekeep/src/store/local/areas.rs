@@ -13,9 +13,9 @@ use rustix::fs::{AtFlags, StatxFlags};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
-use super::listing::{list, remove_all};
-use super::names;
-use super::tree::Tree;
+use crate::disk::listing::{list, remove_all};
+use crate::disk::names;
+use crate::disk::tree::Tree;
 use crate::store::staging::{STAGING, area_key, staged_key};
 use crate::store::{EntryKind, Key, Staged};
 use crate::{IoContext, Result};

@@ -3,7 +3,7 @@
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
-use super::tree::Tree;
+use crate::disk::tree::Tree;
 use crate::store::{Durability, Key, ObjectReader, Store};
 use crate::{Error, ErrorKind, Result};
 

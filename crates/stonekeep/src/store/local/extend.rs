@@ -6,13 +6,13 @@ use std::io::{Read, Seek, SeekFrom};
 use rustix::fs::OFlags;
 
 use super::LocalStore;
-use super::publish::replace_file;
-use super::stage::write_error;
-use super::sync::Written;
-use super::tree::{self, Tree};
-use crate::store::buffers::Buffers;
-use crate::store::copying::{Failed, copy_from};
-use crate::store::{Key, Staged, content_error};
+use super::new_file::write_error;
+use crate::disk::Written;
+use crate::disk::buffers::Buffers;
+use crate::disk::copying::{Failed, copy_from};
+use crate::disk::rename::replace_file;
+use crate::disk::tree::{self, Tree};
+use crate::store::{Key, Staged};
 use crate::{Error, IoContext, Result};
 
 impl LocalStore {
@@ -72,7 +72,7 @@ fn append(
                 tracing::warn!(%error, path = %path.display(), "what could not be added stays in the area");
             }
             Err(match failed {
-                Failed::Reading(error) => content_error(&staged.key, error),
+                Failed::Reading(error) => Error::of_content(&staged.key, error),
                 Failed::Writing(error) => {
                     let place = tree.make_place(to)?;
                     write_error(&place, error, written, expected_bytes)

@@ -13,8 +13,8 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{FlockOperation, OFlags};
 use rustix::io::Errno;
 
-use super::place::Place;
-use super::tree::Tree;
+use crate::disk::Place;
+use crate::disk::tree::Tree;
 use crate::store::waiting::{locked, wait_for};
 use crate::store::{Guard, Key, LockWait};
 use crate::{Clock, Error, ErrorKind, Result};

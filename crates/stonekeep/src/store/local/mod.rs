@@ -7,23 +7,11 @@
 
 mod across;
 mod areas;
-mod clone;
 mod copy;
 mod extend;
-mod file_system;
-mod flush;
-mod listing;
 mod lock;
-mod making;
-mod names;
 mod object;
 mod pin;
-mod place;
-mod publish;
-mod renames;
-mod stage;
-mod sync;
-mod tree;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -34,19 +22,14 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
-use self::areas::Areas;
-pub(crate) use self::clone::Clones;
-pub use self::flush::SyncMethod;
-use self::making::Making;
+use self::areas::{Areas, is_hidden};
 use self::object::LocalObject;
-pub(crate) use self::place::Place;
-pub(crate) use self::stage::write_error;
-pub(crate) use self::sync::{Syncs, Written};
-pub(crate) use self::tree::{Directory, Tree};
-use super::buffers::Buffers;
-use super::page_cache::FileSystems;
-use super::{
-    Durability, Entry, EntryKind, Guard, Key, LockWait, Name, Object, PinState, Staged, Stat, Store,
+use super::{Durability, Guard, Key, LockWait, Object, PinState, Staged, Stat, Store};
+pub use crate::disk::SyncMethod;
+use crate::disk::buffers::Buffers;
+use crate::disk::{
+    Clones, Entry, EntryKind, FileSystems, Making, Name, Syncs, Tree, Written, file_system, listing, names,
+    new_file, tree,
 };
 use crate::parallel::{movers_of, run_bounded};
 use crate::shortage::no_directory;
@@ -119,7 +102,9 @@ impl LocalStore {
 
     /// What stands directly in a directory, as [`Store::list`], without length and age.
     pub(crate) fn names(&self, directory: Option<&Key>) -> Result<Vec<Name>> {
-        names::list(&self.tree, directory)
+        let mut names = names::list(&self.tree, directory)?;
+        names.retain(|name| !is_hidden(directory, &name.text));
+        Ok(names)
     }
 
     /// A file that has just been written to an area.
@@ -211,15 +196,25 @@ impl Store for LocalStore {
     }
 
     fn list(&self, directory: Option<&Key>) -> Result<Vec<Entry>> {
-        listing::list(&self.tree, directory)
+        let mut entries = listing::list(&self.tree, directory)?;
+        entries.retain(|entry| !is_hidden(directory, &entry.name));
+        Ok(entries)
     }
 
     fn visit(&self, directory: &Key, visit: &mut dyn FnMut(Entry)) -> Result<()> {
-        listing::visit(&self.tree, Some(directory), visit)
+        listing::visit(&self.tree, Some(directory), &mut |entry| {
+            if !is_hidden(Some(directory), &entry.name) {
+                visit(entry);
+            }
+        })
     }
 
     fn visit_names(&self, directory: &Key, visit: &mut dyn FnMut(&str, EntryKind)) -> Result<()> {
-        names::visit(&self.tree, Some(directory), visit)
+        names::visit(&self.tree, Some(directory), &mut |name, kind| {
+            if !is_hidden(Some(directory), name) {
+                visit(name, kind);
+            }
+        })
     }
 
     fn stat(&self, key: &Key) -> Result<Option<Stat>> {
@@ -241,7 +236,7 @@ impl Store for LocalStore {
         let place = self.areas.place(&self.tree, area, key)?;
         self.syncs.begin(&self.tree)?;
         self.syncs.forget(&place);
-        let written = stage::write_new(&self.tree, &place, key, content, expected_bytes, &self.buffers)?;
+        let written = new_file::write_new(&self.tree, &place, key, content, expected_bytes, &self.buffers)?;
         Ok(self.unsynced(area, key, place, written))
     }
 
@@ -258,7 +253,7 @@ impl Store for LocalStore {
         self.syncs.begin(&self.tree)?;
         self.syncs.forget(&place);
         let share = |new: &File| self.clones.share(source, stat.st_dev, new, size_bytes);
-        let Some(written) = stage::share_new(&self.tree, &place, size_bytes, share)? else {
+        let Some(written) = new_file::share_new(&self.tree, &place, size_bytes, share)? else {
             return Ok(None);
         };
         Ok(Some(self.unsynced(area, key, place, written)))

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use rustix::fs::Stat;
 
-use super::tree;
-use crate::store::{LocalFile, Object, SparingReads};
+use crate::disk::SparingReads;
+use crate::disk::tree;
+use crate::store::{LocalFile, Object};
 
 /// See the [module](self).
 pub(super) struct LocalObject {

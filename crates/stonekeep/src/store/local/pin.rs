@@ -21,8 +21,8 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, OFlags, Timespec, Timestamps, UTIME_NOW};
 
 use super::lock::{no_locks, try_flock};
-use super::place::Place;
-use super::tree::{self, Tree};
+use crate::disk::Place;
+use crate::disk::tree::{self, Tree};
 use crate::parallel::thread_or_none;
 use crate::store::pin_name::is_from_here;
 use crate::store::{Guard, Key, PinState};

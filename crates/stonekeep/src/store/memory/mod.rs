@@ -112,7 +112,7 @@ impl Store for MemoryStore {
         let mut bytes = Vec::new();
         content
             .read_to_end(&mut bytes)
-            .map_err(|error| super::content_error(key, error))?;
+            .map_err(|error| Error::of_content(key, error))?;
         let size_bytes = bytes.len() as u64;
         self.made()?.files.insert(place, self.inode(bytes));
         Ok(Staged {
@@ -144,7 +144,7 @@ impl Store for MemoryStore {
         bytes.truncate(kept);
         content
             .read_to_end(&mut bytes)
-            .map_err(|error| super::content_error(&staged.key, error))?;
+            .map_err(|error| Error::of_content(&staged.key, error))?;
         let size_bytes = bytes.len() as u64;
         let inode = self.inode(bytes);
         let mut contents = self.made()?;

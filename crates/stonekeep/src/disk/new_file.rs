@@ -6,15 +6,14 @@ use std::io::{self, Read};
 use super::place::Place;
 use super::sync::Written;
 use super::tree::Tree;
-use crate::Error;
+use crate::disk::buffers::Buffers;
+use crate::disk::copying::{Failed, copy};
 use crate::shortage::Shortage;
-use crate::store::buffers::Buffers;
-use crate::store::copying::{Failed, copy};
-use crate::store::{Key, content_error};
+use crate::{Error, Key};
 
 /// Writes all of `content` to the staged key's place. The file is always a new one: what stands there may still be
 /// linked from where it was published, if the power failed between.
-pub(super) fn write_new(
+pub(crate) fn write_new(
     tree: &Tree,
     place: &Key,
     key: &Key,
@@ -24,7 +23,7 @@ pub(super) fn write_new(
 ) -> crate::Result<Written> {
     let (place, file) = create_new(tree, place)?;
     let copied = copy(content, &file, &mut buffers.take()).map_err(|failed| match failed {
-        Failed::Reading(error) => content_error(key, error),
+        Failed::Reading(error) => Error::of_content(key, error),
         Failed::Writing(error) => {
             let written = file.metadata().map_or(0, |metadata| metadata.len());
             write_error(&place, error, written, expected_bytes)
@@ -47,7 +46,7 @@ pub(super) fn write_new(
 }
 
 /// Makes a new file that shares the blocks of another one; `None`, and nothing there, if `share` says that it cannot.
-pub(super) fn share_new(
+pub(crate) fn share_new(
     tree: &Tree,
     place: &Key,
     size_bytes: u64,

@@ -7,28 +7,24 @@ use std::os::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, Dir, FileType, Stat};
 use rustix::io::Errno;
 
-use super::areas::is_hidden;
 use super::tree::{self, Tree, open_part};
+use super::{Entry, EntryKind};
 use crate::directory_names::each_name;
-use crate::store::{Entry, EntryKind, Key};
-use crate::{Error, IoContext, Result};
+use crate::{Error, IoContext, Key, Result};
 
 /// What stands directly in a directory; names that vanish meanwhile are left out.
-pub(super) fn list(tree: &Tree, directory: Option<&Key>) -> Result<Vec<Entry>> {
+pub(crate) fn list(tree: &Tree, directory: Option<&Key>) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     visit(tree, directory, &mut |entry| entries.push(entry))?;
     Ok(entries)
 }
 
 /// The same, handed over one by one.
-pub(super) fn visit(tree: &Tree, directory: Option<&Key>, visit: &mut dyn FnMut(Entry)) -> Result<()> {
+pub(crate) fn visit(tree: &Tree, directory: Option<&Key>, visit: &mut dyn FnMut(Entry)) -> Result<()> {
     let Some(opened) = tree.find(directory)? else {
         return Ok(());
     };
     let visited = each_name(&opened, |name, _| {
-        if name.to_str().is_ok_and(|name| is_hidden(directory, name)) {
-            return Ok(());
-        }
         match rustix::fs::statat(&opened, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => visit(entry(name.to_bytes(), &stat)),
             Err(Errno::NOENT) => {}
@@ -40,7 +36,7 @@ pub(super) fn visit(tree: &Tree, directory: Option<&Key>, visit: &mut dyn FnMut(
 }
 
 /// Removes a file of whatever kind, or an empty directory; whether there was one.
-pub(super) fn delete(tree: &Tree, key: &Key) -> Result<bool> {
+pub(crate) fn delete(tree: &Tree, key: &Key) -> Result<bool> {
     let Some(place) = tree.find_place(key)? else {
         return Ok(false);
     };
@@ -72,7 +68,7 @@ fn entry(name: &[u8], stat: &Stat) -> Entry {
 }
 
 /// A name and what stands there; no key can have some names, which are shown with replacement characters.
-pub(super) fn name(name: &[u8], file_type: FileType) -> (Cow<'_, str>, EntryKind) {
+pub(crate) fn name(name: &[u8], file_type: FileType) -> (Cow<'_, str>, EntryKind) {
     let text = String::from_utf8_lossy(name);
     let is_key = text.as_bytes() == name && Key::is_legal(&text);
     let kind = match file_type {
@@ -84,7 +80,7 @@ pub(super) fn name(name: &[u8], file_type: FileType) -> (Cow<'_, str>, EntryKind
 }
 
 /// Removes a name with all that is below it, so many directories deep, following no link.
-pub(super) fn remove_all(parent: BorrowedFd<'_>, name: &CStr, depth: usize) -> rustix::io::Result<()> {
+pub(crate) fn remove_all(parent: BorrowedFd<'_>, name: &CStr, depth: usize) -> rustix::io::Result<()> {
     match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => return Ok(()),
         Err(Errno::ISDIR | Errno::PERM) if depth > 0 => {}

@@ -4,12 +4,12 @@ use rustix::io::Errno;
 
 use super::place::Place;
 use super::tree::{self, Tree};
-use crate::store::Key;
+use crate::Key;
 use crate::{Error, ErrorKind, Result};
 
 /// Gives a regular file another name, in a directory that is made where it is missing; whether the name was free.
 /// Where the file's length is known, it must have it.
-pub(super) fn move_file(tree: &Tree, from: &Key, to: &Key, expected_bytes: Option<u64>) -> Result<bool> {
+pub(crate) fn move_file(tree: &Tree, from: &Key, to: &Key, expected_bytes: Option<u64>) -> Result<bool> {
     match try_to_move(tree, from, to, expected_bytes) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             // One of the directories may have been removed and made again since it was opened.
@@ -21,7 +21,7 @@ pub(super) fn move_file(tree: &Tree, from: &Key, to: &Key, expected_bytes: Optio
 }
 
 /// Moves a file of this length over the one that has the name.
-pub(super) fn replace_file(tree: &Tree, from: &Key, to: &Key, expected_bytes: u64) -> Result<()> {
+pub(crate) fn replace_file(tree: &Tree, from: &Key, to: &Key, expected_bytes: u64) -> Result<()> {
     let source = place_of(tree, from, Some(expected_bytes))?;
     let target = tree.make_place(to)?;
     rustix::fs::renameat(

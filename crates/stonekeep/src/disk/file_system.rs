@@ -63,20 +63,20 @@ const HYPERVISORS_DISKS: [&str; 2] = ["virtio", "vbd-"];
 const SYNCFS_REPORTS_FROM: (u32, u32) = (5, 8);
 
 /// Whether one `syncfs` makes files on this file system durable, or says that it could not.
-pub(super) fn trusts_syncfs(root: &OwnedFd) -> bool {
+pub(crate) fn trusts_syncfs(root: &OwnedFd) -> bool {
     let magic = magic(root).unwrap_or(0);
     let trusted = KNOWN.iter().any(|known| known.magic == magic && known.syncfs);
     trusted && kernel_version().is_some_and(|version| version >= SYNCFS_REPORTS_FROM)
 }
 
 /// Bytes that may still be written below a root.
-pub(super) fn free_bytes(tree: &Tree) -> Option<u64> {
+pub(crate) fn free_bytes(tree: &Tree) -> Option<u64> {
     let system = system(tree)?;
     Some(system.f_bavail.saturating_mul(system.f_frsize))
 }
 
 /// New files that may still be made there, where the file system counts them.
-pub(super) fn free_files(tree: &Tree) -> Option<u64> {
+pub(crate) fn free_files(tree: &Tree) -> Option<u64> {
     let system = system(tree).filter(|system| system.f_files > 0)?;
     Some(system.f_favail)
 }
@@ -87,7 +87,7 @@ fn system(tree: &Tree) -> Option<StatVfs> {
 }
 
 /// What the user should know of the file system at this path.
-pub(super) fn warning(root: &OwnedFd, path: &str) -> Option<Warning> {
+pub(crate) fn warning(root: &OwnedFd, path: &str) -> Option<Warning> {
     let magic = magic(root).ok()?;
     let text = match KNOWN.iter().find(|known| known.magic == magic) {
         Some(known) => known.warning?.to_owned(),
@@ -100,7 +100,7 @@ pub(super) fn warning(root: &OwnedFd, path: &str) -> Option<Warning> {
 }
 
 /// Whether the disk below has heads that move; `None` where no single disk is known, as for tmpfs and btrfs.
-pub(super) fn is_rotational(root: &OwnedFd) -> Option<bool> {
+pub(crate) fn is_rotational(root: &OwnedFd) -> Option<bool> {
     let device = rustix::fs::fstat(root).ok()?.st_dev;
     let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
     rotational_in(Path::new("/sys/dev/block"), major, minor)

@@ -23,8 +23,8 @@ use rustix::path::Arg;
 use super::making::{DIRECTORY_MODE, Making};
 use super::place::Place;
 use super::renames::Renames;
+use crate::Key;
 use crate::shortage::Shortage;
-use crate::store::Key;
 use crate::{Error, IoContext, Result};
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -62,7 +62,7 @@ impl Tree {
     }
 
     /// The tree of a repository; what is made in it follows the rules of [`Making`].
-    pub(super) fn of_repository(root: PathBuf) -> Self {
+    pub(crate) fn of_repository(root: PathBuf) -> Self {
         let making = Making::new(&root);
         Tree {
             making: Some(Arc::new(making)),
@@ -71,7 +71,7 @@ impl Tree {
     }
 
     /// The rules of a repository.
-    pub(super) fn making(&self) -> Option<&Making> {
+    pub(crate) fn making(&self) -> Option<&Making> {
         self.making.as_deref()
     }
 
@@ -274,6 +274,6 @@ fn make_part(parent: &OwnedFd, name: &str, making: Option<&Making>) -> rustix::i
     }
 }
 
-pub(super) fn path_of(root: &Path, below: Option<&str>) -> PathBuf {
+pub(crate) fn path_of(root: &Path, below: Option<&str>) -> PathBuf {
     below.map_or_else(|| root.to_owned(), |below| root.join(below))
 }

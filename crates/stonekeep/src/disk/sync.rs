@@ -30,7 +30,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::flush::{FileSystem, SyncMethod, Synced, Unsynced};
 use super::tree::Tree;
-use crate::store::Key;
+use crate::Key;
 use crate::{Error, IoContext, Result, Warning, WarningName};
 
 /// So many written files are kept open until they are synced, where the process may open enough files.

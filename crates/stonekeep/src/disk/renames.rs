@@ -13,7 +13,7 @@ use rustix::fs::{AtFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::place::Place;
-use crate::store::unavailable::is_unavailable;
+use crate::disk::unavailable::is_unavailable;
 
 /// What has been found out about renames below one root.
 #[derive(Debug, Default)]
@@ -92,8 +92,8 @@ fn look_and_rename(from: &Place, to: &Place) -> rustix::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Key;
-    use crate::store::local::tree::Tree;
+    use crate::Key;
+    use crate::disk::tree::Tree;
 
     #[test]
     fn no_way_replaces_anything() {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::io::Errno;
 
-use crate::store::unavailable::is_unavailable;
+use crate::disk::unavailable::is_unavailable;
 
 /// Knows from which file systems nothing can be shared with the one that is written to.
 #[derive(Debug, Default)]

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::Store;
 use crate::{Error, Result};
 
 /// A relative path with `/` between its parts; no part is empty, `.` or `..`, none has a control character.
@@ -52,11 +51,6 @@ impl Key {
         &self.0
     }
 
-    /// The key as messages name it that may be about several stores.
-    pub(crate) fn shown_in<'a>(&'a self, store: &'a dyn Store) -> KeyIn<'a> {
-        KeyIn(self, store)
-    }
-
     /// The part after the last `/`.
     pub fn name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
@@ -70,15 +64,6 @@ impl Key {
     /// The directory, unless the file lies in the root.
     pub fn parent(&self) -> Option<Key> {
         self.directory().map(|directory| Key(directory.to_owned()))
-    }
-}
-
-/// A key with the store that it is of, for messages.
-pub(crate) struct KeyIn<'a>(&'a Key, &'a dyn Store);
-
-impl fmt::Display for KeyIn<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}", self.0, self.1.location())
     }
 }
 

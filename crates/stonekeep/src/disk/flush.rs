@@ -7,9 +7,9 @@ use rustix::fs::{Mode, OFlags};
 
 use super::file_system;
 use super::tree::Tree;
+use crate::Key;
+use crate::disk::unavailable::is_unavailable;
 use crate::parallel::run_bounded;
-use crate::store::Key;
-use crate::store::unavailable::is_unavailable;
 use crate::{Error, IoContext, Result};
 
 /// Up to so many files are synced one by one. On ext4, 4 new files of 64 KiB took 8 ms so and 1 ms by `syncfs`, 64 took
@@ -43,7 +43,7 @@ impl SyncMethod {
 
 /// The file system of a root, held open from before the first write.
 #[derive(Debug)]
-pub(super) struct FileSystem {
+pub(crate) struct FileSystem {
     root: OwnedFd,
     device: u64,
     syncfs: bool,
@@ -51,23 +51,23 @@ pub(super) struct FileSystem {
 
 /// A file that is to be synced.
 #[derive(Debug)]
-pub(super) struct Unsynced<'k> {
-    pub(super) key: &'k Key,
+pub(crate) struct Unsynced<'k> {
+    pub(crate) key: &'k Key,
     /// The descriptor that wrote it.
-    pub(super) open: Option<File>,
+    pub(crate) open: Option<File>,
     /// The file system that it is on, where that is known.
-    pub(super) device: Option<u64>,
+    pub(crate) device: Option<u64>,
 }
 
 /// What became of the content of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Synced {
+pub(crate) enum Synced {
     Durable,
     Failed,
 }
 
 impl FileSystem {
-    pub(super) fn open(tree: &Tree) -> Result<Self> {
+    pub(crate) fn open(tree: &Tree) -> Result<Self> {
         let root = tree.open_root()?;
         let stat = rustix::fs::fstat(&root).context("looking at", tree.root_path())?;
         Ok(FileSystem {
@@ -78,12 +78,12 @@ impl FileSystem {
     }
 
     /// Whether many files are made durable by one call.
-    pub(super) fn has_syncfs(&self, method: SyncMethod) -> bool {
+    pub(crate) fn has_syncfs(&self, method: SyncMethod) -> bool {
         self.syncfs && method.wants_syncfs(usize::MAX)
     }
 
     /// Makes files durable, and tells `record` of each what became of it; whether the names are durable, too.
-    pub(super) fn sync(
+    pub(crate) fn sync(
         &self,
         tree: &Tree,
         method: SyncMethod,

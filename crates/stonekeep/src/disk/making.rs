@@ -13,8 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{Gid, Mode, Uid};
 
-pub(super) const FILE_MODE: u32 = 0o644;
-pub(super) const DIRECTORY_MODE: u32 = 0o755;
+pub(crate) const FILE_MODE: u32 = 0o644;
+pub(crate) const DIRECTORY_MODE: u32 = 0o755;
 const ALL: u32 = 0o777;
 const OWNER: u32 = 0o700;
 const GROUP: u32 = 0o070;
@@ -45,7 +45,7 @@ struct Rules {
 }
 
 impl Making {
-    pub(super) fn new(root: &Path) -> Self {
+    pub(crate) fn new(root: &Path) -> Self {
         Making {
             root: root.to_owned(),
             state: Mutex::default(),
@@ -53,7 +53,7 @@ impl Making {
     }
 
     /// From now on nothing is made that grants more than a directory of this mode.
-    pub(super) fn limit_modes(&self, directory_mode: u32) {
+    pub(crate) fn limit_modes(&self, directory_mode: u32) {
         *self.state() = State {
             database_mode: Some(directory_mode & ALL),
             rules: None,
@@ -61,20 +61,20 @@ impl Making {
     }
 
     /// The mode of a new root, the umask aside.
-    pub(super) fn root_mode(&self) -> u32 {
+    pub(crate) fn root_mode(&self) -> u32 {
         self.state().database_mode.map_or(ALL, |mode| mode | OWNER)
     }
 
-    pub(super) fn file_mode(&self) -> Mode {
+    pub(crate) fn file_mode(&self) -> Mode {
         Mode::from_raw_mode(FILE_MODE & self.rules().granted)
     }
 
-    pub(super) fn directory_mode(&self) -> Mode {
+    pub(crate) fn directory_mode(&self) -> Mode {
         Mode::from_raw_mode(DIRECTORY_MODE & self.rules().granted)
     }
 
     /// Gives what was made just now to the owner of the root. Where that is refused, it stays with who made it.
-    pub(super) fn hand_over(&self, made: impl AsFd) {
+    pub(crate) fn hand_over(&self, made: impl AsFd) {
         let Some((user, group)) = self.rules().owner else {
             return;
         };

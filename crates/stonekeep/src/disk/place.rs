@@ -14,8 +14,8 @@ use rustix::io::Errno;
 
 use super::making::{FILE_MODE, Making};
 use super::tree::{Directory, path_of};
+use crate::Key;
 use crate::shortage::Shortage;
-use crate::store::Key;
 use crate::{Error, Result};
 
 const CAREFULLY: OFlags = OFlags::NOFOLLOW
@@ -35,7 +35,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(super) fn new(
+    pub(crate) fn new(
         directory: Arc<Directory>,
         root: Arc<Path>,
         making: Option<Arc<Making>>,

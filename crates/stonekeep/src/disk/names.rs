@@ -6,15 +6,14 @@ use std::os::fd::AsFd;
 use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 
-use super::areas::is_hidden;
 use super::listing;
 use super::tree::Tree;
+use super::{EntryKind, Name};
 use crate::directory_names::each_name;
-use crate::store::{EntryKind, Key, Name};
-use crate::{IoContext, Result};
+use crate::{IoContext, Key, Result};
 
 /// The names in a directory with what they are; empty if there is no such directory.
-pub(super) fn list(tree: &Tree, directory: Option<&Key>) -> Result<Vec<Name>> {
+pub(crate) fn list(tree: &Tree, directory: Option<&Key>) -> Result<Vec<Name>> {
     let mut names = Vec::new();
     visit(tree, directory, &mut |text, kind| {
         let text = text.to_owned();
@@ -25,7 +24,7 @@ pub(super) fn list(tree: &Tree, directory: Option<&Key>) -> Result<Vec<Name>> {
 
 /// Hands over the names in a directory with what they are. Most file systems tell what a name is where they tell the
 /// name.
-pub(super) fn visit(
+pub(crate) fn visit(
     tree: &Tree,
     directory: Option<&Key>,
     visit: &mut dyn FnMut(&str, EntryKind),
@@ -36,9 +35,7 @@ pub(super) fn visit(
     let visited = each_name(&opened, |name, told| {
         if let Some(file_type) = file_type(&opened, name, told)? {
             let (text, kind) = listing::name(name.to_bytes(), file_type);
-            if !is_hidden(directory, &text) {
-                visit(&text, kind);
-            }
+            visit(&text, kind);
         }
         Ok(())
     });

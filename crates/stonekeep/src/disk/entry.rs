@@ -1,0 +1,37 @@
+//! What a directory lists.
+
+use std::time::SystemTime;
+
+/// What a directory entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A directory, or a common prefix of keys.
+    Directory,
+    /// A symbolic link, FIFO, socket or device: never opened, never followed.
+    Other,
+}
+
+/// One name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The name, without its directory. Names that no [`Key`] can have (no UTF-8, control characters) come with
+    /// replacement characters and as [`EntryKind::Other`].
+    pub name: String,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Its length; 0 for what is no file.
+    pub size_bytes: u64,
+    /// When it was last changed, where the store knows.
+    pub modified: Option<SystemTime>,
+}
+
+/// One name in a directory, without a look at what has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Name {
+    /// The name, as [`Entry`] has it.
+    pub(crate) text: String,
+    /// What it is.
+    pub(crate) kind: EntryKind,
+}
