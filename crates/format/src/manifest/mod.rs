@@ -31,6 +31,7 @@ mod new_file;
 mod rare_fields;
 mod reader;
 mod state;
+mod table_identity;
 mod tag;
 mod wal;
 
@@ -47,4 +48,5 @@ pub use new_file::{NewFile, NewFileForm};
 pub use rare_fields::{Rare, RareFields};
 pub use reader::{ManifestEnd, ManifestReader, ManifestRest};
 pub use state::{DatabaseState, LiveBlob, LiveTable};
+pub use table_identity::TableIdentity;
 pub use wal::{TrackedWals, WalAddition};

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stonekeep_format::file_name::{DbFileName, TableExtension};
-use stonekeep_format::manifest::{BlobFile, DatabaseState, NewFile};
+use stonekeep_format::manifest::{BlobFile, DatabaseState, NewFile, TableIdentity};
 use stonekeep_format::{Crc32c, Temperature};
 
 use super::listing::Listing;
 use super::remarks::Remarks;
-use super::{CaptureHost, Content, ImageFile, TableIdentity};
+use super::{CaptureHost, Content, ImageFile};
 use crate::Result;
 use crate::parallel::run_bounded;
 
@@ -186,21 +186,10 @@ pub(super) fn named_table(file: &NewFile, home: &Arc<Path>) -> ImageFile {
         name,
         size_bytes: file.size_bytes,
         in_manifest: true,
-        table: Some(TableIdentity {
-            number: file.number,
-            unique_id: unique_id(file),
-            smallest_seqno: file.smallest_seqno,
-            largest_seqno: file.largest_seqno,
-        }),
+        table: Some(TableIdentity::of(file)),
         crc32c: crc32c_of(function, file.file_checksum.as_deref().unwrap_or_default()),
         temperature: file.temperature,
     }
-}
-
-/// The unique id of a table, if it has one.
-pub(super) fn unique_id(file: &NewFile) -> Option<[u8; 16]> {
-    let unique_id = file.unique_id.filter(|id| !id.is_null());
-    unique_id.map(|id| id.to_bytes())
 }
 
 /// A blob file that the MANIFEST names, as if it lay in this directory.

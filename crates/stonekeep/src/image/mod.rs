@@ -39,8 +39,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stonekeep_format::file_name::DbFileName;
-use stonekeep_format::manifest::DatabaseState;
-use stonekeep_format::{ColumnFamilyId, Crc32c, FileNumber, SequenceNumber, Temperature};
+use stonekeep_format::manifest::{DatabaseState, TableIdentity};
+use stonekeep_format::{ColumnFamilyId, Crc32c, SequenceNumber, Temperature};
 
 pub use self::host::{CaptureHost, NoHost};
 pub use self::live::{ClosingRule, LiveCapture};
@@ -144,19 +144,6 @@ pub enum Content {
     },
     /// Here: `CURRENT` is made, never copied, and a rewritten MANIFEST stands nowhere else.
     Bytes(Arc<[u8]>),
-}
-
-/// What a MANIFEST says of a table file, enough to recognise it later without opening it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableIdentity {
-    /// The file's number.
-    pub number: FileNumber,
-    /// Custom tag 12 of the MANIFEST, absent before RocksDB 7.3 and for null ids.
-    pub unique_id: Option<[u8; 16]>,
-    /// Smallest sequence number.
-    pub smallest_seqno: SequenceNumber,
-    /// Largest sequence number.
-    pub largest_seqno: SequenceNumber,
 }
 
 /// One file of the image.

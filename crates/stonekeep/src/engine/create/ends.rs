@@ -4,11 +4,12 @@ use std::io::{self, Read};
 
 use stonekeep_format::blob::{BlobFileFooter, BlobFileHeader, FOOTER_LEN, HEADER_LEN};
 use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::manifest::TableIdentity;
 use stonekeep_format::sst::{self, ReadError, TableEnd};
 use stonekeep_format::unique_id::UniqueId;
 use stonekeep_format::{FileKind, FormatError, Problem};
 
-use crate::image::{ImageFile, TableIdentity};
+use crate::image::ImageFile;
 use crate::store::Object;
 use crate::{Error, Result};
 
@@ -128,7 +129,7 @@ impl Ends {
 
     /// Whether it is the table that the MANIFEST means, and not the bytes of another one: RocksDB does not open such a table
     /// either (`verify_sst_unique_id_in_manifest`). Properties that begin before what was kept are not compared.
-    fn compare_unique_id(&self, wanted: [u8; 16], footer_at: u64) -> stonekeep_format::Result<()> {
+    fn compare_unique_id(&self, wanted: UniqueId, footer_at: u64) -> stonekeep_format::Result<()> {
         let begin = self.size_bytes.saturating_sub(self.last.len() as u64);
         let mut read = |offset: u64, length: usize| {
             let at = offset.checked_sub(begin).and_then(|at| usize::try_from(at).ok());
@@ -143,7 +144,7 @@ impl Ends {
             Err(_) => return Ok(()),
         };
         let found = properties.unique_id().filter(|id| !id.is_null());
-        match found.map(UniqueId::to_bytes) {
+        match found {
             Some(found) if found != wanted => {
                 let reason = "by its unique id it is another table than the MANIFEST names";
                 Err(FormatError::corrupt(FileKind::Table, footer_at, reason))

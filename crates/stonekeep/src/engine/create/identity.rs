@@ -9,10 +9,11 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use stonekeep_format::FileNumber;
+use stonekeep_format::manifest::TableIdentity;
 use stonekeep_format::unique_id::UniqueId;
 
 use super::recorded::Recorded;
-use crate::image::{Content, ImageFile, TableIdentity};
+use crate::image::{Content, ImageFile};
 use crate::repo::facts::{FileOrigin, TableFacts};
 use crate::{IoContext, Result};
 
@@ -29,20 +30,19 @@ pub(super) struct Identity {
 impl Identity {
     /// The identity of a table or blob; `None` for other files, which are copied each time.
     pub(super) fn of(file: &ImageFile, number: FileNumber) -> Result<Self> {
-        let table = file.table.clone();
-        let known_by_id = table.as_ref().is_some_and(|table| unique_id(table).is_some());
+        let known_by_id = file.table.is_some_and(|table| table.unique_id.is_some());
         let origin = if known_by_id { None } else { origin(file)? };
         Ok(Identity {
             number,
             size_bytes: file.size_bytes,
-            table,
+            table: file.table,
             origin,
         })
     }
 
     /// The MANIFEST's unique id, unless it is null.
     pub(super) fn unique_id(&self) -> Option<UniqueId> {
-        self.table.as_ref().and_then(unique_id)
+        self.table.and_then(|table| table.unique_id)
     }
 
     /// Whether this is what was recorded of this very file.
@@ -51,12 +51,7 @@ impl Identity {
             return false;
         }
         match (&self.table, &recorded.table) {
-            (Some(table), Some(known)) if unique_id(table).is_some() => {
-                known.number == table.number.0
-                    && known.unique_id == unique_id(table).map(|id| id.to_bytes())
-                    && known.smallest_seqno == table.smallest_seqno
-                    && known.largest_seqno == table.largest_seqno
-            }
+            (Some(table), Some(known)) if table.unique_id.is_some() => table.is_same_table(known),
             (Some(_), None) | (None, Some(_)) => false,
             _ => self.origin.is_some() && self.origin.as_ref() == recorded.origin.as_deref(),
         }
@@ -64,8 +59,7 @@ impl Identity {
 
     /// Whether this was recorded of another file for certain, though it has the same number.
     pub(super) fn differs_from(&self, recorded: &Recorded) -> bool {
-        let known = recorded.table.as_ref();
-        let known_by_id = known.is_some_and(|table| table.unique_id.is_some());
+        let known_by_id = recorded.table.is_some_and(|table| table.unique_id.is_some());
         known_by_id && self.unique_id().is_some() && !self.is_of(recorded)
     }
 }
@@ -74,18 +68,13 @@ impl Identity {
 pub(super) fn facts_of(table: &TableIdentity, session_id: Option<String>) -> TableFacts {
     TableFacts {
         number: table.number.0,
-        unique_id: unique_id(table).map(|id| format!("{:032x}", u128::from_be_bytes(id.to_bytes()))),
+        unique_id: table
+            .unique_id
+            .map(|id| format!("{:032x}", u128::from_be_bytes(id.to_bytes()))),
         smallest_seqno: table.smallest_seqno.0,
         largest_seqno: table.largest_seqno.0,
         session_id,
     }
-}
-
-fn unique_id(table: &TableIdentity) -> Option<UniqueId> {
-    table
-        .unique_id
-        .map(UniqueId::from_bytes)
-        .filter(|id| !id.is_null())
 }
 
 fn origin(file: &ImageFile) -> Result<Option<FileOrigin>> {

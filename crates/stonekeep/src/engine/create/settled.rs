@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::manifest::TableIdentity;
 
 use super::plan::{Action, PlanFile};
-use crate::image::{ImageFile, TableIdentity};
+use crate::image::ImageFile;
 
 /// See the [module](self).
 #[derive(Default)]
@@ -18,7 +19,7 @@ pub(super) struct Settled {
 impl Settled {
     /// What is to be done for this file.
     pub(super) fn insert(&mut self, file: &ImageFile, planned: PlanFile) {
-        let settled = Box::new((file.table.clone(), planned));
+        let settled = Box::new((file.table, planned));
         self.by_name.insert(file.name.clone(), settled);
     }
 

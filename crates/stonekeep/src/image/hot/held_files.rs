@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use stonekeep_format::FileNumber;
-use stonekeep_format::manifest::DatabaseState;
+use stonekeep_format::manifest::{DatabaseState, TableIdentity};
 
 use super::find_file::{DataPaths, Missing};
 use super::open_files::OpenFiles;
@@ -165,10 +165,10 @@ impl HeldFiles {
         let mut live = 0;
         for table in state.live_tables().map(|table| table.file) {
             live += 1;
-            let is_same = self.held.get(&table.number).is_some_and(|held| {
-                let known = held.file.table.as_ref().and_then(|table| table.unique_id);
-                held.file.size_bytes == table.size_bytes && known == live_files::unique_id(table)
-            });
+            let identity = Some(TableIdentity::of(table));
+            let held = self.held.get(&table.number).map(|held| &held.file);
+            let is_same =
+                held.is_some_and(|held| held.size_bytes == table.size_bytes && held.table == identity);
             if !is_same {
                 new.push(live_files::named_table(table, home));
             }

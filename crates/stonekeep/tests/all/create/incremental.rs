@@ -197,7 +197,7 @@ fn an_ingested_file_of_a_known_session_is_not_opened() {
         };
         let written = encode_table_of_size(&properties, file.size_bytes as usize).unwrap();
         let id = UniqueId::compute("SST Writer", &session, FileNumber(1)).unwrap();
-        file.table.as_mut().unwrap().unique_id = Some(id.to_bytes());
+        file.table.as_mut().unwrap().unique_id = Some(id);
         replace(file, &written);
     };
     backup(&scene, &store, ingested).unwrap();

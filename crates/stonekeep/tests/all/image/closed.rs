@@ -85,9 +85,9 @@ fn tables_carry_what_the_manifest_says_of_them() {
     let image = image(database.path());
     for table in database.state().live_tables() {
         let listed = file(&image, &format!("{:06}.sst", table.file.number.0));
-        let identity = listed.table.as_ref().unwrap();
+        let identity = listed.table.unwrap();
         assert_eq!(identity.number, table.file.number);
-        assert_eq!(identity.unique_id, table.file.unique_id.map(|id| id.to_bytes()));
+        assert_eq!(identity.unique_id, table.file.unique_id);
         assert_eq!(identity.smallest_seqno, table.file.smallest_seqno);
         assert_eq!(identity.largest_seqno, table.file.largest_seqno);
     }
