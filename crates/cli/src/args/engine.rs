@@ -1,4 +1,4 @@
-//! The options of an engine that several verbs take, under RocksDB's names.
+//! The engine options that several commands share, under RocksDB's names.
 
 use std::num::NonZeroUsize;
 
@@ -13,10 +13,10 @@ use super::quantity::{parse_buffer_bytes, parse_lock_wait, parse_some, parse_som
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reading and writing")]
 pub(crate) struct WorkArgs {
-    /// How many files are read and written at the same time [default: chosen from the machine]
+    /// Number of files to read and write at the same time [default: chosen from the machine]
     #[arg(long, value_name = "N", value_parser = parse_some)]
     max_background_operations: Option<NonZeroUsize>,
-    /// The size of a buffer for reading and writing, 4KiB or more [default: 128KiB]
+    /// Size of the buffer for reading and writing, at least 4KiB [default: 128KiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_buffer_bytes)]
     io_buffer_size: Option<u64>,
     /// Report progress every SIZE bytes
@@ -37,11 +37,11 @@ impl WorkArgs {
     }
 }
 
-/// How sure a change is when the command ends.
+/// Whether changes are durable when the command ends.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reading and writing")]
 pub(crate) struct SyncArgs {
-    /// Make everything durable before saying that it is done
+    /// Make all changes durable before the command ends
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     sync: bool,
@@ -53,26 +53,26 @@ impl SyncArgs {
     }
 }
 
-/// How new files come to be, and become durable.
+/// How new files are written and made durable.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reading and writing")]
 pub(crate) struct WriteArgs {
-    /// Share the blocks of tables instead of copying them, where one file system holds both and can do that
+    /// Share the blocks of tables instead of copying them, if source and destination are on one file system that supports it
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     reflink: bool,
-    /// How files are made durable
+    /// How to make files durable
     #[arg(long, value_name = "METHOD", value_enum, default_value_t = Method::Auto)]
     sync_method: Method,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Method {
-    /// Many files by one call, where the file system is trusted with it; few files one by one
+    /// Many files with one syncfs if the file system is known to report its errors, few files one by one
     Auto,
-    /// By one call however few they are, where the file system is trusted with it
+    /// With one syncfs for any number of files, if the file system is known to report its errors
     Syncfs,
-    /// One by one: does not wait for what other programs have written to the same file system
+    /// One by one; does not wait for data that other programs have written to the file system
     Files,
 }
 
@@ -87,10 +87,10 @@ impl WriteArgs {
     }
 }
 
-/// What to do while another process changes the repository.
+/// How long to wait for the lock of the repository.
 #[derive(Debug, Args)]
 pub(crate) struct LockArgs {
-    /// How long to wait while another process changes the repository: 0, a duration such as 10m, or forever
+    /// How long to wait while another process changes the repository: 0, a duration such as 10m, or "forever"
     #[arg(long, value_name = "DURATION", value_parser = parse_lock_wait, default_value = "0")]
     lock_wait: LockWait,
 }

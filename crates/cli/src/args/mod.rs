@@ -1,4 +1,4 @@
-//! What may be typed; each verb turns it into what it means, once.
+//! The arguments as they are typed; each command converts them once.
 
 pub(crate) mod engine;
 pub(crate) mod quantity;
@@ -25,7 +25,7 @@ use crate::commands;
         "  stonekeep verify --repo /backups/app\n",
         "  stonekeep restore latest --repo /backups/app --to /var/lib/app/restored\n",
         "  stonekeep purge --keep 7 --repo /backups/app\n\n",
-        "Exit codes: 0 done, 1 failed or refused, 2 usage, 3 damage found, 4 not found, 5 locked by another process, \
+        "Exit codes: 0 done, 1 failed or refused, 2 usage error, 3 damage found, 4 not found, 5 locked by another process, \
          129, 130 and 143 ended by a signal."
     )
 )]
@@ -36,21 +36,21 @@ pub(crate) struct Cli {
     pub(crate) verb: Verb,
 }
 
-/// What every verb takes.
+/// The arguments of every command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct GlobalArgs {
-    /// Print one JSON document on standard output, errors too
+    /// Print one JSON document on standard output, also for errors
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) json: bool,
-    /// Print only what was asked for, warnings and errors
+    /// Print only requested lists, warnings and errors
     #[arg(long, short, global = true, help_heading = "Output")]
     pub(crate) quiet: bool,
-    /// Log to standard error what is being done; twice for more
+    /// Log to standard error (-vv for more)
     #[arg(long, short, global = true, action = ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
 }
 
-/// The verbs.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     Backup(Box<commands::backup::BackupArgs>),
@@ -72,7 +72,7 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
-    /// The verb as it is typed, and as JSON documents name it.
+    /// The name of the command, as it is typed and as JSON documents have it.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Verb::Backup(_) => "backup",

@@ -1,4 +1,4 @@
-//! Reads sizes and durations as people write them.
+//! Parses sizes, rates, counts and durations.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use jiff::{Span, SpanRelativeTo};
 use stonekeep::store::LockWait;
 
-/// No smaller buffer is taken: a page.
+/// The smallest buffer: a page.
 const MIN_BUFFER_BYTES: u64 = 4 << 10;
 
-/// More decimals than anybody types.
+/// The most decimals that a number may have.
 const MAX_DECIMALS: usize = 9;
 
 /// A size: `4096`, `50MiB`, `1.5MiB`, `50M` (the same as MiB), `50MB` (decimal). Parts of a byte are dropped.
@@ -25,11 +25,15 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
         "mb" => 1_000_000,
         "gb" => 1_000_000_000,
         "tb" => 1_000_000_000_000,
-        _ => return Err(format!("{unit:?} is no unit of size: use KiB, MiB, GiB or TiB")),
+        _ => {
+            return Err(format!(
+                "{unit:?} is not a unit of size: use KiB, MiB, GiB or TiB"
+            ));
+        }
     };
     number
         .times(factor)
-        .ok_or_else(|| "more bytes than can be counted".to_owned())
+        .ok_or_else(|| "the size exceeds 64 bits".to_owned())
 }
 
 /// Bytes a second: a size, with or without `/s`.
@@ -42,7 +46,7 @@ pub(crate) fn parse_rate(text: &str) -> Result<u64, String> {
 pub(crate) fn parse_buffer_bytes(text: &str) -> Result<u64, String> {
     match parse_bytes(text)? {
         bytes @ MIN_BUFFER_BYTES.. => Ok(bytes),
-        _ => Err("must be 4KiB or more".to_owned()),
+        _ => Err("must be at least 4KiB".to_owned()),
     }
 }
 
@@ -106,7 +110,7 @@ fn split(text: &str) -> Result<(Decimal, &str), String> {
         .unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
-    let wrong = || "a number is wanted, with or without a unit".to_owned();
+    let wrong = || "not a number with an optional unit".to_owned();
     if whole.is_empty() || part.is_empty() || part.contains('.') || part.len() > MAX_DECIMALS {
         return Err(wrong());
     }

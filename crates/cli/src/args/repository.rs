@@ -1,4 +1,4 @@
-//! Which repository is meant.
+//! Opens the repository that the arguments name.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::{mistakes, places};
 /// Where the repository is.
 #[derive(Debug, Args)]
 pub(crate) struct RepoArgs {
-    /// The repository: a directory in the format of RocksDB's BackupEngine
+    /// The repository, a directory in the format of RocksDB's BackupEngine
     #[arg(long, env = "STONEKEEP_REPO", hide_env_values = true, value_name = "REPO")]
     repo: PathBuf,
 }
@@ -31,14 +31,14 @@ impl RepoArgs {
         open(&self.repo, options)
     }
 
-    /// Opens a repository that must be there for writing.
+    /// Opens an existing repository for writing.
     pub(crate) fn open_to_change(&self, options: BackupEngineOptions) -> anyhow::Result<BackupEngine> {
         self.open(options.clone())?;
         let store = store(&self.repo, &options)?;
         Ok(BackupEngine::open(options, store)?)
     }
 
-    /// Opens a repository for writing, which the first backup makes if it is not there.
+    /// Opens a repository for writing; the first backup creates it.
     pub(crate) fn open_or_create(&self, options: BackupEngineOptions) -> anyhow::Result<BackupEngine> {
         places::check_mounted(&self.repo)?;
         let store = store(&self.repo, &options)?;

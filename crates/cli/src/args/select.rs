@@ -1,4 +1,4 @@
-//! Selects backups by what they are: older than a time, with a tag, or so many before the newest.
+//! Selects backups by time, by tag, or by position before the newest.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -14,18 +14,17 @@ use crate::output::units::count;
 
 /// Which backups a command considers.
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Selection")]
 pub(crate) struct SelectArgs {
-    /// Only backups made before TIME: 2026-03-01T08:00:00Z, a local date or time, or an age such as 36h
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    /// Consider only backups made before TIME: 2026-03-01T08:00:00Z, a local date or time, or an age such as 36h
+    #[arg(long, value_name = "TIME", value_parser = parse_time, help_heading = "Selection")]
     before: Option<Timestamp>,
-    /// Only backups with this tag; if repeated, with one of the tags
-    #[arg(long, value_name = "WORD")]
+    /// Consider only backups with this tag; if repeated, with any of the tags
+    #[arg(long, value_name = "WORD", help_heading = "Selection")]
     tag: Vec<String>,
 }
 
 impl SelectArgs {
-    /// Whether not all backups are considered.
+    /// Whether an option restricts the backups.
     pub(crate) fn is_given(&self) -> bool {
         self.before.is_some() || !self.tag.is_empty()
     }
@@ -50,7 +49,7 @@ impl SelectArgs {
         Ok(selected.map(|backup| backup.id).collect())
     }
 
-    /// The backup that is meant among the selected ones.
+    /// The backup that `which` names among the selected ones.
     pub(crate) fn resolve(&self, engine: &BackupEngineReadOnly, which: Which) -> anyhow::Result<BackupId> {
         match self.which(engine, which)? {
             WhichBackup::Id(id) => Ok(id),

@@ -1,4 +1,4 @@
-//! Reads points in time as people write them.
+//! Parses points in time.
 
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
@@ -7,7 +7,7 @@ use jiff::{Timestamp, Zoned};
 use super::quantity::parse_duration;
 
 /// A time: RFC 3339 (`2026-03-01T08:00:00Z`), a local date or time (`2026-03-01`, `2026-03-01 08:00`, `08:00` for today),
-/// or an age (`36h`: so long before now).
+/// or an age (`36h`: 36 hours before now).
 pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
     time_at(text, &Zoned::now())
 }

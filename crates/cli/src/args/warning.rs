@@ -1,4 +1,4 @@
-//! The names of warnings that are accepted.
+//! Parses the name of a warning.
 
 use stonekeep::WarningName;
 
@@ -6,9 +6,6 @@ use stonekeep::WarningName;
 pub(crate) fn parse(text: &str) -> std::result::Result<WarningName, String> {
     WarningName::parse(text).ok_or_else(|| {
         let names: Vec<&str> = WarningName::ALL.iter().map(|name| name.as_str()).collect();
-        format!(
-            "there is no warning of this name; the names are {}",
-            names.join(", ")
-        )
+        format!("not the name of a warning; the names are {}", names.join(", "))
     })
 }

@@ -1,4 +1,4 @@
-//! Reads which backup is meant: an id, or a word.
+//! Parses the argument that names a backup: an id or a word.
 
 use std::path::Path;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! `stonekeep close`: removes what `open` made.
+//! `stonekeep close`: removes a directory that `open` made.
 
 use std::path::PathBuf;
 
@@ -14,10 +14,10 @@ use crate::output::units::count;
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::CLOSE)]
 pub(crate) struct CloseArgs {
-    /// The directory
+    /// The directory that was given to `open --at`
     #[arg(value_name = "DIR")]
     directory: PathBuf,
-    /// Only tell what would be removed
+    /// Show what would be removed; change nothing
     #[arg(long)]
     dry_run: bool,
 }

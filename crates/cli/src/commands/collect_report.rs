@@ -1,4 +1,4 @@
-//! What `delete`, `purge` and `gc` say when they are done.
+//! Prints the reports of `delete`, `purge` and `gc`.
 
 use serde::Serialize;
 use stonekeep::WarningName;

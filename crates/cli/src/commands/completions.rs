@@ -1,4 +1,4 @@
-//! `stonekeep completions`: a script that completes this command's words in a shell.
+//! `stonekeep completions`: prints a completion script for a shell.
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;

@@ -1,4 +1,4 @@
-//! `stonekeep delete`: deletes backups by id.
+//! `stonekeep delete`: deletes backups.
 
 use clap::Args;
 use stonekeep::engine::BackupEngine;
@@ -14,11 +14,11 @@ use crate::args::which::parse_id;
 use crate::exit::Exit;
 use crate::output::units::backup_ids;
 
-/// Delete backups, corrupt ones too, and the files that no other backup needs
+/// Delete backups, also corrupt ones, and the files that no other backup needs
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::DELETE)]
 pub(crate) struct DeleteArgs {
-    /// The backups' ids
+    /// The ids of the backups
     #[arg(value_name = "ID", value_parser = parse_id, required_unless_present_any = ["before", "tag"],
           conflicts_with_all = ["before", "tag"])]
     backups: Vec<BackupId>,
@@ -26,10 +26,10 @@ pub(crate) struct DeleteArgs {
     repo: RepoArgs,
     #[command(flatten)]
     select: SelectArgs,
-    /// Show what would be deleted, and change nothing
+    /// Show what would be deleted; change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Delete what --before and --tag select, or the last valid backup
+    /// Confirm the deletion of what --before and --tag select, or of the last valid backup
     #[arg(long)]
     yes: bool,
     #[command(flatten)]

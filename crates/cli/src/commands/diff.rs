@@ -1,4 +1,4 @@
-//! `stonekeep diff`: what two backups have in common.
+//! `stonekeep diff`: compares the files of two backups.
 
 use clap::Args;
 use serde::Serialize;
@@ -14,14 +14,14 @@ use crate::output::backup_info::FileJson;
 use crate::output::text::{Page, Style};
 use crate::output::units::{bytes, count, maybe_bytes};
 
-/// Compare two backups: which files are in one alone
+/// Compare the files of two backups
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::DIFF)]
 pub(crate) struct DiffArgs {
-    /// One backup: its id, latest, or latest~N for the one N before it
+    /// One backup: an id, latest, or latest~N (the Nth before the newest)
     #[arg(value_name = "ID", value_parser = parse_id_or_latest)]
     a: Which,
-    /// The other backup
+    /// The other backup, likewise
     #[arg(value_name = "OTHER_ID", value_parser = parse_id_or_latest)]
     b: Which,
     #[command(flatten)]

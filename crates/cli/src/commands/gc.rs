@@ -1,4 +1,4 @@
-//! `stonekeep gc`: removes what no backup needs.
+//! `stonekeep gc`: removes files that no backup needs.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use crate::args::quantity::parse_duration;
 use crate::args::repository::RepoArgs;
 use crate::exit::Exit;
 
-/// Remove files that no backup needs, left over from interrupted runs or by other engines
+/// Remove files that no backup needs, such as those of interrupted runs
 ///
-/// Files under names that no engine gives are left alone and reported.
+/// Keeps and reports unknown files: those with names that no engine uses.
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::GC)]
 pub(crate) struct GcArgs {
     #[command(flatten)]
     repo: RepoArgs,
-    /// Leave files of unknown origin that are younger than this: another engine may be writing them
+    /// Keep files of unknown origin that are newer than this: another engine may be writing them
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "1h")]
     min_age: Duration,
-    /// Show what would be removed, and change nothing
+    /// Show what would be removed; change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

@@ -15,8 +15,8 @@ use crate::output::units::{count, local_time, maybe_bytes};
 
 /// List the backups of a repository
 ///
-/// That each file is there with the right size is looked at; verify looks at the content. Corrupt backups are listed
-/// with the reason, and are no failure.
+/// Checks that every file exists with the right size; `verify` checks contents. Lists corrupt backups with the reason;
+/// the exit code is 0 for them too.
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::LIST)]
 pub(crate) struct ListArgs {

@@ -14,13 +14,13 @@ use crate::args::Cli;
 use crate::exit::Exit;
 use crate::output::units::count;
 
-/// What `docs/cli.md` explains at length.
+/// The exit codes; `docs/cli.md` has the details.
 const EXIT_STATUS: [(&str, &str); 9] = [
-    ("0", "Done. Warnings may say what was left out."),
-    ("1", "It failed, or was refused."),
-    ("2", "The command line cannot be understood."),
+    ("0", "Done. Warnings may name what was left out."),
+    ("1", "The command failed or was refused."),
+    ("2", "The command line is wrong."),
     ("3", "Damage was found."),
-    ("4", "There is no such backup, repository, database or file."),
+    ("4", "The backup, repository, database or file does not exist."),
     ("5", "Another process holds the lock."),
     ("129", "Ended by SIGHUP."),
     ("130", "Ended by SIGINT."),
@@ -28,12 +28,12 @@ const EXIT_STATUS: [(&str, &str); 9] = [
 ];
 
 const ENVIRONMENT: [(&str, &str); 4] = [
-    ("STONEKEEP_REPO", "The repository, where --repo is not given."),
-    ("NO_COLOR", "If set, no colours are used."),
-    ("TERM", "If dumb, no colours are used."),
+    ("STONEKEEP_REPO", "The repository, if --repo is not given."),
+    ("NO_COLOR", "If set, output has no colours."),
+    ("TERM", "If \"dumb\", output has no colours."),
     (
         "TZ",
-        "The time zone of times in tables, and of local times that are given.",
+        "The time zone of times in tables and of local times in arguments.",
     ),
 ];
 
@@ -41,7 +41,7 @@ const ENVIRONMENT: [(&str, &str); 4] = [
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::MAN)]
 pub(crate) struct ManArgs {
-    /// The directory, made if it is not there; one page for each verb goes there
+    /// Write one page for each command to this directory; create it if needed
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! `stonekeep open`: makes a backup readable in place.
+//! `stonekeep open`: makes a directory in which RocksDB opens a backup read-only.
 
 use std::path::PathBuf;
 
@@ -16,21 +16,22 @@ use crate::output::rewritten::{self, RewrittenJson};
 use crate::output::units::{bytes, count};
 use crate::places;
 
-/// Make a directory in which RocksDB opens a backup read-only, without restoring it
+/// Make a directory in which RocksDB can open a backup read-only, without restoring it
 ///
-/// Small files are copied, shared ones linked: open it for reading only. `stonekeep close` removes it again.
+/// Copies the small files of the backup and links the shared ones, so open the directory only for reading. `stonekeep
+/// close` removes it.
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::OPEN)]
 pub(crate) struct OpenArgs {
-    /// The backup: its id, latest, latest~N, or latest-valid, for which every byte is read first
+    /// The backup: an id, latest, latest~N (the Nth before the newest), or latest-valid (reads every byte to find it)
     #[arg(value_name = "ID")]
     backup: Which,
     #[command(flatten)]
     repo: RepoArgs,
-    /// The directory to make; on another file system than the repository's, everything is copied
+    /// The directory to make; on another file system than the repository, all files are copied
     #[arg(long, value_name = "DIR")]
     at: PathBuf,
-    /// Show what would be made, and change nothing
+    /// Show what would be made; change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

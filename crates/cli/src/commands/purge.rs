@@ -10,25 +10,25 @@ use crate::args::repository::RepoArgs;
 use crate::args::warning;
 use crate::exit::Exit;
 
-/// Keep the newest valid backups, and delete the older ones with the files that no other backup needs
+/// Delete all but the newest valid backups, and the files that no other backup needs
 ///
-/// Corrupt backups are neither counted nor deleted. After the database went back to an older state (warning
-/// sequence-went-back), the last valid backup from before it stays as well, until that is accepted.
+/// Neither counts nor deletes corrupt backups. If the database was set back to an older state (warning
+/// sequence-went-back), also keeps the last valid backup from before that, until a backup or a purge accepts the warning.
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::PURGE)]
 pub(crate) struct PurgeArgs {
     #[command(flatten)]
     repo: RepoArgs,
-    /// How many valid backups to keep
+    /// Number of valid backups to keep
     #[arg(long, value_name = "N")]
     keep: usize,
-    /// Show what would be deleted, and change nothing
+    /// Show what would be deleted; change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Keep none: needed for --keep=0
+    /// Confirm --keep=0
     #[arg(long)]
     yes: bool,
-    /// With sequence-went-back, delete backups from before the database went back to an older state as well
+    /// Accept the warning sequence-went-back: keep no extra backup for it
     #[arg(long, value_name = "NAME", value_parser = warning::parse)]
     accept: Vec<WarningName>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `stonekeep show`: everything about one backup.
+//! `stonekeep show`: the details of one backup.
 
 use clap::Args;
 use serde::Serialize;
@@ -14,18 +14,18 @@ use crate::output::backup_info::{BackupJson, capture_text, if_read, prepared_tex
 use crate::output::text::{Page, Style, Table};
 use crate::output::units::{bytes, count, local_time, maybe_bytes, temperature_name};
 
-/// Show what is known of a backup without restoring it
+/// Show the details of a backup
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::SHOW)]
 pub(crate) struct ShowArgs {
-    /// The backup: its id, latest, or latest~N for the one N before it
+    /// The backup: an id, latest, or latest~N (the Nth before the newest)
     #[arg(value_name = "ID", value_parser = parse_id_or_latest, default_value = "latest")]
     backup: Which,
     #[command(flatten)]
     repo: RepoArgs,
     #[command(flatten)]
     select: SelectArgs,
-    /// List its files too
+    /// Also list the files of the backup
     #[arg(long)]
     files: bool,
 }

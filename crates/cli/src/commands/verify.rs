@@ -1,4 +1,4 @@
-//! `stonekeep verify`: whether backups are whole.
+//! `stonekeep verify`: checks backups for damage.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,27 +27,28 @@ use crate::output::units::{backup_ids, bytes, count, first_to_last};
 /// This many files that could not be read are named in text; JSON names them all.
 const MAX_UNCHECKED_SHOWN: usize = 20;
 
-/// Verify backups: all of them and every byte, unless said otherwise
+/// Verify backups for damage
 ///
-/// Everything that is wrong is reported, with the backups that it touches; the exit code is 3 then. Files that could not
-/// be read are reported apart; if nothing else is wrong, the exit code is 1. A file that backups share is read once.
+/// By default, reads every byte of all backups; a file that several backups share is read once. Reports each damaged file
+/// with the backups that it affects, and ends with exit code 3. Reports files that could not be read separately; if there
+/// is no other finding, the exit code is 1.
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::VERIFY)]
 pub(crate) struct VerifyArgs {
-    /// The backup: its id, latest, or latest~N for the one N before it [default: all, or the newest that is selected]
+    /// The backup: an id, latest, or latest~N (the Nth before the newest) [default: all, or the newest that is selected]
     #[arg(value_name = "ID", value_parser = parse_id_or_latest, conflicts_with = "all")]
     backup: Option<Which>,
-    /// All backups, which is the default
+    /// Verify all backups, which is the default
     #[arg(long)]
     all: bool,
     #[command(flatten)]
     repo: RepoArgs,
     #[command(flatten)]
     select: SelectArgs,
-    /// What is looked at
+    /// What to check
     #[arg(long, value_name = "LEVEL", default_value = "checksum")]
     level: Level,
-    /// Limit to so many bytes a second, such as 50MiB/s; 0 is no limit
+    /// Limit in bytes per second, such as 50MiB/s; 0 is no limit
     #[arg(long, value_name = "RATE", value_parser = parse_rate, default_value = "0",
           help_heading = "Reading and writing")]
     verify_rate_limit: u64,
@@ -57,9 +58,9 @@ pub(crate) struct VerifyArgs {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Level {
-    /// That each file is there with the right size
+    /// Each file exists and has the right size
     Size,
-    /// The checksum of every byte too
+    /// Also the checksum of each file
     Checksum,
 }
 

@@ -110,7 +110,7 @@ fn an_accepted_warning_is_in_json_alone() {
     world
         .run(["backup", world.db(), "--accept", "unknown-file"])
         .code(2)
-        .warns("there is no warning of this name");
+        .warns("not the name of a warning");
 }
 
 #[test]

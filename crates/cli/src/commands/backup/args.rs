@@ -1,4 +1,4 @@
-//! What `backup` takes, and what that means.
+//! The arguments of `backup`, converted to options.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -27,38 +27,39 @@ use crate::host;
 /// More application metadata than this is refused by every engine (`BackupMeta::StoreToFile`).
 const MAX_APP_METADATA_BYTES: u64 = 1 << 20;
 
-/// Back up a database, open or closed, or a checkpoint
+/// Back up a database (open or closed) or a checkpoint
 ///
-/// Only what the repository does not have yet is copied. The repository is made if there is none. A database that a
-/// process is writing is captured as it was at one moment: see docs/live-databases.md for what that holds.
+/// Copies only files that the repository does not have yet. Creates the repository if it does not exist. A process may
+/// have the database open for writing: the backup is then crash-consistent, and the process is not paused.
+/// docs/live-databases.md describes what such a backup contains.
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::BACKUP)]
 pub(crate) struct BackupArgs {
-    /// The database's directory
+    /// The directory of the database
     #[arg(value_name = "DB")]
     pub(super) database: PathBuf,
     #[command(flatten)]
     pub(super) repo: RepoArgs,
-    /// What the directory is
+    /// How to read the directory
     #[arg(long, value_name = "SOURCE", default_value = "auto")]
     source: Source,
-    /// Capture a database although something speaks against it, such as a network file system under a live one, or
-    /// a MANIFEST that has lost its end
+    /// Capture the database despite a problem that may make the backup wrong, such as a live database on a network
+    /// file system or a truncated MANIFEST
     #[arg(long)]
     force: bool,
-    /// The directory of the WALs [default: what the OPTIONS file says, else the database's]
+    /// The directory of the WALs [default: wal_dir of the OPTIONS file, else the database's directory]
     #[arg(long, value_name = "DIR")]
     pub(super) wal_dir: Option<PathBuf>,
-    /// A further data directory of the database (db_paths, cf_paths); may be repeated
+    /// Another data directory of the database (db_paths, cf_paths); may be repeated
     #[arg(long, value_name = "DIR")]
     pub(super) db_path: Vec<PathBuf>,
-    /// Show what would be copied, and change nothing
+    /// Show what would be copied; change nothing
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Do what cannot be undone without asking: needed for --destroy-old-data
+    /// Confirm --destroy-old-data
     #[arg(long)]
     yes: bool,
-    /// Back up although the repository holds backups of another database
+    /// Back up even if the repository has backups of another database
     #[arg(long)]
     allow_other_database: bool,
     #[command(flatten)]
@@ -77,27 +78,27 @@ pub(crate) struct BackupArgs {
     pace: PaceArgs,
 }
 
-/// What is kept with the backup.
+/// What the backup contains.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Kept with the backup")]
+#[command(next_help_heading = "Contents of the backup")]
 struct KeptArgs {
     /// Application metadata, as text
     #[arg(long, value_name = "TEXT", conflicts_with = "app_metadata_file")]
     app_metadata: Option<String>,
-    /// Application metadata, as the content of a file; - is standard input
+    /// Application metadata, from a file; - is standard input
     #[arg(long, value_name = "FILE")]
     app_metadata_file: Option<PathBuf>,
-    /// A word to find the backup by; may be repeated
+    /// A word to select the backup by; may be repeated
     #[arg(long, value_name = "WORD")]
     tag: Vec<String>,
-    /// Leave tables out whose name matches, such as '0001*.sst'; needs --schema-version=2; may be repeated
+    /// Exclude tables whose name matches, such as '0001*.sst'; needs --schema-version=2; may be repeated
     #[arg(long, value_name = "GLOB", value_parser = parse_pattern)]
     exclude: Vec<Pattern>,
-    /// Take files of the application along that stand below the database's directory, such as
-    /// 'rocksdict-config.json' or 'transaction_logs'; directories with all that is in them; may be repeated
+    /// Include files of the application from the database's directory, such as 'rocksdict-config.json' or
+    /// 'transaction_logs'; a directory includes all files below it; may be repeated
     #[arg(long, value_name = "GLOB", value_parser = parse_include)]
     include: Vec<IncludePattern>,
-    /// Do not print warnings of this name, such as unknown-files: the problem is known; may be repeated
+    /// Accept warnings of this name, such as unknown-files, and do not print them; may be repeated
     #[arg(long, value_name = "NAME", value_parser = warning::parse)]
     accept: Vec<WarningName>,
     /// Back up the WALs
@@ -106,7 +107,7 @@ struct KeptArgs {
     backup_log_files: bool,
 }
 
-/// How the repository is laid out.
+/// The layout of the repository.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Layout of the repository")]
 struct LayoutArgs {
@@ -114,11 +115,11 @@ struct LayoutArgs {
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     share_table_files: bool,
-    /// Share files under names that tell files of one number apart; false risks taking one for another
+    /// Share files under names that distinguish files of equal number; false risks confusing two files
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     share_files_with_checksum: bool,
-    /// What those names are made of
+    /// What the names of shared files consist of
     #[arg(
         long,
         value_name = "NAMING",
@@ -137,33 +138,33 @@ struct LayoutArgs {
     destroy_old_data: bool,
 }
 
-/// How much the work may be in the way of others.
+/// How much the backup may slow down other programs.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reading and writing")]
 struct PaceArgs {
-    /// Limit to so many bytes a second, such as 50MiB/s; 0 is no limit
+    /// Limit in bytes per second, such as 50MiB/s; 0 is no limit
     #[arg(long, value_name = "RATE", value_parser = parse_rate, default_value = "0")]
     backup_rate_limit: u64,
-    /// Read tables past the page cache, where the file system can do that
+    /// Read tables with O_DIRECT, if the file system supports it
     #[arg(long, value_name = "BOOL", default_value_t = false, action = ArgAction::Set,
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     use_direct_reads: bool,
-    /// Run the workers with less CPU priority
+    /// Run the workers with the lowest CPU priority
     #[arg(long, value_name = "BOOL", default_value_t = false, action = ArgAction::Set,
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     decrease_background_thread_cpu_priority: bool,
 }
 
-/// What the directory of a database is.
+/// How to read the directory of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Source {
-    /// Captured hot if a process holds its LOCK, else as a closed one
+    /// As hot if a process holds the LOCK of the database, else as closed
     Auto,
-    /// A database that no process has open
+    /// A database that no process has open; refused if a process holds the LOCK
     Closed,
-    /// A database that a process is writing, whether its LOCK can be seen or not
+    /// A database that a process is writing, also where its LOCK cannot be seen
     Hot,
-    /// A checkpoint
+    /// A checkpoint; refused if a process holds the LOCK
     Checkpoint,
 }
 
@@ -185,7 +186,7 @@ enum Naming {
     UseDbSessionIdAndFileSize,
     /// Session id alone
     UseDbSessionId,
-    /// Checksum and size, as engines before 6.12 do
+    /// Checksum and size, as in engines before 6.12
     LegacyCrc32cAndFileSize,
 }
 
@@ -207,7 +208,7 @@ fn parse_schema(text: &str) -> std::result::Result<MetaSchema, String> {
     match text {
         "1" => Ok(MetaSchema::One),
         "2" => Ok(MetaSchema::Two),
-        _ => Err("there are schemas 1 and 2".to_owned()),
+        _ => Err("the schema is 1 or 2".to_owned()),
     }
 }
 

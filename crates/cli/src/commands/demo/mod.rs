@@ -1,4 +1,4 @@
-//! `stonekeep demo`: the main job on a sample, step by step.
+//! `stonekeep demo`: backs up, damages and restores a sample database, step by step.
 
 mod sample;
 mod stage;
@@ -16,11 +16,11 @@ use crate::output::units::count;
 use sample::State;
 use stage::{Stage, StepJson};
 
-/// Show backup, damage and restore on a small sample database, in a temporary directory
+/// Back up, damage and restore a small sample database in a temporary directory
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::DEMO)]
 pub(crate) struct DemoArgs {
-    /// Keep the directory, to look around in it
+    /// Keep the directory afterwards
     #[arg(long)]
     keep: bool,
 }

@@ -1,4 +1,4 @@
-//! Which kind of file it is, by its name, else by its content.
+//! Detects the kind of a file by its name, else by its content.
 
 use std::path::Path;
 
@@ -20,9 +20,9 @@ pub(super) enum Kind {
     Manifest,
     /// NUMBER.log
     Wal,
-    /// NUMBER.sst, also under the names of a repository
+    /// NUMBER.sst, or the name of a table in a repository
     Sst,
-    /// NUMBER.blob, likewise
+    /// NUMBER.blob, or the name of a blob file in a repository
     Blob,
     /// OPTIONS-NUMBER
     Options,

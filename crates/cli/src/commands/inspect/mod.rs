@@ -1,4 +1,4 @@
-//! `stonekeep inspect`: what a file of a database or a repository says.
+//! `stonekeep inspect`: shows the content of a file of a database or a repository.
 
 mod backup_meta;
 mod blob;
@@ -28,18 +28,17 @@ use dump::Dump;
 use kind::Kind;
 use source::Source;
 
-/// Show what a MANIFEST, WAL, table, blob, OPTIONS, CURRENT or backup meta file says
+/// Show the content of a MANIFEST, WAL, table, blob, OPTIONS, CURRENT or backup meta file
 ///
-/// The kind is told by the name, else by the content. Of keys, only the smallest and largest of a
-/// table are shown, in a MANIFEST's edits. The exit code is 3 for a file
-/// that is damaged, after what could be read of it.
+/// Detects the kind of file by its name, else by its content. Shows no values, and no keys except the smallest and largest
+/// key of a table in the edits of a MANIFEST. If the file is damaged, shows what can be read, and ends with exit code 3.
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::INSPECT)]
 pub(crate) struct InspectArgs {
     /// The file
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Take it for this kind of file
+    /// The kind of file [default: detected]
     #[arg(long = "as", value_name = "KIND")]
     kind: Option<Kind>,
 }
@@ -92,7 +91,7 @@ fn detect(source: &Source) -> Result<Kind> {
         let path = source.path().display();
         Error::new(
             stonekeep::ErrorKind::Unsupported,
-            format!("neither name nor content of {path} tell what it is"),
+            format!("cannot detect the kind of {path}, neither by name nor by content"),
         )
         .with_hint("name its kind: --as manifest, wal, sst, blob, options, meta or current")
     })

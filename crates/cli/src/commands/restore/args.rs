@@ -1,4 +1,4 @@
-//! What `restore` takes, and what that means.
+//! The arguments of `restore`, converted to options.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use crate::commands::Session;
 
 /// Restore a backup to a directory
 ///
-/// Everything is copied and verified inside the target first; whatever stands there stays as it is until the whole
-/// new state is there. An interrupted restore is run again, or taken back with --abort.
+/// Copies and verifies all files inside the target first. The database at the target stays unchanged until the new
+/// state is complete. After an interruption, the same command resumes the restore, and --abort undoes it.
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::RESTORE)]
 pub(crate) struct RestoreArgs {
-    /// The backup: its id, latest, latest~N for the one N before it, or latest-valid, which passes over damaged backups
+    /// The backup: an id, latest, latest~N (the Nth before the newest), or latest-valid (the newest that is not damaged)
     #[arg(value_name = "ID", default_value = "latest", conflicts_with = "abort")]
     pub(super) backup: Which,
-    /// The repository: a directory in the format of RocksDB's BackupEngine
+    /// The repository, a directory in the format of RocksDB's BackupEngine
     #[arg(
         long,
         env = "STONEKEEP_REPO",
@@ -33,49 +33,49 @@ pub(crate) struct RestoreArgs {
     pub(super) repo: Option<PathBuf>,
     #[command(flatten)]
     pub(super) select: SelectArgs,
-    /// The database's directory
+    /// The directory to restore to, new, empty, or that of a database
     #[arg(long, value_name = "DIR")]
     pub(super) to: PathBuf,
-    /// Where WALs go [default: into the database's directory]
+    /// The directory to restore WALs to [default: the directory of --to]
     #[arg(long, value_name = "DIR")]
     pub(super) wal_dir: Option<PathBuf>,
-    /// What may stay at the target
+    /// Which files of the database at the target to keep
     #[arg(long, value_name = "MODE", default_value = "purge-all")]
     mode: Mode,
-    /// Take an interrupted restore back: the old database is moved into place again
+    /// Undo an interrupted restore: move the old database back into place
     #[arg(long, conflicts_with = "mode")]
     pub(super) abort: bool,
-    /// Show what would be written, and change nothing
+    /// Show what would be written; change nothing
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Keep the WALs at the target, and move those in its archive back
+    /// Keep the WALs at the target, and move archived WALs back
     #[arg(long, value_name = "BOOL", default_value_t = false, action = ArgAction::Set,
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     keep_log_files: bool,
-    /// Another repository that may have files which the backup was made without; may be repeated
+    /// Another repository to look for excluded files in; may be repeated
     #[arg(long, value_name = "REPO")]
     alternate_dir: Vec<PathBuf>,
-    /// Restore over a database with another database id
+    /// Restore over a database that has another database id
     #[arg(long)]
     allow_other_database: bool,
-    /// Remove the old database first where the disk has no room for both; it is lost if the restore fails
+    /// Remove the old database first if the disk has no space for both; if the restore then fails, it is lost
     #[arg(long)]
     free_old_files_first: bool,
-    /// Move the files that are replaced to this directory instead of removing them; it must be absent or empty, and on the
-    /// file system of the database
+    /// Move replaced files to this directory instead of removing them; it must be absent or empty, and on the file system
+    /// of the database
     #[arg(long, value_name = "DIR", conflicts_with_all = ["free_old_files_first", "abort"])]
     keep_old: Option<PathBuf>,
-    /// Leave the wal_dir in the restored OPTIONS file as it is in the backup, although the WALs are elsewhere: opened with
-    /// it, the restored database may harm the one that the backup was made of
+    /// Do not change wal_dir in the restored OPTIONS file. If it names the WAL directory of the original database, opening
+    /// the restored database with it can damage the original
     #[arg(long)]
     keep_wal_dir: bool,
     /// Accepted and without effect: it names the default
     #[arg(long, hide = true, conflicts_with = "keep_wal_dir")]
     rewrite_wal_dir: bool,
-    /// Let latest-valid consider the newest N valid backups only [default: all]
+    /// Consider only the newest N valid backups for latest-valid [default: all]
     #[arg(long, value_name = "N")]
     max_valid_backups_to_open: Option<usize>,
-    /// Limit to so many bytes a second, such as 50MiB/s; 0 is no limit
+    /// Limit in bytes per second, such as 50MiB/s; 0 is no limit
     #[arg(long, value_name = "RATE", value_parser = parse_rate, default_value = "0",
           help_heading = "Reading and writing")]
     restore_rate_limit: u64,
@@ -90,12 +90,12 @@ pub(crate) struct RestoreArgs {
 /// RocksDB's `RestoreOptions::Mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Mode {
-    /// Nothing: every file is written anew
+    /// None: write every file
     #[value(alias = "purge-all-files")]
     PurgeAll,
-    /// Tables and blobs whose session id and size are those of the backup's
+    /// Tables and blobs whose session id and size match the backup
     KeepLatestDbSessionIdFiles,
-    /// Tables and blobs whose checksum is that of the backup's
+    /// Tables and blobs whose checksum matches the backup
     VerifyChecksum,
 }
 
