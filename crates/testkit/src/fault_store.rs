@@ -6,149 +6,84 @@
 
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use stonekeep::store::{Durability, Entry, Guard, Key, LockWait, Object, PinState, Staged, Stat, Store};
-use stonekeep::{Error, Result, Warning};
+use stonekeep::{Result, Warning};
+
+use crate::faults::{Faults, Stop};
 
 /// The area that a dead pin is made in.
 const AREA: &str = "fault-store";
 const PIN_LIMIT_BYTES: u64 = 1 << 30;
 
-/// What happens at the chosen step, the first being number 1.
-#[derive(Debug, Clone, Copy)]
-enum Fault {
-    Never,
-    KillAt(usize),
-    FailOnceAt(usize, io::ErrorKind),
-}
-
 /// Wraps a store. See the [module](self).
 #[derive(Debug, Clone)]
 pub struct FaultStore {
     inner: Arc<dyn Store>,
-    fault: Fault,
-    unreadable: Option<Key>,
-    undeletable: Option<Key>,
-    progress: Arc<Mutex<Progress>>,
-}
-
-#[derive(Debug, Default)]
-struct Progress {
-    steps: Vec<String>,
-    stopped_before: Option<String>,
-    dead: bool,
-}
-
-/// Why a step is not done.
-struct Stop {
-    error: Error,
-    /// Whether this is the step that the process dies before; otherwise it is dead already, or lives on.
-    killed_here: bool,
-}
-
-impl From<Stop> for Error {
-    fn from(stop: Stop) -> Self {
-        stop.error
-    }
+    faults: Faults,
 }
 
 impl FaultStore {
     /// Counts steps only.
     pub fn counting(inner: Arc<dyn Store>) -> Self {
-        FaultStore::new(inner, Fault::Never)
+        FaultStore::new(inner, Faults::none())
     }
 
     /// Dies before this step, counted from 1: nothing works any more, what was written stays, and guards are
     /// released as the system releases those of a killed process: locks are free, pins stay behind.
     pub fn kill_at(inner: Arc<dyn Store>, step: usize) -> Self {
-        FaultStore::new(inner, Fault::KillAt(step))
+        FaultStore::new(inner, Faults::kill_at(step))
     }
 
     /// Fails this step, counted from 1, and no other one.
     pub fn fail_once_at(inner: Arc<dyn Store>, step: usize, kind: io::ErrorKind) -> Self {
-        FaultStore::new(inner, Fault::FailOnceAt(step, kind))
+        FaultStore::new(inner, Faults::fail_once_at(step, kind))
     }
 
     /// Fails each time when this file is opened, as a disk does that has lost a sector.
     pub fn unreadable(inner: Arc<dyn Store>, key: Key) -> Self {
-        FaultStore {
-            unreadable: Some(key),
-            ..FaultStore::counting(inner)
-        }
+        FaultStore::new(inner, Faults::refuse(format!("open {key}"), io::ErrorKind::Other))
     }
 
-    /// Fails each time when this file is deleted, as if it were immutable or in a directory of somebody else's.
+    /// Fails each time when this file is deleted, as if it were immutable or in a directory of another user.
     pub fn undeletable(inner: Arc<dyn Store>, key: Key) -> Self {
-        FaultStore {
-            undeletable: Some(key),
-            ..FaultStore::counting(inner)
-        }
+        FaultStore::new(
+            inner,
+            Faults::refuse(format!("delete {key}"), io::ErrorKind::PermissionDenied),
+        )
     }
 
-    fn new(inner: Arc<dyn Store>, fault: Fault) -> Self {
-        FaultStore {
-            inner,
-            fault,
-            unreadable: None,
-            undeletable: None,
-            progress: Arc::default(),
-        }
+    fn new(inner: Arc<dyn Store>, faults: Faults) -> Self {
+        FaultStore { inner, faults }
     }
 
     /// How many steps were begun.
     pub fn steps(&self) -> usize {
-        self.progress().steps.len()
+        self.faults.steps().len()
     }
 
     /// The steps that were begun, the one that was stopped included.
     pub fn step_names(&self) -> Vec<String> {
-        self.progress().steps.clone()
+        self.faults.steps()
     }
 
     /// The step that was not done, for messages; `None` if the scenario ended before it.
     pub fn stopped_before(&self) -> Option<String> {
-        self.progress().stopped_before.clone()
-    }
-
-    fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+        self.faults.stopped_before()
     }
 
     fn is_dead(&self) -> bool {
-        self.progress().dead
+        self.faults.is_dead()
     }
 
     /// The store beneath, unless the process is dead.
     fn alive(&self) -> Result<&dyn Store> {
-        if self.is_dead() {
-            Err(dead())
-        } else {
-            Ok(&*self.inner)
-        }
+        self.faults.look("").map(|()| &*self.inner)
     }
 
     fn step(&self, name: String) -> std::result::Result<&dyn Store, Stop> {
-        let mut progress = self.progress();
-        if progress.dead {
-            let error = dead();
-            return Err(Stop {
-                error,
-                killed_here: false,
-            });
-        }
-        progress.steps.push(name.clone());
-        let number = progress.steps.len();
-        let (error, killed_here) = match self.fault {
-            Fault::KillAt(at) if at == number => (dead(), true),
-            Fault::FailOnceAt(at, kind) if at == number => {
-                (Error::io(format!("step {number}, {name}"), kind.into()), false)
-            }
-            _ => return Ok(&*self.inner),
-        };
-        progress.dead = killed_here;
-        progress.stopped_before = Some(name);
-        Err(Stop { error, killed_here })
+        self.faults.step(name).map(|()| &*self.inner)
     }
 
     fn guard(&self, inner: Box<dyn Guard>, pin: Option<Key>) -> Box<dyn Guard> {
@@ -158,10 +93,6 @@ impl FaultStore {
             pin,
         })
     }
-}
-
-fn dead() -> Error {
-    Error::io("using a store from a dead process", io::Error::other("killed"))
 }
 
 /// Released as a killed process's, once the store is dead.
@@ -231,11 +162,8 @@ impl Store for FaultStore {
     }
 
     fn open(&self, key: &Key) -> Result<Box<dyn Object>> {
-        if self.unreadable.as_ref() == Some(key) {
-            let cause = io::Error::other("a sector cannot be read");
-            return Err(Error::io(format!("reading {key}"), cause));
-        }
-        self.alive()?.open(key)
+        self.faults.look(&format!("open {key}"))?;
+        self.inner.open(key)
     }
 
     fn stage(&self, area: &str, key: &Key, content: &mut dyn Read, expected_bytes: u64) -> Result<Staged> {
@@ -308,10 +236,6 @@ impl Store for FaultStore {
     }
 
     fn delete(&self, key: &Key) -> Result<bool> {
-        if self.undeletable.as_ref() == Some(key) {
-            let cause = io::Error::from(io::ErrorKind::PermissionDenied);
-            return Err(Error::io(format!("removing {key}"), cause));
-        }
         self.step(format!("delete {key}"))?.delete(key)
     }
 

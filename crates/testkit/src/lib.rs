@@ -3,6 +3,7 @@
 pub mod database;
 pub mod fake_clock;
 pub mod fault_store;
+pub mod faults;
 pub mod fixtures;
 pub mod record_store;
 pub mod skip;

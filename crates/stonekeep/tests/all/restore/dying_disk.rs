@@ -1,34 +1,44 @@
 //! A disk that stops working at a chosen step, as if the process had been killed there.
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard};
 
+use stonekeep::Result;
 use stonekeep::engine::restore::{FreeSpace, SystemDisk, TargetDisk, TargetPath};
 use stonekeep::store::Durability;
-use stonekeep::{Error, Result};
+use stonekeep_testkit::faults::Faults;
 
 /// Wraps the real disk. Every operation is a step; writing has a second one, when half of the bytes are there. Syncs are
 /// steps only: a killed process loses nothing that it has written, and thousands of real ones would take minutes.
 #[derive(Debug)]
 pub(crate) struct DyingDisk {
     disk: SystemDisk,
-    dies_at: usize,
-    dies_before: Option<String>,
+    faults: Faults,
     free_bytes: Option<u64>,
-    steps: Mutex<Vec<String>>,
 }
 
 impl DyingDisk {
     /// Dies before this step, counted from 1: nothing works any more, and what was done stays.
     pub(crate) fn new(dies_at: usize) -> Self {
+        DyingDisk::with(Faults::kill_at(dies_at))
+    }
+
+    /// Dies before the first step of this name.
+    pub(crate) fn before(step: &str) -> Self {
+        DyingDisk::with(Faults::kill_before(step))
+    }
+
+    /// Only writes down what is done.
+    pub(crate) fn immortal() -> Self {
+        DyingDisk::with(Faults::none())
+    }
+
+    fn with(faults: Faults) -> Self {
         DyingDisk {
             disk: SystemDisk::new(NonZeroUsize::new(1 << 16).unwrap()),
-            dies_at,
-            dies_before: None,
+            faults,
             free_bytes: None,
-            steps: Mutex::default(),
         }
     }
 
@@ -38,51 +48,18 @@ impl DyingDisk {
         self
     }
 
-    /// Dies before the first step of this name.
-    pub(crate) fn before(step: &str) -> Self {
-        DyingDisk {
-            dies_before: Some(step.to_owned()),
-            ..DyingDisk::immortal()
-        }
-    }
-
-    /// Only writes down what is done.
-    pub(crate) fn immortal() -> Self {
-        DyingDisk::new(usize::MAX)
-    }
-
     pub(crate) fn is_dead(&self) -> bool {
-        self.dies_after(&self.lock())
-    }
-
-    fn dies_after(&self, steps: &[String]) -> bool {
-        steps.len() >= self.dies_at
-            || (self.dies_before.is_some() && steps.last() == self.dies_before.as_ref())
+        self.faults.is_dead()
     }
 
     /// The steps, the one that was not done included.
     pub(crate) fn steps(&self) -> Vec<String> {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
-        self.steps.lock().unwrap()
+        self.faults.steps()
     }
 
     fn step(&self, name: &str, at: &TargetPath) -> Result<()> {
         let key = at.key().map_or(".", |key| key.as_str());
-        self.step_named(format!("{name} {key}"))
-    }
-
-    fn step_named(&self, step: String) -> Result<()> {
-        let mut steps = self.lock();
-        if !self.dies_after(&steps) {
-            steps.push(step);
-        }
-        match self.dies_after(&steps) {
-            false => Ok(()),
-            true => Err(Error::io("killed", io::Error::other("killed"))),
-        }
+        Ok(self.faults.step(format!("{name} {key}"))?)
     }
 }
 
@@ -137,7 +114,8 @@ impl TargetDisk for DyingDisk {
     /// One step however many they are, that names them all. Names are to be synced by themselves.
     fn sync_files(&self, files: &[TargetPath]) -> Result<bool> {
         let names = files.iter().filter_map(|at| Some(at.key()?.as_str()));
-        self.step_named(format!("sync {}", names.collect::<Vec<_>>().join(" ")))?;
+        self.faults
+            .step(format!("sync {}", names.collect::<Vec<_>>().join(" ")))?;
         Ok(false)
     }
 

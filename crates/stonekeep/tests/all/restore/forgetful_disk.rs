@@ -7,9 +7,10 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
+use stonekeep::Result;
 use stonekeep::engine::restore::{FreeSpace, SystemDisk, TargetDisk, TargetPath};
 use stonekeep::store::Durability;
-use stonekeep::{Error, Result};
+use stonekeep_testkit::faults::Faults;
 
 /// What a sync of files makes durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +39,6 @@ struct Change {
 
 #[derive(Debug, Default)]
 struct Book {
-    steps: Vec<String>,
     /// What stood there in the beginning, all durable.
     before: BTreeMap<PathBuf, Thing>,
     now: BTreeMap<PathBuf, Thing>,
@@ -56,7 +56,7 @@ pub(crate) struct ForgetfulDisk {
     disk: SystemDisk,
     place: PathBuf,
     vault: tempfile::TempDir,
-    dies_at: usize,
+    faults: Faults,
     syncs: FileSync,
     book: Mutex<Book>,
 }
@@ -68,7 +68,7 @@ impl ForgetfulDisk {
             disk: SystemDisk::new(NonZeroUsize::new(1 << 16).unwrap()),
             place: place.to_owned(),
             vault: tempfile::tempdir_in(place.parent().unwrap()).unwrap(),
-            dies_at,
+            faults: Faults::kill_at(dies_at),
             syncs,
             book: Mutex::default(),
         };
@@ -105,7 +105,7 @@ impl ForgetfulDisk {
 
     /// The steps, the one that was not done included.
     pub(crate) fn steps(&self) -> Vec<String> {
-        self.lock().steps.clone()
+        self.faults.steps()
     }
 
     fn lock(&self) -> MutexGuard<'_, Book> {
@@ -113,16 +113,9 @@ impl ForgetfulDisk {
     }
 
     fn step(&self, name: &str, at: &TargetPath) -> Result<()> {
-        let mut book = self.lock();
-        if book.steps.len() < self.dies_at {
-            let root = at.root_path().file_name().unwrap_or_default().to_string_lossy();
-            let key = at.key().map_or(".", |key| key.as_str());
-            book.steps.push(format!("{name} {root}/{key}"));
-        }
-        match book.steps.len() >= self.dies_at {
-            true => Err(Error::io("killed", std::io::Error::other("killed"))),
-            false => Ok(()),
-        }
+        let root = at.root_path().file_name().unwrap_or_default().to_string_lossy();
+        let key = at.key().map_or(".", |key| key.as_str());
+        Ok(self.faults.step(format!("{name} {root}/{key}"))?)
     }
 
     fn changed(&self, names: Vec<(PathBuf, Option<Thing>)>) {
