@@ -27,7 +27,7 @@
 //!     println!("{}: {:?}, {:?} bytes", backup.id, backup.state, backup.size_bytes);
 //! }
 //! for backup in [first, second] {
-//!     let report = engine.verify_backup(backup.backup_id, VerifyLevel::Checksum, &Quiet)?;
+//!     let report = engine.verify_backups(backup.backup_id, VerifyLevel::Checksum, &Quiet)?;
 //!     assert!(report.findings.is_empty());
 //! }
 //! # Ok(())

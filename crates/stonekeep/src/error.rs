@@ -51,11 +51,10 @@ impl fmt::Display for Finding {
 }
 
 /// An error with its kind, message, hint, findings and cause. `Display` gives the message alone; walk
-/// [`std::error::Error::source`] for the cause.
-#[derive(Debug)]
+/// [`std::error::Error::source`] for the cause. `Debug` is for people too, since a `main` that returns an error prints it:
+/// the message with its causes, and the hint.
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: ErrorKind,
     message: String,
@@ -258,6 +257,16 @@ impl fmt::Display for Error {
     }
 }
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.one_line())?;
+        match self.hint() {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0
@@ -282,5 +291,19 @@ impl<T> IoContext<T> for io::Result<T> {
 impl<T> IoContext<T> for rustix::io::Result<T> {
     fn context(self, doing: &str, path: &Path) -> Result<T> {
         self.map_err(io::Error::from).context(doing, path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_the_message_the_causes_and_the_hint() {
+        let error = Error::io("reading /db/CURRENT", io::Error::other("no such disk")).with_hint("mount it");
+        assert_eq!(
+            format!("{error:?}"),
+            "reading /db/CURRENT: no such disk\nhint: mount it"
+        );
     }
 }

@@ -17,7 +17,7 @@
 //! use std::sync::Arc;
 //! use stonekeep::Quiet;
 //! use stonekeep::engine::info::{InfoDetail, WhichBackup};
-//! use stonekeep::engine::verify::VerifyLevel;
+//! use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 //! use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions, RestoreOptions};
 //! use stonekeep::image::auto::{Directory, SourceKind};
 //! use stonekeep::store::local::LocalStore;
@@ -26,7 +26,7 @@
 //! let source = Directory::new(database, SourceKind::Auto);
 //! let backup = engine.create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)?;
 //! println!("backup {} at sequence number {}", backup.backup_id, backup.sequence_number);
-//! let report = engine.verify_backups(&[], VerifyLevel::Checksum, &Quiet)?;
+//! let report = engine.verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)?;
 //! assert!(report.findings.is_empty());
 //! for info in engine.get_all_backup_info(InfoDetail::Sizes)?.backups {
 //!     println!("{}: {:?}, {:?} bytes", info.id, info.state, info.size_bytes);

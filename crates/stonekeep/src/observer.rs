@@ -1,5 +1,6 @@
 //! How a caller follows a long operation, and stops it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,6 +20,8 @@ pub enum Phase {
     Committing,
     /// Removing what nothing names any more.
     Collecting,
+    /// The operation has ended, with or without an error: the last call.
+    Finished,
 }
 
 /// How far an operation has come.
@@ -49,53 +52,86 @@ impl Progress {
     }
 }
 
-/// Follows an operation. Methods are called from worker threads, and should return soon.
+/// Follows an operation, and can stop it. A closure that takes a [`Progress`] is an observer; [`StopSwitch`] stops an
+/// operation from another thread.
 ///
-/// A method that panics ends the operation as a stop request does; no method is called again. When the lock and the pins
-/// are released, the panic goes on in the thread that called the engine. If the operation failed of itself meanwhile, that
-/// error is returned instead.
+/// Methods are called from worker threads, and should return soon. A method that panics ends the operation as a stop
+/// request does; no method is called again. When the lock and the pins are released, the panic continues in the thread that
+/// called the engine. If the operation failed for another reason meanwhile, that error is returned instead.
 pub trait Observer: Send + Sync {
-    /// Called about every `callback_trigger_interval_size` bytes, at each phase's start and end.
+    /// Called about every `callback_trigger_interval_size_bytes` bytes, when a phase begins or ends, and last of all with
+    /// [`Phase::Finished`].
     fn progressed(&self, progress: &Progress) {
         let _ = progress;
     }
 
-    /// Asked often; once it says yes, the operation ends cleanly with [`crate::ErrorKind::Stopped`].
+    /// Called often. After `true` the operation ends cleanly with [`crate::ErrorKind::Stopped`].
     fn should_stop(&self) -> bool {
         false
     }
 }
 
-/// The observer that does not look.
+impl<F: Fn(&Progress) + Send + Sync> Observer for F {
+    fn progressed(&self, progress: &Progress) {
+        self(progress);
+    }
+}
+
+/// The observer that does nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Quiet;
 
 impl Observer for Quiet {}
 
-/// An observer that stops an operation from another thread, as RocksDB's `BackupEngine::StopBackup` does; clones
-/// share the switch.
-#[derive(Debug, Clone, Default)]
-pub struct StopSwitch(Arc<AtomicBool>);
+/// An observer that stops an operation from another thread, as RocksDB's `BackupEngine::StopBackup` does. Clones share
+/// the switch.
+#[derive(Clone, Default)]
+pub struct StopSwitch {
+    stopped: Arc<AtomicBool>,
+    observer: Option<Arc<dyn Observer>>,
+}
 
 impl StopSwitch {
-    /// A switch that is not thrown.
+    /// A switch that is off.
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// Passes progress on to this observer, which may also stop the operation.
+    #[must_use]
+    pub fn with_observer(self, observer: impl Observer + 'static) -> Self {
+        StopSwitch {
+            observer: Some(Arc::new(observer)),
+            ..self
+        }
+    }
+
     /// Asks the operation to stop.
     pub fn stop(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.stopped.store(true, Ordering::SeqCst);
     }
 
     /// Makes the switch usable for another operation.
     pub fn reset(&self) {
-        self.0.store(false, Ordering::SeqCst);
+        self.stopped.store(false, Ordering::SeqCst);
     }
 }
 
 impl Observer for StopSwitch {
+    fn progressed(&self, progress: &Progress) {
+        if let Some(observer) = &self.observer {
+            observer.progressed(progress);
+        }
+    }
+
     fn should_stop(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        let asked = |observer: &Arc<dyn Observer>| observer.should_stop();
+        self.stopped.load(Ordering::SeqCst) || self.observer.as_ref().is_some_and(asked)
+    }
+}
+
+impl fmt::Debug for StopSwitch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StopSwitch").field(&self.stopped).finish()
     }
 }

@@ -265,7 +265,7 @@ mod tests {
     use stonekeep::Quiet;
     use stonekeep::engine::create::FileAction;
     use stonekeep::engine::info::InfoDetail;
-    use stonekeep::engine::verify::VerifyLevel;
+    use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
     use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions};
     use stonekeep::image::closed::ClosedDirectory;
     use stonekeep::store::local::LocalStore;
@@ -292,7 +292,9 @@ mod tests {
         let shared: Vec<_> = info.backups.iter().map(|backup| backup.unique_bytes).collect();
         assert!(info.backups.iter().all(|backup| backup.number_files == 43));
         assert!(shared[0] > Some(10 * TABLE_BYTES), "{shared:?}");
-        let report = engine.verify_backups(&[], VerifyLevel::Checksum, &Quiet).unwrap();
+        let report = engine
+            .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)
+            .unwrap();
         assert_eq!(report.findings, []);
 
         let options = rocksdb::backup::BackupEngineOptions::new(directory.path()).unwrap();

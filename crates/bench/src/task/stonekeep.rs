@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, bail, ensure};
 use stonekeep::Quiet;
 use stonekeep::engine::info::{InfoDetail, WhichBackup};
-use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{
     BackupEngine, BackupEngineOptions, CreateBackupOptions, RestoreMode, RestoreOptions,
 };
@@ -92,7 +92,7 @@ fn list(engine: &BackupEngine) -> Result<u64> {
 }
 
 fn verify(engine: &BackupEngine) -> Result<u64> {
-    let report = engine.verify_backups(&[], VerifyLevel::Checksum, &Quiet)?;
+    let report = engine.verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)?;
     ensure!(report.findings.is_empty(), "{:?}", report.findings);
     Ok(report.files_checked)
 }

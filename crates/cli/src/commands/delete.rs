@@ -54,7 +54,6 @@ pub(crate) fn run(args: &DeleteArgs, session: &Session) -> anyhow::Result<Exit> 
     } else {
         engine.delete_backups(&ids, &watcher)
     };
-    watcher.finish();
     collect_report::print(&report?, args.dry_run, session)?;
     Ok(Exit::Success)
 }

@@ -59,7 +59,6 @@ pub(crate) fn run(args: &OpenArgs, session: &Session) -> anyhow::Result<Exit> {
         true => engine.plan_open_in_place(which, &args.at, &watcher),
         false => engine.open_in_place(which, &args.at, &watcher),
     };
-    watcher.finish();
     let report = report?;
     let document = OpenJson {
         dry_run: args.dry_run,

@@ -51,7 +51,6 @@ pub(crate) fn run(args: &PurgeArgs, session: &Session) -> anyhow::Result<Exit> {
     } else {
         engine.purge(&purge, &watcher)
     };
-    watcher.finish();
     collect_report::print(&report?, args.dry_run, session)?;
     Ok(Exit::Success)
 }

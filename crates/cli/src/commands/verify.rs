@@ -9,6 +9,7 @@ use stonekeep::engine::RateLimiter;
 use stonekeep::engine::info::BackupState;
 use stonekeep::engine::verify::{
     FindingKind, UncheckedCause, UncheckedFile, VerifiedBackup, VerifyFinding, VerifyLevel, VerifyReport,
+    VerifyWhat,
 };
 use stonekeep::format::BackupId;
 
@@ -107,19 +108,19 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> anyhow::Result<Exit> 
     let options = args.work.apply(session.engine_options());
     let limiter = Arc::new(RateLimiter::new(args.verify_rate_limit));
     let engine = args.repo.open(options.with_verify_rate_limiter(limiter))?;
-    let ids: Vec<BackupId> = match args.backup {
-        Some(which) => vec![args.select.resolve(&engine, which)?],
-        None if args.select.is_given() => vec![args.select.resolve(&engine, Which::Latest(0))?],
-        None => Vec::new(),
+    let what = match args.backup {
+        None if !args.select.is_given() => VerifyWhat::All,
+        which => args
+            .select
+            .resolve(&engine, which.unwrap_or(Which::Latest(0)))?
+            .into(),
     };
     let level = match args.level {
         Level::Size => VerifyLevel::Size,
         Level::Checksum => VerifyLevel::Checksum,
     };
     let watcher = session.watch()?;
-    let report = engine.verify_backups(&ids, level, &watcher);
-    watcher.finish();
-    let report = report?;
+    let report = engine.verify_backups(what, level, &watcher)?;
     let output = &session.output;
     let printed = output.data(&json(&report), |page| text(page, &report, output.quiet));
     output.end_report(printed, &report.warnings, || match report.findings.len() {

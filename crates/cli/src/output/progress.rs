@@ -89,8 +89,8 @@ impl Watcher {
         }
     }
 
-    /// Takes the bar away, so that what follows stands alone.
-    pub(crate) fn finish(&self) {
+    /// Removes the bar, so that the lines that follow stand alone.
+    fn remove_bar(&self) {
         if let Display::Bar(bar) = &self.display {
             bar.finish_and_clear();
         }
@@ -110,7 +110,7 @@ impl Watcher {
     fn say_once_that_it_stops(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if !std::mem::replace(&mut state.stop_said, true) && !self.output.quiet && !self.output.json {
-            self.finish();
+            self.remove_bar();
             self.output
                 .aside(|page| page.line("stopping; a second signal ends it at once"));
         }
@@ -119,6 +119,9 @@ impl Watcher {
 
 impl Observer for Watcher {
     fn progressed(&self, progress: &Progress) {
+        if progress.phase == Phase::Finished {
+            return self.remove_bar();
+        }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let new_phase = state.phase.replace(progress.phase) != Some(progress.phase);
@@ -144,12 +147,6 @@ impl Observer for Watcher {
             self.say_once_that_it_stops();
         }
         stop
-    }
-}
-
-impl Drop for Watcher {
-    fn drop(&mut self) {
-        self.finish();
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use stonekeep::engine::info::{BackupInfo, InfoDetail};
-use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::format::BackupId;
 use stonekeep::{ErrorKind, Quiet};
 use stonekeep_proof::engine::{EngineOptions, RocksBackupEngine};
@@ -91,7 +91,8 @@ impl Shared {
         judge::agrees_on_infos(&repository, what);
         judge::finds_nothing_surplus(&repository, what);
         restores_all(&repository, &self.recorded, what);
-        let verified = ours::engine(&repository).verify_backups(&[], VerifyLevel::Checksum, &Quiet);
+        let verified =
+            ours::engine(&repository).verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet);
         if ids.is_empty() {
             assert_eq!(verified.unwrap_err().kind(), ErrorKind::NotFound, "{what}");
             return;

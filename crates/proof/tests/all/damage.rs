@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use stonekeep::engine::RestoreOptions;
 use stonekeep::engine::info::{BackupState, InfoDetail, WhichBackup};
-use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::{ErrorKind, Quiet};
 
 use crate::damaging::{DAMAGES, Damage, Repository, three_backups};
@@ -39,7 +39,7 @@ fn listed_by_us(repository: &Path) -> Ids {
 
 fn found_by_us(repository: &Path) -> Ids {
     let report = ours::engine(repository)
-        .verify_backups(&[], VerifyLevel::Checksum, &Quiet)
+        .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)
         .unwrap();
     let wrong = report
         .backups

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use stonekeep::Quiet;
-use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{CreateBackupOptions, RestoreOptions};
 use stonekeep::image::closed::ClosedDirectory;
 use stonekeep_proof::DatabaseContents;
@@ -115,7 +115,7 @@ fn both_extend_the_repository_of_the_other() {
     judge::finds_nothing_surplus(&repository, "by turns");
     judge::agrees_on_infos(&repository, "by turns");
     let verified = ours::engine(&repository)
-        .verify_backups(&[], VerifyLevel::Checksum, &Quiet)
+        .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)
         .unwrap();
     assert!(verified.is_clean() && verified.backups.len() == 3, "{verified:?}");
     let restored = older.path("restored");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use stonekeep::engine::create::CreateReport;
-use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngineOptions, CreateBackupOptions, MetaSchema};
 use stonekeep::format::backup_name::{NamingScheme, ShareFilesNaming};
 use stonekeep::{Quiet, Warning};
@@ -69,7 +69,7 @@ fn backups_of_every_kind_of_database_are_restored_by_both() {
         kept += restores_all(&repository, &series.recorded, recipe.name);
         reused += is_incremental(&series, recipe);
         let verified = ours::engine(&repository)
-            .verify_backups(&[], VerifyLevel::Checksum, &Quiet)
+            .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)
             .unwrap();
         assert!(verified.is_clean(), "{}: {:?}", recipe.name, verified.findings);
         let unexpected: Vec<&Warning> = series

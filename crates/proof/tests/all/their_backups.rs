@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use stonekeep::Quiet;
-use stonekeep::engine::verify::{VerifyLevel, VerifyReport};
+use stonekeep::engine::verify::{VerifyLevel, VerifyReport, VerifyWhat};
 use stonekeep::engine::{BackupEngineOptions, MetaSchema};
 use stonekeep::format::backup_name::{NamingScheme, ShareFilesNaming};
 use stonekeep_proof::engine::{CreateOptions, EngineOptions, Naming, RestoreOptions, RocksBackupEngine};
@@ -179,7 +179,7 @@ fn stonekeep_reads_backups_of_every_kind_of_database() {
 
 fn verify(repository: &Path) -> VerifyReport {
     ours::engine(repository)
-        .verify_backups(&[], VerifyLevel::Checksum, &Quiet)
+        .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)
         .unwrap()
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rocksdb::{DB, IteratorMode, Options};
 use stonekeep::Quiet;
 use stonekeep::engine::info::WhichBackup;
-use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngineOptions, RestoreOptions};
 use stonekeep::store::local::LocalStore;
 use stonekeep_rocksdb::BackupEngine;
@@ -27,7 +27,9 @@ fn what_was_written_before_the_call_is_in_the_backup() {
         let report = engine.create_new_backup(&db).unwrap();
         println!("{report:?}");
         assert_eq!(report.sequence_number.0, db.latest_sequence_number());
-        engine.verify_backups(&[], VerifyLevel::Checksum, &Quiet).unwrap();
+        engine
+            .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)
+            .unwrap();
         let target = root.path().join(format!("restored-{round}"));
         engine
             .restore_db_from_backup(WhichBackup::Latest, &target, &RestoreOptions::default(), &Quiet)

@@ -1,15 +1,15 @@
-//! Calls of the caller's observer: a panic in one ends the operation as a stop request does.
+//! Calls the caller's observer: a panic in one call ends the operation as a stop request does.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::{ErrorKind, Observer, Progress, Result};
+use crate::{ErrorKind, Observer, Phase, Progress, Result};
 
-/// Runs an operation that follows this observer. If the observer panics, it is not called again, the operation is asked to
-/// stop, and the panic goes on in the caller when that has ended: then the lock is free, and what was copied is in the
-/// journal. An error that is no answer to the request is returned all the same.
+/// Runs an operation with this observer, and reports its end. If the observer panics, it is not called again, the operation
+/// is asked to stop, and the panic continues in the caller when that has ended: then the lock is free, and what was copied is
+/// in the journal. An error other than `Stopped` is returned in place of the panic.
 ///
 /// # Errors
 /// Those of the operation.
@@ -20,6 +20,7 @@ pub(crate) fn guarded<R>(observer: &dyn Observer, run: impl FnOnce(&dyn Observer
         panic: Mutex::default(),
     };
     let outcome = run(&guarded);
+    guarded.progressed(&Progress::begin(Phase::Finished));
     let panic = guarded.panic.into_inner().unwrap_or_else(PoisonError::into_inner);
     match (outcome, panic) {
         (Err(error), Some(_)) if error.kind() != ErrorKind::Stopped => {

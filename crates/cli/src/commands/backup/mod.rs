@@ -33,7 +33,6 @@ pub(crate) fn run(args: BackupArgs, session: &Session) -> anyhow::Result<Exit> {
     } else {
         engine.create_new_backup(&source, &create_options, &watcher)
     };
-    watcher.finish();
     report::print(&report?, &args, session)?;
     Ok(Exit::Success)
 }

@@ -29,7 +29,6 @@ pub(crate) fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<Exit> 
     } else {
         engine.restore_db_from_backup(which, &args.to, &options, &watcher)
     };
-    watcher.finish();
     report::print(&report?, &args, session)?;
     Ok(Exit::Success)
 }

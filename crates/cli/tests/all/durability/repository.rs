@@ -95,7 +95,7 @@ fn load(found: &Files) -> Arc<dyn Store> {
 /// Every byte of the backup is there, and its facts, which came before the meta file.
 fn assert_whole(store: &Arc<dyn Store>, id: u32, when: &str) {
     let engine = BackupEngineReadOnly::open(BackupEngineOptions::default(), store.clone()).unwrap();
-    let report = engine.verify_backup(BackupId::new(id).unwrap(), VerifyLevel::Checksum, &Quiet);
+    let report = engine.verify_backups(BackupId::new(id).unwrap(), VerifyLevel::Checksum, &Quiet);
     let report = report.unwrap_or_else(|error| panic!("{when}: {}", error.one_line()));
     assert!(report.is_clean(), "{when}: backup {id}: {:?}", report.findings);
     let facts = Key::new(format!("stonekeep/backups/{id}")).unwrap();

@@ -121,9 +121,9 @@ impl BackupEngineReadOnly {
     /// Whether every byte of a backup is right.
     ///
     /// # Errors
-    /// As [`BackupEngineReadOnly::verify_backup`], and where a file of it could not be read.
+    /// As [`BackupEngineReadOnly::verify_backups`], and where a file of it could not be read.
     fn is_whole(&self, id: BackupId, observer: &dyn Observer) -> Result<bool> {
-        let report = self.verify_backup(id, VerifyLevel::Checksum, observer)?;
+        let report = self.verify_each(id.into(), VerifyLevel::Checksum, observer)?;
         match report.unchecked.first() {
             Some(first) if report.findings.is_empty() => {
                 let message = format!("backup {id} could not be verified: {}", first.reason);

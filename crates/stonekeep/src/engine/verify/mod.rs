@@ -20,6 +20,7 @@ use self::claims::{Claims, Said};
 use self::report::Findings;
 pub use self::report::{
     FindingKind, UncheckedCause, UncheckedFile, VerifiedBackup, VerifyFinding, VerifyLevel, VerifyReport,
+    VerifyWhat,
 };
 use super::BackupEngineReadOnly;
 use super::callbacks::guarded;
@@ -31,41 +32,36 @@ use crate::repo::{included, layout};
 use crate::{Error, ErrorKind, Observer, Result};
 
 impl BackupEngineReadOnly {
-    /// Verifies one backup (`VerifyBackup(id, verify_with_checksum)`).
+    /// Verifies backups (`VerifyBackup(id, verify_with_checksum)`).
     ///
     /// # Errors
-    /// `NotFound` if there is no such backup, or none at all, `Stopped`, I/O errors that keep it from every file. Damage is in
-    /// the report, and so are files that could not be read.
-    pub fn verify_backup(
-        &self,
-        id: BackupId,
-        level: VerifyLevel,
-        observer: &dyn Observer,
-    ) -> Result<VerifyReport> {
-        self.verify_backups(&[id], level, observer)
-    }
-
-    /// Verifies these backups, or all if none is named: with `max_valid_backups_to_open`, so many of the newest.
-    ///
-    /// # Errors
-    /// As [`Self::verify_backup`].
+    /// `NotFound` if there is no such backup, or none at all, `InvalidArgument` for an empty list of ids, `Stopped`, and I/O
+    /// errors that prevent reading any file. Damage is in the report, and so are files that could not be read.
     pub fn verify_backups(
         &self,
-        ids: &[BackupId],
+        what: impl Into<VerifyWhat>,
         level: VerifyLevel,
         observer: &dyn Observer,
     ) -> Result<VerifyReport> {
-        guarded(observer, |observer| self.verify_each(ids, level, observer))
+        let what = what.into();
+        guarded(observer, |observer| self.verify_each(what, level, observer))
     }
 
-    fn verify_each(
+    /// The same for a verb that calls the observer already.
+    pub(super) fn verify_each(
         &self,
-        ids: &[BackupId],
+        what: VerifyWhat,
         level: VerifyLevel,
         observer: &dyn Observer,
     ) -> Result<VerifyReport> {
-        let all = ids.is_empty();
-        let ids = if all { self.backup_ids()? } else { ids.to_vec() };
+        let all = what == VerifyWhat::All;
+        let ids = match what {
+            VerifyWhat::All => self.backup_ids()?,
+            VerifyWhat::Backups(ids) if ids.is_empty() => {
+                return Err(Error::invalid("no backup is named for verification"));
+            }
+            VerifyWhat::Backups(ids) => ids,
+        };
         if ids.is_empty() {
             return Err(self.no_backup());
         }

@@ -10,6 +10,34 @@ use crate::engine::info::BackupState;
 use crate::repo::presence::Wrong;
 use crate::{Error, Finding, Warning};
 
+/// Which backups are verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VerifyWhat {
+    /// All of them; with `max_valid_backups_to_open`, that many of the newest.
+    All,
+    /// Those with these ids, at least one.
+    Backups(Vec<BackupId>),
+}
+
+impl From<BackupId> for VerifyWhat {
+    fn from(id: BackupId) -> Self {
+        VerifyWhat::Backups(vec![id])
+    }
+}
+
+impl From<Vec<BackupId>> for VerifyWhat {
+    fn from(ids: Vec<BackupId>) -> Self {
+        VerifyWhat::Backups(ids)
+    }
+}
+
+impl From<&[BackupId]> for VerifyWhat {
+    fn from(ids: &[BackupId]) -> Self {
+        ids.to_vec().into()
+    }
+}
+
 /// How closely a backup is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use stonekeep::engine::collect::{CollectReport, DEFAULT_MIN_AGE, GarbageKind};
-use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, MetaSchema};
 use stonekeep::store::Store;
 use stonekeep::{ErrorKind, Observer, Phase, Progress, Quiet, StopSwitch};
@@ -35,7 +35,9 @@ fn deleted_paths(report: &CollectReport) -> BTreeSet<String> {
 }
 
 fn assert_clean(engine: &BackupEngine) {
-    let report = engine.verify_backups(&[], VerifyLevel::Checksum, &Quiet).unwrap();
+    let report = engine
+        .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)
+        .unwrap();
     assert_eq!(report.findings, []);
 }
 

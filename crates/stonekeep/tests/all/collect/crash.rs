@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions};
 use stonekeep::repo::garbage::withdraw;
 use stonekeep::store::local::LocalStore;
@@ -119,7 +119,7 @@ fn open(store: Arc<dyn Store>, sync: bool) -> BackupEngine {
 /// Every backup that is there and was whole is whole.
 fn assert_nothing_lost(store: &Arc<dyn Store>, when: &str) {
     let report = open(store.clone(), true)
-        .verify_backups(&[], VerifyLevel::Checksum, &Quiet)
+        .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)
         .unwrap();
     let found: Vec<_> = report
         .findings

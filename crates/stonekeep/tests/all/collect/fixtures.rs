@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stonekeep::Quiet;
-use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions};
 use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
@@ -24,7 +24,9 @@ fn assert_whole(engine: &BackupEngine, backups: &[u32]) {
     if backups.is_empty() {
         return;
     }
-    let report = engine.verify_backups(&[], VerifyLevel::Checksum, &Quiet).unwrap();
+    let report = engine
+        .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)
+        .unwrap();
     assert_eq!(report.findings, []);
 }
 

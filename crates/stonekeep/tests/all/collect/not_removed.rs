@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stonekeep::engine::collect::CollectReport;
-use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::format::BackupId;
 use stonekeep::store::Store;
 use stonekeep::{Error, Quiet, Result, WarningName};
@@ -42,7 +42,7 @@ fn records(store: &Arc<dyn Store>) -> Vec<String> {
 }
 
 fn assert_clean(store: &Arc<dyn Store>) {
-    let report = engine(store).verify_backups(&[], VerifyLevel::Checksum, &Quiet);
+    let report = engine(store).verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet);
     assert_eq!(report.unwrap().findings, []);
 }
 

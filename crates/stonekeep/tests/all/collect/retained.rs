@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stonekeep::engine::collect::{DEFAULT_MIN_AGE, GarbageKind};
-use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
 use stonekeep::{ErrorKind, Quiet};
@@ -25,7 +25,7 @@ fn put_two(store: &dyn Store) {
 }
 
 fn assert_clean(store: &Arc<dyn Store>) {
-    let report = engine(store).verify_backups(&[], VerifyLevel::Checksum, &Quiet);
+    let report = engine(store).verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet);
     assert_eq!(report.unwrap().findings, []);
 }
 

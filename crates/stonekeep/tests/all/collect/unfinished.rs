@@ -7,7 +7,7 @@ use std::time::Duration;
 use stonekeep::Quiet;
 use stonekeep::engine::collect::{DeletedFile, GarbageKind};
 use stonekeep::engine::create::CreateReport;
-use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions};
 use stonekeep::image::closed::ClosedDirectory;
 use stonekeep::store::Store;
@@ -69,7 +69,7 @@ impl Changed {
     }
 
     fn assert_clean(&self, when: &str) {
-        let report = open(self.store.clone()).verify_backups(&[], VerifyLevel::Checksum, &Quiet);
+        let report = open(self.store.clone()).verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet);
         assert_eq!(report.unwrap().findings, [], "{when}");
     }
 }

@@ -144,7 +144,7 @@ fn crash_with((first, second): &(Scene, Scene), before: Before, how: &BackupEngi
         durable.push(report.backup_id.get());
         let durable: Vec<BackupId> = durable.into_iter().map(id).collect();
         let report = reader(&shared)
-            .verify_backups(&durable, VerifyLevel::Checksum, &Quiet)
+            .verify_backups(durable.as_slice(), VerifyLevel::Checksum, &Quiet)
             .unwrap();
         assert!(
             report.is_clean() && report.backups.len() == durable.len(),

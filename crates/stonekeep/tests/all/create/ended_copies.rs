@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use stonekeep::engine::info::WhichBackup;
-use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{
     BackupEngine, BackupEngineOptions, CreateBackupOptions, MaybeExclude, MetaSchema, RestoreOptions,
 };
@@ -188,7 +188,7 @@ fn every_other_verb_with_a_panicking_observer_can_be_run_again() {
     panicking_everywhere(restore, |_| {});
     restore(&Quiet).unwrap();
     panicking_everywhere(
-        |observer| engine.verify_backups(&[], VerifyLevel::Checksum, observer),
+        |observer| engine.verify_backups(VerifyWhat::All, VerifyLevel::Checksum, observer),
         |_| {},
     );
     panicking_everywhere(

@@ -47,7 +47,7 @@ fn restore(store: &Arc<dyn Store>, which: WhichBackup, to: &Path) -> Result<Rest
 }
 
 fn verify(store: &Arc<dyn Store>, backup: u32, level: VerifyLevel) -> VerifyReport {
-    reader(store).verify_backup(id(backup), level, &Quiet).unwrap()
+    reader(store).verify_backups(id(backup), level, &Quiet).unwrap()
 }
 
 #[test]

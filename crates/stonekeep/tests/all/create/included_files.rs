@@ -201,13 +201,13 @@ fn verify_and_list_look_at_them() {
         (FindingKind::WrongChecksum, "stonekeep/files/1/app.json")
     );
     let by_size = reader(&store)
-        .verify_backup(id(1), VerifyLevel::Size, &Quiet)
+        .verify_backups(id(1), VerifyLevel::Size, &Quiet)
         .unwrap();
     assert!(by_size.is_clean(), "its size is right");
 
     store.delete(&key("stonekeep/files/1/conf/a/b/c")).unwrap();
     for level in [VerifyLevel::Size, VerifyLevel::Checksum] {
-        let report = reader(&store).verify_backup(id(1), level, &Quiet).unwrap();
+        let report = reader(&store).verify_backups(id(1), level, &Quiet).unwrap();
         let missing = report
             .findings
             .iter()

@@ -165,7 +165,7 @@ fn an_id_that_a_foreign_engine_takes_at_the_commit_is_left_to_it() {
     assert!(named(&inner, 3).iter().any(|path| path == "private/3/CURRENT"));
     let facts = names(&inner, "stonekeep/backups");
     assert_eq!(facts.into_iter().collect::<Vec<_>>(), ["1", "3"]);
-    let only_three = reader(&inner).verify_backup(id(3), VerifyLevel::Checksum, &Quiet);
+    let only_three = reader(&inner).verify_backups(id(3), VerifyLevel::Checksum, &Quiet);
     assert!(only_three.unwrap().is_clean());
 }
 

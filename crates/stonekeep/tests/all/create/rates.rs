@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stonekeep::engine::info::WhichBackup;
-use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{
     BackupEngine, BackupEngineOptions, BackupEngineReadOnly, CreateBackupOptions, RateLimiter, RestoreOptions,
 };
@@ -79,7 +79,9 @@ fn a_verification_holds_its_own_rate() {
         let limiter = Arc::new(RateLimiter::new(20_000));
         let options = options(workers, &clock).with_verify_rate_limiter(limiter);
         let engine = BackupEngineReadOnly::open(options, store.clone()).unwrap();
-        let report = engine.verify_backups(&[], VerifyLevel::Checksum, &Quiet).unwrap();
+        let report = engine
+            .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)
+            .unwrap();
         assert_rate(&clock, start, report.bytes_checked, 20_000);
     }
 }

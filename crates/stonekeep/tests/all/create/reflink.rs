@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use stonekeep::engine::info::WhichBackup;
-use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngine, RestoreOptions};
 use stonekeep::image::closed::ClosedDirectory;
 use stonekeep::store::local::LocalStore;
@@ -99,7 +99,7 @@ fn back_up(database: &Path, repository: &Path, reflink: bool) {
 }
 
 fn is_clean(repository: &Path) -> bool {
-    let report = engine(repository, true).verify_backups(&[], VerifyLevel::Checksum, &Quiet);
+    let report = engine(repository, true).verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet);
     report.unwrap().is_clean()
 }
 

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions};
 use stonekeep::store::Store;
 use stonekeep::{ErrorKind, Observer, Phase, Progress, Quiet, Result, StopSwitch};
@@ -58,21 +59,44 @@ fn progress_only_grows_and_ends_at_the_totals() {
     }
 }
 
-/// Stops when so many bytes are copied.
-struct StopAfter(u64, StopSwitch);
-
-impl Observer for StopAfter {
-    fn progressed(&self, progress: &Progress) {
-        if progress.phase == Phase::Copying && progress.bytes_done >= self.0 {
+/// Stops from another thread when so many bytes are copied.
+fn stop_after(bytes: u64) -> StopSwitch {
+    let switch = StopSwitch::new();
+    let stop = switch.clone();
+    switch.with_observer(move |progress: &Progress| {
+        if progress.phase == Phase::Copying && progress.bytes_done >= bytes {
             std::thread::scope(|scope| {
-                scope.spawn(|| self.1.stop());
+                scope.spawn(|| stop.stop());
             });
         }
-    }
+    })
+}
 
-    fn should_stop(&self) -> bool {
-        self.1.should_stop()
-    }
+#[test]
+fn the_last_call_of_an_observer_says_that_the_operation_has_finished() {
+    let scene = Scene::new();
+    let store = memory();
+    let engine = engine(BackupEngineOptions::default(), &store);
+    let phases = Mutex::new(Vec::new());
+    let observer = |progress: &Progress| phases.lock().unwrap().push(progress.phase);
+    let finished_once = || {
+        let phases = std::mem::take(&mut *phases.lock().unwrap());
+        let finished = |phase: &&Phase| **phase == Phase::Finished;
+        assert_eq!(phases.iter().filter(finished).count(), 1, "{phases:?}");
+        assert_eq!(phases.last(), Some(&Phase::Finished));
+    };
+    engine
+        .create_new_backup(&scene.source(), &plain(), &observer)
+        .unwrap();
+    finished_once();
+    engine
+        .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &observer)
+        .unwrap();
+    finished_once();
+    engine
+        .verify_backups(Vec::new(), VerifyLevel::Size, &observer)
+        .unwrap_err();
+    finished_once();
 }
 
 #[test]
@@ -86,7 +110,7 @@ fn a_stop_from_another_thread_ends_a_backup_and_the_engine_stays_usable() {
             .with_io_buffer_size_bytes(NonZeroUsize::new(4096))
             .with_callback_trigger_interval_size_bytes(4096);
         let engine = engine(options, &store);
-        let stop = StopAfter(200_000, StopSwitch::new());
+        let stop = stop_after(200_000);
         let error = engine
             .create_new_backup(&scene.source(), &plain(), &stop)
             .unwrap_err();

@@ -4,7 +4,7 @@ use std::io::ErrorKind as IoKind;
 use std::sync::Arc;
 
 use stonekeep::engine::info::{BackupState, InfoDetail};
-use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngine, BackupEngineReadOnly, CreateBackupOptions};
 use stonekeep::image::CaptureKind;
 use stonekeep::store::Store;
@@ -310,7 +310,9 @@ fn no_more_valid_backups_are_opened_than_wanted() {
         let infos = reader.get_all_backup_info(InfoDetail::Sizes).unwrap();
         let listed: Vec<u32> = infos.backups.iter().map(|info| info.id.get()).collect();
         assert_eq!(listed, ids, "{wanted}");
-        let report = reader.verify_backups(&[], VerifyLevel::Checksum, &Quiet).unwrap();
+        let report = reader
+            .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)
+            .unwrap();
         let verified: Vec<u32> = report.backups.iter().map(|backup| backup.id.get()).collect();
         assert_eq!(verified, ids, "{wanted}");
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use stonekeep::Quiet;
 use stonekeep::engine::create::CreateReport;
 use stonekeep::engine::info::{BackupState, InfoDetail};
-use stonekeep::engine::verify::{VerifyLevel, VerifyReport};
+use stonekeep::engine::verify::{VerifyLevel, VerifyReport, VerifyWhat};
 use stonekeep::engine::{
     BackupEngine, BackupEngineOptions, BackupEngineReadOnly, CreateBackupOptions, MetaSchema,
 };
@@ -51,7 +51,7 @@ pub(crate) fn reader(repository: &Path) -> BackupEngineReadOnly {
 
 fn verify(repository: &Path) -> VerifyReport {
     reader(repository)
-        .verify_backups(&[], VerifyLevel::Checksum, &Quiet)
+        .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)
         .unwrap()
 }
 
@@ -98,7 +98,7 @@ fn every_backup_passes_verification_and_nothing_is_written() {
         let before = tree(&fixture.repository());
         for level in [VerifyLevel::Size, VerifyLevel::Checksum] {
             let report = reader(&fixture.repository())
-                .verify_backups(&[], level, &Quiet)
+                .verify_backups(VerifyWhat::All, level, &Quiet)
                 .unwrap();
             assert!(report.is_clean(), "{name}: {:?}", report.findings);
             assert_eq!(report.backups.len(), 3, "{name}");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stonekeep::engine::collect::DEFAULT_MIN_AGE;
-use stonekeep::engine::verify::VerifyLevel;
+use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, BackupEngineReadOnly, CreateBackupOptions};
 use stonekeep::image::closed::ClosedDirectory;
 use stonekeep::repo::pin;
@@ -81,7 +81,7 @@ fn a_writer_keeps_another_one_out_and_is_named() {
     // Whatever the writer does, readers go on.
     let reader = BackupEngineReadOnly::open(BackupEngineOptions::default(), store.clone()).unwrap();
     let report = reader
-        .verify_backup(id(2), VerifyLevel::Checksum, &Quiet)
+        .verify_backups(id(2), VerifyLevel::Checksum, &Quiet)
         .unwrap();
     assert!(report.is_clean());
 
@@ -180,7 +180,9 @@ fn two_processes_that_write_at_the_same_time_take_turns() {
     let engine = engine(&store);
     let ids: Vec<u32> = engine.backup_ids().unwrap().iter().map(|id| id.get()).collect();
     assert_eq!((ids.len(), *ids.last().unwrap()), (3, 2 + 10), "{ids:?}");
-    let report = engine.verify_backups(&[], VerifyLevel::Checksum, &Quiet).unwrap();
+    let report = engine
+        .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)
+        .unwrap();
     assert_eq!(report.findings, []);
     let report = engine.garbage_collect(Duration::ZERO, &Quiet).unwrap();
     assert_eq!(report.deleted_files, []);

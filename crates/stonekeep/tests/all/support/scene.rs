@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use stonekeep::engine::create::CreateReport;
-use stonekeep::engine::verify::{VerifyLevel, VerifyReport};
+use stonekeep::engine::verify::{VerifyLevel, VerifyReport, VerifyWhat};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, BackupEngineReadOnly, CreateBackupOptions};
 use stonekeep::format::BackupId;
 use stonekeep::image::closed::ClosedDirectory;
@@ -118,7 +118,7 @@ pub(crate) fn ids(store: &Arc<dyn Store>) -> Vec<u32> {
 
 /// Reads every byte of every backup.
 pub(crate) fn verify(store: &Arc<dyn Store>) -> VerifyReport {
-    let report = reader(store).verify_backups(&[], VerifyLevel::Checksum, &Quiet);
+    let report = reader(store).verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet);
     report.unwrap()
 }
 

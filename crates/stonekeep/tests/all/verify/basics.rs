@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use stonekeep::engine::info::BackupState;
-use stonekeep::engine::verify::{FindingKind, VerifyLevel, VerifyReport};
+use stonekeep::engine::verify::{FindingKind, VerifyLevel, VerifyReport, VerifyWhat};
 use stonekeep::engine::{BackupEngineOptions, BackupEngineReadOnly};
 use stonekeep::format::BackupId;
 use stonekeep::store::Store;
@@ -47,7 +47,9 @@ pub(crate) fn findings(report: &VerifyReport) -> Vec<(FindingKind, &str, Vec<u32
 }
 
 fn at_level(store: &Arc<dyn Store>, level: VerifyLevel) -> VerifyReport {
-    reader(store).verify_backups(&[], level, &Quiet).unwrap()
+    reader(store)
+        .verify_backups(VerifyWhat::All, level, &Quiet)
+        .unwrap()
 }
 
 #[test]
@@ -94,7 +96,9 @@ fn a_file_that_backups_share_is_read_once() {
         let engine = BackupEngineReadOnly::open(options, store.clone()).unwrap();
         record.clear();
         let told = Told::default();
-        let report = engine.verify_backups(&[], VerifyLevel::Checksum, &told).unwrap();
+        let report = engine
+            .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &told)
+            .unwrap();
         let opened = record
             .lines()
             .iter()
@@ -264,7 +268,7 @@ fn a_backup_that_is_deleted_meanwhile_is_no_finding() {
     inner.delete(&key(&own)).unwrap();
     let deleting = DeleteOnStart(inner.clone());
     let report = reader(&inner)
-        .verify_backups(&[], VerifyLevel::Checksum, &deleting)
+        .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &deleting)
         .unwrap();
     assert!(report.is_clean(), "{:?}", report.findings);
     assert_eq!(
@@ -289,13 +293,21 @@ fn one_backup_alone_and_none_that_is_not_there() {
     let store = memory();
     let (_, own) = two_backups(&store);
     flip(&store, &own);
-    let alone = |backup: u32| reader(&store).verify_backup(id(backup), VerifyLevel::Checksum, &Quiet);
+    let alone = |backup: u32| reader(&store).verify_backups(id(backup), VerifyLevel::Checksum, &Quiet);
     assert!(alone(1).unwrap().is_clean());
     assert_eq!(
         findings(&alone(2).unwrap()),
         [(FindingKind::WrongChecksum, &*own, vec![2])]
     );
     assert_eq!(alone(3).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn an_empty_list_of_backups_is_an_error() {
+    let store = memory();
+    two_backups(&store);
+    let none = reader(&store).verify_backups(Vec::new(), VerifyLevel::Size, &Quiet);
+    assert_eq!(none.unwrap_err().kind(), ErrorKind::InvalidArgument);
 }
 
 #[test]
@@ -306,13 +318,15 @@ fn a_stop_ends_it() {
     switch.stop();
     let engine = reader(&store);
     for level in [VerifyLevel::Size, VerifyLevel::Checksum] {
-        let error = engine.verify_backups(&[], level, &switch).unwrap_err();
+        let error = engine
+            .verify_backups(VerifyWhat::All, level, &switch)
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Stopped);
     }
     switch.reset();
     assert!(
         engine
-            .verify_backups(&[], VerifyLevel::Checksum, &switch)
+            .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &switch)
             .unwrap()
             .is_clean()
     );

@@ -51,7 +51,7 @@ fn assert_unlisted(report: &VerifyReport, backup: u32, name: &str) {
 fn assert_told_everywhere(store: &Arc<dyn Store>, backup: u32, name: &str) {
     let engine = reader(store);
     for level in [VerifyLevel::Size, VerifyLevel::Checksum] {
-        let report = engine.verify_backup(id(backup), level, &Quiet).unwrap();
+        let report = engine.verify_backups(id(backup), level, &Quiet).unwrap();
         assert_unlisted(&report, backup, name);
     }
     let tells = |findings: &[Finding]| findings.iter().any(|finding| finding.reason.contains(name));

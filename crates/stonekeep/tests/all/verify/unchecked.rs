@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustix::io::Errno;
 use stonekeep::engine::in_place::MARKER;
 use stonekeep::engine::info::{BackupState, WhichBackup};
-use stonekeep::engine::verify::{FindingKind, UncheckedCause, VerifyLevel, VerifyReport};
+use stonekeep::engine::verify::{FindingKind, UncheckedCause, VerifyLevel, VerifyReport, VerifyWhat};
 use stonekeep::store::Store;
 use stonekeep::{ErrorKind, Quiet};
 
@@ -18,7 +18,9 @@ const LEVELS: [VerifyLevel; 2] = [VerifyLevel::Size, VerifyLevel::Checksum];
 
 fn verify(store: impl Store + 'static, level: VerifyLevel) -> VerifyReport {
     let store: Arc<dyn Store> = Arc::new(store);
-    reader(&store).verify_backups(&[], level, &Quiet).unwrap()
+    reader(&store)
+        .verify_backups(VerifyWhat::All, level, &Quiet)
+        .unwrap()
 }
 
 fn unchecked(report: &VerifyReport) -> Vec<(&str, UncheckedCause, Vec<u32>)> {
