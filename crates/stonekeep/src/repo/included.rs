@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use stonekeep_format::{BackupId, Crc32c};
 
+use super::file_check::Wrong;
 use super::layout;
+use super::stored_files::StoredEntry;
 use crate::image::include::is_storable;
 use crate::store::{Entry, EntryKind, Key, Store};
 use crate::{Error, Finding, Result, Warning, WarningName};
@@ -112,16 +114,19 @@ pub(crate) fn findings(
     store: &dyn Store,
     id: BackupId,
     files: &[IncludedFile],
-) -> Result<Vec<(String, super::presence::Wrong)>> {
+) -> Result<Vec<(String, Wrong)>> {
     let mut findings = Vec::new();
     for file in files {
         let key = file.key(id)?;
         let there = match store.stat(&key) {
-            Ok(stat) => stat.map(|stat| (EntryKind::File, stat.size_bytes)),
-            Err(error) if error.kind() == crate::ErrorKind::Corrupt => Some((EntryKind::Other, 0)),
+            Ok(stat) => stat.map(|stat| StoredEntry::file(stat.size_bytes)),
+            Err(error) if error.kind() == crate::ErrorKind::Corrupt => Some(StoredEntry {
+                kind: EntryKind::Other,
+                size_bytes: None,
+            }),
             Err(error) => return Err(error),
         };
-        if let Some(wrong) = super::presence::Wrong::of(there, Some(file.size_bytes)) {
+        if let Some(wrong) = Wrong::of(there, Some(file.size_bytes)) {
             findings.push((key.to_string(), wrong));
         }
     }
@@ -134,7 +139,7 @@ pub(crate) fn findings(
 /// I/O errors of the store.
 pub(crate) fn findings_of(store: &dyn Store, id: BackupId, files: &[IncludedFile]) -> Result<Vec<Finding>> {
     let findings = findings(store, id, files)?.into_iter();
-    let finding = |(file, wrong): (String, super::presence::Wrong)| Finding {
+    let finding = |(file, wrong): (String, Wrong)| Finding {
         file,
         reason: wrong.to_string(),
     };

@@ -10,8 +10,9 @@ use stonekeep_format::file_name::{DbFileName, TableExtension};
 
 use super::layout;
 use super::path_table::PathTable;
+use super::stored_files::{PrivateFiles, StoredEntry};
 use crate::Result;
-use crate::store::{EntryKind, Store};
+use crate::store::Store;
 
 /// Which path of [`Names`]: they count from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,7 +46,7 @@ struct Name {
     /// The first path that is restored under the same name.
     first: NameId,
     is_plain: bool,
-    found: Option<(EntryKind, u64)>,
+    found: Option<StoredEntry>,
 }
 
 /// The name of a shared file in a database.
@@ -65,10 +66,13 @@ impl Names {
                 let Some(path) = RepoPath::parse(&text) else {
                     return;
                 };
-                let found = (entry.kind, entry.size_bytes);
+                let found = StoredEntry {
+                    kind: entry.kind,
+                    size_bytes: Some(entry.size_bytes),
+                };
                 if let Some(name) = names.enter(&path, text.as_bytes()) {
                     name.found = Some(found);
-                    name.is_plain = path.size_bytes().map(|size| (EntryKind::File, size)) == Some(found);
+                    name.is_plain = path.size_bytes().map(StoredEntry::file) == Some(found);
                 }
             })?;
         }
@@ -106,8 +110,18 @@ impl Names {
     }
 
     /// What stood there when the directories were listed.
-    pub fn found(&self, id: NameId) -> Option<(EntryKind, u64)> {
+    pub fn found(&self, id: NameId) -> Option<StoredEntry> {
         self.all.get(id.index())?.found
+    }
+
+    /// What is stored under this path, which may be one of a backup's private files.
+    pub fn stored(&self, path: &RepoPath, private: &PrivateFiles) -> Option<StoredEntry> {
+        match path {
+            RepoPath::Private(_) => private.get(path),
+            RepoPath::Shared(_) | RepoPath::SharedChecksum(_) => {
+                self.found(self.find(path.to_string().as_bytes())?)
+            }
+        }
     }
 
     /// The first path with the same name in a database.

@@ -6,10 +6,12 @@ use stonekeep_format::BackupId;
 use stonekeep_format::backup_name::RepoPath;
 
 use super::report::KeptBackup;
+use crate::repo::expected_sizes::ExpectedSizes;
 use crate::repo::facts::BackupFacts;
+use crate::repo::file_check;
 use crate::repo::names::Names;
-use crate::repo::presence::{self, PrivateFiles, Sizes};
 use crate::repo::skim::{Skimmed, Skimmer};
+use crate::repo::stored_files::PrivateFiles;
 use crate::repo::went_back::WentBack;
 use crate::store::Store;
 use crate::{Result, WarningName};
@@ -84,11 +86,11 @@ impl<'a> Purge<'a> {
     pub(super) fn dooms(&mut self, skimmer: &mut Skimmer, names: &Names, skimmed: &Skimmed) -> Result<bool> {
         let (loaded, store) = (&skimmed.loaded, self.store);
         let facts = skimmer.facts_for_sizes(store, skimmed)?;
-        let sizes = Sizes::read(store, loaded, facts.as_ref())?;
+        let sizes = ExpectedSizes::read(store, loaded, facts.as_ref())?;
         let files = &loaded.meta.files;
         let private = PrivateFiles::look(store, loaded.id, files)?;
-        let find = |path: &RepoPath| Ok(presence::find(names, &private, path));
-        let is_valid = presence::findings(files, &sizes, find)?.is_empty();
+        let find = |path: &RepoPath| Ok(names.stored(path, &private));
+        let is_valid = file_check::findings(files, &sizes, find)?.is_empty();
         let is_doomed = is_valid && self.counts_out(skimmed, facts.as_ref());
         if let Some(facts) = &facts {
             self.note_holds(facts);

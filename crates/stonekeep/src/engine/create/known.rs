@@ -15,8 +15,8 @@ use super::recorded::Recorded;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::described::Described;
 use crate::repo::facts::{BackupFacts, FileFacts};
+use crate::repo::index::RepositoryIndex;
 use crate::repo::layout;
-use crate::repo::presence::Presence;
 use crate::store::Store;
 use crate::{ErrorKind, Observer, Result};
 
@@ -37,7 +37,7 @@ pub(super) struct Known<'a> {
     /// Who may ask to stop while stored files are read.
     pub(super) observer: &'a dyn Observer,
     /// What stands in the repository's directories.
-    pub(super) presence: Presence<'a>,
+    pub(super) index: RepositoryIndex<'a>,
     /// The facts of the newest readable backup, without their files.
     newest_facts: Option<BackupFacts>,
     /// The newest readable backup.
@@ -66,7 +66,7 @@ impl<'a> Known<'a> {
         let mut known = Known {
             store,
             observer,
-            presence: Presence::new(store),
+            index: RepositoryIndex::new(store),
             newest_facts: None,
             newest: None,
             unread: catalog::list(store)?.ids,
@@ -84,9 +84,9 @@ impl<'a> Known<'a> {
         let newest = match known.unread.is_empty() {
             true => None,
             false => {
-                let mut presence = Presence::new(store);
-                let newest = presence.while_listing(|| known.read_older());
-                known.presence = presence;
+                let index = RepositoryIndex::new(store);
+                let newest = index.while_listing(|| known.read_older());
+                known.index = index;
                 newest?
             }
         };

@@ -15,6 +15,7 @@ use super::report::CreateReport;
 use super::warnings;
 use crate::image::{Capture, CaptureHost, DatabaseImage};
 use crate::repo::ids;
+use crate::repo::index::RepositoryIndex;
 use crate::{Error, ErrorKind, Phase, Result};
 
 /// Makes the backup.
@@ -95,7 +96,7 @@ fn capture_and_copy(host: &mut Host<'_>) -> Result<Copied> {
         "captured the database"
     );
     // Of a large repository that is much, and nobody asks before another attempt.
-    host.known.presence.forget();
+    host.known.index = RepositoryIndex::new(host.known.store);
     let ready = copy(host, capture.image(), &plan)?;
     match capture.confirm() {
         Ok(()) => {

@@ -6,8 +6,8 @@ use stonekeep_format::backup_name::RepoPath;
 use super::known::{Known, StoredFile};
 use super::namers::Namers;
 use crate::Result;
+use crate::repo::file_check::Wrong;
 use crate::repo::layout;
-use crate::repo::presence::Wrong;
 use crate::store::{self, EntryKind, Key};
 
 /// What is known of the database's file.
@@ -42,7 +42,7 @@ pub(super) fn find(
     size_bytes: u64,
     evidence: Evidence,
 ) -> Result<Found> {
-    let there = known.presence.get(path)?;
+    let there = known.index.get(path)?;
     let may_be_named = path
         .restored_name()
         .number()
@@ -57,7 +57,7 @@ pub(super) fn find(
             None => Ok(Found::Nothing),
         };
     };
-    match there {
+    match (there.kind, there.size_bytes.unwrap_or_default()) {
         (EntryKind::File, size) if size == size_bytes => {
             let nobodys = StoredFile {
                 crc32c: None,

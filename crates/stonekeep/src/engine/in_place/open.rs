@@ -18,8 +18,8 @@ use crate::engine::restore::wal_dir::{Adjusted, adjust_options};
 use crate::engine::restore::{SystemDisk, TargetDisk, TargetPath};
 use crate::engine::transfer::{Meter, Metered};
 use crate::repo::catalog::{self, LoadedMeta};
+use crate::repo::index::RepositoryIndex;
 use crate::repo::pin::{self, Pinned};
-use crate::repo::presence::Presence;
 use crate::store::{Durability, Key, ObjectReader, Store};
 use crate::{Error, IoContext, Observer, Phase, Result, Warning, WarningName};
 
@@ -61,7 +61,13 @@ impl Opening<'_> {
     /// The backup as it will lie there.
     fn look(&self, loaded: &LoadedMeta) -> Result<(Backup, Adjusted)> {
         let facts = loaded.facts_for_sizes(self.store())?;
-        let mut backup = Backup::look(&mut Presence::new(self.store()), self.store(), loaded, facts, &[])?;
+        let mut backup = Backup::look(
+            &RepositoryIndex::new(self.store()),
+            self.store(),
+            loaded,
+            facts,
+            &[],
+        )?;
         refuse_incomplete(&backup)?;
         let sites = Sites::locate(self.at, None)?;
         refuse_repository(&sites, self.store().local_root())?;

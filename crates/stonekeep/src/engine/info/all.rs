@@ -13,12 +13,14 @@ use super::report::{BackupInfo, BackupState, head, unreadable};
 use crate::engine::BackupEngineReadOnly;
 use crate::parallel::run_bounded;
 use crate::repo::described::Described;
+use crate::repo::expected_sizes::ExpectedSizes;
+use crate::repo::file_check;
 use crate::repo::included;
 use crate::repo::listed::{self, Listed};
 use crate::repo::names::{NameId, Names};
-use crate::repo::presence::{self, PrivateFiles, Sizes};
 use crate::repo::skim::{SkimState, Skimmed, Skimmer};
-use crate::store::{EntryKind, Store};
+use crate::repo::stored_files::{PrivateFiles, StoredEntry};
+use crate::store::Store;
 use crate::{ErrorKind, Finding, Result};
 
 /// What all workers see.
@@ -106,15 +108,19 @@ impl<'a> AllSizes<'a> {
             Some(_) => None,
             None => Some(Described::read(self.store, loaded)?),
         };
-        let sizes = Sizes::read(self.store, loaded, facts.as_ref())?;
+        let sizes = ExpectedSizes::read(self.store, loaded, facts.as_ref())?;
         let find = |path: &RepoPath| self.find(path, &private);
-        let mut findings = presence::findings(&loaded.meta.files, &sizes, |path| Ok(find(path)))?;
+        let mut findings = file_check::findings(&loaded.meta.files, &sizes, |path| Ok(find(path)))?;
         let taken_along = facts.as_ref().map_or(&[][..], |facts| &facts.included);
         findings.extend(included::findings_of(self.store, loaded.id, taken_along)?);
         if let Some(described) = &described {
             findings.extend(self.unlisted(skimmed, &described.needed));
         }
-        let size_of = |file: &MetaFile| sizes.expected(file).or(find(&file.path).map(|(_, size)| size));
+        let size_of = |file: &MetaFile| {
+            sizes
+                .expected(file)
+                .or(find(&file.path).and_then(|found| found.size_bytes))
+        };
         let mut private_sizes = Sum::default();
         for file in named(skimmed).filter(|file| file.path.shared_name().is_none()) {
             private_sizes.add(size_of(file));
@@ -143,9 +149,9 @@ impl<'a> AllSizes<'a> {
         })
     }
 
-    fn find(&self, path: &RepoPath, private: &PrivateFiles) -> Option<(EntryKind, u64)> {
+    fn find(&self, path: &RepoPath, private: &PrivateFiles) -> Option<StoredEntry> {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-        presence::find(&names, private, path)
+        names.stored(path, private)
     }
 
     /// Counts what this backup names; the size of all that.
@@ -162,7 +168,12 @@ impl<'a> AllSizes<'a> {
             all.add(size);
             match self.id_of(&file.path) {
                 Some(name) => others.push((name, size)),
-                None => private_bytes += private.get(&file.path).map_or(0, |(_, size)| size),
+                None => {
+                    private_bytes += private
+                        .get(&file.path)
+                        .and_then(|found| found.size_bytes)
+                        .unwrap_or(0)
+                }
             }
         }
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
@@ -170,7 +181,7 @@ impl<'a> AllSizes<'a> {
         naming.begin(&names, private_bytes);
         for name in &skimmed.plain {
             naming.add(*name, id);
-            all.add(names.found(*name).map(|(_, size)| size));
+            all.add(names.found(*name).and_then(|found| found.size_bytes));
         }
         for (name, size) in others {
             naming.add_with_size(name, id, size);

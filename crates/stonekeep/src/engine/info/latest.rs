@@ -5,8 +5,8 @@ use stonekeep_format::backup_meta::MetaReader;
 
 use crate::engine::BackupEngineReadOnly;
 use crate::repo::catalog::{self, MetaState, SizedMeta};
+use crate::repo::index::RepositoryIndex;
 use crate::repo::layout;
-use crate::repo::presence::Presence;
 use crate::store::Store;
 use crate::{Error, ErrorKind, Finding, Result};
 
@@ -70,7 +70,7 @@ impl BackupEngineReadOnly {
     /// # Errors
     /// `NotFound` if there is no backup to try, I/O errors of the store.
     pub(crate) fn candidates(&self, which: WhichBackup) -> Result<Candidates> {
-        self.candidates_in(which, &mut Presence::new(self.store().as_ref()))
+        self.candidates_in(which, &RepositoryIndex::new(self.store().as_ref()))
     }
 
     /// The same, with what is listed for it.
@@ -80,7 +80,7 @@ impl BackupEngineReadOnly {
     pub(crate) fn candidates_in(
         &self,
         which: WhichBackup,
-        presence: &mut Presence<'_>,
+        index: &RepositoryIndex<'_>,
     ) -> Result<Candidates> {
         let mut candidates = Candidates::default();
         let wanted = match which {
@@ -103,10 +103,10 @@ impl BackupEngineReadOnly {
             if candidates.ids.len() >= wanted {
                 break;
             }
-            let read = presence.while_listing(|| read_for_sizes(&mut reader, store, id));
+            let read = index.while_listing(|| read_for_sizes(&mut reader, store, id));
             let findings = match read {
                 Ok(Ok(read)) => {
-                    let findings = presence.check(&read.loaded, read.facts.as_ref())?;
+                    let findings = index.findings(&read.loaded, read.facts.as_ref())?;
                     if findings.is_empty() {
                         candidates.ids.push(id);
                         candidates.first.get_or_insert(read);

@@ -20,9 +20,10 @@ use self::sharing::Sharing;
 use super::BackupEngineReadOnly;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::described::{self, Described};
+use crate::repo::expected_sizes::ExpectedSizes;
 use crate::repo::included::{self, IncludedFile};
+use crate::repo::index::RepositoryIndex;
 use crate::repo::listed::{self, Listed};
-use crate::repo::presence::{Presence, Sizes};
 use crate::{ErrorKind, Result, Warning};
 
 impl BackupEngineReadOnly {
@@ -43,12 +44,12 @@ impl BackupEngineReadOnly {
             InfoDetail::Head => None,
             _ => Some(Sharing::read(self.store().as_ref())?),
         };
-        let mut presence = Presence::new(self.store().as_ref());
+        let index = RepositoryIndex::new(self.store().as_ref());
         self.info(
             catalog::load(self.store().as_ref(), id)?,
             detail,
             sharing.as_ref(),
-            &mut presence,
+            &index,
         )
     }
 
@@ -83,7 +84,7 @@ impl BackupEngineReadOnly {
             InfoDetail::Head => None,
             _ => Some(Sharing::read(store)?),
         };
-        let mut presence = Presence::new(store);
+        let index = RepositoryIndex::new(store);
         let (mut backups, mut reader): (Vec<BackupInfo>, _) = (Vec::new(), MetaReader::default());
         let (mut valid, wanted) = (0, self.options().max_valid_backups_to_open.unwrap_or(usize::MAX));
         for id in ids.into_iter().rev() {
@@ -92,7 +93,7 @@ impl BackupEngineReadOnly {
             }
             match catalog::load_with(&mut reader, store, id) {
                 Ok(state) => {
-                    let info = self.info(state, detail, sharing.as_ref(), &mut presence)?;
+                    let info = self.info(state, detail, sharing.as_ref(), &index)?;
                     valid += usize::from(info.state.may_be_valid());
                     backups.push(info);
                 }
@@ -104,7 +105,7 @@ impl BackupEngineReadOnly {
         backups.reverse();
         let total_bytes = sharing
             .as_ref()
-            .map(|sharing| sharing.total_bytes(&mut presence))
+            .map(|sharing| sharing.total_bytes(&index))
             .transpose()?;
         let taken_along: u64 = backups.iter().map(|backup| backup.included_bytes).sum();
         let total_bytes = total_bytes.map(|total| total + taken_along);
@@ -117,11 +118,11 @@ impl BackupEngineReadOnly {
     /// I/O errors of the store.
     pub fn get_latest_backup_info(&self) -> Result<Option<BackupInfo>> {
         let store = self.store().as_ref();
-        let mut presence = Presence::new(store);
+        let index = RepositoryIndex::new(store);
         for id in self.backup_ids()?.into_iter().rev() {
             match catalog::load(store, id) {
                 Ok(state @ MetaState::Readable(_)) => {
-                    return self.info(state, InfoDetail::Head, None, &mut presence).map(Some);
+                    return self.info(state, InfoDetail::Head, None, &index).map(Some);
                 }
                 Ok(MetaState::Unreadable(..)) => {}
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -136,7 +137,7 @@ impl BackupEngineReadOnly {
         state: MetaState,
         detail: InfoDetail,
         sharing: Option<&Sharing>,
-        presence: &mut Presence<'_>,
+        index: &RepositoryIndex<'_>,
     ) -> Result<BackupInfo> {
         let loaded = match state {
             MetaState::Readable(loaded) => loaded,
@@ -159,7 +160,7 @@ impl BackupEngineReadOnly {
         {
             info.sequence_number = exact;
         }
-        let mut findings = presence.check(&loaded, facts.as_ref())?;
+        let mut findings = index.findings(&loaded, facts.as_ref())?;
         let taken_along = facts.as_ref().map_or(&[][..], |facts| &facts.included);
         findings.extend(included::findings_of(store, loaded.id, taken_along)?);
         if let Some(described) = &described {
@@ -173,20 +174,20 @@ impl BackupEngineReadOnly {
         } else {
             BackupState::Corrupt(findings)
         };
-        let sizes = Sizes::read(store, &loaded, facts.as_ref())?;
+        let sizes = ExpectedSizes::read(store, &loaded, facts.as_ref())?;
         let mut bytes = (Some(0), Some(0));
         for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
             let of_its_kind = match sharing.is_shared(&file.path, loaded.id) {
                 true => &mut bytes.1,
                 false => &mut bytes.0,
             };
-            *of_its_kind = sum(*of_its_kind, size_of(file, &sizes, presence)?);
+            *of_its_kind = sum(*of_its_kind, size_of(file, &sizes, index)?);
         }
         bytes.0 = sum(bytes.0, Some(info.included_bytes));
         (info.unique_bytes, info.shared_bytes) = bytes;
         info.size_bytes = sum(info.unique_bytes, info.shared_bytes);
         if detail == InfoDetail::Files {
-            let mut files = files(&loaded, &sizes, presence, sharing)?;
+            let mut files = files(&loaded, &sizes, index, sharing)?;
             for file in taken_along {
                 files.push(included_file(file, loaded.id)?);
             }
@@ -212,10 +213,10 @@ fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
 }
 
 /// As recorded, else as it stands there.
-fn size_of(file: &MetaFile, sizes: &Sizes<'_>, presence: &mut Presence<'_>) -> Result<Option<u64>> {
+fn size_of(file: &MetaFile, sizes: &ExpectedSizes<'_>, index: &RepositoryIndex<'_>) -> Result<Option<u64>> {
     match sizes.expected(file) {
         Some(size) => Ok(Some(size)),
-        None => Ok(presence.get(&file.path)?.map(|(_, size)| size)),
+        None => Ok(index.get(&file.path)?.and_then(|found| found.size_bytes)),
     }
 }
 
@@ -235,8 +236,8 @@ fn included_file(file: &IncludedFile, id: BackupId) -> Result<BackupFileInfo> {
 /// The files with their sizes.
 fn files(
     loaded: &LoadedMeta,
-    sizes: &Sizes<'_>,
-    presence: &mut Presence<'_>,
+    sizes: &ExpectedSizes<'_>,
+    index: &RepositoryIndex<'_>,
     sharing: &Sharing,
 ) -> Result<Vec<BackupFileInfo>> {
     let mut files = Vec::with_capacity(loaded.meta.files.len());
@@ -244,7 +245,7 @@ fn files(
         files.push(BackupFileInfo {
             path: file.path.to_string(),
             restored_name: file.path.restored_name().to_string(),
-            size_bytes: size_of(file, sizes, presence)?,
+            size_bytes: size_of(file, sizes, index)?,
             crc32c: file.crc32c.map(|crc| crc.0),
             temperature: file.temperature,
             excluded: file.excluded,

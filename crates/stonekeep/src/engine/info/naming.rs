@@ -71,7 +71,7 @@ impl Naming {
 }
 
 fn size_there(names: &Names, name: NameId) -> Option<u64> {
-    names.found(name).map(|(_, size)| size)
+    names.found(name)?.size_bytes
 }
 
 /// Sizes together, and how many of them are not known.

@@ -4,8 +4,8 @@ use stonekeep_format::BackupId;
 use stonekeep_format::backup_name::RepoPath;
 
 use crate::repo::catalog;
+use crate::repo::index::RepositoryIndex;
 use crate::repo::names::{NameId, Names};
-use crate::repo::presence::Presence;
 use crate::repo::skim::{SkimState, Skimmed, Skimmer};
 use crate::store::Store;
 use crate::{ErrorKind, Result};
@@ -94,30 +94,22 @@ impl Sharing {
     }
 
     /// Bytes of all files, each counted once, as they stand there.
-    pub(super) fn total_bytes(&self, presence: &mut Presence<'_>) -> Result<u64> {
-        let (mut total, mut last) = (0, None);
+    pub(super) fn total_bytes(&self, index: &RepositoryIndex<'_>) -> Result<u64> {
+        let mut total = 0;
         for name in self.names.ids() {
             let path = std::str::from_utf8(self.names.path(name)).ok();
             if let Some(path) = path.and_then(RepoPath::parse) {
-                total += presence.get(&path)?.map_or(0, |(_, size)| size);
+                total += size_of(&path, index)?;
             }
         }
-        // The files of one private directory stand together.
         for path in &self.private {
-            let private = match path {
-                RepoPath::Private(name) => Some(name.backup()),
-                _ => None,
-            };
-            if private != last
-                && let Some(done) = std::mem::replace(&mut last, private)
-            {
-                presence.forget_private(done);
-            }
-            total += presence.get(path)?.map_or(0, |(_, size)| size);
-        }
-        if let Some(done) = last {
-            presence.forget_private(done);
+            total += size_of(path, index)?;
         }
         Ok(total)
     }
+}
+
+fn size_of(path: &RepoPath, index: &RepositoryIndex<'_>) -> Result<u64> {
+    let found = index.get(path)?;
+    Ok(found.and_then(|found| found.size_bytes).unwrap_or(0))
 }

@@ -10,7 +10,9 @@ use stonekeep_format::backup_meta::MetaFile;
 use super::backup::{Source, Wanted};
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::excluded::stored_by_others;
-use crate::repo::presence::{Presence, Sizes};
+use crate::repo::expected_sizes::ExpectedSizes;
+use crate::repo::index::RepositoryIndex;
+use crate::repo::stored_files::StoredEntry;
 use crate::store::local::LocalStore;
 use crate::store::{EntryKind, Store};
 use crate::{ErrorKind, Result, repo};
@@ -60,8 +62,8 @@ impl Alternates {
     pub(super) fn find(
         &self,
         file: &MetaFile,
-        sizes: &Sizes<'_>,
-        presence: &mut Presence<'_>,
+        sizes: &ExpectedSizes<'_>,
+        index: &RepositoryIndex<'_>,
     ) -> Result<Wanted> {
         let mut wanted = Wanted {
             name: file.path.restored_name(),
@@ -74,7 +76,10 @@ impl Alternates {
         let may_be = |size_bytes| sizes.expected(file).is_none_or(|expected| expected == size_bytes);
         let key = wanted.key()?;
         if let Some(crc32c) = self.own.get(key.as_str())
-            && let Some((EntryKind::File, size_bytes)) = presence.get(&file.path)?
+            && let Some(StoredEntry {
+                kind: EntryKind::File,
+                size_bytes: Some(size_bytes),
+            }) = index.get(&file.path)?
             && may_be(size_bytes)
         {
             wanted.size_bytes = size_bytes;

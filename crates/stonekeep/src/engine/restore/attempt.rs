@@ -139,9 +139,9 @@ impl Attempt<'_, '_> {
             Some(facts) => Some(facts),
             None => loaded.facts_for_sizes(self.store())?,
         };
-        let mut presence = self.run.presence.borrow_mut();
+        let index = self.run.index.borrow();
         let alternates = &self.run.options.alternate_dirs;
-        Backup::look(&mut presence, self.store(), loaded, facts, alternates)
+        Backup::look(&index, self.store(), loaded, facts, alternates)
     }
 
     /// With the facts that were read of it before, if they were.

@@ -14,9 +14,11 @@ use super::alternates::Alternates;
 use crate::in_short::in_short;
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::described::{self, Described};
+use crate::repo::expected_sizes::ExpectedSizes;
 use crate::repo::facts::BackupFacts;
+use crate::repo::file_check;
 use crate::repo::included::{self, IncludedFile};
-use crate::repo::presence::{self, Presence, Sizes};
+use crate::repo::index::RepositoryIndex;
 use crate::repo::{layout, listed};
 use crate::store::{Key, Store};
 use crate::{Error, ErrorKind, Finding, Result};
@@ -96,17 +98,17 @@ impl Backup {
     /// `Corrupt` with everything that is missing, has a wrong size, or is not listed though the MANIFEST names it, or if
     /// there is no MANIFEST that CURRENT names.
     pub(in crate::engine) fn look(
-        presence: &mut Presence<'_>,
+        index: &RepositoryIndex<'_>,
         store: &dyn Store,
         loaded: &LoadedMeta,
         facts: Option<BackupFacts>,
         alternate_dirs: &[PathBuf],
     ) -> Result<Self> {
-        let sizes = Sizes::read(store, loaded, facts.as_ref())?;
+        let sizes = ExpectedSizes::read(store, loaded, facts.as_ref())?;
         let mut found = Vec::with_capacity(loaded.meta.files.len());
-        let mut findings = presence::findings(&loaded.meta.files, &sizes, |path| {
-            let there = presence.get(path)?;
-            found.push(there.map_or(0, |(_, size)| size));
+        let mut findings = file_check::findings(&loaded.meta.files, &sizes, |path| {
+            let there = index.get(path)?;
+            found.push(there.and_then(|there| there.size_bytes).unwrap_or(0));
             Ok(there)
         })?;
         let taken_along = facts.as_ref().map_or(&[][..], |facts| &facts.included);
@@ -123,7 +125,7 @@ impl Backup {
         let (mut files, mut found) = (Vec::with_capacity(loaded.meta.files.len()), found.into_iter());
         for file in &loaded.meta.files {
             files.push(match file.excluded {
-                true => alternates.find(file, &sizes, presence)?,
+                true => alternates.find(file, &sizes, index)?,
                 false => stored(file, found.next().unwrap_or(0)),
             });
         }

@@ -14,7 +14,7 @@ use super::site::{Area, Found, Site};
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::transfer::{Meter, Metered};
 use crate::parallel::run_bounded;
-use crate::repo::presence::Wrong;
+use crate::repo::file_check::Wrong;
 use crate::store::{Key, Object, ObjectReader, Store};
 use crate::{Observer, Phase, Result};
 

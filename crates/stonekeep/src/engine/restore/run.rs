@@ -19,7 +19,7 @@ use super::unfinished::{CURRENT_LIMIT_BYTES, Unfinished, is_freed};
 use crate::engine::info::{Candidates, PassedOver, WhichBackup};
 use crate::engine::{BackupEngineReadOnly, RestoreOptions};
 use crate::repo::catalog::{self, SizedMeta};
-use crate::repo::presence::Presence;
+use crate::repo::index::RepositoryIndex;
 use crate::shortage::Shortage;
 use crate::{Error, ErrorKind, Observer, Phase, Progress, Result, Warning, WarningName};
 
@@ -34,7 +34,7 @@ pub(super) struct Run<'a> {
     pub(super) needed_bytes: Cell<u64>,
     /// What stands in the repository: listed once for the choice of a backup and for its plan. A file that goes
     /// afterwards is missed when it is opened, before anything at the target changes.
-    pub(super) presence: RefCell<Presence<'a>>,
+    pub(super) index: RefCell<RepositoryIndex<'a>>,
     /// The locks at the target, once they are taken.
     held: OnceCell<Held>,
     /// Whether the directory for the old state was made.
@@ -58,7 +58,7 @@ impl<'a> Run<'a> {
             options,
             observer,
             needed_bytes: Cell::new(0),
-            presence: RefCell::new(Presence::new(engine.store().as_ref())),
+            index: RefCell::new(RepositoryIndex::new(engine.store().as_ref())),
             held: OnceCell::new(),
             keep_old_made: Cell::new(false),
         })
@@ -144,13 +144,13 @@ impl<'a> Run<'a> {
 
     /// The backups to try, of which the first has been read.
     fn candidates(&self, which: WhichBackup) -> Result<Candidates> {
-        let mut presence = self.presence.borrow_mut();
-        let mut candidates = self.engine.candidates_in(which, &mut presence)?;
+        let index = self.index.borrow();
+        let mut candidates = self.engine.candidates_in(which, &index)?;
         if which != WhichBackup::LatestValid
             && let Some(id) = candidates.ids.first().copied()
         {
             let store = self.engine.store().as_ref();
-            let read = presence.while_listing(|| {
+            let read = index.while_listing(|| {
                 let loaded = catalog::load(store, id)?.into_result()?;
                 SizedMeta::read(store, loaded)
             });
@@ -257,7 +257,7 @@ impl<'a> Run<'a> {
             }
             let findings = last.findings().to_vec();
             passed_over.push(PassedOver { id, findings });
-            self.presence.borrow_mut().forget();
+            *self.index.borrow_mut() = RepositoryIndex::new(self.engine.store().as_ref());
         }
         Err(which.advise(last))
     }

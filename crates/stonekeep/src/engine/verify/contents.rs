@@ -9,8 +9,9 @@ use super::report::{FindingKind, Findings, is_shortage};
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::transfer::{Meter, Metered};
 use crate::parallel::run_bounded;
-use crate::repo::presence::Wrong;
-use crate::store::{EntryKind, Key, ObjectReader};
+use crate::repo::file_check::Wrong;
+use crate::repo::stored_files::StoredEntry;
+use crate::store::{Key, ObjectReader};
 use crate::{Error, ErrorKind, Observer, Phase, Result};
 
 /// What stands under a path.
@@ -107,7 +108,7 @@ fn wrong(
     size_bytes: u64,
     crc32c: Option<Crc32c>,
 ) -> Option<(FindingKind, String)> {
-    if let Some(wrong) = Wrong::of(Some((EntryKind::File, size_bytes)), said.size_bytes) {
+    if let Some(wrong) = Wrong::of(Some(StoredEntry::file(size_bytes)), said.size_bytes) {
         return Some((wrong.into(), wrong.to_string()));
     }
     let found = crc32c?;

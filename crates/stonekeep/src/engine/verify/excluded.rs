@@ -9,7 +9,7 @@ use stonekeep_format::file_name::DbFileName;
 use super::claims::Said;
 use super::{Verifier, VerifyLevel};
 use crate::repo::excluded::stored_by_others;
-use crate::repo::presence::Wrong;
+use crate::repo::file_check::Wrong;
 use crate::{ErrorKind, Result};
 
 impl Verifier<'_> {
@@ -56,7 +56,7 @@ impl Verifier<'_> {
             return Ok(());
         }
         self.report.files_checked += u64::from(self.claims.count(path));
-        match self.presence.get(path) {
+        match self.index.get(path) {
             Ok(found) => {
                 if let Some(wrong) = Wrong::of(found, said.size_bytes) {
                     for id in said.ids {

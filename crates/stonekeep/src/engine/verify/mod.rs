@@ -26,8 +26,10 @@ use super::BackupEngineReadOnly;
 use super::callbacks::guarded;
 use super::info::BackupState;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
+use crate::repo::expected_sizes::ExpectedSizes;
 use crate::repo::facts::BackupFacts;
-use crate::repo::presence::{Presence, Sizes, Wrong};
+use crate::repo::file_check::Wrong;
+use crate::repo::index::RepositoryIndex;
 use crate::repo::{included, layout};
 use crate::{Error, ErrorKind, Observer, Result};
 
@@ -67,7 +69,7 @@ impl BackupEngineReadOnly {
         }
         let mut verifier = Verifier {
             engine: self,
-            presence: Presence::new(self.store().as_ref()),
+            index: RepositoryIndex::new(self.store().as_ref()),
             claims: Claims::default(),
             findings: Findings::default(),
             excluded: Vec::new(),
@@ -120,7 +122,7 @@ impl BackupEngineReadOnly {
 
 struct Verifier<'a> {
     engine: &'a BackupEngineReadOnly,
-    presence: Presence<'a>,
+    index: RepositoryIndex<'a>,
     claims: Claims,
     findings: Findings,
     /// What backups were made without.
@@ -138,7 +140,7 @@ impl Verifier<'_> {
             None => catalog::load(store, id),
         };
         match self.report.level {
-            VerifyLevel::Size => self.presence.while_listing(read),
+            VerifyLevel::Size => self.index.while_listing(read),
             VerifyLevel::Checksum => read(),
         }
     }
@@ -164,8 +166,8 @@ impl Verifier<'_> {
             Err(error) => return Err(error),
         };
         // A MANIFEST that cannot be read tells no sizes, and is found when it is looked at itself.
-        let sizes = match Sizes::read(store, &loaded, facts.as_ref()) {
-            Err(error) if error.kind() == ErrorKind::Io => Sizes::new(facts.as_ref()),
+        let sizes = match ExpectedSizes::read(store, &loaded, facts.as_ref()) {
+            Err(error) if error.kind() == ErrorKind::Io => ExpectedSizes::new(facts.as_ref()),
             sizes => sizes?,
         };
         let mut unverifiable = Vec::new();
@@ -194,7 +196,6 @@ impl Verifier<'_> {
             .extend(excluded.map(|file| (loaded.id, file.path.clone())));
         self.current(&loaded)?;
         self.list(&loaded, facts.as_ref());
-        self.presence.forget_private(loaded.id);
         Ok(())
     }
 
@@ -227,7 +228,7 @@ impl Verifier<'_> {
     /// Whether a file is there, with its size.
     fn look(&mut self, file: &MetaFile, expected: Option<u64>, id: BackupId) -> Result<()> {
         let path = || file.path.to_string();
-        match self.presence.get(&file.path) {
+        match self.index.get(&file.path) {
             Ok(found) => {
                 if let Some(wrong) = Wrong::of(found, expected) {
                     self.findings.add(wrong.into(), path(), wrong.to_string(), id);
@@ -243,10 +244,10 @@ impl Verifier<'_> {
     fn claim(&mut self, file: &MetaFile, expected: Option<u64>, id: BackupId) -> Result<()> {
         let likely_bytes = match expected {
             Some(expected) => expected,
-            None => match self.presence.get(&file.path) {
+            None => match self.index.get(&file.path) {
                 // What cannot be listed may still be opened.
                 Err(error) if error.kind() == ErrorKind::Io => 0,
-                found => found?.map_or(0, |(_, size)| size),
+                found => found?.map_or(0, |found| found.size_bytes.unwrap_or_default()),
             },
         };
         let said = Said {

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use stonekeep_format::BackupId;
 
 use crate::engine::info::BackupState;
-use crate::repo::presence::Wrong;
+use crate::repo::file_check::Wrong;
 use crate::{Error, Finding, Warning};
 
 /// Which backups are verified.

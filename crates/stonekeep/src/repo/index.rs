@@ -1,0 +1,155 @@
+//! What lies in a repository: each directory is listed once, when something in it is first asked for.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use stonekeep_format::BackupId;
+use stonekeep_format::backup_name::RepoPath;
+
+use super::catalog::{self, Listing, LoadedMeta};
+use super::expected_sizes::ExpectedSizes;
+use super::facts::BackupFacts;
+use super::file_check;
+use super::layout;
+use super::stored_files::{Detail, StoredEntry, StoredFiles};
+use crate::parallel::run_both;
+use crate::store::{Entry, Store};
+use crate::{Finding, Result};
+
+/// The listings of one run. They do not change: a later look takes a new index.
+///
+/// An error of a listing is not kept; the next question lists again.
+#[derive(Debug)]
+pub struct RepositoryIndex<'a> {
+    store: &'a dyn Store,
+    detail: Detail,
+    root: OnceLock<Option<Vec<Entry>>>,
+    backups: OnceLock<Listing>,
+    private: OnceLock<Vec<Entry>>,
+    shared: OnceLock<StoredFiles>,
+    /// The private directory that was asked for last: the files of a backup are asked for together.
+    private_files: Mutex<Option<(BackupId, Arc<StoredFiles>)>>,
+}
+
+impl<'a> RepositoryIndex<'a> {
+    /// An index with the sizes of files. Nothing is listed yet.
+    pub fn new(store: &'a dyn Store) -> Self {
+        Self::with_detail(store, Detail::Sizes)
+    }
+
+    /// An index without the sizes of files, which is cheaper where each size costs a system call.
+    pub fn of_names(store: &'a dyn Store) -> Self {
+        Self::with_detail(store, Detail::Names)
+    }
+
+    fn with_detail(store: &'a dyn Store, detail: Detail) -> Self {
+        RepositoryIndex {
+            store,
+            detail,
+            root: OnceLock::new(),
+            backups: OnceLock::new(),
+            private: OnceLock::new(),
+            shared: OnceLock::new(),
+            private_files: Mutex::new(None),
+        }
+    }
+
+    /// The store that the repository lies in.
+    pub fn store(&self) -> &'a dyn Store {
+        self.store
+    }
+
+    /// The entries of the root; `None` if the root does not exist.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub fn root(&self) -> Result<Option<&[Entry]>> {
+        let list = || match self.store.exists()? {
+            true => self.store.list(None).map(Some),
+            false => Ok(None),
+        };
+        Ok(once(&self.root, list)?.as_deref())
+    }
+
+    /// The backups, oldest first, and the unknown names in `meta/`.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub fn backups(&self) -> Result<&Listing> {
+        once(&self.backups, || catalog::list(self.store))
+    }
+
+    /// The entries of `private/`.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub fn private(&self) -> Result<&[Entry]> {
+        let list = || self.store.list(Some(&layout::private_directory()));
+        Ok(once(&self.private, list)?)
+    }
+
+    /// The files in `shared/` and `shared_checksum/`.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub fn shared(&self) -> Result<&StoredFiles> {
+        once(&self.shared, || self.list_shared())
+    }
+
+    /// Does `work` while a second thread lists the shared files, unless they are listed already. An error of that
+    /// listing is returned by the first question for a shared file.
+    pub fn while_listing<R>(&self, work: impl FnOnce() -> R) -> R {
+        if self.shared.get().is_some() {
+            return work();
+        }
+        let (done, listed) = run_both(2, work, || self.list_shared());
+        if let Ok(shared) = listed {
+            self.shared.get_or_init(|| shared);
+        }
+        done
+    }
+
+    /// What is stored under this path: `None` if there is nothing.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub fn get(&self, path: &RepoPath) -> Result<Option<StoredEntry>> {
+        match path {
+            RepoPath::Private(name) => Ok(self.private_files(name.backup())?.get(path)),
+            RepoPath::Shared(_) | RepoPath::SharedChecksum(_) => Ok(self.shared()?.get(path)),
+        }
+    }
+
+    /// Everything that is wrong with the files of this backup. Excluded files are not checked.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub fn findings(&self, loaded: &LoadedMeta, facts: Option<&BackupFacts>) -> Result<Vec<Finding>> {
+        let sizes = ExpectedSizes::read(self.store, loaded, facts)?;
+        file_check::findings(&loaded.meta.files, &sizes, |path| self.get(path))
+    }
+
+    fn private_files(&self, id: BackupId) -> Result<Arc<StoredFiles>> {
+        let mut last = self.private_files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, files)) = last.as_ref().filter(|(of, _)| *of == id) {
+            return Ok(Arc::clone(files));
+        }
+        let listed = StoredFiles::list(self.store, &[layout::private(id)], self.detail)?;
+        let files = Arc::new(listed);
+        *last = Some((id, Arc::clone(&files)));
+        Ok(files)
+    }
+
+    fn list_shared(&self) -> Result<StoredFiles> {
+        let directories = [layout::shared_directory(), layout::shared_checksum_directory()];
+        StoredFiles::list(self.store, &directories, self.detail)
+    }
+}
+
+/// The value of a cell that is filled when it is first asked for.
+fn once<T>(cell: &OnceLock<T>, fill: impl FnOnce() -> Result<T>) -> Result<&T> {
+    if let Some(value) = cell.get() {
+        return Ok(value);
+    }
+    let value = fill()?;
+    Ok(cell.get_or_init(|| value))
+}
