@@ -11,6 +11,7 @@ mod collect;
 mod command;
 mod demo;
 mod denied_calls;
+mod documents;
 mod durability;
 mod escape;
 mod exit_codes;

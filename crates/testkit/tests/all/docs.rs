@@ -141,15 +141,17 @@ fn example_of(library: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_examples_of_the_readme_are_those_that_are_compiled() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let shown = readme
-        .split("```rust\n")
-        .skip(1)
-        .map(|rest| rest.split_once("```").unwrap().0);
-    let shown: Vec<Vec<&str>> = shown.map(|example| example.lines().collect()).collect();
-    let compiled = ["crates/stonekeep/src/lib.rs", "crates/rocksdb/src/lib.rs"].map(example_of);
-    assert_eq!(shown, compiled);
+fn the_examples_of_the_documents_are_those_that_are_compiled() {
+    for (document, fence, library) in [
+        ("README.md", "```rust\n", "crates/stonekeep/src/lib.rs"),
+        ("docs/library.md", "```rust,ignore\n", "crates/rocksdb/src/lib.rs"),
+    ] {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        let (_, rest) = text.split_once(fence).unwrap();
+        let (shown, _) = rest.split_once("```").unwrap();
+        let shown: Vec<&str> = shown.lines().collect();
+        assert_eq!(shown, example_of(library), "{document}");
+    }
 }
 
 #[test]
@@ -209,8 +211,10 @@ fn the_readme_names_every_command() {
 
 #[test]
 fn each_flag_that_is_named_exists() {
-    // Flags of cargo, of systemctl, of eat-rocks, of MariaDB, of Ceph.
-    const OTHERS: [&str; 12] = [
+    // Flags of cargo, of systemctl, of Docker, of eat-rocks, of MariaDB, of Ceph.
+    const OTHERS: [&str; 14] = [
+        "--root",
+        "--user",
         "--example",
         "--locked",
         "--no-fail-fast",

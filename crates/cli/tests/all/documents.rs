@@ -1,0 +1,152 @@
+//! The shell examples of the documents run as written.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::command::{Ended, run, word};
+
+/// The paths that the documents use, below a temporary directory. The sample database is at `/var/lib/app/db`.
+struct Machine {
+    root: tempfile::TempDir,
+    workspace: PathBuf,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let machine = Machine {
+            root: tempfile::tempdir().unwrap(),
+            workspace: Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."),
+        };
+        for directory in ["var/lib/app", "backups", "tmp"] {
+            fs::create_dir_all(machine.root.path().join(directory)).unwrap();
+        }
+        machine
+            .shell("cp -r crates/cli/sample/state1 /var/lib/app/db")
+            .ok();
+        machine
+    }
+
+    fn document(&self, name: &str) -> String {
+        fs::read_to_string(self.workspace.join(name)).unwrap()
+    }
+
+    /// Runs a script in the workspace, with the directories of this machine.
+    fn shell(&self, script: &str) -> Ended {
+        let root = self.root.path().to_str().unwrap();
+        let mut script = script.to_owned();
+        for directory in ["/tmp/", "/var/lib/app", "/backups"] {
+            script = script.replace(directory, &format!("{root}{directory}"));
+        }
+        let binaries = Path::new(env!("CARGO_BIN_EXE_stonekeep")).parent().unwrap();
+        let path = std::env::var("PATH").unwrap();
+        let output = Command::new("sh")
+            .args(["-euc", &script])
+            .current_dir(&self.workspace)
+            .env("PATH", format!("{}:{path}", binaries.display()))
+            .env_remove("STONEKEEP_REPO")
+            .output();
+        Ended::from(output.unwrap())
+    }
+
+    /// Runs a command, unless this machine lacks a program that it needs.
+    fn example(&self, script: &str) -> Option<Ended> {
+        let has_jq = Command::new("jq").arg("--version").output().is_ok();
+        (has_jq || !script.contains("jq ")).then(|| self.shell(script))
+    }
+
+    fn repository(&self) -> PathBuf {
+        self.root.path().join("backups/app")
+    }
+
+    fn back_up(&self) {
+        let database = self.root.path().join("var/lib/app/db");
+        run([
+            "backup",
+            word(&database),
+            "--repo",
+            word(&self.repository()),
+            "--quiet",
+        ])
+        .ok();
+    }
+}
+
+/// The fenced blocks of this language.
+fn blocks(document: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    let blocks = document.split(&fence).skip(1);
+    let blocks = blocks.map(|rest| rest.split_once("```").unwrap().0.to_owned());
+    let blocks: Vec<String> = blocks.collect();
+    assert!(!blocks.is_empty(), "no block of {language}");
+    blocks
+}
+
+#[test]
+fn the_shell_examples_of_the_readme_run() {
+    let machine = Machine::new();
+    machine.back_up();
+    for block in blocks(&machine.document("README.md"), "sh") {
+        if !block.starts_with("cargo install ") {
+            machine.shell(&block).ok();
+        }
+    }
+    let root = machine.root.path();
+    for restored in ["tmp/app-restored", "var/lib/app/db", "var/lib/app/db-before"] {
+        assert!(root.join(restored).join("CURRENT").is_file(), "{restored}");
+    }
+}
+
+#[test]
+fn the_cron_jobs_of_the_readme_print_only_problems() {
+    let machine = Machine::new();
+    let crontab = blocks(&machine.document("README.md"), "cron").remove(0);
+    let mut jobs = Vec::new();
+    for line in crontab.lines().filter(|line| !line.starts_with("MAILTO=")) {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        if line.contains(" * ") {
+            jobs.push(fields[6..].join(" "));
+        }
+    }
+    assert_eq!(jobs.len(), 3);
+    let age = jobs[2].clone();
+    let run = |job: &str| machine.example(&format!("export STONEKEEP_REPO=/backups/app; {job}"));
+    for job in &jobs {
+        if let Some(ended) = run(job) {
+            let ended = ended.ok();
+            assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", ""), "{job}");
+        }
+    }
+    fs::remove_file(machine.repository().join("meta/1")).unwrap();
+    if let Some(ended) = run(&age) {
+        ended.says("no valid backup");
+    }
+}
+
+#[test]
+fn the_shell_examples_for_operators_run() {
+    let machine = Machine::new();
+    machine.back_up();
+    for block in blocks(&machine.document("docs/operators.md"), "sh") {
+        if let Some(ended) = machine.example(&block) {
+            let ended = ended.ok();
+            assert!(
+                !ended.stdout.contains("valid backup"),
+                "a false alarm: {ended:#?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_alerts_for_operators_report_an_empty_repository() {
+    let machine = Machine::new();
+    machine.back_up();
+    fs::remove_file(machine.repository().join("meta/1")).unwrap();
+    let alerts = blocks(&machine.document("docs/operators.md"), "sh");
+    for alert in &alerts[..2] {
+        if let Some(ended) = machine.example(alert) {
+            ended.says("valid backup");
+        }
+    }
+}
