@@ -81,6 +81,11 @@ impl StoredFiles {
         self.found.get(number).copied()
     }
 
+    /// Their paths.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.paths.len()).map(|number| self.paths.at(number))
+    }
+
     fn add(&mut self, path: &str, found: StoredEntry) {
         // A directory that changes while it is listed may give a name twice.
         let number = self.paths.find(path.as_bytes());

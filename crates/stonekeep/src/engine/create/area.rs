@@ -2,8 +2,7 @@
 
 use stonekeep_format::BackupId;
 
-use super::identity::Identity;
-use super::recorded::Recorded;
+use super::identity::{Identity, Recorded};
 use crate::repo::partial::{self, PartialEntry};
 use crate::store::{Key, Staged, Store};
 use crate::{Error, Result};
@@ -60,7 +59,7 @@ impl Area {
     /// The first bytes of this file, if they are to have this name in an area.
     pub(super) fn take_partial(&mut self, identity: &Identity, key: &Key) -> Option<(Staged, PartialEntry)> {
         let is_of = |entry: &PartialEntry| {
-            Recorded::of(&entry.file).is_some_and(|recorded| identity.is_of(&recorded))
+            Recorded::of(&entry.file).is_some_and(|recorded| identity.is_same(&recorded.identity))
         };
         let mut partials = self.partials.iter();
         let at = partials.rposition(|(staged, entry)| staged.key == *key && is_of(entry))?;

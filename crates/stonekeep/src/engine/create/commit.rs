@@ -2,30 +2,27 @@
 
 use std::collections::BTreeSet;
 
-use stonekeep_format::backup_name::{PrivateName, RepoPath};
-use stonekeep_format::{BackupId, Crc32c};
+use stonekeep_format::BackupId;
 
 use super::area::Area;
 use super::context::Context;
-use super::copy::{Copier, Ready};
+use super::decision::{Action, Target};
 use super::included::Included;
-use super::known::Known;
 use super::last_look::LastLook;
+use super::one_file::{Copied, Copying, Job, Limit};
 use super::plan::Plan;
-use crate::image::DatabaseImage;
+use super::{publish, record};
 use crate::parallel::run_both;
 use crate::repo::{garbage, ids, layout};
 use crate::store::{Durability, Guard, Key, Staged, Store};
-use crate::{Error, Result};
+use crate::{Error, Phase, Result};
 
 /// Everything that the commit needs.
-pub(super) struct Commit<'a, 'k> {
-    pub(super) context: Context<'k>,
-    pub(super) image: &'a DatabaseImage,
-    pub(super) plan: &'a Plan,
-    pub(super) known: &'a mut Known<'k>,
-    pub(super) area: &'a mut Area,
-    pub(super) ready: Vec<Ready>,
+pub(super) struct Commit<'a> {
+    pub(super) context: Context<'a>,
+    /// Every file of it is stored, staged or excluded.
+    pub(super) plan: Plan<'a>,
+    pub(super) area: &'a Area,
     pub(super) included: &'a Included,
     pub(super) lock: &'a dyn Guard,
 }
@@ -51,28 +48,28 @@ pub(super) enum Outcome {
     IdTaken,
 }
 
-impl Commit<'_, '_> {
+impl Commit<'_> {
     /// C3, and C4 for shared files, done once, whatever id the backup gets. Meanwhile it is described under this id.
     pub(super) fn share(&self, id: BackupId) -> Result<Description> {
         self.lock.check()?;
-        let share = || self.sync_reused().and_then(|()| self.publish_shared());
+        let publish = || publish::shared(&self.context, &self.plan);
+        let share = || self.sync_reused().and_then(|()| publish());
         let (shared, description) = run_both(self.context.engine.workers(), share, || self.describe(id));
         shared.and(description)
     }
 
     /// What will be said of the backup under this id; our part of it is staged.
     pub(super) fn describe(&self, id: BackupId) -> Result<Description> {
-        let meta = self.meta(id)?;
+        let meta = record::meta(&self.context, &self.plan, id)?;
         let text = meta
             .encode()
             .map_err(|error| Error::invalid("the backup cannot be described").with_source(error))?;
         let last_look = LastLook::at(&meta.files)?;
-        // It is large, and said by now.
+        // It is large, and encoded by now.
         drop(meta);
-        let crc32c = Crc32c(crc32c::crc32c(&text));
         let (store, area) = (self.store(), &self.area.name);
-        let facts = self.facts(id, crc32c, text.len());
-        let facts = facts.stage(store, area, id, self.file_facts(id))?;
+        let facts = record::facts(&self.context, &self.plan, self.included, id, &text);
+        let facts = facts.stage(store, area, id, record::file_facts(&self.plan, id))?;
         let claim = ids::stage(store, area, id)?;
         store.sync(&[facts.clone(), claim.clone()], self.durability())?;
         Ok(Description {
@@ -109,28 +106,53 @@ impl Commit<'_, '_> {
 
     /// Stages the private files for another id.
     pub(super) fn stage_private_again(&mut self, id: BackupId) -> Result<()> {
-        let copier = Copier::new(self.context, &self.image.files, &self.plan.files, id, self.area);
-        copier.stage_private_again(&mut self.ready)
+        let copying = Copying {
+            context: self.context,
+            area: &self.area.name,
+            id,
+            limit: Limit::none(self.context.engine.options().clock.as_ref()),
+        };
+        let is_private = |action: &Action| matches!(action, Action::Publish(file) if file.path.is_none());
+        let private = self.plan.files.iter_mut().enumerate();
+        let private: Vec<_> = private
+            .filter(|(_, file)| is_private(&file.decision.action))
+            .collect();
+        let bytes = private.iter().map(|(_, file)| file.size_bytes()).sum();
+        let meter = self.context.meter(Phase::Copying, (private.len() as u64, bytes));
+        let mut staged = Vec::with_capacity(private.len());
+        for (at, file) in private {
+            let copied = copying.copy(Job::new(at, file, &Target::Private), &meter)?;
+            let Copied::Complete(copied) = copied else {
+                return Err(Error::invalid("a copy without a time limit was not completed"));
+            };
+            staged.push(copied.staged.clone());
+            file.decision.action = Action::Publish(Box::new(copied));
+            meter.file_done();
+        }
+        self.context.store().sync(&staged, self.durability())
     }
 
-    pub(super) fn store(&self) -> &dyn Store {
+    fn store(&self) -> &dyn Store {
         self.context.store()
     }
 
-    pub(super) fn durability(&self) -> Durability {
+    fn durability(&self) -> Durability {
         self.context.engine.durability()
     }
 
     /// C3. Reused files that nobody is known to have made durable.
     fn sync_reused(&self) -> Result<()> {
         let reused = self
-            .ready
+            .plan
+            .files
             .iter()
-            .filter(|ready| ready.staged.is_none() && !ready.durable);
-        let keys: Vec<Key> = reused
-            .filter_map(|ready| ready.shared.as_ref())
-            .map(layout::file)
-            .collect::<Result<_>>()?;
+            .filter_map(|file| match &file.decision.action {
+                Action::Reuse {
+                    path, durable: false, ..
+                } => Some(layout::file(path)),
+                _ => None,
+            });
+        let keys: Vec<Key> = reused.collect::<Result<_>>()?;
         if keys.is_empty() {
             Ok(())
         } else {
@@ -141,26 +163,14 @@ impl Commit<'_, '_> {
     /// False if some name turns out to be taken.
     fn publish_private(&self, id: BackupId) -> Result<bool> {
         let mut batch = Vec::new();
-        for ready in self.ready.iter().filter(|ready| ready.shared.is_none()) {
-            let Some(staged) = ready.staged.clone() else {
-                continue;
-            };
-            batch.push((
-                staged,
-                layout::file(&RepoPath::Private(self.private_name(id, ready)?))?,
-            ));
+        for file in &self.plan.files {
+            if let Action::Publish(staged) = &file.decision.action
+                && staged.path.is_none()
+            {
+                batch.push((staged.staged.clone(), layout::file(&file.path(None, id)?)?));
+            }
         }
         Ok(self.store().publish(batch, self.durability())?.is_empty())
-    }
-
-    pub(super) fn private_name(&self, id: BackupId, ready: &Ready) -> Result<PrivateName> {
-        let file = self
-            .plan
-            .files
-            .get(ready.at)
-            .and_then(|file| self.image.files.get(file.index));
-        file.and_then(|file| PrivateName::new(id, file.name.clone()))
-            .ok_or_else(|| Error::invalid("the image has a file that is no part of a backup"))
     }
 
     /// C5, and the claim becomes durable. Facts of a killed run under this id are replaced: no meta file, so no backup,
@@ -190,14 +200,6 @@ impl Commit<'_, '_> {
                     "another program collects garbage in this repository; back up again when it has ended",
                 ),
             ),
-        }
-    }
-
-    /// Where a file lies.
-    pub(super) fn path(&self, id: BackupId, ready: &Ready) -> Result<RepoPath> {
-        match &ready.shared {
-            Some(path) => Ok(path.clone()),
-            None => self.private_name(id, ready).map(RepoPath::Private),
         }
     }
 

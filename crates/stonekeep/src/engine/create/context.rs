@@ -1,10 +1,9 @@
 //! What every step of a backup under way works with.
 
-use super::ends::Ends;
 use super::source::Sources;
 use crate::engine::transfer::Meter;
 use crate::engine::{BackupEngine, CreateBackupOptions};
-use crate::image::{ImageFile, ImageSource};
+use crate::image::ImageSource;
 use crate::parallel::run_apart;
 use crate::shortage::Shortage;
 use crate::store::Store;
@@ -38,19 +37,9 @@ impl<'a> Context<'a> {
         self.engine.meter_on(self.observer, limiter, phase, done, total)
     }
 
-    pub(super) fn tell(&self, phase: Phase) {
+    /// Reports that a phase begins.
+    pub(super) fn report(&self, phase: Phase) {
         self.observer.progressed(&Progress::begin(phase));
-    }
-
-    /// Refuses a file that cannot be the table or blob that its name says, by its ends.
-    ///
-    /// # Errors
-    /// As [`Ends::judge`].
-    pub(super) fn judge(&self, ends: &Ends, image: &ImageFile) -> Result<()> {
-        if let Some(format) = ends.judge(image)? {
-            self.sources.unknown_formats.add(&image.name, format);
-        }
-        Ok(())
     }
 
     /// Removes areas that are of no use. That it fails harms nothing; the next run tries again.

@@ -3,56 +3,52 @@
 use std::collections::BTreeSet;
 
 use stonekeep_format::BackupId;
+use stonekeep_format::backup_name::RepoPath;
 
 use super::context::Context;
-use super::known::Known;
 use super::namers::Namers;
-use super::report::{CreateReport, FileAction};
+use super::plan::Plan;
+use super::report::CreateReport;
 use crate::engine::verify::VerifyLevel;
 use crate::{Quiet, Result};
 
-/// Says in the report of a backup that exists which files it has healed, and which older backups are whole again.
-pub(super) fn tell(context: &Context<'_>, known: &Known<'_>, report: &mut CreateReport) {
-    if known.healed().is_empty() {
+/// Adds to the report of a committed backup which files it has healed, and which older backups are complete again.
+pub(super) fn report(context: &Context<'_>, plan: &Plan<'_>, report: &mut CreateReport) {
+    let healed = plan.files.iter().filter(|file| file.decision.heals);
+    let healed: BTreeSet<&RepoPath> = healed.filter_map(|file| file.ready()?.path).collect();
+    if healed.is_empty() {
         return;
     }
-    let stored = report
-        .files
-        .iter()
-        .filter(|file| file.action != FileAction::Exclude);
-    let stored: BTreeSet<&str> = stored.map(|file| file.path.as_str()).collect();
-    let healed = known.healed().iter();
-    let healed: Vec<_> = healed
-        .filter(|path| stored.contains(&*path.to_string()))
-        .collect();
-    let whole = (|| -> Result<Vec<BackupId>> {
-        let mut ids = BTreeSet::new();
-        for path in &healed {
-            ids.extend(Namers::read(known.store, path)?.ids());
-        }
-        ids.remove(&report.backup_id);
-        let ids: Vec<BackupId> = ids.into_iter().collect();
-        whole(context, &ids)
-    })();
     report.healed_files = healed.iter().map(ToString::to_string).collect();
-    match whole {
-        Ok(whole) => report.healed_backups = whole,
+    match complete_again(context, &healed, report.backup_id) {
+        Ok(complete) => report.healed_backups = complete,
         // The backup exists all the same.
         Err(error) => tracing::warn!(reason = %error.one_line(), "healed backups could not be looked at"),
     }
 }
 
-/// Those whose files are all there with their sizes.
-fn whole(context: &Context<'_>, ids: &[BackupId]) -> Result<Vec<BackupId>> {
+/// The older backups that name one of these files, and whose files all exist with their sizes.
+fn complete_again(
+    context: &Context<'_>,
+    healed: &BTreeSet<&RepoPath>,
+    new: BackupId,
+) -> Result<Vec<BackupId>> {
+    let mut ids = BTreeSet::new();
+    for path in healed {
+        ids.extend(Namers::read(context.store(), path)?.ids());
+    }
+    ids.remove(&new);
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let report = context.engine.verify_backups(ids, VerifyLevel::Size, &Quiet)?;
-    let damaged: BTreeSet<BackupId> = report
+    let ids: Vec<BackupId> = ids.into_iter().collect();
+    let report = context
+        .engine
+        .verify_backups(ids.as_slice(), VerifyLevel::Size, &Quiet)?;
+    let damaged = report
         .findings
         .iter()
-        .flat_map(|finding| finding.backups.iter().copied())
-        .collect();
-    let whole = ids.iter().filter(|id| !damaged.contains(id));
-    Ok(whole.copied().collect())
+        .flat_map(|finding| finding.backups.iter().copied());
+    let damaged: BTreeSet<BackupId> = damaged.collect();
+    Ok(ids.into_iter().filter(|id| !damaged.contains(id)).collect())
 }

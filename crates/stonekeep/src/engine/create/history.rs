@@ -6,7 +6,7 @@
 
 use stonekeep_format::BackupId;
 
-use super::known::Known;
+use super::inputs::PlanInputs;
 use crate::image::DatabaseImage;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::described::Described;
@@ -23,11 +23,18 @@ struct Earlier {
 }
 
 /// What is not accepted yet: what the newest backup of this database says, and whether the database is behind it now.
-pub(super) fn went_back(image: &DatabaseImage, known: &Known<'_>) -> Result<Vec<WentBack>> {
+///
+/// # Errors
+/// I/O errors of the store.
+pub(super) fn went_back(
+    image: &DatabaseImage,
+    store: &dyn Store,
+    inputs: &PlanInputs<'_>,
+) -> Result<Vec<WentBack>> {
     let Some(database_id) = image.database_id.as_deref() else {
         return Ok(Vec::new());
     };
-    let Some(newest) = newest_of(database_id, known)? else {
+    let Some(newest) = newest_of(database_id, store, inputs)? else {
         return Ok(Vec::new());
     };
     let mut all = match &newest.facts {
@@ -35,7 +42,7 @@ pub(super) fn went_back(image: &DatabaseImage, known: &Known<'_>) -> Result<Vec<
         None => Vec::new(),
     };
     if !all.is_empty() {
-        let oldest = catalog::list(known.store)?.ids.first().map(|id| id.get());
+        let oldest = catalog::list(store)?.ids.first().map(|id| id.get());
         all.retain(|known| oldest.is_some_and(|oldest| oldest <= known.last_before));
     }
     let is_certain = |facts: &BackupFacts| {
@@ -74,8 +81,8 @@ pub(super) fn warnings(all: &[WentBack]) -> impl Iterator<Item = Warning> + '_ {
 }
 
 /// The newest backup of this database that can be read. Usually that is the newest of all, which is known.
-fn newest_of(database_id: &str, known: &Known<'_>) -> Result<Option<Earlier>> {
-    if let Some((id, facts)) = known.newest_facts()
+fn newest_of(database_id: &str, store: &dyn Store, inputs: &PlanInputs<'_>) -> Result<Option<Earlier>> {
+    if let Some((id, facts)) = inputs.newest_facts()
         && facts.database_id.as_deref() == Some(database_id)
     {
         return Ok(Some(Earlier {
@@ -84,11 +91,11 @@ fn newest_of(database_id: &str, known: &Known<'_>) -> Result<Option<Earlier>> {
             facts: Some(facts.clone()),
         }));
     }
-    let mut ids = catalog::list(known.store)?.ids;
+    let mut ids = catalog::list(store)?.ids;
     while let Some(id) = ids.pop() {
-        match catalog::load(known.store, id) {
+        match catalog::load(store, id) {
             Ok(MetaState::Readable(loaded)) => {
-                if let Some(earlier) = of_database(known.store, &loaded, database_id)? {
+                if let Some(earlier) = of_database(store, &loaded, database_id)? {
                     return Ok(Some(earlier));
                 }
             }

@@ -1,79 +1,138 @@
-//! What tells a file of the database from every other, so that a stored copy is known without reading the file.
+//! What identifies a table or blob, so that a stored copy of it is recognised without reading the file.
 //!
-//! A table is known by its MANIFEST unique id, number, size, and smallest and largest sequence number together: an
-//! imported file can have another file's unique id under another number, and a rewritten global sequence number
-//! changes a file under the same id. A file without a unique id (a blob, a table of RocksDB before 7.3) is known by
-//! device, inode, size and times, as long as nobody has moved the database.
+//! A table is identified by what the MANIFEST says about it, see [`TableIdentity`], together with its size. A file
+//! without a unique id (a blob, a table of RocksDB before 7.3) is identified by device, inode, size and times, as long
+//! as nobody moves the database.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use stonekeep_format::FileNumber;
+use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::manifest::TableIdentity;
 use stonekeep_format::unique_id::UniqueId;
+use stonekeep_format::{Crc32c, FileNumber, SequenceNumber};
 
-use super::recorded::Recorded;
+use super::session::Session;
 use crate::image::{Content, ImageFile};
-use crate::repo::facts::{FileOrigin, TableFacts};
+use crate::repo::facts::{FileFacts, FileOrigin, TableFacts};
 use crate::{IoContext, Result};
 
 /// See the [module](self).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identity {
-    pub(super) number: FileNumber,
     pub(super) size_bytes: u64,
     pub(super) table: Option<TableIdentity>,
     /// Only for files without a unique id.
-    pub(super) origin: Option<FileOrigin>,
+    pub(super) origin: Option<Box<FileOrigin>>,
 }
 
 impl Identity {
-    /// The identity of a table or blob; `None` for other files, which are copied each time.
-    pub(super) fn of(file: &ImageFile, number: FileNumber) -> Result<Self> {
-        let known_by_id = file.table.is_some_and(|table| table.unique_id.is_some());
-        let origin = if known_by_id { None } else { origin(file)? };
+    /// The identity of a table or blob of the database.
+    ///
+    /// # Errors
+    /// Those of `stat`, for a file without a unique id.
+    pub(super) fn of(file: &ImageFile) -> Result<Self> {
+        let has_unique_id = file.table.is_some_and(|table| table.unique_id.is_some());
+        let origin = if has_unique_id { None } else { origin(file)? };
         Ok(Identity {
-            number,
             size_bytes: file.size_bytes,
             table: file.table,
-            origin,
+            origin: origin.map(Box::new),
         })
     }
 
-    /// The MANIFEST's unique id, unless it is null.
+    /// The identity of a file that is not shared, and so never looked up.
+    pub(super) fn of_private(file: &ImageFile) -> Self {
+        Identity {
+            size_bytes: file.size_bytes,
+            table: file.table,
+            origin: None,
+        }
+    }
+
+    /// The MANIFEST's unique id.
     pub(super) fn unique_id(&self) -> Option<UniqueId> {
         self.table.and_then(|table| table.unique_id)
     }
 
-    /// Whether this is what was recorded of this very file.
-    pub(super) fn is_of(&self, recorded: &Recorded) -> bool {
-        if recorded.size_bytes != self.size_bytes {
+    /// Whether both are the same file.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        if self.size_bytes != other.size_bytes {
             return false;
         }
-        match (&self.table, &recorded.table) {
-            (Some(table), Some(known)) if table.unique_id.is_some() => table.is_same_table(known),
+        match (&self.table, &other.table) {
+            (Some(table), Some(other)) if table.unique_id.is_some() => table.is_same_table(other),
             (Some(_), None) | (None, Some(_)) => false,
-            _ => self.origin.is_some() && self.origin.as_ref() == recorded.origin.as_deref(),
+            _ => self.origin.is_some() && self.origin == other.origin,
         }
     }
 
-    /// Whether this was recorded of another file for certain, though it has the same number.
-    pub(super) fn differs_from(&self, recorded: &Recorded) -> bool {
-        let known_by_id = recorded.table.is_some_and(|table| table.unique_id.is_some());
-        known_by_id && self.unique_id().is_some() && !self.is_of(recorded)
+    /// Whether they are two files for certain, though they have the same number.
+    pub(super) fn is_another(&self, other: &Self) -> bool {
+        self.unique_id().is_some() && other.unique_id().is_some() && !self.is_same(other)
+    }
+
+    /// The facts of a file with this identity.
+    pub(super) fn facts(&self, path: &RepoPath, crc32c: Crc32c, session: Session) -> FileFacts {
+        FileFacts {
+            path: path.to_string(),
+            size_bytes: self.size_bytes,
+            crc32c: crc32c.0,
+            table: self.table.map(|table| TableFacts {
+                number: table.number.0,
+                unique_id: table
+                    .unique_id
+                    .map(|id| format!("{:032x}", u128::from_be_bytes(id.to_bytes()))),
+                smallest_seqno: table.smallest_seqno.0,
+                largest_seqno: table.largest_seqno.0,
+                session_id: session.to_facts(),
+            }),
+            origin: self.origin.as_deref().cloned(),
+        }
     }
 }
 
-/// The facts to keep of a table.
-pub(super) fn facts_of(table: &TableIdentity, session_id: Option<String>) -> TableFacts {
-    TableFacts {
-        number: table.number.0,
-        unique_id: table
-            .unique_id
-            .map(|id| format!("{:032x}", u128::from_be_bytes(id.to_bytes()))),
-        smallest_seqno: table.smallest_seqno.0,
-        largest_seqno: table.largest_seqno.0,
-        session_id,
+/// What facts say about one file, in little memory: the facts of a large database have some hundred thousand of them.
+#[derive(Debug, Clone)]
+pub(super) struct Recorded {
+    pub(super) path: RepoPath,
+    pub(super) crc32c: Crc32c,
+    pub(super) identity: Identity,
+    pub(super) session: Session,
+}
+
+impl Recorded {
+    /// `None` for a path that no file of a backup can have.
+    pub(super) fn of(facts: &FileFacts) -> Option<Self> {
+        Some(Recorded {
+            path: RepoPath::parse(&facts.path)?,
+            crc32c: Crc32c(facts.crc32c),
+            identity: Identity {
+                size_bytes: facts.size_bytes,
+                table: facts.table.as_ref().map(table_identity),
+                origin: facts.origin.clone().map(Box::new),
+            },
+            session: Session::of_facts(facts.table.as_ref()),
+        })
+    }
+
+    /// The file's number in the database.
+    pub(super) fn number(&self) -> Option<FileNumber> {
+        self.path.restored_name().number()
+    }
+}
+
+fn table_identity(facts: &TableFacts) -> TableIdentity {
+    let unique_id = |hex: &str| {
+        Some(UniqueId::from_bytes(
+            u128::from_str_radix(hex, 16).ok()?.to_be_bytes(),
+        ))
+    };
+    TableIdentity {
+        number: FileNumber(facts.number),
+        unique_id: facts.unique_id.as_deref().and_then(unique_id),
+        smallest_seqno: SequenceNumber(facts.smallest_seqno),
+        largest_seqno: SequenceNumber(facts.largest_seqno),
     }
 }
 

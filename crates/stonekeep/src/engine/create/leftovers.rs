@@ -2,26 +2,28 @@
 
 use std::collections::HashMap;
 
-use stonekeep_format::{BackupId, Crc32c};
+use stonekeep_format::unique_id::SessionId;
+use stonekeep_format::{BackupId, FileNumber};
 
-use super::identity::Identity;
-use super::recorded::Recorded;
+use super::decision::StagedFile;
+use super::identity::{Identity, Recorded};
 use crate::repo::facts::FileFacts;
 use crate::repo::journal::JournalEntry;
 use crate::repo::{catalog, facts, journal, layout};
 use crate::store::{self, Staged, Store};
 use crate::{Observer, Result};
 
-/// A file that an earlier run has staged whole.
-#[derive(Debug, Clone)]
-pub(super) struct Resumable {
+/// A file that an earlier run has staged, all of it.
+#[derive(Debug)]
+pub(super) struct Leftover {
     pub(super) staged: Staged,
-    pub(super) entry: JournalEntry,
+    pub(super) recorded: Recorded,
+    pub(super) durable: bool,
 }
 
 /// See the [module](self).
 pub(super) struct Leftovers {
-    staged: HashMap<u64, Vec<Resumable>>,
+    staged: HashMap<FileNumber, Vec<Leftover>>,
     /// Files that a journal names and that are not in its area any more.
     gone: Vec<JournalEntry>,
 }
@@ -36,9 +38,16 @@ impl Leftovers {
         for area in store.areas()? {
             let journal = journal::read(store, &area)?;
             for (staged, entry) in journal.staged {
-                if let Some(number) = entry.file.number() {
-                    let staged = Resumable { staged, entry };
-                    leftovers.staged.entry(number).or_default().push(staged);
+                let Some(recorded) = Recorded::of(&entry.file) else {
+                    continue;
+                };
+                if let Some(number) = recorded.number() {
+                    let leftover = Leftover {
+                        staged,
+                        recorded,
+                        durable: entry.durable,
+                    };
+                    leftovers.staged.entry(number).or_default().push(leftover);
                 }
             }
             leftovers.gone.extend(journal.gone);
@@ -46,31 +55,30 @@ impl Leftovers {
         Ok(leftovers)
     }
 
-    /// Every file that was staged whole.
-    pub(super) fn files(&self) -> impl Iterator<Item = &FileFacts> {
-        let staged = self.staged.values().flatten().map(|staged| &staged.entry.file);
-        staged.chain(self.gone.iter().map(|entry| &entry.file))
+    /// The sessions that wrote the tables among them.
+    pub(super) fn sessions(&self) -> Vec<SessionId> {
+        let staged = self.staged.values().flatten();
+        let staged = staged.filter_map(|leftover| leftover.recorded.session.id());
+        staged
+            .chain(self.gone.iter().filter_map(|entry| entry.file.session()))
+            .collect()
     }
 
-    /// A staged copy of this file that is to have such a path. What was not durable when it was written down may
-    /// have lost bytes in a power failure, so it is read again.
-    pub(super) fn resume(
+    /// A staged copy of this file that has such a path.
+    pub(super) fn find(
         &self,
-        store: &dyn Store,
-        observer: &dyn Observer,
+        number: FileNumber,
         identity: &Identity,
         wanted: impl Fn(&Recorded) -> bool,
-    ) -> Result<Option<Resumable>> {
-        for staged in self.staged.get(&identity.number.0).into_iter().flatten() {
-            let file = Recorded::of(&staged.entry.file);
-            if !file.is_some_and(|file| identity.is_of(&file) && wanted(&file)) {
-                continue;
-            }
-            if staged.entry.durable || is_whole(store, observer, staged)? {
-                return Ok(Some(staged.clone()));
-            }
-        }
-        Ok(None)
+    ) -> Option<&Leftover> {
+        let mut staged = self.staged.get(&number)?.iter();
+        staged.find(|leftover| identity.is_same(&leftover.recorded.identity) && wanted(&leftover.recorded))
+    }
+
+    /// A staged file is not what its journal says.
+    pub(super) fn forget(&mut self, staged: &Staged) {
+        let lists = self.staged.values_mut();
+        lists.for_each(|leftovers| leftovers.retain(|leftover| leftover.staged != *staged));
     }
 
     /// Files that were durable when they were published, and that no backup may name: by journals, and by facts
@@ -82,20 +90,19 @@ impl Leftovers {
         for entry in store.list(Some(&layout::facts_directory()))? {
             let id = BackupId::parse(&entry.name).filter(|id| committed.binary_search(id).is_err());
             let Some(id) = id else { continue };
-            let facts = facts::read_orphan(store, id)?;
-            files.extend(
-                facts
-                    .filter(|facts| facts.durable)
-                    .into_iter()
-                    .flat_map(|facts| facts.files),
-            );
+            let facts = facts::read_orphan(store, id)?.filter(|facts| facts.durable);
+            files.extend(facts.into_iter().flat_map(|facts| facts.files));
         }
         Ok(files)
     }
 }
 
-fn is_whole(store: &dyn Store, observer: &dyn Observer, resumable: &Resumable) -> Result<bool> {
-    let object = store.open_staged(&resumable.staged)?;
-    let found = store::checksum(object.as_ref(), resumable.staged.key.as_str(), observer)?;
-    Ok(found == Crc32c(resumable.entry.file.crc32c))
+/// Whether a staged file has the checksum that its journal says.
+///
+/// # Errors
+/// `Stopped`, and I/O errors of the store.
+pub(super) fn is_complete(store: &dyn Store, observer: &dyn Observer, file: &StagedFile) -> Result<bool> {
+    let object = store.open_staged(&file.staged)?;
+    let found = store::checksum(object.as_ref(), file.staged.key.as_str(), observer)?;
+    Ok(found == file.crc32c)
 }

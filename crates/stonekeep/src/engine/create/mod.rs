@@ -1,5 +1,16 @@
 //! `CreateNewBackup`: a new backup of an image, from which nothing can be seen before it is whole.
 //!
+//! # Files
+//! Each file uses those below it only.
+//! - `run` goes through the steps. `backup_run` has the lock, the id and the staging area, and answers captures.
+//! - `plan` is the plan of a backup: an image with a `decision` about each of its files. `planner` makes the decisions:
+//!   `decide` says what to do, or what has to be read first, and is pure; `inputs` is what was read of the repository,
+//!   `identity` and `session` are what identifies a file.
+//! - `copier` carries out copies in batches, `one_file` copies one file from its `source`; `ends` refuses damaged ones.
+//! - `commit` makes the backup visible: `publish` gives shared files their names, `record` describes the backup,
+//!   `last_look` looks whether all files exist.
+//! - `report`, `warnings`, `history` and `heal` are what the caller learns.
+//!
 //! # Protocol
 //! Each step is durable before the next one begins; with `sync = false` file syncs are left out, the order is not.
 //! - **C0** The repository's directories are made where there are none, and the writer's lock is taken: before the
@@ -36,19 +47,18 @@
 //! On a full disk the area is freed; after other errors, and when somebody asked to stop, it stays for the next run.
 
 mod area;
-mod batch;
+mod backup_run;
 mod commit;
-mod content;
 mod context;
-mod copy;
+mod copier;
+mod decide;
+mod decision;
 mod ends;
 mod heal;
 mod history;
-mod host;
 mod identity;
 mod included;
-mod jobs;
-mod known;
+mod inputs;
 mod last_look;
 mod leftovers;
 mod namers;
@@ -57,14 +67,10 @@ mod plan;
 mod planner;
 mod publish;
 mod record;
-mod recorded;
-mod reflink;
 mod report;
 mod run;
 mod session;
-mod settled;
 mod source;
-mod stored;
 mod unknown_formats;
 mod warnings;
 

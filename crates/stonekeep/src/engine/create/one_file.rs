@@ -1,132 +1,194 @@
 //! Copying one file, or as much of it as a batch has time for.
 
-use std::io::Read;
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
 
-use stonekeep_format::Crc32c;
-use stonekeep_format::backup_name::{RepoPath, SharedName};
+use stonekeep_format::{BackupId, Crc32c};
 
-use super::batch::{Copied, Cut, Limit};
-use super::copy::{Copier, Ready};
+use super::context::Context;
+use super::decision::{PlannedFile, StagedFile, Target, shareable};
 use super::ends;
-use super::plan::Target;
-use super::reflink;
 use super::source::{Source, explain_short_source};
 use crate::engine::transfer::{Meter, Metered};
 use crate::image::ImageFile;
-use crate::store::{Key, Staged};
-use crate::{Error, ErrorKind, Result};
+use crate::store::{Key, ObjectReader, Staged};
+use crate::{Clock, Error, ErrorKind, Result};
+
+/// How long a batch copies until it is made durable and written down: with the last read that is under way, a killed run
+/// loses no more than ten seconds of copying, however large the files are.
+const BATCH_TIME: Duration = Duration::from_secs(8);
+
+/// When a batch ends.
+#[derive(Clone, Copy)]
+pub(super) struct Limit<'a> {
+    clock: &'a dyn Clock,
+    ends_at: Option<Instant>,
+}
+
+impl<'a> Limit<'a> {
+    /// From now on.
+    pub(super) fn from_now(clock: &'a dyn Clock) -> Self {
+        let ends_at = clock.instant().checked_add(BATCH_TIME);
+        Limit { clock, ends_at }
+    }
+
+    /// Never.
+    pub(super) fn none(clock: &'a dyn Clock) -> Self {
+        Limit { clock, ends_at: None }
+    }
+
+    fn is_over(&self) -> bool {
+        self.ends_at
+            .is_some_and(|ends_at| self.clock.instant() >= ends_at)
+    }
+}
+
+/// Reads until the batch ends.
+struct Cut<'r, R> {
+    inner: &'r mut R,
+    limit: &'r Limit<'r>,
+}
+
+impl<R: Read> Read for Cut<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.limit.is_over() {
+            true => Ok(0),
+            false => self.inner.read(buffer),
+        }
+    }
+}
 
 /// A file that is to be copied.
 pub(super) struct Job<'m> {
-    /// Its place among the planned files.
+    /// Its place in the plan.
     pub(super) at: usize,
-    start: Start<'m>,
+    pub(super) file: &'m PlannedFile<'m>,
+    pub(super) target: &'m Target,
+    pub(super) progress: JobProgress<'m>,
 }
 
-enum Start<'m> {
-    Anew,
-    /// Behind the bytes that a killed run has staged.
-    Behind(Staged, Crc32c),
-    /// Where an earlier batch ended.
-    Under(Box<Under<'m>>),
+/// How far a copy is.
+pub(super) enum JobProgress<'m> {
+    Nothing,
+    /// A killed run has staged these bytes, which have this checksum.
+    Kept(Staged, Crc32c),
+    /// A batch ended in the middle of it.
+    Open(Box<OpenCopy<'m>>),
 }
 
-/// A file that a batch has left in the middle.
-pub(super) struct Under<'m> {
-    pub(super) at: usize,
+/// A copy that is under way.
+pub(super) struct OpenCopy<'m> {
     pub(super) staged: Staged,
     source: ends::Reader<Metered<'m, Box<dyn Read + Send>>>,
-    /// Whether its first bytes are of a killed run, so that this one has not seen them.
+    /// Whether the first bytes are those of a killed run, so that this one has not seen them.
     resumed: bool,
 }
 
-impl Under<'_> {
+impl OpenCopy<'_> {
     /// The checksum of what is copied.
     pub(super) fn crc32c(&self) -> Crc32c {
         self.source.source().crc32c()
     }
 }
 
+/// What became of a file in a batch.
+pub(super) enum Copied<'m> {
+    Complete(StagedFile),
+    /// The batch ended before, or in the middle of it.
+    Unfinished(Job<'m>),
+}
+
 impl<'m> Job<'m> {
-    pub(super) fn anew(at: usize) -> Self {
-        let start = Start::Anew;
-        Job { at, start }
+    pub(super) fn new(at: usize, file: &'m PlannedFile<'m>, target: &'m Target) -> Self {
+        Job {
+            at,
+            file,
+            target,
+            progress: JobProgress::Nothing,
+        }
     }
 
-    pub(super) fn behind(at: usize, staged: Staged, crc32c: Crc32c) -> Self {
-        let start = Start::Behind(staged, crc32c);
-        Job { at, start }
-    }
-
-    pub(super) fn go_on(under: Under<'m>) -> Self {
-        let at = under.at;
-        let start = Start::Under(Box::new(under));
-        Job { at, start }
+    /// The name of the file in a staging area.
+    pub(super) fn key(&self, id: BackupId) -> Result<Key> {
+        let name = &self.file.image.name;
+        Key::new(match self.target {
+            Target::Shared(path) => path.to_string(),
+            Target::SharedByChecksum(..) => format!("shared_checksum/{name}"),
+            Target::Private => format!("private/{id}/{name}"),
+        })
     }
 }
 
-impl<'a> Copier<'a> {
+/// Where files are copied to, and how.
+pub(super) struct Copying<'c> {
+    pub(super) context: Context<'c>,
+    pub(super) area: &'c str,
+    /// The id that private files are staged under; the backup may get another one.
+    pub(super) id: BackupId,
+    pub(super) limit: Limit<'c>,
+}
+
+impl Copying<'_> {
     /// Copies a file, or what of it the batch has time for.
-    pub(super) fn copy<'m>(&self, job: Job<'m>, meter: &'m Meter<'m>, limit: &Limit<'_>) -> Result<Copied<'m>>
-    where
-        'a: 'm,
-    {
+    ///
+    /// # Errors
+    /// Those of reading and writing; `Corrupt` for a file of the database that is damaged.
+    pub(super) fn copy<'m>(&self, mut job: Job<'m>, meter: &'m Meter<'m>) -> Result<Copied<'m>> {
         meter.check()?;
-        if limit.is_over() {
-            return Ok(Copied::Later(job));
+        if self.limit.is_over() {
+            return Ok(Copied::Unfinished(job));
         }
-        let Job { at, start } = job;
-        let (_, image) = self.file(at)?;
-        let (target, key) = self.target(at)?;
-        let under = match start {
-            Start::Under(under) => self.go_on(*under, image, limit)?,
-            Start::Behind(staged, crc32c) => match self.resume((at, image), (staged, crc32c), meter, limit) {
+        let image = job.file.image;
+        let progress = std::mem::replace(&mut job.progress, JobProgress::Nothing);
+        let open = match progress {
+            JobProgress::Open(open) => self.go_on(*open, image)?,
+            JobProgress::Kept(staged, crc32c) => match self.resume(image, staged, crc32c, meter) {
                 // It is of no use: nothing of the database's file has been read yet.
-                Err(error) if is_useless(&error) => return self.copy(Job::anew(at), meter, limit),
-                under => under?,
+                Err(error) if is_useless(&error) => return self.copy(job, meter),
+                open => open?,
             },
-            Start::Anew => {
-                let source = self.context.sources.open(image)?;
-                let name = &self.area.name;
-                if let Some(shared) = reflink::stage(&self.context, name, &key, (image, &source), meter)? {
-                    return self.whole(at, target, shared).map(Copied::Whole);
+            JobProgress::Nothing => {
+                let (source, key) = (self.context.sources.open(image)?, job.key(self.id)?);
+                if let Some((staged, crc32c)) = self.share_blocks(&key, image, &source, meter)? {
+                    return complete(&job, staged, crc32c).map(Copied::Complete);
                 }
-                self.begin(&key, (at, image), source, meter, limit)?
+                self.begin(&key, image, source, meter)?
             }
         };
-        if under.source.source().left() > 0 {
-            return Ok(Copied::Cut(under));
+        if open.source.source().left() > 0 {
+            job.progress = JobProgress::Open(Box::new(open));
+            return Ok(Copied::Unfinished(job));
         }
-        let (resumed, staged) = (under.resumed, under.staged);
-        let (source, ends) = under.source.into_parts();
-        let ends = if resumed { self.ends_of(&staged)? } else { ends };
-        self.context.judge(&ends, image)?;
-        self.whole(at, target, (staged, source.crc32c()))
-            .map(Copied::Whole)
+        let (source, ends) = open.source.into_parts();
+        let ends = if open.resumed {
+            self.ends_of(&open.staged)?
+        } else {
+            ends
+        };
+        self.context.sources.judge(&ends, image)?;
+        complete(&job, open.staged, source.crc32c()).map(Copied::Complete)
     }
 
     fn begin<'m>(
         &self,
         key: &Key,
-        (at, image): (usize, &'a ImageFile),
+        image: &'m ImageFile,
         source: Source,
         meter: &'m Meter<'m>,
-        limit: &Limit<'_>,
-    ) -> Result<Under<'m>>
-    where
-        'a: 'm,
-    {
+    ) -> Result<OpenCopy<'m>> {
         let (size_bytes, buffer_bytes) = (image.size_bytes, self.context.engine.io_buffer_bytes());
         let source = Metered::new(source.into_reader(), image, size_bytes, meter).at_most(buffer_bytes.get());
         let mut source = ends::Reader::new(source, size_bytes);
         let mut content = Cut {
             inner: &mut source,
-            limit,
+            limit: &self.limit,
         };
-        let staged = self.store().stage(&self.area.name, key, &mut content, size_bytes);
+        let staged = self
+            .context
+            .store()
+            .stage(self.area, key, &mut content, size_bytes);
         let staged = staged.map_err(|error| explain_short_source(error, image))?;
-        Ok(Under {
-            at,
+        Ok(OpenCopy {
             staged,
             source,
             resumed: false,
@@ -135,73 +197,101 @@ impl<'a> Copier<'a> {
 
     fn resume<'m>(
         &self,
-        (at, image): (usize, &'a ImageFile),
-        (staged, crc32c): (Staged, Crc32c),
+        image: &'m ImageFile,
+        staged: Staged,
+        crc32c: Crc32c,
         meter: &'m Meter<'m>,
-        limit: &Limit<'_>,
-    ) -> Result<Under<'m>>
-    where
-        'a: 'm,
-    {
+    ) -> Result<OpenCopy<'m>> {
         let (kept, buffer_bytes) = (staged.size_bytes, self.context.engine.io_buffer_bytes());
         let source = self.context.sources.open_anywhere(image)?;
         let left = image.size_bytes.saturating_sub(kept);
         let source = Metered::new(source.into_reader_at(kept), image, left, meter);
         let source = source.at_most(buffer_bytes.get()).after(crc32c);
-        let under = Under {
-            at,
+        let open = OpenCopy {
             staged,
             source: ends::Reader::new(source, left),
             resumed: true,
         };
-        let under = self.go_on(under, image, limit)?;
+        let open = self.go_on(open, image)?;
         meter.skip(kept);
-        Ok(under)
+        Ok(open)
     }
 
-    fn go_on<'m>(&self, mut under: Under<'m>, image: &ImageFile, limit: &Limit<'_>) -> Result<Under<'m>> {
-        let left = under.source.source().left();
+    fn go_on<'m>(&self, mut open: OpenCopy<'m>, image: &ImageFile) -> Result<OpenCopy<'m>> {
+        let left = open.source.source().left();
         let mut content = Cut {
-            inner: &mut under.source,
-            limit,
+            inner: &mut open.source,
+            limit: &self.limit,
         };
-        let staged = self
-            .store()
-            .extend(&under.staged, &self.area.name, &mut content, left);
-        under.staged = staged.map_err(|error| explain_short_source(error, image))?;
-        Ok(under)
+        let store = self.context.store();
+        let staged = store.extend(&open.staged, self.area, &mut content, left);
+        open.staged = staged.map_err(|error| explain_short_source(error, image))?;
+        Ok(open)
     }
 
     fn ends_of(&self, staged: &Staged) -> Result<ends::Ends> {
-        let object = self.store().open_staged(staged)?;
+        let object = self.context.store().open_staged(staged)?;
         ends::Ends::read(object.as_ref()).map_err(|error| Error::io(format!("reading {}", staged.key), error))
     }
 
-    fn whole(&self, at: usize, target: &Target, (staged, crc32c): (Staged, Crc32c)) -> Result<Ready> {
-        let (file, image) = self.file(at)?;
-        check(image, target, crc32c)?;
-        tracing::debug!(key = %staged.key, bytes = file.size_bytes, "copied");
-        let shared = match target {
-            Target::Shared(path) => Some(path.clone()),
-            Target::SharedByChecksum(number, kind) => {
-                let name = SharedName::legacy(*number, *kind, crc32c, file.size_bytes);
-                Some(RepoPath::SharedChecksum(name))
-            }
-            Target::Private => None,
+    /// Stages a table or blob whose blocks are shared with the database's file; `None` where it has to be copied.
+    ///
+    /// The bytes that are staged then are read for their checksum, unless the MANIFEST has one: of such a file only the
+    /// ends are read, and damage between them that the database's file has already is found when the backup is verified,
+    /// not when it is made.
+    fn share_blocks(
+        &self,
+        key: &Key,
+        image: &ImageFile,
+        source: &Source,
+        meter: &Meter<'_>,
+    ) -> Result<Option<(Staged, Crc32c)>> {
+        let (engine, size_bytes) = (self.context.engine, image.size_bytes);
+        let Source::File { file, directory, .. } = source else {
+            return Ok(None);
         };
-        Ok(Ready {
-            at,
-            shared,
-            crc32c,
-            staged: Some(staged),
-            durable: false,
-        })
+        if !engine.options().reflink || shareable(&image.name).is_none() || !directory.may_share_blocks() {
+            return Ok(None);
+        }
+        let Some(staged) = self
+            .context
+            .store()
+            .stage_clone(self.area, key, file, size_bytes)?
+        else {
+            directory.shares_no_blocks();
+            return Ok(None);
+        };
+        let object = self.context.store().open_staged(&staged)?;
+        let ends = ends::Ends::read(object.as_ref());
+        let ends = ends.map_err(|error| Error::io(format!("reading {key}"), error))?;
+        self.context.sources.judge(&ends, image)?;
+        if let Some(crc32c) = image.crc32c {
+            meter.skip(size_bytes);
+            return Ok(Some((staged, crc32c)));
+        }
+        let mut reader = Metered::new(ObjectReader::new(object.as_ref()), key, size_bytes, meter);
+        let crc32c = reader.drain(&mut engine.read_buffer())?;
+        Ok(Some((staged, crc32c)))
     }
 }
 
-/// A checksum that the MANIFEST has, or that stands in the name because the file had it when it was last backed up.
-fn check(image: &ImageFile, target: &Target, crc32c: Crc32c) -> Result<()> {
-    let named = match target {
+fn complete(job: &Job<'_>, staged: Staged, crc32c: Crc32c) -> Result<StagedFile> {
+    check(job, crc32c)?;
+    let size_bytes = job.file.size_bytes();
+    tracing::debug!(key = %staged.key, bytes = size_bytes, "copied");
+    Ok(StagedFile {
+        path: job.target.path(crc32c, size_bytes),
+        crc32c,
+        staged,
+        durable: false,
+        by_killed_run: false,
+    })
+}
+
+/// A checksum that the MANIFEST has, or that is in the name because the file had it when it was last backed up.
+fn check(job: &Job<'_>, crc32c: Crc32c) -> Result<()> {
+    let image = job.file.image;
+    let named = match job.target {
         Target::Shared(path) => path.crc32c(),
         _ => None,
     };
@@ -216,7 +306,7 @@ fn check(image: &ImageFile, target: &Target, crc32c: Crc32c) -> Result<()> {
     }
 }
 
-/// Whether what a killed run has staged cannot be gone on with.
+/// Whether what a killed run has staged cannot be extended.
 fn is_useless(error: &Error) -> bool {
     matches!(
         error.kind(),

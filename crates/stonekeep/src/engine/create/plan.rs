@@ -1,78 +1,27 @@
-//! Which files of an image are stored already, which are to be copied, and under which names: data, nothing is changed.
+//! Everything that a backup will do, as data: nothing is changed.
 
 use std::collections::HashSet;
 
 use foldhash::fast::RandomState;
-use stonekeep_format::backup_name::{RepoPath, SharedKind};
+use stonekeep_format::SequenceNumber;
+use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::file_name::DbFileName;
-use stonekeep_format::{FileNumber, SequenceNumber};
 
-use super::host::Host;
-use super::leftovers::Resumable;
-use super::session::Session;
+use super::context::Context;
+use super::decision::{Action, PlannedFile, Target, shareable};
+use super::planner::Planner;
+use super::{history, warnings};
 use crate::engine::MaybeExclude;
 use crate::image::{DatabaseImage, ImageFile};
-use crate::repo::facts::FileOrigin;
 use crate::repo::went_back::WentBack;
-use crate::store::Staged;
-use crate::{Error, Result, Warning};
+use crate::{Error, ErrorKind, Result, Warning};
 
-/// The name that a file is to have in the repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Target {
-    /// A shared name that is known now.
-    Shared(RepoPath),
-    /// The legacy name, which has the checksum of the content in it.
-    SharedByChecksum(FileNumber, SharedKind),
-    /// In the backup's own directory.
-    Private,
-}
-
-/// What is to be done for a file.
-#[derive(Debug, Clone)]
-pub(super) enum Action {
-    /// Read it and write it.
-    Copy(Target),
-    /// Nothing more: this run has copied it already.
-    Taken {
-        path: RepoPath,
-        crc32c: stonekeep_format::Crc32c,
-        staged: Box<Staged>,
-        durable: bool,
-    },
-    /// Nothing: it is stored.
-    Reuse {
-        path: RepoPath,
-        crc32c: stonekeep_format::Crc32c,
-        durable: bool,
-    },
-    /// Publish what a killed run has staged.
-    Resume {
-        path: RepoPath,
-        resumable: Box<Resumable>,
-    },
-    /// Leave it out, by the callback's wish.
-    Exclude(RepoPath),
-}
-
-/// One file of the image with what is to be done for it.
-#[derive(Debug, Clone)]
-pub(super) struct PlanFile {
-    /// Its place in the image.
-    pub(super) index: usize,
-    pub(super) size_bytes: u64,
-    pub(super) action: Action,
-    /// For tables and blobs without a unique id.
-    pub(super) origin: Option<Box<FileOrigin>>,
-    pub(super) session: Session,
-}
-
-/// Everything that a backup will do, in the order of the meta file.
+/// See the [module](self).
 #[derive(Debug)]
-pub(super) struct Plan {
-    pub(super) files: Vec<PlanFile>,
-    /// Files that need not be copied if they are what is stored under their name, which reading them tells.
-    pub(super) unsure: Vec<usize>,
+pub(super) struct Plan<'i> {
+    pub(super) image: &'i DatabaseImage,
+    /// The files of the image, in the order of the meta file.
+    pub(super) files: Vec<PlannedFile<'i>>,
     /// The last sequence number in the backup.
     pub(super) sequence_number: SequenceNumber,
     /// Transactions that are prepared in its WALs, and neither committed nor rolled back.
@@ -83,45 +32,102 @@ pub(super) struct Plan {
     pub(super) went_back: Vec<WentBack>,
 }
 
-/// Plans a backup of this image.
-pub(super) fn plan(image: &DatabaseImage, host: &mut Host<'_>) -> Result<Plan> {
-    check_names(&image.files)?;
-    let options = host.context.engine.options();
-    let mut plan = Plan {
-        files: Vec::with_capacity(image.files.len()),
-        unsure: Vec::new(),
-        sequence_number: match options.backup_log_files {
-            true => image.sequence_number,
-            false => image.sequence_number_without_wals,
-        },
-        prepared_transactions: match options.backup_log_files {
-            true => image.prepared_transactions,
-            false => 0,
-        },
-        tables_opened: host.tables_opened,
-        warnings: Vec::new(),
-        went_back: Vec::new(),
-    };
-    for (index, file) in image.files.iter().enumerate() {
-        if !options.backup_log_files && matches!(file.name, DbFileName::Wal(_)) {
-            continue;
+impl<'i> Plan<'i> {
+    /// Plans a backup of this image.
+    ///
+    /// # Errors
+    /// As [`Planner::decide`]; `Aborted` by the exclude callback.
+    pub(super) fn make(
+        image: &'i DatabaseImage,
+        context: &Context<'_>,
+        planner: &mut Planner<'_>,
+    ) -> Result<Self> {
+        check_names(&image.files)?;
+        let options = context.engine.options();
+        let is_wanted =
+            |file: &&ImageFile| options.backup_log_files || !matches!(file.name, DbFileName::Wal(_));
+        let decided = planner.decide(image.files.iter().filter(is_wanted))?;
+        if let Some(number) = decided.shortened.first() {
+            planner.keep_staged(decided.files);
+            let message = format!("table or blob {} became shorter while it was read", number.0);
+            return Err(Error::source_changed(message));
         }
-        if let Some(settled) = host.settled.take(file) {
-            plan.files.push(PlanFile { index, ..settled });
-            continue;
+        let mut plan = Plan {
+            image,
+            files: decided.files,
+            sequence_number: image.sequence_number_without_wals,
+            prepared_transactions: 0,
+            tables_opened: planner.tables_opened,
+            warnings: Vec::new(),
+            went_back: history::went_back(image, context.store(), &planner.inputs)?,
+        };
+        if options.backup_log_files {
+            plan.sequence_number = image.sequence_number;
+            plan.prepared_transactions = image.prepared_transactions;
         }
-        let mut planner = host.planner();
-        let (planned, unsure) = planner.file(index, file)?;
-        plan.tables_opened += planner.tables_opened;
-        if unsure {
-            plan.unsure.push(plan.files.len());
-        }
-        plan.files.push(planned);
+        plan.exclude(context)?;
+        plan.warnings = warnings::of_plan(&plan, options, &planner.inputs);
+        plan.warnings.extend(history::warnings(&plan.went_back));
+        Ok(plan)
     }
-    Ok(plan)
+
+    /// Staging areas of killed runs that contain files of the plan.
+    pub(super) fn areas(&self) -> HashSet<&str> {
+        let staged = self.files.iter().filter_map(|file| file.ready()?.staged);
+        staged.map(|staged| staged.area.as_str()).collect()
+    }
+
+    /// Bytes and files that are not stored yet, staged or not.
+    pub(super) fn new_bytes_and_files(&self) -> (u64, u64) {
+        let new = self
+            .files
+            .iter()
+            .filter(|file| matches!(file.decision.action, Action::Copy(_) | Action::Publish(_)));
+        new.fold((0, 0), |(bytes, files), file| {
+            (bytes + file.size_bytes(), files + 1)
+        })
+    }
+
+    /// Asks the exclude callback about files that no backup has stored yet.
+    fn exclude(&mut self, context: &Context<'_>) -> Result<()> {
+        let Some(callback) = &context.options.exclude_files_callback else {
+            return Ok(());
+        };
+        let failed = |reason: String| {
+            let message = format!("the exclude callback failed: {reason}");
+            Error::new(ErrorKind::Aborted, message)
+        };
+        let mut offered = Vec::new();
+        let mut files: Vec<(&mut PlannedFile<'_>, RepoPath)> = Vec::new();
+        for file in &mut self.files {
+            let path = match &file.decision.action {
+                Action::Copy(Target::Shared(path @ RepoPath::SharedChecksum(_))) => Some(path.clone()),
+                Action::Publish(staged) => staged.path.clone(),
+                _ => None,
+            };
+            if let Some(path) = path {
+                offered.push(MaybeExclude {
+                    path: path.to_string(),
+                    size_bytes: file.size_bytes(),
+                });
+                files.push((file, path));
+            }
+        }
+        let answers = callback(&offered).map_err(failed)?;
+        if answers.len() != offered.len() {
+            let reason = format!("{} answers for {} files", answers.len(), offered.len());
+            return Err(failed(reason));
+        }
+        for ((file, path), excluded) in files.into_iter().zip(answers) {
+            if excluded {
+                file.decision.action = Action::Exclude(path);
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Two files that come back under one name cannot both be in a backup, and one would be lost without a word.
+/// Two files that are restored under one name cannot both be in a backup, and one would be lost silently.
 fn check_names(files: &[ImageFile]) -> Result<()> {
     let (mut shared, mut others) = (HashSet::with_hasher(RandomState::default()), HashSet::new());
     for file in files {
@@ -134,54 +140,4 @@ fn check_names(files: &[ImageFile]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Number and kind of a file that backups share.
-pub(super) fn shareable(name: &DbFileName) -> Option<(FileNumber, SharedKind)> {
-    match name {
-        DbFileName::Table { number, .. } => Some((*number, SharedKind::Table)),
-        DbFileName::Blob(number) => Some((*number, SharedKind::Blob)),
-        _ => None,
-    }
-}
-
-impl Plan {
-    /// The files that an exclude callback may leave out: those that no backup has stored yet.
-    pub(super) fn excludable(&self) -> Vec<(usize, RepoPath, MaybeExclude)> {
-        let files = self.files.iter().enumerate();
-        files
-            .filter_map(|(at, file)| match &file.action {
-                Action::Copy(Target::Shared(path @ RepoPath::SharedChecksum(_)))
-                | Action::Taken { path, .. }
-                | Action::Resume { path, .. } => {
-                    let offered = MaybeExclude {
-                        path: path.to_string(),
-                        size_bytes: file.size_bytes,
-                    };
-                    Some((at, path.clone(), offered))
-                }
-                _ => None,
-            })
-            .collect()
-    }
-
-    /// Staging areas of killed runs that have something of use.
-    pub(super) fn areas_to_keep(&self) -> HashSet<&str> {
-        let files = self.files.iter();
-        files
-            .filter_map(|file| match &file.action {
-                Action::Resume { resumable, .. } => Some(resumable.staged.area.as_str()),
-                _ => None,
-            })
-            .collect()
-    }
-
-    /// Bytes and files that are not stored yet, staged or not.
-    pub(super) fn bytes_and_files_to_store(&self) -> (u64, u64) {
-        let is_new = |action: &Action| !matches!(action, Action::Reuse { .. } | Action::Exclude(_));
-        let new = self.files.iter().filter(|file| is_new(&file.action));
-        new.fold((0, 0), |(bytes, files), file| {
-            (bytes + file.size_bytes, files + 1)
-        })
-    }
 }

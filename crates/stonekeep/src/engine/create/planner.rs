@@ -1,228 +1,257 @@
-//! What is to be done for one file of the image, by its name, its identity and what is stored.
+//! Decides on the files of an image, reading what the decisions need.
+//!
+//! Each table and blob is decided on once in a run. What is decided while the image is captured is kept for the plan,
+//! over all attempts: a file that is stored or was copied is neither opened nor read again, and may vanish from the
+//! database meanwhile.
 
-use stonekeep_format::backup_name::{NameSuffix, NamingScheme, RepoPath, SharedKind, SharedName};
-use stonekeep_format::{Crc32c, FileNumber};
+use stonekeep_format::FileNumber;
 
+use super::context::Context;
+use super::decide::{self, Candidate, Rules, Step};
+use super::decision::{Action, Decision, EarlyDecisions, PlannedFile, Target, shareable};
 use super::identity::Identity;
-use super::known::Known;
-use super::leftovers::Resumable;
-use super::plan::{Action, PlanFile, Target, shareable};
-use super::recorded::Recorded;
+use super::inputs::PlanInputs;
+use super::leftovers;
+use super::namers::Namers;
 use super::session::{self, Session};
-use super::stored::{self, Evidence, Found};
-use crate::engine::BackupEngineOptions;
+use super::source;
 use crate::image::ImageFile;
-use crate::{Error, Result};
+use crate::parallel::run_bounded;
+use crate::repo::layout;
+use crate::store;
+use crate::{Phase, Result};
 
-/// Plans file by file.
-pub(super) struct Planner<'p, 'k> {
-    /// The database that the files are of.
-    database_id: Option<&'p str>,
-    options: &'p BackupEngineOptions,
-    known: &'p mut Known<'k>,
+/// See the [module](self).
+pub(super) struct Planner<'a> {
+    context: Context<'a>,
+    pub(super) inputs: PlanInputs<'a>,
+    database_id: Option<String>,
+    early: EarlyDecisions,
+    /// How many tables were opened for their session id.
     pub(super) tables_opened: u64,
 }
 
-/// A file that backups share, with what is known of it.
-struct Shareable<'f> {
-    file: &'f ImageFile,
-    number: FileNumber,
-    kind: SharedKind,
-    identity: &'f Identity,
-    /// The same file in the newest backup.
-    recognised: Option<Recognised>,
+/// Decisions about some files, in their order.
+#[derive(Default)]
+pub(super) struct Decided<'i> {
+    pub(super) files: Vec<PlannedFile<'i>>,
+    /// Files that the database has begun to delete: they became shorter. They are not among `files`.
+    pub(super) shortened: Vec<FileNumber>,
 }
 
-/// What the newest backup says of a file, as far as a plan needs it.
-struct Recognised {
-    session: Session,
-    crc32c: Crc32c,
-}
-
-impl Recognised {
-    fn of(recorded: &Recorded) -> Self {
-        Recognised {
-            session: recorded.session,
-            crc32c: recorded.crc32c,
-        }
-    }
-}
-
-impl<'p, 'k> Planner<'p, 'k> {
-    pub(super) fn new(
-        database_id: Option<&'p str>,
-        options: &'p BackupEngineOptions,
-        known: &'p mut Known<'k>,
-    ) -> Self {
+impl<'a> Planner<'a> {
+    pub(super) fn new(context: Context<'a>, inputs: PlanInputs<'a>) -> Self {
         Planner {
-            database_id,
-            options,
-            known,
+            context,
+            inputs,
+            database_id: None,
+            early: EarlyDecisions::default(),
             tables_opened: 0,
         }
     }
 
-    /// The plan for a file, and whether reading it may tell that it need not be copied.
-    pub(super) fn file(&mut self, index: usize, file: &ImageFile) -> Result<(PlanFile, bool)> {
-        let planned = self.plan(index, file, true)?;
-        planned.ok_or_else(|| Error::invalid(format!("{} was not opened", file.name)))
+    /// Decides from these inputs from now on.
+    pub(super) fn replace_inputs(&mut self, inputs: PlanInputs<'a>) {
+        self.inputs = inputs;
+        self.early.clear();
     }
 
-    /// The plan for a table or blob that is stored or staged, if that can be told without opening it.
-    pub(super) fn stored(&mut self, index: usize, file: &ImageFile) -> Result<Option<PlanFile>> {
-        let planned = match self.plan(index, file, false) {
+    /// Sets the database that the files are of.
+    pub(super) fn set_database_id(&mut self, database_id: Option<&str>) {
+        if self.database_id.as_deref() != database_id {
+            self.early.clear();
+            self.database_id = database_id.map(str::to_owned);
+        }
+    }
+
+    /// Whether a table or blob is stored or staged, if that is known without reading it.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub(super) fn is_at_hand(&mut self, image: &ImageFile) -> Result<bool> {
+        if self.early.contains(image) {
+            return Ok(true);
+        }
+        let mut candidate = match self.candidate(image) {
+            Ok(Some(candidate)) => candidate,
+            Ok(None) => return Ok(false),
             // The database has deleted it meanwhile.
-            Err(error) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => None,
-            planned => planned?,
+            Err(error) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => return Ok(false),
+            Err(error) => return Err(error),
         };
-        let planned = planned.map(|(planned, _)| planned);
-        Ok(planned.filter(|planned| !matches!(planned.action, Action::Copy(_))))
-    }
-
-    /// `None` if the file would have to be opened.
-    fn plan(&mut self, index: usize, file: &ImageFile, may_open: bool) -> Result<Option<(PlanFile, bool)>> {
-        let mut planned = PlanFile {
-            index,
-            size_bytes: file.size_bytes,
-            action: Action::Copy(Target::Private),
-            origin: None,
-            session: Session::Unknown,
-        };
-        let Some((number, kind)) = shareable(&file.name) else {
-            return Ok(Some((planned, false)));
-        };
-        let identity = &Identity::of(file, number)?;
-        planned.origin = identity.origin.clone().map(Box::new);
-        if !self.options.share_table_files {
-            return Ok(Some((planned, false)));
-        }
-        let shareable = Shareable {
-            file,
-            number,
-            kind,
-            recognised: self.known.recognise(identity).map(Recognised::of),
-            identity,
-        };
-        let Some(session) = self.session(&shareable, may_open)? else {
-            return Ok(None);
-        };
-        planned.session = session;
-        let (action, unsure) = match self.target(&shareable, &planned.session) {
-            Target::Shared(path) => self.shared(&shareable, path)?,
-            target => (self.unnamed(&shareable, target)?, false),
-        };
-        planned.action = action;
-        Ok(Some((planned, unsure)))
-    }
-
-    /// The session that wrote a table: only names of the session kind need it. `None` if the file would have to be opened.
-    fn session(&mut self, shareable: &Shareable<'_>, may_open: bool) -> Result<Option<Session>> {
-        let naming = self.options.share_files_with_checksum_naming;
-        let recognised = shareable.recognised.as_ref();
-        let known = recognised.map_or(Session::Unknown, |recognised| recognised.session);
-        if known != Session::Unknown
-            || shareable.kind == SharedKind::Blob
-            || !self.options.share_files_with_checksum
-            || naming.scheme == NamingScheme::LegacyCrc32cAndFileSize
-        {
-            return Ok(Some(known));
-        }
-        let session = match session::proven(shareable.identity, self.database_id, self.known) {
-            Some(session) => session,
-            None if !may_open => return Ok(None),
-            None => {
-                self.tables_opened += 1;
-                session::read(shareable.file)?
+        match self.step(&mut candidate)? {
+            Step::Decided { action, heals } if !matches!(action, Action::Copy(_)) => {
+                self.early.insert(image, decision(candidate, action, heals));
+                Ok(true)
             }
-        };
-        if let Some(session) = session.id() {
-            self.known.add_session(session);
+            _ => Ok(false),
         }
-        Ok(Some(session))
     }
 
-    fn target(&self, shareable: &Shareable<'_>, session: &Session) -> Target {
-        let (number, kind, size_bytes) = (shareable.number, shareable.kind, shareable.file.size_bytes);
-        if !self.options.share_files_with_checksum {
-            return Target::Shared(RepoPath::Shared(SharedName::unchecked(number, kind)));
-        }
-        let naming = self.options.share_files_with_checksum_naming;
-        if let Some(name) = naming.name_without_checksum(number, kind, session.id(), size_bytes) {
-            return Target::Shared(RepoPath::SharedChecksum(name));
-        }
-        // Bytes that an earlier backup has seen, or that the MANIFEST vouches for, need not be read for their name.
-        match shareable.crc32c() {
-            Some(crc32c) => {
-                let name = SharedName::legacy(number, kind, crc32c, size_bytes);
-                Target::Shared(RepoPath::SharedChecksum(name))
+    /// Decides on these files. Files whose content decides are read.
+    ///
+    /// # Errors
+    /// Those of reading the database's files and the repository; `Corrupt` or `Refused` if backups name what is stored
+    /// under the name of a file, and it is not that file.
+    pub(super) fn decide<'i>(&mut self, images: impl Iterator<Item = &'i ImageFile>) -> Result<Decided<'i>> {
+        let (mut decided, mut to_read) = (Decided::default(), Vec::new());
+        for image in images {
+            if let Some(decision) = self.early.take(image) {
+                decided.files.push(PlannedFile { image, decision });
+                continue;
             }
-            None => Target::SharedByChecksum(number, kind),
-        }
-    }
-
-    fn shared(&mut self, shareable: &Shareable<'_>, path: RepoPath) -> Result<(Action, bool)> {
-        let evidence = Evidence {
-            crc32c: shareable.crc32c(),
-            read: false,
-            name_proves: names_one_file(&path) && !self.known.is_another(&path, shareable.identity),
-        };
-        let found = stored::find(self.known, &path, shareable.file.size_bytes, evidence)?;
-        if let Found::Same { crc32c, durable } = found {
-            let reuse = Action::Reuse {
-                path,
-                crc32c,
-                durable,
+            let decision = match self.candidate(image)? {
+                None => private(image),
+                Some(mut candidate) => match self.step_with_session(&mut candidate) {
+                    Ok(Step::Decided { action, heals }) => decision(candidate, action, heals),
+                    Ok(_) => {
+                        to_read.push((decided.files.len(), candidate));
+                        private(image)
+                    }
+                    Err(error) if error.is_source_changed() => {
+                        decided.shortened.extend(image.name.number());
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                },
             };
-            return Ok((reuse, false));
+            decided.files.push(PlannedFile { image, decision });
         }
-        let resumable = self
-            .known
-            .resume(shareable.identity, |staged| staged.path == path)?;
-        match resumable {
-            Some(resumable) => Ok((resume(resumable)?, false)),
-            None => Ok((Action::Copy(Target::Shared(path)), found == Found::Unsure)),
+        self.early.shrink_to_fit();
+        self.decide_by_content(to_read, &mut decided)?;
+        Ok(decided)
+    }
+
+    /// Keeps decisions that hold whatever is captured next: that a file is staged.
+    pub(super) fn keep_staged(&mut self, files: Vec<PlannedFile<'_>>) {
+        self.keep(
+            files,
+            |action| matches!(action, Action::Publish(file) if file.path.is_some()),
+        );
+    }
+
+    /// Keeps the decisions about files that need not be read again in this attempt.
+    pub(super) fn keep(&mut self, files: Vec<PlannedFile<'_>>, which: impl Fn(&Action) -> bool) {
+        for file in files {
+            if which(&file.decision.action) {
+                self.early.insert(file.image, file.decision);
+            }
         }
     }
 
-    /// A file whose name is known only when it has been read, by this run or by one that was killed.
-    fn unnamed(&self, shareable: &Shareable<'_>, target: Target) -> Result<Action> {
-        let named = |staged: &Recorded| {
-            let (crc32c, size_bytes) = (staged.crc32c, staged.size_bytes);
-            let name = SharedName::legacy(shareable.number, shareable.kind, crc32c, size_bytes);
-            RepoPath::SharedChecksum(name) == staged.path
+    /// Reads files for their checksums, and decides on them.
+    fn decide_by_content<'i>(
+        &mut self,
+        to_read: Vec<(usize, Candidate<'i>)>,
+        decided: &mut Decided<'i>,
+    ) -> Result<()> {
+        let (context, count) = (self.context, to_read.len() as u64);
+        let bytes = to_read.iter().map(|(_, file)| file.image.size_bytes).sum();
+        let meter = context.meter(Phase::Planning, (count, bytes));
+        let read = run_bounded(context.engine.workers(), to_read, |(at, mut candidate)| {
+            let mut buffer = context.engine.read_buffer();
+            match source::checksum(candidate.image, context.sources, &mut buffer, &meter) {
+                Ok(crc32c) => candidate.content = Some(crc32c),
+                Err(error) if error.is_source_changed() => {}
+                Err(error) => return Err(error),
+            }
+            Ok((at, candidate))
+        })?;
+        let mut shortened = Vec::new();
+        for (at, mut candidate) in read {
+            if candidate.content.is_none() {
+                shortened.push(at);
+                continue;
+            }
+            let step = self.step(&mut candidate)?;
+            if let (Step::Decided { action, heals }, Some(file)) = (step, decided.files.get_mut(at)) {
+                file.decision = decision(candidate, action, heals);
+            }
+        }
+        for at in shortened.into_iter().rev() {
+            let file = decided.files.remove(at);
+            decided.shortened.extend(file.image.name.number());
+        }
+        Ok(())
+    }
+
+    fn candidate<'i>(&self, image: &'i ImageFile) -> Result<Option<Candidate<'i>>> {
+        let database_id = self.database_id.as_deref();
+        let candidate = |named| Candidate::of(image, named, database_id, &self.inputs);
+        shareable(&image.name).map(candidate).transpose()
+    }
+
+    /// The next step, after the session was read if that is the next one.
+    fn step_with_session(&mut self, candidate: &mut Candidate<'_>) -> Result<Step> {
+        match self.step(candidate)? {
+            Step::ReadSession => {
+                self.tables_opened += 1;
+                candidate.session = session::read(candidate.image)
+                    .map_err(|error| source::explain_short_source(error, candidate.image))?;
+                if let Some(session) = candidate.session.id() {
+                    self.inputs.add_session(session);
+                }
+                self.step(candidate)
+            }
+            step => Ok(step),
+        }
+    }
+
+    /// The next step, after everything that has to be read of the repository.
+    fn step(&mut self, candidate: &mut Candidate<'_>) -> Result<Step> {
+        let (store, observer) = (self.context.store(), self.context.observer);
+        let rules = Rules {
+            engine: self.context.engine.options(),
+            backup: self.context.options,
         };
-        match self.known.resume(shareable.identity, named)? {
-            Some(resumable) => resume(resumable),
-            None => Ok(Action::Copy(target)),
+        loop {
+            match decide::next_step(candidate, rules, &self.inputs)? {
+                Step::ReadMore => self.inputs.read_more()?,
+                Step::ReadStored(path) => {
+                    let key = layout::file(&path)?;
+                    let object = store.open(&key)?;
+                    let crc32c = store::checksum(object.as_ref(), key.as_str(), observer)?;
+                    self.inputs.add_checksum(&path, crc32c);
+                }
+                Step::Conflict {
+                    path,
+                    reason,
+                    replacement,
+                } => {
+                    let namers = Namers::read(store, &path)?;
+                    if !replacement.is_some_and(|crc32c| namers.agree_on(crc32c)) {
+                        return Err(namers.harmed(&path, &reason));
+                    }
+                    let action = Action::Copy(Target::Shared(path));
+                    return Ok(Step::Decided { action, heals: true });
+                }
+                // What was not durable when it was written down may have lost bytes in a power failure.
+                Step::Decided {
+                    action: Action::Publish(file),
+                    ..
+                } if !file.durable && !leftovers::is_complete(store, observer, &file)? => {
+                    self.inputs.leftovers.forget(&file.staged);
+                }
+                step => return Ok(step),
+            }
         }
     }
 }
 
-impl Shareable<'_> {
-    /// The checksum that the file should have.
-    fn crc32c(&self) -> Option<Crc32c> {
-        let recognised = self.recognised.as_ref();
-        self.file
-            .crc32c
-            .or(recognised.map(|recognised| recognised.crc32c))
-    }
+fn decision(candidate: Candidate<'_>, action: Action, heals: bool) -> Box<Decision> {
+    Box::new(Decision {
+        identity: candidate.identity,
+        session: candidate.session,
+        action,
+        heals,
+    })
 }
 
-/// Whether no two files have this name: it has the session that wrote the file in it.
-fn names_one_file(path: &RepoPath) -> bool {
-    let name = path.shared_name();
-    name.is_some_and(|name| matches!(name.suffix(), NameSuffix::Session { .. }))
-}
-
-fn resume(resumable: Resumable) -> Result<Action> {
-    let path = RepoPath::parse(&resumable.entry.file.path).ok_or_else(|| {
-        Error::corrupt(
-            resumable.staged.key.as_str(),
-            "the journal gives it an impossible path",
-        )
-    })?;
-    Ok(Action::Resume {
-        path,
-        resumable: Box::new(resumable),
+fn private(image: &ImageFile) -> Box<Decision> {
+    Box::new(Decision {
+        identity: Identity::of_private(image),
+        session: Session::Unknown,
+        action: Action::Copy(Target::Private),
+        heals: false,
     })
 }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use stonekeep_format::{BackupId, SequenceNumber};
 
+use super::decision::{self, Action, Target};
 use super::included::Beside;
-use super::plan::{Action, Plan, PlanFile, Target};
-use crate::image::{CaptureKind, DatabaseImage, LiveCapture};
+use super::plan::Plan;
+use crate::image::{CaptureKind, LiveCapture};
 use crate::repo::layout;
 use crate::{Warning, WarningName};
 
@@ -93,7 +94,8 @@ pub struct CreateReport {
 }
 
 impl CreateReport {
-    pub(super) fn of(plan: &Plan, image: &DatabaseImage, backup_id: BackupId) -> Self {
+    pub(super) fn of(plan: &Plan<'_>, backup_id: BackupId) -> Self {
+        let image = plan.image;
         let mut report = CreateReport {
             backup_id,
             committed: false,
@@ -121,7 +123,7 @@ impl CreateReport {
             warnings: image.warnings.iter().chain(&plan.warnings).cloned().collect(),
         };
         for file in &plan.files {
-            report.add(planned(file, image, backup_id));
+            report.add(planned(file, backup_id));
         }
         report
     }
@@ -166,26 +168,26 @@ impl CreateReport {
     }
 }
 
-fn planned(file: &PlanFile, image: &DatabaseImage, id: BackupId) -> PlannedFile {
-    let name = || {
-        image
-            .files
-            .get(file.index)
-            .map(|file| file.name.to_string())
-            .unwrap_or_default()
-    };
-    let (path, action) = match &file.action {
+fn planned(file: &decision::PlannedFile<'_>, id: BackupId) -> PlannedFile {
+    let name = &file.image.name;
+    let (path, action) = match &file.decision.action {
         Action::Copy(Target::Shared(path)) => (path.to_string(), FileAction::Copy),
-        Action::Copy(Target::SharedByChecksum(..)) => (name(), FileAction::Copy),
-        Action::Copy(Target::Private) => (format!("private/{id}/{}", name()), FileAction::Copy),
-        Action::Taken { path, .. } => (path.to_string(), FileAction::Copy),
+        Action::Copy(Target::SharedByChecksum(..)) => (name.to_string(), FileAction::Copy),
+        Action::Copy(Target::Private) => (format!("private/{id}/{name}"), FileAction::Copy),
+        Action::Publish(staged) => {
+            let path = staged.path.as_ref().map(ToString::to_string);
+            let action = match staged.by_killed_run {
+                true => FileAction::Resume,
+                false => FileAction::Copy,
+            };
+            (path.unwrap_or_else(|| format!("private/{id}/{name}")), action)
+        }
         Action::Reuse { path, .. } => (path.to_string(), FileAction::Reuse),
-        Action::Resume { path, .. } => (path.to_string(), FileAction::Resume),
         Action::Exclude(path) => (path.to_string(), FileAction::Exclude),
     };
     PlannedFile {
         path,
-        size_bytes: file.size_bytes,
+        size_bytes: file.size_bytes(),
         action,
     }
 }

@@ -7,11 +7,8 @@ use std::sync::Arc;
 
 use stonekeep_format::FileNumber;
 use stonekeep_format::sst::{self, ReadError, TableEnd};
-use stonekeep_format::unique_id::SessionId;
+use stonekeep_format::unique_id::{SessionId, UniqueId};
 
-use super::identity::Identity;
-use super::known::Known;
-use super::source;
 use crate::image::{Content, ImageFile};
 use crate::repo::facts::TableFacts;
 use crate::{Error, IoContext, Result};
@@ -59,22 +56,26 @@ impl Session {
 /// unique id that it was written with.
 const SST_WRITER: (&str, FileNumber) = ("SST Writer", FileNumber(1));
 
-/// The session that wrote this table, if a known one is proven by the MANIFEST's unique id: the file is not opened.
-pub(super) fn proven(identity: &Identity, database_id: Option<&str>, known: &Known<'_>) -> Option<Session> {
-    let unique_id = identity.unique_id()?;
-    let own = (database_id.unwrap_or_default(), identity.number);
-    let proven = |session: &&SessionId| {
-        [own, SST_WRITER]
+/// The one of these sessions that wrote this table, if the MANIFEST's unique id proves it: the file is not opened.
+pub(super) fn proven(
+    unique_id: UniqueId,
+    number: FileNumber,
+    database_id: Option<&str>,
+    sessions: &[SessionId],
+) -> Option<SessionId> {
+    let own = (database_id.unwrap_or_default(), number);
+    let proves = |session: &&SessionId| {
+        let writers = [own, SST_WRITER];
+        writers
             .iter()
             .any(|(database, number)| unique_id.proves(database, session, *number))
     };
-    let session = known.sessions(unique_id.low).iter().find(proven);
-    session.map(|session| Session::Id(*session))
+    sessions.iter().find(proves).copied()
 }
 
 /// The session that wrote this table, by its properties block. One of a format that is not known has none.
 pub(super) fn read(file: &ImageFile) -> Result<Session> {
-    let properties = read_properties(file).map_err(|error| source::explain_short_source(error, file))?;
+    let properties = read_properties(file)?;
     let session = properties.and_then(|properties| SessionId::parse(properties.db_session_id.as_deref()?));
     Ok(session.map_or(Session::None, Session::Id))
 }

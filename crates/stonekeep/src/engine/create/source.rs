@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use stonekeep_format::Crc32c;
 
-use super::plan::shareable;
+use super::decision::shareable;
+use super::ends::Ends;
 use super::unknown_formats::UnknownFormats;
 use crate::disk::direct_reader::{self, DEFAULT_DIRECT_BYTES, DirectReader, DirectReads};
 use crate::disk::{FileReader, SparingReads};
@@ -112,6 +113,17 @@ impl Sources {
             directory,
             direct_bytes: None,
         })
+    }
+
+    /// Refuses a file that cannot be the table or blob that its name says, by its ends.
+    ///
+    /// # Errors
+    /// As [`Ends::judge`].
+    pub(super) fn judge(&self, ends: &Ends, image: &ImageFile) -> Result<()> {
+        if let Some(format) = ends.judge(image)? {
+            self.unknown_formats.add(&image.name, format);
+        }
+        Ok(())
     }
 
     /// What was asked for and could not be done.

@@ -6,22 +6,23 @@ use std::path::{Path, PathBuf};
 use stonekeep_format::backup_name::{NameSuffix, RepoPath};
 use stonekeep_format::file_name::DbFileName;
 
-use super::known::Known;
-use super::plan::{Action, Plan, PlanFile, Target, shareable};
+use super::decision::{Action, PlannedFile, Target, shareable};
+use super::inputs::PlanInputs;
+use super::plan::Plan;
 use crate::engine::{BackupEngineOptions, MetaSchema};
 use crate::image::{CaptureKind, DatabaseImage};
 use crate::{Warning, WarningName};
 
 /// Everything to tell of this plan.
 pub(super) fn of_plan(
-    plan: &Plan,
-    image: &DatabaseImage,
+    plan: &Plan<'_>,
     options: &BackupEngineOptions,
-    known: &Known<'_>,
+    inputs: &PlanInputs<'_>,
 ) -> Vec<Warning> {
+    let image = plan.image;
     let all = [
         (WarningName::Options, unchecked_sharing(options)),
-        (WarningName::StoredAgain, stored_again(plan, image, known)),
+        (WarningName::StoredAgain, stored_again(plan, inputs)),
         (WarningName::WalsLeftOut, writes_left_out(image, options)),
         (WarningName::Options, temperatures(image, options)),
     ];
@@ -78,13 +79,10 @@ fn unchecked_sharing(options: &BackupEngineOptions) -> Option<String> {
 }
 
 /// Another naming or sharing option stores everything again; that is told before it is done.
-fn stored_again(plan: &Plan, image: &DatabaseImage, known: &Known<'_>) -> Option<String> {
-    let again = plan.files.iter().filter(|file| {
-        let name = image.files.get(file.index).map(|file| &file.name);
-        name.is_some_and(|name| has_another_name(file, name, known))
-    });
+fn stored_again(plan: &Plan<'_>, inputs: &PlanInputs<'_>) -> Option<String> {
+    let again = plan.files.iter().filter(|file| has_another_name(file, inputs));
     let (count, bytes) = again.fold((0u64, 0u64), |(count, bytes), file| {
-        (count + 1, bytes.saturating_add(file.size_bytes))
+        (count + 1, bytes.saturating_add(file.size_bytes()))
     });
     (count > 0).then(|| {
         format!(
@@ -94,22 +92,26 @@ fn stored_again(plan: &Plan, image: &DatabaseImage, known: &Known<'_>) -> Option
     })
 }
 
-fn has_another_name(file: &PlanFile, name: &DbFileName, known: &Known<'_>) -> bool {
-    let Some((number, kind)) = shareable(name) else {
+fn has_another_name(file: &PlannedFile<'_>, inputs: &PlanInputs<'_>) -> bool {
+    let Some((number, kind)) = shareable(&file.image.name) else {
         return false;
     };
-    let Some(stored) = known.path_in_newest(number, kind) else {
+    let Some(stored) = inputs.path_in_newest(number, kind) else {
         return false;
     };
-    let same_size = stored.size_bytes().is_none_or(|size| size == file.size_bytes);
+    let same_size = stored.size_bytes().is_none_or(|size| size == file.size_bytes());
     same_size
-        && match &file.action {
-            Action::Copy(Target::Shared(path)) | Action::Taken { path, .. } => form(path) != form(stored),
+        && match &file.decision.action {
+            Action::Copy(Target::Shared(path)) => form(path) != form(stored),
+            Action::Publish(staged) if !staged.by_killed_run => staged
+                .path
+                .as_ref()
+                .is_some_and(|path| form(path) != form(stored)),
             Action::Copy(Target::SharedByChecksum(..)) => !is_legacy(stored),
             Action::Copy(Target::Private) => {
                 matches!(stored, RepoPath::Shared(_) | RepoPath::SharedChecksum(_))
             }
-            Action::Reuse { .. } | Action::Resume { .. } | Action::Exclude(_) => false,
+            Action::Reuse { .. } | Action::Publish(_) | Action::Exclude(_) => false,
         }
 }
 

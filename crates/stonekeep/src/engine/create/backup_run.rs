@@ -1,0 +1,244 @@
+//! One run of a backup: the lock, the id and the staging area that it has, and the engine's side of captures.
+
+use std::os::unix::fs::MetadataExt;
+
+use stonekeep_format::{BackupId, FileNumber};
+
+use super::area::Area;
+use super::context::Context;
+use super::copier::Copier;
+use super::decision::{Action, PlannedFile};
+use super::inputs::PlanInputs;
+use super::plan::Plan;
+use super::planner::Planner;
+use crate::image::{CaptureHost, DatabaseImage, ImageFile};
+use crate::repo::{self, RootState, garbage, ids, layout};
+use crate::store::Guard;
+use crate::{Error, Phase, Result};
+
+/// How often a source that changes is captured. Each attempt has all that the ones before have copied, so it is short; of
+/// a database in memory that deletes slowly, half of them came too late.
+const ATTEMPTS: u32 = 10;
+
+/// See the [module](self).
+pub(super) struct BackupRun<'a> {
+    pub(super) context: Context<'a>,
+    /// Nothing is to be changed.
+    dry_run: bool,
+    attempt: u32,
+    /// Held as soon as the repository exists.
+    lock: Option<Box<dyn Guard>>,
+    /// Whether this run made the repository.
+    made_repository: bool,
+    pub(super) planner: Planner<'a>,
+    pub(super) id: BackupId,
+    /// The run's own staging area, once it has something to stage.
+    area: Option<Area>,
+    /// How much room the backup needs, as far as is known: bytes, and the files that have them.
+    pub(super) new: (u64, u64),
+}
+
+/// What a commit needs of a run.
+pub(super) struct Writing<'h> {
+    pub(super) area: &'h mut Area,
+    pub(super) lock: &'h dyn Guard,
+}
+
+impl<'a> BackupRun<'a> {
+    /// Opens the repository, if there is one: a database that cannot be read must not leave a new one behind.
+    pub(super) fn begin(context: Context<'a>, dry_run: bool) -> Result<Self> {
+        if !dry_run {
+            limit_modes(&context);
+        }
+        let exists = repo::root_state(context.store())? == RootState::Repository;
+        let lock = match exists && !dry_run {
+            true => Some(open_repository(&context)?),
+            false => None,
+        };
+        let (inputs, id) = read(&context)?;
+        Ok(BackupRun {
+            context,
+            dry_run,
+            attempt: 1,
+            lock,
+            made_repository: false,
+            planner: Planner::new(context, inputs),
+            id,
+            area: None,
+            new: (0, 0),
+        })
+    }
+
+    /// Takes the writer's lock, and makes the repository if there is none yet.
+    pub(super) fn lock(&mut self) -> Result<()> {
+        if self.lock.is_none() {
+            self.made_repository = repo::root_state(self.context.store())? != RootState::Repository;
+            self.lock = Some(open_repository(&self.context)?);
+            // Another process may have made the repository meanwhile.
+            let (inputs, id) = read(&self.context)?;
+            self.planner.replace_inputs(inputs);
+            self.id = id;
+        }
+        Ok(())
+    }
+
+    /// Removes what this run has made of a new repository, after a refusal: what was copied of a database that cannot be
+    /// backed up is of no use. Directories that are not empty stay, as those of another process do.
+    pub(super) fn unmake_repository(&mut self) {
+        let (Some(lock), true) = (self.lock.take(), self.made_repository) else {
+            return;
+        };
+        self.context.discard_areas(|_| false);
+        for key in layout::made_by_an_empty_run() {
+            if let Err(error) = self.context.store().delete(&key) {
+                tracing::debug!(%key, reason = %error.one_line(), "it is left in the new repository");
+            }
+        }
+        drop(lock);
+    }
+
+    /// Goes on to another attempt.
+    pub(super) fn begin_next_attempt(&mut self) {
+        self.attempt += 1;
+    }
+
+    /// The lock and the area, which is made if there is none yet.
+    pub(super) fn writing(&mut self) -> Result<Writing<'_>> {
+        self.lock()?;
+        if self.area.is_none() {
+            self.area = Some(Area::new(self.context.store(), self.id)?);
+        }
+        match (self.area.as_mut(), self.lock.as_deref()) {
+            (Some(area), Some(lock)) => Ok(Writing { area, lock }),
+            _ => Err(Error::refused("the repository is not locked")),
+        }
+    }
+
+    /// The plan for this image.
+    pub(super) fn plan<'i>(&mut self, image: &'i DatabaseImage) -> Result<Plan<'i>> {
+        self.check_database(image.database_id.as_deref())?;
+        let plan = Plan::make(image, &self.context, &mut self.planner)?;
+        if self.lock.is_some() || self.dry_run {
+            return Ok(plan);
+        }
+        // A new repository is made only for a plan that was not refused.
+        self.lock()?;
+        match self.id {
+            BackupId::FIRST => Ok(plan),
+            // Another process has made the repository meanwhile.
+            _ => self.plan(image),
+        }
+    }
+
+    /// Copies what is planned to be copied. What is staged when an error ends it is staged all the same.
+    pub(super) fn copy(&mut self, files: &mut [PlannedFile<'_>], early: bool) -> Result<Vec<FileNumber>> {
+        let (context, id) = (self.context, self.id);
+        let area = self.writing()?.area;
+        let mut copier = Copier::new(context, id, area, early);
+        let outcome = copier.run(files);
+        let (done, shortened) = copier.into_done();
+        for (at, staged) in done {
+            if let Some(file) = files.get_mut(at) {
+                file.decision.action = Action::Publish(Box::new(staged));
+            }
+        }
+        outcome.map(|()| shortened)
+    }
+}
+
+impl CaptureHost for BackupRun<'_> {
+    fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    fn is_last_attempt(&self) -> bool {
+        self.attempt >= ATTEMPTS
+    }
+
+    fn flush_before_backup(&self) -> bool {
+        self.context.options.flush_before_backup && !self.dry_run
+    }
+
+    /// Backups of two databases in one repository are a mistake more often than not.
+    fn check_database(&mut self, database_id: Option<&str>) -> Result<()> {
+        self.planner.set_database_id(database_id);
+        let (Some(ours), Some(theirs)) = (database_id, self.planner.inputs.database_id()?) else {
+            return Ok(());
+        };
+        if self.context.options.allow_other_database || theirs == ours {
+            return Ok(());
+        }
+        let message = format!(
+            "the repository {} holds backups of the database {theirs}, and {} is the database {ours}",
+            self.context.store().location(),
+            self.context.source.describe()
+        );
+        Err(Error::refused(message).with_hint(
+            "use a repository for each database; a database that RocksDB before 9.7 restored has a new id: \
+             allow_other_database (--allow-other-database) backs it up here all the same",
+        ))
+    }
+
+    fn needed(&mut self, files: &[ImageFile]) -> Result<Vec<bool>> {
+        let needed = files.iter().map(|file| Ok(!self.planner.is_at_hand(file)?));
+        needed.collect()
+    }
+
+    /// Files that are shared have their final names as soon as they are copied; private ones would have to wait for
+    /// the backup's id.
+    fn takes_early(&self) -> bool {
+        self.context.engine.options().share_table_files
+    }
+
+    fn take(&mut self, files: &[ImageFile]) -> Result<Vec<FileNumber>> {
+        if !self.takes_early() {
+            return Err(Error::invalid(
+                "files can be taken early only with share_table_files",
+            ));
+        }
+        if !self.dry_run {
+            self.lock()?;
+        }
+        let mut decided = self.planner.decide(files.iter())?;
+        if self.dry_run {
+            self.planner.keep(decided.files, |_| true);
+            return Ok(decided.shortened);
+        }
+        for file in &decided.files {
+            if matches!(file.decision.action, Action::Copy(_)) {
+                self.new = (self.new.0 + file.size_bytes(), self.new.1 + 1);
+            }
+        }
+        let copied = self.copy(&mut decided.files, true);
+        self.planner
+            .keep(decided.files, |action| !matches!(action, Action::Copy(_)));
+        decided.shortened.extend(copied?);
+        Ok(decided.shortened)
+    }
+}
+
+/// A repository shows nobody more than the database's directory does.
+fn limit_modes(context: &Context<'_>) {
+    let directory = context.source.directory();
+    if let Some(metadata) = directory.and_then(|directory| std::fs::metadata(directory).ok()) {
+        context.store().limit_modes(metadata.mode());
+    }
+}
+
+fn open_repository(context: &Context<'_>) -> Result<Box<dyn Guard>> {
+    repo::require_or_create(context.engine.store(), context.engine.durability())?;
+    let lock = context.engine.lock(context.observer)?;
+    garbage::drop_void_records(context.store())?;
+    Ok(lock)
+}
+
+/// C1: what the repository knows, and the id of the next backup.
+fn read<'a>(context: &Context<'a>) -> Result<(PlanInputs<'a>, BackupId)> {
+    context.report(Phase::Planning);
+    let inputs = PlanInputs::read(context.store())?;
+    let id = match ids::largest(context.store())? {
+        None => BackupId::FIRST,
+        Some(largest) => ids::next(largest)?,
+    };
+    Ok((inputs, id))
+}

@@ -1,0 +1,326 @@
+//! What the repository knows when a backup is planned: stored files, their checksums, sessions, leftovers.
+
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
+
+use foldhash::fast::RandomState;
+use stonekeep_format::backup_name::{NameSuffix, RepoPath, SharedKind, SharedName};
+use stonekeep_format::unique_id::SessionId;
+use stonekeep_format::{BackupId, Crc32c, FileNumber};
+
+use super::decision::shareable;
+use super::identity::{Identity, Recorded};
+use super::leftovers::Leftovers;
+use crate::repo::catalog::{self, LoadedMeta, MetaState};
+use crate::repo::described::Described;
+use crate::repo::facts::{BackupFacts, FileFacts};
+use crate::repo::index::RepositoryIndex;
+use crate::store::Store;
+use crate::{ErrorKind, Result};
+
+/// What the records say about a stored file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct StoredRecord {
+    /// The checksum, where a record has one.
+    pub(super) crc32c: Option<Crc32c>,
+    /// The newest readable backup that names it; `None` for a leftover of a run that did not end.
+    pub(super) backup: Option<BackupId>,
+    /// Whether content and name are known to be durable.
+    pub(super) durable: bool,
+}
+
+/// Whether the records name a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lookup {
+    Named(StoredRecord),
+    /// No record does.
+    Unnamed,
+    /// No record does that is read: [`PlanInputs::read_more`].
+    MoreToRead,
+}
+
+/// What a plan is made from. The newest backup is read at first, older ones as far as a plan needs them.
+pub(super) struct PlanInputs<'a> {
+    store: &'a dyn Store,
+    /// What the repository's directories contain.
+    pub(super) index: RepositoryIndex<'a>,
+    pub(super) leftovers: Leftovers,
+    newest: Option<Newest>,
+    /// Files of the newest backup, sorted by number, if there are facts about it.
+    recorded: Vec<(FileNumber, Recorded)>,
+    /// Tables and blobs of the newest backup, sorted, if there are no facts about it.
+    newest_files: Vec<((FileNumber, SharedKind), RepoPath)>,
+    /// The largest file number in the newest backup.
+    largest_number: Option<FileNumber>,
+    legacy_names: OnceCell<HashSet<(FileNumber, SharedKind, u64)>>,
+    /// Files of the backups that are read, except those that are `recorded`.
+    named: HashMap<RepoPath, StoredRecord, RandomState>,
+    sessions: HashMap<u64, Vec<SessionId>>,
+    /// Older backups that are not read yet, newest last.
+    unread: Vec<BackupId>,
+    leftovers_added: bool,
+}
+
+/// The newest readable backup.
+enum Newest {
+    /// Its facts, without their files.
+    Facts(BackupId, Box<BackupFacts>),
+    Meta(LoadedMeta),
+}
+
+impl<'a> PlanInputs<'a> {
+    /// Reads the newest readable backup, and what killed runs have left.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub(super) fn read(store: &'a dyn Store) -> Result<Self> {
+        let mut inputs = PlanInputs {
+            store,
+            index: RepositoryIndex::new(store),
+            leftovers: Leftovers::read(store)?,
+            newest: None,
+            recorded: Vec::new(),
+            newest_files: Vec::new(),
+            largest_number: None,
+            legacy_names: OnceCell::new(),
+            named: HashMap::default(),
+            sessions: HashMap::new(),
+            unread: Vec::new(),
+            leftovers_added: false,
+        };
+        let index = RepositoryIndex::new(store);
+        inputs.unread.clone_from(&index.backups()?.ids);
+        if !inputs.unread.is_empty() {
+            index.while_listing(|| inputs.read_newest())?;
+        }
+        inputs.index = index;
+        let sessions = inputs.leftovers.sessions().into_iter();
+        sessions.for_each(|session| inputs.add_session(session));
+        Ok(inputs)
+    }
+
+    /// What is recorded of this very file in the newest backup.
+    pub(super) fn recognise(&self, number: FileNumber, identity: &Identity) -> Option<&Recorded> {
+        self.recorded(number)
+            .filter(|recorded| identity.is_same(&recorded.identity))
+    }
+
+    /// Whether our facts say that what is stored under this path is another file of the same number.
+    pub(super) fn is_another(&self, path: &RepoPath, number: FileNumber, identity: &Identity) -> bool {
+        let recorded = self.recorded(number);
+        recorded.is_some_and(|recorded| recorded.path == *path && identity.is_another(&recorded.identity))
+    }
+
+    /// What the records say about a stored file.
+    pub(super) fn lookup(&self, path: &RepoPath) -> Lookup {
+        match self.in_newest(path).or_else(|| self.named.get(path).copied()) {
+            Some(record) => Lookup::Named(record),
+            None if self.unread.is_empty() && self.leftovers_added => Lookup::Unnamed,
+            None => Lookup::MoreToRead,
+        }
+    }
+
+    /// Reads the next older backup; after the oldest, what runs that did not end have published.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub(super) fn read_more(&mut self) -> Result<()> {
+        match self.next_older()? {
+            Some(loaded) => self.add_meta(&loaded),
+            None => self.add_leftovers()?,
+        }
+        Ok(())
+    }
+
+    /// A stored file without a recorded checksum was read.
+    pub(super) fn add_checksum(&mut self, path: &RepoPath, crc32c: Crc32c) {
+        self.named.entry(path.clone()).or_default().crc32c = Some(crc32c);
+    }
+
+    /// Whether backups may name a file of this number. File numbers only grow, so a larger one than the newest backup
+    /// has is new, and no older meta file need be read to know that.
+    pub(super) fn may_be_named(&self, number: FileNumber) -> bool {
+        self.largest_number.is_some_and(|largest| number <= largest)
+    }
+
+    /// Where the newest backup has its file of this number and kind.
+    pub(super) fn path_in_newest(&self, number: FileNumber, kind: SharedKind) -> Option<&RepoPath> {
+        if let Some(recorded) = self.recorded(number) {
+            return (shareable(&recorded.path.restored_name()) == Some((number, kind)))
+                .then_some(&recorded.path);
+        }
+        let files = &self.newest_files;
+        let at = files.binary_search_by_key(&(number, kind), |(file, _)| *file);
+        files.get(at.ok()?).map(|(_, path)| path)
+    }
+
+    /// The sessions that end in these 64 bits.
+    pub(super) fn sessions(&self, low: u64) -> &[SessionId] {
+        self.sessions.get(&low).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Remembers a session for the files that follow.
+    pub(super) fn add_session(&mut self, session: SessionId) {
+        let sessions = self.sessions.entry(session.lower()).or_default();
+        if !sessions.contains(&session) {
+            sessions.push(session);
+        }
+    }
+
+    /// The facts of the newest readable backup, if there are any.
+    pub(super) fn newest_facts(&self) -> Option<(BackupId, &BackupFacts)> {
+        match &self.newest {
+            Some(Newest::Facts(id, facts)) => Some((*id, facts)),
+            _ => None,
+        }
+    }
+
+    /// The id of the database of the newest backup.
+    ///
+    /// # Errors
+    /// I/O errors of the store: without facts, the backup's own MANIFEST is read.
+    pub(super) fn database_id(&self) -> Result<Option<String>> {
+        match &self.newest {
+            Some(Newest::Facts(_, facts)) => Ok(facts.database_id.clone()),
+            Some(Newest::Meta(loaded)) => Ok(Described::read(self.store, loaded)?.database_id),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether a file with a legacy name of this number and size is stored.
+    ///
+    /// # Errors
+    /// I/O errors of the store, if the directory was not listed yet.
+    pub(super) fn has_legacy_name(
+        &self,
+        number: FileNumber,
+        kind: SharedKind,
+        size_bytes: u64,
+    ) -> Result<bool> {
+        let shared = self.index.shared()?;
+        let names = self.legacy_names.get_or_init(|| {
+            let paths = shared
+                .paths()
+                .filter_map(|path| RepoPath::parse(str::from_utf8(path).ok()?));
+            let legacy = paths.filter_map(|path| {
+                let name = path.shared_name()?;
+                let is_legacy = matches!(name.suffix(), NameSuffix::LegacyCrcSize { .. });
+                is_legacy.then_some((name.number(), name.kind(), name.size_bytes()?))
+            });
+            legacy.collect()
+        });
+        Ok(names.contains(&(number, kind, size_bytes)))
+    }
+
+    /// Frees what only planning needs.
+    pub(super) fn forget_files(&mut self) {
+        self.recorded = Vec::new();
+        self.newest_files = Vec::new();
+        self.named = HashMap::default();
+    }
+
+    fn recorded(&self, number: FileNumber) -> Option<&Recorded> {
+        let at = self.recorded.binary_search_by_key(&number, |(number, _)| *number);
+        self.recorded.get(at.ok()?).map(|(_, recorded)| recorded)
+    }
+
+    fn in_newest(&self, path: &RepoPath) -> Option<StoredRecord> {
+        let recorded = self.recorded(path.restored_name().number()?)?;
+        let (id, newest) = self.newest_facts()?;
+        (recorded.path == *path).then_some(StoredRecord {
+            crc32c: Some(recorded.crc32c),
+            backup: Some(id),
+            durable: newest.durable,
+        })
+    }
+
+    fn next_older(&mut self) -> Result<Option<LoadedMeta>> {
+        while let Some(id) = self.unread.pop() {
+            match catalog::load(self.store, id) {
+                Ok(MetaState::Readable(loaded)) => return Ok(Some(loaded)),
+                Ok(MetaState::Unreadable(id, error)) => {
+                    tracing::warn!(%id, reason = %error.one_line(), "the meta file cannot be read");
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    fn read_newest(&mut self) -> Result<()> {
+        let Some(loaded) = self.next_older()? else {
+            return Ok(());
+        };
+        let numbers = loaded
+            .meta
+            .files
+            .iter()
+            .filter_map(|file| file.path.restored_name().number());
+        self.largest_number = numbers.max();
+        let mut recorded = Vec::with_capacity(loaded.meta.files.len());
+        let facts = loaded.facts_each(self.store, &mut |file| recorded.extend(numbered(&file)))?;
+        let sessions = loaded.meta.files.iter().filter(|file| !file.excluded);
+        let sessions = sessions.filter_map(|file| file.path.shared_name()?.session_id());
+        sessions.for_each(|session| self.add_session(session));
+        self.newest = Some(match facts {
+            Some(facts) => {
+                let sessions = recorded.iter().filter_map(|(_, file)| file.session.id());
+                sessions.for_each(|session| self.add_session(session));
+                recorded.sort_by_key(|(number, _)| *number);
+                self.recorded = recorded;
+                Newest::Facts(loaded.id, Box::new(facts))
+            }
+            None => {
+                self.add_meta(&loaded);
+                let files = loaded.meta.files.iter().filter(|file| !file.excluded);
+                let shared = files
+                    .filter_map(|file| Some((shareable(&file.path.restored_name())?, file.path.clone())));
+                self.newest_files = shared.collect();
+                self.newest_files.sort_by_key(|(file, _)| *file);
+                Newest::Meta(loaded)
+            }
+        });
+        Ok(())
+    }
+
+    fn add_meta(&mut self, loaded: &LoadedMeta) {
+        for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
+            if let Some(session) = file.path.shared_name().and_then(SharedName::session_id) {
+                self.add_session(session);
+            }
+            let record = StoredRecord {
+                crc32c: file.crc32c,
+                backup: Some(loaded.id),
+                durable: false,
+            };
+            self.named.entry(file.path.clone()).or_insert(record);
+        }
+    }
+
+    /// Adds the files that a killed run has published. Done last, since what a meta file says takes precedence.
+    fn add_leftovers(&mut self) -> Result<()> {
+        self.leftovers_added = true;
+        for file in self.leftovers.published(self.store)? {
+            if let Some(session) = file.session() {
+                self.add_session(session);
+            }
+            let record = StoredRecord {
+                crc32c: Some(Crc32c(file.crc32c)),
+                backup: None,
+                // The run may have been killed between giving the name and making it durable.
+                durable: false,
+            };
+            if let Some(path) = RepoPath::parse(&file.path) {
+                self.named.entry(path).or_insert(record);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What facts say about a file, with its number in the database, if it has one.
+fn numbered(facts: &FileFacts) -> Option<(FileNumber, Recorded)> {
+    let recorded = Recorded::of(facts)?;
+    Some((recorded.number()?, recorded))
+}
