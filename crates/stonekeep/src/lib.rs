@@ -56,6 +56,7 @@ mod parallel;
 pub mod repo;
 mod shortage;
 pub mod store;
+mod target;
 mod warning;
 
 pub use clock::{Clock, SystemClock};

@@ -5,6 +5,7 @@
 
 mod callbacks;
 pub mod collect;
+mod contents;
 pub mod create;
 pub mod in_place;
 pub mod info;

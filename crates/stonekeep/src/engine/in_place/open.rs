@@ -2,19 +2,20 @@
 
 use std::fs;
 use std::io::{self, Cursor};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use stonekeep_format::BackupId;
 use stonekeep_format::file_name::DbFileName;
-use stonekeep_format::{BackupId, Crc32c};
 
 use super::InPlaceReport;
 use super::close::remove_made;
 use super::marker::{MARKER, Marker};
 use crate::engine::BackupEngineReadOnly;
-use crate::engine::restore::backup::{Backup, Source, Wanted, damaged, incomplete, wrong_checksum};
-use crate::engine::restore::site::Sites;
+use crate::engine::contents::damage::{damaged, wrong_checksum};
+use crate::engine::contents::{
+    AdjustedOptions, BackupContents, BackupFile, Destination, FileSource, adjust_options,
+};
 use crate::engine::restore::target::refuse_repository;
-use crate::engine::restore::wal_dir::{Adjusted, adjust_options};
 use crate::engine::restore::{SystemDisk, TargetDisk, TargetPath};
 use crate::engine::transfer::{Meter, Metered};
 use crate::repo::catalog::{self, LoadedMeta};
@@ -45,11 +46,11 @@ impl Opening<'_> {
         let loaded = catalog::load(self.store(), id)?.into_result()?;
         let (backup, adjusted) = self.look(&loaded)?;
         self.require_room()?;
-        let links = |file: &&Wanted| is_shared(file) && self.store().local_root().is_some();
+        let links = |file: &&BackupFile| file.is_shared() && self.store().local_root().is_some();
         let (linked, copied): (Vec<_>, Vec<_>) = backup.files.iter().partition(links);
         Ok(InPlaceReport {
             backup_id: id,
-            directory: std::path::absolute(self.at).context("looking at", self.at)?,
+            directory: self.directory()?,
             files_linked: linked.len() as u64,
             files_copied: copied.len() as u64,
             bytes_copied: copied.iter().map(|file| file.size_bytes).sum(),
@@ -59,26 +60,41 @@ impl Opening<'_> {
     }
 
     /// The backup as it will lie there.
-    fn look(&self, loaded: &LoadedMeta) -> Result<(Backup, Adjusted)> {
+    fn look(&self, loaded: &LoadedMeta) -> Result<(BackupContents, AdjustedOptions)> {
         let facts = loaded.facts_for_sizes(self.store())?;
-        let mut backup = Backup::look(
+        let mut backup = BackupContents::find(
             &RepositoryIndex::new(self.store()),
             self.store(),
             loaded,
             facts,
             &[],
         )?;
-        refuse_incomplete(&backup)?;
-        let sites = Sites::locate(self.at, None)?;
-        refuse_repository(&sites, self.store().local_root())?;
-        let mut adjusted = adjust_options(&mut backup.files, &sites, false)?;
+        backup.require_complete(|_| true).map_err(|error| {
+            error.with_hint(
+                "restore it instead, with the repositories that have them (restore --alternate-dir)",
+            )
+        })?;
+        let directory = self.directory()?;
+        refuse_repository(&directory, self.store().local_root())?;
+        let mut adjusted = adjust_options(
+            &mut backup.files,
+            Destination {
+                db: &directory,
+                separate_wals: None,
+            },
+            false,
+        )?;
         adjusted.warnings.extend(left_in_repository(&backup));
-        add_identity(&mut backup);
+        backup.files.extend(backup.identity());
         Ok((backup, adjusted))
     }
 
     fn store(&self) -> &dyn Store {
         self.engine.store().as_ref()
+    }
+
+    fn directory(&self) -> Result<PathBuf> {
+        std::path::absolute(self.at).context("looking at", self.at)
     }
 
     /// Whether the directory had to be made.
@@ -109,10 +125,10 @@ impl Opening<'_> {
 
     fn fill(
         &self,
-        backup: &Backup,
+        backup: &BackupContents,
         pinned: &Pinned,
         directory: &Path,
-        adjusted: Adjusted,
+        adjusted: AdjustedOptions,
     ) -> Result<InPlaceReport> {
         let marker = Marker {
             repository: self.store().location(),
@@ -159,8 +175,8 @@ impl Opening<'_> {
     }
 
     /// Whether a shared file could be linked. Where it cannot, it is copied.
-    fn link(&self, file: &Wanted, directory: &Path) -> Result<bool> {
-        let Some(root) = self.store().local_root().filter(|_| is_shared(file)) else {
+    fn link(&self, file: &BackupFile, directory: &Path) -> Result<bool> {
+        let Some(root) = self.store().local_root().filter(|_| file.is_shared()) else {
             return Ok(false);
         };
         let key = &file.key()?;
@@ -181,23 +197,23 @@ impl Opening<'_> {
         }
     }
 
-    fn copy(&self, id: BackupId, file: &Wanted, directory: &Path, meter: &Meter<'_>) -> Result<()> {
+    fn copy(&self, id: BackupId, file: &BackupFile, directory: &Path, meter: &Meter<'_>) -> Result<()> {
         let at = TargetPath::root(directory).with_key(Key::new(file.name.to_string())?);
         let (disk, size) = (SystemDisk::new(self.engine.io_buffer_bytes()), file.size_bytes);
         let found = match &file.source {
-            Source::Bytes(bytes) => {
+            FileSource::Bytes(bytes) => {
                 let mut reader = Metered::new(Cursor::new(bytes), &file.name, size, meter);
                 disk.write(&at, &mut reader, size, Durability::Buffered)?;
                 reader.crc32c()
             }
-            Source::Stored => {
+            FileSource::Stored => {
                 let key = file.key()?;
                 let (object, name) = (self.store().open(&key)?, key.shown_in(self.store()));
                 let mut reader = Metered::new(ObjectReader::new(object.as_ref()), &name, size, meter);
                 disk.write(&at, &mut reader, size, Durability::Buffered)?;
                 reader.crc32c()
             }
-            Source::Alternate(..) | Source::Nowhere => {
+            FileSource::Alternate(..) | FileSource::Nowhere => {
                 return Err(damaged(id, &file.path_text(), "it is excluded".into()));
             }
         };
@@ -222,51 +238,17 @@ impl Opening<'_> {
     }
 }
 
-/// Whether it is a file in the repository that backups share.
-fn is_shared(file: &Wanted) -> bool {
-    let shared = file.path.as_ref().and_then(|path| path.shared_name());
-    matches!(file.source, Source::Stored) && shared.is_some()
-}
-
-fn bytes_to_copy(backup: &Backup) -> u64 {
-    let copied = backup.files.iter().filter(|file| !is_shared(file));
+fn bytes_to_copy(backup: &BackupContents) -> u64 {
+    let copied = backup.files.iter().filter(|file| !file.is_shared());
     copied.map(|file| file.size_bytes).sum()
 }
 
-fn refuse_incomplete(backup: &Backup) -> Result<()> {
-    let files = backup.files.iter();
-    let mut nowhere: Vec<&Wanted> = files
-        .filter(|file| matches!(file.source, Source::Nowhere))
-        .collect();
-    match nowhere.is_empty() {
-        true => Ok(()),
-        false => Err(incomplete(backup.id, &mut nowhere)
-            .with_hint("restore it instead, with the repositories that have them (restore --alternate-dir)")),
-    }
-}
-
 /// Files of the application may lie in directories, which closing could not tell from those of others.
-fn left_in_repository(backup: &Backup) -> Option<Warning> {
+fn left_in_repository(backup: &BackupContents) -> Option<Warning> {
     let count = backup.included.len();
     let message = format!(
         "the {count} files that backup {} includes are not opened: restore it to have them",
         backup.id
     );
     (count > 0).then(|| Warning::general(WarningName::NotIncluded, message))
-}
-
-/// The id is in the MANIFEST, or RocksDB wants it in IDENTITY.
-fn add_identity(backup: &mut Backup) {
-    let Some(id) = backup.database_id.clone().filter(|_| !backup.id_in_manifest) else {
-        return;
-    };
-    let bytes = id.into_bytes();
-    backup.files.push(Wanted {
-        name: DbFileName::Identity,
-        path: None,
-        size_bytes: bytes.len() as u64,
-        crc32c: Some(Crc32c(crc32c::crc32c(&bytes))),
-        session: None,
-        source: Source::Bytes(bytes.into()),
-    });
 }

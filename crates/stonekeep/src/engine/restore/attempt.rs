@@ -2,12 +2,12 @@
 
 use stonekeep_format::BackupId;
 
-use super::backup::Backup;
 use super::copy::Copier;
 use super::included;
 use super::keep::files_to_keep;
 use super::keep_old;
 use super::newer::Sequences;
+use super::old_options::OldOptions;
 use super::other_database;
 use super::owner;
 use super::plan::{Ground, Plan};
@@ -17,7 +17,7 @@ use super::run::Run;
 use super::site::{CURRENT, Found, Sites};
 use super::target::{Circumstances, Standing, require_restorable};
 use super::unfinished::is_freed;
-use super::wal_dir::{adjust_options, warn_of_old_wals};
+use crate::engine::contents::{BackupContents, Destination, adjust_options};
 use crate::parallel::run_both;
 use crate::repo::catalog::{LoadedMeta, SizedMeta};
 use crate::repo::facts::BackupFacts;
@@ -134,14 +134,14 @@ impl Attempt<'_, '_> {
         self.run.engine.store().as_ref()
     }
 
-    fn look(&self, loaded: &LoadedMeta, facts: Option<BackupFacts>) -> Result<Backup> {
+    fn look(&self, loaded: &LoadedMeta, facts: Option<BackupFacts>) -> Result<BackupContents> {
         let facts = match facts.filter(|facts| facts.belong_to(loaded.id, loaded.crc32c, loaded.size_bytes)) {
             Some(facts) => Some(facts),
             None => loaded.facts_for_sizes(self.store())?,
         };
         let index = self.run.index.borrow();
         let alternates = &self.run.options.alternate_dirs;
-        Backup::look(&index, self.store(), loaded, facts, alternates)
+        BackupContents::find(&index, self.store(), loaded, facts, alternates)
     }
 
     /// With the facts that were read of it before, if they were.
@@ -157,11 +157,17 @@ impl Attempt<'_, '_> {
         if !options.allow_other_database && !freed {
             other_database::refuse(sites.db(), &backup)?;
         }
-        let mut adjusted = adjust_options(&mut backup.files, sites, options.keep_wal_dir)?;
+        let destination = Destination {
+            db: sites.db().path(),
+            separate_wals: sites.separate_wals().map(|site| site.path()),
+        };
+        let mut adjusted = adjust_options(&mut backup.files, destination, options.keep_wal_dir)?;
         adjusted.warnings.extend(sites.file_system_warnings());
         let mut kept = Default::default();
+        let old_options = standing.first().and_then(|here| OldOptions::read(sites, here));
+        let old_wals = old_options.as_ref().and_then(|old| old.warn_of_old_wals(sites));
+        adjusted.warnings.extend(old_wals);
         if let Some(here) = standing.first() {
-            adjusted.warnings.extend(warn_of_old_wals(sites, here)?);
             adjusted.warnings.extend(owner::warn(sites, here)?);
             let place = (sites.db(), here);
             kept = files_to_keep(run.engine, options.mode, &backup.files, place, run.observer)?;
@@ -197,9 +203,8 @@ impl Attempt<'_, '_> {
         plan.warnings.extend(sequences.warning(sites.db()));
         if let Some(directory) = options.keep_old.as_deref().filter(|_| plan.replaces()) {
             let directory = std::path::absolute(directory).context("finding", directory)?;
-            let here = standing.first();
             plan.warnings
-                .extend(here.and_then(|here| keep_old::warn(&directory, sites, here)));
+                .extend(old_options.map(|old| old.warn_of_kept(&directory)));
             plan.keep_old = Some(directory);
         }
         Ok(plan)

@@ -5,13 +5,14 @@ use std::io::{Cursor, Read};
 
 use stonekeep_format::{BackupId, Crc32c};
 
-use super::backup::{Source, damaged, wrong_checksum};
 use super::disk::TargetPath;
 use super::forward::Mover;
 use super::included::IncludedWrite;
 use super::plan::{Plan, Write};
 use super::site::{Area, Found, Site};
 use crate::engine::BackupEngineReadOnly;
+use crate::engine::contents::FileSource;
+use crate::engine::contents::damage::{damaged, wrong_checksum};
 use crate::engine::transfer::{Meter, Metered};
 use crate::parallel::run_bounded;
 use crate::repo::file_check::Wrong;
@@ -143,17 +144,19 @@ impl Copier<'_> {
     /// Writes a new file where nothing stands.
     fn stage(&self, id: BackupId, write: &Write, at: &TargetPath, meter: &Meter<'_>) -> Result<()> {
         match &write.file.source {
-            Source::Bytes(bytes) => {
+            FileSource::Bytes(bytes) => {
                 let size_bytes = bytes.len() as u64;
                 let mut reader = Metered::new(Cursor::new(bytes), &write.file.name, size_bytes, meter);
                 self.write(at, &mut reader, size_bytes).map(drop)
             }
-            Source::Stored => {
+            FileSource::Stored => {
                 let store = self.engine.store().as_ref();
                 self.copy_from(store, id, &Stored::of(write)?, at, meter)
             }
-            Source::Alternate(store) => self.copy_from(store.as_ref(), id, &Stored::of(write)?, at, meter),
-            Source::Nowhere => Err(damaged(id, &write.file.path_text(), "it is nowhere".into())),
+            FileSource::Alternate(store) => {
+                self.copy_from(store.as_ref(), id, &Stored::of(write)?, at, meter)
+            }
+            FileSource::Nowhere => Err(damaged(id, &write.file.path_text(), "it is nowhere".into())),
         }
     }
 

@@ -10,9 +10,10 @@ use std::path::Path;
 use super::disk::TargetPath;
 use super::forward::Mover;
 use super::record::{Move, Place, Record};
-use super::site::{Found, Site, Sites, real_path};
+use super::site::{Found, Site, Sites};
 use crate::repo::included::IncludedFile;
 use crate::store::Key;
+use crate::target::real_path;
 use crate::{Error, Result};
 
 /// A file to be written.

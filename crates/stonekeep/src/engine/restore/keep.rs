@@ -8,9 +8,9 @@ use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::sst::{self, ReadError};
 use stonekeep_format::unique_id::SessionId;
 
-use super::backup::Wanted;
 use super::site::Site;
 use super::target::Standing;
+use crate::engine::contents::BackupFile;
 use crate::engine::transfer::{Meter, Metered};
 use crate::engine::{BackupEngineReadOnly, RestoreMode};
 use crate::parallel::run_bounded;
@@ -27,11 +27,11 @@ pub(super) type Kept = HashSet<String, RandomState>;
 pub(super) fn files_to_keep(
     engine: &BackupEngineReadOnly,
     mode: RestoreMode,
-    files: &[Wanted],
+    files: &[BackupFile],
     (site, standing): (&Site, &Standing),
     observer: &dyn Observer,
 ) -> Result<Kept> {
-    let candidates: Vec<(String, &Wanted)> = files
+    let candidates: Vec<(String, &BackupFile)> = files
         .iter()
         .filter(|file| may_stay(mode, file))
         .map(|file| (file.name.to_string(), file))
@@ -66,7 +66,7 @@ pub(super) fn files_to_keep(
 
 /// Blobs have no session, and only tables and blobs are worth it (`InferDBFilesToRetainInRestore` in
 /// utilities/backup/backup_engine.cc).
-fn may_stay(mode: RestoreMode, file: &Wanted) -> bool {
+fn may_stay(mode: RestoreMode, file: &BackupFile) -> bool {
     let is_table = matches!(file.name, DbFileName::Table { .. });
     match mode {
         RestoreMode::PurgeAllFiles => false,
@@ -80,7 +80,7 @@ fn may_stay(mode: RestoreMode, file: &Wanted) -> bool {
 fn is_the_same(
     engine: &BackupEngineReadOnly,
     mode: RestoreMode,
-    (name, file): (&str, &Wanted),
+    (name, file): (&str, &BackupFile),
     site: &Site,
     meter: &Meter<'_>,
 ) -> Result<bool> {
@@ -101,7 +101,7 @@ fn is_the_same(
     Ok(Some(found) == file.crc32c)
 }
 
-fn session_of(file: &Wanted, object: &dyn Object) -> Result<Option<SessionId>> {
+fn session_of(file: &BackupFile, object: &dyn Object) -> Result<Option<SessionId>> {
     let mut read = |offset: u64, length: usize| -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; length];
         let mut filled = 0;

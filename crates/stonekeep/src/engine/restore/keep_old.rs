@@ -11,17 +11,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use stonekeep_format::file_name::DbFileName;
-use stonekeep_format::options::OptionsFile;
 
 use super::disk::{TargetDisk, TargetPath};
 use super::forward::Mover;
 use super::record::{Move, Record};
-use super::site::{ARCHIVE, Area, CURRENT, STAGING, Site, Sites, real_path};
-use super::target::Standing;
-use crate::store::{EntryKind, Key, Store};
-use crate::{Error, ErrorKind, IoContext, Result, Warning, WarningName};
+use super::site::{ARCHIVE, Area, CURRENT, STAGING, Site, Sites};
+use crate::store::{EntryKind, Key};
+use crate::target::real_path;
+use crate::{Error, ErrorKind, IoContext, Result};
 
-const OPTIONS_LIMIT_BYTES: u64 = 64 << 20;
 /// Where the WALs of a separate `wal_dir` go.
 const WALS: &str = "wals";
 /// A file that is moved there and removed, to see whether that can be done.
@@ -112,30 +110,6 @@ pub(super) fn require_same(asked: Option<&Path>, record: &Record, sites: &Sites)
     );
     Err(Error::refused(message)
         .with_hint("finish it as it was begun, or take it back with abort_restore (restore --abort)"))
-}
-
-/// A warning if the OPTIONS file of the old state names a `wal_dir`, where its WALs are no more.
-pub(super) fn warn(directory: &Path, sites: &Sites, standing: &Standing) -> Option<Warning> {
-    let options = standing
-        .database_files()
-        .filter_map(|(name, parsed)| match parsed {
-            DbFileName::Options(number) => Some((number, name)),
-            _ => None,
-        });
-    let (_, name) = options.max()?;
-    let bytes = sites
-        .db()
-        .files()
-        .read(&Key::new(name).ok()?, OPTIONS_LIMIT_BYTES)
-        .ok()?;
-    let named = OptionsFile::parse(&bytes).ok()?.wal_dir()?;
-    let message = format!(
-        "wal_dir is {}, which is where the restored database may have its WALs: set wal_dir when you open the old database \
-         here",
-        String::from_utf8_lossy(&named)
-    );
-    let about = directory.join(name).display().to_string();
-    Some(Warning::about(WarningName::WalDirOfOptions, about, message))
 }
 
 impl Mover<'_> {

@@ -32,9 +32,7 @@
 //! must be closed by whoever restores. A `LOCK` that was not there is made, and stays.
 
 mod abort;
-mod alternates;
 mod attempt;
-pub(in crate::engine) mod backup;
 mod copy;
 mod disk;
 mod forward;
@@ -44,6 +42,7 @@ mod keep;
 mod keep_old;
 mod moves;
 mod newer;
+mod old_options;
 mod other_database;
 mod owner;
 mod plan;
@@ -53,20 +52,20 @@ mod report;
 mod room;
 mod root;
 mod run;
-pub(in crate::engine) mod site;
+mod site;
 mod system_disk;
 pub(in crate::engine) mod target;
 mod unfinished;
-pub(in crate::engine) mod wal_dir;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use self::disk::{FreeSpace, TargetDisk, TargetPath};
-pub use self::report::{AbortReport, RestoreAction, RestoreReport, RestoredFile, RewrittenOptions};
+pub use self::report::{AbortReport, RestoreAction, RestoreReport, RestoredFile};
 use self::run::Run;
 pub use self::system_disk::SystemDisk;
 use super::callbacks::guarded;
+pub use super::contents::RewrittenOptions;
 use super::info::WhichBackup;
 use super::{BackupEngineReadOnly, RestoreOptions};
 use crate::disk::buffers::DEFAULT_BUFFER_BYTES;

@@ -4,8 +4,8 @@ use std::io::Read;
 
 use stonekeep_format::manifest::{ManifestReader, parse_current};
 
-use super::backup::Backup;
 use super::site::{CURRENT, Site};
+use crate::engine::contents::BackupContents;
 use crate::store::{Key, ObjectReader, Store};
 use crate::{Error, Result};
 
@@ -15,7 +15,7 @@ const FIRST_BYTES: usize = 4 << 10;
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// Refuses if the ids of both are known, and are not the same.
-pub(super) fn refuse(target: &Site, backup: &Backup) -> Result<()> {
+pub(super) fn refuse(target: &Site, backup: &BackupContents) -> Result<()> {
     let Some(theirs) = &backup.database_id else {
         return Ok(());
     };
@@ -36,7 +36,7 @@ pub(super) fn refuse(target: &Site, backup: &Backup) -> Result<()> {
 }
 
 /// Whether the ids of both are known, and are not the same.
-pub(super) fn is_another(target: &Site, backup: &Backup) -> bool {
+pub(super) fn is_another(target: &Site, backup: &BackupContents) -> bool {
     let here = backup.database_id.as_ref().and_then(|_| database_id(target));
     here.is_some() && here != backup.database_id
 }

@@ -2,20 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use stonekeep_format::SequenceNumber;
 use stonekeep_format::file_name::DbFileName;
-use stonekeep_format::{Crc32c, SequenceNumber};
 
-use super::backup::{Backup, Source, Wanted, incomplete};
 use super::included::Included;
 use super::keep::Kept;
 use super::newer::Sequences;
 use super::record::{self, Head, Move, Place, Record};
-use super::report::{RestoreAction, RestoreReport, RestoredFile, RewrittenOptions};
+use super::report::{RestoreAction, RestoreReport, RestoredFile};
 use super::site::{Area, CURRENT, Site, Sites};
 use super::target::{Standing, goes_without_saying};
-use super::wal_dir::Adjusted;
+use crate::engine::contents::{AdjustedOptions, BackupContents, BackupFile, RewrittenOptions};
 use crate::store::EntryKind;
 use crate::{Error, Result, Warning, WarningName};
 
@@ -23,7 +21,7 @@ use crate::{Error, Result, Warning, WarningName};
 #[derive(Debug, Clone)]
 pub(super) struct Write {
     pub(super) area: Area,
-    pub(super) file: Wanted,
+    pub(super) file: BackupFile,
 }
 
 impl Write {
@@ -36,7 +34,7 @@ impl Write {
 /// The plan of a restore.
 #[derive(Debug)]
 pub(super) struct Plan {
-    pub(super) backup: Backup,
+    pub(super) backup: BackupContents,
     pub(super) writes: Vec<Write>,
     /// Files of the application.
     pub(super) included: Included,
@@ -71,10 +69,13 @@ impl Plan {
     /// # Errors
     /// `InvalidArgument` with all files that the backup was made without and that are nowhere else; `Refused` if
     /// something that is no file stands in the way.
-    pub(super) fn make(mut backup: Backup, ground: Ground<'_>, adjusted: Adjusted) -> Result<Self> {
-        let wanted = std::mem::take(&mut backup.files);
+    pub(super) fn make(
+        backup: BackupContents,
+        ground: Ground<'_>,
+        adjusted: AdjustedOptions,
+    ) -> Result<Self> {
         // With one more, for IDENTITY.
-        let most = wanted.len() + 1;
+        let most = backup.files.len() + 1;
         let mut plan = Plan {
             backup,
             writes: Vec::with_capacity(most.saturating_sub(ground.kept.len())),
@@ -92,7 +93,11 @@ impl Plan {
         };
         plan.add_identity();
         let staying_wals = plan.decide_on_old_files(ground);
-        plan.decide_on_new_files(wanted, ground, &staying_wals)?;
+        plan.backup.require_complete(|file| {
+            let name = file.name.to_string();
+            !ground.kept.contains(&name) && !staying_wals.contains(&name)
+        })?;
+        plan.decide_on_new_files(ground, &staying_wals);
         plan.require_free_places(ground)?;
         Ok(plan)
     }
@@ -188,34 +193,18 @@ impl Plan {
         unknown.map(|write| write.file.path_text()).collect()
     }
 
-    /// RocksDB before 9.7 keeps the id in IDENTITY alone, which is no part of a backup.
     fn add_identity(&mut self) {
-        if self.backup.id_in_manifest {
-            return;
-        }
-        let Some(id) = self.backup.database_id.clone() else {
+        if let Some(identity) = self.backup.identity() {
+            self.write(Area::Db, "IDENTITY".into(), identity);
+        } else if self.backup.database_id.is_none() {
             let message = "the backup does not have the database's id, as those that RocksDB made of older databases: \
                            the restored database gets a new one when it is opened";
             self.warnings
                 .push(Warning::general(WarningName::DatabaseId, message));
-            return;
-        };
-        let bytes: Arc<[u8]> = id.into_bytes().into();
-        self.write(
-            Area::Db,
-            "IDENTITY".into(),
-            Wanted {
-                name: DbFileName::Identity,
-                path: None,
-                size_bytes: bytes.len() as u64,
-                crc32c: Some(Crc32c(crc32c::crc32c(&bytes))),
-                session: None,
-                source: Source::Bytes(bytes),
-            },
-        );
+        }
     }
 
-    fn write(&mut self, area: Area, name: String, file: Wanted) {
+    fn write(&mut self, area: Area, name: String, file: BackupFile) {
         if file.name != DbFileName::Current {
             self.moves.push(Move::In(Place::new(area, &name)));
         }
@@ -227,14 +216,8 @@ impl Plan {
         self.writes.push(Write { area, file });
     }
 
-    fn decide_on_new_files(
-        &mut self,
-        wanted: Vec<Wanted>,
-        ground: Ground<'_>,
-        staying_wals: &BTreeSet<String>,
-    ) -> Result<()> {
-        let mut nowhere = Vec::new();
-        for file in wanted {
+    fn decide_on_new_files(&mut self, ground: Ground<'_>, staying_wals: &BTreeSet<String>) {
+        for file in std::mem::take(&mut self.backup.files) {
             let name = file.name.to_string();
             let is_wal = matches!(file.name, DbFileName::Wal(_));
             let area = if is_wal { ground.sites.wal_area() } else { Area::Db };
@@ -246,18 +229,9 @@ impl Plan {
                 });
             } else if is_wal && staying_wals.contains(&name) {
                 self.wal_files_kept.push(name);
-            } else if matches!(file.source, Source::Nowhere) {
-                nowhere.push(file);
             } else {
                 self.write(area, name, file);
             }
-        }
-        match nowhere.is_empty() {
-            true => Ok(()),
-            false => Err(incomplete(
-                self.backup.id,
-                &mut nowhere.iter().collect::<Vec<_>>(),
-            )),
         }
     }
 

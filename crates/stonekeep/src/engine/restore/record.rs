@@ -10,8 +10,9 @@ use stonekeep_format::{BackupId, SequenceNumber};
 
 pub(super) use super::moves::{Move, Place};
 use super::newer::Sequences;
-use super::report::{RestoreReport, RestoredFile, RewrittenOptions};
+use super::report::{RestoreReport, RestoredFile};
 use super::site::{Site, Sites};
+use crate::engine::contents::RewrittenOptions;
 use crate::image::include::is_storable;
 use crate::repo::checked_lines::{self, CheckedLines};
 use crate::{Error, Result};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use stonekeep_format::{BackupId, SequenceNumber};
 
 use crate::Warning;
+use crate::engine::contents::RewrittenOptions;
 use crate::engine::info::PassedOver;
 
 /// What is done for a file of the backup.
@@ -28,18 +29,6 @@ pub struct RestoredFile {
     pub size_bytes: u64,
     /// What is done for it.
     pub action: RestoreAction,
-}
-
-/// An OPTIONS file that does not come back as it is in the backup: it names another `wal_dir`, and all else is the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct RewrittenOptions {
-    /// The file's name in the database.
-    pub name: String,
-    /// The `wal_dir` that the backup's file has; `None` for the database's directory.
-    pub wal_dir_before: Option<String>,
-    /// The one that was put there, which is where the WALs are restored; `None` for the database's directory.
-    pub wal_dir: Option<String>,
 }
 
 /// What [`crate::engine::BackupEngineReadOnly::restore_db_from_backup`] did.

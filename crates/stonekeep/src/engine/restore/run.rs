@@ -50,7 +50,9 @@ impl<'a> Run<'a> {
         observer: &'a dyn Observer,
     ) -> Result<Self> {
         let sites = Sites::locate(db_dir, options.wal_dir.as_deref())?;
-        refuse_repository(&sites, engine.store().local_root())?;
+        for (_, site) in sites.all() {
+            refuse_repository(site.path(), engine.store().local_root())?;
+        }
         Ok(Run {
             engine,
             disk,

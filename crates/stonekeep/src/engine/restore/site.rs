@@ -12,13 +12,14 @@
 //!
 //! RocksDB ignores a directory of that name. A separate `wal_dir` has one as well, with the WALs in its `new/` and `old/`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::disk::{TargetDisk, TargetPath};
 use crate::store::local::LocalStore;
 use crate::store::{Durability, EntryKind, Key, Stat, Store};
+use crate::target::real_path;
 use crate::{Error, ErrorKind, IoContext, Result, Warning};
 
 /// The directory of everything that a restore keeps at the target.
@@ -165,14 +166,14 @@ pub(super) enum Found {
 
 /// The directories of one restore.
 #[derive(Debug)]
-pub(in crate::engine) struct Sites {
+pub(super) struct Sites {
     db: Site,
     wal: Option<Site>,
 }
 
 impl Sites {
     /// The directories that the caller has named, absolute. A `wal_dir` that is the database's own directory is none.
-    pub(in crate::engine) fn locate(db_dir: &Path, wal_dir: Option<&Path>) -> Result<Self> {
+    pub(super) fn locate(db_dir: &Path, wal_dir: Option<&Path>) -> Result<Self> {
         let absolute = |path: &Path| std::path::absolute(path).context("finding", path);
         let db = absolute(db_dir)?;
         let wal = wal_dir.map(absolute).transpose()?;
@@ -262,16 +263,5 @@ fn make_upwards(disk: &dyn TargetDisk, path: &Path, durability: Durability) -> R
     match (parent, durability) {
         (Some(parent), Durability::Durable) => disk.sync_directory(&TargetPath::root(parent)),
         _ => Ok(()),
-    }
-}
-
-/// The path without links, as far as it exists.
-pub(super) fn real_path(path: &Path) -> PathBuf {
-    if let Ok(real) = std::fs::canonicalize(path) {
-        return real;
-    }
-    match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) => real_path(parent).join(name),
-        _ => path.to_owned(),
     }
 }

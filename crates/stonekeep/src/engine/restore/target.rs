@@ -5,9 +5,10 @@ use std::path::Path;
 
 use stonekeep_format::file_name::DbFileName;
 
-use super::site::{ARCHIVE, Area, CURRENT, STAGING, Site, Sites, real_path};
+use super::site::{ARCHIVE, Area, CURRENT, STAGING, Site, Sites};
 use crate::disk::Name;
 use crate::store::{Entry, EntryKind, Key, Store};
+use crate::target::real_path;
 use crate::{Error, Result, repo};
 
 /// A name that cannot be shown as it is; nothing of that name is RocksDB's.
@@ -103,24 +104,19 @@ pub(super) struct Circumstances<'a> {
     pub(super) freed: bool,
 }
 
-/// A restore inside the repository would end in its own source.
-pub(in crate::engine) fn refuse_repository(sites: &Sites, repository: Option<&Path>) -> Result<()> {
-    let Some(repository) = repository.map(real_path) else {
-        return Ok(());
-    };
-    for (_, site) in sites.all() {
-        if real_path(site.path()).starts_with(&repository) {
+/// Refuses a directory inside the repository: a restore there would end in its own source.
+pub(in crate::engine) fn refuse_repository(directory: &Path, repository: Option<&Path>) -> Result<()> {
+    match repository.map(real_path) {
+        Some(repository) if real_path(directory).starts_with(&repository) => {
             let message = format!(
                 "{} is inside the repository {}",
-                site.path().display(),
+                directory.display(),
                 repository.display()
             );
-            return Err(
-                Error::refused(message).with_hint("restore into a directory outside of the repository")
-            );
+            Err(Error::refused(message).with_hint("restore into a directory outside of the repository"))
         }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The target must be empty, or a RocksDB database; anything else has files that nobody meant to lose.

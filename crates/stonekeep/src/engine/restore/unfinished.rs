@@ -142,7 +142,7 @@ fn require_own_wal_dir(sites: &Sites) -> Result<()> {
 impl WalOwner {
     pub(super) fn of(sites: &Sites) -> Self {
         WalOwner {
-            restore_of: super::site::real_path(sites.db().path())
+            restore_of: crate::target::real_path(sites.db().path())
                 .to_string_lossy()
                 .into_owned(),
         }

@@ -1,26 +1,20 @@
 //! What the small files of a backup say of each other: CURRENT, the MANIFEST, the meta file.
 
 use stonekeep_format::file_name::DbFileName;
-use stonekeep_format::manifest::parse_current;
 
 use super::{FindingKind, Verifier, VerifyLevel};
+use crate::engine::contents::current::{CURRENT_LIMIT_BYTES, wrong_current};
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::facts::BackupFacts;
 use crate::repo::{described, layout, listed};
 use crate::store::Key;
 use crate::{ErrorKind, Result, Warning, WarningName};
 
-/// `CURRENT` holds one name.
-const CURRENT_LIMIT_BYTES: u64 = 4096;
-
 impl Verifier<'_> {
     /// RocksDB restores a CURRENT that names a MANIFEST which the backup does not have.
     pub(super) fn current(&mut self, loaded: &LoadedMeta) -> Result<()> {
-        let of_name = |name: DbFileName| {
-            let mut files = loaded.meta.files.iter();
-            files.find(|file| file.path.restored_name() == name)
-        };
-        let path = match of_name(DbFileName::Current) {
+        let mut files = loaded.meta.files.iter();
+        let path = match files.find(|file| file.path.restored_name() == DbFileName::Current) {
             Some(file) => file.path.to_string(),
             None => {
                 self.findings.add(
@@ -48,16 +42,7 @@ impl Verifier<'_> {
             }
             Err(error) => return Err(error),
         };
-        let reason = match parse_current(&bytes) {
-            Err(error) => Some(error.to_string()),
-            Ok(number) => {
-                let name = DbFileName::Manifest(number);
-                of_name(name.clone())
-                    .is_none()
-                    .then(|| format!("names {name}, which the backup does not have"))
-            }
-        };
-        if let Some(reason) = reason {
+        if let Some(reason) = wrong_current(&bytes, &loaded.meta.files) {
             self.findings
                 .add(FindingKind::Inconsistent, path, reason, loaded.id);
         }

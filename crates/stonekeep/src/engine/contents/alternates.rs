@@ -1,4 +1,4 @@
-//! The files that a backup was made without: in other backups of the repository, or in other repositories.
+//! The files that a backup excludes: in other backups of the repository, or in other repositories.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use stonekeep_format::Crc32c;
 use stonekeep_format::backup_meta::MetaFile;
 
-use super::backup::{Source, Wanted};
+use super::file::{BackupFile, FileSource};
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::excluded::stored_by_others;
 use crate::repo::expected_sizes::ExpectedSizes;
@@ -64,15 +64,9 @@ impl Alternates {
         file: &MetaFile,
         sizes: &ExpectedSizes<'_>,
         index: &RepositoryIndex<'_>,
-    ) -> Result<Wanted> {
-        let mut wanted = Wanted {
-            name: file.path.restored_name(),
-            size_bytes: sizes.expected(file).unwrap_or(0),
-            crc32c: file.told_crc32c(),
-            session: file.path.shared_name().and_then(|name| name.session_id()),
-            source: Source::Nowhere,
-            path: Some(file.path.clone()),
-        };
+    ) -> Result<BackupFile> {
+        let size_bytes = sizes.expected(file).unwrap_or(0);
+        let mut wanted = BackupFile::listed(file, size_bytes, FileSource::Nowhere);
         let may_be = |size_bytes| sizes.expected(file).is_none_or(|expected| expected == size_bytes);
         let key = wanted.key()?;
         if let Some(crc32c) = self.own.get(key.as_str())
@@ -84,7 +78,7 @@ impl Alternates {
         {
             wanted.size_bytes = size_bytes;
             wanted.crc32c = wanted.crc32c.or(*crc32c);
-            wanted.source = Source::Stored;
+            wanted.source = FileSource::Stored;
             return Ok(wanted);
         }
         for alternate in &self.others {
@@ -98,7 +92,7 @@ impl Alternates {
                 let crc32c = alternate.checksums.get(key.as_str()).copied().flatten();
                 wanted.size_bytes = stat.size_bytes;
                 wanted.crc32c = wanted.crc32c.or(crc32c);
-                wanted.source = Source::Alternate(Arc::clone(&alternate.store));
+                wanted.source = FileSource::Alternate(Arc::clone(&alternate.store));
                 break;
             }
         }

@@ -1,0 +1,158 @@
+//! The contents of one backup: every file with where its bytes are.
+
+use std::path::PathBuf;
+
+use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::{BackupId, Crc32c, SequenceNumber};
+
+use super::alternates::Alternates;
+use super::current::{CURRENT_LIMIT_BYTES, wrong_current};
+use super::damage::{damaged, damaged_files, incomplete, wrong_checksum};
+use super::file::{BackupFile, FileSource};
+use crate::repo::catalog::LoadedMeta;
+use crate::repo::described::{self, Described};
+use crate::repo::expected_sizes::ExpectedSizes;
+use crate::repo::facts::BackupFacts;
+use crate::repo::file_check;
+use crate::repo::included::{self, IncludedFile};
+use crate::repo::index::RepositoryIndex;
+use crate::repo::listed;
+use crate::store::Store;
+use crate::{Finding, Result};
+
+/// An OPTIONS file has some kilobytes for each column family.
+pub(super) const OPTIONS_LIMIT_BYTES: u64 = 64 << 20;
+
+/// A backup whose files are known to exist with the right sizes. Tables, blobs and WALs have not been read.
+#[derive(Debug)]
+pub(in crate::engine) struct BackupContents {
+    pub(in crate::engine) id: BackupId,
+    pub(in crate::engine) meta_crc32c: Crc32c,
+    /// The database's id, where any record has it.
+    pub(in crate::engine) database_id: Option<String>,
+    /// Whether the MANIFEST carries it; else IDENTITY has to.
+    pub(in crate::engine) id_in_manifest: bool,
+    /// The exact last sequence number, where the facts have it.
+    pub(in crate::engine) sequence_number: Option<SequenceNumber>,
+    /// What CURRENT holds.
+    pub(in crate::engine) current: String,
+    pub(in crate::engine) files: Vec<BackupFile>,
+    /// Files of the application that the backup includes.
+    pub(in crate::engine) included: Vec<IncludedFile>,
+    /// Whether the facts about the backup are missing or damaged.
+    pub(in crate::engine) lacks_facts: bool,
+}
+
+impl BackupContents {
+    /// Finds every file of a backup, by the facts that have their sizes. What was listed before is not listed again.
+    ///
+    /// # Errors
+    /// `Corrupt` with everything that is missing, has a wrong size, or is not listed though the MANIFEST names it, or if
+    /// there is no MANIFEST that CURRENT names.
+    pub(in crate::engine) fn find(
+        index: &RepositoryIndex<'_>,
+        store: &dyn Store,
+        loaded: &LoadedMeta,
+        facts: Option<BackupFacts>,
+        alternate_dirs: &[PathBuf],
+    ) -> Result<Self> {
+        let sizes = ExpectedSizes::read(store, loaded, facts.as_ref())?;
+        let mut found = Vec::with_capacity(loaded.meta.files.len());
+        let mut findings = file_check::findings(&loaded.meta.files, &sizes, |path| {
+            let there = index.get(path)?;
+            found.push(there.and_then(|there| there.size_bytes).unwrap_or(0));
+            Ok(there)
+        })?;
+        let included_files = facts.as_ref().map_or(&[][..], |facts| &facts.included);
+        findings.extend(included::findings_of(store, loaded.id, included_files)?);
+        require_none(loaded.id, findings)?;
+        // A MANIFEST that is damaged is found when it is copied.
+        let unlisted = described::harmless(listed::check(store, loaded, facts.as_ref()))?;
+        require_none(loaded.id, unlisted.unwrap_or_default())?;
+        let alternates = Alternates::open(store, loaded, alternate_dirs)?;
+        let (mut files, mut found) = (Vec::with_capacity(loaded.meta.files.len() + 1), found.into_iter());
+        for file in &loaded.meta.files {
+            files.push(match file.excluded {
+                true => alternates.find(file, &sizes, index)?,
+                false => BackupFile::listed(file, found.next().unwrap_or(0), FileSource::Stored),
+            });
+        }
+        let current = load_small_files(store, loaded, &mut files)?;
+        let (database_id, id_in_manifest) = match &facts {
+            Some(facts) => (facts.database_id.clone(), facts.database_id_in_manifest),
+            None => {
+                let id = Described::read(store, loaded)?.database_id;
+                let in_manifest = id.is_some();
+                (id, in_manifest)
+            }
+        };
+        Ok(BackupContents {
+            id: loaded.id,
+            sequence_number: facts.as_ref().map(|facts| SequenceNumber(facts.sequence_number)),
+            meta_crc32c: loaded.crc32c,
+            database_id,
+            id_in_manifest,
+            current,
+            files,
+            lacks_facts: facts.is_none(),
+            included: facts.map(|facts| facts.included).unwrap_or_default(),
+        })
+    }
+
+    /// IDENTITY, where the database's id is in no MANIFEST. RocksDB before 9.7 keeps it there alone, and no backup has
+    /// that file.
+    pub(in crate::engine) fn identity(&self) -> Option<BackupFile> {
+        let id = self.database_id.clone().filter(|_| !self.id_in_manifest)?;
+        Some(BackupFile::generated(DbFileName::Identity, id.into_bytes()))
+    }
+
+    /// Refuses a backup that excludes files which are stored nowhere else; `is_needed` tells for which of them that
+    /// matters.
+    ///
+    /// # Errors
+    /// `InvalidArgument` that names them.
+    pub(in crate::engine) fn require_complete(&self, is_needed: impl Fn(&BackupFile) -> bool) -> Result<()> {
+        let nowhere = |file: &&BackupFile| matches!(file.source, FileSource::Nowhere) && is_needed(file);
+        let nowhere: Vec<&BackupFile> = self.files.iter().filter(nowhere).collect();
+        match nowhere.is_empty() {
+            true => Ok(()),
+            false => Err(incomplete(self.id, nowhere)),
+        }
+    }
+}
+
+fn require_none(id: BackupId, findings: Vec<Finding>) -> Result<()> {
+    match findings.is_empty() {
+        true => Ok(()),
+        false => Err(damaged_files(id, findings)),
+    }
+}
+
+/// Reads CURRENT, which decides whether there is a database, and OPTIONS, which may be rewritten.
+fn load_small_files(store: &dyn Store, loaded: &LoadedMeta, files: &mut [BackupFile]) -> Result<String> {
+    let mut current = None;
+    for file in files.iter_mut() {
+        let limit_bytes = match file.name {
+            DbFileName::Current => CURRENT_LIMIT_BYTES,
+            DbFileName::Options(_) => OPTIONS_LIMIT_BYTES,
+            _ => continue,
+        };
+        let FileSource::Stored = &file.source else {
+            continue;
+        };
+        let key = file.key()?;
+        let bytes = store.read(&key, limit_bytes)?;
+        let found = Crc32c(crc32c::crc32c(&bytes));
+        if let Some(expected) = file.crc32c.filter(|expected| *expected != found) {
+            return Err(wrong_checksum(loaded.id, key.as_str(), expected, found));
+        }
+        if file.name == DbFileName::Current {
+            if let Some(reason) = wrong_current(&bytes, &loaded.meta.files) {
+                return Err(damaged(loaded.id, key.as_str(), reason));
+            }
+            current = Some(String::from_utf8_lossy(&bytes).into_owned());
+        }
+        file.source = FileSource::Bytes(bytes.into());
+    }
+    current.ok_or_else(|| damaged(loaded.id, "CURRENT", "the backup has none".into()))
+}
