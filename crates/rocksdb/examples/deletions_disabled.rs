@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rocksdb::{DB, Options, SstFileWriter};
 use stonekeep::engine::{BackupEngineOptions, CreateBackupOptions};
+use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
 use stonekeep::{Quiet, Result};
 use stonekeep_rocksdb::{BackupEngine, LiveDatabase, LiveFile, LiveFiles, Memtables};
@@ -25,7 +26,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
         db: &db,
         times: Mutex::default(),
     };
-    let store = Arc::new(LocalStore::new(root.path().join("repo")));
+    let store = Store::from(LocalStore::new(root.path().join("repo")));
     let engine = BackupEngine::open(BackupEngineOptions::default().with_sync(false), store)?;
     engine.create_new_backup(&timed)?;
     let stop = AtomicBool::new(false);

@@ -19,7 +19,7 @@ impl BackupEngine {
     ///
     /// # Errors
     /// The same.
-    pub fn open(options: BackupEngineOptions, store: Arc<dyn Store>) -> Result<Self> {
+    pub fn open(options: BackupEngineOptions, store: Store) -> Result<Self> {
         stonekeep::engine::BackupEngine::open(options, store).map(BackupEngine)
     }
 

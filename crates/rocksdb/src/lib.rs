@@ -16,7 +16,7 @@
 //! use stonekeep_rocksdb::BackupEngine;
 //!
 //! let db = DB::open_default(path)?;
-//! let store = Arc::new(LocalStore::new(repository));
+//! let store = Store::from(LocalStore::new(repository));
 //! let engine = BackupEngine::open(BackupEngineOptions::default(), store)?;
 //! db.put(b"first", b"one")?;
 //! let first = engine.create_new_backup(&db)?;
@@ -40,7 +40,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let directory = tempfile::tempdir()?;
 //! # let [path, repository] = ["db", "backups"].map(|name| directory.path().join(name));
-//! # let store = std::sync::Arc::new(LocalStore::new(&repository));
+//! # let store = std::sync::Store::from(LocalStore::new(&repository));
 //! # let engine = stonekeep_rocksdb::BackupEngine::open(BackupEngineOptions::default(), store)?;
 //! # let db = rocksdb::DB::open_default(&path)?;
 //! # for key in [b"first ", b"second"] {
@@ -56,7 +56,7 @@
 //! use stonekeep::format::BackupId;
 //! use stonekeep::store::local::LocalStore;
 //!
-//! let store = Arc::new(LocalStore::new(repository));
+//! let store = Store::from(LocalStore::new(repository));
 //! let engine = BackupEngineReadOnly::open(BackupEngineOptions::default(), store)?;
 //! let first = WhichBackup::Id(BackupId::FIRST);
 //! engine.restore_db_from_backup(first, &path, &RestoreOptions::default(), &Quiet)?;

@@ -22,7 +22,7 @@
 //! use stonekeep::image::auto::{Directory, SourceKind};
 //! use stonekeep::store::local::LocalStore;
 //!
-//! let engine = BackupEngine::open(BackupEngineOptions::default(), Arc::new(LocalStore::new(repo)))?;
+//! let engine = BackupEngine::open(BackupEngineOptions::default(), Store::from(LocalStore::new(repo)))?;
 //! let source = Directory::new(database, SourceKind::Auto);
 //! let backup = engine.create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)?;
 //! println!("backup {} at sequence number {}", backup.backup_id, backup.sequence_number);

@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let path = |name| std::path::Path::new(&directory).join(name);
 
     let db = DB::open_default(path("db"))?;
-    let store = Arc::new(LocalStore::new(path("backups")));
+    let store = Store::from(LocalStore::new(path("backups")));
     let engine = BackupEngine::open(BackupEngineOptions::default(), store)?;
     for key in ["first", "second"] {
         db.put(key, "value")?;

@@ -279,7 +279,7 @@ mod tests {
     };
 
     fn engine(root: &Path) -> BackupEngine {
-        let store = Arc::new(LocalStore::new(root));
+        let store = Store::from(LocalStore::new(root));
         BackupEngine::open(BackupEngineOptions::default(), store).unwrap()
     }
 

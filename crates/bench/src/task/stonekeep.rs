@@ -48,7 +48,7 @@ fn open(repository: &Path, workers: Option<NonZeroUsize>) -> Result<BackupEngine
     let options = BackupEngineOptions::default().with_max_background_operations(workers);
     Ok(BackupEngine::open(
         options,
-        Arc::new(LocalStore::new(repository)),
+        Store::from(LocalStore::new(repository)),
     )?)
 }
 

@@ -1,7 +1,6 @@
 //! Opens the repository that the arguments name.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
 use stonekeep::ErrorKind;
@@ -62,7 +61,7 @@ pub(crate) fn open(repo: &Path, options: BackupEngineOptions) -> anyhow::Result<
     })?)
 }
 
-fn store(repo: &Path, options: &BackupEngineOptions) -> anyhow::Result<Arc<dyn Store>> {
+fn store(repo: &Path, options: &BackupEngineOptions) -> anyhow::Result<Store> {
     if let Some((scheme, _)) = repo.to_str().and_then(|text| text.split_once("://")) {
         let message = format!(
             "{} names a store of kind {scheme:?}, and repositories are directories",
@@ -72,8 +71,9 @@ fn store(repo: &Path, options: &BackupEngineOptions) -> anyhow::Result<Arc<dyn S
         return Err(UsageError::new(message).with_hint(hint).into());
     }
     let store = LocalStore::new(repo).with_sync_method(options.sync_method);
-    Ok(Arc::new(match options.io_buffer_size_bytes {
+    Ok(match options.io_buffer_size_bytes {
         Some(buffer_bytes) => store.with_buffer_bytes(buffer_bytes),
         None => store,
-    }))
+    }
+    .into())
 }

@@ -23,7 +23,7 @@ pub(crate) fn engine(repository: &Path) -> BackupEngine {
 
 /// An engine with other options.
 pub(crate) fn engine_with(repository: &Path, options: BackupEngineOptions) -> BackupEngine {
-    BackupEngine::open(options, Arc::new(LocalStore::new(repository))).unwrap()
+    BackupEngine::open(options, Store::from(LocalStore::new(repository))).unwrap()
 }
 
 /// The image of a database that nobody has open.

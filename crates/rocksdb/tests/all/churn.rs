@@ -9,6 +9,7 @@ use stonekeep::Quiet;
 use stonekeep::engine::create::CreateReport;
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::{BackupEngineOptions, CreateBackupOptions, RestoreOptions};
+use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
 use stonekeep_rocksdb::BackupEngine;
 
@@ -27,7 +28,7 @@ pub(crate) fn options(more: &str) -> Options {
 
 /// An engine that does not wait for the disk: what is tested is which bytes it copies.
 pub(crate) fn engine(repository: &Path) -> BackupEngine {
-    let store = Arc::new(LocalStore::new(repository));
+    let store = Store::from(LocalStore::new(repository));
     BackupEngine::open(BackupEngineOptions::default().with_sync(false), store).unwrap()
 }
 

@@ -7,6 +7,7 @@ use stonekeep::Quiet;
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngineOptions, RestoreOptions};
+use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
 use stonekeep_rocksdb::BackupEngine;
 
@@ -17,7 +18,7 @@ fn what_was_written_before_the_call_is_in_the_backup() {
     options.create_if_missing(true);
     options.set_manual_wal_flush(true);
     let db = DB::open(&options, root.path().join("db")).unwrap();
-    let store = Arc::new(LocalStore::new(root.path().join("repo")));
+    let store = Store::from(LocalStore::new(root.path().join("repo")));
     let engine = BackupEngine::open(BackupEngineOptions::default(), store).unwrap();
     for round in 0..3u32 {
         db.put(round.to_be_bytes(), b"value").unwrap();

@@ -10,6 +10,7 @@ use librocksdb_sys as ffi;
 use rocksdb::{AsRawPtr, Options};
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::{BackupEngineOptions, CreateBackupOptions, RestoreOptions};
+use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
 use stonekeep::{Observer, Phase, Progress, Quiet};
 use stonekeep_rocksdb::BackupEngine;
@@ -112,7 +113,7 @@ fn back_up(options: BackupEngineOptions) -> u32 {
         table: table(&path),
         done: AtomicBool::new(false),
     };
-    let store = Arc::new(LocalStore::new(root.path().join("repo")));
+    let store = Store::from(LocalStore::new(root.path().join("repo")));
     let engine = BackupEngine::open(options.with_sync(false), store).unwrap();
     let backup = CreateBackupOptions::default();
     engine

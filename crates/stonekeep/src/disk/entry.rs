@@ -21,17 +21,8 @@ pub struct Entry {
     pub name: String,
     /// What it is.
     pub kind: EntryKind,
-    /// Its length; 0 for what is no file.
+    /// Its length; 0 for what is no file, and where only names were asked for.
     pub size_bytes: u64,
     /// When it was last changed, where the store knows.
     pub modified: Option<SystemTime>,
-}
-
-/// One name in a directory, without a look at what has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Name {
-    /// The name, as [`Entry`] has it.
-    pub(crate) text: String,
-    /// What it is.
-    pub(crate) kind: EntryKind,
 }

@@ -56,6 +56,38 @@ pub(crate) fn delete(tree: &Tree, key: &Key) -> Result<bool> {
     }
 }
 
+/// The same without lengths and ages. Most file systems report what a name is where they report the name.
+pub(crate) fn names(tree: &Tree, directory: Option<&Key>, visit: &mut dyn FnMut(Entry)) -> Result<()> {
+    let Some(opened) = tree.find(directory)? else {
+        return Ok(());
+    };
+    let visited = each_name(&opened, |name, reported| {
+        if let Some(file_type) = file_type(&opened, name, reported)? {
+            let (text, kind) = self::name(name.to_bytes(), file_type);
+            visit(Entry {
+                name: text.into_owned(),
+                kind,
+                size_bytes: 0,
+                modified: None,
+            });
+        }
+        Ok(())
+    });
+    visited.context("listing", &tree.path(directory))
+}
+
+/// `None` if the name is gone by now.
+fn file_type(directory: impl AsFd, name: &CStr, reported: FileType) -> rustix::io::Result<Option<FileType>> {
+    if reported != FileType::Unknown {
+        return Ok(Some(reported));
+    }
+    match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
 fn entry(name: &[u8], stat: &Stat) -> Entry {
     let (text, kind) = self::name(name, FileType::from_raw_mode(stat.st_mode));
     let is_file = kind == EntryKind::File;
@@ -96,5 +128,35 @@ pub(crate) fn remove_all(parent: BorrowedFd<'_>, name: &CStr, depth: usize) -> r
     match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
         Err(errno) => Err(errno),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_a_listing() {
+        let directory = tempfile::tempdir().unwrap();
+        let tree = Tree::new(directory.path().to_owned());
+        std::fs::write(directory.path().join("file"), "x").unwrap();
+        std::fs::create_dir(directory.path().join("directory")).unwrap();
+        std::os::unix::fs::symlink("file", directory.path().join("link")).unwrap();
+        std::fs::write(directory.path().join(OsStr::from_bytes(b"no\xFFtext")), "x").unwrap();
+        let mut found = Vec::new();
+        names(&tree, None, &mut |entry| found.push((entry.name, entry.kind))).unwrap();
+        let listed = list(&tree, None).unwrap().into_iter();
+        let mut listed: Vec<_> = listed.map(|entry| (entry.name, entry.kind)).collect();
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        listed.sort_by(|a, b| a.0.cmp(&b.0));
+        assert_eq!(found, listed);
+        assert_eq!(found.len(), 4);
+        names(&tree, Some(&Key::trusted("missing")), &mut |entry| {
+            panic!("{entry:?}")
+        })
+        .unwrap();
     }
 }

@@ -14,7 +14,6 @@ pub(crate) mod file_system;
 mod flush;
 pub(crate) mod listing;
 mod making;
-pub(crate) mod names;
 pub(crate) mod new_file;
 mod page_cache;
 mod place;
@@ -26,7 +25,6 @@ mod unavailable;
 mod write_back;
 
 pub(crate) use self::clone::Clones;
-pub(crate) use self::entry::Name;
 pub use self::entry::{Entry, EntryKind};
 pub(crate) use self::file_reader::FileReader;
 pub use self::flush::SyncMethod;

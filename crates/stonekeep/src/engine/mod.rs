@@ -27,19 +27,18 @@ pub use rate_limiter::RateLimiter;
 
 use self::transfer::Meter;
 use crate::disk::buffers::{Buffer, Buffers, DEFAULT_BUFFER_BYTES, DEFAULT_READ_BYTES};
-use crate::store::{Durability, Guard, Store};
+use crate::store::{Durability, Held, Parallelism, Store};
 use crate::{Error, Observer, Phase, Progress, Result, repo};
 
 /// More workers than this gain nothing on one machine's disks, however many cores it has.
 const MAX_DEFAULT_WORKERS: usize = 16;
 const MIN_WORKERS_ON_FLASH: usize = 4;
-const WORKERS_WHERE_HEADS_MOVE: usize = 2;
 
 /// Reads a repository: `rocksdb::BackupEngineReadOnly`. It never deletes, and never makes a repository; its one write
 /// is the pin that keeps a backup's files while they are read, and it does without where it cannot write.
 #[derive(Debug, Clone)]
 pub struct BackupEngineReadOnly {
-    store: Arc<dyn Store>,
+    store: Store,
     options: BackupEngineOptions,
     buffers: Arc<Buffers>,
 }
@@ -66,15 +65,16 @@ impl BackupEngineReadOnly {
     ///
     /// # Errors
     /// `NotFound` if there is no repository, `InvalidArgument` with `destroy_old_data`.
-    pub fn open(options: BackupEngineOptions, store: Arc<dyn Store>) -> Result<Self> {
+    pub fn open(options: BackupEngineOptions, store: impl Into<Store>) -> Result<Self> {
         if options.destroy_old_data {
             return Err(Error::invalid("destroy_old_data with a read-only engine"));
         }
+        let store = store.into();
         repo::require(&store)?;
         Ok(BackupEngineReadOnly::new(options, store))
     }
 
-    fn new(options: BackupEngineOptions, store: Arc<dyn Store>) -> Self {
+    fn new(options: BackupEngineOptions, store: Store) -> Self {
         let read_bytes = options.io_buffer_size_bytes.unwrap_or(DEFAULT_READ_BYTES);
         BackupEngineReadOnly {
             store,
@@ -89,7 +89,7 @@ impl BackupEngineReadOnly {
     }
 
     /// The store that the repository lies in.
-    pub fn store(&self) -> &Arc<dyn Store> {
+    pub fn store(&self) -> &Store {
         &self.store
     }
 
@@ -97,7 +97,7 @@ impl BackupEngineReadOnly {
     pub(crate) fn workers(&self) -> usize {
         let chosen = || {
             let cores = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
-            default_workers(cores, self.store.is_rotational())
+            default_workers(cores, self.store.traits().parallelism)
         };
         self.options
             .max_background_operations
@@ -158,12 +158,12 @@ impl BackupEngineReadOnly {
     }
 }
 
-/// One for each core; on flash some more, since they wait; where heads move, one that reads and one that writes.
-fn default_workers(cores: usize, is_rotational: Option<bool>) -> usize {
-    match is_rotational {
-        Some(true) => WORKERS_WHERE_HEADS_MOVE,
-        Some(false) => cores.clamp(MIN_WORKERS_ON_FLASH, MAX_DEFAULT_WORKERS),
-        None => cores.min(MAX_DEFAULT_WORKERS),
+/// One for each core; on flash some more.
+fn default_workers(cores: usize, parallelism: Parallelism) -> usize {
+    match parallelism {
+        Parallelism::Fixed(workers) => workers,
+        Parallelism::Flash => cores.clamp(MIN_WORKERS_ON_FLASH, MAX_DEFAULT_WORKERS),
+        Parallelism::Cores => cores.min(MAX_DEFAULT_WORKERS),
     }
 }
 
@@ -174,7 +174,7 @@ impl BackupEngine {
     /// # Errors
     /// `Refused` if something else stands there, `InvalidArgument` for options that do not fit each other; with
     /// `destroy_old_data` those of deleting, too.
-    pub fn open(options: BackupEngineOptions, store: Arc<dyn Store>) -> Result<Self> {
+    pub fn open(options: BackupEngineOptions, store: impl Into<Store>) -> Result<Self> {
         if options.max_valid_backups_to_open.is_some() {
             return Err(Error::invalid(
                 "max_valid_backups_to_open is for read-only engines: one that writes must know every backup",
@@ -185,9 +185,10 @@ impl BackupEngine {
                 "temperatures are kept in meta files of schema 2 only",
             ));
         }
-        let state = repo::root_state(store.as_ref())?;
+        let store = store.into();
+        let state = repo::root_state(&store)?;
         if let repo::RootState::Foreign(name) = &state {
-            return Err(repo::foreign(store.as_ref(), name));
+            return Err(repo::foreign(&store, name));
         }
         let engine = BackupEngine {
             reader: BackupEngineReadOnly::new(options, store),
@@ -199,7 +200,7 @@ impl BackupEngine {
     }
 
     /// Takes the writer's lock as the options say.
-    pub(crate) fn lock(&self, observer: &dyn Observer) -> Result<Box<dyn Guard>> {
+    pub(crate) fn lock(&self, observer: &dyn Observer) -> Result<Held> {
         observer.progressed(&Progress::begin(Phase::WaitingForLock));
         let options = &self.reader.options;
         self.reader
@@ -216,9 +217,9 @@ mod tests {
 
     #[test]
     fn workers_are_chosen_from_the_machine() {
-        let chosen = |is_rotational| [1, 2, 8, 64].map(|cores| default_workers(cores, is_rotational));
-        assert_eq!(chosen(Some(true)), [2; 4]);
-        assert_eq!(chosen(Some(false)), [4, 4, 8, 16]);
-        assert_eq!(chosen(None), [1, 2, 8, 16]);
+        let chosen = |parallelism| [1, 2, 8, 64].map(|cores| default_workers(cores, parallelism));
+        assert_eq!(chosen(Parallelism::Fixed(2)), [2; 4]);
+        assert_eq!(chosen(Parallelism::Flash), [4, 4, 8, 16]);
+        assert_eq!(chosen(Parallelism::Cores), [1, 2, 8, 16]);
     }
 }

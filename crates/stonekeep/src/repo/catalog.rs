@@ -48,7 +48,7 @@ impl SizedMeta {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub fn read(store: &dyn Store, loaded: LoadedMeta) -> Result<Self> {
+    pub fn read(store: &Store, loaded: LoadedMeta) -> Result<Self> {
         let facts = loaded.facts_for_sizes(store)?;
         Ok(SizedMeta { loaded, facts })
     }
@@ -98,7 +98,7 @@ impl LoadedMeta {
     ///
     /// # Errors
     /// As [`Self::decode`], and those of the store.
-    pub fn read(store: &dyn Store, id: BackupId, key: &Key) -> Result<Self> {
+    pub fn read(store: &Store, id: BackupId, key: &Key) -> Result<Self> {
         let unreadable = |error| Error::format(key.as_str(), error);
         let (mut buffer, mut files) = (Vec::new(), Vec::new());
         let mut decoder = MetaDecoder::new(Some(id));
@@ -144,7 +144,7 @@ impl LoadedMeta {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub fn facts(&self, store: &dyn Store) -> Result<Option<BackupFacts>> {
+    pub fn facts(&self, store: &Store) -> Result<Option<BackupFacts>> {
         facts::read(store, self, WantedFiles::All, &mut Vec::new())
     }
 
@@ -154,7 +154,7 @@ impl LoadedMeta {
     /// As [`Self::facts`].
     pub fn facts_each(
         &self,
-        store: &dyn Store,
+        store: &Store,
         take: &mut dyn FnMut(facts::FileFacts),
     ) -> Result<Option<BackupFacts>> {
         facts::read_each(store, self, take)
@@ -164,7 +164,7 @@ impl LoadedMeta {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub fn facts_for_sizes(&self, store: &dyn Store) -> Result<Option<BackupFacts>> {
+    pub fn facts_for_sizes(&self, store: &Store) -> Result<Option<BackupFacts>> {
         let files = self.meta.files.iter().enumerate();
         let unknown = files.filter(|(_, file)| file.told_size_bytes().is_none());
         let places: Vec<usize> = unknown.map(|(place, _)| place).collect();
@@ -176,7 +176,7 @@ impl LoadedMeta {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub fn facts_head(&self, store: &dyn Store) -> Result<Option<BackupFacts>> {
+    pub fn facts_head(&self, store: &Store) -> Result<Option<BackupFacts>> {
         facts::read(store, self, WantedFiles::None, &mut Vec::new())
     }
 }
@@ -185,7 +185,7 @@ impl LoadedMeta {
 ///
 /// # Errors
 /// I/O errors of the store.
-pub fn list(store: &dyn Store) -> Result<Listing> {
+pub fn list(store: &Store) -> Result<Listing> {
     let mut listing = Listing::default();
     for entry in store.list(Some(&layout::meta_directory()))? {
         match BackupId::parse(&entry.name) {
@@ -209,7 +209,7 @@ pub(crate) fn warn_of_private(name: &str) -> Option<Warning> {
 ///
 /// # Errors
 /// `NotFound`, and I/O errors of the store.
-pub fn load(store: &dyn Store, id: BackupId) -> Result<MetaState> {
+pub fn load(store: &Store, id: BackupId) -> Result<MetaState> {
     state_of(store, id, LoadedMeta::read(store, id, &layout::meta(id)))
 }
 
@@ -217,7 +217,7 @@ pub fn load(store: &dyn Store, id: BackupId) -> Result<MetaState> {
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_with(reader: &mut MetaReader, store: &dyn Store, id: BackupId) -> Result<MetaState> {
+pub fn load_with(reader: &mut MetaReader, store: &Store, id: BackupId) -> Result<MetaState> {
     let key = layout::meta(id);
     let loaded = match store.read(&key, WHOLE_BYTES) {
         Ok(bytes) => LoadedMeta::decode_with(reader, id, &bytes),
@@ -229,7 +229,7 @@ pub fn load_with(reader: &mut MetaReader, store: &dyn Store, id: BackupId) -> Re
 }
 
 /// What comes of reading a meta file.
-fn state_of(store: &dyn Store, id: BackupId, loaded: Result<LoadedMeta>) -> Result<MetaState> {
+fn state_of(store: &Store, id: BackupId, loaded: Result<LoadedMeta>) -> Result<MetaState> {
     match loaded {
         Ok(loaded) => Ok(MetaState::Readable(loaded)),
         Err(error) => match error.kind() {

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
     use crate::repo::checked_lines::CheckedLines;
     use crate::store::memory::MemoryStore;
-    use crate::store::{Durability, Key, Store};
+    use crate::store::{Durability, Key};
 
     fn text(lines: usize) -> Vec<u8> {
         let mut writer = CheckedLines::default();

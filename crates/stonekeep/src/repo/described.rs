@@ -40,7 +40,7 @@ impl Described {
     ///
     /// # Errors
     /// I/O errors of the store. Files that are missing or damaged describe nothing; verifying the backup tells.
-    pub fn read(store: &dyn Store, loaded: &LoadedMeta) -> Result<Self> {
+    pub fn read(store: &Store, loaded: &LoadedMeta) -> Result<Self> {
         let state = harmless(manifest(store, loaded))?.flatten();
         let options = harmless(options(store, loaded))?.flatten();
         Ok(Described {
@@ -58,7 +58,7 @@ impl Described {
 ///
 /// # Errors
 /// `Corrupt` or `Unsupported` where it cannot be read, and I/O errors of the store.
-pub fn manifest(store: &dyn Store, loaded: &LoadedMeta) -> Result<Option<DatabaseState>> {
+pub fn manifest(store: &Store, loaded: &LoadedMeta) -> Result<Option<DatabaseState>> {
     let Some(file) = find(loaded, |name| matches!(name, DbFileName::Manifest(_))) else {
         return Ok(None);
     };
@@ -81,7 +81,7 @@ pub fn manifest_path(loaded: &LoadedMeta) -> Option<&RepoPath> {
 ///
 /// # Errors
 /// I/O errors of the store.
-pub fn last_sequence(store: &dyn Store, loaded: &LoadedMeta) -> Result<Option<SequenceNumber>> {
+pub fn last_sequence(store: &Store, loaded: &LoadedMeta) -> Result<Option<SequenceNumber>> {
     let Some(state) = harmless(manifest(store, loaded))?.flatten() else {
         return Ok(None);
     };
@@ -117,7 +117,7 @@ pub fn last_sequence(store: &dyn Store, loaded: &LoadedMeta) -> Result<Option<Se
 
 /// Hands the bytes of a file to a parser, piece by piece.
 fn stream(
-    store: &dyn Store,
+    store: &Store,
     file: &MetaFile,
     mut parse: impl FnMut(&[u8]) -> stonekeep_format::Result<()>,
 ) -> Result<()> {
@@ -137,7 +137,7 @@ fn stream(
     }
 }
 
-fn options(store: &dyn Store, loaded: &LoadedMeta) -> Result<Option<OptionsFile>> {
+fn options(store: &Store, loaded: &LoadedMeta) -> Result<Option<OptionsFile>> {
     let Some(file) = find(loaded, |name| matches!(name, DbFileName::Options(_))) else {
         return Ok(None);
     };

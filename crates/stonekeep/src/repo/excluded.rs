@@ -16,10 +16,7 @@ use crate::{ErrorKind, Result};
 ///
 /// # Errors
 /// I/O errors of the store.
-pub fn stored_by_others(
-    store: &dyn Store,
-    wanted: &HashSet<String>,
-) -> Result<HashMap<String, Option<Crc32c>>> {
+pub fn stored_by_others(store: &Store, wanted: &HashSet<String>) -> Result<HashMap<String, Option<Crc32c>>> {
     let mut stored: HashMap<String, Option<Crc32c>> = HashMap::new();
     if wanted.is_empty() {
         return Ok(stored);

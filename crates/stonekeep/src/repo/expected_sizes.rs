@@ -36,7 +36,7 @@ impl<'a> ExpectedSizes<'a> {
     ///
     /// # Errors
     /// I/O errors of the store. A MANIFEST that cannot be read tells nothing.
-    pub fn read(store: &dyn Store, loaded: &LoadedMeta, facts: Option<&'a BackupFacts>) -> Result<Self> {
+    pub fn read(store: &Store, loaded: &LoadedMeta, facts: Option<&'a BackupFacts>) -> Result<Self> {
         let mut sizes = ExpectedSizes::new(facts);
         let unknown = |file: &MetaFile| !file.excluded && sizes.expected(file).is_none() && shared(file);
         if loaded.meta.files.iter().any(unknown)

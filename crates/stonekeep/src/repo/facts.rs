@@ -223,7 +223,7 @@ impl BackupFacts {
     /// Those of the store.
     pub fn stage(
         &self,
-        store: &dyn Store,
+        store: &Store,
         area: &str,
         id: BackupId,
         files: impl Iterator<Item = Result<FileFacts>>,
@@ -300,7 +300,7 @@ pub(super) enum WantedFiles<'a> {
 /// # Errors
 /// I/O errors of the store; damaged facts are no error, they are as good as none.
 pub(super) fn read(
-    store: &dyn Store,
+    store: &Store,
     of: &LoadedMeta,
     wanted: WantedFiles<'_>,
     buffer: &mut Vec<u8>,
@@ -327,7 +327,7 @@ pub(super) fn read(
 /// # Errors
 /// As [`read`].
 pub(super) fn read_each(
-    store: &dyn Store,
+    store: &Store,
     of: &LoadedMeta,
     take: &mut dyn FnMut(FileFacts),
 ) -> Result<Option<BackupFacts>> {
@@ -339,7 +339,7 @@ pub(super) fn read_each(
 ///
 /// # Errors
 /// I/O errors of the store; damaged facts are no error, they are as good as none.
-pub fn read_orphan(store: &dyn Store, id: BackupId) -> Result<Option<BackupFacts>> {
+pub fn read_orphan(store: &Store, id: BackupId) -> Result<Option<BackupFacts>> {
     let mut files = Vec::new();
     let facts = read_some(store, id, Wanted::All, &mut Vec::new(), &mut |file| {
         files.push(file)
@@ -351,12 +351,12 @@ pub fn read_orphan(store: &dyn Store, id: BackupId) -> Result<Option<BackupFacts
 ///
 /// # Errors
 /// As [`read_orphan`].
-pub(super) fn read_any_head(store: &dyn Store, id: BackupId) -> Result<Option<BackupFacts>> {
+pub(super) fn read_any_head(store: &Store, id: BackupId) -> Result<Option<BackupFacts>> {
     read_some(store, id, Wanted::None, &mut Vec::new(), &mut |_| {})
 }
 
 fn read_some(
-    store: &dyn Store,
+    store: &Store,
     id: BackupId,
     wanted: Wanted<'_>,
     buffer: &mut Vec<u8>,

@@ -18,7 +18,7 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// I/O errors of the store.
-pub fn largest(store: &dyn Store) -> Result<Option<BackupId>> {
+pub fn largest(store: &Store) -> Result<Option<BackupId>> {
     let mut largest = catalog::list(store)?.ids.last().copied();
     let directories = [
         layout::private_directory(),
@@ -49,7 +49,7 @@ pub fn next(id: BackupId) -> Result<BackupId> {
 ///
 /// # Errors
 /// Those of the store.
-pub fn stage(store: &dyn Store, area: &str, id: BackupId) -> Result<Staged> {
+pub fn stage(store: &Store, area: &str, id: BackupId) -> Result<Staged> {
     let token = format!("{}\n", new_pin_name());
     let size_bytes = token.len() as u64;
     store.stage(area, &layout::id_claim(id), &mut token.as_bytes(), size_bytes)
@@ -59,7 +59,7 @@ pub fn stage(store: &dyn Store, area: &str, id: BackupId) -> Result<Staged> {
 ///
 /// # Errors
 /// Those of the store.
-pub fn claim(store: &dyn Store, staged: &Staged, id: BackupId) -> Result<bool> {
+pub fn claim(store: &Store, staged: &Staged, id: BackupId) -> Result<bool> {
     let batch = vec![(staged.clone(), layout::id_claim(id))];
     Ok(store.publish(batch, Durability::Buffered)?.is_empty())
 }
@@ -68,7 +68,7 @@ pub fn claim(store: &dyn Store, staged: &Staged, id: BackupId) -> Result<bool> {
 ///
 /// # Errors
 /// Those of the store.
-pub fn keep(store: &dyn Store, id: BackupId) -> Result<()> {
+pub fn keep(store: &Store, id: BackupId) -> Result<()> {
     let area = format!("keep-{id}");
     let put = stage(store, &area, id).and_then(|staged| {
         let batch = vec![(staged, layout::id_claim(id))];

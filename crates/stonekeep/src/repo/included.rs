@@ -73,13 +73,13 @@ pub struct Stored {
 ///
 /// # Errors
 /// I/O errors of the store.
-pub fn stored(store: &dyn Store, id: BackupId) -> Result<Stored> {
+pub fn stored(store: &Store, id: BackupId) -> Result<Stored> {
     let mut stored = Stored::default();
     list(store, &layout::included(id), "", &mut stored)?;
     Ok(stored)
 }
 
-fn list(store: &dyn Store, directory: &Key, below: &str, stored: &mut Stored) -> Result<()> {
+fn list(store: &Store, directory: &Key, below: &str, stored: &mut Stored) -> Result<()> {
     for entry in store.list(Some(directory))? {
         let path = format!("{below}{}", entry.name);
         match (entry.kind, directory.join(&entry.name)) {
@@ -97,7 +97,7 @@ fn list(store: &dyn Store, directory: &Key, below: &str, stored: &mut Stored) ->
 ///
 /// # Errors
 /// I/O errors of the store.
-pub(crate) fn remove_all(store: &dyn Store, id: BackupId) -> Result<()> {
+pub(crate) fn remove_all(store: &Store, id: BackupId) -> Result<()> {
     let (directory, stored) = (layout::included(id), stored(store, id)?);
     let files = stored.files.iter().map(|(path, _)| path);
     for path in files.chain(&stored.directories) {
@@ -110,11 +110,7 @@ pub(crate) fn remove_all(store: &dyn Store, id: BackupId) -> Result<()> {
 ///
 /// # Errors
 /// I/O errors of the store.
-pub(crate) fn findings(
-    store: &dyn Store,
-    id: BackupId,
-    files: &[IncludedFile],
-) -> Result<Vec<(String, Wrong)>> {
+pub(crate) fn findings(store: &Store, id: BackupId, files: &[IncludedFile]) -> Result<Vec<(String, Wrong)>> {
     let mut findings = Vec::new();
     for file in files {
         let key = file.key(id)?;
@@ -137,7 +133,7 @@ pub(crate) fn findings(
 ///
 /// # Errors
 /// I/O errors of the store.
-pub(crate) fn findings_of(store: &dyn Store, id: BackupId, files: &[IncludedFile]) -> Result<Vec<Finding>> {
+pub(crate) fn findings_of(store: &Store, id: BackupId, files: &[IncludedFile]) -> Result<Vec<Finding>> {
     let findings = findings(store, id, files)?.into_iter();
     let finding = |(file, wrong): (String, Wrong)| Finding {
         file,
@@ -150,7 +146,7 @@ pub(crate) fn findings_of(store: &dyn Store, id: BackupId, files: &[IncludedFile
 ///
 /// # Errors
 /// I/O errors of the store.
-pub(crate) fn without_facts(store: &dyn Store, id: BackupId, used: &str) -> Result<Option<Warning>> {
+pub(crate) fn without_facts(store: &Store, id: BackupId, used: &str) -> Result<Option<Warning>> {
     let directory = layout::included(id);
     if store.list(Some(&directory))?.is_empty() {
         return Ok(None);

@@ -10,9 +10,9 @@ use super::expected_sizes::ExpectedSizes;
 use super::facts::BackupFacts;
 use super::file_check;
 use super::layout;
-use super::stored_files::{Detail, StoredEntry, StoredFiles};
+use super::stored_files::{StoredEntry, StoredFiles};
 use crate::parallel::run_both;
-use crate::store::{Entry, Store};
+use crate::store::{Detail, Entry, Store};
 use crate::{Finding, Result};
 
 /// The listings of one run. They do not change: a later look takes a new index.
@@ -20,7 +20,7 @@ use crate::{Finding, Result};
 /// An error of a listing is not kept; the next question lists again.
 #[derive(Debug)]
 pub struct RepositoryIndex<'a> {
-    store: &'a dyn Store,
+    store: &'a Store,
     detail: Detail,
     root: OnceLock<Option<Vec<Entry>>>,
     backups: OnceLock<Listing>,
@@ -32,16 +32,16 @@ pub struct RepositoryIndex<'a> {
 
 impl<'a> RepositoryIndex<'a> {
     /// An index with the sizes of files. Nothing is listed yet.
-    pub fn new(store: &'a dyn Store) -> Self {
+    pub fn new(store: &'a Store) -> Self {
         Self::with_detail(store, Detail::Sizes)
     }
 
     /// An index without the sizes of files, which is cheaper where each size costs a system call.
-    pub fn of_names(store: &'a dyn Store) -> Self {
+    pub fn of_names(store: &'a Store) -> Self {
         Self::with_detail(store, Detail::Names)
     }
 
-    fn with_detail(store: &'a dyn Store, detail: Detail) -> Self {
+    fn with_detail(store: &'a Store, detail: Detail) -> Self {
         RepositoryIndex {
             store,
             detail,
@@ -54,7 +54,7 @@ impl<'a> RepositoryIndex<'a> {
     }
 
     /// The store that the repository lies in.
-    pub fn store(&self) -> &'a dyn Store {
+    pub fn store(&self) -> &'a Store {
         self.store
     }
 

@@ -41,7 +41,7 @@ pub fn line_of(entry: &JournalEntry) -> Result<Vec<u8>> {
 /// # Errors
 /// Those of the store.
 pub fn append(
-    store: &dyn Store,
+    store: &Store,
     area: &str,
     chunk: usize,
     lines: impl Iterator<Item = Vec<u8>>,
@@ -66,7 +66,7 @@ pub struct Journal {
 ///
 /// # Errors
 /// I/O errors of the store.
-pub fn read(store: &dyn Store, area: &str) -> Result<Journal> {
+pub fn read(store: &Store, area: &str) -> Result<Journal> {
     let mut files = store.staged(area)?;
     files.sort_by(|a, b| a.key.cmp(&b.key));
     let (chunks, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| is_chunk(&file.key));
@@ -107,7 +107,7 @@ fn decode(name: &str, text: &[u8]) -> Result<Vec<JournalEntry>> {
         .collect()
 }
 
-fn read_staged(store: &dyn Store, staged: &Staged) -> Result<Vec<u8>> {
+fn read_staged(store: &Store, staged: &Staged) -> Result<Vec<u8>> {
     let object = store.open_staged(staged)?;
     let mut text = Vec::new();
     ObjectReader::new(object.as_ref())

@@ -88,7 +88,7 @@ pub fn wals_left_out(facts: Option<&BackupFacts>) -> bool {
 ///
 /// # Errors
 /// `Corrupt`, `Unsupported` or `NotFound` if the MANIFEST cannot be read, and I/O errors of the store.
-pub fn check(store: &dyn Store, loaded: &LoadedMeta, facts: Option<&BackupFacts>) -> Result<Vec<Finding>> {
+pub fn check(store: &Store, loaded: &LoadedMeta, facts: Option<&BackupFacts>) -> Result<Vec<Finding>> {
     let Some(state) = described::manifest(store, loaded)? else {
         return Ok(Vec::new());
     };

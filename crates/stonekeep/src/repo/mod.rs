@@ -37,8 +37,6 @@ pub mod skim;
 pub mod stored_files;
 pub mod went_back;
 
-use std::sync::Arc;
-
 use crate::store::{Durability, EntryKind, Store};
 use crate::{Error, Result};
 
@@ -75,7 +73,7 @@ pub enum RootState {
 ///
 /// # Errors
 /// I/O errors of the store.
-pub fn root_state(store: &dyn Store) -> Result<RootState> {
+pub fn root_state(store: &Store) -> Result<RootState> {
     if !store.exists()? {
         return Ok(RootState::Absent);
     }
@@ -106,9 +104,9 @@ pub fn root_state(store: &dyn Store) -> Result<RootState> {
 ///
 /// # Errors
 /// `NotFound` where there is none.
-pub fn require(store: &Arc<dyn Store>) -> Result<()> {
+pub fn require(store: &Store) -> Result<()> {
     let location = store.location();
-    match root_state(store.as_ref())? {
+    match root_state(store)? {
         RootState::Repository => Ok(()),
         RootState::Absent => Err(Error::not_found(format!(
             "there is no repository at {location}: the path does not exist"
@@ -128,15 +126,15 @@ pub fn require(store: &Arc<dyn Store>) -> Result<()> {
 ///
 /// # Errors
 /// `Refused` for a directory that holds something else.
-pub fn require_or_create(store: &Arc<dyn Store>, durability: Durability) -> Result<()> {
-    match root_state(store.as_ref())? {
+pub fn require_or_create(store: &Store, durability: Durability) -> Result<()> {
+    match root_state(store)? {
         RootState::Repository | RootState::Absent | RootState::Empty => store.create_root(durability),
-        RootState::Foreign(name) => Err(foreign(store.as_ref(), &name)),
+        RootState::Foreign(name) => Err(foreign(store, &name)),
     }
 }
 
 /// The refusal to write into a directory that is no repository.
-pub(crate) fn foreign(store: &dyn Store, name: &str) -> Error {
+pub(crate) fn foreign(store: &Store, name: &str) -> Error {
     Error::refused(format!(
         "{} is neither empty nor a repository: it has {name:?}",
         store.location()

@@ -12,7 +12,7 @@ use super::layout;
 use super::path_table::PathTable;
 use super::stored_files::{PrivateFiles, StoredEntry};
 use crate::Result;
-use crate::store::Store;
+use crate::store::{Detail, Store};
 
 /// Which path of [`Names`]: they count from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,10 +58,10 @@ impl Names {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub fn list(store: &dyn Store) -> Result<Self> {
+    pub fn list(store: &Store) -> Result<Self> {
         let mut names = Names::default();
         for directory in [layout::shared_directory(), layout::shared_checksum_directory()] {
-            store.visit(&directory, &mut |entry| {
+            store.visit(Some(&directory), Detail::Sizes, &mut |entry| {
                 let text = format!("{directory}/{}", entry.name);
                 let Some(path) = RepoPath::parse(&text) else {
                     return;

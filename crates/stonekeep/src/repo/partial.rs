@@ -42,7 +42,7 @@ struct Head {
 /// # Errors
 /// Those of the store.
 pub fn write(
-    store: &dyn Store,
+    store: &Store,
     area: &str,
     serial: u64,
     entries: &[PartialEntry],
@@ -61,7 +61,7 @@ pub fn write(
 ///
 /// # Errors
 /// I/O errors of the store.
-pub fn read(store: &dyn Store, area: &str) -> Result<Vec<(Staged, PartialEntry)>> {
+pub fn read(store: &Store, area: &str) -> Result<Vec<(Staged, PartialEntry)>> {
     let files = store.staged(area)?;
     let mut newest: Option<(u64, Vec<PartialEntry>)> = None;
     for record in files.iter().filter(|file| is_record(&file.key)) {
@@ -101,7 +101,7 @@ fn decode(name: &str, text: &[u8]) -> Result<(u64, Vec<PartialEntry>)> {
     Ok((head.stonekeep_partial, entries.collect::<Result<_>>()?))
 }
 
-fn read_staged(store: &dyn Store, staged: &Staged) -> Result<Vec<u8>> {
+fn read_staged(store: &Store, staged: &Staged) -> Result<Vec<u8>> {
     let object = store.open_staged(staged)?;
     let mut text = Vec::new();
     ObjectReader::new(object.as_ref())

@@ -30,7 +30,7 @@ impl<'a> Pieces<'a> {
     /// # Errors
     /// As [`Store::read`].
     pub(crate) fn open(
-        store: &dyn Store,
+        store: &Store,
         key: &'a Key,
         limit_bytes: u64,
         buffer: &'a mut Vec<u8>,
@@ -117,8 +117,8 @@ impl<'a> Pieces<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Durability;
     use crate::store::memory::MemoryStore;
-    use crate::store::{Durability, Store};
 
     fn stored(text: &[u8]) -> (MemoryStore, Key) {
         let (store, key) = (MemoryStore::new(), Key::trusted("x"));

@@ -13,7 +13,7 @@ use stonekeep_format::BackupId;
 
 use super::catalog::{self, LoadedMeta, MetaState};
 use super::layout;
-use crate::store::{EntryKind, Guard, Key, PinState, Store, new_pin_name};
+use crate::store::{EntryKind, Held, Key, PinState, Store, new_pin_name};
 use crate::{Error, ErrorKind, Result};
 
 /// A backup that cannot be collected while this is alive.
@@ -22,7 +22,7 @@ pub struct Pinned {
     /// Its meta file.
     pub loaded: LoadedMeta,
     /// `None` where the repository cannot be written: then the reader looks again when a file is missing.
-    guard: Option<Box<dyn Guard>>,
+    guard: Option<Held>,
 }
 
 impl Pinned {
@@ -32,7 +32,7 @@ impl Pinned {
     }
 
     /// What a missing or damaged file means: `Corrupt`, or "deleted while it was read" where the meta file is gone.
-    pub fn explain(&self, store: &dyn Store, error: Error) -> Error {
+    pub fn explain(&self, store: &Store, error: Error) -> Error {
         match catalog::load(store, self.loaded.id) {
             Ok(MetaState::Readable(now)) if now.crc32c == self.loaded.crc32c => error,
             Ok(_) => deleted_meanwhile(self.loaded.id).with_source(error),
@@ -59,7 +59,7 @@ struct Header {
 ///
 /// # Errors
 /// `NotFound` if there is no such backup, `Corrupt` or `Unsupported` if its meta file cannot be read.
-pub fn pin(store: &dyn Store, id: BackupId) -> Result<Pinned> {
+pub fn pin(store: &Store, id: BackupId) -> Result<Pinned> {
     pin_known(store, id, None)
 }
 
@@ -67,7 +67,7 @@ pub fn pin(store: &dyn Store, id: BackupId) -> Result<Pinned> {
 ///
 /// # Errors
 /// As [`pin`].
-pub fn pin_known(store: &dyn Store, id: BackupId, known: Option<LoadedMeta>) -> Result<Pinned> {
+pub fn pin_known(store: &Store, id: BackupId, known: Option<LoadedMeta>) -> Result<Pinned> {
     let bytes = match store.read(&layout::meta(id), layout::RECORD_LIMIT_BYTES) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -105,7 +105,7 @@ pub fn pin_known(store: &dyn Store, id: BackupId, known: Option<LoadedMeta>) -> 
 ///
 /// # Errors
 /// As [`pin`].
-pub fn without_pin(store: &dyn Store, id: BackupId) -> Result<Pinned> {
+pub fn without_pin(store: &Store, id: BackupId) -> Result<Pinned> {
     let loaded = catalog::load(store, id)?.into_result()?;
     Ok(Pinned { loaded, guard: None })
 }
@@ -145,7 +145,7 @@ impl LivePins {
 ///
 /// # Errors
 /// I/O errors of the store.
-pub fn live(store: &dyn Store) -> Result<LivePins> {
+pub fn live(store: &Store) -> Result<LivePins> {
     read(store, |key| Ok(store.remove_if_stale(key)? == PinState::Held))
 }
 
@@ -153,11 +153,11 @@ pub fn live(store: &dyn Store) -> Result<LivePins> {
 ///
 /// # Errors
 /// I/O errors of the store.
-pub fn all(store: &dyn Store) -> Result<LivePins> {
+pub fn all(store: &Store) -> Result<LivePins> {
     read(store, |_| Ok(true))
 }
 
-fn read(store: &dyn Store, is_held: impl Fn(&Key) -> Result<bool>) -> Result<LivePins> {
+fn read(store: &Store, is_held: impl Fn(&Key) -> Result<bool>) -> Result<LivePins> {
     let mut pins = LivePins::default();
     for entry in store.list(Some(&layout::pins_directory()))? {
         if entry.kind != EntryKind::File {

@@ -71,7 +71,7 @@ impl Skimmer {
     ///
     /// # Errors
     /// `NotFound`, and I/O errors of the store.
-    pub fn read(&mut self, store: &dyn Store, names: &Names, id: BackupId) -> Result<SkimState> {
+    pub fn read(&mut self, store: &Store, names: &Names, id: BackupId) -> Result<SkimState> {
         match self.read_usual(store, names, id, &layout::meta(id)) {
             Ok(Some(skimmed)) => return Ok(SkimState::Readable(Box::new(skimmed))),
             Ok(None) => {}
@@ -88,13 +88,7 @@ impl Skimmer {
     ///
     /// # Errors
     /// As [`LoadedMeta::decode`], and those of the store.
-    pub fn read_record(
-        &mut self,
-        store: &dyn Store,
-        names: &Names,
-        id: BackupId,
-        key: &Key,
-    ) -> Result<Skimmed> {
+    pub fn read_record(&mut self, store: &Store, names: &Names, id: BackupId, key: &Key) -> Result<Skimmed> {
         match self.read_usual(store, names, id, key) {
             Ok(Some(skimmed)) => return Ok(skimmed),
             Err(error) if error.kind() != ErrorKind::Corrupt => return Err(error),
@@ -107,7 +101,7 @@ impl Skimmer {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub fn facts_for_sizes(&mut self, store: &dyn Store, of: &Skimmed) -> Result<Option<BackupFacts>> {
+    pub fn facts_for_sizes(&mut self, store: &Store, of: &Skimmed) -> Result<Option<BackupFacts>> {
         let files = of.places.iter().zip(&of.loaded.meta.files);
         let unknown = files.filter(|(_, file)| file.told_size_bytes().is_none());
         let places: Vec<usize> = unknown.map(|(place, _)| *place).collect();
@@ -121,7 +115,7 @@ impl Skimmer {
     /// `None` for whatever is wrong or unusual.
     fn read_usual(
         &mut self,
-        store: &dyn Store,
+        store: &Store,
         names: &Names,
         id: BackupId,
         key: &Key,

@@ -7,7 +7,7 @@ use stonekeep_format::backup_name::RepoPath;
 use super::layout;
 use super::path_table::PathTable;
 use crate::Result;
-use crate::store::{EntryKind, Key, Store};
+use crate::store::{Detail, EntryKind, Key, Store};
 
 /// A backup has few private files; so many are looked at one by one instead of listing their directory.
 const FEW_FILES: usize = 16;
@@ -31,15 +31,6 @@ impl StoredEntry {
     }
 }
 
-/// What a listing asks of the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Detail {
-    /// Names and kinds.
-    Names,
-    /// Names, kinds and sizes.
-    Sizes,
-}
-
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub struct StoredFiles {
@@ -53,24 +44,16 @@ impl StoredFiles {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub(super) fn list(store: &dyn Store, directories: &[Key], detail: Detail) -> Result<Self> {
+    pub(super) fn list(store: &Store, directories: &[Key], detail: Detail) -> Result<Self> {
         let (mut files, mut path) = (StoredFiles::default(), String::new());
         for directory in directories {
-            let mut add = |name: &str, found| {
+            store.visit(Some(directory), detail, &mut |entry| {
                 path.clear();
-                path.extend([directory.as_str(), "/", name]);
-                files.add(&path, found);
-            };
-            match detail {
-                Detail::Names => store.visit_names(directory, &mut |name, kind| {
-                    let size_bytes = None;
-                    add(name, StoredEntry { kind, size_bytes });
-                })?,
-                Detail::Sizes => store.visit(directory, &mut |entry| {
-                    let (kind, size_bytes) = (entry.kind, Some(entry.size_bytes));
-                    add(&entry.name, StoredEntry { kind, size_bytes });
-                })?,
-            }
+                path.extend([directory.as_str(), "/", &entry.name]);
+                let size_bytes = (detail == Detail::Sizes).then_some(entry.size_bytes);
+                let kind = entry.kind;
+                files.add(&path, StoredEntry { kind, size_bytes });
+            })?;
         }
         Ok(files)
     }
@@ -108,7 +91,7 @@ impl PrivateFiles {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub fn look(store: &dyn Store, id: BackupId, files: &[MetaFile]) -> Result<Self> {
+    pub fn look(store: &Store, id: BackupId, files: &[MetaFile]) -> Result<Self> {
         let private = || files.iter().filter(|file| file.path.shared_name().is_none());
         let few = match private().count() {
             0..=FEW_FILES => look_at_each(store, private()),
@@ -128,7 +111,7 @@ impl PrivateFiles {
 }
 
 /// `None` if any of them cannot be looked at, or is no regular file.
-fn look_at_each<'a>(store: &dyn Store, files: impl Iterator<Item = &'a MetaFile>) -> Option<StoredFiles> {
+fn look_at_each<'a>(store: &Store, files: impl Iterator<Item = &'a MetaFile>) -> Option<StoredFiles> {
     let mut found = StoredFiles::default();
     for file in files {
         if let Some(stat) = store.stat(&layout::file(&file.path).ok()?).ok()? {

@@ -43,9 +43,9 @@ fn root_is_made(place: &Place) {
     assert!(!one.exists().unwrap());
     one.create_root(Durability::Durable).unwrap();
     assert!(other.exists().unwrap());
-    put(&*one, "a", b"1");
+    put(&one, "a", b"1");
     other.create_root(Durability::Durable).unwrap();
-    assert_eq!(content(&*other, "a"), b"1");
+    assert_eq!(content(&other, "a"), b"1");
 }
 
 fn nothing_without_root(place: &Place) {
@@ -60,17 +60,17 @@ fn missing_directories_are_empty(place: &Place) {
     let store = made(place);
     assert_eq!(store.list(None).unwrap(), []);
     assert_eq!(store.list(Some(&key("a/b"))).unwrap(), []);
-    put(&*store, "a/b/c", b"");
+    put(&store, "a/b/c", b"");
     store.delete(&key("a/b/c")).unwrap();
     assert_eq!(store.list(Some(&key("a/b"))).unwrap(), []);
 }
 
 fn listing_has_both(place: &Place) {
     let store = made(place);
-    put(&*store, "d/file", b"12345");
-    put(&*store, "d/sub/inner", b"1");
-    put(&*store, "d/sub/other", b"1");
-    put(&*store, "dd", b"");
+    put(&store, "d/file", b"12345");
+    put(&store, "d/sub/inner", b"1");
+    put(&store, "d/sub/other", b"1");
+    put(&store, "dd", b"");
     let mut entries = store.list(Some(&key("d"))).unwrap();
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     let seen: Vec<_> = entries.iter().map(|e| (&*e.name, e.kind, e.size_bytes)).collect();
@@ -100,7 +100,7 @@ fn missing_files(place: &Place) {
 
 fn directories_are_no_files(place: &Place) {
     let store = made(place);
-    put(&*store, "d/a", b"1");
+    put(&store, "d/a", b"1");
     assert_eq!(store.stat(&key("d")).unwrap_err().kind(), ErrorKind::Corrupt);
     assert_eq!(store.open(&key("d")).err().unwrap().kind(), ErrorKind::Corrupt);
     assert_eq!(
@@ -111,7 +111,7 @@ fn directories_are_no_files(place: &Place) {
 
 fn ranged_reads(place: &Place) {
     let store = made(place);
-    put(&*store, "a", b"0123456789");
+    put(&store, "a", b"0123456789");
     let object = store.open(&key("a")).unwrap();
     assert_eq!(object.size_bytes(), 10);
     assert_eq!(store.stat(&key("a")).unwrap().unwrap().size_bytes, 10);
@@ -127,14 +127,14 @@ fn ranged_reads(place: &Place) {
 
 fn limited_reads(place: &Place) {
     let store = made(place);
-    put(&*store, "a", b"0123456789");
+    put(&store, "a", b"0123456789");
     assert_eq!(store.read(&key("a"), 10).unwrap(), b"0123456789");
     assert_eq!(store.read(&key("a"), 9).unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
 fn open_files_stay(place: &Place) {
     let store = made(place);
-    put(&*store, "a", b"0123456789");
+    put(&store, "a", b"0123456789");
     let object = store.open(&key("a")).unwrap();
     assert!(store.delete(&key("a")).unwrap());
     let mut buffer = [0; 10];
@@ -144,24 +144,24 @@ fn open_files_stay(place: &Place) {
 
 fn copy_replaces_nothing(place: &Place) {
     let store = made(place);
-    put(&*store, "a", b"1");
-    put(&*store, "b", b"2");
+    put(&store, "a", b"1");
+    put(&store, "b", b"2");
     assert!(!store.copy(&key("a"), &key("b"), Durability::Durable).unwrap());
-    assert_eq!(content(&*store, "a"), b"1");
-    assert_eq!(content(&*store, "b"), b"2");
+    assert_eq!(content(&store, "a"), b"1");
+    assert_eq!(content(&store, "b"), b"2");
 }
 
 fn copy_has_content(place: &Place) {
     let store = made(place);
-    put(&*store, "d/c", b"2");
+    put(&store, "d/c", b"2");
     for durability in [Durability::Durable, Durability::Buffered] {
-        put(&*store, "a", b"1");
+        put(&store, "a", b"1");
         let deep = key("new/deep/b");
         assert!(store.copy(&key("a"), &deep, durability).unwrap());
-        assert_eq!(content(&*place(), "a"), b"1");
-        assert_eq!(content(&*place(), "new/deep/b"), b"1");
+        assert_eq!(content(&place(), "a"), b"1");
+        assert_eq!(content(&place(), "new/deep/b"), b"1");
         assert!(store.delete(&key("a")).unwrap());
-        assert_eq!(content(&*place(), "new/deep/b"), b"1");
+        assert_eq!(content(&place(), "new/deep/b"), b"1");
         assert!(store.delete(&deep).unwrap());
         assert_eq!(
             store.copy(&key("d"), &deep, durability).unwrap_err().kind(),
@@ -172,22 +172,22 @@ fn copy_has_content(place: &Place) {
 
 fn delete_tells(place: &Place) {
     let store = made(place);
-    put(&*store, "d/a", b"1");
+    put(&store, "d/a", b"1");
     assert!(store.delete(&key("d/a")).unwrap());
     assert!(!store.delete(&key("d/a")).unwrap());
-    assert_eq!(names(&*store, "d"), [""; 0]);
+    assert_eq!(names(&store, "d"), [""; 0]);
 }
 
 fn full_directories_stay(place: &Place) {
     let store = made(place);
-    put(&*store, "d/a", b"1");
+    put(&store, "d/a", b"1");
     assert_eq!(store.delete(&key("d")).unwrap_err().kind(), ErrorKind::Refused);
-    assert_eq!(content(&*store, "d/a"), b"1");
+    assert_eq!(content(&store, "d/a"), b"1");
 }
 
 fn sync_directories_of_any_kind(place: &Place) {
     let store = made(place);
-    put(&*store, "d/a", b"1");
+    put(&store, "d/a", b"1");
     for durability in [Durability::Durable, Durability::Buffered] {
         store
             .sync_directories(&[key("d"), key("gone/deep")], durability)
@@ -197,11 +197,11 @@ fn sync_directories_of_any_kind(place: &Place) {
 
 fn visible_files_are_synced(place: &Place) {
     let store = made(place);
-    put(&*store, "d/a", b"1");
+    put(&store, "d/a", b"1");
     for durability in [Durability::Durable, Durability::Buffered] {
         store.sync_visible(&[key("d/a")], durability).unwrap();
     }
-    assert_eq!(content(&*store, "d/a"), b"1");
+    assert_eq!(content(&store, "d/a"), b"1");
     let error = store
         .sync_visible(&[key("d/b")], Durability::Durable)
         .unwrap_err();

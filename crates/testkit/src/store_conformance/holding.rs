@@ -5,7 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use stonekeep::ErrorKind;
-use stonekeep::store::{Durability, Guard, Key, LockWait, PinState, Store, new_pin_name};
+use stonekeep::store::{Durability, Held, Key, LockWait, PinState, Store, new_pin_name};
 
 use super::{Check, Place, content, key, made, put};
 
@@ -31,7 +31,7 @@ pub(super) const CHECKS: &[(&str, Check)] = &[
     ),
 ];
 
-fn take(store: &dyn Store, wait: LockWait, holder: &str) -> stonekeep::Result<Box<dyn Guard>> {
+fn take(store: &Store, wait: LockWait, holder: &str) -> stonekeep::Result<Held> {
     store.exclusive(wait, holder, &|| false)
 }
 
@@ -41,10 +41,10 @@ fn pin_key() -> Key {
 
 fn lock_conflicts(place: &Place) {
     let (one, other) = (made(place), place());
-    let guard = take(&*one, LockWait::Fail, "the first holder").unwrap();
+    let guard = take(&one, LockWait::Fail, "the first holder").unwrap();
     guard.check().unwrap();
     for store in [&one, &other] {
-        let error = take(&**store, LockWait::Fail, "second").unwrap_err();
+        let error = take(store, LockWait::Fail, "second").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Locked);
         assert!(error.to_string().contains("the first holder"), "{error}");
         assert!(error.hint().is_some());
@@ -54,10 +54,10 @@ fn lock_conflicts(place: &Place) {
 fn lock_is_free_again(place: &Place) {
     let (one, other) = (made(place), place());
     for holder in ["a long name of a holder", "b"] {
-        let guard = take(&*one, LockWait::Fail, holder).unwrap();
+        let guard = take(&one, LockWait::Fail, holder).unwrap();
         drop(guard);
-        let guard = take(&*other, LockWait::Fail, "c").unwrap();
-        let error = take(&*one, LockWait::Fail, "d").unwrap_err();
+        let guard = take(&other, LockWait::Fail, "c").unwrap();
+        let error = take(&one, LockWait::Fail, "d").unwrap_err();
         assert!(error.to_string().ends_with(" c"), "{error}");
         drop(guard);
     }
@@ -65,17 +65,17 @@ fn lock_is_free_again(place: &Place) {
 
 fn waiting_ends(place: &Place) {
     let (one, other) = (made(place), place());
-    let _guard = take(&*one, LockWait::Fail, "first").unwrap();
+    let _guard = take(&one, LockWait::Fail, "first").unwrap();
     let start = Instant::now();
     let limit = Duration::from_millis(120);
-    let error = take(&*other, LockWait::AtMost(limit), "second").unwrap_err();
+    let error = take(&other, LockWait::AtMost(limit), "second").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked);
     assert!(start.elapsed() >= limit);
 }
 
 fn waiting_stops(place: &Place) {
     let (one, other) = (made(place), place());
-    let _guard = take(&*one, LockWait::Fail, "first").unwrap();
+    let _guard = take(&one, LockWait::Fail, "first").unwrap();
     let asked = Cell::new(0);
     let stop_at_last = || {
         asked.set(asked.get() + 1);
@@ -89,7 +89,7 @@ fn waiting_stops(place: &Place) {
 
 fn waiting_succeeds(place: &Place) {
     let (one, other) = (made(place), place());
-    let guard = take(&*one, LockWait::Fail, "first").unwrap();
+    let guard = take(&one, LockWait::Fail, "first").unwrap();
     let (guard, asked) = (Cell::new(Some(guard)), Cell::new(0));
     let let_go_at_last = || {
         asked.set(asked.get() + 1);
@@ -106,9 +106,9 @@ fn waiting_succeeds(place: &Place) {
 
 fn lock_excludes_only_lockers(place: &Place) {
     let (one, other) = (made(place), place());
-    let _guard = take(&*one, LockWait::Fail, "first").unwrap();
-    put(&*other, "a", b"1");
-    assert_eq!(content(&*other, "a"), b"1");
+    let _guard = take(&one, LockWait::Fail, "first").unwrap();
+    put(&other, "a", b"1");
+    assert_eq!(content(&other, "a"), b"1");
     let pin = other.pin(&pin_key(), b"pin").unwrap();
     pin.check().unwrap();
 }
@@ -117,7 +117,7 @@ fn pins_are_visible(place: &Place) {
     let (one, other) = (made(place), place());
     let pin = pin_key();
     let guard = one.pin(&pin, b"3\n1234\nthe meta file").unwrap();
-    assert_eq!(content(&*other, pin.as_str()), b"3\n1234\nthe meta file");
+    assert_eq!(content(&other, pin.as_str()), b"3\n1234\nthe meta file");
     let listed = other.list(Some(&key("stonekeep/pins"))).unwrap();
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].name, pin.name());
@@ -144,7 +144,7 @@ fn pins_are_held(place: &Place) {
 fn stale_pins_are_removed(place: &Place) {
     let store = made(place);
     let pin = pin_key();
-    put(&*store, pin.as_str(), b"the holder is dead");
+    put(&store, pin.as_str(), b"the holder is dead");
     assert_eq!(store.remove_if_stale(&pin).unwrap(), PinState::Removed);
     assert_eq!(store.stat(&pin).unwrap(), None);
 }
@@ -160,7 +160,7 @@ fn pins_replace_nothing(place: &Place) {
     let guard = one.pin(&pin, b"first").unwrap();
     let error = other.pin(&pin, b"second").unwrap_err();
     assert_eq!(error.io_kind(), Some(io::ErrorKind::AlreadyExists));
-    assert_eq!(content(&*other, pin.as_str()), b"first");
+    assert_eq!(content(&other, pin.as_str()), b"first");
     guard.check().unwrap();
 }
 
@@ -170,13 +170,13 @@ fn lost_pins_are_noticed(place: &Place) {
     let guard = store.pin(&pin, b"first").unwrap();
     assert!(store.delete(&pin).unwrap());
     assert_eq!(guard.check().unwrap_err().kind(), ErrorKind::Locked);
-    put(&*store, pin.as_str(), b"somebody else's");
+    put(&store, pin.as_str(), b"somebody else's");
     drop(guard);
-    assert_eq!(content(&*store, pin.as_str()), b"somebody else's");
+    assert_eq!(content(&store, pin.as_str()), b"somebody else's");
 }
 
 fn free_bytes_answers(place: &Place) {
     let store = made(place);
-    assert_ne!(store.free_bytes().unwrap(), Some(0));
+    assert_ne!(store.room().unwrap().bytes, Some(0));
     store.sync_directories(&[], Durability::Durable).unwrap();
 }

@@ -6,12 +6,10 @@ mod files;
 mod holding;
 mod staging;
 
-use std::sync::Arc;
-
 use stonekeep::store::{Durability, Key, Staged, Store};
 
 /// Opens one more handle on the same place, as another process would.
-pub type Place = Box<dyn Fn() -> Arc<dyn Store>>;
+pub type Place = Box<dyn Fn() -> Store>;
 
 type Check = fn(&Place);
 
@@ -30,7 +28,7 @@ pub fn run(fresh: impl Fn() -> Place) {
 }
 
 /// A handle on a place whose root has been made.
-fn made(place: &Place) -> Arc<dyn Store> {
+fn made(place: &Place) -> Store {
     let store = place();
     store.create_root(Durability::Durable).unwrap();
     store
@@ -40,14 +38,14 @@ fn key(path: &str) -> Key {
     Key::new(path).unwrap()
 }
 
-fn stage(store: &dyn Store, area: &str, path: &str, content: &[u8]) -> Staged {
+fn stage(store: &Store, area: &str, path: &str, content: &[u8]) -> Staged {
     store
         .stage(area, &key(path), &mut &*content, content.len() as u64)
         .unwrap()
 }
 
 /// Makes a visible file.
-fn put(store: &dyn Store, path: &str, content: &[u8]) {
+fn put(store: &Store, path: &str, content: &[u8]) {
     let staged = stage(store, "put", path, content);
     let taken = store
         .publish(vec![(staged, key(path))], Durability::Buffered)
@@ -55,12 +53,12 @@ fn put(store: &dyn Store, path: &str, content: &[u8]) {
     assert_eq!(taken, []);
 }
 
-fn content(store: &dyn Store, path: &str) -> Vec<u8> {
+fn content(store: &Store, path: &str) -> Vec<u8> {
     store.read(&key(path), 1 << 20).unwrap()
 }
 
 /// The names in a directory, sorted.
-fn names(store: &dyn Store, directory: &str) -> Vec<String> {
+fn names(store: &Store, directory: &str) -> Vec<String> {
     let entries = store.list(Some(&key(directory))).unwrap();
     let mut names: Vec<String> = entries.into_iter().map(|entry| entry.name).collect();
     names.sort();

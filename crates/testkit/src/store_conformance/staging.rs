@@ -37,7 +37,7 @@ pub(super) const CHECKS: &[(&str, Check)] = &[
 
 fn staged_is_not_visible(place: &Place) {
     let store = made(place);
-    let staged = stage(&*store, "7", "meta/7", b"text");
+    let staged = stage(&store, "7", "meta/7", b"text");
     assert_eq!(
         staged,
         Staged {
@@ -47,14 +47,14 @@ fn staged_is_not_visible(place: &Place) {
         }
     );
     assert_eq!(store.stat(&key("meta/7")).unwrap(), None);
-    assert_eq!(names(&*store, "meta"), [""; 0]);
+    assert_eq!(names(&store, "meta"), [""; 0]);
 }
 
 fn staging_replaces(place: &Place) {
     let store = made(place);
-    stage(&*store, "7", "a", b"longer than the next");
-    let staged = stage(&*store, "7", "a", b"next");
-    assert_eq!(staged_content(&*store, &staged), b"next");
+    stage(&store, "7", "a", b"longer than the next");
+    let staged = stage(&store, "7", "a", b"next");
+    assert_eq!(staged_content(&store, &staged), b"next");
     assert_eq!(store.staged("7").unwrap(), [staged]);
 }
 
@@ -64,7 +64,7 @@ fn expected_length_is_a_hint(place: &Place) {
     for expected in [0, 10, 1 << 30] {
         let staged = store.stage("7", &key("a"), &mut &*bytes, expected).unwrap();
         assert_eq!(staged.size_bytes, 100_000);
-        assert_eq!(staged_content(&*store, &staged), bytes);
+        assert_eq!(staged_content(&store, &staged), bytes);
     }
 }
 
@@ -106,32 +106,32 @@ fn publish_makes_visible(place: &Place) {
     let store = made(place);
     for (durability, name) in [(Durability::Durable, "x"), (Durability::Buffered, "y")] {
         let batch = ["d/1", "d/2", "e/f/3"].map(|path| {
-            let staged = stage(&*store, "7", path, path.as_bytes());
+            let staged = stage(&store, "7", path, path.as_bytes());
             (staged, key(&format!("{name}/{path}")))
         });
         let staged: Vec<Staged> = batch.iter().map(|(staged, _)| staged.clone()).collect();
         store.sync(&staged, durability).unwrap();
         assert_eq!(store.publish(batch.to_vec(), durability).unwrap(), []);
-        assert_eq!(names(&*place(), &format!("{name}/d")), ["1", "2"]);
-        assert_eq!(content(&*place(), &format!("{name}/e/f/3")), b"e/f/3");
+        assert_eq!(names(&place(), &format!("{name}/d")), ["1", "2"]);
+        assert_eq!(content(&place(), &format!("{name}/e/f/3")), b"e/f/3");
         assert_eq!(store.staged("7").unwrap(), []);
     }
 }
 
 fn taken_names_come_back(place: &Place) {
     let store = made(place);
-    put(&*store, "d/2", b"old");
+    put(&store, "d/2", b"old");
     let batch: Vec<_> = ["d/1", "d/2", "d/3"]
-        .map(|path| (stage(&*store, "7", path, b"new"), key(path)))
+        .map(|path| (stage(&store, "7", path, b"new"), key(path)))
         .into();
     let taken = store.publish(batch.clone(), Durability::Durable).unwrap();
     assert_eq!(taken, [batch[1].clone()]);
-    assert_eq!(content(&*store, "d/1"), b"new");
-    assert_eq!(content(&*store, "d/2"), b"old");
-    assert_eq!(content(&*store, "d/3"), b"new");
+    assert_eq!(content(&store, "d/1"), b"new");
+    assert_eq!(content(&store, "d/2"), b"old");
+    assert_eq!(content(&store, "d/3"), b"new");
     assert_eq!(store.staged("7").unwrap(), [batch[1].0.clone()]);
-    assert_eq!(staged_content(&*store, &batch[1].0), b"new");
-    put(&*store, "d/4/inner", b"");
+    assert_eq!(staged_content(&store, &batch[1].0), b"new");
+    put(&store, "d/4/inner", b"");
     let onto_directory = (batch[1].0.clone(), key("d/4"));
     let taken = store
         .publish(vec![onto_directory.clone()], Durability::Durable)
@@ -141,7 +141,7 @@ fn taken_names_come_back(place: &Place) {
 
 fn missing_is_not_published(place: &Place) {
     let store = made(place);
-    let staged = stage(&*store, "7", "a", b"1");
+    let staged = stage(&store, "7", "a", b"1");
     store.discard("7").unwrap();
     let error = store
         .publish(vec![(staged, key("a"))], Durability::Durable)
@@ -152,22 +152,22 @@ fn missing_is_not_published(place: &Place) {
 
 fn publish_without_sync(place: &Place) {
     let store = made(place);
-    let staged = stage(&*store, "7", "a", b"1");
+    let staged = stage(&store, "7", "a", b"1");
     store
         .publish(vec![(staged, key("a"))], Durability::Durable)
         .unwrap();
-    assert_eq!(content(&*store, "a"), b"1");
+    assert_eq!(content(&store, "a"), b"1");
 }
 
 fn leftovers_are_found(place: &Place) {
     let first = made(place);
     assert_eq!(first.areas().unwrap(), [""; 0]);
-    let staged = stage(&*first, "7", "private/7/CURRENT", b"MANIFEST-000004\n");
+    let staged = stage(&first, "7", "private/7/CURRENT", b"MANIFEST-000004\n");
     drop(first);
     let second = place();
     assert_eq!(second.areas().unwrap(), ["7"]);
     assert_eq!(second.staged("7").unwrap(), std::slice::from_ref(&staged));
-    assert_eq!(staged_content(&*second, &staged), b"MANIFEST-000004\n");
+    assert_eq!(staged_content(&second, &staged), b"MANIFEST-000004\n");
     second
         .sync(std::slice::from_ref(&staged), Durability::Durable)
         .unwrap();
@@ -175,13 +175,13 @@ fn leftovers_are_found(place: &Place) {
         .publish(vec![(staged, key("private/7/CURRENT"))], Durability::Durable)
         .unwrap();
     assert_eq!(taken, []);
-    assert_eq!(content(&*second, "private/7/CURRENT"), b"MANIFEST-000004\n");
+    assert_eq!(content(&second, "private/7/CURRENT"), b"MANIFEST-000004\n");
 }
 
 fn areas_are_apart(place: &Place) {
     let store = made(place);
-    stage(&*store, "7", "a", b"1");
-    let kept = stage(&*store, "8", "a", b"22");
+    stage(&store, "7", "a", b"1");
+    let kept = stage(&store, "8", "a", b"22");
     let mut areas = store.areas().unwrap();
     areas.sort();
     assert_eq!(areas, ["7", "8"]);
@@ -190,18 +190,18 @@ fn areas_are_apart(place: &Place) {
     store.discard("never there").unwrap();
     assert_eq!(store.staged("7").unwrap(), []);
     assert_eq!(store.areas().unwrap(), ["8"]);
-    assert_eq!(staged_content(&*store, &kept), b"22");
+    assert_eq!(staged_content(&store, &kept), b"22");
 }
 
 /// Where publishing is a rename that was only half durable, old and new name may be one file.
 fn no_aliases(place: &Place) {
     let store = made(place);
-    let staged = stage(&*store, "7", "a", b"published");
+    let staged = stage(&store, "7", "a", b"published");
     store
         .publish(vec![(staged, key("a"))], Durability::Buffered)
         .unwrap();
-    stage(&*store, "7", "a", b"!");
-    assert_eq!(content(&*store, "a"), b"published");
+    stage(&store, "7", "a", b"!");
+    assert_eq!(content(&store, "a"), b"published");
 }
 
 fn area_names(place: &Place) {
@@ -212,7 +212,7 @@ fn area_names(place: &Place) {
     }
 }
 
-fn staged_content(store: &dyn Store, staged: &Staged) -> Vec<u8> {
+fn staged_content(store: &Store, staged: &Staged) -> Vec<u8> {
     let object = store.open_staged(staged).unwrap();
     let mut bytes = vec![0; object.size_bytes() as usize];
     let mut filled = 0;

@@ -1,7 +1,6 @@
 //! The judge of a repository that is found after a power failure.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use stonekeep::Quiet;
 use stonekeep::engine::verify::VerifyLevel;
@@ -32,14 +31,14 @@ impl Expected<'_> {
     /// Judges what is found.
     pub(super) fn judge(&self, found: &Files, when: &str) {
         let (store, ids) = self.judge_backups(found, when);
-        assert_journals_hold(store.as_ref(), when);
-        assert_orphans_hold(store.as_ref(), &ids, when);
+        assert_journals_hold(&store, when);
+        assert_orphans_hold(&store, &ids, when);
     }
 
     /// Judges the backups alone.
-    pub(super) fn judge_backups(&self, found: &Files, when: &str) -> (Arc<dyn Store>, Vec<u32>) {
+    pub(super) fn judge_backups(&self, found: &Files, when: &str) -> (Store, Vec<u32>) {
         let store = load(found);
-        let ids: Vec<u32> = catalog::list(store.as_ref())
+        let ids: Vec<u32> = catalog::list(&store)
             .unwrap()
             .ids
             .iter()
@@ -64,8 +63,8 @@ impl Expected<'_> {
 }
 
 /// The repository in memory, without locks and pins.
-fn load(found: &Files) -> Arc<dyn Store> {
-    let store = MemoryStore::new();
+fn load(found: &Files) -> Store {
+    let store = Store::from(MemoryStore::new());
     store.create_root(Durability::Durable).unwrap();
     for (path, content) in &found.contents {
         let path = path.to_str().unwrap().strip_prefix(REPOSITORY);
@@ -89,11 +88,11 @@ fn load(found: &Files) -> Arc<dyn Store> {
             }
         }
     }
-    Arc::new(store)
+    store
 }
 
 /// Every byte of the backup is there, and its facts, which came before the meta file.
-fn assert_whole(store: &Arc<dyn Store>, id: u32, when: &str) {
+fn assert_whole(store: &Store, id: u32, when: &str) {
     let engine = BackupEngineReadOnly::open(BackupEngineOptions::default(), store.clone()).unwrap();
     let report = engine.verify_backups(BackupId::new(id).unwrap(), VerifyLevel::Checksum, &Quiet);
     let report = report.unwrap_or_else(|error| panic!("{when}: {}", error.one_line()));
@@ -132,7 +131,7 @@ fn assert_claimed(found: &Files, id: u32, when: &str) {
 }
 
 /// What a journal calls durable has all its bytes.
-fn assert_journals_hold(store: &dyn Store, when: &str) {
+fn assert_journals_hold(store: &Store, when: &str) {
     for area in store.areas().unwrap() {
         let journal = journal::read(store, &area).unwrap();
         for (staged, entry) in journal.staged.iter().filter(|(_, entry)| entry.durable) {
@@ -153,7 +152,7 @@ fn assert_journals_hold(store: &dyn Store, when: &str) {
 }
 
 /// What facts without a meta file call durable has all its bytes, where it is there.
-fn assert_orphans_hold(store: &dyn Store, committed: &[u32], when: &str) {
+fn assert_orphans_hold(store: &Store, committed: &[u32], when: &str) {
     for entry in store.list(Some(&Key::new("stonekeep/backups").unwrap())).unwrap() {
         let Some(id) = BackupId::parse(&entry.name) else {
             continue;
@@ -177,11 +176,11 @@ pub(super) fn staged_by_journals(found: &Files) -> usize {
     let store = load(found);
     let areas = store.areas().unwrap().into_iter();
     areas
-        .map(|area| journal::read(store.as_ref(), &area).unwrap().staged.len())
+        .map(|area| journal::read(&store, &area).unwrap().staged.len())
         .sum()
 }
 
-fn assert_right_if_there(store: &dyn Store, file: &FileFacts, when: &str) {
+fn assert_right_if_there(store: &Store, file: &FileFacts, when: &str) {
     let key = Key::new(file.path.clone()).unwrap();
     if store.stat(&key).unwrap().is_some() {
         let content = store.read(&key, 1 << 30).unwrap();

@@ -7,7 +7,7 @@ use stonekeep_format::BackupId;
 use super::report::{CollectReport, GarbageKind};
 use crate::repo::garbage::{Area, Garbage, GarbagePlan};
 use crate::repo::{ids, layout};
-use crate::store::{Durability, Guard, Key, Store};
+use crate::store::{Durability, Held, Key, Store};
 use crate::{Error, ErrorKind, Observer, Progress, Result};
 
 /// So many files go between two looks at the lock.
@@ -15,11 +15,11 @@ const FILES_BETWEEN_CHECKS: u64 = 256;
 
 /// Carries out a plan, or only tells what it would remove. What cannot be removed is reported and does not keep the rest.
 pub(super) struct Apply<'a> {
-    pub(super) store: &'a dyn Store,
+    pub(super) store: &'a Store,
     pub(super) durability: Durability,
     pub(super) observer: &'a dyn Observer,
     /// The writer's lock; `None` in a dry run.
-    pub(super) lock: Option<&'a dyn Guard>,
+    pub(super) lock: Option<&'a Held>,
     pub(super) progress: Progress,
     pub(super) report: CollectReport,
     /// What stays, so that its records have to stay, too.
@@ -175,7 +175,7 @@ impl<'a> Apply<'a> {
 
     /// One that holds unknown files stays.
     fn remove_directory(&mut self, directory: &Key, changed: &mut BTreeSet<Key>) {
-        let remove = |store: &dyn Store| match store.delete(directory) {
+        let remove = |store: &Store| match store.delete(directory) {
             Err(error) if error.kind() == ErrorKind::Refused => Ok(()),
             removed => removed.map(drop),
         };
@@ -186,7 +186,7 @@ impl<'a> Apply<'a> {
     }
 
     /// Whether something was removed, or would be in a dry run.
-    fn attempt(&mut self, key: &Key, removal: impl FnOnce(&dyn Store) -> Result<()>) -> bool {
+    fn attempt(&mut self, key: &Key, removal: impl FnOnce(&Store) -> Result<()>) -> bool {
         if self.lock.is_none() {
             return true;
         }

@@ -45,7 +45,7 @@ impl PurgeOptions {
 
 /// Counts valid backups, the newest first.
 pub(super) struct Purge<'a> {
-    store: &'a dyn Store,
+    store: &'a Store,
     left_to_keep: usize,
     /// Those that are beyond the number to keep.
     pub(super) doomed: BTreeSet<BackupId>,
@@ -66,7 +66,7 @@ struct Hold {
 
 impl<'a> Purge<'a> {
     /// By these options.
-    pub(super) fn new(store: &'a dyn Store, options: &PurgeOptions) -> Self {
+    pub(super) fn new(store: &'a Store, options: &PurgeOptions) -> Self {
         Purge {
             store,
             left_to_keep: options.num_backups_to_keep,

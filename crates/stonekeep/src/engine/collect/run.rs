@@ -13,7 +13,7 @@ use crate::repo::garbage::{self, GarbagePlan, IsDoomed, Metas, Policy, Reference
 use crate::repo::names::Names;
 use crate::repo::pin::{self, LivePins};
 use crate::repo::{catalog, layout};
-use crate::store::{Guard, Store};
+use crate::store::{Held, Store};
 use crate::{Error, Observer, Phase, Progress, Result, Warning, WarningName, repo};
 
 /// A pin is made first and written after that. Whoever sees it in between looks again so often, with so long a break:
@@ -64,7 +64,7 @@ impl Collection<'_> {
             lock.check()
         })?;
         tracing::info!(backups = deleted.len(), "deleted from the list of backups");
-        let collected = self.collect(deleted.clone(), &left, metas, lock.as_ref());
+        let collected = self.collect(deleted.clone(), &left, metas, &lock);
         let mut report = collected.map_err(|error| garbage::after_deleting(error, &deleted))?;
         report.kept_backups = kept;
         match (self.wanted, left.into_iter().next()) {
@@ -83,7 +83,7 @@ impl Collection<'_> {
         deleted: BTreeSet<BackupId>,
         left: &[(BackupId, Error)],
         metas: Metas,
-        lock: &dyn Guard,
+        lock: &Held,
     ) -> Result<CollectReport> {
         let pins = self.live_pins()?;
         let mut survey = self.survey(metas, pins, &BTreeSet::new())?;
@@ -113,8 +113,8 @@ impl Collection<'_> {
         Ok(report)
     }
 
-    fn store(&self) -> &dyn Store {
-        self.engine.store().as_ref()
+    fn store(&self) -> &Store {
+        self.engine.store()
     }
 
     fn check_stop(&self) -> Result<()> {
@@ -202,7 +202,7 @@ impl Collection<'_> {
         &self,
         mut plan: GarbagePlan,
         doomed: BTreeSet<BackupId>,
-        lock: Option<&dyn Guard>,
+        lock: Option<&Held>,
     ) -> Result<CollectReport> {
         let doomed = doomed.into_iter().collect();
         let mut report = CollectReport::new(lock.is_some(), doomed, &mut plan);

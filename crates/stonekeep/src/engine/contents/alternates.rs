@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use stonekeep_format::Crc32c;
 use stonekeep_format::backup_meta::MetaFile;
@@ -28,7 +27,7 @@ pub(super) struct Alternates {
 
 #[derive(Debug)]
 struct Alternate {
-    store: Arc<dyn Store>,
+    store: Store,
     /// What its meta files say of the files that are looked for.
     checksums: HashMap<String, Option<Crc32c>>,
 }
@@ -38,7 +37,7 @@ impl Alternates {
     ///
     /// # Errors
     /// `NotFound` if one of the directories is no repository, and I/O errors.
-    pub(super) fn open(own: &dyn Store, loaded: &LoadedMeta, directories: &[PathBuf]) -> Result<Self> {
+    pub(super) fn open(own: &Store, loaded: &LoadedMeta, directories: &[PathBuf]) -> Result<Self> {
         let excluded = loaded.meta.files.iter().filter(|file| file.excluded);
         let wanted: HashSet<String> = excluded.map(|file| file.path.to_string()).collect();
         if wanted.is_empty() {
@@ -46,9 +45,9 @@ impl Alternates {
         }
         let mut others = Vec::new();
         for directory in directories {
-            let store: Arc<dyn Store> = Arc::new(LocalStore::new(directory));
+            let store: Store = Store::from(LocalStore::new(directory));
             repo::require(&store)?;
-            let checksums = stored_by_others(store.as_ref(), &wanted)?;
+            let checksums = stored_by_others(&store, &wanted)?;
             others.push(Alternate { store, checksums });
         }
         Ok(Alternates {
@@ -92,7 +91,7 @@ impl Alternates {
                 let crc32c = alternate.checksums.get(key.as_str()).copied().flatten();
                 wanted.size_bytes = stat.size_bytes;
                 wanted.crc32c = wanted.crc32c.or(crc32c);
-                wanted.source = FileSource::Alternate(Arc::clone(&alternate.store));
+                wanted.source = FileSource::Alternate(alternate.store.clone());
                 break;
             }
         }

@@ -51,7 +51,7 @@ impl BackupContents {
     /// there is no MANIFEST that CURRENT names.
     pub(in crate::engine) fn find(
         index: &RepositoryIndex<'_>,
-        store: &dyn Store,
+        store: &Store,
         loaded: &LoadedMeta,
         facts: Option<BackupFacts>,
         alternate_dirs: &[PathBuf],
@@ -129,7 +129,7 @@ fn require_none(id: BackupId, findings: Vec<Finding>) -> Result<()> {
 }
 
 /// Reads CURRENT, which decides whether there is a database, and OPTIONS, which may be rewritten.
-fn load_small_files(store: &dyn Store, loaded: &LoadedMeta, files: &mut [BackupFile]) -> Result<String> {
+fn load_small_files(store: &Store, loaded: &LoadedMeta, files: &mut [BackupFile]) -> Result<String> {
     let mut current = None;
     for file in files.iter_mut() {
         let limit_bytes = match file.name {

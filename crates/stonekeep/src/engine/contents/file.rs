@@ -17,7 +17,7 @@ pub(in crate::engine) enum FileSource {
     /// In the repository, at its path.
     Stored,
     /// At its path in another repository: the backup excludes the file.
-    Alternate(Arc<dyn Store>),
+    Alternate(Store),
     /// Here, with the right checksum.
     Bytes(Arc<[u8]>),
     /// The backup excludes the file, and neither another backup nor another repository has it.

@@ -23,7 +23,7 @@ pub(super) struct Area {
 
 impl Area {
     /// One that there is not yet.
-    pub(super) fn new(store: &dyn Store, id: BackupId) -> Result<Area> {
+    pub(super) fn new(store: &Store, id: BackupId) -> Result<Area> {
         let areas = store.areas()?;
         let names = (1u64..).map(|n| match n {
             1 => id.to_string(),

@@ -13,7 +13,7 @@ use super::plan::Plan;
 use super::planner::Planner;
 use crate::image::{CaptureHost, DatabaseImage, ImageFile};
 use crate::repo::{self, RootState, garbage, ids, layout};
-use crate::store::Guard;
+use crate::store::Held;
 use crate::{Error, Phase, Result};
 
 /// How often a source that changes is captured. Each attempt has all that the ones before have copied, so it is short; of
@@ -27,7 +27,7 @@ pub(super) struct BackupRun<'a> {
     dry_run: bool,
     attempt: u32,
     /// Held as soon as the repository exists.
-    lock: Option<Box<dyn Guard>>,
+    lock: Option<Held>,
     /// Whether this run made the repository.
     made_repository: bool,
     pub(super) planner: Planner<'a>,
@@ -41,7 +41,7 @@ pub(super) struct BackupRun<'a> {
 /// What a commit needs of a run.
 pub(super) struct Writing<'h> {
     pub(super) area: &'h mut Area,
-    pub(super) lock: &'h dyn Guard,
+    pub(super) lock: &'h Held,
 }
 
 impl<'a> BackupRun<'a> {
@@ -108,7 +108,7 @@ impl<'a> BackupRun<'a> {
         if self.area.is_none() {
             self.area = Some(Area::new(self.context.store(), self.id)?);
         }
-        match (self.area.as_mut(), self.lock.as_deref()) {
+        match (self.area.as_mut(), self.lock.as_ref()) {
             (Some(area), Some(lock)) => Ok(Writing { area, lock }),
             _ => Err(Error::refused("the repository is not locked")),
         }
@@ -225,7 +225,7 @@ fn limit_modes(context: &Context<'_>) {
     }
 }
 
-fn open_repository(context: &Context<'_>) -> Result<Box<dyn Guard>> {
+fn open_repository(context: &Context<'_>) -> Result<Held> {
     repo::require_or_create(context.engine.store(), context.engine.durability())?;
     let lock = context.engine.lock(context.observer)?;
     garbage::drop_void_records(context.store())?;

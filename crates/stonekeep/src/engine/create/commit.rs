@@ -14,7 +14,7 @@ use super::plan::Plan;
 use super::{publish, record};
 use crate::parallel::run_both;
 use crate::repo::{garbage, ids, layout};
-use crate::store::{Durability, Guard, Key, Staged, Store};
+use crate::store::{Durability, Held, Key, Staged, Store};
 use crate::{Error, Phase, Result};
 
 /// Everything that the commit needs.
@@ -24,7 +24,7 @@ pub(super) struct Commit<'a> {
     pub(super) plan: Plan<'a>,
     pub(super) area: &'a Area,
     pub(super) included: &'a Included,
-    pub(super) lock: &'a dyn Guard,
+    pub(super) lock: &'a Held,
 }
 
 /// What is said of a backup, under the id that it is to have.
@@ -132,7 +132,7 @@ impl Commit<'_> {
         self.context.store().sync(&staged, self.durability())
     }
 
-    fn store(&self) -> &dyn Store {
+    fn store(&self) -> &Store {
         self.context.store()
     }
 

@@ -20,8 +20,8 @@ pub(super) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn store(&self) -> &'a dyn Store {
-        self.engine.store().as_ref()
+    pub(super) fn store(&self) -> &'a Store {
+        self.engine.store()
     }
 
     /// Counts the work of a phase: files and bytes to do.
@@ -60,14 +60,14 @@ impl<'a> Context<'a> {
             return error;
         };
         let (bytes, files) = wanted;
-        let (free, left) = (self.store().free_bytes(), self.store().free_files());
+        let room = self.store().room().unwrap_or_default();
         let location = self.store().location();
         let mut message = match shortage {
             Shortage::Inodes => format!("{location} has no inode left for a new file"),
             Shortage::Quota => format!("the quota is exhausted on {location}"),
             _ => format!("{location} is full"),
         };
-        match (shortage, free.ok().flatten(), left.ok().flatten()) {
+        match (shortage, room.bytes, room.files) {
             _ if bytes == 0 => {}
             (Shortage::Inodes, _, Some(left)) => {
                 message += &format!(

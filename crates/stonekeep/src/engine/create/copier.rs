@@ -84,7 +84,7 @@ impl<'a> Copier<'a> {
         (self.done, self.shortened)
     }
 
-    fn store(&self) -> &'a dyn Store {
+    fn store(&self) -> &'a Store {
         self.context.store()
     }
 

@@ -28,7 +28,7 @@ struct Earlier {
 /// I/O errors of the store.
 pub(super) fn went_back(
     image: &DatabaseImage,
-    store: &dyn Store,
+    store: &Store,
     inputs: &PlanInputs<'_>,
 ) -> Result<Vec<WentBack>> {
     let Some(database_id) = image.database_id.as_deref() else {
@@ -81,7 +81,7 @@ pub(super) fn warnings(all: &[WentBack]) -> impl Iterator<Item = Warning> + '_ {
 }
 
 /// The newest backup of this database that can be read. Usually that is the newest of all, which is known.
-fn newest_of(database_id: &str, store: &dyn Store, inputs: &PlanInputs<'_>) -> Result<Option<Earlier>> {
+fn newest_of(database_id: &str, store: &Store, inputs: &PlanInputs<'_>) -> Result<Option<Earlier>> {
     if let Some((id, facts)) = inputs.newest_facts()
         && facts.database_id.as_deref() == Some(database_id)
     {
@@ -107,7 +107,7 @@ fn newest_of(database_id: &str, store: &dyn Store, inputs: &PlanInputs<'_>) -> R
     Ok(None)
 }
 
-fn of_database(store: &dyn Store, loaded: &LoadedMeta, database_id: &str) -> Result<Option<Earlier>> {
+fn of_database(store: &Store, loaded: &LoadedMeta, database_id: &str) -> Result<Option<Earlier>> {
     let facts = loaded.facts_head(store)?;
     let of = match &facts {
         Some(facts) => facts.database_id.clone(),

@@ -132,7 +132,7 @@ fn not_taken(
     root: &Path,
 ) -> Vec<PathBuf> {
     let real = |path: &Path| std::fs::canonicalize(path).ok();
-    let repository = context.store().local_root().and_then(real);
+    let repository = context.store().directory().and_then(real);
     let tops: BTreeSet<&str> = files
         .iter()
         .filter_map(|file| file.path.split('/').next())
@@ -157,7 +157,7 @@ fn find(
     take: &mut dyn FnMut(FoundFile) -> Result<()>,
 ) -> Result<Found> {
     let mut own = image.own_directories.clone();
-    own.extend(context.store().local_root().map(Path::to_owned));
+    own.extend(context.store().directory().map(Path::to_owned));
     include::find(&image.directory, &context.options.include, &own, take)
 }
 
@@ -216,7 +216,7 @@ impl Included {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub(super) fn publish(&self, store: &dyn Store, id: BackupId, durability: Durability) -> Result<()> {
+    pub(super) fn publish(&self, store: &Store, id: BackupId, durability: Durability) -> Result<()> {
         let before = BackupId::new(self.published_as.load(Ordering::Relaxed));
         if self.files.is_empty() || before == Some(id) {
             return Ok(());
@@ -235,7 +235,7 @@ impl Included {
         Ok(())
     }
 
-    fn publish_staged(&self, store: &dyn Store, id: BackupId, durability: Durability) -> Result<()> {
+    fn publish_staged(&self, store: &Store, id: BackupId, durability: Durability) -> Result<()> {
         let mut batch = Vec::with_capacity(self.files.len());
         for (staged, file) in &self.files {
             batch.push((staged.clone(), file.key(id)?));

@@ -41,7 +41,7 @@ pub(super) enum Lookup {
 
 /// What a plan is made from. The newest backup is read at first, older ones as far as a plan needs them.
 pub(super) struct PlanInputs<'a> {
-    store: &'a dyn Store,
+    store: &'a Store,
     /// What the repository's directories contain.
     pub(super) index: RepositoryIndex<'a>,
     pub(super) leftovers: Leftovers,
@@ -73,7 +73,7 @@ impl<'a> PlanInputs<'a> {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub(super) fn read(store: &'a dyn Store) -> Result<Self> {
+    pub(super) fn read(store: &'a Store) -> Result<Self> {
         let mut inputs = PlanInputs {
             store,
             index: RepositoryIndex::new(store),

@@ -8,7 +8,7 @@ use stonekeep_format::backup_name::RepoPath;
 use crate::Result;
 use crate::repo::layout;
 use crate::repo::path_table::PathTable;
-use crate::store::{EntryKind, Key, Store};
+use crate::store::{Detail, EntryKind, Key, Store};
 
 /// The files that must be there, each found by its path. The paths are compared as they are written: what RocksDB would
 /// read as the same name is another file.
@@ -44,15 +44,15 @@ impl LastLook {
     ///
     /// # Errors
     /// Those of the store.
-    pub(super) fn missing(&self, store: &dyn Store) -> Result<Option<String>> {
+    pub(super) fn missing(&self, store: &Store) -> Result<Option<String>> {
         let (mut seen, mut path) = (vec![false; self.files.len()], String::new());
         for directory in &self.directories {
-            store.visit_names(directory, &mut |name, kind| {
+            store.visit(Some(directory), Detail::Names, &mut |entry| {
                 path.clear();
-                path.extend([directory.as_str(), "/", name]);
+                path.extend([directory.as_str(), "/", &entry.name]);
                 let found = self.files.find(path.as_bytes());
                 if let Some(seen) = found.and_then(|number| seen.get_mut(number)) {
-                    *seen = kind == EntryKind::File;
+                    *seen = entry.kind == EntryKind::File;
                 }
             })?;
         }

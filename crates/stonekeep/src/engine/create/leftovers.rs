@@ -30,7 +30,7 @@ pub(super) struct Leftovers {
 
 impl Leftovers {
     /// Reads the journals of all areas.
-    pub(super) fn read(store: &dyn Store) -> Result<Self> {
+    pub(super) fn read(store: &Store) -> Result<Self> {
         let mut leftovers = Leftovers {
             staged: HashMap::new(),
             gone: Vec::new(),
@@ -83,7 +83,7 @@ impl Leftovers {
 
     /// Files that were durable when they were published, and that no backup may name: by journals, and by facts
     /// without a meta file.
-    pub(super) fn published(&self, store: &dyn Store) -> Result<Vec<FileFacts>> {
+    pub(super) fn published(&self, store: &Store) -> Result<Vec<FileFacts>> {
         let durable = self.gone.iter().filter(|entry| entry.durable);
         let mut files: Vec<FileFacts> = durable.map(|entry| entry.file.clone()).collect();
         let committed = catalog::list(store)?.ids;
@@ -101,7 +101,7 @@ impl Leftovers {
 ///
 /// # Errors
 /// `Stopped`, and I/O errors of the store.
-pub(super) fn is_complete(store: &dyn Store, observer: &dyn Observer, file: &StagedFile) -> Result<bool> {
+pub(super) fn is_complete(store: &Store, observer: &dyn Observer, file: &StagedFile) -> Result<bool> {
     let object = store.open_staged(&file.staged)?;
     let found = store::checksum(object.as_ref(), file.staged.key.as_str(), observer)?;
     Ok(found == file.crc32c)

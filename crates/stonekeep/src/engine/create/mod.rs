@@ -167,7 +167,7 @@ impl BackupEngine {
 
     /// A repository in the place of the database, or below its tables' names, cannot be meant.
     fn check_place(&self, source: &dyn ImageSource) -> Result<()> {
-        let (Some(root), Some(database)) = (self.store().local_root(), source.directory()) else {
+        let (Some(root), Some(database)) = (self.store().directory(), source.directory()) else {
             return Ok(());
         };
         let absolute = |path: &std::path::Path| std::fs::canonicalize(path).ok();

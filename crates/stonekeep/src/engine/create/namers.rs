@@ -21,7 +21,7 @@ impl Namers {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub(super) fn read(store: &dyn Store, path: &RepoPath) -> Result<Self> {
+    pub(super) fn read(store: &Store, path: &RepoPath) -> Result<Self> {
         let mut namers = Namers::default();
         for id in catalog::list(store)?.ids {
             match catalog::load(store, id) {

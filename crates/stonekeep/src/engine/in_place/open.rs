@@ -46,7 +46,7 @@ impl Opening<'_> {
         let loaded = catalog::load(self.store(), id)?.into_result()?;
         let (backup, adjusted) = self.look(&loaded)?;
         self.require_room()?;
-        let links = |file: &&BackupFile| file.is_shared() && self.store().local_root().is_some();
+        let links = |file: &&BackupFile| file.is_shared() && self.store().directory().is_some();
         let (linked, copied): (Vec<_>, Vec<_>) = backup.files.iter().partition(links);
         Ok(InPlaceReport {
             backup_id: id,
@@ -75,7 +75,7 @@ impl Opening<'_> {
             )
         })?;
         let directory = self.directory()?;
-        refuse_repository(&directory, self.store().local_root())?;
+        refuse_repository(&directory, self.store().directory())?;
         let mut adjusted = adjust_options(
             &mut backup.files,
             Destination {
@@ -89,8 +89,8 @@ impl Opening<'_> {
         Ok((backup, adjusted))
     }
 
-    fn store(&self) -> &dyn Store {
-        self.engine.store().as_ref()
+    fn store(&self) -> &Store {
+        self.engine.store()
     }
 
     fn directory(&self) -> Result<PathBuf> {
@@ -131,7 +131,7 @@ impl Opening<'_> {
         adjusted: AdjustedOptions,
     ) -> Result<InPlaceReport> {
         let marker = Marker {
-            repository: self.store().location(),
+            repository: self.store().location().to_owned(),
             backup_id: backup.id.get(),
             meta_crc32c: backup.meta_crc32c.0,
             names: backup.files.iter().map(|file| file.name.to_string()).collect(),
@@ -176,7 +176,7 @@ impl Opening<'_> {
 
     /// Whether a shared file could be linked. Where it cannot, it is copied.
     fn link(&self, file: &BackupFile, directory: &Path) -> Result<bool> {
-        let Some(root) = self.store().local_root().filter(|_| file.is_shared()) else {
+        let Some(root) = self.store().directory().filter(|_| file.is_shared()) else {
             return Ok(false);
         };
         let key = &file.key()?;

@@ -25,7 +25,7 @@ use crate::{ErrorKind, Finding, Result};
 
 /// What all workers see.
 pub(super) struct AllSizes<'a> {
-    store: &'a dyn Store,
+    store: &'a Store,
     /// Files that meta files name besides those that are there are added meanwhile.
     names: RwLock<Names>,
     naming: Mutex<Naming>,
@@ -49,7 +49,7 @@ impl<'a> AllSizes<'a> {
         engine: &'a BackupEngineReadOnly,
         ids: Vec<BackupId>,
     ) -> Result<(Vec<BackupInfo>, Option<u64>)> {
-        let store = engine.store().as_ref();
+        let store = engine.store();
         let all = AllSizes {
             store,
             names: RwLock::new(Names::list(store)?),

@@ -70,7 +70,7 @@ impl BackupEngineReadOnly {
     /// # Errors
     /// `NotFound` if there is no backup to try, I/O errors of the store.
     pub(crate) fn candidates(&self, which: WhichBackup) -> Result<Candidates> {
-        self.candidates_in(which, &RepositoryIndex::new(self.store().as_ref()))
+        self.candidates_in(which, &RepositoryIndex::new(self.store()))
     }
 
     /// The same, with what is listed for it.
@@ -97,7 +97,7 @@ impl BackupEngineReadOnly {
             }
             WhichBackup::LatestValid => self.options().max_valid_backups_to_open.unwrap_or(usize::MAX),
         };
-        let store = self.store().as_ref();
+        let store = self.store();
         let mut reader = None;
         for id in self.backup_ids()?.into_iter().rev() {
             if candidates.ids.len() >= wanted {
@@ -160,7 +160,7 @@ impl BackupEngineReadOnly {
 /// makes reading more of them quicker is begun with the second.
 fn read_for_sizes(
     reader: &mut Option<MetaReader>,
-    store: &dyn Store,
+    store: &Store,
     id: BackupId,
 ) -> Result<std::result::Result<SizedMeta, Error>> {
     let state = match reader {

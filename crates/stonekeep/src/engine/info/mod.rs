@@ -32,7 +32,7 @@ impl BackupEngineReadOnly {
     /// # Errors
     /// I/O errors of the store.
     pub fn backup_ids(&self) -> Result<Vec<BackupId>> {
-        Ok(catalog::list(self.store().as_ref())?.ids)
+        Ok(catalog::list(self.store())?.ids)
     }
 
     /// What is known of a backup (`GetBackupInfo`). That it is corrupt is a state, not an error.
@@ -42,15 +42,10 @@ impl BackupEngineReadOnly {
     pub fn get_backup_info(&self, id: BackupId, detail: InfoDetail) -> Result<BackupInfo> {
         let sharing = match detail {
             InfoDetail::Head => None,
-            _ => Some(Sharing::read(self.store().as_ref())?),
+            _ => Some(Sharing::read(self.store())?),
         };
-        let index = RepositoryIndex::new(self.store().as_ref());
-        self.info(
-            catalog::load(self.store().as_ref(), id)?,
-            detail,
-            sharing.as_ref(),
-            &index,
-        )
+        let index = RepositoryIndex::new(self.store());
+        self.info(catalog::load(self.store(), id)?, detail, sharing.as_ref(), &index)
     }
 
     /// What is known of all backups (`GetBackupInfo`, `GetCorruptedBackups`); with `max_valid_backups_to_open`, of no more
@@ -59,7 +54,7 @@ impl BackupEngineReadOnly {
     /// # Errors
     /// I/O errors of the store.
     pub fn get_all_backup_info(&self, detail: InfoDetail) -> Result<RepositoryInfo> {
-        let store = self.store().as_ref();
+        let store = self.store();
         let mut listing = catalog::list(store)?;
         listing.strangers.sort_unstable();
         let (backups, total_bytes) = match detail {
@@ -69,7 +64,7 @@ impl BackupEngineReadOnly {
         let own = backups.iter().flat_map(|backup| backup.warnings.iter().cloned());
         let warnings = own.chain(self.warnings()?).collect();
         Ok(RepositoryInfo {
-            location: store.location(),
+            location: store.location().to_owned(),
             backups,
             strangers: listing.strangers,
             total_bytes,
@@ -79,7 +74,7 @@ impl BackupEngineReadOnly {
 
     /// The backups, and the bytes of all their files where files are looked at.
     fn one_by_one(&self, ids: Vec<BackupId>, detail: InfoDetail) -> Result<(Vec<BackupInfo>, Option<u64>)> {
-        let store = self.store().as_ref();
+        let store = self.store();
         let sharing = match detail {
             InfoDetail::Head => None,
             _ => Some(Sharing::read(store)?),
@@ -117,7 +112,7 @@ impl BackupEngineReadOnly {
     /// # Errors
     /// I/O errors of the store.
     pub fn get_latest_backup_info(&self) -> Result<Option<BackupInfo>> {
-        let store = self.store().as_ref();
+        let store = self.store();
         let index = RepositoryIndex::new(store);
         for id in self.backup_ids()?.into_iter().rev() {
             match catalog::load(store, id) {
@@ -143,7 +138,7 @@ impl BackupEngineReadOnly {
             MetaState::Readable(loaded) => loaded,
             MetaState::Unreadable(id, error) => return Ok(unreadable(id, &error)),
         };
-        let store = self.store().as_ref();
+        let store = self.store();
         let facts = match detail {
             InfoDetail::Head => loaded.facts_head(store)?,
             _ => loaded.facts_for_sizes(store)?,

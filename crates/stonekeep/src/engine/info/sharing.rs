@@ -23,7 +23,7 @@ pub(super) struct Sharing {
 
 impl Sharing {
     /// Reads every meta file.
-    pub(super) fn read(store: &dyn Store) -> Result<Self> {
+    pub(super) fn read(store: &Store) -> Result<Self> {
         let (mut sharing, mut skimmer) = (Sharing::default(), Skimmer::default());
         for id in catalog::list(store)?.ids {
             match skimmer.read(store, &sharing.names, id) {

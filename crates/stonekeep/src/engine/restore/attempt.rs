@@ -55,7 +55,7 @@ fn refuse_keep_old(run: &Run<'_>) -> Result<()> {
         let message = "the old state cannot be kept and be removed first";
         return Err(Error::invalid(message).with_hint("leave out keep_old or free_old_files_first"));
     }
-    keep_old::look(directory, &run.sites, run.engine.store().local_root(), run.disk).map(drop)
+    keep_old::look(directory, &run.sites, run.engine.store().directory(), run.disk).map(drop)
 }
 
 fn standing(sites: &Sites) -> Result<Vec<Standing>> {
@@ -64,7 +64,7 @@ fn standing(sites: &Sites) -> Result<Vec<Standing>> {
 
 fn circumstances<'a>(run: &'a Run<'_>) -> Result<Circumstances<'a>> {
     Ok(Circumstances {
-        repository: run.engine.store().local_root(),
+        repository: run.engine.store().directory(),
         keep_log_files: run.options.keep_log_files,
         freed: is_freed(&run.sites)?,
     })
@@ -118,7 +118,7 @@ impl Attempt<'_, '_> {
         report.resumed = resumed;
         tracing::info!("every file is staged and verified");
         self.run.tell(Phase::Committing);
-        let record = plan.into_record(&self.run.sites, self.store().location());
+        let record = plan.into_record(&self.run.sites, self.store().location().to_owned());
         mover.write_record(&record, staged)?;
         drop(pinned);
         self.run.finish(&record)?;
@@ -130,8 +130,8 @@ impl Attempt<'_, '_> {
         Ok(report)
     }
 
-    fn store(&self) -> &dyn Store {
-        self.run.engine.store().as_ref()
+    fn store(&self) -> &Store {
+        self.run.engine.store()
     }
 
     fn look(&self, loaded: &LoadedMeta, facts: Option<BackupFacts>) -> Result<BackupContents> {
@@ -222,7 +222,7 @@ impl Attempt<'_, '_> {
     fn free_old_files(&self, plan: &mut Plan) -> Result<()> {
         let (mover, sites) = (self.run.mover(), &self.run.sites);
         mover.write_whole(sites.db(), "freed", b"")?;
-        mover.block_opening(&plan.head(sites, self.store().location()))?;
+        mover.block_opening(&plan.head(sites, self.store().location().to_owned()))?;
         self.run.disk.remove(&sites.db().old_file(CURRENT)?)?;
         for place in plan.old_files() {
             let site = sites.site(place.area);

@@ -120,7 +120,7 @@ impl Copier<'_> {
                 size_bytes: write.file.size_bytes,
                 crc32c: Some(write.file.checksum()),
             };
-            self.copy_from(self.engine.store().as_ref(), plan.backup.id, &stored, &at, meter)?;
+            self.copy_from(self.engine.store(), plan.backup.id, &stored, &at, meter)?;
             meter.file_done();
             Ok(at)
         })
@@ -150,19 +150,17 @@ impl Copier<'_> {
                 self.write(at, &mut reader, size_bytes).map(drop)
             }
             FileSource::Stored => {
-                let store = self.engine.store().as_ref();
+                let store = self.engine.store();
                 self.copy_from(store, id, &Stored::of(write)?, at, meter)
             }
-            FileSource::Alternate(store) => {
-                self.copy_from(store.as_ref(), id, &Stored::of(write)?, at, meter)
-            }
+            FileSource::Alternate(store) => self.copy_from(store, id, &Stored::of(write)?, at, meter),
             FileSource::Nowhere => Err(damaged(id, &write.file.path_text(), "it is nowhere".into())),
         }
     }
 
     fn copy_from(
         &self,
-        store: &dyn Store,
+        store: &Store,
         id: BackupId,
         stored: &Stored,
         at: &TargetPath,

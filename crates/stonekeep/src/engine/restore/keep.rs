@@ -14,7 +14,7 @@ use crate::engine::contents::BackupFile;
 use crate::engine::transfer::{Meter, Metered};
 use crate::engine::{BackupEngineReadOnly, RestoreMode};
 use crate::parallel::run_bounded;
-use crate::store::{Key, Object, ObjectReader, Store};
+use crate::store::{Key, Object, ObjectReader};
 use crate::{Error, ErrorKind, Observer, Phase, Result};
 
 /// Names of files.

@@ -200,9 +200,9 @@ impl Mover<'_> {
         let names = site.files().names(old.key())?;
         let files: Vec<String> = names
             .into_iter()
-            .filter(|name| name.kind == EntryKind::File && name.text != CURRENT)
-            .filter(|name| DbFileName::parse(&name.text).is_some())
-            .map(|name| name.text)
+            .filter(|name| name.kind == EntryKind::File && name.name != CURRENT)
+            .filter(|name| DbFileName::parse(&name.name).is_some())
+            .map(|name| name.name)
             .collect();
         if files.is_empty() {
             return Ok(());

@@ -41,7 +41,7 @@ impl Sequences {
     pub(super) fn read(
         sites: &Sites,
         standing: &[Standing],
-        (store, loaded): (&dyn Store, &LoadedMeta),
+        (store, loaded): (&Store, &LoadedMeta),
         recorded: Option<SequenceNumber>,
     ) -> Result<Self> {
         let target = of_target(sites, standing).ok();

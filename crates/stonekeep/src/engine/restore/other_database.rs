@@ -6,7 +6,7 @@ use stonekeep_format::manifest::{ManifestReader, parse_current};
 
 use super::site::{CURRENT, Site};
 use crate::engine::contents::BackupContents;
-use crate::store::{Key, ObjectReader, Store};
+use crate::store::{Key, ObjectReader};
 use crate::{Error, Result};
 
 const SMALL_LIMIT_BYTES: u64 = 4096;

@@ -12,7 +12,7 @@ use super::disk::TargetPath;
 use super::site::is_kept_open;
 use crate::disk::{Clones, Directory, Place, SyncMethod, Syncs, Tree, Written};
 use crate::store::local::LocalStore;
-use crate::store::{Durability, Key};
+use crate::store::{Durability, Key, Store};
 use crate::{Error, IoContext, Result, Warning, WarningName};
 
 /// What a file may take over of its directory's mode: nobody executes a table.
@@ -180,8 +180,8 @@ impl Root {
 
     /// Whether nothing stands in a directory but what the file system keeps of files that were open when they were removed.
     pub(super) fn has_only_kept_open(&self, at: &TargetPath) -> Result<bool> {
-        let names = LocalStore::new(self.tree.root_path()).names(at.key())?;
-        Ok(names.iter().all(|name| is_kept_open(&name.text)))
+        let names = Store::from(LocalStore::new(self.tree.root_path())).names(at.key())?;
+        Ok(names.iter().all(|name| is_kept_open(&name.name)))
     }
 
     fn fits(&self, directory: &Arc<Directory>) -> bool {

@@ -51,7 +51,7 @@ impl<'a> Run<'a> {
     ) -> Result<Self> {
         let sites = Sites::locate(db_dir, options.wal_dir.as_deref())?;
         for (_, site) in sites.all() {
-            refuse_repository(site.path(), engine.store().local_root())?;
+            refuse_repository(site.path(), engine.store().directory())?;
         }
         Ok(Run {
             engine,
@@ -60,7 +60,7 @@ impl<'a> Run<'a> {
             options,
             observer,
             needed_bytes: Cell::new(0),
-            index: RefCell::new(RepositoryIndex::new(engine.store().as_ref())),
+            index: RefCell::new(RepositoryIndex::new(engine.store())),
             held: OnceCell::new(),
             keep_old_made: Cell::new(false),
         })
@@ -151,7 +151,7 @@ impl<'a> Run<'a> {
         if which != WhichBackup::LatestValid
             && let Some(id) = candidates.ids.first().copied()
         {
-            let store = self.engine.store().as_ref();
+            let store = self.engine.store();
             let read = index.while_listing(|| {
                 let loaded = catalog::load(store, id)?.into_result()?;
                 SizedMeta::read(store, loaded)
@@ -259,7 +259,7 @@ impl<'a> Run<'a> {
             }
             let findings = last.findings().to_vec();
             passed_over.push(PassedOver { id, findings });
-            *self.index.borrow_mut() = RepositoryIndex::new(self.engine.store().as_ref());
+            *self.index.borrow_mut() = RepositoryIndex::new(self.engine.store());
         }
         Err(which.advise(last))
     }
@@ -360,7 +360,7 @@ impl<'a> Run<'a> {
         if matches!(which, WhichBackup::Id(id) if id != recorded) {
             return Ok(false);
         }
-        let store = self.engine.store().as_ref();
+        let store = self.engine.store();
         match catalog::load(store, recorded).and_then(catalog::MetaState::into_result) {
             Ok(loaded) => Ok(loaded.crc32c.0 == record.head.meta_crc32c),
             Err(error) if error.kind() == ErrorKind::Io => Err(error),

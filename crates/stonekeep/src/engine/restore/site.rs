@@ -48,14 +48,14 @@ pub(super) enum Area {
 #[derive(Debug)]
 pub(super) struct Site {
     root: TargetPath,
-    files: LocalStore,
+    files: Store,
 }
 
 impl Site {
     pub(super) fn new(path: &Path) -> Self {
         Site {
             root: TargetPath::root(path),
-            files: LocalStore::new(path),
+            files: LocalStore::new(path).into(),
         }
     }
 
@@ -69,7 +69,7 @@ impl Site {
     }
 
     /// Reads what stands there; never follows a link.
-    pub(super) fn files(&self) -> &LocalStore {
+    pub(super) fn files(&self) -> &Store {
         &self.files
     }
 
@@ -113,7 +113,7 @@ impl Site {
         let names = self.files.names(parent.key())?;
         Ok(names
             .iter()
-            .any(|one| Some(one.text.as_str()) == name && one.kind == EntryKind::Directory))
+            .any(|one| Some(one.name.as_str()) == name && one.kind == EntryKind::Directory))
     }
 
     /// Whether something stands there.
@@ -124,7 +124,7 @@ impl Site {
     /// The names in a directory below this one.
     pub(super) fn names(&self, directory: &TargetPath) -> Result<Vec<String>> {
         let names = self.files.names(directory.key())?;
-        Ok(names.into_iter().map(|name| name.text).collect())
+        Ok(names.into_iter().map(|name| name.name).collect())
     }
 
     /// A whole file; `None` if nothing stands there.
@@ -142,7 +142,7 @@ impl Site {
         let Some(key) = directory.key() else { return Ok(0) };
         let mut removed = 0;
         for name in self.files.names(Some(key))? {
-            let at = self.root.with_key(key.join(&name.text)?);
+            let at = self.root.with_key(key.join(&name.name)?);
             if name.kind == EntryKind::Directory {
                 removed += self.remove_tree(disk, &at)?;
             } else {

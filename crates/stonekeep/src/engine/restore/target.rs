@@ -6,7 +6,6 @@ use std::path::Path;
 use stonekeep_format::file_name::DbFileName;
 
 use super::site::{ARCHIVE, Area, CURRENT, STAGING, Site, Sites};
-use crate::disk::Name;
 use crate::store::{Entry, EntryKind, Key, Store};
 use crate::target::real_path;
 use crate::{Error, Result, repo};
@@ -44,7 +43,7 @@ impl Standing {
                 .map(|name| {
                     let parsed = parse(&name);
                     let kind = name.kind;
-                    (name.text, Occupant { kind, parsed })
+                    (name.name, Occupant { kind, parsed })
                 })
                 .collect(),
             archived: Vec::new(),
@@ -54,8 +53,8 @@ impl Standing {
         if archive.is_some_and(|found| found.kind == EntryKind::Directory) {
             for name in site.files().names(Some(&Key::new(ARCHIVE)?))? {
                 match parse(&name) {
-                    Some(DbFileName::Wal(_)) => standing.archived.push(name.text),
-                    _ => standing.archived_strangers.push(name.text),
+                    Some(DbFileName::Wal(_)) => standing.archived.push(name.name),
+                    _ => standing.archived_strangers.push(name.name),
                 }
             }
         }
@@ -86,11 +85,11 @@ impl Standing {
     }
 }
 
-fn parse(name: &Name) -> Option<DbFileName> {
-    if name.kind == EntryKind::Directory || name.text.contains(REPLACEMENT) {
+fn parse(name: &Entry) -> Option<DbFileName> {
+    if name.kind == EntryKind::Directory || name.name.contains(REPLACEMENT) {
         return None;
     }
-    DbFileName::parse(&name.text)
+    DbFileName::parse(&name.name)
 }
 
 /// What matters to [`require_restorable`] besides what stands there.
@@ -198,7 +197,7 @@ fn is_spent_archive(here: &Standing, circumstances: Circumstances<'_>) -> bool {
 
 /// Repositories lie below the database often, as RocksDB's own documentation has them. What cannot be read is none.
 fn is_repository(site: &Site, name: &str) -> bool {
-    let store = crate::store::local::LocalStore::new(site.path().join(name));
+    let store = Store::from(crate::store::local::LocalStore::new(site.path().join(name)));
     let is_meta = |entry: &Entry| entry.kind == EntryKind::Directory && entry.name == "meta";
     let has_meta = || store.list(None).is_ok_and(|entries| entries.iter().any(is_meta));
     matches!(repo::root_state(&store), Ok(repo::RootState::Repository)) && has_meta()

@@ -20,7 +20,7 @@ impl Verifier<'_> {
     pub(super) fn settle_excluded(&mut self) -> Result<()> {
         let excluded = std::mem::take(&mut self.excluded);
         let wanted: HashSet<String> = excluded.iter().map(|(_, path)| path.to_string()).collect();
-        let stored = match stored_by_others(self.engine.store().as_ref(), &wanted) {
+        let stored = match stored_by_others(self.engine.store(), &wanted) {
             // A meta file that cannot be read is reported where its backup is verified.
             Err(error) if error.kind() == ErrorKind::Io => Default::default(),
             stored => stored?,

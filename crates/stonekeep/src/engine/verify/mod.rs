@@ -69,7 +69,7 @@ impl BackupEngineReadOnly {
         }
         let mut verifier = Verifier {
             engine: self,
-            index: RepositoryIndex::new(self.store().as_ref()),
+            index: RepositoryIndex::new(self.store()),
             claims: Claims::default(),
             findings: Findings::default(),
             excluded: Vec::new(),
@@ -134,7 +134,7 @@ impl Verifier<'_> {
     /// A backup's meta file. Where contents are not looked at, the directories of shared files are listed meanwhile;
     /// else each file is opened, which tells more.
     fn read(&mut self, id: BackupId, reader: Option<&mut MetaReader>) -> Result<MetaState> {
-        let store = self.engine.store().as_ref();
+        let store = self.engine.store();
         let read = || match reader {
             Some(reader) => catalog::load_with(reader, store, id),
             None => catalog::load(store, id),
@@ -155,7 +155,7 @@ impl Verifier<'_> {
             }
         };
         tracing::info!(id = %loaded.id, files = loaded.meta.files.len(), "verifying a backup");
-        let store = self.engine.store().as_ref();
+        let store = self.engine.store();
         let facts = match loaded.facts_for_sizes(store) {
             Ok(facts) => facts,
             Err(error) if error.kind() == ErrorKind::Io => {
@@ -201,7 +201,7 @@ impl Verifier<'_> {
 
     /// The files of the application that were taken along. Without facts nobody knows what they must be.
     fn included(&mut self, loaded: &LoadedMeta, facts: Option<&BackupFacts>) -> Result<()> {
-        let (store, id) = (self.engine.store().as_ref(), loaded.id);
+        let (store, id) = (self.engine.store(), loaded.id);
         let Some(facts) = facts else {
             let unknown = included::without_facts(store, id, "verified")?;
             self.report.warnings.extend(unknown);

@@ -51,7 +51,7 @@ impl Verifier<'_> {
 
     /// Whether the meta file lists all that the MANIFEST in the backup names.
     pub(super) fn list(&mut self, loaded: &LoadedMeta, facts: Option<&BackupFacts>) {
-        match listed::check(self.engine.store().as_ref(), loaded, facts) {
+        match listed::check(self.engine.store(), loaded, facts) {
             Ok(findings) => {
                 for finding in findings {
                     let (file, reason) = (finding.file, finding.reason);

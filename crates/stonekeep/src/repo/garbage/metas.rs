@@ -40,7 +40,7 @@ impl Metas {
     /// # Errors
     /// `Stopped`, and I/O errors of the store: an unknown meta file is not taken for a damaged one.
     pub fn read(
-        store: &dyn Store,
+        store: &Store,
         references: References,
         but: &BTreeSet<BackupId>,
         is_doomed: IsDoomed<'_>,
@@ -71,7 +71,7 @@ impl Metas {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub fn look_again(&mut self, store: &dyn Store) -> Result<()> {
+    pub fn look_again(&mut self, store: &Store) -> Result<()> {
         let mut skimmer = Skimmer::default();
         for (id, version) in self.list(store)? {
             if self.seen.get(&id) != Some(&version) {
@@ -82,7 +82,7 @@ impl Metas {
         Ok(())
     }
 
-    fn list(&mut self, store: &dyn Store) -> Result<Vec<(BackupId, Version)>> {
+    fn list(&mut self, store: &Store) -> Result<Vec<(BackupId, Version)>> {
         let mut backups = Vec::new();
         for entry in store.list(Some(&layout::meta_directory()))? {
             match BackupId::parse(&entry.name) {

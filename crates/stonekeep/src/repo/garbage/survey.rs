@@ -95,7 +95,7 @@ impl Survey {
     /// # Errors
     /// `Stopped`, I/O errors of the store.
     pub fn read(
-        store: &dyn Store,
+        store: &Store,
         metas: Metas,
         pins: LivePins,
         doomed: &BTreeSet<BackupId>,
@@ -126,14 +126,14 @@ impl Survey {
         Ok(survey)
     }
 
-    fn look_at_root(&mut self, store: &dyn Store) -> Result<()> {
+    fn look_at_root(&mut self, store: &Store) -> Result<()> {
         let entries = store.list(None)?.into_iter();
         let strangers = entries.filter(|entry| !is_root_name(&entry.name));
         self.strangers.extend(strangers.map(|entry| entry.name));
         Ok(())
     }
 
-    fn look_at_ours(&mut self, store: &dyn Store) -> Result<()> {
+    fn look_at_ours(&mut self, store: &Store) -> Result<()> {
         let ours = layout::ours();
         for entry in store.list(Some(&ours))? {
             if !OUR_NAMES.contains(&entry.name.as_str()) {
@@ -143,7 +143,7 @@ impl Survey {
         Ok(())
     }
 
-    fn add_doomed(&mut self, skimmer: &mut Skimmer, store: &dyn Store, id: BackupId) -> Result<()> {
+    fn add_doomed(&mut self, skimmer: &mut Skimmer, store: &Store, id: BackupId) -> Result<()> {
         match skimmer.read(store, self.claims.names(), id) {
             Ok(SkimState::Readable(skimmed)) => self.claims.add_deleted(id, Some(&skimmed)),
             Ok(SkimState::Unreadable(_)) => self.claims.add_deleted(id, None),
@@ -157,7 +157,7 @@ impl Survey {
     fn look_at_records(
         &mut self,
         skimmer: &mut Skimmer,
-        store: &dyn Store,
+        store: &Store,
         should_stop: &dyn Fn() -> bool,
     ) -> Result<()> {
         let directory = layout::deleted_directory();
@@ -181,7 +181,7 @@ impl Survey {
         Ok(())
     }
 
-    fn look_at_facts(&mut self, store: &dyn Store, should_stop: &dyn Fn() -> bool) -> Result<()> {
+    fn look_at_facts(&mut self, store: &Store, should_stop: &dyn Fn() -> bool) -> Result<()> {
         let directory = layout::facts_directory();
         for entry in store.list(Some(&directory))? {
             if should_stop() {
@@ -208,7 +208,7 @@ impl Survey {
         Ok(())
     }
 
-    fn look_at_claims(&mut self, store: &dyn Store) -> Result<()> {
+    fn look_at_claims(&mut self, store: &Store) -> Result<()> {
         let directory = layout::ids_directory();
         for entry in store.list(Some(&directory))? {
             match BackupId::parse(&entry.name).filter(|_| entry.kind == EntryKind::File) {
@@ -219,7 +219,7 @@ impl Survey {
         Ok(())
     }
 
-    fn look_at_areas(&mut self, store: &dyn Store) -> Result<()> {
+    fn look_at_areas(&mut self, store: &Store) -> Result<()> {
         for name in store.areas()? {
             let resumable = self.claims.add_journal(&journal::read(store, &name)?)
                 || !partial::read(store, &name)?.is_empty();
@@ -237,7 +237,7 @@ impl Survey {
         Ok(())
     }
 
-    fn look_at_private(&mut self, store: &dyn Store) -> Result<()> {
+    fn look_at_private(&mut self, store: &Store) -> Result<()> {
         for entry in store.list(Some(&layout::private_directory()))? {
             let id = BackupId::parse(&entry.name).filter(|_| entry.kind == EntryKind::Directory);
             if id.is_some_and(|id| self.metas.ids.contains(&id)) {
@@ -274,7 +274,7 @@ impl PinnedBackup {
 /// The meta file in a record. One that cannot be read names nothing, so that what it named has to be old to be collected.
 fn read_record(
     skimmer: &mut Skimmer,
-    store: &dyn Store,
+    store: &Store,
     names: &Names,
     (id, key): (BackupId, &Key),
 ) -> Option<Skimmed> {

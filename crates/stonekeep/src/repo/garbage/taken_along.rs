@@ -34,7 +34,7 @@ impl Survey {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub(super) fn look_at_taken_along(&mut self, store: &dyn Store) -> Result<()> {
+    pub(super) fn look_at_taken_along(&mut self, store: &Store) -> Result<()> {
         let root = layout::included_directory();
         for entry in store.list(Some(&root))? {
             let id = BackupId::parse(&entry.name).filter(|_| entry.kind == EntryKind::Directory);
@@ -53,7 +53,7 @@ impl Survey {
         Ok(())
     }
 
-    fn add_taken_along(&mut self, store: &dyn Store, id: BackupId, owned: &BTreeSet<String>) -> Result<()> {
+    fn add_taken_along(&mut self, store: &Store, id: BackupId, owned: &BTreeSet<String>) -> Result<()> {
         let (directory, stored) = (layout::included(id), included::stored(store, id)?);
         let mut taken = TakenAlong {
             id,
@@ -79,7 +79,7 @@ impl Survey {
 }
 
 /// Where the facts are of another backup with the same id, the files are that one's, and it is gone.
-fn owned_by(store: &dyn Store, id: BackupId) -> Result<Owned> {
+fn owned_by(store: &Store, id: BackupId) -> Result<Owned> {
     let loaded = match catalog::load(store, id) {
         Ok(MetaState::Readable(loaded)) => loaded,
         Ok(MetaState::Unreadable(..)) => return Ok(Owned::Any),

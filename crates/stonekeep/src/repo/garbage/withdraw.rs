@@ -37,7 +37,7 @@ pub struct Withdrawn {
 /// # Errors
 /// Those of `before_each`; I/O errors of the store while records are put or synced.
 pub fn withdraw(
-    store: &dyn Store,
+    store: &Store,
     ids: &BTreeSet<BackupId>,
     before_each: &dyn Fn() -> Result<()>,
 ) -> Result<Withdrawn> {
@@ -72,7 +72,7 @@ pub fn withdraw(
 ///
 /// # Errors
 /// I/O errors of the store.
-pub fn secure(store: &dyn Store) -> Result<()> {
+pub fn secure(store: &Store) -> Result<()> {
     // The records first: a crash between must find each deleted backup's.
     let directories = [
         layout::deleted_directory(),
@@ -87,7 +87,7 @@ pub fn secure(store: &dyn Store) -> Result<()> {
 ///
 /// # Errors
 /// I/O errors of the store while it lists or reads.
-pub fn drop_void_records(store: &dyn Store) -> Result<()> {
+pub fn drop_void_records(store: &Store) -> Result<()> {
     let directory = layout::deleted_directory();
     for entry in store.list(Some(&directory))? {
         let Some((id, crc32c)) = layout::parse_deleted(&entry.name) else {
@@ -121,7 +121,7 @@ pub fn after_deleting(error: Error, deleted: &BTreeSet<BackupId>) -> Error {
 
 /// Puts the record of a backup: the bytes of its meta file, or nothing where those cannot be read. `None` if there is no
 /// such backup.
-fn put_record(store: &dyn Store, id: BackupId) -> Result<Option<Key>> {
+fn put_record(store: &Store, id: BackupId) -> Result<Option<Key>> {
     let meta = layout::meta(id);
     match checksum(store, &meta) {
         Ok(crc32c) => match copy_to_record(store, &meta, &layout::deleted(id, crc32c), crc32c) {
@@ -139,7 +139,7 @@ fn put_record(store: &dyn Store, id: BackupId) -> Result<Option<Key>> {
 
 /// A record that is there already says the same, or is damaged and replaced: the backup exists as long as its meta file
 /// does.
-fn copy_to_record(store: &dyn Store, meta: &Key, record: &Key, crc32c: Crc32c) -> Result<Key> {
+fn copy_to_record(store: &Store, meta: &Key, record: &Key, crc32c: Crc32c) -> Result<Key> {
     if !store.copy(meta, record, Durability::Buffered)? && checksum(store, record)? != crc32c {
         store.delete(record)?;
         store.copy(meta, record, Durability::Buffered)?;
@@ -147,7 +147,7 @@ fn copy_to_record(store: &dyn Store, meta: &Key, record: &Key, crc32c: Crc32c) -
     Ok(record.clone())
 }
 
-fn put_empty_record(store: &dyn Store, id: BackupId) -> Result<Key> {
+fn put_empty_record(store: &Store, id: BackupId) -> Result<Key> {
     let (area, record) = (format!("delete-{id}"), layout::deleted(id, NO_CHECKSUM));
     let staged = store.stage(&area, &record, &mut std::io::empty(), 0)?;
     store.publish(vec![(staged, record.clone())], Durability::Durable)?;
@@ -155,7 +155,7 @@ fn put_empty_record(store: &dyn Store, id: BackupId) -> Result<Key> {
     Ok(record)
 }
 
-fn checksum(store: &dyn Store, key: &Key) -> Result<Crc32c> {
+fn checksum(store: &Store, key: &Key) -> Result<Crc32c> {
     let object = store.open(key)?;
     store::checksum(object.as_ref(), key.as_str(), &Quiet)
 }

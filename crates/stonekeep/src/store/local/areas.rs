@@ -13,8 +13,7 @@ use rustix::fs::{AtFlags, StatxFlags};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
-use crate::disk::listing::{list, remove_all};
-use crate::disk::names;
+use crate::disk::listing::{self, list, remove_all};
 use crate::disk::tree::Tree;
 use crate::store::staging::{STAGING, area_key, staged_key};
 use crate::store::{EntryKind, Key, Staged};
@@ -186,9 +185,13 @@ fn beside(top: &str, area: &str, below: Option<&str>) -> Result<Key> {
 }
 
 fn directories_of_root(tree: &Tree) -> Result<Vec<String>> {
-    let names = names::list(tree, None)?;
-    let directories = names.into_iter().filter(|name| name.kind == EntryKind::Directory);
-    Ok(directories.map(|name| name.text).collect())
+    let mut directories = Vec::new();
+    listing::names(tree, None, &mut |entry| {
+        if entry.kind == EntryKind::Directory {
+            directories.push(entry.name);
+        }
+    })?;
+    Ok(directories)
 }
 
 fn mount_of(tree: &Tree, directory: Option<&Key>) -> Option<Mount> {
@@ -221,8 +224,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::store::Detail;
+    use crate::store::Durability;
+    use crate::store::contract::Backend;
     use crate::store::local::LocalStore;
-    use crate::store::{Durability, Store};
 
     /// A store for which `tables` is a mount of its own.
     fn store(root: &Path) -> LocalStore {
@@ -233,13 +238,16 @@ mod tests {
     }
 
     fn names(store: &LocalStore, directory: &str) -> Vec<String> {
-        let entries = store.list(Some(&Key::trusted(directory))).unwrap();
-        let mut names: Vec<String> = entries.into_iter().map(|entry| entry.name).collect();
-        let mut by_name = Vec::new();
-        let push = &mut |name: &str, _| by_name.push(name.to_owned());
-        store.visit_names(&Key::trusted(directory), push).unwrap();
-        names.sort();
-        by_name.sort();
+        let directory = Some(Key::trusted(directory));
+        let listed = |detail| {
+            let mut names = Vec::new();
+            store
+                .list(directory.as_ref(), detail, &mut |entry| names.push(entry.name))
+                .unwrap();
+            names.sort();
+            names
+        };
+        let (names, by_name) = (listed(Detail::Sizes), listed(Detail::Names));
         assert_eq!(names, by_name);
         names
     }
@@ -273,7 +281,7 @@ mod tests {
         later.discard("7").unwrap();
         assert!(!root.join("tables/stonekeep-staging").exists());
         assert!(later.areas().unwrap().is_empty());
-        assert_eq!(later.read(&two, 10).unwrap(), b"table");
+        assert_eq!(std::fs::read(root.join(two.as_str())).unwrap(), b"table");
     }
 
     /// The disk was taken away, or has come, since they were staged.

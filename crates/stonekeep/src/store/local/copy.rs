@@ -4,7 +4,8 @@ use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
 use crate::disk::tree::Tree;
-use crate::store::{Durability, Key, ObjectReader, Store};
+use crate::store::contract::Backend;
+use crate::store::{Durability, Key, ObjectReader};
 use crate::{Error, ErrorKind, Result};
 
 /// The area in which copies are written.
@@ -12,7 +13,7 @@ const COPIES: &str = "copies";
 
 /// Gives the content of a file a second name; whether the name was free. A link needs no room, so that backups can be
 /// deleted on a full disk.
-pub(super) fn link_or_copy(store: &dyn Store, tree: &Tree, from: &Key, to: &Key) -> Result<bool> {
+pub(super) fn link_or_copy(store: &dyn Backend, tree: &Tree, from: &Key, to: &Key) -> Result<bool> {
     match link_file(tree, from, to)? {
         Some(is_free) => Ok(is_free),
         None => copy_bytes(store, from, to),
@@ -52,7 +53,7 @@ fn try_to_link(tree: &Tree, from: &Key, to: &Key) -> Result<Option<bool>> {
     }
 }
 
-fn copy_bytes(store: &dyn Store, from: &Key, to: &Key) -> Result<bool> {
+fn copy_bytes(store: &dyn Backend, from: &Key, to: &Key) -> Result<bool> {
     let object = store.open(from)?;
     let mut content = ObjectReader::new(object.as_ref());
     let staged = store.stage(COPIES, to, &mut content, object.size_bytes())?;

@@ -89,7 +89,7 @@ fn length(file: &File) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Store;
+    use crate::store::contract::Backend;
 
     #[test]
     fn what_may_be_visible_under_another_name_is_left_alone() {

@@ -9,14 +9,16 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, OFlags};
 use rustix::io::Errno;
 
 use crate::disk::Place;
 use crate::disk::tree::Tree;
+use crate::store::contract::Lease;
 use crate::store::waiting::{locked, wait_for};
-use crate::store::{Guard, Key, LockWait};
+use crate::store::{Key, LockWait};
 use crate::{Clock, Error, ErrorKind, Result};
 
 const LOCK: &str = "stonekeep/lock";
@@ -36,7 +38,7 @@ pub(super) fn take(
     wait: LockWait,
     holder: &str,
     should_stop: &dyn Fn() -> bool,
-) -> Result<Box<dyn Guard>> {
+) -> Result<Box<dyn Lease>> {
     let place = tree.make_place(&Key::trusted(LOCK))?;
     match wait_for(wait, clock, should_stop, || attempt(&place))? {
         Some(file) => {
@@ -110,15 +112,18 @@ fn read_holder(place: &Place) -> String {
     line.replace(char::is_control, "?")
 }
 
-impl Guard for LockGuard {
-    fn check(&self) -> Result<()> {
+impl Lease for LockGuard {
+    fn valid_for(&self) -> Result<Duration> {
         if self.place.is(&self.file)? {
-            return Ok(());
+            return Ok(Duration::MAX);
         }
         let message = format!("{} was removed while it was locked", self.place.path().display());
         Err(Error::new(ErrorKind::Locked, message)
             .with_hint("another process may have taken the lock meanwhile; run this again"))
     }
+
+    /// The system releases the locks of the dead.
+    fn abandon(self: Box<Self>) {}
 }
 
 impl Drop for LockGuard {

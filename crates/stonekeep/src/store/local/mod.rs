@@ -24,12 +24,15 @@ use rustix::fs::OFlags;
 
 use self::areas::{Areas, is_hidden};
 use self::object::LocalObject;
-use super::{Durability, Guard, Key, LockWait, Object, PinState, Staged, Stat, Store};
+use super::contract::{Backend, Lease};
+use super::{
+    Detail, Durability, Key, LockWait, Object, Parallelism, PinState, Place, Room, Staged, Stat, Store,
+    StoreTraits,
+};
 pub use crate::disk::SyncMethod;
-use crate::disk::buffers::Buffers;
+use crate::disk::buffers::{Buffers, DEFAULT_BUFFER_BYTES};
 use crate::disk::{
-    Clones, Entry, EntryKind, FileSystems, Making, Name, Syncs, Tree, Written, file_system, listing, names,
-    new_file, tree,
+    Clones, Entry, FileSystems, Making, Syncs, Tree, Written, file_system, listing, new_file, tree,
 };
 use crate::parallel::{movers_of, run_bounded};
 use crate::shortage::no_directory;
@@ -38,6 +41,7 @@ use crate::{Clock, Error, IoContext, Result, SystemClock, Warning};
 /// A store in a local directory. See the [module](self).
 #[derive(Debug)]
 pub struct LocalStore {
+    place: Place,
     tree: Tree,
     areas: Areas,
     syncs: Syncs,
@@ -53,7 +57,13 @@ impl LocalStore {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         let path = std::path::absolute(&path).unwrap_or(path);
+        let shown = path.display().to_string();
         LocalStore {
+            place: Place {
+                identity: format!("file:{shown}"),
+                display: shown,
+                directory: Some(path.clone()),
+            },
             tree: Tree::of_repository(path),
             areas: Areas::default(),
             syncs: Syncs::default(),
@@ -89,7 +99,7 @@ impl LocalStore {
     /// root is missing.
     pub fn file_system_warning(&self) -> Option<Warning> {
         let root = self.tree.find(None).ok()??;
-        file_system::warning(&root, &self.location())
+        file_system::warning(&root, &self.place.display)
     }
 
     fn open_file(&self, key: &Key) -> Result<Box<dyn Object>> {
@@ -98,13 +108,6 @@ impl LocalStore {
         let (file, stat) = place.open_and_look(OFlags::RDONLY)?.ok_or_else(missing)?;
         let reads = self.file_systems.reads(stat.st_dev);
         Ok(Box::new(LocalObject::new(file, &stat, reads)))
-    }
-
-    /// What stands directly in a directory, as [`Store::list`], without length and age.
-    pub(crate) fn names(&self, directory: Option<&Key>) -> Result<Vec<Name>> {
-        let mut names = names::list(&self.tree, directory)?;
-        names.retain(|name| !is_hidden(directory, &name.text));
-        Ok(names)
     }
 
     /// A file that has just been written to an area.
@@ -142,13 +145,30 @@ impl LocalStore {
     }
 }
 
-impl Store for LocalStore {
-    fn location(&self) -> String {
-        self.tree.root_path().display().to_string()
+impl Backend for LocalStore {
+    fn place(&self) -> &Place {
+        &self.place
     }
 
-    fn local_root(&self) -> Option<&Path> {
-        Some(self.tree.root_path())
+    fn traits(&self) -> StoreTraits {
+        let root = self.tree.find(None).ok().flatten();
+        StoreTraits {
+            parallelism: match root.and_then(|root| file_system::is_rotational(&root)) {
+                // One that reads and one that writes.
+                Some(true) => Parallelism::Fixed(2),
+                Some(false) => Parallelism::Flash,
+                None => Parallelism::Cores,
+            },
+            request_bytes: DEFAULT_BUFFER_BYTES.get(),
+            lists_sizes: false,
+        }
+    }
+
+    fn room(&self) -> Room {
+        Room {
+            bytes: file_system::free_bytes(&self.tree),
+            files: file_system::free_files(&self.tree),
+        }
     }
 
     fn exists(&self) -> Result<bool> {
@@ -195,24 +215,14 @@ impl Store for LocalStore {
         }
     }
 
-    fn list(&self, directory: Option<&Key>) -> Result<Vec<Entry>> {
-        let mut entries = listing::list(&self.tree, directory)?;
-        entries.retain(|entry| !is_hidden(directory, &entry.name));
-        Ok(entries)
-    }
-
-    fn visit(&self, directory: &Key, visit: &mut dyn FnMut(Entry)) -> Result<()> {
-        listing::visit(&self.tree, Some(directory), &mut |entry| {
-            if !is_hidden(Some(directory), &entry.name) {
-                visit(entry);
-            }
-        })
-    }
-
-    fn visit_names(&self, directory: &Key, visit: &mut dyn FnMut(&str, EntryKind)) -> Result<()> {
-        names::visit(&self.tree, Some(directory), &mut |name, kind| {
-            if !is_hidden(Some(directory), name) {
-                visit(name, kind);
+    fn list(&self, directory: Option<&Key>, detail: Detail, each: &mut dyn FnMut(Entry)) -> Result<()> {
+        let detail = match detail {
+            Detail::Names => listing::names,
+            Detail::Sizes => listing::visit,
+        };
+        detail(&self.tree, directory, &mut |entry| {
+            if !is_hidden(directory, &entry.name) {
+                each(entry);
             }
         })
     }
@@ -362,12 +372,12 @@ impl Store for LocalStore {
         wait: LockWait,
         holder: &str,
         should_stop: &dyn Fn() -> bool,
-    ) -> Result<Box<dyn Guard>> {
+    ) -> Result<Box<dyn Lease>> {
         self.areas.forget();
         lock::take(&self.tree, &*self.clock, wait, holder, should_stop)
     }
 
-    fn pin(&self, key: &Key, content: &[u8]) -> Result<Box<dyn Guard>> {
+    fn pin(&self, key: &Key, content: &[u8]) -> Result<Box<dyn Lease>> {
         pin::make(&self.tree, key, content)
     }
 
@@ -375,21 +385,14 @@ impl Store for LocalStore {
         pin::remove_if_stale(&self.tree, &*self.clock, key)
     }
 
-    fn free_bytes(&self) -> Result<Option<u64>> {
-        Ok(file_system::free_bytes(&self.tree))
-    }
-
-    fn free_files(&self) -> Result<Option<u64>> {
-        Ok(file_system::free_files(&self.tree))
-    }
-
-    fn is_rotational(&self) -> Option<bool> {
-        let root = self.tree.find(None).ok()??;
-        file_system::is_rotational(&root)
-    }
-
     fn warnings(&self) -> Vec<Warning> {
         let file_system = self.file_system_warning();
         file_system.into_iter().chain(self.syncs.warning()).collect()
+    }
+}
+
+impl From<LocalStore> for Store {
+    fn from(store: LocalStore) -> Self {
+        Store::of(store)
     }
 }

@@ -24,8 +24,9 @@ use super::lock::{no_locks, try_flock};
 use crate::disk::Place;
 use crate::disk::tree::{self, Tree};
 use crate::parallel::thread_or_none;
+use crate::store::contract::Lease;
 use crate::store::pin_name::is_from_here;
-use crate::store::{Guard, Key, PinState};
+use crate::store::{Key, PinState};
 use crate::{Clock, Error, ErrorKind, IoContext, Result};
 
 const TOUCHED_EVERY: Duration = Duration::from_secs(60);
@@ -37,16 +38,19 @@ struct PinGuard {
     place: Place,
     file: Arc<File>,
     toucher: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
+    /// The file stays, unlocked.
+    abandoned: bool,
 }
 
 /// Makes a pin and holds it.
-pub(super) fn make(tree: &Tree, key: &Key, content: &[u8]) -> Result<Box<dyn Guard>> {
+pub(super) fn make(tree: &Tree, key: &Key, content: &[u8]) -> Result<Box<dyn Lease>> {
     let place = tree.make_place(key)?;
     let file = Arc::new(create_locked(&place)?);
     let mut guard = PinGuard {
         place,
         file: file.clone(),
         toucher: None,
+        abandoned: false,
     };
     file.write_all_at(content, 0)
         .context("writing", &guard.place.path())?;
@@ -126,20 +130,24 @@ fn touch(file: &File) -> rustix::io::Result<()> {
     rustix::fs::futimens(file, &times)
 }
 
-impl Guard for PinGuard {
-    fn check(&self) -> Result<()> {
+impl Lease for PinGuard {
+    fn valid_for(&self) -> Result<Duration> {
         if self.place.is(&self.file)? {
-            return Ok(());
+            return Ok(Duration::MAX);
         }
         let message = format!("the pin {} is lost", self.place.path().display());
         Err(Error::new(ErrorKind::Locked, message))
+    }
+
+    fn abandon(mut self: Box<Self>) {
+        self.abandoned = true;
     }
 }
 
 impl Drop for PinGuard {
     fn drop(&mut self) {
         let unlinked = match self.place.is(&self.file) {
-            Ok(true) => self.place.unlink().map(drop),
+            Ok(true) if !self.abandoned => self.place.unlink().map(drop),
             other => other.map(drop),
         };
         if let Err(error) = unlinked {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use crate::store::staging::area_key;
-use crate::store::{Entry, EntryKind, Key, Object, Staged, Stat};
+use crate::store::{Entry, EntryKind, Key, LocalFile, Object, Staged, Stat};
 use crate::{Error, Result};
 
 /// A file apart from its names.
@@ -25,6 +25,10 @@ impl Inode {
             modified,
             content_durable: AtomicBool::new(false),
         }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     pub(super) fn stat(&self) -> Stat {
@@ -58,6 +62,10 @@ impl Object for MemoryObject {
         let count = rest.len().min(buffer.len());
         buffer[..count].copy_from_slice(&rest[..count]);
         Ok(count)
+    }
+
+    fn local_file(&self) -> Option<LocalFile<'_>> {
+        None
     }
 }
 

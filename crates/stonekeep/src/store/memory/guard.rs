@@ -1,9 +1,11 @@
 //! What holds a memory store's lock or one of its pins.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::contents::{Contents, Inode};
-use crate::store::{Guard, Key};
+use crate::store::Key;
+use crate::store::contract::Lease;
 use crate::{Error, ErrorKind, Result};
 
 /// Holds the lock until it is dropped, or the power fails.
@@ -19,10 +21,10 @@ impl LockGuard {
     }
 }
 
-impl Guard for LockGuard {
-    fn check(&self) -> Result<()> {
+impl Lease for LockGuard {
+    fn valid_for(&self) -> Result<Duration> {
         if open(&self.contents).has_lock(self.token) {
-            Ok(())
+            Ok(Duration::MAX)
         } else {
             Err(Error::new(
                 ErrorKind::Locked,
@@ -30,6 +32,9 @@ impl Guard for LockGuard {
             ))
         }
     }
+
+    /// The memory forgets the locks of the dead, as the system does.
+    fn abandon(self: Box<Self>) {}
 }
 
 impl Drop for LockGuard {
@@ -52,10 +57,10 @@ impl PinGuard {
     }
 }
 
-impl Guard for PinGuard {
-    fn check(&self) -> Result<()> {
+impl Lease for PinGuard {
+    fn valid_for(&self) -> Result<Duration> {
         if open(&self.contents).has_pin(&self.key, &self.inode) {
-            Ok(())
+            Ok(Duration::MAX)
         } else {
             Err(Error::new(
                 ErrorKind::Locked,
@@ -63,21 +68,24 @@ impl Guard for PinGuard {
             ))
         }
     }
+
+    /// The file stays, and nobody holds it.
+    fn abandon(self: Box<Self>) {
+        open(&self.contents).pins.remove(&self.key);
+    }
 }
 
 impl Drop for PinGuard {
     fn drop(&mut self) {
         let mut contents = open(&self.contents);
+        let held = contents.pins.get(&self.key);
+        if !held.is_some_and(|held| Arc::ptr_eq(held, &self.inode)) {
+            return;
+        }
         if contents.has_pin(&self.key, &self.inode) {
             contents.files.remove(&self.key);
         }
-        if contents
-            .pins
-            .get(&self.key)
-            .is_some_and(|held| Arc::ptr_eq(held, &self.inode))
-        {
-            contents.pins.remove(&self.key);
-        }
+        contents.pins.remove(&self.key);
     }
 }
 

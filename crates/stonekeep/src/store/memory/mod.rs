@@ -8,19 +8,34 @@
 mod contents;
 mod guard;
 
+use std::fs::File;
 use std::io::Read;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::contents::{Contents, Inode, MemoryObject};
 use self::guard::{LockGuard, PinGuard};
+use super::contract::{Backend, Lease};
 use super::staging::{STAGING, area_key, staged_key};
 use super::waiting::{locked, wait_for};
-use super::{Durability, Entry, Guard, Key, LockWait, Object, PinState, Staged, Stat, Store};
-use crate::{Clock, Error, IoContext, Result, SystemClock};
+use super::{
+    Detail, Durability, Entry, Key, LockWait, Object, Parallelism, PinState, Place, Room, Staged, Stat,
+    Store, StoreTraits,
+};
+use crate::{Clock, Error, IoContext, Result, SystemClock, Warning};
 
 /// A store in memory, for tests. See the [module](self).
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
+    store: Store,
+    contents: Arc<Mutex<Contents>>,
+}
+
+/// What [`MemoryStore`] gives to its [`Store`].
+#[derive(Debug)]
+struct Memory {
+    place: Place,
     contents: Arc<Mutex<Contents>>,
     clock: Arc<dyn Clock>,
 }
@@ -39,26 +54,54 @@ impl MemoryStore {
 
     /// A store that takes modification times from this clock, and waits by it.
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
-        MemoryStore {
-            contents: Arc::default(),
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let contents = Arc::<Mutex<Contents>>::default();
+        let store = Store::of(Memory {
+            place: Place {
+                identity: format!("memory:{}", MADE.fetch_add(1, Ordering::Relaxed)),
+                display: "memory".to_owned(),
+                directory: None,
+            },
+            contents: Arc::clone(&contents),
             clock,
-        }
+        });
+        MemoryStore { store, contents }
     }
 
     /// The power fails: whatever was not made durable is lost, whoever held a lock or a pin is dead.
     pub fn crash(&self) {
-        self.lock().crash();
+        lock(&self.contents).crash();
     }
 
     /// The power fails just after the file system wrote all names back by itself, so that only unsynced content is lost.
     pub fn crash_after_names(&self) {
-        let mut contents = self.lock();
+        let mut contents = lock(&self.contents);
         contents.sync_every_name();
         contents.crash();
     }
+}
 
+impl Deref for MemoryStore {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl From<MemoryStore> for Store {
+    fn from(memory: MemoryStore) -> Self {
+        memory.store
+    }
+}
+
+fn lock(contents: &Mutex<Contents>) -> MutexGuard<'_, Contents> {
+    contents.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Memory {
     fn lock(&self) -> MutexGuard<'_, Contents> {
-        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.contents)
     }
 
     /// The contents, for an operation that needs the root to be there.
@@ -71,15 +114,38 @@ impl MemoryStore {
         }
     }
 
+    fn file(&self, key: &Key) -> Result<Arc<Inode>> {
+        let found = self.lock().file(key)?;
+        found.ok_or_else(|| Error::not_found(format!("{key} is not there")))
+    }
+
     fn inode(&self, bytes: Vec<u8>) -> Arc<Inode> {
         Arc::new(Inode::new(bytes, self.clock.now()))
     }
 }
 
-impl Store for MemoryStore {
-    fn location(&self) -> String {
-        "memory".to_owned()
+impl Backend for Memory {
+    fn place(&self) -> &Place {
+        &self.place
     }
+
+    fn traits(&self) -> StoreTraits {
+        StoreTraits {
+            parallelism: Parallelism::Cores,
+            request_bytes: 128 << 10,
+            lists_sizes: true,
+        }
+    }
+
+    fn warnings(&self) -> Vec<Warning> {
+        Vec::new()
+    }
+
+    fn room(&self) -> Room {
+        Room::default()
+    }
+
+    fn limit_modes(&self, _directory_mode: u32) {}
 
     fn exists(&self) -> Result<bool> {
         Ok(self.lock().exists)
@@ -92,8 +158,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn list(&self, directory: Option<&Key>) -> Result<Vec<Entry>> {
-        self.lock().list(directory)
+    fn list(&self, directory: Option<&Key>, _: Detail, each: &mut dyn FnMut(Entry)) -> Result<()> {
+        let entries = self.lock().list(directory)?;
+        entries.into_iter().for_each(each);
+        Ok(())
     }
 
     fn stat(&self, key: &Key) -> Result<Option<Stat>> {
@@ -102,9 +170,7 @@ impl Store for MemoryStore {
     }
 
     fn open(&self, key: &Key) -> Result<Box<dyn Object>> {
-        let found = self.lock().file(key)?;
-        let inode = found.ok_or_else(|| Error::not_found(format!("{key} is not there")))?;
-        Ok(Box::new(MemoryObject(inode)))
+        Ok(Box::new(MemoryObject(self.file(key)?)))
     }
 
     fn stage(&self, area: &str, key: &Key, content: &mut dyn Read, _expected_bytes: u64) -> Result<Staged> {
@@ -133,7 +199,7 @@ impl Store for MemoryStore {
             staged_key(&staged.area, &staged.key)?,
             staged_key(area, &staged.key)?,
         );
-        let mut bytes = self.read(&from, u64::MAX)?;
+        let mut bytes = self.file(&from)?.bytes().to_vec();
         let kept = usize::try_from(staged.size_bytes).unwrap_or(usize::MAX);
         if bytes.len() < kept {
             return Err(Error::corrupt(
@@ -155,6 +221,10 @@ impl Store for MemoryStore {
             key: staged.key.clone(),
             size_bytes,
         })
+    }
+
+    fn stage_clone(&self, _: &str, _: &Key, _: &File, _: u64) -> Result<Option<Staged>> {
+        Ok(None)
     }
 
     fn sync(&self, staged: &[Staged], durability: Durability) -> Result<()> {
@@ -263,17 +333,17 @@ impl Store for MemoryStore {
         wait: LockWait,
         holder: &str,
         should_stop: &dyn Fn() -> bool,
-    ) -> Result<Box<dyn Guard>> {
+    ) -> Result<Box<dyn Lease>> {
         let got = wait_for(wait, &*self.clock, should_stop, || {
             Ok(self.made()?.take_lock(holder))
         })?;
         match got {
             Some(token) => Ok(Box::new(LockGuard::new(self.contents.clone(), token))),
-            None => Err(locked(&self.location(), &self.lock().lock_holder())),
+            None => Err(locked(&self.place.display, &self.lock().lock_holder())),
         }
     }
 
-    fn pin(&self, key: &Key, content: &[u8]) -> Result<Box<dyn Guard>> {
+    fn pin(&self, key: &Key, content: &[u8]) -> Result<Box<dyn Lease>> {
         let inode = self.inode(content.to_vec());
         let mut contents = self.made()?;
         if contents.file(key)?.is_some() {
@@ -294,9 +364,5 @@ impl Store for MemoryStore {
         }
         contents.files.remove(key);
         Ok(PinState::Removed)
-    }
-
-    fn free_bytes(&self) -> Result<Option<u64>> {
-        Ok(None)
     }
 }

@@ -16,7 +16,7 @@ const FIRST: (u32, &[u64]) = (1, &[1, 2, 3]);
 const SECOND: (u32, &[u64]) = (2, &[2, 3, 4]);
 const THIRD: (u32, &[u64]) = (3, &[3, 4, 5]);
 
-fn put_three(store: &dyn Store) {
+fn put_three(store: &Store) {
     for (backup, tables) in [FIRST, SECOND, THIRD] {
         put_our_backup(store, backup, tables);
     }
@@ -44,16 +44,16 @@ fn assert_clean(engine: &BackupEngine) {
 #[test]
 fn a_deleted_backup_takes_along_what_it_alone_names() {
     let (_, store) = memory();
-    put_three(store.as_ref());
+    put_three(&store);
     let engine = engine(&store);
     let planned = engine.plan_delete_backup(id(1), &Quiet).unwrap();
     assert!(!planned.done);
-    assert_eq!(files(store.as_ref()), files_of(&[FIRST, SECOND, THIRD]));
+    assert_eq!(files(&store), files_of(&[FIRST, SECOND, THIRD]));
 
     let report = engine.delete_backup(id(1), &Quiet).unwrap();
     assert!(report.done);
     assert_eq!(deleted(&report), [1]);
-    assert_eq!(files(store.as_ref()), files_of(&[SECOND, THIRD]));
+    assert_eq!(files(&store), files_of(&[SECOND, THIRD]));
     let gone = ["000005", "000006"].len();
     assert_eq!(report.deleted_files.len(), 1 + 3 + gone - 1, "{report:?}");
     assert!(
@@ -72,16 +72,16 @@ fn a_deleted_backup_takes_along_what_it_alone_names() {
 #[test]
 fn one_in_the_middle_goes_and_its_neighbours_stay_whole() {
     let (_, store) = memory();
-    put_three(store.as_ref());
+    put_three(&store);
     engine(&store).delete_backup(id(2), &Quiet).unwrap();
-    assert_eq!(files(store.as_ref()), files_of(&[FIRST, THIRD]));
+    assert_eq!(files(&store), files_of(&[FIRST, THIRD]));
     assert_clean(&engine(&store));
 }
 
 #[test]
 fn several_are_deleted_at_once_and_none_if_one_is_missing() {
     let (_, store) = memory();
-    put_three(store.as_ref());
+    put_three(&store);
     let error = engine(&store)
         .delete_backups(&[id(1), id(7)], &Quiet)
         .unwrap_err();
@@ -94,28 +94,28 @@ fn several_are_deleted_at_once_and_none_if_one_is_missing() {
             .kind(),
         ErrorKind::NotFound
     );
-    assert_eq!(files(store.as_ref()), files_of(&[FIRST, SECOND, THIRD]));
+    assert_eq!(files(&store), files_of(&[FIRST, SECOND, THIRD]));
 
     let report = engine(&store)
         .delete_backups(&[id(3), id(1), id(3)], &Quiet)
         .unwrap();
     assert_eq!(deleted(&report), [1, 3]);
-    assert_eq!(files(store.as_ref()), files_of(&[SECOND]));
+    assert_eq!(files(&store), files_of(&[SECOND]));
     assert_clean(&engine(&store));
 }
 
 #[test]
 fn the_last_backup_leaves_nothing_behind() {
     let (_, store) = memory();
-    put_our_backup(store.as_ref(), 1, &[1, 2]);
+    put_our_backup(&store, 1, &[1, 2]);
     engine(&store).delete_backup(id(1), &Quiet).unwrap();
-    assert_eq!(files(store.as_ref()), BTreeSet::new());
+    assert_eq!(files(&store), BTreeSet::new());
 }
 
 #[test]
 fn a_purge_keeps_the_newest() {
     let (_, store) = memory();
-    put_three(store.as_ref());
+    put_three(&store);
     let engine = engine(&store);
     let report = engine.purge_old_backups(3, &Quiet).unwrap();
     assert_eq!(deleted(&report), [0_u32; 0]);
@@ -123,25 +123,25 @@ fn a_purge_keeps_the_newest() {
         deleted(&engine.plan_purge_old_backups(1, &Quiet).unwrap()),
         [1, 2]
     );
-    assert_eq!(files(store.as_ref()), files_of(&[FIRST, SECOND, THIRD]));
+    assert_eq!(files(&store), files_of(&[FIRST, SECOND, THIRD]));
     let report = engine.purge_old_backups(1, &Quiet).unwrap();
     assert_eq!(deleted(&report), [1, 2]);
-    assert_eq!(files(store.as_ref()), files_of(&[THIRD]));
+    assert_eq!(files(&store), files_of(&[THIRD]));
     assert_clean(&engine);
     assert_eq!(deleted(&engine.purge_old_backups(0, &Quiet).unwrap()), [3]);
-    assert_eq!(files(store.as_ref()), BTreeSet::new());
+    assert_eq!(files(&store), BTreeSet::new());
 }
 
 #[test]
 fn a_purge_neither_counts_nor_deletes_corrupt_backups() {
     let (_, store) = memory();
     for (backup, tables) in [FIRST, SECOND, THIRD, (4, &[4, 5, 6]), (5, &[5, 6, 7])] {
-        put_our_backup(store.as_ref(), backup, tables);
+        put_our_backup(&store, backup, tables);
     }
     // A file of the newest is missing, one of the oldest has another length.
     store.delete(&key(&table_path(7))).unwrap();
     store.delete(&key("private/1/CURRENT")).unwrap();
-    put(store.as_ref(), "private/1/CURRENT", b"MANIFEST-000005\n\n");
+    put(&store, "private/1/CURRENT", b"MANIFEST-000005\n\n");
     let report = engine(&store).purge_old_backups(2, &Quiet).unwrap();
     assert_eq!(deleted(&report), [2]);
     let ids = engine(&store).backup_ids().unwrap();
@@ -155,7 +155,7 @@ fn a_purge_neither_counts_nor_deletes_corrupt_backups() {
 #[test]
 fn nothing_to_collect_is_no_error() {
     let (_, store) = memory();
-    put_three(store.as_ref());
+    put_three(&store);
     for report in [
         engine(&store).garbage_collect(Duration::ZERO, &Quiet).unwrap(),
         engine(&store)
@@ -166,7 +166,7 @@ fn nothing_to_collect_is_no_error() {
         assert_eq!(report.warnings, []);
         assert_eq!(report.strangers, [""; 0]);
     }
-    assert_eq!(files(store.as_ref()), files_of(&[FIRST, SECOND, THIRD]));
+    assert_eq!(files(&store), files_of(&[FIRST, SECOND, THIRD]));
 }
 
 #[test]
@@ -190,30 +190,30 @@ fn where_there_is_no_repository_none_is_made() {
 #[test]
 fn destroying_old_data_deletes_all_backups_before_the_engine_is_there() {
     let (_, store) = memory();
-    put_three(store.as_ref());
-    put(store.as_ref(), "meta/7", b"no meta file at all\n");
-    put_private(store.as_ref(), 9);
-    put_table(store.as_ref(), 99);
-    put(store.as_ref(), "shared_checksum/notes.txt", b"a stranger");
+    put_three(&store);
+    put(&store, "meta/7", b"no meta file at all\n");
+    put_private(&store, 9);
+    put_table(&store, 99);
+    put(&store, "shared_checksum/notes.txt", b"a stranger");
     let options = BackupEngineOptions::default().with_destroy_old_data(true);
     let engine = BackupEngine::open(options.clone(), store.clone()).unwrap();
     assert_eq!(engine.backup_ids().unwrap(), []);
-    let left: Vec<String> = files(store.as_ref()).into_iter().collect();
+    let left: Vec<String> = files(&store).into_iter().collect();
     assert_eq!(left, ["shared_checksum/notes.txt"]);
 
     let (_, empty) = memory();
     BackupEngine::open(options.clone(), empty.clone()).unwrap();
     assert_eq!(empty.list(None).unwrap(), []);
-    put(empty.as_ref(), "photos/1", b"nothing of a repository's");
+    put(&empty, "photos/1", b"nothing of a repository's");
     let refused = BackupEngine::open(options, empty.clone()).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Refused);
-    assert_eq!(files(empty.as_ref()).len(), 1);
+    assert_eq!(files(&empty).len(), 1);
 }
 
 #[test]
 fn who_holds_the_lock_keeps_collectors_out() {
     let (_, store) = memory();
-    put_three(store.as_ref());
+    put_three(&store);
     let wait = stonekeep::store::LockWait::Fail;
     let guard = store.exclusive(wait, "the other one", &|| false).unwrap();
     let error = engine(&store).delete_backup(id(1), &Quiet).unwrap_err();
@@ -221,7 +221,7 @@ fn who_holds_the_lock_keeps_collectors_out() {
     assert!(error.to_string().contains("the other one"), "{error}");
     // A dry run changes nothing, so it needs no lock.
     engine(&store).plan_delete_backup(id(1), &Quiet).unwrap();
-    assert_eq!(files(store.as_ref()), files_of(&[FIRST, SECOND, THIRD]));
+    assert_eq!(files(&store), files_of(&[FIRST, SECOND, THIRD]));
     drop(guard);
     engine(&store).delete_backup(id(1), &Quiet).unwrap();
 }
@@ -229,16 +229,16 @@ fn who_holds_the_lock_keeps_collectors_out() {
 #[test]
 fn a_stop_request_ends_cleanly_and_the_next_run_goes_on() {
     let (_, store) = memory();
-    put_three(store.as_ref());
+    put_three(&store);
     let engine = engine(&store);
     let switch = StopSwitch::new();
     switch.stop();
     let error = engine.purge_old_backups(1, &switch).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Stopped);
-    assert_eq!(files(store.as_ref()), files_of(&[FIRST, SECOND, THIRD]));
+    assert_eq!(files(&store), files_of(&[FIRST, SECOND, THIRD]));
     switch.reset();
     engine.purge_old_backups(1, &switch).unwrap();
-    assert_eq!(files(store.as_ref()), files_of(&[THIRD]));
+    assert_eq!(files(&store), files_of(&[THIRD]));
 }
 
 /// Stops as soon as files begin to go.
@@ -260,24 +260,24 @@ impl Observer for StopsInTheMiddle {
 #[test]
 fn a_deletion_that_is_stopped_in_the_middle_is_finished_by_whatever_comes_next() {
     let (_, store) = memory();
-    put_three(store.as_ref());
+    put_three(&store);
     let observer = StopsInTheMiddle::default();
     let error = engine(&store).delete_backup(id(1), &observer).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Stopped);
     assert_eq!(engine(&store).backup_ids().unwrap(), [id(2), id(3)]);
     let report = engine(&store).purge_old_backups(2, &Quiet).unwrap();
     assert_eq!((report.deleted_files.len(), deleted(&report).len()), (5, 0));
-    assert_eq!(files(store.as_ref()), files_of(&[SECOND, THIRD]));
+    assert_eq!(files(&store), files_of(&[SECOND, THIRD]));
 }
 
 #[test]
 fn the_commit_is_durable_and_first_also_without_sync() {
     for sync in [true, false] {
         let (_, inner) = memory();
-        put_three(inner.as_ref());
+        put_three(&inner);
         let record = RecordStore::new(inner.clone());
         let options = BackupEngineOptions::default().with_sync(sync);
-        let engine = BackupEngine::open(options, std::sync::Arc::new(record.clone())).unwrap();
+        let engine = BackupEngine::open(options, record.clone()).unwrap();
         engine.delete_backup(id(1), &Quiet).unwrap();
         let changes: Vec<String> = record
             .lines()
@@ -314,13 +314,13 @@ fn the_commit_is_durable_and_first_also_without_sync() {
 #[test]
 fn a_deletion_that_ended_after_its_commit_can_be_asked_for_again() {
     let (_, store) = memory();
-    put_three(store.as_ref());
-    stonekeep::repo::garbage::withdraw(store.as_ref(), &[id(2)].into(), &|| Ok(())).unwrap();
+    put_three(&store);
+    stonekeep::repo::garbage::withdraw(&store, &[id(2)].into(), &|| Ok(())).unwrap();
     let planned = engine(&store).plan_delete_backup(id(2), &Quiet).unwrap();
     let report = engine(&store).delete_backup(id(2), &Quiet).unwrap();
     assert_eq!(deleted(&report), [2]);
     assert_eq!(deleted_paths(&planned), deleted_paths(&report));
-    assert_eq!(files(store.as_ref()), files_of(&[FIRST, THIRD]));
+    assert_eq!(files(&store), files_of(&[FIRST, THIRD]));
     let error = engine(&store).delete_backup(id(2), &Quiet).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
@@ -328,22 +328,22 @@ fn a_deletion_that_ended_after_its_commit_can_be_asked_for_again() {
 #[test]
 fn a_backup_under_a_reused_id_is_not_taken_for_the_deleted_one() {
     let (_, store) = memory();
-    put_three(store.as_ref());
-    stonekeep::repo::garbage::withdraw(store.as_ref(), &[id(3)].into(), &|| Ok(())).unwrap();
+    put_three(&store);
+    stonekeep::repo::garbage::withdraw(&store, &[id(3)].into(), &|| Ok(())).unwrap();
     // RocksDB's engine removes private/3 and gives the id to its next backup.
     for name in ["CURRENT", "MANIFEST-000005", "000006.log"] {
         store.delete(&key(&format!("private/3/{name}"))).unwrap();
     }
-    put_backup(store.as_ref(), 3, &[4, 6]);
+    put_backup(&store, 3, &[4, 6]);
     engine(&store).garbage_collect(DEFAULT_MIN_AGE, &Quiet).unwrap();
     assert_clean(&engine(&store));
     let mut expected = files_of(&[FIRST, SECOND, (3, &[4, 6])]);
     // Facts of the old one: they belong to no meta file, and go with the backup.
     assert!(expected.contains("stonekeep/backups/3"));
-    assert_eq!(files(store.as_ref()), expected);
+    assert_eq!(files(&store), expected);
     engine(&store).delete_backup(id(3), &Quiet).unwrap();
     expected = files_of(&[FIRST, SECOND]);
-    assert_eq!(files(store.as_ref()), expected);
+    assert_eq!(files(&store), expected);
 }
 
 #[test]
@@ -356,12 +356,12 @@ fn collection_works_whatever_the_present_options_are() {
         plain().with_schema_version(MetaSchema::Two),
     ] {
         let (_, store) = memory();
-        put_three(store.as_ref());
-        put(store.as_ref(), "shared/000107.sst", b"of no backup");
+        put_three(&store);
+        put(&store, "shared/000107.sst", b"of no backup");
         let engine = BackupEngine::open(options, store.clone()).unwrap();
         engine.delete_backup(id(1), &Quiet).unwrap();
         engine.garbage_collect(Duration::ZERO, &Quiet).unwrap();
-        assert_eq!(files(store.as_ref()), files_of(&[SECOND, THIRD]));
+        assert_eq!(files(&store), files_of(&[SECOND, THIRD]));
         assert_clean(&engine);
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::Duration;
 
 use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
@@ -51,7 +50,7 @@ const OPERATIONS: [Operation; 5] = [
 
 impl Operation {
     /// Five backups, and what a killed one leaves.
-    fn fill(&self, store: &dyn Store) {
+    fn fill(&self, store: &Store) {
         put_our_backup(store, 1, &[1, 2, 3]);
         put_our_backup(store, 2, &[2, 3, 4, 7]);
         put_backup(store, 3, &[3, 4, 5]);
@@ -73,7 +72,7 @@ impl Operation {
     }
 
     /// Does it again; a deletion may turn out to be finished.
-    fn again(&self, store: &Arc<dyn Store>, sync: bool, when: &str) {
+    fn again(&self, store: &Store, sync: bool, when: &str) {
         match (self.run)(&open(store.clone(), sync)) {
             Ok(()) => {}
             Err(error) if self.name.starts_with("delete") && error.kind() == ErrorKind::NotFound => {}
@@ -83,10 +82,10 @@ impl Operation {
 
     fn undisturbed(&self, sync: bool) -> Undisturbed {
         let (_, store) = memory();
-        self.fill(store.as_ref());
+        self.fill(&store);
         let counting = FaultStore::counting(store.clone());
-        (self.run)(&open(Arc::new(counting.clone()), sync)).unwrap();
-        let files = files(store.as_ref());
+        (self.run)(&open(counting.clone().into(), sync)).unwrap();
+        let files = files(&store);
         let collected = collect_everything(&store);
         Undisturbed {
             files,
@@ -95,9 +94,9 @@ impl Operation {
         }
     }
 
-    fn kill(&self, store: &Arc<dyn Store>, sync: bool, step: usize) {
+    fn kill(&self, store: &Store, sync: bool, step: usize) {
         let killed = FaultStore::kill_at(store.clone(), step);
-        (self.run)(&open(Arc::new(killed.clone()), sync)).unwrap_err();
+        (self.run)(&open(killed.clone().into(), sync)).unwrap_err();
         assert!(killed.stopped_before().is_some());
     }
 }
@@ -109,7 +108,7 @@ struct Undisturbed {
     steps: Vec<String>,
 }
 
-fn open(store: Arc<dyn Store>, sync: bool) -> BackupEngine {
+fn open(store: Store, sync: bool) -> BackupEngine {
     let options = BackupEngineOptions::default()
         .with_sync(sync)
         .with_io_buffer_size_bytes(NonZeroUsize::new(512));
@@ -117,7 +116,7 @@ fn open(store: Arc<dyn Store>, sync: bool) -> BackupEngine {
 }
 
 /// Every backup that is there and was whole is whole.
-fn assert_nothing_lost(store: &Arc<dyn Store>, when: &str) {
+fn assert_nothing_lost(store: &Store, when: &str) {
     let report = open(store.clone(), true)
         .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)
         .unwrap();
@@ -131,11 +130,11 @@ fn assert_nothing_lost(store: &Arc<dyn Store>, when: &str) {
     assert!(ids.contains(&id(5)), "{when}: the newest backup is gone");
 }
 
-fn collect_everything(store: &Arc<dyn Store>) -> BTreeSet<String> {
+fn collect_everything(store: &Store) -> BTreeSet<String> {
     open(store.clone(), true)
         .garbage_collect(Duration::ZERO, &Quiet)
         .unwrap();
-    files(store.as_ref())
+    files(store)
 }
 
 #[test]
@@ -171,12 +170,12 @@ fn killed_at_any_step() {
             for (before, name) in StepSample::new(operation.name, &expected.steps).of(&expected.steps) {
                 let when = format!("{}, sync {sync}, killed before {name}", operation.name);
                 let (_, store) = memory();
-                operation.fill(store.as_ref());
+                operation.fill(&store);
                 operation.kill(&store, sync, before + 1);
                 assert_nothing_lost(&store, &when);
                 operation.again(&store, sync, &when);
                 assert_nothing_lost(&store, &when);
-                assert_eq!(files(store.as_ref()), expected.files, "{when}");
+                assert_eq!(files(&store), expected.files, "{when}");
                 assert_eq!(collect_everything(&store), expected.collected, "{when}");
             }
         }
@@ -189,7 +188,7 @@ fn killed_and_then_collected_without_asking_for_the_same_again() {
         let expected = operation.undisturbed(true);
         for (before, name) in StepSample::new(operation.name, &expected.steps).of(&expected.steps) {
             let (_, store) = memory();
-            operation.fill(store.as_ref());
+            operation.fill(&store);
             operation.kill(&store, true, before + 1);
             let left = open(store.clone(), true).backup_ids().unwrap();
             collect_everything(&store);
@@ -218,13 +217,13 @@ fn power_lost_at_any_step() {
             for (before, name) in StepSample::new(operation.name, &expected.steps).of(&expected.steps) {
                 let when = format!("{}, sync {sync}, {how}, lost before {name}", operation.name);
                 let (disk, store) = memory();
-                operation.fill(store.as_ref());
+                operation.fill(&store);
                 operation.kill(&store, sync, before + 1);
                 lose_power(&disk);
                 assert_nothing_lost(&store, &when);
                 operation.again(&store, sync, &when);
                 if sync {
-                    assert_eq!(files(store.as_ref()), expected.files, "{when}");
+                    assert_eq!(files(&store), expected.files, "{when}");
                 }
                 assert_nothing_lost(&store, &when);
                 assert_eq!(collect_everything(&store), expected.collected, "{when}");
@@ -239,13 +238,13 @@ fn power_lost_after_it_returned() {
         for sync in [true, false] {
             let expected = operation.undisturbed(sync);
             let (disk, store) = memory();
-            operation.fill(store.as_ref());
+            operation.fill(&store);
             (operation.run)(&open(store.clone(), sync)).unwrap();
             disk.crash();
             let when = format!("{}, sync {sync}", operation.name);
             assert_nothing_lost(&store, &when);
             if sync {
-                assert_eq!(files(store.as_ref()), expected.files, "{when}");
+                assert_eq!(files(&store), expected.files, "{when}");
             }
             assert_eq!(collect_everything(&store), expected.collected, "{when}");
         }
@@ -259,10 +258,10 @@ fn an_error_at_any_step_harms_nothing_and_is_returned_unless_it_only_keeps_a_fil
         for (before, name) in StepSample::new(operation.name, &expected.steps).of(&expected.steps) {
             let when = format!("{}, an error instead of {name}", operation.name);
             let (_, store) = memory();
-            operation.fill(store.as_ref());
+            operation.fill(&store);
             let kind = io::ErrorKind::PermissionDenied;
             let failing = FaultStore::fail_once_at(store.clone(), before + 1, kind);
-            let outcome = (operation.run)(&open(Arc::new(failing.clone()), true));
+            let outcome = (operation.run)(&open(failing.clone().into(), true));
             let is_removal = ["delete ", "discard ", "stage keep-", "publish stonekeep/ids/"]
                 .iter()
                 .any(|start| name.starts_with(start));
@@ -277,7 +276,7 @@ fn an_error_at_any_step_harms_nothing_and_is_returned_unless_it_only_keeps_a_fil
             operation.again(&store, true, &when);
             // A deletion of which only an area is left is complete.
             if !is_removal {
-                assert_eq!(files(store.as_ref()), expected.files, "{when}");
+                assert_eq!(files(&store), expected.files, "{when}");
             }
             assert_eq!(collect_everything(&store), expected.collected, "{when}");
         }
@@ -293,13 +292,13 @@ fn killed_at_any_step_on_local_disk() {
             let name = &expected.steps[step - 1];
             let when = format!("{}, killed before {name}; {}", operation.name, sample.describe());
             let directory = tempfile::tempdir().unwrap();
-            let store: Arc<dyn Store> = Arc::new(LocalStore::new(directory.path()));
+            let store: Store = Store::from(LocalStore::new(directory.path()));
             store.create_root(Durability::Buffered).unwrap();
-            operation.fill(store.as_ref());
+            operation.fill(&store);
             operation.kill(&store, false, step);
             assert_nothing_lost(&store, &when);
             operation.again(&store, false, &when);
-            assert_eq!(files(store.as_ref()), expected.files, "{when}");
+            assert_eq!(files(&store), expected.files, "{when}");
             assert_eq!(collect_everything(&store), expected.collected, "{when}");
             let private = directory.path().join("private");
             assert!(
@@ -313,14 +312,14 @@ fn killed_at_any_step_on_local_disk() {
 #[test]
 fn the_record_of_a_backup_that_was_never_synced_survives_too() {
     let (disk, store) = memory();
-    put_backup(store.as_ref(), 1, &[1]);
-    put_table(store.as_ref(), 2);
-    put_private(store.as_ref(), 2);
+    put_backup(&store, 1, &[1]);
+    put_table(&store, 2);
+    put_private(&store, 2);
     let meta = meta_text(2, &[2]);
     let staged = store.stage("2", &key("meta/2"), &mut &*meta, 0).unwrap();
     let taken = store.publish(vec![(staged, key("meta/2"))], Durability::Buffered);
     assert_eq!(taken.unwrap(), []);
-    withdraw(store.as_ref(), &[id(2)].into(), &|| Ok(())).unwrap();
+    withdraw(&store, &[id(2)].into(), &|| Ok(())).unwrap();
     disk.crash();
     let report = open(store.clone(), true).purge_old_backups(1, &Quiet).unwrap();
     assert_eq!((report.too_young, report.deleted_files.len()), (0, 1 + 3));

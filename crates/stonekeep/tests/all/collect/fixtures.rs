@@ -1,7 +1,6 @@
 //! Repositories that real engines wrote, of every layout, under whatever options.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::Duration;
 
 use stonekeep::Quiet;
@@ -13,7 +12,7 @@ use stonekeep_testkit::fixtures::{self, Fixture};
 
 use crate::collect::scene::*;
 
-fn open(store: &Arc<dyn Store>, change: impl Fn(BackupEngineOptions) -> BackupEngineOptions) -> BackupEngine {
+fn open(store: &Store, change: impl Fn(BackupEngineOptions) -> BackupEngineOptions) -> BackupEngine {
     let options = BackupEngineOptions::default().with_io_buffer_size_bytes(NonZeroUsize::new(4096));
     BackupEngine::open(change(options), store.clone()).unwrap()
 }
@@ -44,7 +43,7 @@ fn wrong_options() -> [fn(BackupEngineOptions) -> BackupEngineOptions; 4] {
 fn any_backup_of_any_engine_can_be_deleted() {
     for (name, change) in fixtures::ALL.into_iter().zip(wrong_options().into_iter().cycle()) {
         let fixture = Fixture::unpack(name).unwrap();
-        let store: Arc<dyn Store> = Arc::new(LocalStore::new(fixture.repository()));
+        let store: Store = Store::from(LocalStore::new(fixture.repository()));
         let engine = open(&store, change);
         assert_whole(&engine, &[1, 2, 3]);
         let report = engine.garbage_collect(Duration::ZERO, &Quiet).unwrap();
@@ -56,7 +55,7 @@ fn any_backup_of_any_engine_can_be_deleted() {
             freed += engine.delete_backup(id(backup), &Quiet).unwrap().freed_bytes;
             assert_whole(&engine, left);
         }
-        let left = files(store.as_ref());
+        let left = files(&store);
         assert!(
             left.iter().all(|path| path == "LATEST_BACKUP"),
             "{name}: {left:?}"
@@ -65,8 +64,8 @@ fn any_backup_of_any_engine_can_be_deleted() {
     }
 }
 
-fn sizes(store: &Arc<dyn Store>, which: impl Fn(&str) -> bool) -> u64 {
-    let files = files(store.as_ref());
+fn sizes(store: &Store, which: impl Fn(&str) -> bool) -> u64 {
+    let files = files(store);
     let stats = files
         .iter()
         .filter(|path| which(path))
@@ -81,7 +80,7 @@ fn a_purge_keeps_the_newest_of_any_engine() {
         .zip(wrong_options().into_iter().cycle().skip(1))
     {
         let fixture = Fixture::unpack(name).unwrap();
-        let store: Arc<dyn Store> = Arc::new(LocalStore::new(fixture.repository()));
+        let store: Store = Store::from(LocalStore::new(fixture.repository()));
         let engine = open(&store, change);
         engine.purge_old_backups(1, &Quiet).unwrap();
         assert_whole(&engine, &[3]);

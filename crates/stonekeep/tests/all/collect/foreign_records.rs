@@ -1,7 +1,6 @@
 //! Meta files and names as other engines, tools or accidents may leave them.
 
 use std::fs;
-use std::sync::Arc;
 
 use stonekeep::engine::info::{BackupState, InfoDetail, WhichBackup};
 use stonekeep::engine::{MetaSchema, RestoreOptions};
@@ -14,21 +13,21 @@ use crate::collect::scene::engine;
 use crate::restore::scene::TwoStates;
 use crate::support::scene::{Scene, assert_valid, id, key, memory, named, names, options, put, reader};
 
-fn text(store: &Arc<dyn Store>, path: &str) -> String {
+fn text(store: &Store, path: &str) -> String {
     String::from_utf8(store.read(&key(path), 64 << 20).unwrap()).unwrap()
 }
 
-fn state(store: &Arc<dyn Store>, backup: u32) -> BackupState {
+fn state(store: &Store, backup: u32) -> BackupState {
     let info = reader(store).get_backup_info(id(backup), InfoDetail::Files);
     info.unwrap().state
 }
 
-fn is_corrupt(store: &Arc<dyn Store>, backup: u32) -> bool {
+fn is_corrupt(store: &Store, backup: u32) -> bool {
     matches!(state(store, backup), BackupState::Corrupt(_))
 }
 
 /// Gives the tables of both backups other names, as another engine would have, and takes our facts away.
-fn rename_tables(store: &Arc<dyn Store>, name: impl Fn(&str, &str) -> String) {
+fn rename_tables(store: &Store, name: impl Fn(&str, &str) -> String) {
     for backup in [1, 2] {
         let (meta, facts) = (format!("meta/{backup}"), format!("stonekeep/backups/{backup}"));
         let mut lines = text(store, &meta);
@@ -141,7 +140,7 @@ fn a_meta_file_of_many_megabytes_is_read() {
 fn what_is_no_file_concerns_its_own_backup_only() {
     let mut scene = Scene::with(DatabaseBuilder::new());
     let root = scene.path("repository");
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(&root));
+    let store: Store = Store::from(LocalStore::new(&root));
     scene.create(&store).unwrap();
     scene.change();
     scene.create(&store).unwrap();

@@ -1,7 +1,6 @@
 //! What goes and what stays, judged by a reader that takes every line of every meta file apart.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -15,7 +14,7 @@ use crate::support::scene::{id, ids, key, named, reader};
 use crate::verify::strange_repository::repository;
 
 /// Regular files in the directories of shared files.
-fn shared(store: &Arc<dyn Store>) -> BTreeSet<String> {
+fn shared(store: &Store) -> BTreeSet<String> {
     let of = |directory: &'static str| {
         let entries = store.list(Some(&key(directory))).unwrap().into_iter();
         let files = entries.filter(|entry| entry.kind == EntryKind::File);
@@ -24,21 +23,18 @@ fn shared(store: &Arc<dyn Store>) -> BTreeSet<String> {
     of("shared").chain(of("shared_checksum")).collect()
 }
 
-fn is_readable(store: &Arc<dyn Store>, backup: u32) -> bool {
-    matches!(
-        catalog::load(store.as_ref(), id(backup)).unwrap(),
-        MetaState::Readable(_)
-    )
+fn is_readable(store: &Store, backup: u32) -> bool {
+    matches!(catalog::load(store, id(backup)).unwrap(), MetaState::Readable(_))
 }
 
 /// What these backups name, or everything if one of them cannot be read.
-fn kept(store: &Arc<dyn Store>, backups: &[u32]) -> Option<BTreeSet<String>> {
+fn kept(store: &Store, backups: &[u32]) -> Option<BTreeSet<String>> {
     let all = backups.iter().all(|backup| is_readable(store, *backup));
     all.then(|| backups.iter().flat_map(|backup| named(store, *backup)).collect())
 }
 
 /// The valid backups, the newest first, as they are told with all their files.
-fn valid(store: &Arc<dyn Store>) -> Vec<u32> {
+fn valid(store: &Store) -> Vec<u32> {
     let told = reader(store)
         .get_all_backup_info(InfoDetail::Files)
         .unwrap()

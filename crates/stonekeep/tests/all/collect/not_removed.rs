@@ -1,7 +1,5 @@
 //! Files that a collection cannot remove: it goes on, reports them, and the next one tries again.
 
-use std::sync::Arc;
-
 use stonekeep::engine::collect::CollectReport;
 use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::format::BackupId;
@@ -15,17 +13,17 @@ const FIRST: (u32, &[u64]) = (1, &[1, 2]);
 const SECOND: (u32, &[u64]) = (2, &[2, 3]);
 const THIRD: (u32, &[u64]) = (3, &[3, 4]);
 
-fn three() -> Arc<dyn Store> {
+fn three() -> Store {
     let (_, store) = memory();
     for (backup, tables) in [FIRST, SECOND, THIRD] {
-        put_our_backup(store.as_ref(), backup, tables);
+        put_our_backup(&store, backup, tables);
     }
     store
 }
 
 /// Deletes backups where this file cannot be removed.
-fn delete_without(store: &Arc<dyn Store>, stays: &str, ids: &[BackupId]) -> Result<CollectReport> {
-    let stuck: Arc<dyn Store> = Arc::new(FaultStore::undeletable(store.clone(), key(stays)));
+fn delete_without(store: &Store, stays: &str, ids: &[BackupId]) -> Result<CollectReport> {
+    let stuck: Store = Store::from(FaultStore::undeletable(store.clone(), key(stays)));
     engine(&stuck).delete_backups(ids, &Quiet)
 }
 
@@ -34,14 +32,14 @@ fn paths(report: &CollectReport) -> Vec<&str> {
 }
 
 /// The records of deleted backups.
-fn records(store: &Arc<dyn Store>) -> Vec<String> {
-    let files = files(store.as_ref()).into_iter();
+fn records(store: &Store) -> Vec<String> {
+    let files = files(store).into_iter();
     files
         .filter(|path| path.starts_with("stonekeep/deleted/"))
         .collect()
 }
 
-fn assert_clean(store: &Arc<dyn Store>) {
+fn assert_clean(store: &Store) {
     let report = engine(store).verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet);
     assert_eq!(report.unwrap().findings, []);
 }
@@ -61,10 +59,7 @@ fn a_file_that_stays_keeps_nothing_else_and_its_record() {
         let warning = report.warnings.last().unwrap();
         assert_eq!(warning.name, WarningName::NotRemoved);
         assert_eq!(warning.about.as_deref(), Some(&*path));
-        let mut left: Vec<String> = files(store.as_ref())
-            .difference(&files_of(&[THIRD]))
-            .cloned()
-            .collect();
+        let mut left: Vec<String> = files(&store).difference(&files_of(&[THIRD])).cloned().collect();
         left.retain(|left| !left.starts_with("stonekeep/deleted/"));
         assert_eq!(left, [&*path]);
         assert_eq!(records(&store).len(), records_left, "{path}");
@@ -72,7 +67,7 @@ fn a_file_that_stays_keeps_nothing_else_and_its_record() {
         // When the reason is gone, so is the file.
         let report = engine(&store).purge_old_backups(1, &Quiet).unwrap();
         assert_eq!(paths(&report), [""; 0]);
-        assert_eq!(files(store.as_ref()), files_of(&[THIRD]));
+        assert_eq!(files(&store), files_of(&[THIRD]));
     }
 }
 
@@ -86,14 +81,14 @@ fn a_record_that_stays_is_tried_again() {
     let report = delete_without(&store, &record, &[id(1)]).unwrap();
     assert_eq!(paths(&report), [&*record]);
     engine(&store).purge_old_backups(2, &Quiet).unwrap();
-    assert_eq!(files(store.as_ref()), files_of(&[SECOND, THIRD]));
+    assert_eq!(files(&store), files_of(&[SECOND, THIRD]));
 }
 
 #[test]
 fn files_that_stay_for_one_reason_are_one_warning() {
     let store = three();
-    let stuck = Arc::new(FaultStore::undeletable(store.clone(), key("private/1/CURRENT")));
-    let stuck: Arc<dyn Store> = Arc::new(FaultStore::undeletable(stuck, key(&table_path(1))));
+    let stuck = Store::from(FaultStore::undeletable(store.clone(), key("private/1/CURRENT")));
+    let stuck: Store = Store::from(FaultStore::undeletable(stuck, key(&table_path(1))));
     let report = engine(&stuck).delete_backup(id(1), &Quiet).unwrap();
     assert_eq!(report.not_removed.len(), 2);
     let warning = report.warnings.as_slice();
@@ -116,29 +111,29 @@ fn a_backup_whose_meta_file_stays_still_exists_and_keeps_its_files() {
         text.contains("backup 1 still exists") && text.contains("backup 2 is deleted"),
         "{text}"
     );
-    assert_eq!(files(store.as_ref()), files_of(&[FIRST, THIRD]));
+    assert_eq!(files(&store), files_of(&[FIRST, THIRD]));
     assert_clean(&store);
     // A purge goes on every night.
-    let stuck: Arc<dyn Store> = Arc::new(FaultStore::undeletable(store.clone(), key("meta/1")));
-    put_our_backup(store.as_ref(), 4, &[4, 5]);
+    let stuck: Store = Store::from(FaultStore::undeletable(store.clone(), key("meta/1")));
+    put_our_backup(&store, 4, &[4, 5]);
     let report = engine(&stuck).purge_old_backups(1, &Quiet).unwrap();
     assert_eq!(report.deleted_backups, [id(3)]);
     assert_eq!(report.warnings.last().unwrap().name, WarningName::NotRemoved);
-    assert_eq!(files(store.as_ref()), files_of(&[FIRST, (4, &[4, 5])]));
+    assert_eq!(files(&store), files_of(&[FIRST, (4, &[4, 5])]));
     assert_clean(&store);
 }
 
 #[test]
 fn an_error_after_the_deletion_says_what_is_deleted() {
     let counting = FaultStore::counting(three());
-    let counted: Arc<dyn Store> = Arc::new(counting.clone());
+    let counted: Store = counting.clone().into();
     engine(&counted).delete_backup(id(1), &Quiet).unwrap();
     let steps = counting.step_names();
     let removals = steps
         .iter()
         .position(|step| step.starts_with("sync_directories private"));
     let kind = std::io::ErrorKind::PermissionDenied;
-    let failing: Arc<dyn Store> = Arc::new(FaultStore::fail_once_at(three(), removals.unwrap() + 1, kind));
+    let failing: Store = Store::from(FaultStore::fail_once_at(three(), removals.unwrap() + 1, kind));
     let error = engine(&failing).delete_backup(id(1), &Quiet).unwrap_err();
     assert_eq!(error.io_kind(), Some(kind));
     assert!(error.to_string().contains("backup 1 is deleted"), "{error}");

@@ -32,15 +32,15 @@ const FOREIGN: [&str; 9] = [
 /// A repository in memory with one backup, and the clock that both go by.
 struct Aging {
     clock: Arc<FakeClock>,
-    store: Arc<dyn Store>,
+    store: Store,
     engine: BackupEngine,
 }
 
 fn aging() -> Aging {
     let clock = Arc::new(FakeClock::at_unix_seconds(1_700_000_000));
-    let store: Arc<dyn Store> = Arc::new(MemoryStore::with_clock(clock.clone()));
+    let store: Store = Store::from(MemoryStore::with_clock(clock.clone()));
     store.create_root(Durability::Durable).unwrap();
-    put_our_backup(store.as_ref(), 1, &[1, 2]);
+    put_our_backup(&store, 1, &[1, 2]);
     let options = BackupEngineOptions::default().with_clock(clock.clone());
     let engine = BackupEngine::open(options, store.clone()).unwrap();
     Aging { clock, store, engine }
@@ -48,7 +48,7 @@ fn aging() -> Aging {
 
 impl Aging {
     fn put(&self, path: &str) {
-        put(self.store.as_ref(), path, path.as_bytes());
+        put(&self.store, path, path.as_bytes());
     }
 
     fn wait(&self, seconds: u64) {
@@ -89,20 +89,20 @@ fn files_of_unknown_origin_go_when_they_are_an_hour_old() {
     let kinds: Vec<_> = report.deleted_files.iter().map(|file| file.why).collect();
     assert_eq!(kinds, [GarbageKind::UnknownOrigin; FOREIGN.len()]);
     assert_eq!(report.strangers, [""; 0]);
-    assert_eq!(files(aging.store.as_ref()), files_of(&[(1, &[1, 2])]));
+    assert_eq!(files(&aging.store), files_of(&[(1, &[1, 2])]));
 }
 
 #[test]
 fn deleting_collects_them_too_at_the_same_age() {
     let aging = aging();
-    put_our_backup(aging.store.as_ref(), 2, &[2, 3]);
+    put_our_backup(&aging.store, 2, &[2, 3]);
     aging.put(FOREIGN[0]);
     let report = aging.engine.delete_backup(id(2), &Quiet).unwrap();
     assert_eq!(report.too_young, 1);
     aging.wait(3600);
     let report = aging.engine.purge_old_backups(1, &Quiet).unwrap();
     assert_eq!(report.deleted_files.len(), 1);
-    assert_eq!(files(aging.store.as_ref()), files_of(&[(1, &[1, 2])]));
+    assert_eq!(files(&aging.store), files_of(&[(1, &[1, 2])]));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_private_directory_goes_when_its_youngest_file_is_old() {
     assert_eq!(aging.collect().too_young, 1);
     aging.wait(600);
     assert_eq!(aging.collect().deleted_files.len(), 2);
-    assert_eq!(files(aging.store.as_ref()), files_of(&[(1, &[1, 2])]));
+    assert_eq!(files(&aging.store), files_of(&[(1, &[1, 2])]));
 }
 
 #[test]
@@ -151,13 +151,13 @@ fn a_foreign_backup_that_takes_hours_keeps_what_it_began_with() {
     // It has died: nothing changes any more.
     aging.wait(3600);
     assert_eq!(aging.collect().deleted_files.len(), 3);
-    assert_eq!(files(aging.store.as_ref()), files_of(&[(1, &[1, 2])]));
+    assert_eq!(files(&aging.store), files_of(&[(1, &[1, 2])]));
 }
 
 #[test]
 fn a_foreign_backup_that_was_committed_is_a_backup() {
     let aging = aging();
-    put_backup(aging.store.as_ref(), 2, &[2, 3]);
+    put_backup(&aging.store, 2, &[2, 3]);
     aging.wait(4 * 3600);
     let report = aging.engine.garbage_collect(Duration::ZERO, &Quiet).unwrap();
     assert_eq!(report.deleted_files, []);
@@ -169,10 +169,10 @@ fn a_foreign_backup_that_is_committed_while_we_look_is_a_backup() {
     // As soon as everything else has been looked at, and as soon as the meta files have been.
     for at in ["private", "stonekeep/pins"] {
         let aging = aging();
-        let store = aging.store.as_ref();
-        put_our_backup(store, 2, &[2, 3]);
-        put_private(store, 4);
-        put_table(store, 9);
+        let store = aging.store.clone();
+        put_our_backup(&store, 2, &[2, 3]);
+        put_private(&store, 4);
+        put_table(&store, 9);
         aging.wait(4 * 3600);
         // It names a file of the backup that is deleted, and what would be old garbage without it.
         let commit = Deed::Put("meta/4".into(), meta_text(4, &[3, 9]));
@@ -187,26 +187,26 @@ fn a_foreign_backup_that_is_committed_while_we_look_is_a_backup() {
         );
         let mut expected = files_of(&[(1, &[1, 2]), (4, &[3, 9])]);
         expected.remove("stonekeep/backups/4");
-        assert_eq!(files(store), expected);
+        assert_eq!(files(&store), expected);
     }
 }
 
 #[test]
 fn what_a_record_of_ours_names_goes_at_once() {
     let aging = aging();
-    let store = aging.store.as_ref();
+    let store = aging.store.clone();
     // A backup that was killed before its commit.
-    put_private(store, 5);
-    put_facts(store, 5, &[2, 50]);
-    put_table(store, 50);
+    put_private(&store, 5);
+    put_facts(&store, 5, &[2, 50]);
+    put_table(&store, 50);
     // One that was withdrawn after its commit.
-    put_our_backup(store, 6, &[2, 60]);
-    withdraw(store, &[id(6)].into(), &|| Ok(())).unwrap();
+    put_our_backup(&store, 6, &[2, 60]);
+    withdraw(&store, &[id(6)].into(), &|| Ok(())).unwrap();
     // A staging area that no journal speaks of.
     let staged = store.stage("7", &key("shared_checksum/x"), &mut &b"half"[..], 4);
     staged.unwrap();
     let report = aging.collect();
-    assert_eq!(files(store), files_of(&[(1, &[1, 2])]));
+    assert_eq!(files(&store), files_of(&[(1, &[1, 2])]));
     let why = |path: &str| {
         let file = report.deleted_files.iter().find(|file| file.path == path);
         file.map(|file| (file.why, file.size_bytes > 0))
@@ -223,8 +223,8 @@ fn what_a_record_of_ours_names_goes_at_once() {
 #[test]
 fn damaged_facts_still_tell_whose_the_private_directory_is() {
     let aging = aging();
-    put_private(aging.store.as_ref(), 5);
-    put_table(aging.store.as_ref(), 50);
+    put_private(&aging.store, 5);
+    put_table(&aging.store, 50);
     aging.put("stonekeep/backups/5");
     let report = aging.collect();
     assert_eq!(report.too_young, 1);
@@ -235,13 +235,13 @@ fn damaged_facts_still_tell_whose_the_private_directory_is() {
 #[test]
 fn a_record_that_cannot_be_read_still_tells_whose_the_private_directory_is() {
     let aging = aging();
-    put_private(aging.store.as_ref(), 5);
-    put_table(aging.store.as_ref(), 50);
+    put_private(&aging.store, 5);
+    put_table(&aging.store, 50);
     aging.put("stonekeep/deleted/5-0000beef");
     assert_eq!(aging.collect().too_young, 1);
     let mut expected = files_of(&[(1, &[1, 2])]);
     expected.insert(table_path(50));
-    assert_eq!(files(aging.store.as_ref()), expected);
+    assert_eq!(files(&aging.store), expected);
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn strangers_are_told_and_left_alone() {
     ];
     let aging = aging();
     strangers.iter().for_each(|path| aging.put(path));
-    put_private(aging.store.as_ref(), 5);
+    put_private(&aging.store, 5);
     aging.wait(1 << 30);
     let report = aging.engine.garbage_collect(Duration::ZERO, &Quiet).unwrap();
     let told = [
@@ -283,7 +283,7 @@ fn strangers_are_told_and_left_alone() {
     });
     assert_eq!(report.strangers, expected);
     assert_eq!(report.deleted_files.len(), 3, "the files of private/5");
-    let left = files(aging.store.as_ref());
+    let left = files(&aging.store);
     assert!(strangers.iter().all(|path| left.contains(*path)));
     assert_eq!(left.len(), strangers.len() + files_of(&[(1, &[1, 2])]).len());
 }
@@ -303,9 +303,9 @@ fn what_is_no_regular_file_never_leads_elsewhere() {
     let directory = tempfile::tempdir().unwrap();
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("000001.log"), "precious").unwrap();
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(directory.path()));
-    put_our_backup(store.as_ref(), 1, &[1, 2]);
-    put_our_backup(store.as_ref(), 2, &[2, 3]);
+    let store: Store = Store::from(LocalStore::new(directory.path()));
+    put_our_backup(&store, 1, &[1, 2]);
+    put_our_backup(&store, 2, &[2, 3]);
     let at = |path: &str| directory.path().join(path);
     let link = |to: &str, path: &str| std::os::unix::fs::symlink(outside.path().join(to), at(path)).unwrap();
     // A file of the backup that goes was replaced by a link, one by a directory.
@@ -330,17 +330,17 @@ fn what_is_no_regular_file_never_leads_elsewhere() {
 fn ages_on_a_local_disk_are_those_of_the_last_change() {
     let directory = tempfile::tempdir().unwrap();
     let clock = Arc::new(FakeClock::new(SystemTime::now()));
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(directory.path()));
+    let store: Store = Store::from(LocalStore::new(directory.path()));
     let options = BackupEngineOptions::default().with_clock(clock.clone());
     let engine = BackupEngine::open(options, store.clone()).unwrap();
-    put_our_backup(store.as_ref(), 1, &[1]);
+    put_our_backup(&store, 1, &[1]);
     let at = |path: &str| directory.path().join(path);
     let set_age = |path: &str, seconds: u64| {
         let then = clock.now() - Duration::from_secs(seconds);
         File::open(at(path)).unwrap().set_modified(then).unwrap();
     };
     for number in [10, 11] {
-        put_table(store.as_ref(), number);
+        put_table(&store, number);
     }
     set_age(&table_path(10), 4000);
     let tomorrow = clock.now() + Duration::from_secs(86400);
@@ -359,5 +359,5 @@ fn ages_on_a_local_disk_are_those_of_the_last_change() {
     set_age(&table_path(11), 4000);
     engine.garbage_collect(DEFAULT_MIN_AGE, &Quiet).unwrap();
     assert!(!at("private/2").exists());
-    assert_eq!(files(store.as_ref()), files_of(&[(1, &[1])]));
+    assert_eq!(files(&store), files_of(&[(1, &[1])]));
 }

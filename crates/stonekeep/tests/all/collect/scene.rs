@@ -1,7 +1,6 @@
 //! Repositories made file by file, so that a test says exactly what stands where.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use stonekeep::engine::{BackupEngine, BackupEngineOptions};
 use stonekeep::format::backup_meta::{BackupMeta, HeaderNumber, MetaFile, MetaHead};
@@ -23,22 +22,22 @@ pub(crate) fn key(path: &str) -> Key {
     Key::new(path).unwrap()
 }
 
-pub(crate) fn memory() -> (MemoryStore, Arc<dyn Store>) {
+pub(crate) fn memory() -> (MemoryStore, Store) {
     let store = MemoryStore::new();
     store.create_root(Durability::Durable).unwrap();
-    (store.clone(), Arc::new(store))
+    (store.clone(), store.into())
 }
 
-pub(crate) fn engine(store: &Arc<dyn Store>) -> BackupEngine {
+pub(crate) fn engine(store: &Store) -> BackupEngine {
     BackupEngine::open(BackupEngineOptions::default(), store.clone()).unwrap()
 }
 
 /// Puts a file where it is to be. In memory it is durable; a real disk does not lose power in a test.
-pub(crate) fn put(store: &dyn Store, path: &str, bytes: &[u8]) {
+pub(crate) fn put(store: &Store, path: &str, bytes: &[u8]) {
     let staged = store
         .stage(AREA, &key(path), &mut &*bytes, bytes.len() as u64)
         .unwrap();
-    let durability = match store.local_root() {
+    let durability = match store.directory() {
         None => Durability::Durable,
         Some(_) => Durability::Buffered,
     };
@@ -59,7 +58,7 @@ pub(crate) fn table_path(number: u64) -> String {
     table(number).0.to_string()
 }
 
-pub(crate) fn put_table(store: &dyn Store, number: u64) {
+pub(crate) fn put_table(store: &Store, number: u64) {
     let (path, bytes) = table(number);
     if store.stat(&key(&path.to_string())).unwrap().is_none() {
         put(store, &path.to_string(), &bytes);
@@ -79,7 +78,7 @@ fn private_files(backup: u32) -> [(String, Vec<u8>); 3] {
     ]
 }
 
-pub(crate) fn put_private(store: &dyn Store, backup: u32) {
+pub(crate) fn put_private(store: &Store, backup: u32) {
     for (path, bytes) in private_files(backup) {
         put(store, &path, &bytes);
     }
@@ -107,7 +106,7 @@ pub(crate) fn meta_text(backup: u32, tables: &[u64]) -> Vec<u8> {
 }
 
 /// A backup as a foreign engine makes it, without facts.
-pub(crate) fn put_backup(store: &dyn Store, backup: u32, tables: &[u64]) {
+pub(crate) fn put_backup(store: &Store, backup: u32, tables: &[u64]) {
     tables.iter().for_each(|number| put_table(store, *number));
     put_private(store, backup);
     put(store, &format!("meta/{backup}"), &meta_text(backup, tables));
@@ -141,7 +140,7 @@ pub(crate) fn plain_facts(backup: u32, meta: &[u8], files: Vec<FileFacts>) -> Ba
 }
 
 /// Facts about a backup that names these tables.
-pub(crate) fn put_facts(store: &dyn Store, backup: u32, tables: &[u64]) {
+pub(crate) fn put_facts(store: &Store, backup: u32, tables: &[u64]) {
     let meta = meta_text(backup, tables);
     let shared = tables.iter().map(|number| table(*number));
     let shared = shared.map(|(path, bytes)| (path.to_string(), bytes));
@@ -163,14 +162,14 @@ pub(crate) fn put_facts(store: &dyn Store, backup: u32, tables: &[u64]) {
 }
 
 /// A backup as ours are.
-pub(crate) fn put_our_backup(store: &dyn Store, backup: u32, tables: &[u64]) {
+pub(crate) fn put_our_backup(store: &Store, backup: u32, tables: &[u64]) {
     put_backup(store, backup, tables);
     put_facts(store, backup, tables);
 }
 
 /// Every file of a repository but the writer's lock.
 /// Every file but the lock and the claims of ids, which outlive their backups.
-pub(crate) fn files(store: &dyn Store) -> BTreeSet<String> {
+pub(crate) fn files(store: &Store) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut directories = vec![None];
     while let Some(directory) = directories.pop() {

@@ -1,7 +1,6 @@
 //! What a killed backup leaves: deletions keep what the next one can use, a collection removes it.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::Duration;
 
 use stonekeep::Quiet;
@@ -23,10 +22,10 @@ const TABLES: usize = 4;
 struct Changed {
     _directory: TempDir,
     database: FakeDatabase,
-    store: Arc<dyn Store>,
+    store: Store,
 }
 
-fn open(store: Arc<dyn Store>) -> BackupEngine {
+fn open(store: Store) -> BackupEngine {
     let options = BackupEngineOptions::default()
         .with_max_background_operations(NonZeroUsize::new(1))
         .with_io_buffer_size_bytes(NonZeroUsize::new(4096));
@@ -49,14 +48,14 @@ fn changed() -> Changed {
 }
 
 impl Changed {
-    fn back_up(&self, store: Arc<dyn Store>) -> stonekeep::Result<CreateReport> {
+    fn back_up(&self, store: Store) -> stonekeep::Result<CreateReport> {
         let source = ClosedDirectory::new(self.database.path());
         open(store).create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)
     }
 
     fn steps(&self) -> Vec<String> {
         let counting = FaultStore::counting(self.store.clone());
-        self.back_up(Arc::new(counting.clone())).unwrap();
+        self.back_up(counting.clone().into()).unwrap();
         counting.step_names()
     }
 
@@ -64,7 +63,7 @@ impl Changed {
     fn kill(&self, step: usize) {
         let killed = FaultStore::kill_at(self.store.clone(), step);
         // The last step removes the staging area: what fails after the commit does not make the backup fail.
-        let outcome = self.back_up(Arc::new(killed.clone()));
+        let outcome = self.back_up(killed.clone().into());
         assert!(outcome.is_err() || killed.stopped_before().unwrap().starts_with("discard"));
     }
 
@@ -88,13 +87,13 @@ fn a_collection_leaves_nothing_of_a_backup_killed_at_any_step() {
     let steps = changed().steps();
     for (before, name) in steps.iter().enumerate() {
         let changed = changed();
-        let whole = files(changed.store.as_ref());
+        let whole = files(&changed.store);
         changed.kill(before + 1);
         let engine = open(changed.store.clone());
         engine.garbage_collect(Duration::ZERO, &Quiet).unwrap();
         changed.assert_clean(name);
         match engine.backup_ids().unwrap().len() {
-            1 => assert_eq!(files(changed.store.as_ref()), whole, "killed before {name}"),
+            1 => assert_eq!(files(&changed.store), whole, "killed before {name}"),
             _ => assert!(name.starts_with("discard"), "committed, but killed before {name}"),
         }
         changed.back_up(changed.store.clone()).unwrap();
@@ -166,5 +165,5 @@ fn the_report_tells_what_stays_for_the_next_backup() {
             .iter()
             .all(|file| file.why == GarbageKind::LeftOver)
     );
-    assert_eq!(files(changed.store.as_ref()).len(), 0);
+    assert_eq!(files(&changed.store).len(), 0);
 }

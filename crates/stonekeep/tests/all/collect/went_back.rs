@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use stonekeep::engine::collect::{CollectReport, PurgeOptions};
 use stonekeep::engine::create::CreateReport;
@@ -18,7 +17,7 @@ use crate::support::scene::{Scene, id, ids, key, memory, options};
 /// A repository with a backup of an older and one of a newer state, and a copy of the older state.
 struct Story {
     _scene: Scene,
-    store: Arc<dyn Store>,
+    store: Store,
     old: PathBuf,
 }
 

@@ -18,7 +18,7 @@ use stonekeep_testkit::fake_clock::FakeClock;
 use crate::image::tweaked::{Tweaked, file};
 use crate::support::scene::{Scene, assert_valid, files, id, ids, key, memory, named, options, put, reader};
 
-fn engine(options: BackupEngineOptions, store: &Arc<dyn Store>) -> BackupEngine {
+fn engine(options: BackupEngineOptions, store: &Store) -> BackupEngine {
     BackupEngine::open(options, store.clone()).unwrap()
 }
 
@@ -253,7 +253,7 @@ fn a_database_that_changes_while_it_is_copied_is_refused() {
 #[test]
 fn a_dry_run_changes_nothing_and_tells_what_would_be_done() {
     let mut scene = Scene::new();
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(scene.path("repository")));
+    let store: Store = Store::from(LocalStore::new(scene.path("repository")));
     let plan = |scene: &Scene| {
         let engine = engine(options(), &store);
         engine.plan_new_backup(&scene.source(), &plain(), &Quiet).unwrap()
@@ -278,15 +278,15 @@ fn a_dry_run_changes_nothing_and_tells_what_would_be_done() {
 #[test]
 fn a_repository_in_the_place_of_the_database_is_refused() {
     let scene = Scene::new();
-    let below: Arc<dyn Store> = Arc::new(LocalStore::new(scene.database.path().join("backups")));
+    let below: Store = Store::from(LocalStore::new(scene.database.path().join("backups")));
     scene.create(&below).unwrap();
     assert_valid(&below, &[1], "below the database");
     scene.create(&below).unwrap();
     for path in [scene.database.path(), scene.directory.path()] {
-        let store: Arc<dyn Store> = Arc::new(LocalStore::new(path));
+        let store: Store = Store::from(LocalStore::new(path));
         assert_eq!(scene.create(&store).unwrap_err().kind(), ErrorKind::Refused);
     }
-    let repository: Arc<dyn Store> = Arc::new(LocalStore::new(scene.path("no/parent")));
+    let repository: Store = Store::from(LocalStore::new(scene.path("no/parent")));
     assert_eq!(scene.create(&repository).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
@@ -294,7 +294,7 @@ fn a_repository_in_the_place_of_the_database_is_refused() {
 fn a_database_that_cannot_be_read_leaves_no_repository_behind() {
     let scene = Scene::new();
     std::fs::remove_file(scene.database.path().join("CURRENT")).unwrap();
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(scene.path("repository")));
+    let store: Store = Store::from(LocalStore::new(scene.path("repository")));
     scene.create(&store).unwrap_err();
     assert!(!scene.path("repository").exists());
 }

@@ -1,7 +1,5 @@
 //! A name that is taken: by damage, by a leftover, by somebody else's file.
 
-use std::sync::Arc;
-
 use stonekeep::engine::{BackupEngine, CreateBackupOptions};
 use stonekeep::format::SequenceNumber;
 use stonekeep::image::{DatabaseImage, ImageSource};
@@ -15,7 +13,7 @@ use crate::image::tweaked::{Tweaked, file, replace};
 use crate::support::scene::{Scene, assert_valid, files, ids, key, memory, named, options, put, verify};
 
 /// A scene with one backup, and the path of a table in it.
-pub(crate) fn backed_up(builder: DatabaseBuilder) -> (Scene, Arc<dyn Store>, String) {
+pub(crate) fn backed_up(builder: DatabaseBuilder) -> (Scene, Store, String) {
     let scene = Scene::with(builder);
     let store = memory();
     scene.create(&store).unwrap();
@@ -26,7 +24,7 @@ pub(crate) fn backed_up(builder: DatabaseBuilder) -> (Scene, Arc<dyn Store>, Str
     (scene, store, path)
 }
 
-pub(crate) fn read(store: &Arc<dyn Store>, path: &str) -> Vec<u8> {
+pub(crate) fn read(store: &Store, path: &str) -> Vec<u8> {
     store.read(&key(path), 1 << 20).unwrap()
 }
 
@@ -71,7 +69,7 @@ fn a_stored_file_of_a_wrong_checksum_stops_the_backup_where_that_is_seen() {
 fn something_that_is_no_file_under_a_needed_name_stops_the_backup() {
     let scene = Scene::new();
     let root = scene.path("repository");
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(&root));
+    let store: Store = Store::from(LocalStore::new(&root));
     scene.create(&store).unwrap();
     let path = named(&store, 1)
         .into_iter()
@@ -84,7 +82,7 @@ fn something_that_is_no_file_under_a_needed_name_stops_the_backup() {
 }
 
 /// Leaves the files of a backup without meta file, facts and private files, as a foreign engine's killed run would.
-fn orphan(store: &Arc<dyn Store>) {
+fn orphan(store: &Store) {
     for path in files(store) {
         if !path.starts_with("shared") {
             store.delete(&key(&path)).unwrap();
@@ -216,22 +214,22 @@ fn a_damaged_file_of_the_database_is_not_stored() {
 }
 
 /// A first backup that dies before the first step of this name.
-fn killed(store: &Arc<dyn Store>, source: &dyn ImageSource, sync: bool, step: &str) {
+fn killed(store: &Store, source: &dyn ImageSource, sync: bool, step: &str) {
     let options = || options().with_sync(sync);
     let told = CreateBackupOptions::default();
-    let run = |store: Arc<dyn Store>| {
+    let run = |store: Store| {
         BackupEngine::open(options(), store)
             .unwrap()
             .create_new_backup(source, &told, &Quiet)
     };
     let counting = FaultStore::counting(memory());
-    run(Arc::new(counting.clone())).unwrap();
+    run(counting.clone().into()).unwrap();
     let at = counting
         .step_names()
         .iter()
         .position(|name| name.starts_with(step))
         .unwrap();
-    run(Arc::new(FaultStore::kill_at(store.clone(), at + 1))).unwrap_err();
+    run(Store::from(FaultStore::kill_at(store.clone(), at + 1))).unwrap_err();
 }
 
 #[test]
@@ -251,7 +249,7 @@ fn an_area_of_a_killed_run_never_vouches_for_what_another_run_wrote() {
         },
     };
     let fault = FaultStore::kill_at(store.clone(), second_run_syncs(&store, &other));
-    let dying: Arc<dyn Store> = Arc::new(fault);
+    let dying: Store = fault.into();
     let engine = BackupEngine::open(options(), dying).unwrap();
     engine
         .create_new_backup(&other, &CreateBackupOptions::default(), &Quiet)
@@ -262,9 +260,9 @@ fn an_area_of_a_killed_run_never_vouches_for_what_another_run_wrote() {
 }
 
 /// The step at which a run on such a store has staged all its files, and syncs them.
-fn second_run_syncs(store: &Arc<dyn Store>, source: &dyn ImageSource) -> usize {
+fn second_run_syncs(store: &Store, source: &dyn ImageSource) -> usize {
     let directory = tempfile::tempdir().unwrap();
-    let copy: Arc<dyn Store> = Arc::new(LocalStore::new(directory.path().join("copy")));
+    let copy: Store = Store::from(LocalStore::new(directory.path().join("copy")));
     copy.create_root(Durability::Buffered).unwrap();
     for area in store.areas().unwrap() {
         for staged in store.staged(&area).unwrap() {
@@ -275,7 +273,7 @@ fn second_run_syncs(store: &Arc<dyn Store>, source: &dyn ImageSource) -> usize {
         }
     }
     let counting = FaultStore::counting(copy);
-    let counted: Arc<dyn Store> = Arc::new(counting.clone());
+    let counted: Store = counting.clone().into();
     let engine = BackupEngine::open(options(), counted).unwrap();
     engine
         .create_new_backup(source, &CreateBackupOptions::default(), &Quiet)

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::Arc;
 
 use stonekeep::Quiet;
 use stonekeep::engine::collect::DEFAULT_MIN_AGE;
@@ -38,7 +37,7 @@ enum Power {
 fn memory(scene: &Scene, before: Before) -> MemoryStore {
     let store = MemoryStore::new();
     if before == Before::OneBackup {
-        let shared: Arc<dyn Store> = Arc::new(store.clone());
+        let shared: Store = store.clone().into();
         scene.create(&shared).unwrap();
     }
     store
@@ -60,17 +59,17 @@ fn two_workers(sync: bool) -> BackupEngineOptions {
     one_worker(sync).with_max_background_operations(NonZeroUsize::new(2))
 }
 
-fn steps(scene: &Scene, store: Arc<dyn Store>, how: &BackupEngineOptions) -> Vec<String> {
+fn steps(scene: &Scene, store: Store, how: &BackupEngineOptions) -> Vec<String> {
     let counting = FaultStore::counting(store);
-    let shared: Arc<dyn Store> = Arc::new(counting.clone());
+    let shared: Store = counting.clone().into();
     scene.create_with(&shared, how.clone()).unwrap();
     counting.step_names()
 }
 
 /// Runs a backup that dies before this step.
-fn kill(scene: &Scene, store: Arc<dyn Store>, how: &BackupEngineOptions, step: usize) {
+fn kill(scene: &Scene, store: Store, how: &BackupEngineOptions, step: usize) {
     let fault = FaultStore::kill_at(store, step);
-    let shared: Arc<dyn Store> = Arc::new(fault.clone());
+    let shared: Store = fault.clone().into();
     let outcome = scene.create_with(&shared, how.clone());
     // Who dies while cleaning up has made the backup.
     let cleaning = fault.stopped_before().unwrap().starts_with("discard");
@@ -78,7 +77,7 @@ fn kill(scene: &Scene, store: Arc<dyn Store>, how: &BackupEngineOptions, step: u
 }
 
 /// What must hold after a kill, and after the backup that is made then.
-fn check(scene: &Scene, store: &Arc<dyn Store>, before: &[u32], when: &str) -> CreateReport {
+fn check(scene: &Scene, store: &Store, before: &[u32], when: &str) -> CreateReport {
     let there = ids(store);
     assert!(
         there == before || there.len() == before.len() + 1,
@@ -99,7 +98,7 @@ fn check(scene: &Scene, store: &Arc<dyn Store>, before: &[u32], when: &str) -> C
 }
 
 /// No staged file, no shared file without a backup; private files and facts of at most one backup that is not there.
-fn assert_nothing_is_left(store: &Arc<dyn Store>, backups: &[u32], when: &str) {
+fn assert_nothing_is_left(store: &Store, backups: &[u32], when: &str) {
     let wanted: BTreeSet<String> = backups.iter().flat_map(|backup| named(store, *backup)).collect();
     let orphans = |prefix: &str| -> Vec<String> {
         let files = files(store).into_iter();
@@ -121,19 +120,19 @@ fn crash_at_every_step(before: Before, how: &BackupEngineOptions, power: Power) 
 }
 
 fn crash_with((first, second): &(Scene, Scene), before: Before, how: &BackupEngineOptions, power: Power) {
-    let names = steps(second, Arc::new(memory(first, before)), how);
+    let names = steps(second, memory(first, before).into(), how);
     assert!(names.len() > 20, "{names:?}");
     let sample = StepSample::new(&format!("{power:?}, sync {}", how.sync), &names);
     for (index, name) in sample.of(&names) {
         let store = memory(first, before);
-        kill(second, Arc::new(store.clone()), how, index + 1);
+        kill(second, store.clone().into(), how, index + 1);
         match power {
             Power::Stays => {}
             Power::Fails => store.crash(),
             Power::FailsAfterNames => store.crash_after_names(),
         }
         let when = format!("killed before step {}, {name}; power {power:?}", index + 1);
-        let shared: Arc<dyn Store> = Arc::new(store.clone());
+        let shared: Store = store.clone().into();
         let before: &[u32] = if before == Before::OneBackup { &[1] } else { &[] };
         let report = check(second, &shared, before, &when);
         // What is there now is durable, whatever the killed run left; what that one committed without sync is not.
@@ -208,9 +207,9 @@ fn a_killed_backup_that_includes_files_harms_nothing() {
 fn what_a_killed_backup_included_is_collected() {
     let (first, second) = two_states_with_files();
     let how = one_worker(true);
-    let names = steps(&second, Arc::new(memory(&first, Before::OneBackup)), &how);
+    let names = steps(&second, memory(&first, Before::OneBackup).into(), &how);
     for step in 1..=names.len() {
-        let store: Arc<dyn Store> = Arc::new(memory(&first, Before::OneBackup));
+        let store: Store = memory(&first, Before::OneBackup).into();
         kill(&second, store.clone(), &how, step);
         let engine = BackupEngine::open(options(), store.clone()).unwrap();
         engine.garbage_collect(DEFAULT_MIN_AGE, &Quiet).unwrap();
@@ -241,14 +240,14 @@ fn without_sync_older_backups_survive_what_a_file_system_may_do() {
     let (first, second) = two_states();
     let names = steps(
         &second,
-        Arc::new(memory(&first, Before::OneBackup)),
+        memory(&first, Before::OneBackup).into(),
         &one_worker(false),
     );
     for (index, name) in StepSample::new("unsynced", &names).of(&names) {
         let store = memory(&first, Before::OneBackup);
-        kill(&second, Arc::new(store.clone()), &one_worker(false), index + 1);
+        kill(&second, store.clone().into(), &one_worker(false), index + 1);
         store.crash_after_names();
-        let shared: Arc<dyn Store> = Arc::new(store.clone());
+        let shared: Store = store.clone().into();
         let report = verify(&shared);
         let harmed = report
             .findings
@@ -281,7 +280,7 @@ fn on_disk_a_kill_harms_nothing() {
     let (first, second) = two_states();
     let original = first.path("repository");
     first
-        .create(&(Arc::new(LocalStore::new(&original)) as Arc<dyn Store>))
+        .create(&(Store::from(LocalStore::new(&original)) as Store))
         .unwrap();
     let copy = |name: String| {
         let path = first.path(&name);
@@ -290,13 +289,18 @@ fn on_disk_a_kill_harms_nothing() {
     };
     for sync in [true, false] {
         let counted = copy(format!("counted-{sync}"));
-        let names = steps(&second, Arc::new(LocalStore::new(counted)), &one_worker(sync));
+        let names = steps(&second, Store::from(LocalStore::new(counted)), &one_worker(sync));
         let sample = StepSample::new(&format!("sync {sync}"), &names);
         for step in sample.steps().iter().copied() {
             let name = &names[step - 1];
             let path = copy(format!("{sync}-{step}"));
-            kill(&second, Arc::new(LocalStore::new(&path)), &one_worker(sync), step);
-            let store: Arc<dyn Store> = Arc::new(LocalStore::new(&path));
+            kill(
+                &second,
+                Store::from(LocalStore::new(&path)),
+                &one_worker(sync),
+                step,
+            );
+            let store: Store = Store::from(LocalStore::new(&path));
             check(
                 &second,
                 &store,
@@ -313,7 +317,7 @@ fn what_was_staged_whole_is_not_copied_again() {
     let (first, second) = two_states();
     for before in [Before::Nothing, Before::OneBackup] {
         for sync in [true, false] {
-            let names = steps(&second, Arc::new(memory(&first, before)), &one_worker(sync));
+            let names = steps(&second, memory(&first, before).into(), &one_worker(sync));
             let journal = names
                 .iter()
                 .position(|name| name.contains("sync") && name.contains("journal"));
@@ -322,7 +326,7 @@ fn what_was_staged_whole_is_not_copied_again() {
                 .position(|name| name.starts_with("publish meta"))
                 .unwrap();
             for step in journal.unwrap() + 2..=commit + 1 {
-                let store: Arc<dyn Store> = Arc::new(memory(&first, before));
+                let store: Store = memory(&first, before).into();
                 kill(&second, store.clone(), &one_worker(sync), step);
                 let report = second.create(&store).unwrap();
                 let again = report.bytes_resumed + report.bytes_reused;

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use stonekeep::engine::{BackupEngine, CreateBackupOptions};
 use stonekeep::format::backup_name::{NamingScheme, ShareFilesNaming};
@@ -235,7 +234,7 @@ fn tables_of_an_unknown_format_are_stored_with_a_warning() {
     );
 }
 
-fn kept_warnings(store: &Arc<dyn Store>) -> Vec<WarningName> {
+fn kept_warnings(store: &Store) -> Vec<WarningName> {
     let info = reader(store).get_latest_backup_info().unwrap().unwrap();
     info.capture_warnings.iter().map(|warning| warning.name).collect()
 }

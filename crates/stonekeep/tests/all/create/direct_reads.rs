@@ -5,7 +5,6 @@ use std::num::NonZeroUsize;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 
 use rustix::fs::OFlags;
 use stonekeep::Quiet;
@@ -29,8 +28,8 @@ fn direct() -> BackupEngineOptions {
 }
 
 fn back_up(source: &dyn ImageSource, repository: &Path, options: BackupEngineOptions) -> CreateReport {
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(repository));
-    let engine = BackupEngine::open(options, Arc::clone(&store)).unwrap();
+    let store: Store = Store::from(LocalStore::new(repository));
+    let engine = BackupEngine::open(options, store.clone()).unwrap();
     let report = engine.create_new_backup(source, &CreateBackupOptions::default(), &Quiet);
     scene::assert_valid(&store, &[1], "direct reads");
     report.unwrap()

@@ -27,7 +27,7 @@ fn workers(count: usize) -> BackupEngineOptions {
         .with_callback_trigger_interval_size_bytes(1_000)
 }
 
-fn engine(store: &Arc<dyn Store>, count: usize) -> BackupEngine {
+fn engine(store: &Store, count: usize) -> BackupEngine {
     BackupEngine::open(workers(count), store.clone()).unwrap()
 }
 
@@ -83,7 +83,7 @@ fn a_stop_request_hides_no_error_and_an_error_names_the_repositorys_file() {
     for count in [1, 4] {
         let switch = StopSwitch::new();
         let failing = FailingReads::new(store.clone(), &path, std::io::ErrorKind::TimedOut);
-        let failing: Arc<dyn Store> = Arc::new(failing.and_stopping(&switch));
+        let failing: Store = failing.and_stopping(&switch).into();
         let to = scene.path("restored");
         let (which, options) = (WhichBackup::Latest, RestoreOptions::default());
         let restored = engine(&failing, count).restore_db_from_backup(which, &to, &options, &switch);
@@ -257,7 +257,7 @@ fn an_error_is_returned_although_the_observer_panicked_before() {
     }
     let switch = StopSwitch::new();
     let failing = FailingReads::new(store.clone(), &path, std::io::ErrorKind::TimedOut);
-    let failing: Arc<dyn Store> = Arc::new(failing.and_stopping(&switch));
+    let failing: Store = failing.and_stopping(&switch).into();
     for count in [1, 4] {
         switch.reset();
         let (to, options) = (scene.path("restored"), RestoreOptions::default());

@@ -33,7 +33,7 @@ fn scene() -> Scene {
 }
 
 /// A backup without any table that is not stored yet.
-fn back_up_excluding(scene: &Scene, store: &Arc<dyn Store>) -> CreateReport {
+fn back_up_excluding(scene: &Scene, store: &Store) -> CreateReport {
     let engine = BackupEngine::open(schema_2(), store.clone()).unwrap();
     let tables = |files: &[MaybeExclude]| Ok(files.iter().map(|file| file.path.ends_with(".sst")).collect());
     let excluding = CreateBackupOptions::default().with_exclude_files_callback(Some(Arc::new(tables)));
@@ -42,11 +42,11 @@ fn back_up_excluding(scene: &Scene, store: &Arc<dyn Store>) -> CreateReport {
         .unwrap()
 }
 
-fn restore(store: &Arc<dyn Store>, which: WhichBackup, to: &Path) -> Result<RestoreReport> {
+fn restore(store: &Store, which: WhichBackup, to: &Path) -> Result<RestoreReport> {
     reader(store).restore_db_from_backup(which, to, &RestoreOptions::default(), &Quiet)
 }
 
-fn verify(store: &Arc<dyn Store>, backup: u32, level: VerifyLevel) -> VerifyReport {
+fn verify(store: &Store, backup: u32, level: VerifyLevel) -> VerifyReport {
     reader(store).verify_backups(id(backup), level, &Quiet).unwrap()
 }
 
@@ -190,7 +190,7 @@ fn a_pin_holds_the_files_that_its_backup_was_made_without() {
     let (scene, store) = (scene(), memory());
     back_up_excluding(&scene, &store);
     scene.create_with(&store, schema_2()).unwrap();
-    let pinned = pin::pin(store.as_ref(), id(1)).unwrap();
+    let pinned = pin::pin(&store, id(1)).unwrap();
     let engine = BackupEngine::open(schema_2(), store.clone()).unwrap();
     engine.delete_backup(id(2), &Quiet).unwrap();
     assert_eq!(names(&store, "shared_checksum").len(), TABLES);

@@ -185,7 +185,7 @@ fn facts_of_a_newer_version_are_unsupported_and_left_aside() {
     let store = memory();
     Scene::new().create(&store).unwrap();
     put(&store, "stonekeep/backups/1", newer.as_bytes());
-    assert_eq!(facts::read_orphan(store.as_ref(), id(1)).unwrap(), None);
+    assert_eq!(facts::read_orphan(&store, id(1)).unwrap(), None);
 }
 
 #[test]

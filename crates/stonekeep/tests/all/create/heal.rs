@@ -1,7 +1,5 @@
 //! Stored files of a wrong size: the next backup replaces them, if that harms no other backup.
 
-use std::sync::Arc;
-
 use stonekeep::store::Store;
 use stonekeep_testkit::database::DatabaseBuilder;
 use stonekeep_testkit::fault_store::FaultStore;
@@ -93,14 +91,14 @@ fn healing_that_is_killed_at_any_step_harms_nothing() {
         };
         let (scene, store, path) = damaged();
         let counting = FaultStore::counting(store);
-        let counted: Arc<dyn Store> = Arc::new(counting.clone());
+        let counted: Store = counting.clone().into();
         scene.create_with(&counted, options().with_sync(sync)).unwrap();
         let steps = counting.step_names();
         assert!(steps.contains(&format!("replace {path}")), "{steps:?}");
         for (index, step) in steps.iter().enumerate() {
             let (scene, store, path) = damaged();
             let right = scene_bytes(&scene, &path);
-            let dying: Arc<dyn Store> = Arc::new(FaultStore::kill_at(store.clone(), index + 1));
+            let dying: Store = Store::from(FaultStore::kill_at(store.clone(), index + 1));
             // Who dies while cleaning up has made the backup.
             let _ = scene.create_with(&dying, options().with_sync(sync));
             let now = read(&store, &path);

@@ -1,6 +1,5 @@
 //! Ids of backups: none comes twice, whatever is deleted and whoever dies.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use stonekeep::engine::{BackupEngine, CreateBackupOptions};
@@ -11,7 +10,7 @@ use stonekeep_testkit::fault_store::FaultStore;
 use crate::hot::meddler::{Deed, Meddler};
 use crate::support::scene::{Scene, assert_valid, files, id, ids, key, memory, names, options, put};
 
-fn claims(store: &Arc<dyn Store>) -> Vec<String> {
+fn claims(store: &Store) -> Vec<String> {
     names(store, "stonekeep/ids").into_iter().collect()
 }
 
@@ -86,15 +85,13 @@ fn a_run_that_dies_after_its_claim_loses_its_id() {
     let scene = Scene::new();
     let store = memory();
     let counting = FaultStore::counting(memory());
-    scene
-        .create(&(Arc::new(counting.clone()) as Arc<dyn Store>))
-        .unwrap();
+    scene.create(&counting).unwrap();
     let steps = counting.step_names();
     let private = steps
         .iter()
         .position(|step| step.starts_with("publish private/1/"))
         .unwrap();
-    let dying: Arc<dyn Store> = Arc::new(FaultStore::kill_at(store.clone(), private + 1));
+    let dying: Store = Store::from(FaultStore::kill_at(store.clone(), private + 1));
     scene.create(&dying).unwrap_err();
     assert_eq!(claims(&store), ["1"]);
     assert_eq!(scene.create(&store).unwrap().backup_id, id(2));

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::sync::Arc;
 
 use stonekeep::engine::create::{CreateReport, FileAction};
 use stonekeep::engine::info::{BackupState, InfoDetail};
@@ -37,7 +36,7 @@ fn taken(scene: &Scene, patterns: &[&str]) -> (BTreeSet<String>, Vec<(WarningNam
     )
 }
 
-pub(crate) fn back_up(scene: &Scene, store: &Arc<dyn Store>, patterns: &[&str]) -> CreateReport {
+pub(crate) fn back_up(scene: &Scene, store: &Store, patterns: &[&str]) -> CreateReport {
     let patterns = patterns.iter().map(|text| IncludePattern::parse(text).unwrap());
     let how = CreateBackupOptions::default().with_include(patterns.collect());
     let engine = BackupEngine::open(options(), store.clone()).unwrap();
@@ -176,7 +175,7 @@ fn what_is_included_is_no_longer_unknown() {
 }
 
 /// A scene with a backup that includes two files.
-pub(crate) fn backed_up() -> (Scene, Arc<dyn Store>) {
+pub(crate) fn backed_up() -> (Scene, Store) {
     let (scene, store) = (furnished(), memory());
     back_up(&scene, &store, &["app.json", "conf"]);
     (scene, store)

@@ -1,7 +1,6 @@
 //! Which files a second backup copies, reads or opens.
 
 use std::fs;
-use std::sync::Arc;
 
 use stonekeep::Result;
 use stonekeep::engine::create::{CreateReport, FileAction};
@@ -20,7 +19,7 @@ use crate::support::scene::{Scene, assert_valid, files, key, memory, named, opti
 /// Backs up with an image that was changed, and tells what was read for its checksum alone.
 fn backup(
     scene: &Scene,
-    store: &Arc<dyn Store>,
+    store: &Store,
     tweak: impl Fn(&mut DatabaseImage) + Send + Sync,
 ) -> Result<(CreateReport, u64)> {
     let engine = BackupEngine::open(options(), store.clone())?;
@@ -34,7 +33,7 @@ fn backup(
 }
 
 /// What the repository looks like after an engine that knows nothing of our facts.
-fn forget_facts(store: &Arc<dyn Store>) {
+fn forget_facts(store: &Store) {
     for path in files(store) {
         if path.starts_with("stonekeep/") {
             store.delete(&key(&path)).unwrap();

@@ -36,7 +36,7 @@ fn slow(sync: bool, clock: &Arc<FakeClock>) -> BackupEngineOptions {
 }
 
 /// How long a backup copies until it ends, one way or the other.
-fn copying(scene: &Scene, store: Arc<dyn Store>, sync: bool) -> (Duration, Result<()>) {
+fn copying(scene: &Scene, store: Store, sync: bool) -> (Duration, Result<()>) {
     let clock = Arc::new(FakeClock::at_unix_seconds(1_700_000_000));
     let engine = BackupEngine::open(slow(sync, &clock), store).unwrap();
     let options = CreateBackupOptions::default();
@@ -49,7 +49,7 @@ fn a_killed_backup_loses_ten_seconds_of_copying_at_most() {
     let scene = scene();
     for sync in [true, false] {
         let counting = FaultStore::counting(memory());
-        let (undisturbed, outcome) = copying(&scene, Arc::new(counting.clone()), sync);
+        let (undisturbed, outcome) = copying(&scene, counting.clone().into(), sync);
         outcome.unwrap();
         assert!(undisturbed > Duration::from_secs(60), "{undisturbed:?}");
         let steps = counting.step_names();
@@ -62,7 +62,7 @@ fn a_killed_backup_loses_ten_seconds_of_copying_at_most() {
         let until = if sync { steps.len() } else { published.unwrap() };
         for (index, step) in steps.iter().enumerate().take(until) {
             let store = memory();
-            let dying: Arc<dyn Store> = Arc::new(FaultStore::kill_at(store.clone(), index + 1));
+            let dying: Store = Store::from(FaultStore::kill_at(store.clone(), index + 1));
             let (before, _) = copying(&scene, dying, sync);
             let (after, outcome) = copying(&scene, store.clone(), sync);
             outcome.unwrap_or_else(|error| panic!("killed before {step}: {}", error.one_line()));
@@ -78,24 +78,24 @@ fn a_killed_backup_loses_ten_seconds_of_copying_at_most() {
 fn a_second_run_may_be_killed_in_the_middle_of_the_same_file() {
     let scene = scene();
     let counting = FaultStore::counting(memory());
-    let (undisturbed, _) = copying(&scene, Arc::new(counting.clone()), true);
+    let (undisturbed, _) = copying(&scene, counting.clone().into(), true);
     let steps = counting.step_names();
     let extends: Vec<usize> = (0..steps.len())
         .filter(|at| steps[*at].starts_with("extend "))
         .collect();
     for first in [extends[2], extends[5]] {
-        let begun = |store: &Arc<dyn Store>| {
-            let dying: Arc<dyn Store> = Arc::new(FaultStore::kill_at(store.clone(), first + 1));
+        let begun = |store: &Store| {
+            let dying: Store = Store::from(FaultStore::kill_at(store.clone(), first + 1));
             copying(&scene, dying, true).0
         };
         let store = memory();
         begun(&store);
         let counting = FaultStore::counting(store);
-        copying(&scene, Arc::new(counting.clone()), true).1.unwrap();
+        copying(&scene, counting.clone().into(), true).1.unwrap();
         for (index, step) in counting.step_names().iter().enumerate() {
             let store = memory();
             let before = begun(&store);
-            let dying: Arc<dyn Store> = Arc::new(FaultStore::kill_at(store.clone(), index + 1));
+            let dying: Store = Store::from(FaultStore::kill_at(store.clone(), index + 1));
             let (second, _) = copying(&scene, dying, true);
             let (third, outcome) = copying(&scene, store.clone(), true);
             outcome.unwrap_or_else(|error| panic!("killed before {step}: {}", error.one_line()));
@@ -110,17 +110,17 @@ fn a_second_run_may_be_killed_in_the_middle_of_the_same_file() {
 fn what_power_took_from_a_file_that_was_not_synced_is_copied_again() {
     let scene = scene();
     let counting = FaultStore::counting(memory());
-    copying(&scene, Arc::new(counting.clone()), false).1.unwrap();
+    copying(&scene, counting.clone().into(), false).1.unwrap();
     let steps = counting.step_names();
     let at = steps
         .iter()
         .rposition(|step| step.starts_with("extend "))
         .unwrap();
     let disk = MemoryStore::new();
-    let dying: Arc<dyn Store> = Arc::new(FaultStore::kill_at(Arc::new(disk.clone()), at + 1));
+    let dying: Store = Store::from(FaultStore::kill_at(disk.clone(), at + 1));
     copying(&scene, dying, false).1.unwrap_err();
     disk.crash_after_names();
-    let store: Arc<dyn Store> = Arc::new(disk);
+    let store: Store = disk.into();
     copying(&scene, store.clone(), true).1.unwrap();
     assert_valid(&store, &[1], "after a power failure");
 }
@@ -129,14 +129,14 @@ fn what_power_took_from_a_file_that_was_not_synced_is_copied_again() {
 fn on_disk_a_large_file_is_gone_on_with_too() {
     let scene = scene();
     let counting = FaultStore::counting(memory());
-    let (undisturbed, _) = copying(&scene, Arc::new(counting.clone()), true);
+    let (undisturbed, _) = copying(&scene, counting.clone().into(), true);
     let steps = counting.step_names();
     let at = steps
         .iter()
         .rposition(|step| step.starts_with("extend "))
         .unwrap();
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(scene.path("repository")));
-    let dying: Arc<dyn Store> = Arc::new(FaultStore::kill_at(store.clone(), at + 1));
+    let store: Store = Store::from(LocalStore::new(scene.path("repository")));
+    let dying: Store = Store::from(FaultStore::kill_at(store.clone(), at + 1));
     let (before, _) = copying(&scene, dying, true);
     // What is kept for the next backup is counted, and stays.
     let engine = BackupEngine::open(options(), store.clone()).unwrap();

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use stonekeep::engine::create::FileAction;
@@ -71,15 +70,12 @@ where
     Live { inner, script }
 }
 
-fn create(
-    store: &Arc<dyn Store>,
-    source: &dyn ImageSource,
-) -> Result<stonekeep::engine::create::CreateReport> {
+fn create(store: &Store, source: &dyn ImageSource) -> Result<stonekeep::engine::create::CreateReport> {
     create_with(store, options(), source)
 }
 
 fn create_with(
-    store: &Arc<dyn Store>,
+    store: &Store,
     options: BackupEngineOptions,
     source: &dyn ImageSource,
 ) -> Result<stonekeep::engine::create::CreateReport> {
@@ -242,7 +238,7 @@ fn a_file_that_is_shorter_than_it_should_be_is_named_and_not_taken() {
 fn a_dry_run_takes_nothing() {
     let scene = Scene::new();
     let root = scene.path("repository");
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(&root));
+    let store: Store = Store::from(LocalStore::new(&root));
     let source = live(&scene, |host, image| {
         assert_eq!(host.take(&shared_files(image))?, []);
         forget(image);
@@ -260,7 +256,7 @@ fn a_dry_run_takes_nothing() {
 fn a_refused_first_backup_leaves_no_repository() {
     let scene = Scene::new();
     let root = scene.path("repository");
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(&root));
+    let store: Store = Store::from(LocalStore::new(&root));
     let refuse = || Err(Error::refused("the database cannot be captured"));
     create(&store, &live(&scene, |_, _| refuse())).unwrap_err();
     assert!(!root.exists());
@@ -269,14 +265,14 @@ fn a_refused_first_backup_leaves_no_repository() {
         refuse()
     });
     create(&store, &source).unwrap_err();
-    assert_eq!(root_state(store.as_ref()).unwrap(), RootState::Empty);
+    assert_eq!(root_state(&store).unwrap(), RootState::Empty);
     // One that may succeed the next time leaves what it has copied.
     let source = live(&scene, |host, image| {
         host.take(&shared_files(image))?;
         Err(Error::source_changed("the database changes all the time"))
     });
     create(&store, &source).unwrap_err();
-    assert_eq!(root_state(store.as_ref()).unwrap(), RootState::Repository);
+    assert_eq!(root_state(&store).unwrap(), RootState::Repository);
     let report = scene.create(&store).unwrap();
     assert_eq!(report.files_resumed, 5, "what was taken serves the next run");
     assert_valid(&store, &[1], "resumed");
@@ -291,7 +287,7 @@ fn a_full_disk_while_files_are_taken_frees_them() {
     for operation in 1.. {
         let store = memory();
         let full = FaultStore::fail_once_at(store.clone(), operation, std::io::ErrorKind::StorageFull);
-        let full: Arc<dyn Store> = Arc::new(full);
+        let full: Store = full.into();
         let source = live(&scene, |host, image| {
             host.take(&shared_files(image))?;
             Ok(false)

@@ -1,7 +1,5 @@
 //! The order of a backup's steps, whatever a foreign engine does between them.
 
-use std::sync::Arc;
-
 use stonekeep::engine::verify::VerifyLevel;
 use stonekeep::format::BackupId;
 use stonekeep::store::{Key, Store};
@@ -14,7 +12,7 @@ use crate::support::scene::{
 };
 
 /// A table of the first backup.
-fn a_shared_file(store: &Arc<dyn Store>, backup: u32) -> String {
+fn a_shared_file(store: &Store, backup: u32) -> String {
     let named = named(store, backup);
     named
         .into_iter()
@@ -28,7 +26,7 @@ fn the_meta_file_appears_when_everything_it_names_is_durable() {
     let inner = memory();
     for backup in [1, 2] {
         let record = RecordStore::new(inner.clone());
-        let store: Arc<dyn Store> = Arc::new(record.clone());
+        let store: Store = record.clone().into();
         scene.create(&store).unwrap();
         let durable = record.durable_before(&key(&format!("meta/{backup}"))).unwrap();
         let durable: Vec<&str> = durable.iter().map(Key::as_str).collect();
@@ -58,7 +56,7 @@ fn files_that_another_engine_did_not_sync_are_synced_before_they_are_named_again
     let inner = memory();
     scene.create_with(&inner, options().with_sync(false)).unwrap();
     let record = RecordStore::new(inner.clone());
-    let store: Arc<dyn Store> = Arc::new(record.clone());
+    let store: Store = record.clone().into();
     scene.create(&store).unwrap();
     let durable = record.durable_before(&key("meta/2")).unwrap();
     for path in named(&store, 2) {
@@ -73,7 +71,7 @@ fn the_steps_come_in_their_order() {
     scene.create(&inner).unwrap();
     scene.change();
     let record = RecordStore::new(inner);
-    let store: Arc<dyn Store> = Arc::new(record.clone());
+    let store: Store = record.clone().into();
     scene.create(&store).unwrap();
     let lines = record.lines();
     let first = |start: &str| {

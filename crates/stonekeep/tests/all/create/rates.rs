@@ -27,7 +27,7 @@ fn options(workers: usize, clock: &Arc<FakeClock>) -> BackupEngineOptions {
         .with_clock(clock.clone())
 }
 
-fn back_up(scene: &Scene, options: BackupEngineOptions, observer: &dyn Observer) -> (Arc<dyn Store>, u64) {
+fn back_up(scene: &Scene, options: BackupEngineOptions, observer: &dyn Observer) -> (Store, u64) {
     let store = memory();
     let engine = BackupEngine::open(options, store.clone()).unwrap();
     let told = CreateBackupOptions::default();

@@ -4,12 +4,12 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngine, RestoreOptions};
 use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
 use stonekeep::{ErrorKind, Quiet};
 use stonekeep_testkit::database::DatabaseBuilder;
@@ -85,7 +85,7 @@ fn run(command: &mut Command) -> Result<(), String> {
 
 fn engine(repository: &Path, reflink: bool) -> BackupEngine {
     let options = scene::options().with_sync(true).with_reflink(reflink);
-    BackupEngine::open(options, Arc::new(LocalStore::new(repository))).unwrap()
+    BackupEngine::open(options, Store::from(LocalStore::new(repository))).unwrap()
 }
 
 fn make_database(builder: DatabaseBuilder, path: &Path) {

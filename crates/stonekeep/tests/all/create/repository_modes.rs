@@ -3,7 +3,6 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use stonekeep::Quiet;
 use stonekeep::engine::info::WhichBackup;
@@ -40,7 +39,7 @@ fn all(directory: &Path) -> Vec<PathBuf> {
 /// Two backups of a database whose directory has this mode, of which the first one is deleted.
 fn back_up(scene: &Scene, database_mode: u32, repository: &Path) {
     set(scene.database.path(), database_mode);
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(repository));
+    let store: Store = Store::from(LocalStore::new(repository));
     scene.create(&store).unwrap();
     scene.create(&store).unwrap();
     let engine = BackupEngine::open(options(), store).unwrap();
@@ -117,7 +116,7 @@ fn what_root_makes_belongs_to_the_owner_of_the_repository() {
     fs::create_dir(&repository).unwrap();
     chown(&repository, Some(SOMEBODY), Some(SOMEBODY)).unwrap();
     back_up(&scene, 0o700, &repository);
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(&repository));
+    let store: Store = Store::from(LocalStore::new(&repository));
     let engine = BackupEngine::open(options(), store).unwrap();
     let target = scene.path("restored");
     let options = RestoreOptions::default();

@@ -13,7 +13,7 @@ use stonekeep_testkit::fault_store::FaultStore;
 use crate::image::tweaked::Told;
 use crate::support::scene::{Scene, assert_valid, files, ids, memory};
 
-fn engine(options: BackupEngineOptions, store: &Arc<dyn Store>) -> BackupEngine {
+fn engine(options: BackupEngineOptions, store: &Store) -> BackupEngine {
     BackupEngine::open(options, store.clone()).unwrap()
 }
 
@@ -128,7 +128,7 @@ fn a_stop_from_another_thread_ends_a_backup_and_the_engine_stays_usable() {
 fn a_full_disk_frees_what_was_staged_and_tells_how_much_is_missing() {
     let scene = Scene::new();
     let steps = FaultStore::counting(memory());
-    let counted: Arc<dyn Store> = Arc::new(steps.clone());
+    let counted: Store = steps.clone().into();
     let report = scene.create(&counted).unwrap();
     let names = steps.step_names();
     for (index, name) in names.iter().enumerate() {
@@ -136,7 +136,7 @@ fn a_full_disk_frees_what_was_staged_and_tells_how_much_is_missing() {
             continue;
         }
         let inner = memory();
-        let full: Arc<dyn Store> = Arc::new(FaultStore::fail_once_at(
+        let full: Store = Store::from(FaultStore::fail_once_at(
             inner.clone(),
             index + 1,
             std::io::ErrorKind::StorageFull,
@@ -164,13 +164,13 @@ fn a_full_disk_frees_what_was_staged_and_tells_how_much_is_missing() {
 fn an_exhausted_quota_is_not_called_a_full_disk() {
     let scene = Scene::new();
     let steps = FaultStore::counting(memory());
-    let counted: Arc<dyn Store> = Arc::new(steps.clone());
+    let counted: Store = steps.clone().into();
     scene.create(&counted).unwrap();
     let names = steps.step_names();
     let stage = names.iter().position(|name| name.starts_with("stage")).unwrap();
     let inner = memory();
     let kind = std::io::ErrorKind::QuotaExceeded;
-    let full: Arc<dyn Store> = Arc::new(FaultStore::fail_once_at(inner.clone(), stage + 1, kind));
+    let full: Store = Store::from(FaultStore::fail_once_at(inner.clone(), stage + 1, kind));
     let error = scene.create(&full).unwrap_err();
     let text = error.to_string();
     assert!(
@@ -189,11 +189,11 @@ fn an_exhausted_quota_is_not_called_a_full_disk() {
 fn any_single_failure_is_an_error_and_the_next_backup_is_right() {
     let scene = Scene::new();
     let steps = FaultStore::counting(memory());
-    let counted: Arc<dyn Store> = Arc::new(steps.clone());
+    let counted: Store = steps.clone().into();
     scene.create(&counted).unwrap();
     for (index, name) in steps.step_names().iter().enumerate() {
         let inner = memory();
-        let failing: Arc<dyn Store> = Arc::new(FaultStore::fail_once_at(
+        let failing: Store = Store::from(FaultStore::fail_once_at(
             inner.clone(),
             index + 1,
             std::io::ErrorKind::TimedOut,

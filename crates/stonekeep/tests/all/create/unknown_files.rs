@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use stonekeep::engine::{BackupEngine, CreateBackupOptions};
 use stonekeep::image::hot::HotDirectory;
@@ -74,7 +73,7 @@ fn directories_of_the_database_are_no_surprise() {
     assert_eq!(image_of(&hot).unknown, Vec::<PathBuf>::new());
 }
 
-fn back_up(scene: &Scene, store: &Arc<dyn Store>, accept: Vec<WarningName>) -> Vec<Warning> {
+fn back_up(scene: &Scene, store: &Store, accept: Vec<WarningName>) -> Vec<Warning> {
     let engine = BackupEngine::open(options(), store.clone()).unwrap();
     let how = CreateBackupOptions::default().with_accept(accept);
     engine
@@ -112,6 +111,6 @@ fn the_directory_of_the_repository_is_none_of_them() {
     let scene = Scene::new();
     let backups = scene.database.path().join("safe");
     fs::create_dir(&backups).unwrap();
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(backups.join("nightly")));
+    let store: Store = Store::from(LocalStore::new(backups.join("nightly")));
     assert_eq!(back_up(&scene, &store, Vec::new()), []);
 }

@@ -1,7 +1,6 @@
 //! Transactions that the WALs of a backup leave prepared: counted wherever the backup is described.
 
 use std::fs;
-use std::sync::Arc;
 
 use stonekeep::engine::info::InfoDetail;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions};
@@ -78,7 +77,7 @@ fn those_without_an_outcome_are_counted_over_all_wals() {
 }
 
 fn counted(scene: &Scene, options: BackupEngineOptions) -> (u64, u64) {
-    let store: Arc<dyn Store> = memory();
+    let store: Store = memory();
     let engine = BackupEngine::open(options, store.clone()).unwrap();
     let report = engine
         .create_new_backup(&scene.source(), &CreateBackupOptions::default(), &Quiet)

@@ -1,7 +1,6 @@
 //! What is told of backups without restoring them.
 
 use std::io::ErrorKind as IoKind;
-use std::sync::Arc;
 
 use stonekeep::engine::info::{BackupState, InfoDetail};
 use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
@@ -18,7 +17,7 @@ use crate::support::failing_reads::FailingReads;
 use crate::support::scene::{Scene, files, id, key, memory, named, options, put, reader};
 
 /// Two backups of a changing database, with everything that can be told of them.
-fn two_backups() -> (Scene, Arc<dyn Store>) {
+fn two_backups() -> (Scene, Store) {
     let mut scene = Scene::with(DatabaseBuilder::new().column_family("users"));
     let store = memory();
     let engine = BackupEngine::open(options(), store.clone()).unwrap();
@@ -36,7 +35,7 @@ fn two_backups() -> (Scene, Arc<dyn Store>) {
 fn head_reads_records_only() {
     let (scene, store) = two_backups();
     let record = RecordStore::new(store.clone());
-    let recorded: Arc<dyn Store> = Arc::new(record.clone());
+    let recorded: Store = record.clone().into();
     let engine = reader(&recorded);
     record.clear();
     let info = engine.get_all_backup_info(InfoDetail::Head).unwrap();
@@ -248,7 +247,7 @@ fn facts_of_another_backup_under_the_same_id_are_ignored() {
 fn a_failing_disk_is_no_corruption() {
     let (_, store) = two_backups();
     for path in ["meta/1", "stonekeep/backups/1"] {
-        let failing: Arc<dyn Store> = Arc::new(FailingReads::new(store.clone(), path, IoKind::TimedOut));
+        let failing: Store = Store::from(FailingReads::new(store.clone(), path, IoKind::TimedOut));
         for detail in [InfoDetail::Head, InfoDetail::Sizes, InfoDetail::Files] {
             let error = reader(&failing).get_all_backup_info(detail).unwrap_err();
             assert_eq!(
@@ -272,7 +271,7 @@ fn what_is_not_there_is_not_found() {
 fn backups_of_every_engine_are_told_as_the_engine_told_them() {
     for name in fixtures::ALL {
         let fixture = Fixture::unpack(name).unwrap();
-        let store: Arc<dyn Store> = Arc::new(LocalStore::new(fixture.repository()));
+        let store: Store = Store::from(LocalStore::new(fixture.repository()));
         let info = reader(&store).get_all_backup_info(InfoDetail::Files).unwrap();
         let expected = fixture.backups().unwrap();
         assert_eq!(info.backups.len(), expected.len(), "{name}");
@@ -322,9 +321,9 @@ fn no_more_valid_backups_are_opened_than_wanted() {
 fn opening_costs_one_listing_however_many_backups_there_are() {
     let scene = Scene::new();
     let store = memory();
-    let opened = |store: &Arc<dyn Store>| {
+    let opened = |store: &Store| {
         let record = RecordStore::new(store.clone());
-        let recorded: Arc<dyn Store> = Arc::new(record.clone());
+        let recorded: Store = record.clone().into();
         let read_only = reader(&recorded).backup_ids().unwrap();
         let writing = BackupEngine::open(options(), recorded).unwrap();
         assert_eq!(writing.backup_ids().unwrap(), read_only);

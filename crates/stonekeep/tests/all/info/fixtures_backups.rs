@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use stonekeep::Quiet;
 use stonekeep::engine::create::CreateReport;
@@ -15,6 +14,7 @@ use stonekeep::engine::{
 use stonekeep::format::BackupId;
 use stonekeep::format::backup_name::{NamingScheme, ShareFilesNaming};
 use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
 use stonekeep_testkit::fixtures::{self, Fixture};
 
@@ -38,13 +38,13 @@ pub(crate) fn options(fixture: &str) -> BackupEngineOptions {
 }
 
 pub(crate) fn engine(repository: &Path, options: BackupEngineOptions) -> BackupEngine {
-    BackupEngine::open(options, Arc::new(LocalStore::new(repository))).unwrap()
+    BackupEngine::open(options, Store::from(LocalStore::new(repository))).unwrap()
 }
 
 pub(crate) fn reader(repository: &Path) -> BackupEngineReadOnly {
     BackupEngineReadOnly::open(
         BackupEngineOptions::default(),
-        Arc::new(LocalStore::new(repository)),
+        Store::from(LocalStore::new(repository)),
     )
     .unwrap()
 }

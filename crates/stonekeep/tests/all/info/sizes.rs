@@ -1,7 +1,6 @@
 //! All backups with their sizes are told alike by the reader that takes every line apart and by the one that does not.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 
 use proptest::prelude::*;
 use stonekeep::engine::info::{BackupInfo, InfoDetail, RepositoryInfo};
@@ -20,9 +19,9 @@ fn without_files(mut info: RepositoryInfo) -> RepositoryInfo {
 }
 
 /// The other backups that name each file are those whose meta files name it, taken apart line by line.
-fn assert_shared_as_named(store: &Arc<dyn Store>, backup: &BackupInfo) {
+fn assert_shared_as_named(store: &Store, backup: &BackupInfo) {
     let readable = |id: &u32| {
-        catalog::load(store.as_ref(), BackupId::new(*id).unwrap())
+        catalog::load(store, BackupId::new(*id).unwrap())
             .unwrap()
             .into_result()
             .is_ok()

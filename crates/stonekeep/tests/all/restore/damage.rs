@@ -16,7 +16,7 @@ use stonekeep::{ErrorKind, Quiet, StopSwitch};
 use crate::restore::scene::{TwoStates, assert_same, copy, database_files};
 use crate::support::scene::{self, Scene, key, named, put};
 
-fn content(store: &Arc<dyn Store>, path: &str) -> Vec<u8> {
+fn content(store: &Store, path: &str) -> Vec<u8> {
     let object = store.open(&key(path)).unwrap();
     let mut bytes = Vec::new();
     std::io::Read::read_to_end(&mut ObjectReader::new(object.as_ref()), &mut bytes).unwrap();
@@ -24,7 +24,7 @@ fn content(store: &Arc<dyn Store>, path: &str) -> Vec<u8> {
 }
 
 /// Changes one byte.
-fn damage(store: &Arc<dyn Store>, path: &str) {
+fn damage(store: &Store, path: &str) {
     let mut bytes = content(store, path);
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -188,10 +188,10 @@ fn what_a_stopped_restore_has_staged_is_used_again() {
 }
 
 /// Backup 1 has everything, backup 2 of another repository lacks the tables.
-fn excluding() -> (Scene, PathBuf, Arc<dyn Store>) {
+fn excluding() -> (Scene, PathBuf, Store) {
     let scene = Scene::new();
     let whole = scene.path("whole");
-    let local: Arc<dyn Store> = Arc::new(LocalStore::new(&whole));
+    let local: Store = Store::from(LocalStore::new(&whole));
     scene.create(&local).unwrap();
     let store = scene::memory();
     let options = scene::options().with_schema_version(MetaSchema::Two);

@@ -2,7 +2,6 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
-use std::sync::Arc;
 
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::{BackupEngine, RestoreOptions};
@@ -70,7 +69,7 @@ fn a_dry_run_tells_the_same_and_makes_nothing() {
     let two = TwoStates::new();
     let (which, options) = (WhichBackup::Id(scene::id(1)), RestoreOptions::default());
     let record = RecordStore::new(two.store.clone());
-    let recorded: Arc<dyn Store> = Arc::new(record.clone());
+    let recorded: Store = record.clone().into();
     let planned = scene::reader(&recorded)
         .plan_restore(which, &two.target(), &options, &Quiet)
         .unwrap();

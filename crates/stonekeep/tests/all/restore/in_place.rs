@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
 
 use stonekeep::engine::in_place::{MARKER, close_in_place};
 use stonekeep::engine::info::WhichBackup;
@@ -17,9 +16,9 @@ use crate::restore::scene::{Tree, TwoStates, assert_same, tree};
 use crate::support::scene::{self, Scene};
 
 /// A repository on disk with one backup, and what opens from it.
-fn on_disk(builder: DatabaseBuilder) -> (Scene, Arc<dyn Store>) {
+fn on_disk(builder: DatabaseBuilder) -> (Scene, Store) {
     let scene = Scene::with(builder);
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(scene.path("repository")));
+    let store: Store = Store::from(LocalStore::new(scene.path("repository")));
     scene.create(&store).unwrap();
     (scene, store)
 }

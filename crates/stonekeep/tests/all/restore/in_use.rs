@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 
 use rustix::fs::{FlockOperation, fcntl_lock};
 use stonekeep::engine::RestoreOptions;
@@ -37,7 +36,7 @@ fn in_another_container(program: &Path) -> Option<Command> {
 
 /// What the process of the other container does: it tries, and reports.
 fn try_to_restore(scene: &Path) {
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(scene.join("repository")));
+    let store: Store = Store::from(LocalStore::new(scene.join("repository")));
     let target = scene.join("target");
     let error = scene::reader(&store)
         .restore_db_from_backup(WhichBackup::Latest, &target, &RestoreOptions::default(), &Quiet)
@@ -57,7 +56,7 @@ fn a_holder_in_another_container_is_seen() {
         return;
     };
     let scene = Scene::new();
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(scene.path("repository")));
+    let store: Store = Store::from(LocalStore::new(scene.path("repository")));
     scene.create(&store).unwrap();
     let target = scene.path("target");
     fs::create_dir(&target).unwrap();

@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
-use std::sync::Arc;
 
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::{BackupEngine, CreateBackupOptions, RestoreOptions};
@@ -14,10 +13,7 @@ use crate::create::included_files::backed_up;
 use crate::restore::scene::{TwoStates, tree};
 use crate::support::scene::{Scene, files, id, key, options, put, reader, verify};
 
-fn restore(
-    store: &Arc<dyn Store>,
-    target: &Path,
-) -> stonekeep::Result<stonekeep::engine::restore::RestoreReport> {
+fn restore(store: &Store, target: &Path) -> stonekeep::Result<stonekeep::engine::restore::RestoreReport> {
     reader(store).restore_db_from_backup(WhichBackup::Id(id(1)), target, &RestoreOptions::default(), &Quiet)
 }
 

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::restore::{RestoreReport, RewrittenOptions};
@@ -44,7 +43,7 @@ fn rewritten(files: &[RewrittenOptions]) -> (Option<&str>, Option<&str>) {
 }
 
 /// A backup whose OPTIONS file was changed in this way.
-fn backed_up_with(change: impl Fn(&[u8]) -> Vec<u8> + Send + Sync) -> (Scene, Arc<dyn Store>) {
+fn backed_up_with(change: impl Fn(&[u8]) -> Vec<u8> + Send + Sync) -> (Scene, Store) {
     let (scene, store) = (Scene::new(), scene::memory());
     let changed = change(&options_file(scene.database.path()).1);
     let source = Tweaked {
@@ -62,7 +61,7 @@ fn backed_up_with(change: impl Fn(&[u8]) -> Vec<u8> + Send + Sync) -> (Scene, Ar
     (scene, store)
 }
 
-fn restore(store: &Arc<dyn Store>, to: &Path, options: &RestoreOptions) -> RestoreReport {
+fn restore(store: &Store, to: &Path, options: &RestoreOptions) -> RestoreReport {
     scene::reader(store)
         .restore_db_from_backup(WhichBackup::Latest, to, options, &Quiet)
         .unwrap()

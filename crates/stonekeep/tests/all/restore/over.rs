@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::sync::Arc;
 
 use rustix::fs::{FlockOperation, fcntl_lock};
 use stonekeep::engine::RestoreOptions;
@@ -70,7 +69,7 @@ fn the_old_database_goes_and_nothing_else() {
 fn a_repository_below_the_database_stays() {
     let mut scene = Scene::new();
     let root = scene.database.path().join("backups");
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(&root));
+    let store: Store = Store::from(LocalStore::new(&root));
     scene.create(&store).unwrap();
     scene.change();
     let (database, reader) = (scene.database.path(), scene::reader(&store));
@@ -170,7 +169,7 @@ fn an_open_database_is_not_restored_over() {
 fn places_that_cannot_be_meant_are_refused() {
     let scene = Scene::new();
     let root = scene.path("repository");
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(&root));
+    let store: Store = Store::from(LocalStore::new(&root));
     scene.create(&store).unwrap();
     symlink(&root, scene.path("link")).unwrap();
     let before = tree(&root);

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::restore::{RestoreReport, TargetDisk};
@@ -20,7 +19,7 @@ pub(crate) type Tree = BTreeMap<String, Vec<u8>>;
 /// A database that was backed up in two states, which share some tables.
 pub(crate) struct TwoStates {
     pub(crate) scene: Scene,
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Store,
     /// The files of backup 1 and of backup 2, as they come back.
     pub(crate) states: [Tree; 2],
 }

@@ -1,12 +1,13 @@
 //! What a killed process leaves of its lock and its pins. The process is this test program, run once more.
 
 use stonekeep::ErrorKind;
+use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
-use stonekeep::store::{Guard, Key, LockWait, PinState, Store};
+use stonekeep::store::{Held, Key, LockWait, PinState};
 
 use crate::support::second_process::{Holder, KilledWhileAsked, hold, store_of_second_process};
 
-fn take(store: &LocalStore, holder: &str) -> stonekeep::Result<Box<dyn Guard>> {
+fn take(store: &Store, holder: &str) -> stonekeep::Result<Held> {
     store.exclusive(LockWait::Fail, holder, &|| false)
 }
 
@@ -16,7 +17,7 @@ fn a_killed_process_frees_the_lock() {
         hold("the lock", take(&store, "the victim").unwrap());
     }
     let directory = tempfile::tempdir().unwrap();
-    let store = LocalStore::new(directory.path());
+    let store = Store::from(LocalStore::new(directory.path()));
     let (holder, _) = Holder::start("store::crash::a_killed_process_frees_the_lock", directory.path());
     let error = take(&store, "me").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked);
@@ -31,7 +32,7 @@ fn a_waiting_process_gets_the_lock_of_a_killed_one() {
         hold("the lock", take(&store, "the victim").unwrap());
     }
     let directory = tempfile::tempdir().unwrap();
-    let store = LocalStore::new(directory.path());
+    let store = Store::from(LocalStore::new(directory.path()));
     let test = "store::crash::a_waiting_process_gets_the_lock_of_a_killed_one";
     let (holder, _) = Holder::start(test, directory.path());
     let killing = KilledWhileAsked::new(holder);
@@ -49,7 +50,7 @@ fn the_pin_of_a_killed_process_is_stale() {
         hold(key.as_str(), store.pin(&key, b"the content").unwrap());
     }
     let directory = tempfile::tempdir().unwrap();
-    let store = LocalStore::new(directory.path());
+    let store = Store::from(LocalStore::new(directory.path()));
     let test = "store::crash::the_pin_of_a_killed_process_is_stale";
     let (holder, key) = Holder::start(test, directory.path());
     let key = Key::new(key).unwrap();

@@ -18,14 +18,14 @@ fn key(path: &str) -> Key {
     Key::new(path).unwrap()
 }
 
-fn made() -> Arc<MemoryStore> {
+fn made() -> MemoryStore {
     let store = MemoryStore::new();
     store.create_root(Durability::Durable).unwrap();
-    Arc::new(store)
+    store
 }
 
 /// A backup in small: a lock, a data file, the file that commits it.
-fn scenario(store: &dyn Store, durability: Durability) -> Result<()> {
+fn scenario(store: &Store, durability: Durability) -> Result<()> {
     let guard = store.exclusive(LockWait::Fail, "scenario", &|| false)?;
     let data = store.stage("1", &key("data/1"), &mut &b"data"[..], 4)?;
     store.sync(std::slice::from_ref(&data), durability)?;
@@ -52,11 +52,11 @@ const STEPS: [&str; 9] = [
 fn decorators_keep_the_contract() {
     store_conformance::run(|| {
         let store = MemoryStore::new();
-        Box::new(move || Arc::new(FaultStore::counting(Arc::new(store.clone()))))
+        Box::new(move || Store::from(FaultStore::counting(store.clone())))
     });
     store_conformance::run(|| {
         let store = MemoryStore::new();
-        Box::new(move || Arc::new(RecordStore::new(Arc::new(store.clone()))))
+        Box::new(move || Store::from(RecordStore::new(store.clone())))
     });
 }
 
@@ -111,8 +111,8 @@ fn a_kill_while_publishing_leaves_a_part_of_the_batch() {
 #[test]
 fn a_dead_holder_leaves_its_pin_unheld() {
     let directory = tempfile::tempdir().unwrap();
-    let local: Arc<dyn Store> = Arc::new(LocalStore::new(directory.path()));
-    let memory: Arc<dyn Store> = made();
+    let local: Store = Store::from(LocalStore::new(directory.path()));
+    let memory: Store = made().into();
     for disk in [local, memory] {
         let store = FaultStore::kill_at(disk.clone(), 2);
         let pin = key("stonekeep/pins").join(&new_pin_name()).unwrap();
@@ -234,10 +234,10 @@ fn a_fake_clock_goes_only_when_told_or_slept_by() {
 fn stores_wait_and_tell_ages_by_their_clock() {
     let clock = Arc::new(FakeClock::new(SystemTime::now()));
     let directory = tempfile::tempdir().unwrap();
-    let local = LocalStore::new(directory.path()).with_clock(clock.clone());
+    let local = Store::from(LocalStore::new(directory.path()).with_clock(clock.clone()));
     let memory = MemoryStore::with_clock(clock.clone());
     memory.create_root(Durability::Durable).unwrap();
-    let stores: [&dyn Store; 2] = [&local, &memory];
+    let stores: [&Store; 2] = [&local, &memory];
     for store in stores {
         let _guard = store.exclusive(LockWait::Fail, "first", &|| false).unwrap();
         let slept = clock.slept();

@@ -22,17 +22,17 @@ fn key(path: &str) -> Key {
     Key::new(path).unwrap()
 }
 
-fn made() -> (TempDir, LocalStore) {
+fn made() -> (TempDir, Store) {
     let directory = tempfile::tempdir().unwrap();
-    let store = LocalStore::new(directory.path());
+    let store = Store::from(LocalStore::new(directory.path()));
     (directory, store)
 }
 
-fn stage(store: &LocalStore, path: &str, content: &[u8]) -> Staged {
+fn stage(store: &Store, path: &str, content: &[u8]) -> Staged {
     store.stage("1", &key(path), &mut &*content, 0).unwrap()
 }
 
-fn put(store: &LocalStore, path: &str, content: &[u8]) {
+fn put(store: &Store, path: &str, content: &[u8]) {
     let staged = stage(store, path, content);
     store
         .publish(vec![(staged, key(path))], Durability::Durable)
@@ -48,7 +48,7 @@ fn make_fifo(path: &Path) {
 fn keeps_the_contract() {
     store_conformance::run(|| {
         let directory = tempfile::tempdir().unwrap();
-        Box::new(move || Arc::new(LocalStore::new(directory.path().join("repo"))))
+        Box::new(move || Store::from(LocalStore::new(directory.path().join("repo"))))
     });
 }
 
@@ -60,7 +60,7 @@ fn keeps_the_contract_with_every_way_to_sync() {
             let root = directory.path().join("repo");
             Box::new(move || {
                 let _keep = &directory;
-                Arc::new(LocalStore::new(&root).with_sync_method(method))
+                Store::from(LocalStore::new(&root).with_sync_method(method))
             })
         });
     }
@@ -75,7 +75,7 @@ fn keeps_the_contract_with_a_small_buffer_and_a_linked_root() {
         let root = directory.path().join("link/repo");
         Box::new(move || {
             let _keep = &directory;
-            Arc::new(LocalStore::new(&root).with_buffer_bytes(SMALL_BUFFER))
+            Store::from(LocalStore::new(&root).with_buffer_bytes(SMALL_BUFFER))
         })
     });
 }
@@ -85,17 +85,17 @@ fn the_root_may_be_a_link_and_needs_its_parent() {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("real")).unwrap();
     symlink("real", directory.path().join("link")).unwrap();
-    let store = LocalStore::new(directory.path().join("link"));
+    let store = Store::from(LocalStore::new(directory.path().join("link")));
     assert!(store.exists().unwrap());
     store.create_root(Durability::Durable).unwrap();
     put(&store, "a", b"1");
     assert_eq!(fs::read(directory.path().join("real/a")).unwrap(), b"1");
 
-    let orphan = LocalStore::new(directory.path().join("no/such"));
+    let orphan = Store::from(LocalStore::new(directory.path().join("no/such")));
     assert!(!orphan.exists().unwrap());
     let error = orphan.create_root(Durability::Durable).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    let file = LocalStore::new(directory.path().join("real/a"));
+    let file = Store::from(LocalStore::new(directory.path().join("real/a")));
     assert_eq!(file.exists().unwrap_err().kind(), ErrorKind::InvalidArgument);
     assert!(file.create_root(Durability::Durable).is_err());
 }
@@ -317,9 +317,9 @@ fn a_holder_cannot_write_to_the_terminal() {
 
 #[test]
 fn a_pin_from_elsewhere_stays_for_an_hour() {
-    let (directory, store) = made();
+    let (directory, _) = made();
     let clock = Arc::new(FakeClock::at_unix_seconds(1_700_000_000));
-    let store = store.with_clock(clock.clone());
+    let store = Store::from(LocalStore::new(directory.path()).with_clock(clock.clone()));
     let pin = key("stonekeep/pins/0123456789abcdef0123456789abcdef-0123456789abcdef");
     put(&store, pin.as_str(), b"made on another machine");
     assert_eq!(store.remove_if_stale(&pin).unwrap(), PinState::Held);
@@ -382,6 +382,6 @@ fn an_open_file_has_its_descriptor() {
     put(&store, "a", b"12345");
     let object = store.open(&key("a")).unwrap();
     assert_eq!(object.local_file().unwrap().file.metadata().unwrap().len(), 5);
-    assert_eq!(store.local_root(), Some(directory.path()));
+    assert_eq!(store.directory(), Some(directory.path()));
     assert_eq!(store.location(), directory.path().display().to_string());
 }

@@ -1,9 +1,7 @@
 //! The store in memory: the contract, then what a power failure leaves.
 
-use std::sync::Arc;
-
 use stonekeep::store::memory::MemoryStore;
-use stonekeep::store::{Durability, Key, LockWait, PinState, Staged, Store, new_pin_name};
+use stonekeep::store::{Durability, Key, LockWait, PinState, Staged, new_pin_name};
 use stonekeep_testkit::store_conformance;
 
 fn key(path: &str) -> Key {
@@ -36,7 +34,7 @@ fn content(store: &MemoryStore, path: &str) -> Option<Vec<u8>> {
 fn keeps_the_contract() {
     store_conformance::run(|| {
         let store = MemoryStore::new();
-        Box::new(move || Arc::new(store.clone()))
+        Box::new(move || store.clone().into())
     });
 }
 

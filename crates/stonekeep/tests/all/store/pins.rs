@@ -24,20 +24,20 @@ const FIRST: (u32, &[u64]) = (1, &[1, 2, 3]);
 const SECOND: (u32, &[u64]) = (2, &[2, 3, 4]);
 const THIRD: (u32, &[u64]) = (3, &[3, 4, 5]);
 
-fn put_three(store: &dyn Store) {
+fn put_three(store: &Store) {
     for (backup, tables) in [FIRST, SECOND, THIRD] {
         put_our_backup(store, backup, tables);
     }
 }
 
-fn local() -> (TempDir, Arc<dyn Store>) {
+fn local() -> (TempDir, Store) {
     let directory = tempfile::tempdir().unwrap();
-    let store = Arc::new(LocalStore::new(directory.path()));
+    let store = Store::from(LocalStore::new(directory.path()));
     (directory, store)
 }
 
 /// Whether every file that the pinned backup names is there with its content.
-fn read_all(store: &dyn Store, pinned: &Pinned) -> stonekeep::Result<()> {
+fn read_all(store: &Store, pinned: &Pinned) -> stonekeep::Result<()> {
     for file in &pinned.loaded.meta.files {
         let path = file.path.to_string();
         let bytes = store.read(&key(&path), 1 << 20)?;
@@ -47,7 +47,7 @@ fn read_all(store: &dyn Store, pinned: &Pinned) -> stonekeep::Result<()> {
 }
 
 /// The files of the repository without pins and records of deleted backups.
-fn without_records(store: &dyn Store) -> std::collections::BTreeSet<String> {
+fn without_records(store: &Store) -> std::collections::BTreeSet<String> {
     let mut files = files(store);
     files.retain(|path| !path.starts_with("stonekeep/pins/") && !path.starts_with("stonekeep/deleted/"));
     files
@@ -57,9 +57,9 @@ fn without_records(store: &dyn Store) -> std::collections::BTreeSet<String> {
 fn the_bytes_of_a_pinned_backup_go_when_its_last_reader_has_ended() {
     let (_directory, local) = local();
     for store in [memory().1, local] {
-        put_three(store.as_ref());
-        let first_reader = pin::pin(store.as_ref(), id(1)).unwrap();
-        let second_reader = pin::pin(store.as_ref(), id(1)).unwrap();
+        put_three(&store);
+        let first_reader = pin::pin(&store, id(1)).unwrap();
+        let second_reader = pin::pin(&store, id(1)).unwrap();
         assert!(first_reader.is_held());
         let planned = engine(&store).plan_delete_backup(id(1), &Quiet).unwrap();
         let report = engine(&store).delete_backup(id(1), &Quiet).unwrap();
@@ -88,43 +88,43 @@ fn the_bytes_of_a_pinned_backup_go_when_its_last_reader_has_ended() {
         // Facts stay, too: a restore under way may still ask for them.
         let mut expected = files_of(&[FIRST, SECOND, THIRD]);
         expected.remove("meta/1");
-        assert_eq!(without_records(store.as_ref()), expected);
-        read_all(store.as_ref(), &first_reader).unwrap();
-        let error = pin::pin(store.as_ref(), id(1)).unwrap_err();
+        assert_eq!(without_records(&store), expected);
+        read_all(&store, &first_reader).unwrap();
+        let error = pin::pin(&store, id(1)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
 
         drop(first_reader);
         let report = engine(&store).purge_old_backups(9, &Quiet).unwrap();
         assert_eq!(report.held_by_pins.len(), 1);
-        read_all(store.as_ref(), &second_reader).unwrap();
+        read_all(&store, &second_reader).unwrap();
         drop(second_reader);
         let report = engine(&store).purge_old_backups(9, &Quiet).unwrap();
         assert_eq!((report.deleted_files.len(), report.held_by_pins.len()), (5, 0));
-        assert_eq!(files(store.as_ref()), files_of(&[SECOND, THIRD]));
+        assert_eq!(files(&store), files_of(&[SECOND, THIRD]));
     }
 }
 
 #[test]
 fn deleting_a_pinned_backup_again_is_no_error() {
     let (_, store) = memory();
-    put_three(store.as_ref());
-    let pinned = pin::pin(store.as_ref(), id(1)).unwrap();
+    put_three(&store);
+    let pinned = pin::pin(&store, id(1)).unwrap();
     for _ in 0..2 {
         let report = engine(&store).delete_backup(id(1), &Quiet).unwrap();
         assert_eq!(report.held_by_pins.len(), 1);
     }
     drop(pinned);
     engine(&store).delete_backup(id(1), &Quiet).unwrap();
-    assert_eq!(files(store.as_ref()), files_of(&[SECOND, THIRD]));
+    assert_eq!(files(&store), files_of(&[SECOND, THIRD]));
 }
 
 #[test]
 fn a_pin_holds_no_more_than_its_backup() {
     let (_, store) = memory();
-    put_three(store.as_ref());
-    put_our_backup(store.as_ref(), 4, &[6, 7]);
-    let pinned = pin::pin(store.as_ref(), id(2)).unwrap();
-    let live = pin::pin(store.as_ref(), id(4)).unwrap();
+    put_three(&store);
+    put_our_backup(&store, 4, &[6, 7]);
+    let pinned = pin::pin(&store, id(2)).unwrap();
+    let live = pin::pin(&store, id(4)).unwrap();
     let report = engine(&store)
         .delete_backups(&[id(1), id(2), id(3)], &Quiet)
         .unwrap();
@@ -134,7 +134,7 @@ fn a_pin_holds_no_more_than_its_backup() {
         .map(|held| (held.backup_id, held.files))
         .collect();
     assert_eq!(held, [(id(2), 6)]);
-    let records: Vec<String> = files(store.as_ref())
+    let records: Vec<String> = files(&store)
         .into_iter()
         .filter(|path| path.starts_with("stonekeep/deleted/"))
         .collect();
@@ -142,24 +142,24 @@ fn a_pin_holds_no_more_than_its_backup() {
     assert!(records[0].starts_with("stonekeep/deleted/2-"));
     let mut expected = files_of(&[SECOND, (4, &[6, 7])]);
     expected.remove("meta/2");
-    assert_eq!(without_records(store.as_ref()), expected);
-    read_all(store.as_ref(), &pinned).unwrap();
+    assert_eq!(without_records(&store), expected);
+    read_all(&store, &pinned).unwrap();
     drop((pinned, live));
     engine(&store).garbage_collect(DEFAULT_MIN_AGE, &Quiet).unwrap();
-    assert_eq!(files(store.as_ref()), files_of(&[(4, &[6, 7])]));
+    assert_eq!(files(&store), files_of(&[(4, &[6, 7])]));
 }
 
 #[test]
 fn a_pin_whose_holder_died_holds_nothing() {
     let (_, store) = memory();
-    put_three(store.as_ref());
+    put_three(&store);
     // The reader dies at the step after its pin.
-    let dying: Arc<dyn Store> = Arc::new(FaultStore::kill_at(store.clone(), 2));
-    let pinned = pin::pin(dying.as_ref(), id(1)).unwrap();
+    let dying: Store = Store::from(FaultStore::kill_at(store.clone(), 2));
+    let pinned = pin::pin(&dying, id(1)).unwrap();
     dying.discard("9").unwrap_err();
     drop(pinned);
     let is_there = || {
-        files(store.as_ref())
+        files(&store)
             .iter()
             .any(|path| path.starts_with("stonekeep/pins/"))
     };
@@ -170,14 +170,14 @@ fn a_pin_whose_holder_died_holds_nothing() {
     assert!(is_there());
     let report = engine(&store).delete_backup(id(1), &Quiet).unwrap();
     assert_eq!(report.held_by_pins, []);
-    assert_eq!(files(store.as_ref()), files_of(&[SECOND, THIRD]));
+    assert_eq!(files(&store), files_of(&[SECOND, THIRD]));
 }
 
 #[test]
 fn a_pin_that_cannot_be_read_holds_everything() {
     let clock = Arc::new(FakeClock::at_unix_seconds(1_700_000_000));
     let (_, store) = memory();
-    put_three(store.as_ref());
+    put_three(&store);
     let options = BackupEngineOptions::default().with_clock(clock.clone());
     let engine = BackupEngine::open(options, store.clone()).unwrap();
     let pin = key("stonekeep/pins").join(&new_pin_name()).unwrap();
@@ -192,19 +192,19 @@ fn a_pin_that_cannot_be_read_holds_everything() {
     );
     let mut expected = files_of(&[FIRST, SECOND, THIRD]);
     expected.remove("meta/1");
-    assert_eq!(without_records(store.as_ref()), expected);
+    assert_eq!(without_records(&store), expected);
     drop(guard);
     engine.garbage_collect(DEFAULT_MIN_AGE, &Quiet).unwrap();
-    assert_eq!(files(store.as_ref()), files_of(&[SECOND, THIRD]));
+    assert_eq!(files(&store), files_of(&[SECOND, THIRD]));
 }
 
 #[test]
 fn a_reader_that_came_too_late_lets_no_file_lose_its_record() {
     let (_, store) = memory();
-    put_three(store.as_ref());
+    put_three(&store);
     // It has read the meta file and made its pin, and has not looked for the meta file again.
-    let late = pin::pin(store.as_ref(), id(1)).unwrap();
-    let record = files(store.as_ref())
+    let late = pin::pin(&store, id(1)).unwrap();
+    let record = files(&store)
         .into_iter()
         .find(|path| path.contains("pins/"))
         .unwrap();
@@ -221,18 +221,16 @@ fn a_reader_that_came_too_late_lets_no_file_lose_its_record() {
     drop(late);
     let report = engine(&store).garbage_collect(DEFAULT_MIN_AGE, &Quiet).unwrap();
     assert_eq!((report.too_young, report.deleted_files.len()), (0, 1));
-    assert_eq!(files(store.as_ref()), files_of(&[THIRD]));
+    assert_eq!(files(&store), files_of(&[THIRD]));
 }
 
 /// A deletion of backup 1 during which a reader comes at the given moment.
-fn reader_comes(at: &str, after: bool) -> (Arc<dyn Store>, stonekeep::Result<Pinned>, u64) {
+fn reader_comes(at: &str, after: bool) -> (Store, stonekeep::Result<Pinned>, u64) {
     let (_, store) = memory();
-    put_three(store.as_ref());
+    put_three(&store);
     let (sender, receiver) = mpsc::channel();
     let reader = store.clone();
-    let deed = Deed::Do(Box::new(move || {
-        sender.send(pin::pin(reader.as_ref(), id(1))).unwrap()
-    }));
+    let deed = Deed::Do(Box::new(move || sender.send(pin::pin(&reader, id(1))).unwrap()));
     let meddled = Meddler::store(&store, at, after, deed);
     let report = engine(&meddled).delete_backup(id(1), &Quiet).unwrap();
     let held = report.held_by_pins.iter().map(|held| held.files).sum();
@@ -248,7 +246,7 @@ fn a_reader_who_comes_during_a_deletion_gets_the_whole_backup_or_none() {
     for (at, after) in [(&*record, false), (&*record, true), ("meta/1", false)] {
         let (store, pinned, held) = reader_comes(at, after);
         assert_eq!(held, 4, "{at}");
-        read_all(store.as_ref(), &pinned.unwrap()).unwrap();
+        read_all(&store, &pinned.unwrap()).unwrap();
     }
     for (at, after) in [("meta/1", true), ("stonekeep/pins", true), ("private", true)] {
         let (store, pinned, held) = reader_comes(at, after);
@@ -257,24 +255,24 @@ fn a_reader_who_comes_during_a_deletion_gets_the_whole_backup_or_none() {
             (ErrorKind::NotFound, 0),
             "{at}"
         );
-        assert_eq!(files(store.as_ref()), files_of(&[SECOND, THIRD]), "{at}");
+        assert_eq!(files(&store), files_of(&[SECOND, THIRD]), "{at}");
     }
 }
 
 #[test]
 fn a_backup_that_changed_since_it_was_read_is_pinned_as_it_is_now() {
     let (_, store) = memory();
-    put_three(store.as_ref());
+    put_three(&store);
     let read = |backup| {
-        let state = catalog::load(store.as_ref(), id(backup)).unwrap();
+        let state = catalog::load(&store, id(backup)).unwrap();
         state.into_result().unwrap()
     };
     let (before, another) = (read(1), read(2));
     assert!(store.delete(&key("meta/1")).unwrap());
-    put(store.as_ref(), "meta/1", &meta_text(1, &[3, 4]));
+    put(&store, "meta/1", &meta_text(1, &[3, 4]));
     let now = read(1);
     for known in [Some(before), Some(another), Some(now.clone()), None] {
-        let pinned = pin::pin_known(store.as_ref(), id(1), known).unwrap();
+        let pinned = pin::pin_known(&store, id(1), known).unwrap();
         assert_eq!(pinned.loaded.meta, now.meta);
     }
 }
@@ -295,12 +293,12 @@ struct Reader {
 }
 
 impl Reader {
-    fn start<'scope>(scope: &'scope Scope<'scope, '_>, store: Arc<dyn Store>) -> Self {
+    fn start<'scope>(scope: &'scope Scope<'scope, '_>, store: Store) -> Self {
         let (orders, backups) = mpsc::channel::<u32>();
         let (sender, answers) = mpsc::channel();
         scope.spawn(move || {
             for backup in backups {
-                while let Answer::Read = read_once(store.as_ref(), backup) {
+                while let Answer::Read = read_once(&store, backup) {
                     sender.send(Answer::Read).unwrap();
                 }
                 sender.send(Answer::Gone).unwrap();
@@ -315,7 +313,7 @@ impl Reader {
     }
 }
 
-fn read_once(store: &dyn Store, backup: u32) -> Answer {
+fn read_once(store: &Store, backup: u32) -> Answer {
     match pin::pin(store, id(backup)) {
         Ok(pinned) => {
             read_all(store, &pinned).unwrap();
@@ -330,18 +328,18 @@ fn read_once(store: &dyn Store, backup: u32) -> Answer {
 
 /// Readers pin and read whatever there is, while one backup after the other is made and deleted: in every second round
 /// at once, in the others when it was read.
-fn race(store: Arc<dyn Store>, rounds: u32) {
+fn race(store: Store, rounds: u32) {
     let options = BackupEngineOptions::default()
         .with_sync(false)
         .with_lock_wait(LockWait::Forever);
     let engine = BackupEngine::open(options, store.clone()).unwrap();
     // One that stays: without any file, a repository in memory is none.
-    put_our_backup(store.as_ref(), 1, &[1, 2]);
+    put_our_backup(&store, 1, &[1, 2]);
     std::thread::scope(|scope| {
         let readers: Vec<Reader> = (0..3).map(|_| Reader::start(scope, store.clone())).collect();
         for backup in 2..rounds + 2 {
             let tables = [u64::from(backup), u64::from(backup) + 1];
-            put_our_backup(store.as_ref(), backup, &tables);
+            put_our_backup(&store, backup, &tables);
             readers
                 .iter()
                 .for_each(|reader| reader.orders.send(backup).unwrap());
@@ -355,11 +353,7 @@ fn race(store: Arc<dyn Store>, rounds: u32) {
         }
     });
     engine.garbage_collect(DEFAULT_MIN_AGE, &Quiet).unwrap();
-    assert_eq!(
-        files(store.as_ref()),
-        files_of(&[(1, &[1, 2])]),
-        "after {rounds} backups"
-    );
+    assert_eq!(files(&store), files_of(&[(1, &[1, 2])]), "after {rounds} backups");
 }
 
 #[test]
@@ -379,7 +373,7 @@ fn a_reader_in_another_process_keeps_its_backup_until_it_is_killed() {
         hold("a pin", pin::pin(&store, id(1)).unwrap());
     }
     let (directory, store) = local();
-    put_three(store.as_ref());
+    put_three(&store);
     let test = "store::pins::a_reader_in_another_process_keeps_its_backup_until_it_is_killed";
     let (holder, _) = Holder::start(test, directory.path());
     let report = engine(&store).delete_backup(id(1), &Quiet).unwrap();
@@ -387,5 +381,5 @@ fn a_reader_in_another_process_keeps_its_backup_until_it_is_killed() {
     assert!(directory.path().join("private/1/CURRENT").exists());
     holder.kill();
     engine(&store).garbage_collect(DEFAULT_MIN_AGE, &Quiet).unwrap();
-    assert_eq!(files(store.as_ref()), files_of(&[SECOND, THIRD]));
+    assert_eq!(files(&store), files_of(&[SECOND, THIRD]));
 }

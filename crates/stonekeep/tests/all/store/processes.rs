@@ -24,15 +24,15 @@ use crate::support::second_process::{Holder, KilledWhileAsked, hold, store_of_se
 const FIRST: (u32, &[u64]) = (1, &[1, 2, 3]);
 const SECOND: (u32, &[u64]) = (2, &[2, 3, 4]);
 
-fn repository() -> (TempDir, Arc<dyn Store>) {
+fn repository() -> (TempDir, Store) {
     let directory = tempfile::tempdir().unwrap();
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(directory.path()));
-    put_our_backup(store.as_ref(), FIRST.0, FIRST.1);
-    put_our_backup(store.as_ref(), SECOND.0, SECOND.1);
+    let store: Store = Store::from(LocalStore::new(directory.path()));
+    put_our_backup(&store, FIRST.0, FIRST.1);
+    put_our_backup(&store, SECOND.0, SECOND.1);
     (directory, store)
 }
 
-fn waiting(store: &Arc<dyn Store>, wait: LockWait) -> BackupEngine {
+fn waiting(store: &Store, wait: LockWait) -> BackupEngine {
     let options = BackupEngineOptions::default()
         .with_lock_wait(wait)
         .with_io_buffer_size_bytes(NonZeroUsize::new(4096));
@@ -55,7 +55,7 @@ fn a_writer_keeps_another_one_out_and_is_named() {
     if let Some(store) = store_of_second_process() {
         let options =
             BackupEngineOptions::default().with_lock_holder("stonekeep purge, on this machine".into());
-        let engine = BackupEngine::open(options, Arc::new(store)).unwrap();
+        let engine = BackupEngine::open(options, store).unwrap();
         engine.purge_old_backups(1, &StopsWhileCollecting).unwrap();
         return;
     }
@@ -71,7 +71,7 @@ fn a_writer_keeps_another_one_out_and_is_named() {
         "{error}"
     );
     let clock = Arc::new(FakeClock::at_unix_seconds(1));
-    let obedient: Arc<dyn Store> = Arc::new(LocalStore::new(directory.path()).with_clock(clock.clone()));
+    let obedient: Store = Store::from(LocalStore::new(directory.path()).with_clock(clock.clone()));
     let at_most = Duration::from_secs(600);
     let error = waiting(&obedient, LockWait::AtMost(at_most))
         .garbage_collect(DEFAULT_MIN_AGE, &Quiet)
@@ -91,13 +91,13 @@ fn a_writer_keeps_another_one_out_and_is_named() {
     waiting(&store, LockWait::Fail)
         .garbage_collect(DEFAULT_MIN_AGE, &Quiet)
         .unwrap();
-    assert_eq!(files(store.as_ref()), files_of(&[SECOND]));
+    assert_eq!(files(&store), files_of(&[SECOND]));
 }
 
 #[test]
 fn who_waits_gets_the_lock_when_its_holder_is_killed() {
     if let Some(store) = store_of_second_process() {
-        let engine = BackupEngine::open(BackupEngineOptions::default(), Arc::new(store)).unwrap();
+        let engine = BackupEngine::open(BackupEngineOptions::default(), store).unwrap();
         engine.purge_old_backups(1, &StopsWhileCollecting).unwrap();
         return;
     }
@@ -108,7 +108,7 @@ fn who_waits_gets_the_lock_when_its_holder_is_killed() {
     let engine = waiting(&store, LockWait::Forever);
     engine.delete_backup(id(2), &killing).unwrap();
     assert!(killing.is_done());
-    assert_eq!(files(store.as_ref()).len(), 0);
+    assert_eq!(files(&store).len(), 0);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn readers_hold_up_no_writer() {
 }
 
 /// Makes backups and purges, again and again, waiting for its turn.
-fn take_part(store: Arc<dyn Store>, database: &Path) {
+fn take_part(store: Store, database: &Path) {
     let engine = waiting(&store, LockWait::Forever);
     let source = ClosedDirectory::new(database);
     let options = CreateBackupOptions::default().with_allow_other_database(true);
@@ -153,7 +153,7 @@ fn two_processes_that_write_at_the_same_time_take_turns() {
     const DATABASE: &str = "STONEKEEP_TEST_DATABASE";
     if let Some(store) = store_of_second_process() {
         let database = std::env::var_os(DATABASE).unwrap();
-        take_part(Arc::new(store), Path::new(&database));
+        take_part(store, Path::new(&database));
         return;
     }
     let (directory, store) = repository();
@@ -192,7 +192,7 @@ fn two_processes_that_write_at_the_same_time_take_turns() {
 #[test]
 fn a_lock_that_is_let_go_is_free_though_a_child_was_being_started() {
     let directory = tempfile::tempdir().unwrap();
-    let store = LocalStore::new(directory.path());
+    let store = Store::from(LocalStore::new(directory.path()));
     let started = std::sync::atomic::AtomicBool::new(true);
     std::thread::scope(|scope| {
         scope.spawn(|| {

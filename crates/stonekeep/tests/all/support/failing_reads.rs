@@ -1,17 +1,16 @@
 //! A store that cannot open or read one file.
 
-use std::io::{self, Read};
-use std::path::Path;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use stonekeep::store::{Durability, Entry, Guard, Key, LockWait, Object, PinState, Staged, Stat, Store};
-use stonekeep::{Error, Result, StopSwitch, Warning};
+use stonekeep::store::{Interceptor, Key, LocalFile, Object, Operation, Refusal, Store};
+use stonekeep::{Error, Result, StopSwitch};
 
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct FailingReads {
-    inner: Arc<dyn Store>,
+    inner: Store,
     path: String,
     fails: Fails,
     stops: StopSwitch,
@@ -41,10 +40,14 @@ impl Object for BadSector {
         self.stops.stop();
         Err(self.kind.into())
     }
+
+    fn local_file(&self) -> Option<LocalFile<'_>> {
+        None
+    }
 }
 
 impl FailingReads {
-    pub(crate) fn new(inner: Arc<dyn Store>, path: &str, kind: io::ErrorKind) -> Self {
+    pub(crate) fn new(inner: Store, path: &str, kind: io::ErrorKind) -> Self {
         FailingReads {
             inner,
             path: path.to_owned(),
@@ -54,7 +57,7 @@ impl FailingReads {
     }
 
     /// Cannot open the file so many times.
-    pub(crate) fn opening(inner: Arc<dyn Store>, path: &str, errno: i32, times: u32) -> Self {
+    pub(crate) fn opening(inner: Store, path: &str, errno: i32, times: u32) -> Self {
         FailingReads {
             inner,
             path: path.to_owned(),
@@ -70,27 +73,25 @@ impl FailingReads {
     }
 }
 
-impl Store for FailingReads {
-    fn location(&self) -> String {
-        self.inner.location()
+impl From<FailingReads> for Store {
+    fn from(failing: FailingReads) -> Self {
+        let inner = failing.inner.clone();
+        inner.intercepted_by(Arc::new(failing))
     }
-    fn local_root(&self) -> Option<&Path> {
-        self.inner.local_root()
+}
+
+impl Interceptor for FailingReads {
+    fn before(&self, _: &Operation) -> std::result::Result<(), Refusal> {
+        Ok(())
     }
-    fn exists(&self) -> Result<bool> {
-        self.inner.exists()
+
+    fn after(&self, _: &Operation) {}
+
+    fn splits_batches(&self) -> bool {
+        false
     }
-    fn create_root(&self, durability: Durability) -> Result<()> {
-        self.inner.create_root(durability)
-    }
-    fn list(&self, directory: Option<&Key>) -> Result<Vec<Entry>> {
-        self.inner.list(directory)
-    }
-    fn stat(&self, key: &Key) -> Result<Option<Stat>> {
-        self.inner.stat(key)
-    }
-    fn open(&self, key: &Key) -> Result<Box<dyn Object>> {
-        let object = self.inner.open(key)?;
+
+    fn opened(&self, key: &Key, object: Box<dyn Object>) -> Result<Box<dyn Object>> {
         if key.as_str() != self.path {
             return Ok(object);
         }
@@ -113,58 +114,8 @@ impl Store for FailingReads {
             }
         }
     }
-    fn stage(&self, area: &str, key: &Key, content: &mut dyn Read, expected: u64) -> Result<Staged> {
-        self.inner.stage(area, key, content, expected)
-    }
-    fn extend(&self, staged: &Staged, area: &str, content: &mut dyn Read, expected: u64) -> Result<Staged> {
-        self.inner.extend(staged, area, content, expected)
-    }
-    fn sync(&self, staged: &[Staged], durability: Durability) -> Result<()> {
-        self.inner.sync(staged, durability)
-    }
-    fn publish(&self, batch: Vec<(Staged, Key)>, durability: Durability) -> Result<Vec<(Staged, Key)>> {
-        self.inner.publish(batch, durability)
-    }
-    fn replace(&self, staged: &Staged, key: &Key, durability: Durability) -> Result<()> {
-        self.inner.replace(staged, key, durability)
-    }
-    fn areas(&self) -> Result<Vec<String>> {
-        self.inner.areas()
-    }
-    fn staged(&self, area: &str) -> Result<Vec<Staged>> {
-        self.inner.staged(area)
-    }
-    fn open_staged(&self, staged: &Staged) -> Result<Box<dyn Object>> {
-        self.inner.open_staged(staged)
-    }
-    fn discard(&self, area: &str) -> Result<()> {
-        self.inner.discard(area)
-    }
-    fn copy(&self, from: &Key, to: &Key, durability: Durability) -> Result<bool> {
-        self.inner.copy(from, to, durability)
-    }
-    fn delete(&self, key: &Key) -> Result<bool> {
-        self.inner.delete(key)
-    }
-    fn sync_directories(&self, directories: &[Key], durability: Durability) -> Result<()> {
-        self.inner.sync_directories(directories, durability)
-    }
-    fn sync_visible(&self, keys: &[Key], durability: Durability) -> Result<()> {
-        self.inner.sync_visible(keys, durability)
-    }
-    fn exclusive(&self, wait: LockWait, holder: &str, stop: &dyn Fn() -> bool) -> Result<Box<dyn Guard>> {
-        self.inner.exclusive(wait, holder, stop)
-    }
-    fn pin(&self, key: &Key, content: &[u8]) -> Result<Box<dyn Guard>> {
-        self.inner.pin(key, content)
-    }
-    fn remove_if_stale(&self, key: &Key) -> Result<PinState> {
-        self.inner.remove_if_stale(key)
-    }
-    fn free_bytes(&self) -> Result<Option<u64>> {
-        self.inner.free_bytes()
-    }
-    fn warnings(&self) -> Vec<Warning> {
-        self.inner.warnings()
+
+    fn is_dead(&self) -> bool {
+        false
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use stonekeep::engine::create::CreateReport;
 use stonekeep::engine::verify::{VerifyLevel, VerifyReport, VerifyWhat};
@@ -74,15 +73,11 @@ impl Scene {
         self.directory.path().join(name)
     }
 
-    pub(crate) fn create(&self, store: &Arc<dyn Store>) -> Result<CreateReport> {
+    pub(crate) fn create(&self, store: &Store) -> Result<CreateReport> {
         self.create_with(store, options())
     }
 
-    pub(crate) fn create_with(
-        &self,
-        store: &Arc<dyn Store>,
-        options: BackupEngineOptions,
-    ) -> Result<CreateReport> {
+    pub(crate) fn create_with(&self, store: &Store, options: BackupEngineOptions) -> Result<CreateReport> {
         let engine = BackupEngine::open(options, store.clone())?;
         let how = CreateBackupOptions::default().with_include(self.include.clone());
         engine.create_new_backup(&self.source(), &how, &Quiet)
@@ -94,8 +89,8 @@ pub(crate) fn options() -> BackupEngineOptions {
     BackupEngineOptions::default().with_max_background_operations(NonZeroUsize::new(1))
 }
 
-pub(crate) fn memory() -> Arc<dyn Store> {
-    Arc::new(MemoryStore::new())
+pub(crate) fn memory() -> Store {
+    Store::from(MemoryStore::new())
 }
 
 pub(crate) fn id(id: u32) -> BackupId {
@@ -106,24 +101,24 @@ pub(crate) fn key(text: &str) -> Key {
     Key::new(text).unwrap()
 }
 
-pub(crate) fn reader(store: &Arc<dyn Store>) -> BackupEngineReadOnly {
+pub(crate) fn reader(store: &Store) -> BackupEngineReadOnly {
     BackupEngineReadOnly::open(options(), store.clone()).unwrap()
 }
 
 /// The backups that exist.
-pub(crate) fn ids(store: &Arc<dyn Store>) -> Vec<u32> {
-    let listing = catalog::list(store.as_ref()).unwrap();
+pub(crate) fn ids(store: &Store) -> Vec<u32> {
+    let listing = catalog::list(store).unwrap();
     listing.ids.into_iter().map(BackupId::get).collect()
 }
 
 /// Reads every byte of every backup.
-pub(crate) fn verify(store: &Arc<dyn Store>) -> VerifyReport {
+pub(crate) fn verify(store: &Store) -> VerifyReport {
     let report = reader(store).verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet);
     report.unwrap()
 }
 
 /// Every backup is right, down to the last byte.
-pub(crate) fn assert_valid(store: &Arc<dyn Store>, wanted: &[u32], when: &str) {
+pub(crate) fn assert_valid(store: &Store, wanted: &[u32], when: &str) {
     assert_eq!(ids(store), wanted, "{when}");
     if !wanted.is_empty() {
         let report = verify(store);
@@ -132,23 +127,20 @@ pub(crate) fn assert_valid(store: &Arc<dyn Store>, wanted: &[u32], when: &str) {
 }
 
 /// The paths that a backup names.
-pub(crate) fn named(store: &Arc<dyn Store>, backup: u32) -> BTreeSet<String> {
-    let meta = catalog::load(store.as_ref(), id(backup))
-        .unwrap()
-        .into_result()
-        .unwrap();
+pub(crate) fn named(store: &Store, backup: u32) -> BTreeSet<String> {
+    let meta = catalog::load(store, id(backup)).unwrap().into_result().unwrap();
     let files = meta.meta.files.iter().filter(|file| !file.excluded);
     files.map(|file| file.path.to_string()).collect()
 }
 
 /// The names in a directory.
-pub(crate) fn names(store: &Arc<dyn Store>, directory: &str) -> BTreeSet<String> {
+pub(crate) fn names(store: &Store, directory: &str) -> BTreeSet<String> {
     let entries = store.list(Some(&key(directory))).unwrap();
     entries.into_iter().map(|entry| entry.name).collect()
 }
 
 /// Every file of a repository.
-pub(crate) fn files(store: &Arc<dyn Store>) -> BTreeSet<String> {
+pub(crate) fn files(store: &Store) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut directories: Vec<Option<Key>> = vec![None];
     while let Some(directory) = directories.pop() {
@@ -169,7 +161,7 @@ pub(crate) fn files(store: &Arc<dyn Store>) -> BTreeSet<String> {
 }
 
 /// Puts a file under a key, as a foreign program would.
-pub(crate) fn put(store: &Arc<dyn Store>, path: &str, bytes: &[u8]) {
+pub(crate) fn put(store: &Store, path: &str, bytes: &[u8]) {
     let durable = stonekeep::store::Durability::Durable;
     store.delete(&key(path)).unwrap();
     let staged = store

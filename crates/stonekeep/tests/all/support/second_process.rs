@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use stonekeep::Observer;
+use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
 
 /// Names the repository to the second process.
@@ -91,6 +92,6 @@ pub(crate) fn hold<T>(what: &str, _held: T) -> ! {
 }
 
 /// In the second process: the repository that it was given.
-pub(crate) fn store_of_second_process() -> Option<LocalStore> {
-    std::env::var_os(REPOSITORY).map(LocalStore::new)
+pub(crate) fn store_of_second_process() -> Option<Store> {
+    std::env::var_os(REPOSITORY).map(|path| LocalStore::new(path).into())
 }

@@ -1,7 +1,6 @@
 //! What a verification finds, and whom it concerns.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 
 use stonekeep::engine::info::BackupState;
 use stonekeep::engine::verify::{FindingKind, VerifyLevel, VerifyReport, VerifyWhat};
@@ -17,7 +16,7 @@ use crate::image::tweaked::Told;
 use crate::support::scene::{Scene, id, key, memory, named, options, put, reader, verify};
 
 /// Two backups, a file that both name, and one that only the second names.
-pub(crate) fn two_backups(store: &Arc<dyn Store>) -> (String, String) {
+pub(crate) fn two_backups(store: &Store) -> (String, String) {
     let mut scene = Scene::new();
     scene.create(store).unwrap();
     scene.change();
@@ -29,7 +28,7 @@ pub(crate) fn two_backups(store: &Arc<dyn Store>) -> (String, String) {
     (shared.clone(), own.clone())
 }
 
-pub(crate) fn flip(store: &Arc<dyn Store>, path: &str) {
+pub(crate) fn flip(store: &Store, path: &str) {
     let mut bytes = store.read(&key(path), 1 << 20).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -46,7 +45,7 @@ pub(crate) fn findings(report: &VerifyReport) -> Vec<(FindingKind, &str, Vec<u32
         .collect()
 }
 
-fn at_level(store: &Arc<dyn Store>, level: VerifyLevel) -> VerifyReport {
+fn at_level(store: &Store, level: VerifyLevel) -> VerifyReport {
     reader(store)
         .verify_backups(VerifyWhat::All, level, &Quiet)
         .unwrap()
@@ -89,7 +88,7 @@ fn a_file_that_backups_share_is_read_once() {
     let inner = memory();
     let (shared, _) = two_backups(&inner);
     let record = RecordStore::new(inner.clone());
-    let store: Arc<dyn Store> = Arc::new(record.clone());
+    let store: Store = record.clone().into();
     for workers in [1, 4] {
         let options =
             BackupEngineOptions::default().with_max_background_operations(NonZeroUsize::new(workers));
@@ -215,7 +214,7 @@ fn two_files_that_come_back_under_one_name_are_wrong() {
 fn what_is_no_file_is_not_read() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().join("repository");
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(&root));
+    let store: Store = Store::from(LocalStore::new(&root));
     let (shared, _) = two_backups(&store);
     let path = root.join(&shared);
     let original = std::fs::read(&path).unwrap();
@@ -278,7 +277,7 @@ fn a_backup_that_is_deleted_meanwhile_is_no_finding() {
 }
 
 /// Deletes backup 2 when the files are about to be read.
-struct DeleteOnStart(Arc<dyn Store>);
+struct DeleteOnStart(Store);
 
 impl stonekeep::Observer for DeleteOnStart {
     fn progressed(&self, progress: &stonekeep::Progress) {
@@ -336,7 +335,7 @@ fn a_stop_ends_it() {
 fn what_every_engine_wrote_is_right() {
     for name in fixtures::ALL {
         let fixture = Fixture::unpack(name).unwrap();
-        let store: Arc<dyn Store> = Arc::new(LocalStore::new(fixture.repository()));
+        let store: Store = Store::from(LocalStore::new(fixture.repository()));
         let report = verify(&store);
         assert!(report.is_clean(), "{name}: {:?}", report.findings);
         assert!(

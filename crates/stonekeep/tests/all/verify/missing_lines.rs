@@ -17,7 +17,7 @@ use stonekeep_testkit::fixtures::{self, Fixture};
 use crate::support::scene::{Scene, assert_valid, id, key, memory, options, put, reader, verify};
 
 /// Takes the first line with this in it out of a meta file in schema 1, and sets the file count to what is left.
-fn remove_line(store: &Arc<dyn Store>, backup: u32, with: &str) -> String {
+fn remove_line(store: &Store, backup: u32, with: &str) -> String {
     let path = format!("meta/{backup}");
     let text = String::from_utf8(store.read(&key(&path), 1 << 20).unwrap()).unwrap();
     let mut lines: Vec<&str> = text.lines().collect();
@@ -48,7 +48,7 @@ fn assert_unlisted(report: &VerifyReport, backup: u32, name: &str) {
     assert_eq!(found.backups, [id(backup)]);
 }
 
-fn assert_told_everywhere(store: &Arc<dyn Store>, backup: u32, name: &str) {
+fn assert_told_everywhere(store: &Store, backup: u32, name: &str) {
     let engine = reader(store);
     for level in [VerifyLevel::Size, VerifyLevel::Checksum] {
         let report = engine.verify_backups(id(backup), level, &Quiet).unwrap();
@@ -100,7 +100,7 @@ fn a_missing_line_of_a_table_or_blob_is_damage() {
 }
 
 /// Files are counted in a line of their own in schema 2, too; only the footer is after them.
-fn remove_line_of_schema_2(store: &Arc<dyn Store>, with: &str) -> String {
+fn remove_line_of_schema_2(store: &Store, with: &str) -> String {
     let text = String::from_utf8(store.read(&key("meta/1"), 1 << 20).unwrap()).unwrap();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let at = lines.iter().position(|line| line.contains(with)).unwrap();
@@ -210,7 +210,7 @@ fn every_line_that_an_engine_wrote_of_a_table_is_missed() {
     for name in fixtures::ALL {
         let fixture = Fixture::unpack(name).unwrap();
         let repository = fixture.repository();
-        let store: Arc<dyn Store> = Arc::new(LocalStore::new(&repository));
+        let store: Store = Store::from(LocalStore::new(&repository));
         let engine = BackupEngineReadOnly::open(options(), store.clone()).unwrap();
         assert!(verify(&store).is_clean(), "{name}");
         for info in engine.get_all_backup_info(InfoDetail::Sizes).unwrap().backups {

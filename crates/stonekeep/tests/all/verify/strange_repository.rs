@@ -1,7 +1,5 @@
 //! Repositories as nobody should leave them, small ones and many.
 
-use std::sync::Arc;
-
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use stonekeep::repo::facts::{BackupFacts, FileFacts};
@@ -137,7 +135,7 @@ fn told(id: u32) -> impl Strategy<Value = Told> {
     )
 }
 
-fn stand(store: &Arc<dyn Store>, path: &str, there: There) {
+fn stand(store: &Store, path: &str, there: There) {
     match there {
         There::Nothing => {}
         There::Bytes(count) => put(store, path, &vec![b'x'; count]),
@@ -146,7 +144,7 @@ fn stand(store: &Arc<dyn Store>, path: &str, there: There) {
 }
 
 impl Told {
-    fn write(&self, store: &Arc<dyn Store>, id: u32) {
+    fn write(&self, store: &Store, id: u32) {
         let lines: String = self.lines.iter().map(|line| format!("{line}\n")).collect();
         let count = self
             .lines
@@ -210,7 +208,7 @@ pub(crate) fn repository() -> impl Strategy<Value = StrangeRepository> {
 }
 
 impl StrangeRepository {
-    pub(crate) fn make(&self) -> Arc<dyn Store> {
+    pub(crate) fn make(&self) -> Store {
         let store = memory();
         store.create_root(Durability::Durable).unwrap();
         for (path, there) in SHARED.iter().zip(&self.standing) {

@@ -1,7 +1,6 @@
 //! Files that a verification could not read: they are no damage, and all others are looked at.
 
 use std::io::ErrorKind as IoKind;
-use std::sync::Arc;
 
 use rustix::io::Errno;
 use stonekeep::engine::in_place::MARKER;
@@ -16,8 +15,8 @@ use crate::verify::basics::{findings, flip, two_backups};
 
 const LEVELS: [VerifyLevel; 2] = [VerifyLevel::Size, VerifyLevel::Checksum];
 
-fn verify(store: impl Store + 'static, level: VerifyLevel) -> VerifyReport {
-    let store: Arc<dyn Store> = Arc::new(store);
+fn verify(store: impl Into<Store>, level: VerifyLevel) -> VerifyReport {
+    let store: Store = store.into();
     reader(&store)
         .verify_backups(VerifyWhat::All, level, &Quiet)
         .unwrap()
@@ -163,9 +162,9 @@ fn a_backup_that_could_not_be_read_is_not_passed_over_as_damaged() {
     let (_, own) = two_backups(&inner);
     let at = Scene::new().path("opened");
     std::fs::create_dir_all(at.parent().unwrap()).unwrap();
-    let open = |store: Arc<dyn Store>| reader(&store).open_in_place(WhichBackup::LatestValid, &at, &Quiet);
+    let open = |store: Store| reader(&store).open_in_place(WhichBackup::LatestValid, &at, &Quiet);
     let failing = FailingReads::opening(inner.clone(), &own, Errno::MFILE.raw_os_error(), u32::MAX);
-    let error = open(Arc::new(failing)).unwrap_err();
+    let error = open(failing.into()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io, "{error:?}");
     assert!(!at.join(MARKER).exists());
     put(&inner, &own, b"damaged");

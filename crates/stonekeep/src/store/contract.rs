@@ -1,0 +1,182 @@
+//! What a backend keeps: the small blocking contract that a repository needs of a local disk, of memory or of an object store.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use crate::disk::Entry;
+use crate::{Key, Result, Warning};
+
+/// Size and age of a visible file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// Its length.
+    pub size_bytes: u64,
+    /// When it was last changed, where the store knows.
+    pub modified: Option<SystemTime>,
+}
+
+/// A visible file, opened for reading. It stays readable after its name is gone, where the store can do that.
+pub trait Object: Send + Sync {
+    /// Its length when it was opened.
+    fn size_bytes(&self) -> u64;
+    /// Reads at most `buffer.len()` bytes at `offset`; 0 only at the end.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// The descriptor, where the store is a local directory.
+    fn local_file(&self) -> Option<LocalFile<'_>>;
+}
+
+/// The descriptor of a file in a local directory.
+#[derive(Debug, Clone, Copy)]
+pub struct LocalFile<'a> {
+    /// The descriptor; others use it as well, so that its position means nothing.
+    pub file: &'a File,
+    /// The file system that it is on, as `stat` has it.
+    pub device: u64,
+}
+
+/// Whether the bytes of an operation must survive a power failure when it returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Durability {
+    /// They must: RocksDB's `sync = true`.
+    Durable,
+    /// The order of steps is kept, the file syncs are left out: RocksDB's `sync = false`.
+    Buffered,
+}
+
+/// A file that is written whole, and not visible yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Staged {
+    /// The area that it lies in.
+    pub area: String,
+    /// Its name in the area: usually the key that it is to have.
+    pub key: Key,
+    /// Its length.
+    pub size_bytes: u64,
+}
+
+/// How long to wait for the guard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LockWait {
+    /// Fail at once with [`crate::ErrorKind::Locked`].
+    #[default]
+    Fail,
+    /// Wait at most this long.
+    AtMost(Duration),
+    /// Wait until it is free.
+    Forever,
+}
+
+/// The writer's lock or a pin, as a backend holds it. Dropping it releases it.
+pub(crate) trait Lease: fmt::Debug + Send + Sync {
+    /// How long it is certain to last from now on. An error if it is lost: it ran out, or somebody removed its file.
+    fn valid_for(&self) -> Result<Duration>;
+
+    /// Ends it as the death of its holder does: a lock becomes free, a pin stays behind.
+    fn abandon(self: Box<Self>);
+}
+
+/// What became of a pin that a collector looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinState {
+    /// Its holder is alive, or must be taken for alive.
+    Held,
+    /// Its holder was dead; the pin is gone now.
+    Removed,
+}
+
+/// Which place a store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Equal for two stores that are one place. Has no credentials in it.
+    pub identity: String,
+    /// The place as messages show it. Has no credentials in it.
+    pub display: String,
+    /// The directory, where the place is one on this machine.
+    pub directory: Option<PathBuf>,
+}
+
+/// What a place is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreTraits {
+    /// How many requests at a time serve it best, if it is not the machine's cores that decide.
+    pub parallelism: Parallelism,
+    /// How many bytes a request should ask for.
+    pub request_bytes: usize,
+    /// Whether a listing has sizes without further requests.
+    pub lists_sizes: bool,
+}
+
+/// How many requests at a time serve a place best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parallelism {
+    /// As many as the machine has cores.
+    Cores,
+    /// Some more than there are cores, since they wait.
+    Flash,
+    /// So many, whatever the machine is.
+    Fixed(usize),
+}
+
+/// How much of each entry a listing is to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Names and kinds: on a local disk, the other fields cost a system call for each file.
+    Names,
+    /// Sizes and ages, too.
+    Sizes,
+}
+
+/// What may still be written, as far as the place knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Room {
+    /// Bytes.
+    pub bytes: Option<u64>,
+    /// New files.
+    pub files: Option<u64>,
+}
+
+/// A kind of place. [`Store`](super::Store) has the rules of each operation; a backend keeps them for its place, and leaves
+/// out nothing: no method has a default.
+pub(crate) trait Backend: fmt::Debug + Send + Sync {
+    fn place(&self) -> &Place;
+    fn traits(&self) -> StoreTraits;
+    fn warnings(&self) -> Vec<Warning>;
+    fn room(&self) -> Room;
+    fn exists(&self) -> Result<bool>;
+    fn create_root(&self, durability: Durability) -> Result<()>;
+    fn limit_modes(&self, directory_mode: u32);
+    fn list(&self, directory: Option<&Key>, detail: Detail, each: &mut dyn FnMut(Entry)) -> Result<()>;
+    fn stat(&self, key: &Key) -> Result<Option<Stat>>;
+    fn open(&self, key: &Key) -> Result<Box<dyn Object>>;
+    fn stage(&self, area: &str, key: &Key, content: &mut dyn Read, expected_bytes: u64) -> Result<Staged>;
+    fn extend(
+        &self,
+        staged: &Staged,
+        area: &str,
+        content: &mut dyn Read,
+        expected_bytes: u64,
+    ) -> Result<Staged>;
+    fn stage_clone(&self, area: &str, key: &Key, source: &File, size_bytes: u64) -> Result<Option<Staged>>;
+    fn sync(&self, staged: &[Staged], durability: Durability) -> Result<()>;
+    fn publish(&self, batch: Vec<(Staged, Key)>, durability: Durability) -> Result<Vec<(Staged, Key)>>;
+    fn replace(&self, staged: &Staged, key: &Key, durability: Durability) -> Result<()>;
+    fn areas(&self) -> Result<Vec<String>>;
+    fn staged(&self, area: &str) -> Result<Vec<Staged>>;
+    fn open_staged(&self, staged: &Staged) -> Result<Box<dyn Object>>;
+    fn discard(&self, area: &str) -> Result<()>;
+    fn copy(&self, from: &Key, to: &Key, durability: Durability) -> Result<bool>;
+    fn delete(&self, key: &Key) -> Result<bool>;
+    fn sync_directories(&self, directories: &[Key], durability: Durability) -> Result<()>;
+    fn sync_visible(&self, keys: &[Key], durability: Durability) -> Result<()>;
+    fn exclusive(
+        &self,
+        wait: LockWait,
+        holder: &str,
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<Box<dyn Lease>>;
+    fn pin(&self, key: &Key, content: &[u8]) -> Result<Box<dyn Lease>>;
+    fn remove_if_stale(&self, key: &Key) -> Result<PinState>;
+}
