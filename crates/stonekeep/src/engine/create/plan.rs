@@ -66,7 +66,7 @@ impl<'i> Plan<'i> {
             plan.prepared_transactions = image.prepared_transactions;
         }
         plan.exclude(context)?;
-        plan.warnings = warnings::of_plan(&plan, options, &planner.inputs);
+        plan.warnings = warnings::of_plan(image, &plan.files, options, &planner.inputs);
         plan.warnings.extend(history::warnings(&plan.went_back));
         Ok(plan)
     }

@@ -8,21 +8,20 @@ use stonekeep_format::file_name::DbFileName;
 
 use super::decision::{Action, PlannedFile, Target, shareable};
 use super::inputs::PlanInputs;
-use super::plan::Plan;
 use crate::engine::{BackupEngineOptions, MetaSchema};
 use crate::image::{CaptureKind, DatabaseImage};
 use crate::{Warning, WarningName};
 
 /// Everything to tell of this plan.
 pub(super) fn of_plan(
-    plan: &Plan<'_>,
+    image: &DatabaseImage,
+    files: &[PlannedFile<'_>],
     options: &BackupEngineOptions,
     inputs: &PlanInputs<'_>,
 ) -> Vec<Warning> {
-    let image = plan.image;
     let all = [
         (WarningName::Options, unchecked_sharing(options)),
-        (WarningName::StoredAgain, stored_again(plan, inputs)),
+        (WarningName::StoredAgain, stored_again(files, inputs)),
         (WarningName::WalsLeftOut, writes_left_out(image, options)),
         (WarningName::Options, temperatures(image, options)),
     ];
@@ -79,8 +78,8 @@ fn unchecked_sharing(options: &BackupEngineOptions) -> Option<String> {
 }
 
 /// Another naming or sharing option stores everything again; that is told before it is done.
-fn stored_again(plan: &Plan<'_>, inputs: &PlanInputs<'_>) -> Option<String> {
-    let again = plan.files.iter().filter(|file| has_another_name(file, inputs));
+fn stored_again(files: &[PlannedFile<'_>], inputs: &PlanInputs<'_>) -> Option<String> {
+    let again = files.iter().filter(|file| has_another_name(file, inputs));
     let (count, bytes) = again.fold((0u64, 0u64), |(count, bytes), file| {
         (count + 1, bytes.saturating_add(file.size_bytes()))
     });
