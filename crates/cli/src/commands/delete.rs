@@ -60,7 +60,7 @@ pub(crate) fn run(args: &DeleteArgs, session: &Session) -> anyhow::Result<Exit> 
 
 /// Every selected backup; they are deleted only with `--yes`, since nobody has typed their ids.
 fn selected(engine: &BackupEngine, args: &DeleteArgs) -> Result<Vec<BackupId>> {
-    let ids = args.select.ids(engine)?;
+    let ids = args.select.ids(engine.as_read_only())?;
     if ids.is_empty() {
         let location = engine.store().location();
         return Err(Error::not_found(format!(

@@ -1,16 +1,15 @@
 //! `stonekeep verify`: checks backups for damage.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use stonekeep::engine::RateLimiter;
 use stonekeep::engine::info::BackupState;
 use stonekeep::engine::verify::{
     FindingKind, UncheckedCause, UncheckedFile, VerifiedBackup, VerifyFinding, VerifyLevel, VerifyReport,
     VerifyWhat,
 };
+
 use stonekeep::format::BackupId;
 
 use super::Session;
@@ -106,8 +105,9 @@ struct UncheckedJson<'a> {
 
 pub(crate) fn run(args: &VerifyArgs, session: &Session) -> anyhow::Result<Exit> {
     let options = args.work.apply(session.engine_options());
-    let limiter = Arc::new(RateLimiter::new(args.verify_rate_limit));
-    let engine = args.repo.open(options.with_verify_rate_limiter(limiter))?;
+    let engine = args
+        .repo
+        .open(options.with_verify_rate_limit(args.verify_rate_limit))?;
     let what = match args.backup {
         None if !args.select.is_given() => VerifyWhat::All,
         which => args

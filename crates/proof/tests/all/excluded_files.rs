@@ -1,10 +1,9 @@
 //! Backups that are made without some of their files, which other repositories have.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use stonekeep::engine::info::{InfoDetail, WhichBackup};
-use stonekeep::engine::{CreateBackupOptions, MaybeExclude, MetaSchema, RestoreMode, RestoreOptions};
+use stonekeep::engine::{Components, MaybeExclude, MetaSchema, RestoreMode, RestoreOptions};
 use stonekeep::{ErrorKind, Quiet};
 use stonekeep_proof::engine::{EngineOptions, RocksBackupEngine};
 use stonekeep_proof::makers::{self, ClosedDatabase, Workbench};
@@ -27,8 +26,8 @@ fn without_new_tables(root: &Path) -> ClosedDatabase {
     let closed = bench.close();
     ours::back_up(&ours::engine_with(&root.join("alternate"), schema_two()), &closed);
     let all = |offered: &[MaybeExclude]| Ok(vec![true; offered.len()]);
-    let options = CreateBackupOptions::default().with_exclude_files_callback(Some(Arc::new(all)));
-    let report = ours::back_up_with(&engine, &closed, &options);
+    let engine = engine.with_components(Components::default().with_exclude_files_callback(all));
+    let report = ours::back_up(&engine, &closed);
     assert!(report.files_excluded > 0, "{report:?}");
     closed
 }

@@ -60,7 +60,7 @@ impl Case {
     fn restore(&self, disk: &DyingDisk) -> bool {
         fresh_copy(&self.path("db"), &self.path("target"));
         let engine = ours::engine(&self.path("repo"));
-        let outcome = engine.restore_on(
+        let outcome = engine.as_read_only().restore_on(
             disk,
             WhichBackup::Latest,
             &self.path("target"),

@@ -5,30 +5,30 @@
 
 mod callbacks;
 pub mod collect;
+mod components;
 mod contents;
 pub mod create;
 pub mod in_place;
 pub mod info;
 mod options;
 mod rate_limiter;
+mod reading;
 pub mod restore;
 pub(crate) mod transfer;
 pub mod verify;
 
+use std::fmt;
 use std::num::NonZeroUsize;
-use std::ops::Deref;
 use std::sync::Arc;
 
-pub use options::{
-    BackupEngineOptions, CreateBackupOptions, ExcludeFilesCallback, MaybeExclude, MetaSchema, RestoreMode,
-    RestoreOptions,
-};
+pub use components::{Components, ExcludeFilesCallback, MaybeExclude};
+pub use options::{BackupEngineOptions, CreateBackupOptions, MetaSchema, RestoreMode, RestoreOptions};
 pub use rate_limiter::RateLimiter;
 
 use self::transfer::Meter;
 use crate::disk::buffers::{Buffer, Buffers, DEFAULT_BUFFER_BYTES, DEFAULT_READ_BYTES};
 use crate::store::{Durability, Held, Parallelism, Store};
-use crate::{Error, Observer, Phase, Progress, Result, repo};
+use crate::{Clock, Error, Observer, Phase, Progress, Result, SystemClock, repo};
 
 /// More workers than this gain nothing on one machine's disks, however many cores it has.
 const MAX_DEFAULT_WORKERS: usize = 16;
@@ -36,14 +36,19 @@ const MIN_WORKERS_ON_FLASH: usize = 4;
 
 /// Reads a repository: `rocksdb::BackupEngineReadOnly`. It never deletes, and never makes a repository; its one write
 /// is the pin that keeps a backup's files while they are read, and it does without where it cannot write.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct BackupEngineReadOnly {
     store: Store,
     options: BackupEngineOptions,
+    clock: Arc<dyn Clock>,
+    backup_rate_limiter: Arc<RateLimiter>,
+    restore_rate_limiter: Arc<RateLimiter>,
+    verify_rate_limiter: Arc<RateLimiter>,
+    exclude_files_callback: Option<Arc<ExcludeFilesCallback>>,
     buffers: Arc<Buffers>,
 }
 
-/// Reads and writes a repository: `rocksdb::BackupEngine`. What a [`BackupEngineReadOnly`] does, it does too.
+/// Reads and writes a repository: `rocksdb::BackupEngine`. It has all methods of a [`BackupEngineReadOnly`].
 ///
 /// Verbs that change the repository take the writer's lock for as long as they run, not the engine for as long as it
 /// lives: two engines, also in two processes, take turns.
@@ -52,11 +57,12 @@ pub struct BackupEngine {
     reader: BackupEngineReadOnly,
 }
 
-impl Deref for BackupEngine {
-    type Target = BackupEngineReadOnly;
-
-    fn deref(&self) -> &BackupEngineReadOnly {
-        &self.reader
+impl fmt::Debug for BackupEngineReadOnly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BackupEngineReadOnly")
+            .field("store", &self.store)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 
@@ -78,8 +84,28 @@ impl BackupEngineReadOnly {
         let read_bytes = options.io_buffer_size_bytes.unwrap_or(DEFAULT_READ_BYTES);
         BackupEngineReadOnly {
             store,
+            clock: Arc::new(SystemClock),
+            backup_rate_limiter: Arc::new(RateLimiter::new(options.backup_rate_limit)),
+            restore_rate_limiter: Arc::new(RateLimiter::new(options.restore_rate_limit)),
+            verify_rate_limiter: Arc::new(RateLimiter::new(options.verify_rate_limit)),
+            exclude_files_callback: None,
             options,
             buffers: Arc::new(Buffers::new(read_bytes)),
+        }
+    }
+
+    /// Replaces the clock, the rate limiters that are given, and the callback.
+    #[must_use]
+    pub fn with_components(self, components: Components) -> Self {
+        BackupEngineReadOnly {
+            clock: components.clock,
+            backup_rate_limiter: components.backup_rate_limiter.unwrap_or(self.backup_rate_limiter),
+            restore_rate_limiter: components
+                .restore_rate_limiter
+                .unwrap_or(self.restore_rate_limiter),
+            verify_rate_limiter: components.verify_rate_limiter.unwrap_or(self.verify_rate_limiter),
+            exclude_files_callback: components.exclude_files_callback,
+            ..self
         }
     }
 
@@ -134,10 +160,7 @@ impl BackupEngineReadOnly {
         done: (u64, u64),
         total: (u64, u64),
     ) -> Meter<'a> {
-        let (clock, interval) = (
-            self.options.clock.as_ref(),
-            self.options.callback_trigger_interval_size_bytes,
-        );
+        let interval = self.options.callback_trigger_interval_size_bytes;
         let begin = Progress {
             phase,
             files_done: done.0,
@@ -145,7 +168,17 @@ impl BackupEngineReadOnly {
             files_total: total.0,
             bytes_total: total.1,
         };
-        Meter::start(observer, clock, limiter, interval, begin)
+        Meter::start(observer, self.clock.as_ref(), limiter, interval, begin)
+    }
+
+    /// Takes the writer's lock as the options say.
+    pub(crate) fn lock(&self, observer: &dyn Observer) -> Result<Held> {
+        observer.progressed(&Progress::begin(Phase::WaitingForLock));
+        let options = &self.options;
+        self.store
+            .exclusive(options.lock_wait, &options.lock_holder, &|| {
+                observer.should_stop()
+            })
     }
 
     /// What the option `sync` asks of the store.
@@ -199,15 +232,17 @@ impl BackupEngine {
         Ok(engine)
     }
 
-    /// Takes the writer's lock as the options say.
-    pub(crate) fn lock(&self, observer: &dyn Observer) -> Result<Held> {
-        observer.progressed(&Progress::begin(Phase::WaitingForLock));
-        let options = &self.reader.options;
-        self.reader
-            .store
-            .exclusive(options.lock_wait, &options.lock_holder, &|| {
-                observer.should_stop()
-            })
+    /// See [`BackupEngineReadOnly::with_components`].
+    #[must_use]
+    pub fn with_components(self, components: Components) -> Self {
+        BackupEngine {
+            reader: self.reader.with_components(components),
+        }
+    }
+
+    /// The same engine for verbs that only read.
+    pub fn as_read_only(&self) -> &BackupEngineReadOnly {
+        &self.reader
     }
 }
 

@@ -2,18 +2,17 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use stonekeep_format::backup_name::ShareFilesNaming;
 
-use super::rate_limiter::RateLimiter;
+use crate::WarningName;
 use crate::image::include::IncludePattern;
 use crate::store::LockWait;
 use crate::store::local::SyncMethod;
-use crate::{Clock, SystemClock, WarningName};
 
 /// The schema that new meta files are written in; see `docs/repository-format.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum MetaSchema {
     /// Every RocksDB engine since 4.13 reads it.
     #[default]
@@ -55,12 +54,12 @@ pub struct BackupEngineOptions {
     pub backup_log_files: bool,
     /// The schema of new meta files. Default: 1.
     pub schema_version: MetaSchema,
-    /// Bytes a second while backing up (`backup_rate_limiter`); shared by clones of the handle.
-    pub backup_rate_limiter: Arc<RateLimiter>,
-    /// Bytes a second while restoring (`restore_rate_limiter`).
-    pub restore_rate_limiter: Arc<RateLimiter>,
-    /// Bytes a second while verifying (RocksDB verifies under `backup_rate_limiter`).
-    pub verify_rate_limiter: Arc<RateLimiter>,
+    /// Bytes a second while backing up; clones of the engine share the limit. Default: 0, no limit.
+    pub backup_rate_limit: u64,
+    /// Bytes a second while restoring. Default: 0, no limit.
+    pub restore_rate_limit: u64,
+    /// Bytes a second while verifying (RocksDB verifies under `backup_rate_limit`). Default: 0, no limit.
+    pub verify_rate_limit: u64,
     /// How much is read or written at a time (`io_buffer_size`), `None`: 128 KiB, and 1 MiB where nothing is written, as
     /// in verifications. A copy takes no more than the store's own buffer, as
     /// [`crate::store::local::LocalStore::with_buffer_bytes`] sets it.
@@ -77,8 +76,6 @@ pub struct BackupEngineOptions {
     pub lock_wait: LockWait,
     /// Who is named to other processes while this one has the lock, as in "stonekeep backup, process 812 on host".
     pub lock_holder: String,
-    /// Where time comes from.
-    pub clock: Arc<dyn Clock>,
 }
 
 impl Default for BackupEngineOptions {
@@ -95,35 +92,21 @@ impl Default for BackupEngineOptions {
             destroy_old_data: false,
             backup_log_files: true,
             schema_version: MetaSchema::One,
-            backup_rate_limiter: Arc::default(),
-            restore_rate_limiter: Arc::default(),
-            verify_rate_limiter: Arc::default(),
+            backup_rate_limit: 0,
+            restore_rate_limit: 0,
+            verify_rate_limit: 0,
             io_buffer_size_bytes: None,
             callback_trigger_interval_size_bytes: 4 << 20,
             max_valid_backups_to_open: None,
             current_temperatures_override_manifest: false,
             lock_wait: LockWait::Fail,
             lock_holder: format!("process {}", std::process::id()),
-            clock: Arc::new(SystemClock),
         }
     }
 }
 
-/// How a file is offered to the exclude callback of [`CreateBackupOptions`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MaybeExclude {
-    /// The path that the file would have in the repository.
-    pub path: String,
-    /// Its length.
-    pub size_bytes: u64,
-}
-
-/// Says of files that are not stored yet whether the backup goes without them (`exclude_files_callback`). Needs schema 2.
-pub type ExcludeFilesCallback =
-    dyn Fn(&[MaybeExclude]) -> std::result::Result<Vec<bool>, String> + Send + Sync;
-
 /// `rocksdb::CreateBackupOptions`.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct CreateBackupOptions {
     /// What the application wants to keep with the backup, at most 1 MiB (`app_metadata`).
@@ -133,8 +116,6 @@ pub struct CreateBackupOptions {
     /// Whether memtables are flushed first (`flush_before_backup`): then the backup holds WALs from the flush on only, and
     /// data that was written without WAL. For a database that this process has open; no other can be flushed.
     pub flush_before_backup: bool,
-    /// Which files the backup goes without.
-    pub exclude_files_callback: Option<Arc<ExcludeFilesCallback>>,
     /// Which files of the application are taken along: they are copied right after the capture, not at its moment.
     pub include: Vec<IncludePattern>,
     /// Kinds of problems that the user knows and accepts: warnings of these names are marked as accepted.
@@ -147,22 +128,9 @@ pub struct CreateBackupOptions {
     pub host: Option<String>,
 }
 
-impl std::fmt::Debug for CreateBackupOptions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CreateBackupOptions")
-            .field("app_metadata_bytes", &self.app_metadata.len())
-            .field("flush_before_backup", &self.flush_before_backup)
-            .field("exclude_files_callback", &self.exclude_files_callback.is_some())
-            .field("include", &self.include)
-            .field("accept", &self.accept)
-            .field("allow_other_database", &self.allow_other_database)
-            .field("tags", &self.tags)
-            .finish_non_exhaustive()
-    }
-}
-
 /// `rocksdb::RestoreOptions::Mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum RestoreMode {
     /// Every file is written anew (`kPurgeAllFiles`).
     #[default]
@@ -206,7 +174,7 @@ macro_rules! with {
             $($(#[$doc])*
             #[must_use]
             pub fn $setter(mut self, $field: $type) -> Self {
-                self.$field = $field;
+                self.$field = $field.into();
                 self
             })*
         }
@@ -219,9 +187,9 @@ with!(BackupEngineOptions:
     /// Sets [`Self::share_files_with_checksum`].
     with_share_files_with_checksum(share_files_with_checksum: bool),
     /// Sets [`Self::share_files_with_checksum_naming`].
-    with_share_files_with_checksum_naming(share_files_with_checksum_naming: ShareFilesNaming),
+    with_share_files_with_checksum_naming(share_files_with_checksum_naming: impl Into<ShareFilesNaming>),
     /// Sets [`Self::max_background_operations`].
-    with_max_background_operations(max_background_operations: Option<NonZeroUsize>),
+    with_max_background_operations(max_background_operations: impl Into<Option<NonZeroUsize>>),
     /// Sets [`Self::sync`].
     with_sync(sync: bool),
     /// Sets [`Self::reflink`].
@@ -236,37 +204,33 @@ with!(BackupEngineOptions:
     with_backup_log_files(backup_log_files: bool),
     /// Sets [`Self::schema_version`].
     with_schema_version(schema_version: MetaSchema),
-    /// Sets [`Self::backup_rate_limiter`].
-    with_backup_rate_limiter(backup_rate_limiter: Arc<RateLimiter>),
-    /// Sets [`Self::restore_rate_limiter`].
-    with_restore_rate_limiter(restore_rate_limiter: Arc<RateLimiter>),
-    /// Sets [`Self::verify_rate_limiter`].
-    with_verify_rate_limiter(verify_rate_limiter: Arc<RateLimiter>),
+    /// Sets [`Self::backup_rate_limit`].
+    with_backup_rate_limit(backup_rate_limit: u64),
+    /// Sets [`Self::restore_rate_limit`].
+    with_restore_rate_limit(restore_rate_limit: u64),
+    /// Sets [`Self::verify_rate_limit`].
+    with_verify_rate_limit(verify_rate_limit: u64),
     /// Sets [`Self::io_buffer_size_bytes`].
-    with_io_buffer_size_bytes(io_buffer_size_bytes: Option<NonZeroUsize>),
+    with_io_buffer_size_bytes(io_buffer_size_bytes: impl Into<Option<NonZeroUsize>>),
     /// Sets [`Self::callback_trigger_interval_size_bytes`].
     with_callback_trigger_interval_size_bytes(callback_trigger_interval_size_bytes: u64),
     /// Sets [`Self::max_valid_backups_to_open`].
-    with_max_valid_backups_to_open(max_valid_backups_to_open: Option<usize>),
+    with_max_valid_backups_to_open(max_valid_backups_to_open: impl Into<Option<usize>>),
     /// Sets [`Self::current_temperatures_override_manifest`].
     with_current_temperatures_override_manifest(current_temperatures_override_manifest: bool),
     /// Sets [`Self::lock_wait`].
     with_lock_wait(lock_wait: LockWait),
     /// Sets [`Self::lock_holder`].
-    with_lock_holder(lock_holder: String),
-    /// Sets [`Self::clock`].
-    with_clock(clock: Arc<dyn Clock>),
+    with_lock_holder(lock_holder: impl Into<String>),
 );
 
 with!(CreateBackupOptions:
     /// Sets [`Self::app_metadata`].
-    with_app_metadata(app_metadata: Vec<u8>),
+    with_app_metadata(app_metadata: impl Into<Vec<u8>>),
     /// Sets [`Self::decrease_background_thread_cpu_priority`].
     with_decrease_background_thread_cpu_priority(decrease_background_thread_cpu_priority: bool),
     /// Sets [`Self::flush_before_backup`].
     with_flush_before_backup(flush_before_backup: bool),
-    /// Sets [`Self::exclude_files_callback`].
-    with_exclude_files_callback(exclude_files_callback: Option<Arc<ExcludeFilesCallback>>),
     /// Sets [`Self::include`].
     with_include(include: Vec<IncludePattern>),
     /// Sets [`Self::accept`].
@@ -276,16 +240,16 @@ with!(CreateBackupOptions:
     /// Sets [`Self::tags`].
     with_tags(tags: Vec<String>),
     /// Sets [`Self::host`].
-    with_host(host: Option<String>),
+    with_host(host: impl Into<Option<String>>),
 );
 
 with!(RestoreOptions:
     /// Sets [`Self::mode`].
-    with_mode(mode: RestoreMode),
+    with_mode(mode: impl Into<RestoreMode>),
     /// Sets [`Self::keep_log_files`].
     with_keep_log_files(keep_log_files: bool),
     /// Sets [`Self::wal_dir`].
-    with_wal_dir(wal_dir: Option<PathBuf>),
+    with_wal_dir(wal_dir: impl Into<Option<PathBuf>>),
     /// Sets [`Self::alternate_dirs`].
     with_alternate_dirs(alternate_dirs: Vec<PathBuf>),
     /// Sets [`Self::allow_other_database`].
@@ -293,7 +257,7 @@ with!(RestoreOptions:
     /// Sets [`Self::free_old_files_first`].
     with_free_old_files_first(free_old_files_first: bool),
     /// Sets [`Self::keep_old`].
-    with_keep_old(keep_old: Option<PathBuf>),
+    with_keep_old(keep_old: impl Into<Option<PathBuf>>),
     /// Sets [`Self::keep_wal_dir`].
     with_keep_wal_dir(keep_wal_dir: bool),
 );

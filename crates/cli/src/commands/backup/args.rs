@@ -3,13 +3,10 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::{ArgAction, Args, ValueEnum};
 use glob::Pattern;
-use stonekeep::engine::{
-    BackupEngineOptions, CreateBackupOptions, ExcludeFilesCallback, MaybeExclude, MetaSchema, RateLimiter,
-};
+use stonekeep::engine::{BackupEngineOptions, Components, CreateBackupOptions, MaybeExclude, MetaSchema};
 use stonekeep::format::backup_name::{NamingScheme, ShareFilesNaming};
 use stonekeep::image::auto::{Directory, SourceKind};
 use stonekeep::image::include::IncludePattern;
@@ -230,13 +227,13 @@ impl BackupArgs {
             .engine_options()
             .with_share_table_files(layout.share_table_files)
             .with_share_files_with_checksum(layout.share_files_with_checksum)
-            .with_share_files_with_checksum_naming(layout.share_files_with_checksum_naming.into())
+            .with_share_files_with_checksum_naming(layout.share_files_with_checksum_naming)
             .with_schema_version(layout.schema_version)
             .with_current_temperatures_override_manifest(layout.current_temperatures_override_manifest)
             .with_destroy_old_data(layout.destroy_old_data)
             .with_backup_log_files(self.kept.backup_log_files)
             .with_use_direct_reads(self.pace.use_direct_reads)
-            .with_backup_rate_limiter(Arc::new(RateLimiter::new(self.pace.backup_rate_limit)));
+            .with_backup_rate_limit(self.pace.backup_rate_limit);
         Ok(self
             .lock
             .apply(self.writing.apply(self.sync.apply(self.work.apply(options)))))
@@ -258,14 +255,14 @@ impl BackupArgs {
             .with_host(Some(host::name()))
             .with_include(self.kept.include.clone())
             .with_accept(self.kept.accept.clone())
-            .with_exclude_files_callback(self.exclude_callback()?)
             .with_allow_other_database(self.allow_other_database)
             .with_decrease_background_thread_cpu_priority(self.pace.decrease_background_thread_cpu_priority))
     }
 
-    fn exclude_callback(&self) -> std::result::Result<Option<Arc<ExcludeFilesCallback>>, UsageError> {
+    /// The callback that excludes files.
+    pub(super) fn components(&self) -> std::result::Result<Components, UsageError> {
         if self.kept.exclude.is_empty() {
-            return Ok(None);
+            return Ok(Components::default());
         }
         if self.layout.schema_version == MetaSchema::One {
             return Err(UsageError::new("--exclude needs --schema-version=2").with_hint(
@@ -275,7 +272,7 @@ impl BackupArgs {
         let excludes = Excludes(self.kept.exclude.clone());
         let callback =
             move |files: &[MaybeExclude]| Ok(files.iter().map(|file| excludes.has(&file.path)).collect());
-        Ok(Some(Arc::new(callback)))
+        Ok(Components::default().with_exclude_files_callback(callback))
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) use args::BackupArgs;
 pub(crate) fn run(args: BackupArgs, session: &Session) -> anyhow::Result<Exit> {
     let engine_options = args.engine_options(session)?;
     let create_options = args.create_options()?;
+    let components = args.components()?;
     let directories: Vec<_> = args.wal_dir.iter().chain(&args.db_path).cloned().collect();
     places::check_source(args.repo.path(), &args.database, &directories)?;
     mistakes::check_places(&args.database, args.repo.path(), args.wal_dir.as_deref())?;
@@ -27,7 +28,10 @@ pub(crate) fn run(args: BackupArgs, session: &Session) -> anyhow::Result<Exit> {
         // Nothing is destroyed for a database that cannot be backed up.
         source.capture(&mut NoHost, &watcher)?;
     }
-    let engine = args.repo.open_or_create(engine_options)?;
+    let engine = args
+        .repo
+        .open_or_create(engine_options)?
+        .with_components(components);
     let report = if args.dry_run {
         engine.plan_new_backup(&source, &create_options, &watcher)
     } else {

@@ -1,10 +1,9 @@
 //! The arguments of `restore`, converted to options.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::{ArgAction, Args, ValueEnum};
-use stonekeep::engine::{BackupEngineOptions, RateLimiter, RestoreMode, RestoreOptions};
+use stonekeep::engine::{BackupEngineOptions, RestoreMode, RestoreOptions};
 
 use crate::args::engine::{SyncArgs, WorkArgs, WriteArgs};
 use crate::args::quantity::parse_rate;
@@ -112,10 +111,9 @@ impl From<Mode> for RestoreMode {
 impl RestoreArgs {
     /// The engine's options.
     pub(super) fn engine_options(&self, session: &Session) -> BackupEngineOptions {
-        let limiter = Arc::new(RateLimiter::new(self.restore_rate_limit));
         let options = session
             .engine_options()
-            .with_restore_rate_limiter(limiter)
+            .with_restore_rate_limit(self.restore_rate_limit)
             .with_max_valid_backups_to_open(self.max_valid_backups_to_open);
         self.writing.apply(self.sync.apply(self.work.apply(options)))
     }
@@ -123,7 +121,7 @@ impl RestoreArgs {
     /// The options of this restore.
     pub(super) fn restore_options(&self) -> RestoreOptions {
         RestoreOptions::default()
-            .with_mode(self.mode.into())
+            .with_mode(self.mode)
             .with_keep_log_files(self.keep_log_files)
             .with_wal_dir(self.wal_dir.clone())
             .with_alternate_dirs(self.alternate_dir.clone())

@@ -174,7 +174,7 @@ impl BackupEngine {
 
     fn collection<'a>(&'a self, wanted: Wanted<'a>, observer: &'a dyn Observer) -> Collection<'a> {
         Collection {
-            engine: self,
+            engine: &self.reader,
             wanted,
             min_age: DEFAULT_MIN_AGE,
             keep_unfinished: true,

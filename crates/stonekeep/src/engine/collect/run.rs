@@ -8,7 +8,7 @@ use stonekeep_format::BackupId;
 use super::apply::{Apply, Left};
 use super::purge::{Purge, PurgeOptions};
 use super::report::{CollectReport, KeptBackup};
-use crate::engine::BackupEngine;
+use crate::engine::BackupEngineReadOnly;
 use crate::repo::garbage::{self, GarbagePlan, IsDoomed, Metas, Policy, References, Survey, Withdrawn};
 use crate::repo::names::Names;
 use crate::repo::pin::{self, LivePins};
@@ -36,7 +36,7 @@ pub(super) enum Wanted<'a> {
 
 /// What is to be done.
 pub(super) struct Collection<'a> {
-    pub(super) engine: &'a BackupEngine,
+    pub(super) engine: &'a BackupEngineReadOnly,
     pub(super) wanted: Wanted<'a>,
     pub(super) min_age: Duration,
     pub(super) keep_unfinished: bool,
@@ -180,7 +180,7 @@ impl Collection<'_> {
                 return Ok(pins);
             }
             self.check_stop()?;
-            self.engine.options().clock.sleep(BREAK_BETWEEN_LOOKS);
+            self.engine.clock.sleep(BREAK_BETWEEN_LOOKS);
         }
         pin::live(self.store())
     }
@@ -191,7 +191,7 @@ impl Collection<'_> {
 
     fn plan_of(&self, survey: &mut Survey) -> GarbagePlan {
         let policy = Policy {
-            now: self.engine.options().clock.now(),
+            now: self.engine.clock.now(),
             min_age: self.min_age,
             keep_unfinished: self.keep_unfinished,
         };

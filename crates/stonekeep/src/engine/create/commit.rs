@@ -110,7 +110,7 @@ impl Commit<'_> {
             context: self.context,
             area: &self.area.name,
             id,
-            limit: Limit::none(self.context.engine.options().clock.as_ref()),
+            limit: Limit::none(self.context.engine.clock.as_ref()),
         };
         let is_private = |action: &Action| matches!(action, Action::Publish(file) if file.path.is_none());
         let private = self.plan.files.iter_mut().enumerate();

@@ -2,7 +2,7 @@
 
 use super::source::Sources;
 use crate::engine::transfer::Meter;
-use crate::engine::{BackupEngine, CreateBackupOptions};
+use crate::engine::{BackupEngineReadOnly, CreateBackupOptions};
 use crate::image::ImageSource;
 use crate::parallel::run_apart;
 use crate::shortage::Shortage;
@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind, Observer, Phase, Progress, Result};
 /// See the [module](self).
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
-    pub(super) engine: &'a BackupEngine,
+    pub(super) engine: &'a BackupEngineReadOnly,
     pub(super) options: &'a CreateBackupOptions,
     pub(super) source: &'a dyn ImageSource,
     pub(super) observer: &'a dyn Observer,
@@ -26,14 +26,14 @@ impl<'a> Context<'a> {
 
     /// Counts the work of a phase: files and bytes to do.
     pub(super) fn meter(&self, phase: Phase, to_do: (u64, u64)) -> Meter<'a> {
-        let limiter = &self.engine.options().backup_rate_limiter;
+        let limiter = &self.engine.backup_rate_limiter;
         self.engine.meter(self.observer, limiter, phase, to_do)
     }
 
     /// Counts work that goes on where files and bytes have been done already.
     pub(super) fn meter_on(&self, phase: Phase, done: (u64, u64), to_do: (u64, u64)) -> Meter<'a> {
         let total = (done.0 + to_do.0, done.1 + to_do.1);
-        let limiter = &self.engine.options().backup_rate_limiter;
+        let limiter = &self.engine.backup_rate_limiter;
         self.engine.meter_on(self.observer, limiter, phase, done, total)
     }
 

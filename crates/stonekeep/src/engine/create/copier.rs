@@ -119,7 +119,7 @@ impl<'a> Copier<'a> {
             context: self.context,
             area: &self.area.name,
             id: self.id,
-            limit: Limit::from_now(self.context.engine.options().clock.as_ref()),
+            limit: Limit::from_now(self.context.engine.clock.as_ref()),
         };
         let workers = self.context.engine.workers();
         let outcome = run_bounded(workers, jobs, |job| self.attempt(&copying, job, meter, &batch));

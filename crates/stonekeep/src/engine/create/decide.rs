@@ -9,7 +9,7 @@ use super::identity::{Identity, Recorded};
 use super::inputs::{Lookup, PlanInputs, StoredRecord};
 use super::session::{self, Session};
 use crate::Result;
-use crate::engine::{BackupEngineOptions, CreateBackupOptions};
+use crate::engine::BackupEngineOptions;
 use crate::image::ImageFile;
 use crate::repo::file_check::Wrong;
 use crate::store::EntryKind;
@@ -55,7 +55,8 @@ pub(super) enum Step {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules<'o> {
     pub(super) engine: &'o BackupEngineOptions,
-    pub(super) backup: &'o CreateBackupOptions,
+    /// Whether a callback may exclude files.
+    pub(super) may_exclude: bool,
 }
 
 impl<'i> Candidate<'i> {
@@ -135,7 +136,7 @@ pub(super) fn next_step(file: &Candidate<'_>, rules: Rules<'_>, inputs: &PlanInp
     let step = match &target {
         Target::Shared(path) => compare(file, path, inputs)?,
         // The callback is asked by name; and it is better to read a file twice than to write it in vain.
-        _ if rules.backup.exclude_files_callback.is_some()
+        _ if rules.may_exclude
             || inputs.has_legacy_name(file.number, file.kind, file.image.size_bytes)? =>
         {
             Step::ReadContent

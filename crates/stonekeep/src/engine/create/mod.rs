@@ -134,7 +134,7 @@ impl BackupEngine {
         observer: &'a dyn Observer,
     ) -> Context<'a> {
         Context {
-            engine: self,
+            engine: &self.reader,
             options,
             source,
             observer,
@@ -150,7 +150,7 @@ impl BackupEngine {
                 "{bytes} bytes of app metadata are more than RocksDB's 1 MiB"
             )));
         }
-        if options.exclude_files_callback.is_some() {
+        if self.reader.exclude_files_callback.is_some() {
             if engine.schema_version != MetaSchema::Two {
                 return Err(Error::invalid(
                     "excluded files can only be written down in meta files of schema 2",

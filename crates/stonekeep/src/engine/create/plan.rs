@@ -90,7 +90,7 @@ impl<'i> Plan<'i> {
 
     /// Asks the exclude callback about files that no backup has stored yet.
     fn exclude(&mut self, context: &Context<'_>) -> Result<()> {
-        let Some(callback) = &context.options.exclude_files_callback else {
+        let Some(callback) = &context.engine.exclude_files_callback else {
             return Ok(());
         };
         let failed = |reason: String| {

@@ -202,7 +202,7 @@ impl<'a> Planner<'a> {
         let (store, observer) = (self.context.store(), self.context.observer);
         let rules = Rules {
             engine: self.context.engine.options(),
-            backup: self.context.options,
+            may_exclude: self.context.engine.exclude_files_callback.is_some(),
         };
         loop {
             match decide::next_step(candidate, rules, &self.inputs)? {

@@ -20,7 +20,7 @@ use crate::store::Durability;
 /// `InvalidArgument` for a file that is not one of a backup.
 pub(super) fn meta(context: &Context<'_>, plan: &Plan<'_>, id: BackupId) -> Result<BackupMeta> {
     let schema_two = context.engine.options().schema_version == MetaSchema::Two;
-    let now = context.engine.options().clock.now();
+    let now = context.engine.clock.now();
     let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let head = MetaHead {
         schema: if schema_two {

@@ -147,7 +147,7 @@ impl Opening<'_> {
             rewritten_options: adjusted.rewritten,
             warnings: adjusted.warnings,
         };
-        let limiter = &self.engine.options().restore_rate_limiter;
+        let limiter = &self.engine.restore_rate_limiter;
         let meter = self.engine.meter(
             self.observer,
             limiter,

@@ -84,7 +84,7 @@ impl Copier<'_> {
     /// `Corrupt` for a file of the backup that is not what it should be, `Stopped`, and I/O errors.
     pub(super) fn copy(&self, plan: &Plan, earlier: &Staged) -> Result<(Vec<TargetPath>, bool)> {
         let files = plan.writes.len() + plan.included.writes.len();
-        let limiter = &self.engine.options().restore_rate_limiter;
+        let limiter = &self.engine.restore_rate_limiter;
         let meter = self.engine.meter(
             self.observer,
             limiter,

@@ -41,7 +41,7 @@ pub(super) fn files_to_keep(
         RestoreMode::VerifyChecksum => candidates.iter().map(|(_, file)| file.size_bytes).sum(),
         _ => 0,
     };
-    let limiter = &engine.options().restore_rate_limiter;
+    let limiter = &engine.restore_rate_limiter;
     let meter = engine.meter(
         observer,
         limiter,

@@ -128,7 +128,7 @@ impl BackupEngineReadOnly {
     fn system_disk(&self) -> SystemDisk {
         SystemDisk::new(self.io_buffer_bytes())
             .with_sync_method(self.options().sync_method)
-            .with_clock(Arc::clone(&self.options().clock))
+            .with_clock(Arc::clone(&self.clock))
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn verify(
 ) -> Result<u64> {
     let claims = claims.into_sorted();
     let bytes = claims.iter().map(|claim| claim.likely_bytes).sum();
-    let limiter = &engine.options().verify_rate_limiter;
+    let limiter = &engine.verify_rate_limiter;
     let meter = engine.meter(observer, limiter, Phase::Verifying, (claims.len() as u64, bytes));
     let results = run_bounded(engine.workers(), claims, |claim| {
         meter.check()?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use stonekeep::engine::collect::{CollectReport, DEFAULT_MIN_AGE, GarbageKind};
-use stonekeep::engine::{BackupEngine, BackupEngineOptions};
+use stonekeep::engine::{BackupEngine, BackupEngineOptions, Components};
 use stonekeep::repo::garbage::withdraw;
 use stonekeep::store::local::LocalStore;
 use stonekeep::store::memory::MemoryStore;
@@ -41,8 +41,10 @@ fn aging() -> Aging {
     let store: Store = Store::from(MemoryStore::with_clock(clock.clone()));
     store.create_root(Durability::Durable).unwrap();
     put_our_backup(&store, 1, &[1, 2]);
-    let options = BackupEngineOptions::default().with_clock(clock.clone());
-    let engine = BackupEngine::open(options, store.clone()).unwrap();
+    let components = Components::default().with_clock(clock.clone());
+    let engine = BackupEngine::open(BackupEngineOptions::default(), store.clone())
+        .unwrap()
+        .with_components(components);
     Aging { clock, store, engine }
 }
 
@@ -177,8 +179,10 @@ fn a_foreign_backup_that_is_committed_while_we_look_is_a_backup() {
         // It names a file of the backup that is deleted, and what would be old garbage without it.
         let commit = Deed::Put("meta/4".into(), meta_text(4, &[3, 9]));
         let meddled = Meddler::store(&aging.store, at, true, commit);
-        let options = BackupEngineOptions::default().with_clock(aging.clock.clone());
-        let engine = BackupEngine::open(options, meddled).unwrap();
+        let components = Components::default().with_clock(aging.clock.clone());
+        let engine = BackupEngine::open(BackupEngineOptions::default(), meddled)
+            .unwrap()
+            .with_components(components);
         let report = engine.delete_backup(id(2), &Quiet).unwrap();
         assert_eq!(
             report.deleted_files.len(),
@@ -331,8 +335,10 @@ fn ages_on_a_local_disk_are_those_of_the_last_change() {
     let directory = tempfile::tempdir().unwrap();
     let clock = Arc::new(FakeClock::new(SystemTime::now()));
     let store: Store = Store::from(LocalStore::new(directory.path()));
-    let options = BackupEngineOptions::default().with_clock(clock.clone());
-    let engine = BackupEngine::open(options, store.clone()).unwrap();
+    let components = Components::default().with_clock(clock.clone());
+    let engine = BackupEngine::open(BackupEngineOptions::default(), store.clone())
+        .unwrap()
+        .with_components(components);
     put_our_backup(&store, 1, &[1]);
     let at = |path: &str| directory.path().join(path);
     let set_age = |path: &str, seconds: u64| {

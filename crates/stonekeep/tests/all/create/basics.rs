@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use stonekeep::engine::info::InfoDetail;
 use stonekeep::engine::{
-    BackupEngine, BackupEngineOptions, BackupEngineReadOnly, CreateBackupOptions, MaybeExclude, MetaSchema,
+    BackupEngine, BackupEngineOptions, BackupEngineReadOnly, Components, CreateBackupOptions, MaybeExclude,
+    MetaSchema,
 };
 use stonekeep::format::Temperature;
 use stonekeep::format::backup_name::{NamingScheme, ShareFilesNaming};
@@ -58,17 +59,20 @@ fn the_time_comes_from_the_clock() {
     let scene = Scene::new();
     let store = memory();
     let clock = Arc::new(FakeClock::at_unix_seconds(1_700_000_000));
-    scene.create_with(&store, options().with_clock(clock)).unwrap();
+    let engine = engine(options(), &store).with_components(Components::default().with_clock(clock));
+    engine
+        .create_new_backup(&scene.source(), &plain(), &Quiet)
+        .unwrap();
     let info = reader(&store).get_backup_info(id(1), InfoDetail::Head).unwrap();
     assert_eq!(info.timestamp_seconds, 1_700_000_000);
 }
 
-/// Excludes tables, and writes down what it was offered.
-fn excluding(offered: Arc<Mutex<Vec<MaybeExclude>>>) -> CreateBackupOptions {
-    plain().with_exclude_files_callback(Some(Arc::new(move |files: &[MaybeExclude]| {
+/// Excludes tables, and records what it was offered.
+fn excluding(offered: Arc<Mutex<Vec<MaybeExclude>>>) -> Components {
+    Components::default().with_exclude_files_callback(move |files| {
         offered.lock().unwrap().extend(files.iter().cloned());
         Ok(files.iter().map(|file| file.path.ends_with(".sst")).collect())
-    })))
+    })
 }
 
 #[test]
@@ -80,7 +84,8 @@ fn the_exclude_callback_is_offered_what_is_not_stored_yet() {
     scene.database.add_blob(500);
     let offered = Arc::new(Mutex::new(Vec::new()));
     let report = engine(schema_two(), &store)
-        .create_new_backup(&scene.source(), &excluding(offered.clone()), &Quiet)
+        .with_components(excluding(offered.clone()))
+        .create_new_backup(&scene.source(), &plain(), &Quiet)
         .unwrap();
     let offered: Vec<MaybeExclude> = offered.lock().unwrap().clone();
     // Three tables and, by the name that its checksum gives it, a blob.
@@ -117,9 +122,9 @@ fn a_failing_exclude_callback_aborts() {
     let store = memory();
     for answer in [Err("no idea".to_owned()), Ok(vec![true])] {
         let callback = move |_: &[MaybeExclude]| answer.clone();
-        let told = plain().with_exclude_files_callback(Some(Arc::new(callback)));
         let error = engine(schema_two(), &store)
-            .create_new_backup(&scene.source(), &told, &Quiet)
+            .with_components(Components::default().with_exclude_files_callback(callback))
+            .create_new_backup(&scene.source(), &plain(), &Quiet)
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Aborted, "{error}");
         assert_eq!(ids(&store), Vec::<u32>::new());
@@ -134,9 +139,9 @@ fn excluding_needs_schema_two_and_names_by_content() {
         schema_two().with_share_table_files(false),
         schema_two().with_share_files_with_checksum(false),
     ] {
-        let told = excluding(Arc::default());
         let error = engine(options, &memory())
-            .create_new_backup(&scene.source(), &told, &Quiet)
+            .with_components(excluding(Arc::default()))
+            .create_new_backup(&scene.source(), &plain(), &Quiet)
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     }

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{
-    BackupEngine, BackupEngineOptions, CreateBackupOptions, MaybeExclude, MetaSchema, RestoreOptions,
+    BackupEngine, BackupEngineOptions, Components, CreateBackupOptions, MaybeExclude, MetaSchema,
+    RestoreOptions,
 };
 use stonekeep::image::{Content, DatabaseImage, ImageFile, ImageSource, NoHost};
 use stonekeep::store::Store;
@@ -278,9 +279,10 @@ fn a_panicking_exclude_callback_goes_on_in_the_caller_and_frees_the_lock() {
     let options = workers(2).with_schema_version(MetaSchema::Two);
     let engine = BackupEngine::open(options, store.clone()).unwrap();
     let callback = |_: &[MaybeExclude]| panic!("{MISTAKE}");
-    let excluding = CreateBackupOptions::default().with_exclude_files_callback(Some(Arc::new(callback)));
+    let excluding = Components::default().with_exclude_files_callback(callback);
+    let excluding = engine.clone().with_components(excluding);
     let made = catch_unwind(AssertUnwindSafe(|| {
-        engine.create_new_backup(&scene.source(), &excluding, &Quiet)
+        excluding.create_new_backup(&scene.source(), &CreateBackupOptions::default(), &Quiet)
     }));
     assert_eq!(made.unwrap_err().downcast_ref::<String>().unwrap(), MISTAKE);
     engine

@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use stonekeep::engine::create::CreateReport;
 use stonekeep::engine::info::{BackupState, WhichBackup};
 use stonekeep::engine::restore::RestoreReport;
 use stonekeep::engine::verify::{FindingKind, VerifyLevel, VerifyReport};
 use stonekeep::engine::{
-    BackupEngine, BackupEngineOptions, CreateBackupOptions, MaybeExclude, MetaSchema, RestoreOptions,
+    BackupEngine, BackupEngineOptions, Components, CreateBackupOptions, MaybeExclude, MetaSchema,
+    RestoreOptions,
 };
 use stonekeep::repo::pin;
 use stonekeep::store::Store;
@@ -34,11 +34,12 @@ fn scene() -> Scene {
 
 /// A backup without any table that is not stored yet.
 fn back_up_excluding(scene: &Scene, store: &Store) -> CreateReport {
-    let engine = BackupEngine::open(schema_2(), store.clone()).unwrap();
     let tables = |files: &[MaybeExclude]| Ok(files.iter().map(|file| file.path.ends_with(".sst")).collect());
-    let excluding = CreateBackupOptions::default().with_exclude_files_callback(Some(Arc::new(tables)));
+    let engine = BackupEngine::open(schema_2(), store.clone())
+        .unwrap()
+        .with_components(Components::default().with_exclude_files_callback(tables));
     engine
-        .create_new_backup(&scene.source(), &excluding, &Quiet)
+        .create_new_backup(&scene.source(), &CreateBackupOptions::default(), &Quiet)
         .unwrap()
 }
 

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions, RateLimiter};
+use stonekeep::engine::{BackupEngine, BackupEngineOptions, Components, CreateBackupOptions};
 use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
 use stonekeep::store::memory::MemoryStore;
@@ -26,19 +26,19 @@ fn scene() -> Scene {
     scene
 }
 
-fn slow(sync: bool, clock: &Arc<FakeClock>) -> BackupEngineOptions {
-    let limiter = Arc::new(RateLimiter::new(BYTES_A_SECOND));
+fn slow(sync: bool) -> BackupEngineOptions {
     options()
         .with_sync(sync)
-        .with_clock(clock.clone())
-        .with_backup_rate_limiter(limiter)
+        .with_backup_rate_limit(BYTES_A_SECOND)
         .with_max_background_operations(NonZeroUsize::new(1))
 }
 
 /// How long a backup copies until it ends, one way or the other.
 fn copying(scene: &Scene, store: Store, sync: bool) -> (Duration, Result<()>) {
     let clock = Arc::new(FakeClock::at_unix_seconds(1_700_000_000));
-    let engine = BackupEngine::open(slow(sync, &clock), store).unwrap();
+    let engine = BackupEngine::open(slow(sync), store)
+        .unwrap()
+        .with_components(Components::default().with_clock(clock.clone()));
     let options = CreateBackupOptions::default();
     let outcome = engine.create_new_backup(&scene.source(), &options, &Quiet);
     (clock.slept(), outcome.map(drop))

@@ -7,7 +7,8 @@ use std::time::Duration;
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{
-    BackupEngine, BackupEngineOptions, BackupEngineReadOnly, CreateBackupOptions, RateLimiter, RestoreOptions,
+    BackupEngine, BackupEngineOptions, BackupEngineReadOnly, Components, CreateBackupOptions, RateLimiter,
+    RestoreOptions,
 };
 use stonekeep::store::Store;
 use stonekeep::{Clock, Observer, Phase, Progress, Quiet};
@@ -21,15 +22,24 @@ fn scene() -> Scene {
     scene
 }
 
-fn options(workers: usize, clock: &Arc<FakeClock>) -> BackupEngineOptions {
-    BackupEngineOptions::default()
-        .with_max_background_operations(NonZeroUsize::new(workers))
-        .with_clock(clock.clone())
+fn options(workers: usize) -> BackupEngineOptions {
+    BackupEngineOptions::default().with_max_background_operations(NonZeroUsize::new(workers))
 }
 
-fn back_up(scene: &Scene, options: BackupEngineOptions, observer: &dyn Observer) -> (Store, u64) {
+fn with_clock(clock: &Arc<FakeClock>) -> Components {
+    Components::default().with_clock(clock.clone())
+}
+
+fn back_up(
+    scene: &Scene,
+    options: BackupEngineOptions,
+    components: Components,
+    observer: &dyn Observer,
+) -> (Store, u64) {
     let store = memory();
-    let engine = BackupEngine::open(options, store.clone()).unwrap();
+    let engine = BackupEngine::open(options, store.clone())
+        .unwrap()
+        .with_components(components);
     let told = CreateBackupOptions::default();
     let report = engine
         .create_new_backup(&scene.source(), &told, observer)
@@ -50,9 +60,8 @@ fn a_backup_holds_its_rate_with_one_thread_and_with_many() {
     for workers in [1, 4] {
         let clock = Arc::new(FakeClock::at_unix_seconds(1));
         let start = clock.instant();
-        let limiter = Arc::new(RateLimiter::new(10_000));
-        let options = options(workers, &clock).with_backup_rate_limiter(limiter);
-        let (_, bytes) = back_up(&scene, options, &Quiet);
+        let options = options(workers).with_backup_rate_limit(10_000);
+        let (_, bytes) = back_up(&scene, options, with_clock(&clock), &Quiet);
         assert_rate(&clock, start, bytes, 10_000);
         if workers == 1 {
             // One thread waits no longer than it must.
@@ -65,7 +74,7 @@ fn a_backup_holds_its_rate_with_one_thread_and_with_many() {
 #[test]
 fn without_a_limit_nobody_waits() {
     let clock = Arc::new(FakeClock::at_unix_seconds(1));
-    back_up(&scene(), options(4, &clock), &Quiet);
+    back_up(&scene(), options(4), with_clock(&clock), &Quiet);
     assert_eq!(clock.slept(), Duration::ZERO);
 }
 
@@ -73,12 +82,13 @@ fn without_a_limit_nobody_waits() {
 fn a_verification_holds_its_own_rate() {
     let scene = scene();
     let clock = Arc::new(FakeClock::at_unix_seconds(1));
-    let (store, _) = back_up(&scene, options(2, &clock), &Quiet);
+    let (store, _) = back_up(&scene, options(2), with_clock(&clock), &Quiet);
     for workers in [1, 4] {
         let start = clock.instant();
-        let limiter = Arc::new(RateLimiter::new(20_000));
-        let options = options(workers, &clock).with_verify_rate_limiter(limiter);
-        let engine = BackupEngineReadOnly::open(options, store.clone()).unwrap();
+        let options = options(workers).with_verify_rate_limit(20_000);
+        let engine = BackupEngineReadOnly::open(options, store.clone())
+            .unwrap()
+            .with_components(with_clock(&clock));
         let report = engine
             .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)
             .unwrap();
@@ -95,9 +105,9 @@ fn engines_that_share_a_limiter_share_its_rate() {
     let bytes: u64 = std::thread::scope(|scope| {
         let runs: Vec<_> = (0..3)
             .map(|_| {
-                let options = options(2, &clock).with_backup_rate_limiter(limiter.clone());
+                let components = with_clock(&clock).with_backup_rate_limiter(limiter.clone());
                 let scene = &scene;
-                scope.spawn(move || back_up(scene, options, &Quiet).1)
+                scope.spawn(move || back_up(scene, options(2), components, &Quiet).1)
             })
             .collect();
         runs.into_iter().map(|run| run.join().unwrap()).sum()
@@ -122,10 +132,9 @@ fn a_rate_changes_while_it_is_in_use() {
     for workers in [1, 3] {
         let clock = Arc::new(FakeClock::at_unix_seconds(1));
         let limiter = Arc::new(RateLimiter::new(1_000));
-        let options = options(workers, &clock)
-            .with_backup_rate_limiter(limiter.clone())
-            .with_callback_trigger_interval_size_bytes(1_000);
-        let (_, bytes) = back_up(&scene, options, &Change(&limiter, 0));
+        let options = options(workers).with_callback_trigger_interval_size_bytes(1_000);
+        let components = with_clock(&clock).with_backup_rate_limiter(limiter.clone());
+        let (_, bytes) = back_up(&scene, options, components, &Change(&limiter, 0));
         // The first half at 1,000 bytes a second, the rest without a limit.
         let slept = clock.slept().as_secs_f64();
         let half = bytes as f64 / 2.0 / 1_000.0;
@@ -142,8 +151,10 @@ fn a_slow_rate_does_not_keep_a_stop_waiting() {
     let scene = scene();
     let clock = Arc::new(FakeClock::at_unix_seconds(1));
     let limiter = Arc::new(RateLimiter::new(1));
-    let options = options(1, &clock).with_backup_rate_limiter(limiter);
-    let engine = BackupEngine::open(options, memory()).unwrap();
+    let components = with_clock(&clock).with_backup_rate_limiter(limiter);
+    let engine = BackupEngine::open(options(1), memory())
+        .unwrap()
+        .with_components(components);
     struct StopAfterAMinute(Arc<FakeClock>, std::time::Instant);
     impl Observer for StopAfterAMinute {
         fn should_stop(&self) -> bool {
@@ -162,12 +173,13 @@ fn a_slow_rate_does_not_keep_a_stop_waiting() {
 fn a_restore_holds_its_rate_with_one_thread_and_with_many() {
     let scene = scene();
     let clock = Arc::new(FakeClock::at_unix_seconds(1));
-    let (store, _) = back_up(&scene, options(2, &clock), &Quiet);
+    let (store, _) = back_up(&scene, options(2), with_clock(&clock), &Quiet);
     for workers in [1, 4] {
         let start = clock.instant();
-        let limiter = Arc::new(RateLimiter::new(20_000));
-        let options = options(workers, &clock).with_restore_rate_limiter(limiter);
-        let engine = BackupEngineReadOnly::open(options, store.clone()).unwrap();
+        let options = options(workers).with_restore_rate_limit(20_000);
+        let engine = BackupEngineReadOnly::open(options, store.clone())
+            .unwrap()
+            .with_components(with_clock(&clock));
         let target = scene.path(&format!("target with {workers}"));
         let told = RestoreOptions::default();
         let report = engine

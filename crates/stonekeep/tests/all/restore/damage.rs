@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::restore::RestoreAction;
 use stonekeep::engine::{
-    BackupEngine, CreateBackupOptions, MaybeExclude, MetaSchema, RestoreMode, RestoreOptions,
+    BackupEngine, Components, CreateBackupOptions, MaybeExclude, MetaSchema, RestoreMode, RestoreOptions,
 };
 use stonekeep::store::local::LocalStore;
 use stonekeep::store::{ObjectReader, Store};
@@ -195,11 +194,12 @@ fn excluding() -> (Scene, PathBuf, Store) {
     scene.create(&local).unwrap();
     let store = scene::memory();
     let options = scene::options().with_schema_version(MetaSchema::Two);
-    let engine = BackupEngine::open(options, store.clone()).unwrap();
     let tables = |files: &[MaybeExclude]| Ok(files.iter().map(|file| file.path.ends_with(".sst")).collect());
-    let excluding = CreateBackupOptions::default().with_exclude_files_callback(Some(Arc::new(tables)));
+    let engine = BackupEngine::open(options, store.clone())
+        .unwrap()
+        .with_components(Components::default().with_exclude_files_callback(tables));
     engine
-        .create_new_backup(&scene.source(), &excluding, &Quiet)
+        .create_new_backup(&scene.source(), &CreateBackupOptions::default(), &Quiet)
         .unwrap();
     (scene, whole, store)
 }

@@ -176,9 +176,9 @@ fn keepable(fixture: &Fixture, expected: &Files, mode: RestoreMode) -> u64 {
         .get_backup_info(BackupId::new(1).unwrap(), InfoDetail::Files)
         .unwrap();
     let can_tell = |file: &BackupFileInfo| match mode {
-        RestoreMode::PurgeAllFiles => false,
         RestoreMode::KeepLatestDbSessionIdFiles => has_session_id(&file.path),
         RestoreMode::VerifyChecksum => file.path.ends_with(".sst") || file.path.ends_with(".blob"),
+        _ => false,
     };
     let files = info.files.unwrap();
     let same = files.iter().filter(|file| {

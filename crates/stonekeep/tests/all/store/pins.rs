@@ -5,7 +5,7 @@ use std::thread::Scope;
 use std::time::Duration;
 
 use stonekeep::engine::collect::DEFAULT_MIN_AGE;
-use stonekeep::engine::{BackupEngine, BackupEngineOptions};
+use stonekeep::engine::{BackupEngine, BackupEngineOptions, Components};
 use stonekeep::format::backup_name::RepoPath;
 use stonekeep::repo::catalog;
 use stonekeep::repo::pin::{self, Pinned};
@@ -178,8 +178,10 @@ fn a_pin_that_cannot_be_read_holds_everything() {
     let clock = Arc::new(FakeClock::at_unix_seconds(1_700_000_000));
     let (_, store) = memory();
     put_three(&store);
-    let options = BackupEngineOptions::default().with_clock(clock.clone());
-    let engine = BackupEngine::open(options, store.clone()).unwrap();
+    let components = Components::default().with_clock(clock.clone());
+    let engine = BackupEngine::open(BackupEngineOptions::default(), store.clone())
+        .unwrap()
+        .with_components(components);
     let pin = key("stonekeep/pins").join(&new_pin_name()).unwrap();
     let guard = store.pin(&pin, b"{\"stonekeep_pin\":2}\n").unwrap();
     let report = engine.delete_backup(id(1), &Quiet).unwrap();

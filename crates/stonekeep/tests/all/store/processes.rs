@@ -53,8 +53,7 @@ impl Observer for StopsWhileCollecting {
 #[test]
 fn a_writer_keeps_another_one_out_and_is_named() {
     if let Some(store) = store_of_second_process() {
-        let options =
-            BackupEngineOptions::default().with_lock_holder("stonekeep purge, on this machine".into());
+        let options = BackupEngineOptions::default().with_lock_holder("stonekeep purge, on this machine");
         let engine = BackupEngine::open(options, store).unwrap();
         engine.purge_old_backups(1, &StopsWhileCollecting).unwrap();
         return;

@@ -1,12 +1,12 @@
 //! Meta files that lack a line, and have the file count of what is left.
 
 use std::fs;
-use std::sync::Arc;
 
 use stonekeep::engine::info::{BackupState, InfoDetail, WhichBackup};
 use stonekeep::engine::verify::{FindingKind, VerifyLevel, VerifyReport};
 use stonekeep::engine::{
-    BackupEngine, BackupEngineReadOnly, CreateBackupOptions, MaybeExclude, MetaSchema, RestoreOptions,
+    BackupEngine, BackupEngineReadOnly, Components, CreateBackupOptions, MaybeExclude, MetaSchema,
+    RestoreOptions,
 };
 use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
@@ -193,11 +193,12 @@ fn excluded_files_are_listed() {
     let scene = Scene::new();
     let store = memory();
     let options = options().with_schema_version(MetaSchema::Two);
-    let engine = BackupEngine::open(options, store.clone()).unwrap();
     let all = |offered: &[MaybeExclude]| Ok(vec![true; offered.len()]);
-    let create = CreateBackupOptions::default().with_exclude_files_callback(Some(Arc::new(all)));
+    let engine = BackupEngine::open(options, store.clone())
+        .unwrap()
+        .with_components(Components::default().with_exclude_files_callback(all));
     let report = engine
-        .create_new_backup(&scene.source(), &create, &Quiet)
+        .create_new_backup(&scene.source(), &CreateBackupOptions::default(), &Quiet)
         .unwrap();
     assert!(report.files_excluded > 0);
     assert_valid(&store, &[1], "with excluded files");
