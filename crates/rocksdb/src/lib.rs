@@ -5,13 +5,12 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let directory = tempfile::tempdir()?;
 //! # let [path, repository] = ["db", "backups"].map(|name| directory.path().join(name));
-//! use std::sync::Arc;
-//!
 //! use rocksdb::DB;
 //! use stonekeep::Quiet;
 //! use stonekeep::engine::BackupEngineOptions;
 //! use stonekeep::engine::info::InfoDetail;
 //! use stonekeep::engine::verify::VerifyLevel;
+//! use stonekeep::store::Store;
 //! use stonekeep::store::local::LocalStore;
 //! use stonekeep_rocksdb::BackupEngine;
 //!
@@ -40,7 +39,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let directory = tempfile::tempdir()?;
 //! # let [path, repository] = ["db", "backups"].map(|name| directory.path().join(name));
-//! # let store = std::sync::Store::from(LocalStore::new(&repository));
+//! # let store = stonekeep::store::Store::from(LocalStore::new(&repository));
 //! # let engine = stonekeep_rocksdb::BackupEngine::open(BackupEngineOptions::default(), store)?;
 //! # let db = rocksdb::DB::open_default(&path)?;
 //! # for key in [b"first ", b"second"] {
@@ -48,12 +47,11 @@
 //! #     engine.create_new_backup(&db)?;
 //! # }
 //! # drop(db);
-//! use std::sync::Arc;
-//!
 //! use stonekeep::Quiet;
 //! use stonekeep::engine::info::WhichBackup;
 //! use stonekeep::engine::{BackupEngineOptions, BackupEngineReadOnly, RestoreOptions};
 //! use stonekeep::format::BackupId;
+//! use stonekeep::store::Store;
 //! use stonekeep::store::local::LocalStore;
 //!
 //! let store = Store::from(LocalStore::new(repository));

@@ -14,12 +14,12 @@
 //! # let directory = tempfile::tempdir()?;
 //! # let [database, repo, target] = ["db", "repo", "restored"].map(|name| directory.path().join(name));
 //! # stonekeep_testkit::database::DatabaseBuilder::new().create(&database).add_tables(2, 10_000);
-//! use std::sync::Arc;
 //! use stonekeep::Quiet;
 //! use stonekeep::engine::info::{InfoDetail, WhichBackup};
 //! use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 //! use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions, RestoreOptions};
 //! use stonekeep::image::auto::{Directory, SourceKind};
+//! use stonekeep::store::Store;
 //! use stonekeep::store::local::LocalStore;
 //!
 //! let engine = BackupEngine::open(BackupEngineOptions::default(), Store::from(LocalStore::new(repo)))?;

@@ -10,3 +10,8 @@ pub mod skip;
 pub mod step_sample;
 pub mod store_conformance;
 pub mod syscall_trace;
+
+/// The examples of `docs/library.md`, which are compiled with the examples of this crate.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/library.md")]
+mod library_guide {}

@@ -135,7 +135,7 @@ pub enum RestoreMode {
     /// Every file is written anew (`kPurgeAllFiles`).
     #[default]
     PurgeAllFiles,
-    /// Tables and blobs at the target are kept where session id and size match (`kKeepLatestDbSessionIdFiles`).
+    /// Tables at the target are kept if session id and size match (`kKeepLatestDbSessionIdFiles`); blobs have no session.
     KeepLatestDbSessionIdFiles,
     /// Tables and blobs at the target are kept where their checksum matches (`kVerifyChecksum`).
     VerifyChecksum,

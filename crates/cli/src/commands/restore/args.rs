@@ -92,7 +92,7 @@ enum Mode {
     /// None: write every file
     #[value(alias = "purge-all-files")]
     PurgeAll,
-    /// Tables and blobs whose session id and size match the backup
+    /// Tables whose session id and size match the backup
     KeepLatestDbSessionIdFiles,
     /// Tables and blobs whose checksum matches the backup
     VerifyChecksum,
