@@ -189,7 +189,7 @@ fn present_temperatures_are_not_known_at_rest_and_that_is_told() {
 }
 
 #[test]
-fn without_wals_what_is_lacking_is_told() {
+fn a_backup_without_wals_warns_of_the_missing_writes() {
     let scene = Scene::new();
     let store = memory();
     let report = scene
@@ -256,7 +256,7 @@ fn a_database_that_changes_while_it_is_copied_is_refused() {
 }
 
 #[test]
-fn a_dry_run_changes_nothing_and_tells_what_would_be_done() {
+fn a_dry_run_changes_nothing_and_reports_what_would_be_done() {
     let mut scene = Scene::new();
     let store: Store = Store::from(LocalStore::new(scene.path("repository")));
     let plan = |scene: &Scene| {
@@ -305,7 +305,7 @@ fn a_database_that_cannot_be_read_leaves_no_repository_behind() {
 }
 
 #[test]
-fn the_lock_of_another_engine_is_told() {
+fn the_lock_of_another_engine_is_reported() {
     let scene = Scene::new();
     let store = memory();
     scene.create(&store).unwrap();

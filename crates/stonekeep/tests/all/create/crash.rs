@@ -175,7 +175,7 @@ fn a_power_failure_that_keeps_names_harms_nothing() {
 }
 
 #[test]
-fn what_two_workers_have_done_harms_nothing() {
+fn a_killed_backup_with_two_workers_harms_nothing() {
     for before in [Before::Nothing, Before::OneBackup] {
         crash_at_every_step(before, &two_workers(true), Power::Fails);
         crash_at_every_step(before, &two_workers(false), Power::Stays);
@@ -313,7 +313,7 @@ fn on_disk_a_kill_harms_nothing() {
 }
 
 #[test]
-fn what_was_staged_whole_is_not_copied_again() {
+fn completely_staged_files_are_not_copied_again() {
     let (first, second) = two_states();
     for before in [Before::Nothing, Before::OneBackup] {
         for sync in [true, false] {

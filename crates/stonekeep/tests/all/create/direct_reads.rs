@@ -136,7 +136,7 @@ fn files_of_all_sizes_are_stored_as_they_are() {
 }
 
 #[test]
-fn files_that_a_capture_holds_open_are_read_so() {
+fn files_that_a_capture_holds_open_are_read_directly() {
     let directory = TempDir::new().unwrap();
     let mut database = of_many_sizes(&directory.path().join("db"));
     let number = database.add_tables(1, 5_000)[0];

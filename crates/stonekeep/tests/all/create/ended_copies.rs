@@ -98,7 +98,7 @@ fn a_stop_request_hides_no_error_and_an_error_names_the_repositorys_file() {
 }
 
 #[test]
-fn a_request_alone_stops() {
+fn a_stop_request_alone_ends_a_backup() {
     let scene = Scene::new();
     for count in [1, 4] {
         let (store, switch) = (memory(), StopSwitch::new());

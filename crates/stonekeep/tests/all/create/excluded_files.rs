@@ -52,7 +52,7 @@ fn verify(store: &Store, backup: u32, level: VerifyLevel) -> VerifyReport {
 }
 
 #[test]
-fn other_backups_of_the_repository_have_them() {
+fn excluded_files_are_found_in_other_backups_of_the_repository() {
     let (scene, store) = (scene(), memory());
     assert_eq!(back_up_excluding(&scene, &store).files_excluded, TABLES as u64);
     scene.create_with(&store, schema_2()).unwrap();
@@ -100,7 +100,7 @@ fn damage_of_one_in_another_backup_is_damage_of_both() {
 
 /// A file under their name that no backup names may be anything.
 #[test]
-fn a_file_that_no_backup_names_does_not_stand_in_for_them() {
+fn an_orphan_does_not_replace_an_excluded_file() {
     let (scene, store) = (scene(), memory());
     back_up_excluding(&scene, &store);
     scene.create_with(&store, schema_2()).unwrap();
@@ -113,7 +113,7 @@ fn a_file_that_no_backup_names_does_not_stand_in_for_them() {
 }
 
 #[test]
-fn those_that_are_nowhere_are_counted_and_named_in_one_line() {
+fn excluded_files_that_are_nowhere_are_counted_and_named_in_one_line() {
     let (scene, store) = (scene(), memory());
     back_up_excluding(&scene, &store);
     let report = verify(&store, 1, VerifyLevel::Checksum);

@@ -162,7 +162,7 @@ fn no_link_is_followed_and_no_special_file_is_read() {
 }
 
 #[test]
-fn what_is_included_is_no_longer_unknown() {
+fn included_files_are_not_reported_as_unknown() {
     let scene = furnished();
     let report = back_up(&scene, &memory(), &["app.json", ".env", "logs", "conf"]);
     assert_eq!(
@@ -223,7 +223,7 @@ fn verify_and_list_look_at_them() {
 }
 
 #[test]
-fn deletion_takes_them_along_and_gc_takes_orphans() {
+fn deletion_removes_included_files_and_gc_removes_orphans() {
     let (scene, store) = backed_up();
     back_up(&scene, &store, &["app.json"]);
     let engine = BackupEngine::open(options(), store.clone()).unwrap();

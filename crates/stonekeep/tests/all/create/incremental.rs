@@ -49,7 +49,7 @@ fn actions(report: &CreateReport, start: &str, action: FileAction) -> usize {
 }
 
 #[test]
-fn with_facts_nothing_that_is_stored_is_opened() {
+fn with_facts_no_stored_file_is_opened() {
     let scene = Scene::new();
     let store = memory();
     let first = scene.create(&store).unwrap();

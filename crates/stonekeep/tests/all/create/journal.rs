@@ -107,7 +107,7 @@ fn a_second_run_may_be_killed_in_the_middle_of_the_same_file() {
 }
 
 #[test]
-fn what_power_took_from_a_file_that_was_not_synced_is_copied_again() {
+fn bytes_that_a_power_failure_took_are_copied_again() {
     let scene = scene();
     let counting = FaultStore::counting(memory());
     copying(&scene, counting.clone().into(), false).1.unwrap();
@@ -126,7 +126,7 @@ fn what_power_took_from_a_file_that_was_not_synced_is_copied_again() {
 }
 
 #[test]
-fn on_disk_a_large_file_is_gone_on_with_too() {
+fn on_disk_the_copy_of_a_large_file_is_resumed() {
     let scene = scene();
     let counting = FaultStore::counting(memory());
     let (undisturbed, _) = copying(&scene, counting.clone().into(), true);

@@ -155,7 +155,7 @@ fn stored_files_are_not_needed_and_may_vanish() {
 
 /// Nothing but the file itself tells which session wrote it, if our facts are gone and its session is unknown.
 #[test]
-fn what_can_be_told_only_by_opening_it_is_needed() {
+fn a_table_that_must_be_opened_for_its_name_is_needed() {
     let mut scene = Scene::with(DatabaseBuilder::new().without_unique_ids());
     let store = memory();
     scene.create(&store).unwrap();

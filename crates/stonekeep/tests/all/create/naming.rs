@@ -133,7 +133,7 @@ fn a_session_that_legacy_names_did_not_need_is_asked_for_later() {
 }
 
 #[test]
-fn any_way_after_any_other_is_right_and_tells_what_it_stores_again() {
+fn every_naming_after_every_other_reports_what_it_stores_again() {
     for (first, second) in WAYS.iter().flat_map(|first| WAYS.map(|second| (*first, second))) {
         let when = format!("{first:?}, then {second:?}");
         for database in [DatabaseBuilder::new(), DatabaseBuilder::new().file_checksums()] {
@@ -169,7 +169,7 @@ fn any_way_after_any_other_is_right_and_tells_what_it_stores_again() {
 }
 
 #[test]
-fn nothing_without_a_suffix_ever_comes_into_shared_checksum() {
+fn no_name_without_a_suffix_is_in_shared_checksum() {
     for way in WAYS {
         let scene = Scene::with(DatabaseBuilder::new().without_unique_ids());
         let store = memory();

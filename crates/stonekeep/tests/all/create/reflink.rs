@@ -209,8 +209,8 @@ fn a_damaged_end_of_a_table_is_found_though_its_blocks_are_shared() {
 }
 
 #[test]
-fn from_another_file_system_everything_is_copied() {
-    for_each_kind("from_another_file_system_everything_is_copied", |disk| {
+fn files_of_another_file_system_are_copied() {
+    for_each_kind("files_of_another_file_system_are_copied", |disk| {
         let elsewhere = tempfile::tempdir().unwrap();
         let (db, repository) = (elsewhere.path().join("db"), disk.path("repository"));
         make_database(DatabaseBuilder::new(), &db);

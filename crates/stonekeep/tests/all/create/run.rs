@@ -125,7 +125,7 @@ fn a_stop_from_another_thread_ends_a_backup_and_the_engine_stays_usable() {
 }
 
 #[test]
-fn a_full_disk_frees_what_was_staged_and_tells_how_much_is_missing() {
+fn a_full_disk_frees_staged_files_and_reports_how_much_is_missing() {
     let scene = Scene::new();
     let steps = FaultStore::counting(memory());
     let counted: Store = steps.clone().into();

@@ -39,7 +39,7 @@ fn image_of(source: &dyn ImageSource) -> DatabaseImage {
 }
 
 #[test]
-fn they_are_named_of_closed_and_of_open_databases() {
+fn unknown_files_are_reported_at_rest_and_hot() {
     let scene = Scene::new();
     let unknown = furnish(scene.database.path());
     let sources: [&dyn ImageSource; 2] = [&scene.source(), &HotDirectory::new(scene.database.path())];
@@ -49,7 +49,7 @@ fn they_are_named_of_closed_and_of_open_databases() {
 }
 
 #[test]
-fn directories_of_the_database_are_no_surprise() {
+fn directories_of_the_database_are_not_reported_as_unknown() {
     let scene = Scene::new();
     let wals = scene.database.path().join("wals");
     let tables = scene.database.path().join("tables");
@@ -83,7 +83,7 @@ fn back_up(scene: &Scene, store: &Store, accept: Vec<WarningName>) -> Vec<Warnin
 }
 
 #[test]
-fn a_backup_warns_of_them_and_accepts_them_by_name() {
+fn a_backup_warns_of_unknown_files_and_accepts_the_warning_by_name() {
     let scene = Scene::new();
     furnish(scene.database.path());
     let store = memory();
@@ -107,7 +107,7 @@ fn a_backup_warns_of_them_and_accepts_them_by_name() {
 }
 
 #[test]
-fn the_directory_of_the_repository_is_none_of_them() {
+fn the_repository_is_not_reported_as_an_unknown_file() {
     let scene = Scene::new();
     let backups = scene.database.path().join("safe");
     fs::create_dir(&backups).unwrap();
