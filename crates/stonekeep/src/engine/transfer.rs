@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, Read};
+use std::ops::Add;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -10,7 +11,33 @@ use stonekeep_format::Crc32c;
 use super::rate_limiter::RateLimiter;
 use crate::{Clock, Error, Observer, Phase, Progress, Result};
 
-/// What a phase has to do and has done, told to the observer now and then; also where a stop request is seen.
+/// Some files and their bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Amount {
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Add for Amount {
+    type Output = Amount;
+
+    fn add(self, other: Amount) -> Amount {
+        Amount {
+            files: self.files + other.files,
+            bytes: self.bytes + other.bytes,
+        }
+    }
+}
+
+/// Of files of these sizes.
+impl FromIterator<u64> for Amount {
+    fn from_iter<I: IntoIterator<Item = u64>>(sizes: I) -> Self {
+        let of_one = |bytes| Amount { files: 1, bytes };
+        sizes.into_iter().map(of_one).fold(Amount::default(), Add::add)
+    }
+}
+
+/// What a phase has to do and has done, which is reported to the observer at intervals. It also sees stop requests.
 pub(crate) struct Meter<'a> {
     observer: &'a dyn Observer,
     clock: &'a dyn Clock,
@@ -21,12 +48,12 @@ pub(crate) struct Meter<'a> {
     files_total: u64,
     bytes_done: AtomicU64,
     files_done: AtomicU64,
-    /// Held while the observer is told, so that what it hears never goes back.
-    telling: Mutex<()>,
+    /// Held while progress is reported, so that it never goes back.
+    reporting: Mutex<()>,
 }
 
 impl<'a> Meter<'a> {
-    /// A meter for a phase with this much done and to do; the observer is told of the start.
+    /// A meter for a phase with this much done and to do. The start is reported.
     pub(crate) fn start(
         observer: &'a dyn Observer,
         clock: &'a dyn Clock,
@@ -44,9 +71,9 @@ impl<'a> Meter<'a> {
             files_total: begin.files_total,
             bytes_done: AtomicU64::new(begin.bytes_done),
             files_done: AtomicU64::new(begin.files_done),
-            telling: Mutex::default(),
+            reporting: Mutex::default(),
         };
-        meter.tell();
+        meter.report();
         meter
     }
 
@@ -65,7 +92,7 @@ impl<'a> Meter<'a> {
     /// Counts a finished file.
     pub(crate) fn file_done(&self) {
         if self.files_done.fetch_add(1, Ordering::Relaxed) + 1 == self.files_total {
-            self.tell();
+            self.report();
         }
     }
 
@@ -77,12 +104,12 @@ impl<'a> Meter<'a> {
     fn bytes_moved(&self, bytes: u64) {
         let before = self.bytes_done.fetch_add(bytes, Ordering::Relaxed);
         if before / self.interval_bytes != (before + bytes) / self.interval_bytes {
-            self.tell();
+            self.report();
         }
     }
 
-    fn tell(&self) {
-        let _one_at_a_time = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+    fn report(&self) {
+        let _one_at_a_time = self.reporting.lock().unwrap_or_else(PoisonError::into_inner);
         self.observer.progressed(&Progress {
             phase: self.phase,
             bytes_done: self.bytes_done.load(Ordering::Relaxed),

@@ -1,8 +1,11 @@
 //! A staging area of the run's own: what lies in those of killed runs is neither replaced nor mixed up.
 
+use std::collections::HashSet;
+
 use stonekeep_format::BackupId;
 
 use super::identity::{Identity, Recorded};
+use crate::engine::transfer::Amount;
 use crate::repo::partial::{self, PartialEntry};
 use crate::store::{Key, Staged, Store};
 use crate::{Error, Result};
@@ -14,7 +17,7 @@ pub(super) struct Area {
     /// How many parts its journal has.
     pub(super) chunks: usize,
     /// Files and bytes that have been copied into it.
-    pub(super) copied: (u64, u64),
+    pub(super) copied: Amount,
     /// The serial number of its last record of files that are copied in part.
     pub(super) partial_serial: u64,
     /// Files that killed runs have copied in part, in their areas.
@@ -22,16 +25,15 @@ pub(super) struct Area {
 }
 
 impl Area {
-    /// One that there is not yet.
-    pub(super) fn new(store: &Store, id: BackupId) -> Result<Area> {
-        let areas = store.areas()?;
+    /// One that there is not yet, beside these.
+    pub(super) fn new(store: &Store, id: BackupId, areas: &[String]) -> Result<Area> {
         let names = (1u64..).map(|n| match n {
             1 => id.to_string(),
             n => format!("{id}-{n}"),
         });
         let mut free = names.filter(|name| !areas.contains(name));
         let mut partials = Vec::new();
-        for area in &areas {
+        for area in areas {
             partials.extend(partial::read(store, area)?);
         }
         // What several runs have of one file: the most comes last.
@@ -40,15 +42,16 @@ impl Area {
         Ok(Area {
             name: name.ok_or_else(|| Error::refused("no name is left for a staging area"))?,
             chunks: 0,
-            copied: (0, 0),
+            copied: Amount::default(),
             partial_serial: 0,
             partials,
         })
     }
 
-    /// Whether another area has something of use besides whole files.
-    pub(super) fn has_partials_in(&self, area: &str) -> bool {
-        self.partials.iter().any(|(staged, _)| staged.area == area)
+    /// This area and those of killed runs with files that are copied in part.
+    pub(super) fn with_partials(&self) -> HashSet<String> {
+        let partials = self.partials.iter().map(|(staged, _)| staged.area.clone());
+        partials.chain([self.name.clone()]).collect()
     }
 
     /// Whether any area has.

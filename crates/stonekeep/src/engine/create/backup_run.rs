@@ -11,6 +11,7 @@ use super::decision::{Action, PlannedFile};
 use super::inputs::PlanInputs;
 use super::plan::Plan;
 use super::planner::Planner;
+use crate::engine::transfer::Amount;
 use crate::image::{CaptureHost, DatabaseImage, ImageFile};
 use crate::repo::{self, RootState, garbage, ids, layout};
 use crate::store::Held;
@@ -34,8 +35,8 @@ pub(super) struct BackupRun<'a> {
     pub(super) id: BackupId,
     /// The run's own staging area, once it has something to stage.
     area: Option<Area>,
-    /// How much room the backup needs, as far as is known: bytes, and the files that have them.
-    pub(super) new: (u64, u64),
+    /// How much room the backup needs, as far as is known.
+    pub(super) new: Amount,
 }
 
 /// What a commit needs of a run.
@@ -65,7 +66,7 @@ impl<'a> BackupRun<'a> {
             planner: Planner::new(context, inputs),
             id,
             area: None,
-            new: (0, 0),
+            new: Amount::default(),
         })
     }
 
@@ -88,13 +89,29 @@ impl<'a> BackupRun<'a> {
         let (Some(lock), true) = (self.lock.take(), self.made_repository) else {
             return;
         };
-        self.context.discard_areas(|_| false);
+        self.discard_areas(|_| false);
         for key in layout::made_by_an_empty_run() {
             if let Err(error) = self.context.store().delete(&key) {
                 tracing::debug!(%key, reason = %error.one_line(), "it is left in the new repository");
             }
         }
         drop(lock);
+    }
+
+    /// Removes staging areas that are not to be kept, which may be the run's own. That it fails harms nothing; the next run
+    /// tries again.
+    pub(super) fn discard_areas(&mut self, keep: impl Fn(&str) -> bool) {
+        let leftovers = &mut self.planner.inputs.leftovers;
+        let areas = std::mem::take(&mut leftovers.areas).into_iter();
+        let (kept, useless): (Vec<_>, Vec<_>) = areas.partition(|area| keep(area));
+        leftovers.areas = kept;
+        leftovers.forget(|staged| useless.contains(&staged.area));
+        let own = self.area.as_ref().map(|area| &area.name);
+        for area in useless.iter().chain(own.filter(|name| !keep(name))) {
+            if let Err(error) = self.context.store().discard(area) {
+                tracing::warn!(reason = %error.one_line(), "the staging area could not be removed");
+            }
+        }
     }
 
     /// Goes on to another attempt.
@@ -106,7 +123,8 @@ impl<'a> BackupRun<'a> {
     pub(super) fn writing(&mut self) -> Result<Writing<'_>> {
         self.lock()?;
         if self.area.is_none() {
-            self.area = Some(Area::new(self.context.store(), self.id)?);
+            let areas = &self.planner.inputs.leftovers.areas;
+            self.area = Some(Area::new(self.context.store(), self.id, areas)?);
         }
         match (self.area.as_mut(), self.lock.as_ref()) {
             (Some(area), Some(lock)) => Ok(Writing { area, lock }),
@@ -204,11 +222,9 @@ impl CaptureHost for BackupRun<'_> {
             self.planner.keep(decided.files, |_| true);
             return Ok(decided.shortened);
         }
-        for file in &decided.files {
-            if matches!(file.decision.action, Action::Copy(_)) {
-                self.new = (self.new.0 + file.size_bytes(), self.new.1 + 1);
-            }
-        }
+        let is_new = |file: &&PlannedFile<'_>| matches!(file.decision.action, Action::Copy(_));
+        let new = decided.files.iter().filter(is_new);
+        self.new = self.new + new.map(PlannedFile::size_bytes).collect();
         let copied = self.copy(&mut decided.files, true);
         self.planner
             .keep(decided.files, |action| !matches!(action, Action::Copy(_)));

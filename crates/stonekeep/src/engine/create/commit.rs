@@ -27,7 +27,7 @@ pub(super) struct Commit<'a> {
     pub(super) lock: &'a Held,
 }
 
-/// What is said of a backup, under the id that it is to have.
+/// The records of a backup, under the id that it gets.
 pub(super) struct Description {
     id: BackupId,
     /// The meta file.
@@ -58,7 +58,7 @@ impl Commit<'_> {
         shared.and(description)
     }
 
-    /// What will be said of the backup under this id; our part of it is staged.
+    /// Describes the backup under this id. Our facts and the claim are staged.
     pub(super) fn describe(&self, id: BackupId) -> Result<Description> {
         let meta = record::meta(&self.context, &self.plan, id)?;
         let text = meta
@@ -117,8 +117,8 @@ impl Commit<'_> {
         let private: Vec<_> = private
             .filter(|(_, file)| is_private(&file.decision.action))
             .collect();
-        let bytes = private.iter().map(|(_, file)| file.size_bytes()).sum();
-        let meter = self.context.meter(Phase::Copying, (private.len() as u64, bytes));
+        let to_do = private.iter().map(|(_, file)| file.size_bytes()).collect();
+        let meter = self.context.meter(Phase::Copying, to_do);
         let mut staged = Vec::with_capacity(private.len());
         for (at, file) in private {
             let copied = copying.copy(Job::new(at, file, &Target::Private), &meter)?;
@@ -226,7 +226,7 @@ impl Commit<'_> {
         }
     }
 
-    /// C8 found a loss: the backup is not what it says, so it must not stay.
+    /// C8 found a loss: the backup lacks files that it names, so its meta file is deleted.
     fn withdraw(&self, id: BackupId, error: Error) -> Error {
         let withdrawn = garbage::withdraw(self.store(), &BTreeSet::from([id]), &|| Ok(()));
         let left = withdrawn.map(|withdrawn| withdrawn.left.into_iter().next());

@@ -1,7 +1,7 @@
 //! What every step of a backup under way works with.
 
 use super::source::Sources;
-use crate::engine::transfer::Meter;
+use crate::engine::transfer::{Amount, Meter};
 use crate::engine::{BackupEngineReadOnly, CreateBackupOptions};
 use crate::image::ImageSource;
 use crate::parallel::run_apart;
@@ -24,16 +24,16 @@ impl<'a> Context<'a> {
         self.engine.store()
     }
 
-    /// Counts the work of a phase: files and bytes to do.
-    pub(super) fn meter(&self, phase: Phase, to_do: (u64, u64)) -> Meter<'a> {
-        let limiter = &self.engine.backup_rate_limiter;
-        self.engine.meter(self.observer, limiter, phase, to_do)
+    /// Counts the work of a phase.
+    pub(super) fn meter(&self, phase: Phase, to_do: Amount) -> Meter<'a> {
+        self.meter_on(phase, Amount::default(), to_do)
     }
 
-    /// Counts work that goes on where files and bytes have been done already.
-    pub(super) fn meter_on(&self, phase: Phase, done: (u64, u64), to_do: (u64, u64)) -> Meter<'a> {
-        let total = (done.0 + to_do.0, done.1 + to_do.1);
+    /// Counts the work of a phase of which something has been done already.
+    pub(super) fn meter_on(&self, phase: Phase, done: Amount, to_do: Amount) -> Meter<'a> {
+        let total = done + to_do;
         let limiter = &self.engine.backup_rate_limiter;
+        let (done, total) = ((done.files, done.bytes), (total.files, total.bytes));
         self.engine.meter_on(self.observer, limiter, phase, done, total)
     }
 
@@ -42,24 +42,12 @@ impl<'a> Context<'a> {
         self.observer.progressed(&Progress::begin(phase));
     }
 
-    /// Removes areas that are of no use. That it fails harms nothing; the next run tries again.
-    pub(super) fn discard_areas(&self, keep: impl Fn(&str) -> bool) {
-        let areas = self.store().areas();
-        let discarded = areas.and_then(|areas| {
-            let mut useless = areas.iter().filter(|area| !keep(area));
-            useless.try_for_each(|area| self.store().discard(area))
-        });
-        if let Err(error) = discarded {
-            tracing::warn!(reason = %error.one_line(), "the staging area could not be removed");
-        }
-    }
-
-    /// Says how much was missing, if something ran out, and if it is known already how much is wanted: bytes, and files.
-    pub(super) fn explain_full_disk(&self, wanted: (u64, u64), error: Error) -> Error {
+    /// Says how much was missing, if something ran out, and if it is known already how much is wanted.
+    pub(super) fn explain_full_disk(&self, wanted: Amount, error: Error) -> Error {
         let Some(shortage) = error.shortage().filter(|_| is_full(&error)) else {
             return error;
         };
-        let (bytes, files) = wanted;
+        let Amount { files, bytes } = wanted;
         let room = self.store().room().unwrap_or_default();
         let location = self.store().location();
         let mut message = match shortage {

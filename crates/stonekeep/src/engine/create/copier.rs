@@ -64,10 +64,9 @@ impl<'a> Copier<'a> {
     /// As [`Copying::copy`].
     pub(super) fn run(&mut self, files: &[PlannedFile<'_>]) -> Result<()> {
         let mut jobs = self.jobs(files)?;
-        let count = jobs.len() as u64;
-        let bytes: u64 = jobs.iter().map(|job| job.file.size_bytes()).sum();
+        let to_do = jobs.iter().map(|job| job.file.size_bytes()).collect();
         let before = self.area.copied;
-        let meter = self.context.meter_on(Phase::Copying, before, (count, bytes));
+        let meter = self.context.meter_on(Phase::Copying, before, to_do);
         while !jobs.is_empty() {
             let next = jobs.drain(..in_one_batch(&jobs)).collect();
             let unfinished = self.batch(next, &meter)?;
@@ -75,7 +74,7 @@ impl<'a> Copier<'a> {
                 jobs.push_front(job);
             }
         }
-        self.area.copied = (before.0 + count, before.1 + bytes);
+        self.area.copied = before + to_do;
         Ok(())
     }
 

@@ -66,7 +66,8 @@ impl<'i> Candidate<'i> {
     /// Those of `stat`, for a file without a unique id.
     pub(super) fn of(
         image: &'i ImageFile,
-        (number, kind): (FileNumber, SharedKind),
+        number: FileNumber,
+        kind: SharedKind,
         database_id: Option<&str>,
         inputs: &PlanInputs<'_>,
     ) -> Result<Self> {

@@ -97,7 +97,7 @@ impl Ends {
         })
     }
 
-    /// Whether the file can be what its name says. What speaks for a format that is not known here is returned; other
+    /// Whether the file can be of the kind of its name. The reason to take its format for an unknown one is returned; other
     /// files than tables and blobs are not judged.
     ///
     /// # Errors

@@ -22,7 +22,8 @@ struct Earlier {
     facts: Option<BackupFacts>,
 }
 
-/// What is not accepted yet: what the newest backup of this database says, and whether the database is behind it now.
+/// Every return to an older state that nobody has accepted: those that the newest backup of this database records, and the
+/// one since then.
 ///
 /// # Errors
 /// I/O errors of the store.

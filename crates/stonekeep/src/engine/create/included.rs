@@ -13,7 +13,7 @@ use stonekeep_format::BackupId;
 use super::context::Context;
 use super::warnings::unknown_files;
 use crate::disk::FileReader;
-use crate::engine::transfer::{Meter, Metered};
+use crate::engine::transfer::{Amount, Meter, Metered};
 use crate::image::DatabaseImage;
 use crate::image::include::{self, Found, FoundFile};
 use crate::repo::included::{self, IncludedFile};
@@ -24,12 +24,12 @@ use crate::{Error, IoContext, Phase, Result, Warning, WarningName};
 /// How often a file is read that becomes shorter meanwhile.
 const READS: u32 = 3;
 
-/// What stands beside the database.
+/// Files and directories beside the database.
 #[derive(Debug, Default)]
 pub(super) struct Beside {
     /// Files of the application that were asked for.
     pub(super) included: Vec<IncludedFile>,
-    /// What else stands there, see [`DatabaseImage::surplus`].
+    /// The others, see [`DatabaseImage::surplus`].
     pub(super) surplus: Vec<PathBuf>,
     /// What of that RocksDB does not know.
     pub(super) unknown: Vec<PathBuf>,
@@ -73,7 +73,7 @@ pub(super) fn stage(context: &Context<'_>, image: &DatabaseImage, area: &str) ->
     if context.options.include.is_empty() {
         return Ok((staged, Beside::new(context, image, Vec::new(), Vec::new())));
     }
-    let meter = context.meter(Phase::Planning, (0, 0));
+    let meter = context.meter(Phase::Planning, Amount::default());
     let mut gone = Vec::new();
     let found = find(context, image, &mut |file| {
         meter.check()?;
@@ -124,7 +124,7 @@ pub(super) fn preview(context: &Context<'_>, image: &DatabaseImage) -> Result<Be
     Ok(Beside::new(context, image, files, warnings(&found)))
 }
 
-/// What stands beside the database and is not taken along: neither the repository, nor a directory that leads to it.
+/// What is beside the database and not included: without the repository and directories that lead to it.
 fn not_taken(
     context: &Context<'_>,
     unknown: &[PathBuf],

@@ -23,6 +23,8 @@ pub(super) struct Leftover {
 
 /// See the [module](self).
 pub(super) struct Leftovers {
+    /// The staging areas of runs that did not end.
+    pub(super) areas: Vec<String>,
     staged: HashMap<FileNumber, Vec<Leftover>>,
     /// Files that a journal names and that are not in its area any more.
     gone: Vec<JournalEntry>,
@@ -32,11 +34,12 @@ impl Leftovers {
     /// Reads the journals of all areas.
     pub(super) fn read(store: &Store) -> Result<Self> {
         let mut leftovers = Leftovers {
+            areas: store.areas()?,
             staged: HashMap::new(),
             gone: Vec::new(),
         };
-        for area in store.areas()? {
-            let journal = journal::read(store, &area)?;
+        for area in &leftovers.areas {
+            let journal = journal::read(store, area)?;
             for (staged, entry) in journal.staged {
                 let Some(recorded) = Recorded::of(&entry.file) else {
                     continue;
@@ -75,10 +78,10 @@ impl Leftovers {
         staged.find(|leftover| identity.is_same(&leftover.recorded.identity) && wanted(&leftover.recorded))
     }
 
-    /// A staged file is not what its journal says.
-    pub(super) fn forget(&mut self, staged: &Staged) {
+    /// Forgets staged files: one that is not what its journal says, or those of an area that is discarded.
+    pub(super) fn forget(&mut self, is_gone: impl Fn(&Staged) -> bool) {
         let lists = self.staged.values_mut();
-        lists.for_each(|leftovers| leftovers.retain(|leftover| leftover.staged != *staged));
+        lists.for_each(|leftovers| leftovers.retain(|leftover| !is_gone(&leftover.staged)));
     }
 
     /// Files that were durable when they were published, and that no backup may name: by journals, and by facts

@@ -1,4 +1,4 @@
-//! `CreateNewBackup`: a new backup of an image, from which nothing can be seen before it is whole.
+//! `CreateNewBackup`: a new backup of an image, of which nothing is visible before it is complete.
 //!
 //! # Files
 //! Each file uses those below it only.
@@ -18,7 +18,7 @@
 //! - **C1** The id: one more than the largest that any record or claim has. The journals of killed runs are read, and
 //!   records of deletions that did not happen are removed.
 //! - **C2** The database is captured, and files of the application that were asked for are copied; a source of many
-//!   files may have a part of them copied before its image is whole.
+//!   files may have a part of them copied before its image is complete.
 //!   Areas of killed runs that are of no use are removed. Files that are not stored yet are copied to an area of
 //!   this run's own, `stonekeep/tmp/<id>/`, in batches: each batch is made durable, then written down in the area's
 //!   journal. A batch ends after some seconds, also in the middle of a file, of which the length and checksum of what is
@@ -41,7 +41,7 @@
 //! |---|---|
 //! | before C4 | older backups as they were; files in the area, those in its journal are used by the next run, which also goes on in the middle of those that are copied in part |
 //! | from C4 to C6 | older backups as they were; files under legal names that no meta file names: the next backup uses them, or they are collected; an id that is claimed and has no backup |
-//! | in C7 | the backup exists whole, or does not exist |
+//! | in C7 | the backup exists completely, or does not exist |
 //! | after C7 | the backup exists; an empty area may be left |
 //!
 //! On a full disk the area is freed; after other errors, and when somebody asked to stop, it stays for the next run.

@@ -12,6 +12,7 @@ use super::decision::{Action, PlannedFile, Target, shareable};
 use super::planner::Planner;
 use super::{history, warnings};
 use crate::engine::MaybeExclude;
+use crate::engine::transfer::Amount;
 use crate::image::{DatabaseImage, ImageFile};
 use crate::repo::went_back::WentBack;
 use crate::{Error, ErrorKind, Result, Warning};
@@ -77,15 +78,12 @@ impl<'i> Plan<'i> {
         staged.map(|staged| staged.area.as_str()).collect()
     }
 
-    /// Bytes and files that are not stored yet, staged or not.
-    pub(super) fn new_bytes_and_files(&self) -> (u64, u64) {
-        let new = self
-            .files
-            .iter()
-            .filter(|file| matches!(file.decision.action, Action::Copy(_) | Action::Publish(_)));
-        new.fold((0, 0), |(bytes, files), file| {
-            (bytes + file.size_bytes(), files + 1)
-        })
+    /// What is not stored yet, staged or not.
+    pub(super) fn new_files(&self) -> Amount {
+        let is_new =
+            |file: &&PlannedFile<'_>| matches!(file.decision.action, Action::Copy(_) | Action::Publish(_));
+        let new = self.files.iter().filter(is_new);
+        new.map(PlannedFile::size_bytes).collect()
     }
 
     /// Asks the exclude callback about files that no backup has stored yet.

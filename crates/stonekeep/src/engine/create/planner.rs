@@ -145,9 +145,9 @@ impl<'a> Planner<'a> {
         to_read: Vec<(usize, Candidate<'i>)>,
         decided: &mut Decided<'i>,
     ) -> Result<()> {
-        let (context, count) = (self.context, to_read.len() as u64);
-        let bytes = to_read.iter().map(|(_, file)| file.image.size_bytes).sum();
-        let meter = context.meter(Phase::Planning, (count, bytes));
+        let context = self.context;
+        let to_do = to_read.iter().map(|(_, file)| file.image.size_bytes).collect();
+        let meter = context.meter(Phase::Planning, to_do);
         let read = run_bounded(context.engine.workers(), to_read, |(at, mut candidate)| {
             let mut buffer = context.engine.read_buffer();
             match source::checksum(candidate.image, context.sources, &mut buffer, &meter) {
@@ -177,8 +177,10 @@ impl<'a> Planner<'a> {
 
     fn candidate<'i>(&self, image: &'i ImageFile) -> Result<Option<Candidate<'i>>> {
         let database_id = self.database_id.as_deref();
-        let candidate = |named| Candidate::of(image, named, database_id, &self.inputs);
-        shareable(&image.name).map(candidate).transpose()
+        let Some((number, kind)) = shareable(&image.name) else {
+            return Ok(None);
+        };
+        Candidate::of(image, number, kind, database_id, &self.inputs).map(Some)
     }
 
     /// The next step, after the session was read if that is the next one.
@@ -230,7 +232,7 @@ impl<'a> Planner<'a> {
                     action: Action::Publish(file),
                     ..
                 } if !file.durable && !leftovers::is_complete(store, observer, &file)? => {
-                    self.inputs.leftovers.forget(&file.staged);
+                    self.inputs.leftovers.forget(|staged| *staged == file.staged);
                 }
                 step => return Ok(step),
             }

@@ -19,9 +19,9 @@ pub enum FileAction {
     Copy,
     /// Stored by an earlier backup.
     Reuse,
-    /// Staged whole by an earlier run that did not end.
+    /// Staged completely by an earlier run that did not end.
     Resume,
-    /// Left out by the callback's wish.
+    /// Left out, as the exclude callback says.
     Exclude,
     /// A file of the application, read and written.
     Include,
@@ -67,11 +67,11 @@ pub struct CreateReport {
     pub files_reused: u64,
     /// Their bytes.
     pub bytes_reused: u64,
-    /// Files that an earlier run had staged whole.
+    /// Files that an earlier run had staged completely.
     pub files_resumed: u64,
     /// Their bytes.
     pub bytes_resumed: u64,
-    /// Files left out by the callback's wish.
+    /// Files left out, as the exclude callback says.
     pub files_excluded: u64,
     /// Tables whose last bytes had to be read for their session id.
     pub tables_opened: u64,
@@ -79,7 +79,7 @@ pub struct CreateReport {
     pub files_included: u64,
     /// Their bytes.
     pub bytes_included: u64,
-    /// What stands beside the database and belongs to no database, or to no state of this one any more: not backed up.
+    /// What is beside the database and belongs to no database, or to an older state of this one: not backed up.
     pub surplus: Vec<PathBuf>,
     /// What of that RocksDB does not know; the application may need it.
     pub unknown: Vec<PathBuf>,
@@ -87,7 +87,7 @@ pub struct CreateReport {
     pub files: Vec<PlannedFile>,
     /// Stored files that older backups name, and that were missing or of a wrong size: they are stored again.
     pub healed_files: Vec<String>,
-    /// The older backups that are whole again thereby: all their files are there with their sizes.
+    /// The older backups that are complete again: all their files exist with their sizes.
     pub healed_backups: Vec<BackupId>,
     /// Problems that did not stop the backup.
     pub warnings: Vec<Warning>,
@@ -135,7 +135,7 @@ impl CreateReport {
         self
     }
 
-    /// Adds what stands beside the database.
+    /// Adds what is beside the database.
     pub(super) fn add_beside(&mut self, beside: Beside) {
         (self.surplus, self.unknown) = (beside.surplus, beside.unknown);
         for file in beside.included {

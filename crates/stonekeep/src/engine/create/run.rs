@@ -20,7 +20,7 @@ pub(super) fn create(context: Context<'_>) -> Result<CreateReport> {
     let outcome = backup(&mut run);
     let keep_areas = outcome.as_ref().is_err_and(|error| !is_full(error));
     if !keep_areas {
-        context.discard_areas(|_| false);
+        run.discard_areas(|_| false);
     }
     if outcome.as_ref().is_err_and(is_refusal) {
         run.unmake_repository();
@@ -84,14 +84,14 @@ fn copy(run: &mut BackupRun<'_>, capture: &dyn Capture, plan: &mut Plan<'_>) -> 
     let area = run.writing()?.area;
     let (included, beside) = included::stage(&context, image, &area.name)?;
     plan.warnings.extend(beside.warnings.iter().cloned());
-    let useful = plan.areas();
-    context.discard_areas(|name| name == area.name || useful.contains(name) || area.has_partials_in(name));
-    run.new = plan.new_bytes_and_files();
+    let (planned, with_partials) = (plan.areas(), area.with_partials());
+    run.discard_areas(|name| planned.contains(name) || with_partials.contains(name));
+    run.new = plan.new_files();
     tracing::info!(
         kind = %image.kind,
         sequence = image.sequence_number.0,
         files = image.files.len(),
-        new_bytes = run.new.0,
+        new_bytes = run.new.bytes,
         "captured the database"
     );
     // Of a large repository that is much, and nobody asks before another attempt.

@@ -115,7 +115,7 @@ impl Sources {
         })
     }
 
-    /// Refuses a file that cannot be the table or blob that its name says, by its ends.
+    /// Refuses a file that, by its ends, cannot be the table or blob of its name.
     ///
     /// # Errors
     /// As [`Ends::judge`].

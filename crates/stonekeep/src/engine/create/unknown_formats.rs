@@ -8,7 +8,7 @@ use stonekeep_format::file_name::DbFileName;
 use crate::in_short::in_short;
 use crate::{Warning, WarningName};
 
-/// By what speaks for the format: the files.
+/// The files by the reason to take their format for an unknown one.
 #[derive(Debug, Default)]
 pub(super) struct UnknownFormats(Mutex<BTreeMap<String, BTreeSet<DbFileName>>>);
 
@@ -19,7 +19,7 @@ impl UnknownFormats {
         files.entry(format).or_default().insert(name.clone());
     }
 
-    /// What to tell the user.
+    /// The warnings about them.
     pub(super) fn warnings(&self) -> Vec<Warning> {
         let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let warn = |(format, names): (&String, &BTreeSet<DbFileName>)| {

@@ -12,7 +12,7 @@ use crate::engine::{BackupEngineOptions, MetaSchema};
 use crate::image::{CaptureKind, DatabaseImage};
 use crate::{Warning, WarningName};
 
-/// Everything to tell of this plan.
+/// The warnings about this plan.
 pub(super) fn of_plan(
     image: &DatabaseImage,
     files: &[PlannedFile<'_>],
@@ -36,7 +36,7 @@ pub(super) fn of_plan(
 /// How many of the unknown files and directories a warning names.
 const NAMED: usize = 3;
 
-/// What stands beside the database that RocksDB does not know, and is in no backup.
+/// What is beside the database, unknown to RocksDB, and in no backup.
 pub(super) fn unknown_files(unknown: &[PathBuf], directory: &Path) -> Option<Warning> {
     let (first, rest) = (
         unknown.get(..NAMED).unwrap_or(unknown),
@@ -77,7 +77,7 @@ fn unchecked_sharing(options: &BackupEngineOptions) -> Option<String> {
     })
 }
 
-/// Another naming or sharing option stores everything again; that is told before it is done.
+/// Another naming or sharing option stores everything again, which is reported before it is done.
 fn stored_again(files: &[PlannedFile<'_>], inputs: &PlanInputs<'_>) -> Option<String> {
     let again = files.iter().filter(|file| has_another_name(file, inputs));
     let (count, bytes) = again.fold((0u64, 0u64), |(count, bytes), file| {
