@@ -32,19 +32,19 @@ mod decode;
 mod encode;
 mod field;
 mod header_number;
-mod lines;
-mod plain;
-mod reader;
+mod known_paths;
+mod line;
+mod path_table;
 
 use crate::backup_name::RepoPath;
 use crate::{Crc32c, SequenceNumber, Temperature};
 
-pub use decode::MetaDecoder;
+pub use decode::{MetaDecoder, MetaLine};
 pub use encode::EncodeError;
 pub use field::Field;
 pub use header_number::HeaderNumber;
-pub use plain::plain_line_end;
-pub use reader::MetaReader;
+pub use known_paths::LineMemory;
+pub use path_table::{PathId, PathTable};
 
 /// The longest line that is read, the application's metadata aside.
 pub const LINE_LIMIT_BYTES: usize = 1 << 20;

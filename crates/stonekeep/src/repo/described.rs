@@ -11,11 +11,13 @@ use stonekeep_format::options::OptionsFile;
 use stonekeep_format::wal::{Replay, WalScanner};
 use stonekeep_format::{FileNumber, SequenceNumber};
 
-use super::catalog::LoadedMeta;
-use super::{layout, listed};
+use super::facts::BackupFacts;
+use super::layout;
+use super::listed::{self, Listed};
+use super::loaded_meta::LoadedMeta;
 use crate::image::ImageColumnFamily;
 use crate::store::{ObjectReader, Store};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Finding, Result};
 
 /// How much of a file is read at a time.
 const PIECE_BYTES: usize = 256 << 10;
@@ -68,6 +70,23 @@ pub fn manifest(store: &Store, loaded: &LoadedMeta) -> Result<Option<DatabaseSta
         .finish()
         .map_err(|error| Error::format(file.path.to_string(), error))?;
     Ok(Some(state))
+}
+
+/// What is wrong with the list of a backup, by the MANIFEST in it. A MANIFEST that is not there says nothing.
+///
+/// # Errors
+/// `Corrupt`, `Unsupported` or `NotFound` if the MANIFEST cannot be read, and I/O errors of the store.
+pub fn check_list(
+    store: &Store,
+    loaded: &LoadedMeta,
+    listed: &Listed<'_>,
+    facts: Option<&BackupFacts>,
+) -> Result<Vec<Finding>> {
+    let Some(state) = manifest(store, loaded)? else {
+        return Ok(Vec::new());
+    };
+    let needed = listed::needed(&state, listed::wals_left_out(facts));
+    Ok(listed::findings(loaded.id, &needed, listed))
 }
 
 /// Where the MANIFEST of a backup is, if it names one.

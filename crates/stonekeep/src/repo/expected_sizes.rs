@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use stonekeep_format::backup_meta::MetaFile;
 use stonekeep_format::file_name::DbFileName;
 
-use super::catalog::LoadedMeta;
 use super::described;
 use super::facts::BackupFacts;
+use super::loaded_meta::LoadedMeta;
 use crate::Result;
 use crate::store::Store;
 

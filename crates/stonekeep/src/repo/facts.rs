@@ -21,12 +21,9 @@ use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::unique_id::SessionId;
 use stonekeep_format::{BackupId, Crc32c};
 
-use super::catalog::LoadedMeta;
 use super::checked_lines::{self, CheckedText};
-use super::checked_pieces::{self, Wanted};
 use super::included::{self, IncludedFile};
 use super::layout;
-use super::pieces::Pieces;
 use super::went_back::WentBack;
 use crate::image::{CaptureKind, ImageColumnFamily, LiveCapture};
 use crate::store::{Staged, Store};
@@ -251,14 +248,14 @@ impl BackupFacts {
 }
 
 /// Facts whose lines come one by one.
-struct Collected<'a> {
-    header: Option<BackupFacts>,
+pub(super) struct Collected<'a> {
+    pub(super) header: Option<BackupFacts>,
     /// Gets the files.
-    take: &'a mut dyn FnMut(FileFacts),
+    pub(super) take: &'a mut dyn FnMut(FileFacts),
 }
 
 impl Collected<'_> {
-    fn add(&mut self, name: &str, line: &[u8]) -> Result<()> {
+    pub(super) fn add(&mut self, name: &str, line: &[u8]) -> Result<()> {
         if self.header.is_some() {
             (self.take)(checked_lines::parse(name, line)?);
             return Ok(());
@@ -279,101 +276,7 @@ impl Collected<'_> {
         Ok(())
     }
 
-    fn finish(self, name: &str) -> Result<BackupFacts> {
+    pub(super) fn finish(self, name: &str) -> Result<BackupFacts> {
         self.header.ok_or_else(|| Error::corrupt(name, "it is empty"))
-    }
-}
-
-/// Which files of a backup are wanted of its facts.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum WantedFiles<'a> {
-    /// None.
-    None,
-    /// All.
-    All,
-    /// By their places in the meta file, which has so many files: these, in ascending order.
-    These { places: &'a [usize], of: usize },
-}
-
-/// The facts of this meta file, if they are there, whole and its own, with those of its files that are wanted.
-///
-/// # Errors
-/// I/O errors of the store; damaged facts are no error, they are as good as none.
-pub(super) fn read(
-    store: &Store,
-    of: &LoadedMeta,
-    wanted: WantedFiles<'_>,
-    buffer: &mut Vec<u8>,
-) -> Result<Option<BackupFacts>> {
-    let (mut files, id) = (Vec::new(), of.id);
-    let mut take = |file| files.push(file);
-    let facts = match wanted {
-        WantedFiles::None => read_some(store, id, Wanted::None, buffer, &mut take)?,
-        WantedFiles::All => read_some(store, id, Wanted::All, buffer, &mut take)?,
-        WantedFiles::These { places, of: files } => {
-            // The header is line 0.
-            let lines: Vec<usize> = places.iter().map(|place| place + 1).collect();
-            let (lines, from) = (lines.as_slice(), files + 1);
-            read_some(store, id, Wanted::These { lines, from }, buffer, &mut take)?
-        }
-    };
-    let facts = facts.filter(|facts| facts.belong_to(of.id, of.crc32c, of.size_bytes));
-    Ok(facts.map(|facts| BackupFacts { files, ..facts }))
-}
-
-/// The same, each file handed over as its line is read, for callers who keep less of it. What they were given counts only
-/// if the facts come back.
-///
-/// # Errors
-/// As [`read`].
-pub(super) fn read_each(
-    store: &Store,
-    of: &LoadedMeta,
-    take: &mut dyn FnMut(FileFacts),
-) -> Result<Option<BackupFacts>> {
-    let facts = read_some(store, of.id, Wanted::All, &mut Vec::new(), take)?;
-    Ok(facts.filter(|facts| facts.belong_to(of.id, of.crc32c, of.size_bytes)))
-}
-
-/// The facts under this id, whatever meta file they belong to: those of a run that was killed before its commit have none.
-///
-/// # Errors
-/// I/O errors of the store; damaged facts are no error, they are as good as none.
-pub fn read_orphan(store: &Store, id: BackupId) -> Result<Option<BackupFacts>> {
-    let mut files = Vec::new();
-    let facts = read_some(store, id, Wanted::All, &mut Vec::new(), &mut |file| {
-        files.push(file)
-    })?;
-    Ok(facts.map(|facts| BackupFacts { files, ..facts }))
-}
-
-/// The same without any file.
-///
-/// # Errors
-/// As [`read_orphan`].
-pub(super) fn read_any_head(store: &Store, id: BackupId) -> Result<Option<BackupFacts>> {
-    read_some(store, id, Wanted::None, &mut Vec::new(), &mut |_| {})
-}
-
-fn read_some(
-    store: &Store,
-    id: BackupId,
-    wanted: Wanted<'_>,
-    buffer: &mut Vec<u8>,
-    take: &mut dyn FnMut(FileFacts),
-) -> Result<Option<BackupFacts>> {
-    let key = layout::facts(id);
-    let (name, mut collected) = (key.as_str(), Collected { header: None, take });
-    let facts = Pieces::open(store, &key, layout::RECORD_LIMIT_BYTES, buffer)
-        .and_then(|pieces| checked_pieces::read(name, pieces, wanted, |line| collected.add(name, line)))
-        .and_then(|()| collected.finish(name));
-    match facts {
-        Ok(facts) => Ok(Some(facts)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) => {
-            tracing::warn!(%key, reason = %error.one_line(), "the facts cannot be read");
-            Ok(None)
-        }
-        Err(error) => Err(error),
     }
 }

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use stonekeep_format::BackupId;
 use stonekeep_format::backup_name::RepoPath;
 
-use super::catalog::{self, Listing, LoadedMeta};
+use super::catalog::{self, Listing};
 use super::expected_sizes::ExpectedSizes;
 use super::facts::BackupFacts;
 use super::file_check;
 use super::layout;
+use super::loaded_meta::LoadedMeta;
 use super::stored_files::{StoredEntry, StoredFiles};
 use crate::parallel::run_both;
 use crate::store::{Detail, Entry, Store};

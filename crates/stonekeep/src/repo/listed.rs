@@ -5,17 +5,17 @@
 
 use std::collections::HashSet;
 
-use stonekeep_format::backup_meta::MetaFile;
+use stonekeep_format::backup_meta::{MetaFile, PathTable};
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::manifest::DatabaseState;
 use stonekeep_format::{BackupId, FileNumber};
 
-use super::catalog::LoadedMeta;
 use super::facts::BackupFacts;
-use super::{described, layout};
+use super::layout;
+use super::meta_scanner::ScannedMeta;
+use super::path_set::PathSet;
 use crate::in_short::in_short;
-use crate::store::Store;
-use crate::{Finding, Result, WarningName};
+use crate::{Finding, WarningName};
 
 /// So many missing files are findings of their own.
 const FEW: usize = 20;
@@ -39,20 +39,44 @@ impl Key {
     }
 }
 
-/// The files that some lines of a meta file name.
-#[derive(Debug, Clone)]
-pub struct Listed(HashSet<Key>);
+/// The files that a meta file lists.
+#[derive(Debug)]
+pub struct Listed<'a> {
+    others: HashSet<Key>,
+    /// The first paths of plain files.
+    plain: PathSet,
+    paths: Option<&'a PathTable>,
+}
 
-impl Listed {
-    /// Those of these lines.
+impl<'a> Listed<'a> {
+    /// Those in these lines.
     pub fn of(files: &[MetaFile]) -> Self {
         let names = files.iter().map(|file| file.path.restored_name());
-        Listed(names.filter_map(|name| Key::of(&name)).collect())
+        Listed {
+            others: names.filter_map(|name| Key::of(&name)).collect(),
+            plain: PathSet::default(),
+            paths: None,
+        }
+    }
+
+    /// Those in a meta file that was read with these paths known.
+    pub fn in_scanned(scanned: &ScannedMeta, paths: &'a PathTable) -> Self {
+        let mut plain = PathSet::default();
+        for (path, _) in &scanned.plain {
+            plain.insert(paths.first(*path));
+        }
+        Listed {
+            plain,
+            paths: Some(paths),
+            ..Self::of(&scanned.loaded.meta.files)
+        }
     }
 
     /// Whether this file is among them.
     pub fn has(&self, name: &DbFileName) -> bool {
-        Key::of(name).is_some_and(|key| self.0.contains(&key))
+        let first = || self.paths?.first_named(name);
+        Key::of(name).is_some_and(|key| self.others.contains(&key))
+            || first().is_some_and(|first| self.plain.contains(first))
     }
 }
 
@@ -84,26 +108,9 @@ pub fn wals_left_out(facts: Option<&BackupFacts>) -> bool {
         .any(|warning| warning.name == WarningName::WalsLeftOut)
 }
 
-/// What is wrong with the list of a backup, by the MANIFEST in it. A MANIFEST that is not there says nothing.
-///
-/// # Errors
-/// `Corrupt`, `Unsupported` or `NotFound` if the MANIFEST cannot be read, and I/O errors of the store.
-pub fn check(store: &Store, loaded: &LoadedMeta, facts: Option<&BackupFacts>) -> Result<Vec<Finding>> {
-    let Some(state) = described::manifest(store, loaded)? else {
-        return Ok(Vec::new());
-    };
-    let listed = Listed::of(&loaded.meta.files);
-    let needed = needed(&state, wals_left_out(facts));
-    Ok(findings(loaded.id, &needed, |name| listed.has(name)))
-}
-
 /// What is wrong with the list of a backup that needs these files.
-pub fn findings(
-    id: BackupId,
-    needed: &[DbFileName],
-    is_listed: impl Fn(&DbFileName) -> bool,
-) -> Vec<Finding> {
-    let unlisted: Vec<&DbFileName> = needed.iter().filter(|name| !is_listed(name)).collect();
+pub fn findings(id: BackupId, needed: &[DbFileName], listed: &Listed<'_>) -> Vec<Finding> {
+    let unlisted: Vec<&DbFileName> = needed.iter().filter(|name| !listed.has(name)).collect();
     let finding = |what: String| Finding {
         file: layout::meta(id).to_string(),
         reason: format!("does not list {what}, which the MANIFEST in the backup names"),

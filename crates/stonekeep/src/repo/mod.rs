@@ -20,23 +20,26 @@ pub mod described;
 pub mod excluded;
 pub mod expected_sizes;
 pub mod facts;
+pub mod facts_reader;
 pub mod file_check;
 pub mod garbage;
 pub mod ids;
 pub mod included;
 pub mod index;
 pub mod journal;
+pub mod known_files;
 pub mod layout;
 pub mod listed;
-pub mod names;
+pub mod loaded_meta;
+pub mod meta_scanner;
 pub mod partial;
-pub(crate) mod path_table;
+pub(crate) mod path_set;
 mod pieces;
 pub mod pin;
-pub mod skim;
 pub mod stored_files;
 pub mod went_back;
 
+use self::index::RepositoryIndex;
 use crate::store::{Durability, EntryKind, Store};
 use crate::{Error, Result};
 
@@ -74,28 +77,25 @@ pub enum RootState {
 /// # Errors
 /// I/O errors of the store.
 pub fn root_state(store: &Store) -> Result<RootState> {
-    if !store.exists()? {
+    state_of(&RepositoryIndex::new(store))
+}
+
+fn state_of(index: &RepositoryIndex<'_>) -> Result<RootState> {
+    let Some(entries) = index.root()? else {
         return Ok(RootState::Absent);
-    }
-    let entries = store.list(None)?;
-    let foreign = entries.iter().find(|entry| !is_root_name(&entry.name));
-    let ours = |name: &str| {
-        matches!(
-            name,
-            "meta" | "private" | "shared" | "shared_checksum" | "stonekeep"
-        )
     };
-    let known = entries
-        .iter()
-        .any(|entry| entry.kind == EntryKind::Directory && ours(&entry.name));
-    let meta = entries
-        .iter()
-        .any(|entry| entry.name == "meta" && entry.kind == EntryKind::Directory);
+    let foreign = entries.iter().find(|entry| !is_root_name(&entry.name));
+    let is_directory = |names: &[&str]| {
+        let mut directories = entries.iter().filter(|entry| entry.kind == EntryKind::Directory);
+        directories.any(|entry| names.contains(&entry.name.as_str()))
+    };
     Ok(match foreign {
         // Files that somebody put beside a repository do not unmake it.
-        Some(_) if meta => RootState::Repository,
+        Some(_) if is_directory(&["meta"]) => RootState::Repository,
         Some(entry) => RootState::Foreign(entry.name.clone()),
-        None if known => RootState::Repository,
+        None if is_directory(&["meta", "private", "shared", "shared_checksum", "stonekeep"]) => {
+            RootState::Repository
+        }
         None => RootState::Empty,
     })
 }
@@ -105,8 +105,16 @@ pub fn root_state(store: &Store) -> Result<RootState> {
 /// # Errors
 /// `NotFound` where there is none.
 pub fn require(store: &Store) -> Result<()> {
-    let location = store.location();
-    match root_state(store)? {
+    require_in(&RepositoryIndex::new(store))
+}
+
+/// The same by an index.
+///
+/// # Errors
+/// As [`require`].
+pub fn require_in(index: &RepositoryIndex<'_>) -> Result<()> {
+    let location = index.store().location();
+    match state_of(index)? {
         RootState::Repository => Ok(()),
         RootState::Absent => Err(Error::not_found(format!(
             "there is no repository at {location}: the path does not exist"

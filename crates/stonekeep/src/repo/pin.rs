@@ -11,8 +11,9 @@
 use serde::{Deserialize, Serialize};
 use stonekeep_format::BackupId;
 
-use super::catalog::{self, LoadedMeta, MetaState};
+use super::catalog::{self, MetaState};
 use super::layout;
+use super::loaded_meta::LoadedMeta;
 use crate::store::{EntryKind, Held, Key, PinState, Store, new_pin_name};
 use crate::{Error, ErrorKind, Result};
 

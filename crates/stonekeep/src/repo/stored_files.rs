@@ -1,13 +1,14 @@
 //! The files in some directories of a repository: their paths, kinds and sizes.
 
 use stonekeep_format::BackupId;
-use stonekeep_format::backup_meta::MetaFile;
+use stonekeep_format::backup_meta::{MetaFile, PathId, PathTable};
 use stonekeep_format::backup_name::RepoPath;
 
+use super::known_files::KnownFiles;
 use super::layout;
-use super::path_table::PathTable;
+use super::path_set::PathSet;
 use crate::Result;
-use crate::store::{Detail, EntryKind, Key, Store};
+use crate::store::{Detail, Entry, EntryKind, Key, Store};
 
 /// A backup has few private files; so many are looked at one by one instead of listing their directory.
 const FEW_FILES: usize = 16;
@@ -35,8 +36,12 @@ impl StoredEntry {
 #[derive(Debug, Default)]
 pub struct StoredFiles {
     paths: PathTable,
-    /// By the number of the path.
-    found: Vec<StoredEntry>,
+    /// By the id of the path.
+    entries: Vec<StoredEntry>,
+    /// Regular files of the size in their names.
+    plain: PathSet,
+    /// Entries with names that no meta file can have, each with its directory.
+    foreign: Vec<(Key, Entry)>,
 }
 
 impl StoredFiles {
@@ -50,34 +55,69 @@ impl StoredFiles {
             store.visit(Some(directory), detail, &mut |entry| {
                 path.clear();
                 path.extend([directory.as_str(), "/", &entry.name]);
-                let size_bytes = (detail == Detail::Sizes).then_some(entry.size_bytes);
-                let kind = entry.kind;
-                files.add(&path, StoredEntry { kind, size_bytes });
+                match RepoPath::parse(&path) {
+                    Some(parsed) => {
+                        let size_bytes = (detail == Detail::Sizes).then_some(entry.size_bytes);
+                        let kind = entry.kind;
+                        files.add(&path, &parsed, StoredEntry { kind, size_bytes });
+                    }
+                    None => files.foreign.push((directory.clone(), entry)),
+                }
             })?;
         }
         Ok(files)
     }
 
+    /// The paths.
+    pub fn paths(&self) -> &PathTable {
+        &self.paths
+    }
+
+    /// The files as a reader of meta files knows them. Plain are regular files of the size in their names.
+    pub fn known(&self) -> KnownFiles<'_> {
+        KnownFiles {
+            paths: &self.paths,
+            plain: Some(&self.plain),
+        }
+    }
+
+    /// Entries with names that no meta file can have, each with its directory; without sizes where only names were listed.
+    pub fn foreign(&self) -> &[(Key, Entry)] {
+        &self.foreign
+    }
+
     /// What is stored under this path: `None` if there is nothing.
     pub fn get(&self, path: &RepoPath) -> Option<StoredEntry> {
-        let number = self.paths.find(path.to_string().as_bytes())?;
-        self.found.get(number).copied()
+        self.entry(self.find(path)?)
     }
 
-    /// Their paths.
-    pub(crate) fn paths(&self) -> impl Iterator<Item = &[u8]> {
-        (0..self.paths.len()).map(|number| self.paths.at(number))
+    /// The same where the private files of the backup are apart.
+    pub fn get_of_backup(&self, path: &RepoPath, private: &PrivateFiles) -> Option<StoredEntry> {
+        match path {
+            RepoPath::Private(_) => private.get(path),
+            RepoPath::Shared(_) | RepoPath::SharedChecksum(_) => self.get(path),
+        }
     }
 
-    fn add(&mut self, path: &str, found: StoredEntry) {
+    /// The id of this path: `None` if there is nothing.
+    pub fn find(&self, path: &RepoPath) -> Option<PathId> {
+        self.paths.find(path.to_string().as_bytes())
+    }
+
+    /// What is stored under the path of this id.
+    pub fn entry(&self, id: PathId) -> Option<StoredEntry> {
+        self.entries.get(id.index()).copied()
+    }
+
+    fn add(&mut self, text: &str, path: &RepoPath, entry: StoredEntry) {
+        let id = self.paths.insert_text(text.as_bytes(), Some(path));
+        if path.size_bytes().map(StoredEntry::file) == Some(entry) {
+            self.plain.insert(id);
+        }
         // A directory that changes while it is listed may give a name twice.
-        let number = self.paths.find(path.as_bytes());
-        match number.and_then(|number| self.found.get_mut(number)) {
-            Some(known) => *known = found,
-            None => {
-                self.paths.push(path.as_bytes());
-                self.found.push(found);
-            }
+        match self.entries.get_mut(id.index()) {
+            Some(known) => *known = entry,
+            None => self.entries.push(entry),
         }
     }
 }
@@ -115,7 +155,11 @@ fn look_at_each<'a>(store: &Store, files: impl Iterator<Item = &'a MetaFile>) ->
     let mut found = StoredFiles::default();
     for file in files {
         if let Some(stat) = store.stat(&layout::file(&file.path).ok()?).ok()? {
-            found.add(&file.path.to_string(), StoredEntry::file(stat.size_bytes));
+            found.add(
+                &file.path.to_string(),
+                &file.path,
+                StoredEntry::file(stat.size_bytes),
+            );
         }
     }
     Some(found)

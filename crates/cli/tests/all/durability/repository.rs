@@ -7,7 +7,7 @@ use stonekeep::engine::verify::VerifyLevel;
 use stonekeep::engine::{BackupEngineOptions, BackupEngineReadOnly};
 use stonekeep::format::BackupId;
 use stonekeep::repo::facts::FileFacts;
-use stonekeep::repo::{catalog, facts, journal};
+use stonekeep::repo::{catalog, facts_reader, journal};
 use stonekeep::store::memory::MemoryStore;
 use stonekeep::store::{Durability, Key, Store};
 use stonekeep_testkit::syscall_trace::Files;
@@ -160,7 +160,7 @@ fn assert_orphans_hold(store: &Store, committed: &[u32], when: &str) {
         if committed.contains(&id.get()) {
             continue;
         }
-        let facts = facts::read_orphan(store, id).unwrap();
+        let facts = facts_reader::read_orphan(store, id).unwrap();
         for file in facts
             .iter()
             .filter(|facts| facts.durable)

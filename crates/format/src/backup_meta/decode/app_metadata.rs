@@ -1,7 +1,7 @@
 //! The application's metadata in hex, of which no more is held than RocksDB lets anybody write.
 
 use crate::Result;
-use crate::backup_meta::lines::Line;
+use crate::backup_meta::line::Line;
 use crate::backup_meta::{APP_METADATA_LIMIT_BYTES, MetaHead};
 
 /// What is no hex digit.

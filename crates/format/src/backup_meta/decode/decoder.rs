@@ -1,25 +1,37 @@
-//! Decoding a meta file piece by piece, so that its text never stands in memory as a whole.
+//! Decodes a meta file piece by piece, in one of two levels of detail, without holding its text.
 
 use memchr::memchr;
 
 use crate::backup_meta::decode::app_metadata::AppMetadata;
 use crate::backup_meta::decode::head::HeadDecoder;
-use crate::backup_meta::decode::{NameCheck, decode_footer_field, file};
-use crate::backup_meta::lines::Line;
+use crate::backup_meta::decode::name_check::NameCheck;
+use crate::backup_meta::decode::{decode_footer_field, file};
+use crate::backup_meta::known_paths::{KnownPaths, LineMemory};
+use crate::backup_meta::line::Line;
 use crate::backup_meta::{
-    BackupMeta, FOOTER, Field, LINE_LIMIT_BYTES, METADATA, MetaFile, MetaHead, SchemaVersion,
+    BackupMeta, FOOTER, Field, LINE_LIMIT_BYTES, METADATA, MetaFile, MetaHead, PathId, PathTable,
+    SchemaVersion,
 };
-use crate::{BackupId, Result};
+use crate::{BackupId, Crc32c, Result};
 
-/// A meta file that is being read. It holds what it has read but the files, which it hands out.
+/// The line of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MetaLine {
+    /// A line of schema 1 whose path is known, with the checksum in it.
+    Known(PathId, Crc32c),
+    /// Any other line.
+    File(MetaFile),
+}
+
+/// A meta file that is being read. It holds what it has read except the files, which it hands out.
 #[derive(Debug)]
-pub struct MetaDecoder {
+pub struct MetaDecoder<'k> {
     /// Where the text that comes next begins.
     offset: u64,
     part: Part,
     head: MetaHead,
     file_count: u32,
-    names: NameCheck,
+    names: NameCheck<'k>,
     there: u64,
     footer_fields: Vec<Field>,
 }
@@ -34,7 +46,7 @@ enum Part {
     Footer,
 }
 
-impl MetaDecoder {
+impl<'k> MetaDecoder<'k> {
     /// Reads the meta file of this backup, or of one whose id is not known.
     pub fn new(backup: Option<BackupId>) -> Self {
         MetaDecoder {
@@ -48,15 +60,26 @@ impl MetaDecoder {
         }
     }
 
-    /// Reads on, and hands out the files; how many bytes of the text it has taken. What it leaves is the beginning of a
-    /// line, less than [`LINE_LIMIT_BYTES`], and comes again with what follows it.
+    /// The same, with the lines of known paths as [`MetaLine::Known`] as far as they can be recognised. The result and
+    /// the errors are the same for any paths.
+    pub fn with_known(backup: BackupId, paths: &'k PathTable, memory: &'k mut LineMemory) -> Self {
+        let mut decoder = MetaDecoder::new(Some(backup));
+        decoder.names.known = Some(KnownPaths::new(paths, memory));
+        decoder
+    }
+
+    /// Reads on, and hands out the files; returns how many bytes of the text it has taken. The rest is the beginning of a
+    /// line, shorter than [`LINE_LIMIT_BYTES`], and comes again with what follows it.
     ///
     /// # Errors
     /// Corrupt or unsupported text, and lines of more than [`LINE_LIMIT_BYTES`] but the application's metadata.
-    pub fn push(&mut self, text: &[u8], take: &mut dyn FnMut(MetaFile)) -> Result<usize> {
+    pub fn push(&mut self, text: &[u8], take: &mut dyn FnMut(MetaLine)) -> Result<usize> {
         let begin = self.offset;
         let mut rest = text;
         loop {
+            if let Part::Files = self.part {
+                rest = self.known_lines(rest, take)?;
+            }
             let end = memchr(b'\n', rest);
             if let Part::Metadata(..) = self.part {
                 rest = self.metadata(rest, end)?;
@@ -103,7 +126,27 @@ impl MetaDecoder {
         })
     }
 
-    fn line(&mut self, text: &[u8], take: &mut dyn FnMut(MetaFile)) -> Result<()> {
+    /// Takes the lines of known paths that a text begins with; returns what follows them.
+    fn known_lines<'t>(&mut self, text: &'t [u8], take: &mut dyn FnMut(MetaLine)) -> Result<&'t [u8]> {
+        let mut rest = text;
+        if self.head.schema != SchemaVersion::One {
+            return Ok(rest);
+        }
+        while let Some((id, crc32c, length)) =
+            self.names.known.as_mut().and_then(|known| known.recognise(rest))
+        {
+            let (text, after) = rest.split_at(length);
+            let offset = self.offset;
+            self.names.check_known(&Line { offset, text }, id)?;
+            self.offset += length as u64;
+            self.there += 1;
+            take(MetaLine::Known(id, crc32c));
+            rest = after;
+        }
+        Ok(rest)
+    }
+
+    fn line(&mut self, text: &[u8], take: &mut dyn FnMut(MetaLine)) -> Result<()> {
         let line = Line {
             offset: self.offset,
             text,
@@ -127,7 +170,7 @@ impl MetaDecoder {
             Part::Files | Part::Metadata(..) => {
                 let file = file::decode(&line, has_fields, &mut self.names)?;
                 self.there += u64::from(!file.excluded);
-                take(file);
+                take(MetaLine::File(file));
             }
         }
         Ok(())

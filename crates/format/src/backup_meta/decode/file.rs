@@ -1,20 +1,21 @@
 //! The line of a file.
 
-use crate::backup_meta::decode::{NameCheck, shown, unknown_field};
-use crate::backup_meta::lines::Line;
+use crate::backup_meta::decode::name_check::NameCheck;
+use crate::backup_meta::decode::{shown, unknown_field};
+use crate::backup_meta::line::Line;
 use crate::backup_meta::{CRC32, EXCLUDED, Field, MetaFile, SIZE, TEMP};
 use crate::backup_name::RepoPath;
 use crate::decimal::{plain_decimal, plain_decimal32};
 use crate::{Crc32c, Result, Temperature};
 
-pub(super) fn decode(line: &Line<'_>, has_fields: bool, names: &mut NameCheck) -> Result<MetaFile> {
+pub(super) fn decode(line: &Line<'_>, has_fields: bool, names: &mut NameCheck<'_>) -> Result<MetaFile> {
     let file = decode_line(line, has_fields)?;
     names.check(line, &file)?;
     Ok(file)
 }
 
 /// What the line says by itself.
-pub(in crate::backup_meta) fn decode_line(line: &Line<'_>, has_fields: bool) -> Result<MetaFile> {
+fn decode_line(line: &Line<'_>, has_fields: bool) -> Result<MetaFile> {
     // As RocksDB's `StringSplit` (util/string_util.cc), which gives no empty word at the end.
     let text = match line.text.strip_suffix(b" ") {
         Some(text) if has_fields => text,

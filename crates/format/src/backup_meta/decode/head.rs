@@ -3,40 +3,9 @@
 use crate::Result;
 use crate::backup_meta::decode::app_metadata::AppMetadata;
 use crate::backup_meta::decode::{shown, split_field, unknown_field};
-use crate::backup_meta::lines::{Line, Lines};
+use crate::backup_meta::line::Line;
 use crate::backup_meta::{HeaderNumber, METADATA, MetaHead, SCHEMA_VERSION, SchemaVersion};
 use crate::decimal::plain_decimal32;
-
-impl MetaHead {
-    /// Reads what stands before the files, and how many files follow (excluded ones not counted). `bytes` begin where
-    /// the meta file does; `None` means that they end too early. Offsets in errors count from their start.
-    ///
-    /// # Errors
-    /// Corrupt or unsupported text.
-    pub fn decode(bytes: &[u8]) -> Result<Option<(Self, u32)>> {
-        Ok(Self::split(bytes)?.map(|(head, file_count, _)| (head, file_count)))
-    }
-
-    /// The same, with what follows: the lines of the files.
-    ///
-    /// # Errors
-    /// As [`MetaHead::decode`].
-    pub fn split(bytes: &[u8]) -> Result<Option<(Self, u32, &[u8])>> {
-        let mut lines = Lines::new(bytes);
-        let decoded = decode(&mut lines)?;
-        Ok(decoded.map(|(head, file_count)| (head, file_count, lines.rest().text)))
-    }
-}
-
-pub(in crate::backup_meta) fn decode(lines: &mut Lines<'_>) -> Result<Option<(MetaHead, u32)>> {
-    let mut decoder = HeadDecoder::default();
-    for line in lines {
-        if let Some(file_count) = decoder.line(&line)? {
-            return Ok(Some((decoder.head, file_count)));
-        }
-    }
-    Ok(None)
-}
 
 /// Which line comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

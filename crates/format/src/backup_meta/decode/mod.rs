@@ -4,20 +4,15 @@ mod app_metadata;
 mod decoder;
 mod file;
 mod head;
+mod name_check;
 
-use std::collections::HashSet;
-
-pub use self::decoder::MetaDecoder;
-pub(super) use self::file::decode_line;
-pub(super) use self::head::decode as decode_head;
-use crate::backup_meta::lines::Line;
+pub use self::decoder::{MetaDecoder, MetaLine};
+use crate::backup_meta::line::Line;
 use crate::backup_meta::{BackupMeta, Field, MetaFile, NON_IGNORABLE};
-use crate::backup_name::RepoPath;
-use crate::file_name::DbFileName;
 use crate::{BackupId, Result};
 
 /// About how long a file's line is.
-pub(super) const USUAL_LINE_BYTES: usize = 64;
+const USUAL_LINE_BYTES: usize = 64;
 /// Room is made for no more files before they are there.
 const EXPECTED_FILES: usize = 1 << 17;
 /// How many bytes of a line are repeated in an error.
@@ -55,7 +50,11 @@ pub(super) fn decode_each(
     take: &mut dyn FnMut(MetaFile),
 ) -> Result<BackupMeta> {
     let mut decoder = MetaDecoder::new(backup);
-    let taken = decoder.push(bytes, take)?;
+    let taken = decoder.push(bytes, &mut |line| match line {
+        MetaLine::File(file) => take(file),
+        // No path is known.
+        MetaLine::Known(..) => {}
+    })?;
     decoder.finish(bytes.get(taken..).unwrap_or_default())
 }
 
@@ -77,46 +76,6 @@ fn unknown_field(line: &Line<'_>, name: &[u8], value: &[u8]) -> Result<Field> {
         return Err(line.unsupported(format!("the field {}", shown(name))));
     }
     Ok(Field::decode(name, value))
-}
-
-/// What the names of a meta file have to be to each other.
-#[derive(Debug)]
-struct NameCheck {
-    /// The backup whose private directory may be named.
-    backup: Option<BackupId>,
-    /// The names in the database so far.
-    restored: HashSet<DbFileName>,
-}
-
-impl NameCheck {
-    fn new(backup: Option<BackupId>) -> Self {
-        NameCheck {
-            backup,
-            restored: HashSet::new(),
-        }
-    }
-
-    /// Makes room for so many files, as far as a number in a file is to be believed.
-    fn expect(&mut self, file_count: u32) {
-        let file_count = usize::try_from(file_count).unwrap_or(usize::MAX);
-        self.restored.reserve(file_count.min(EXPECTED_FILES));
-    }
-
-    fn check(&mut self, line: &Line<'_>, file: &MetaFile) -> Result<()> {
-        let path = &file.path;
-        if let RepoPath::Private(name) = path
-            && *self.backup.get_or_insert(name.backup()) != name.backup()
-        {
-            return Err(line.corrupt(format!("{path} belongs to another backup")));
-        }
-        if file.excluded && !matches!(path, RepoPath::SharedChecksum(_)) {
-            return Err(line.corrupt(format!("{path} is excluded, but not in shared_checksum/")));
-        }
-        if !self.restored.insert(path.restored_name()) {
-            return Err(line.corrupt(format!("{path} is restored under a name that another file has")));
-        }
-        Ok(())
-    }
 }
 
 fn shown(text: &[u8]) -> String {

@@ -2,9 +2,8 @@
 
 mod generated;
 mod golden;
+mod known;
 mod pieces;
-mod plain;
-mod reader;
 mod refused;
 
 use stonekeep_format::BackupId;

@@ -1,7 +1,7 @@
 //! Meta files that are read piece by piece, and lines that are too long to be held.
 
 use stonekeep_format::Result;
-use stonekeep_format::backup_meta::{APP_METADATA_LIMIT_BYTES, LINE_LIMIT_BYTES, MetaDecoder};
+use stonekeep_format::backup_meta::{APP_METADATA_LIMIT_BYTES, LINE_LIMIT_BYTES, MetaDecoder, MetaLine};
 
 use super::*;
 
@@ -11,7 +11,10 @@ fn in_pieces(backup: u32, text: &[u8], size: usize) -> Result<BackupMeta> {
     let (mut files, mut held, mut most) = (Vec::new(), Vec::new(), 0);
     for piece in text.chunks(size) {
         held.extend_from_slice(piece);
-        let taken = decoder.push(&held, &mut |file| files.push(file))?;
+        let taken = decoder.push(&held, &mut |line| match line {
+            MetaLine::File(file) => files.push(file),
+            MetaLine::Known(..) => panic!("no path is known"),
+        })?;
         held.drain(..taken);
         most = most.max(held.len());
     }

@@ -63,8 +63,8 @@ impl<'a> Apply<'a> {
         for id in &plan.private_directories {
             self.remove_directory(&layout::private(*id), &mut changed);
         }
-        self.remove_of_backups(&plan.taken_along, &mut changed)?;
-        for directory in &plan.taken_along_directories {
+        self.remove_of_backups(&plan.included, &mut changed)?;
+        for directory in &plan.included_directories {
             self.remove_directory(directory, &mut changed);
         }
         self.remove_of_backups(&plan.facts, &mut changed)?;
@@ -134,7 +134,7 @@ impl<'a> Apply<'a> {
     }
 
     fn start(&mut self, plan: &GarbagePlan) {
-        let files = [&plan.shared, &plan.private, &plan.taken_along, &plan.facts];
+        let files = [&plan.shared, &plan.private, &plan.included, &plan.facts];
         let files = files.into_iter().flatten();
         let sizes = files
             .map(|file| file.size_bytes)

@@ -9,9 +9,8 @@ use super::report::KeptBackup;
 use crate::repo::expected_sizes::ExpectedSizes;
 use crate::repo::facts::BackupFacts;
 use crate::repo::file_check;
-use crate::repo::names::Names;
-use crate::repo::skim::{Skimmed, Skimmer};
-use crate::repo::stored_files::PrivateFiles;
+use crate::repo::meta_scanner::{MetaScanner, ScannedMeta};
+use crate::repo::stored_files::{PrivateFiles, StoredFiles};
 use crate::repo::went_back::WentBack;
 use crate::store::Store;
 use crate::{Result, WarningName};
@@ -46,9 +45,10 @@ impl PurgeOptions {
 /// Counts valid backups, the newest first.
 pub(super) struct Purge<'a> {
     store: &'a Store,
+    stored: &'a StoredFiles,
     left_to_keep: usize,
     /// Those that are beyond the number to keep.
-    pub(super) doomed: BTreeSet<BackupId>,
+    pub(super) to_delete: BTreeSet<BackupId>,
     /// Those that are beyond it and stay all the same.
     pub(super) kept: Vec<KeptBackup>,
     accepts_going_back: bool,
@@ -66,11 +66,12 @@ struct Hold {
 
 impl<'a> Purge<'a> {
     /// By these options.
-    pub(super) fn new(store: &'a Store, options: &PurgeOptions) -> Self {
+    pub(super) fn new(store: &'a Store, stored: &'a StoredFiles, options: &PurgeOptions) -> Self {
         Purge {
             store,
+            stored,
             left_to_keep: options.num_backups_to_keep,
-            doomed: BTreeSet::new(),
+            to_delete: BTreeSet::new(),
             kept: Vec::new(),
             accepts_going_back: options.accept.contains(&WarningName::SequenceWentBack),
             accepted: BTreeSet::new(),
@@ -78,30 +79,29 @@ impl<'a> Purge<'a> {
         }
     }
 
-    /// Whether this backup, older than all before, is to go. Corrupt ones stay. Its meta file was read with the names of
-    /// the files that are there.
+    /// Whether this backup, older than all before, is to be deleted. Corrupt ones stay.
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub(super) fn dooms(&mut self, skimmer: &mut Skimmer, names: &Names, skimmed: &Skimmed) -> Result<bool> {
-        let (loaded, store) = (&skimmed.loaded, self.store);
-        let facts = skimmer.facts_for_sizes(store, skimmed)?;
+    pub(super) fn is_to_delete(&mut self, scanner: &mut MetaScanner, scanned: &ScannedMeta) -> Result<bool> {
+        let (loaded, store) = (&scanned.loaded, self.store);
+        let facts = scanner.facts_for_sizes(store, scanned)?;
         let sizes = ExpectedSizes::read(store, loaded, facts.as_ref())?;
         let files = &loaded.meta.files;
         let private = PrivateFiles::look(store, loaded.id, files)?;
-        let find = |path: &RepoPath| Ok(names.stored(path, &private));
-        let is_valid = file_check::findings(files, &sizes, find)?.is_empty();
-        let is_doomed = is_valid && self.counts_out(skimmed, facts.as_ref());
+        let get = |path: &RepoPath| Ok(self.stored.get_of_backup(path, &private));
+        let is_valid = file_check::findings(files, &sizes, get)?.is_empty();
+        let is_to_delete = is_valid && self.counts_out(scanned, facts.as_ref());
         if let Some(facts) = &facts {
             self.note_holds(facts);
         }
-        Ok(is_doomed)
+        Ok(is_to_delete)
     }
 
     /// Counts a valid backup; whether it is to go.
-    fn counts_out(&mut self, skimmed: &Skimmed, facts: Option<&BackupFacts>) -> bool {
-        let id = skimmed.loaded.id;
-        let held = self.release(skimmed, facts);
+    fn counts_out(&mut self, scanned: &ScannedMeta, facts: Option<&BackupFacts>) -> bool {
+        let id = scanned.loaded.id;
+        let held = self.release(scanned, facts);
         if self.left_to_keep > 0 {
             self.left_to_keep -= 1;
             return false;
@@ -110,13 +110,13 @@ impl<'a> Purge<'a> {
             self.kept.push(KeptBackup { id, went_back });
             return false;
         }
-        self.doomed.insert(id);
+        self.to_delete.insert(id);
         true
     }
 
     /// What holds this backup, if it is the newest valid one from before a database went back; it holds no older one.
-    fn release(&mut self, skimmed: &Skimmed, facts: Option<&BackupFacts>) -> Option<WentBack> {
-        let loaded = &skimmed.loaded;
+    fn release(&mut self, scanned: &ScannedMeta, facts: Option<&BackupFacts>) -> Option<WentBack> {
+        let loaded = &scanned.loaded;
         let sequence = facts.map_or(loaded.meta.head.sequence.value(), |facts| facts.sequence_number);
         let holds = |hold: &mut Hold| {
             facts.is_none_or(|facts| facts.database_id == hold.database_id)

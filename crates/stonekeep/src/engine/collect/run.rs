@@ -9,10 +9,11 @@ use super::apply::{Apply, Left};
 use super::purge::{Purge, PurgeOptions};
 use super::report::{CollectReport, KeptBackup};
 use crate::engine::BackupEngineReadOnly;
-use crate::repo::garbage::{self, GarbagePlan, IsDoomed, Metas, Policy, References, Survey, Withdrawn};
-use crate::repo::names::Names;
+use crate::repo::garbage::{self, Inventory, IsToDelete, Metas, Policy, Withdrawn};
+use crate::repo::index::RepositoryIndex;
+use crate::repo::layout;
+use crate::repo::loaded_meta::no_such_backup;
 use crate::repo::pin::{self, LivePins};
-use crate::repo::{catalog, layout};
 use crate::store::{Held, Store};
 use crate::{Error, Observer, Phase, Progress, Result, Warning, WarningName, repo};
 
@@ -46,7 +47,7 @@ pub(super) struct Collection<'a> {
 /// What is decided before anything changes.
 struct Choice {
     /// The backups to delete.
-    doomed: BTreeSet<BackupId>,
+    to_delete: BTreeSet<BackupId>,
     /// Those that a purge keeps beyond the number to keep, oldest first.
     kept: Vec<KeptBackup>,
 }
@@ -54,17 +55,18 @@ struct Choice {
 impl Collection<'_> {
     /// Does it, in the order that the [module](super) gives.
     pub(super) fn run(&self) -> Result<CollectReport> {
-        repo::require(self.engine.store())?;
+        let index = RepositoryIndex::new(self.store());
+        repo::require_in(&index)?;
         let lock = self.engine.lock(self.observer)?;
         self.observer.progressed(&Progress::begin(Phase::Planning));
         garbage::drop_void_records(self.store())?;
-        let (Choice { doomed, kept }, metas) = self.choose()?;
-        let Withdrawn { deleted, left } = garbage::withdraw(self.store(), &doomed, &|| {
+        let (Choice { to_delete, kept }, metas) = self.choose(&index)?;
+        let Withdrawn { deleted, left } = garbage::withdraw(self.store(), &to_delete, &|| {
             self.check_stop()?;
             lock.check()
         })?;
         tracing::info!(backups = deleted.len(), "deleted from the list of backups");
-        let collected = self.collect(deleted.clone(), &left, metas, &lock);
+        let collected = self.collect(&index, metas, (&deleted, &left), &lock);
         let mut report = collected.map_err(|error| garbage::after_deleting(error, &deleted))?;
         report.kept_backups = kept;
         match (self.wanted, left.into_iter().next()) {
@@ -80,18 +82,17 @@ impl Collection<'_> {
     /// D3 to D5.
     fn collect(
         &self,
-        deleted: BTreeSet<BackupId>,
-        left: &[(BackupId, Error)],
+        index: &RepositoryIndex<'_>,
         metas: Metas,
+        (deleted, left): (&BTreeSet<BackupId>, &[(BackupId, Error)]),
         lock: &Held,
     ) -> Result<CollectReport> {
-        let pins = self.live_pins()?;
-        let mut survey = self.survey(metas, pins, &BTreeSet::new())?;
-        survey.metas.look_again(self.store())?;
-        if deleted.is_empty() && !survey.records.is_empty() {
+        let mut inventory = self.inventory(index, metas, self.live_pins()?, &BTreeSet::new())?;
+        inventory.metas.look_again(self.store(), index.shared()?)?;
+        if deleted.is_empty() && inventory.has_records() {
             garbage::secure(self.store())?;
         }
-        let mut report = self.apply(self.plan_of(&mut survey), deleted, Some(lock))?;
+        let mut report = self.apply(&mut inventory, deleted, Some(lock))?;
         report.warnings.extend(left.iter().map(|(id, error)| {
             let message = format!(
                 "could not be removed, so that backup {id} still exists: {}",
@@ -102,13 +103,14 @@ impl Collection<'_> {
         Ok(report)
     }
 
-    /// Tells what would be done.
+    /// Reports what would be done.
     pub(super) fn plan(&self) -> Result<CollectReport> {
-        repo::require(self.engine.store())?;
+        let index = RepositoryIndex::new(self.store());
+        repo::require_in(&index)?;
         self.observer.progressed(&Progress::begin(Phase::Planning));
-        let (Choice { doomed, kept }, metas) = self.choose()?;
-        let mut survey = self.survey(metas, pin::all(self.store())?, &doomed)?;
-        let mut report = self.apply(self.plan_of(&mut survey), doomed, None)?;
+        let (Choice { to_delete, kept }, metas) = self.choose(&index)?;
+        let mut inventory = self.inventory(&index, metas, pin::all(self.store())?, &to_delete)?;
+        let mut report = self.apply(&mut inventory, &to_delete, None)?;
         report.kept_backups = kept;
         Ok(report)
     }
@@ -124,51 +126,49 @@ impl Collection<'_> {
         }
     }
 
-    /// D1: the backups to delete, and what the others name.
-    fn choose(&self) -> Result<(Choice, Metas)> {
-        let store = self.store();
+    /// D1: the backups to delete, and what the others name. The shared files are listed before any meta file is read: what
+    /// comes later is nobody's to collect.
+    fn choose(&self, index: &RepositoryIndex<'_>) -> Result<(Choice, Metas)> {
+        let (stored, backups) = (index.shared()?, index.backups()?);
         let should_stop = || self.observer.should_stop();
-        let named = match self.wanted {
+        let read = |but: &BTreeSet<BackupId>, is_to_delete: IsToDelete<'_>| {
+            Metas::read(self.store(), (backups, stored), but, is_to_delete, &should_stop)
+        };
+        let to_delete = match self.wanted {
             Wanted::Nothing => BTreeSet::new(),
-            Wanted::These(ids) => self.all_there(ids)?,
-            Wanted::Everything => catalog::list(store)?.ids.into_iter().collect(),
+            Wanted::These(ids) => self.all_there(&backups.ids, ids)?,
+            Wanted::Everything => backups.ids.iter().copied().collect(),
             Wanted::AllButNewest(options) => {
-                let mut purge = Purge::new(store, options);
-                let is_doomed: IsDoomed<'_> =
-                    &mut |skimmer, names, skimmed| purge.dooms(skimmer, names, skimmed);
-                let there = References::to_files(Names::list(store)?);
-                let metas = Metas::read(store, there, &BTreeSet::new(), is_doomed, &should_stop)?;
+                let mut purge = Purge::new(self.store(), stored, options);
+                let metas = read(&BTreeSet::new(), &mut |scanner, scanned| {
+                    purge.is_to_delete(scanner, scanned)
+                })?;
                 purge.kept.reverse();
                 let choice = Choice {
-                    doomed: purge.doomed,
+                    to_delete: purge.to_delete,
                     kept: purge.kept,
                 };
                 return Ok((choice, metas));
             }
         };
-        let none: IsDoomed<'_> = &mut |_, _, _| Ok(false);
-        let metas = Metas::read(store, References::default(), &named, none, &should_stop)?;
-        let choice = Choice {
-            doomed: named,
-            kept: Vec::new(),
-        };
-        Ok((choice, metas))
+        let metas = read(&to_delete, &mut |_, _| Ok(false))?;
+        let kept = Vec::new();
+        Ok((Choice { to_delete, kept }, metas))
     }
 
-    /// Those that are there, or are being deleted since an earlier run.
-    fn all_there(&self, ids: &[BackupId]) -> Result<BTreeSet<BackupId>> {
-        let mut there = catalog::list(self.store())?.ids;
+    /// Those that exist, or are being deleted since an earlier run.
+    fn all_there(&self, existing: &[BackupId], ids: &[BackupId]) -> Result<BTreeSet<BackupId>> {
         let records = self.store().list(Some(&layout::deleted_directory()))?;
         let records = records
             .iter()
             .filter_map(|entry| layout::parse_deleted(&entry.name));
-        there.extend(records.map(|(id, _)| id));
+        let there: BTreeSet<BackupId> = records
+            .map(|(id, _)| id)
+            .chain(existing.iter().copied())
+            .collect();
         match ids.iter().find(|id| !there.contains(id)) {
             None => Ok(ids.iter().copied().collect()),
-            Some(id) => Err(Error::not_found(format!(
-                "there is no backup {id} in {}",
-                self.store().location()
-            ))),
+            Some(id) => Err(no_such_backup(self.store(), *id)),
         }
     }
 
@@ -185,27 +185,31 @@ impl Collection<'_> {
         pin::live(self.store())
     }
 
-    fn survey(&self, metas: Metas, pins: LivePins, doomed: &BTreeSet<BackupId>) -> Result<Survey> {
-        Survey::read(self.store(), metas, pins, doomed, &|| self.observer.should_stop())
+    /// D4.
+    fn inventory<'i>(
+        &self,
+        index: &'i RepositoryIndex<'_>,
+        metas: Metas,
+        pins: LivePins,
+        to_delete: &BTreeSet<BackupId>,
+    ) -> Result<Inventory<'i>> {
+        Inventory::read(index, metas, pins, to_delete, &|| self.observer.should_stop())
     }
 
-    fn plan_of(&self, survey: &mut Survey) -> GarbagePlan {
+    fn apply(
+        &self,
+        inventory: &mut Inventory<'_>,
+        deleted: &BTreeSet<BackupId>,
+        lock: Option<&Held>,
+    ) -> Result<CollectReport> {
         let policy = Policy {
             now: self.engine.clock.now(),
             min_age: self.min_age,
             keep_unfinished: self.keep_unfinished,
         };
-        garbage::plan(survey, &policy)
-    }
-
-    fn apply(
-        &self,
-        mut plan: GarbagePlan,
-        doomed: BTreeSet<BackupId>,
-        lock: Option<&Held>,
-    ) -> Result<CollectReport> {
-        let doomed = doomed.into_iter().collect();
-        let mut report = CollectReport::new(lock.is_some(), doomed, &mut plan);
+        let mut plan = garbage::plan(inventory, &policy)?;
+        let deleted = deleted.iter().copied().collect();
+        let mut report = CollectReport::new(lock.is_some(), deleted, &mut plan);
         report.warnings.extend(self.store().warnings());
         let apply = Apply {
             store: self.store(),

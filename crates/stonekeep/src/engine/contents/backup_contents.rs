@@ -16,7 +16,7 @@ use crate::repo::facts::BackupFacts;
 use crate::repo::file_check;
 use crate::repo::included::{self, IncludedFile};
 use crate::repo::index::RepositoryIndex;
-use crate::repo::listed;
+use crate::repo::listed::Listed;
 use crate::store::Store;
 use crate::{Finding, Result};
 
@@ -67,7 +67,9 @@ impl BackupContents {
         findings.extend(included::findings_of(store, loaded.id, included_files)?);
         require_none(loaded.id, findings)?;
         // A MANIFEST that is damaged is found when it is copied.
-        let unlisted = described::harmless(listed::check(store, loaded, facts.as_ref()))?;
+        let listed = Listed::of(&loaded.meta.files);
+        let unlisted = described::check_list(store, loaded, &listed, facts.as_ref());
+        let unlisted = described::harmless(unlisted)?;
         require_none(loaded.id, unlisted.unwrap_or_default())?;
         let alternates = Alternates::open(store, loaded, alternate_dirs)?;
         let (mut files, mut found) = (Vec::with_capacity(loaded.meta.files.len() + 1), found.into_iter());

@@ -199,9 +199,8 @@ impl<'a> PlanInputs<'a> {
     ) -> Result<bool> {
         let shared = self.index.shared()?;
         let names = self.legacy_names.get_or_init(|| {
-            let paths = shared
-                .paths()
-                .filter_map(|path| RepoPath::parse(str::from_utf8(path).ok()?));
+            let paths = shared.paths();
+            let paths = paths.ids().filter_map(|id| paths.repo_path(id));
             let legacy = paths.filter_map(|path| {
                 let name = path.shared_name()?;
                 let is_legacy = matches!(name.suffix(), NameSuffix::LegacyCrcSize { .. });

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use stonekeep_format::backup_meta::MetaFile;
+use stonekeep_format::backup_meta::{MetaFile, PathTable};
 use stonekeep_format::backup_name::RepoPath;
 
 use crate::Result;
 use crate::repo::layout;
-use crate::repo::path_table::PathTable;
 use crate::store::{Detail, EntryKind, Key, Store};
 
 /// The files that must be there, each found by its path. The paths are compared as they are written: what RocksDB would
@@ -24,12 +23,12 @@ impl LastLook {
     /// `InvalidArgument` for names that no stored file can have.
     pub(super) fn at(files: &[MetaFile]) -> Result<Self> {
         let mut look = LastLook {
-            files: PathTable::with_capacity(files.len()),
+            files: PathTable::default(),
             directories: BTreeSet::new(),
         };
         let mut directory = None;
         for file in files.iter().filter(|file| !file.excluded) {
-            look.files.push(file.path.to_string().as_bytes());
+            look.files.insert(&file.path);
             // Most files are in the directory of the one before.
             let this = directory_of(&file.path);
             if directory != Some(this) {
@@ -51,13 +50,13 @@ impl LastLook {
                 path.clear();
                 path.extend([directory.as_str(), "/", &entry.name]);
                 let found = self.files.find(path.as_bytes());
-                if let Some(seen) = found.and_then(|number| seen.get_mut(number)) {
+                if let Some(seen) = found.and_then(|id| seen.get_mut(id.index())) {
                     *seen = entry.kind == EntryKind::File;
                 }
             })?;
         }
-        let missing = seen.iter().position(|seen| !seen);
-        Ok(missing.map(|number| String::from_utf8_lossy(self.files.at(number)).into_owned()))
+        let missing = self.files.ids().zip(seen).find(|(_, seen)| !seen);
+        Ok(missing.map(|(id, _)| String::from_utf8_lossy(self.files.path(id)).into_owned()))
     }
 }
 

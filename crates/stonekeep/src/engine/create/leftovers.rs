@@ -9,7 +9,7 @@ use super::decision::StagedFile;
 use super::identity::{Identity, Recorded};
 use crate::repo::facts::FileFacts;
 use crate::repo::journal::JournalEntry;
-use crate::repo::{catalog, facts, journal, layout};
+use crate::repo::{catalog, facts_reader, journal, layout};
 use crate::store::{self, Staged, Store};
 use crate::{Observer, Result};
 
@@ -93,7 +93,7 @@ impl Leftovers {
         for entry in store.list(Some(&layout::facts_directory()))? {
             let id = BackupId::parse(&entry.name).filter(|id| committed.binary_search(id).is_err());
             let Some(id) = id else { continue };
-            let facts = facts::read_orphan(store, id)?.filter(|facts| facts.durable);
+            let facts = facts_reader::read_orphan(store, id)?.filter(|facts| facts.durable);
             files.extend(facts.into_iter().flat_map(|facts| facts.files));
         }
         Ok(files)

@@ -1,7 +1,6 @@
 //! Which backup `latest` and `latest-valid` name.
 
 use stonekeep_format::BackupId;
-use stonekeep_format::backup_meta::MetaReader;
 
 use crate::engine::BackupEngineReadOnly;
 use crate::repo::catalog::{self, MetaState, SizedMeta};
@@ -98,12 +97,11 @@ impl BackupEngineReadOnly {
             WhichBackup::LatestValid => self.options().max_valid_backups_to_open.unwrap_or(usize::MAX),
         };
         let store = self.store();
-        let mut reader = None;
         for id in self.backup_ids()?.into_iter().rev() {
             if candidates.ids.len() >= wanted {
                 break;
             }
-            let read = index.while_listing(|| read_for_sizes(&mut reader, store, id));
+            let read = index.while_listing(|| read_for_sizes(store, id));
             let findings = match read {
                 Ok(Ok(read)) => {
                     let findings = index.findings(&read.loaded, read.facts.as_ref())?;
@@ -156,19 +154,9 @@ impl BackupEngineReadOnly {
     }
 }
 
-/// A meta file with what belongs to it, or the reason why it cannot be read. The first one is mostly the only one: what
-/// makes reading more of them quicker is begun with the second.
-fn read_for_sizes(
-    reader: &mut Option<MetaReader>,
-    store: &Store,
-    id: BackupId,
-) -> Result<std::result::Result<SizedMeta, Error>> {
-    let state = match reader {
-        Some(reader) => catalog::load_with(reader, store, id)?,
-        None => catalog::load(store, id)?,
-    };
-    reader.get_or_insert_default();
-    match state {
+/// A meta file with the facts that have sizes, or the reason why it cannot be read.
+fn read_for_sizes(store: &Store, id: BackupId) -> Result<std::result::Result<SizedMeta, Error>> {
+    match catalog::load(store, id)? {
         MetaState::Readable(loaded) => SizedMeta::read(store, loaded).map(Ok),
         MetaState::Unreadable(_, error) => Ok(Err(error)),
     }

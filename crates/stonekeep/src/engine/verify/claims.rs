@@ -1,9 +1,12 @@
 //! What meta files say of the files that they name: each file once, however many backups have it.
 
+use std::collections::BTreeMap;
+
+use stonekeep_format::backup_meta::{PathId, PathTable};
 use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::{BackupId, Crc32c};
 
-use crate::repo::path_table::PathTable;
+use crate::repo::known_files::KnownFiles;
 
 /// A file and what is said of it.
 #[derive(Debug)]
@@ -26,62 +29,89 @@ pub(super) struct Said {
 /// All files of the backups that are verified.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
-    paths: PathTable,
-    /// Of each path its likely length, and what is said of it.
+    /// Shared files with their sizes in their names.
+    shared: PathTable,
+    /// What is said of each of those, with the size in its name.
     said: Vec<(u64, Vec<Said>)>,
+    /// All others, by their paths: the likely length, and what is said.
+    others: BTreeMap<String, (u64, Vec<Said>)>,
 }
 
 impl Claims {
-    /// Takes the name of a file whose content is not read; whether no other backup has named it.
-    pub(super) fn count(&mut self, path: &RepoPath) -> bool {
-        // One backup alone names its private files.
-        if matches!(path, RepoPath::Private(_)) {
-            return true;
+    /// The files of which a line with a checksum says all that there is to know.
+    pub(super) fn known(&self) -> KnownFiles<'_> {
+        KnownFiles {
+            paths: &self.shared,
+            plain: None,
         }
-        let path = path.to_string();
-        let is_new = self.paths.find(path.as_bytes()).is_none();
-        if is_new {
-            self.paths.push(path.as_bytes());
-        }
-        is_new
     }
 
     /// How many files the claims are about.
     pub(super) fn len(&self) -> usize {
-        self.paths.len()
+        self.shared.len() + self.others.len()
     }
 
-    /// Adds what the meta file or the facts of a backup say.
-    pub(super) fn add(&mut self, path: &str, likely_bytes: u64, new: Said) {
-        let number = self.paths.find(path.as_bytes());
-        match number.and_then(|number| self.said.get_mut(number)) {
-            Some((likely, said)) => {
-                *likely = likely_bytes.max(*likely);
-                let same = |said: &&mut Said| (said.size_bytes, said.crc32c) == (new.size_bytes, new.crc32c);
-                match said.iter_mut().find(same) {
-                    Some(said) => said.ids.extend(new.ids),
-                    None => said.push(new),
-                }
-            }
-            None => {
-                self.paths.push(path.as_bytes());
-                self.said.push((likely_bytes, vec![new]));
-            }
+    /// Adds what a backup says of a file that is [known](Self::known).
+    pub(super) fn add_known(&mut self, path: PathId, crc32c: Crc32c, id: BackupId) {
+        if let Some((size_bytes, said)) = self.said.get_mut(path.index()) {
+            let new = Said {
+                size_bytes: Some(*size_bytes),
+                crc32c: Some(crc32c),
+                ids: vec![id],
+            };
+            add(said, new);
         }
     }
 
-    /// The files in the order of their paths, the order in which a disk likes to be read.
+    /// Adds what a backup says of a file.
+    pub(super) fn add(&mut self, path: &RepoPath, likely_bytes: u64, new: Said) {
+        let Some(size_bytes) = path.size_bytes() else {
+            return self.add_other(path.to_string(), likely_bytes, new);
+        };
+        let id = self.shared.insert(path);
+        if id.index() == self.said.len() {
+            self.said.push((size_bytes, Vec::new()));
+        }
+        if let Some((_, said)) = self.said.get_mut(id.index()) {
+            add(said, new);
+        }
+    }
+
+    /// The same for a path in the repository that no meta file names.
+    pub(super) fn add_other(&mut self, path: String, likely_bytes: u64, new: Said) {
+        let (likely, said) = self.others.entry(path).or_default();
+        *likely = likely_bytes.max(*likely);
+        add(said, new);
+    }
+
+    /// The files in the order of their paths, in which a disk is read fastest.
     pub(super) fn into_sorted(self) -> Vec<Claim> {
-        let claims = self.said.into_iter().enumerate();
-        let claim = |(number, (likely_bytes, said))| Claim {
-            path: String::from_utf8_lossy(self.paths.at(number)).into_owned(),
+        let shared = self
+            .shared
+            .ids()
+            .zip(self.said)
+            .map(|(id, (size_bytes, said))| Claim {
+                path: String::from_utf8_lossy(self.shared.path(id)).into_owned(),
+                likely_bytes: size_bytes,
+                said,
+            });
+        let others = self.others.into_iter().map(|(path, (likely_bytes, said))| Claim {
+            path,
             likely_bytes,
             said,
-        };
-        let mut claims: Vec<Claim> = claims.map(claim).collect();
+        });
+        let mut claims: Vec<Claim> = shared.chain(others).collect();
         // Most of them are in that order already, which a stable sort makes use of.
         claims.sort_by(|a, b| a.path.cmp(&b.path));
         claims
+    }
+}
+
+fn add(said: &mut Vec<Said>, new: Said) {
+    let is_same = |said: &&mut Said| (said.size_bytes, said.crc32c) == (new.size_bytes, new.crc32c);
+    match said.iter_mut().find(is_same) {
+        Some(said) => said.ids.extend(new.ids),
+        None => said.push(new),
     }
 }
 

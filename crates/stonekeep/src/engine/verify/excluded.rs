@@ -51,11 +51,10 @@ impl Verifier<'_> {
 
     fn stored_elsewhere(&mut self, path: &RepoPath, said: Said) -> Result<()> {
         if self.report.level == VerifyLevel::Checksum {
-            self.claims
-                .add(&path.to_string(), said.size_bytes.unwrap_or(0), said);
+            self.claims.add(path, said.size_bytes.unwrap_or(0), said);
             return Ok(());
         }
-        self.report.files_checked += u64::from(self.claims.count(path));
+        self.count(path);
         match self.index.get(path) {
             Ok(found) => {
                 if let Some(wrong) = Wrong::of(found, said.size_bytes) {

@@ -12,8 +12,10 @@ mod excluded;
 mod report;
 mod small_files;
 
+use std::collections::HashSet;
+
 use stonekeep_format::BackupId;
-use stonekeep_format::backup_meta::{MetaFile, MetaReader};
+use stonekeep_format::backup_meta::{MetaFile, PathTable};
 use stonekeep_format::backup_name::RepoPath;
 
 use self::claims::{Claims, Said};
@@ -25,11 +27,15 @@ pub use self::report::{
 use super::BackupEngineReadOnly;
 use super::callbacks::guarded;
 use super::info::BackupState;
-use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::expected_sizes::ExpectedSizes;
 use crate::repo::facts::BackupFacts;
 use crate::repo::file_check::Wrong;
 use crate::repo::index::RepositoryIndex;
+use crate::repo::known_files::KnownFiles;
+use crate::repo::loaded_meta::LoadedMeta;
+use crate::repo::meta_scanner::{MetaScanner, ScanState};
+use crate::repo::path_set::PathSet;
+use crate::repo::stored_files::StoredFiles;
 use crate::repo::{included, layout};
 use crate::{Error, ErrorKind, Observer, Result};
 
@@ -70,6 +76,9 @@ impl BackupEngineReadOnly {
         let mut verifier = Verifier {
             engine: self,
             index: RepositoryIndex::new(self.store()),
+            scanner: MetaScanner::default(),
+            checked: PathSet::default(),
+            checked_others: HashSet::new(),
             claims: Claims::default(),
             findings: Findings::default(),
             excluded: Vec::new(),
@@ -89,8 +98,6 @@ impl BackupEngineReadOnly {
             .max_valid_backups_to_open
             .filter(|_| all)
             .unwrap_or(usize::MAX);
-        // What it remembers is of use to the second backup.
-        let mut reader = (ids.len() > 1).then(MetaReader::default);
         let mut readable = 0;
         for id in ids.into_iter().rev() {
             if observer.should_stop() {
@@ -99,10 +106,10 @@ impl BackupEngineReadOnly {
             if readable >= wanted {
                 break;
             }
-            match verifier.read(id, reader.as_mut()) {
+            match verifier.read(id) {
                 Ok(state) => {
-                    readable += usize::from(matches!(state, MetaState::Readable(_)));
-                    verifier.backup(state)?;
+                    readable += usize::from(matches!(state, ScanState::Readable(_)));
+                    verifier.backup(id, state)?;
                 }
                 Err(error) if all && error.kind() == ErrorKind::NotFound => {}
                 Err(error) if error.kind() == ErrorKind::Io => verifier.unchecked(id, &error),
@@ -123,6 +130,10 @@ impl BackupEngineReadOnly {
 struct Verifier<'a> {
     engine: &'a BackupEngineReadOnly,
     index: RepositoryIndex<'a>,
+    scanner: MetaScanner,
+    /// Shared files that are checked without reading them: those that are stored, and all others.
+    checked: PathSet,
+    checked_others: HashSet<RepoPath>,
     claims: Claims,
     findings: Findings,
     /// What backups were made without.
@@ -131,32 +142,40 @@ struct Verifier<'a> {
 }
 
 impl Verifier<'_> {
-    /// A backup's meta file. Where contents are not looked at, the directories of shared files are listed meanwhile;
-    /// else each file is opened, which tells more.
-    fn read(&mut self, id: BackupId, reader: Option<&mut MetaReader>) -> Result<MetaState> {
-        let store = self.engine.store();
-        let read = || match reader {
-            Some(reader) => catalog::load_with(reader, store, id),
-            None => catalog::load(store, id),
+    /// Reads a meta file. With the sizes alone, the directories of shared files are listed while the first one is read; else
+    /// each file is opened, which says more.
+    fn read(&mut self, id: BackupId) -> Result<ScanState> {
+        let (store, none) = (self.index.store(), PathTable::default());
+        let none = KnownFiles {
+            paths: &none,
+            plain: None,
         };
         match self.report.level {
-            VerifyLevel::Size => self.index.while_listing(read),
-            VerifyLevel::Checksum => read(),
+            VerifyLevel::Size if self.report.backups.is_empty() => {
+                let scanner = &mut self.scanner;
+                self.index.while_listing(|| scanner.read(store, none, id))
+            }
+            VerifyLevel::Size => {
+                // Where nothing can be listed, each file is reported.
+                let known = self.index.shared().map_or(none, StoredFiles::known);
+                self.scanner.read(store, known, id)
+            }
+            VerifyLevel::Checksum => self.scanner.read(store, self.claims.known(), id),
         }
     }
 
     /// The files of a backup, and what its small files say of each other.
-    fn backup(&mut self, state: MetaState) -> Result<()> {
-        let loaded = match state {
-            MetaState::Readable(loaded) => loaded,
-            MetaState::Unreadable(id, error) => {
+    fn backup(&mut self, id: BackupId, state: ScanState) -> Result<()> {
+        let scanned = match state {
+            ScanState::Readable(scanned) => scanned,
+            ScanState::Unreadable(error) => {
                 self.unreadable(id, &error);
                 return Ok(());
             }
         };
-        tracing::info!(id = %loaded.id, files = loaded.meta.files.len(), "verifying a backup");
-        let store = self.engine.store();
-        let facts = match loaded.facts_for_sizes(store) {
+        let (store, loaded) = (self.index.store(), &scanned.loaded);
+        tracing::info!(%id, files = scanned.file_count(), "verifying a backup");
+        let facts = match self.scanner.facts_for_sizes(store, &scanned) {
             Ok(facts) => facts,
             Err(error) if error.kind() == ErrorKind::Io => {
                 let key = layout::facts(loaded.id);
@@ -166,16 +185,22 @@ impl Verifier<'_> {
             Err(error) => return Err(error),
         };
         // A MANIFEST that cannot be read tells no sizes, and is found when it is looked at itself.
-        let sizes = match ExpectedSizes::read(store, &loaded, facts.as_ref()) {
+        let sizes = match ExpectedSizes::read(store, loaded, facts.as_ref()) {
             Err(error) if error.kind() == ErrorKind::Io => ExpectedSizes::new(facts.as_ref()),
             sizes => sizes?,
         };
+        for (path, crc32c) in &scanned.plain {
+            match self.report.level {
+                VerifyLevel::Size => self.report.files_checked += u64::from(self.checked.insert(*path)),
+                VerifyLevel::Checksum => self.claims.add_known(*path, *crc32c, id),
+            }
+        }
         let mut unverifiable = Vec::new();
         for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
             let expected = sizes.expected(file);
             match self.report.level {
                 VerifyLevel::Size => {
-                    self.report.files_checked += u64::from(self.claims.count(&file.path));
+                    self.count(&file.path);
                     self.look(file, expected, loaded.id)?;
                 }
                 VerifyLevel::Checksum => self.claim(file, expected, loaded.id)?,
@@ -184,7 +209,7 @@ impl Verifier<'_> {
                 unverifiable.push(file.path.to_string());
             }
         }
-        self.included(&loaded, facts.as_ref())?;
+        self.included(loaded, facts.as_ref())?;
         self.report.backups.push(VerifiedBackup {
             id: loaded.id,
             state: BackupState::Valid,
@@ -194,8 +219,8 @@ impl Verifier<'_> {
         let excluded = loaded.meta.files.iter().filter(|file| file.excluded);
         self.excluded
             .extend(excluded.map(|file| (loaded.id, file.path.clone())));
-        self.current(&loaded)?;
-        self.list(&loaded, facts.as_ref());
+        self.current(loaded)?;
+        self.list(&scanned, facts.as_ref());
         Ok(())
     }
 
@@ -220,9 +245,21 @@ impl Verifier<'_> {
                 crc32c: Some(file.checksum()),
                 ids: vec![id],
             };
-            self.claims.add(file.key(id)?.as_str(), file.size_bytes, said);
+            self.claims
+                .add_other(file.key(id)?.to_string(), file.size_bytes, said);
         }
         Ok(())
+    }
+
+    /// Counts a file that is checked without reading it, once for all backups.
+    fn count(&mut self, path: &RepoPath) {
+        let stored = self.index.shared().ok().and_then(|stored| stored.find(path));
+        let is_new = match (path, stored) {
+            (RepoPath::Private(_), _) => true,
+            (_, Some(stored)) => self.checked.insert(stored),
+            (_, None) => self.checked_others.insert(path.clone()),
+        };
+        self.report.files_checked += u64::from(is_new);
     }
 
     /// Whether a file is there, with its size.
@@ -255,7 +292,7 @@ impl Verifier<'_> {
             crc32c: file.told_crc32c(),
             ids: vec![id],
         };
-        self.claims.add(&file.path.to_string(), likely_bytes, said);
+        self.claims.add(&file.path, likely_bytes, said);
         Ok(())
     }
 

@@ -1,12 +1,16 @@
 //! What the small files of a backup say of each other: CURRENT, the MANIFEST, the meta file.
 
+use stonekeep_format::backup_meta::PathTable;
 use stonekeep_format::file_name::DbFileName;
 
 use super::{FindingKind, Verifier, VerifyLevel};
 use crate::engine::contents::current::{CURRENT_LIMIT_BYTES, wrong_current};
-use crate::repo::catalog::LoadedMeta;
 use crate::repo::facts::BackupFacts;
-use crate::repo::{described, layout, listed};
+use crate::repo::listed::Listed;
+use crate::repo::loaded_meta::LoadedMeta;
+use crate::repo::meta_scanner::ScannedMeta;
+use crate::repo::stored_files::StoredFiles;
+use crate::repo::{described, layout};
 use crate::store::Key;
 use crate::{ErrorKind, Result, Warning, WarningName};
 
@@ -50,8 +54,14 @@ impl Verifier<'_> {
     }
 
     /// Whether the meta file lists all that the MANIFEST in the backup names.
-    pub(super) fn list(&mut self, loaded: &LoadedMeta, facts: Option<&BackupFacts>) {
-        match listed::check(self.engine.store(), loaded, facts) {
+    pub(super) fn list(&mut self, scanned: &ScannedMeta, facts: Option<&BackupFacts>) {
+        let (loaded, none) = (&scanned.loaded, PathTable::default());
+        let known = match self.report.level {
+            VerifyLevel::Size => self.index.shared().map_or(&none, StoredFiles::paths),
+            VerifyLevel::Checksum => self.claims.known().paths,
+        };
+        let listed = Listed::in_scanned(scanned, known);
+        match described::check_list(self.index.store(), loaded, &listed, facts) {
             Ok(findings) => {
                 for finding in findings {
                     let (file, reason) = (finding.file, finding.reason);

@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 
 use stonekeep_format::BackupId;
 
-use super::Area;
 use crate::store::Key;
 use crate::{Error, Warning};
 
@@ -68,6 +67,17 @@ impl Total {
     }
 }
 
+/// What a killed run has staged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Area {
+    /// The area.
+    pub name: String,
+    /// What is in it, its journal left out.
+    pub total: Total,
+    /// Whether its journal names files that the next backup can use.
+    pub resumable: bool,
+}
+
 /// Files that only a reader keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -120,10 +130,10 @@ pub struct GarbagePlan {
     pub private_directories: Vec<BackupId>,
     /// Those of them that cannot be listed, and why.
     pub unlistable: Vec<(BackupId, Error)>,
-    /// Files of the application that backups took along which are not there.
-    pub taken_along: Vec<Garbage>,
+    /// Files of the application that belong to backups which do not exist.
+    pub included: Vec<Garbage>,
     /// Their directories, those further down first.
-    pub taken_along_directories: Vec<Key>,
+    pub included_directories: Vec<Key>,
     /// Facts.
     pub facts: Vec<Garbage>,
     /// Staging areas.

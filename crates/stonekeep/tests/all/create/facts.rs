@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use stonekeep::format::{BackupId, Crc32c};
 use stonekeep::image::{CaptureKind, ClosingRule, ImageColumnFamily, LiveCapture};
-use stonekeep::repo::facts::{self, BackupFacts, FileFacts, FileOrigin, TableFacts};
+use stonekeep::repo::facts::{BackupFacts, FileFacts, FileOrigin, TableFacts};
+use stonekeep::repo::facts_reader;
 use stonekeep::{ErrorKind, Warning, WarningName};
 
 use crate::support::scene::{Scene, id, key, memory, put};
@@ -185,7 +186,7 @@ fn facts_of_a_newer_version_are_unsupported_and_left_aside() {
     let store = memory();
     Scene::new().create(&store).unwrap();
     put(&store, "stonekeep/backups/1", newer.as_bytes());
-    assert_eq!(facts::read_orphan(&store, id(1)).unwrap(), None);
+    assert_eq!(facts_reader::read_orphan(&store, id(1)).unwrap(), None);
 }
 
 #[test]

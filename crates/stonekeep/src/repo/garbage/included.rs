@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 
 use stonekeep_format::BackupId;
 
-use super::{Garbage, GarbageKind, Survey};
+use super::inventory::Inventory;
+use super::plan::{Garbage, GarbageKind};
 use crate::repo::catalog::{self, MetaState};
-use crate::repo::{facts, included, layout};
+use crate::repo::{facts_reader, included, layout};
 use crate::store::{EntryKind, Key, Store};
 use crate::{ErrorKind, Result};
 
-/// What of a backup's directory in `stonekeep/files` no backup has.
-#[derive(Debug, Clone)]
-pub struct TakenAlong {
+/// What no backup has of a backup's directory in `stonekeep/files`.
+#[derive(Debug)]
+pub(super) struct IncludedDirectory {
     /// The backup that it was made for.
     pub id: BackupId,
     /// Files, each with its length.
@@ -29,33 +30,33 @@ enum Owned {
     These(BTreeSet<String>),
 }
 
-impl Survey {
-    /// Looks at what backups have taken along.
+impl Inventory<'_> {
+    /// Adds the files that backups include.
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub(super) fn look_at_taken_along(&mut self, store: &Store) -> Result<()> {
+    pub(super) fn add_included(&mut self) -> Result<()> {
         let root = layout::included_directory();
-        for entry in store.list(Some(&root))? {
+        for entry in self.store.list(Some(&root))? {
             let id = BackupId::parse(&entry.name).filter(|_| entry.kind == EntryKind::Directory);
             let Some(id) = id else {
-                self.strangers.insert(format!("{root}/{}", entry.name));
+                self.unknown.insert(format!("{root}/{}", entry.name));
                 continue;
             };
             let owned = match self.metas.ids.contains(&id) {
-                true => owned_by(store, id)?,
+                true => owned_by(self.store, id)?,
                 false => Owned::These(BTreeSet::new()),
             };
             if let Owned::These(paths) = owned {
-                self.add_taken_along(store, id, &paths)?;
+                self.add_included_of(id, &paths)?;
             }
         }
         Ok(())
     }
 
-    fn add_taken_along(&mut self, store: &Store, id: BackupId, owned: &BTreeSet<String>) -> Result<()> {
-        let (directory, stored) = (layout::included(id), included::stored(store, id)?);
-        let mut taken = TakenAlong {
+    fn add_included_of(&mut self, id: BackupId, owned: &BTreeSet<String>) -> Result<()> {
+        let (directory, stored) = (layout::included(id), included::stored(self.store, id)?);
+        let mut included = IncludedDirectory {
             id,
             files: Vec::new(),
             directories: Vec::new(),
@@ -63,16 +64,16 @@ impl Survey {
         for (path, entry) in stored.files {
             match directory.join(&path) {
                 _ if owned.contains(&path) => {}
-                Ok(key) => taken.files.push((key, entry.size_bytes)),
-                Err(_) => drop(self.strangers.insert(format!("{directory}/{path}"))),
+                Ok(key) => included.files.push((key, entry.size_bytes)),
+                Err(_) => drop(self.unknown.insert(format!("{directory}/{path}"))),
             }
         }
         let directories = stored.directories.iter();
-        taken.directories = directories.filter_map(|path| directory.join(path).ok()).collect();
-        taken.directories.push(directory);
+        included.directories = directories.filter_map(|path| directory.join(path).ok()).collect();
+        included.directories.push(directory);
         // Of a backup that is there only what is not its own can go.
-        if owned.is_empty() || !taken.files.is_empty() {
-            self.taken_along.push(taken);
+        if owned.is_empty() || !included.files.is_empty() {
+            self.included.push(included);
         }
         Ok(())
     }
@@ -86,7 +87,7 @@ fn owned_by(store: &Store, id: BackupId) -> Result<Owned> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Owned::Any),
         Err(error) => return Err(error),
     };
-    Ok(match facts::read_any_head(store, id)? {
+    Ok(match facts_reader::read_any_head(store, id)? {
         None => Owned::Any,
         Some(facts) if facts.belong_to(id, loaded.crc32c, loaded.size_bytes) => {
             Owned::These(facts.included.into_iter().map(|file| file.path).collect())
@@ -95,7 +96,7 @@ fn owned_by(store: &Store, id: BackupId) -> Result<Owned> {
     })
 }
 
-impl TakenAlong {
+impl IncludedDirectory {
     /// As garbage of this kind.
     pub(super) fn garbage(&self, kind: GarbageKind) -> impl Iterator<Item = Garbage> {
         self.files.iter().map(move |(key, size_bytes)| Garbage {

@@ -1,24 +1,27 @@
-//! Deciding about each thing that was found, without touching anything.
+//! Decides about each thing in the inventory, without changing anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, SystemTime};
 
 use stonekeep_format::BackupId;
+use stonekeep_format::backup_meta::PathId;
 use stonekeep_format::backup_name::RepoPath;
 
-use super::{
-    Garbage, GarbageKind, GarbagePlan, HeldBack, HeldByPin, Policy, PrivateDirectory, Survey, TakenAlong,
-    Total,
-};
+use super::included::IncludedDirectory;
+use super::inventory::{Inventory, PrivateDirectory};
+use super::plan::{Garbage, GarbageKind, GarbagePlan, HeldBack, HeldByPin, Policy, Total};
 use crate::repo::{catalog, layout};
-use crate::store::{Entry, EntryKind, Key};
-use crate::{Warning, WarningName};
+use crate::store::{Detail, Entry, EntryKind, Key};
+use crate::{Result, Warning, WarningName};
 
-/// What to remove of all that was found.
-pub fn plan(survey: &mut Survey, policy: &Policy) -> GarbagePlan {
-    let mut unlistable = std::mem::take(&mut survey.unlistable);
+/// What to remove of all that is in the inventory.
+///
+/// # Errors
+/// I/O errors of the store while it is asked for the age of files of unknown origin.
+pub fn plan(inventory: &mut Inventory<'_>, policy: &Policy) -> Result<GarbagePlan> {
+    let mut unlistable = std::mem::take(&mut inventory.unlistable);
     let mut planner = Planner {
-        survey,
+        inventory,
         policy,
         plan: GarbagePlan::default(),
         pinned: Vec::new(),
@@ -26,41 +29,37 @@ pub fn plan(survey: &mut Survey, policy: &Policy) -> GarbagePlan {
         unknown: Vec::new(),
         is_held_without_record: false,
     };
-    for (directory, entries) in &survey.shared {
-        for entry in entries {
-            planner.shared(directory, entry);
-        }
-    }
-    for directory in &survey.private {
+    planner.shared()?;
+    for directory in &inventory.private {
         planner.private(directory);
     }
-    for taken in &survey.taken_along {
-        planner.taken_along(taken);
+    for directory in &inventory.included {
+        planner.included(directory);
     }
     planner.judge_unknown();
     planner.held_by_pins();
     planner.ours();
     planner.claims();
-    planner.tell();
-    unlistable.retain(|(id, _)| survey.claims.private(*id).is_some() && !planner.is_pinned(*id));
+    planner.report();
+    unlistable.retain(|(id, _)| inventory.origins.private(*id).is_some() && !planner.is_pinned(*id));
     let mut plan = planner.plan;
     plan.unlistable = unlistable;
-    plan
+    Ok(plan)
 }
 
 struct Planner<'a> {
-    survey: &'a Survey,
+    inventory: &'a Inventory<'a>,
     policy: &'a Policy,
     plan: GarbagePlan,
     /// Shared files that only pins keep.
-    pinned: Vec<(String, u64)>,
+    pinned: Vec<(Option<PathId>, u64)>,
     /// Private directories that only pins keep.
     pinned_private: BTreeMap<BackupId, Total>,
     unknown: Vec<Unknown>,
     is_held_without_record: bool,
 }
 
-/// Something whose origin no record tells.
+/// Something whose origin no record has.
 struct Unknown {
     files: Vec<Garbage>,
     directory: Option<BackupId>,
@@ -68,63 +67,118 @@ struct Unknown {
 }
 
 /// What becomes of a shared file that no backup names.
-enum Fate {
+enum Verdict {
     Pinned,
-    HeldBack,
+    Retained,
     Unfinished,
-    Garbage(GarbageKind),
+    Delete(GarbageKind),
 }
 
 impl Planner<'_> {
-    fn shared(&mut self, directory: &Key, entry: &Entry) {
-        let path = format!("{directory}/{}", entry.name);
-        if self.survey.metas.references.contains(&path) {
-            return;
-        }
-        let size_bytes = entry.size_bytes;
-        match self.fate(&path) {
-            _ if !is_file_of_a_repository(directory, entry) => self.plan.strangers.push(path),
-            Fate::Pinned => self.pinned.push((path, size_bytes)),
-            Fate::HeldBack => self.plan.held_back_total.add(size_bytes),
-            Fate::Unfinished => self.plan.unfinished.add(size_bytes),
-            Fate::Garbage(GarbageKind::UnknownOrigin) => {
-                self.unknown.push(Unknown {
-                    files: vec![garbage(directory, entry, GarbageKind::UnknownOrigin)],
-                    directory: None,
-                    age: self.age([entry.modified]),
-                });
+    fn shared(&mut self) -> Result<()> {
+        let (inventory, mut unknown) = (self.inventory, Vec::new());
+        let paths = inventory.stored.paths();
+        for id in paths.ids().filter(|id| !inventory.metas.named.contains(*id)) {
+            let (Some(entry), Ok(path)) = (inventory.stored.entry(id), std::str::from_utf8(paths.path(id)))
+            else {
+                continue;
+            };
+            if entry.kind == EntryKind::Directory {
+                self.plan.strangers.push(path.to_owned());
+                continue;
             }
-            Fate::Garbage(kind) => self.plan.shared.push(garbage(directory, entry, kind)),
+            let file = Garbage {
+                key: Key::trusted(path),
+                size_bytes: entry.size_bytes.unwrap_or_default(),
+                kind: GarbageKind::UnknownOrigin,
+            };
+            unknown.extend(self.decide(Some(id), file));
+        }
+        let ages = self.ages(&unknown)?;
+        for file in unknown {
+            let age = ages.get(file.key.as_str()).copied().unwrap_or_default();
+            self.add_unknown(file, age);
+        }
+        for (directory, entry) in inventory.stored.foreign() {
+            if !is_file_of_a_repository(directory, entry) {
+                self.plan.strangers.push(format!("{directory}/{}", entry.name));
+            } else if let Some(file) =
+                self.decide(None, garbage(directory, entry, GarbageKind::UnknownOrigin))
+            {
+                self.add_unknown(file, self.age([entry.modified]));
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries out the verdict about a file; gives it back if its age matters.
+    fn decide(&mut self, path: Option<PathId>, file: Garbage) -> Option<Garbage> {
+        match self.verdict(path) {
+            Verdict::Pinned => self.pinned.push((path, file.size_bytes)),
+            Verdict::Retained => self.plan.held_back_total.add(file.size_bytes),
+            Verdict::Unfinished => self.plan.unfinished.add(file.size_bytes),
+            Verdict::Delete(GarbageKind::UnknownOrigin) => return Some(file),
+            Verdict::Delete(kind) => self.plan.shared.push(Garbage { kind, ..file }),
+        }
+        None
+    }
+
+    /// Of a name that no meta file can have there is no path.
+    fn verdict(&self, path: Option<PathId>) -> Verdict {
+        let inventory = self.inventory;
+        let is_pinned = |path: PathId| inventory.pins.iter().any(|pin| pin.named.contains(path));
+        if !inventory.unreadable_pins.is_empty() || path.is_some_and(is_pinned) {
+            return Verdict::Pinned;
+        }
+        if !inventory.metas.unreadable.is_empty() {
+            return Verdict::Retained;
+        }
+        let is_unfinished = path.is_some_and(|path| inventory.origins.is_unfinished(path));
+        match (
+            is_unfinished,
+            path.and_then(|path| inventory.origins.shared(path)),
+        ) {
+            (true, _) if self.policy.keep_unfinished => Verdict::Unfinished,
+            (_, Some(kind)) => Verdict::Delete(kind),
+            (true, None) => Verdict::Delete(GarbageKind::LeftOver),
+            (false, None) => Verdict::Delete(GarbageKind::UnknownOrigin),
         }
     }
 
-    fn fate(&self, path: &str) -> Fate {
-        let survey = self.survey;
-        let is_pinned = || survey.pins.iter().any(|pin| pin.references.contains(path));
-        if !survey.unreadable_pins.is_empty() || is_pinned() {
-            return Fate::Pinned;
+    fn add_unknown(&mut self, file: Garbage, age: Duration) {
+        self.unknown.push(Unknown {
+            files: vec![file],
+            directory: None,
+            age,
+        });
+    }
+
+    /// How old files of unknown origin are now, by a listing of their own: they are few, and the index has no times.
+    fn ages(&self, files: &[Garbage]) -> Result<HashMap<String, Duration>> {
+        let mut ages = HashMap::new();
+        if files.is_empty() {
+            return Ok(ages);
         }
-        if !survey.metas.unreadable.is_empty() {
-            return Fate::HeldBack;
+        for directory in [layout::shared_directory(), layout::shared_checksum_directory()] {
+            self.inventory
+                .store
+                .visit(Some(&directory), Detail::Sizes, &mut |entry| {
+                    ages.insert(format!("{directory}/{}", entry.name), self.age([entry.modified]));
+                })?;
         }
-        match (survey.claims.is_unfinished(path), survey.claims.shared(path)) {
-            (true, _) if self.policy.keep_unfinished => Fate::Unfinished,
-            (_, Some(kind)) => Fate::Garbage(kind),
-            (true, None) => Fate::Garbage(GarbageKind::LeftOver),
-            (false, None) => Fate::Garbage(GarbageKind::UnknownOrigin),
-        }
+        Ok(ages)
     }
 
     fn private(&mut self, directory: &PrivateDirectory) {
         let Some(id) = directory.id else {
-            self.private_stranger(&directory.entry);
+            self.unknown_in_private(&directory.entry);
             return;
         };
         // Committed since it was listed.
-        if self.survey.metas.ids.contains(&id) {
+        if self.inventory.metas.ids.contains(&id) {
             return;
         }
-        let claimed = self.survey.claims.private(id);
+        let claimed = self.inventory.origins.private(id);
         let kind = claimed.unwrap_or(GarbageKind::UnknownOrigin);
         let (key, mut files) = (layout::private(id), Vec::new());
         for entry in &directory.files {
@@ -153,34 +207,34 @@ impl Planner<'_> {
     }
 
     /// Nobody but us puts anything there, so that its origin is known.
-    fn taken_along(&mut self, taken: &TakenAlong) {
-        if self.is_pinned(taken.id) {
-            let total = self.pinned_private.entry(taken.id).or_default();
-            taken
+    fn included(&mut self, included: &IncludedDirectory) {
+        if self.is_pinned(included.id) {
+            let total = self.pinned_private.entry(included.id).or_default();
+            included
                 .files
                 .iter()
                 .for_each(|(_, size_bytes)| total.add(*size_bytes));
             return;
         }
         let kind = self
-            .survey
-            .claims
-            .private(taken.id)
+            .inventory
+            .origins
+            .private(included.id)
             .unwrap_or(GarbageKind::LeftOver);
-        self.plan.taken_along.extend(taken.garbage(kind));
+        self.plan.included.extend(included.garbage(kind));
         self.plan
-            .taken_along_directories
-            .extend(taken.directories.iter().cloned());
+            .included_directories
+            .extend(included.directories.iter().cloned());
     }
 
-    fn private_stranger(&mut self, entry: &Entry) {
+    fn unknown_in_private(&mut self, entry: &Entry) {
         let path = format!("{}/{}", layout::private_directory(), entry.name);
         self.plan.warnings.extend(catalog::warn_of_private(&entry.name));
         self.plan.strangers.push(path);
     }
 
     fn is_pinned(&self, id: BackupId) -> bool {
-        !self.survey.unreadable_pins.is_empty() || self.survey.pins.iter().any(|pin| pin.id == id)
+        !self.inventory.unreadable_pins.is_empty() || self.inventory.pins.iter().any(|pin| pin.id == id)
     }
 
     /// How long nothing of this has been changed. A time to come counts as now, and so does it if no time is known.
@@ -213,17 +267,20 @@ impl Planner<'_> {
 
     /// Facts, staging areas and records.
     fn ours(&mut self) {
-        let survey = self.survey;
-        for facts in &survey.facts {
-            if !self.is_pinned(facts.id) && !survey.metas.ids.contains(&facts.id) {
+        let inventory = self.inventory;
+        for facts in &inventory.facts {
+            if !self.is_pinned(facts.id) && !inventory.metas.ids.contains(&facts.id) {
                 self.plan.facts.push(Garbage {
                     key: layout::facts(facts.id),
                     size_bytes: facts.size_bytes,
-                    kind: survey.claims.private(facts.id).unwrap_or(GarbageKind::LeftOver),
+                    kind: inventory
+                        .origins
+                        .private(facts.id)
+                        .unwrap_or(GarbageKind::LeftOver),
                 });
             }
         }
-        for area in &survey.areas {
+        for area in &inventory.areas {
             if area.resumable && self.policy.keep_unfinished {
                 self.plan.unfinished += area.total;
             } else {
@@ -231,7 +288,7 @@ impl Planner<'_> {
             }
         }
         if self.plan.held_back_total == Total::default() && !self.is_held_without_record {
-            let records = survey.records.iter();
+            let records = inventory.records.iter();
             let done = records.filter(|record| !self.is_pinned(record.id));
             self.plan.records = done.map(|record| record.key.clone()).collect();
         }
@@ -239,26 +296,26 @@ impl Planner<'_> {
 
     /// An id whose traces go stays claimed, unless that of a larger one is there.
     fn claims(&mut self) {
-        let survey = self.survey;
-        let claimed = survey.claimed.last();
-        let private = survey.private.iter().filter_map(|directory| directory.id);
-        let ours = private.filter(|id| survey.claims.private(*id).is_some());
-        let facts = survey.facts.iter().map(|facts| facts.id);
-        let records = survey.records.iter().map(|record| record.id);
+        let inventory = self.inventory;
+        let claimed = inventory.claimed.last();
+        let private = inventory.private.iter().filter_map(|directory| directory.id);
+        let ours = private.filter(|id| inventory.origins.private(*id).is_some());
+        let facts = inventory.facts.iter().map(|facts| facts.id);
+        let records = inventory.records.iter().map(|record| record.id);
         let largest = records.chain(facts).chain(ours).max();
-        let later = claimed.max(survey.metas.ids.last());
+        let later = claimed.max(inventory.metas.ids.last());
         self.plan.claim = largest.filter(|largest| later.is_none_or(|later| later < largest));
-        let smaller = survey.claimed.iter().filter(|id| Some(*id) != claimed);
+        let smaller = inventory.claimed.iter().filter(|id| Some(*id) != claimed);
         self.plan.claims = smaller.map(|id| layout::id_claim(*id)).collect();
     }
 
     /// Which pins keep files. Usually the record of the pinned backup stays with them. A reader that came too late, and
     /// has not noticed yet, has none; then the file's origin may be known by any record.
     fn held_by_pins(&mut self) {
-        for pin in &self.survey.pins {
+        for pin in &self.inventory.pins {
             let mut total = self.pinned_private.get(&pin.id).copied().unwrap_or_default();
             for (path, size_bytes) in &self.pinned {
-                if pin.references.contains(path) {
+                if path.is_some_and(|path| pin.named.contains(path)) {
                     total.add(*size_bytes);
                 }
             }
@@ -270,30 +327,30 @@ impl Planner<'_> {
                 files: total.files,
                 bytes: total.bytes,
             });
-            let mut records = self.survey.records.iter();
+            let mut records = self.inventory.records.iter();
             self.is_held_without_record |=
                 !records.any(|record| (record.id, record.meta_crc32c) == (pin.id, pin.meta_crc32c));
         }
     }
 
-    fn tell(&mut self) {
-        let unreadable = self.survey.metas.unreadable.iter();
+    fn report(&mut self) {
+        let unreadable = self.inventory.metas.unreadable.iter();
         self.plan.held_back = unreadable
             .map(|(id, reason)| HeldBack {
                 id: *id,
                 reason: reason.clone(),
             })
             .collect();
-        for pin in &self.survey.unreadable_pins {
+        for pin in &self.inventory.unreadable_pins {
             let message = "somebody reads a backup, and which one cannot be read here: no file of any backup is removed";
             self.plan
                 .warnings
                 .push(Warning::about(WarningName::UnreadablePin, pin.as_str(), message));
         }
-        let strangers = self.survey.metas.strangers.iter();
+        let strangers = self.inventory.metas.unknown.iter();
         self.plan
             .strangers
-            .extend(strangers.chain(&self.survey.strangers).cloned());
+            .extend(strangers.chain(&self.inventory.unknown).cloned());
         self.plan.strangers.sort();
     }
 }

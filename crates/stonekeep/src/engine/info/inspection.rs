@@ -1,0 +1,262 @@
+//! What is known of backups with the sizes of their files: each meta file is read once, several at a time.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use stonekeep_format::backup_meta::{MetaFile, PathTable};
+use stonekeep_format::backup_name::RepoPath;
+use stonekeep_format::{BackupId, Temperature};
+
+use super::report::{BackupFileInfo, BackupInfo, BackupState, InfoDetail, head, unreadable};
+use super::sharing::{Sharing, Sum};
+use crate::engine::BackupEngineReadOnly;
+use crate::parallel::run_bounded;
+use crate::repo::described::{self, Described};
+use crate::repo::expected_sizes::ExpectedSizes;
+use crate::repo::facts::BackupFacts;
+use crate::repo::file_check;
+use crate::repo::included;
+use crate::repo::index::RepositoryIndex;
+use crate::repo::known_files::KnownFiles;
+use crate::repo::listed::{self, Listed};
+use crate::repo::meta_scanner::{MetaScanner, ScanState, ScannedMeta};
+use crate::repo::stored_files::{PrivateFiles, StoredFiles};
+use crate::store::Store;
+use crate::{ErrorKind, Result};
+
+/// Which backups are asked for. The others are read as well, since files may be shared with them.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Asked {
+    /// All.
+    All,
+    /// No more than so many of the newest valid ones, and corrupt ones between them.
+    Newest(usize),
+    /// This one.
+    One(BackupId),
+}
+
+/// What is known of backups.
+pub(super) struct Inspected {
+    /// The backups that were asked for, oldest first.
+    pub(super) backups: Vec<BackupInfo>,
+    /// Bytes of all stored files of all backups; without the private ones where one backup was asked for.
+    pub(super) total_bytes: u64,
+}
+
+/// What all workers see.
+struct Inspection<'a> {
+    store: &'a Store,
+    detail: InfoDetail,
+    stored: &'a StoredFiles,
+    sharing: Mutex<Sharing<'a>>,
+    /// One for each worker that is not reading.
+    scanners: Mutex<Vec<MetaScanner>>,
+}
+
+/// A backup, except for what it shares.
+struct Inspectee {
+    info: BackupInfo,
+    /// Of one whose meta file can be read: of all its files, of its private ones.
+    sizes: Option<(Sum, Sum)>,
+}
+
+/// Inspects backups.
+///
+/// # Errors
+/// I/O errors of the store.
+pub(super) fn inspect(
+    engine: &BackupEngineReadOnly,
+    index: &RepositoryIndex<'_>,
+    asked: Asked,
+    detail: InfoDetail,
+) -> Result<Inspected> {
+    let (ids, stored) = (index.backups()?.ids.clone(), index.shared()?);
+    let inspection = Inspection {
+        store: index.store(),
+        detail,
+        stored,
+        sharing: Mutex::new(Sharing::new(stored, detail == InfoDetail::Files)),
+        scanners: Mutex::default(),
+    };
+    let inspected = match asked {
+        Asked::Newest(wanted) => inspection.newest(ids, wanted)?,
+        Asked::All => run_bounded(engine.workers(), ids, |id| inspection.inspect(id))?,
+        Asked::One(one) => run_bounded(engine.workers(), ids, |id| match id == one {
+            true => inspection.inspect(id),
+            false => inspection.count(id, None).map(|()| None),
+        })?,
+    };
+    Ok(inspection.finish(inspected.into_iter().flatten().collect()))
+}
+
+impl Inspection<'_> {
+    fn newest(&self, ids: Vec<BackupId>, wanted: usize) -> Result<Vec<Option<Inspectee>>> {
+        let (mut inspected, mut valid) = (Vec::new(), 0);
+        for id in ids.into_iter().rev() {
+            if valid >= wanted {
+                self.count(id, Some(self.store))?;
+                continue;
+            }
+            let one = self.inspect(id)?;
+            let is_valid = |one: &Inspectee| one.info.state.may_be_valid();
+            valid += usize::from(one.as_ref().is_some_and(is_valid));
+            inspected.push(one);
+        }
+        inspected.reverse();
+        Ok(inspected)
+    }
+
+    /// Counts the files of a backup that is not asked for; its private ones as far as they are looked for in a store.
+    fn count(&self, id: BackupId, private_in: Option<&Store>) -> Result<()> {
+        let mut scanner = lock(&self.scanners).pop().unwrap_or_default();
+        let state = scanner.read(self.store, self.stored.known(), id);
+        lock(&self.scanners).push(scanner);
+        if let Some(ScanState::Readable(scanned)) = if_exists(state)? {
+            let look = |store| PrivateFiles::look(store, id, &scanned.loaded.meta.files);
+            let private = private_in.map(look).transpose()?;
+            lock(&self.sharing).add(&scanned, private.as_ref(), |_| None);
+        }
+        Ok(())
+    }
+
+    /// `None` if it was deleted since it was listed.
+    fn inspect(&self, id: BackupId) -> Result<Option<Inspectee>> {
+        let mut scanner = lock(&self.scanners).pop().unwrap_or_default();
+        let none = PathTable::default();
+        // All lines are decoded where all files are listed.
+        let known = match self.detail {
+            InfoDetail::Files => KnownFiles {
+                paths: &none,
+                plain: None,
+            },
+            _ => self.stored.known(),
+        };
+        let inspected = match if_exists(scanner.read(self.store, known, id))? {
+            None => None,
+            Some(ScanState::Readable(scanned)) => Some(self.readable(&mut scanner, &scanned)?),
+            Some(ScanState::Unreadable(error)) => Some(Inspectee {
+                info: unreadable(id, &error),
+                sizes: None,
+            }),
+        };
+        lock(&self.scanners).push(scanner);
+        Ok(inspected)
+    }
+
+    fn readable(&self, scanner: &mut MetaScanner, scanned: &ScannedMeta) -> Result<Inspectee> {
+        let (store, loaded) = (self.store, &scanned.loaded);
+        let private = PrivateFiles::look(store, loaded.id, &loaded.meta.files)?;
+        let facts = scanner.facts_for_sizes(store, scanned)?;
+        let described = match &facts {
+            Some(_) => None,
+            None => Some(Described::read(store, loaded)?),
+        };
+        let sizes = ExpectedSizes::read(store, loaded, facts.as_ref())?;
+        let mut findings = file_check::findings(&loaded.meta.files, &sizes, |path| {
+            Ok(self.stored.get_of_backup(path, &private))
+        })?;
+        let included = facts.as_ref().map_or(&[][..], |facts| &facts.included);
+        findings.extend(included::findings_of(store, loaded.id, included)?);
+        if let Some(described) = &described {
+            let listed = Listed::in_scanned(scanned, self.stored.paths());
+            findings.extend(listed::findings(loaded.id, &described.needed, &listed));
+        }
+        let size_of = |file: &MetaFile| {
+            let stored = || self.stored.get_of_backup(&file.path, &private)?.size_bytes;
+            sizes.expected(file).or_else(stored)
+        };
+        let mut info = head(loaded, facts.as_ref(), described.as_ref());
+        info.number_files += scanned.plain.len() as u64;
+        info.state = match findings.is_empty() {
+            true => BackupState::Valid,
+            false => BackupState::Corrupt(findings),
+        };
+        if self.detail == InfoDetail::Files {
+            info.files = Some(files(scanned, size_of, facts.as_ref())?);
+            if facts.is_none()
+                && let Some(exact) = described::last_sequence(store, loaded)?
+            {
+                info.sequence_number = exact;
+            }
+        }
+        let mut private_sizes = Sum::default();
+        for file in scanned.others().filter(|file| file.path.shared_name().is_none()) {
+            private_sizes.add(size_of(file));
+        }
+        let all = lock(&self.sharing).add(scanned, Some(&private), size_of);
+        Ok(Inspectee {
+            info,
+            sizes: Some((all, private_sizes)),
+        })
+    }
+
+    fn finish(self, inspected: Vec<Inspectee>) -> Inspected {
+        let sharing = self.sharing.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let unique = sharing.unique();
+        let included_bytes: u64 = inspected.iter().map(|one| one.info.included_bytes).sum();
+        let finish = |Inspectee { mut info, sizes }: Inspectee| {
+            if let Some((all, mut own)) = sizes {
+                own.add_all(unique.get(&info.id).copied().unwrap_or_default());
+                let add = |one: Option<u64>, other: Option<u64>| one?.checked_add(other?);
+                info.unique_bytes = add(own.bytes(), Some(info.included_bytes));
+                info.shared_bytes = all.without(own).bytes();
+                info.size_bytes = add(info.unique_bytes, info.shared_bytes);
+            }
+            for file in info.files.iter_mut().flatten() {
+                if let Some(path) = RepoPath::parse(&file.path) {
+                    file.shared_with = sharing.others(&path, info.id);
+                }
+            }
+            info
+        };
+        Inspected {
+            backups: inspected.into_iter().map(finish).collect(),
+            total_bytes: sharing.total_bytes() + included_bytes,
+        }
+    }
+}
+
+/// The files of a backup, with those of the application.
+fn files(
+    scanned: &ScannedMeta,
+    size_of: impl Fn(&MetaFile) -> Option<u64>,
+    facts: Option<&BackupFacts>,
+) -> Result<Vec<BackupFileInfo>> {
+    let mut files = Vec::with_capacity(scanned.file_count());
+    for file in &scanned.loaded.meta.files {
+        files.push(BackupFileInfo {
+            path: file.path.to_string(),
+            restored_name: file.path.restored_name().to_string(),
+            size_bytes: size_of(file),
+            crc32c: file.crc32c.map(|crc| crc.0),
+            temperature: file.temperature,
+            excluded: file.excluded,
+            included: false,
+            shared_with: Vec::new(),
+        });
+    }
+    for file in facts.map_or(&[][..], |facts| &facts.included) {
+        files.push(BackupFileInfo {
+            path: file.key(scanned.loaded.id)?.to_string(),
+            restored_name: file.path.clone(),
+            size_bytes: Some(file.size_bytes),
+            crc32c: Some(file.crc32c),
+            temperature: Temperature::Unknown,
+            excluded: false,
+            included: true,
+            shared_with: Vec::new(),
+        });
+    }
+    Ok(files)
+}
+
+/// `None` for a backup that was deleted since it was listed.
+fn if_exists(state: Result<ScanState>) -> Result<Option<ScanState>> {
+    match state {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        state => state.map(Some),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,296 @@
+//! What lies in a repository besides the backups that stay: everything that a collection decides about.
+
+use std::collections::BTreeSet;
+
+use stonekeep_format::{BackupId, Crc32c};
+
+use super::included::IncludedDirectory;
+use super::metas::Metas;
+use super::origins::Origins;
+use super::plan::{Area, Total};
+use crate::repo::index::RepositoryIndex;
+use crate::repo::loaded_meta::LoadedMeta;
+use crate::repo::meta_scanner::{MetaScanner, ScanState};
+use crate::repo::path_set::PathSet;
+use crate::repo::pin::LivePins;
+use crate::repo::stored_files::StoredFiles;
+use crate::repo::{facts_reader, is_root_name, journal, layout, partial};
+use crate::store::{Entry, EntryKind, Key, Store};
+use crate::{Error, ErrorKind, Result};
+
+/// What stands directly in `stonekeep/`.
+const OUR_NAMES: [&str; 7] = ["backups", "deleted", "files", "ids", "lock", "pins", "tmp"];
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct Inventory<'a> {
+    pub(super) store: &'a Store,
+    /// The files in the directories that backups share.
+    pub(super) stored: &'a StoredFiles,
+    /// The backups that stay.
+    pub metas: Metas,
+    /// Backups that somebody reads, each once, also those that stay.
+    pub(super) pins: Vec<PinnedBackup>,
+    /// Pins that nobody here can read: they may keep anything.
+    pub(super) unreadable_pins: Vec<Key>,
+    pub(super) origins: Origins,
+    /// The records of deleted backups.
+    pub(super) records: Vec<Record>,
+    /// Facts of backups that do not exist.
+    pub(super) facts: Vec<OrphanFacts>,
+    /// The ids that are claimed.
+    pub(super) claimed: BTreeSet<BackupId>,
+    /// What killed runs have staged.
+    pub(super) areas: Vec<Area>,
+    /// What is in `private/`, without the directories of backups that stay.
+    pub(super) private: Vec<PrivateDirectory>,
+    /// Files of the application that no backup has.
+    pub(super) included: Vec<IncludedDirectory>,
+    /// Directories in `private/` of backups that do not exist which cannot be listed.
+    pub(super) unlistable: Vec<(BackupId, Error)>,
+    /// Names that no repository has.
+    pub(super) unknown: BTreeSet<String>,
+}
+
+/// The record of a deleted backup: its meta file under another name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Record {
+    /// The record.
+    pub key: Key,
+    /// The backup.
+    pub id: BackupId,
+    /// CRC-32C of its meta file, as the name says.
+    pub meta_crc32c: Crc32c,
+}
+
+/// A backup that somebody reads.
+#[derive(Debug)]
+pub(super) struct PinnedBackup {
+    /// The backup.
+    pub id: BackupId,
+    /// CRC-32C of its meta file.
+    pub meta_crc32c: Crc32c,
+    /// The stored files that it names.
+    pub named: PathSet,
+}
+
+/// Facts of a backup that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OrphanFacts {
+    /// The backup.
+    pub id: BackupId,
+    /// The length of the facts.
+    pub size_bytes: u64,
+}
+
+/// A name in `private/`, with what stands in it if it is a backup's directory.
+#[derive(Debug, Clone)]
+pub(super) struct PrivateDirectory {
+    /// The name.
+    pub entry: Entry,
+    /// The backup that it belongs to.
+    pub id: Option<BackupId>,
+    /// What it holds.
+    pub files: Vec<Entry>,
+}
+
+impl<'a> Inventory<'a> {
+    /// Reads everything. Backups that are to be deleted, but still exist (a dry run), count as deleted.
+    ///
+    /// # Errors
+    /// `Stopped`, I/O errors of the store.
+    pub fn read(
+        index: &'a RepositoryIndex<'_>,
+        metas: Metas,
+        pins: LivePins,
+        to_delete: &BTreeSet<BackupId>,
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<Self> {
+        let (store, stored) = (index.store(), index.shared()?);
+        let pinned = pins.pinned.iter().map(|loaded| PinnedBackup::new(loaded, stored));
+        let mut inventory = Inventory {
+            store,
+            stored,
+            metas,
+            pins: pinned.collect(),
+            unreadable_pins: pins.unreadable,
+            origins: Origins::default(),
+            records: Vec::new(),
+            facts: Vec::new(),
+            claimed: BTreeSet::new(),
+            areas: Vec::new(),
+            private: Vec::new(),
+            included: Vec::new(),
+            unlistable: Vec::new(),
+            unknown: BTreeSet::new(),
+        };
+        inventory.add_unknown_names(index)?;
+        let mut scanner = MetaScanner::default();
+        for id in to_delete {
+            inventory.add_to_delete(&mut scanner, *id)?;
+        }
+        inventory.add_records(&mut scanner, should_stop)?;
+        inventory.add_facts(should_stop)?;
+        inventory.add_claims()?;
+        inventory.add_areas()?;
+        inventory.add_included()?;
+        inventory.add_private(index.private()?)?;
+        Ok(inventory)
+    }
+
+    /// Whether backups have been deleted whose records are still there.
+    pub fn has_records(&self) -> bool {
+        !self.records.is_empty()
+    }
+
+    /// Names at the root and in our own directory that no repository has.
+    fn add_unknown_names(&mut self, index: &RepositoryIndex<'_>) -> Result<()> {
+        let root = index.root()?.unwrap_or_default().iter();
+        let unknown = root.filter(|entry| !is_root_name(&entry.name));
+        self.unknown.extend(unknown.map(|entry| entry.name.clone()));
+        let ours = layout::ours();
+        for entry in self.store.list(Some(&ours))? {
+            if !OUR_NAMES.contains(&entry.name.as_str()) {
+                self.unknown.insert(format!("{ours}/{}", entry.name));
+            }
+        }
+        Ok(())
+    }
+
+    fn add_to_delete(&mut self, scanner: &mut MetaScanner, id: BackupId) -> Result<()> {
+        let meta = match scanner.read(self.store, self.stored.known(), id) {
+            Ok(ScanState::Readable(scanned)) => Some(scanned),
+            Ok(ScanState::Unreadable(_)) => None,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Io => None,
+            Err(error) => return Err(error),
+        };
+        self.origins.add_deleted(self.stored, id, meta.as_deref());
+        Ok(())
+    }
+
+    fn add_records(&mut self, scanner: &mut MetaScanner, should_stop: &dyn Fn() -> bool) -> Result<()> {
+        let directory = layout::deleted_directory();
+        for entry in self.store.list(Some(&directory))? {
+            if should_stop() {
+                return Err(Error::stopped());
+            }
+            let name = layout::parse_deleted(&entry.name).filter(|_| entry.kind == EntryKind::File);
+            let Some((id, meta_crc32c)) = name else {
+                self.unknown.insert(format!("{directory}/{}", entry.name));
+                continue;
+            };
+            let key = directory.join(&entry.name)?;
+            let meta = scanner.read_at(self.store, self.stored.known(), id, &key);
+            // One that cannot be read names nothing: what it named has to be old to be collected.
+            if let Err(error) = &meta {
+                tracing::warn!(%key, reason = %error.one_line(), "the record of a deleted backup cannot be read");
+            }
+            self.origins.add_deleted(self.stored, id, meta.as_ref().ok());
+            self.records.push(Record { key, id, meta_crc32c });
+        }
+        self.records.sort();
+        Ok(())
+    }
+
+    fn add_facts(&mut self, should_stop: &dyn Fn() -> bool) -> Result<()> {
+        let directory = layout::facts_directory();
+        for entry in self.store.list(Some(&directory))? {
+            if should_stop() {
+                return Err(Error::stopped());
+            }
+            let Some(id) = BackupId::parse(&entry.name).filter(|_| entry.kind == EntryKind::File) else {
+                self.unknown.insert(format!("{directory}/{}", entry.name));
+                continue;
+            };
+            if self.metas.ids.contains(&id) {
+                continue;
+            }
+            let facts = match self.origins.is_readable(id) {
+                true => None,
+                false => facts_reader::read_orphan(self.store, id)?,
+            };
+            self.origins.add_facts(self.stored, id, facts.as_ref());
+            let size_bytes = entry.size_bytes;
+            self.facts.push(OrphanFacts { id, size_bytes });
+        }
+        self.facts.sort_by_key(|facts| facts.id);
+        Ok(())
+    }
+
+    fn add_claims(&mut self) -> Result<()> {
+        let directory = layout::ids_directory();
+        for entry in self.store.list(Some(&directory))? {
+            match BackupId::parse(&entry.name).filter(|_| entry.kind == EntryKind::File) {
+                Some(id) => drop(self.claimed.insert(id)),
+                None => drop(self.unknown.insert(format!("{directory}/{}", entry.name))),
+            }
+        }
+        Ok(())
+    }
+
+    fn add_areas(&mut self) -> Result<()> {
+        for name in self.store.areas()? {
+            let resumable = self
+                .origins
+                .add_journal(self.stored, &journal::read(self.store, &name)?)
+                || !partial::read(self.store, &name)?.is_empty();
+            let mut total = Total::default();
+            let staged = self.store.staged(&name)?;
+            let files = staged.iter().filter(|staged| !journal::is_part_of(&staged.key));
+            files.for_each(|staged| total.add(staged.size_bytes));
+            self.areas.push(Area {
+                name,
+                total,
+                resumable,
+            });
+        }
+        self.areas.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(())
+    }
+
+    fn add_private(&mut self, entries: &[Entry]) -> Result<()> {
+        for entry in entries {
+            let id = BackupId::parse(&entry.name).filter(|_| entry.kind == EntryKind::Directory);
+            if id.is_some_and(|id| self.metas.ids.contains(&id)) {
+                continue;
+            }
+            let files = match id.map(|id| (id, self.store.list(Some(&layout::private(id))))) {
+                Some((_, Ok(files))) => files,
+                Some((id, Err(error))) if error.kind() == ErrorKind::Io => {
+                    self.unlistable.push((id, error));
+                    continue;
+                }
+                Some((_, Err(error))) => return Err(error),
+                None => Vec::new(),
+            };
+            self.private.push(PrivateDirectory {
+                entry: entry.clone(),
+                id,
+                files,
+            });
+        }
+        self.private.sort_by_key(|directory| directory.id);
+        Ok(())
+    }
+}
+
+impl PinnedBackup {
+    /// With the files that it was made without: whoever reads it may take them from other backups.
+    fn new(loaded: &LoadedMeta, stored: &StoredFiles) -> Self {
+        let mut named = PathSet::default();
+        for path in loaded
+            .meta
+            .files
+            .iter()
+            .filter_map(|file| stored.find(&file.path))
+        {
+            named.insert(path);
+        }
+        PinnedBackup {
+            id: loaded.id,
+            meta_crc32c: loaded.crc32c,
+            named,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Where files that no backup names come from, by our own records.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stonekeep_format::BackupId;
+use stonekeep_format::backup_meta::PathId;
+use stonekeep_format::backup_name::RepoPath;
+
+use super::plan::GarbageKind;
+use crate::repo::facts::BackupFacts;
+use crate::repo::journal::Journal;
+use crate::repo::meta_scanner::ScannedMeta;
+use crate::repo::path_set::PathSet;
+use crate::repo::stored_files::StoredFiles;
+
+/// Stored files of known origin.
+#[derive(Debug, Default)]
+pub(super) struct Origins {
+    /// Named by deleted backups.
+    deleted: PathSet,
+    /// Named by facts without a backup: a run was killed just before its commit.
+    left_over: PathSet,
+    /// Named by the journals of killed runs.
+    unfinished: PathSet,
+    private: BTreeMap<BackupId, GarbageKind>,
+    /// Deleted backups whose meta file can be read.
+    readable: BTreeSet<BackupId>,
+}
+
+impl Origins {
+    /// Adds a deleted backup. Of one whose meta file cannot be read only the private directory is known.
+    pub(super) fn add_deleted(&mut self, stored: &StoredFiles, id: BackupId, meta: Option<&ScannedMeta>) {
+        self.private.insert(id, GarbageKind::Unreferenced);
+        if let Some(scanned) = meta {
+            self.readable.insert(id);
+            scanned.add_to(&mut self.deleted, stored);
+        }
+    }
+
+    /// Adds facts without a backup. Damaged ones still say that the private directory is ours.
+    pub(super) fn add_facts(&mut self, stored: &StoredFiles, id: BackupId, facts: Option<&BackupFacts>) {
+        let kind = *self.private.entry(id).or_insert(GarbageKind::LeftOver);
+        let paths = match kind {
+            GarbageKind::Unreferenced => &mut self.deleted,
+            _ => &mut self.left_over,
+        };
+        for file in facts.map(|facts| facts.files.as_slice()).unwrap_or_default() {
+            insert(paths, stored, &file.path);
+        }
+    }
+
+    /// Adds the journal of a killed run; whether the next backup can use what it names.
+    pub(super) fn add_journal(&mut self, stored: &StoredFiles, journal: &Journal) -> bool {
+        let staged = journal.staged.iter().map(|(_, entry)| entry);
+        for entry in staged.chain(&journal.gone) {
+            insert(&mut self.unfinished, stored, &entry.file.path);
+        }
+        !(journal.staged.is_empty() && journal.gone.is_empty())
+    }
+
+    /// Whether the meta file of this deleted backup could be read.
+    pub(super) fn is_readable(&self, id: BackupId) -> bool {
+        self.readable.contains(&id)
+    }
+
+    /// Where a shared file comes from, if a record of a backup says so.
+    pub(super) fn shared(&self, path: PathId) -> Option<GarbageKind> {
+        if self.deleted.contains(path) {
+            return Some(GarbageKind::Unreferenced);
+        }
+        self.left_over.contains(path).then_some(GarbageKind::LeftOver)
+    }
+
+    /// Where a private directory comes from, if a record says so.
+    pub(super) fn private(&self, id: BackupId) -> Option<GarbageKind> {
+        self.private.get(&id).copied()
+    }
+
+    /// Whether a killed run has published this file, or would have.
+    pub(super) fn is_unfinished(&self, path: PathId) -> bool {
+        self.unfinished.contains(path)
+    }
+}
+
+fn insert(paths: &mut PathSet, stored: &StoredFiles, path: &str) {
+    if let Some(id) = RepoPath::parse(path).and_then(|path| stored.find(&path)) {
+        paths.insert(id);
+    }
+}
