@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use stonekeep::ErrorKind;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, BackupEngineReadOnly};
 use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
+use stonekeep::{Error, ErrorKind};
 
 use crate::exit::UsageError;
 use crate::{mistakes, places};
@@ -32,9 +32,9 @@ impl RepoArgs {
 
     /// Opens an existing repository for writing.
     pub(crate) fn open_to_change(&self, options: BackupEngineOptions) -> anyhow::Result<BackupEngine> {
-        self.open(options.clone())?;
         let store = store(&self.repo, &options)?;
-        Ok(BackupEngine::open(options, store)?)
+        let engine = BackupEngine::open_existing(options, store);
+        engine.map_err(|error| explain(&self.repo, error))
     }
 
     /// Opens a repository for writing; the first backup creates it.
@@ -49,7 +49,12 @@ impl RepoArgs {
 pub(crate) fn open(repo: &Path, options: BackupEngineOptions) -> anyhow::Result<BackupEngineReadOnly> {
     let store = store(repo, &options)?;
     let engine = BackupEngineReadOnly::open(options, store);
-    Ok(engine.map_err(|error| match places::missing_disk(repo) {
+    engine.map_err(|error| explain(repo, error))
+}
+
+/// Says what may be meant instead of a directory that is no repository.
+fn explain(repo: &Path, error: Error) -> anyhow::Error {
+    let explained = match places::missing_disk(repo) {
         Some(point) if error.kind() == ErrorKind::NotFound => error.with_hint(format!(
             "{} is a mount point of /etc/fstab that nothing is mounted on: mount it first",
             point.display()
@@ -58,7 +63,8 @@ pub(crate) fn open(repo: &Path, options: BackupEngineOptions) -> anyhow::Result<
             Some(hint) if error.kind() == ErrorKind::NotFound => error.with_hint(hint),
             _ => error,
         },
-    })?)
+    };
+    explained.into()
 }
 
 fn store(repo: &Path, options: &BackupEngineOptions) -> anyhow::Result<Store> {

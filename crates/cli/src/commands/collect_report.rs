@@ -115,17 +115,17 @@ fn json(report: &CollectReport, dry_run: bool) -> CollectJson<'_> {
             })
             .collect(),
         held_back: report
-            .held_back
+            .retaining_backups
             .iter()
             .map(|held| HeldBackJson {
                 id: held.id.get(),
                 reason: &held.reason,
             })
             .collect(),
-        held_back_total: report.held_back_total.into(),
+        held_back_total: report.retained.into(),
         too_young: report.too_young,
         unfinished: report.unfinished.into(),
-        strangers: &report.strangers,
+        strangers: &report.unknown_files,
         warnings: warnings(&report.warnings),
     }
 }
@@ -235,7 +235,7 @@ fn left_alone(page: &mut Page<'_>, report: &CollectReport, would: &str) {
             bytes(size)
         ));
     }
-    for stranger in &report.strangers {
+    for stranger in &report.unknown_files {
         page.line(format!("no part of any backup, {would}left alone: {stranger}"));
     }
 }
@@ -251,12 +251,12 @@ fn held(page: &mut Page<'_>, report: &CollectReport) {
         );
         page.marked(Style::Warning, "warning:", text);
     }
-    for held in &report.held_back {
+    for held in &report.retaining_backups {
         let Total {
             files, bytes: size, ..
-        } = report.held_back_total;
+        } = report.retained;
         let text = format!(
-            "{}, {}, held back by meta/{id}: {}; `stonekeep delete {id}` releases them",
+            "{}, {}, retained because of meta/{id}: {}; `stonekeep delete {id}` releases them",
             count(files, "shared file"),
             bytes(size),
             held.reason,

@@ -42,7 +42,7 @@ pub(crate) fn run(args: &ListArgs, session: &Session) -> anyhow::Result<Exit> {
     let document = ListJson {
         repository: &info.location,
         backups: info.backups.iter().map(BackupJson::new).collect(),
-        strangers: &info.strangers,
+        strangers: &info.unknown_files,
         total_bytes: info.total_bytes,
         warnings: warnings(&info.warnings),
     };
@@ -71,7 +71,7 @@ fn text(page: &mut Page<'_>, info: &RepositoryInfo, args: &ListArgs) {
     for backup in &info.backups {
         reasons(page, backup);
     }
-    for stranger in &info.strangers {
+    for stranger in &info.unknown_files {
         page.line(format!("no part of any backup, left alone: {stranger}"));
     }
 }

@@ -199,7 +199,7 @@ fn an_unreadable_meta_file_holds_back_with_a_warning() {
     world
         .run(["delete", "1"])
         .ok()
-        .warns("held back by meta/2")
+        .warns("retained because of meta/2")
         .warns("`stonekeep delete 2` releases");
     let document = world.json(["gc"]);
     assert_eq!(

@@ -18,7 +18,7 @@
 //! some.field any text
 //! ```
 //!
-//! `crc32` is a CRC-32C, unmasked, in decimal. It must stand on each line of schema 1 and may in schema 2.
+//! `crc32` is a CRC-32C, unmasked, in decimal. Each line of schema 1 must have it, a line of schema 2 may.
 //!
 //! Version rule: a schema of another major version, and a field whose name begins with `ni::` that is not known
 //! here, are [`Problem::Unsupported`](crate::Problem::Unsupported). Other unknown fields are kept as they are, whatever
@@ -69,7 +69,7 @@ pub enum SchemaVersion {
     One,
     /// `schema_version 2` or `2.<minor>`; engines from 6.20 on read it.
     Two {
-        /// What stands after `2.`, which no reader looks at.
+        /// The text after `2.`, which no reader uses.
         minor: Option<Box<str>>,
     },
 }
@@ -83,7 +83,7 @@ impl SchemaVersion {
     }
 }
 
-/// What stands in a meta file before the files.
+/// The part of a meta file before the files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MetaHead {
     /// Which form the file has.
@@ -115,7 +115,7 @@ impl MetaHead {
 /// A backup's meta file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BackupMeta {
-    /// What stands before the files.
+    /// The part before the files.
     pub head: MetaHead,
     /// The files in their order, excluded ones too.
     pub files: Vec<MetaFile>,

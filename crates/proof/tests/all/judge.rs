@@ -62,7 +62,7 @@ pub(crate) fn agrees_on_infos(repository: &Path, what: &str) {
     let all = ours::engine(repository)
         .get_all_backup_info(InfoDetail::Files)
         .unwrap();
-    assert_eq!(all.strangers, Vec::<String>::new(), "{what}");
+    assert_eq!(all.unknown_files, Vec::<String>::new(), "{what}");
     let mine: Vec<BackupInfo> = all.backups.into_iter().map(|backup| told(backup, what)).collect();
     assert_eq!(mine, theirs, "{what}");
     let stored: u64 = stored_files(repository).iter().map(|file| file.size).sum();

@@ -27,6 +27,7 @@ pub use rate_limiter::RateLimiter;
 
 use self::transfer::Meter;
 use crate::disk::buffers::{Buffer, Buffers, DEFAULT_BUFFER_BYTES, DEFAULT_READ_BYTES};
+use crate::repo::index::RepositoryIndex;
 use crate::store::{Durability, Held, Parallelism, Store};
 use crate::{Clock, Error, Observer, Phase, Progress, Result, SystemClock, repo};
 
@@ -208,6 +209,22 @@ impl BackupEngine {
     /// `Refused` if something else stands there, `InvalidArgument` for options that do not fit each other; with
     /// `destroy_old_data` those of deleting, too.
     pub fn open(options: BackupEngineOptions, store: impl Into<Store>) -> Result<Self> {
+        Self::open_if(options, store.into(), |_| Ok(()))
+    }
+
+    /// Opens an existing repository for writing.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no repository; as [`Self::open`].
+    pub fn open_existing(options: BackupEngineOptions, store: impl Into<Store>) -> Result<Self> {
+        Self::open_if(options, store.into(), repo::require_in)
+    }
+
+    fn open_if(
+        options: BackupEngineOptions,
+        store: Store,
+        check: impl FnOnce(&RepositoryIndex<'_>) -> Result<()>,
+    ) -> Result<Self> {
         if options.max_valid_backups_to_open.is_some() {
             return Err(Error::invalid(
                 "max_valid_backups_to_open is for read-only engines: one that writes must know every backup",
@@ -218,15 +235,16 @@ impl BackupEngine {
                 "temperatures are kept in meta files of schema 2 only",
             ));
         }
-        let store = store.into();
-        let state = repo::root_state(&store)?;
+        let index = RepositoryIndex::new(&store);
+        check(&index)?;
+        let state = repo::state_of(&index)?;
         if let repo::RootState::Foreign(name) = &state {
             return Err(repo::foreign(&store, name));
         }
         let engine = BackupEngine {
             reader: BackupEngineReadOnly::new(options, store),
         };
-        if engine.options().destroy_old_data && state == repo::RootState::Repository {
+        if state == repo::RootState::Repository && engine.options().destroy_old_data {
             engine.destroy()?;
         }
         Ok(engine)

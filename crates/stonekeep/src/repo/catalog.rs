@@ -38,7 +38,7 @@ impl Listing {
     }
 }
 
-/// A meta file with those of our facts that tell sizes: [`LoadedMeta::facts_for_sizes`].
+/// A meta file with the part of our facts that has sizes: [`LoadedMeta::facts_for_sizes`].
 #[derive(Debug)]
 pub struct SizedMeta {
     /// The meta file.

@@ -49,7 +49,7 @@ impl CheckedLines {
     }
 }
 
-/// The same text, made line by line while it is read, so that it never stands in memory as a whole.
+/// The same text, made line by line while it is read, so that it is never complete in memory.
 #[derive(Debug)]
 pub(crate) struct CheckedText<I> {
     lines: I,
@@ -142,7 +142,7 @@ pub(crate) fn lines<'a>(name: &str, text: &'a [u8]) -> Result<impl Iterator<Item
 }
 
 impl Trailer {
-    /// Whether a text of so many lines with this checksum is whole.
+    /// Whether a text of so many lines with this checksum is complete.
     pub(super) fn check(&self, name: &str, crc32c: u32, found: usize) -> Result<()> {
         let wanted = self.end.lines;
         if crc32c != self.end.crc32c {

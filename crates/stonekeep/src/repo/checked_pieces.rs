@@ -33,8 +33,8 @@ impl Wanted<'_> {
     }
 }
 
-/// Reads a whole text and hands out lines of it, which are worth nothing if an error is returned in the end: the checksum
-/// stands at the end of the text.
+/// Reads a text to its end and hands out lines of it. They are worth nothing if an error is returned: the checksum is at
+/// the end of the text.
 ///
 /// # Errors
 /// As [`checked_lines::lines`]; those of `hand_out`; I/O errors.
@@ -57,7 +57,7 @@ pub(crate) fn read(
     trailer.check(name, pieces.crc32c().0, lines)
 }
 
-/// What stands before the last line that a newline ends: any line may turn out to be the last one of the text.
+/// The text before the last line that a newline ends: any line may turn out to be the last one of the text.
 fn before_last_line(text: &[u8]) -> &[u8] {
     let last = memrchr(b'\n', text).and_then(|end| memrchr(b'\n', text.get(..end)?));
     text.get(..last.map_or(0, |newline| newline + 1))

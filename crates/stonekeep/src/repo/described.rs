@@ -41,7 +41,7 @@ impl Described {
     /// Reads the MANIFEST and the OPTIONS file of a backup.
     ///
     /// # Errors
-    /// I/O errors of the store. Files that are missing or damaged describe nothing; verifying the backup tells.
+    /// I/O errors of the store. Files that are missing or damaged describe nothing; a verification reports them.
     pub fn read(store: &Store, loaded: &LoadedMeta) -> Result<Self> {
         let state = harmless(manifest(store, loaded))?.flatten();
         let options = harmless(options(store, loaded))?.flatten();

@@ -32,10 +32,10 @@ impl<'a> ExpectedSizes<'a> {
         }
     }
 
-    /// With facts, else with what the backup's MANIFEST says of tables and blobs, where nothing else tells.
+    /// With facts, else with what the backup's MANIFEST says of tables and blobs, where nothing else has the size.
     ///
     /// # Errors
-    /// I/O errors of the store. A MANIFEST that cannot be read tells nothing.
+    /// I/O errors of the store. A MANIFEST that cannot be read gives no size.
     pub fn read(store: &Store, loaded: &LoadedMeta, facts: Option<&'a BackupFacts>) -> Result<Self> {
         let mut sizes = ExpectedSizes::new(facts);
         let unknown = |file: &MetaFile| !file.excluded && sizes.expected(file).is_none() && shared(file);

@@ -78,7 +78,7 @@ pub struct BackupFacts {
     pub durable: bool,
     /// Program and version that made the backup.
     pub created_by: String,
-    /// Files of the application that were taken along.
+    /// Files of the application that the backup includes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub included: Vec<IncludedFile>,
     /// The files, in the order of the meta file.
@@ -95,10 +95,10 @@ pub struct FileFacts {
     pub size_bytes: u64,
     /// CRC-32C of all its bytes.
     pub crc32c: u32,
-    /// What tells a table file from others, so that the next backup knows it without opening it.
+    /// What identifies a table file, so that the next backup knows it without opening it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<TableFacts>,
-    /// What told a blob file from others when it was copied.
+    /// What identified a blob file when it was copied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<FileOrigin>,
 }
@@ -150,11 +150,12 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+/// The first line, with the facts or a reference to them.
 #[derive(Serialize, Deserialize)]
-struct Header {
+struct Header<F> {
     stonekeep_facts: u32,
     #[serde(flatten)]
-    facts: BackupFacts,
+    facts: F,
 }
 
 #[derive(Deserialize)]
@@ -182,7 +183,7 @@ impl BackupFacts {
     ) -> CheckedText<impl Iterator<Item = Result<Vec<u8>>>> {
         let header = checked_lines::line_of(&Header {
             stonekeep_facts: FACTS_VERSION,
-            facts: self.clone_header(),
+            facts: self,
         });
         let files = files.map(|file| checked_lines::line_of(file?.borrow()));
         CheckedText::new(iter::once(header).chain(files))
@@ -227,24 +228,6 @@ impl BackupFacts {
     ) -> Result<Staged> {
         store.stage(area, &layout::facts(id), &mut self.text(files), 0)
     }
-
-    fn clone_header(&self) -> BackupFacts {
-        BackupFacts {
-            database_id: self.database_id.clone(),
-            column_families: self.column_families.clone(),
-            went_back: self.went_back.clone(),
-            rocksdb_version: self.rocksdb_version.clone(),
-            engine: self.engine.clone(),
-            wal_dir: self.wal_dir.clone(),
-            host: self.host.clone(),
-            tags: self.tags.clone(),
-            warnings: self.warnings.clone(),
-            created_by: self.created_by.clone(),
-            included: self.included.clone(),
-            files: Vec::new(),
-            ..*self
-        }
-    }
 }
 
 /// Facts whose lines come one by one.
@@ -268,7 +251,7 @@ impl Collected<'_> {
             );
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
-        let header: Header = checked_lines::parse(name, line)?;
+        let header: Header<BackupFacts> = checked_lines::parse(name, line)?;
         if !included::are_legal(&header.facts.included) {
             return Err(included::illegal(name));
         }

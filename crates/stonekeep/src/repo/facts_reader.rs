@@ -1,6 +1,7 @@
 //! Reads the facts of a backup from the repository: all of them, or only what is asked for.
 
 use stonekeep_format::BackupId;
+use stonekeep_format::backup_meta::MetaFile;
 
 use super::checked_pieces::{self, Wanted};
 use super::facts::{BackupFacts, Collected, FileFacts};
@@ -16,83 +17,67 @@ impl LoadedMeta {
     /// # Errors
     /// I/O errors of the store.
     pub fn facts(&self, store: &Store) -> Result<Option<BackupFacts>> {
-        read(store, self, WantedFiles::All, &mut Vec::new())
+        read(store, self, Wanted::All, &mut Vec::new())
     }
 
-    /// The same, each file handed over as it is read; what was handed over counts only if the facts come back.
+    /// The same, each file handed over as its line is read; what was handed over counts only if the facts come back.
     ///
     /// # Errors
     /// As [`Self::facts`].
     pub fn facts_each(&self, store: &Store, take: &mut dyn FnMut(FileFacts)) -> Result<Option<BackupFacts>> {
-        read_each(store, self, take)
+        let facts = read_some(store, self.id, Wanted::All, &mut Vec::new(), take)?;
+        Ok(facts.filter(|facts| facts.belong_to(self.id, self.crc32c, self.size_bytes)))
     }
 
-    /// The same, with those files only whose sizes neither the meta file nor a name tells.
+    /// The same, with only those files whose sizes neither the meta file nor a name has.
     ///
     /// # Errors
-    /// I/O errors of the store.
+    /// As [`Self::facts`].
     pub fn facts_for_sizes(&self, store: &Store) -> Result<Option<BackupFacts>> {
         let files = self.meta.files.iter().enumerate();
-        let unknown = files.filter(|(_, file)| file.told_size_bytes().is_none());
-        let places: Vec<usize> = unknown.map(|(place, _)| place).collect();
-        let (places, of) = (places.as_slice(), self.meta.files.len());
-        read(store, self, WantedFiles::These { places, of }, &mut Vec::new())
+        read_for_sizes(store, self, files, self.meta.files.len(), &mut Vec::new())
     }
 
     /// The same, without any file.
     ///
     /// # Errors
-    /// I/O errors of the store.
+    /// As [`Self::facts`].
     pub fn facts_head(&self, store: &Store) -> Result<Option<BackupFacts>> {
-        read(store, self, WantedFiles::None, &mut Vec::new())
+        read(store, self, Wanted::None, &mut Vec::new())
     }
 }
 
-/// Which files of a backup are wanted of its facts.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum WantedFiles<'a> {
-    /// None.
-    None,
-    /// All.
-    All,
-    /// By their places in the meta file, which has so many files: these, in ascending order.
-    These { places: &'a [usize], of: usize },
-}
-
-/// The facts of this meta file, if they are there, whole and its own, with those of its files that are wanted.
+/// The facts of this meta file with those of these files whose sizes neither the meta file nor a name has. Each file comes
+/// with its place among all of them.
 ///
 /// # Errors
-/// I/O errors of the store; damaged facts are no error, they are as good as none.
-pub(super) fn read(
+/// I/O errors of the store.
+pub(super) fn read_for_sizes<'a>(
     store: &Store,
     of: &LoadedMeta,
-    wanted: WantedFiles<'_>,
+    files: impl Iterator<Item = (usize, &'a MetaFile)>,
+    file_count: usize,
     buffer: &mut Vec<u8>,
 ) -> Result<Option<BackupFacts>> {
-    let (mut files, id) = (Vec::new(), of.id);
-    let mut take = |file| files.push(file);
-    let facts = match wanted {
-        WantedFiles::None => read_some(store, id, Wanted::None, buffer, &mut take)?,
-        WantedFiles::All => read_some(store, id, Wanted::All, buffer, &mut take)?,
-        WantedFiles::These { places, of: files } => {
-            // The header is line 0.
-            let lines: Vec<usize> = places.iter().map(|place| place + 1).collect();
-            let (lines, from) = (lines.as_slice(), files + 1);
-            read_some(store, id, Wanted::These { lines, from }, buffer, &mut take)?
-        }
-    };
-    let facts = facts.filter(|facts| facts.belong_to(of.id, of.crc32c, of.size_bytes));
-    Ok(facts.map(|facts| BackupFacts { files, ..facts }))
+    let unknown = files.filter(|(_, file)| file.told_size_bytes().is_none());
+    // The header is line 0.
+    let lines: Vec<usize> = unknown.map(|(place, _)| place + 1).collect();
+    let (lines, from) = (lines.as_slice(), file_count + 1);
+    read(store, of, Wanted::These { lines, from }, buffer)
 }
 
-/// The same, each file handed over as its line is read, for callers who keep less of it. What they were given counts only
-/// if the facts come back.
-///
-/// # Errors
-/// As [`read`].
-fn read_each(store: &Store, of: &LoadedMeta, take: &mut dyn FnMut(FileFacts)) -> Result<Option<BackupFacts>> {
-    let facts = read_some(store, of.id, Wanted::All, &mut Vec::new(), take)?;
-    Ok(facts.filter(|facts| facts.belong_to(of.id, of.crc32c, of.size_bytes)))
+/// The facts of this meta file, if they exist, complete and its own, with the wanted lines. Damaged facts are no error:
+/// they are as good as none.
+fn read(
+    store: &Store,
+    of: &LoadedMeta,
+    wanted: Wanted<'_>,
+    buffer: &mut Vec<u8>,
+) -> Result<Option<BackupFacts>> {
+    let mut files = Vec::new();
+    let facts = read_some(store, of.id, wanted, buffer, &mut |file| files.push(file))?;
+    let facts = facts.filter(|facts| facts.belong_to(of.id, of.crc32c, of.size_bytes));
+    Ok(facts.map(|facts| BackupFacts { files, ..facts }))
 }
 
 /// The facts under this id, whatever meta file they belong to: those of a run that was killed before its commit have none.

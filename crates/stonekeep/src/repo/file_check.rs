@@ -1,14 +1,12 @@
-//! Whether a stored file exists, is a regular file and has the expected size.
-
-use std::fmt;
+//! Checks that the files of a backup exist and have the expected sizes.
 
 use stonekeep_format::backup_meta::MetaFile;
 use stonekeep_format::backup_name::RepoPath;
 
 use super::expected_sizes::ExpectedSizes;
 use super::stored_files::StoredEntry;
-use crate::store::EntryKind;
-use crate::{Error, ErrorKind, Finding, Result};
+use super::wrong::Wrong;
+use crate::{Finding, Result};
 
 /// Everything that is wrong with the files of a backup, given what is stored under their paths. Excluded files are not
 /// checked.
@@ -30,55 +28,4 @@ pub fn findings(
         }
     }
     Ok(findings)
-}
-
-/// What is wrong with a stored file, apart from its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wrong {
-    /// There is no such file.
-    Missing,
-    /// It is a directory, a link or a device.
-    NoFile,
-    /// The file has another size.
-    Size {
-        /// The size that it has.
-        found: u64,
-        /// The size that is recorded.
-        expected: u64,
-    },
-}
-
-impl Wrong {
-    /// `None` if nothing known speaks against the file.
-    pub fn of(found: Option<StoredEntry>, expected: Option<u64>) -> Option<Self> {
-        let Some(found) = found else {
-            return Some(Wrong::Missing);
-        };
-        if found.kind != EntryKind::File {
-            return Some(Wrong::NoFile);
-        }
-        match (found.size_bytes, expected) {
-            (Some(found), Some(expected)) if found != expected => Some(Wrong::Size { found, expected }),
-            _ => None,
-        }
-    }
-
-    /// What is wrong with a file that could not be opened; `None` if the error says nothing about the file.
-    pub fn of_opening(error: &Error) -> Option<Self> {
-        match error.kind() {
-            ErrorKind::NotFound => Some(Wrong::Missing),
-            ErrorKind::Corrupt => Some(Wrong::NoFile),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Wrong::Missing => f.write_str("is missing"),
-            Wrong::NoFile => f.write_str("is no regular file"),
-            Wrong::Size { found, expected } => write!(f, "has {found} bytes instead of {expected}"),
-        }
-    }
 }

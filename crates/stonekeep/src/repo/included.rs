@@ -1,6 +1,6 @@
-//! Files of the application that backups have taken along: `stonekeep/files/<id>/<path>`.
+//! Files of the application that backups include: `stonekeep/files/<id>/<path>`.
 //!
-//! Which ones a backup has, with length and checksum, stands in its facts, and so is bound to its meta file. RocksDB's
+//! Its facts list which ones a backup has, with length and checksum, and so bind them to its meta file. RocksDB's
 //! engine knows neither. A file there that the facts of that backup do not name is garbage.
 
 use std::collections::BTreeSet;
@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use stonekeep_format::{BackupId, Crc32c};
 
-use super::file_check::Wrong;
 use super::layout;
 use super::stored_files::StoredEntry;
+use super::wrong::Wrong;
 use crate::image::include::is_storable;
 use crate::store::{Entry, EntryKind, Key, Store};
 use crate::{Error, Finding, Result, Warning, WarningName};
@@ -41,7 +41,7 @@ impl IncludedFile {
     }
 }
 
-/// Whether all of these can be stored and restored side by side. Facts may come from a stranger.
+/// Whether all of these can be stored and restored side by side. Facts may come from an untrusted repository.
 pub(crate) fn are_legal(files: &[IncludedFile]) -> bool {
     let paths: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let has_file_above = |path: &str| {
@@ -60,7 +60,7 @@ pub(crate) fn bytes_of(files: &[IncludedFile]) -> u64 {
     files.iter().map(|file| file.size_bytes).sum()
 }
 
-/// What stands below `stonekeep/files/<id>`.
+/// The entries below `stonekeep/files/<id>`.
 #[derive(Debug, Clone, Default)]
 pub struct Stored {
     /// Files, by their paths below it.
@@ -152,7 +152,7 @@ pub(crate) fn without_facts(store: &Store, id: BackupId, used: &str) -> Result<O
         return Ok(None);
     }
     let message = format!(
-        "the facts of backup {id} are missing or damaged: the files that it has taken along cannot be {used}"
+        "the facts of backup {id} are missing or damaged: the files that it includes cannot be {used}"
     );
     Ok(Some(Warning::about(
         WarningName::NotIncluded,

@@ -1,23 +1,21 @@
-//! The journal of a staging area: which staged files are whole, so that a killed backup goes on where it was.
+//! The journal of a staging area: which staged files are complete, so that the next run resumes a killed backup.
 //!
 //! It lies in the area beside the files, as `journal/<n>`: a chunk for each batch of files, staged after the batch
 //! was made durable. An area belongs to one run: no later run writes into it, or what a chunk says of a file might be
 //! of another one. A file that no chunk names is taken for half written. A chunk that is damaged or cut short names
 //! nothing, and neither do those after it.
 
-use std::io::Read;
-
 use serde::{Deserialize, Serialize};
 
 use super::checked_lines::{self, CheckedText};
 use super::facts::FileFacts;
-use super::{layout, partial};
-use crate::store::{Durability, Key, ObjectReader, Staged, Store};
-use crate::{Error, Result};
+use super::partial;
+use crate::Result;
+use crate::store::{Durability, Key, Staged, Store};
 
 const DIRECTORY: &str = "journal/";
 
-/// A staged file that is whole.
+/// A staged file that is complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalEntry {
     /// Its name in the area.
@@ -56,9 +54,9 @@ pub fn append(
 /// What an area has, by its journal.
 #[derive(Debug, Default)]
 pub struct Journal {
-    /// Files that are whole and still lie in the area.
+    /// Files that are complete and still in the area.
     pub staged: Vec<(Staged, JournalEntry)>,
-    /// Files that were whole and do not lie there any more: they may have been published.
+    /// Files that were complete and are no longer there: they may have been published.
     pub gone: Vec<JournalEntry>,
 }
 
@@ -76,7 +74,7 @@ pub fn read(store: &Store, area: &str) -> Result<Journal> {
         .map(|file| (file.key.as_str().to_owned(), file))
         .collect();
     for chunk in &chunks {
-        let Ok(entries) = decode(chunk.key.as_str(), &read_staged(store, chunk)?) else {
+        let Ok(entries) = decode(chunk.key.as_str(), &partial::read_staged(store, chunk)?) else {
             break;
         };
         for entry in entries {
@@ -105,14 +103,4 @@ fn decode(name: &str, text: &[u8]) -> Result<Vec<JournalEntry>> {
     checked_lines::lines(name, text)?
         .map(|line| checked_lines::parse(name, line))
         .collect()
-}
-
-fn read_staged(store: &Store, staged: &Staged) -> Result<Vec<u8>> {
-    let object = store.open_staged(staged)?;
-    let mut text = Vec::new();
-    ObjectReader::new(object.as_ref())
-        .take(layout::RECORD_LIMIT_BYTES)
-        .read_to_end(&mut text)
-        .map_err(|error| Error::io(format!("reading {} of a killed run", staged.key), error))?;
-    Ok(text)
 }

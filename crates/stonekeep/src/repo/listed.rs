@@ -20,7 +20,7 @@ use crate::{Finding, WarningName};
 /// So many missing files are findings of their own.
 const FEW: usize = 20;
 
-/// What tells files of a database apart that a MANIFEST names: kind and number. A table may have either extension.
+/// What identifies a file that a MANIFEST names: kind and number. A table may have either extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
     Table(FileNumber),

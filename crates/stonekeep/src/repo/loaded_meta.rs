@@ -55,7 +55,7 @@ impl LoadedMeta {
         Ok(LoadedMeta { meta, ..loaded })
     }
 
-    /// Whether this is what stands in a meta file with these bytes, as far as length and checksum tell.
+    /// Whether this is the content of a meta file with these bytes, by length and checksum.
     pub fn is_of(&self, bytes: &[u8]) -> bool {
         self.size_bytes == bytes.len() as u64 && self.crc32c.0 == crc32c::crc32c(bytes)
     }

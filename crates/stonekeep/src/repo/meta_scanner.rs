@@ -10,7 +10,7 @@ use stonekeep_format::backup_meta::{LineMemory, MetaDecoder, MetaFile, MetaLine,
 use stonekeep_format::{BackupId, Crc32c};
 
 use super::facts::BackupFacts;
-use super::facts_reader::{self, WantedFiles};
+use super::facts_reader;
 use super::known_files::KnownFiles;
 use super::layout;
 use super::loaded_meta::{self, LoadedMeta};
@@ -128,13 +128,7 @@ impl MetaScanner {
     /// # Errors
     /// I/O errors of the store.
     pub fn facts_for_sizes(&mut self, store: &Store, of: &ScannedMeta) -> Result<Option<BackupFacts>> {
-        let files = of.places.iter().zip(&of.loaded.meta.files);
-        let unknown = files.filter(|(_, file)| file.told_size_bytes().is_none());
-        let places: Vec<usize> = unknown.map(|(place, _)| *place).collect();
-        let wanted = WantedFiles::These {
-            places: &places,
-            of: of.file_count(),
-        };
-        facts_reader::read(store, &of.loaded, wanted, &mut self.buffer)
+        let files = of.places.iter().copied().zip(&of.loaded.meta.files);
+        facts_reader::read_for_sizes(store, &of.loaded, files, of.file_count(), &mut self.buffer)
     }
 }

@@ -38,6 +38,7 @@ mod pieces;
 pub mod pin;
 pub mod stored_files;
 pub mod went_back;
+pub mod wrong;
 
 use self::index::RepositoryIndex;
 use crate::store::{Durability, EntryKind, Store};
@@ -59,10 +60,10 @@ pub(crate) fn is_root_name(name: &str) -> bool {
     ROOT_NAMES.contains(&name)
 }
 
-/// Whether what stands at the root is a repository, and may become one.
+/// What is at the root: a repository, or something that may or may not become one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RootState {
-    /// Nothing stands there.
+    /// There is nothing.
     Absent,
     /// An empty directory.
     Empty,
@@ -80,7 +81,7 @@ pub fn root_state(store: &Store) -> Result<RootState> {
     state_of(&RepositoryIndex::new(store))
 }
 
-fn state_of(index: &RepositoryIndex<'_>) -> Result<RootState> {
+pub(crate) fn state_of(index: &RepositoryIndex<'_>) -> Result<RootState> {
     let Some(entries) = index.root()? else {
         return Ok(RootState::Absent);
     };

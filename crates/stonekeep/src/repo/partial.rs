@@ -1,6 +1,6 @@
 //! Files of a staging area that are copied in part, so that a killed backup goes on in the middle of a large one.
 //!
-//! The record lies in the area as `partial/0` or `partial/1`, in turn, so that a whole one is there while the next is
+//! The record lies in the area as `partial/0` or `partial/1`, in turn, so that a complete one exists while the next is
 //! written; the one with the larger serial number counts. It is written when the bytes that it speaks of are durable. A
 //! file is only ever added to, so what an older record says of it stays true. Earlier versions take the record for a
 //! staged file that no journal names, and copy the files anew.
@@ -28,7 +28,7 @@ pub struct PartialEntry {
     pub crc32c: u32,
     /// Whether they were made durable before this was written.
     pub durable: bool,
-    /// What the whole file is; its checksum is not known yet.
+    /// What the complete file is; its checksum is not known yet.
     pub file: FileFacts,
 }
 
@@ -66,7 +66,7 @@ pub fn read(store: &Store, area: &str) -> Result<Vec<(Staged, PartialEntry)>> {
     let mut newest: Option<(u64, Vec<PartialEntry>)> = None;
     for record in files.iter().filter(|file| is_record(&file.key)) {
         let text = read_staged(store, record)?;
-        // One that was being written says nothing; the other one is whole.
+        // One that was being written says nothing; the other one is complete.
         if let Ok((serial, entries)) = decode(record.key.as_str(), &text)
             && newest.as_ref().is_none_or(|(newest, _)| *newest < serial)
         {
@@ -101,7 +101,11 @@ fn decode(name: &str, text: &[u8]) -> Result<(u64, Vec<PartialEntry>)> {
     Ok((head.stonekeep_partial, entries.collect::<Result<_>>()?))
 }
 
-fn read_staged(store: &Store, staged: &Staged) -> Result<Vec<u8>> {
+/// Reads a staged record of a killed run.
+///
+/// # Errors
+/// I/O errors of the store.
+pub(super) fn read_staged(store: &Store, staged: &Staged) -> Result<Vec<u8>> {
     let object = store.open_staged(staged)?;
     let mut text = Vec::new();
     ObjectReader::new(object.as_ref())

@@ -1,4 +1,4 @@
-//! A stored text in pieces, so that it never stands in memory as a whole.
+//! Reads a stored text in pieces, so that it is never complete in memory.
 
 use std::io;
 

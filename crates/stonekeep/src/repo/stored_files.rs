@@ -122,7 +122,7 @@ impl StoredFiles {
     }
 }
 
-/// What stands in the places of those of these files that a backup has for itself.
+/// The stored private files of a backup.
 #[derive(Debug)]
 pub struct PrivateFiles(StoredFiles);
 
@@ -144,7 +144,7 @@ impl PrivateFiles {
         files.map(PrivateFiles)
     }
 
-    /// What stands under this path: `None` if nothing does, or it is not one of the files.
+    /// What is stored under this path: `None` if there is nothing, or it is not one of the files.
     pub fn get(&self, path: &RepoPath) -> Option<StoredEntry> {
         self.0.get(path)
     }

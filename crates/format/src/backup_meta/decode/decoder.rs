@@ -3,9 +3,10 @@
 use memchr::memchr;
 
 use crate::backup_meta::decode::app_metadata::AppMetadata;
+use crate::backup_meta::decode::field_text::decode_footer_field;
+use crate::backup_meta::decode::file;
 use crate::backup_meta::decode::head::HeadDecoder;
 use crate::backup_meta::decode::name_check::NameCheck;
-use crate::backup_meta::decode::{decode_footer_field, file};
 use crate::backup_meta::known_paths::{KnownPaths, LineMemory};
 use crate::backup_meta::line::Line;
 use crate::backup_meta::{
@@ -195,7 +196,7 @@ impl<'k> MetaDecoder<'k> {
         Ok(&[])
     }
 
-    /// More of such a line, which may end at `end`; what stands behind it.
+    /// More of such a line, which may end at `end`; returns what follows it.
     fn metadata<'t>(&mut self, text: &'t [u8], end: Option<usize>) -> Result<&'t [u8]> {
         let line = Line {
             offset: self.offset,

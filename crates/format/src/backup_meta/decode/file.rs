@@ -1,7 +1,7 @@
 //! The line of a file.
 
+use crate::backup_meta::decode::field_text::{shown, unknown_field};
 use crate::backup_meta::decode::name_check::NameCheck;
-use crate::backup_meta::decode::{shown, unknown_field};
 use crate::backup_meta::line::Line;
 use crate::backup_meta::{CRC32, EXCLUDED, Field, MetaFile, SIZE, TEMP};
 use crate::backup_name::RepoPath;

@@ -1,8 +1,8 @@
-//! What stands before the files.
+//! Decodes the part of a meta file before the files.
 
 use crate::Result;
 use crate::backup_meta::decode::app_metadata::AppMetadata;
-use crate::backup_meta::decode::{shown, split_field, unknown_field};
+use crate::backup_meta::decode::field_text::{shown, split_field, unknown_field};
 use crate::backup_meta::line::Line;
 use crate::backup_meta::{HeaderNumber, METADATA, MetaHead, SCHEMA_VERSION, SchemaVersion};
 use crate::decimal::plain_decimal32;

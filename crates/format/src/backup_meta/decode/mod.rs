@@ -2,21 +2,18 @@
 
 mod app_metadata;
 mod decoder;
+mod field_text;
 mod file;
 mod head;
 mod name_check;
 
 pub use self::decoder::{MetaDecoder, MetaLine};
-use crate::backup_meta::line::Line;
-use crate::backup_meta::{BackupMeta, Field, MetaFile, NON_IGNORABLE};
+use self::name_check::EXPECTED_FILES;
+use crate::backup_meta::{BackupMeta, MetaFile};
 use crate::{BackupId, Result};
 
 /// About how long a file's line is.
 const USUAL_LINE_BYTES: usize = 64;
-/// Room is made for no more files before they are there.
-const EXPECTED_FILES: usize = 1 << 17;
-/// How many bytes of a line are repeated in an error.
-const SHOWN_BYTES: usize = 120;
 
 impl BackupMeta {
     /// Reads the meta file of this backup. Offsets in errors count from the start of the file.
@@ -56,29 +53,4 @@ pub(super) fn decode_each(
         MetaLine::Known(..) => {}
     })?;
     decoder.finish(bytes.get(taken..).unwrap_or_default())
-}
-
-fn decode_footer_field(line: &Line<'_>) -> Result<Field> {
-    let (name, value) = split_field(line)?;
-    unknown_field(line, name, value)
-}
-
-fn split_field<'a>(line: &Line<'a>) -> Result<(&'a [u8], &'a [u8])> {
-    line.text
-        .iter()
-        .position(|byte| *byte == b' ')
-        .and_then(|space| Some((line.text.get(..space)?, line.text.get(space + 1..)?)))
-        .ok_or_else(|| line.corrupt(format!("{} is no field", shown(line.text))))
-}
-
-fn unknown_field(line: &Line<'_>, name: &[u8], value: &[u8]) -> Result<Field> {
-    if name.starts_with(NON_IGNORABLE) {
-        return Err(line.unsupported(format!("the field {}", shown(name))));
-    }
-    Ok(Field::decode(name, value))
-}
-
-fn shown(text: &[u8]) -> String {
-    let head = text.get(..SHOWN_BYTES).unwrap_or(text);
-    format!("\"{}\"", head.escape_ascii())
 }

@@ -5,13 +5,15 @@ use std::fmt::Display;
 
 use foldhash::fast::RandomState;
 
-use crate::backup_meta::decode::EXPECTED_FILES;
 use crate::backup_meta::known_paths::KnownPaths;
 use crate::backup_meta::line::Line;
 use crate::backup_meta::{MetaFile, PathId};
 use crate::backup_name::RepoPath;
 use crate::file_name::DbFileName;
 use crate::{BackupId, FormatError, Result};
+
+/// Room is made for no more files before they are there.
+pub(super) const EXPECTED_FILES: usize = 1 << 17;
 
 /// The names in a meta file that is being read.
 #[derive(Debug)]

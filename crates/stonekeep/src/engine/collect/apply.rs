@@ -13,7 +13,7 @@ use crate::{Error, ErrorKind, Observer, Progress, Result};
 /// So many files go between two looks at the lock.
 const FILES_BETWEEN_CHECKS: u64 = 256;
 
-/// Carries out a plan, or only tells what it would remove. What cannot be removed is reported and does not keep the rest.
+/// Carries out a plan, or only reports what it would remove. What cannot be removed is reported and does not stop the rest.
 pub(super) struct Apply<'a> {
     pub(super) store: &'a Store,
     pub(super) durability: Durability,
@@ -75,7 +75,7 @@ impl<'a> Apply<'a> {
             self.remove_records(&plan, changed)?;
         }
         self.report.warn_of_not_removed();
-        self.tell();
+        self.report_progress();
         Ok(self.report)
     }
 
@@ -143,7 +143,7 @@ impl<'a> Apply<'a> {
             self.progress.files_total += 1;
             self.progress.bytes_total += size_bytes;
         }
-        self.tell();
+        self.report_progress();
     }
 
     /// Whether it is gone, or would be.
@@ -211,11 +211,11 @@ impl<'a> Apply<'a> {
         self.progress.files_done += 1;
         self.progress.bytes_done += size_bytes;
         if self.progress.files_done.is_multiple_of(FILES_BETWEEN_CHECKS) {
-            self.tell();
+            self.report_progress();
         }
     }
 
-    fn tell(&self) {
+    fn report_progress(&self) {
         self.observer.progressed(&self.progress);
     }
 }

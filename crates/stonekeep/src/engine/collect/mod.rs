@@ -22,8 +22,8 @@
 //! | stopped | state |
 //! |---|---|
 //! | before D2 | everything as it was |
-//! | in D2 | the backup exists whole, perhaps with a record beside its meta file, or is deleted; of several, some are |
-//! | from D3 to D5 | the backup is deleted, its record tells the next collection what to remove |
+//! | in D2 | the backup exists, perhaps with a record beside its meta file, or is deleted; of several, some are |
+//! | from D3 to D5 | the backup is deleted; by its record the next collection knows what to remove |
 //! | after D5 | nothing of the backup is left |
 //!
 //! # What stays
@@ -33,7 +33,7 @@
 //!   too, so that what they name goes at once when that backup is deleted.
 //! - Files of unknown origin that have been changed lately: a foreign engine may be making a backup of them. So is the
 //!   private directory of a backup of ours that was killed after it was published, and before the facts were.
-//! - What a killed backup of ours has staged, and has published from there, as its journal tells: the next backup goes on
+//! - What a killed backup of ours has staged, and has published from there, by its journal: the next backup goes on
 //!   with it. Only [`BackupEngine::garbage_collect`] removes it. What has no journal is of no use, and always goes.
 //! - Names that no repository has, and files that are no garbage for being damaged: collecting never repairs.
 //!
@@ -50,7 +50,8 @@ use stonekeep_format::BackupId;
 
 pub use self::purge::PurgeOptions;
 pub use self::report::{
-    CollectReport, DeletedFile, GarbageKind, HeldBack, HeldByPin, KeptBackup, NotRemoved, Total, WentBack,
+    CollectReport, DeletedFile, GarbageKind, HeldByPin, KeptBackup, NotRemoved, RetainingBackup, Total,
+    WentBack,
 };
 use self::run::{Collection, Wanted};
 use super::BackupEngine;
@@ -145,7 +146,7 @@ impl BackupEngine {
     }
 
     /// Removes what no backup needs (`GarbageCollect`), also what killed backups have left for the next one. Files whose
-    /// origin no record tells have to be unchanged for `min_age`; see [`DEFAULT_MIN_AGE`].
+    /// origin no record has must be unchanged for `min_age`; see [`DEFAULT_MIN_AGE`].
     ///
     /// # Errors
     /// As [`Self::delete_backup`].

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use stonekeep_format::BackupId;
 
 use crate::repo::garbage::{Garbage, GarbagePlan};
-pub use crate::repo::garbage::{GarbageKind, HeldBack, HeldByPin, Total};
+pub use crate::repo::garbage::{GarbageKind, HeldByPin, RetainingBackup, Total};
 pub use crate::repo::went_back::WentBack;
 use crate::{Error, Warning, WarningName};
 
@@ -60,9 +60,9 @@ pub struct CollectReport {
     /// Deleted backups that somebody reads: their files go with the first collection after the last reader has ended.
     pub held_by_pins: Vec<HeldByPin>,
     /// Backups that nobody can read, which therefore hold back every shared file.
-    pub held_back: Vec<HeldBack>,
+    pub retaining_backups: Vec<RetainingBackup>,
     /// What stays only because of those.
-    pub held_back_total: Total,
+    pub retained: Total,
     /// Files and directories of unknown origin that stay because they have been changed lately.
     pub too_young: u64,
     /// What killed backups have left for the next one to go on with; only [`garbage_collect`] removes it.
@@ -70,13 +70,13 @@ pub struct CollectReport {
     /// [`garbage_collect`]: crate::engine::BackupEngine::garbage_collect
     pub unfinished: Total,
     /// Names that no repository has, left alone.
-    pub strangers: Vec<String>,
+    pub unknown_files: Vec<String>,
     /// Problems that did not stop the work.
     pub warnings: Vec<Warning>,
 }
 
 impl CollectReport {
-    /// What is told of a plan besides what it removes.
+    /// What a plan reports besides what it removes.
     pub(super) fn new(done: bool, deleted_backups: Vec<BackupId>, plan: &mut GarbagePlan) -> Self {
         CollectReport {
             done,
@@ -86,11 +86,11 @@ impl CollectReport {
             freed_bytes: 0,
             not_removed: Vec::new(),
             held_by_pins: std::mem::take(&mut plan.held_by_pins),
-            held_back: std::mem::take(&mut plan.held_back),
-            held_back_total: plan.held_back_total,
+            retaining_backups: std::mem::take(&mut plan.retaining_backups),
+            retained: plan.retained,
             too_young: plan.too_young,
             unfinished: plan.unfinished,
-            strangers: std::mem::take(&mut plan.strangers),
+            unknown_files: std::mem::take(&mut plan.unknown_files),
             warnings: std::mem::take(&mut plan.warnings),
         }
     }

@@ -11,7 +11,7 @@ use super::session::{self, Session};
 use crate::Result;
 use crate::engine::BackupEngineOptions;
 use crate::image::ImageFile;
-use crate::repo::file_check::Wrong;
+use crate::repo::wrong::Wrong;
 use crate::store::EntryKind;
 
 /// A table or blob of the database, with what is known of it.

@@ -55,7 +55,7 @@ impl BackupEngineReadOnly {
     /// right sizes. Whether a backup named by its number exists is not checked.
     ///
     /// # Errors
-    /// `NotFound` if there is no backup, `Corrupt` if none is whole, I/O errors of the store.
+    /// `NotFound` if there is no backup, `Corrupt` if all are damaged, I/O errors of the store.
     pub fn resolve(&self, which: WhichBackup) -> Result<BackupId> {
         let candidates = self.candidates(which)?;
         let first = candidates.ids.first().copied();

@@ -39,9 +39,12 @@ impl BackupEngineReadOnly {
         if detail == InfoDetail::Head {
             return head_of(store, catalog::load(store, id)?);
         }
-        let inspected = inspect(self, &RepositoryIndex::new(store), Asked::One(id), detail)?;
-        let info = inspected.backups.into_iter().next();
-        info.ok_or_else(|| no_such_backup(store, id))
+        let index = RepositoryIndex::new(store);
+        let inspected = match index.backups()?.ids.binary_search(&id) {
+            Ok(_) => inspect(self, &index, Asked::One(id), detail)?.backups.pop(),
+            Err(_) => None,
+        };
+        inspected.ok_or_else(|| no_such_backup(store, id))
     }
 
     /// What is known of all backups (`GetBackupInfo`, `GetCorruptedBackups`); with `max_valid_backups_to_open`, of no more
@@ -72,7 +75,7 @@ impl BackupEngineReadOnly {
         Ok(RepositoryInfo {
             location: store.location().to_owned(),
             backups,
-            strangers: unknown,
+            unknown_files: unknown,
             total_bytes,
             warnings,
         })

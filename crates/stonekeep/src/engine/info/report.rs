@@ -1,4 +1,4 @@
-//! What is told of a backup, as plain data.
+//! Information about backups, as plain data.
 
 use stonekeep_format::backup_meta::SchemaVersion;
 use stonekeep_format::{BackupId, SequenceNumber, Temperature};
@@ -68,7 +68,7 @@ pub struct BackupInfo {
     pub excluded_files: u64,
     /// `size`: bytes of all files; `None` if it is not known of all.
     pub size_bytes: Option<u64>,
-    /// Files of the application that were taken along; they do not count among the others.
+    /// Files of the application that the backup includes; they do not count among the others.
     pub included_files: u64,
     /// Their bytes, which are counted in the sizes of the backup.
     pub included_bytes: u64,
@@ -120,7 +120,7 @@ pub struct BackupFileInfo {
     pub temperature: Temperature,
     /// Whether the backup was made without it.
     pub excluded: bool,
-    /// Whether it is a file of the application that was taken along.
+    /// Whether it is a file of the application.
     pub included: bool,
     /// The other backups that name it.
     pub shared_with: Vec<BackupId>,
@@ -135,14 +135,14 @@ pub struct RepositoryInfo {
     /// The backups, oldest first, corrupt ones too.
     pub backups: Vec<BackupInfo>,
     /// Names in `meta/` that are no backup.
-    pub strangers: Vec<String>,
+    pub unknown_files: Vec<String>,
     /// Bytes of all files that readable backups name, each counted once; `None` where they were not looked at.
     pub total_bytes: Option<u64>,
     /// What the user should know.
     pub warnings: Vec<Warning>,
 }
 
-/// What is told of a backup whose meta file cannot be read.
+/// The information about a backup whose meta file cannot be read.
 pub(super) fn unreadable(id: BackupId, error: &Error) -> BackupInfo {
     let state = match error.kind() {
         ErrorKind::Unsupported => BackupState::Unsupported(error.one_line()),
@@ -188,7 +188,7 @@ impl BackupInfo {
     }
 }
 
-/// What records tell.
+/// The information in our records.
 pub(super) fn head(
     loaded: &LoadedMeta,
     facts: Option<&BackupFacts>,
@@ -231,7 +231,7 @@ pub(super) fn head(
     info
 }
 
-/// Numbers that RocksDB takes as they are, whatever stands there.
+/// Warnings about numbers that are no plain numbers: RocksDB reads any text as one.
 fn garbage(loaded: &LoadedMeta) -> Vec<Warning> {
     let head = &loaded.meta.head;
     let numbers = [

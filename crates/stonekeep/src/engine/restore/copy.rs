@@ -15,7 +15,7 @@ use crate::engine::contents::FileSource;
 use crate::engine::contents::damage::{damaged, wrong_checksum};
 use crate::engine::transfer::{Meter, Metered};
 use crate::parallel::run_bounded;
-use crate::repo::file_check::Wrong;
+use crate::repo::wrong::Wrong;
 use crate::store::{Key, Object, ObjectReader, Store};
 use crate::{Observer, Phase, Result};
 

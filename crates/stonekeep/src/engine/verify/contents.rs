@@ -9,12 +9,12 @@ use super::report::{FindingKind, Findings, is_shortage};
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::transfer::{Meter, Metered};
 use crate::parallel::run_bounded;
-use crate::repo::file_check::Wrong;
 use crate::repo::stored_files::StoredEntry;
+use crate::repo::wrong::Wrong;
 use crate::store::{Key, ObjectReader};
 use crate::{Error, ErrorKind, Observer, Phase, Result};
 
-/// What stands under a path.
+/// What is stored under a path.
 enum Found {
     /// A file of this length; its checksum, if it was read.
     File(u64, Option<Crc32c>),

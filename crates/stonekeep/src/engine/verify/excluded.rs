@@ -3,13 +3,11 @@
 use std::collections::HashSet;
 
 use stonekeep_format::BackupId;
-use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::file_name::DbFileName;
 
 use super::claims::Said;
 use super::{Verifier, VerifyLevel};
 use crate::repo::excluded::stored_by_others;
-use crate::repo::file_check::Wrong;
 use crate::{ErrorKind, Result};
 
 impl Verifier<'_> {
@@ -31,12 +29,17 @@ impl Verifier<'_> {
             match stored.get(&path.to_string()) {
                 None => nowhere.push((id, path.restored_name())),
                 Some(crc32c) => {
+                    let size_bytes = path.size_bytes();
+                    if self.report.level == VerifyLevel::Size {
+                        self.check(&path, size_bytes, id)?;
+                        continue;
+                    }
                     let said = Said {
-                        size_bytes: path.size_bytes(),
+                        size_bytes,
                         crc32c: path.crc32c().or(*crc32c),
                         ids: vec![id],
                     };
-                    self.stored_elsewhere(&path, said)?;
+                    self.claims.add(&path, size_bytes.unwrap_or(0), said);
                 }
             }
         }
@@ -45,29 +48,6 @@ impl Verifier<'_> {
             if let Some(backup) = self.report.backups.iter_mut().find(|backup| backup.id == id) {
                 backup.excluded.push(name.to_string());
             }
-        }
-        Ok(())
-    }
-
-    fn stored_elsewhere(&mut self, path: &RepoPath, said: Said) -> Result<()> {
-        if self.report.level == VerifyLevel::Checksum {
-            self.claims.add(path, said.size_bytes.unwrap_or(0), said);
-            return Ok(());
-        }
-        self.count(path);
-        match self.index.get(path) {
-            Ok(found) => {
-                if let Some(wrong) = Wrong::of(found, said.size_bytes) {
-                    for id in said.ids {
-                        self.findings
-                            .add(wrong.into(), path.to_string(), wrong.to_string(), id);
-                    }
-                }
-            }
-            Err(error) if error.kind() == ErrorKind::Io => {
-                self.findings.add_unchecked(&path.to_string(), &error, said.ids);
-            }
-            Err(error) => return Err(error),
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! permission, of file descriptors or of memory, or because a disk failed, is reported apart, and the others are looked at.
 //!
 //! Verifying holds up nobody and takes no pin: a file that is gone because its backup was deleted meanwhile is no
-//! finding, which a second look at the meta file tells. A file that backups share is read once.
+//! finding; the meta files are listed again to know that. A file that backups share is read once.
 
 mod claims;
 mod contents;
@@ -29,13 +29,13 @@ use super::callbacks::guarded;
 use super::info::BackupState;
 use crate::repo::expected_sizes::ExpectedSizes;
 use crate::repo::facts::BackupFacts;
-use crate::repo::file_check::Wrong;
 use crate::repo::index::RepositoryIndex;
 use crate::repo::known_files::KnownFiles;
 use crate::repo::loaded_meta::LoadedMeta;
 use crate::repo::meta_scanner::{MetaScanner, ScanState};
 use crate::repo::path_set::PathSet;
 use crate::repo::stored_files::StoredFiles;
+use crate::repo::wrong::Wrong;
 use crate::repo::{included, layout};
 use crate::{Error, ErrorKind, Observer, Result};
 
@@ -184,7 +184,7 @@ impl Verifier<'_> {
             }
             Err(error) => return Err(error),
         };
-        // A MANIFEST that cannot be read tells no sizes, and is found when it is looked at itself.
+        // A MANIFEST that cannot be read gives no sizes, and is reported when it is checked itself.
         let sizes = match ExpectedSizes::read(store, loaded, facts.as_ref()) {
             Err(error) if error.kind() == ErrorKind::Io => ExpectedSizes::new(facts.as_ref()),
             sizes => sizes?,
@@ -199,10 +199,7 @@ impl Verifier<'_> {
         for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
             let expected = sizes.expected(file);
             match self.report.level {
-                VerifyLevel::Size => {
-                    self.count(&file.path);
-                    self.look(file, expected, loaded.id)?;
-                }
+                VerifyLevel::Size => self.check(&file.path, expected, id)?,
                 VerifyLevel::Checksum => self.claim(file, expected, loaded.id)?,
             }
             if file.told_crc32c().is_none() {
@@ -210,12 +207,7 @@ impl Verifier<'_> {
             }
         }
         self.included(loaded, facts.as_ref())?;
-        self.report.backups.push(VerifiedBackup {
-            id: loaded.id,
-            state: BackupState::Valid,
-            unverifiable,
-            excluded: Vec::new(),
-        });
+        self.add_backup(id, BackupState::Valid, unverifiable);
         let excluded = loaded.meta.files.iter().filter(|file| file.excluded);
         self.excluded
             .extend(excluded.map(|file| (loaded.id, file.path.clone())));
@@ -224,7 +216,7 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// The files of the application that were taken along. Without facts nobody knows what they must be.
+    /// The files of the application. Without facts nothing says what they must be.
     fn included(&mut self, loaded: &LoadedMeta, facts: Option<&BackupFacts>) -> Result<()> {
         let (store, id) = (self.engine.store(), loaded.id);
         let Some(facts) = facts else {
@@ -251,27 +243,27 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Counts a file that is checked without reading it, once for all backups.
-    fn count(&mut self, path: &RepoPath) {
-        let stored = self.index.shared().ok().and_then(|stored| stored.find(path));
-        let is_new = match (path, stored) {
-            (RepoPath::Private(_), _) => true,
-            (_, Some(stored)) => self.checked.insert(stored),
-            (_, None) => self.checked_others.insert(path.clone()),
+    /// Checks that a file is stored, with its size, and counts it once for all backups.
+    fn check(&mut self, path: &RepoPath, expected: Option<u64>, id: BackupId) -> Result<()> {
+        let (stored, is_new) = match (path, self.index.shared()) {
+            (RepoPath::Private(_), _) => (self.index.get(path), true),
+            (_, Ok(files)) => match files.find(path) {
+                Some(stored) => (Ok(files.entry(stored)), self.checked.insert(stored)),
+                None => (Ok(None), self.checked_others.insert(path.clone())),
+            },
+            (_, Err(error)) => (Err(error), self.checked_others.insert(path.clone())),
         };
         self.report.files_checked += u64::from(is_new);
-    }
-
-    /// Whether a file is there, with its size.
-    fn look(&mut self, file: &MetaFile, expected: Option<u64>, id: BackupId) -> Result<()> {
-        let path = || file.path.to_string();
-        match self.index.get(&file.path) {
-            Ok(found) => {
-                if let Some(wrong) = Wrong::of(found, expected) {
-                    self.findings.add(wrong.into(), path(), wrong.to_string(), id);
+        match stored {
+            Ok(stored) => {
+                if let Some(wrong) = Wrong::of(stored, expected) {
+                    self.findings
+                        .add(wrong.into(), path.to_string(), wrong.to_string(), id);
                 }
             }
-            Err(error) if error.kind() == ErrorKind::Io => self.findings.add_unchecked(&path(), &error, [id]),
+            Err(error) if error.kind() == ErrorKind::Io => {
+                self.findings.add_unchecked(&path.to_string(), &error, [id]);
+            }
             Err(error) => return Err(error),
         }
         Ok(())
@@ -300,10 +292,14 @@ impl Verifier<'_> {
     fn unchecked(&mut self, id: BackupId, error: &Error) {
         let key = layout::meta(id);
         self.findings.add_unchecked(key.as_str(), error, [id]);
+        self.add_backup(id, BackupState::Unchecked, Vec::new());
+    }
+
+    fn add_backup(&mut self, id: BackupId, state: BackupState, unverifiable: Vec<String>) {
         self.report.backups.push(VerifiedBackup {
             id,
-            state: BackupState::Unchecked,
-            unverifiable: Vec::new(),
+            state,
+            unverifiable,
             excluded: Vec::new(),
         });
     }
@@ -323,12 +319,7 @@ impl Verifier<'_> {
             reason,
             id,
         );
-        self.report.backups.push(VerifiedBackup {
-            id,
-            state,
-            unverifiable: Vec::new(),
-            excluded: Vec::new(),
-        });
+        self.add_backup(id, state, Vec::new());
     }
 
     /// Backups that were deleted meanwhile have no findings.

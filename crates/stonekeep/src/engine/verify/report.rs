@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use stonekeep_format::BackupId;
 
 use crate::engine::info::BackupState;
-use crate::repo::file_check::Wrong;
+use crate::repo::wrong::Wrong;
 use crate::{Error, Finding, Warning};
 
 /// Which backups are verified.
@@ -52,7 +52,7 @@ pub enum VerifyLevel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FindingKind {
-    /// A file is not there, or something that is no file stands in its place.
+    /// A file does not exist, or is no regular file.
     Missing,
     /// A file has another length than recorded.
     WrongSize,

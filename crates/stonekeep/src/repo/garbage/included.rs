@@ -4,23 +4,11 @@ use std::collections::BTreeSet;
 
 use stonekeep_format::BackupId;
 
-use super::inventory::Inventory;
-use super::plan::{Garbage, GarbageKind};
+use super::inventory::{IncludedDirectory, Inventory};
 use crate::repo::catalog::{self, MetaState};
 use crate::repo::{facts_reader, included, layout};
-use crate::store::{EntryKind, Key, Store};
+use crate::store::{EntryKind, Store};
 use crate::{ErrorKind, Result};
-
-/// What no backup has of a backup's directory in `stonekeep/files`.
-#[derive(Debug)]
-pub(super) struct IncludedDirectory {
-    /// The backup that it was made for.
-    pub id: BackupId,
-    /// Files, each with its length.
-    pub files: Vec<(Key, u64)>,
-    /// Directories that may be empty when those are gone: those further down first, its own last.
-    pub directories: Vec<Key>,
-}
 
 /// What is known of the files that a backup has.
 enum Owned {
@@ -94,15 +82,4 @@ fn owned_by(store: &Store, id: BackupId) -> Result<Owned> {
         }
         Some(_) => Owned::These(BTreeSet::new()),
     })
-}
-
-impl IncludedDirectory {
-    /// As garbage of this kind.
-    pub(super) fn garbage(&self, kind: GarbageKind) -> impl Iterator<Item = Garbage> {
-        self.files.iter().map(move |(key, size_bytes)| Garbage {
-            key: key.clone(),
-            size_bytes: *size_bytes,
-            kind,
-        })
-    }
 }

@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use stonekeep_format::{BackupId, Crc32c};
 
-use super::included::IncludedDirectory;
 use super::metas::Metas;
 use super::origins::Origins;
-use super::plan::{Area, Total};
+use super::plan::{Area, Garbage, GarbageKind, Total};
 use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::LoadedMeta;
 use crate::repo::meta_scanner::{MetaScanner, ScanState};
@@ -18,7 +17,7 @@ use crate::repo::{facts_reader, is_root_name, journal, layout, partial};
 use crate::store::{Entry, EntryKind, Key, Store};
 use crate::{Error, ErrorKind, Result};
 
-/// What stands directly in `stonekeep/`.
+/// The names in `stonekeep/`.
 const OUR_NAMES: [&str; 7] = ["backups", "deleted", "files", "ids", "lock", "pins", "tmp"];
 
 /// See the [module](self).
@@ -83,7 +82,7 @@ pub(super) struct OrphanFacts {
     pub size_bytes: u64,
 }
 
-/// A name in `private/`, with what stands in it if it is a backup's directory.
+/// An entry of `private/`, with its own entries if it is a backup's directory.
 #[derive(Debug, Clone)]
 pub(super) struct PrivateDirectory {
     /// The name.
@@ -92,6 +91,28 @@ pub(super) struct PrivateDirectory {
     pub id: Option<BackupId>,
     /// What it holds.
     pub files: Vec<Entry>,
+}
+
+/// What no backup has of a backup's directory in `stonekeep/files`.
+#[derive(Debug)]
+pub(super) struct IncludedDirectory {
+    /// The backup that it was made for.
+    pub id: BackupId,
+    /// Files, each with its length.
+    pub files: Vec<(Key, u64)>,
+    /// Directories that may be empty when those are gone: those further down first, its own last.
+    pub directories: Vec<Key>,
+}
+
+impl IncludedDirectory {
+    /// As garbage of this kind.
+    pub(super) fn garbage(&self, kind: GarbageKind) -> impl Iterator<Item = Garbage> {
+        self.files.iter().map(move |(key, size_bytes)| Garbage {
+            key: key.clone(),
+            size_bytes: *size_bytes,
+            kind,
+        })
+    }
 }
 
 impl<'a> Inventory<'a> {

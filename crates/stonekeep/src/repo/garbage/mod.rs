@@ -20,5 +20,5 @@ mod verdict;
 pub use self::deletion::{Withdrawn, after_deleting, drop_void_records, secure, withdraw};
 pub use self::inventory::Inventory;
 pub use self::metas::{IsToDelete, Metas};
-pub use self::plan::{Area, Garbage, GarbageKind, GarbagePlan, HeldBack, HeldByPin, Policy, Total};
+pub use self::plan::{Area, Garbage, GarbageKind, GarbagePlan, HeldByPin, Policy, RetainingBackup, Total};
 pub use self::verdict::plan;

@@ -28,7 +28,7 @@ pub enum GarbageKind {
     Unreferenced,
     /// A killed run of ours left it.
     LeftOver,
-    /// No record tells where it comes from, and it has not been changed for a while.
+    /// No record has its origin, and it has not been changed for a while.
     UnknownOrigin,
 }
 
@@ -93,25 +93,25 @@ pub struct HeldByPin {
 /// A backup that keeps every shared file, since nobody can read which of them it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct HeldBack {
+pub struct RetainingBackup {
     /// The backup.
     pub id: BackupId,
     /// Why its meta file cannot be read.
     pub reason: String,
 }
 
-impl HeldBack {
+impl RetainingBackup {
     /// What the user can do.
     pub fn hint(&self) -> String {
         format!("`delete {}` releases it", self.id)
     }
 }
 
-impl fmt::Display for HeldBack {
+impl fmt::Display for RetainingBackup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "held back by meta/{}: {}; {}",
+            "retained because of meta/{}: {}; {}",
             self.id,
             self.reason,
             self.hint()
@@ -147,15 +147,15 @@ pub struct GarbagePlan {
     /// What readers keep.
     pub held_by_pins: Vec<HeldByPin>,
     /// Backups that cannot be read.
-    pub held_back: Vec<HeldBack>,
+    pub retaining_backups: Vec<RetainingBackup>,
     /// Shared files that stay only because of those.
-    pub held_back_total: Total,
+    pub retained: Total,
     /// What stays for the next backup to go on with.
     pub unfinished: Total,
     /// Files and directories of unknown origin that somebody may be writing.
     pub too_young: u64,
     /// Names that no repository has, left alone.
-    pub strangers: Vec<String>,
+    pub unknown_files: Vec<String>,
     /// What the user should know.
     pub warnings: Vec<Warning>,
 }

@@ -1,15 +1,14 @@
 //! Decides about each thing in the inventory, without changing anything.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};
 
 use stonekeep_format::BackupId;
 use stonekeep_format::backup_meta::PathId;
 use stonekeep_format::backup_name::RepoPath;
 
-use super::included::IncludedDirectory;
-use super::inventory::{Inventory, PrivateDirectory};
-use super::plan::{Garbage, GarbageKind, GarbagePlan, HeldBack, HeldByPin, Policy, Total};
+use super::inventory::{IncludedDirectory, Inventory, PrivateDirectory};
+use super::plan::{Garbage, GarbageKind, GarbagePlan, HeldByPin, Policy, RetainingBackup, Total};
 use crate::repo::{catalog, layout};
 use crate::store::{Detail, Entry, EntryKind, Key};
 use crate::{Result, Warning, WarningName};
@@ -84,7 +83,7 @@ impl Planner<'_> {
                 continue;
             };
             if entry.kind == EntryKind::Directory {
-                self.plan.strangers.push(path.to_owned());
+                self.plan.unknown_files.push(path.to_owned());
                 continue;
             }
             let file = Garbage {
@@ -95,13 +94,14 @@ impl Planner<'_> {
             unknown.extend(self.decide(Some(id), file));
         }
         let ages = self.ages(&unknown)?;
-        for file in unknown {
-            let age = ages.get(file.key.as_str()).copied().unwrap_or_default();
+        for (file, age) in unknown.into_iter().zip(ages) {
             self.add_unknown(file, age);
         }
         for (directory, entry) in inventory.stored.foreign() {
             if !is_file_of_a_repository(directory, entry) {
-                self.plan.strangers.push(format!("{directory}/{}", entry.name));
+                self.plan
+                    .unknown_files
+                    .push(format!("{directory}/{}", entry.name));
             } else if let Some(file) =
                 self.decide(None, garbage(directory, entry, GarbageKind::UnknownOrigin))
             {
@@ -115,7 +115,7 @@ impl Planner<'_> {
     fn decide(&mut self, path: Option<PathId>, file: Garbage) -> Option<Garbage> {
         match self.verdict(path) {
             Verdict::Pinned => self.pinned.push((path, file.size_bytes)),
-            Verdict::Retained => self.plan.held_back_total.add(file.size_bytes),
+            Verdict::Retained => self.plan.retained.add(file.size_bytes),
             Verdict::Unfinished => self.plan.unfinished.add(file.size_bytes),
             Verdict::Delete(GarbageKind::UnknownOrigin) => return Some(file),
             Verdict::Delete(kind) => self.plan.shared.push(Garbage { kind, ..file }),
@@ -153,20 +153,23 @@ impl Planner<'_> {
         });
     }
 
-    /// How old files of unknown origin are now, by a listing of their own: they are few, and the index has no times.
-    fn ages(&self, files: &[Garbage]) -> Result<HashMap<String, Duration>> {
-        let mut ages = HashMap::new();
-        if files.is_empty() {
-            return Ok(ages);
-        }
-        for directory in [layout::shared_directory(), layout::shared_checksum_directory()] {
+    /// How old files of unknown origin are now, by listings of their own: such files are rare, and the index has no times.
+    fn ages(&self, files: &[Garbage]) -> Result<Vec<Duration>> {
+        let mut ages: HashMap<&str, Duration> = HashMap::new();
+        ages.extend(files.iter().map(|file| (file.key.as_str(), Duration::ZERO)));
+        let directories: BTreeSet<Key> = files.iter().filter_map(|file| file.key.parent()).collect();
+        for directory in directories {
             self.inventory
                 .store
                 .visit(Some(&directory), Detail::Sizes, &mut |entry| {
-                    ages.insert(format!("{directory}/{}", entry.name), self.age([entry.modified]));
+                    let path = format!("{directory}/{}", entry.name);
+                    if let Some(age) = ages.get_mut(path.as_str()) {
+                        *age = self.age([entry.modified]);
+                    }
                 })?;
         }
-        Ok(ages)
+        let age = |file: &Garbage| ages.get(file.key.as_str()).copied().unwrap_or_default();
+        Ok(files.iter().map(age).collect())
     }
 
     fn private(&mut self, directory: &PrivateDirectory) {
@@ -185,7 +188,7 @@ impl Planner<'_> {
             if is_file_of_a_repository(&key, entry) {
                 files.push(garbage(&key, entry, kind));
             } else {
-                self.plan.strangers.push(format!("{key}/{}", entry.name));
+                self.plan.unknown_files.push(format!("{key}/{}", entry.name));
             }
         }
         if self.is_pinned(id) {
@@ -230,7 +233,7 @@ impl Planner<'_> {
     fn unknown_in_private(&mut self, entry: &Entry) {
         let path = format!("{}/{}", layout::private_directory(), entry.name);
         self.plan.warnings.extend(catalog::warn_of_private(&entry.name));
-        self.plan.strangers.push(path);
+        self.plan.unknown_files.push(path);
     }
 
     fn is_pinned(&self, id: BackupId) -> bool {
@@ -287,7 +290,7 @@ impl Planner<'_> {
                 self.plan.areas.push(area.clone());
             }
         }
-        if self.plan.held_back_total == Total::default() && !self.is_held_without_record {
+        if self.plan.retained == Total::default() && !self.is_held_without_record {
             let records = inventory.records.iter();
             let done = records.filter(|record| !self.is_pinned(record.id));
             self.plan.records = done.map(|record| record.key.clone()).collect();
@@ -335,8 +338,8 @@ impl Planner<'_> {
 
     fn report(&mut self) {
         let unreadable = self.inventory.metas.unreadable.iter();
-        self.plan.held_back = unreadable
-            .map(|(id, reason)| HeldBack {
+        self.plan.retaining_backups = unreadable
+            .map(|(id, reason)| RetainingBackup {
                 id: *id,
                 reason: reason.clone(),
             })
@@ -347,11 +350,11 @@ impl Planner<'_> {
                 .warnings
                 .push(Warning::about(WarningName::UnreadablePin, pin.as_str(), message));
         }
-        let strangers = self.inventory.metas.unknown.iter();
+        let unknown = self.inventory.metas.unknown.iter();
         self.plan
-            .strangers
-            .extend(strangers.chain(&self.inventory.unknown).cloned());
-        self.plan.strangers.sort();
+            .unknown_files
+            .extend(unknown.chain(&self.inventory.unknown).cloned());
+        self.plan.unknown_files.sort();
     }
 }
 

@@ -164,7 +164,7 @@ fn nothing_to_collect_is_no_error() {
     ] {
         assert_eq!(report.deleted_files, []);
         assert_eq!(report.warnings, []);
-        assert_eq!(report.strangers, [""; 0]);
+        assert_eq!(report.unknown_files, [""; 0]);
     }
     assert_eq!(files(&store), files_of(&[FIRST, SECOND, THIRD]));
 }

@@ -48,7 +48,7 @@ fn any_backup_of_any_engine_can_be_deleted() {
         assert_whole(&engine, &[1, 2, 3]);
         let report = engine.garbage_collect(Duration::ZERO, &Quiet).unwrap();
         assert_eq!(report.deleted_files, [], "{name}");
-        assert_eq!(report.strangers, [""; 0], "{name}");
+        assert_eq!(report.unknown_files, [""; 0], "{name}");
         let all = sizes(&store, |path| !path.starts_with("meta/"));
         let mut freed = 0;
         for (backup, left) in [(2, &[1, 3][..]), (3, &[1]), (1, &[])] {

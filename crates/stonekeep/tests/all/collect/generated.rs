@@ -66,9 +66,9 @@ proptest! {
     fn a_purge_deletes_old_valid_backups_and_what_they_alone_name(repository in repository(), keep in 0..3usize) {
         let store = repository.make();
         let (before, mut left) = (shared(&store), ids(&store));
-        let doomed: Vec<u32> = valid(&store).into_iter().skip(keep).collect();
-        left.retain(|backup| !doomed.contains(backup));
-        let wanted = match (kept(&store, &left), kept(&store, &doomed)) {
+        let to_delete: Vec<u32> = valid(&store).into_iter().skip(keep).collect();
+        left.retain(|backup| !to_delete.contains(backup));
+        let wanted = match (kept(&store, &left), kept(&store, &to_delete)) {
             (Some(kept), Some(gone)) => {
                 before.into_iter().filter(|path| kept.contains(path) || !gone.contains(path)).collect()
             }

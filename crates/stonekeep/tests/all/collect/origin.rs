@@ -90,7 +90,7 @@ fn files_of_unknown_origin_go_when_they_are_an_hour_old() {
     assert_eq!(sorted, expected);
     let kinds: Vec<_> = report.deleted_files.iter().map(|file| file.why).collect();
     assert_eq!(kinds, [GarbageKind::UnknownOrigin; FOREIGN.len()]);
-    assert_eq!(report.strangers, [""; 0]);
+    assert_eq!(report.unknown_files, [""; 0]);
     assert_eq!(files(&aging.store), files_of(&[(1, &[1, 2])]));
 }
 
@@ -249,8 +249,8 @@ fn a_record_that_cannot_be_read_still_tells_whose_the_private_directory_is() {
 }
 
 #[test]
-fn strangers_are_told_and_left_alone() {
-    let strangers = [
+fn unknown_files_are_reported_and_kept() {
+    let unknown = [
         "README.txt",
         "meta/.5.tmp",
         "meta/05",
@@ -269,7 +269,7 @@ fn strangers_are_told_and_left_alone() {
         "stonekeep/hints",
     ];
     let aging = aging();
-    strangers.iter().for_each(|path| aging.put(path));
+    unknown.iter().for_each(|path| aging.put(path));
     put_private(&aging.store, 5);
     aging.wait(1 << 30);
     let report = aging.engine.garbage_collect(Duration::ZERO, &Quiet).unwrap();
@@ -280,16 +280,16 @@ fn strangers_are_told_and_left_alone() {
             "shared_checksum/000002_1_2.sst",
         ),
     ];
-    let expected = strangers.map(|path| {
+    let expected = unknown.map(|path| {
         told.iter()
             .find(|(is, _)| *is == path)
             .map_or(path, |told| told.1)
     });
-    assert_eq!(report.strangers, expected);
+    assert_eq!(report.unknown_files, expected);
     assert_eq!(report.deleted_files.len(), 3, "the files of private/5");
     let left = files(&aging.store);
-    assert!(strangers.iter().all(|path| left.contains(*path)));
-    assert_eq!(left.len(), strangers.len() + files_of(&[(1, &[1, 2])]).len());
+    assert!(unknown.iter().all(|path| left.contains(*path)));
+    assert_eq!(left.len(), unknown.len() + files_of(&[(1, &[1, 2])]).len());
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn what_is_no_regular_file_never_leads_elsewhere() {
     fs::write(at("private/9"), "a file").unwrap();
     let report = engine(&store).delete_backup(id(2), &Quiet).unwrap();
     assert_eq!(
-        report.strangers,
+        report.unknown_files,
         ["private/8", "private/9", table_path(3).as_str()]
     );
     assert!(at("private/8").exists() && !at("private/2").exists());

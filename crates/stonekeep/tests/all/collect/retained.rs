@@ -48,14 +48,14 @@ fn what_cannot_be_read_holds_back_every_shared_file() {
             engine(&store).purge_old_backups(1, &Quiet).unwrap(),
             engine(&store).garbage_collect(Duration::ZERO, &Quiet).unwrap(),
         ] {
-            let held = report.held_back.first().unwrap();
-            assert_eq!((held.id, report.held_back.len()), (id(3), 1));
+            let held = report.retaining_backups.first().unwrap();
+            assert_eq!((held.id, report.retaining_backups.len()), (id(3), 1));
             let text = held.to_string();
-            assert!(text.starts_with("held back by meta/3: "), "{text}");
+            assert!(text.starts_with("retained because of meta/3: "), "{text}");
             assert!(text.ends_with("; `delete 3` releases it"), "{text}");
             assert!(!held.reason.is_empty(), "{text}");
             // Tables 1, which the deleted backup alone named, and 9, which nobody ever did.
-            assert_eq!(report.held_back_total.files, 2, "{meta:?}");
+            assert_eq!(report.retained.files, 2, "{meta:?}");
             let shared = |path: &str| path.starts_with("shared");
             assert!(!report.deleted_files.iter().any(|file| shared(&file.path)));
         }
@@ -64,7 +64,7 @@ fn what_cannot_be_read_holds_back_every_shared_file() {
         assert!(!left.contains("private/1/CURRENT") && left.contains("private/3/CURRENT"));
 
         let report = engine(&store).delete_backup(id(3), &Quiet).unwrap();
-        assert_eq!((report.held_back, report.too_young), (vec![], 1));
+        assert_eq!((report.retaining_backups, report.too_young), (vec![], 1));
         let mut expected = files_of(&[SECOND]);
         expected.insert(table_path(9));
         assert_eq!(files(&store), expected);
@@ -97,7 +97,7 @@ fn one_damaged_backup_is_deleted_while_another_holds_back() {
     put_private(&store, 4);
     put(&store, "meta/4", b"damaged, too");
     let report = engine(&store).delete_backup(id(3), &Quiet).unwrap();
-    assert_eq!(report.held_back.first().unwrap().id, id(4));
+    assert_eq!(report.retaining_backups.first().unwrap().id, id(4));
     assert!(!files(&store).contains("private/3/CURRENT"));
     assert!(files(&store).contains(&table_path(9)));
     assert!(files(&store).contains("private/4/CURRENT"));
@@ -141,7 +141,7 @@ fn deletes_what_stands_at_meta_3(make: impl Fn(&std::path::Path)) {
     put_two(&store);
     make(&directory.path().join("meta/3"));
     let report = engine(&store).delete_backup(id(1), &Quiet).unwrap();
-    assert_eq!(report.held_back.first().unwrap().id, id(3));
+    assert_eq!(report.retaining_backups.first().unwrap().id, id(3));
     assert!(directory.path().join(table_path(1)).exists());
     engine(&store).delete_backup(id(3), &Quiet).unwrap();
     assert!(!directory.path().join("private/3").exists());

@@ -139,7 +139,7 @@ fn claims_of_other_names_are_unknown_files() {
     put(&store, "stonekeep/ids/photo", b"precious");
     let engine = BackupEngine::open(options(), store.clone()).unwrap();
     let report = engine.garbage_collect(Duration::ZERO, &Quiet).unwrap();
-    assert_eq!(report.strangers, ["stonekeep/ids/photo"]);
+    assert_eq!(report.unknown_files, ["stonekeep/ids/photo"]);
     let error = engine.delete_backup(id(9), &Quiet).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }

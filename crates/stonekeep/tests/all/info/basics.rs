@@ -91,7 +91,7 @@ fn sizes_count_what_is_shared() {
     }
     let all = &named(&store, 1) | &named(&store, 2);
     assert_eq!(info.total_bytes, Some(all.iter().map(size).sum()));
-    assert_eq!((info.strangers.len(), info.warnings.len()), (0, 0));
+    assert_eq!((info.unknown_files.len(), info.warnings.len()), (0, 0));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn damage_is_a_state_with_its_reason() {
     put(&store, "meta/4", b"schema_version 7\n");
     put(&store, "meta/stranger", b"");
     let info = reader(&store).get_all_backup_info(InfoDetail::Sizes).unwrap();
-    assert_eq!(info.strangers, ["stranger"]);
+    assert_eq!(info.unknown_files, ["stranger"]);
     let states: Vec<&BackupState> = info.backups.iter().map(|backup| &backup.state).collect();
     assert_eq!(states[0], &BackupState::Valid);
     let findings = |state: &BackupState| match state {

@@ -63,7 +63,7 @@ fn every_backup_is_listed_as_its_engine_told() {
             .get_all_backup_info(InfoDetail::Files)
             .unwrap();
         assert!(
-            all.strangers.is_empty() && all.warnings.is_empty(),
+            all.unknown_files.is_empty() && all.warnings.is_empty(),
             "{name}: {all:?}"
         );
         let expected = fixture.backups().unwrap();

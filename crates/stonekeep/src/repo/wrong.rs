@@ -1,0 +1,58 @@
+//! What can be wrong with a stored file, apart from its content.
+
+use std::fmt;
+
+use super::stored_files::StoredEntry;
+use crate::store::EntryKind;
+use crate::{Error, ErrorKind};
+
+/// See the [module](self).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrong {
+    /// There is no such file.
+    Missing,
+    /// It is a directory, a link or a device.
+    NoFile,
+    /// The file has another size.
+    Size {
+        /// The size that it has.
+        found: u64,
+        /// The size that is recorded.
+        expected: u64,
+    },
+}
+
+impl Wrong {
+    /// `None` if nothing known speaks against the file.
+    pub fn of(found: Option<StoredEntry>, expected: Option<u64>) -> Option<Self> {
+        let Some(found) = found else {
+            return Some(Wrong::Missing);
+        };
+        if found.kind != EntryKind::File {
+            return Some(Wrong::NoFile);
+        }
+        match (found.size_bytes, expected) {
+            (Some(found), Some(expected)) if found != expected => Some(Wrong::Size { found, expected }),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with a file that could not be opened; `None` if the error says nothing about the file.
+    pub fn of_opening(error: &Error) -> Option<Self> {
+        match error.kind() {
+            ErrorKind::NotFound => Some(Wrong::Missing),
+            ErrorKind::Corrupt => Some(Wrong::NoFile),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wrong::Missing => f.write_str("is missing"),
+            Wrong::NoFile => f.write_str("is no regular file"),
+            Wrong::Size { found, expected } => write!(f, "has {found} bytes instead of {expected}"),
+        }
+    }
+}
