@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use stonekeep::ErrorKind;
 
 use crate::interrupt::{Interrupt, Signal};
-use crate::output::PrintError;
+use crate::output::print_error::PrintError;
+use crate::usage_error::UsageError;
 
 /// How the command ended. `docs/cli.md` documents the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,44 +65,6 @@ impl Exit {
         }
     }
 }
-
-/// A command line whose parts do not fit each other, which the parser of arguments cannot see.
-#[derive(Debug)]
-pub(crate) struct UsageError {
-    message: String,
-    hint: Option<String>,
-}
-
-impl UsageError {
-    /// The message says which options do not fit.
-    pub(crate) fn new(message: impl Into<String>) -> Self {
-        UsageError {
-            message: message.into(),
-            hint: None,
-        }
-    }
-
-    /// Adds what can be typed instead.
-    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
-        UsageError {
-            hint: Some(hint.into()),
-            ..self
-        }
-    }
-
-    /// What can be typed instead.
-    pub(crate) fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
-    }
-}
-
-impl std::fmt::Display for UsageError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for UsageError {}
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {

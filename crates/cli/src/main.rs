@@ -1,6 +1,7 @@
 //! The `stonekeep` command.
 
 mod args;
+mod cli;
 mod commands;
 mod diagnosis;
 mod exit;
@@ -10,6 +11,7 @@ mod mistakes;
 mod mount_points;
 mod output;
 mod places;
+mod usage_error;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -17,13 +19,14 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::Cli;
+use cli::Cli;
 use commands::Session;
 use exit::Exit;
 use interrupt::Interrupt;
+use output::Output;
 use output::failure::Failure;
+use output::print_error::PrintError;
 use output::text::Style;
-use output::{Output, PrintError};
 
 fn main() -> ExitCode {
     interrupt::survive_long_files();
@@ -45,7 +48,7 @@ fn run(cli: Cli) -> Exit {
         },
         interrupt: Interrupt::default(),
     };
-    let error = match commands::run(cli.verb, &session) {
+    let error = match cli.verb.run(&session) {
         Ok(exit) => return exit,
         Err(error) => error,
     };
@@ -58,7 +61,8 @@ fn run(cli: Cli) -> Exit {
     if let Some(advice) = commands::advice(name, exit) {
         failure.advise(advice);
     }
-    session.output.failure(&failure, exit)
+    session.output.failure(&failure, exit.code());
+    exit
 }
 
 /// The help or the version, which was asked for: that it cannot be printed is an error.
@@ -71,7 +75,8 @@ fn show_help(text: &clap::Error) -> Exit {
                 json: false,
                 quiet: false,
             };
-            output.failure(&Failure::new(&error.into()), Exit::Failure)
+            output.failure(&Failure::new(&error.into()), Exit::Failure.code());
+            Exit::Failure
         }
         _ => Exit::Success,
     }
@@ -107,5 +112,6 @@ fn explain(error: &clap::Error, typed: &[OsString]) -> Exit {
         hint,
         ..Failure::usage(message)
     };
-    output.failure(&failure, Exit::Usage)
+    output.failure(&failure, Exit::Usage.code());
+    Exit::Usage
 }

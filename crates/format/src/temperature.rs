@@ -65,6 +65,16 @@ impl Temperature {
     }
 }
 
+/// The name, and nothing where there is no temperature.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Temperature {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (*self != Temperature::Unknown)
+            .then(|| self.name())
+            .serialize(serializer)
+    }
+}
+
 impl fmt::Display for Temperature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -13,6 +13,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// What an error means to the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The operating system or a store refused or failed; trying again may help.
@@ -37,6 +39,7 @@ pub enum ErrorKind {
 
 /// One thing that is wrong with one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Finding {
     /// The file, as its path or key.
     pub file: String,

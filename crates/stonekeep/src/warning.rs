@@ -134,21 +134,18 @@ impl<'de> Deserialize<'de> for WarningName {
 
 /// A problem that does not stop the work. It is part of the operation's report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Warning {
     /// What kind of problem it is.
     pub name: WarningName,
     /// The file, directory or backup concerned, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub about: Option<String>,
     /// What the user should know.
     pub message: String,
     /// Whether the user knows of this kind of problem and accepts it.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default)]
     pub accepted: bool,
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 impl Warning {

@@ -8,7 +8,7 @@ use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
 use stonekeep::{Error, ErrorKind};
 
-use crate::exit::UsageError;
+use crate::usage_error::UsageError;
 use crate::{mistakes, places};
 
 /// Where the repository is.

@@ -9,8 +9,8 @@ use stonekeep::{Error, Result};
 
 use super::time::parse_time;
 use super::which::Which;
-use crate::exit::UsageError;
 use crate::output::units::count;
+use crate::usage_error::UsageError;
 
 /// Which backups a command considers.
 #[derive(Debug, Default, Args)]

@@ -24,7 +24,6 @@ pub(crate) struct CloseArgs {
 
 #[derive(Serialize)]
 struct CloseJson<'a> {
-    dry_run: bool,
     directory: &'a PathBuf,
     closed: bool,
 }
@@ -37,23 +36,21 @@ pub(crate) fn run(args: &CloseArgs, session: &Session) -> anyhow::Result<Exit> {
         false => close_in_place(&args.directory).map(|()| 0)?,
     };
     let document = CloseJson {
-        dry_run: args.dry_run,
         directory: &args.directory,
         closed: !args.dry_run,
     };
-    let printed = session.output.outcome(&document, |page| {
-        let directory = args.directory.display();
-        page.line(match args.dry_run {
-            true => format!(
-                "{directory} would be removed with its {}; nothing was changed",
-                count(files, "file")
-            ),
-            false => format!("{directory} is removed"),
-        });
-    });
-    session.output.end_report(printed, &[], || match args.dry_run {
-        true => "nothing was changed".to_owned(),
-        false => format!("{} is removed", args.directory.display()),
-    })?;
+    let directory = args.directory.display();
+    let done = format!("{directory} is removed");
+    session
+        .output
+        .report(args.dry_run, &document, &[], &done, |page| {
+            page.line(match args.dry_run {
+                true => format!(
+                    "{directory} would be removed with its {}; nothing was changed",
+                    count(files, "file")
+                ),
+                false => done.clone(),
+            });
+        })?;
     Ok(Exit::Success)
 }

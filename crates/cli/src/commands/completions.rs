@@ -1,11 +1,10 @@
 //! `stonekeep completions`: prints a completion script for a shell.
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 use serde::Serialize;
 
 use super::Session;
-use crate::args::Cli;
 use crate::exit::Exit;
 
 /// Print a completion script for a shell
@@ -23,9 +22,9 @@ struct CompletionsJson<'a> {
     script: &'a str,
 }
 
-pub(crate) fn run(args: &CompletionsArgs, session: &Session) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &CompletionsArgs, mut command: Command, session: &Session) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "stonekeep", &mut script);
+    clap_complete::generate(args.shell, &mut command, "stonekeep", &mut script);
     let script = String::from_utf8(script)?;
     let document = CompletionsJson {
         shell: args.shell.to_string(),

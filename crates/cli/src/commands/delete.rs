@@ -54,7 +54,7 @@ pub(crate) fn run(args: &DeleteArgs, session: &Session) -> anyhow::Result<Exit> 
     } else {
         engine.delete_backups(&ids, &watcher)
     };
-    collect_report::print(&report?, args.dry_run, session)?;
+    collect_report::print(report?, session)?;
     Ok(Exit::Success)
 }
 

@@ -1,16 +1,13 @@
 //! `stonekeep diff`: compares the files of two backups.
 
 use clap::Args;
-use serde::Serialize;
-use stonekeep::engine::info::{BackupDiff, BackupFileInfo};
-use stonekeep::format::BackupId;
+use stonekeep::engine::info::BackupDiff;
 
 use super::Session;
 use crate::args::repository::RepoArgs;
 use crate::args::select::SelectArgs;
 use crate::args::which::{Which, parse_id_or_latest};
 use crate::exit::Exit;
-use crate::output::backup_info::FileJson;
 use crate::output::text::{Page, Style};
 use crate::output::units::{bytes, count, maybe_bytes};
 
@@ -28,71 +25,33 @@ pub(crate) struct DiffArgs {
     repo: RepoArgs,
 }
 
-#[derive(Serialize)]
-struct DiffJson<'a> {
-    a: SideJson<'a>,
-    b: SideJson<'a>,
-    both_files: u64,
-    both_bytes: u64,
-}
-
-#[derive(Serialize)]
-struct SideJson<'a> {
-    id: u32,
-    sequence_number: u64,
-    bytes_alone: u64,
-    files_alone: Vec<FileJson<'a>>,
-}
-
 pub(crate) fn run(args: &DiffArgs, session: &Session) -> anyhow::Result<Exit> {
     let engine = args.repo.open(session.engine_options())?;
     let all = SelectArgs::default();
     let (a, b) = (all.resolve(&engine, args.a)?, all.resolve(&engine, args.b)?);
     let diff = engine.diff(a, b)?;
-    let document = DiffJson {
-        a: SideJson {
-            id: a.get(),
-            sequence_number: diff.sequence_numbers.0.0,
-            bytes_alone: diff.bytes_only_a,
-            files_alone: FileJson::all(&diff.only_a),
-        },
-        b: SideJson {
-            id: b.get(),
-            sequence_number: diff.sequence_numbers.1.0,
-            bytes_alone: diff.bytes_only_b,
-            files_alone: FileJson::all(&diff.only_b),
-        },
-        both_files: diff.both_files,
-        both_bytes: diff.both_bytes,
-    };
-    session.output.data(&document, |page| text(page, (a, b), &diff))?;
+    session.output.data(&diff, |page| text(page, &diff))?;
     Ok(Exit::Success)
 }
 
-fn text(page: &mut Page<'_>, (a, b): (BackupId, BackupId), diff: &BackupDiff) {
-    let mut side = |mark: &str, style: Style, files: &[BackupFileInfo]| {
-        for file in files {
+fn text(page: &mut Page<'_>, diff: &BackupDiff) {
+    for (mark, style, side) in [("-", Style::Bad, &diff.a), ("+", Style::Good, &diff.b)] {
+        for file in &side.files_alone {
             page.marked(
                 style,
                 mark,
                 format!("{} ({})", file.path, maybe_bytes(file.size_bytes)),
             );
         }
-    };
-    side("-", Style::Bad, &diff.only_a);
-    side("+", Style::Good, &diff.only_b);
-    let sum =
-        |files: &[BackupFileInfo], size| format!("{}, {}", count(files.len() as u64, "file"), bytes(size));
-    let both = format!("{}, {}", count(diff.both_files, "file"), bytes(diff.both_bytes));
-    page.line(format!("in both: {both}"));
-    page.line(format!(
-        "only in {a} (sequence number {}): {}",
-        diff.sequence_numbers.0,
-        sum(&diff.only_a, diff.bytes_only_a)
-    ));
-    page.line(format!(
-        "only in {b} (sequence number {}): {}",
-        diff.sequence_numbers.1,
-        sum(&diff.only_b, diff.bytes_only_b)
-    ));
+    }
+    let sum = |files, size| format!("{}, {}", count(files, "file"), bytes(size));
+    page.line(format!("in both: {}", sum(diff.both_files, diff.both_bytes)));
+    for side in [&diff.a, &diff.b] {
+        page.line(format!(
+            "only in {} (sequence number {}): {}",
+            side.id,
+            side.sequence_number,
+            sum(side.files_alone.len() as u64, side.bytes_alone)
+        ));
+    }
 }

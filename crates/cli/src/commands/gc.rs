@@ -39,6 +39,6 @@ pub(crate) fn run(args: &GcArgs, session: &Session) -> anyhow::Result<Exit> {
     } else {
         engine.garbage_collect(args.min_age, &watcher)
     };
-    collect_report::print(&report?, args.dry_run, session)?;
+    collect_report::print(report?, session)?;
     Ok(Exit::Success)
 }

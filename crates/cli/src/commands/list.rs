@@ -1,15 +1,14 @@
 //! `stonekeep list`: the backups of a repository.
 
 use clap::Args;
-use serde::Serialize;
 use stonekeep::engine::info::{BackupInfo, BackupState, InfoDetail, RepositoryInfo};
 
 use super::Session;
 use crate::args::repository::RepoArgs;
 use crate::args::select::SelectArgs;
 use crate::exit::Exit;
-use crate::output::backup_info::{BackupJson, if_read, state_cell};
-use crate::output::json::{WarningJson, warnings};
+use crate::output::backup_info::{if_read, state_cell};
+use crate::output::command_words::translate;
 use crate::output::text::{Page, Style, Table};
 use crate::output::units::{count, local_time, maybe_bytes};
 
@@ -26,27 +25,15 @@ pub(crate) struct ListArgs {
     select: SelectArgs,
 }
 
-#[derive(Serialize)]
-struct ListJson<'a> {
-    repository: &'a str,
-    backups: Vec<BackupJson<'a>>,
-    strangers: &'a [String],
-    total_bytes: Option<u64>,
-    warnings: Vec<WarningJson>,
-}
-
 pub(crate) fn run(args: &ListArgs, session: &Session) -> anyhow::Result<Exit> {
     let engine = args.repo.open(session.engine_options())?;
     let mut info = engine.get_all_backup_info(InfoDetail::Sizes)?;
     info.backups.retain(|backup| args.select.has(backup));
-    let document = ListJson {
-        repository: &info.location,
-        backups: info.backups.iter().map(BackupJson::new).collect(),
-        strangers: &info.unknown_files,
-        total_bytes: info.total_bytes,
-        warnings: warnings(&info.warnings),
-    };
-    session.output.data(&document, |page| text(page, &info, args))?;
+    translate(&mut info.warnings);
+    for backup in &mut info.backups {
+        translate(&mut backup.capture_warnings);
+    }
+    session.output.data(&info, |page| text(page, &info, args))?;
     session.output.warnings(&info.warnings);
     Ok(Exit::Success)
 }

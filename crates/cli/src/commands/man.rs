@@ -3,14 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Command, CommandFactory};
+use clap::{Args, Command};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use serde::Serialize;
 use stonekeep::IoContext;
 
 use super::{Session, examples};
-use crate::args::Cli;
 use crate::exit::Exit;
 use crate::output::units::count;
 
@@ -60,8 +59,7 @@ struct ManJson {
     pages: Vec<PageJson>,
 }
 
-pub(crate) fn run(args: &ManArgs, session: &Session) -> anyhow::Result<Exit> {
-    let mut command = Cli::command();
+pub(crate) fn run(args: &ManArgs, mut command: Command, session: &Session) -> anyhow::Result<Exit> {
     command.build();
     match &args.out {
         Some(directory) => write_all(&command, directory, session),
@@ -101,10 +99,9 @@ fn write_all(command: &Command, directory: &Path, session: &Session) -> anyhow::
     }
     let written = count(pages.len() as u64, "page");
     let done = format!("{written} written to {}", directory.display());
-    let printed = session
+    session
         .output
-        .outcome(&ManJson { pages }, |page| page.line(&done));
-    session.output.end_report(printed, &[], || done)?;
+        .outcome(&ManJson { pages }, &[], &done, |page| page.line(&done))?;
     Ok(Exit::Success)
 }
 

@@ -21,7 +21,6 @@ pub(crate) mod version;
 
 use stonekeep::engine::BackupEngineOptions;
 
-use crate::args::Verb;
 use crate::exit::Exit;
 use crate::host;
 use crate::interrupt::Interrupt;
@@ -81,27 +80,5 @@ fn what_a_stop_leaves(verb: &str) -> Option<&'static str> {
         "verify" => Some("nothing was changed"),
         "open" => Some("what was made of the directory is removed again"),
         _ => None,
-    }
-}
-
-/// Does what was typed.
-pub(crate) fn run(verb: Verb, session: &Session) -> anyhow::Result<Exit> {
-    match verb {
-        Verb::Backup(args) => backup::run(*args, session),
-        Verb::List(args) => list::run(&args, session),
-        Verb::Show(args) => show::run(&args, session),
-        Verb::Verify(args) => verify::run(&args, session),
-        Verb::Restore(args) => restore::run(*args, session),
-        Verb::Open(args) => open::run(&args, session),
-        Verb::Close(args) => close::run(&args, session),
-        Verb::Delete(args) => delete::run(&args, session),
-        Verb::Purge(args) => purge::run(&args, session),
-        Verb::Gc(args) => gc::run(&args, session),
-        Verb::Inspect(args) => inspect::run(&args, session),
-        Verb::Diff(args) => diff::run(&args, session),
-        Verb::Completions(args) => completions::run(&args, session),
-        Verb::Man(args) => man::run(&args, session),
-        Verb::Demo(args) => demo::run(&args, session),
-        Verb::Version(args) => version::run(&args, session),
     }
 }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::Serialize;
 
 use super::Session;
 use crate::args::engine::WorkArgs;
@@ -11,8 +10,8 @@ use crate::args::repository::RepoArgs;
 use crate::args::select::SelectArgs;
 use crate::args::which::Which;
 use crate::exit::Exit;
-use crate::output::json::{WarningJson, warnings};
-use crate::output::rewritten::{self, RewrittenJson};
+use crate::output::command_words::translate;
+use crate::output::rewritten;
 use crate::output::units::{bytes, count};
 use crate::places;
 
@@ -38,18 +37,6 @@ pub(crate) struct OpenArgs {
     work: WorkArgs,
 }
 
-#[derive(Serialize)]
-struct OpenJson<'a> {
-    dry_run: bool,
-    backup_id: u32,
-    directory: PathBuf,
-    files_linked: u64,
-    files_copied: u64,
-    bytes_copied: u64,
-    rewritten_options: Vec<RewrittenJson<'a>>,
-    warnings: Vec<WarningJson>,
-}
-
 pub(crate) fn run(args: &OpenArgs, session: &Session) -> anyhow::Result<Exit> {
     places::check_target(args.repo.path(), &args.at, "the directory to make")?;
     let engine = args.repo.open(args.work.apply(session.engine_options()))?;
@@ -59,22 +46,15 @@ pub(crate) fn run(args: &OpenArgs, session: &Session) -> anyhow::Result<Exit> {
         true => engine.plan_open_in_place(which, &args.at, &watcher),
         false => engine.open_in_place(which, &args.at, &watcher),
     };
-    let report = report?;
-    let document = OpenJson {
-        dry_run: args.dry_run,
-        backup_id: report.backup_id.get(),
-        directory: report.directory.clone(),
-        files_linked: report.files_linked,
-        files_copied: report.files_copied,
-        bytes_copied: report.bytes_copied,
-        rewritten_options: RewrittenJson::all(&report.rewritten_options),
-        warnings: warnings(&report.warnings),
-    };
-    let printed = session.output.outcome(&document, |page| {
-        let (id, at) = (report.backup_id, report.directory.display());
+    let mut report = report?;
+    translate(&mut report.warnings);
+    let (id, at) = (report.backup_id, report.directory.display());
+    let done = format!("backup {id} is at {at}");
+    let output = &session.output;
+    output.report(args.dry_run, &report, &report.warnings, &done, |page| {
         page.line(match args.dry_run {
             true => format!("backup {id} would be at {at}, for reading only; nothing was changed"),
-            false => format!("backup {id} is at {at}, for reading only"),
+            false => format!("{done}, for reading only"),
         });
         let copied = format!(
             "{}, {}",
@@ -87,12 +67,6 @@ pub(crate) fn run(args: &OpenArgs, session: &Session) -> anyhow::Result<Exit> {
         if !args.dry_run {
             page.line(format!("remove it with: stonekeep close {at}"));
         }
-    });
-    session
-        .output
-        .end_report(printed, &report.warnings, || match args.dry_run {
-            true => "nothing was changed".to_owned(),
-            false => format!("backup {} is at {}", report.backup_id, report.directory.display()),
-        })?;
+    })?;
     Ok(Exit::Success)
 }

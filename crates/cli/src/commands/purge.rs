@@ -51,6 +51,6 @@ pub(crate) fn run(args: &PurgeArgs, session: &Session) -> anyhow::Result<Exit> {
     } else {
         engine.purge(&purge, &watcher)
     };
-    collect_report::print(&report?, args.dry_run, session)?;
+    collect_report::print(report?, session)?;
     Ok(Exit::Success)
 }

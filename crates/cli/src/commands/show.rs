@@ -10,7 +10,8 @@ use crate::args::select::SelectArgs;
 use crate::args::which::{Which, parse_id_or_latest};
 use crate::exit::Exit;
 use crate::output::app_metadata::AppMetadata;
-use crate::output::backup_info::{BackupJson, capture_text, if_read, prepared_text, state_parts};
+use crate::output::backup_info::{capture_text, if_read, prepared_text};
+use crate::output::command_words::translate;
 use crate::output::text::{Page, Style, Table};
 use crate::output::units::{bytes, count, local_time, maybe_bytes, temperature_name};
 
@@ -32,7 +33,7 @@ pub(crate) struct ShowArgs {
 
 #[derive(Serialize)]
 struct ShowJson<'a> {
-    backup: BackupJson<'a>,
+    backup: &'a BackupInfo,
 }
 
 pub(crate) fn run(args: &ShowArgs, session: &Session) -> anyhow::Result<Exit> {
@@ -43,10 +44,9 @@ pub(crate) fn run(args: &ShowArgs, session: &Session) -> anyhow::Result<Exit> {
         InfoDetail::Sizes
     };
     let id = args.select.resolve(&engine, args.backup)?;
-    let info = engine.get_backup_info(id, detail)?;
-    let document = ShowJson {
-        backup: BackupJson::new(&info),
-    };
+    let mut info = engine.get_backup_info(id, detail)?;
+    translate(&mut info.capture_warnings);
+    let document = ShowJson { backup: &info };
     session.output.data(&document, |page| text(page, &info))?;
     Ok(Exit::Success)
 }
@@ -80,7 +80,7 @@ fn fields(info: &BackupInfo) -> Vec<(&'static str, String)> {
     });
     let mut fields = vec![
         ("backup", info.id.to_string()),
-        ("state", state_parts(&info.state).0.to_owned()),
+        ("state", info.state.name().to_owned()),
         ("time", read(local_time(info.timestamp_seconds))),
         ("sequence number", read(info.sequence_number.to_string())),
         ("files", read(info.number_files.to_string())),

@@ -6,8 +6,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use stonekeep::engine::info::BackupState;
 use stonekeep::engine::verify::{
-    FindingKind, UncheckedCause, UncheckedFile, VerifiedBackup, VerifyFinding, VerifyLevel, VerifyReport,
-    VerifyWhat,
+    UncheckedCause, UncheckedFile, VerifiedBackup, VerifyLevel, VerifyReport, VerifyWhat,
 };
 
 use stonekeep::format::BackupId;
@@ -19,8 +18,8 @@ use crate::args::repository::RepoArgs;
 use crate::args::select::SelectArgs;
 use crate::args::which::{Which, parse_id_or_latest};
 use crate::exit::Exit;
-use crate::output::backup_info::state_parts;
-use crate::output::json::{FindingJson, WarningJson, warnings};
+use crate::output::command_words::translate;
+use crate::output::json::word;
 use crate::output::text::{Page, Style};
 use crate::output::units::{backup_ids, bytes, count, first_to_last};
 
@@ -64,43 +63,12 @@ enum Level {
     Checksum,
 }
 
+/// What the report does not say.
 #[derive(Serialize)]
 struct VerifyJson<'a> {
     clean: bool,
-    level: &'static str,
-    files_checked: u64,
-    bytes_checked: u64,
-    files_excluded: u64,
-    backups: Vec<VerifiedJson<'a>>,
-    findings: Vec<VerifyFindingJson<'a>>,
-    unchecked: Vec<UncheckedJson<'a>>,
-    warnings: Vec<WarningJson>,
-}
-
-#[derive(Serialize)]
-struct VerifiedJson<'a> {
-    id: u32,
-    state: &'static str,
-    findings: Vec<FindingJson>,
-    unsupported: Option<&'a str>,
-    unverifiable: &'a [String],
-    excluded: &'a [String],
-}
-
-#[derive(Serialize)]
-struct VerifyFindingJson<'a> {
-    file: &'a str,
-    kind: &'static str,
-    reason: &'a str,
-    backups: Vec<u32>,
-}
-
-#[derive(Serialize)]
-struct UncheckedJson<'a> {
-    file: &'a str,
-    cause: &'static str,
-    reason: &'a str,
-    backups: Vec<u32>,
+    #[serde(flatten)]
+    report: &'a VerifyReport,
 }
 
 pub(crate) fn run(args: &VerifyArgs, session: &Session) -> anyhow::Result<Exit> {
@@ -120,90 +88,24 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> anyhow::Result<Exit> 
         Level::Checksum => VerifyLevel::Checksum,
     };
     let watcher = session.watch()?;
-    let report = engine.verify_backups(what, level, &watcher)?;
+    let mut report = engine.verify_backups(what, level, &watcher)?;
+    translate(&mut report.warnings);
     let output = &session.output;
-    let printed = output.data(&json(&report), |page| text(page, &report, output.quiet));
-    output.end_report(printed, &report.warnings, || match report.findings.len() {
+    let document = VerifyJson {
+        clean: report.is_clean(),
+        report: &report,
+    };
+    let printed = output.data(&document, |page| text(page, &report, output.quiet));
+    let done = match report.findings.len() {
         0 => "nothing was found wrong".to_owned(),
         found => format!("{} was found", count(found as u64, "fault")),
-    })?;
+    };
+    output.end_report(printed, &report.warnings, &done)?;
     Ok(match report.findings.is_empty() {
         false => Exit::Corrupt,
         true if report.unchecked.is_empty() => Exit::Success,
         true => Exit::Failure,
     })
-}
-
-fn level_name(level: VerifyLevel) -> &'static str {
-    match level {
-        VerifyLevel::Size => "size",
-        _ => "checksum",
-    }
-}
-
-fn json(report: &VerifyReport) -> VerifyJson<'_> {
-    VerifyJson {
-        clean: report.is_clean(),
-        level: level_name(report.level),
-        files_checked: report.files_checked,
-        bytes_checked: report.bytes_checked,
-        files_excluded: report.files_excluded,
-        backups: report.backups.iter().map(backup_json).collect(),
-        findings: report.findings.iter().map(finding_json).collect(),
-        unchecked: report.unchecked.iter().map(unchecked_json).collect(),
-        warnings: warnings(&report.warnings),
-    }
-}
-
-fn backup_json(backup: &VerifiedBackup) -> VerifiedJson<'_> {
-    let (state, findings, unsupported) = state_parts(&backup.state);
-    VerifiedJson {
-        id: backup.id.get(),
-        state,
-        findings,
-        unsupported,
-        unverifiable: &backup.unverifiable,
-        excluded: &backup.excluded,
-    }
-}
-
-fn finding_json(finding: &VerifyFinding) -> VerifyFindingJson<'_> {
-    VerifyFindingJson {
-        file: &finding.file,
-        kind: kind_name(finding.kind),
-        reason: &finding.reason,
-        backups: finding.backups.iter().map(|id| id.get()).collect(),
-    }
-}
-
-fn unchecked_json(file: &UncheckedFile) -> UncheckedJson<'_> {
-    UncheckedJson {
-        file: &file.file,
-        cause: cause_name(file.cause),
-        reason: &file.reason,
-        backups: file.backups.iter().map(|id| id.get()).collect(),
-    }
-}
-
-fn cause_name(cause: UncheckedCause) -> &'static str {
-    match cause {
-        UncheckedCause::Permission => "permission",
-        UncheckedCause::Resources => "resources",
-        _ => "io",
-    }
-}
-
-fn kind_name(kind: FindingKind) -> &'static str {
-    match kind {
-        FindingKind::Missing => "missing",
-        FindingKind::WrongSize => "wrong_size",
-        FindingKind::WrongChecksum => "wrong_checksum",
-        FindingKind::LyingMeta => "lying_meta",
-        FindingKind::UnreadableMeta => "unreadable_meta",
-        FindingKind::Inconsistent => "inconsistent",
-        FindingKind::Unlisted => "unlisted",
-        _ => "other",
-    }
 }
 
 fn text(page: &mut Page<'_>, report: &VerifyReport, quiet: bool) {
@@ -293,7 +195,7 @@ fn verdict(page: &mut Page<'_>, report: &VerifyReport) {
         "{} in {} looked at by {}",
         bytes(report.bytes_checked),
         count(report.files_checked, "file"),
-        level_name(report.level)
+        word(report.level)
     );
     let excluded = report.files_excluded;
     if report.is_clean() && excluded > 0 {

@@ -1,5 +1,7 @@
 //! Says in the command's words what the library says in its own: `wal_dir_option (--wal-dir-option)` becomes the option.
 
+use stonekeep::Warning;
+
 /// The text with each library's word that an option of the command follows in parentheses replaced by that option.
 pub(crate) fn in_command_words(text: &str) -> String {
     let (mut words, mut rest) = (String::with_capacity(text.len()), text);
@@ -21,6 +23,13 @@ pub(crate) fn in_command_words(text: &str) -> String {
         }
     }
     words + rest
+}
+
+/// The same for warnings.
+pub(crate) fn translate(warnings: &mut [Warning]) {
+    for warning in warnings {
+        warning.message = in_command_words(&warning.message);
+    }
 }
 
 #[cfg(test)]

@@ -2,20 +2,21 @@
 
 use std::io;
 
+use serde::Serialize;
 use stonekeep::{Error, ErrorKind, Finding};
 
 use super::command_words::in_command_words;
 use super::text::{Page, Style};
-use crate::exit::UsageError;
+use crate::usage_error::UsageError;
 
 /// This many files are named in text; JSON names them all.
 const MAX_FINDINGS_SHOWN: usize = 20;
 
 /// Everything that is known of an error.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub(crate) struct Failure {
-    /// The kind, as JSON names it.
-    pub(crate) kind: &'static str,
+    /// What it means to the user.
+    pub(crate) kind: ErrorKind,
     /// What failed, and where.
     pub(crate) message: String,
     /// Why, from the outside in.
@@ -37,7 +38,7 @@ impl Failure {
             };
         }
         Failure {
-            kind: library.map_or("io", |error| kind_name(error.kind())),
+            kind: library.map_or(ErrorKind::Io, Error::kind),
             message: in_command_words(&error.to_string()),
             causes: error
                 .chain()
@@ -60,7 +61,7 @@ impl Failure {
     /// Arguments that do not fit, as the parser of arguments words it.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Failure {
-            kind: kind_name(ErrorKind::InvalidArgument),
+            kind: ErrorKind::InvalidArgument,
             message: message.into(),
             causes: Vec::new(),
             hint: None,
@@ -111,21 +112,6 @@ fn hint(error: &Error) -> Option<String> {
         };
         Some(advice.to_owned())
     })
-}
-
-/// A kind as JSON names it.
-fn kind_name(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::Corrupt => "corrupt",
-        ErrorKind::Unsupported => "unsupported",
-        ErrorKind::NotFound => "not_found",
-        ErrorKind::Locked => "locked",
-        ErrorKind::Refused => "refused",
-        ErrorKind::InvalidArgument => "invalid_argument",
-        ErrorKind::Aborted => "aborted",
-        ErrorKind::Stopped => "stopped",
-        _ => "io",
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub(crate) mod command_words;
 pub(crate) mod escape;
 pub(crate) mod failure;
 pub(crate) mod json;
+pub(crate) mod print_error;
 pub(crate) mod progress;
 pub(crate) mod rewritten;
 pub(crate) mod text;
@@ -16,49 +17,10 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use serde::Serialize;
 use stonekeep::Warning;
 
-use crate::exit::Exit;
 use failure::Failure;
-use json::Document;
+use json::{Document, DryRun, ErrorBody};
+use print_error::PrintError;
 use text::Page;
-
-/// Standard output could not be written.
-#[derive(Debug)]
-pub(crate) struct PrintError {
-    error: io::Error,
-    /// What was done before, as a sentence without its end.
-    done: Option<String>,
-}
-
-impl PrintError {
-    /// Whether the reader went away, which is its right.
-    pub(crate) fn is_broken_pipe(&self) -> bool {
-        self.error.kind() == io::ErrorKind::BrokenPipe
-    }
-}
-
-impl From<io::Error> for PrintError {
-    fn from(error: io::Error) -> Self {
-        PrintError { error, done: None }
-    }
-}
-
-impl std::fmt::Display for PrintError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.done {
-            Some(done) => write!(
-                f,
-                "{done}, but the report could not be written to standard output"
-            ),
-            None => f.write_str("writing to standard output"),
-        }
-    }
-}
-
-impl std::error::Error for PrintError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
-    }
-}
 
 /// How the command speaks.
 #[derive(Debug, Clone)]
@@ -97,25 +59,46 @@ impl Output {
         Ok(out.flush()?)
     }
 
-    /// Prints what became of the work: like [`Output::data`], but its text is left out when quiet.
+    /// Prints the report of a verb that changes something, or of its dry run, and its warnings; `done` is what was done, as
+    /// a sentence without its end.
+    pub(crate) fn report(
+        &self,
+        dry_run: bool,
+        report: &impl Serialize,
+        warnings: &[Warning],
+        done: &str,
+        text: impl FnOnce(&mut Page<'_>),
+    ) -> Result<(), PrintError> {
+        let document = DryRun { dry_run, report };
+        match dry_run {
+            true => self.end_report(self.data(&document, text), warnings, "nothing was changed"),
+            false => self.outcome(&document, warnings, done, text),
+        }
+    }
+
+    /// The same of work that has no dry run. The text is left out when quiet.
     pub(crate) fn outcome(
         &self,
         document: &impl Serialize,
+        warnings: &[Warning],
+        done: &str,
         text: impl FnOnce(&mut Page<'_>),
     ) -> Result<(), PrintError> {
-        if self.quiet && !self.json {
-            return Ok(());
-        }
-        self.data(document, text)
+        let is_silent = self.quiet && !self.json;
+        let printed = if is_silent {
+            Ok(())
+        } else {
+            self.data(document, text)
+        };
+        self.end_report(printed, warnings, done)
     }
 
-    /// Ends the report of work that is done: prints its warnings, also where the report itself could not be printed, and
-    /// then makes the error say what was done.
+    /// Prints the warnings of a report that was printed, or could not be printed: then the error says what was done.
     pub(crate) fn end_report(
         &self,
         printed: Result<(), PrintError>,
         warnings: &[Warning],
-        done: impl FnOnce() -> String,
+        done: &str,
     ) -> Result<(), PrintError> {
         match printed {
             Ok(()) => {
@@ -124,7 +107,7 @@ impl Output {
             }
             Err(unwritten) => {
                 self.warnings_in_text(warnings);
-                let done = Some(done());
+                let done = Some(done.to_owned());
                 Err(PrintError { done, ..unwritten })
             }
         }
@@ -155,23 +138,22 @@ impl Output {
         }
     }
 
-    /// Prints why the command failed, and gives back the code that it ends with.
-    pub(crate) fn failure(&self, failure: &Failure, exit: Exit) -> Exit {
+    /// Prints why the command failed.
+    pub(crate) fn failure(&self, failure: &Failure, exit_code: u8) {
         if !self.json {
-            self.aside(|page| failure.write(page));
-            return exit;
+            return self.aside(|page| failure.write(page));
         }
-        if let Err(unwritten) = self.document(&json::ErrorBody::new(failure, exit)) {
-            // Whoever reads the document does not get it: then a person must be able to read the error.
-            self.aside(|page| {
-                failure.write(page);
-                let reason = unwritten.error.to_string();
-                if !failure.causes.contains(&reason) {
-                    page.line(format!("  the JSON document could not be written: {reason}"));
-                }
-            });
-        }
-        exit
+        let Err(unwritten) = self.document(&ErrorBody::new(failure, exit_code)) else {
+            return;
+        };
+        // The reader of the document does not get it: then a person must be able to read the error.
+        self.aside(|page| {
+            failure.write(page);
+            let reason = unwritten.error.to_string();
+            if !failure.causes.contains(&reason) {
+                page.line(format!("  the JSON document could not be written: {reason}"));
+            }
+        });
     }
 
     fn document(&self, body: &impl Serialize) -> Result<(), PrintError> {

@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use stonekeep::Warning;
 
-use super::command_words::in_command_words;
 use super::escape::visible;
 
 /// How a piece of text is to be seen, where there are colours.
@@ -86,7 +85,7 @@ impl<'a> Page<'a> {
         self.marked(
             Style::Warning,
             "warning:",
-            format!("{} [{}]", in_command_words(&warning.to_string()), warning.name),
+            format!("{warning} [{}]", warning.name),
         );
     }
 

@@ -6,6 +6,7 @@ use crate::unique_id::SessionId;
 
 /// How tables are named in `shared_checksum/`: RocksDB's `share_files_with_checksum_naming`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ShareFilesNaming {
     /// What the name is made of.
     pub scheme: NamingScheme,
@@ -15,6 +16,8 @@ pub struct ShareFilesNaming {
 
 /// The naming schemes of [`ShareFilesNaming`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum NamingScheme {
     /// `kLegacyCrc32cAndFileSize`
     LegacyCrc32cAndFileSize,

@@ -21,6 +21,9 @@ const AT_ONCE: usize = 8;
 
 /// How the content of many files is made durable. RocksDB syncs each file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
 pub enum SyncMethod {
     /// Few files one by one, many by one `syncfs`, where the file system is trusted to report what it could not write.
     #[default]

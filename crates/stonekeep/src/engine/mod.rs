@@ -2,6 +2,8 @@
 //!
 //! Each verb is capture, plan, transfer, commit: the plan is plain data made without changing anything (that is what a
 //! dry run shows), transfer is one loop with bounded concurrency, and commit is one durable step.
+//!
+#![doc = include_str!("examples.md")]
 
 mod callbacks;
 pub mod collect;

@@ -12,17 +12,22 @@ use crate::store::local::SyncMethod;
 
 /// The schema that new meta files are written in; see `docs/repository-format.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum MetaSchema {
     /// Every RocksDB engine since 4.13 reads it.
     #[default]
+    #[cfg_attr(feature = "serde", serde(rename = "1"))]
     One,
     /// Needed for excluded files and temperatures; engines from 6.20 on read it.
+    #[cfg_attr(feature = "serde", serde(rename = "2"))]
     Two,
 }
 
 /// `rocksdb::BackupEngineOptions`, with the same defaults unless said otherwise.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct BackupEngineOptions {
     /// Whether tables and blobs are stored once for all backups. Default: true.
@@ -107,6 +112,8 @@ impl Default for BackupEngineOptions {
 
 /// `rocksdb::CreateBackupOptions`.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct CreateBackupOptions {
     /// What the application wants to keep with the backup, at most 1 MiB (`app_metadata`).
@@ -130,6 +137,8 @@ pub struct CreateBackupOptions {
 
 /// `rocksdb::RestoreOptions::Mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum RestoreMode {
     /// Every file is written anew (`kPurgeAllFiles`).
@@ -143,6 +152,8 @@ pub enum RestoreMode {
 
 /// `rocksdb::RestoreOptions`, with what safety needs besides.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct RestoreOptions {
     /// What may stay at the target.

@@ -12,6 +12,7 @@ use crate::{Error, ErrorKind, Observer, Result};
 
 /// How a directory is to be captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum SourceKind {
     /// As its LOCK says: closed if nobody holds it, hot if another process does.
     #[default]

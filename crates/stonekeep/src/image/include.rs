@@ -28,6 +28,8 @@ const MOST_LEVELS: usize = 64;
 
 /// A pattern for files to take along.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
 pub struct IncludePattern {
     text: String,
     parts: Vec<Part>,
@@ -39,6 +41,20 @@ enum Part {
     /// `**`: any number of directories.
     AnyLevels,
     Name(Pattern),
+}
+
+impl TryFrom<String> for IncludePattern {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        IncludePattern::parse(&text)
+    }
+}
+
+impl From<IncludePattern> for String {
+    fn from(pattern: IncludePattern) -> String {
+        pattern.text
+    }
 }
 
 impl IncludePattern {

@@ -59,6 +59,9 @@ pub struct Staged {
 
 /// How long to wait for the guard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
 pub enum LockWait {
     /// Fail at once with [`crate::ErrorKind::Locked`].
     #[default]

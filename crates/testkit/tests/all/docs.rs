@@ -171,7 +171,7 @@ fn each_path_of_a_source_exists() {
 
 /// The verbs, as `Verb::name` of the command spells them.
 fn verbs() -> BTreeSet<String> {
-    let args = fs::read_to_string(root().join("crates/cli/src/args/mod.rs")).unwrap();
+    let args = fs::read_to_string(root().join("crates/cli/src/cli.rs")).unwrap();
     let names = args
         .lines()
         .filter(|line| line.trim_start().starts_with("Verb::") && line.contains("=>"));

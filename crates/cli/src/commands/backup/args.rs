@@ -18,8 +18,8 @@ use crate::args::quantity::parse_rate;
 use crate::args::repository::RepoArgs;
 use crate::args::warning;
 use crate::commands::Session;
-use crate::exit::UsageError;
 use crate::host;
+use crate::usage_error::UsageError;
 
 /// More application metadata than this is refused by every engine (`BackupMeta::StoreToFile`).
 const MAX_APP_METADATA_BYTES: u64 = 1 << 20;

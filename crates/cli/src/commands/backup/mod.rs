@@ -37,7 +37,7 @@ pub(crate) fn run(args: BackupArgs, session: &Session) -> anyhow::Result<Exit> {
     } else {
         engine.create_new_backup(&source, &create_options, &watcher)
     };
-    report::print(&report?, &args, session)?;
+    report::print(report?, &args, session)?;
     Ok(Exit::Success)
 }
 

@@ -1,119 +1,34 @@
 //! What `backup` says when it is done.
 
-use std::path::PathBuf;
-
-use serde::Serialize;
-use stonekeep::engine::create::{CreateReport, FileAction, PlannedFile};
+use stonekeep::engine::create::{CreateReport, FileAction};
 
 use super::args::BackupArgs;
 use crate::commands::Session;
-use crate::output::PrintError;
-use crate::output::backup_info::{LiveJson, capture_text, prepared_text};
-use crate::output::json::{WarningJson, warnings};
+use crate::output::backup_info::{capture_text, prepared_text};
+use crate::output::command_words::translate;
+use crate::output::json::word;
+use crate::output::print_error::PrintError;
 use crate::output::text::{Page, Table};
 use crate::output::units::{bytes, count};
 
-#[derive(Serialize)]
-struct BackupJson<'a> {
-    dry_run: bool,
-    committed: bool,
-    backup_id: u32,
-    sequence_number: u64,
-    prepared_transactions: u64,
-    capture: String,
-    live: Option<LiveJson>,
-    files_total: u64,
-    bytes_total: u64,
-    files_copied: u64,
-    bytes_copied: u64,
-    files_reused: u64,
-    bytes_reused: u64,
-    files_resumed: u64,
-    bytes_resumed: u64,
-    files_excluded: u64,
-    files_included: u64,
-    bytes_included: u64,
-    tables_opened: u64,
-    surplus: Vec<String>,
-    unknown: Vec<String>,
-    healed_files: &'a [String],
-    healed_backups: Vec<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    files: Option<Vec<FileJson<'a>>>,
-    warnings: Vec<WarningJson>,
-}
-
-#[derive(Serialize)]
-struct FileJson<'a> {
-    path: &'a str,
-    size_bytes: u64,
-    action: &'static str,
-}
-
-pub(super) fn print(report: &CreateReport, args: &BackupArgs, session: &Session) -> Result<(), PrintError> {
+pub(super) fn print(
+    mut report: CreateReport,
+    args: &BackupArgs,
+    session: &Session,
+) -> Result<(), PrintError> {
+    translate(&mut report.warnings);
+    if report.committed {
+        report.files.clear();
+    }
+    let done = format!("backup {} was made", report.backup_id);
     let output = &session.output;
-    let printed = if args.dry_run {
-        output.data(&json(report, true), |page| plan_text(page, report))
-    } else {
-        output.outcome(&json(report, false), |page| text(page, report, args))
-    };
-    output.end_report(printed, &report.warnings, || match args.dry_run {
-        true => "nothing was changed".to_owned(),
-        false => format!("backup {} was made", report.backup_id),
+    output.report(args.dry_run, &report, &report.warnings, &done, |page| {
+        if args.dry_run {
+            plan_text(page, &report);
+        } else {
+            text(page, &report, args);
+        }
     })
-}
-
-fn json(report: &CreateReport, dry_run: bool) -> BackupJson<'_> {
-    BackupJson {
-        dry_run,
-        committed: report.committed,
-        backup_id: report.backup_id.get(),
-        sequence_number: report.sequence_number.0,
-        prepared_transactions: report.prepared_transactions,
-        capture: report.capture.to_string(),
-        live: report.live.map(LiveJson::from),
-        files_total: report.files_total,
-        bytes_total: report.bytes_total,
-        files_copied: report.files_copied,
-        bytes_copied: report.bytes_copied,
-        files_reused: report.files_reused,
-        bytes_reused: report.bytes_reused,
-        files_resumed: report.files_resumed,
-        bytes_resumed: report.bytes_resumed,
-        files_excluded: report.files_excluded,
-        files_included: report.files_included,
-        bytes_included: report.bytes_included,
-        tables_opened: report.tables_opened,
-        surplus: texts(&report.surplus),
-        unknown: texts(&report.unknown),
-        healed_files: &report.healed_files,
-        healed_backups: report.healed_backups.iter().map(|id| id.get()).collect(),
-        files: dry_run.then(|| report.files.iter().map(file_json).collect()),
-        warnings: warnings(&report.warnings),
-    }
-}
-
-fn texts(paths: &[PathBuf]) -> Vec<String> {
-    paths.iter().map(|path| path.display().to_string()).collect()
-}
-
-fn file_json(file: &PlannedFile) -> FileJson<'_> {
-    FileJson {
-        path: &file.path,
-        size_bytes: file.size_bytes,
-        action: action_name(file.action),
-    }
-}
-
-fn action_name(action: FileAction) -> &'static str {
-    match action {
-        FileAction::Copy => "copy",
-        FileAction::Reuse => "reuse",
-        FileAction::Resume => "resume",
-        FileAction::Exclude => "exclude",
-        FileAction::Include => "include",
-        _ => "other",
-    }
 }
 
 fn text(page: &mut Page<'_>, report: &CreateReport, args: &BackupArgs) {
@@ -135,7 +50,7 @@ fn plan_text(page: &mut Page<'_>, report: &CreateReport) {
     {
         let size = bytes(file.size_bytes);
         table.row(vec![
-            action_name(file.action).into(),
+            word(file.action).into(),
             size.into(),
             file.path.as_str().into(),
         ]);

@@ -1,6 +1,6 @@
 //! What a backup's meta file says.
 
-use serde::Serialize;
+use serde_json::{Value, json};
 use stonekeep::format::backup_meta::{BackupMeta, Field, MetaFile, SchemaVersion};
 
 use super::dump::Dump;
@@ -12,36 +12,6 @@ use crate::output::units::{temperature_name, utc_time};
 /// A million files at 512 bytes a line.
 const LIMIT_BYTES: u64 = 512 << 20;
 
-#[derive(Serialize)]
-struct MetaJson {
-    schema: String,
-    time: Option<String>,
-    timestamp_seconds: i64,
-    sequence_number: u64,
-    app_metadata: Option<String>,
-    app_metadata_hex: String,
-    app_metadata_bytes: u64,
-    fields: Vec<FieldJson>,
-    files: Vec<FileJson>,
-    footer_fields: Vec<FieldJson>,
-}
-
-#[derive(Serialize)]
-struct FieldJson {
-    name: String,
-    value: String,
-}
-
-#[derive(Serialize)]
-struct FileJson {
-    path: String,
-    crc32c: Option<u32>,
-    size_bytes: Option<u64>,
-    temperature: Option<&'static str>,
-    excluded: Option<bool>,
-    fields: Vec<FieldJson>,
-}
-
 pub(super) fn dump(source: &Source) -> anyhow::Result<Dump> {
     let bytes = source.whole(LIMIT_BYTES)?;
     let meta = match backup_of(source.path()) {
@@ -52,21 +22,21 @@ pub(super) fn dump(source: &Source) -> anyhow::Result<Dump> {
     let head = &meta.head;
     let all_bytes = head.app_metadata.len() as u64 + head.app_metadata_omitted_bytes;
     let app_metadata = AppMetadata::new(&head.app_metadata, all_bytes);
-    Dump::whole(&MetaJson {
-        schema: schema_name(&head.schema),
-        time: utc_time(head.timestamp_seconds()),
-        timestamp_seconds: head.timestamp_seconds(),
-        sequence_number: head.sequence_number().0,
-        app_metadata: app_metadata
+    Ok(Dump::whole(json!({
+        "schema": schema_name(&head.schema),
+        "time": utc_time(head.timestamp_seconds()),
+        "timestamp_seconds": head.timestamp_seconds(),
+        "sequence_number": head.sequence_number().0,
+        "app_metadata": app_metadata
             .utf8()
             .filter(|text| !text.is_empty())
             .map(str::to_owned),
-        app_metadata_hex: app_metadata.hex(),
-        app_metadata_bytes: app_metadata.size_bytes(),
-        fields: fields(&head.fields),
-        files: meta.files.iter().map(file).collect(),
-        footer_fields: fields(&meta.footer_fields),
-    })
+        "app_metadata_hex": app_metadata.hex(),
+        "app_metadata_bytes": app_metadata.size_bytes(),
+        "fields": fields(&head.fields),
+        "files": meta.files.iter().map(file).collect::<Vec<_>>(),
+        "footer_fields": fields(&meta.footer_fields),
+    })))
 }
 
 fn schema_name(schema: &SchemaVersion) -> String {
@@ -77,21 +47,23 @@ fn schema_name(schema: &SchemaVersion) -> String {
     }
 }
 
-fn fields(fields: &[Field]) -> Vec<FieldJson> {
-    let json = |field: &Field| FieldJson {
-        name: field.name_text().into_owned(),
-        value: field.value_text().into_owned(),
+fn fields(fields: &[Field]) -> Vec<Value> {
+    let json = |field: &Field| {
+        json!({
+            "name": field.name_text().into_owned(),
+            "value": field.value_text().into_owned(),
+        })
     };
     fields.iter().map(json).collect()
 }
 
-fn file(file: &MetaFile) -> FileJson {
-    FileJson {
-        path: file.path.to_string(),
-        crc32c: file.crc32c.map(|crc| crc.0),
-        size_bytes: file.told_size_bytes(),
-        temperature: temperature_name(file.temperature),
-        excluded: file.excluded.then_some(true),
-        fields: fields(&file.fields),
-    }
+fn file(file: &MetaFile) -> Value {
+    json!({
+        "path": file.path.to_string(),
+        "crc32c": file.crc32c.map(|crc| crc.0),
+        "size_bytes": file.told_size_bytes(),
+        "temperature": temperature_name(file.temperature),
+        "excluded": file.excluded.then_some(true),
+        "fields": fields(&file.fields),
+    })
 }

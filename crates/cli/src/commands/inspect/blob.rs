@@ -1,22 +1,10 @@
 //! What the header and the footer of a blob file say.
 
-use serde::Serialize;
-use stonekeep::format::FormatError;
+use serde_json::{Value, json};
 use stonekeep::format::blob::{BlobFileFooter, BlobFileHeader, FOOTER_LEN, HEADER_LEN, decode_ends};
 
 use super::dump::Dump;
 use super::source::Source;
-
-#[derive(Serialize)]
-struct BlobJson {
-    column_family_id: u32,
-    compression: &'static str,
-    expires: bool,
-    finished: bool,
-    blobs: Option<u64>,
-    first_expiration_seconds: Option<u64>,
-    last_expiration_seconds: Option<u64>,
-}
 
 pub(super) fn dump(source: &Source) -> anyhow::Result<Dump> {
     let size = source.size_bytes();
@@ -25,29 +13,27 @@ pub(super) fn dump(source: &Source) -> anyhow::Result<Dump> {
     let foot_at = size.saturating_sub(FOOTER_LEN as u64);
     let foot = source.range(foot_at, (size - foot_at) as usize)?;
     // The header is right, so that what is wrong is the footer; a file that is being written has none.
-    match decode_ends(size, &head, &foot) {
-        Ok((_, footer)) => Dump::whole(&json(&header, Some(&footer))),
-        Err(error) => unfinished(&header, error),
-    }
+    let (footer, problem) = match decode_ends(size, &head, &foot) {
+        Ok((_, footer)) => (Some(footer), None),
+        Err(error) => (None, Some(error)),
+    };
+    let content = ends(&header, footer.as_ref());
+    Ok(Dump { content, problem })
 }
 
-fn unfinished(header: &BlobFileHeader, error: FormatError) -> anyhow::Result<Dump> {
-    Dump::with_problem(&json(header, None), Some(error))
-}
-
-fn json(header: &BlobFileHeader, footer: Option<&BlobFileFooter>) -> BlobJson {
+fn ends(header: &BlobFileHeader, footer: Option<&BlobFileFooter>) -> Value {
     let expiration = footer
         .filter(|_| header.has_ttl())
         .map(|footer| footer.expiration);
-    BlobJson {
-        column_family_id: header.column_family_id.0,
-        compression: compression_name(header.compression),
-        expires: header.has_ttl(),
-        finished: footer.is_some(),
-        blobs: footer.map(|footer| footer.blob_count),
-        first_expiration_seconds: expiration.map(|range| range.first),
-        last_expiration_seconds: expiration.map(|range| range.last),
-    }
+    json!({
+        "column_family_id": header.column_family_id.0,
+        "compression": compression_name(header.compression),
+        "expires": header.has_ttl(),
+        "finished": footer.is_some(),
+        "blobs": footer.map(|footer| footer.blob_count),
+        "first_expiration_seconds": expiration.map(|range| range.first),
+        "last_expiration_seconds": expiration.map(|range| range.last),
+    })
 }
 
 /// `CompressionType` (`include/rocksdb/compression_type.h`).

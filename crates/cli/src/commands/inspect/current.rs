@@ -1,6 +1,6 @@
 //! What a CURRENT file says.
 
-use serde::Serialize;
+use serde_json::json;
 use stonekeep::format::file_name::DbFileName;
 use stonekeep::format::manifest::parse_current;
 
@@ -10,15 +10,10 @@ use super::source::Source;
 /// It is one short line.
 const LIMIT_BYTES: u64 = 4096;
 
-#[derive(Serialize)]
-struct CurrentJson {
-    manifest: String,
-}
-
 pub(super) fn dump(source: &Source) -> anyhow::Result<Dump> {
     let bytes = source.whole(LIMIT_BYTES)?;
     let number = parse_current(&bytes).map_err(|error| source.complaint(error))?;
-    Dump::whole(&CurrentJson {
-        manifest: DbFileName::Manifest(number).to_string(),
-    })
+    Ok(Dump::whole(json!({
+        "manifest": DbFileName::Manifest(number).to_string(),
+    })))
 }

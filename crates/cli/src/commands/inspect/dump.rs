@@ -1,6 +1,5 @@
 //! A decoded file as a tree of names and values, in JSON or indented text.
 
-use serde::Serialize;
 use serde_json::Value;
 use stonekeep::format::FormatError;
 
@@ -16,19 +15,11 @@ pub(super) struct Dump {
 
 impl Dump {
     /// A dump of a whole file.
-    pub(super) fn whole(content: &impl Serialize) -> anyhow::Result<Self> {
-        Dump::with_problem(content, None)
-    }
-
-    /// A dump of a file that may be damaged.
-    pub(super) fn with_problem(
-        content: &impl Serialize,
-        problem: Option<FormatError>,
-    ) -> anyhow::Result<Self> {
-        Ok(Dump {
-            content: serde_json::to_value(content)?,
-            problem,
-        })
+    pub(super) fn whole(content: Value) -> Self {
+        Dump {
+            content,
+            problem: None,
+        }
     }
 }
 

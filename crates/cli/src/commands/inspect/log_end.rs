@@ -1,27 +1,16 @@
 //! Where a log ends, as MANIFESTs and WALs have it in common.
 
-use serde::Serialize;
+use serde_json::{Value, json};
 use stonekeep::format::log::{EndReason, LogEnd};
 
-#[derive(Serialize)]
-pub(super) struct LogEndJson {
-    valid_bytes: u64,
-    scanned_bytes: u64,
-    data_records: u64,
-    recycled: bool,
-    reason: &'static str,
-}
-
-impl LogEndJson {
-    pub(super) fn new(end: &LogEnd) -> Self {
-        LogEndJson {
-            valid_bytes: end.valid_bytes,
-            scanned_bytes: end.scanned_bytes,
-            data_records: end.data_records,
-            recycled: end.recycled,
-            reason: reason(end.reason),
-        }
-    }
+pub(super) fn log_end(end: &LogEnd) -> Value {
+    json!({
+        "valid_bytes": end.valid_bytes,
+        "scanned_bytes": end.scanned_bytes,
+        "data_records": end.data_records,
+        "recycled": end.recycled,
+        "reason": reason(end.reason),
+    })
 }
 
 fn reason(reason: EndReason) -> &'static str {

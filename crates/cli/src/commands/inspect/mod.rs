@@ -15,8 +15,7 @@ mod wal;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::Serialize;
-use serde_json::Value;
+use serde_json::json;
 use stonekeep::format::FormatError;
 use stonekeep::{Error, Result};
 
@@ -41,22 +40,6 @@ pub(crate) struct InspectArgs {
     /// The kind of file [default: detected]
     #[arg(long = "as", value_name = "KIND")]
     kind: Option<Kind>,
-}
-
-#[derive(Serialize)]
-struct InspectJson<'a> {
-    file: String,
-    kind: &'static str,
-    size_bytes: u64,
-    content: &'a Value,
-    problem: Option<ProblemJson>,
-}
-
-#[derive(Serialize)]
-struct ProblemJson {
-    offset: u64,
-    unsupported: bool,
-    message: String,
 }
 
 pub(crate) fn run(args: &InspectArgs, session: &Session) -> anyhow::Result<Exit> {
@@ -98,18 +81,20 @@ fn detect(source: &Source) -> Result<Kind> {
 }
 
 fn print(source: &Source, kind: Kind, dump: &Dump, session: &Session) -> anyhow::Result<()> {
-    let problem = |problem: &FormatError| ProblemJson {
-        offset: problem.offset,
-        unsupported: problem.is_unsupported(),
-        message: problem.to_string(),
+    let problem = |problem: &FormatError| {
+        json!({
+            "offset": problem.offset,
+            "unsupported": problem.is_unsupported(),
+            "message": problem.to_string(),
+        })
     };
-    let document = InspectJson {
-        file: source.path().display().to_string(),
-        kind: kind.name(),
-        size_bytes: source.size_bytes(),
-        content: &dump.content,
-        problem: dump.problem.as_ref().map(problem),
-    };
+    let document = json!({
+        "file": source.path().display().to_string(),
+        "kind": kind.name(),
+        "size_bytes": source.size_bytes(),
+        "content": &dump.content,
+        "problem": dump.problem.as_ref().map(problem),
+    });
     session
         .output
         .data(&document, |page| text(page, source, kind, dump))?;

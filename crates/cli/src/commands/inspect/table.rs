@@ -2,56 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde_json::{Value, json};
 use stonekeep::Error;
 use stonekeep::format::sst::{Footer, ReadError, TableKind, TableProperties, read_tail};
 
 use super::dump::{Dump, hex};
 use super::source::Source;
-
-#[derive(Serialize)]
-struct TableJson {
-    footer: FooterJson,
-    properties: PropertiesJson,
-}
-
-#[derive(Serialize)]
-struct FooterJson {
-    table: &'static str,
-    format_version: u32,
-    checksum: String,
-    metaindex_offset: u64,
-    metaindex_bytes: u64,
-}
-
-#[derive(Serialize)]
-struct PropertiesJson {
-    database_id: Option<String>,
-    session_id: Option<String>,
-    host: Option<String>,
-    original_file_number: Option<u64>,
-    unique_id: Option<String>,
-    column_family_id: Option<u32>,
-    column_family_name: Option<String>,
-    entries: Option<u64>,
-    deletions: Option<u64>,
-    merge_operands: Option<u64>,
-    range_deletions: Option<u64>,
-    data_bytes: Option<u64>,
-    raw_key_bytes: Option<u64>,
-    raw_value_bytes: Option<u64>,
-    comparator: Option<String>,
-    compression: Option<String>,
-    filter_policy: Option<String>,
-    creation_time_seconds: Option<u64>,
-    file_creation_time_seconds: Option<u64>,
-    oldest_key_time_seconds: Option<u64>,
-    smallest_seqno: Option<u64>,
-    largest_seqno: Option<u64>,
-    external_version: Option<u32>,
-    external_global_seqno: Option<u64>,
-    others: BTreeMap<String, String>,
-}
 
 pub(super) fn dump(source: &Source) -> anyhow::Result<Dump> {
     let tail = read_tail(source.size_bytes(), &mut |offset, length| {
@@ -63,59 +19,55 @@ pub(super) fn dump(source: &Source) -> anyhow::Result<Dump> {
         }
         ReadError::Format(error) => source.complaint(error),
     })?;
-    Dump::whole(&TableJson {
-        footer: footer(&tail.footer),
-        properties: properties(tail.properties),
-    })
+    Ok(Dump::whole(json!({
+        "footer": footer(&tail.footer),
+        "properties": properties(tail.properties),
+    })))
 }
 
-fn footer(footer: &Footer) -> FooterJson {
-    FooterJson {
-        table: match footer.kind {
+fn footer(footer: &Footer) -> Value {
+    json!({
+        "table": match footer.kind {
             TableKind::BlockBased => "block-based",
             TableKind::Plain => "plain",
             TableKind::Cuckoo => "cuckoo",
         },
-        format_version: footer.format_version,
-        checksum: format!("{:?}", footer.checksum).to_ascii_lowercase(),
-        metaindex_offset: footer.metaindex.offset,
-        metaindex_bytes: footer.metaindex.size,
-    }
+        "format_version": footer.format_version,
+        "checksum": format!("{:?}", footer.checksum).to_ascii_lowercase(),
+        "metaindex_offset": footer.metaindex.offset,
+        "metaindex_bytes": footer.metaindex.size,
+    })
 }
 
-fn properties(properties: TableProperties) -> PropertiesJson {
+fn properties(properties: TableProperties) -> Value {
     let unique_id = properties.unique_id().map(|id| id.to_string());
-    PropertiesJson {
-        unique_id,
-        database_id: properties.db_id,
-        session_id: properties.db_session_id,
-        host: properties.db_host_id,
-        original_file_number: properties.orig_file_number.map(|number| number.0),
-        column_family_id: properties.column_family_id.map(|id| id.0),
-        column_family_name: properties.column_family_name,
-        entries: properties.num_entries,
-        deletions: properties.num_deletions,
-        merge_operands: properties.num_merge_operands,
-        range_deletions: properties.num_range_deletions,
-        data_bytes: properties.data_size,
-        raw_key_bytes: properties.raw_key_size,
-        raw_value_bytes: properties.raw_value_size,
-        comparator: properties.comparator,
-        compression: properties.compression_name,
-        filter_policy: properties.filter_policy,
-        creation_time_seconds: properties.creation_time,
-        file_creation_time_seconds: properties.file_creation_time,
-        oldest_key_time_seconds: properties.oldest_key_time,
-        smallest_seqno: properties.key_smallest_seqno.map(|number| number.0),
-        largest_seqno: properties.key_largest_seqno.map(|number| number.0),
-        external_version: properties.external_version,
-        external_global_seqno: properties.external_global_seqno.map(|number| number.0),
-        others: properties
-            .others
-            .iter()
-            .map(|(name, value)| other(name, value))
-            .collect(),
-    }
+    json!({
+        "database_id": properties.db_id,
+        "session_id": properties.db_session_id,
+        "host": properties.db_host_id,
+        "original_file_number": properties.orig_file_number.map(|number| number.0),
+        "unique_id": unique_id,
+        "column_family_id": properties.column_family_id.map(|id| id.0),
+        "column_family_name": properties.column_family_name,
+        "entries": properties.num_entries,
+        "deletions": properties.num_deletions,
+        "merge_operands": properties.num_merge_operands,
+        "range_deletions": properties.num_range_deletions,
+        "data_bytes": properties.data_size,
+        "raw_key_bytes": properties.raw_key_size,
+        "raw_value_bytes": properties.raw_value_size,
+        "comparator": properties.comparator,
+        "compression": properties.compression_name,
+        "filter_policy": properties.filter_policy,
+        "creation_time_seconds": properties.creation_time,
+        "file_creation_time_seconds": properties.file_creation_time,
+        "oldest_key_time_seconds": properties.oldest_key_time,
+        "smallest_seqno": properties.key_smallest_seqno.map(|number| number.0),
+        "largest_seqno": properties.key_largest_seqno.map(|number| number.0),
+        "external_version": properties.external_version,
+        "external_global_seqno": properties.external_global_seqno.map(|number| number.0),
+        "others": properties.others.iter().map(|(name, value)| other(name, value)).collect::<BTreeMap<_, _>>(),
+    })
 }
 
 /// A property that has no place of its own: text as it is, anything else in hex. One letter is a number.

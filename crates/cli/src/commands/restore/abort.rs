@@ -8,65 +8,51 @@ use crate::commands::Session;
 use crate::exit::Exit;
 use crate::output::units::count;
 
+/// What the report does not say.
 #[derive(Serialize)]
-struct AbortJson {
-    dry_run: bool,
+struct AbortJson<'a> {
     aborted: bool,
-    rolled_back: bool,
-    files_moved_back: u64,
-    files_removed: u64,
+    #[serde(flatten)]
+    report: &'a AbortReport,
 }
 
 pub(super) fn run(args: &RestoreArgs, session: &Session) -> anyhow::Result<Exit> {
     // It is soon done, and half of it is worse than all of it: signals are taken, and wait.
     session.interrupt.install()?;
     let wal_dir = args.wal_dir.as_deref();
-    if args.dry_run {
-        return tell_plan(&plan_abort_restore(&args.to, wal_dir)?, args, session);
-    }
-    let report = abort_restore(&args.to, wal_dir)?;
-    let document = AbortJson {
-        dry_run: false,
-        aborted: true,
-        rolled_back: report.rolled_back,
-        files_moved_back: report.files_moved_back,
-        files_removed: report.files_removed,
+    let report = match args.dry_run {
+        true => plan_abort_restore(&args.to, wal_dir)?,
+        false => abort_restore(&args.to, wal_dir)?,
     };
-    let printed = session.output.outcome(&document, |page| {
-        page.line(format!("the restore to {} is taken back", args.to.display()));
-        let state = if report.rolled_back {
-            "moved back; the old database is there again"
-        } else {
-            "had to move back: the restore had not touched what stands there"
-        };
-        page.line(format!("{} {state}", count(report.files_moved_back, "file")));
-        page.line(format!(
-            "{} of the restore removed",
-            count(report.files_removed, "file")
-        ));
-    });
-    session.output.end_report(printed, &[], || {
-        format!("the restore to {} is taken back", args.to.display())
-    })?;
-    Ok(Exit::Success)
-}
-
-fn tell_plan(report: &AbortReport, args: &RestoreArgs, session: &Session) -> anyhow::Result<Exit> {
     let document = AbortJson {
-        dry_run: true,
-        aborted: false,
-        rolled_back: report.rolled_back,
-        files_moved_back: report.files_moved_back,
-        files_removed: report.files_removed,
+        aborted: !args.dry_run,
+        report: &report,
     };
-    session.output.data(&document, |page| {
-        let (to, files) = (args.to.display(), count(report.files_moved_back, "file"));
-        page.line(format!(
-            "the restore to {to} would be taken back; nothing was changed"
-        ));
-        page.line(format!(
-            "{files} would be moved back, and what the restore has staged removed"
-        ));
-    })?;
+    let to = args.to.display();
+    let done = format!("the restore to {to} is taken back");
+    session
+        .output
+        .report(args.dry_run, &document, &[], &done, |page| {
+            let files = count(report.files_moved_back, "file");
+            if args.dry_run {
+                page.line(format!(
+                    "the restore to {to} would be taken back; nothing was changed"
+                ));
+                page.line(format!(
+                    "{files} would be moved back, and what the restore has staged removed"
+                ));
+                return;
+            }
+            page.line(&done);
+            let state = match report.rolled_back {
+                true => "moved back; the old database is there again",
+                false => "had to move back: the restore had not touched what stands there",
+            };
+            page.line(format!("{files} {state}"));
+            page.line(format!(
+                "{} of the restore removed",
+                count(report.files_removed, "file")
+            ));
+        })?;
     Ok(Exit::Success)
 }

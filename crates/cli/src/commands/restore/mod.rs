@@ -29,7 +29,7 @@ pub(crate) fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<Exit> 
     } else {
         engine.restore_db_from_backup(which, &args.to, &options, &watcher)
     };
-    report::print(&report?, &args, session)?;
+    report::print(report?, &args, session)?;
     Ok(Exit::Success)
 }
 

@@ -17,6 +17,8 @@ use crate::{Result, WarningName};
 
 /// Which backups a purge keeps.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct PurgeOptions {
     /// How many valid backups stay, the newest ones.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(feature = "serde")]
+use serde::ser::SerializeStruct;
 use stonekeep_format::BackupId;
 
 use crate::repo::garbage::{Garbage, GarbagePlan};
@@ -11,6 +13,7 @@ use crate::{Error, Warning, WarningName};
 
 /// One file that was removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct DeletedFile {
     /// Its path in the repository; for what a killed run has staged, that of the staging area.
@@ -23,6 +26,7 @@ pub struct DeletedFile {
 
 /// A file or directory that could not be removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct NotRemoved {
     /// Its path in the repository.
@@ -41,8 +45,20 @@ pub struct KeptBackup {
     pub went_back: WentBack,
 }
 
+#[cfg(feature = "serde")]
+impl serde::Serialize for KeptBackup {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("KeptBackup", 3)?;
+        fields.serialize_field("id", &self.id)?;
+        fields.serialize_field("warning", &WarningName::SequenceWentBack)?;
+        fields.serialize_field("reason", &self.went_back.to_string())?;
+        fields.end()
+    }
+}
+
 /// What deleting, purging or collecting did.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct CollectReport {
     /// Whether it was done: not in a dry run.
@@ -60,8 +76,10 @@ pub struct CollectReport {
     /// Deleted backups that somebody reads: their files go with the first collection after the last reader has ended.
     pub held_by_pins: Vec<HeldByPin>,
     /// Backups that nobody can read, which therefore hold back every shared file.
+    #[cfg_attr(feature = "serde", serde(rename = "held_back"))]
     pub retaining_backups: Vec<RetainingBackup>,
     /// What stays only because of those.
+    #[cfg_attr(feature = "serde", serde(rename = "held_back_total"))]
     pub retained: Total,
     /// Files and directories of unknown origin that stay because they have been changed lately.
     pub too_young: u64,
@@ -70,6 +88,7 @@ pub struct CollectReport {
     /// [`garbage_collect`]: crate::engine::BackupEngine::garbage_collect
     pub unfinished: Total,
     /// Names that no repository has, left alone.
+    #[cfg_attr(feature = "serde", serde(rename = "strangers"))]
     pub unknown_files: Vec<String>,
     /// Problems that did not stop the work.
     pub warnings: Vec<Warning>,

@@ -13,6 +13,8 @@ use crate::{Warning, WarningName};
 
 /// What is done for one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum FileAction {
     /// Read from the database and written.
@@ -29,6 +31,8 @@ pub enum FileAction {
 
 /// One file of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct PlannedFile {
     /// Its path in the repository; where that is known only when the file is read, its name in the database.
     pub path: String,
@@ -40,12 +44,13 @@ pub struct PlannedFile {
 
 /// What [`crate::engine::BackupEngine::create_new_backup`] did.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct CreateReport {
-    /// The new backup; in a dry run the id that it would get.
-    pub backup_id: BackupId,
     /// Whether the backup exists now: not after a dry run.
     pub committed: bool,
+    /// The new backup; in a dry run the id that it would get.
+    pub backup_id: BackupId,
     /// The last sequence number in it.
     pub sequence_number: SequenceNumber,
     /// Transactions that are prepared in its WALs, and neither committed nor rolled back: whoever opens the restored
@@ -73,22 +78,25 @@ pub struct CreateReport {
     pub bytes_resumed: u64,
     /// Files left out, as the exclude callback says.
     pub files_excluded: u64,
-    /// Tables whose last bytes had to be read for their session id.
-    pub tables_opened: u64,
     /// Files of the application that were asked for. They do not count among the others.
     pub files_included: u64,
     /// Their bytes.
     pub bytes_included: u64,
+    /// Tables whose last bytes had to be read for their session id.
+    pub tables_opened: u64,
     /// What is beside the database and belongs to no database, or to an older state of this one: not backed up.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::path_text::all"))]
     pub surplus: Vec<PathBuf>,
     /// What of that RocksDB does not know; the application may need it.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::path_text::all"))]
     pub unknown: Vec<PathBuf>,
-    /// Every file.
-    pub files: Vec<PlannedFile>,
     /// Stored files that older backups name, and that were missing or of a wrong size: they are stored again.
     pub healed_files: Vec<String>,
     /// The older backups that are complete again: all their files exist with their sizes.
     pub healed_backups: Vec<BackupId>,
+    /// Every file.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
+    pub files: Vec<PlannedFile>,
     /// Problems that did not stop the backup.
     pub warnings: Vec<Warning>,
 }

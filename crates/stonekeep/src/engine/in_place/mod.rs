@@ -35,11 +35,13 @@ use crate::{Error, ErrorKind, Observer, Result, Warning};
 
 /// What [`BackupEngineReadOnly::open_in_place`] made.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct InPlaceReport {
     /// The backup.
     pub backup_id: BackupId,
     /// The directory to open read-only.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::path_text::one"))]
     pub directory: PathBuf,
     /// Files that are links into the repository.
     pub files_linked: u64,

@@ -4,30 +4,49 @@ use std::collections::HashMap;
 
 use stonekeep_format::{BackupId, SequenceNumber};
 
-use super::{BackupFileInfo, InfoDetail};
+use super::{BackupFileInfo, BackupInfo, InfoDetail};
 use crate::engine::BackupEngineReadOnly;
 use crate::{Error, ErrorKind, Result};
 
 /// Files by their path in the repository: a file of the same path is the same file.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct BackupDiff {
-    /// The two backups.
-    pub ids: (BackupId, BackupId),
-    /// Their sequence numbers.
-    pub sequence_numbers: (SequenceNumber, SequenceNumber),
-    /// Files that only the first has.
-    pub only_a: Vec<BackupFileInfo>,
-    /// Files that only the second has.
-    pub only_b: Vec<BackupFileInfo>,
-    /// Bytes of those that only the first has, as far as sizes are known.
-    pub bytes_only_a: u64,
-    /// Bytes of those that only the second has, as far as sizes are known.
-    pub bytes_only_b: u64,
+    /// The first backup, with the files that the second does not have.
+    pub a: DiffSide,
+    /// The second backup, with the files that the first does not have.
+    pub b: DiffSide,
     /// How many files both have.
     pub both_files: u64,
     /// Their bytes, as far as sizes are known.
     pub both_bytes: u64,
+}
+
+/// One of the two backups of a [`BackupDiff`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct DiffSide {
+    /// The backup.
+    pub id: BackupId,
+    /// Its sequence number.
+    pub sequence_number: SequenceNumber,
+    /// Bytes of the files that it alone has, as far as sizes are known.
+    pub bytes_alone: u64,
+    /// The files that it alone has.
+    pub files_alone: Vec<BackupFileInfo>,
+}
+
+impl DiffSide {
+    fn new(backup: &BackupInfo, files_alone: Vec<BackupFileInfo>) -> Self {
+        DiffSide {
+            id: backup.id,
+            sequence_number: backup.sequence_number,
+            bytes_alone: bytes(&files_alone),
+            files_alone,
+        }
+    }
 }
 
 impl BackupEngineReadOnly {
@@ -36,10 +55,9 @@ impl BackupEngineReadOnly {
     /// # Errors
     /// `NotFound` if one is not there, `Corrupt` or `Unsupported` if its meta file cannot be read.
     pub fn diff(&self, a: BackupId, b: BackupId) -> Result<BackupDiff> {
-        let first = self.get_backup_info(a, InfoDetail::Files)?;
-        let second = self.get_backup_info(b, InfoDetail::Files)?;
-        let sequence_numbers = (first.sequence_number, second.sequence_number);
-        let (Some(files_a), Some(files_b)) = (first.files, second.files) else {
+        let mut first = self.get_backup_info(a, InfoDetail::Files)?;
+        let mut second = self.get_backup_info(b, InfoDetail::Files)?;
+        let (Some(files_a), Some(files_b)) = (first.files.take(), second.files.take()) else {
             return Err(Error::new(
                 ErrorKind::Corrupt,
                 format!("the meta file of backup {a} or {b} cannot be read"),
@@ -55,12 +73,8 @@ impl BackupEngineReadOnly {
         let mut only_b: Vec<BackupFileInfo> = of_b.into_values().collect();
         only_b.sort_by(|x, y| x.path.cmp(&y.path));
         Ok(BackupDiff {
-            ids: (a, b),
-            sequence_numbers,
-            bytes_only_a: bytes(&only_a),
-            bytes_only_b: bytes(&only_b),
-            only_a,
-            only_b,
+            a: DiffSide::new(&first, only_a),
+            b: DiffSide::new(&second, only_b),
             both_files: both.len() as u64,
             both_bytes: bytes(&both),
         })

@@ -11,6 +11,7 @@ use crate::{Error, ErrorKind, Finding, Result};
 
 /// A backup by its number or by its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum WhichBackup {
     /// This one.
     Id(BackupId),
@@ -32,6 +33,8 @@ impl WhichBackup {
 
 /// A backup that was newer than the one that was taken, and why it was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct PassedOver {
     /// The backup.
     pub id: BackupId,

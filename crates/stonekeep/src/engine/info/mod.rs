@@ -2,13 +2,15 @@
 
 mod diff;
 mod inspection;
+#[cfg(feature = "serde")]
+mod json;
 mod latest;
 mod report;
 mod sharing;
 
 use stonekeep_format::BackupId;
 
-pub use self::diff::BackupDiff;
+pub use self::diff::{BackupDiff, DiffSide};
 use self::inspection::{Asked, Inspected, inspect};
 pub(super) use self::latest::Candidates;
 pub use self::latest::{PassedOver, WhichBackup};

@@ -1,8 +1,12 @@
 //! Information about backups, as plain data.
 
-use stonekeep_format::backup_meta::SchemaVersion;
+#[cfg(feature = "serde")]
+use serde::ser::SerializeStruct;
+use stonekeep_format::backup_meta::{MetaHead, SchemaVersion};
 use stonekeep_format::{BackupId, SequenceNumber, Temperature};
 
+#[cfg(feature = "serde")]
+use super::json;
 use crate::image::{CaptureKind, ImageColumnFamily, LiveCapture};
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::described::Described;
@@ -11,8 +15,12 @@ use crate::repo::included::bytes_of;
 use crate::repo::layout;
 use crate::{Error, ErrorKind, Finding, Warning, WarningName};
 
+/// This much is kept of application metadata that are larger than RocksDB writes.
+const SHOWN_BYTES: usize = 1024;
+
 /// How much is looked at for a [`BackupInfo`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum InfoDetail {
     /// The meta file alone, and our facts: no file of the backup is looked at, so it is [`BackupState::Unchecked`].
     Head,
@@ -41,41 +49,77 @@ impl BackupState {
     pub fn may_be_valid(&self) -> bool {
         matches!(self, BackupState::Unchecked | BackupState::Valid)
     }
+
+    /// The name of the state: `unchecked`, `valid`, `corrupt` or `unsupported`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            BackupState::Unchecked => "unchecked",
+            BackupState::Valid => "valid",
+            BackupState::Corrupt(_) => "corrupt",
+            BackupState::Unsupported(_) => "unsupported",
+        }
+    }
+}
+
+/// The name of the state with the findings and the reason, each as a field of its own.
+#[cfg(feature = "serde")]
+impl serde::Serialize for BackupState {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let findings = match self {
+            BackupState::Corrupt(findings) => findings.as_slice(),
+            _ => &[],
+        };
+        let unsupported = match self {
+            BackupState::Unsupported(reason) => Some(reason),
+            _ => None,
+        };
+        let mut fields = serializer.serialize_struct("BackupState", 3)?;
+        fields.serialize_field("state", self.name())?;
+        fields.serialize_field("findings", findings)?;
+        fields.serialize_field("unsupported", &unsupported)?;
+        fields.end()
+    }
 }
 
 /// `rocksdb::BackupInfo`, and what RocksDB does not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct BackupInfo {
     /// `backup_id`
     pub id: BackupId,
     /// Whether it is right.
+    #[cfg_attr(feature = "serde", serde(flatten))]
     pub state: BackupState,
     /// `timestamp`: seconds since 1970, UTC.
+    #[cfg_attr(feature = "serde", serde(flatten, serialize_with = "json::time"))]
     pub timestamp_seconds: i64,
     /// The last sequence number in it: exact where our facts have it, and with [`InfoDetail::Files`], for which the
     /// backup's MANIFEST and WALs are read then; else the meta file's, which RocksDB calls approximate.
     pub sequence_number: SequenceNumber,
+    /// Transactions that are prepared in its WALs, and neither committed nor rolled back; 0 if no record has their number.
+    pub prepared_transactions: u64,
     /// The schema of the meta file, as "1" or "2.1".
     pub schema: String,
-    /// `app_metadata`; of more than RocksDB writes, which is 1 MiB, the beginning.
-    pub app_metadata: Vec<u8>,
-    /// How many bytes of it the meta file has.
-    pub app_metadata_bytes: u64,
     /// `number_files`: without excluded ones.
     pub number_files: u64,
     /// Files that the backup was made without (`excluded_files`).
     pub excluded_files: u64,
-    /// `size`: bytes of all files; `None` if it is not known of all.
-    pub size_bytes: Option<u64>,
     /// Files of the application that the backup includes; they do not count among the others.
     pub included_files: u64,
     /// Their bytes, which are counted in the sizes of the backup.
     pub included_bytes: u64,
+    /// `size`: bytes of all files; `None` if it is not known of all.
+    pub size_bytes: Option<u64>,
     /// Bytes of files that no other backup names: what deleting it alone would free.
     pub unique_bytes: Option<u64>,
     /// Bytes of files that other backups name too.
     pub shared_bytes: Option<u64>,
+    /// `app_metadata`; of more than 1 MiB, which RocksDB does not write, the first 1,024 bytes.
+    #[cfg_attr(feature = "serde", serde(flatten, serialize_with = "json::app_metadata"))]
+    pub app_metadata: Vec<u8>,
+    /// How many bytes of it the meta file has.
+    pub app_metadata_bytes: u64,
     /// The id of the database.
     pub database_id: Option<String>,
     /// Its column families.
@@ -84,8 +128,6 @@ pub struct BackupInfo {
     pub rocksdb_version: Option<String>,
     /// The engine that wrote the database, if that is known to be a relative of RocksDB's.
     pub engine: Option<String>,
-    /// Transactions that are prepared in its WALs, and neither committed nor rolled back; 0 if no record has their number.
-    pub prepared_transactions: u64,
     /// How the image was taken, if by us.
     pub capture: Option<CaptureKind>,
     /// How the capture of a database that was being written came to its close.
@@ -95,17 +137,21 @@ pub struct BackupInfo {
     /// The user's words.
     pub tags: Vec<String>,
     /// What the user was warned of when the backup was made, if by us.
+    #[cfg_attr(feature = "serde", serde(rename = "warnings"))]
     pub capture_warnings: Vec<Warning>,
     /// The program that made the backup, if ours.
     pub created_by: Option<String>,
     /// The files, where they were asked for.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub files: Option<Vec<BackupFileInfo>>,
     /// What the user should know of it, though it is no damage.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub warnings: Vec<Warning>,
 }
 
 /// One file of a backup (`rocksdb::BackupFileInfo`).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct BackupFileInfo {
     /// Its path in the repository (`relative_filename`).
@@ -128,13 +174,16 @@ pub struct BackupFileInfo {
 
 /// All backups of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct RepositoryInfo {
     /// The place.
+    #[cfg_attr(feature = "serde", serde(rename = "repository"))]
     pub location: String,
     /// The backups, oldest first, corrupt ones too.
     pub backups: Vec<BackupInfo>,
     /// Names in `meta/` that are no backup.
+    #[cfg_attr(feature = "serde", serde(rename = "strangers"))]
     pub unknown_files: Vec<String>,
     /// Bytes of all files that readable backups name, each counted once; `None` where they were not looked at.
     pub total_bytes: Option<u64>,
@@ -200,7 +249,7 @@ pub(super) fn head(
         timestamp_seconds: head.timestamp_seconds(),
         sequence_number: head.sequence_number(),
         schema: schema(&head.schema),
-        app_metadata: head.app_metadata.clone(),
+        app_metadata: shown_app_metadata(head),
         app_metadata_bytes: head.app_metadata.len() as u64 + head.app_metadata_omitted_bytes,
         number_files: loaded.meta.files.len() as u64 - excluded_files,
         excluded_files,
@@ -229,6 +278,19 @@ pub(super) fn head(
         info.rocksdb_version = described.rocksdb_version.clone();
     }
     info
+}
+
+/// All of it, or the beginning up to a whole character if there is more than RocksDB writes.
+fn shown_app_metadata(head: &MetaHead) -> Vec<u8> {
+    if head.app_metadata_omitted_bytes == 0 {
+        return head.app_metadata.clone();
+    }
+    let shown = head.app_metadata.get(..SHOWN_BYTES).unwrap_or(&head.app_metadata);
+    let end = match std::str::from_utf8(shown) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => shown.len(),
+    };
+    shown[..end].to_vec()
 }
 
 /// Warnings about numbers that are no plain numbers: RocksDB reads any text as one.

@@ -22,6 +22,7 @@ pub enum RestoreAction {
 
 /// One file of the restored database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RestoredFile {
     /// Its name in the database.
     pub name: String,
@@ -33,12 +34,13 @@ pub struct RestoredFile {
 
 /// What [`crate::engine::BackupEngineReadOnly::restore_db_from_backup`] did.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct RestoreReport {
-    /// The backup that was restored; in a dry run the one that would be.
-    pub backup_id: BackupId,
     /// Whether the target has it now: not after a dry run.
     pub restored: bool,
+    /// The backup that was restored; in a dry run the one that would be.
+    pub backup_id: BackupId,
     /// Files written from the backup, those included that an earlier run had staged.
     pub files_written: u64,
     /// Their bytes.
@@ -66,8 +68,10 @@ pub struct RestoreReport {
     /// That of the backup, where it is known.
     pub backup_sequence_number: Option<SequenceNumber>,
     /// Where the replaced files went instead of being removed (`keep_old`); `None` if nothing was replaced.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::path_text::option"))]
     pub kept_old: Option<PathBuf>,
     /// Every file of the restored database.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub files: Vec<RestoredFile>,
     /// Problems that did not stop the restore.
     pub warnings: Vec<Warning>,
@@ -109,6 +113,7 @@ impl RestoreReport {
 
 /// What [`super::abort_restore`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct AbortReport {
     /// Whether the old database's files had to be moved back; else nothing had been moved yet.

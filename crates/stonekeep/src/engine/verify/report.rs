@@ -40,6 +40,8 @@ impl From<&[BackupId]> for VerifyWhat {
 
 /// How closely a backup is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum VerifyLevel {
     /// Every file is there with its size: `VerifyBackup(id, false)`.
@@ -50,6 +52,8 @@ pub enum VerifyLevel {
 
 /// What kind of damage a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum FindingKind {
     /// A file does not exist, or is no regular file.
@@ -79,12 +83,13 @@ impl From<Wrong> for FindingKind {
 
 /// One thing that is wrong, with every verified backup that it touches.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct VerifyFinding {
-    /// What kind of damage it is.
-    pub kind: FindingKind,
     /// The path in the repository.
     pub file: String,
+    /// What kind of damage it is.
+    pub kind: FindingKind,
     /// What is wrong.
     pub reason: String,
     /// The backups, oldest first.
@@ -93,6 +98,8 @@ pub struct VerifyFinding {
 
 /// Why a file could not be read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum UncheckedCause {
     /// This process may not read it.
@@ -122,6 +129,7 @@ pub(super) fn is_shortage(error: &Error) -> bool {
 
 /// A file of which nobody can say whether it is damaged, since it could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct UncheckedFile {
     /// The path in the repository.
@@ -136,11 +144,13 @@ pub struct UncheckedFile {
 
 /// One backup after verification.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct VerifiedBackup {
     /// The backup.
     pub id: BackupId,
-    /// What it is.
+    /// Whether it is right.
+    #[cfg_attr(feature = "serde", serde(flatten))]
     pub state: BackupState,
     /// Files that have no checksum, so that nobody can say that they are right.
     pub unverifiable: Vec<String>,
@@ -207,22 +217,23 @@ impl Findings {
 
 /// What [`crate::engine::BackupEngineReadOnly::verify_backups`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct VerifyReport {
     /// How closely it looked.
     pub level: VerifyLevel,
-    /// The backups, oldest first.
-    pub backups: Vec<VerifiedBackup>,
-    /// Everything that is wrong: bytes that were read and are not right, and names that are absent.
-    pub findings: Vec<VerifyFinding>,
-    /// Files that could not be read, of which nothing is known.
-    pub unchecked: Vec<UncheckedFile>,
     /// Files looked at, each counted once, however many backups name it.
     pub files_checked: u64,
     /// Bytes read, each file counted once.
     pub bytes_checked: u64,
     /// Files that backups were made without and that no other backup stores, which were not checked; each counted once.
     pub files_excluded: u64,
+    /// The backups, oldest first.
+    pub backups: Vec<VerifiedBackup>,
+    /// Everything that is wrong: bytes that were read and are not right, and names that are absent.
+    pub findings: Vec<VerifyFinding>,
+    /// Files that could not be read, of which nothing is known.
+    pub unchecked: Vec<UncheckedFile>,
     /// What the user should know.
     pub warnings: Vec<Warning>,
 }

@@ -22,6 +22,8 @@ pub struct Policy {
 
 /// Why a file is garbage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum GarbageKind {
     /// A deleted backup named it, and no other one does.
@@ -45,6 +47,7 @@ pub struct Garbage {
 
 /// So many files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Total {
     /// How many.
     pub files: u64,
@@ -80,6 +83,7 @@ pub struct Area {
 
 /// Files that only a reader keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct HeldByPin {
     /// The backup that is read although it is deleted.
@@ -92,6 +96,7 @@ pub struct HeldByPin {
 
 /// A backup that keeps every shared file, since nobody can read which of them it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct RetainingBackup {
     /// The backup.

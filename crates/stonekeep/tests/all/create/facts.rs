@@ -83,11 +83,10 @@ fn live() -> impl Strategy<Value = Option<LiveCapture>> {
 fn warning() -> impl Strategy<Value = Warning> {
     let name = proptest::sample::select(WarningName::ALL);
     let about = proptest::option::of("\\PC{0,20}");
-    (name, about, ".{0,20}", any::<bool>()).prop_map(|(name, about, message, accepted)| Warning {
-        name,
-        about,
-        message,
-        accepted,
+    (name, about, ".{0,20}", any::<bool>()).prop_map(|(name, about, message, accepted)| {
+        let mut warning = Warning::general(name, message);
+        (warning.about, warning.accepted) = (about, accepted);
+        warning
     })
 }
 

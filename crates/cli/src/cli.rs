@@ -1,0 +1,111 @@
+//! The command line: the commands and the arguments that they have in common.
+
+use clap::{ArgAction, CommandFactory, Parser, Subcommand};
+
+use crate::commands::{self, Session};
+use crate::exit::Exit;
+
+/// Backs up, verifies and restores RocksDB databases, in the directory format of RocksDB's own BackupEngine.
+#[derive(Debug, Parser)]
+#[command(
+    name = "stonekeep",
+    version,
+    max_term_width = 100,
+    after_help = concat!(
+        "Examples:\n",
+        "  stonekeep backup /var/lib/app/db --repo /backups/app\n",
+        "  stonekeep list --repo /backups/app\n",
+        "  stonekeep verify --repo /backups/app\n",
+        "  stonekeep restore latest --repo /backups/app --to /var/lib/app/restored\n",
+        "  stonekeep purge --keep 7 --repo /backups/app\n\n",
+        "Exit codes: 0 done, 1 failed or refused, 2 usage error, 3 damage found, 4 not found, 5 locked by another process, \
+         129, 130 and 143 ended by a signal."
+    )
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// The arguments of every command.
+#[derive(Debug, clap::Args)]
+pub(crate) struct GlobalArgs {
+    /// Print one JSON document on standard output, also for errors
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) json: bool,
+    /// Print only requested lists, warnings and errors
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub(crate) quiet: bool,
+    /// Log to standard error (-vv for more)
+    #[arg(long, short, global = true, action = ArgAction::Count, help_heading = "Output")]
+    pub(crate) verbose: u8,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Backup(Box<commands::backup::BackupArgs>),
+    List(commands::list::ListArgs),
+    Show(commands::show::ShowArgs),
+    Verify(commands::verify::VerifyArgs),
+    Restore(Box<commands::restore::RestoreArgs>),
+    Open(commands::open::OpenArgs),
+    Close(commands::close::CloseArgs),
+    Delete(commands::delete::DeleteArgs),
+    Purge(commands::purge::PurgeArgs),
+    Gc(commands::gc::GcArgs),
+    Inspect(commands::inspect::InspectArgs),
+    Diff(commands::diff::DiffArgs),
+    Completions(commands::completions::CompletionsArgs),
+    Man(commands::man::ManArgs),
+    Demo(commands::demo::DemoArgs),
+    Version(commands::version::VersionArgs),
+}
+
+impl Verb {
+    /// The name of the command, as it is typed and as JSON documents have it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Verb::Backup(_) => "backup",
+            Verb::List(_) => "list",
+            Verb::Show(_) => "show",
+            Verb::Verify(_) => "verify",
+            Verb::Restore(_) => "restore",
+            Verb::Open(_) => "open",
+            Verb::Close(_) => "close",
+            Verb::Delete(_) => "delete",
+            Verb::Purge(_) => "purge",
+            Verb::Gc(_) => "gc",
+            Verb::Inspect(_) => "inspect",
+            Verb::Diff(_) => "diff",
+            Verb::Completions(_) => "completions",
+            Verb::Man(_) => "man",
+            Verb::Demo(_) => "demo",
+            Verb::Version(_) => "version",
+        }
+    }
+
+    /// Runs the command.
+    pub(crate) fn run(self, session: &Session) -> anyhow::Result<Exit> {
+        match self {
+            Verb::Backup(args) => commands::backup::run(*args, session),
+            Verb::List(args) => commands::list::run(&args, session),
+            Verb::Show(args) => commands::show::run(&args, session),
+            Verb::Verify(args) => commands::verify::run(&args, session),
+            Verb::Restore(args) => commands::restore::run(*args, session),
+            Verb::Open(args) => commands::open::run(&args, session),
+            Verb::Close(args) => commands::close::run(&args, session),
+            Verb::Delete(args) => commands::delete::run(&args, session),
+            Verb::Purge(args) => commands::purge::run(&args, session),
+            Verb::Gc(args) => commands::gc::run(&args, session),
+            Verb::Inspect(args) => commands::inspect::run(&args, session),
+            Verb::Diff(args) => commands::diff::run(&args, session),
+            Verb::Completions(args) => commands::completions::run(&args, Cli::command(), session),
+            Verb::Man(args) => commands::man::run(&args, Cli::command(), session),
+            Verb::Demo(args) => commands::demo::run(&args, session),
+            Verb::Version(args) => commands::version::run(&args, session),
+        }
+    }
+}
