@@ -272,3 +272,28 @@ with!(RestoreOptions:
     /// Sets [`Self::keep_wal_dir`].
     with_keep_wal_dir(keep_wal_dir: bool),
 );
+
+#[cfg(all(test, feature = "serde"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_come_from_a_configuration_file_with_defaults_for_the_rest() {
+        let text = r#"{"sync": false, "backup_rate_limit": 1000, "schema_version": "2", "lock_wait": {"at_most": {"secs": 60, "nanos": 0}}}"#;
+        let options: BackupEngineOptions = serde_json::from_str(text).unwrap();
+        assert_eq!((options.sync, options.backup_rate_limit), (false, 1000));
+        assert_eq!(options.schema_version, MetaSchema::Two);
+        assert_eq!(
+            options.lock_wait,
+            LockWait::AtMost(std::time::Duration::from_secs(60))
+        );
+        assert!(options.share_table_files);
+        let options: CreateBackupOptions =
+            serde_json::from_str(r#"{"include": ["logs/*"], "accept": ["unknown-files"]}"#).unwrap();
+        assert_eq!(options.accept, [WarningName::UnknownFiles]);
+        let again = serde_json::to_string(&options).unwrap();
+        assert!(again.contains(r#""include":["logs/*"]"#), "{again}");
+        let refused = serde_json::from_str::<CreateBackupOptions>(r#"{"include": ["/etc"]}"#);
+        assert!(refused.unwrap_err().to_string().contains("relative"));
+    }
+}
