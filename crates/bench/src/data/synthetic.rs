@@ -12,12 +12,12 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 use stonekeep::image::{CaptureKind, ImageColumnFamily};
-use stonekeep::repo::facts::{BackupFacts, FileFacts, TableFacts};
+use stonekeep::repo::facts::{BackupFacts, FileFacts, Session, TableFacts};
 use stonekeep_format::backup_meta::{BackupMeta, HeaderNumber, MetaFile, MetaHead};
 use stonekeep_format::backup_name::{PrivateName, RepoPath, SharedName};
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::log::LogWriter;
-use stonekeep_format::manifest::{NewFile, VersionEdit, encode_current};
+use stonekeep_format::manifest::{NewFile, TableIdentity, VersionEdit, encode_current};
 use stonekeep_format::unique_id::{SessionId, UniqueId};
 use stonekeep_format::{BackupId, Crc32c, FileNumber, SequenceNumber};
 
@@ -143,7 +143,7 @@ fn facts(
     sizes: &[u64],
 ) -> BackupFacts {
     let file = |((path, crc32c), size_bytes): (&(RepoPath, Crc32c), &u64)| FileFacts {
-        path: path.to_string(),
+        path: path.clone(),
         size_bytes: *size_bytes,
         crc32c: crc32c.0,
         table: path.shared_name().map(|name| table_facts(name.number().0)),
@@ -179,16 +179,7 @@ fn facts(
 }
 
 fn table_facts(number: u64) -> TableFacts {
-    let file = new_file(number);
-    TableFacts {
-        number,
-        unique_id: file
-            .unique_id
-            .map(|id| format!("{:032x}", u128::from_be_bytes(id.to_bytes()))),
-        smallest_seqno: file.smallest_seqno.0,
-        largest_seqno: file.largest_seqno.0,
-        session_id: Some(session().to_string()),
-    }
+    TableFacts::new(&TableIdentity::of(&new_file(number)), Session::Id(session()))
 }
 
 fn shared(number: u64) -> RepoPath {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use stonekeep_format::backup_meta::MetaFile;
+use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::file_name::DbFileName;
 
 use super::described;
@@ -15,7 +16,7 @@ use crate::store::Store;
 /// backup's own MANIFEST.
 #[derive(Debug)]
 pub struct ExpectedSizes<'a> {
-    facts: HashMap<&'a str, u64>,
+    facts: HashMap<&'a RepoPath, u64>,
     manifest: HashMap<DbFileName, u64>,
 }
 
@@ -24,10 +25,7 @@ impl<'a> ExpectedSizes<'a> {
     pub fn new(facts: Option<&'a BackupFacts>) -> Self {
         let files = facts.map(|facts| facts.files.as_slice()).unwrap_or_default();
         ExpectedSizes {
-            facts: files
-                .iter()
-                .map(|file| (file.path.as_str(), file.size_bytes))
-                .collect(),
+            facts: files.iter().map(|file| (&file.path, file.size_bytes)).collect(),
             manifest: HashMap::new(),
         }
     }
@@ -56,7 +54,7 @@ impl<'a> ExpectedSizes<'a> {
 
     /// The size that this file should have; `None` if nothing says so, which is not "right".
     pub fn expected(&self, file: &MetaFile) -> Option<u64> {
-        let recorded = || self.facts.get(file.path.to_string().as_str()).copied();
+        let recorded = || self.facts.get(&file.path).copied();
         let in_manifest = || self.manifest.get(&file.path.restored_name()).copied();
         file.told_size_bytes().or_else(recorded).or_else(in_manifest)
     }

@@ -12,16 +12,14 @@
 //! {"end":{"lines":2,"crc32c":…}}
 //! ```
 
-use std::borrow::Borrow;
 use std::io::Read;
 use std::iter;
 
 use serde::{Deserialize, Serialize};
-use stonekeep_format::backup_name::RepoPath;
-use stonekeep_format::unique_id::SessionId;
 use stonekeep_format::{BackupId, Crc32c};
 
 use super::checked_lines::{self, CheckedText};
+pub use super::file_facts::{FileFacts, FileOrigin, Session, TableFacts};
 use super::included::{self, IncludedFile};
 use super::layout;
 use super::went_back::WentBack;
@@ -86,66 +84,6 @@ pub struct BackupFacts {
     pub files: Vec<FileFacts>,
 }
 
-/// What we know of one file of a backup.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileFacts {
-    /// Its path in the repository.
-    pub path: String,
-    /// Its length.
-    pub size_bytes: u64,
-    /// CRC-32C of all its bytes.
-    pub crc32c: u32,
-    /// What identifies a table file, so that the next backup knows it without opening it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub table: Option<TableFacts>,
-    /// What identified a blob file when it was copied.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub origin: Option<FileOrigin>,
-}
-
-/// What the MANIFEST says of a table file, and the session that wrote it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TableFacts {
-    /// The file's number in the database.
-    pub number: u64,
-    /// The MANIFEST's unique id: 32 hexadecimal digits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unique_id: Option<String>,
-    /// Smallest sequence number.
-    pub smallest_seqno: u64,
-    /// Largest sequence number.
-    pub largest_seqno: u64,
-    /// The session that wrote it, from the file's properties: absent if nobody asked, empty if the file has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session_id: Option<String>,
-}
-
-/// Which file on which disk a copy was made of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileOrigin {
-    /// Device number.
-    pub device: u64,
-    /// Inode number.
-    pub inode: u64,
-    /// Time of the last change of content, nanoseconds since 1970.
-    pub modified_ns: i64,
-    /// Time of the last change of the inode, nanoseconds since 1970.
-    pub changed_ns: i64,
-}
-
-impl FileFacts {
-    /// The file's number in the database, where its name has one.
-    pub fn number(&self) -> Option<u64> {
-        let name = RepoPath::parse(&self.path)?.restored_name();
-        name.number().map(|number| number.0)
-    }
-
-    /// The session that wrote the table, where it is known.
-    pub fn session(&self) -> Option<SessionId> {
-        SessionId::parse(self.table.as_ref()?.session_id.as_deref()?)
-    }
-}
-
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
@@ -170,22 +108,21 @@ impl BackupFacts {
     /// None in practice; JSON that cannot be written is an `Io` error.
     pub fn encode(&self) -> Result<Vec<u8>> {
         let mut text = Vec::new();
-        let mut made = self.text(self.files.iter().map(Ok));
+        let mut made = self.text(self.files.iter().map(FileFacts::line));
         made.read_to_end(&mut text)
             .map_err(|error| Error::io("writing facts", error))?;
         Ok(text)
     }
 
-    /// The text of these facts with other files.
-    fn text<F: Borrow<FileFacts>>(
+    /// The text of these facts with other lines about files.
+    fn text(
         &self,
-        files: impl Iterator<Item = Result<F>>,
+        files: impl Iterator<Item = Result<Vec<u8>>>,
     ) -> CheckedText<impl Iterator<Item = Result<Vec<u8>>>> {
         let header = checked_lines::line_of(&Header {
             stonekeep_facts: FACTS_VERSION,
             facts: self,
         });
-        let files = files.map(|file| checked_lines::line_of(file?.borrow()));
         CheckedText::new(iter::once(header).chain(files))
     }
 
@@ -215,7 +152,7 @@ impl BackupFacts {
         (self.backup_id, self.meta_crc32c, self.meta_size_bytes) == (id.get(), meta_crc32c.0, meta_size_bytes)
     }
 
-    /// Stages the facts with these files in an area, for publication at their key. They are to be synced before.
+    /// Stages the facts with these lines about files in an area, for publication at their key. They are to be synced before.
     ///
     /// # Errors
     /// Those of the store.
@@ -224,7 +161,7 @@ impl BackupFacts {
         store: &Store,
         area: &str,
         id: BackupId,
-        files: impl Iterator<Item = Result<FileFacts>>,
+        files: impl Iterator<Item = Result<Vec<u8>>>,
     ) -> Result<Staged> {
         store.stage(area, &layout::facts(id), &mut self.text(files), 0)
     }

@@ -8,7 +8,7 @@ use super::facts::{BackupFacts, Collected, FileFacts};
 use super::layout;
 use super::loaded_meta::LoadedMeta;
 use super::pieces::Pieces;
-use crate::store::Store;
+use crate::store::{Key, Store};
 use crate::{ErrorKind, Result};
 
 impl LoadedMeta {
@@ -120,5 +120,54 @@ fn read_some(
             Ok(None)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// The lines about files in the facts of a backup, as they are in the file.
+pub(crate) struct FileLines<'a> {
+    pieces: Pieces<'a>,
+    /// The number of the next line; the header is line 0.
+    next: usize,
+    /// The length of the line that was handed out last.
+    handed_out: usize,
+}
+
+impl<'a> FileLines<'a> {
+    /// Opens the facts under this key. The buffer is for reading.
+    ///
+    /// # Errors
+    /// `NotFound` if there are none, and I/O errors of the store.
+    pub(crate) fn open(store: &Store, key: &'a Key, buffer: &'a mut Vec<u8>) -> Result<Self> {
+        Ok(FileLines {
+            pieces: Pieces::open(store, key, layout::RECORD_LIMIT_BYTES, buffer)?,
+            next: 0,
+            handed_out: 0,
+        })
+    }
+
+    /// The line about the file of this place, the first one being 0, with its newline; `None` for a line before one that was
+    /// asked for, or after the last.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub(crate) fn line(&mut self, place: usize) -> Result<Option<&[u8]>> {
+        let wanted = place + 1;
+        self.pieces.take(std::mem::take(&mut self.handed_out));
+        while self.next <= wanted {
+            let Some(end) = memchr::memchr(b'\n', self.pieces.text()) else {
+                if self.pieces.more()? {
+                    continue;
+                }
+                return Ok(None);
+            };
+            // Empty lines do not count.
+            self.next += usize::from(end > 0);
+            if end > 0 && self.next > wanted {
+                self.handed_out = end + 1;
+                return Ok(self.pieces.text().get(..=end));
+            }
+            self.pieces.take(end + 1);
+        }
+        Ok(None)
     }
 }

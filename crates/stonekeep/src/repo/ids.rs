@@ -10,25 +10,27 @@
 
 use stonekeep_format::BackupId;
 
-use super::{catalog, layout};
-use crate::store::{Durability, EntryKind, Staged, Store, new_pin_name};
+use super::index::RepositoryIndex;
+use super::layout;
+use crate::store::{Durability, Entry, EntryKind, Staged, Store, new_pin_name};
 use crate::{Error, Result};
 
 /// The largest id that any trace in the repository has, claims included: a new backup gets a larger one.
 ///
 /// # Errors
 /// I/O errors of the store.
-pub fn largest(store: &Store) -> Result<Option<BackupId>> {
-    let mut largest = catalog::list(store)?.ids.last().copied();
-    let directories = [
-        layout::private_directory(),
-        layout::facts_directory(),
-        layout::ids_directory(),
-    ];
-    for directory in directories {
-        let entries = store.list(Some(&directory))?;
-        let ids = entries.iter().filter_map(|entry| BackupId::parse(&entry.name));
-        largest = largest.max(ids.max());
+pub fn largest(index: &RepositoryIndex<'_>) -> Result<Option<BackupId>> {
+    let store = index.store();
+    let largest_of = |entries: &[Entry]| {
+        entries
+            .iter()
+            .filter_map(|entry| BackupId::parse(&entry.name))
+            .max()
+    };
+    let mut largest = index.backups()?.ids.last().copied();
+    largest = largest.max(largest_of(index.private()?));
+    for directory in [layout::facts_directory(), layout::ids_directory()] {
+        largest = largest.max(largest_of(&store.list(Some(&directory))?));
     }
     let records = store.list(Some(&layout::deleted_directory()))?;
     let records = records.iter().filter(|entry| entry.kind == EntryKind::File);

@@ -22,6 +22,7 @@ pub mod expected_sizes;
 pub mod facts;
 pub mod facts_reader;
 pub mod file_check;
+mod file_facts;
 pub mod garbage;
 pub mod ids;
 pub mod included;
@@ -135,10 +136,10 @@ pub fn require_in(index: &RepositoryIndex<'_>) -> Result<()> {
 ///
 /// # Errors
 /// `Refused` for a directory that holds something else.
-pub fn require_or_create(store: &Store, durability: Durability) -> Result<()> {
-    match root_state(store)? {
+pub fn require_or_create(store: &Store, state: &RootState, durability: Durability) -> Result<()> {
+    match state {
         RootState::Repository | RootState::Absent | RootState::Empty => store.create_root(durability),
-        RootState::Foreign(name) => Err(foreign(store, &name)),
+        RootState::Foreign(name) => Err(foreign(store, name)),
     }
 }
 

@@ -181,7 +181,7 @@ pub(super) fn staged_by_journals(found: &Files) -> usize {
 }
 
 fn assert_right_if_there(store: &Store, file: &FileFacts, when: &str) {
-    let key = Key::new(file.path.clone()).unwrap();
+    let key = Key::new(file.path.to_string()).unwrap();
     if store.stat(&key).unwrap().is_some() {
         let content = store.read(&key, 1 << 30).unwrap();
         assert_eq!(crc32c::crc32c(&content), file.crc32c, "{when}: {}", file.path);

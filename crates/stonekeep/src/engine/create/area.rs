@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use stonekeep_format::BackupId;
 
-use super::identity::{Identity, Recorded};
+use super::identity::Identity;
 use crate::engine::transfer::Amount;
 use crate::repo::partial::{self, PartialEntry};
 use crate::store::{Key, Staged, Store};
@@ -61,11 +61,8 @@ impl Area {
 
     /// The first bytes of this file, if they are to have this name in an area.
     pub(super) fn take_partial(&mut self, identity: &Identity, key: &Key) -> Option<(Staged, PartialEntry)> {
-        let is_of = |entry: &PartialEntry| {
-            Recorded::of(&entry.file).is_some_and(|recorded| identity.is_same(&recorded.identity))
-        };
         let mut partials = self.partials.iter();
-        let at = partials.rposition(|(staged, entry)| staged.key == *key && is_of(entry))?;
+        let at = partials.rposition(|(staged, entry)| staged.key == *key && identity.is_of(&entry.file))?;
         Some(self.partials.remove(at))
     }
 }

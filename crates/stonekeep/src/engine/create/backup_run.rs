@@ -51,9 +51,9 @@ impl<'a> BackupRun<'a> {
         if !dry_run {
             limit_modes(&context);
         }
-        let exists = repo::root_state(context.store())? == RootState::Repository;
-        let lock = match exists && !dry_run {
-            true => Some(open_repository(&context)?),
+        let state = repo::root_state(context.store())?;
+        let lock = match state == RootState::Repository && !dry_run {
+            true => Some(open_repository(&context, &state)?),
             false => None,
         };
         let (inputs, id) = read(&context)?;
@@ -73,8 +73,9 @@ impl<'a> BackupRun<'a> {
     /// Takes the writer's lock, and makes the repository if there is none yet.
     pub(super) fn lock(&mut self) -> Result<()> {
         if self.lock.is_none() {
-            self.made_repository = repo::root_state(self.context.store())? != RootState::Repository;
-            self.lock = Some(open_repository(&self.context)?);
+            let state = repo::root_state(self.context.store())?;
+            self.made_repository = state != RootState::Repository;
+            self.lock = Some(open_repository(&self.context, &state)?);
             // Another process may have made the repository meanwhile.
             let (inputs, id) = read(&self.context)?;
             self.planner.replace_inputs(inputs);
@@ -241,8 +242,8 @@ fn limit_modes(context: &Context<'_>) {
     }
 }
 
-fn open_repository(context: &Context<'_>) -> Result<Held> {
-    repo::require_or_create(context.engine.store(), context.engine.durability())?;
+fn open_repository(context: &Context<'_>, state: &RootState) -> Result<Held> {
+    repo::require_or_create(context.store(), state, context.engine.durability())?;
     let lock = context.engine.lock(context.observer)?;
     garbage::drop_void_records(context.store())?;
     Ok(lock)
@@ -252,7 +253,7 @@ fn open_repository(context: &Context<'_>) -> Result<Held> {
 fn read<'a>(context: &Context<'a>) -> Result<(PlanInputs<'a>, BackupId)> {
     context.report(Phase::Planning);
     let inputs = PlanInputs::read(context.store())?;
-    let id = match ids::largest(context.store())? {
+    let id = match ids::largest(&inputs.index)? {
         None => BackupId::FIRST,
         Some(largest) => ids::next(largest)?,
     };

@@ -13,6 +13,7 @@ use super::one_file::{Copied, Copying, Job, Limit};
 use super::plan::Plan;
 use super::{publish, record};
 use crate::parallel::run_both;
+use crate::repo::facts_reader::FileLines;
 use crate::repo::{garbage, ids, layout};
 use crate::store::{Durability, Held, Key, Staged, Store};
 use crate::{Error, Phase, Result};
@@ -69,7 +70,12 @@ impl Commit<'_> {
         drop(meta);
         let (store, area) = (self.store(), &self.area.name);
         let facts = record::facts(&self.context, &self.plan, self.included, id, &text);
-        let facts = facts.stage(store, area, id, record::file_facts(&self.plan, id))?;
+        let (newest, mut buffer) = (self.plan.newest.map(layout::facts), Vec::new());
+        // Without it the lines are made anew.
+        let newest = newest
+            .as_ref()
+            .and_then(|key| FileLines::open(store, key, &mut buffer).ok());
+        let facts = facts.stage(store, area, id, record::file_lines(&self.plan, id, newest))?;
         let claim = ids::stage(store, area, id)?;
         store.sync(&[facts.clone(), claim.clone()], self.durability())?;
         Ok(Description {

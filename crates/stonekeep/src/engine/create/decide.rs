@@ -5,12 +5,13 @@ use stonekeep_format::backup_name::{NameSuffix, NamingScheme, RepoPath, SharedKi
 use stonekeep_format::{Crc32c, FileNumber};
 
 use super::decision::{Action, StagedFile, Target};
-use super::identity::{Identity, Recorded};
+use super::identity::Identity;
 use super::inputs::{Lookup, PlanInputs, StoredRecord};
-use super::session::{self, Session};
+use super::session;
 use crate::Result;
 use crate::engine::BackupEngineOptions;
 use crate::image::ImageFile;
+use crate::repo::facts::{FileFacts, Session};
 use crate::repo::wrong::Wrong;
 use crate::store::EntryKind;
 
@@ -77,11 +78,11 @@ impl<'i> Candidate<'i> {
             let unique_id = identity.unique_id().filter(|_| kind == SharedKind::Table)?;
             session::proven(unique_id, number, database_id, inputs.sessions(unique_id.low))
         };
-        let session = match recorded.map(|recorded| recorded.session) {
+        let session = match recorded.map(FileFacts::session) {
             None | Some(Session::Unknown) => proven().map_or(Session::Unknown, Session::Id),
             Some(session) => session,
         };
-        let expected = image.crc32c.or(recorded.map(|recorded| recorded.crc32c));
+        let expected = image.crc32c.or(recorded.map(|recorded| Crc32c(recorded.crc32c)));
         Ok(Candidate {
             image,
             number,
@@ -153,8 +154,9 @@ pub(super) fn next_step(file: &Candidate<'_>, rules: Rules<'_>, inputs: &PlanInp
         _ => return Ok(step),
     };
     // What a killed run has staged is as good as a copy, and need not be read.
-    let wanted = |staged: &Recorded| {
-        target.path(staged.crc32c, staged.identity.size_bytes).as_ref() == Some(&staged.path)
+    let wanted = |staged: &FileFacts| {
+        let path = target.path(Crc32c(staged.crc32c), staged.size_bytes);
+        path.as_ref() == Some(&staged.path)
     };
     let staged = match file.content {
         None => inputs.leftovers.find(file.number, &file.identity, wanted),
@@ -163,8 +165,8 @@ pub(super) fn next_step(file: &Candidate<'_>, rules: Rules<'_>, inputs: &PlanInp
     Ok(match staged {
         Some(leftover) => {
             let action = Action::Publish(Box::new(StagedFile {
-                path: Some(leftover.recorded.path.clone()),
-                crc32c: leftover.recorded.crc32c,
+                path: Some(leftover.facts.path.clone()),
+                crc32c: Crc32c(leftover.facts.crc32c),
                 staged: leftover.staged.clone(),
                 durable: leftover.durable,
                 by_killed_run: true,

@@ -8,9 +8,8 @@ use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::{BackupId, Crc32c, FileNumber};
 
 use super::identity::Identity;
-use super::session::Session;
 use crate::image::ImageFile;
-use crate::repo::facts::FileFacts;
+use crate::repo::facts::{FileFacts, Session};
 use crate::store::Staged;
 use crate::{Error, Result};
 
@@ -63,6 +62,8 @@ pub(super) struct Decision {
     pub(super) action: Action,
     /// Whether older backups name the file and lack it, so that storing it again heals them.
     pub(super) heals: bool,
+    /// Which line about a file of the newest backup's facts says the same.
+    pub(super) line: Option<u32>,
 }
 
 /// A file of the image with the decision about it.

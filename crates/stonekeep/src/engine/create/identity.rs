@@ -7,14 +7,13 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use stonekeep_format::Crc32c;
 use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::manifest::TableIdentity;
 use stonekeep_format::unique_id::UniqueId;
-use stonekeep_format::{Crc32c, FileNumber, SequenceNumber};
 
-use super::session::Session;
 use crate::image::{Content, ImageFile};
-use crate::repo::facts::{FileFacts, FileOrigin, TableFacts};
+use crate::repo::facts::{FileFacts, FileOrigin, Session, TableFacts};
 use crate::{IoContext, Result};
 
 /// See the [module](self).
@@ -23,7 +22,7 @@ pub(super) struct Identity {
     pub(super) size_bytes: u64,
     pub(super) table: Option<TableIdentity>,
     /// Only for files without a unique id.
-    pub(super) origin: Option<Box<FileOrigin>>,
+    origin: Option<Box<FileOrigin>>,
 }
 
 impl Identity {
@@ -35,9 +34,8 @@ impl Identity {
         let has_unique_id = file.table.is_some_and(|table| table.unique_id.is_some());
         let origin = if has_unique_id { None } else { origin(file)? };
         Ok(Identity {
-            size_bytes: file.size_bytes,
-            table: file.table,
             origin: origin.map(Box::new),
+            ..Identity::of_private(file)
         })
     }
 
@@ -55,84 +53,35 @@ impl Identity {
         self.table.and_then(|table| table.unique_id)
     }
 
-    /// Whether both are the same file.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        if self.size_bytes != other.size_bytes {
+    /// Whether these facts are about this very file.
+    pub(super) fn is_of(&self, facts: &FileFacts) -> bool {
+        if self.size_bytes != facts.size_bytes {
             return false;
         }
-        match (&self.table, &other.table) {
-            (Some(table), Some(other)) if table.unique_id.is_some() => table.is_same_table(other),
+        match (&self.table, facts.table) {
+            (Some(table), Some(recorded)) if table.unique_id.is_some() => {
+                table.is_same_table(&recorded.identity())
+            }
             (Some(_), None) | (None, Some(_)) => false,
-            _ => self.origin.is_some() && self.origin == other.origin,
+            _ => self.origin.is_some() && self.origin == facts.origin,
         }
     }
 
-    /// Whether they are two files for certain, though they have the same number.
-    pub(super) fn is_another(&self, other: &Self) -> bool {
-        self.unique_id().is_some() && other.unique_id().is_some() && !self.is_same(other)
+    /// Whether these facts are about another file for certain, though it has the same number.
+    pub(super) fn is_not_of(&self, facts: &FileFacts) -> bool {
+        let is_known = facts.table.is_some_and(|table| table.unique_id.is_some());
+        is_known && self.unique_id().is_some() && !self.is_of(facts)
     }
 
     /// The facts of a file with this identity.
     pub(super) fn facts(&self, path: &RepoPath, crc32c: Crc32c, session: Session) -> FileFacts {
         FileFacts {
-            path: path.to_string(),
+            path: path.clone(),
             size_bytes: self.size_bytes,
             crc32c: crc32c.0,
-            table: self.table.map(|table| TableFacts {
-                number: table.number.0,
-                unique_id: table
-                    .unique_id
-                    .map(|id| format!("{:032x}", u128::from_be_bytes(id.to_bytes()))),
-                smallest_seqno: table.smallest_seqno.0,
-                largest_seqno: table.largest_seqno.0,
-                session_id: session.to_facts(),
-            }),
-            origin: self.origin.as_deref().cloned(),
+            table: self.table.map(|table| TableFacts::new(&table, session)),
+            origin: self.origin.clone(),
         }
-    }
-}
-
-/// What facts say about one file, in little memory: the facts of a large database have some hundred thousand of them.
-#[derive(Debug, Clone)]
-pub(super) struct Recorded {
-    pub(super) path: RepoPath,
-    pub(super) crc32c: Crc32c,
-    pub(super) identity: Identity,
-    pub(super) session: Session,
-}
-
-impl Recorded {
-    /// `None` for a path that no file of a backup can have.
-    pub(super) fn of(facts: &FileFacts) -> Option<Self> {
-        Some(Recorded {
-            path: RepoPath::parse(&facts.path)?,
-            crc32c: Crc32c(facts.crc32c),
-            identity: Identity {
-                size_bytes: facts.size_bytes,
-                table: facts.table.as_ref().map(table_identity),
-                origin: facts.origin.clone().map(Box::new),
-            },
-            session: Session::of_facts(facts.table.as_ref()),
-        })
-    }
-
-    /// The file's number in the database.
-    pub(super) fn number(&self) -> Option<FileNumber> {
-        self.path.restored_name().number()
-    }
-}
-
-fn table_identity(facts: &TableFacts) -> TableIdentity {
-    let unique_id = |hex: &str| {
-        Some(UniqueId::from_bytes(
-            u128::from_str_radix(hex, 16).ok()?.to_be_bytes(),
-        ))
-    };
-    TableIdentity {
-        number: FileNumber(facts.number),
-        unique_id: facts.unique_id.as_deref().and_then(unique_id),
-        smallest_seqno: SequenceNumber(facts.smallest_seqno),
-        largest_seqno: SequenceNumber(facts.largest_seqno),
     }
 }
 

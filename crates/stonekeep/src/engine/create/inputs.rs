@@ -9,7 +9,7 @@ use stonekeep_format::unique_id::SessionId;
 use stonekeep_format::{BackupId, Crc32c, FileNumber};
 
 use super::decision::shareable;
-use super::identity::{Identity, Recorded};
+use super::identity::Identity;
 use super::leftovers::Leftovers;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::described::Described;
@@ -47,7 +47,7 @@ pub(super) struct PlanInputs<'a> {
     pub(super) leftovers: Leftovers,
     newest: Option<Newest>,
     /// Files of the newest backup, sorted by number, if there are facts about it.
-    recorded: Vec<(FileNumber, Recorded)>,
+    recorded: Vec<Recorded>,
     /// Tables and blobs of the newest backup, sorted, if there are no facts about it.
     newest_files: Vec<((FileNumber, SharedKind), RepoPath)>,
     /// The largest file number in the newest backup.
@@ -59,6 +59,14 @@ pub(super) struct PlanInputs<'a> {
     /// Older backups that are not read yet, newest last.
     unread: Vec<BackupId>,
     leftovers_added: bool,
+}
+
+/// What our facts say about a file.
+struct Recorded {
+    number: FileNumber,
+    /// Which of the lines about files.
+    line: u32,
+    facts: FileFacts,
 }
 
 /// The newest readable backup.
@@ -100,15 +108,21 @@ impl<'a> PlanInputs<'a> {
     }
 
     /// What is recorded of this very file in the newest backup.
-    pub(super) fn recognise(&self, number: FileNumber, identity: &Identity) -> Option<&Recorded> {
-        self.recorded(number)
-            .filter(|recorded| identity.is_same(&recorded.identity))
+    pub(super) fn recognise(&self, number: FileNumber, identity: &Identity) -> Option<&FileFacts> {
+        let recorded = self.recorded(number)?;
+        identity.is_of(&recorded.facts).then_some(&recorded.facts)
+    }
+
+    /// Which line of the newest backup's facts says just this.
+    pub(super) fn line_of(&self, facts: &FileFacts) -> Option<u32> {
+        let recorded = self.recorded(facts.number()?)?;
+        (recorded.facts == *facts).then_some(recorded.line)
     }
 
     /// Whether our facts say that what is stored under this path is another file of the same number.
     pub(super) fn is_another(&self, path: &RepoPath, number: FileNumber, identity: &Identity) -> bool {
         let recorded = self.recorded(number);
-        recorded.is_some_and(|recorded| recorded.path == *path && identity.is_another(&recorded.identity))
+        recorded.is_some_and(|recorded| recorded.facts.path == *path && identity.is_not_of(&recorded.facts))
     }
 
     /// What the records say about a stored file.
@@ -146,8 +160,8 @@ impl<'a> PlanInputs<'a> {
     /// Where the newest backup has its file of this number and kind.
     pub(super) fn path_in_newest(&self, number: FileNumber, kind: SharedKind) -> Option<&RepoPath> {
         if let Some(recorded) = self.recorded(number) {
-            return (shareable(&recorded.path.restored_name()) == Some((number, kind)))
-                .then_some(&recorded.path);
+            let path = &recorded.facts.path;
+            return (shareable(&path.restored_name()) == Some((number, kind))).then_some(path);
         }
         let files = &self.newest_files;
         let at = files.binary_search_by_key(&(number, kind), |(file, _)| *file);
@@ -219,15 +233,16 @@ impl<'a> PlanInputs<'a> {
     }
 
     fn recorded(&self, number: FileNumber) -> Option<&Recorded> {
-        let at = self.recorded.binary_search_by_key(&number, |(number, _)| *number);
-        self.recorded.get(at.ok()?).map(|(_, recorded)| recorded)
+        let recorded = &self.recorded;
+        let at = recorded.binary_search_by_key(&number, |recorded| recorded.number);
+        recorded.get(at.ok()?)
     }
 
     fn in_newest(&self, path: &RepoPath) -> Option<StoredRecord> {
-        let recorded = self.recorded(path.restored_name().number()?)?;
+        let facts = &self.recorded(path.restored_name().number()?)?.facts;
         let (id, newest) = self.newest_facts()?;
-        (recorded.path == *path).then_some(StoredRecord {
-            crc32c: Some(recorded.crc32c),
+        (facts.path == *path).then_some(StoredRecord {
+            crc32c: Some(Crc32c(facts.crc32c)),
             backup: Some(id),
             durable: newest.durable,
         })
@@ -248,39 +263,65 @@ impl<'a> PlanInputs<'a> {
     }
 
     fn read_newest(&mut self) -> Result<()> {
+        // Facts that are bound to the meta file say everything that is in it, so that it need not be parsed.
+        if let Some(id) = self.unread.last().copied()
+            && self.read_newest_facts(id)?
+        {
+            self.unread.pop();
+            return Ok(());
+        }
         let Some(loaded) = self.next_older()? else {
             return Ok(());
         };
-        let numbers = loaded
-            .meta
-            .files
-            .iter()
-            .filter_map(|file| file.path.restored_name().number());
-        self.largest_number = numbers.max();
-        let mut recorded = Vec::with_capacity(loaded.meta.files.len());
-        let facts = loaded.facts_each(self.store, &mut |file| recorded.extend(numbered(&file)))?;
-        let sessions = loaded.meta.files.iter().filter(|file| !file.excluded);
-        let sessions = sessions.filter_map(|file| file.path.shared_name()?.session_id());
-        sessions.for_each(|session| self.add_session(session));
-        self.newest = Some(match facts {
-            Some(facts) => {
-                let sessions = recorded.iter().filter_map(|(_, file)| file.session.id());
-                sessions.for_each(|session| self.add_session(session));
-                recorded.sort_by_key(|(number, _)| *number);
-                self.recorded = recorded;
-                Newest::Facts(loaded.id, Box::new(facts))
-            }
-            None => {
-                self.add_meta(&loaded);
-                let files = loaded.meta.files.iter().filter(|file| !file.excluded);
-                let shared = files
-                    .filter_map(|file| Some((shareable(&file.path.restored_name())?, file.path.clone())));
-                self.newest_files = shared.collect();
-                self.newest_files.sort_by_key(|(file, _)| *file);
-                Newest::Meta(loaded)
-            }
-        });
+        // Another one than the last, if that cannot be read.
+        if self.read_newest_facts(loaded.id)? {
+            return Ok(());
+        }
+        let numbers = loaded.meta.files.iter();
+        self.largest_number = numbers
+            .filter_map(|file| file.path.restored_name().number())
+            .max();
+        self.add_meta(&loaded);
+        let files = loaded.meta.files.iter().filter(|file| !file.excluded);
+        let shared =
+            files.filter_map(|file| Some((shareable(&file.path.restored_name())?, file.path.clone())));
+        self.newest_files = shared.collect();
+        self.newest_files.sort_by_key(|(file, _)| *file);
+        self.newest = Some(Newest::Meta(loaded));
         Ok(())
+    }
+
+    /// Reads the facts about a backup; whether there are any about its present meta file.
+    fn read_newest_facts(&mut self, id: BackupId) -> Result<bool> {
+        let loaded = match LoadedMeta::unparsed(self.store, id) {
+            Ok(loaded) => loaded,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        let (mut recorded, mut line) = (Vec::new(), 0);
+        let facts = loaded.facts_each(self.store, &mut |facts| {
+            if let Some(number) = facts.number() {
+                recorded.push(Recorded { number, line, facts });
+            }
+            line += 1;
+        })?;
+        let Some(facts) = facts else {
+            return Ok(false);
+        };
+        for Recorded { number, facts, .. } in &recorded {
+            let in_name = || facts.path.shared_name()?.session_id();
+            if let Some(session) = facts.session().id().or_else(in_name) {
+                self.add_session(session);
+            }
+            self.largest_number = self.largest_number.max(Some(*number));
+        }
+        recorded.sort_by_key(|recorded| recorded.number);
+        recorded.shrink_to_fit();
+        self.recorded = recorded;
+        self.newest = Some(Newest::Facts(id, Box::new(facts)));
+        Ok(true)
     }
 
     fn add_meta(&mut self, loaded: &LoadedMeta) {
@@ -301,7 +342,7 @@ impl<'a> PlanInputs<'a> {
     fn add_leftovers(&mut self) -> Result<()> {
         self.leftovers_added = true;
         for file in self.leftovers.published(self.store)? {
-            if let Some(session) = file.session() {
+            if let Some(session) = file.session().id() {
                 self.add_session(session);
             }
             let record = StoredRecord {
@@ -310,16 +351,8 @@ impl<'a> PlanInputs<'a> {
                 // The run may have been killed between giving the name and making it durable.
                 durable: false,
             };
-            if let Some(path) = RepoPath::parse(&file.path) {
-                self.named.entry(path).or_insert(record);
-            }
+            self.named.entry(file.path).or_insert(record);
         }
         Ok(())
     }
-}
-
-/// What facts say about a file, with its number in the database, if it has one.
-fn numbered(facts: &FileFacts) -> Option<(FileNumber, Recorded)> {
-    let recorded = Recorded::of(facts)?;
-    Some((recorded.number()?, recorded))
 }

@@ -6,7 +6,7 @@ use stonekeep_format::unique_id::SessionId;
 use stonekeep_format::{BackupId, FileNumber};
 
 use super::decision::StagedFile;
-use super::identity::{Identity, Recorded};
+use super::identity::Identity;
 use crate::repo::facts::FileFacts;
 use crate::repo::journal::JournalEntry;
 use crate::repo::{catalog, facts_reader, journal, layout};
@@ -17,7 +17,7 @@ use crate::{Observer, Result};
 #[derive(Debug)]
 pub(super) struct Leftover {
     pub(super) staged: Staged,
-    pub(super) recorded: Recorded,
+    pub(super) facts: FileFacts,
     pub(super) durable: bool,
 }
 
@@ -41,13 +41,10 @@ impl Leftovers {
         for area in &leftovers.areas {
             let journal = journal::read(store, area)?;
             for (staged, entry) in journal.staged {
-                let Some(recorded) = Recorded::of(&entry.file) else {
-                    continue;
-                };
-                if let Some(number) = recorded.number() {
+                if let Some(number) = entry.file.number() {
                     let leftover = Leftover {
                         staged,
-                        recorded,
+                        facts: entry.file,
                         durable: entry.durable,
                     };
                     leftovers.staged.entry(number).or_default().push(leftover);
@@ -61,9 +58,9 @@ impl Leftovers {
     /// The sessions that wrote the tables among them.
     pub(super) fn sessions(&self) -> Vec<SessionId> {
         let staged = self.staged.values().flatten();
-        let staged = staged.filter_map(|leftover| leftover.recorded.session.id());
+        let staged = staged.filter_map(|leftover| leftover.facts.session().id());
         staged
-            .chain(self.gone.iter().filter_map(|entry| entry.file.session()))
+            .chain(self.gone.iter().filter_map(|entry| entry.file.session().id()))
             .collect()
     }
 
@@ -72,10 +69,10 @@ impl Leftovers {
         &self,
         number: FileNumber,
         identity: &Identity,
-        wanted: impl Fn(&Recorded) -> bool,
+        wanted: impl Fn(&FileFacts) -> bool,
     ) -> Option<&Leftover> {
         let mut staged = self.staged.get(&number)?.iter();
-        staged.find(|leftover| identity.is_same(&leftover.recorded.identity) && wanted(&leftover.recorded))
+        staged.find(|leftover| identity.is_of(&leftover.facts) && wanted(&leftover.facts))
     }
 
     /// Forgets staged files: one that is not what its journal says, or those of an area that is discarded.

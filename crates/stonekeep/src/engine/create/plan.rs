@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use foldhash::fast::RandomState;
-use stonekeep_format::SequenceNumber;
 use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::{BackupId, SequenceNumber};
 
 use super::context::Context;
 use super::decision::{Action, PlannedFile, Target, shareable};
@@ -27,6 +27,8 @@ pub(super) struct Plan<'i> {
     pub(super) sequence_number: SequenceNumber,
     /// Transactions that are prepared in its WALs, and neither committed nor rolled back.
     pub(super) prepared_transactions: u64,
+    /// The backup whose facts the [lines](super::decision::Decision::line) of decisions are of.
+    pub(super) newest: Option<BackupId>,
     pub(super) tables_opened: u64,
     pub(super) warnings: Vec<Warning>,
     /// That the database went back to an older state, as far as nobody has accepted it.
@@ -58,6 +60,7 @@ impl<'i> Plan<'i> {
             files: decided.files,
             sequence_number: image.sequence_number_without_wals,
             prepared_transactions: 0,
+            newest: planner.inputs.newest_facts().map(|(id, _)| id),
             tables_opened: planner.tables_opened,
             warnings: Vec::new(),
             went_back: history::went_back(image, context.store(), &planner.inputs)?,

@@ -13,10 +13,11 @@ use super::identity::Identity;
 use super::inputs::PlanInputs;
 use super::leftovers;
 use super::namers::Namers;
-use super::session::{self, Session};
+use super::session;
 use super::source;
 use crate::image::ImageFile;
 use crate::parallel::run_bounded;
+use crate::repo::facts::Session;
 use crate::repo::layout;
 use crate::store;
 use crate::{Phase, Result};
@@ -81,7 +82,8 @@ impl<'a> Planner<'a> {
         };
         match self.step(&mut candidate)? {
             Step::Decided { action, heals } if !matches!(action, Action::Copy(_)) => {
-                self.early.insert(image, decision(candidate, action, heals));
+                let decision = self.decision(candidate, action, heals);
+                self.early.insert(image, decision);
                 Ok(true)
             }
             _ => Ok(false),
@@ -103,7 +105,7 @@ impl<'a> Planner<'a> {
             let decision = match self.candidate(image)? {
                 None => private(image),
                 Some(mut candidate) => match self.step_with_session(&mut candidate) {
-                    Ok(Step::Decided { action, heals }) => decision(candidate, action, heals),
+                    Ok(Step::Decided { action, heals }) => self.decision(candidate, action, heals),
                     Ok(_) => {
                         to_read.push((decided.files.len(), candidate));
                         private(image)
@@ -165,7 +167,7 @@ impl<'a> Planner<'a> {
             }
             let step = self.step(&mut candidate)?;
             if let (Step::Decided { action, heals }, Some(file)) = (step, decided.files.get_mut(at)) {
-                file.decision = decision(candidate, action, heals);
+                file.decision = self.decision(candidate, action, heals);
             }
         }
         for at in shortened.into_iter().rev() {
@@ -173,6 +175,23 @@ impl<'a> Planner<'a> {
             decided.shortened.extend(file.image.name.number());
         }
         Ok(())
+    }
+
+    fn decision(&self, candidate: Candidate<'_>, action: Action, heals: bool) -> Box<Decision> {
+        let (identity, session) = (candidate.identity, candidate.session);
+        let line = match &action {
+            Action::Reuse { path, crc32c, .. } => {
+                self.inputs.line_of(&identity.facts(path, *crc32c, session))
+            }
+            _ => None,
+        };
+        Box::new(Decision {
+            identity,
+            session,
+            action,
+            heals,
+            line,
+        })
     }
 
     fn candidate<'i>(&self, image: &'i ImageFile) -> Result<Option<Candidate<'i>>> {
@@ -240,20 +259,12 @@ impl<'a> Planner<'a> {
     }
 }
 
-fn decision(candidate: Candidate<'_>, action: Action, heals: bool) -> Box<Decision> {
-    Box::new(Decision {
-        identity: candidate.identity,
-        session: candidate.session,
-        action,
-        heals,
-    })
-}
-
 fn private(image: &ImageFile) -> Box<Decision> {
     Box::new(Decision {
         identity: Identity::of_private(image),
         session: Session::Unknown,
         action: Action::Copy(Target::Private),
         heals: false,
+        line: None,
     })
 }

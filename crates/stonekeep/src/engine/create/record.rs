@@ -11,7 +11,8 @@ use super::included::Included;
 use super::plan::Plan;
 use crate::Result;
 use crate::engine::MetaSchema;
-use crate::repo::facts::{BackupFacts, FileFacts};
+use crate::repo::facts::BackupFacts;
+use crate::repo::facts_reader::FileLines;
 use crate::store::Durability;
 
 /// The meta file: files in the order of the plan, excluded ones last, as RocksDB writes them.
@@ -92,8 +93,21 @@ pub(super) fn facts(
     }
 }
 
-/// The facts of each file, in the order of the meta file.
-pub(super) fn file_facts(plan: &Plan<'_>, id: BackupId) -> impl Iterator<Item = Result<FileFacts>> {
+/// The lines of the facts about each file, in the order of the meta file. Those that the newest backup's facts have too are
+/// copied from there.
+pub(super) fn file_lines<'p>(
+    plan: &'p Plan<'_>,
+    id: BackupId,
+    mut newest: Option<FileLines<'p>>,
+) -> impl Iterator<Item = Result<Vec<u8>>> + 'p {
     let ready = plan.files.iter().filter_map(|file| Some((file, file.ready()?)));
-    ready.map(move |(file, ready)| Ok(file.facts(&file.path(ready.path, id)?, ready.crc32c)))
+    ready.map(move |(file, ready)| {
+        if let (Some(line), Some(newest)) = (file.decision.line, &mut newest)
+            && let Some(line) = newest.line(line as usize)?
+        {
+            return Ok(line.to_vec());
+        }
+        let path = file.path(ready.path, id)?;
+        file.facts(&path, ready.crc32c).line()
+    })
 }

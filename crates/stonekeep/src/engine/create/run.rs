@@ -140,6 +140,6 @@ fn commit(
 }
 
 fn next_free(context: &Context<'_>, taken: BackupId) -> Result<BackupId> {
-    let largest = ids::largest(context.store())?;
+    let largest = ids::largest(&RepositoryIndex::new(context.store()))?;
     ids::next(taken.max(largest.unwrap_or(taken)))
 }

@@ -10,47 +10,8 @@ use stonekeep_format::sst::{self, ReadError, TableEnd};
 use stonekeep_format::unique_id::{SessionId, UniqueId};
 
 use crate::image::{Content, ImageFile};
-use crate::repo::facts::TableFacts;
+use crate::repo::facts::Session;
 use crate::{Error, IoContext, Result};
-
-/// The session that wrote a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Session {
-    /// Nobody has asked the file.
-    Unknown,
-    /// The file has none: RocksDB before 6.12 wrote it.
-    None,
-    /// This one.
-    Id(SessionId),
-}
-
-impl Session {
-    /// As facts have it.
-    pub(super) fn of_facts(facts: Option<&TableFacts>) -> Self {
-        match facts.and_then(|facts| facts.session_id.as_deref()) {
-            None => Session::Unknown,
-            Some("") => Session::None,
-            Some(text) => SessionId::parse(text).map_or(Session::Unknown, Session::Id),
-        }
-    }
-
-    /// As facts are to have it.
-    pub(super) fn to_facts(self) -> Option<String> {
-        match self {
-            Session::Unknown => None,
-            Session::None => Some(String::new()),
-            Session::Id(id) => Some(id.to_string()),
-        }
-    }
-
-    /// The id.
-    pub(super) fn id(self) -> Option<SessionId> {
-        match self {
-            Session::Id(id) => Some(id),
-            _ => None,
-        }
-    }
-}
 
 /// What an `SstFileWriter` takes for database id and file number (`table/sst_file_writer.cc`): an ingested table keeps the
 /// unique id that it was written with.

@@ -82,8 +82,8 @@ impl Origins {
     }
 }
 
-fn insert(paths: &mut PathSet, stored: &StoredFiles, path: &str) {
-    if let Some(id) = RepoPath::parse(path).and_then(|path| stored.find(&path)) {
+fn insert(paths: &mut PathSet, stored: &StoredFiles, path: &RepoPath) {
+    if let Some(id) = stored.find(path) {
         paths.insert(id);
     }
 }

@@ -147,7 +147,7 @@ pub(crate) fn put_facts(store: &Store, backup: u32, tables: &[u64]) {
     let files = shared
         .chain(private_files(backup))
         .map(|(path, bytes)| FileFacts {
-            path,
+            path: RepoPath::parse(&path).unwrap(),
             size_bytes: bytes.len() as u64,
             crc32c: crc32c::crc32c(&bytes),
             table: None,

@@ -1,9 +1,11 @@
 //! The text of our facts: it comes back, and damage is never taken for facts.
 
 use proptest::prelude::*;
+use stonekeep::format::backup_name::RepoPath;
+use stonekeep::format::unique_id::{SessionId, UniqueId};
 use stonekeep::format::{BackupId, Crc32c};
 use stonekeep::image::{CaptureKind, ClosingRule, ImageColumnFamily, LiveCapture};
-use stonekeep::repo::facts::{BackupFacts, FileFacts, FileOrigin, TableFacts};
+use stonekeep::repo::facts::{BackupFacts, FileFacts, FileOrigin, Session, TableFacts};
 use stonekeep::repo::facts_reader;
 use stonekeep::{ErrorKind, Warning, WarningName};
 
@@ -12,19 +14,37 @@ use crate::support::scene::{Scene, id, key, memory, put};
 fn table() -> impl Strategy<Value = TableFacts> {
     (
         any::<u64>(),
-        proptest::option::of("[0-9a-f]{32}"),
+        proptest::option::of(any::<[u8; 16]>().prop_map(UniqueId::from_bytes)),
         any::<(u64, u64)>(),
-        proptest::option::of("([0-9A-Z]{20})?"),
+        session(),
     )
         .prop_map(
-            |(number, unique_id, (smallest_seqno, largest_seqno), session_id)| TableFacts {
+            |(number, unique_id, (smallest_seqno, largest_seqno), session)| TableFacts {
                 number,
                 unique_id,
                 smallest_seqno,
                 largest_seqno,
-                session_id,
+                session,
             },
         )
+}
+
+fn session() -> impl Strategy<Value = Session> {
+    prop_oneof![
+        Just(Session::Unknown),
+        Just(Session::None),
+        "[1-9A-Z][0-9A-Z]{19}".prop_map(|text| Session::Id(SessionId::parse(&text).unwrap())),
+    ]
+}
+
+fn path() -> impl Strategy<Value = RepoPath> {
+    let forms = prop_oneof![
+        "shared_checksum/[0-9]{6}_s[1-9A-Z][0-9A-Z]{19}_[1-9][0-9]{0,9}\\.sst",
+        "shared_checksum/[0-9]{6}_[1-9][0-9]{0,7}_[1-9][0-9]{0,9}\\.(sst|blob)",
+        "shared/[0-9]{6}\\.sst",
+        "private/[1-9]/(CURRENT|MANIFEST-[0-9]{6}|OPTIONS-[0-9]{6}|[0-9]{6}\\.(log|sst))",
+    ];
+    forms.prop_map(|text| RepoPath::parse(&text).unwrap())
 }
 
 fn origin() -> impl Strategy<Value = FileOrigin> {
@@ -38,7 +58,7 @@ fn origin() -> impl Strategy<Value = FileOrigin> {
 
 fn file() -> impl Strategy<Value = FileFacts> {
     (
-        ".{0,40}",
+        path(),
         any::<(u64, u32)>(),
         proptest::option::of(table()),
         proptest::option::of(origin()),
@@ -48,7 +68,7 @@ fn file() -> impl Strategy<Value = FileFacts> {
             size_bytes,
             crc32c,
             table,
-            origin,
+            origin: origin.map(Box::new),
         })
 }
 

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+use stonekeep::format::backup_name::RepoPath;
 use stonekeep::repo::facts::{BackupFacts, FileFacts};
 use stonekeep::store::{Durability, Store};
 
@@ -178,19 +179,21 @@ impl Told {
 }
 
 fn facts_of(id: u32, meta: &[u8], lines: &[String], size_bytes: u64) -> BackupFacts {
-    let file = |line: &String| FileFacts {
-        path: line.split(' ').next().unwrap_or_default().to_owned(),
-        size_bytes,
-        crc32c: 0,
-        table: None,
-        origin: None,
+    let file = |line: &String| {
+        Some(FileFacts {
+            path: RepoPath::parse(line.split(' ').next()?)?,
+            size_bytes,
+            crc32c: 0,
+            table: None,
+            origin: None,
+        })
     };
     BackupFacts {
         database_id: Some("id".into()),
         database_id_in_manifest: true,
         sequence_number: 5,
         tags: vec![format!("tag {id}")],
-        ..plain_facts(id, meta, lines.iter().map(file).collect())
+        ..plain_facts(id, meta, lines.iter().filter_map(file).collect())
     }
 }
 
