@@ -5,7 +5,7 @@ use crate::{proof, workspace};
 /// Builds the command and the bench for speed, and runs the bench with these arguments.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     proof::require_build_tools()?;
-    proof::tell_of_long_build("release");
+    proof::warn_of_long_build("release");
     let mut command = workspace::cargo();
     workspace::run(command.args(["build", "--release", "--quiet", "--package", "stonekeep-cli"]))?;
     let mut bench = workspace::cargo();

@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     for missing in prerequisites::wanted() {
         println!("note: {missing}");
     }
-    tell_of_long_build("debug");
+    warn_of_long_build("debug");
     let log = workspace::target().join("proof-skipped.txt");
     let _ = fs::remove_file(&log);
     let outcome = RUNS.iter().try_for_each(|run| {
@@ -71,7 +71,7 @@ pub(crate) fn require_build_tools() -> Result<(), String> {
 }
 
 /// A note where cargo has not built RocksDB yet, in this directory of its target directory.
-pub(crate) fn tell_of_long_build(profile: &str) {
+pub(crate) fn warn_of_long_build(profile: &str) {
     let prebuilt = std::env::var_os("ROCKSDB_LIB_DIR").is_some();
     if !prebuilt
         && !workspace::target()

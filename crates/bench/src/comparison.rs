@@ -7,33 +7,33 @@ use anyhow::{Context, Result, ensure};
 use crate::data::cached::{self, Cached};
 use crate::data::{self, Step};
 use crate::result::{Comparison, Row};
-use crate::scenario::{self, Contestant, Ground, Place, Scenario, Set};
+use crate::scenario::{Contestant, Place, Scenario, Set, Setting, sets};
 use crate::task::{self, Counting};
 
 /// How it is done.
-pub(crate) struct Manner<'a> {
+pub(crate) struct Runner<'a> {
     pub(crate) rounds: usize,
     /// Parts of names, of which a scenario must have one; none: all scenarios.
     pub(crate) only: &'a [String],
     pub(crate) counting: &'a Counting,
-    /// Told what is being done.
-    pub(crate) tell: &'a dyn Fn(&str),
+    /// Called with a line about each step.
+    pub(crate) progress: &'a dyn Fn(&str),
 }
 
 /// Engines count a few more or less of the small files.
 const ITEMS_MAY_DIFFER_BY: u64 = 8;
 
-impl Manner<'_> {
+impl Runner<'_> {
     /// Compares everything in a place.
     ///
     /// # Errors
     /// Those of the contestants: nothing is measured that does not work.
-    pub(crate) fn compare(&self, ground: &Ground) -> Result<Vec<Comparison>> {
+    pub(crate) fn compare(&self, setting: &Setting) -> Result<Vec<Comparison>> {
         let mut done = Vec::new();
-        for set in scenario::sets(ground) {
-            let set = self.wanted_of(set, ground.place);
+        for set in sets::of(setting) {
+            let set = self.wanted_of(set, setting.place);
             if !set.scenarios.is_empty() {
-                done.extend(self.set(ground, set)?);
+                done.extend(self.set(setting, set)?);
             }
         }
         Ok(done)
@@ -43,13 +43,13 @@ impl Manner<'_> {
     ///
     /// # Errors
     /// As [`Self::compare`].
-    pub(crate) fn set(&self, ground: &Ground, set: Set) -> Result<Vec<Comparison>> {
+    pub(crate) fn set(&self, setting: &Setting, set: Set) -> Result<Vec<Comparison>> {
         run_all(&set.make)?;
         let scenarios = set.scenarios.into_iter();
         let done: Result<Vec<_>> = scenarios
-            .map(|scenario| self.scenario(ground, scenario))
+            .map(|scenario| self.scenario(setting, scenario))
             .collect();
-        for entry in std::fs::read_dir(&ground.directory)? {
+        for entry in std::fs::read_dir(&setting.directory)? {
             data::remove(&entry?.path())?;
         }
         done
@@ -60,15 +60,15 @@ impl Manner<'_> {
     ///
     /// # Errors
     /// Those of making it.
-    pub(crate) fn prepare(&self, ground: &Ground) -> Result<Vec<(String, Contestant)>> {
+    pub(crate) fn prepare(&self, setting: &Setting) -> Result<Vec<(String, Contestant)>> {
         let mut contestants = Vec::new();
-        for set in scenario::sets(ground) {
-            let set = self.wanted_of(set, ground.place);
+        for set in sets::of(setting) {
+            let set = self.wanted_of(set, setting.place);
             if !set.scenarios.is_empty() {
                 run_all(&set.make)?;
             }
             for scenario in set.scenarios {
-                let name = full_name(ground.place, &scenario.name);
+                let name = full_name(setting.place, &scenario.name);
                 let all = scenario.contestants.into_iter();
                 contestants.extend(all.map(|contestant| (name.clone(), contestant)));
             }
@@ -85,19 +85,19 @@ impl Manner<'_> {
         set
     }
 
-    fn scenario(&self, ground: &Ground, scenario: Scenario) -> Result<Comparison> {
-        let name = full_name(ground.place, &scenario.name);
+    fn scenario(&self, setting: &Setting, scenario: Scenario) -> Result<Comparison> {
+        let name = full_name(setting.place, &scenario.name);
         let mut rows: Vec<Row> = scenario.contestants.iter().map(blank).collect();
         for round in 1..=self.rounds {
             for (contestant, row) in scenario.contestants.iter().zip(&mut rows) {
-                (self.tell)(&format!("{name}: round {round}, {}", contestant.name));
-                self.round(ground, contestant, row)
+                (self.progress)(&format!("{name}: round {round}, {}", contestant.name));
+                self.round(setting, contestant, row)
                     .with_context(|| format!("{name}: {}", contestant.name))?;
             }
         }
         if *self.counting == Counting::Possible {
             for (contestant, row) in scenario.contestants.iter().zip(&mut rows) {
-                (self.tell)(&format!("{name}: counting the calls of {}", contestant.name));
+                (self.progress)(&format!("{name}: counting the calls of {}", contestant.name));
                 run_all(&contestant.before)?;
                 row.counts = Some(task::count(&contestant.job)?);
                 run_all(&contestant.after)?;
@@ -110,7 +110,7 @@ impl Manner<'_> {
             "{name}: not everybody did the same: {rows:?}"
         );
         let mut comparison = Comparison {
-            place: ground.place,
+            place: setting.place,
             name,
             title: scenario.title,
             rows,
@@ -120,10 +120,10 @@ impl Manner<'_> {
         Ok(comparison)
     }
 
-    fn round(&self, ground: &Ground, contestant: &Contestant, row: &mut Row) -> Result<()> {
+    fn round(&self, setting: &Setting, contestant: &Contestant, row: &mut Row) -> Result<()> {
         run_all(&contestant.before)?;
         // What others have written must not be written out on this one's time.
-        rustix::fs::syncfs(File::open(&ground.directory)?)?;
+        rustix::fs::syncfs(File::open(&setting.directory)?)?;
         let done = task::run(&contestant.job)?;
         row.runs.push(done.figures);
         row.items = done.items;

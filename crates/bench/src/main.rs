@@ -16,6 +16,7 @@ mod measure;
 mod report;
 mod result;
 mod scenario;
+mod spread;
 mod strace;
 mod task;
 mod usage;
@@ -30,10 +31,10 @@ use clap::Parser;
 use serde::Serialize;
 
 use crate::arguments::{Arguments, Compare, Growth, Prepare, Verb};
-use crate::comparison::Manner;
+use crate::comparison::Runner;
 use crate::machine::Machine;
 use crate::report::{Report, chart, curves, growth, table};
-use crate::scenario::{Ground, Place, Scale};
+use crate::scenario::{Place, Scale, Setting};
 use crate::task::Counting;
 
 /// Each deletion takes one of ten backups, and two contestants delete: there are not enough for more.
@@ -72,18 +73,18 @@ fn compare(arguments: &Compare) -> Result<()> {
         true => Counting::Skipped("nobody wanted it".to_owned()),
         false => Counting::find(),
     };
-    let manner = Manner {
+    let runner = Runner {
         rounds,
         only: &arguments.only,
         counting: &counting,
-        tell: &|what| eprintln!("{what}"),
+        progress: &|what| eprintln!("{what}"),
     };
     let (memory, disk) = (room(&arguments.mem)?, room(&arguments.dir)?);
     let command = arguments.command.as_deref().map(found).transpose()?;
     let machine = Machine::look(memory.path(), disk.path())?;
     let mut comparisons = Vec::new();
     for (place, directory) in [(Place::Memory, memory.path()), (Place::Disk, disk.path())] {
-        comparisons.extend(manner.compare(&Ground {
+        comparisons.extend(runner.compare(&Setting {
             place,
             directory: directory.to_owned(),
             scale: scale(arguments.tiny),
@@ -111,18 +112,18 @@ fn compare(arguments: &Compare) -> Result<()> {
 }
 
 fn grow(arguments: &Growth) -> Result<()> {
-    let manner = Manner {
+    let runner = Runner {
         rounds: ROUNDS_OF_GROWTH,
         only: &[],
         counting: &Counting::Skipped("they grow as time does".to_owned()),
-        tell: &|what| eprintln!("{what}"),
+        progress: &|what| eprintln!("{what}"),
     };
     let memory = room(&arguments.mem)?;
     let report = growth::Growth {
         time: now(),
         machine: Machine::look(memory.path(), memory.path())?,
-        rounds: manner.rounds,
-        axes: grow::run(&manner, memory.path(), arguments.most)?,
+        rounds: runner.rounds,
+        axes: grow::run(&runner, memory.path(), arguments.most)?,
     };
     print!("{}", growth::markdown(&report));
     write_json(arguments.json.as_deref(), &report)?;
@@ -130,20 +131,20 @@ fn grow(arguments: &Growth) -> Result<()> {
 }
 
 fn make_data(arguments: &Prepare) -> Result<()> {
-    let manner = Manner {
+    let runner = Runner {
         rounds: 0,
         only: &arguments.only,
         counting: &Counting::Skipped("nothing is measured".to_owned()),
-        tell: &|_| {},
+        progress: &|_| {},
     };
     fs::create_dir(&arguments.directory).with_context(|| arguments.directory.display().to_string())?;
-    let ground = Ground {
+    let setting = Setting {
         place: Place::Memory,
         directory: arguments.directory.canonicalize()?,
         scale: scale(arguments.tiny),
         command: None,
     };
-    for (name, contestant) in manner.prepare(&ground)? {
+    for (name, contestant) in runner.prepare(&setting)? {
         println!(
             "{name}, {}:\n{}",
             contestant.name,

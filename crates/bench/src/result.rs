@@ -5,34 +5,8 @@ use serde::Serialize;
 use crate::data::cached::Cached;
 use crate::measure::Figures;
 use crate::scenario::{FLOOR, Figure, Peer, Place, ROCKSDB, STONEKEEP, TWO_WORKERS, Wanted};
+use crate::spread::Spread;
 use crate::strace::Counts;
-
-/// Median, least and most of some runs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub(crate) struct Spread {
-    pub(crate) median: f64,
-    pub(crate) min: f64,
-    pub(crate) max: f64,
-}
-
-impl Spread {
-    /// Of these values; zeros if there are none.
-    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
-        let mut values: Vec<f64> = values.into_iter().collect();
-        values.sort_by(f64::total_cmp);
-        let at = |index: usize| values.get(index).copied().unwrap_or_default();
-        let half = values.len() / 2;
-        let median = match values.len() % 2 {
-            0 => (at(half.saturating_sub(1)) + at(half)) / 2.0,
-            _ => at(half),
-        };
-        Spread {
-            median,
-            min: at(0),
-            max: at(values.len().saturating_sub(1)),
-        }
-    }
-}
 
 /// One scenario with everybody's runs.
 #[derive(Debug, Clone, Serialize)]
@@ -143,18 +117,6 @@ impl Judgement {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn spreads() {
-        let spread = |values: &[f64]| {
-            let Spread { median, min, max } = Spread::of(values.iter().copied());
-            (median, min, max)
-        };
-        assert_eq!(spread(&[3.0, 1.0, 2.0]), (2.0, 1.0, 3.0));
-        assert_eq!(spread(&[4.0, 1.0, 2.0, 3.0]), (2.5, 1.0, 4.0));
-        assert_eq!(spread(&[7.0]), (7.0, 7.0, 7.0));
-        assert_eq!(spread(&[]), (0.0, 0.0, 0.0));
-    }
 
     fn row(who: &str, seconds: &[f64]) -> Row {
         let run = |wall_s: &f64| Figures {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::table::{aligned, mib, seconds};
+use super::cells::{aligned, mib, seconds};
 use crate::machine::Machine;
 use crate::result::Comparison;
 use crate::scenario::Figure;

@@ -1,7 +1,7 @@
 //! What is wanted beside what was seen.
 
 use super::Report;
-use super::table::{aligned, ratio};
+use super::cells::{absent, aligned, ratio};
 use crate::result::Judgement;
 use crate::scenario::{Figure, MIB, Peer, Wanted};
 
@@ -50,7 +50,7 @@ fn line(name: &str, judgement: &Judgement) -> Vec<String> {
         name.to_owned(),
         what,
         shown(at_most),
-        judgement.seen.map_or_else(|| "–".to_owned(), shown),
+        judgement.seen.map_or_else(absent, shown),
         verdict(judgement.is_met()),
     ]
 }

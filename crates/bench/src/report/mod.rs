@@ -1,5 +1,6 @@
-//! What is told of a run.
+//! The reports of a run: tables, charts, JSON.
 
+mod cells;
 pub(crate) mod chart;
 pub(crate) mod curves;
 pub(crate) mod growth;

@@ -1,6 +1,6 @@
 //! What is read and deleted in repositories of many backups; their tables do not matter, and are holes.
 
-use super::{Contestant, Ground, Peer, Scenario, Set, Wanted};
+use super::{Contestant, Peer, Scenario, Set, Setting, Wanted};
 use crate::data::Step;
 use crate::data::synthetic::Shape;
 use crate::task::{By, Job, Task};
@@ -9,9 +9,9 @@ use crate::task::{By, Job, Task};
 const PEAK_MIB: f64 = 128.0;
 
 /// Opening a repository to learn of its latest backup, or of all.
-pub(super) fn listed(ground: &Ground, shape: Shape) -> Set {
+pub(super) fn listed(setting: &Setting, shape: Shape) -> Set {
     let name = format!("listed-{}", shape.backups);
-    let repository = ground.directory.join(&name);
+    let repository = setting.directory.join(&name);
     let latest = Task::Latest {
         repository: repository.clone(),
     };
@@ -41,8 +41,8 @@ pub(super) fn listed(ground: &Ground, shape: Shape) -> Set {
 }
 
 /// Old backups go, with the files that they alone name.
-pub(super) fn purged(ground: &Ground, shape: Shape, keep: usize) -> Set {
-    let repository = ground.directory.join("purged");
+pub(super) fn purged(setting: &Setting, shape: Shape, keep: usize) -> Set {
+    let repository = setting.directory.join("purged");
     let task = Task::Purge {
         repository: repository.clone(),
         keep,
@@ -71,8 +71,8 @@ pub(super) fn purged(ground: &Ground, shape: Shape, keep: usize) -> Set {
 }
 
 /// How much memory the verbs take where there are many files in many backups.
-pub(super) fn wide(ground: &Ground, shape: Shape) -> Set {
-    let [repository, database] = ["wide/repository", "wide/db"].map(|name| ground.directory.join(name));
+pub(super) fn wide(setting: &Setting, shape: Shape) -> Set {
+    let [repository, database] = ["wide/repository", "wide/db"].map(|name| setting.directory.join(name));
     let at = || repository.clone();
     let backup = Task::Backup {
         database: database.clone(),

@@ -1,6 +1,6 @@
 //! How verbs grow with the number of files, or with that of backups, while the other one stays.
 
-use super::{Contestant, Ground, Scenario, Set};
+use super::{Contestant, Scenario, Set, Setting};
 use crate::data::Step;
 use crate::data::synthetic::Shape;
 use crate::task::{By, Job, Task, Which};
@@ -34,8 +34,8 @@ pub(crate) fn points(axis: Axis, most_lines: u64) -> Vec<(u64, Shape)> {
 }
 
 /// Everything that is done at one point.
-pub(crate) fn set(ground: &Ground, axis: Axis, at: u64, shape: Shape) -> Set {
-    let [repository, database] = ["repository", "db"].map(|name| ground.directory.join(name));
+pub(crate) fn set(setting: &Setting, axis: Axis, at: u64, shape: Shape) -> Set {
+    let [repository, database] = ["repository", "db"].map(|name| setting.directory.join(name));
     let here = || repository.clone();
     let backup = Task::Backup {
         database: database.clone(),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Contestant, Figure, Ground, Scenario, Set, Wanted};
+use super::{Contestant, Figure, Scenario, Set, Setting, Wanted};
 use crate::data::Step;
 use crate::data::tables::Tables;
 use crate::task::Task;
@@ -13,14 +13,14 @@ const TIMES: usize = 21;
 const TABLE_BYTES: u64 = 16 << 10;
 
 /// Few tables.
-pub(super) fn few(ground: &Ground, count: u64) -> Set {
-    let it = Data::new("few", ground, count);
+pub(super) fn few(setting: &Setting, count: u64) -> Set {
+    let it = Data::new("few", setting, count);
     it.set(vec![it.scenario("few", false, 0.002)])
 }
 
 /// Many tables, and all of them stored already.
-pub(super) fn many(ground: &Ground, count: u64) -> Set {
-    let it = Data::new("many", ground, count);
+pub(super) fn many(setting: &Setting, count: u64) -> Set {
+    let it = Data::new("many", setting, count);
     it.set(vec![
         it.scenario("many", false, 0.100),
         it.scenario("many-stored", true, 0.030),
@@ -35,8 +35,8 @@ struct Data {
 }
 
 impl Data {
-    fn new(name: &str, ground: &Ground, count: u64) -> Self {
-        let directory = ground.directory.join(format!("hot-{name}"));
+    fn new(name: &str, setting: &Setting, count: u64) -> Self {
+        let directory = setting.directory.join(format!("hot-{name}"));
         let tables = Tables {
             count,
             bytes_each: TABLE_BYTES,

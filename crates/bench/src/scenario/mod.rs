@@ -4,6 +4,7 @@ mod catalog;
 mod command;
 pub(crate) mod growth;
 mod hot;
+pub(crate) mod sets;
 mod tables;
 
 use std::path::PathBuf;
@@ -11,7 +12,6 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::data::Step;
-use crate::data::synthetic::Shape;
 use crate::data::tables::Tables;
 use crate::task::{By, Flush, Job, Task};
 
@@ -27,7 +27,7 @@ pub(crate) enum Place {
 
 /// A place to measure in.
 #[derive(Debug, Clone)]
-pub(crate) struct Ground {
+pub(crate) struct Setting {
     pub(crate) place: Place,
     /// An empty directory.
     pub(crate) directory: PathBuf,
@@ -159,26 +159,6 @@ pub(crate) const STONEKEEP: &str = "stonekeep";
 pub(crate) const ROCKSDB: &str = "rocksdb 2";
 pub(crate) const FLOOR: &str = "floor";
 pub(crate) const TWO_WORKERS: &str = "stonekeep 2";
-
-/// All sets of a place, in their order.
-pub(crate) fn sets(ground: &Ground) -> Vec<Set> {
-    let (scale, memory) = (ground.scale, ground.place == Place::Memory);
-    let mut sets = vec![
-        tables::large(ground, scale.large),
-        tables::small(ground, scale.small),
-    ];
-    let [few, many] = scale.backups.map(|backups| Shape::new(scale.files, backups));
-    sets.push(catalog::purged(ground, few, scale.purged_to));
-    if memory {
-        sets.push(catalog::listed(ground, few));
-        sets.push(catalog::listed(ground, many));
-        sets.push(catalog::wide(ground, Shape::new(scale.wide.0, scale.wide.1)));
-        sets.push(hot::few(ground, scale.hot[0]));
-        sets.push(hot::many(ground, scale.hot[1]));
-        sets.extend(ground.command.as_ref().map(|command| command::start(command)));
-    }
-    sets
-}
 
 impl Contestant {
     /// Stonekeep as it comes.

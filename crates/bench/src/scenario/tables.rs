@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use super::{Contestant, FLOOR, Figure, Ground, Peer, Place, Scenario, Set, Wanted};
+use super::{Contestant, FLOOR, Figure, Peer, Place, Scenario, Set, Setting, Wanted};
 use crate::data::Step;
 use crate::data::tables::Tables;
 use crate::task::{By, Flush, Job, Keep, Task};
@@ -22,8 +22,8 @@ struct Ratios {
 }
 
 /// Few large tables.
-pub(super) fn large(ground: &Ground, tables: Tables) -> Set {
-    let it = Data::new("large", ground, tables);
+pub(super) fn large(setting: &Setting, tables: Tables) -> Set {
+    let it = Data::new("large", setting, tables);
     let ratios = Ratios {
         backup: 0.45,
         restore: 0.35,
@@ -38,8 +38,8 @@ pub(super) fn large(ground: &Ground, tables: Tables) -> Set {
 }
 
 /// Many small tables.
-pub(super) fn small(ground: &Ground, tables: Tables) -> Set {
-    let it = Data::new("small", ground, tables);
+pub(super) fn small(setting: &Setting, tables: Tables) -> Set {
+    let it = Data::new("small", setting, tables);
     let ratios = Ratios {
         backup: 0.25,
         restore: 0.65,
@@ -81,13 +81,13 @@ struct Data {
 }
 
 impl Data {
-    fn new(name: &'static str, ground: &Ground, tables: Tables) -> Self {
-        let directory = ground.directory.join(name);
+    fn new(name: &'static str, setting: &Setting, tables: Tables) -> Self {
+        let directory = setting.directory.join(name);
         let [database, repository, theirs, kept, twin, out] =
             ["db", "repository", "theirs", "kept", "twin", "out"].map(|name| directory.join(name));
         Data {
             name,
-            place: ground.place,
+            place: setting.place,
             tables,
             database,
             repository,

@@ -16,7 +16,7 @@ use stonekeep_format::FileNumber;
 
 use super::Done;
 use crate::measure::{Figures, measure};
-use crate::result::Spread;
+use crate::spread::Spread;
 use crate::usage::allow_open_files;
 
 /// A writer that is busy, yet leaves a processor for the capture.

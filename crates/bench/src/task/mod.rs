@@ -1,22 +1,22 @@
 //! The pieces of work that are measured, each in a process of its own.
 
 mod child;
+mod command;
 mod floor;
 mod hot;
 mod rocksdb;
 mod stonekeep;
+mod work;
 
-use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::child::{Counting, count, run};
 pub(crate) use self::hot::write_forever;
+pub(crate) use self::work::work;
 use crate::measure::Figures;
-use crate::usage::{Usage, Whose};
 
 /// Who does the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,50 +108,4 @@ pub(crate) struct Done {
     /// Files or backups that it was about, so that nobody is fast by doing less.
     pub(crate) items: u64,
     pub(crate) figures: Figures,
-}
-
-/// The child's side: the job comes as JSON on the standard input.
-///
-/// # Errors
-/// Those of the job.
-pub(crate) fn work() -> Result<Done> {
-    let job: Job = serde_json::from_reader(io::stdin().lock()).context("reading the job")?;
-    let done = match (job.by, &job.task) {
-        (_, Task::Start { command }) => start(command),
-        (
-            _,
-            Task::Capture {
-                database,
-                stored,
-                times,
-            },
-        ) => hot::work(database, *stored, *times),
-        (By::Stonekeep(workers), task) => stonekeep::work(workers, task),
-        (By::RocksDb(threads), task) => rocksdb::work(threads, task),
-        (By::Floor(flush), task) => floor::work(flush, task),
-    };
-    done.with_context(|| format!("{:?}", job.by))
-}
-
-fn start(command: &std::path::Path) -> Result<Done> {
-    let ((), figures) = crate::measure::measure(|| {
-        let status = std::process::Command::new(command)
-            .arg("--version")
-            .stdout(std::process::Stdio::null())
-            .status()?;
-        if !status.success() {
-            bail!("{} --version: {status}", command.display());
-        }
-        Ok(())
-    })?;
-    // The rest of the figures is this process's own, not the command's; so would be the peak that the kernel has for
-    // children, since a child begins as a copy of this process.
-    let usage = Usage::now(Whose::Children);
-    let figures = Figures {
-        wall_s: figures.wall_s,
-        user_s: usage.user.as_secs_f64(),
-        system_s: usage.system.as_secs_f64(),
-        ..Figures::default()
-    };
-    Ok(Done { items: 1, figures })
 }
