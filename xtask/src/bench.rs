@@ -1,6 +1,21 @@
 //! `cargo xtask bench`: Stonekeep measured beside RocksDB's engine and a bare copy.
 
+use std::path::PathBuf;
+
 use crate::{proof, workspace};
+
+/// Shows the figures of a RocksDB that uses the processor's CRC-32C, too.
+const WITH_CRC32C: &str = "--rocksdb-with-crc32c";
+
+/// Set to a directory with RocksDB's library compiled for the processor's CRC-32C, it saves compiling it.
+const CRC32C_LIBRARY: &str = "ROCKSDB_CRC32C_LIB_DIR";
+
+/// What makes the `rocksdb` crate compile RocksDB for the processor's CRC-32C.
+const CRC32C_FLAGS: &str = if cfg!(target_arch = "aarch64") {
+    "-C target-feature=+crc,+aes"
+} else {
+    "-C target-feature=+sse4.2,+pclmulqdq"
+};
 
 /// Builds the command and the bench for speed, and runs the bench with these arguments.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
@@ -23,5 +38,32 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         bench.arg("--command").arg(target.join("release/stonekeep"));
         bench.arg("--dir").arg(target.join("bench"));
     }
-    workspace::run(bench.args(arguments))
+    if arguments.iter().any(|argument| argument == WITH_CRC32C) {
+        bench.arg("--crc32c-bench").arg(build_with_crc32c()?);
+    }
+    let passed_on = arguments.iter().filter(|argument| *argument != WITH_CRC32C);
+    workspace::run(bench.args(passed_on))
+}
+
+/// Builds the bench once more, with another RocksDB, in a directory of its own.
+fn build_with_crc32c() -> Result<PathBuf, String> {
+    let target = workspace::target().join("crc32c");
+    let mut build = workspace::cargo();
+    build
+        .args([
+            "build",
+            "--release",
+            "--quiet",
+            "--package",
+            "stonekeep-bench",
+            "--target-dir",
+        ])
+        .arg(&target)
+        .env("RUSTFLAGS", CRC32C_FLAGS);
+    match std::env::var_os(CRC32C_LIBRARY) {
+        Some(library) => build.env("ROCKSDB_LIB_DIR", library),
+        None => build.env_remove("ROCKSDB_LIB_DIR"),
+    };
+    workspace::run(&mut build)?;
+    Ok(target.join("release/stonekeep-bench"))
 }

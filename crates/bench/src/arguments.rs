@@ -1,4 +1,4 @@
-//! What the program is told to do.
+//! The arguments of the program.
 
 use std::path::PathBuf;
 
@@ -29,6 +29,9 @@ pub(crate) enum Verb {
     /// One measured job, as JSON on the standard input: how the program calls itself.
     #[command(hide = true)]
     Work,
+    /// Prints whether RocksDB uses the processor's CRC-32C.
+    #[command(hide = true)]
+    Crc32c,
     /// Writes into a database until it is killed.
     #[command(hide = true)]
     Write {
@@ -61,6 +64,12 @@ pub(crate) struct Compare {
     /// The stonekeep command, for its start and its size.
     #[arg(long, value_name = "FILE")]
     pub(crate) command: Option<PathBuf>,
+    /// Compares the command with this other build of it, and nothing else.
+    #[arg(long, value_name = "FILE", requires = "command")]
+    pub(crate) against: Option<PathBuf>,
+    /// This program built with a RocksDB that uses the processor's CRC-32C, to show its figures, too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) crc32c_bench: Option<PathBuf>,
     /// Leaves out the counting of system calls.
     #[arg(long)]
     pub(crate) no_counts: bool,

@@ -99,7 +99,7 @@ impl Runner<'_> {
             for (contestant, row) in scenario.contestants.iter().zip(&mut rows) {
                 (self.progress)(&format!("{name}: counting the calls of {}", contestant.name));
                 run_all(&contestant.before)?;
-                row.counts = Some(task::count(&contestant.job)?);
+                row.counts = Some(task::count(contestant.program.as_deref(), &contestant.job)?);
                 run_all(&contestant.after)?;
             }
         }
@@ -124,7 +124,7 @@ impl Runner<'_> {
         run_all(&contestant.before)?;
         // What others have written must not be written out on this one's time.
         rustix::fs::syncfs(File::open(&setting.directory)?)?;
-        let done = task::run(&contestant.job)?;
+        let done = task::run_by(contestant.program.as_deref(), &contestant.job)?;
         row.runs.push(done.figures);
         row.items = done.items;
         let watched: Result<Vec<Cached>> = contestant

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::comparison::Runner;
 use crate::report::growth::{Curves, Point};
 use crate::scenario::growth::{self, Axis};
-use crate::scenario::{Place, Scale, Setting};
+use crate::scenario::{Place, Programs, Scale, Setting};
 
 /// Measures all points of both axes in a directory.
 ///
@@ -25,7 +25,7 @@ fn curves(runner: &Runner<'_>, directory: &Path, axis: Axis, most_lines: u64) ->
         place: Place::Memory,
         directory: directory.to_owned(),
         scale: Scale::FULL,
-        command: None,
+        programs: Programs::default(),
     };
     let mut points = Vec::new();
     for (at, shape) in growth::points(axis, most_lines) {

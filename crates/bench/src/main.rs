@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use serde::Serialize;
 
@@ -34,7 +34,7 @@ use crate::arguments::{Arguments, Compare, Growth, Prepare, Verb};
 use crate::comparison::Runner;
 use crate::machine::Machine;
 use crate::report::{Report, chart, curves, growth, table};
-use crate::scenario::{Place, Scale, Setting};
+use crate::scenario::{Place, Programs, Scale, Setting};
 use crate::task::Counting;
 
 /// Each deletion takes one of ten backups, and two contestants delete: there are not enough for more.
@@ -45,6 +45,7 @@ fn main() -> ExitCode {
     let outcome = match &arguments.verb {
         Some(Verb::Work) => work(),
         Some(Verb::Write { database }) => task::write_forever(database, || println!("ready")),
+        Some(Verb::Crc32c) => print_crc32c(),
         Some(Verb::Growth(growth)) => grow(growth),
         Some(Verb::Prepare(prepare)) => make_data(prepare),
         None => compare(&arguments.compare),
@@ -80,7 +81,7 @@ fn compare(arguments: &Compare) -> Result<()> {
         progress: &|what| eprintln!("{what}"),
     };
     let (memory, disk) = (room(&arguments.mem)?, room(&arguments.dir)?);
-    let command = arguments.command.as_deref().map(found).transpose()?;
+    let programs = programs(arguments)?;
     let machine = Machine::look(memory.path(), disk.path())?;
     let mut comparisons = Vec::new();
     for (place, directory) in [(Place::Memory, memory.path()), (Place::Disk, disk.path())] {
@@ -88,7 +89,7 @@ fn compare(arguments: &Compare) -> Result<()> {
             place,
             directory: directory.to_owned(),
             scale: scale(arguments.tiny),
-            command: command.clone(),
+            programs: programs.clone(),
         })?);
     }
     let report = Report {
@@ -99,7 +100,8 @@ fn compare(arguments: &Compare) -> Result<()> {
             Counting::Possible => None,
             Counting::Skipped(reason) => Some(reason),
         },
-        command_bytes: command
+        command_bytes: programs
+            .command
             .as_deref()
             .map(fs::metadata)
             .transpose()?
@@ -109,6 +111,32 @@ fn compare(arguments: &Compare) -> Result<()> {
     print!("{}", table::markdown(&report));
     write_json(arguments.json.as_deref(), &report)?;
     write(arguments.svg.as_deref(), || Ok(chart::svg(&report)))
+}
+
+/// The programs to measure, by absolute paths.
+fn programs(arguments: &Compare) -> Result<Programs> {
+    let path = |file: &Option<PathBuf>| file.as_deref().map(found).transpose();
+    let programs = Programs {
+        command: path(&arguments.command)?,
+        against: path(&arguments.against)?,
+        crc32c_bench: path(&arguments.crc32c_bench)?,
+    };
+    if let Some(program) = &programs.crc32c_bench {
+        let crc32c = task::crc32c_of(program)?;
+        ensure!(
+            crc32c.starts_with("Supported"),
+            "RocksDB in {} says of the processor's CRC-32C: {crc32c}",
+            program.display()
+        );
+    }
+    Ok(programs)
+}
+
+fn print_crc32c() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let machine = Machine::look(directory.path(), directory.path())?;
+    println!("{}", machine.rocksdb_fast_crc32c);
+    Ok(())
 }
 
 fn grow(arguments: &Growth) -> Result<()> {
@@ -142,7 +170,7 @@ fn make_data(arguments: &Prepare) -> Result<()> {
         place: Place::Memory,
         directory: arguments.directory.canonicalize()?,
         scale: scale(arguments.tiny),
-        command: None,
+        programs: Programs::default(),
     };
     for (name, contestant) in runner.prepare(&setting)? {
         println!(

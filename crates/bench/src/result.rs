@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use crate::data::cached::Cached;
 use crate::measure::Figures;
-use crate::scenario::{FLOOR, Figure, Peer, Place, ROCKSDB, STONEKEEP, TWO_WORKERS, Wanted};
+use crate::scenario::{
+    AGAINST, FLOOR, Figure, Peer, Place, ROCKSDB, ROCKSDB_CRC32C, STONEKEEP, TWO_WORKERS, Wanted,
+};
 use crate::spread::Spread;
 use crate::strace::Counts;
 
@@ -56,6 +58,7 @@ impl Row {
             Figure::Peak => median(|run| run.peak_bytes as f64),
             Figure::Flushes => counted(|counts| counts.flushes),
             Figure::TablesOpened => counted(|counts| counts.tables_opened),
+            Figure::CallsPerItem => counted(|counts| counts.calls).map(|calls| calls / self.items as f64),
         }
     }
 }
@@ -70,7 +73,9 @@ impl Comparison {
     pub(crate) fn peer(&self, peer: Peer) -> Option<&Row> {
         match peer {
             Peer::RocksDb => self.row(ROCKSDB),
+            Peer::RocksDbCrc32c => self.row(ROCKSDB_CRC32C),
             Peer::TwoWorkers => self.row(TWO_WORKERS),
+            Peer::Against => self.row(AGAINST),
             Peer::Floor => {
                 let floors = self.rows.iter().filter(|row| row.who.starts_with(FLOOR));
                 floors.min_by(|a, b| a.wall().median.total_cmp(&b.wall().median))

@@ -1,7 +1,6 @@
 //! The engine, with the verb that takes a handle.
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use stonekeep::engine::create::CreateReport;
 use stonekeep::engine::{BackupEngineOptions, CreateBackupOptions};

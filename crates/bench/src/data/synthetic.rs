@@ -27,6 +27,8 @@ pub(crate) struct Shape {
     pub(crate) files: u64,
     pub(crate) backups: u32,
     pub(crate) new_files: u64,
+    /// Whether Stonekeep made the backups; RocksDB's engine knows no facts.
+    pub(crate) with_facts: bool,
 }
 
 const TABLE_BYTES: u64 = 64 << 10;
@@ -49,6 +51,15 @@ impl Shape {
             files,
             backups,
             new_files: files.div_ceil(100),
+            with_facts: true,
+        }
+    }
+
+    /// The same as RocksDB's engine makes it.
+    pub(crate) fn without_facts(files: u64, backups: u32) -> Self {
+        Shape {
+            with_facts: false,
+            ..Shape::new(files, backups)
         }
     }
 
@@ -64,14 +75,11 @@ impl Shape {
 /// # Errors
 /// Those of the file system.
 pub(crate) fn repository(shape: Shape, root: &Path) -> Result<()> {
-    for directory in [
-        "meta",
-        "private",
-        "shared",
-        "shared_checksum",
-        "stonekeep/backups",
-    ] {
+    for directory in ["meta", "private", "shared", "shared_checksum"] {
         fs::create_dir_all(root.join(directory))?;
+    }
+    if shape.with_facts {
+        fs::create_dir_all(root.join("stonekeep/backups"))?;
     }
     let all = FIRST_NUMBER..shape.numbers(shape.backups).end;
     for number in all {
@@ -107,7 +115,12 @@ fn write_backup(shape: Shape, backup: u32, crc32c: Crc32c, root: &Path) -> Resul
     let private = root.join(format!("private/{backup}"));
     fs::create_dir_all(&private)?;
     // Nobody reads the MANIFEST of a backup that has facts, so that it need not have all its tables.
-    let small = small_files(&manifest(0..0));
+    let in_manifest = if shape.with_facts {
+        0..0
+    } else {
+        shape.numbers(backup)
+    };
+    let small = small_files(&manifest(in_manifest));
     let tables = shape.numbers(backup).map(|number| (shared(number), crc32c));
     let mut files: Vec<(RepoPath, Crc32c)> = tables.collect();
     for (name, text) in &small {
@@ -130,8 +143,10 @@ fn write_backup(shape: Shape, backup: u32, crc32c: Crc32c, root: &Path) -> Resul
     let text = meta.encode()?;
     let sizes = small.iter().map(|(_, text)| text.len() as u64);
     let sizes: Vec<u64> = shape.numbers(backup).map(|_| TABLE_BYTES).chain(sizes).collect();
-    let facts = facts(shape, id, &text, &files, &sizes);
-    fs::write(root.join(format!("stonekeep/backups/{backup}")), facts.encode()?)?;
+    if shape.with_facts {
+        let facts = facts(shape, id, &text, &files, &sizes);
+        fs::write(root.join(format!("stonekeep/backups/{backup}")), facts.encode()?)?;
+    }
     Ok(fs::write(root.join(format!("meta/{backup}")), text)?)
 }
 
@@ -250,7 +265,6 @@ fn small_files(manifest: &[u8]) -> [(DbFileName, Vec<u8>); 3] {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use rocksdb::Env;
     use stonekeep::Quiet;
@@ -267,11 +281,11 @@ mod tests {
         files: 40,
         backups: 3,
         new_files: 10,
+        with_facts: true,
     };
 
     fn engine(root: &Path) -> BackupEngine {
-        let store = Store::from(LocalStore::new(root));
-        BackupEngine::open(BackupEngineOptions::default(), store).unwrap()
+        BackupEngine::open(BackupEngineOptions::default(), LocalStore::new(root)).unwrap()
     }
 
     #[test]

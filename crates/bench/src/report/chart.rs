@@ -45,7 +45,7 @@ fn height_of(comparison: &Comparison) -> u32 {
 fn draw(out: &mut String, comparison: &Comparison, top: u32) {
     let name = format!("{}: {}", comparison.name, comparison.title);
     text(out, (10.0, f64::from(top + 20)), "13", &name);
-    let peer = [Peer::RocksDb, Peer::Floor, Peer::TwoWorkers]
+    let peer = [Peer::RocksDb, Peer::Floor, Peer::TwoWorkers, Peer::Against]
         .iter()
         .find_map(|peer| comparison.peer(*peer));
     let slowest = comparison.rows.iter().map(|row| row.wall().median);

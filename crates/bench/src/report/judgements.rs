@@ -41,6 +41,7 @@ fn line(name: &str, judgement: &Judgement) -> Vec<String> {
                 Figure::Wall | Figure::Cpu => |seen: f64| format!("{:.1} ms", seen * 1e3),
                 Figure::Peak => |seen: f64| format!("{:.1} MiB", seen / MIB),
                 Figure::Flushes | Figure::TablesOpened => |seen: f64| format!("{seen:.0}"),
+                Figure::CallsPerItem => |seen: f64| format!("{seen:.2}"),
             };
             (word(figure).to_owned(), shown)
         }
@@ -62,6 +63,7 @@ fn word(figure: Figure) -> &'static str {
         Figure::Peak => "peak memory",
         Figure::Flushes => "flushes",
         Figure::TablesOpened => "tables opened",
+        Figure::CallsPerItem => "calls per file",
     }
 }
 
@@ -69,7 +71,9 @@ fn peer(peer: Peer) -> &'static str {
     match peer {
         Peer::RocksDb => "rocksdb 2",
         Peer::Floor => "the floor",
+        Peer::RocksDbCrc32c => "rocksdb 2 crc32c",
         Peer::TwoWorkers => "2 workers",
+        Peer::Against => "the other build",
     }
 }
 

@@ -28,7 +28,7 @@ fn machine(report: &Report) -> String {
     )
 }
 
-const HEAD: [&str; 13] = [
+const HEAD: [&str; 15] = [
     "",
     "median s",
     "min",
@@ -41,12 +41,15 @@ const HEAD: [&str; 13] = [
     "flushes",
     "calls",
     "of rocksdb 2",
+    "of crc32c",
     "of floor",
+    "of other build",
 ];
 
 fn table(comparison: &Comparison) -> String {
     let mut lines = vec![HEAD.map(str::to_owned).to_vec()];
     lines.extend(comparison.rows.iter().map(|row| cells(comparison, row)));
+    drop_absent_columns(&mut lines);
     format!(
         "\n### {}\n\n{}\n\n{}{}",
         comparison.name,
@@ -54,6 +57,16 @@ fn table(comparison: &Comparison) -> String {
         aligned(&lines),
         cached(comparison)
     )
+}
+
+/// Drops the columns in which no row has a value.
+fn drop_absent_columns(lines: &mut [Vec<String>]) {
+    let columns = lines.first().map_or(0, Vec::len);
+    for at in (0..columns).rev() {
+        if lines.iter().skip(1).all(|line| line[at] == absent()) {
+            lines.iter_mut().for_each(|line| drop(line.remove(at)));
+        }
+    }
 }
 
 fn cached(comparison: &Comparison) -> String {
@@ -97,6 +110,8 @@ fn cells(comparison: &Comparison, row: &Row) -> Vec<String> {
         count(counts.map(|counts| counts.flushes)),
         count(counts.map(|counts| counts.calls)),
         ratio(comparison.ratio(row, Figure::Wall, Peer::RocksDb)),
+        ratio(comparison.ratio(row, Figure::Wall, Peer::RocksDbCrc32c)),
         ratio(comparison.ratio(row, Figure::Wall, Peer::Floor)),
+        ratio(comparison.ratio(row, Figure::Wall, Peer::Against)),
     ]
 }

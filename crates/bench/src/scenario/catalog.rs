@@ -7,6 +7,8 @@ use crate::task::{By, Job, Task};
 
 /// In a repository of 100,000 files and 100 backups.
 const PEAK_MIB: f64 = 128.0;
+/// One more backup there.
+const PEAK_MIB_OF_BACKUP: f64 = 80.0;
 
 /// Opening a repository to learn of its latest backup, or of all.
 pub(super) fn listed(setting: &Setting, shape: Shape) -> Set {
@@ -94,7 +96,10 @@ pub(super) fn wide(setting: &Setting, shape: Shape) -> Set {
         name: format!("wide/{what}"),
         title: format!("{title}, {} backups of {} files", shape.backups, shape.files),
         contestants,
-        wanted: vec![Wanted::peak_mib(PEAK_MIB)],
+        wanted: vec![Wanted::peak_mib(match what {
+            "incremental" => PEAK_MIB_OF_BACKUP,
+            _ => PEAK_MIB,
+        })],
     };
     let added = Contestant::stonekeep(backup.clone()).after(run(&purge));
     let purged = Contestant::stonekeep(purge).before(run(&backup));

@@ -1,4 +1,4 @@
-//! The command itself.
+//! The start of the command.
 
 use std::path::Path;
 
@@ -8,10 +8,11 @@ use crate::task::Task;
 /// Milliseconds matter where a script calls the command often.
 const START_S: f64 = 0.010;
 
-/// Its start.
 pub(super) fn start(command: &Path) -> Set {
-    let task = Task::Start {
+    let task = Task::Command {
         command: command.to_owned(),
+        arguments: vec!["--version".into()],
+        items: 1,
     };
     Set {
         make: Vec::new(),

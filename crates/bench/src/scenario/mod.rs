@@ -1,5 +1,6 @@
 //! What is compared: scenarios, who takes part in each, and which figures are wanted.
 
+mod against;
 mod catalog;
 mod command;
 pub(crate) mod growth;
@@ -32,8 +33,18 @@ pub(crate) struct Setting {
     /// An empty directory.
     pub(crate) directory: PathBuf,
     pub(crate) scale: Scale,
-    /// The `stonekeep` command, if it is to be measured.
+    pub(crate) programs: Programs,
+}
+
+/// Programs beside this one that are measured.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Programs {
+    /// The command `stonekeep`.
     pub(crate) command: Option<PathBuf>,
+    /// Another build of the command. If it is given, only the two commands are compared.
+    pub(crate) against: Option<PathBuf>,
+    /// Another build of this program, with a RocksDB that uses the processor's CRC-32C.
+    pub(crate) crc32c_bench: Option<PathBuf>,
 }
 
 /// How much data.
@@ -45,6 +56,8 @@ pub(crate) struct Scale {
     pub(crate) files: u64,
     /// Backups in two such repositories.
     pub(crate) backups: [u32; 2],
+    /// Backups in one that RocksDB's engine made.
+    pub(crate) foreign_backups: u32,
     /// How many of them a purge leaves.
     pub(crate) purged_to: usize,
     /// A repository in which memory could grow.
@@ -66,6 +79,7 @@ impl Scale {
         },
         files: 5000,
         backups: [100, 1000],
+        foreign_backups: 105,
         purged_to: 10,
         wide: (100_000, 100),
         hot: [15, 7500],
@@ -83,6 +97,7 @@ impl Scale {
         },
         files: 50,
         backups: [5, 10],
+        foreign_backups: 6,
         purged_to: 2,
         wide: (500, 5),
         hot: [15, 75],
@@ -107,8 +122,11 @@ pub(crate) struct Scenario {
 }
 
 /// Somebody who takes part.
+#[derive(Clone)]
 pub(crate) struct Contestant {
     pub(crate) name: String,
+    /// The build of this program that does the job, if not this one.
+    pub(crate) program: Option<PathBuf>,
     pub(crate) before: Vec<Step>,
     pub(crate) job: Job,
     /// Directories whose part in the page cache is looked at after the job.
@@ -124,8 +142,12 @@ pub(crate) enum Peer {
     RocksDb,
     /// The faster of the bare programs.
     Floor,
+    /// RocksDB's engine with 2 threads and the processor's CRC-32C.
+    RocksDbCrc32c,
     /// Stonekeep with 2 workers.
     TwoWorkers,
+    /// The other build of the command.
+    Against,
 }
 
 /// Which figure.
@@ -142,6 +164,8 @@ pub(crate) enum Figure {
     Flushes,
     /// Tables that were opened.
     TablesOpened,
+    /// System calls for each file or backup.
+    CallsPerItem,
 }
 
 /// What a figure of Stonekeep's should be.
@@ -157,6 +181,8 @@ pub(crate) enum Wanted {
 pub(crate) const MIB: f64 = 1_048_576.0;
 pub(crate) const STONEKEEP: &str = "stonekeep";
 pub(crate) const ROCKSDB: &str = "rocksdb 2";
+pub(crate) const ROCKSDB_CRC32C: &str = "rocksdb 2 crc32c";
+pub(crate) const AGAINST: &str = "other build";
 pub(crate) const FLOOR: &str = "floor";
 pub(crate) const TWO_WORKERS: &str = "stonekeep 2";
 
@@ -179,6 +205,7 @@ impl Contestant {
     fn new(name: &str, by: By, task: Task) -> Self {
         Contestant {
             name: name.to_owned(),
+            program: None,
             before: Vec::new(),
             job: Job { by, task },
             watched: Vec::new(),

@@ -12,6 +12,8 @@ use crate::task::{By, Flush, Job, Keep, Task};
 const FLUSHES: f64 = 100.0;
 /// With 5,000 files.
 const PEAK_MIB: f64 = 40.0;
+/// A full backup of small files makes no more system calls than this for each.
+const CALLS_PER_FILE: f64 = 9.0;
 /// More workers than the machine has processors must not cost much.
 const WORKERS: [usize; 3] = [2, 8, 64];
 
@@ -53,6 +55,11 @@ pub(super) fn small(setting: &Setting, tables: Tables) -> Set {
         it.verify(),
     ];
     scenarios.extend(it.workers());
+    let calls = Wanted::Limit {
+        figure: Figure::CallsPerItem,
+        at_most: CALLS_PER_FILE,
+    };
+    scenarios[0].wanted.push(calls);
     let peak = [it.name("backup"), it.name("incremental"), it.name("restore")];
     for scenario in scenarios.iter_mut().filter(|it| peak.contains(&it.name)) {
         scenario.wanted.push(Wanted::peak_mib(PEAK_MIB));

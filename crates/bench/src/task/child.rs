@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -37,19 +37,46 @@ impl Counting {
     }
 }
 
-/// Does a job in a child process.
+/// Does a job in a child process of this program.
 ///
 /// # Errors
 /// Those of the job.
 pub(crate) fn run(job: &Job) -> Result<Done> {
-    finish(Command::new(std::env::current_exe()?), job)
+    run_by(None, job)
+}
+
+/// Does a job in a child process of another build of this program, if one is given.
+///
+/// # Errors
+/// Those of the job.
+pub(crate) fn run_by(program: Option<&Path>, job: &Job) -> Result<Done> {
+    finish(Command::new(path_of(program)?), job)
+}
+
+/// Whether RocksDB in another build of this program uses the processor's CRC-32C, in RocksDB's words.
+///
+/// # Errors
+/// Those of starting it.
+pub(crate) fn crc32c_of(program: &Path) -> Result<String> {
+    let output = Command::new(program)
+        .arg("crc32c")
+        .output()
+        .with_context(|| format!("starting {}", program.display()))?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn path_of(program: Option<&Path>) -> Result<PathBuf> {
+    match program {
+        Some(program) => Ok(program.to_owned()),
+        None => Ok(std::env::current_exe()?),
+    }
 }
 
 /// Does a job once more, and counts its system calls. The figures of such a run are worth nothing.
 ///
 /// # Errors
 /// Those of the job.
-pub(crate) fn count(job: &Job) -> Result<Counts> {
+pub(crate) fn count(program: Option<&Path>, job: &Job) -> Result<Counts> {
     let log = tempfile::NamedTempFile::new()?;
     let mut command = Command::new("strace");
     // Paths are written whole, whatever -s says.
@@ -60,7 +87,7 @@ pub(crate) fn count(job: &Job) -> Result<Counts> {
         // The process that writes the database is not to be counted.
         command.args(["-b", "execve"]);
     }
-    command.arg("-o").arg(log.path()).arg(std::env::current_exe()?);
+    command.arg("-o").arg(log.path()).arg(path_of(program)?);
     finish(command, &job)?;
     let text = fs::read_to_string(log.path()).context("reading what strace wrote")?;
     strace::counts(&text)

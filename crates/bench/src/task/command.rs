@@ -1,28 +1,33 @@
 //! The measured work as the command `stonekeep` does it.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, ensure};
 
 use super::Done;
 use crate::measure::{Figures, measure};
 use crate::usage::{Usage, Whose};
 
 /// Starts the command and waits for its end.
-pub(super) fn work(command: &Path) -> Result<Done> {
+pub(super) fn work(command: &Path, arguments: &[OsString], items: u64) -> Result<Done> {
     let ((), figures) = measure(|| {
-        let status = Command::new(command)
-            .arg("--version")
+        let output = Command::new(command)
+            .args(arguments)
             .stdout(Stdio::null())
-            .status()?;
-        if !status.success() {
-            bail!("{} --version: {status}", command.display());
-        }
+            .output()?;
+        ensure!(
+            output.status.success(),
+            "{} {arguments:?}: {}: {}",
+            command.display(),
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(())
     })?;
-    // The rest of the figures is this process's own, not the command's; so would be the peak that the kernel has for
-    // children, since a child begins as a copy of this process.
+    // The other figures of `measure` are those of this process. The kernel's peak of children is not reported either: a
+    // child begins as a copy of this process, and may be smaller.
     let usage = Usage::now(Whose::Children);
     let figures = Figures {
         wall_s: figures.wall_s,
@@ -30,5 +35,5 @@ pub(super) fn work(command: &Path) -> Result<Done> {
         system_s: usage.system.as_secs_f64(),
         ..Figures::default()
     };
-    Ok(Done { items: 1, figures })
+    Ok(Done { items, figures })
 }

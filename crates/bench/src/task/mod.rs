@@ -8,12 +8,13 @@ mod rocksdb;
 mod stonekeep;
 mod work;
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::child::{Counting, count, run};
+pub(crate) use self::child::{Counting, count, crc32c_of, run, run_by};
 pub(crate) use self::hot::write_forever;
 pub(crate) use self::work::work;
 use crate::measure::Figures;
@@ -91,8 +92,13 @@ pub(crate) enum Task {
         stored: bool,
         times: usize,
     },
-    /// The start of a command, with its end.
-    Start { command: PathBuf },
+    /// A run of the command `stonekeep`.
+    Command {
+        command: PathBuf,
+        arguments: Vec<OsString>,
+        /// Files or backups that it is about: the command does not say.
+        items: u64,
+    },
 }
 
 /// A piece of work with who does it.

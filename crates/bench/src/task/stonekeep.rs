@@ -2,7 +2,6 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail, ensure};
@@ -39,17 +38,14 @@ pub(super) fn work(workers: Option<NonZeroUsize>, task: &Task) -> Result<Done> {
             open(repository, workers)?.garbage_collect(Duration::ZERO, &Quiet)?;
             Ok(1)
         }
-        Task::Capture { .. } | Task::Start { .. } => bail!("that has a file of its own"),
+        Task::Capture { .. } | Task::Command { .. } => bail!("that has a file of its own"),
     })?;
     Ok(Done { items, figures })
 }
 
 fn open(repository: &Path, workers: Option<NonZeroUsize>) -> Result<BackupEngine> {
     let options = BackupEngineOptions::default().with_max_background_operations(workers);
-    Ok(BackupEngine::open(
-        options,
-        Store::from(LocalStore::new(repository)),
-    )?)
+    Ok(BackupEngine::open(options, LocalStore::new(repository))?)
 }
 
 fn backup(engine: &BackupEngine, database: &Path) -> Result<u64> {

@@ -13,7 +13,14 @@ use super::{By, Done, Job, Task, command, floor, hot, rocksdb, stonekeep};
 pub(crate) fn work() -> Result<Done> {
     let job: Job = serde_json::from_reader(io::stdin().lock()).context("reading the job")?;
     let done = match (job.by, &job.task) {
-        (_, Task::Start { command }) => command::work(command),
+        (
+            _,
+            Task::Command {
+                command,
+                arguments,
+                items,
+            },
+        ) => command::work(command, arguments, *items),
         (
             _,
             Task::Capture {

@@ -1,6 +1,7 @@
 //! Everything runs, on little data.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 #[test]
@@ -69,4 +70,64 @@ fn what_is_prepared_can_be_worked_on() {
         .unwrap();
     let done: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
     assert!(done["items"].as_u64() > Some(120), "{done}");
+}
+
+#[test]
+fn two_builds_of_the_command_are_compared() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    // Any command will do that ends well, where nothing has to be there afterwards.
+    let output = Command::new(env!("CARGO_BIN_EXE_stonekeep-bench"))
+        .args(["--tiny", "--rounds", "1", "--no-counts", "--only", "against/list"])
+        .args([&"--mem".into(), &path("mem"), &"--dir".into(), &path("dir")])
+        .args(["--command", "/bin/true", "--against", "/bin/true"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for place in ["memory", "disk"] {
+        assert!(
+            text.contains(&format!("### {place}/against/list\n")),
+            "{place}: {text}"
+        );
+    }
+    for row in ["| stonekeep ", "| other build ", "| rocksdb 2 "] {
+        assert!(text.contains(row), "{row}: {text}");
+    }
+}
+
+/// Runs one scenario with a program as the other bench that says this of RocksDB.
+fn with_crc32c_bench(says: &str) -> std::process::Output {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let bench = env!("CARGO_BIN_EXE_stonekeep-bench");
+    let script = format!("#!/bin/sh\n[ \"$1\" = crc32c ] && echo '{says}' && exit\nexec '{bench}' \"$@\"\n");
+    fs::write(path("other"), script).unwrap();
+    fs::set_permissions(path("other"), fs::Permissions::from_mode(0o755)).unwrap();
+    Command::new(bench)
+        .args(["--tiny", "--rounds", "1", "--no-counts"])
+        .args(["--only", "memory/listed-5/latest"])
+        .args([&"--mem".into(), &path("mem"), &"--dir".into(), &path("dir")])
+        .args([&"--crc32c-bench".into(), &path("other")])
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_rocksdb_with_the_processors_crc32c_takes_part() {
+    let output = with_crc32c_bench("Supported on x86");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("| rocksdb 2 crc32c |"), "{text}");
+}
+
+#[test]
+fn a_rocksdb_without_the_processors_crc32c_is_not_taken_for_one_with_it() {
+    let output = with_crc32c_bench("Not supported on x86");
+    assert!(!output.status.success());
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("Not supported on x86"), "{text}");
 }

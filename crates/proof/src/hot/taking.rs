@@ -4,13 +4,11 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions, RestoreOptions};
 use stonekeep::image::{Content, ImageFile, ImageSource, LiveCapture, NoHost};
-use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
 use stonekeep::{Error, ErrorKind, IoContext as _, Quiet, Result, Warning, WarningName};
 
@@ -85,7 +83,7 @@ fn copied_once(source: &dyn ImageSource, into: &Path) -> Result<Taken> {
 /// Backs the database up, and restores that backup into a new directory.
 pub(super) fn restored(source: &dyn ImageSource, repository: &Path, into: &Path) -> Result<Taken> {
     let options = BackupEngineOptions::default().with_sync(false);
-    let engine = BackupEngine::open(options, Store::from(LocalStore::new(repository)))?;
+    let engine = BackupEngine::open(options, LocalStore::new(repository))?;
     let report = engine.create_new_backup(source, &CreateBackupOptions::default(), &Quiet)?;
     let which = WhichBackup::Id(report.backup_id);
     engine.restore_db_from_backup(which, into, &RestoreOptions::default(), &Quiet)?;

@@ -55,7 +55,7 @@ fn meddle_everywhere(
     for before in 0.. {
         let repository = root.join(format!("repo-{before}"));
         judge::copy(&intact, &repository);
-        let store = Store::from(MeddledStore::new(&repository, before, deed()));
+        let store = MeddledStore::new(&repository, before, deed());
         let engine = BackupEngine::open(ours::options(), store.clone()).unwrap();
         let outcome = engine.create_new_backup(&ours::source(&closed), &options, &Quiet);
         if !store.was_meddled_with() {

@@ -1,7 +1,6 @@
 //! Stonekeep's verbs, as these tests call them.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use stonekeep::Quiet;
 use stonekeep::engine::create::CreateReport;
@@ -23,7 +22,7 @@ pub(crate) fn engine(repository: &Path) -> BackupEngine {
 
 /// An engine with other options.
 pub(crate) fn engine_with(repository: &Path, options: BackupEngineOptions) -> BackupEngine {
-    BackupEngine::open(options, Store::from(LocalStore::new(repository))).unwrap()
+    BackupEngine::open(options, LocalStore::new(repository)).unwrap()
 }
 
 /// The image of a database that nobody has open.

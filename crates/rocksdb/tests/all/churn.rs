@@ -1,7 +1,6 @@
 //! A database that is written at full speed while it is backed up.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rocksdb::{Options, WriteOptions};

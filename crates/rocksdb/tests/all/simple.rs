@@ -1,7 +1,5 @@
 //! One database, backed up and restored.
 
-use std::sync::Arc;
-
 use rocksdb::{DB, IteratorMode, Options};
 use stonekeep::Quiet;
 use stonekeep::engine::info::WhichBackup;
