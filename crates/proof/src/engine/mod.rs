@@ -1,5 +1,6 @@
 //! RocksDB's own `BackupEngine`, in safe Rust.
 
+mod handle;
 mod info;
 mod options;
 pub(crate) mod shim;
@@ -10,22 +11,12 @@ use std::ptr;
 
 use rocksdb::{AsRawPtr, DB};
 
+pub use self::handle::RocksBackupEngine;
 pub use self::info::{BackupFile, BackupInfo};
 pub use self::options::{
     CreateOptions, Decision, EngineOptions, Naming, RestoreMode, RestoreOptions, VerifyLevel,
 };
 use crate::{ProofError, Result};
-
-/// An open `BackupEngine` or `BackupEngineReadOnly` of RocksDB.
-#[derive(Debug)]
-pub struct RocksBackupEngine {
-    raw: *mut shim::Engine,
-}
-
-// SAFETY: RocksDB's header promises that operations of one engine from several threads exclude each other as needed.
-unsafe impl Send for RocksBackupEngine {}
-// SAFETY: as above.
-unsafe impl Sync for RocksBackupEngine {}
 
 impl RocksBackupEngine {
     /// Opens `dir` for reading and writing, creating what is missing.
@@ -193,13 +184,6 @@ impl RocksBackupEngine {
                 alternates.len(),
             )
         })
-    }
-}
-
-impl Drop for RocksBackupEngine {
-    fn drop(&mut self) {
-        // SAFETY: the engine is open, and nobody uses it after this.
-        unsafe { shim::sk_engine_close(self.raw) };
     }
 }
 

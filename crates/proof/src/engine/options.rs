@@ -129,5 +129,5 @@ pub struct RestoreOptions<'a> {
     /// `mode`.
     pub mode: RestoreMode,
     /// `alternate_dirs`: where excluded files may be found.
-    pub alternate_dirs: &'a [&'a super::RocksBackupEngine],
+    pub alternate_dirs: &'a [&'a super::handle::RocksBackupEngine],
 }

@@ -6,5 +6,5 @@ mod workbench;
 
 pub(crate) use self::fill::something_of_everything;
 pub(crate) use self::recipes::ORDINARY;
-pub use self::recipes::{Recipe, all, by_name};
-pub use self::workbench::{ClosedDatabase, Workbench};
+pub use self::recipes::{all, by_name};
+pub use self::workbench::{ClosedDatabase, Recipe, Workbench};

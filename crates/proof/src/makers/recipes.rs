@@ -1,26 +1,8 @@
 //! The kinds of databases that proofs are made with.
 
-use super::{Workbench, fill};
+use super::fill;
+use super::workbench::{Recipe, Workbench};
 use crate::Result;
-
-/// How a database is made.
-#[derive(Clone, Copy, Debug)]
-pub struct Recipe {
-    /// In a test's words.
-    pub name: &'static str,
-    /// RocksDB's options for the database and each column family: `name=value;name=value`.
-    pub options: &'static str,
-    /// The column families that it begins with.
-    pub families: &'static [&'static str],
-    /// Its WALs stand in a directory of their own.
-    pub wal_elsewhere: bool,
-    /// Its tables stand in two directories (`db_paths`), which RocksDB's own engine does not back up.
-    pub two_paths: bool,
-    /// Brings it into its first state.
-    pub fill: fn(&mut Workbench) -> Result<()>,
-    /// Brings it into another state.
-    pub change: fn(&mut Workbench) -> Result<()>,
-}
 
 /// The kind that the others vary.
 pub(crate) const ORDINARY: Recipe = Recipe {

@@ -6,9 +6,27 @@ use std::path::{Path, PathBuf};
 
 use rocksdb::{ColumnFamilyDescriptor, DB};
 
-use super::Recipe;
 use crate::oracle::{self, OpenOptions};
 use crate::{DatabaseContents, ProofError, Result};
+
+/// How a database is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipe {
+    /// In a test's words.
+    pub name: &'static str,
+    /// RocksDB's options for the database and each column family: `name=value;name=value`.
+    pub options: &'static str,
+    /// The column families that it begins with.
+    pub families: &'static [&'static str],
+    /// Its WALs stand in a directory of their own.
+    pub wal_elsewhere: bool,
+    /// Its tables stand in two directories (`db_paths`), which RocksDB's own engine does not back up.
+    pub two_paths: bool,
+    /// Brings it into its first state.
+    pub fill: fn(&mut Workbench) -> Result<()>,
+    /// Brings it into another state.
+    pub change: fn(&mut Workbench) -> Result<()>,
+}
 
 /// A database at work: each change goes to RocksDB as well as to the model.
 pub struct Workbench {

@@ -13,6 +13,9 @@ use stonekeep_format::sst::{TableProperties, encode_table_of_size};
 use stonekeep_format::unique_id::{SessionId, UniqueId};
 use stonekeep_format::{ColumnFamilyId, FileNumber, SequenceNumber};
 
+/// `BytewiseComparator` (`util/comparator.cc`).
+pub(super) const COMPARATOR: &str = "leveldb.BytewiseComparator";
+
 /// `kTypeValue` of `db/dbformat.h`.
 const TYPE_VALUE: u8 = 1;
 
@@ -47,7 +50,7 @@ pub(super) fn table_file(facts: &TableFacts<'_>, size_bytes: usize) -> Vec<u8> {
         key_largest_seqno: facts.largest_seqno.map(SequenceNumber),
         raw_key_size: Some(facts.entries * 8),
         raw_value_size: Some(size_bytes as u64),
-        comparator: Some(super::manifest::COMPARATOR.to_owned()),
+        comparator: Some(COMPARATOR.to_owned()),
         ..TableProperties::default()
     };
     let mut bytes = encode_table_of_size(&properties, size_bytes).expect("a size that holds the properties");
@@ -141,4 +144,9 @@ pub(super) fn delete_wals_below(directory: &Path, number: FileNumber) {
             fs::remove_file(&path).expect("removing a WAL");
         }
     }
+}
+
+/// The n-th session of a database.
+pub(super) fn session(n: u64) -> SessionId {
+    SessionId::from_halves(0x12_3456_0000 + n, 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(n))
 }

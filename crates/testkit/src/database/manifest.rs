@@ -10,11 +10,8 @@ use stonekeep_format::manifest::{
 };
 use stonekeep_format::{ColumnFamilyId, FileNumber, SequenceNumber};
 
-use super::DatabaseBuilder;
-use super::content::append;
-
-/// `BytewiseComparator` (`util/comparator.cc`).
-pub(super) const COMPARATOR: &str = "leveldb.BytewiseComparator";
+use super::builder::DatabaseBuilder;
+use super::content::{COMPARATOR, append};
 
 /// A MANIFEST that is appended to.
 #[derive(Debug)]

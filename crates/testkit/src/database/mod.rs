@@ -23,6 +23,7 @@
 
 mod builder;
 mod content;
+mod create;
 mod manifest;
 
 use std::fs;
@@ -229,7 +230,7 @@ impl FakeDatabase {
         self.apply(VersionEdit {
             column_family: id,
             column_family_change: Some(ColumnFamilyChange::Add(name.into())),
-            comparator: Some(manifest::COMPARATOR.into()),
+            comparator: Some(content::COMPARATOR.into()),
             max_column_family: Some(id),
             log_number: Some(self.wal_number),
             ..VersionEdit::default()
@@ -260,7 +261,7 @@ impl FakeDatabase {
     /// are new ones.
     pub fn reopen(&mut self) {
         self.sessions += 1;
-        self.session = builder::session(self.sessions);
+        self.session = content::session(self.sessions);
         if self.wal_has_data {
             self.flush(2_000);
         } else {

@@ -1,10 +1,8 @@
 //! The lines that strace writes, put together to calls.
 
 use std::collections::HashMap;
-use std::io::Result;
+use std::io::{Error, Result};
 use std::path::PathBuf;
-
-use super::not_understood;
 
 /// A system call that has ended well.
 #[derive(Debug)]
@@ -135,4 +133,9 @@ fn unescaped(text: &str) -> Result<Vec<u8>> {
 fn to_path(bytes: Vec<u8>) -> Result<PathBuf> {
     let text = String::from_utf8(bytes).map_err(|_| not_understood("a path that is no text"))?;
     Ok(PathBuf::from(text))
+}
+
+pub(super) fn not_understood(what: &str) -> Error {
+    let shown: String = what.chars().take(300).collect();
+    Error::other(format!("not understood in a trace: {shown}"))
 }

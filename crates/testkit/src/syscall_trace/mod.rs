@@ -11,7 +11,7 @@ mod call;
 mod disk;
 mod operation;
 
-use std::io::{Error, Result};
+use std::io::Result;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -118,11 +118,6 @@ fn strace(command: &Command, calls: &str, options: &[String]) -> Result<(String,
     let output = strace.stdin(Stdio::null()).output()?;
     let log = std::fs::read_to_string(log.path())?;
     Ok((log, output))
-}
-
-fn not_understood(what: &str) -> Error {
-    let shown: String = what.chars().take(300).collect();
-    Error::other(format!("not understood in a trace: {shown}"))
 }
 
 /// Everything below a directory, by its path from there.

@@ -5,8 +5,8 @@ use std::fmt;
 use std::io::Result;
 use std::path::{Path, PathBuf};
 
+use super::call::not_understood;
 use super::call::{Call, bytes, descriptor};
-use super::not_understood;
 
 /// A change of files, or a sync. Paths are relative to the root of the record.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,25 +1,24 @@
 //! The process that writes a database at full speed until its standard input ends.
 
 mod ordinary;
+mod run;
 mod two_phase;
 
 pub(super) use self::two_phase::long_name;
 
-use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use rocksdb::{ColumnFamilyDescriptor, Options};
 
 use super::counters::{Counter, Counters};
-use super::history::{FAMILIES, History, Work};
+use super::history::{FAMILIES, History};
 use super::settings::Setting;
 use super::slow_deletion;
 use crate::oracle::{self, OpenOptions};
 use crate::{ProofError, Result};
 
-/// What a writer is told.
+/// What a writer writes, and how far it has come.
 #[derive(Debug)]
 pub struct Writer {
     setting: &'static Setting,
@@ -49,30 +48,6 @@ impl Writer {
             root,
             stopped: AtomicBool::new(false),
         })
-    }
-
-    /// Writes until the standard input ends: whoever started this process holds the other end, and dies or drops it.
-    ///
-    /// # Errors
-    /// RocksDB's; that what it had acknowledged is gone when it is opened again.
-    pub fn run(&self) -> Result<()> {
-        thread::scope(|scope| {
-            // Reading blocks; if the writing fails, the process must not wait for it.
-            let writing = scope.spawn(|| {
-                let ended = match self.setting.work {
-                    Work::TwoPhase => two_phase::run(self),
-                    _ => ordinary::run(self),
-                };
-                if let Err(error) = &ended {
-                    fail(error);
-                }
-            });
-            let mut nothing = Vec::new();
-            let _ = std::io::stdin().read_to_end(&mut nothing);
-            self.stop();
-            let _ = writing.join();
-        });
-        Ok(())
     }
 
     fn stop(&self) {
@@ -141,15 +116,4 @@ impl Writer {
     fn begin(&self, lane: usize, number: u64) -> Result<()> {
         self.counters.set(lane, Counter::Begun, number)
     }
-}
-
-/// Ends the process: whoever started it reads why from its standard error.
-#[expect(
-    clippy::print_stderr,
-    reason = "the process has no other way to say what went wrong"
-)]
-fn fail(error: &ProofError) -> ! {
-    let source = std::error::Error::source(error).map(ToString::to_string);
-    eprintln!("the writer failed: {error}: {}", source.unwrap_or_default());
-    std::process::exit(1);
 }
