@@ -4,11 +4,13 @@ use stonekeep::engine::{BackupEngine, CreateBackupOptions};
 use stonekeep::format::SequenceNumber;
 use stonekeep::image::{DatabaseImage, ImageSource};
 use stonekeep::store::local::LocalStore;
+use stonekeep::store::memory::MemoryStore;
 use stonekeep::store::{Durability, ObjectReader, Store};
 use stonekeep::{Error, ErrorKind, Quiet, Result};
 use stonekeep_testkit::database::DatabaseBuilder;
 use stonekeep_testkit::fault_store::FaultStore;
 
+use crate::hot::meddler::{Deed, Meddler};
 use crate::image::tweaked::{Tweaked, file, replace};
 use crate::support::scene::{Scene, assert_valid, files, ids, key, memory, named, options, put, verify};
 
@@ -97,6 +99,24 @@ fn an_orphan_with_the_right_bytes_is_used() {
     let report = scene.create(&store).unwrap();
     assert_eq!(report.files_reused, 5);
     assert_valid(&store, &[1], "orphans");
+}
+
+#[test]
+fn a_file_that_another_program_stored_meanwhile_is_durable_before_a_backup_names_it() {
+    let (scene, reference, path) = backed_up(DatabaseBuilder::new());
+    let disk = MemoryStore::new();
+    let store: Store = disk.clone().into();
+    let (bytes, to, other) = (read(&reference, &path), key(&path), store.clone());
+    let without_sync = Deed::Do(Box::new(move || {
+        let staged = other.stage("other", &key("x"), &mut &*bytes, bytes.len() as u64);
+        let batch = vec![(staged.unwrap(), to)];
+        other.publish(batch, Durability::Buffered).unwrap();
+    }));
+    scene
+        .create(&Meddler::store(&store, &path, false, without_sync))
+        .unwrap();
+    disk.crash();
+    assert_valid(&store, &[1], "after a power failure");
 }
 
 #[test]

@@ -107,6 +107,27 @@ fn a_second_run_may_be_killed_in_the_middle_of_the_same_file() {
 }
 
 #[test]
+fn a_backup_that_loses_power_loses_ten_seconds_of_copying_at_most() {
+    let scene = scene();
+    let counting = FaultStore::counting(memory());
+    let (undisturbed, _) = copying(&scene, counting.clone().into(), true);
+    let steps = counting.step_names();
+    let extends = (0..steps.len()).filter(|at| steps[*at].starts_with("extend "));
+    for at in extends {
+        let disk = MemoryStore::new();
+        let dying: Store = Store::from(FaultStore::kill_at(disk.clone(), at + 1));
+        let (before, _) = copying(&scene, dying, true);
+        disk.crash();
+        let store: Store = disk.into();
+        let (after, outcome) = copying(&scene, store.clone(), true);
+        outcome.unwrap();
+        let lost = (before + after).saturating_sub(undisturbed);
+        assert!(lost <= MOST_LOST, "power lost before {}: {lost:?}", steps[at]);
+        assert_valid(&store, &[1], "after a power failure");
+    }
+}
+
+#[test]
 fn bytes_that_a_power_failure_took_are_copied_again() {
     let scene = scene();
     let counting = FaultStore::counting(memory());
