@@ -19,6 +19,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         "--",
         "crash",
         "power",
+        "keep_old",
     ]);
     workspace::run(tests.args(arguments))
 }

@@ -218,6 +218,7 @@ fn a_killed_restore_can_go_on_or_back_durably() {
     for kill in [
         ("fdatasync", 1),
         ("fsync", 4),
+        ("fsync", 6),
         ("fsync", 7),
         ("renameat2", 10),
         ("unlinkat", 20),
