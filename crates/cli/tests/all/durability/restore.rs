@@ -278,3 +278,31 @@ fn what_a_restore_replaces_is_kept_durably() {
         assert_durable(&disk, "kept", |_| true);
     }
 }
+
+/// A database with a file of the application in a directory of its own, and its backup.
+fn with_file_of_the_application(place: &Path) -> World {
+    let mut world = World::within(place, DatabaseBuilder::new());
+    world.database.add_tables(2, 2_000);
+    let directory = world.database.path().join("settings");
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::write(directory.join("app.json"), "{}").unwrap();
+    world
+        .run(["backup", world.db(), "--include=settings/*.json"])
+        .ok();
+    world
+}
+
+#[test]
+fn files_of_the_application_are_durable_when_they_are_restored() {
+    let test = "files_of_the_application_are_durable_when_they_are_restored";
+    for method in METHODS {
+        let Some(traced) = traced(test, with_file_of_the_application) else {
+            return;
+        };
+        let to = traced.world.word(TARGET);
+        let mut disk = traced.disk();
+        traced.run(&mut disk, &["restore", "--to", &to, method], &|_, _| {});
+        assert!(traced.root.join(TARGET).join("settings/app.json").exists());
+        assert_durable(&disk, TARGET, |_| true);
+    }
+}
