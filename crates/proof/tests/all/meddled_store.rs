@@ -57,15 +57,15 @@ impl Interceptor for Meddling {
     fn before(&self, operation: &Operation) -> std::result::Result<(), Refusal> {
         let counts = match operation {
             Operation::List(_) => true,
-            Operation::Sync(..)
-            | Operation::SyncDirectories(..)
-            | Operation::SyncVisible(..)
+            Operation::PersistUploads(..)
+            | Operation::PersistFiles(..)
+            | Operation::PersistNames(..)
             | Operation::CreateRoot(_)
-            | Operation::Exclusive
+            | Operation::Lease
             | Operation::Pin(_)
-            | Operation::RemoveIfStale(_)
-            | Operation::StageHalf(_)
-            | Operation::ExtendHalf(_) => false,
+            | Operation::SweepPin(_)
+            | Operation::UploadHalf(_)
+            | Operation::ResumeHalf(_) => false,
             operation => operation.is_change(),
         };
         if counts && self.operations.fetch_add(1, Ordering::SeqCst) == self.before {

@@ -178,10 +178,9 @@ impl BackupEngineReadOnly {
     pub(crate) fn lock(&self, observer: &dyn Observer) -> Result<Held> {
         observer.progressed(&Progress::begin(Phase::WaitingForLock));
         let options = &self.options;
-        self.store
-            .exclusive(options.lock_wait, &options.lock_holder, &|| {
-                observer.should_stop()
-            })
+        self.store.lease(options.lock_wait, &options.lock_holder, &|| {
+            observer.should_stop()
+        })
     }
 
     /// What the option `sync` asks of the store.

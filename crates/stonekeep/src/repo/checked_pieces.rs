@@ -93,6 +93,7 @@ fn look_through(
 mod tests {
     use super::*;
     use crate::repo::checked_lines::CheckedLines;
+    use crate::store::PutMode;
     use crate::store::memory::MemoryStore;
     use crate::store::{Durability, Key};
 
@@ -105,8 +106,12 @@ mod tests {
     fn read_text(text: &[u8], wanted: Wanted<'_>) -> Result<Vec<Vec<u8>>> {
         let (store, key) = (MemoryStore::new(), Key::trusted("x"));
         store.create_root(Durability::Durable)?;
-        let staged = store.stage("area", &key, &mut &*text, 0)?;
-        store.publish(vec![(staged, key.clone())], Durability::Durable)?;
+        let staged = store.upload("area", &key, &mut &*text, 0)?;
+        store.finish(
+            vec![(staged, key.clone())],
+            PutMode::IfAbsent,
+            Durability::Durable,
+        )?;
         let (mut buffer, mut lines) = (Vec::new(), Vec::new());
         let pieces = Pieces::open(&store, &key, u64::MAX, &mut buffer)?;
         read("x", pieces, wanted, |line| {

@@ -24,7 +24,7 @@ use super::included::{self, IncludedFile};
 use super::layout;
 use super::went_back::WentBack;
 use crate::image::{CaptureKind, ImageColumnFamily, LiveCapture};
-use crate::store::{Staged, Store};
+use crate::store::{Store, Upload};
 use crate::{Error, ErrorKind, Result, Warning, WarningName};
 
 /// The version of the text that is written, and the newest that is read.
@@ -162,8 +162,8 @@ impl BackupFacts {
         area: &str,
         id: BackupId,
         files: impl Iterator<Item = Result<Vec<u8>>>,
-    ) -> Result<Staged> {
-        store.stage(area, &layout::facts(id), &mut self.text(files), 0)
+    ) -> Result<Upload> {
+        store.upload(area, &layout::facts(id), &mut self.text(files), 0)
     }
 }
 

@@ -12,7 +12,7 @@ use stonekeep_format::BackupId;
 
 use super::index::RepositoryIndex;
 use super::layout;
-use crate::store::{Durability, Entry, EntryKind, Staged, Store, new_pin_name};
+use crate::store::{Durability, Entry, EntryKind, Put, PutContent, PutMode, Store, new_pin_name};
 use crate::{Error, Result};
 
 /// The largest id that any trace in the repository has, claims included: a new backup gets a larger one.
@@ -47,23 +47,15 @@ pub fn next(id: BackupId) -> Result<BackupId> {
         .ok_or_else(|| Error::refused("the largest backup id that RocksDB allows is taken"))
 }
 
-/// Stages the claim of an id, with a token that no other run has. It is to be synced before it is [put](claim).
+/// Claims an id with a token that no other run has; whether it was free. The claim is durable on return, if asked.
 ///
 /// # Errors
 /// Those of the store.
-pub fn stage(store: &Store, area: &str, id: BackupId) -> Result<Staged> {
+pub fn claim(store: &Store, run: &str, id: BackupId, durability: Durability) -> Result<bool> {
     let token = format!("{}\n", new_pin_name());
-    let size_bytes = token.len() as u64;
-    store.stage(area, &layout::id_claim(id), &mut token.as_bytes(), size_bytes)
-}
-
-/// Puts a staged claim if the id is free; whether it was. Its name is durable when [`layout::ids_directory`] is.
-///
-/// # Errors
-/// Those of the store.
-pub fn claim(store: &Store, staged: &Staged, id: BackupId) -> Result<bool> {
-    let batch = vec![(staged.clone(), layout::id_claim(id))];
-    Ok(store.publish(batch, Durability::Buffered)?.is_empty())
+    let content = PutContent::Bytes(token.as_bytes());
+    let put = store.put(run, &layout::id_claim(id), content, PutMode::IfAbsent, durability)?;
+    Ok(put != Put::Taken)
 }
 
 /// Puts the claim of an id whose last trace is about to be removed, durably. One that is there already is enough.
@@ -71,12 +63,9 @@ pub fn claim(store: &Store, staged: &Staged, id: BackupId) -> Result<bool> {
 /// # Errors
 /// Those of the store.
 pub fn keep(store: &Store, id: BackupId) -> Result<()> {
-    let area = format!("keep-{id}");
-    let put = stage(store, &area, id).and_then(|staged| {
-        let batch = vec![(staged, layout::id_claim(id))];
-        store.publish(batch, Durability::Durable)
-    });
-    let discarded = store.discard(&area);
+    let run = format!("keep-{id}");
+    let put = claim(store, &run, id, Durability::Durable);
+    let discarded = store.discard(&run);
     put?;
     discarded
 }

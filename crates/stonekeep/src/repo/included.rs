@@ -100,10 +100,11 @@ fn list(store: &Store, directory: &Key, below: &str, stored: &mut Stored) -> Res
 pub(crate) fn remove_all(store: &Store, id: BackupId) -> Result<()> {
     let (directory, stored) = (layout::included(id), stored(store, id)?);
     let files = stored.files.iter().map(|(path, _)| path);
-    for path in files.chain(&stored.directories) {
-        store.delete(&directory.join(path)?)?;
-    }
-    store.delete(&directory).map(drop)
+    let keys = files.chain(&stored.directories).map(|path| directory.join(path));
+    let mut keys = keys.collect::<Result<Vec<Key>>>()?;
+    keys.push(directory);
+    let left = store.delete(&keys).into_iter().next();
+    left.map_or(Ok(()), |left| Err(left.error))
 }
 
 /// What is wrong with the files that the facts of a backup name, by path in the repository: missing, or of another size.

@@ -11,7 +11,7 @@ use super::checked_lines::{self, CheckedText};
 use super::facts::FileFacts;
 use super::partial;
 use crate::Result;
-use crate::store::{Durability, Key, Staged, Store};
+use crate::store::{Durability, Key, Leftover, Persist, Store, Upload};
 
 const DIRECTORY: &str = "journal/";
 
@@ -47,29 +47,29 @@ pub fn append(
 ) -> Result<()> {
     let mut text = CheckedText::new(lines.map(Ok));
     let key = Key::new(format!("{DIRECTORY}{chunk:08}"))?;
-    let staged = store.stage(area, &key, &mut text, 0)?;
-    store.sync(&[staged], durability)
+    let staged = store.upload(area, &key, &mut text, 0)?;
+    store.persist(Persist::Uploads(&[staged]), durability)
 }
 
 /// What an area has, by its journal.
 #[derive(Debug, Default)]
 pub struct Journal {
     /// Files that are complete and still in the area.
-    pub staged: Vec<(Staged, JournalEntry)>,
+    pub staged: Vec<(Upload, JournalEntry)>,
     /// Files that were complete and are no longer there: they may have been published.
     pub gone: Vec<JournalEntry>,
 }
 
-/// Reads the journal of an area.
+/// Reads the journal of a run.
 ///
 /// # Errors
 /// I/O errors of the store.
-pub fn read(store: &Store, area: &str) -> Result<Journal> {
-    let mut files = store.staged(area)?;
+pub fn read(store: &Store, leftover: &Leftover) -> Result<Journal> {
+    let mut files = leftover.uploads.clone();
     files.sort_by(|a, b| a.key.cmp(&b.key));
     let (chunks, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| is_chunk(&file.key));
     let mut journal = Journal::default();
-    let mut files: std::collections::HashMap<String, Staged> = files
+    let mut files: std::collections::HashMap<String, Upload> = files
         .into_iter()
         .map(|file| (file.key.as_str().to_owned(), file))
         .collect();

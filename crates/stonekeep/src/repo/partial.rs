@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::checked_lines::{self, CheckedText};
 use super::facts::FileFacts;
 use super::layout;
-use crate::store::{Durability, Key, ObjectReader, Staged, Store};
+use crate::store::{Durability, Key, Leftover, ObjectReader, Persist, Store, Upload};
 use crate::{Error, Result};
 
 const DIRECTORY: &str = "partial/";
@@ -53,16 +53,16 @@ pub fn write(
     });
     let lines = std::iter::once(head).chain(entries.iter().map(checked_lines::line_of));
     let key = Key::new(format!("{DIRECTORY}{}", serial % 2))?;
-    let staged = store.stage(area, &key, &mut CheckedText::new(lines), 0)?;
-    store.sync(&[staged], durability)
+    let staged = store.upload(area, &key, &mut CheckedText::new(lines), 0)?;
+    store.persist(Persist::Uploads(&[staged]), durability)
 }
 
 /// What an area has in part. Each file comes with the length that is to be kept of it.
 ///
 /// # Errors
 /// I/O errors of the store.
-pub fn read(store: &Store, area: &str) -> Result<Vec<(Staged, PartialEntry)>> {
-    let files = store.staged(area)?;
+pub fn read(store: &Store, leftover: &Leftover) -> Result<Vec<(Upload, PartialEntry)>> {
+    let files = &leftover.uploads;
     let mut newest: Option<(u64, Vec<PartialEntry>)> = None;
     for record in files.iter().filter(|file| is_record(&file.key)) {
         let text = read_staged(store, record)?;
@@ -77,7 +77,7 @@ pub fn read(store: &Store, area: &str) -> Result<Vec<(Staged, PartialEntry)>> {
     let found = entries.into_iter().filter_map(|entry| {
         let mut staged = files.iter().filter(|file| file.key.as_str() == entry.staged_as);
         let staged = staged.find(|file| file.size_bytes >= entry.size_bytes)?;
-        let kept = Staged {
+        let kept = Upload {
             size_bytes: entry.size_bytes,
             ..staged.clone()
         };
@@ -105,8 +105,8 @@ fn decode(name: &str, text: &[u8]) -> Result<(u64, Vec<PartialEntry>)> {
 ///
 /// # Errors
 /// I/O errors of the store.
-pub(super) fn read_staged(store: &Store, staged: &Staged) -> Result<Vec<u8>> {
-    let object = store.open_staged(staged)?;
+pub(super) fn read_staged(store: &Store, staged: &Upload) -> Result<Vec<u8>> {
+    let object = store.open_upload(staged)?;
     let mut text = Vec::new();
     ObjectReader::new(object.as_ref())
         .take(layout::RECORD_LIMIT_BYTES)

@@ -118,14 +118,19 @@ impl<'a> Pieces<'a> {
 mod tests {
     use super::*;
     use crate::store::Durability;
+    use crate::store::PutMode;
     use crate::store::memory::MemoryStore;
 
     fn stored(text: &[u8]) -> (MemoryStore, Key) {
         let (store, key) = (MemoryStore::new(), Key::trusted("x"));
         store.create_root(Durability::Durable).unwrap();
-        let staged = store.stage("area", &key, &mut &*text, 0).unwrap();
+        let staged = store.upload("area", &key, &mut &*text, 0).unwrap();
         store
-            .publish(vec![(staged, key.clone())], Durability::Durable)
+            .finish(
+                vec![(staged, key.clone())],
+                PutMode::IfAbsent,
+                Durability::Durable,
+            )
             .unwrap();
         (store, key)
     }

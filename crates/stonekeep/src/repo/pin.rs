@@ -14,7 +14,7 @@ use stonekeep_format::BackupId;
 use super::catalog::{self, MetaState};
 use super::layout;
 use super::loaded_meta::LoadedMeta;
-use crate::store::{EntryKind, Held, Key, PinState, Store, new_pin_name};
+use crate::store::{EntryKind, Held, Key, PinState, Store};
 use crate::{Error, ErrorKind, Result};
 
 /// A backup that cannot be collected while this is alive.
@@ -83,8 +83,8 @@ pub fn pin_known(store: &Store, id: BackupId, known: Option<LoadedMeta>) -> Resu
         Some(known) => known,
         None => LoadedMeta::decode(id, &bytes)?,
     };
-    let guard = match store.pin(&fresh_key()?, &content(&loaded, &bytes)?) {
-        Ok(guard) => Some(guard),
+    let guard = match store.pin(&layout::pins_directory(), &content(&loaded, &bytes)?) {
+        Ok((_, guard)) => Some(guard),
         Err(error) => {
             tracing::debug!(reason = %error.one_line(), "the backup is read without a pin");
             None
@@ -147,7 +147,7 @@ impl LivePins {
 /// # Errors
 /// I/O errors of the store.
 pub fn live(store: &Store) -> Result<LivePins> {
-    read(store, |key| Ok(store.remove_if_stale(key)? == PinState::Held))
+    read(store, |key| Ok(store.sweep_pin(key)? == PinState::Held))
 }
 
 /// Reads all pins, also those whose holder is dead, and changes nothing.
@@ -192,9 +192,4 @@ fn decode(bytes: &[u8]) -> Option<LoadedMeta> {
         }
         rest = after;
     }
-}
-
-/// A key that no other pin has.
-fn fresh_key() -> Result<Key> {
-    layout::pins_directory().join(&new_pin_name())
 }

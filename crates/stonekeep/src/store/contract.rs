@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use crate::disk::Entry;
-use crate::{Key, Result, Warning};
+use crate::{Error, Key, Result, Warning};
 
 /// Size and age of a visible file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,18 +46,76 @@ pub enum Durability {
     Buffered,
 }
 
-/// A file that is written whole, and not visible yet.
+/// A file that is complete, and has not got its final name yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Staged {
-    /// The area that it lies in.
-    pub area: String,
-    /// Its name in the area: usually the key that it is to have.
+pub struct Upload {
+    /// The run that wrote it.
+    pub run: String,
+    /// The key that it was written for.
     pub key: Key,
     /// Its length.
     pub size_bytes: u64,
 }
 
-/// How long to wait for the guard.
+/// What a run that ended, or that is under way, has uploaded and not finished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftover {
+    /// The run.
+    pub run: String,
+    /// Its files, complete or in part.
+    pub uploads: Vec<Upload>,
+}
+
+/// What a put writes.
+#[derive(Debug, Clone, Copy)]
+pub enum PutContent<'a> {
+    /// These bytes.
+    Bytes(&'a [u8]),
+    /// The content of another visible file. Where the store can, no bytes are copied, so that it needs no room.
+    CopyOf(&'a Key),
+}
+
+/// What happens to a key that is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutMode {
+    /// The file there stays.
+    IfAbsent,
+    /// The file there is replaced, in one step for readers.
+    Replace,
+}
+
+/// How a put ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// The file is there.
+    Done,
+    /// The same content was there already, as when an earlier attempt had succeeded unnoticed.
+    Same,
+    /// Another content is there.
+    Taken,
+}
+
+/// What is to survive a power failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Persist<'a> {
+    /// Uploads, so that a journal may name them.
+    Uploads(&'a [Upload]),
+    /// Visible files, content and name, whoever wrote them.
+    Files(&'a [Key]),
+    /// Which names are in these directories, so also deletions.
+    Names(&'a [Key]),
+}
+
+/// A file that could not be deleted.
+#[derive(Debug)]
+pub struct NotDeleted {
+    /// The file.
+    pub key: Key,
+    /// Why.
+    pub error: Error,
+}
+
+/// How long to wait for the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -154,32 +212,35 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     fn list(&self, directory: Option<&Key>, detail: Detail, each: &mut dyn FnMut(Entry)) -> Result<()>;
     fn stat(&self, key: &Key) -> Result<Option<Stat>>;
     fn open(&self, key: &Key) -> Result<Box<dyn Object>>;
-    fn stage(&self, area: &str, key: &Key, content: &mut dyn Read, expected_bytes: u64) -> Result<Staged>;
-    fn extend(
+    fn put(
         &self,
-        staged: &Staged,
-        area: &str,
+        run: &str,
+        key: &Key,
+        content: PutContent<'_>,
+        mode: PutMode,
+        durability: Durability,
+    ) -> Result<Put>;
+    fn upload(&self, run: &str, key: &Key, content: &mut dyn Read, expected_bytes: u64) -> Result<Upload>;
+    fn resume(
+        &self,
+        upload: &Upload,
+        run: &str,
         content: &mut dyn Read,
         expected_bytes: u64,
-    ) -> Result<Staged>;
-    fn stage_clone(&self, area: &str, key: &Key, source: &File, size_bytes: u64) -> Result<Option<Staged>>;
-    fn sync(&self, staged: &[Staged], durability: Durability) -> Result<()>;
-    fn publish(&self, batch: Vec<(Staged, Key)>, durability: Durability) -> Result<Vec<(Staged, Key)>>;
-    fn replace(&self, staged: &Staged, key: &Key, durability: Durability) -> Result<()>;
-    fn areas(&self) -> Result<Vec<String>>;
-    fn staged(&self, area: &str) -> Result<Vec<Staged>>;
-    fn open_staged(&self, staged: &Staged) -> Result<Box<dyn Object>>;
-    fn discard(&self, area: &str) -> Result<()>;
-    fn copy(&self, from: &Key, to: &Key, durability: Durability) -> Result<bool>;
-    fn delete(&self, key: &Key) -> Result<bool>;
-    fn sync_directories(&self, directories: &[Key], durability: Durability) -> Result<()>;
-    fn sync_visible(&self, keys: &[Key], durability: Durability) -> Result<()>;
-    fn exclusive(
+    ) -> Result<Upload>;
+    fn upload_clone(&self, run: &str, key: &Key, source: &File, size_bytes: u64) -> Result<Option<Upload>>;
+    fn open_upload(&self, upload: &Upload) -> Result<Box<dyn Object>>;
+    fn finish(
         &self,
-        wait: LockWait,
-        holder: &str,
-        should_stop: &dyn Fn() -> bool,
-    ) -> Result<Box<dyn Lease>>;
-    fn pin(&self, key: &Key, content: &[u8]) -> Result<Box<dyn Lease>>;
-    fn remove_if_stale(&self, key: &Key) -> Result<PinState>;
+        uploads: Vec<(Upload, Key)>,
+        mode: PutMode,
+        durability: Durability,
+    ) -> Result<Vec<(Upload, Key)>>;
+    fn persist(&self, what: Persist<'_>) -> Result<()>;
+    fn leftovers(&self) -> Result<Vec<Leftover>>;
+    fn discard(&self, run: &str) -> Result<()>;
+    fn delete(&self, keys: &[Key]) -> Vec<NotDeleted>;
+    fn lease(&self, wait: LockWait, holder: &str, should_stop: &dyn Fn() -> bool) -> Result<Box<dyn Lease>>;
+    fn pin(&self, directory: &Key, content: &[u8]) -> Result<(Key, Box<dyn Lease>)>;
+    fn sweep_pin(&self, key: &Key) -> Result<PinState>;
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::{Operation, Refusal, Staged, Store};
+use super::{Operation, Refusal, Store, Upload};
 use crate::Result;
 
 /// See the [module](self).
@@ -32,7 +32,7 @@ impl<'a> Halves<'a> {
     }
 
     /// What became of the file: a process that died in the middle has left what it had written.
-    pub(super) fn outcome(self, written: Result<Staged>) -> Result<Staged> {
+    pub(super) fn outcome(self, written: Result<Upload>) -> Result<Upload> {
         match self.refusal {
             Some(refusal) => Err(refusal.into()),
             None => written,

@@ -3,15 +3,15 @@
 //! # The contract
 //! - A [`Key`] names a file by a relative path; directories exist through the files in them (an empty or missing
 //!   directory lists as empty). Nothing follows a symbolic link, and what is no regular file is never read or written.
-//! - New files come in two halves. [`Store::stage`] writes bytes where no reader looks, in a named *area*;
-//!   [`Store::sync`] makes staged files durable; [`Store::publish`] makes a batch of them visible under their final
-//!   keys, never replacing, each one complete or not at all; [`Store::replace`] is for the one file that is known to be
-//!   damaged. With [`Durability::Durable`] the batch is durable
-//!   (content, names, and every directory above them up to the root) when `publish` returns.
-//! - What was staged by a run that died is still there: [`Store::areas`] and [`Store::staged`] list it, so that
-//!   it can be published or [discarded](Store::discard) by the next run.
-//! - [`Store::copy`], [`Store::delete`] change single visible files. A copy appears complete.
-//! - One holder at a time has the [`Store::exclusive`] lock, over processes and machines that share the store.
+//! - [`Store::put`] writes a small file in one step. The same content under the same key is no conflict, so that it can
+//!   be repeated when its answer was lost.
+//! - Other files come in two halves. [`Store::upload`] writes bytes where no reader looks; [`Store::finish`] makes a batch of
+//!   them visible under their final keys, each one complete or not at all. With [`Durability::Durable`] the batch is
+//!   durable (content, names, and every directory above them up to the root) when `finish` returns.
+//! - What a run that died has uploaded is still there: [`Store::leftovers`] lists it, so that the next run can finish or
+//!   resume it, or [discard](Store::discard) it.
+//! - [`Store::persist`] is the one way to make anything else durable.
+//! - One holder at a time has the [`Store::lease`], over processes and machines that share the store.
 //!   A [`Store::pin`] is a visible file that is known to be alive while it is held.
 //!
 //! A [`Backend`](contract::Backend) keeps it for one kind of place. What is the same for all of them is in [`Store`]: an
@@ -36,14 +36,14 @@ use std::sync::Arc;
 
 use self::contract::Backend;
 pub use self::contract::{
-    Detail, Durability, LocalFile, LockWait, Object, Parallelism, PinState, Place, Room, Staged, Stat,
-    StoreTraits,
+    Detail, Durability, Leftover, LocalFile, LockWait, NotDeleted, Object, Parallelism, Persist, PinState,
+    Place, Put, PutContent, PutMode, Room, Stat, StoreTraits, Upload,
 };
 pub use self::held::Held;
 pub use self::object_reader::ObjectReader;
 pub(crate) use self::object_reader::checksum;
 pub use self::operation::{Interceptor, Operation, Refusal};
-pub use self::pin_name::new_pin_name;
+pub(crate) use self::pin_name::new_pin_name;
 pub use crate::Key;
 pub use crate::disk::{Entry, EntryKind};
 use crate::{Error, Result, Warning};
@@ -210,32 +210,35 @@ impl Store {
     ///
     /// # Errors
     /// `Locked` by another process, `Stopped`, and I/O errors.
-    pub fn exclusive(&self, wait: LockWait, holder: &str, should_stop: &dyn Fn() -> bool) -> Result<Held> {
+    pub fn lease(&self, wait: LockWait, holder: &str, should_stop: &dyn Fn() -> bool) -> Result<Held> {
         let lease = self.around(
-            || Operation::Exclusive,
-            || self.backend.exclusive(wait, holder, should_stop),
+            || Operation::Lease,
+            || self.backend.lease(wait, holder, should_stop),
         )?;
         Ok(Held::new(lease, Arc::clone(&self.interceptors)))
     }
 
-    /// Makes a visible file with this content that counts as held until the guard is dropped, which removes it. The
-    /// key's last part comes from [`new_pin_name`].
+    /// Makes a visible file with this content in a directory, under a name of the store's choice, that counts as held until
+    /// it is dropped, which removes it.
     ///
     /// # Errors
-    /// A key that is taken is an I/O error of kind `AlreadyExists`; other I/O errors.
-    pub fn pin(&self, key: &Key, content: &[u8]) -> Result<Held> {
-        let lease = self.around(|| Operation::Pin(key.clone()), || self.backend.pin(key, content))?;
-        Ok(Held::new(lease, Arc::clone(&self.interceptors)))
+    /// I/O errors.
+    pub fn pin(&self, directory: &Key, content: &[u8]) -> Result<(Key, Held)> {
+        let (key, lease) = self.around(
+            || Operation::Pin(directory.clone()),
+            || self.backend.pin(directory, content),
+        )?;
+        Ok((key, Held::new(lease, Arc::clone(&self.interceptors))))
     }
 
     /// Looks at a pin that somebody made, and removes it if its holder is dead. One that is gone already counts as removed.
     ///
     /// # Errors
     /// I/O errors.
-    pub fn remove_if_stale(&self, key: &Key) -> Result<PinState> {
+    pub fn sweep_pin(&self, key: &Key) -> Result<PinState> {
         self.around(
-            || Operation::RemoveIfStale(key.clone()),
-            || self.backend.remove_if_stale(key),
+            || Operation::SweepPin(key.clone()),
+            || self.backend.sweep_pin(key),
         )
     }
 

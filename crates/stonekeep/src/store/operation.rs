@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Durability, Key, Object, Staged};
+use super::{Durability, Key, Object, Persist, Put, PutMode, Upload};
 use crate::{Error, Result};
 
 /// Sees each operation of a [`Store`](super::Store) before it happens and after it has succeeded.
@@ -52,31 +52,43 @@ pub enum Operation {
     List(Option<Key>),
     Stat(Key),
     Open(Key),
-    Stage(Staged),
+    Put {
+        key: Key,
+        copy_of: Option<Key>,
+        durability: Durability,
+        /// When it has happened: how it ended.
+        put: Put,
+    },
+    Upload(Upload),
     /// Half of the content is written.
-    StageHalf(Staged),
-    Extend(Staged),
-    ExtendHalf(Staged),
-    Sync(Vec<Staged>, Durability),
+    UploadHalf(Upload),
+    Resume(Upload),
+    ResumeHalf(Upload),
+    OpenUpload(Upload),
     /// When it has happened: those only whose key was free.
-    Publish(Vec<(Staged, Key)>, Durability),
-    Replace(Staged, Key, Durability),
-    Areas,
-    Staged(String),
-    OpenStaged(Staged),
+    Finish(Vec<(Upload, Key)>, PutMode, Durability),
+    PersistUploads(Vec<Upload>, Durability),
+    PersistFiles(Vec<Key>, Durability),
+    PersistNames(Vec<Key>, Durability),
+    Leftovers,
     Discard(String),
-    /// Whether the key was free comes last.
-    Copy(Key, Key, Durability, bool),
     Delete(Key),
-    SyncDirectories(Vec<Key>, Durability),
-    SyncVisible(Vec<Key>, Durability),
-    Exclusive,
+    Lease,
+    /// The directory of the pin.
     Pin(Key),
-    RemoveIfStale(Key),
+    SweepPin(Key),
     Room,
 }
 
 impl Operation {
+    pub(super) fn persist(what: Persist<'_>, durability: Durability) -> Self {
+        match what {
+            Persist::Uploads(uploads) => Operation::PersistUploads(uploads.to_vec(), durability),
+            Persist::Files(keys) => Operation::PersistFiles(keys.to_vec(), durability),
+            Persist::Names(keys) => Operation::PersistNames(keys.to_vec(), durability),
+        }
+    }
+
     /// Whether it changes something, so that a process may die just before it.
     pub fn is_change(&self) -> bool {
         !matches!(
@@ -85,9 +97,8 @@ impl Operation {
                 | Operation::List(_)
                 | Operation::Stat(_)
                 | Operation::Open(_)
-                | Operation::Areas
-                | Operation::Staged(_)
-                | Operation::OpenStaged(_)
+                | Operation::OpenUpload(_)
+                | Operation::Leftovers
                 | Operation::Room
         )
     }
@@ -102,31 +113,39 @@ impl fmt::Display for Operation {
             Operation::List(Some(key)) => write!(f, "list {key}"),
             Operation::Stat(key) => write!(f, "stat {key}"),
             Operation::Open(key) => write!(f, "open {key}"),
-            Operation::Stage(staged) => write!(f, "stage {}", name(staged)),
-            Operation::StageHalf(staged) => write!(f, "stage {}, second half", name(staged)),
-            Operation::Extend(staged) => write!(f, "extend {}", name(staged)),
-            Operation::ExtendHalf(staged) => write!(f, "extend {}, second half", name(staged)),
-            Operation::Sync(staged, _) => write!(f, "sync {}", words(staged.iter().map(name))),
-            Operation::Publish(batch, _) => write!(f, "publish {}", words(batch.iter().map(|(_, key)| key))),
-            Operation::Replace(_, key, _) => write!(f, "replace {key}"),
-            Operation::Areas => write!(f, "areas"),
-            Operation::Staged(area) => write!(f, "staged {area}"),
-            Operation::OpenStaged(staged) => write!(f, "open_staged {}", name(staged)),
-            Operation::Discard(area) => write!(f, "discard {area}"),
-            Operation::Copy(from, to, ..) => write!(f, "copy {from} {to}"),
+            Operation::Put { key, copy_of, .. } => match copy_of {
+                Some(from) => write!(f, "copy {from} {key}"),
+                None => write!(f, "put {key}"),
+            },
+            Operation::Upload(upload) => write!(f, "upload {}", name(upload)),
+            Operation::UploadHalf(upload) => write!(f, "upload {}, second half", name(upload)),
+            Operation::Resume(upload) => write!(f, "resume {}", name(upload)),
+            Operation::ResumeHalf(upload) => write!(f, "resume {}, second half", name(upload)),
+            Operation::OpenUpload(upload) => write!(f, "open_upload {}", name(upload)),
+            Operation::Finish(batch, PutMode::IfAbsent, _) => {
+                write!(f, "finish {}", words(batch.iter().map(|(_, key)| key)))
+            }
+            Operation::Finish(batch, PutMode::Replace, _) => {
+                write!(f, "replace {}", words(batch.iter().map(|(_, key)| key)))
+            }
+            Operation::PersistUploads(uploads, _) => {
+                write!(f, "persist uploads {}", words(uploads.iter().map(name)))
+            }
+            Operation::PersistFiles(keys, _) => write!(f, "persist files {}", words(keys)),
+            Operation::PersistNames(keys, _) => write!(f, "persist names {}", words(keys)),
+            Operation::Leftovers => write!(f, "leftovers"),
+            Operation::Discard(run) => write!(f, "discard {run}"),
             Operation::Delete(key) => write!(f, "delete {key}"),
-            Operation::SyncDirectories(keys, _) => write!(f, "sync_directories {}", words(keys)),
-            Operation::SyncVisible(keys, _) => write!(f, "sync_visible {}", words(keys)),
-            Operation::Exclusive => write!(f, "exclusive"),
-            Operation::Pin(key) => write!(f, "pin {key}"),
-            Operation::RemoveIfStale(key) => write!(f, "remove_if_stale {key}"),
+            Operation::Lease => write!(f, "lease"),
+            Operation::Pin(directory) => write!(f, "pin {directory}"),
+            Operation::SweepPin(key) => write!(f, "sweep_pin {key}"),
             Operation::Room => write!(f, "room"),
         }
     }
 }
 
-fn name(staged: &Staged) -> String {
-    format!("{}:{}", staged.area, staged.key)
+fn name(upload: &Upload) -> String {
+    format!("{}:{}", upload.run, upload.key)
 }
 
 fn words(words: impl IntoIterator<Item = impl ToString>) -> String {

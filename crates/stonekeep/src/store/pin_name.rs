@@ -16,7 +16,7 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const BOOT_ID_DIGITS: usize = 32;
 
 /// A name that no other pin has: `<boot id>-<random>`, in lower case hexadecimal.
-pub fn new_pin_name() -> String {
+pub(crate) fn new_pin_name() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     // The operating system seeds RandomState once a thread; process and serial tell a forked child's names apart.
     let serial = COUNTER.fetch_add(1, Ordering::Relaxed);

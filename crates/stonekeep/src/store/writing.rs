@@ -1,230 +1,235 @@
-//! The operations of a store that change something, and those on what is staged.
+//! The operations of a store that change something, and those on what is not finished.
 
 use std::fs::File;
 use std::io::Read;
 
 use super::halves::Halves;
-use super::{Durability, Key, Object, Operation, Staged, Store};
+use super::{
+    Durability, Key, Leftover, NotDeleted, Object, Operation, Persist, Put, PutContent, PutMode, Store,
+    Upload,
+};
 use crate::Result;
 
 impl Store {
-    /// Writes all of `content` into the area under this key, replacing what the area had there. Not durable yet.
-    /// `expected_bytes` lets the store reserve room; on failure nothing of the file stays in the area.
+    /// Puts a small file under its key: complete or not at all, and durably if asked. `run` is whoever does it, for what a
+    /// kill leaves.
     ///
     /// # Errors
-    /// An [`Error`] that `content` wraps in an I/O error comes back as it was; I/O errors of the store.
-    pub fn stage(
+    /// I/O errors; whether the file is there then is not known.
+    pub fn put(
         &self,
-        area: &str,
+        run: &str,
+        key: &Key,
+        content: PutContent<'_>,
+        mode: PutMode,
+        durability: Durability,
+    ) -> Result<Put> {
+        let of = |put| Operation::Put {
+            key: key.clone(),
+            copy_of: match content {
+                PutContent::CopyOf(from) => Some(from.clone()),
+                PutContent::Bytes(_) => None,
+            },
+            durability,
+            put,
+        };
+        if self.interceptors.is_empty() {
+            return self.backend.put(run, key, content, mode, durability);
+        }
+        self.before(&of(Put::Done))?;
+        let put = self.backend.put(run, key, content, mode, durability)?;
+        self.after(&of(put));
+        Ok(put)
+    }
+
+    /// Writes all of `content` where no reader looks, for this key, replacing what the run had written for it. Not durable
+    /// yet. `expected_bytes` lets the store reserve room; on failure nothing of the file stays.
+    ///
+    /// # Errors
+    /// An [`Error`](crate::Error) that `content` wraps in an I/O error comes back as it was; I/O errors of the store.
+    pub fn upload(
+        &self,
+        run: &str,
         key: &Key,
         content: &mut dyn Read,
         expected_bytes: u64,
-    ) -> Result<Staged> {
+    ) -> Result<Upload> {
         if self.interceptors.is_empty() {
-            return self.backend.stage(area, key, content, expected_bytes);
+            return self.backend.upload(run, key, content, expected_bytes);
         }
-        let staged = Staged {
-            area: area.to_owned(),
+        let upload = Upload {
+            run: run.to_owned(),
             key: key.clone(),
             size_bytes: expected_bytes,
         };
-        self.before(&Operation::Stage(staged.clone()))?;
-        let mut halves = Halves::new(self, content, Operation::StageHalf(staged), expected_bytes);
-        let staged = self.backend.stage(area, key, &mut halves, expected_bytes);
-        let staged = halves.outcome(staged)?;
-        self.after(&Operation::Stage(staged.clone()));
-        Ok(staged)
+        self.before(&Operation::Upload(upload.clone()))?;
+        let mut halves = Halves::new(self, content, Operation::UploadHalf(upload), expected_bytes);
+        let upload = self.backend.upload(run, key, &mut halves, expected_bytes);
+        let upload = halves.outcome(upload)?;
+        self.after(&Operation::Upload(upload.clone()));
+        Ok(upload)
     }
 
-    /// Keeps the first `staged.size_bytes` bytes of a staged file, adds all of `content` to them, and takes the file into
-    /// this area if it is in another one. Not durable yet. On failure those bytes are still there.
+    /// Keeps the first `upload.size_bytes` bytes of an upload, adds all of `content` to them, and takes the file over for
+    /// this run if it is another one's. Not durable yet. On failure those bytes are still there.
     ///
     /// # Errors
     /// `Refused` if the file has a second name, `NotFound` or `Corrupt` if it has not so many bytes: then nothing has been
-    /// read. Else as [`Store::stage`].
-    pub fn extend(
+    /// read. Else as [`Store::upload`].
+    pub fn resume(
         &self,
-        staged: &Staged,
-        area: &str,
+        upload: &Upload,
+        run: &str,
         content: &mut dyn Read,
         expected_bytes: u64,
-    ) -> Result<Staged> {
+    ) -> Result<Upload> {
         if self.interceptors.is_empty() {
-            return self.backend.extend(staged, area, content, expected_bytes);
+            return self.backend.resume(upload, run, content, expected_bytes);
         }
-        let named = Staged {
-            area: area.to_owned(),
-            ..staged.clone()
+        let named = Upload {
+            run: run.to_owned(),
+            ..upload.clone()
         };
-        self.before(&Operation::Extend(named.clone()))?;
-        let mut halves = Halves::new(self, content, Operation::ExtendHalf(named), expected_bytes);
-        let extended = self.backend.extend(staged, area, &mut halves, expected_bytes);
-        let extended = halves.outcome(extended)?;
-        self.after(&Operation::Extend(extended.clone()));
-        Ok(extended)
+        self.before(&Operation::Resume(named.clone()))?;
+        let mut halves = Halves::new(self, content, Operation::ResumeHalf(named), expected_bytes);
+        let resumed = self.backend.resume(upload, run, &mut halves, expected_bytes);
+        let resumed = halves.outcome(resumed)?;
+        self.after(&Operation::Resume(resumed.clone()));
+        Ok(resumed)
     }
 
-    /// Stages the first `size_bytes` of an open file without copying them, as [`Store::stage`] would; `None` where that
-    /// cannot be done, for this file or at all.
+    /// Uploads the first `size_bytes` of an open file without copying them; `None` where that cannot be done, for this file
+    /// or at all.
     ///
     /// # Errors
     /// I/O errors.
-    pub fn stage_clone(
+    pub fn upload_clone(
         &self,
-        area: &str,
+        run: &str,
         key: &Key,
         source: &File,
         size_bytes: u64,
-    ) -> Result<Option<Staged>> {
-        let staged = || Staged {
-            area: area.to_owned(),
+    ) -> Result<Option<Upload>> {
+        if self.interceptors.is_empty() {
+            return self.backend.upload_clone(run, key, source, size_bytes);
+        }
+        self.before(&Operation::Upload(Upload {
+            run: run.to_owned(),
             key: key.clone(),
             size_bytes,
-        };
-        if self.interceptors.is_empty() {
-            return self.backend.stage_clone(area, key, source, size_bytes);
-        }
-        self.before(&Operation::Stage(staged()))?;
-        let cloned = self.backend.stage_clone(area, key, source, size_bytes)?;
-        if let Some(staged) = &cloned {
-            self.after(&Operation::Stage(staged.clone()));
+        }))?;
+        let cloned = self.backend.upload_clone(run, key, source, size_bytes)?;
+        if let Some(upload) = &cloned {
+            self.after(&Operation::Upload(upload.clone()));
         }
         Ok(cloned)
     }
 
-    /// Makes staged files durable, so that a journal may speak of them. Does nothing when buffered.
+    /// Opens an upload that is not finished.
     ///
     /// # Errors
-    /// I/O errors.
-    pub fn sync(&self, staged: &[Staged], durability: Durability) -> Result<()> {
+    /// As [`Store::open`].
+    pub fn open_upload(&self, upload: &Upload) -> Result<Box<dyn Object>> {
         self.around(
-            || Operation::Sync(staged.to_vec(), durability),
-            || self.backend.sync(staged, durability),
+            || Operation::OpenUpload(upload.clone()),
+            || self.backend.open_upload(upload),
         )
     }
 
-    /// Moves staged files to their final keys, in the order given; those whose key is taken stay staged and come
-    /// back. Every directory concerned is durable on return, if asked (content is too: see [`Store::sync`]).
+    /// Makes uploads visible under these keys, in the order given. Those whose key is taken stay as they are and come back,
+    /// unless they are to replace what is there. Content, names, and every directory above them are durable on return,
+    /// if asked.
     ///
     /// # Errors
     /// I/O errors.
-    pub fn publish(&self, batch: Vec<(Staged, Key)>, durability: Durability) -> Result<Vec<(Staged, Key)>> {
+    pub fn finish(
+        &self,
+        uploads: Vec<(Upload, Key)>,
+        mode: PutMode,
+        durability: Durability,
+    ) -> Result<Vec<(Upload, Key)>> {
         if self.interceptors.is_empty() {
-            return self.backend.publish(batch, durability);
+            return self.backend.finish(uploads, mode, durability);
         }
         let splits = self.interceptors.iter().any(|it| it.splits_batches());
         let batches = match splits {
-            true => batch.into_iter().map(|file| vec![file]).collect(),
-            false => vec![batch],
+            true => uploads.into_iter().map(|file| vec![file]).collect(),
+            false => vec![uploads],
         };
         let mut taken = Vec::new();
         for batch in batches {
-            self.before(&Operation::Publish(batch.clone(), durability))?;
-            let left = self.backend.publish(batch.clone(), durability)?;
-            let moved = batch.into_iter().filter(|file| !left.contains(file)).collect();
-            self.after(&Operation::Publish(moved, durability));
+            self.before(&Operation::Finish(batch.clone(), mode, durability))?;
+            let left = self.backend.finish(batch.clone(), mode, durability)?;
+            let finished = batch.into_iter().filter(|file| !left.contains(file)).collect();
+            self.after(&Operation::Finish(finished, mode, durability));
             taken.extend(left);
         }
         Ok(taken)
     }
 
-    /// Moves a staged file to a key that is taken, in the place of the file that is there: one step for readers. Its
-    /// content and the directory are durable on return, if asked.
+    /// Makes something durable, if asked.
     ///
     /// # Errors
-    /// I/O errors.
-    pub fn replace(&self, staged: &Staged, key: &Key, durability: Durability) -> Result<()> {
+    /// `NotFound` if a file is not there, and I/O errors.
+    pub fn persist(&self, what: Persist<'_>, durability: Durability) -> Result<()> {
         self.around(
-            || Operation::Replace(staged.clone(), key.clone(), durability),
-            || self.backend.replace(staged, key, durability),
+            || Operation::persist(what, durability),
+            || match durability {
+                Durability::Durable => self.backend.persist(what),
+                Durability::Buffered => Ok(()),
+            },
         )
     }
 
-    /// The areas that there are.
+    /// What runs have uploaded and not finished, run by run.
     ///
     /// # Errors
     /// I/O errors.
-    pub fn areas(&self) -> Result<Vec<String>> {
-        self.around(|| Operation::Areas, || self.backend.areas())
+    pub fn leftovers(&self) -> Result<Vec<Leftover>> {
+        self.around(|| Operation::Leftovers, || self.backend.leftovers())
     }
 
-    /// What is in an area, complete or in part.
+    /// Removes what a run has uploaded and not finished.
     ///
     /// # Errors
     /// I/O errors.
-    pub fn staged(&self, area: &str) -> Result<Vec<Staged>> {
+    pub fn discard(&self, run: &str) -> Result<()> {
         self.around(
-            || Operation::Staged(area.to_owned()),
-            || self.backend.staged(area),
+            || Operation::Discard(run.to_owned()),
+            || self.backend.discard(run),
         )
     }
 
-    /// Opens a staged file.
-    ///
-    /// # Errors
-    /// As [`Store::open`].
-    pub fn open_staged(&self, staged: &Staged) -> Result<Box<dyn Object>> {
-        self.around(
-            || Operation::OpenStaged(staged.clone()),
-            || self.backend.open_staged(staged),
-        )
-    }
-
-    /// Removes an area with all that is in it.
-    ///
-    /// # Errors
-    /// I/O errors.
-    pub fn discard(&self, area: &str) -> Result<()> {
-        self.around(
-            || Operation::Discard(area.to_owned()),
-            || self.backend.discard(area),
-        )
-    }
-
-    /// Gives the content of a visible file a second key, never replacing anything; whether that key was free. Content
-    /// and name are durable on return, if asked. Where the store can, no bytes are copied, so that it needs no room.
-    ///
-    /// # Errors
-    /// `NotFound` if the file is not there, and I/O errors.
-    pub fn copy(&self, from: &Key, to: &Key, durability: Durability) -> Result<bool> {
-        let copy = |is_free| Operation::Copy(from.clone(), to.clone(), durability, is_free);
+    /// Removes visible files; those that are not there count as removed. Also removes what is no regular file, without
+    /// following it, and empty directories. Returns what could not be removed; a directory that is not empty is `Refused`.
+    pub fn delete(&self, keys: &[Key]) -> Vec<NotDeleted> {
         if self.interceptors.is_empty() {
-            return self.backend.copy(from, to, durability);
+            return self.backend.delete(keys);
         }
-        self.before(&copy(true))?;
-        let is_free = self.backend.copy(from, to, durability)?;
-        self.after(&copy(is_free));
-        Ok(is_free)
+        let mut left = Vec::new();
+        for key in keys {
+            let operation = Operation::Delete(key.clone());
+            let failed = match self.before(&operation) {
+                Ok(()) => self.backend.delete(std::slice::from_ref(key)),
+                Err(refusal) => vec![NotDeleted {
+                    key: key.clone(),
+                    error: refusal.into(),
+                }],
+            };
+            if failed.is_empty() {
+                self.after(&operation);
+            }
+            left.extend(failed);
+        }
+        left
     }
 
-    /// Removes a visible file; whether there was one. Also removes what is no regular file, without following it.
+    /// The same for one file.
     ///
     /// # Errors
-    /// `Refused` for a directory that is not empty, and I/O errors.
-    pub fn delete(&self, key: &Key) -> Result<bool> {
-        self.around(|| Operation::Delete(key.clone()), || self.backend.delete(key))
-    }
-
-    /// Makes the names in these directories durable, deletions too, if asked.
-    ///
-    /// # Errors
-    /// I/O errors.
-    pub fn sync_directories(&self, directories: &[Key], durability: Durability) -> Result<()> {
-        self.around(
-            || Operation::SyncDirectories(directories.to_vec(), durability),
-            || self.backend.sync_directories(directories, durability),
-        )
-    }
-
-    /// Makes visible files durable, content and names, whoever wrote them, if asked: a backup that reuses a file which
-    /// another engine wrote with `sync = false` must not be less durable than it says.
-    ///
-    /// # Errors
-    /// `NotFound` if one is not there, and I/O errors.
-    pub fn sync_visible(&self, keys: &[Key], durability: Durability) -> Result<()> {
-        self.around(
-            || Operation::SyncVisible(keys.to_vec(), durability),
-            || self.backend.sync_visible(keys, durability),
-        )
+    /// What kept it from being removed.
+    pub fn delete_one(&self, key: &Key) -> Result<()> {
+        let mut left = self.delete(std::slice::from_ref(key));
+        left.pop().map_or(Ok(()), |left| Err(left.error))
     }
 }

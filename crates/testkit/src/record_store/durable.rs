@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stonekeep::store::{Durability, Key, Operation, Staged};
+use stonekeep::store::{Durability, Key, Operation, Put, Upload};
 
-fn name(staged: &Staged) -> String {
-    format!("{}:{}", staged.area, staged.key)
+fn name(staged: &Upload) -> String {
+    format!("{}:{}", staged.run, staged.key)
 }
 
 /// What is durable of a visible file.
@@ -27,8 +27,8 @@ pub(super) fn durable_before(requests: &[Operation], key: &Key) -> Option<BTreeS
     let mut replay = Replay::default();
     for request in requests {
         let appears = match request {
-            Operation::Publish(batch, _) => batch.iter().any(|(_, to)| to == key),
-            Operation::Copy(_, to, _, is_free) => *is_free && to == key,
+            Operation::Finish(batch, ..) => batch.iter().any(|(_, to)| to == key),
+            Operation::Put { key: to, put, .. } => *put == Put::Done && to == key,
             _ => false,
         };
         if appears {
@@ -46,7 +46,7 @@ impl Replay {
         durable.map(|(key, _)| key).collect()
     }
 
-    fn appear(&mut self, staged: &Staged, key: &Key, durability: Durability) {
+    fn appear(&mut self, staged: &Upload, key: &Key, durability: Durability) {
         let asked = durability == Durability::Durable;
         let content = self.synced.remove(&name(staged)) || asked;
         self.visible.insert(key.clone(), Durable { content, name: asked });
@@ -54,25 +54,32 @@ impl Replay {
 
     fn apply(&mut self, request: &Operation) {
         match request {
-            Operation::Stage(staged) | Operation::Extend(staged) => {
+            Operation::Upload(staged) | Operation::Resume(staged) => {
                 self.synced.remove(&name(staged));
             }
-            Operation::Sync(staged, Durability::Durable) => self.synced.extend(staged.iter().map(name)),
-            Operation::Publish(batch, durability) => {
+            Operation::PersistUploads(staged, Durability::Durable) => {
+                self.synced.extend(staged.iter().map(name))
+            }
+            Operation::Finish(batch, _, durability) => {
                 for (staged, key) in batch {
                     self.appear(staged, key, *durability);
                 }
             }
-            Operation::Replace(staged, key, durability) => self.appear(staged, key, *durability),
-            Operation::Copy(from, to, durability, true) => {
+            Operation::Put {
+                key,
+                copy_of,
+                durability,
+                put: Put::Done,
+            } => {
                 let asked = *durability == Durability::Durable;
-                let content = asked || self.visible.get(from).is_some_and(|old| old.content);
-                self.visible.insert(to.clone(), Durable { content, name: asked });
+                let copied = copy_of.as_ref().and_then(|from| self.visible.get(from));
+                let content = asked || copied.is_some_and(|old| old.content);
+                self.visible.insert(key.clone(), Durable { content, name: asked });
             }
             Operation::Delete(key) => {
                 self.visible.remove(key);
             }
-            Operation::SyncDirectories(directories, Durability::Durable) => {
+            Operation::PersistNames(directories, Durability::Durable) => {
                 let files = self.visible.iter_mut();
                 for (_, file) in
                     files.filter(|(key, _)| directories.iter().any(|d| key.parent().as_ref() == Some(d)))
@@ -80,7 +87,7 @@ impl Replay {
                     file.name = true;
                 }
             }
-            Operation::SyncVisible(keys, Durability::Durable) => {
+            Operation::PersistFiles(keys, Durability::Durable) => {
                 let durable = Durable {
                     content: true,
                     name: true,

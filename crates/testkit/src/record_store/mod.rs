@@ -10,7 +10,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use stonekeep::Result;
-use stonekeep::store::{Durability, Interceptor, Key, Object, Operation, Refusal, Store};
+use stonekeep::store::{Durability, Interceptor, Key, Object, Operation, Put, Refusal, Store};
 
 use self::durable::durable_before;
 
@@ -101,7 +101,13 @@ impl Interceptor for Record {
 /// An operation with what became of it.
 fn line(operation: &Operation) -> String {
     match (operation, durability(operation)) {
-        (Operation::Copy(.., false), _) => format!("{operation}, which is taken"),
+        (
+            Operation::Put {
+                put: Put::Same | Put::Taken,
+                ..
+            },
+            _,
+        ) => format!("{operation}, which is taken"),
         (_, Some(durability)) => format!("{operation} ({durability:?})"),
         (_, None) => operation.to_string(),
     }
@@ -110,12 +116,11 @@ fn line(operation: &Operation) -> String {
 fn durability(operation: &Operation) -> Option<Durability> {
     match operation {
         Operation::CreateRoot(durability)
-        | Operation::Sync(_, durability)
-        | Operation::Publish(_, durability)
-        | Operation::Replace(.., durability)
-        | Operation::Copy(.., durability, _)
-        | Operation::SyncDirectories(_, durability)
-        | Operation::SyncVisible(_, durability) => Some(*durability),
+        | Operation::Put { durability, .. }
+        | Operation::Finish(.., durability)
+        | Operation::PersistUploads(_, durability)
+        | Operation::PersistFiles(_, durability)
+        | Operation::PersistNames(_, durability) => Some(*durability),
         _ => None,
     }
 }

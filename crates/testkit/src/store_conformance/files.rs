@@ -1,9 +1,9 @@
 //! Checks of what is said about visible files.
 
 use stonekeep::ErrorKind;
-use stonekeep::store::{Durability, EntryKind};
+use stonekeep::store::{Durability, EntryKind, Persist, Put, PutContent, PutMode, Store};
 
-use super::{Check, Place, content, key, made, names, put};
+use super::{Check, Place, content, key, made, names, put, uploads};
 
 pub(super) const CHECKS: &[(&str, Check)] = &[
     ("a root is made once, and seen by every handle", root_is_made),
@@ -23,7 +23,11 @@ pub(super) const CHECKS: &[(&str, Check)] = &[
     ("an open file outlives its name", open_files_stay),
     ("a copy replaces nothing", copy_replaces_nothing),
     ("a copy has the content and is another file", copy_has_content),
-    ("delete says whether there was a file", delete_tells),
+    (
+        "deleting is idempotent and reports what is left",
+        deleting_is_idempotent_and_reports_what_is_left,
+    ),
+    ("a small file is put once", small_files_are_put_once),
     (
         "a directory that is not empty is not deleted",
         full_directories_stay,
@@ -50,7 +54,7 @@ fn root_is_made(place: &Place) {
 
 fn nothing_without_root(place: &Place) {
     let store = place();
-    let error = store.stage("area", &key("a"), &mut &b"1"[..], 1).unwrap_err();
+    let error = store.upload("area", &key("a"), &mut &b"1"[..], 1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert_eq!(store.list(None).unwrap(), []);
     assert!(!store.exists().unwrap());
@@ -61,7 +65,7 @@ fn missing_directories_are_empty(place: &Place) {
     assert_eq!(store.list(None).unwrap(), []);
     assert_eq!(store.list(Some(&key("a/b"))).unwrap(), []);
     put(&store, "a/b/c", b"");
-    store.delete(&key("a/b/c")).unwrap();
+    store.delete_one(&key("a/b/c")).unwrap();
     assert_eq!(store.list(Some(&key("a/b"))).unwrap(), []);
 }
 
@@ -86,13 +90,19 @@ fn missing_files(place: &Place) {
     let store = made(place);
     for path in ["missing", "no/such", &"long".repeat(100)] {
         assert_eq!(store.stat(&key(path)).unwrap(), None, "{path}");
-        assert!(!store.delete(&key(path)).unwrap(), "{path}");
+        store.delete_one(&key(path)).unwrap();
         let Err(error) = store.open(&key(path)) else {
             panic!("{path} can be opened")
         };
         assert_eq!(error.kind(), ErrorKind::NotFound, "{path}");
         let error = store
-            .copy(&key(path), &key("b"), Durability::Durable)
+            .put(
+                "copies",
+                &key("b"),
+                PutContent::CopyOf(&key(path)),
+                PutMode::IfAbsent,
+                Durability::Durable,
+            )
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound, "{path}");
     }
@@ -136,7 +146,7 @@ fn open_files_stay(place: &Place) {
     let store = made(place);
     put(&store, "a", b"0123456789");
     let object = store.open(&key("a")).unwrap();
-    assert!(store.delete(&key("a")).unwrap());
+    store.delete_one(&key("a")).unwrap();
     let mut buffer = [0; 10];
     assert_eq!(object.read_at(&mut buffer, 0).unwrap(), 10);
     assert_eq!(&buffer, b"0123456789");
@@ -146,9 +156,38 @@ fn copy_replaces_nothing(place: &Place) {
     let store = made(place);
     put(&store, "a", b"1");
     put(&store, "b", b"2");
-    assert!(!store.copy(&key("a"), &key("b"), Durability::Durable).unwrap());
+    let copy = |mode| {
+        let from = key("a");
+        let content = PutContent::CopyOf(&from);
+        store.put("copies", &key("b"), content, mode, Durability::Durable)
+    };
+    assert_eq!(copy(PutMode::IfAbsent).unwrap(), Put::Taken);
     assert_eq!(content(&store, "a"), b"1");
     assert_eq!(content(&store, "b"), b"2");
+    assert_eq!(copy(PutMode::Replace).unwrap(), Put::Done);
+    assert_eq!(content(&store, "b"), b"1");
+    assert_eq!(copy(PutMode::IfAbsent).unwrap(), Put::Same);
+}
+
+fn small_files_are_put_once(place: &Place) {
+    let (store, other) = (made(place), place());
+    for durability in [Durability::Durable, Durability::Buffered] {
+        let key = key(&format!("d/{durability:?}"));
+        let put = |store: &Store, bytes: &[u8], mode| {
+            let put = store.put("7", &key, PutContent::Bytes(bytes), mode, durability);
+            put.unwrap()
+        };
+        assert_eq!(put(&store, b"first", PutMode::IfAbsent), Put::Done);
+        // A request whose answer was lost is repeated, and is no conflict.
+        assert_eq!(put(&other, b"first", PutMode::IfAbsent), Put::Same);
+        for another in [&b"other"[..], b"", b"longer than the first"] {
+            assert_eq!(put(&other, another, PutMode::IfAbsent), Put::Taken);
+        }
+        assert_eq!(content(&store, key.as_str()), b"first");
+        assert_eq!(put(&other, b"second", PutMode::Replace), Put::Done);
+        assert_eq!(content(&store, key.as_str()), b"second");
+    }
+    assert_eq!(uploads(&store, "7"), []);
 }
 
 fn copy_has_content(place: &Place) {
@@ -157,31 +196,64 @@ fn copy_has_content(place: &Place) {
     for durability in [Durability::Durable, Durability::Buffered] {
         put(&store, "a", b"1");
         let deep = key("new/deep/b");
-        assert!(store.copy(&key("a"), &deep, durability).unwrap());
+        assert_eq!(
+            store
+                .put(
+                    "copies",
+                    &deep,
+                    PutContent::CopyOf(&key("a")),
+                    PutMode::IfAbsent,
+                    durability
+                )
+                .unwrap(),
+            Put::Done
+        );
         assert_eq!(content(&place(), "a"), b"1");
         assert_eq!(content(&place(), "new/deep/b"), b"1");
-        assert!(store.delete(&key("a")).unwrap());
+        store.delete_one(&key("a")).unwrap();
         assert_eq!(content(&place(), "new/deep/b"), b"1");
-        assert!(store.delete(&deep).unwrap());
+        store.delete_one(&deep).unwrap();
         assert_eq!(
-            store.copy(&key("d"), &deep, durability).unwrap_err().kind(),
+            store
+                .put(
+                    "copies",
+                    &deep,
+                    PutContent::CopyOf(&key("d")),
+                    PutMode::IfAbsent,
+                    durability
+                )
+                .unwrap_err()
+                .kind(),
             ErrorKind::Corrupt
         );
     }
 }
 
-fn delete_tells(place: &Place) {
+fn deleting_is_idempotent_and_reports_what_is_left(place: &Place) {
     let store = made(place);
-    put(&store, "d/a", b"1");
-    assert!(store.delete(&key("d/a")).unwrap());
-    assert!(!store.delete(&key("d/a")).unwrap());
+    for path in ["d/a", "d/b", "e/f/g"] {
+        put(&store, path, b"1");
+    }
+    let keys = ["d/a", "e", "missing", "d/b"].map(key);
+    for _ in 0..2 {
+        let left = store.delete_one(&keys);
+        assert_eq!(left.len(), 1, "{left:?}");
+        assert_eq!(
+            (left[0].key.as_str(), left[0].error.kind()),
+            ("e", ErrorKind::Refused)
+        );
+    }
     assert_eq!(names(&store, "d"), [""; 0]);
+    assert_eq!(content(&store, "e/f/g"), b"1");
 }
 
 fn full_directories_stay(place: &Place) {
     let store = made(place);
     put(&store, "d/a", b"1");
-    assert_eq!(store.delete(&key("d")).unwrap_err().kind(), ErrorKind::Refused);
+    assert_eq!(
+        store.delete_one(&key("d")).unwrap_err().kind(),
+        ErrorKind::Refused
+    );
     assert_eq!(content(&store, "d/a"), b"1");
 }
 
@@ -190,7 +262,7 @@ fn sync_directories_of_any_kind(place: &Place) {
     put(&store, "d/a", b"1");
     for durability in [Durability::Durable, Durability::Buffered] {
         store
-            .sync_directories(&[key("d"), key("gone/deep")], durability)
+            .persist(Persist::Names(&[key("d"), key("gone/deep")]), durability)
             .unwrap();
     }
 }
@@ -199,11 +271,11 @@ fn visible_files_are_synced(place: &Place) {
     let store = made(place);
     put(&store, "d/a", b"1");
     for durability in [Durability::Durable, Durability::Buffered] {
-        store.sync_visible(&[key("d/a")], durability).unwrap();
+        store.persist(Persist::Files(&[key("d/a")]), durability).unwrap();
     }
     assert_eq!(content(&store, "d/a"), b"1");
     let error = store
-        .sync_visible(&[key("d/b")], Durability::Durable)
+        .persist(Persist::Files(&[key("d/b")]), Durability::Durable)
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }

@@ -1,11 +1,10 @@
 //! Checks of what is said about the writer's lock, pins and time limits.
 
 use std::cell::Cell;
-use std::io;
 use std::time::{Duration, Instant};
 
 use stonekeep::ErrorKind;
-use stonekeep::store::{Durability, Held, Key, LockWait, PinState, Store, new_pin_name};
+use stonekeep::store::{Durability, Held, Key, LockWait, Persist, PinState, Store};
 
 use super::{Check, Place, content, key, made, put};
 
@@ -32,11 +31,11 @@ pub(super) const CHECKS: &[(&str, Check)] = &[
 ];
 
 fn take(store: &Store, wait: LockWait, holder: &str) -> stonekeep::Result<Held> {
-    store.exclusive(wait, holder, &|| false)
+    store.lease(wait, holder, &|| false)
 }
 
-fn pin_key() -> Key {
-    key("stonekeep/pins").join(&new_pin_name()).unwrap()
+fn pins() -> Key {
+    key("stonekeep/pins")
 }
 
 fn lock_conflicts(place: &Place) {
@@ -82,7 +81,7 @@ fn waiting_stops(place: &Place) {
         asked.get() > 3
     };
     let error = other
-        .exclusive(LockWait::Forever, "second", &stop_at_last)
+        .lease(LockWait::Forever, "second", &stop_at_last)
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Stopped);
 }
@@ -98,9 +97,7 @@ fn waiting_succeeds(place: &Place) {
         }
         false
     };
-    other
-        .exclusive(LockWait::Forever, "second", &let_go_at_last)
-        .unwrap();
+    other.lease(LockWait::Forever, "second", &let_go_at_last).unwrap();
     assert!(asked.get() > 3);
 }
 
@@ -109,14 +106,13 @@ fn lock_excludes_only_lockers(place: &Place) {
     let _guard = take(&one, LockWait::Fail, "first").unwrap();
     put(&other, "a", b"1");
     assert_eq!(content(&other, "a"), b"1");
-    let pin = other.pin(&pin_key(), b"pin").unwrap();
+    let (_, pin) = other.pin(&pins(), b"pin").unwrap();
     pin.check().unwrap();
 }
 
 fn pins_are_visible(place: &Place) {
     let (one, other) = (made(place), place());
-    let pin = pin_key();
-    let guard = one.pin(&pin, b"3\n1234\nthe meta file").unwrap();
+    let (pin, guard) = one.pin(&pins(), b"3\n1234\nthe meta file").unwrap();
     assert_eq!(content(&other, pin.as_str()), b"3\n1234\nthe meta file");
     let listed = other.list(Some(&key("stonekeep/pins"))).unwrap();
     assert_eq!(listed.len(), 1);
@@ -127,48 +123,51 @@ fn pins_are_visible(place: &Place) {
 
 fn pins_are_held(place: &Place) {
     let (one, other) = (made(place), place());
-    let (first, second) = (pin_key(), pin_key());
-    let guards = [one.pin(&first, b"1").unwrap(), other.pin(&second, b"2").unwrap()];
+    let (first, first_held) = one.pin(&pins(), b"1").unwrap();
+    let (second, second_held) = other.pin(&pins(), b"2").unwrap();
+    let guards = [first_held, second_held];
     for store in [&one, &other] {
         for pin in [&first, &second] {
-            assert_eq!(store.remove_if_stale(pin).unwrap(), PinState::Held);
+            assert_eq!(store.sweep_pin(pin).unwrap(), PinState::Held);
             assert!(store.stat(pin).unwrap().is_some());
         }
     }
     guards.iter().for_each(|guard| guard.check().unwrap());
     drop(guards);
-    assert_eq!(one.remove_if_stale(&first).unwrap(), PinState::Removed);
+    assert_eq!(one.sweep_pin(&first).unwrap(), PinState::Removed);
 }
 
 /// What a killed holder leaves is a visible file that nobody holds.
 fn stale_pins_are_removed(place: &Place) {
     let store = made(place);
-    let pin = pin_key();
+    let (pin, guard) = store.pin(&pins(), b"").unwrap();
+    drop(guard);
     put(&store, pin.as_str(), b"the holder is dead");
-    assert_eq!(store.remove_if_stale(&pin).unwrap(), PinState::Removed);
+    assert_eq!(store.sweep_pin(&pin).unwrap(), PinState::Removed);
     assert_eq!(store.stat(&pin).unwrap(), None);
 }
 
 fn missing_pins(place: &Place) {
     let store = made(place);
-    assert_eq!(store.remove_if_stale(&pin_key()).unwrap(), PinState::Removed);
+    assert_eq!(
+        store.sweep_pin(&key("stonekeep/pins/missing")).unwrap(),
+        PinState::Removed
+    );
 }
 
 fn pins_replace_nothing(place: &Place) {
     let (one, other) = (made(place), place());
-    let pin = pin_key();
-    let guard = one.pin(&pin, b"first").unwrap();
-    let error = other.pin(&pin, b"second").unwrap_err();
-    assert_eq!(error.io_kind(), Some(io::ErrorKind::AlreadyExists));
-    assert_eq!(content(&other, pin.as_str()), b"first");
+    let (first, guard) = one.pin(&pins(), b"first").unwrap();
+    let (second, _guard) = other.pin(&pins(), b"second").unwrap();
+    assert_ne!(first, second);
+    assert_eq!(content(&other, first.as_str()), b"first");
     guard.check().unwrap();
 }
 
 fn lost_pins_are_noticed(place: &Place) {
     let store = made(place);
-    let pin = pin_key();
-    let guard = store.pin(&pin, b"first").unwrap();
-    assert!(store.delete(&pin).unwrap());
+    let (pin, guard) = store.pin(&pins(), b"first").unwrap();
+    store.delete_one(&pin).unwrap();
     assert_eq!(guard.check().unwrap_err().kind(), ErrorKind::Locked);
     put(&store, pin.as_str(), b"somebody else's");
     drop(guard);
@@ -178,5 +177,5 @@ fn lost_pins_are_noticed(place: &Place) {
 fn free_bytes_answers(place: &Place) {
     let store = made(place);
     assert_ne!(store.room().unwrap().bytes, Some(0));
-    store.sync_directories(&[], Durability::Durable).unwrap();
+    store.persist(Persist::Names(&[]), Durability::Durable).unwrap();
 }

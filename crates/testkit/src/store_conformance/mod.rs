@@ -6,7 +6,7 @@ mod files;
 mod holding;
 mod staging;
 
-use stonekeep::store::{Durability, Key, Staged, Store};
+use stonekeep::store::{Durability, Key, PutMode, Store, Upload};
 
 /// Opens one more handle on the same place, as another process would.
 pub type Place = Box<dyn Fn() -> Store>;
@@ -38,9 +38,9 @@ fn key(path: &str) -> Key {
     Key::new(path).unwrap()
 }
 
-fn stage(store: &Store, area: &str, path: &str, content: &[u8]) -> Staged {
+fn stage(store: &Store, area: &str, path: &str, content: &[u8]) -> Upload {
     store
-        .stage(area, &key(path), &mut &*content, content.len() as u64)
+        .upload(area, &key(path), &mut &*content, content.len() as u64)
         .unwrap()
 }
 
@@ -48,7 +48,7 @@ fn stage(store: &Store, area: &str, path: &str, content: &[u8]) -> Staged {
 fn put(store: &Store, path: &str, content: &[u8]) {
     let staged = stage(store, "put", path, content);
     let taken = store
-        .publish(vec![(staged, key(path))], Durability::Buffered)
+        .finish(vec![(staged, key(path))], PutMode::IfAbsent, Durability::Buffered)
         .unwrap();
     assert_eq!(taken, []);
 }
@@ -63,4 +63,19 @@ fn names(store: &Store, directory: &str) -> Vec<String> {
     let mut names: Vec<String> = entries.into_iter().map(|entry| entry.name).collect();
     names.sort();
     names
+}
+
+/// What a run has uploaded and not finished.
+pub fn uploads(store: &Store, run: &str) -> Vec<Upload> {
+    let leftovers = store.leftovers().unwrap().into_iter();
+    let of_run = leftovers.filter(|leftover| leftover.run == run);
+    of_run.flat_map(|leftover| leftover.uploads).collect()
+}
+
+/// The runs that have uploaded something and not finished it, sorted.
+pub fn runs(store: &Store) -> Vec<String> {
+    let leftovers = store.leftovers().unwrap().into_iter();
+    let mut runs: Vec<String> = leftovers.map(|leftover| leftover.run).collect();
+    runs.sort();
+    runs
 }

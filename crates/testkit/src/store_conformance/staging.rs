@@ -2,10 +2,10 @@
 
 use std::io::{self, Read};
 
-use stonekeep::store::{Durability, Staged, Store};
+use stonekeep::store::{Durability, Persist, PutMode, Store, Upload};
 use stonekeep::{Error, ErrorKind};
 
-use super::{Check, Place, content, key, made, names, put, stage};
+use super::{Check, Place, content, key, made, names, put, runs, stage, uploads};
 
 pub(super) const CHECKS: &[(&str, Check)] = &[
     ("what is staged is not visible", staged_is_not_visible),
@@ -40,8 +40,8 @@ fn staged_is_not_visible(place: &Place) {
     let staged = stage(&store, "7", "meta/7", b"text");
     assert_eq!(
         staged,
-        Staged {
-            area: "7".to_owned(),
+        Upload {
+            run: "7".to_owned(),
             key: key("meta/7"),
             size_bytes: 4
         }
@@ -55,14 +55,14 @@ fn staging_replaces(place: &Place) {
     stage(&store, "7", "a", b"longer than the next");
     let staged = stage(&store, "7", "a", b"next");
     assert_eq!(staged_content(&store, &staged), b"next");
-    assert_eq!(store.staged("7").unwrap(), [staged]);
+    assert_eq!(uploads(&store, "7"), [staged]);
 }
 
 fn expected_length_is_a_hint(place: &Place) {
     let store = made(place);
     let bytes = vec![7; 100_000];
     for expected in [0, 10, 1 << 30] {
-        let staged = store.stage("7", &key("a"), &mut &*bytes, expected).unwrap();
+        let staged = store.upload("7", &key("a"), &mut &*bytes, expected).unwrap();
         assert_eq!(staged.size_bytes, 100_000);
         assert_eq!(staged_content(&store, &staged), bytes);
     }
@@ -87,18 +87,18 @@ fn failed_stage_leaves_nothing(place: &Place) {
     let source = io::Error::new(io::ErrorKind::TimedOut, "the disk is gone");
     let mut failing = Failing(3_000_000, Some(source));
     let error = store
-        .stage("7", &key("d/a"), &mut failing, 4_000_000)
+        .upload("7", &key("d/a"), &mut failing, 4_000_000)
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io);
     assert_eq!(error.io_kind(), Some(io::ErrorKind::TimedOut));
     assert!(error.to_string().contains("d/a"), "{error}");
-    assert_eq!(store.staged("7").unwrap(), []);
+    assert_eq!(uploads(&store, "7"), []);
 }
 
 fn content_errors_come_back(place: &Place) {
     let store = made(place);
     let mut failing = Failing(10, Some(io::Error::other(Error::stopped())));
-    let error = store.stage("7", &key("a"), &mut failing, 20).unwrap_err();
+    let error = store.upload("7", &key("a"), &mut failing, 20).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Stopped);
 }
 
@@ -109,12 +109,17 @@ fn publish_makes_visible(place: &Place) {
             let staged = stage(&store, "7", path, path.as_bytes());
             (staged, key(&format!("{name}/{path}")))
         });
-        let staged: Vec<Staged> = batch.iter().map(|(staged, _)| staged.clone()).collect();
-        store.sync(&staged, durability).unwrap();
-        assert_eq!(store.publish(batch.to_vec(), durability).unwrap(), []);
+        let staged: Vec<Upload> = batch.iter().map(|(staged, _)| staged.clone()).collect();
+        store.persist(Persist::Uploads(&staged), durability).unwrap();
+        assert_eq!(
+            store
+                .finish(batch.to_vec(), PutMode::IfAbsent, durability)
+                .unwrap(),
+            []
+        );
         assert_eq!(names(&place(), &format!("{name}/d")), ["1", "2"]);
         assert_eq!(content(&place(), &format!("{name}/e/f/3")), b"e/f/3");
-        assert_eq!(store.staged("7").unwrap(), []);
+        assert_eq!(uploads(&store, "7"), []);
     }
 }
 
@@ -124,17 +129,23 @@ fn taken_names_come_back(place: &Place) {
     let batch: Vec<_> = ["d/1", "d/2", "d/3"]
         .map(|path| (stage(&store, "7", path, b"new"), key(path)))
         .into();
-    let taken = store.publish(batch.clone(), Durability::Durable).unwrap();
+    let taken = store
+        .finish(batch.clone(), PutMode::IfAbsent, Durability::Durable)
+        .unwrap();
     assert_eq!(taken, [batch[1].clone()]);
     assert_eq!(content(&store, "d/1"), b"new");
     assert_eq!(content(&store, "d/2"), b"old");
     assert_eq!(content(&store, "d/3"), b"new");
-    assert_eq!(store.staged("7").unwrap(), [batch[1].0.clone()]);
+    assert_eq!(uploads(&store, "7"), [batch[1].0.clone()]);
     assert_eq!(staged_content(&store, &batch[1].0), b"new");
     put(&store, "d/4/inner", b"");
     let onto_directory = (batch[1].0.clone(), key("d/4"));
     let taken = store
-        .publish(vec![onto_directory.clone()], Durability::Durable)
+        .finish(
+            vec![onto_directory.clone()],
+            PutMode::IfAbsent,
+            Durability::Durable,
+        )
         .unwrap();
     assert_eq!(taken, [onto_directory]);
 }
@@ -144,7 +155,7 @@ fn missing_is_not_published(place: &Place) {
     let staged = stage(&store, "7", "a", b"1");
     store.discard("7").unwrap();
     let error = store
-        .publish(vec![(staged, key("a"))], Durability::Durable)
+        .finish(vec![(staged, key("a"))], PutMode::IfAbsent, Durability::Durable)
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert_eq!(store.stat(&key("a")).unwrap(), None);
@@ -154,25 +165,32 @@ fn publish_without_sync(place: &Place) {
     let store = made(place);
     let staged = stage(&store, "7", "a", b"1");
     store
-        .publish(vec![(staged, key("a"))], Durability::Durable)
+        .finish(vec![(staged, key("a"))], PutMode::IfAbsent, Durability::Durable)
         .unwrap();
     assert_eq!(content(&store, "a"), b"1");
 }
 
 fn leftovers_are_found(place: &Place) {
     let first = made(place);
-    assert_eq!(first.areas().unwrap(), [""; 0]);
+    assert_eq!(runs(&first), [""; 0]);
     let staged = stage(&first, "7", "private/7/CURRENT", b"MANIFEST-000004\n");
     drop(first);
     let second = place();
-    assert_eq!(second.areas().unwrap(), ["7"]);
-    assert_eq!(second.staged("7").unwrap(), std::slice::from_ref(&staged));
+    assert_eq!(runs(&second), ["7"]);
+    assert_eq!(uploads(&second, "7"), std::slice::from_ref(&staged));
     assert_eq!(staged_content(&second, &staged), b"MANIFEST-000004\n");
     second
-        .sync(std::slice::from_ref(&staged), Durability::Durable)
+        .persist(
+            Persist::Uploads(std::slice::from_ref(&staged)),
+            Durability::Durable,
+        )
         .unwrap();
     let taken = second
-        .publish(vec![(staged, key("private/7/CURRENT"))], Durability::Durable)
+        .finish(
+            vec![(staged, key("private/7/CURRENT"))],
+            PutMode::IfAbsent,
+            Durability::Durable,
+        )
         .unwrap();
     assert_eq!(taken, []);
     assert_eq!(content(&second, "private/7/CURRENT"), b"MANIFEST-000004\n");
@@ -182,14 +200,12 @@ fn areas_are_apart(place: &Place) {
     let store = made(place);
     stage(&store, "7", "a", b"1");
     let kept = stage(&store, "8", "a", b"22");
-    let mut areas = store.areas().unwrap();
-    areas.sort();
-    assert_eq!(areas, ["7", "8"]);
+    assert_eq!(runs(&store), ["7", "8"]);
     store.discard("7").unwrap();
     store.discard("7").unwrap();
     store.discard("never there").unwrap();
-    assert_eq!(store.staged("7").unwrap(), []);
-    assert_eq!(store.areas().unwrap(), ["8"]);
+    assert_eq!(uploads(&store, "7"), []);
+    assert_eq!(runs(&store), ["8"]);
     assert_eq!(staged_content(&store, &kept), b"22");
 }
 
@@ -198,7 +214,7 @@ fn no_aliases(place: &Place) {
     let store = made(place);
     let staged = stage(&store, "7", "a", b"published");
     store
-        .publish(vec![(staged, key("a"))], Durability::Buffered)
+        .finish(vec![(staged, key("a"))], PutMode::IfAbsent, Durability::Buffered)
         .unwrap();
     stage(&store, "7", "a", b"!");
     assert_eq!(content(&store, "a"), b"published");
@@ -207,13 +223,13 @@ fn no_aliases(place: &Place) {
 fn area_names(place: &Place) {
     let store = made(place);
     for area in ["", "..", "a/b", "/"] {
-        let error = store.stage(area, &key("a"), &mut &b"1"[..], 1).unwrap_err();
+        let error = store.upload(area, &key("a"), &mut &b"1"[..], 1).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{area:?}");
     }
 }
 
-fn staged_content(store: &Store, staged: &Staged) -> Vec<u8> {
-    let object = store.open_staged(staged).unwrap();
+fn staged_content(store: &Store, staged: &Upload) -> Vec<u8> {
+    let object = store.open_upload(staged).unwrap();
     let mut bytes = vec![0; object.size_bytes() as usize];
     let mut filled = 0;
     while filled < bytes.len() {

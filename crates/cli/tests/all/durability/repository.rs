@@ -9,7 +9,7 @@ use stonekeep::format::BackupId;
 use stonekeep::repo::facts::FileFacts;
 use stonekeep::repo::{catalog, facts_reader, journal};
 use stonekeep::store::memory::MemoryStore;
-use stonekeep::store::{Durability, Key, Store};
+use stonekeep::store::{Durability, Key, PutMode, Store};
 use stonekeep_testkit::syscall_trace::Files;
 
 /// The directory of the repository, from the root of the record.
@@ -78,12 +78,14 @@ fn load(found: &Files) -> Store {
         match path.strip_prefix(STAGING).and_then(|path| path.split_once('/')) {
             Some((area, path)) => {
                 let key = Key::new(path).unwrap();
-                store.stage(area, &key, &mut content, length).unwrap();
+                store.upload(area, &key, &mut content, length).unwrap();
             }
             None => {
                 let key = Key::new(path).unwrap();
-                let staged = store.stage("load", &key, &mut content, length).unwrap();
-                let taken = store.publish(vec![(staged, key)], Durability::Durable).unwrap();
+                let staged = store.upload("load", &key, &mut content, length).unwrap();
+                let taken = store
+                    .finish(vec![(staged, key)], PutMode::IfAbsent, Durability::Durable)
+                    .unwrap();
                 assert!(taken.is_empty());
             }
         }
@@ -132,10 +134,10 @@ fn assert_claimed(found: &Files, id: u32, when: &str) {
 
 /// What a journal calls durable has all its bytes.
 fn assert_journals_hold(store: &Store, when: &str) {
-    for area in store.areas().unwrap() {
-        let journal = journal::read(store, &area).unwrap();
+    for leftover in store.leftovers().unwrap() {
+        let journal = journal::read(store, &leftover).unwrap();
         for (staged, entry) in journal.staged.iter().filter(|(_, entry)| entry.durable) {
-            let object = store.open_staged(staged).unwrap();
+            let object = store.open_upload(staged).unwrap();
             let mut content = vec![0; object.size_bytes() as usize];
             object.read_at(&mut content, 0).unwrap();
             let found = crc32c::crc32c(&content);
@@ -174,9 +176,9 @@ fn assert_orphans_hold(store: &Store, committed: &[u32], when: &str) {
 /// How many files the journals name that lie whole in their areas.
 pub(super) fn staged_by_journals(found: &Files) -> usize {
     let store = load(found);
-    let areas = store.areas().unwrap().into_iter();
-    areas
-        .map(|area| journal::read(&store, &area).unwrap().staged.len())
+    let leftovers = store.leftovers().unwrap().into_iter();
+    leftovers
+        .map(|leftover| journal::read(&store, &leftover).unwrap().staged.len())
         .sum()
 }
 

@@ -7,11 +7,11 @@ use stonekeep_format::BackupId;
 use super::report::{CollectReport, GarbageKind};
 use crate::repo::garbage::{Area, Garbage, GarbagePlan};
 use crate::repo::{ids, layout};
-use crate::store::{Durability, Held, Key, Store};
+use crate::store::{Durability, Held, Key, NotDeleted, Persist, Store};
 use crate::{Error, ErrorKind, Observer, Progress, Result};
 
-/// So many files go between two looks at the lock.
-const FILES_BETWEEN_CHECKS: u64 = 256;
+/// So many files go in one request, between two looks at the lock.
+const FILES_BETWEEN_CHECKS: usize = 256;
 
 /// Carries out a plan, or only reports what it would remove. What cannot be removed is reported and does not stop the rest.
 pub(super) struct Apply<'a> {
@@ -51,10 +51,8 @@ impl<'a> Apply<'a> {
         tracing::info!(files, bytes, "found files that no backup needs");
         let mut changed = BTreeSet::new();
         self.keep_claim(&plan);
-        for file in &plan.shared {
-            let is_gone = self.remove(file, &mut changed)?;
-            self.left.shared |= !is_gone;
-        }
+        let left = self.remove(&plan.shared, &mut changed)?;
+        self.left.shared |= !left.is_empty();
         self.remove_of_backups(&plan.private, &mut changed)?;
         for (id, error) in &plan.unlistable {
             self.left.backups.insert(*id);
@@ -90,11 +88,8 @@ impl<'a> Apply<'a> {
 
     /// Removes files that one backup has for itself.
     fn remove_of_backups(&mut self, files: &[Garbage], changed: &mut BTreeSet<Key>) -> Result<()> {
-        for file in files {
-            if !self.remove(file, changed)? {
-                self.left.backups.extend(backup_of(&file.key));
-            }
-        }
+        let left = self.remove(files, changed)?;
+        self.left.backups.extend(left.iter().filter_map(backup_of));
         Ok(())
     }
 
@@ -111,26 +106,22 @@ impl<'a> Apply<'a> {
             ]);
         }
         let changed: Vec<Key> = changed.into_iter().collect();
-        self.store.sync_directories(&changed, self.durability)?;
-        let done: Vec<&Key> = plan
-            .records
-            .iter()
-            .filter(|record| !self.left.holds(record))
-            .collect();
-        for record in &done {
-            self.attempt(record, |store| store.delete(record).map(drop));
+        self.store.persist(Persist::Names(&changed), self.durability)?;
+        let done = plan.records.iter().filter(|record| !self.left.holds(record));
+        let done: Vec<Key> = done.cloned().collect();
+        self.remove_durably(&done, layout::deleted_directory())?;
+        self.remove_durably(&plan.claims, layout::ids_directory())
+    }
+
+    /// Removes files of this directory that no report counts.
+    fn remove_durably(&mut self, keys: &[Key], directory: Key) -> Result<()> {
+        if keys.is_empty() {
+            return Ok(());
         }
-        if !done.is_empty() {
-            self.store
-                .sync_directories(&[layout::deleted_directory()], self.durability)?;
+        for left in self.store.delete(keys) {
+            self.report.add_not_removed(left.key.as_str(), &left.error);
         }
-        for claim in &plan.claims {
-            self.attempt(claim, |store| store.delete(claim).map(drop));
-        }
-        match plan.claims.first().and_then(Key::parent) {
-            Some(claims) => self.store.sync_directories(&[claims], self.durability),
-            None => Ok(()),
-        }
+        self.store.persist(Persist::Names(&[directory]), self.durability)
     }
 
     fn start(&mut self, plan: &GarbagePlan) {
@@ -146,38 +137,56 @@ impl<'a> Apply<'a> {
         self.report_progress();
     }
 
-    /// Whether it is gone, or would be.
-    fn remove(&mut self, file: &Garbage, changed: &mut BTreeSet<Key>) -> Result<bool> {
-        self.before_each()?;
-        let is_gone = self.attempt(&file.key, |store| store.delete(&file.key).map(drop));
-        if is_gone {
-            self.report.add(file);
-            // Most files are in the directory of the one before.
-            if let Some(directory) = file.key.parent().filter(|parent| changed.last() != Some(parent)) {
-                changed.insert(directory);
+    /// Removes files, or only counts them in a dry run; returns what is left.
+    fn remove(&mut self, files: &[Garbage], changed: &mut BTreeSet<Key>) -> Result<Vec<Key>> {
+        let mut all_left = Vec::new();
+        for batch in files.chunks(FILES_BETWEEN_CHECKS) {
+            self.before_batch()?;
+            let keys: Vec<Key> = batch.iter().map(|file| file.key.clone()).collect();
+            let left = match self.lock {
+                Some(_) => self.store.delete(&keys),
+                None => Vec::new(),
+            };
+            for file in batch {
+                self.progress.bytes_done += file.size_bytes;
+                if left.iter().any(|left| left.key == file.key) {
+                    continue;
+                }
+                self.report.add(file);
+                // Most files are in the directory of the one before.
+                if let Some(directory) = file.key.parent().filter(|parent| changed.last() != Some(parent)) {
+                    changed.insert(directory);
+                }
             }
+            for NotDeleted { key, error } in left {
+                self.report.add_not_removed(key.as_str(), &error);
+                all_left.push(key);
+            }
+            self.progress.files_done += batch.len() as u64;
+            self.report_progress();
         }
-        self.count(file.size_bytes);
-        Ok(is_gone)
+        Ok(all_left)
     }
 
     fn discard(&mut self, area: &Area) -> Result<()> {
-        self.before_each()?;
+        self.before_batch()?;
         let path = layout::staging_directory().join(&area.name)?;
         if self.attempt(&path, |store| store.discard(&area.name)) {
             let path = path.as_str().to_owned();
             self.report
                 .add_path(path, area.total.bytes, GarbageKind::LeftOver);
         }
-        self.count(area.total.bytes);
+        self.progress.files_done += 1;
+        self.progress.bytes_done += area.total.bytes;
+        self.report_progress();
         Ok(())
     }
 
     /// One that holds unknown files stays.
     fn remove_directory(&mut self, directory: &Key, changed: &mut BTreeSet<Key>) {
-        let remove = |store: &Store| match store.delete(directory) {
+        let remove = |store: &Store| match store.delete_one(directory) {
             Err(error) if error.kind() == ErrorKind::Refused => Ok(()),
-            removed => removed.map(drop),
+            removed => removed,
         };
         match self.attempt(directory, remove) {
             true => changed.extend(directory.parent()),
@@ -197,22 +206,11 @@ impl<'a> Apply<'a> {
         removed.is_ok()
     }
 
-    fn before_each(&self) -> Result<()> {
+    fn before_batch(&self) -> Result<()> {
         if self.observer.should_stop() {
             return Err(Error::stopped());
         }
-        match self.lock {
-            Some(lock) if self.progress.files_done.is_multiple_of(FILES_BETWEEN_CHECKS) => lock.check(),
-            _ => Ok(()),
-        }
-    }
-
-    fn count(&mut self, size_bytes: u64) {
-        self.progress.files_done += 1;
-        self.progress.bytes_done += size_bytes;
-        if self.progress.files_done.is_multiple_of(FILES_BETWEEN_CHECKS) {
-            self.report_progress();
-        }
+        self.lock.map_or(Ok(()), Held::check)
     }
 
     fn report_progress(&self) {

@@ -7,7 +7,7 @@ use stonekeep_format::BackupId;
 use super::identity::Identity;
 use crate::engine::transfer::Amount;
 use crate::repo::partial::{self, PartialEntry};
-use crate::store::{Key, Staged, Store};
+use crate::store::{Key, Leftover, Store, Upload};
 use crate::{Error, Result};
 
 /// See the [module](self).
@@ -21,20 +21,20 @@ pub(super) struct Area {
     /// The serial number of its last record of files that are copied in part.
     pub(super) partial_serial: u64,
     /// Files that killed runs have copied in part, in their areas.
-    partials: Vec<(Staged, PartialEntry)>,
+    partials: Vec<(Upload, PartialEntry)>,
 }
 
 impl Area {
     /// One that there is not yet, beside these.
-    pub(super) fn new(store: &Store, id: BackupId, areas: &[String]) -> Result<Area> {
+    pub(super) fn new(store: &Store, id: BackupId, leftovers: &[Leftover]) -> Result<Area> {
         let names = (1u64..).map(|n| match n {
             1 => id.to_string(),
             n => format!("{id}-{n}"),
         });
-        let mut free = names.filter(|name| !areas.contains(name));
+        let mut free = names.filter(|name| leftovers.iter().all(|leftover| leftover.run != *name));
         let mut partials = Vec::new();
-        for area in areas {
-            partials.extend(partial::read(store, area)?);
+        for leftover in leftovers {
+            partials.extend(partial::read(store, leftover)?);
         }
         // What several runs have of one file: the most comes last.
         partials.sort_by_key(|(_, entry)| entry.size_bytes);
@@ -50,7 +50,7 @@ impl Area {
 
     /// This area and those of killed runs with files that are copied in part.
     pub(super) fn with_partials(&self) -> HashSet<String> {
-        let partials = self.partials.iter().map(|(staged, _)| staged.area.clone());
+        let partials = self.partials.iter().map(|(staged, _)| staged.run.clone());
         partials.chain([self.name.clone()]).collect()
     }
 
@@ -60,7 +60,7 @@ impl Area {
     }
 
     /// The first bytes of this file, if they are to have this name in an area.
-    pub(super) fn take_partial(&mut self, identity: &Identity, key: &Key) -> Option<(Staged, PartialEntry)> {
+    pub(super) fn take_partial(&mut self, identity: &Identity, key: &Key) -> Option<(Upload, PartialEntry)> {
         let mut partials = self.partials.iter();
         let at = partials.rposition(|(staged, entry)| staged.key == *key && identity.is_of(&entry.file))?;
         Some(self.partials.remove(at))

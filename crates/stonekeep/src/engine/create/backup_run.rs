@@ -92,7 +92,7 @@ impl<'a> BackupRun<'a> {
         };
         self.discard_areas(|_| false);
         for key in layout::made_by_an_empty_run() {
-            if let Err(error) = self.context.store().delete(&key) {
+            if let Err(error) = self.context.store().delete_one(&key) {
                 tracing::debug!(%key, reason = %error.one_line(), "it is left in the new repository");
             }
         }
@@ -103,10 +103,10 @@ impl<'a> BackupRun<'a> {
     /// tries again.
     pub(super) fn discard_areas(&mut self, keep: impl Fn(&str) -> bool) {
         let leftovers = &mut self.planner.inputs.leftovers;
-        let areas = std::mem::take(&mut leftovers.areas).into_iter();
-        let (kept, useless): (Vec<_>, Vec<_>) = areas.partition(|area| keep(area));
-        leftovers.areas = kept;
-        leftovers.forget(|staged| useless.contains(&staged.area));
+        let runs = leftovers.runs.iter().map(|leftover| leftover.run.clone());
+        let useless: Vec<String> = runs.filter(|run| !keep(run)).collect();
+        leftovers.runs.retain(|leftover| keep(&leftover.run));
+        leftovers.forget(|upload| useless.contains(&upload.run));
         let own = self.area.as_ref().map(|area| &area.name);
         for area in useless.iter().chain(own.filter(|name| !keep(name))) {
             if let Err(error) = self.context.store().discard(area) {
@@ -124,8 +124,8 @@ impl<'a> BackupRun<'a> {
     pub(super) fn writing(&mut self) -> Result<Writing<'_>> {
         self.lock()?;
         if self.area.is_none() {
-            let areas = &self.planner.inputs.leftovers.areas;
-            self.area = Some(Area::new(self.context.store(), self.id, areas)?);
+            let leftovers = &self.planner.inputs.leftovers.runs;
+            self.area = Some(Area::new(self.context.store(), self.id, leftovers)?);
         }
         match (self.area.as_mut(), self.lock.as_ref()) {
             (Some(area), Some(lock)) => Ok(Writing { area, lock }),

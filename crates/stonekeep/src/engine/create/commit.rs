@@ -15,7 +15,7 @@ use super::{publish, record};
 use crate::parallel::run_both;
 use crate::repo::facts_reader::FileLines;
 use crate::repo::{garbage, ids, layout};
-use crate::store::{Durability, Held, Key, Staged, Store};
+use crate::store::{Durability, Held, Key, Persist, Put, PutContent, PutMode, Store, Upload};
 use crate::{Error, Phase, Result};
 
 /// Everything that the commit needs.
@@ -34,9 +34,7 @@ pub(super) struct Description {
     /// The meta file.
     text: Vec<u8>,
     /// Our facts, in the area.
-    facts: Staged,
-    /// The claim of the id, in the area.
-    claim: Staged,
+    facts: Upload,
     last_look: LastLook,
 }
 
@@ -76,13 +74,11 @@ impl Commit<'_> {
             .as_ref()
             .and_then(|key| FileLines::open(store, key, &mut buffer).ok());
         let facts = facts.stage(store, area, id, record::file_lines(&self.plan, id, newest))?;
-        let claim = ids::stage(store, area, id)?;
-        store.sync(&[facts.clone(), claim.clone()], self.durability())?;
+        store.persist(Persist::Uploads(std::slice::from_ref(&facts)), self.durability())?;
         Ok(Description {
             id,
             text,
             facts,
-            claim,
             last_look,
         })
     }
@@ -91,17 +87,18 @@ impl Commit<'_> {
     pub(super) fn commit(&self, description: Description) -> Result<Outcome> {
         let id = description.id;
         let is_free = self.store().list(Some(&layout::private(id)))?.is_empty()
-            && ids::claim(self.store(), &description.claim, id)?
+            && ids::claim(self.store(), &self.area.name, id, self.durability())?
             && self.publish_private(id)?;
         if !is_free {
             return Ok(Outcome::IdTaken);
         }
-        self.included.publish(self.store(), id, self.durability())?;
+        self.included
+            .publish(self.store(), &self.area.name, id, self.durability())?;
         self.publish_facts(id, description.facts)?;
         self.look(id, &description.last_look)?;
         self.lock.check()?;
         if !self.publish_meta(id, &description.text)? {
-            self.store().delete(&layout::facts(id))?;
+            self.store().delete_one(&layout::facts(id))?;
             return Ok(Outcome::IdTaken);
         }
         match self.look(id, &description.last_look) {
@@ -135,7 +132,7 @@ impl Commit<'_> {
             file.decision.action = Action::Publish(Box::new(copied));
             meter.file_done();
         }
-        self.context.store().sync(&staged, self.durability())
+        self.store().persist(Persist::Uploads(&staged), self.durability())
     }
 
     fn store(&self) -> &Store {
@@ -160,10 +157,9 @@ impl Commit<'_> {
             });
         let keys: Vec<Key> = reused.collect::<Result<_>>()?;
         if keys.is_empty() {
-            Ok(())
-        } else {
-            self.store().sync_visible(&keys, self.durability())
+            return Ok(());
         }
+        self.store().persist(Persist::Files(&keys), self.durability())
     }
 
     /// False if some name turns out to be taken.
@@ -176,24 +172,16 @@ impl Commit<'_> {
                 batch.push((staged.staged.clone(), layout::file(&file.path(None, id)?)?));
             }
         }
-        Ok(self.store().publish(batch, self.durability())?.is_empty())
+        let taken = self.store().finish(batch, PutMode::IfAbsent, self.durability())?;
+        Ok(taken.is_empty())
     }
 
-    /// C5, and the claim becomes durable. Facts of a killed run under this id are replaced: no meta file, so no backup,
-    /// has them.
-    fn publish_facts(&self, id: BackupId, staged: Staged) -> Result<()> {
-        let key = layout::facts(id);
-        // The name of this directory is synced with those of the facts'.
+    /// C5. Facts of a killed run under this id are replaced: no meta file, so no backup, has them.
+    fn publish_facts(&self, id: BackupId, facts: Upload) -> Result<()> {
+        let batch = vec![(facts, layout::facts(id))];
         self.store()
-            .sync_directories(&[layout::ids_directory()], self.durability())?;
-        let taken = self
-            .store()
-            .publish(vec![(staged, key.clone())], self.durability())?;
-        if taken.is_empty() {
-            return Ok(());
-        }
-        self.store().delete(&key)?;
-        self.store().publish(taken, self.durability()).map(|_| ())
+            .finish(batch, PutMode::Replace, self.durability())
+            .map(drop)
     }
 
     /// C6 and C8. A foreign engine's collector may have taken files of ours for garbage. Their sizes were looked at when
@@ -212,16 +200,16 @@ impl Commit<'_> {
     /// C7: the commit. False if the id is taken.
     fn publish_meta(&self, id: BackupId, text: &[u8]) -> Result<bool> {
         let key = layout::meta(id);
-        let staged = self
-            .store()
-            .stage(&self.area.name, &key, &mut &text[..], text.len() as u64)?;
-        self.store()
-            .sync(std::slice::from_ref(&staged), self.durability())?;
-        match self
-            .store()
-            .publish(vec![(staged, key.clone())], self.durability())
-        {
-            Ok(taken) => Ok(taken.is_empty()),
+        let content = PutContent::Bytes(text);
+        let put = self.store().put(
+            &self.area.name,
+            &key,
+            content,
+            PutMode::IfAbsent,
+            self.durability(),
+        );
+        match put {
+            Ok(put) => Ok(put != Put::Taken),
             Err(error) if matches!(self.store().stat(&key), Ok(None)) => Err(error),
             Err(error) => Err(Error::new(
                 error.kind(),

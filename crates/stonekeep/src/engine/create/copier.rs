@@ -16,7 +16,7 @@ use crate::engine::transfer::Meter;
 use crate::parallel::run_bounded;
 use crate::repo::journal::{self, JournalEntry};
 use crate::repo::partial::{self, PartialEntry};
-use crate::store::{Durability, ObjectReader, Staged, Store};
+use crate::store::{Durability, ObjectReader, Persist, Store, Upload};
 use crate::{Error, Phase, Result};
 
 /// A batch ends after so many bytes or files: what a killed run must copy again at most, against a flush of the disk
@@ -193,7 +193,7 @@ impl<'a> Copier<'a> {
 
     fn write_down(&mut self, batch: &mut Batch<'_>) -> Result<()> {
         let durability = self.context.engine.durability();
-        let mut staged: Vec<Staged> = batch.done.iter().map(|(_, file)| file.staged.clone()).collect();
+        let mut staged: Vec<Upload> = batch.done.iter().map(|(_, file)| file.staged.clone()).collect();
         let mut entries = Vec::new();
         for job in &batch.unfinished {
             if let JobProgress::Open(open) = &job.progress {
@@ -201,7 +201,7 @@ impl<'a> Copier<'a> {
                 entries.extend(self.partial_entry(job, &open.staged, open.crc32c()));
             }
         }
-        self.store().sync(&staged, durability)?;
+        self.store().persist(Persist::Uploads(&staged), durability)?;
         let durable = self.is_durable();
         batch.done.iter_mut().for_each(|(_, file)| file.durable = durable);
         if !batch.journal.is_empty() {
@@ -224,7 +224,7 @@ impl<'a> Copier<'a> {
     }
 
     /// The entry for a file that a batch has left in the middle. Private files are of one capture only.
-    fn partial_entry(&self, job: &Job<'_>, staged: &Staged, crc32c: Crc32c) -> Option<PartialEntry> {
+    fn partial_entry(&self, job: &Job<'_>, staged: &Upload, crc32c: Crc32c) -> Option<PartialEntry> {
         // The checksum of all its bytes is not known yet.
         let path = job.target.path(Crc32c(0), job.file.size_bytes())?;
         let entry = PartialEntry {
@@ -238,7 +238,7 @@ impl<'a> Copier<'a> {
     }
 
     /// What a killed run has copied of this file.
-    fn partial(&mut self, job: &Job<'_>) -> Result<Option<(Staged, PartialEntry)>> {
+    fn partial(&mut self, job: &Job<'_>) -> Result<Option<(Upload, PartialEntry)>> {
         if !self.area.has_partials() || *job.target == Target::Private {
             return Ok(None);
         }
@@ -251,8 +251,8 @@ impl<'a> Copier<'a> {
     }
 
     /// The checksum of the first bytes of a staged file; `None` if it has not so many.
-    fn checksum(&self, staged: &Staged) -> Result<Option<Crc32c>> {
-        let object = self.store().open_staged(staged)?;
+    fn checksum(&self, staged: &Upload) -> Result<Option<Crc32c>> {
+        let object = self.store().open_upload(staged)?;
         let mut reader = ObjectReader::new(object.as_ref()).take(staged.size_bytes);
         let (mut buffer, mut crc, mut found) = (self.context.engine.read_buffer(), 0, 0u64);
         loop {

@@ -10,7 +10,7 @@ use stonekeep_format::{BackupId, Crc32c, FileNumber};
 use super::identity::Identity;
 use crate::image::ImageFile;
 use crate::repo::facts::{FileFacts, Session};
-use crate::store::Staged;
+use crate::store::Upload;
 use crate::{Error, Result};
 
 /// The name that a file gets in the repository.
@@ -48,7 +48,7 @@ pub(super) struct StagedFile {
     /// Its path, unless it goes to the backup's own directory.
     pub(super) path: Option<RepoPath>,
     pub(super) crc32c: Crc32c,
-    pub(super) staged: Staged,
+    pub(super) staged: Upload,
     pub(super) durable: bool,
     /// Whether an earlier run staged it, which was killed.
     pub(super) by_killed_run: bool,
@@ -81,7 +81,7 @@ pub(super) struct Ready<'p> {
     pub(super) path: Option<&'p RepoPath>,
     pub(super) crc32c: Crc32c,
     /// Where it is staged, if it is not stored yet.
-    pub(super) staged: Option<&'p Staged>,
+    pub(super) staged: Option<&'p Upload>,
 }
 
 impl Target {

@@ -18,7 +18,7 @@ use crate::image::DatabaseImage;
 use crate::image::include::{self, Found, FoundFile};
 use crate::repo::included::{self, IncludedFile};
 use crate::repo::layout;
-use crate::store::{Durability, Key, Staged, Store};
+use crate::store::{Durability, Key, Persist, PutContent, PutMode, Store, Upload};
 use crate::{Error, IoContext, Phase, Result, Warning, WarningName};
 
 /// How often a file is read that becomes shorter meanwhile.
@@ -59,7 +59,7 @@ impl Beside {
 /// Files of the application in the staging area.
 #[derive(Debug, Default)]
 pub(super) struct Included {
-    files: Vec<(Staged, IncludedFile)>,
+    files: Vec<(Upload, IncludedFile)>,
     /// The id under which the files are visible already, or 0.
     published_as: AtomicU32,
 }
@@ -94,8 +94,10 @@ pub(super) fn stage(context: &Context<'_>, image: &DatabaseImage, area: &str) ->
         }
         Ok(())
     })?;
-    let files: Vec<Staged> = staged.files.iter().map(|(staged, _)| staged.clone()).collect();
-    context.store().sync(&files, context.engine.durability())?;
+    let files: Vec<Upload> = staged.files.iter().map(|(staged, _)| staged.clone()).collect();
+    context
+        .store()
+        .persist(Persist::Uploads(&files), context.engine.durability())?;
     let mut warnings = warnings(&found);
     let reason = "it became shorter each time that it was copied";
     let gone = gone.iter().map(|path| image.directory.join(path));
@@ -183,14 +185,14 @@ fn copy(
     key: &Key,
     found: FoundFile,
     meter: &Meter<'_>,
-) -> Result<Option<(Staged, u32)>> {
+) -> Result<Option<(Upload, u32)>> {
     let path = context.source.directory().unwrap_or_default().join(&found.path);
     let (file, name) = (Arc::new(found.file), path.display());
     let mut size_bytes = found.size_bytes;
     for _ in 0..READS {
         let reader = FileReader::new(Arc::clone(&file));
         let mut source = Metered::new(reader, &name, size_bytes, meter);
-        match context.store().stage(area, key, &mut source, size_bytes) {
+        match context.store().upload(area, key, &mut source, size_bytes) {
             Ok(staged) => return Ok(Some((staged, source.crc32c().0))),
             Err(error) if error.io_kind() == Some(io::ErrorKind::UnexpectedEof) => {
                 size_bytes = length(&file, key)?;
@@ -216,7 +218,13 @@ impl Included {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub(super) fn publish(&self, store: &Store, id: BackupId, durability: Durability) -> Result<()> {
+    pub(super) fn publish(
+        &self,
+        store: &Store,
+        run: &str,
+        id: BackupId,
+        durability: Durability,
+    ) -> Result<()> {
         let before = BackupId::new(self.published_as.load(Ordering::Relaxed));
         if self.files.is_empty() || before == Some(id) {
             return Ok(());
@@ -226,7 +234,9 @@ impl Included {
             None => self.publish_staged(store, id, durability)?,
             Some(before) => {
                 for (_, file) in &self.files {
-                    store.copy(&file.key(before)?, &file.key(id)?, durability)?;
+                    let from = file.key(before)?;
+                    let content = PutContent::CopyOf(&from);
+                    store.put(run, &file.key(id)?, content, PutMode::Replace, durability)?;
                 }
                 included::remove_all(store, before)?;
             }
@@ -240,7 +250,7 @@ impl Included {
         for (staged, file) in &self.files {
             batch.push((staged.clone(), file.key(id)?));
         }
-        match store.publish(batch, durability)?.first() {
+        match store.finish(batch, PutMode::IfAbsent, durability)?.first() {
             None => Ok(()),
             Some((_, key)) => Err(Error::refused(format!(
                 "{key} appeared while the backup was made, below {}",

@@ -75,16 +75,19 @@ mod tests {
 
     use super::*;
     use crate::repo::catalog::LoadedMeta;
+    use crate::store::PutMode;
     use crate::store::memory::MemoryStore;
-    use crate::store::{Durability, Staged};
+    use crate::store::{Durability, Upload};
 
     const META: &[u8] = b"1\n1\n3\nshared_checksum/000001_s0W34WQC9EHOEMVZM8NTJ_3.sst crc32 1\n\
         private/1/CURRENT crc32 2\nprivate/1/MANIFEST-000004 crc32 3\n";
 
     fn put(store: &MemoryStore, path: &str) {
         let key = Key::new(path).unwrap();
-        let staged: Staged = store.stage("1", &key, &mut &b"abc"[..], 3).unwrap();
-        let taken = store.publish(vec![(staged, key)], Durability::Buffered).unwrap();
+        let staged: Upload = store.upload("1", &key, &mut &b"abc"[..], 3).unwrap();
+        let taken = store
+            .finish(vec![(staged, key)], PutMode::IfAbsent, Durability::Buffered)
+            .unwrap();
         assert!(taken.is_empty());
     }
 
@@ -104,7 +107,7 @@ mod tests {
         put(&store, "private/1/another");
         assert_eq!(look.missing(&store).unwrap(), None);
         while let Some(path) = paths.pop() {
-            store.delete(&Key::new(&*path).unwrap()).unwrap();
+            store.delete_one(&Key::new(&*path).unwrap()).unwrap();
             assert_eq!(look.missing(&store).unwrap().unwrap(), path);
             put(&store, &path);
         }

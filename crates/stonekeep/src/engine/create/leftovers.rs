@@ -10,21 +10,21 @@ use super::identity::Identity;
 use crate::repo::facts::FileFacts;
 use crate::repo::journal::JournalEntry;
 use crate::repo::{catalog, facts_reader, journal, layout};
-use crate::store::{self, Staged, Store};
+use crate::store::{self, Store, Upload};
 use crate::{Observer, Result};
 
 /// A file that an earlier run has staged, all of it.
 #[derive(Debug)]
 pub(super) struct Leftover {
-    pub(super) staged: Staged,
+    pub(super) staged: Upload,
     pub(super) facts: FileFacts,
     pub(super) durable: bool,
 }
 
 /// See the [module](self).
 pub(super) struct Leftovers {
-    /// The staging areas of runs that did not end.
-    pub(super) areas: Vec<String>,
+    /// What each of those runs has uploaded.
+    pub(super) runs: Vec<store::Leftover>,
     staged: HashMap<FileNumber, Vec<Leftover>>,
     /// Files that a journal names and that are not in its area any more.
     gone: Vec<JournalEntry>,
@@ -34,12 +34,12 @@ impl Leftovers {
     /// Reads the journals of all areas.
     pub(super) fn read(store: &Store) -> Result<Self> {
         let mut leftovers = Leftovers {
-            areas: store.areas()?,
+            runs: store.leftovers()?,
             staged: HashMap::new(),
             gone: Vec::new(),
         };
-        for area in &leftovers.areas {
-            let journal = journal::read(store, area)?;
+        for run in &leftovers.runs {
+            let journal = journal::read(store, run)?;
             for (staged, entry) in journal.staged {
                 if let Some(number) = entry.file.number() {
                     let leftover = Leftover {
@@ -76,7 +76,7 @@ impl Leftovers {
     }
 
     /// Forgets staged files: one that is not what its journal says, or those of an area that is discarded.
-    pub(super) fn forget(&mut self, is_gone: impl Fn(&Staged) -> bool) {
+    pub(super) fn forget(&mut self, is_gone: impl Fn(&Upload) -> bool) {
         let lists = self.staged.values_mut();
         lists.for_each(|leftovers| leftovers.retain(|leftover| !is_gone(&leftover.staged)));
     }
@@ -102,7 +102,7 @@ impl Leftovers {
 /// # Errors
 /// `Stopped`, and I/O errors of the store.
 pub(super) fn is_complete(store: &Store, observer: &dyn Observer, file: &StagedFile) -> Result<bool> {
-    let object = store.open_staged(&file.staged)?;
+    let object = store.open_upload(&file.staged)?;
     let found = store::checksum(object.as_ref(), file.staged.key.as_str(), observer)?;
     Ok(found == file.crc32c)
 }

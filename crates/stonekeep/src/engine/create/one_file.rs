@@ -11,7 +11,7 @@ use super::ends;
 use super::source::{Source, explain_short_source};
 use crate::engine::transfer::{Meter, Metered};
 use crate::image::ImageFile;
-use crate::store::{Key, ObjectReader, Staged};
+use crate::store::{Key, ObjectReader, Upload};
 use crate::{Clock, Error, ErrorKind, Result};
 
 /// How long a batch copies until it is made durable and written down: with the last read that is under way, a killed run
@@ -71,14 +71,14 @@ pub(super) struct Job<'m> {
 pub(super) enum JobProgress<'m> {
     Nothing,
     /// A killed run has staged these bytes, which have this checksum.
-    Kept(Staged, Crc32c),
+    Kept(Upload, Crc32c),
     /// A batch ended in the middle of it.
     Open(Box<OpenCopy<'m>>),
 }
 
 /// A copy that is under way.
 pub(super) struct OpenCopy<'m> {
-    pub(super) staged: Staged,
+    pub(super) staged: Upload,
     source: ends::Reader<Metered<'m, Box<dyn Read + Send>>>,
     /// Whether the first bytes are those of a killed run, so that this one has not seen them.
     resumed: bool,
@@ -186,7 +186,7 @@ impl Copying<'_> {
         let staged = self
             .context
             .store()
-            .stage(self.area, key, &mut content, size_bytes);
+            .upload(self.area, key, &mut content, size_bytes);
         let staged = staged.map_err(|error| explain_short_source(error, image))?;
         Ok(OpenCopy {
             staged,
@@ -198,7 +198,7 @@ impl Copying<'_> {
     fn resume<'m>(
         &self,
         image: &'m ImageFile,
-        staged: Staged,
+        staged: Upload,
         crc32c: Crc32c,
         meter: &'m Meter<'m>,
     ) -> Result<OpenCopy<'m>> {
@@ -224,13 +224,13 @@ impl Copying<'_> {
             limit: &self.limit,
         };
         let store = self.context.store();
-        let staged = store.extend(&open.staged, self.area, &mut content, left);
+        let staged = store.resume(&open.staged, self.area, &mut content, left);
         open.staged = staged.map_err(|error| explain_short_source(error, image))?;
         Ok(open)
     }
 
-    fn ends_of(&self, staged: &Staged) -> Result<ends::Ends> {
-        let object = self.context.store().open_staged(staged)?;
+    fn ends_of(&self, staged: &Upload) -> Result<ends::Ends> {
+        let object = self.context.store().open_upload(staged)?;
         ends::Ends::read(object.as_ref()).map_err(|error| Error::io(format!("reading {}", staged.key), error))
     }
 
@@ -245,7 +245,7 @@ impl Copying<'_> {
         image: &ImageFile,
         source: &Source,
         meter: &Meter<'_>,
-    ) -> Result<Option<(Staged, Crc32c)>> {
+    ) -> Result<Option<(Upload, Crc32c)>> {
         let (engine, size_bytes) = (self.context.engine, image.size_bytes);
         let Source::File { file, directory, .. } = source else {
             return Ok(None);
@@ -256,12 +256,12 @@ impl Copying<'_> {
         let Some(staged) = self
             .context
             .store()
-            .stage_clone(self.area, key, file, size_bytes)?
+            .upload_clone(self.area, key, file, size_bytes)?
         else {
             directory.shares_no_blocks();
             return Ok(None);
         };
-        let object = self.context.store().open_staged(&staged)?;
+        let object = self.context.store().open_upload(&staged)?;
         let ends = ends::Ends::read(object.as_ref());
         let ends = ends.map_err(|error| Error::io(format!("reading {key}"), error))?;
         self.context.sources.judge(&ends, image)?;
@@ -275,7 +275,7 @@ impl Copying<'_> {
     }
 }
 
-fn complete(job: &Job<'_>, staged: Staged, crc32c: Crc32c) -> Result<StagedFile> {
+fn complete(job: &Job<'_>, staged: Upload, crc32c: Crc32c) -> Result<StagedFile> {
     check(job, crc32c)?;
     let size_bytes = job.file.size_bytes();
     tracing::debug!(key = %staged.key, bytes = size_bytes, "copied");

@@ -78,7 +78,7 @@ impl<'i> Plan<'i> {
     /// Staging areas of killed runs that contain files of the plan.
     pub(super) fn areas(&self) -> HashSet<&str> {
         let staged = self.files.iter().filter_map(|file| file.ready()?.staged);
-        staged.map(|staged| staged.area.as_str()).collect()
+        staged.map(|staged| staged.run.as_str()).collect()
     }
 
     /// What is not stored yet, staged or not.

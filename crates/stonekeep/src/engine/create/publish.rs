@@ -8,7 +8,7 @@ use super::decision::Action;
 use super::namers::Namers;
 use super::plan::Plan;
 use crate::repo::layout;
-use crate::store::{self, Key, Staged};
+use crate::store::{self, Key, Persist, PutMode, Upload};
 use crate::{Error, ErrorKind, Result};
 
 /// Gives shared files their names. What has a name that is taken is compared, and replaced where that harms no backup.
@@ -25,7 +25,7 @@ pub(super) fn shared(context: &Context<'_>, plan: &Plan<'_>) -> Result<()> {
             batch.push((file.staged.clone(), layout::file(path)?));
         }
     }
-    let taken = store.publish(batch, durability)?;
+    let taken = store.finish(batch, PutMode::IfAbsent, durability)?;
     let mut replace = Vec::new();
     for (staged, key) in taken {
         let mut ready = plan.files.iter().filter_map(|file| file.ready());
@@ -36,15 +36,12 @@ pub(super) fn shared(context: &Context<'_>, plan: &Plan<'_>) -> Result<()> {
             replace.push((staged, key));
         }
     }
-    for (staged, key) in replace {
-        store.replace(&staged, &key, durability)?;
-    }
-    Ok(())
+    store.finish(replace, PutMode::Replace, durability).map(drop)
 }
 
 fn has_same_content(
     context: &Context<'_>,
-    staged: &Staged,
+    staged: &Upload,
     key: &Key,
     wanted: Option<Crc32c>,
 ) -> Result<bool> {
@@ -55,7 +52,10 @@ fn has_same_content(
             let found = store::checksum(object.as_ref(), key.as_str(), context.observer)?;
             let same = Some(found) == wanted;
             if same {
-                store.sync_visible(std::slice::from_ref(key), context.engine.durability())?;
+                store.persist(
+                    Persist::Files(std::slice::from_ref(key)),
+                    context.engine.durability(),
+                )?;
             }
             Ok(same)
         }

@@ -132,7 +132,7 @@ impl BackupEngineReadOnly {
     pub(crate) fn no_backup(&self) -> Error {
         let (store, location) = (self.store(), self.store().location());
         let private = store.list(Some(&layout::private_directory())).unwrap_or_default();
-        let is_begun = !private.is_empty() || store.areas().is_ok_and(|areas| !areas.is_empty());
+        let is_begun = !private.is_empty() || store.leftovers().is_ok_and(|runs| !runs.is_empty());
         let message = match is_begun {
             true => format!("there is no backup in {location}: the first one has not been completed"),
             false => format!("there is no backup in {location}"),

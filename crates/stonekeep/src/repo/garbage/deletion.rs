@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use stonekeep_format::{BackupId, Crc32c};
 
 use crate::repo::layout;
-use crate::store::{self, Durability, Key, Store};
+use crate::store::{self, Durability, Key, Persist, Put, PutContent, PutMode, Store};
 use crate::{Error, ErrorKind, Quiet, Result};
 
 /// In the name of a record whose meta file could not be read.
@@ -56,15 +56,15 @@ pub fn withdraw(
     if records.is_empty() {
         return Ok(withdrawn);
     }
-    store.sync_visible(&records, Durability::Durable)?;
+    store.persist(Persist::Files(&records), Durability::Durable)?;
     for id in recorded {
         before_each().map_err(|error| after_deleting(error, &withdrawn.deleted))?;
-        match store.delete(&layout::meta(id)) {
-            Ok(_) => drop(withdrawn.deleted.insert(id)),
+        match store.delete_one(&layout::meta(id)) {
+            Ok(()) => drop(withdrawn.deleted.insert(id)),
             Err(error) => withdrawn.left.push((id, error)),
         }
     }
-    store.sync_directories(&[layout::meta_directory()], Durability::Durable)?;
+    store.persist(Persist::Names(&[layout::meta_directory()]), Durability::Durable)?;
     Ok(withdrawn)
 }
 
@@ -79,7 +79,7 @@ pub fn secure(store: &Store) -> Result<()> {
         layout::ours(),
         layout::meta_directory(),
     ];
-    store.sync_directories(&directories, Durability::Durable)
+    store.persist(Persist::Names(&directories), Durability::Durable)
 }
 
 /// Removes the records of backups that exist: their deletion was stopped before its commit. One that cannot be removed
@@ -97,7 +97,7 @@ pub fn drop_void_records(store: &Store) -> Result<()> {
             Ok(found) => crc32c == found || crc32c == NO_CHECKSUM,
             Err(error) => error.kind() != ErrorKind::NotFound && crc32c == NO_CHECKSUM,
         };
-        if exists && let Err(error) = store.delete(&directory.join(&entry.name)?) {
+        if exists && let Err(error) = store.delete_one(&directory.join(&entry.name)?) {
             tracing::warn!(%id, reason = %error.one_line(), "the record of a deletion that did not happen stays");
         }
     }
@@ -120,39 +120,36 @@ pub fn after_deleting(error: Error, deleted: &BTreeSet<BackupId>) -> Error {
 }
 
 /// Puts the record of a backup: the bytes of its meta file, or nothing where those cannot be read. `None` if there is no
-/// such backup.
+/// such backup. Another record of this name is damaged and replaced: the backup exists as long as its meta file does.
 fn put_record(store: &Store, id: BackupId) -> Result<Option<Key>> {
     let meta = layout::meta(id);
-    match checksum(store, &meta) {
-        Ok(crc32c) => match copy_to_record(store, &meta, &layout::deleted(id, crc32c), crc32c) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            record => record.map(Some),
-        },
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+    let (record, content, durability) = match checksum(store, &meta) {
+        Ok(crc32c) => (
+            layout::deleted(id, crc32c),
+            PutContent::CopyOf(&meta),
+            Durability::Buffered,
+        ),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Io) => {
             tracing::warn!(%id, reason = %error.one_line(), "a meta file that cannot be read is deleted");
-            put_empty_record(store, id).map(Some)
+            let record = layout::deleted(id, NO_CHECKSUM);
+            (record, PutContent::Bytes(&[]), Durability::Durable)
         }
-        Err(error) => Err(error),
+        Err(error) => return Err(error),
+    };
+    let run = format!("delete-{id}");
+    let put = |mode| store.put(&run, &record, content, mode, durability);
+    let put = match put(PutMode::IfAbsent) {
+        Ok(Put::Taken) => put(PutMode::Replace),
+        put => put,
+    };
+    if put.is_err() || matches!(content, PutContent::Bytes(_)) {
+        store.discard(&run)?;
     }
-}
-
-/// A record that is there already says the same, or is damaged and replaced: the backup exists as long as its meta file
-/// does.
-fn copy_to_record(store: &Store, meta: &Key, record: &Key, crc32c: Crc32c) -> Result<Key> {
-    if !store.copy(meta, record, Durability::Buffered)? && checksum(store, record)? != crc32c {
-        store.delete(record)?;
-        store.copy(meta, record, Durability::Buffered)?;
+    match put {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        put => put.map(|_| Some(record)),
     }
-    Ok(record.clone())
-}
-
-fn put_empty_record(store: &Store, id: BackupId) -> Result<Key> {
-    let (area, record) = (format!("delete-{id}"), layout::deleted(id, NO_CHECKSUM));
-    let staged = store.stage(&area, &record, &mut std::io::empty(), 0)?;
-    store.publish(vec![(staged, record.clone())], Durability::Durable)?;
-    store.discard(&area)?;
-    Ok(record)
 }
 
 fn checksum(store: &Store, key: &Key) -> Result<Crc32c> {

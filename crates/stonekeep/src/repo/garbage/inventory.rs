@@ -251,17 +251,19 @@ impl<'a> Inventory<'a> {
     }
 
     fn add_areas(&mut self) -> Result<()> {
-        for name in self.store.areas()? {
+        for leftover in self.store.leftovers()? {
             let resumable = self
                 .origins
-                .add_journal(self.stored, &journal::read(self.store, &name)?)
-                || !partial::read(self.store, &name)?.is_empty();
+                .add_journal(self.stored, &journal::read(self.store, &leftover)?)
+                || !partial::read(self.store, &leftover)?.is_empty();
             let mut total = Total::default();
-            let staged = self.store.staged(&name)?;
-            let files = staged.iter().filter(|staged| !journal::is_part_of(&staged.key));
+            let files = leftover
+                .uploads
+                .iter()
+                .filter(|staged| !journal::is_part_of(&staged.key));
             files.for_each(|staged| total.add(staged.size_bytes));
             self.areas.push(Area {
-                name,
+                name: leftover.run,
                 total,
                 resumable,
             });

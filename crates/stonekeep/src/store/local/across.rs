@@ -10,49 +10,36 @@ use super::LocalStore;
 use super::areas::Areas;
 use crate::Result;
 use crate::disk::{new_file, rename};
-use crate::store::{Durability, Key, ObjectReader};
+use crate::store::{Durability, Key, ObjectReader, PutMode, Upload};
 
 impl LocalStore {
-    /// Gives a staged file of this length another name, as [`rename::move_file`] does, whatever mounts are between.
-    /// `area` is where a copy may be staged.
-    pub(super) fn move_file(
+    /// Gives an upload, which lies at `from`, its final name, whatever mounts are between; whether the name was free or the
+    /// file there was replaced.
+    pub(super) fn give_name(
         &self,
-        (from, area): (&Key, &str),
+        upload: &Upload,
+        from: &Key,
         to: &Key,
-        expected_bytes: u64,
+        mode: PutMode,
         durability: Durability,
     ) -> Result<bool> {
-        match rename::move_file(&self.tree, from, to, Some(expected_bytes)) {
+        let rename = |from: &Key| match mode {
+            PutMode::IfAbsent => rename::move_file(&self.tree, from, to, Some(upload.size_bytes)),
+            PutMode::Replace => rename::replace_file(&self.tree, from, to, upload.size_bytes).map(|()| true),
+        };
+        match rename(from) {
             Err(error) if error.io_kind() == Some(CrossesDevices) => {
-                if self.tree.make_place(to)?.look()?.is_some() {
+                if mode == PutMode::IfAbsent && self.tree.make_place(to)?.look()?.is_some() {
                     return Ok(false);
                 }
-                let place = self.copy_beside(from, area, to, durability)?;
-                let is_free = rename::move_file(&self.tree, &place, to, Some(expected_bytes))?;
-                if is_free {
+                let place = self.copy_beside(from, &upload.run, to, durability)?;
+                let is_named = rename(&place)?;
+                if is_named {
                     self.end_copy(from, &place, to, durability)?;
                 }
-                Ok(is_free)
+                Ok(is_named)
             }
-            moved => moved,
-        }
-    }
-
-    /// Moves a staged file of this length over another one, as [`rename::replace_file`] does.
-    pub(super) fn replace_file(
-        &self,
-        (from, area): (&Key, &str),
-        to: &Key,
-        expected_bytes: u64,
-        durability: Durability,
-    ) -> Result<()> {
-        match rename::replace_file(&self.tree, from, to, expected_bytes) {
-            Err(error) if error.io_kind() == Some(CrossesDevices) => {
-                let place = self.copy_beside(from, area, to, durability)?;
-                rename::replace_file(&self.tree, &place, to, expected_bytes)?;
-                self.end_copy(from, &place, to, durability)
-            }
-            replaced => replaced,
+            named => named,
         }
     }
 
@@ -101,7 +88,7 @@ mod tests {
         std::fs::create_dir(root.join("tables")).unwrap();
         for durability in [Durability::Durable, Durability::Buffered] {
             store
-                .stage(AREA, &Key::trusted("x"), &mut &b"one"[..], 3)
+                .upload(AREA, &Key::trusted("x"), &mut &b"one"[..], 3)
                 .unwrap();
             let place = store.copy_beside(&from, AREA, &to, durability).unwrap();
             assert_eq!(place.as_str(), "tables/stonekeep-staging/7/1");
@@ -112,7 +99,7 @@ mod tests {
             assert_eq!(std::fs::read(root.join(to.as_str())).unwrap(), b"one");
         }
         store.discard(AREA).unwrap();
-        assert!(store.areas().unwrap().is_empty());
+        assert!(store.leftovers().unwrap().is_empty());
         assert!(!root.join("tables/stonekeep-staging").exists());
     }
 }

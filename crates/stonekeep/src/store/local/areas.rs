@@ -16,7 +16,7 @@ use rustix::path::Arg;
 use crate::disk::listing::{self, list, remove_all};
 use crate::disk::tree::Tree;
 use crate::store::staging::{STAGING, area_key, staged_key};
-use crate::store::{EntryKind, Key, Staged};
+use crate::store::{EntryKind, Key, Upload};
 use crate::{IoContext, Result};
 
 /// The directory of areas below a directory that is a mount of its own.
@@ -54,11 +54,11 @@ impl Areas {
     pub(super) fn places<'a>(
         &self,
         tree: &Tree,
-        staged: impl IntoIterator<Item = &'a Staged>,
+        staged: impl IntoIterator<Item = &'a Upload>,
     ) -> Result<Vec<Key>> {
         let places = staged.into_iter();
         places
-            .map(|file| self.place(tree, &file.area, &file.key))
+            .map(|file| self.place(tree, &file.run, &file.key))
             .collect()
     }
 
@@ -101,7 +101,7 @@ impl Areas {
     }
 
     /// The regular files of an area, as far as they lie where [`Areas::place`] has them.
-    pub(super) fn staged(&self, tree: &Tree, area: &str) -> Result<Vec<Staged>> {
+    pub(super) fn staged(&self, tree: &Tree, area: &str) -> Result<Vec<Upload>> {
         let mut found = Vec::new();
         self.walk(tree, area, area_key(area)?, None, &mut found)?;
         for top in directories_of_root(tree)? {
@@ -120,7 +120,7 @@ impl Areas {
         area: &str,
         directory: Key,
         below: Option<Key>,
-        found: &mut Vec<Staged>,
+        found: &mut Vec<Upload>,
     ) -> Result<()> {
         let mut directories = vec![(directory, below)];
         while let Some((directory, below)) = directories.pop() {
@@ -134,8 +134,8 @@ impl Areas {
                 if entry.kind == EntryKind::Directory {
                     directories.push((place, Some(key)));
                 } else if self.place(tree, area, &key)? == place {
-                    found.push(Staged {
-                        area: area.to_owned(),
+                    found.push(Upload {
+                        run: area.to_owned(),
                         key,
                         size_bytes: entry.size_bytes,
                     });
@@ -224,10 +224,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::store::Detail;
     use crate::store::Durability;
     use crate::store::contract::Backend;
     use crate::store::local::LocalStore;
+    use crate::store::{Detail, Persist, PutMode};
 
     /// A store for which `tables` is a mount of its own.
     fn store(root: &Path) -> LocalStore {
@@ -235,6 +235,11 @@ mod tests {
         let known = [("tables".to_owned(), true), ("stonekeep".to_owned(), false)];
         *store.areas.known.lock().unwrap() = known.to_vec();
         store
+    }
+
+    fn runs(store: &LocalStore) -> Vec<String> {
+        let leftovers = store.leftovers().unwrap().into_iter();
+        leftovers.map(|leftover| leftover.run).collect()
     }
 
     fn names(store: &LocalStore, directory: &str) -> Vec<String> {
@@ -258,29 +263,29 @@ mod tests {
         let root = directory.path();
         std::fs::create_dir(root.join("tables")).unwrap();
         let (one, two) = (store(root), Key::trusted("tables/2.sst"));
-        let table = one.stage("7", &two, &mut &b"table"[..], 5).unwrap();
+        let table = one.upload("7", &two, &mut &b"table"[..], 5).unwrap();
         let own = one
-            .stage("7", &Key::trusted("private/7/CURRENT"), &mut &b"x"[..], 1)
+            .upload("7", &Key::trusted("private/7/CURRENT"), &mut &b"x"[..], 1)
             .unwrap();
-        one.sync(&[table.clone(), own.clone()], Durability::Durable)
+        one.persist(Persist::Uploads(&[table.clone(), own.clone()]))
             .unwrap();
         assert!(root.join("tables/stonekeep-staging/7/2.sst").exists());
         assert!(root.join("stonekeep/tmp/7/private/7/CURRENT").exists());
         assert!(names(&one, "tables").is_empty());
         // As a later run sees it.
         let later = store(root);
-        assert_eq!(later.areas().unwrap(), ["7"]);
-        let mut staged = later.staged("7").unwrap();
+        assert_eq!(runs(&later), ["7"]);
+        let mut staged = later.areas.staged(&later.tree, "7").unwrap();
         staged.sort_by(|a, b| a.key.cmp(&b.key));
         assert_eq!(staged, [own, table.clone()]);
-        assert_eq!(later.open_staged(&table).unwrap().size_bytes(), 5);
+        assert_eq!(later.open_upload(&table).unwrap().size_bytes(), 5);
         later
-            .publish(vec![(table, two.clone())], Durability::Durable)
+            .finish(vec![(table, two.clone())], PutMode::IfAbsent, Durability::Durable)
             .unwrap();
         assert_eq!(names(&later, "tables"), ["2.sst"]);
         later.discard("7").unwrap();
         assert!(!root.join("tables/stonekeep-staging").exists());
-        assert!(later.areas().unwrap().is_empty());
+        assert!(runs(&later).is_empty());
         assert_eq!(std::fs::read(root.join(two.as_str())).unwrap(), b"table");
     }
 
@@ -291,17 +296,17 @@ mod tests {
         let root = directory.path();
         std::fs::create_dir(root.join("tables")).unwrap();
         let key = Key::trusted("tables/2.sst");
-        store(root).stage("7", &key, &mut &b"table"[..], 5).unwrap();
+        store(root).upload("7", &key, &mut &b"table"[..], 5).unwrap();
         let without = LocalStore::new(root);
-        assert_eq!(without.areas().unwrap(), ["7"]);
-        assert!(without.staged("7").unwrap().is_empty());
-        without.stage("8", &key, &mut &b"table"[..], 5).unwrap();
+        assert_eq!(runs(&without), ["7"]);
+        assert!(without.areas.staged(&without.tree, "7").unwrap().is_empty());
+        without.upload("8", &key, &mut &b"table"[..], 5).unwrap();
         without.discard("7").unwrap();
         let with = store(root);
-        assert_eq!(with.areas().unwrap(), ["8"]);
-        assert!(with.staged("8").unwrap().is_empty());
+        assert_eq!(runs(&with), ["8"]);
+        assert!(with.areas.staged(&with.tree, "8").unwrap().is_empty());
         with.discard("8").unwrap();
-        assert!(with.areas().unwrap().is_empty());
+        assert!(runs(&with).is_empty());
     }
 
     #[test]

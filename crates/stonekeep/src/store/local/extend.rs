@@ -12,19 +12,19 @@ use crate::disk::buffers::Buffers;
 use crate::disk::copying::{Failed, copy_from};
 use crate::disk::rename::replace_file;
 use crate::disk::tree::{self, Tree};
-use crate::store::{Key, Staged};
+use crate::store::{Key, Upload};
 use crate::{Error, IoContext, Result};
 
 impl LocalStore {
-    /// [`crate::store::Store::extend`].
+    /// [`crate::store::Store::resume`].
     pub(super) fn add_to(
         &self,
-        staged: &Staged,
+        staged: &Upload,
         area: &str,
         content: &mut dyn Read,
         expected_bytes: u64,
-    ) -> Result<Staged> {
-        let from = self.areas.place(&self.tree, &staged.area, &staged.key)?;
+    ) -> Result<Upload> {
+        let from = self.areas.place(&self.tree, &staged.run, &staged.key)?;
         let place = self.areas.place(&self.tree, area, &staged.key)?;
         self.syncs.begin(&self.tree)?;
         self.syncs.forget(&from);
@@ -39,7 +39,7 @@ impl LocalStore {
 fn append(
     tree: &Tree,
     (from, to): (&Key, &Key),
-    staged: &Staged,
+    staged: &Upload,
     (content, expected_bytes): (&mut dyn Read, u64),
     buffers: &Buffers,
 ) -> Result<Written> {
@@ -96,19 +96,19 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = LocalStore::new(directory.path());
         let key = Key::trusted("a");
-        let staged = store.stage("1", &key, &mut &b"12345"[..], 5).unwrap();
+        let staged = store.upload("1", &key, &mut &b"12345"[..], 5).unwrap();
         let at = |area: &str| directory.path().join(format!("stonekeep/tmp/{area}/a"));
         std::fs::hard_link(at("1"), directory.path().join("visible")).unwrap();
-        let kept = Staged {
+        let kept = Upload {
             size_bytes: 2,
             ..staged
         };
-        let error = store.extend(&kept, "2", &mut &b"x"[..], 1).unwrap_err();
+        let error = store.resume(&kept, "2", &mut &b"x"[..], 1).unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::Refused);
         assert_eq!(std::fs::read(at("1")).unwrap(), b"12345");
         std::fs::remove_file(directory.path().join("visible")).unwrap();
-        let extended = store.extend(&kept, "2", &mut &b"x"[..], 1).unwrap();
-        assert_eq!((extended.area.as_str(), extended.size_bytes), ("2", 3));
+        let extended = store.resume(&kept, "2", &mut &b"x"[..], 1).unwrap();
+        assert_eq!((extended.run.as_str(), extended.size_bytes), ("2", 3));
         assert_eq!(std::fs::read(at("2")).unwrap(), b"12x");
         assert!(!at("1").exists());
     }

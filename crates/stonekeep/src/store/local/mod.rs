@@ -1,17 +1,18 @@
 //! A store in a local directory.
 //!
-//! Staged files lie under `stonekeep/tmp/<area>/` in the same directory, so that publishing one is a rename; for mounts
+//! Upload files lie under `stonekeep/tmp/<area>/` in the same directory, so that publishing one is a rename; for mounts
 //! inside the directory see `areas.rs`. What makes
 //! them durable, and why that holds, stands in `sync.rs`; how links and strange files are kept out, in `tree.rs`; lock
 //! and pins, in `lock.rs` and `pin.rs`.
 
 mod across;
 mod areas;
-mod copy;
+
 mod extend;
 mod lock;
 mod object;
 mod pin;
+mod put;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -26,8 +27,8 @@ use self::areas::{Areas, is_hidden};
 use self::object::LocalObject;
 use super::contract::{Backend, Lease};
 use super::{
-    Detail, Durability, Key, LockWait, Object, Parallelism, PinState, Place, Room, Staged, Stat, Store,
-    StoreTraits,
+    Detail, Durability, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist, PinState, Place,
+    Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, Upload, new_pin_name,
 };
 pub use crate::disk::SyncMethod;
 use crate::disk::buffers::{Buffers, DEFAULT_BUFFER_BYTES};
@@ -110,12 +111,12 @@ impl LocalStore {
         Ok(Box::new(LocalObject::new(file, &stat, reads)))
     }
 
-    /// A file that has just been written to an area.
-    fn unsynced(&self, area: &str, key: &Key, place: Key, written: Written) -> Staged {
+    /// A file that has just been written.
+    fn unsynced(&self, run: &str, key: &Key, place: Key, written: Written) -> Upload {
         let size_bytes = written.size_bytes;
         self.syncs.written(place, written);
-        Staged {
-            area: area.to_owned(),
+        Upload {
+            run: run.to_owned(),
             key: key.clone(),
             size_bytes,
         }
@@ -242,146 +243,146 @@ impl Backend for LocalStore {
         self.open_file(key)
     }
 
-    fn stage(&self, area: &str, key: &Key, content: &mut dyn Read, expected_bytes: u64) -> Result<Staged> {
-        let place = self.areas.place(&self.tree, area, key)?;
+    fn put(
+        &self,
+        run: &str,
+        key: &Key,
+        content: PutContent<'_>,
+        mode: PutMode,
+        durability: Durability,
+    ) -> Result<Put> {
+        put::put(self, run, key, content, mode, durability)
+    }
+
+    fn upload(&self, run: &str, key: &Key, content: &mut dyn Read, expected_bytes: u64) -> Result<Upload> {
+        let place = self.areas.place(&self.tree, run, key)?;
         self.syncs.begin(&self.tree)?;
         self.syncs.forget(&place);
         let written = new_file::write_new(&self.tree, &place, key, content, expected_bytes, &self.buffers)?;
-        Ok(self.unsynced(area, key, place, written))
+        Ok(self.unsynced(run, key, place, written))
     }
 
-    fn extend(&self, staged: &Staged, area: &str, content: &mut dyn Read, expected: u64) -> Result<Staged> {
-        self.add_to(staged, area, content, expected)
+    fn resume(
+        &self,
+        upload: &Upload,
+        run: &str,
+        content: &mut dyn Read,
+        expected_bytes: u64,
+    ) -> Result<Upload> {
+        self.add_to(upload, run, content, expected_bytes)
     }
 
-    fn stage_clone(&self, area: &str, key: &Key, source: &File, size_bytes: u64) -> Result<Option<Staged>> {
+    fn upload_clone(&self, run: &str, key: &Key, source: &File, size_bytes: u64) -> Result<Option<Upload>> {
         let stat = rustix::fs::fstat(source).context("looking at what becomes", Path::new(key.as_str()))?;
         if tree::size_bytes(&stat) < size_bytes || !self.clones.may_share(stat.st_dev) {
             return Ok(None);
         }
-        let place = self.areas.place(&self.tree, area, key)?;
+        let place = self.areas.place(&self.tree, run, key)?;
         self.syncs.begin(&self.tree)?;
         self.syncs.forget(&place);
         let share = |new: &File| self.clones.share(source, stat.st_dev, new, size_bytes);
         let Some(written) = new_file::share_new(&self.tree, &place, size_bytes, share)? else {
             return Ok(None);
         };
-        Ok(Some(self.unsynced(area, key, place, written)))
+        Ok(Some(self.unsynced(run, key, place, written)))
     }
 
-    fn sync(&self, staged: &[Staged], durability: Durability) -> Result<()> {
-        if durability == Durability::Buffered || staged.is_empty() {
-            return Ok(());
-        }
-        let places = self.areas.places(&self.tree, staged)?;
-        if self.syncs.sync_staged(&self.tree, &places)? {
-            return Ok(());
-        }
-        self.sync_parents(&places)
+    fn open_upload(&self, upload: &Upload) -> Result<Box<dyn Object>> {
+        self.open_file(&self.areas.place(&self.tree, &upload.run, &upload.key)?)
     }
 
-    fn publish(&self, batch: Vec<(Staged, Key)>, durability: Durability) -> Result<Vec<(Staged, Key)>> {
-        let staged = batch.iter().map(|(staged, _)| staged);
-        let places = self.areas.places(&self.tree, staged)?;
+    fn finish(
+        &self,
+        uploads: Vec<(Upload, Key)>,
+        mode: PutMode,
+        durability: Durability,
+    ) -> Result<Vec<(Upload, Key)>> {
+        let places = self
+            .areas
+            .places(&self.tree, uploads.iter().map(|(upload, _)| upload))?;
         if durability == Durability::Durable {
             self.syncs.sync_staged(&self.tree, &places)?;
         }
-        let movers = movers_of(batch.len());
-        let files = batch.into_iter().zip(places).collect();
-        let moved = run_bounded(movers, files, |((staged, key), place)| {
-            let is_published = self.move_file((&place, &staged.area), &key, staged.size_bytes, durability)?;
-            if is_published {
+        let movers = movers_of(uploads.len());
+        let files = uploads.into_iter().zip(places).collect();
+        let moved = run_bounded(movers, files, |((upload, key), place)| {
+            let is_finished = self.give_name(&upload, &place, &key, mode, durability)?;
+            if is_finished {
                 self.syncs.forget(&place);
             }
-            Ok((is_published, (staged, key)))
+            Ok((is_finished, (upload, key)))
         })?;
         if durability == Durability::Durable {
-            let published = moved.iter().filter(|(is_published, _)| *is_published);
-            self.sync_parents(published.map(|(_, (_, key))| key))?;
+            let finished = moved.iter().filter(|(is_finished, _)| *is_finished);
+            self.sync_parents(finished.map(|(_, (_, key))| key))?;
         }
-        let taken = moved.into_iter().filter(|(is_published, _)| !is_published);
+        let taken = moved.into_iter().filter(|(is_finished, _)| !is_finished);
         Ok(taken.map(|(_, file)| file).collect())
     }
 
-    fn replace(&self, staged: &Staged, key: &Key, durability: Durability) -> Result<()> {
-        let place = self.areas.place(&self.tree, &staged.area, &staged.key)?;
-        if durability == Durability::Durable {
-            self.syncs.sync_staged(&self.tree, std::slice::from_ref(&place))?;
+    fn persist(&self, what: Persist<'_>) -> Result<()> {
+        match what {
+            Persist::Uploads([]) | Persist::Files([]) => Ok(()),
+            Persist::Uploads(uploads) => {
+                let places = self.areas.places(&self.tree, uploads)?;
+                let names_are_durable = self.syncs.sync_staged(&self.tree, &places)?;
+                if names_are_durable {
+                    return Ok(());
+                }
+                self.sync_parents(&places)
+            }
+            Persist::Files(keys) => {
+                let names_are_durable = self.syncs.sync_visible(&self.tree, keys)?;
+                if names_are_durable {
+                    return Ok(());
+                }
+                self.sync_parents(keys)
+            }
+            Persist::Names(directories) => {
+                let mut directories = directories.iter();
+                directories.try_for_each(|it| self.syncs.sync_names(&self.tree, Some(it)))
+            }
         }
-        self.replace_file((&place, &staged.area), key, staged.size_bytes, durability)?;
-        self.syncs.forget(&place);
-        match durability {
-            Durability::Durable => self.sync_parents([key]),
-            Durability::Buffered => Ok(()),
-        }
     }
 
-    fn areas(&self) -> Result<Vec<String>> {
-        Areas::list(&self.tree)
+    fn leftovers(&self) -> Result<Vec<Leftover>> {
+        let runs = Areas::list(&self.tree)?.into_iter();
+        runs.map(|run| {
+            let uploads = self.areas.staged(&self.tree, &run)?;
+            Ok(Leftover { run, uploads })
+        })
+        .collect()
     }
 
-    fn staged(&self, area: &str) -> Result<Vec<Staged>> {
-        self.areas.staged(&self.tree, area)
-    }
-
-    fn open_staged(&self, staged: &Staged) -> Result<Box<dyn Object>> {
-        self.open_file(&self.areas.place(&self.tree, &staged.area, &staged.key)?)
-    }
-
-    fn discard(&self, area: &str) -> Result<()> {
-        for directory in Areas::directories(&self.tree, area)? {
+    fn discard(&self, run: &str) -> Result<()> {
+        for directory in Areas::directories(&self.tree, run)? {
             self.syncs.forget_below(&directory);
             Areas::remove(&self.tree, &directory)?;
         }
         Ok(())
     }
 
-    fn copy(&self, from: &Key, to: &Key, durability: Durability) -> Result<bool> {
-        let is_free = copy::link_or_copy(self, &self.tree, from, to)?;
-        if is_free {
-            self.sync_visible(std::slice::from_ref(to), durability)?;
-        }
-        Ok(is_free)
+    fn delete(&self, keys: &[Key]) -> Vec<NotDeleted> {
+        let left = keys.iter().filter_map(|key| {
+            let error = listing::delete(&self.tree, key).err()?;
+            let key = key.clone();
+            Some(NotDeleted { key, error })
+        });
+        left.collect()
     }
 
-    fn delete(&self, key: &Key) -> Result<bool> {
-        listing::delete(&self.tree, key)
-    }
-
-    fn sync_directories(&self, directories: &[Key], durability: Durability) -> Result<()> {
-        if durability == Durability::Durable {
-            for directory in directories {
-                self.syncs.sync_names(&self.tree, Some(directory))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn sync_visible(&self, keys: &[Key], durability: Durability) -> Result<()> {
-        if durability == Durability::Buffered || keys.is_empty() {
-            return Ok(());
-        }
-        if self.syncs.sync_visible(&self.tree, keys)? {
-            return Ok(());
-        }
-        self.sync_parents(keys)
-    }
-
-    fn exclusive(
-        &self,
-        wait: LockWait,
-        holder: &str,
-        should_stop: &dyn Fn() -> bool,
-    ) -> Result<Box<dyn Lease>> {
+    fn lease(&self, wait: LockWait, holder: &str, should_stop: &dyn Fn() -> bool) -> Result<Box<dyn Lease>> {
         self.areas.forget();
         lock::take(&self.tree, &*self.clock, wait, holder, should_stop)
     }
 
-    fn pin(&self, key: &Key, content: &[u8]) -> Result<Box<dyn Lease>> {
-        pin::make(&self.tree, key, content)
+    fn pin(&self, directory: &Key, content: &[u8]) -> Result<(Key, Box<dyn Lease>)> {
+        let key = directory.join(&new_pin_name())?;
+        let lease = pin::make(&self.tree, &key, content)?;
+        Ok((key, lease))
     }
 
-    fn remove_if_stale(&self, key: &Key) -> Result<PinState> {
+    fn sweep_pin(&self, key: &Key) -> Result<PinState> {
         pin::remove_if_stale(&self.tree, &*self.clock, key)
     }
 

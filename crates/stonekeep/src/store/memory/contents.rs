@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use crate::store::staging::area_key;
-use crate::store::{Entry, EntryKind, Key, LocalFile, Object, Staged, Stat};
+use crate::store::{Entry, EntryKind, Key, LocalFile, Object, Stat, Upload};
 use crate::{Error, Result};
 
 /// A file apart from its names.
@@ -145,13 +145,13 @@ impl Contents {
         Ok(entries)
     }
 
-    pub(super) fn staged(&self, area: &str) -> Result<Vec<Staged>> {
+    pub(super) fn uploads(&self, area: &str) -> Result<Vec<Upload>> {
         let directory = area_key(area)?;
         let mut found = Vec::new();
         for (place, inode) in self.below(&directory) {
             let key = &place.as_str()[directory.as_str().len() + 1..];
-            found.push(Staged {
-                area: area.to_owned(),
+            found.push(Upload {
+                run: area.to_owned(),
                 key: Key::new(key)?,
                 size_bytes: inode.stat().size_bytes,
             });
@@ -179,7 +179,7 @@ impl Contents {
     }
 
     /// Gives a file a second name; whether that name was free.
-    pub(super) fn copy_file(&mut self, from: &Key, to: &Key) -> Result<bool> {
+    fn copy_file(&mut self, from: &Key, to: &Key) -> Result<bool> {
         let missing = || Error::not_found(format!("{from} is not there"));
         let inode = self.file(from)?.ok_or_else(missing)?;
         if self.files.contains_key(to) || self.is_directory(to) {

@@ -20,10 +20,10 @@ use super::contract::{Backend, Lease};
 use super::staging::{STAGING, area_key, staged_key};
 use super::waiting::{locked, wait_for};
 use super::{
-    Detail, Durability, Entry, Key, LockWait, Object, Parallelism, PinState, Place, Room, Staged, Stat,
-    Store, StoreTraits,
+    Detail, Durability, Entry, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist, PinState,
+    Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, Upload, new_pin_name,
 };
-use crate::{Clock, Error, IoContext, Result, SystemClock, Warning};
+use crate::{Clock, Error, ErrorKind, Result, SystemClock, Warning};
 
 /// A store in memory, for tests. See the [module](self).
 #[derive(Debug, Clone)]
@@ -173,34 +173,59 @@ impl Backend for Memory {
         Ok(Box::new(MemoryObject(self.file(key)?)))
     }
 
-    fn stage(&self, area: &str, key: &Key, content: &mut dyn Read, _expected_bytes: u64) -> Result<Staged> {
-        let place = staged_key(area, key)?;
+    fn put(
+        &self,
+        _: &str,
+        key: &Key,
+        content: PutContent<'_>,
+        mode: PutMode,
+        durability: Durability,
+    ) -> Result<Put> {
+        let inode = match content {
+            PutContent::Bytes(bytes) => {
+                drop(self.made()?);
+                self.inode(bytes.to_vec())
+            }
+            PutContent::CopyOf(from) => self.file(from)?,
+        };
+        let mut contents = self.made()?;
+        let put = match contents.file(key) {
+            Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(Put::Taken),
+            there => match there? {
+                Some(there) if mode == PutMode::IfAbsent && there.bytes() == inode.bytes() => Put::Same,
+                Some(_) if mode == PutMode::IfAbsent => return Ok(Put::Taken),
+                _ => Put::Done,
+            },
+        };
+        if put == Put::Done {
+            contents.files.insert(key.clone(), inode);
+        }
+        if durability == Durability::Durable {
+            contents.sync_content(key)?;
+            contents.sync_names(key.parent().as_ref());
+        }
+        Ok(put)
+    }
+
+    fn upload(&self, run: &str, key: &Key, content: &mut dyn Read, _expected_bytes: u64) -> Result<Upload> {
+        let place = staged_key(run, key)?;
         let mut bytes = Vec::new();
         content
             .read_to_end(&mut bytes)
             .map_err(|error| Error::of_content(key, error))?;
         let size_bytes = bytes.len() as u64;
         self.made()?.files.insert(place, self.inode(bytes));
-        Ok(Staged {
-            area: area.to_owned(),
+        Ok(Upload {
+            run: run.to_owned(),
             key: key.clone(),
             size_bytes,
         })
     }
 
-    fn extend(
-        &self,
-        staged: &Staged,
-        area: &str,
-        content: &mut dyn Read,
-        _expected_bytes: u64,
-    ) -> Result<Staged> {
-        let (from, place) = (
-            staged_key(&staged.area, &staged.key)?,
-            staged_key(area, &staged.key)?,
-        );
+    fn resume(&self, upload: &Upload, run: &str, content: &mut dyn Read, _: u64) -> Result<Upload> {
+        let from = staged_key(&upload.run, &upload.key)?;
         let mut bytes = self.file(&from)?.bytes().to_vec();
-        let kept = usize::try_from(staged.size_bytes).unwrap_or(usize::MAX);
+        let kept = usize::try_from(upload.size_bytes).unwrap_or(usize::MAX);
         if bytes.len() < kept {
             return Err(Error::corrupt(
                 from.as_str(),
@@ -208,48 +233,41 @@ impl Backend for Memory {
             ));
         }
         bytes.truncate(kept);
-        content
-            .read_to_end(&mut bytes)
-            .map_err(|error| Error::of_content(&staged.key, error))?;
-        let size_bytes = bytes.len() as u64;
-        let inode = self.inode(bytes);
-        let mut contents = self.made()?;
-        contents.files.remove(&from);
-        contents.files.insert(place, inode);
-        Ok(Staged {
-            area: area.to_owned(),
-            key: staged.key.clone(),
-            size_bytes,
-        })
+        let mut content = (&*bytes).chain(content);
+        let resumed = self.upload(run, &upload.key, &mut content, 0)?;
+        if run != upload.run {
+            self.made()?.files.remove(&from);
+        }
+        Ok(resumed)
     }
 
-    fn stage_clone(&self, _: &str, _: &Key, _: &File, _: u64) -> Result<Option<Staged>> {
+    fn upload_clone(&self, _: &str, _: &Key, _: &File, _: u64) -> Result<Option<Upload>> {
         Ok(None)
     }
 
-    fn sync(&self, staged: &[Staged], durability: Durability) -> Result<()> {
-        if durability == Durability::Buffered {
-            return Ok(());
-        }
-        let mut contents = self.made()?;
-        for file in staged {
-            let place = staged_key(&file.area, &file.key)?;
-            contents.sync_content(&place)?;
-            contents.sync_names(place.parent().as_ref());
-        }
-        Ok(())
+    fn open_upload(&self, upload: &Upload) -> Result<Box<dyn Object>> {
+        self.open(&staged_key(&upload.run, &upload.key)?)
     }
 
-    fn publish(&self, batch: Vec<(Staged, Key)>, durability: Durability) -> Result<Vec<(Staged, Key)>> {
+    fn finish(
+        &self,
+        uploads: Vec<(Upload, Key)>,
+        mode: PutMode,
+        durability: Durability,
+    ) -> Result<Vec<(Upload, Key)>> {
         let mut contents = self.made()?;
         let mut taken = Vec::new();
-        for (staged, key) in batch {
-            let place = staged_key(&staged.area, &staged.key)?;
+        for (upload, key) in uploads {
+            let place = staged_key(&upload.run, &upload.key)?;
             if durability == Durability::Durable {
                 contents.sync_content(&place)?;
             }
-            if !contents.move_file(&place, &key)? {
-                taken.push((staged, key));
+            let is_finished = match mode {
+                PutMode::IfAbsent => contents.move_file(&place, &key)?,
+                PutMode::Replace => contents.replace_file(&place, &key).map(|()| true)?,
+            };
+            if !is_finished {
+                taken.push((upload, key));
             } else if durability == Durability::Durable {
                 contents.sync_names(key.parent().as_ref());
             }
@@ -257,83 +275,59 @@ impl Backend for Memory {
         Ok(taken)
     }
 
-    fn replace(&self, staged: &Staged, key: &Key, durability: Durability) -> Result<()> {
+    fn persist(&self, what: Persist<'_>) -> Result<()> {
         let mut contents = self.made()?;
-        let place = staged_key(&staged.area, &staged.key)?;
-        if durability == Durability::Durable {
-            contents.sync_content(&place)?;
-        }
-        contents.replace_file(&place, key)?;
-        if durability == Durability::Durable {
+        let files = match what {
+            Persist::Uploads(uploads) => {
+                let places = uploads.iter().map(|it| staged_key(&it.run, &it.key));
+                places.collect::<Result<Vec<Key>>>()?
+            }
+            Persist::Files(keys) => keys.to_vec(),
+            Persist::Names(directories) => {
+                directories.iter().for_each(|it| contents.sync_names(Some(it)));
+                return Ok(());
+            }
+        };
+        for key in files {
+            contents.sync_content(&key)?;
             contents.sync_names(key.parent().as_ref());
         }
         Ok(())
     }
 
-    fn areas(&self) -> Result<Vec<String>> {
-        let entries = self.lock().list(Some(&Key::new(STAGING)?))?;
-        Ok(entries.into_iter().map(|entry| entry.name).collect())
+    fn leftovers(&self) -> Result<Vec<Leftover>> {
+        let contents = self.lock();
+        let runs = contents.list(Some(&Key::new(STAGING)?))?.into_iter();
+        runs.map(|entry| {
+            let uploads = contents.uploads(&entry.name)?;
+            let run = entry.name;
+            Ok(Leftover { run, uploads })
+        })
+        .collect()
     }
 
-    fn staged(&self, area: &str) -> Result<Vec<Staged>> {
-        self.lock().staged(area)
-    }
-
-    fn open_staged(&self, staged: &Staged) -> Result<Box<dyn Object>> {
-        self.open(&staged_key(&staged.area, &staged.key)?)
-    }
-
-    fn discard(&self, area: &str) -> Result<()> {
-        let directory = area_key(area)?;
+    fn discard(&self, run: &str) -> Result<()> {
+        let directory = area_key(run)?;
         self.lock().remove_below(&directory);
         Ok(())
     }
 
-    fn copy(&self, from: &Key, to: &Key, durability: Durability) -> Result<bool> {
-        let mut contents = self.made()?;
-        let is_free = contents.copy_file(from, to)?;
-        if is_free && durability == Durability::Durable {
-            contents.sync_content(to)?;
-            contents.sync_names(to.parent().as_ref());
-        }
-        Ok(is_free)
-    }
-
-    fn delete(&self, key: &Key) -> Result<bool> {
+    fn delete(&self, keys: &[Key]) -> Vec<NotDeleted> {
         let mut contents = self.lock();
-        if contents.is_directory(key) {
-            return Err(Error::refused(format!("{key} is a directory that is not empty")));
-        }
-        Ok(contents.files.remove(key).is_some())
-    }
-
-    fn sync_directories(&self, directories: &[Key], durability: Durability) -> Result<()> {
-        if durability == Durability::Durable {
-            let mut contents = self.made()?;
-            for directory in directories {
-                contents.sync_names(Some(directory));
+        let mut left = Vec::new();
+        for key in keys {
+            if contents.is_directory(key) {
+                let error = Error::refused(format!("{key} is a directory that is not empty"));
+                let key = key.clone();
+                left.push(NotDeleted { key, error });
+            } else {
+                contents.files.remove(key);
             }
         }
-        Ok(())
+        left
     }
 
-    fn sync_visible(&self, keys: &[Key], durability: Durability) -> Result<()> {
-        if durability == Durability::Durable {
-            let mut contents = self.made()?;
-            for key in keys {
-                contents.sync_content(key)?;
-                contents.sync_names(key.parent().as_ref());
-            }
-        }
-        Ok(())
-    }
-
-    fn exclusive(
-        &self,
-        wait: LockWait,
-        holder: &str,
-        should_stop: &dyn Fn() -> bool,
-    ) -> Result<Box<dyn Lease>> {
+    fn lease(&self, wait: LockWait, holder: &str, should_stop: &dyn Fn() -> bool) -> Result<Box<dyn Lease>> {
         let got = wait_for(wait, &*self.clock, should_stop, || {
             Ok(self.made()?.take_lock(holder))
         })?;
@@ -343,20 +337,17 @@ impl Backend for Memory {
         }
     }
 
-    fn pin(&self, key: &Key, content: &[u8]) -> Result<Box<dyn Lease>> {
-        let inode = self.inode(content.to_vec());
+    fn pin(&self, directory: &Key, content: &[u8]) -> Result<(Key, Box<dyn Lease>)> {
+        let (key, inode) = (directory.join(&new_pin_name())?, self.inode(content.to_vec()));
         let mut contents = self.made()?;
-        if contents.file(key)?.is_some() {
-            let taken = Err(std::io::Error::from(std::io::ErrorKind::AlreadyExists));
-            return taken.context("making", key.as_str().as_ref());
-        }
         contents.files.insert(key.clone(), inode.clone());
         contents.pins.insert(key.clone(), inode.clone());
         drop(contents);
-        Ok(Box::new(PinGuard::new(self.contents.clone(), key.clone(), inode)))
+        let lease = PinGuard::new(self.contents.clone(), key.clone(), inode);
+        Ok((key, Box::new(lease)))
     }
 
-    fn remove_if_stale(&self, key: &Key) -> Result<PinState> {
+    fn sweep_pin(&self, key: &Key) -> Result<PinState> {
         let mut contents = self.lock();
         contents.file(key)?;
         if contents.pins.contains_key(key) {

@@ -139,8 +139,8 @@ fn a_purge_neither_counts_nor_deletes_corrupt_backups() {
         put_our_backup(&store, backup, tables);
     }
     // A file of the newest is missing, one of the oldest has another length.
-    store.delete(&key(&table_path(7))).unwrap();
-    store.delete(&key("private/1/CURRENT")).unwrap();
+    store.delete_one(&key(&table_path(7))).unwrap();
+    store.delete_one(&key("private/1/CURRENT")).unwrap();
     put(&store, "private/1/CURRENT", b"MANIFEST-000005\n\n");
     let report = engine(&store).purge_old_backups(2, &Quiet).unwrap();
     assert_eq!(deleted(&report), [2]);
@@ -215,7 +215,7 @@ fn who_holds_the_lock_keeps_collectors_out() {
     let (_, store) = memory();
     put_three(&store);
     let wait = stonekeep::store::LockWait::Fail;
-    let guard = store.exclusive(wait, "the other one", &|| false).unwrap();
+    let guard = store.lease(wait, "the other one", &|| false).unwrap();
     let error = engine(&store).delete_backup(id(1), &Quiet).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked);
     assert!(error.to_string().contains("the other one"), "{error}");
@@ -283,22 +283,16 @@ fn the_commit_is_durable_and_first_also_without_sync() {
             .lines()
             .into_iter()
             .filter(|line| {
-                [
-                    "copy",
-                    "sync_visible",
-                    "sync_directories meta",
-                    "delete",
-                    "discard",
-                ]
-                .iter()
-                .any(|word| line.starts_with(word))
+                ["copy", "persist files", "persist names meta", "delete", "discard"]
+                    .iter()
+                    .any(|word| line.starts_with(word))
             })
             .collect();
         let order = [
             ("copy meta/1 stonekeep/deleted/1-", ""),
-            ("sync_visible stonekeep/deleted/1-", "(Durable)"),
+            ("persist files stonekeep/deleted/1-", "(Durable)"),
             ("delete meta/1", ""),
-            ("sync_directories meta", "(Durable)"),
+            ("persist names meta", "(Durable)"),
             ("delete shared_checksum/", ""),
         ];
         for (change, (start, end)) in changes.iter().zip(order) {
@@ -332,7 +326,7 @@ fn a_backup_under_a_reused_id_is_not_taken_for_the_deleted_one() {
     stonekeep::repo::garbage::withdraw(&store, &[id(3)].into(), &|| Ok(())).unwrap();
     // RocksDB's engine removes private/3 and gives the id to its next backup.
     for name in ["CURRENT", "MANIFEST-000005", "000006.log"] {
-        store.delete(&key(&format!("private/3/{name}"))).unwrap();
+        store.delete_one(&key(&format!("private/3/{name}"))).unwrap();
     }
     put_backup(&store, 3, &[4, 6]);
     engine(&store).garbage_collect(DEFAULT_MIN_AGE, &Quiet).unwrap();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions};
 use stonekeep::repo::garbage::withdraw;
+use stonekeep::store::PutMode;
 use stonekeep::store::local::LocalStore;
 use stonekeep::store::memory::MemoryStore;
 use stonekeep::store::{Durability, Store};
@@ -67,7 +68,7 @@ impl Operation {
         put_facts(store, 9, &[5, 9]);
         put_table(store, 9);
         store
-            .stage("9", &key("private/9/CURRENT"), &mut &b"half"[..], 4)
+            .upload("9", &key("private/9/CURRENT"), &mut &b"half"[..], 4)
             .unwrap();
     }
 
@@ -145,21 +146,21 @@ fn the_operations_have_the_steps_that_are_stopped() {
         at.unwrap_or_else(|| panic!("{start} is missing in {steps:?}"))
     };
     let order = [
-        position("exclusive"),
+        position("lease"),
         position("copy meta/2 stonekeep/deleted/2-"),
-        position("sync_visible stonekeep/deleted/2-"),
+        position("persist files stonekeep/deleted/2-"),
         position("delete meta/2"),
-        position("sync_directories meta"),
+        position("persist names meta"),
         position("delete shared_checksum/000007"),
         position("delete private/2/CURRENT"),
         position("delete private/9"),
         position("delete stonekeep/backups/2"),
         position("discard 9"),
-        position("sync_directories private"),
+        position("persist names private"),
         position("delete stonekeep/deleted/2-"),
     ];
     assert!(order.is_sorted(), "{steps:?}");
-    assert_eq!(steps.last().unwrap(), "sync_directories stonekeep/deleted");
+    assert_eq!(steps.last().unwrap(), "persist names stonekeep/deleted");
 }
 
 #[test]
@@ -262,7 +263,7 @@ fn an_error_at_any_step_harms_nothing_and_is_returned_unless_it_only_keeps_a_fil
             let kind = io::ErrorKind::PermissionDenied;
             let failing = FaultStore::fail_once_at(store.clone(), before + 1, kind);
             let outcome = (operation.run)(&open(failing.clone().into(), true));
-            let is_removal = ["delete ", "discard ", "stage keep-", "publish stonekeep/ids/"]
+            let is_removal = ["delete ", "discard ", "upload keep-", "put stonekeep/ids/"]
                 .iter()
                 .any(|start| name.starts_with(start));
             if is_removal && !(operation.name.starts_with("delete") && name.starts_with("delete meta/")) {
@@ -316,8 +317,12 @@ fn the_record_of_a_backup_that_was_never_synced_survives_too() {
     put_table(&store, 2);
     put_private(&store, 2);
     let meta = meta_text(2, &[2]);
-    let staged = store.stage("2", &key("meta/2"), &mut &*meta, 0).unwrap();
-    let taken = store.publish(vec![(staged, key("meta/2"))], Durability::Buffered);
+    let staged = store.upload("2", &key("meta/2"), &mut &*meta, 0).unwrap();
+    let taken = store.finish(
+        vec![(staged, key("meta/2"))],
+        PutMode::IfAbsent,
+        Durability::Buffered,
+    );
     assert_eq!(taken.unwrap(), []);
     withdraw(&store, &[id(2)].into(), &|| Ok(())).unwrap();
     disk.crash();

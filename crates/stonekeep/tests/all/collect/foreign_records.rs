@@ -42,11 +42,11 @@ fn rename_tables(store: &Store, name: impl Fn(&str, &str) -> String) {
             put(store, &renamed, &store.read(&key(&path), 1 << 20).unwrap());
         }
         put(store, &meta, lines.as_bytes());
-        store.delete(&key(&facts)).unwrap();
+        store.delete_one(&key(&facts)).unwrap();
     }
     for own in names(store, "shared_checksum") {
         if own.ends_with(".sst") && own.contains("_s") {
-            store.delete(&key(&format!("shared_checksum/{own}"))).unwrap();
+            store.delete_one(&key(&format!("shared_checksum/{own}"))).unwrap();
         }
     }
 }
@@ -89,7 +89,7 @@ fn a_size_that_a_meta_file_has_is_compared() {
     let store = memory();
     let two = options().with_schema_version(MetaSchema::Two);
     scene.create_with(&store, two).unwrap();
-    store.delete(&key("stonekeep/backups/1")).unwrap();
+    store.delete_one(&key("stonekeep/backups/1")).unwrap();
     let original = text(&store, "meta/1");
     for path in named(&store, 1) {
         let size = store.stat(&key(&path)).unwrap().unwrap().size_bytes;
@@ -145,7 +145,7 @@ fn what_is_no_file_concerns_its_own_backup_only() {
     scene.change();
     scene.create(&store).unwrap();
     // Without facts, listing reads the backup's own MANIFEST and OPTIONS.
-    store.delete(&key("stonekeep/backups/2")).unwrap();
+    store.delete_one(&key("stonekeep/backups/2")).unwrap();
     let private = named(&store, 2).into_iter();
     let mut victims: Vec<String> = private.filter(|path| path.starts_with("private/")).collect();
     victims.push("meta/2".into());

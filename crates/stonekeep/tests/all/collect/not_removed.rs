@@ -131,7 +131,7 @@ fn an_error_after_the_deletion_says_what_is_deleted() {
     let steps = counting.step_names();
     let removals = steps
         .iter()
-        .position(|step| step.starts_with("sync_directories private"));
+        .position(|step| step.starts_with("persist names private"));
     let kind = std::io::ErrorKind::PermissionDenied;
     let failing: Store = Store::from(FaultStore::fail_once_at(three(), removals.unwrap() + 1, kind));
     let error = engine(&failing).delete_backup(id(1), &Quiet).unwrap_err();

@@ -207,7 +207,7 @@ fn what_a_record_of_ours_names_goes_at_once() {
     put_our_backup(&store, 6, &[2, 60]);
     withdraw(&store, &[id(6)].into(), &|| Ok(())).unwrap();
     // A staging area that no journal speaks of.
-    let staged = store.stage("7", &key("shared_checksum/x"), &mut &b"half"[..], 4);
+    let staged = store.upload("7", &key("shared_checksum/x"), &mut &b"half"[..], 4);
     staged.unwrap();
     let report = aging.collect();
     assert_eq!(files(&store), files_of(&[(1, &[1, 2])]));

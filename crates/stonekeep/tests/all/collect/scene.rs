@@ -9,6 +9,7 @@ use stonekeep::format::{BackupId, Crc32c, FileNumber};
 use stonekeep::image::CaptureKind;
 use stonekeep::repo::facts::{BackupFacts, FileFacts};
 use stonekeep::repo::layout;
+use stonekeep::store::PutMode;
 use stonekeep::store::memory::MemoryStore;
 use stonekeep::store::{Durability, EntryKind, Key, Store};
 
@@ -35,13 +36,15 @@ pub(crate) fn engine(store: &Store) -> BackupEngine {
 /// Puts a file where it is to be. In memory it is durable; a real disk does not lose power in a test.
 pub(crate) fn put(store: &Store, path: &str, bytes: &[u8]) {
     let staged = store
-        .stage(AREA, &key(path), &mut &*bytes, bytes.len() as u64)
+        .upload(AREA, &key(path), &mut &*bytes, bytes.len() as u64)
         .unwrap();
     let durability = match store.directory() {
         None => Durability::Durable,
         Some(_) => Durability::Buffered,
     };
-    let taken = store.publish(vec![(staged, key(path))], durability).unwrap();
+    let taken = store
+        .finish(vec![(staged, key(path))], PutMode::IfAbsent, durability)
+        .unwrap();
     assert_eq!(taken, [], "{path} is there already");
     store.discard(AREA).unwrap();
 }

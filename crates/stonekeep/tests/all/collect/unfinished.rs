@@ -12,6 +12,7 @@ use stonekeep::image::closed::ClosedDirectory;
 use stonekeep::store::Store;
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 use stonekeep_testkit::fault_store::FaultStore;
+use stonekeep_testkit::store_conformance::uploads;
 use tempfile::TempDir;
 
 use crate::collect::scene::{files, id, memory};
@@ -104,7 +105,7 @@ fn a_collection_leaves_nothing_of_a_backup_killed_at_any_step() {
 #[test]
 fn a_deletion_keeps_what_the_next_backup_can_use() {
     let steps = changed().steps();
-    let after_journal = step(&steps, "publish shared_checksum/");
+    let after_journal = step(&steps, "finish shared_checksum/");
     for (before, name) in steps.iter().enumerate() {
         let changed = changed();
         changed.kill(before + 1);
@@ -139,11 +140,11 @@ fn the_report_tells_what_stays_for_the_next_backup() {
         other.steps()
     };
     // One table has its final name, the others are still staged.
-    changed.kill(step(&steps, "publish shared_checksum/") + 1);
+    changed.kill(step(&steps, "finish shared_checksum/") + 1);
     let engine = open(changed.store.clone());
     let kept = engine.plan_purge_old_backups(1, &Quiet).unwrap();
     assert_eq!(kept.deleted_files, []);
-    let staged = changed.store.staged("2").unwrap();
+    let staged = uploads(&changed.store, "2");
     let staged = staged
         .iter()
         .filter(|staged| !staged.key.as_str().starts_with("journal/"));

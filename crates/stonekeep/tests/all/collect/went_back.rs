@@ -172,7 +172,7 @@ fn where_the_last_one_is_damaged_the_one_before_stays() {
         old,
     };
     story.back_up_old(&[]);
-    story.store.delete(&key("private/2/CURRENT")).unwrap();
+    story.store.delete_one(&key("private/2/CURRENT")).unwrap();
     let report = story.purge(1);
     assert_eq!((kept(&report), ids(&story.store)), (vec![1], vec![1, 2, 3]));
 }
@@ -180,7 +180,7 @@ fn where_the_last_one_is_damaged_the_one_before_stays() {
 #[test]
 fn without_facts_the_numbers_are_those_of_the_meta_file() {
     let story = Story::new();
-    story.store.delete(&key("stonekeep/backups/2")).unwrap();
+    story.store.delete_one(&key("stonekeep/backups/2")).unwrap();
     assert_eq!(said(&story.back_up_old(&[])), [false]);
     assert_eq!(kept(&story.purge(1)), [2]);
 }

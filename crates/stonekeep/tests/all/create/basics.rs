@@ -215,7 +215,7 @@ fn another_database_is_refused_unless_asked_for() {
     one.create(&store).unwrap();
     for facts in [true, false] {
         if !facts {
-            store.delete(&key("stonekeep/backups/1")).unwrap();
+            store.delete_one(&key("stonekeep/backups/1")).unwrap();
         }
         let error = other.create(&store).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused);
@@ -310,7 +310,7 @@ fn the_lock_of_another_engine_is_reported() {
     let store = memory();
     scene.create(&store).unwrap();
     let held = store
-        .exclusive(stonekeep::store::LockWait::Fail, "somebody else", &|| false)
+        .lease(stonekeep::store::LockWait::Fail, "somebody else", &|| false)
         .unwrap();
     let error = scene.create(&store).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked);

@@ -5,10 +5,11 @@ use stonekeep::format::SequenceNumber;
 use stonekeep::image::{DatabaseImage, ImageSource};
 use stonekeep::store::local::LocalStore;
 use stonekeep::store::memory::MemoryStore;
-use stonekeep::store::{Durability, ObjectReader, Store};
+use stonekeep::store::{Durability, ObjectReader, PutMode, Store};
 use stonekeep::{Error, ErrorKind, Quiet, Result};
 use stonekeep_testkit::database::DatabaseBuilder;
 use stonekeep_testkit::fault_store::FaultStore;
+use stonekeep_testkit::store_conformance::{runs, uploads};
 
 use crate::hot::meddler::{Deed, Meddler};
 use crate::image::tweaked::{Tweaked, file, replace};
@@ -87,7 +88,7 @@ fn something_that_is_no_file_under_a_needed_name_stops_the_backup() {
 fn orphan(store: &Store) {
     for path in files(store) {
         if !path.starts_with("shared") {
-            store.delete(&key(&path)).unwrap();
+            store.delete_one(&key(&path)).unwrap();
         }
     }
 }
@@ -108,9 +109,11 @@ fn a_file_that_another_program_stored_meanwhile_is_durable_before_a_backup_names
     let store: Store = disk.clone().into();
     let (bytes, to, other) = (read(&reference, &path), key(&path), store.clone());
     let without_sync = Deed::Do(Box::new(move || {
-        let staged = other.stage("other", &key("x"), &mut &*bytes, bytes.len() as u64);
+        let staged = other.upload("other", &key("x"), &mut &*bytes, bytes.len() as u64);
         let batch = vec![(staged.unwrap(), to)];
-        other.publish(batch, Durability::Buffered).unwrap();
+        other
+            .finish(batch, PutMode::IfAbsent, Durability::Buffered)
+            .unwrap();
     }));
     scene
         .create(&Meddler::store(&store, &path, false, without_sync))
@@ -174,7 +177,7 @@ fn a_missing_file_of_an_older_backup_is_stored_again() {
     let (mut scene, store, path) = backed_up(DatabaseBuilder::new());
     scene.change();
     scene.create(&store).unwrap();
-    store.delete(&key(&path)).unwrap();
+    store.delete_one(&key(&path)).unwrap();
     assert!(!verify(&store).is_clean());
     scene.create(&store).unwrap();
     assert_valid(&store, &[1, 2, 3], "healed");
@@ -195,7 +198,7 @@ fn a_missing_file_of_an_older_backup_is_not_replaced_by_another() {
             let lie = text.replace(line, &format!("{path} crc32 12345"));
             put(&store, "meta/1", lie.as_bytes());
         }
-        store.delete(&key(&path)).unwrap();
+        store.delete_one(&key(&path)).unwrap();
         assert_harmed(scene.create(&store), &path, "1");
         assert!(!files(&store).contains(&path));
     }
@@ -256,7 +259,7 @@ fn killed(store: &Store, source: &dyn ImageSource, sync: bool, step: &str) {
 fn an_area_of_a_killed_run_never_vouches_for_what_another_run_wrote() {
     let scene = Scene::new();
     let store = memory();
-    killed(&store, &scene.source(), true, "publish shared");
+    killed(&store, &scene.source(), true, "finish shared");
     // The second run takes what the first one staged, but for one table: it is another file, of the same name and size.
     let number = scene.database.state().live_tables().next().unwrap().file.number;
     let bytes = flipped(&std::fs::read(scene.database.table_path(number, 0)).unwrap());
@@ -284,11 +287,11 @@ fn second_run_syncs(store: &Store, source: &dyn ImageSource) -> usize {
     let directory = tempfile::tempdir().unwrap();
     let copy: Store = Store::from(LocalStore::new(directory.path().join("copy")));
     copy.create_root(Durability::Buffered).unwrap();
-    for area in store.areas().unwrap() {
-        for staged in store.staged(&area).unwrap() {
-            let object = store.open_staged(&staged).unwrap();
+    for area in runs(store) {
+        for staged in uploads(store, &area) {
+            let object = store.open_upload(&staged).unwrap();
             let mut reader = ObjectReader::new(object.as_ref());
-            copy.stage(&area, &staged.key, &mut reader, staged.size_bytes)
+            copy.upload(&area, &staged.key, &mut reader, staged.size_bytes)
                 .unwrap();
         }
     }
@@ -301,7 +304,7 @@ fn second_run_syncs(store: &Store, source: &dyn ImageSource) -> usize {
     counting
         .step_names()
         .iter()
-        .position(|name| name.starts_with("sync "))
+        .position(|name| name.starts_with("persist uploads "))
         .unwrap()
         + 1
 }
@@ -310,16 +313,16 @@ fn second_run_syncs(store: &Store, source: &dyn ImageSource) -> usize {
 fn what_was_staged_without_sync_is_read_before_it_is_used() {
     let scene = Scene::new();
     let store = memory();
-    killed(&store, &scene.source(), false, "publish shared");
+    killed(&store, &scene.source(), false, "finish shared");
     // The power failed: one file has its length, and other bytes.
-    let staged = store.staged("1").unwrap();
+    let staged = uploads(&store, "1");
     let table = staged
         .iter()
         .find(|staged| staged.key.as_str().ends_with(".sst"))
         .unwrap();
     let zeros = vec![0; usize::try_from(table.size_bytes).unwrap()];
     store
-        .stage("1", &table.key, &mut &*zeros, table.size_bytes)
+        .upload("1", &table.key, &mut &*zeros, table.size_bytes)
         .unwrap();
     let report = scene.create(&store).unwrap();
     assert_eq!(report.files_resumed, 4);

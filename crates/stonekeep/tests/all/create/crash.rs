@@ -320,10 +320,10 @@ fn completely_staged_files_are_not_copied_again() {
             let names = steps(&second, memory(&first, before).into(), &one_worker(sync));
             let journal = names
                 .iter()
-                .position(|name| name.contains("sync") && name.contains("journal"));
+                .position(|name| name.starts_with("persist uploads") && name.contains("journal"));
             let commit = names
                 .iter()
-                .position(|name| name.starts_with("publish meta"))
+                .position(|name| name.starts_with("put meta"))
                 .unwrap();
             for step in journal.unwrap() + 2..=commit + 1 {
                 let store: Store = memory(&first, before).into();

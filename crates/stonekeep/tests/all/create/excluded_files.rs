@@ -104,7 +104,7 @@ fn an_orphan_does_not_replace_an_excluded_file() {
     let (scene, store) = (scene(), memory());
     back_up_excluding(&scene, &store);
     scene.create_with(&store, schema_2()).unwrap();
-    store.delete(&key("meta/2")).unwrap();
+    store.delete_one(&key("meta/2")).unwrap();
     assert_eq!(
         verify(&store, 1, VerifyLevel::Checksum).files_excluded,
         TABLES as u64

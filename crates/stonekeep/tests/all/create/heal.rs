@@ -30,7 +30,7 @@ fn a_healed_file_does_not_make_a_backup_whole_that_lacks_another() {
     let (scene, store, path) = backed_up(DatabaseBuilder::new());
     scene.create(&store).unwrap();
     put(&store, &path, b"short");
-    store.delete(&key("private/1/CURRENT")).unwrap();
+    store.delete_one(&key("private/1/CURRENT")).unwrap();
     let report = scene.create(&store).unwrap();
     assert_eq!(report.healed_files, [&*path]);
     assert_eq!(report.healed_backups, [id(2)]);
@@ -77,7 +77,7 @@ fn a_file_of_a_wrong_size_is_not_replaced_while_a_backup_cannot_be_read() {
         "{error:?}"
     );
     assert_eq!(read(&store, &path), b"short");
-    store.delete(&key("meta/2")).unwrap();
+    store.delete_one(&key("meta/2")).unwrap();
     assert_eq!(scene.create(&store).unwrap().healed_backups, [id(1)]);
 }
 

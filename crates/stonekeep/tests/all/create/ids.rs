@@ -58,7 +58,7 @@ fn the_last_backup_of_a_version_without_claims_gets_one_when_it_is_deleted() {
     scene.create(&store).unwrap();
     scene.create(&store).unwrap();
     for claim in claims(&store) {
-        store.delete(&key(&format!("stonekeep/ids/{claim}"))).unwrap();
+        store.delete_one(&key(&format!("stonekeep/ids/{claim}"))).unwrap();
     }
     let engine = BackupEngine::open(options(), store.clone()).unwrap();
     engine.delete_backup(id(1), &Quiet).unwrap();
@@ -89,7 +89,7 @@ fn a_run_that_dies_after_its_claim_loses_its_id() {
     let steps = counting.step_names();
     let private = steps
         .iter()
-        .position(|step| step.starts_with("publish private/1/"))
+        .position(|step| step.starts_with("finish private/1/"))
         .unwrap();
     let dying: Store = Store::from(FaultStore::kill_at(store.clone(), private + 1));
     scene.create(&dying).unwrap_err();

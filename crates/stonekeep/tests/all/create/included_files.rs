@@ -204,7 +204,7 @@ fn verify_and_list_look_at_them() {
         .unwrap();
     assert!(by_size.is_clean(), "its size is right");
 
-    store.delete(&key("stonekeep/files/1/conf/a/b/c")).unwrap();
+    store.delete_one(&key("stonekeep/files/1/conf/a/b/c")).unwrap();
     for level in [VerifyLevel::Size, VerifyLevel::Checksum] {
         let report = reader(&store).verify_backups(id(1), level, &Quiet).unwrap();
         let missing = report

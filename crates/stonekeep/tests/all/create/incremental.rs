@@ -36,7 +36,7 @@ fn backup(
 fn forget_facts(store: &Store) {
     for path in files(store) {
         if path.starts_with("stonekeep/") {
-            store.delete(&key(&path)).unwrap();
+            store.delete_one(&key(&path)).unwrap();
         }
     }
 }

@@ -53,12 +53,12 @@ fn a_killed_backup_loses_ten_seconds_of_copying_at_most() {
         outcome.unwrap();
         assert!(undisturbed > Duration::from_secs(60), "{undisturbed:?}");
         let steps = counting.step_names();
-        let extended = steps.iter().filter(|step| step.starts_with("extend ")).count();
+        let extended = steps.iter().filter(|step| step.starts_with("resume ")).count();
         assert!(extended > 10, "{steps:?}");
         // What was published without sync is not copied again, but read to be compared.
         let published = steps
             .iter()
-            .position(|step| step.starts_with("publish shared_checksum/"));
+            .position(|step| step.starts_with("finish shared_checksum/"));
         let until = if sync { steps.len() } else { published.unwrap() };
         for (index, step) in steps.iter().enumerate().take(until) {
             let store = memory();
@@ -81,7 +81,7 @@ fn a_second_run_may_be_killed_in_the_middle_of_the_same_file() {
     let (undisturbed, _) = copying(&scene, counting.clone().into(), true);
     let steps = counting.step_names();
     let extends: Vec<usize> = (0..steps.len())
-        .filter(|at| steps[*at].starts_with("extend "))
+        .filter(|at| steps[*at].starts_with("resume "))
         .collect();
     for first in [extends[2], extends[5]] {
         let begun = |store: &Store| {
@@ -112,7 +112,7 @@ fn a_backup_that_loses_power_loses_ten_seconds_of_copying_at_most() {
     let counting = FaultStore::counting(memory());
     let (undisturbed, _) = copying(&scene, counting.clone().into(), true);
     let steps = counting.step_names();
-    let extends = (0..steps.len()).filter(|at| steps[*at].starts_with("extend "));
+    let extends = (0..steps.len()).filter(|at| steps[*at].starts_with("resume "));
     for at in extends {
         let disk = MemoryStore::new();
         let dying: Store = Store::from(FaultStore::kill_at(disk.clone(), at + 1));
@@ -135,7 +135,7 @@ fn bytes_that_a_power_failure_took_are_copied_again() {
     let steps = counting.step_names();
     let at = steps
         .iter()
-        .rposition(|step| step.starts_with("extend "))
+        .rposition(|step| step.starts_with("resume "))
         .unwrap();
     let disk = MemoryStore::new();
     let dying: Store = Store::from(FaultStore::kill_at(disk.clone(), at + 1));
@@ -154,7 +154,7 @@ fn on_disk_the_copy_of_a_large_file_is_resumed() {
     let steps = counting.step_names();
     let at = steps
         .iter()
-        .rposition(|step| step.starts_with("extend "))
+        .rposition(|step| step.starts_with("resume "))
         .unwrap();
     let store: Store = Store::from(LocalStore::new(scene.path("repository")));
     let dying: Store = Store::from(FaultStore::kill_at(store.clone(), at + 1));

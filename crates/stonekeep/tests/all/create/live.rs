@@ -14,6 +14,7 @@ use stonekeep::store::local::LocalStore;
 use stonekeep::{Error, ErrorKind, Observer, Quiet, Result};
 use stonekeep_testkit::database::DatabaseBuilder;
 use stonekeep_testkit::fault_store::FaultStore;
+use stonekeep_testkit::store_conformance::runs;
 
 use crate::image::tweaked::poison;
 use crate::support::scene::{Scene, assert_valid, id, ids, memory, named, options, reader};
@@ -161,7 +162,7 @@ fn a_table_that_must_be_opened_for_its_name_is_needed() {
     scene.create(&store).unwrap();
     scene.change();
     store
-        .delete(&crate::support::scene::key("stonekeep/backups/1"))
+        .delete_one(&crate::support::scene::key("stonekeep/backups/1"))
         .unwrap();
     let source = live(&scene, |host, image| {
         let tables = shared_files(image);
@@ -302,7 +303,7 @@ fn a_full_disk_while_files_are_taken_frees_them() {
                     !error.to_string().contains("needs 0 bytes"),
                     "{operation}: {error}"
                 );
-                assert_eq!(store.areas().unwrap(), Vec::<String>::new(), "{operation}");
+                assert_eq!(runs(&store), Vec::<String>::new(), "{operation}");
             }
             Err(error) => assert_eq!(error.kind(), ErrorKind::Io, "{operation}: {error}"),
         }

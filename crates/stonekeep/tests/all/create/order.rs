@@ -80,26 +80,23 @@ fn the_steps_come_in_their_order() {
     };
     let steps = [
         "create_root",
-        "exclusive",
+        "lease",
         "list meta",
-        "stage 2:shared_checksum/",
-        "stage 2:journal/",
-        "publish shared_checksum/",
-        "publish stonekeep/ids/2",
-        "publish private/2/",
-        "sync_directories stonekeep/ids",
-        "publish stonekeep/backups/2",
-        "stage 2:meta/2",
-        "sync 2:meta/2",
-        "publish meta/2",
+        "upload 2:shared_checksum/",
+        "upload 2:journal/",
+        "finish shared_checksum/",
+        "put stonekeep/ids/2",
+        "finish private/2/",
+        "replace stonekeep/backups/2",
+        "put meta/2",
         "discard 2",
     ];
     let places: Vec<usize> = steps.iter().map(|step| first(step)).collect();
     assert!(places.is_sorted(), "{places:?} {lines:#?}");
     let looks = |line: &&String| *line == "list shared_checksum";
-    let commit = first("publish meta/2");
+    let commit = first("put meta/2");
     assert_eq!(
-        lines[first("publish stonekeep/backups/2")..commit]
+        lines[first("replace stonekeep/backups/2")..commit]
             .iter()
             .filter(looks)
             .count(),

@@ -132,7 +132,7 @@ fn a_full_disk_frees_staged_files_and_reports_how_much_is_missing() {
     let report = scene.create(&counted).unwrap();
     let names = steps.step_names();
     for (index, name) in names.iter().enumerate() {
-        if !name.starts_with("stage") || name.contains("meta/") {
+        if !name.starts_with("upload") || name.contains("meta/") {
             continue;
         }
         let inner = memory();
@@ -167,7 +167,7 @@ fn an_exhausted_quota_is_not_called_a_full_disk() {
     let counted: Store = steps.clone().into();
     scene.create(&counted).unwrap();
     let names = steps.step_names();
-    let stage = names.iter().position(|name| name.starts_with("stage")).unwrap();
+    let stage = names.iter().position(|name| name.starts_with("upload")).unwrap();
     let inner = memory();
     let kind = std::io::ErrorKind::QuotaExceeded;
     let full: Store = Store::from(FaultStore::fail_once_at(inner.clone(), stage + 1, kind));

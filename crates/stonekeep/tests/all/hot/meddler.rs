@@ -48,15 +48,15 @@ impl Meddler {
     fn is_here(&self, operation: &Operation) -> bool {
         match operation {
             Operation::List(directory) => directory.as_ref() == Some(&self.at),
-            Operation::Publish(batch, _) => batch.iter().any(|(_, key)| *key == self.at),
-            Operation::Copy(_, key, ..) | Operation::Delete(key) => *key == self.at,
+            Operation::Finish(batch, ..) => batch.iter().any(|(_, key)| *key == self.at),
+            Operation::Put { key, .. } | Operation::Delete(key) => *key == self.at,
             _ => false,
         }
     }
 
     fn meddle(&self) {
         match self.deed.lock().unwrap().take() {
-            Some(Deed::Delete(path)) => assert!(self.inner.delete(&key(&path)).unwrap(), "{path}"),
+            Some(Deed::Delete(path)) => self.inner.delete_one(&key(&path)).unwrap(),
             Some(Deed::Put(path, bytes)) => put(&self.inner, &path, &bytes),
             Some(Deed::Do(deed)) => deed(),
             None => {}

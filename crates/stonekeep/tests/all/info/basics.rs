@@ -122,7 +122,7 @@ fn files_are_told_one_by_one() {
 fn without_facts_everything_comes_from_the_backups_own_files() {
     let (scene, store) = two_backups();
     for path in files(&store).iter().filter(|path| path.starts_with("stonekeep/")) {
-        store.delete(&key(path)).unwrap();
+        store.delete_one(&key(path)).unwrap();
     }
     let info = reader(&store).get_backup_info(id(2), InfoDetail::Files).unwrap();
     assert_eq!(info.state, BackupState::Valid);
@@ -158,7 +158,7 @@ fn damage_is_a_state_with_its_reason() {
         .next()
         .unwrap()
         .clone();
-    store.delete(&key(&victim)).unwrap();
+    store.delete_one(&key(&victim)).unwrap();
     put(&store, "meta/3", b"1\n2\n1\nprivate/3/CURRENT crc32 nonsense\n");
     put(&store, "meta/4", b"schema_version 7\n");
     put(&store, "meta/stranger", b"");
@@ -194,7 +194,7 @@ fn a_wrong_size_is_seen_wherever_the_size_is_recorded() {
                 let bytes = store.read(&key(&path), 1 << 20).unwrap();
                 let facts_text = store.read(&key("stonekeep/backups/1"), 1 << 20).unwrap();
                 if !facts {
-                    store.delete(&key("stonekeep/backups/1")).unwrap();
+                    store.delete_one(&key("stonekeep/backups/1")).unwrap();
                 }
                 put(&store, &path, &[&bytes[..], b"more"].concat());
                 let info = reader(&store).get_backup_info(id(1), InfoDetail::Sizes).unwrap();

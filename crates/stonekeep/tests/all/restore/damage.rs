@@ -65,7 +65,7 @@ fn a_wrong_byte_anywhere_stops_the_restore() {
 fn missing_and_short_files_are_all_named() {
     let two = TwoStates::new();
     let (shared, own) = (table(&two, true), table(&two, false));
-    two.store.delete(&key(&own)).unwrap();
+    two.store.delete_one(&key(&own)).unwrap();
     let bytes = content(&two.store, &shared);
     put(&two.store, &shared, &bytes[1..]);
     let error = two.restore(2, &RestoreOptions::default()).unwrap_err();
@@ -106,7 +106,7 @@ fn latest_valid_walks_back_and_says_why() {
     two.scene.change();
     two.scene.create(&two.store).unwrap();
     damage(&two.store, &table(&two, false));
-    two.store.delete(&key("private/3/CURRENT")).unwrap();
+    two.store.delete_one(&key("private/3/CURRENT")).unwrap();
     let restore = |which| {
         let options = RestoreOptions::default();
         two.reader()

@@ -101,7 +101,7 @@ fn a_damaged_one_stops_the_restore_before_anything_changes() {
 #[test]
 fn without_facts_that_match_nothing_is_restored_and_a_warning_says_so() {
     let (scene, store) = backed_up();
-    store.delete(&key("stonekeep/backups/1")).unwrap();
+    store.delete_one(&key("stonekeep/backups/1")).unwrap();
     let target = scene.path("target");
     let report = restore(&store, &target).unwrap();
     assert!(

@@ -15,7 +15,7 @@ fn a_target_that_is_newer_than_the_backup_is_reported_before_and_after() {
         if !from_facts {
             for id in [1, 2] {
                 two.store
-                    .delete(&scene::key(&format!("stonekeep/backups/{id}")))
+                    .delete_one(&scene::key(&format!("stonekeep/backups/{id}")))
                     .unwrap();
             }
         }

@@ -91,7 +91,7 @@ fn a_planned_abort_tells_what_would_come_back_and_moves_nothing() {
 fn a_backup_that_was_deleted_meanwhile_can_still_be_finished() {
     let two = over();
     kill_in_the_middle(&two);
-    two.store.delete(&scene::key("meta/1")).unwrap();
+    two.store.delete_one(&scene::key("meta/1")).unwrap();
     let report = two.restore(1, &RestoreOptions::default()).unwrap();
     assert!(report.resumed);
     two.assert_restored(1, "from what was staged");

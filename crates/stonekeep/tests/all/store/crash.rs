@@ -8,7 +8,7 @@ use stonekeep::store::{Held, Key, LockWait, PinState};
 use crate::support::second_process::{Holder, KilledWhileAsked, hold, store_of_second_process};
 
 fn take(store: &Store, holder: &str) -> stonekeep::Result<Held> {
-    store.exclusive(LockWait::Fail, holder, &|| false)
+    store.lease(LockWait::Fail, holder, &|| false)
 }
 
 #[test]
@@ -36,18 +36,16 @@ fn a_waiting_process_gets_the_lock_of_a_killed_one() {
     let test = "store::crash::a_waiting_process_gets_the_lock_of_a_killed_one";
     let (holder, _) = Holder::start(test, directory.path());
     let killing = KilledWhileAsked::new(holder);
-    store
-        .exclusive(LockWait::Forever, "me", &|| killing.ask())
-        .unwrap();
+    store.lease(LockWait::Forever, "me", &|| killing.ask()).unwrap();
     assert!(killing.is_done());
 }
 
 #[test]
 fn the_pin_of_a_killed_process_is_stale() {
     if let Some(store) = store_of_second_process() {
-        let name = stonekeep::store::new_pin_name();
-        let key = Key::new(format!("stonekeep/pins/{name}")).unwrap();
-        hold(key.as_str(), store.pin(&key, b"the content").unwrap());
+        let directory = Key::new("stonekeep/pins").unwrap();
+        let (key, held) = store.pin(&directory, b"the content").unwrap();
+        hold(key.as_str(), held);
     }
     let directory = tempfile::tempdir().unwrap();
     let store = Store::from(LocalStore::new(directory.path()));
@@ -55,9 +53,9 @@ fn the_pin_of_a_killed_process_is_stale() {
     let (holder, key) = Holder::start(test, directory.path());
     let key = Key::new(key).unwrap();
     assert_eq!(store.read(&key, 100).unwrap(), b"the content");
-    assert_eq!(store.remove_if_stale(&key).unwrap(), PinState::Held);
+    assert_eq!(store.sweep_pin(&key).unwrap(), PinState::Held);
     holder.kill();
     assert_eq!(store.read(&key, 100).unwrap(), b"the content");
-    assert_eq!(store.remove_if_stale(&key).unwrap(), PinState::Removed);
+    assert_eq!(store.sweep_pin(&key).unwrap(), PinState::Removed);
     assert_eq!(store.stat(&key).unwrap(), None);
 }

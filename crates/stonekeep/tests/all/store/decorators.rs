@@ -7,12 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use stonekeep::store::local::LocalStore;
 use stonekeep::store::memory::MemoryStore;
-use stonekeep::store::{Durability, Key, LockWait, PinState, Store, new_pin_name};
+use stonekeep::store::{Durability, Key, LockWait, Persist, PinState, PutContent, PutMode, Store};
 use stonekeep::{Clock, ErrorKind, Result};
 use stonekeep_testkit::fake_clock::FakeClock;
 use stonekeep_testkit::fault_store::FaultStore;
 use stonekeep_testkit::record_store::RecordStore;
 use stonekeep_testkit::store_conformance;
+use stonekeep_testkit::store_conformance::{runs, uploads};
 
 fn key(path: &str) -> Key {
     Key::new(path).unwrap()
@@ -26,25 +27,23 @@ fn made() -> MemoryStore {
 
 /// A backup in small: a lock, a data file, the file that commits it.
 fn scenario(store: &Store, durability: Durability) -> Result<()> {
-    let guard = store.exclusive(LockWait::Fail, "scenario", &|| false)?;
-    let data = store.stage("1", &key("data/1"), &mut &b"data"[..], 4)?;
-    store.sync(std::slice::from_ref(&data), durability)?;
-    store.publish(vec![(data, key("data/1"))], durability)?;
+    let guard = store.lease(LockWait::Fail, "scenario", &|| false)?;
+    let data = store.upload("1", &key("data/1"), &mut &b"data"[..], 4)?;
+    store.persist(Persist::Uploads(std::slice::from_ref(&data)), durability)?;
+    store.finish(vec![(data, key("data/1"))], PutMode::IfAbsent, durability)?;
     guard.check()?;
-    let meta = store.stage("1", &key("meta/1"), &mut &b"meta"[..], 4)?;
-    store.publish(vec![(meta, key("meta/1"))], durability)?;
+    let meta = PutContent::Bytes(b"meta");
+    store.put("1", &key("meta/1"), meta, PutMode::IfAbsent, durability)?;
     store.discard("1")
 }
 
-const STEPS: [&str; 9] = [
-    "exclusive",
-    "stage 1:data/1",
-    "stage 1:data/1, second half",
-    "sync 1:data/1",
-    "publish data/1",
-    "stage 1:meta/1",
-    "stage 1:meta/1, second half",
-    "publish meta/1",
+const STEPS: [&str; 7] = [
+    "lease",
+    "upload 1:data/1",
+    "upload 1:data/1, second half",
+    "persist uploads 1:data/1",
+    "finish data/1",
+    "put meta/1",
     "discard 1",
 ];
 
@@ -79,10 +78,10 @@ fn a_killed_store_has_done_all_steps_before_and_none_after() {
         assert_eq!(store.stopped_before().as_deref(), Some(*name));
         assert_eq!(store.steps(), before + 1, "nothing is begun after {name}");
         assert!(store.list(None).is_err(), "the dead read nothing");
-        disk.exclusive(LockWait::Fail, "next", &|| false).unwrap();
+        disk.lease(LockWait::Fail, "next", &|| false).unwrap();
         let there = |path: &str| disk.stat(&key(path)).unwrap().is_some();
         assert_eq!(there("data/1"), before >= 5, "before {name}");
-        assert_eq!(there("meta/1"), before >= 8, "before {name}");
+        assert_eq!(there("meta/1"), before >= 6, "before {name}");
     }
 }
 
@@ -91,7 +90,7 @@ fn a_kill_while_staging_leaves_half_a_file() {
     let disk = made();
     let store = FaultStore::kill_at(disk.clone(), 3);
     scenario(&store, Durability::Durable).unwrap_err();
-    let staged = disk.staged("1").unwrap();
+    let staged = uploads(&disk, "1");
     assert_eq!((staged.len(), staged[0].size_bytes), (1, 2));
 }
 
@@ -100,10 +99,12 @@ fn a_kill_while_publishing_leaves_a_part_of_the_batch() {
     let disk = made();
     let store = FaultStore::kill_at(disk.clone(), 6);
     let batch = ["a", "b"].map(|path| {
-        let staged = store.stage("1", &key(path), &mut &b"x"[..], 1).unwrap();
+        let staged = store.upload("1", &key(path), &mut &b"x"[..], 1).unwrap();
         (staged, key(path))
     });
-    store.publish(batch.to_vec(), Durability::Buffered).unwrap_err();
+    store
+        .finish(batch.to_vec(), PutMode::IfAbsent, Durability::Buffered)
+        .unwrap_err();
     assert!(disk.stat(&key("a")).unwrap().is_some());
     assert!(disk.stat(&key("b")).unwrap().is_none());
 }
@@ -115,15 +116,14 @@ fn a_dead_holder_leaves_its_pin_unheld() {
     let memory: Store = made().into();
     for disk in [local, memory] {
         let store = FaultStore::kill_at(disk.clone(), 2);
-        let pin = key("stonekeep/pins").join(&new_pin_name()).unwrap();
-        let guard = store.pin(&pin, b"content").unwrap();
-        assert_eq!(disk.remove_if_stale(&pin).unwrap(), PinState::Held);
+        let (pin, guard) = store.pin(&key("stonekeep/pins"), b"content").unwrap();
+        assert_eq!(disk.sweep_pin(&pin).unwrap(), PinState::Held);
         store.discard("any").unwrap_err();
         assert!(guard.check().is_err());
         drop(guard);
         assert_eq!(disk.read(&pin, 100).unwrap(), b"content");
-        assert_eq!(disk.areas().unwrap(), [""; 0]);
-        assert_eq!(disk.remove_if_stale(&pin).unwrap(), PinState::Removed);
+        assert_eq!(runs(&disk), [""; 0]);
+        assert_eq!(disk.sweep_pin(&pin).unwrap(), PinState::Removed);
     }
 }
 
@@ -134,7 +134,7 @@ fn one_step_fails_and_the_next_ones_work() {
     let error = scenario(&store, Durability::Durable).unwrap_err();
     assert_eq!(error.io_kind(), Some(io::ErrorKind::StorageFull));
     assert_eq!(store.stopped_before().as_deref(), Some(STEPS[2]));
-    assert_eq!(disk.staged("1").unwrap(), []);
+    assert_eq!(uploads(&disk, "1"), []);
     scenario(&store, Durability::Durable).unwrap();
     assert_eq!(disk.read(&key("meta/1"), 10).unwrap(), b"meta");
 }
@@ -146,12 +146,11 @@ fn requests_are_recorded_as_lines() {
     store.list(Some(&key("meta"))).unwrap();
     assert!(store.open(&key("missing")).is_err());
     let lines = [
-        "exclusive",
-        "stage 1:data/1",
-        "sync 1:data/1 (Durable)",
-        "publish data/1 (Durable)",
-        "stage 1:meta/1",
-        "publish meta/1 (Durable)",
+        "lease",
+        "upload 1:data/1",
+        "persist uploads 1:data/1 (Durable)",
+        "finish data/1 (Durable)",
+        "put meta/1 (Durable)",
         "discard 1",
         "list meta",
     ];
@@ -187,23 +186,31 @@ fn a_record_tells_what_was_durable_when_a_file_appeared() {
 fn a_record_follows_later_syncs_copies_and_deletions() {
     let store = RecordStore::new(made());
     let put = |path: &str, durability| {
-        let staged = store.stage("1", &key(path), &mut &b"x"[..], 1).unwrap();
-        store.publish(vec![(staged, key(path))], durability).unwrap();
+        let staged = store.upload("1", &key(path), &mut &b"x"[..], 1).unwrap();
+        store
+            .finish(vec![(staged, key(path))], PutMode::IfAbsent, durability)
+            .unwrap();
     };
     put("d/synced later", Durability::Buffered);
     put("d/never synced", Durability::Buffered);
     put("d/deleted", Durability::Durable);
     put("d/copied", Durability::Durable);
     store
-        .sync_visible(&[key("d/synced later")], Durability::Durable)
+        .persist(Persist::Files(&[key("d/synced later")]), Durability::Durable)
         .unwrap();
-    store.delete(&key("d/deleted")).unwrap();
+    store.delete_one(&key("d/deleted")).unwrap();
     store
-        .copy(&key("d/copied"), &key("e/new"), Durability::Buffered)
+        .put(
+            "copies",
+            &key("e/new"),
+            PutContent::CopyOf(&key("d/copied")),
+            PutMode::IfAbsent,
+            Durability::Buffered,
+        )
         .unwrap();
     put("first", Durability::Durable);
     store
-        .sync_directories(&[key("d"), key("e")], Durability::Durable)
+        .persist(Persist::Names(&[key("d"), key("e")]), Durability::Durable)
         .unwrap();
     put("second", Durability::Durable);
 
@@ -239,24 +246,28 @@ fn stores_wait_and_tell_ages_by_their_clock() {
     memory.create_root(Durability::Durable).unwrap();
     let stores: [&Store; 2] = [&local, &memory];
     for store in stores {
-        let _guard = store.exclusive(LockWait::Fail, "first", &|| false).unwrap();
+        let _guard = store.lease(LockWait::Fail, "first", &|| false).unwrap();
         let slept = clock.slept();
         let limit = LockWait::AtMost(Duration::from_secs(30));
-        store.exclusive(limit, "second", &|| false).unwrap_err();
+        store.lease(limit, "second", &|| false).unwrap_err();
         assert_eq!(clock.slept() - slept, Duration::from_secs(30));
     }
     let pin = key("stonekeep/pins/elsewhere-0");
-    let staged = local.stage("1", &pin, &mut &b""[..], 0).unwrap();
+    let staged = local.upload("1", &pin, &mut &b""[..], 0).unwrap();
     local
-        .publish(vec![(staged, pin.clone())], Durability::Buffered)
+        .finish(
+            vec![(staged, pin.clone())],
+            PutMode::IfAbsent,
+            Durability::Buffered,
+        )
         .unwrap();
-    assert_eq!(local.remove_if_stale(&pin).unwrap(), PinState::Held);
+    assert_eq!(local.sweep_pin(&pin).unwrap(), PinState::Held);
     clock.advance(Duration::from_secs(24 * 3600));
-    assert_eq!(local.remove_if_stale(&pin).unwrap(), PinState::Removed);
+    assert_eq!(local.sweep_pin(&pin).unwrap(), PinState::Removed);
 
-    let staged = memory.stage("1", &key("a"), &mut &b""[..], 0).unwrap();
+    let staged = memory.upload("1", &key("a"), &mut &b""[..], 0).unwrap();
     memory
-        .publish(vec![(staged, key("a"))], Durability::Buffered)
+        .finish(vec![(staged, key("a"))], PutMode::IfAbsent, Durability::Buffered)
         .unwrap();
     let stat = memory.stat(&key("a")).unwrap().unwrap();
     assert_eq!(stat.modified, Some(clock.now()));

@@ -10,10 +10,13 @@ use std::time::Duration;
 
 use rustix::fs::{CWD, FileType, Mode};
 use stonekeep::store::local::{LocalStore, SyncMethod};
-use stonekeep::store::{Durability, EntryKind, Key, LockWait, PinState, Staged, Store, new_pin_name};
+use stonekeep::store::{
+    Durability, EntryKind, Key, LockWait, Persist, PinState, PutContent, PutMode, Store, Upload,
+};
 use stonekeep::{Clock, ErrorKind};
 use stonekeep_testkit::fake_clock::FakeClock;
 use stonekeep_testkit::store_conformance;
+use stonekeep_testkit::store_conformance::uploads;
 use tempfile::TempDir;
 
 const SMALL_BUFFER: NonZeroUsize = NonZeroUsize::new(1000).unwrap();
@@ -28,14 +31,14 @@ fn made() -> (TempDir, Store) {
     (directory, store)
 }
 
-fn stage(store: &Store, path: &str, content: &[u8]) -> Staged {
-    store.stage("1", &key(path), &mut &*content, 0).unwrap()
+fn stage(store: &Store, path: &str, content: &[u8]) -> Upload {
+    store.upload("1", &key(path), &mut &*content, 0).unwrap()
 }
 
 fn put(store: &Store, path: &str, content: &[u8]) {
     let staged = stage(store, path, content);
     store
-        .publish(vec![(staged, key(path))], Durability::Durable)
+        .finish(vec![(staged, key(path))], PutMode::IfAbsent, Durability::Durable)
         .unwrap();
 }
 
@@ -113,21 +116,35 @@ fn links_below_the_root_are_never_followed() {
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{path}");
         assert_eq!(store.open(&key(path)).err().unwrap().kind(), ErrorKind::Corrupt);
         let target = key("elsewhere");
-        let error = store.copy(&key(path), &target, Durability::Durable).unwrap_err();
+        let error = store
+            .put(
+                "copies",
+                &target,
+                PutContent::CopyOf(&key(path)),
+                PutMode::IfAbsent,
+                Durability::Durable,
+            )
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{path}");
     }
     assert!(store.list(Some(&key("dir"))).is_err());
-    assert!(store.delete(&key("dir/secret")).is_err());
+    assert!(store.delete_one(&key("dir/secret")).is_err());
     assert!(store.pin(&key("dir/pin"), b"").is_err());
     let staged = stage(&store, "a", b"1");
     let into_link = vec![(staged.clone(), key("dir/a"))];
-    assert!(store.publish(into_link, Durability::Durable).is_err());
+    assert!(
+        store
+            .finish(into_link, PutMode::IfAbsent, Durability::Durable)
+            .is_err()
+    );
     let onto_link = vec![(staged, key("file"))];
     assert_eq!(
-        store.publish(onto_link.clone(), Durability::Durable).unwrap(),
+        store
+            .finish(onto_link.clone(), PutMode::IfAbsent, Durability::Durable)
+            .unwrap(),
         onto_link
     );
-    assert!(store.delete(&key("file")).unwrap());
+    store.delete_one(&key("file")).unwrap();
     assert_eq!(
         fs::read_to_string(outside.path().join("secret")).unwrap(),
         "secret"
@@ -146,9 +163,9 @@ fn staging_never_leaves_through_a_link() {
     symlink(outside.path().join("kept"), area.join("deep/kept")).unwrap();
     make_fifo(&area.join("fifo"));
 
-    assert!(store.stage("1", &key("link/a"), &mut &b"1"[..], 1).is_err());
+    assert!(store.upload("1", &key("link/a"), &mut &b"1"[..], 1).is_err());
     stage(&store, "deep/kept", b"staged");
-    let staged = store.staged("1").unwrap();
+    let staged = uploads(&store, "1");
     assert_eq!(staged.len(), 1);
     assert_eq!(staged[0].key, key("deep/kept"));
     store.discard("1").unwrap();
@@ -163,7 +180,7 @@ fn a_linked_lock_is_not_taken() {
     fs::write(outside.path(), "kept").unwrap();
     fs::create_dir(directory.path().join("stonekeep")).unwrap();
     symlink(outside.path(), directory.path().join("stonekeep/lock")).unwrap();
-    let error = store.exclusive(LockWait::Fail, "me", &|| false).unwrap_err();
+    let error = store.lease(LockWait::Fail, "me", &|| false).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert_eq!(fs::read_to_string(outside.path()).unwrap(), "kept");
 }
@@ -174,17 +191,17 @@ fn a_fifo_does_not_hang_anything() {
     fs::create_dir_all(directory.path().join("stonekeep/pins")).unwrap();
     make_fifo(&directory.path().join("fifo"));
     make_fifo(&directory.path().join("stonekeep/lock"));
-    let pin = key("stonekeep/pins").join(&new_pin_name()).unwrap();
+    let pin = key("stonekeep/pins/0123");
     make_fifo(&directory.path().join(pin.as_str()));
 
     assert_eq!(store.open(&key("fifo")).err().unwrap().kind(), ErrorKind::Corrupt);
-    let error = store.exclusive(LockWait::Fail, "me", &|| false).unwrap_err();
+    let error = store.lease(LockWait::Fail, "me", &|| false).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
-    assert!(store.remove_if_stale(&pin).is_err());
+    assert!(store.sweep_pin(&pin).is_err());
     let entries = store.list(None).unwrap();
     let fifo = entries.iter().find(|entry| entry.name == "fifo").unwrap();
     assert_eq!((fifo.kind, fifo.size_bytes), (EntryKind::Other, 0));
-    assert!(store.delete(&key("fifo")).unwrap());
+    store.delete_one(&key("fifo")).unwrap();
 }
 
 #[test]
@@ -217,7 +234,7 @@ fn names_that_no_key_can_have_are_listed_as_other() {
 fn empty_directories_are_deleted() {
     let (directory, store) = made();
     fs::create_dir_all(directory.path().join("private/3")).unwrap();
-    assert!(store.delete(&key("private/3")).unwrap());
+    store.delete_one(&key("private/3")).unwrap();
     assert!(!directory.path().join("private/3").exists());
 }
 
@@ -251,7 +268,7 @@ fn a_staged_file_that_was_cut_short_is_not_published() {
         .set_len(3)
         .unwrap();
     let error = store
-        .publish(vec![(staged, key("a"))], Durability::Durable)
+        .finish(vec![(staged, key("a"))], PutMode::IfAbsent, Durability::Durable)
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert_eq!(store.stat(&key("a")).unwrap(), None);
@@ -268,9 +285,14 @@ fn a_file_that_is_staged_and_published_at_once_keeps_its_content() {
         directory.path().join("stonekeep/tmp/1/a"),
     )
     .unwrap();
-    let leftover = store.staged("1").unwrap().pop().unwrap();
+    let leftover = uploads(&store, "1").pop().unwrap();
     let batch = vec![(leftover, key("a"))];
-    assert_eq!(store.publish(batch.clone(), Durability::Durable).unwrap(), batch);
+    assert_eq!(
+        store
+            .finish(batch.clone(), PutMode::IfAbsent, Durability::Durable)
+            .unwrap(),
+        batch
+    );
     stage(&store, "a", b"staged again");
     assert_eq!(store.read(&key("a"), 100).unwrap(), b"published");
 }
@@ -279,29 +301,39 @@ fn a_file_that_is_staged_and_published_at_once_keeps_its_content() {
 #[test]
 fn large_batches_are_synced_and_published() {
     let (_directory, store) = made();
-    let batch: Vec<(Staged, Key)> = (0..100)
+    let batch: Vec<(Upload, Key)> = (0..100)
         .map(|n| (stage(&store, &format!("d/{n}"), b"x"), key(&format!("d/{n}"))))
         .collect();
-    let staged: Vec<Staged> = batch.iter().map(|(staged, _)| staged.clone()).collect();
-    store.sync(&staged, Durability::Durable).unwrap();
-    assert_eq!(store.publish(batch.clone(), Durability::Durable).unwrap(), []);
+    let staged: Vec<Upload> = batch.iter().map(|(staged, _)| staged.clone()).collect();
+    store
+        .persist(Persist::Uploads(&staged), Durability::Durable)
+        .unwrap();
+    assert_eq!(
+        store
+            .finish(batch.clone(), PutMode::IfAbsent, Durability::Durable)
+            .unwrap(),
+        []
+    );
     let keys: Vec<Key> = batch.into_iter().map(|(_, key)| key).collect();
-    store.sync_visible(&keys, Durability::Durable).unwrap();
-    let missing = store.sync_visible(&[keys, vec![key("d/100")]].concat(), Durability::Durable);
+    store.persist(Persist::Files(&keys), Durability::Durable).unwrap();
+    let missing = store.persist(
+        Persist::Files(&[keys, vec![key("d/100")]].concat()),
+        Durability::Durable,
+    );
     assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[test]
 fn a_lock_that_was_removed_is_lost() {
     let (directory, store) = made();
-    let guard = store.exclusive(LockWait::Fail, "first", &|| false).unwrap();
+    let guard = store.lease(LockWait::Fail, "first", &|| false).unwrap();
     guard.check().unwrap();
     fs::remove_file(directory.path().join("stonekeep/lock")).unwrap();
     assert_eq!(guard.check().unwrap_err().kind(), ErrorKind::Locked);
-    let second = store.exclusive(LockWait::Fail, "second", &|| false).unwrap();
+    let second = store.lease(LockWait::Fail, "second", &|| false).unwrap();
     drop(guard);
     second.check().unwrap();
-    let error = store.exclusive(LockWait::Fail, "third", &|| false).unwrap_err();
+    let error = store.lease(LockWait::Fail, "third", &|| false).unwrap_err();
     assert!(error.to_string().contains("second"), "{error}");
 }
 
@@ -309,9 +341,9 @@ fn a_lock_that_was_removed_is_lost() {
 fn a_holder_cannot_write_to_the_terminal() {
     let (_directory, store) = made();
     let _guard = store
-        .exclusive(LockWait::Fail, "\x1b[2Jevil\nsecond line", &|| false)
+        .lease(LockWait::Fail, "\x1b[2Jevil\nsecond line", &|| false)
         .unwrap();
-    let error = store.exclusive(LockWait::Fail, "me", &|| false).unwrap_err();
+    let error = store.lease(LockWait::Fail, "me", &|| false).unwrap_err();
     assert!(error.to_string().ends_with(" ?[2Jevil"), "{error:?}");
 }
 
@@ -322,7 +354,7 @@ fn a_pin_from_elsewhere_stays_for_an_hour() {
     let store = Store::from(LocalStore::new(directory.path()).with_clock(clock.clone()));
     let pin = key("stonekeep/pins/0123456789abcdef0123456789abcdef-0123456789abcdef");
     put(&store, pin.as_str(), b"made on another machine");
-    assert_eq!(store.remove_if_stale(&pin).unwrap(), PinState::Held);
+    assert_eq!(store.sweep_pin(&pin).unwrap(), PinState::Held);
     let file = fs::File::options()
         .write(true)
         .open(directory.path().join(pin.as_str()))
@@ -332,37 +364,39 @@ fn a_pin_from_elsewhere_stays_for_an_hour() {
         file.set_modified(clock.now() - age).unwrap();
     };
     set_age(59);
-    assert_eq!(store.remove_if_stale(&pin).unwrap(), PinState::Held);
+    assert_eq!(store.sweep_pin(&pin).unwrap(), PinState::Held);
     file.set_modified(clock.now() + Duration::from_secs(600)).unwrap();
-    assert_eq!(store.remove_if_stale(&pin).unwrap(), PinState::Held);
+    assert_eq!(store.sweep_pin(&pin).unwrap(), PinState::Held);
     set_age(61);
-    assert_eq!(store.remove_if_stale(&pin).unwrap(), PinState::Removed);
+    assert_eq!(store.sweep_pin(&pin).unwrap(), PinState::Removed);
 }
 
 /// A collector may look at a pin at any moment while it is made.
 #[test]
 fn collectors_never_take_a_pin_that_is_being_made() {
     let (_directory, store) = made();
-    let pin = key("stonekeep/pins").join(&new_pin_name()).unwrap();
+    let pins = key("stonekeep/pins");
     let making = AtomicBool::new(true);
     std::thread::scope(|scope| {
         let maker = scope.spawn(|| {
             for _ in 0..1000 {
-                let guard = store.pin(&pin, b"content").unwrap();
+                let (pin, guard) = store.pin(&pins, b"content").unwrap();
                 guard.check().unwrap();
                 assert_eq!(store.read(&pin, 100).unwrap(), b"content");
             }
         });
         scope.spawn(|| {
             while making.load(Ordering::SeqCst) {
-                store.remove_if_stale(&pin).unwrap();
+                for entry in store.names(Some(&pins)).unwrap() {
+                    store.sweep_pin(&pins.join(&entry.name).unwrap()).unwrap();
+                }
             }
         });
         let made = maker.join();
         making.store(false, Ordering::SeqCst);
         made.unwrap();
     });
-    assert_eq!(store.stat(&pin).unwrap(), None);
+    assert_eq!(store.names(Some(&pins)).unwrap(), []);
 }
 
 #[test]

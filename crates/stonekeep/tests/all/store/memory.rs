@@ -1,8 +1,9 @@
 //! The store in memory: the contract, then what a power failure leaves.
 
 use stonekeep::store::memory::MemoryStore;
-use stonekeep::store::{Durability, Key, LockWait, PinState, Staged, new_pin_name};
+use stonekeep::store::{Durability, Key, LockWait, Persist, PinState, Put, PutContent, PutMode, Upload};
 use stonekeep_testkit::store_conformance;
+use stonekeep_testkit::store_conformance::uploads;
 
 fn key(path: &str) -> Key {
     Key::new(path).unwrap()
@@ -14,13 +15,15 @@ fn made() -> MemoryStore {
     store
 }
 
-fn stage(store: &MemoryStore, path: &str) -> Staged {
-    store.stage("1", &key(path), &mut path.as_bytes(), 0).unwrap()
+fn stage(store: &MemoryStore, path: &str) -> Upload {
+    store.upload("1", &key(path), &mut path.as_bytes(), 0).unwrap()
 }
 
 fn publish(store: &MemoryStore, path: &str, durability: Durability) {
     let staged = stage(store, path);
-    store.publish(vec![(staged, key(path))], durability).unwrap();
+    store
+        .finish(vec![(staged, key(path))], PutMode::IfAbsent, durability)
+        .unwrap();
 }
 
 fn content(store: &MemoryStore, path: &str) -> Option<Vec<u8>> {
@@ -52,7 +55,9 @@ fn a_crash_keeps_what_was_published_durably() {
 fn a_durable_name_without_durable_content_is_an_empty_file() {
     let store = made();
     publish(&store, "d/buffered", Durability::Buffered);
-    store.sync_directories(&[key("d")], Durability::Durable).unwrap();
+    store
+        .persist(Persist::Names(&[key("d")]), Durability::Durable)
+        .unwrap();
     store.crash();
     assert_eq!(content(&store, "d/buffered").unwrap(), b"");
 }
@@ -62,7 +67,7 @@ fn a_visible_file_can_be_made_durable_later() {
     let store = made();
     publish(&store, "d/foreign", Durability::Buffered);
     store
-        .sync_visible(&[key("d/foreign")], Durability::Durable)
+        .persist(Persist::Files(&[key("d/foreign")]), Durability::Durable)
         .unwrap();
     store.crash();
     assert_eq!(content(&store, "d/foreign").unwrap(), b"d/foreign");
@@ -73,10 +78,17 @@ fn names_that_reached_the_disk_by_themselves_show_lost_content() {
     let store = made();
     let synced = stage(&store, "synced");
     store
-        .sync(std::slice::from_ref(&synced), Durability::Durable)
+        .persist(
+            Persist::Uploads(std::slice::from_ref(&synced)),
+            Durability::Durable,
+        )
         .unwrap();
     store
-        .publish(vec![(synced, key("synced"))], Durability::Buffered)
+        .finish(
+            vec![(synced, key("synced"))],
+            PutMode::IfAbsent,
+            Durability::Buffered,
+        )
         .unwrap();
     publish(&store, "unsynced", Durability::Buffered);
     store.crash_after_names();
@@ -89,9 +101,11 @@ fn a_crash_brings_back_what_was_deleted_without_a_sync() {
     let store = made();
     publish(&store, "d/1", Durability::Durable);
     publish(&store, "d/2", Durability::Durable);
-    store.delete(&key("d/1")).unwrap();
-    store.sync_directories(&[key("d")], Durability::Durable).unwrap();
-    store.delete(&key("d/2")).unwrap();
+    store.delete_one(&key("d/1")).unwrap();
+    store
+        .persist(Persist::Names(&[key("d")]), Durability::Durable)
+        .unwrap();
+    store.delete_one(&key("d/2")).unwrap();
     store.crash();
     assert_eq!(content(&store, "d/1"), None);
     assert!(content(&store, "d/2").is_some());
@@ -102,9 +116,19 @@ fn a_crash_takes_back_a_buffered_copy_only() {
     let store = made();
     publish(&store, "d/1", Durability::Durable);
     publish(&store, "d/2", Durability::Buffered);
-    let copy = |from: &str, to: &str, durability| store.copy(&key(from), &key(to), durability).unwrap();
-    assert!(copy("d/1", "e/1", Durability::Buffered));
-    assert!(copy("d/2", "f/2", Durability::Durable));
+    let copy = |from: &str, to: &str, durability| {
+        store
+            .put(
+                "copies",
+                &key(to),
+                PutContent::CopyOf(&key(from)),
+                PutMode::IfAbsent,
+                durability,
+            )
+            .unwrap()
+    };
+    assert_eq!(copy("d/1", "e/1", Durability::Buffered), Put::Done);
+    assert_eq!(copy("d/2", "f/2", Durability::Durable), Put::Done);
     store.crash();
     assert_eq!(content(&store, "d/1").unwrap(), b"d/1");
     assert_eq!(content(&store, "e/1"), None);
@@ -118,10 +142,13 @@ fn a_crash_keeps_staged_files_that_were_synced() {
     let synced = stage(&store, "a/synced");
     stage(&store, "b/unsynced");
     store
-        .sync(std::slice::from_ref(&synced), Durability::Durable)
+        .persist(
+            Persist::Uploads(std::slice::from_ref(&synced)),
+            Durability::Durable,
+        )
         .unwrap();
     store.crash();
-    assert_eq!(store.staged("1").unwrap(), [synced]);
+    assert_eq!(uploads(&store, "1"), [synced]);
 }
 
 #[test]
@@ -138,14 +165,13 @@ fn a_crash_takes_a_root_that_was_not_made_durably() {
 #[test]
 fn nobody_holds_anything_after_a_crash() {
     let store = made();
-    let guard = store.exclusive(LockWait::Fail, "dead", &|| false).unwrap();
-    let pin = key("stonekeep/pins").join(&new_pin_name()).unwrap();
-    let pinned = store.pin(&pin, b"x").unwrap();
+    let guard = store.lease(LockWait::Fail, "dead", &|| false).unwrap();
+    let (pin, pinned) = store.pin(&key("stonekeep/pins"), b"x").unwrap();
     store.crash_after_names();
     assert!(guard.check().is_err());
     assert!(pinned.check().is_err());
-    let again = store.exclusive(LockWait::Fail, "alive", &|| false).unwrap();
+    let again = store.lease(LockWait::Fail, "alive", &|| false).unwrap();
     drop(guard);
     again.check().unwrap();
-    assert_eq!(store.remove_if_stale(&pin).unwrap(), PinState::Removed);
+    assert_eq!(store.sweep_pin(&pin).unwrap(), PinState::Removed);
 }

@@ -10,7 +10,7 @@ use stonekeep::format::backup_name::RepoPath;
 use stonekeep::repo::catalog;
 use stonekeep::repo::pin::{self, Pinned};
 use stonekeep::store::local::LocalStore;
-use stonekeep::store::{LockWait, Store, new_pin_name};
+use stonekeep::store::{LockWait, Store};
 use stonekeep::{ErrorKind, Quiet};
 use stonekeep_testkit::fake_clock::FakeClock;
 use stonekeep_testkit::fault_store::FaultStore;
@@ -182,8 +182,9 @@ fn a_pin_that_cannot_be_read_holds_everything() {
     let engine = BackupEngine::open(BackupEngineOptions::default(), store.clone())
         .unwrap()
         .with_components(components);
-    let pin = key("stonekeep/pins").join(&new_pin_name()).unwrap();
-    let guard = store.pin(&pin, b"{\"stonekeep_pin\":2}\n").unwrap();
+    let (pin, guard) = store
+        .pin(&key("stonekeep/pins"), b"{\"stonekeep_pin\":2}\n")
+        .unwrap();
     let report = engine.delete_backup(id(1), &Quiet).unwrap();
     assert_eq!(report.deleted_backups, [id(1)]);
     assert_eq!(report.deleted_files, []);
@@ -213,8 +214,7 @@ fn a_reader_that_came_too_late_lets_no_file_lose_its_record() {
     let content = store.read(&key(&record), 1 << 20).unwrap();
     drop(late);
     engine(&store).delete_backup(id(1), &Quiet).unwrap();
-    let pin = key("stonekeep/pins").join(&new_pin_name()).unwrap();
-    let late = store.pin(&pin, &content).unwrap();
+    let (_pin, late) = store.pin(&key("stonekeep/pins"), &content).unwrap();
     let report = engine(&store).delete_backup(id(2), &Quiet).unwrap();
     assert_eq!(
         report.held_by_pins[0].files, 1,
@@ -270,7 +270,7 @@ fn a_backup_that_changed_since_it_was_read_is_pinned_as_it_is_now() {
         state.into_result().unwrap()
     };
     let (before, another) = (read(1), read(2));
-    assert!(store.delete(&key("meta/1")).unwrap());
+    store.delete_one(&key("meta/1")).unwrap();
     put(&store, "meta/1", &meta_text(1, &[3, 4]));
     let now = read(1);
     for known in [Some(before), Some(another), Some(now.clone()), None] {

@@ -201,7 +201,7 @@ fn a_lock_that_is_let_go_is_free_though_a_child_was_being_started() {
             started.store(false, std::sync::atomic::Ordering::SeqCst);
         });
         while started.load(std::sync::atomic::Ordering::SeqCst) {
-            store.exclusive(LockWait::Fail, "this test", &|| false).unwrap();
+            store.lease(LockWait::Fail, "this test", &|| false).unwrap();
         }
     });
 }

@@ -12,7 +12,7 @@ use stonekeep::image::closed::ClosedDirectory;
 use stonekeep::image::include::IncludePattern;
 use stonekeep::repo::catalog;
 use stonekeep::store::memory::MemoryStore;
-use stonekeep::store::{Entry, EntryKind, Key, Store};
+use stonekeep::store::{Entry, EntryKind, Key, PutMode, Store};
 use stonekeep::{Quiet, Result};
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 use tempfile::TempDir;
@@ -163,11 +163,13 @@ pub(crate) fn files(store: &Store) -> BTreeSet<String> {
 /// Puts a file under a key, as a foreign program would.
 pub(crate) fn put(store: &Store, path: &str, bytes: &[u8]) {
     let durable = stonekeep::store::Durability::Durable;
-    store.delete(&key(path)).unwrap();
+    store.delete_one(&key(path)).unwrap();
     let staged = store
-        .stage("foreign", &key("x"), &mut &*bytes, bytes.len() as u64)
+        .upload("foreign", &key("x"), &mut &*bytes, bytes.len() as u64)
         .unwrap();
-    let taken = store.publish(vec![(staged, key(path))], durable).unwrap();
+    let taken = store
+        .finish(vec![(staged, key(path))], PutMode::IfAbsent, durable)
+        .unwrap();
     assert!(taken.is_empty());
     store.discard("foreign").unwrap();
 }

@@ -56,7 +56,7 @@ fn everything_that_is_wrong_is_told_at_once_with_the_backups_it_concerns() {
     let store = memory();
     let (shared, own) = two_backups(&store);
     flip(&store, &shared);
-    store.delete(&key(&own)).unwrap();
+    store.delete_one(&key(&own)).unwrap();
     let options_file = named(&store, 1)
         .into_iter()
         .find(|path| path.contains("OPTIONS"))
@@ -178,7 +178,7 @@ fn a_length_that_one_backup_has_wrong_is_told_of_that_backup_alone() {
 fn a_current_that_names_no_manifest_of_the_backup_is_wrong() {
     let store = memory();
     two_backups(&store);
-    store.delete(&key("stonekeep/backups/1")).unwrap();
+    store.delete_one(&key("stonekeep/backups/1")).unwrap();
     put(&store, "private/1/CURRENT", b"MANIFEST-009999\n");
     put(&store, "private/2/CURRENT", b"no name");
     let report = at_level(&store, VerifyLevel::Size);
@@ -264,7 +264,7 @@ fn a_backup_that_is_deleted_meanwhile_is_no_finding() {
     let inner = memory();
     let (_, own) = two_backups(&inner);
     // The verification reads the meta file, and then finds the backup's files gone.
-    inner.delete(&key(&own)).unwrap();
+    inner.delete_one(&key(&own)).unwrap();
     let deleting = DeleteOnStart(inner.clone());
     let report = reader(&inner)
         .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &deleting)
@@ -282,7 +282,7 @@ struct DeleteOnStart(Store);
 impl stonekeep::Observer for DeleteOnStart {
     fn progressed(&self, progress: &stonekeep::Progress) {
         if progress.phase == Phase::Verifying {
-            self.0.delete(&key("meta/2")).unwrap();
+            self.0.delete_one(&key("meta/2")).unwrap();
         }
     }
 }

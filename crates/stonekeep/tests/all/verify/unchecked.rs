@@ -101,7 +101,7 @@ fn what_could_not_be_read_to_its_end_is_no_damage() {
 fn a_meta_file_that_could_not_be_read_does_not_end_the_verification() {
     let inner = memory();
     let (_, own) = two_backups(&inner);
-    inner.delete(&crate::support::scene::key(&own)).unwrap();
+    inner.delete_one(&crate::support::scene::key(&own)).unwrap();
     for level in LEVELS {
         let report = verify(
             FailingReads::new(inner.clone(), "meta/1", IoKind::TimedOut),
@@ -129,7 +129,7 @@ fn facts_and_manifests_that_could_not_be_read_do_not_end_it_either() {
     let manifest = crate::support::scene::named(&inner, 2);
     let manifest = manifest.iter().find(|path| path.contains("MANIFEST")).unwrap();
     inner
-        .delete(&crate::support::scene::key("stonekeep/backups/2"))
+        .delete_one(&crate::support::scene::key("stonekeep/backups/2"))
         .unwrap();
     let failing = FailingReads::new(inner.clone(), manifest, IoKind::PermissionDenied);
     let report = verify(failing, VerifyLevel::Checksum);

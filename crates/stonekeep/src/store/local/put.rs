@@ -1,0 +1,199 @@
+//! Putting one small file: bytes, or another file's content.
+
+use std::slice;
+
+use rustix::fs::AtFlags;
+use rustix::io::Errno;
+
+use super::LocalStore;
+use crate::disk::Tree;
+use crate::store::contract::Backend;
+use crate::store::{Durability, Key, Object, ObjectReader, Persist, Put, PutContent, PutMode, Upload};
+use crate::{Error, ErrorKind, IoContext, Result};
+
+/// How much of two files is compared at a time.
+const COMPARED_BYTES: usize = 64 << 10;
+
+/// [`crate::store::Store::put`].
+pub(super) fn put(
+    store: &LocalStore,
+    run: &str,
+    key: &Key,
+    content: PutContent<'_>,
+    mode: PutMode,
+    durability: Durability,
+) -> Result<Put> {
+    let put = match content {
+        PutContent::Bytes(bytes) => put_bytes(store, run, key, bytes, mode, durability)?,
+        PutContent::CopyOf(from) => put_copy(store, run, key, from, mode, durability)?,
+    };
+    if put == Put::Same && durability == Durability::Durable {
+        store.persist(Persist::Files(slice::from_ref(key)))?;
+    }
+    Ok(put)
+}
+
+fn put_bytes(
+    store: &LocalStore,
+    run: &str,
+    key: &Key,
+    bytes: &[u8],
+    mode: PutMode,
+    durability: Durability,
+) -> Result<Put> {
+    let upload = store.upload(run, key, &mut &*bytes, bytes.len() as u64)?;
+    let taken = store.finish(vec![(upload, key.clone())], mode, durability)?;
+    let Some((upload, _)) = taken.first() else {
+        return Ok(Put::Done);
+    };
+    let put = compare(store, &*store.open_upload(upload)?, key);
+    remove_upload(store, upload)?;
+    put
+}
+
+/// A link needs no room, so that backups can be deleted on a full disk.
+fn put_copy(
+    store: &LocalStore,
+    run: &str,
+    key: &Key,
+    from: &Key,
+    mode: PutMode,
+    durability: Durability,
+) -> Result<Put> {
+    if mode == PutMode::Replace {
+        store
+            .delete(slice::from_ref(key))
+            .pop()
+            .map_or(Ok(()), |left| Err(left.error))?;
+    }
+    match link_file(&store.tree, from, key)? {
+        Some(true) if durability == Durability::Durable => {
+            store.persist(Persist::Files(slice::from_ref(key)))?;
+            Ok(Put::Done)
+        }
+        Some(true) => Ok(Put::Done),
+        Some(false) => compare(store, &*store.open(from)?, key),
+        None => copy_bytes(store, run, key, from, durability),
+    }
+}
+
+fn copy_bytes(store: &LocalStore, run: &str, key: &Key, from: &Key, durability: Durability) -> Result<Put> {
+    let object = store.open(from)?;
+    let mut content = ObjectReader::new(object.as_ref());
+    let upload = store.upload(run, key, &mut content, object.size_bytes())?;
+    let taken = store.finish(vec![(upload.clone(), key.clone())], PutMode::IfAbsent, durability)?;
+    if taken.is_empty() {
+        return Ok(Put::Done);
+    }
+    remove_upload(store, &upload)?;
+    compare(store, &*object, key)
+}
+
+/// Whether the file that has the key has this content.
+fn compare(store: &LocalStore, content: &dyn Object, key: &Key) -> Result<Put> {
+    let there = match store.open(key) {
+        Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(Put::Taken),
+        there => there?,
+    };
+    if there.size_bytes() != content.size_bytes() {
+        return Ok(Put::Taken);
+    }
+    let (mut a, mut b) = (vec![0; COMPARED_BYTES], vec![0; COMPARED_BYTES]);
+    let mut offset = 0;
+    while offset < content.size_bytes() {
+        let path = store.tree.path(Some(key));
+        let count = content.read_at(&mut a, offset).context("comparing with", &path)?;
+        let mut filled = 0;
+        while filled < count {
+            let rest = b.get_mut(filled..count).unwrap_or_default();
+            match there
+                .read_at(rest, offset + filled as u64)
+                .context("reading", &path)?
+            {
+                0 => return Ok(Put::Taken),
+                more => filled += more,
+            }
+        }
+        if count == 0 || a.get(..count) != b.get(..count) {
+            return Ok(Put::Taken);
+        }
+        offset += count as u64;
+    }
+    Ok(Put::Same)
+}
+
+fn remove_upload(store: &LocalStore, upload: &Upload) -> Result<()> {
+    let place = store.areas.place(&store.tree, &upload.run, &upload.key)?;
+    store.syncs.forget(&place);
+    match store.tree.find_place(&place)? {
+        Some(place) => place.unlink().map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Gives a regular file a second name, in a directory that is made where it is missing; whether the name was free.
+/// `None` where the file cannot be linked.
+fn link_file(tree: &Tree, from: &Key, to: &Key) -> Result<Option<bool>> {
+    match try_to_link(tree, from, to) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            tree.forget();
+            try_to_link(tree, from, to)
+        }
+        linked => linked,
+    }
+}
+
+fn try_to_link(tree: &Tree, from: &Key, to: &Key) -> Result<Option<bool>> {
+    let missing = || Error::not_found(format!("{from} is not there"));
+    let source = tree.find_place(from)?.ok_or_else(missing)?;
+    source.look_at_file()?.ok_or_else(missing)?;
+    let target = tree.make_place(to)?;
+    let linked = rustix::fs::linkat(
+        &*source.directory,
+        source.name(),
+        &*target.directory,
+        target.name(),
+        AtFlags::empty(),
+    );
+    match linked {
+        Ok(()) => Ok(Some(true)),
+        Err(Errno::EXIST) => Ok(Some(false)),
+        Err(Errno::NOENT) => Err(missing()),
+        // Without links, with too many, or of a file of somebody else's (`fs.protected_hardlinks`).
+        Err(_) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_copy_the_same_and_replace_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = LocalStore::new(directory.path());
+        std::fs::create_dir(directory.path().join("meta")).unwrap();
+        std::fs::write(directory.path().join("meta/1"), "one").unwrap();
+        let (from, tree) = (Key::trusted("meta/1"), &store.tree);
+        let copy =
+            |from: &Key, to: &Key| copy_bytes(&store, "copies", to, from, Durability::Durable).unwrap();
+        let (linked, copied) = (Key::trusted("d/linked"), Key::trusted("e/copied"));
+        let read = |key: &Key| std::fs::read_to_string(directory.path().join(key.as_str())).unwrap();
+        assert_eq!(link_file(tree, &from, &linked).unwrap(), Some(true));
+        assert_eq!(copy(&from, &copied), Put::Done);
+        assert_eq!(
+            (read(&linked), read(&copied)),
+            ("one".to_owned(), "one".to_owned())
+        );
+        std::fs::write(directory.path().join("meta/2"), "two").unwrap();
+        let second = Key::trusted("meta/2");
+        assert_eq!(link_file(tree, &second, &linked).unwrap(), Some(false));
+        assert_eq!(copy(&second, &copied), Put::Taken);
+        assert_eq!(copy(&from, &copied), Put::Same);
+        assert_eq!(
+            (read(&linked), read(&copied)),
+            ("one".to_owned(), "one".to_owned())
+        );
+        assert!(!directory.path().join("stonekeep/tmp/copies/e/copied").exists());
+    }
+}
