@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use stonekeep_format::backup_name::RepoPath;
-use stonekeep_format::file_name::{DbFileName, info_log_prefix};
+use stonekeep_format::file_name::DbFileName;
 
 fuzz_target!(|text: &str| {
     if let Some(file) = DbFileName::parse(text) {
@@ -15,8 +15,4 @@ fuzz_target!(|text: &str| {
         assert!(path.restored_name().is_live_kind());
         assert!(!text.contains("..") && !text.starts_with('/') && !text.contains('\0'));
     }
-    let (name, path) = text.split_once('\n').unwrap_or_default();
-    let prefix = info_log_prefix(path);
-    assert!(!prefix.contains('/'));
-    DbFileName::parse_with_info_log_prefix(name, &prefix);
 });

@@ -9,14 +9,8 @@ use std::fmt;
 use crate::FileNumber;
 use crate::file_number_text::{FileNumberText, is_component, take_number};
 
-/// The prefix of the info log's name when it stands in the database directory itself.
-const INFO_LOG_PREFIX: &str = "LOG";
 /// `kArchivalDirName`
 const ARCHIVE: &str = "archive";
-/// How many bytes of a flattened path fit before `_LOG`: the buffer of `InfoLogPrefix` (`file/filename.h`) has
-/// 260 bytes, five of which are for `_LOG` with its terminator.
-const FLAT_PATH_MAX_BYTES: usize = 255;
-
 /// The extension of a table file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum TableExtension {
@@ -57,7 +51,7 @@ pub enum DbFileName {
     Identity,
     /// `LOCK`
     Lock,
-    /// `LOG`, `LOG.old`, `LOG.old.<microseconds>`, or those with a path before `LOG`: the whole name.
+    /// `LOG`, `LOG.old` or `LOG.old.<microseconds>`: the complete name.
     InfoLog(Box<str>),
     /// `METADB-<number>`
     MetaDb(FileNumber),
@@ -83,29 +77,20 @@ impl DbFileName {
         }
     }
 
-    /// What RocksDB takes a file of this name for in a database directory; `None` if it is a stranger there.
+    /// What RocksDB takes a file of this name for in a database directory. `None` for an unknown file.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::parse_with_info_log_prefix(name, INFO_LOG_PREFIX)
-    }
-
-    /// Like [`DbFileName::parse`], where info logs have another prefix than `LOG`: see [`info_log_prefix`].
-    pub fn parse_with_info_log_prefix(name: &str, prefix: &str) -> Option<Self> {
-        Self::parse_padded(name, prefix).map(|(file, _)| file)
+        Self::parse_padded(name).map(|(file, _)| file)
     }
 
     /// The file, and how its number is written.
-    pub(crate) fn parse_padded(name: &str, prefix: &str) -> Option<(Self, FileNumberText)> {
+    pub(crate) fn parse_padded(name: &str) -> Option<(Self, FileNumberText)> {
         if !is_component(name) {
             return None;
         }
-        if let Some(file) = parse_unnumbered(name) {
-            return Some((file, FileNumberText::default()));
+        match parse_unnumbered(name) {
+            Some(file) => Some((file, FileNumberText::default())),
+            None => parse_numbered(name),
         }
-        if let Some(rest) = strip_info_log_prefix(name, prefix) {
-            return is_info_log_rest(rest)
-                .then(|| (DbFileName::InfoLog(name.into()), FileNumberText::default()));
-        }
-        parse_numbered(name)
     }
 
     /// The number in the name, if it is a file number.
@@ -134,12 +119,6 @@ impl DbFileName {
                 | DbFileName::Current
                 | DbFileName::Options(_)
         )
-    }
-
-    /// Whether a restore moves a file of this name out of the way: all that RocksDB recognises, but for `LOCK`,
-    /// which the restore itself holds.
-    pub fn is_replaced_by_restore(&self) -> bool {
-        *self != DbFileName::Lock
     }
 
     /// Writes the name with its number written as `digits`; names without a file number ignore them.
@@ -182,36 +161,15 @@ impl fmt::Display for TableExtension {
     }
 }
 
-/// The prefix of the info logs' names when `db_log_dir` is set: the database's absolute path with every byte that is
-/// no letter, digit, `-`, `.` or `_` made a `_` (a first one is left out), then `_LOG`.
-pub fn info_log_prefix(db_absolute_path: &str) -> String {
-    let mut flat = String::new();
-    let mut previous = 0;
-    for (index, byte) in db_absolute_path.bytes().enumerate() {
-        // Two slashes at the very start stay (`NormalizePath`), others count as one.
-        let repeated_slash = index > 1 && byte == b'/' && previous == b'/';
-        previous = byte;
-        if byte.is_ascii_alphanumeric() || b"-._".contains(&byte) {
-            flat.push(char::from(byte));
-        } else if index > 0 && !repeated_slash {
-            flat.push('_');
-        }
-    }
-    flat.truncate(FLAT_PATH_MAX_BYTES);
-    flat + "_LOG"
-}
-
 fn parse_unnumbered(name: &str) -> Option<DbFileName> {
     match name {
         "CURRENT" => Some(DbFileName::Current),
         "IDENTITY" => Some(DbFileName::Identity),
         "LOCK" => Some(DbFileName::Lock),
-        _ => name.ends_with(".trash").then(|| DbFileName::Trash(name.into())),
+        _ if name.ends_with(".trash") => Some(DbFileName::Trash(name.into())),
+        _ if name.strip_prefix("LOG").is_some_and(is_info_log_rest) => Some(DbFileName::InfoLog(name.into())),
+        _ => None,
     }
-}
-
-fn strip_info_log_prefix<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
-    name.strip_prefix(prefix).filter(|_| !prefix.is_empty())
 }
 
 /// RocksDB does not look at what follows the number of an old info log.

@@ -83,9 +83,6 @@
 //! `multi-threaded-cf` and that of one thread without it. A database with `db_paths` of the other handles must be told
 //! where they are: [`Live::with_db_paths`].
 //!
-//! RocksDB's C API does not tell what a file system says of temperatures now: with
-//! `current_temperatures_override_manifest` those of the MANIFEST are kept, and a warning says so.
-//!
 //! # Features
 //! - `rocksdb` (default): the handles of the `rocksdb` crate. Without it nothing here links C++, which lets another binding
 //!   of RocksDB into the program.

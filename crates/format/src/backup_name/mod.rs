@@ -125,7 +125,7 @@ impl PrivateName {
 
     fn parse(text: &str) -> Option<Self> {
         let (backup, name) = text.split_once('/')?;
-        let (file, digits) = DbFileName::parse_padded(name, "")?;
+        let (file, digits) = DbFileName::parse_padded(name)?;
         Self::with_digits(BackupId::parse(backup)?, file, digits)
     }
 

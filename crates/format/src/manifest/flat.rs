@@ -19,9 +19,10 @@ pub fn rewrite_flat(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut writer = LogWriter::new();
     LogScanner::manifest().push(counts, &mut |record| {
         let mut edit = VersionEdit::decode(record.payload, record.offset)?;
-        match edit.flatten_paths() {
-            true => writer.write(&edit.encode()),
-            false => writer.write(record.payload),
+        if edit.flatten_paths() {
+            writer.write(&edit.encode())
+        } else {
+            writer.write(record.payload)
         }
         Ok(())
     })?;

@@ -12,7 +12,6 @@
 
 use crate::{FileNumber, SequenceNumber};
 
-use super::column_family::ColumnFamily;
 use super::edit::VersionEdit;
 
 /// The last flush of a column family in the MANIFEST.
@@ -29,10 +28,10 @@ pub struct Flush {
 }
 
 impl Flush {
-    /// The flush in this edit of the column family, before it is applied. A column family that is written down anew at
-    /// the beginning of a MANIFEST looks like one, but comes without a next file number
+    /// The flush in this edit of a column family, which had `known_log_number` before. The snapshot of a column family
+    /// at the beginning of a MANIFEST looks like a flush, but has no next file number
     /// (`VersionSet::WriteCurrentStateToManifest`, `db/version_set.cc`).
-    pub(super) fn of(edit: &VersionEdit, family: &ColumnFamily) -> Option<Flush> {
+    pub(super) fn of(edit: &VersionEdit, known_log_number: FileNumber) -> Option<Flush> {
         let log_number = edit.log_number?;
         let is_flush = edit.next_file_number.is_some() && edit.deleted_files.is_empty();
         let table = edit.new_files.iter().map(|file| file.number).min();
@@ -44,7 +43,7 @@ impl Flush {
                 log_number,
                 table,
                 largest_seqno,
-                repeats_log_number: log_number == family.log_number && log_number != FileNumber(0),
+                repeats_log_number: log_number == known_log_number && log_number != FileNumber(0),
             })
     }
 

@@ -225,7 +225,7 @@ impl DatabaseState {
             None if changes_wals(&edit) => self.change_wals(&edit),
             None => {
                 let family = self.family(edit.column_family)?;
-                family.last_flush = Flush::of(&edit, family).or(family.last_flush);
+                family.last_flush = Flush::of(&edit, family.log_number).or(family.last_flush);
                 family.change_files(&mut edit)?;
                 self.note_family_facts(edit)
             }

@@ -36,10 +36,6 @@ pub struct CaptureOptions {
     pub track_and_verify_wals: bool,
     /// `WAL_ttl_seconds` or `WAL_size_limit_MB` is set: obsolete WALs go to `archive/`.
     pub archives_wals: bool,
-    /// `async_wal_precreate`: the WAL with the largest number may be empty and not yet in use.
-    pub async_wal_precreate: bool,
-    /// `reuse_manifest_on_open`: a MANIFEST may be cut at its end and written on by the next process.
-    pub reuse_manifest_on_open: bool,
 }
 
 /// `WALRecoveryMode` (`include/rocksdb/options.h`).
@@ -92,8 +88,6 @@ impl OptionsFile {
             track_and_verify_wals_in_manifest: flag("track_and_verify_wals_in_manifest")?,
             track_and_verify_wals: flag("track_and_verify_wals")?,
             archives_wals: number("WAL_ttl_seconds")? > 0 || number("WAL_size_limit_MB")? > 0,
-            async_wal_precreate: flag("async_wal_precreate")?,
-            reuse_manifest_on_open: flag("reuse_manifest_on_open")?,
         })
     }
 

@@ -50,10 +50,7 @@ pub fn with_wal_dir_by_line(bytes: &[u8], wal_dir: &[u8]) -> Vec<u8> {
 fn insert_wal_dir(file: &OptionsFile, out: &mut Vec<u8>, value: &[u8]) {
     let section = file.of_kind(SectionKind::Database).next();
     let body = section.map_or(out.len(), |section| section.body);
-    let line_break: &[u8] = match out[..body].ends_with(b"\n") {
-        true => b"",
-        false => b"\n",
-    };
+    let line_break: &[u8] = if out[..body].ends_with(b"\n") { b"" } else { b"\n" };
     let line = [line_break, b"  wal_dir=", value, b"\n"].concat();
     out.splice(body..body, line);
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use stonekeep_format::FileNumber;
-use stonekeep_format::file_name::{DbFileName, TableExtension, info_log_prefix};
+use stonekeep_format::file_name::{DbFileName, TableExtension};
 
 use DbFileName::*;
 
@@ -127,28 +127,7 @@ fn names_are_written_as_rocksdb_writes_them() {
 }
 
 #[test]
-fn info_logs_have_a_prefix_when_they_stand_elsewhere() {
-    let prefix = info_log_prefix("/rocksdb/dir");
-    assert_eq!(prefix, "rocksdb_dir_LOG");
-    for name in [
-        "rocksdb_dir_LOG",
-        "rocksdb_dir_LOG.old",
-        "rocksdb_dir_LOG.old.6688",
-    ] {
-        let file = DbFileName::parse_with_info_log_prefix(name, &prefix);
-        assert_eq!(file, Some(InfoLog(name.into())));
-        assert_eq!(DbFileName::parse(name), None);
-    }
-    assert_eq!(DbFileName::parse_with_info_log_prefix("LOG", &prefix), None);
-    let wal = DbFileName::parse_with_info_log_prefix("000012.log", &prefix);
-    assert_eq!(wal, Some(Wal(FileNumber(12))));
-    assert_eq!(info_log_prefix("/a//b c/d-e.f"), "a_b_c_d-e.f_LOG");
-    assert_eq!(info_log_prefix("/é"), "___LOG");
-    assert_eq!(info_log_prefix(&"/x".repeat(300)).len(), 259);
-}
-
-#[test]
-fn a_backup_has_some_kinds_and_a_restore_replaces_nearly_all() {
+fn a_backup_contains_six_kinds_of_files() {
     for (name, live) in [
         ("000001.sst", true),
         ("000001.ldb", true),
@@ -166,14 +145,13 @@ fn a_backup_has_some_kinds_and_a_restore_replaces_nearly_all() {
     ] {
         let file = DbFileName::parse(name).unwrap();
         assert_eq!(file.is_live_kind(), live, "{name}");
-        assert!(file.is_replaced_by_restore(), "{name}");
     }
-    assert!(!Lock.is_live_kind() && !Lock.is_replaced_by_restore());
+    assert!(!Lock.is_live_kind());
 }
 
 proptest! {
     #[test]
-    fn any_name_is_a_stranger_or_comes_back_as_the_same_file(
+    fn any_name_is_unknown_or_parses_to_the_file_that_it_prints(
         name in "(MANIFEST-|OPTIONS-|METADB-|COMPACTION_PROGRESS-|LOG|archive)?.{0,3}[0-9]{0,22}(\\.[a-z.]{0,6})?"
     ) {
         if let Some(file) = DbFileName::parse(&name) {

@@ -231,11 +231,6 @@ impl BackupEngine {
                 "max_valid_backups_to_open is for read-only engines: one that writes must know every backup",
             ));
         }
-        if options.schema_version == MetaSchema::One && options.current_temperatures_override_manifest {
-            return Err(Error::invalid(
-                "temperatures are kept in meta files of schema 2 only",
-            ));
-        }
         let index = RepositoryIndex::new(&store);
         check(&index)?;
         let state = repo::state_of(&index)?;

@@ -73,10 +73,6 @@ pub struct BackupEngineOptions {
     pub callback_trigger_interval_size_bytes: u64,
     /// How many of the newest valid backups a read-only engine looks at (`max_valid_backups_to_open`). Default: all.
     pub max_valid_backups_to_open: Option<usize>,
-    /// Whether temperatures of the database now win over those of its MANIFEST
-    /// (`current_temperatures_override_manifest`). Default: false. Needs schema 2. A database at rest tells no
-    /// temperatures but its MANIFEST's: then this has no effect, and a warning says so.
-    pub current_temperatures_override_manifest: bool,
     /// What to do while another process has the writer's lock. Default: fail.
     pub lock_wait: LockWait,
     /// Who is named to other processes while this one has the lock, as in "stonekeep backup, process 812 on host".
@@ -103,7 +99,6 @@ impl Default for BackupEngineOptions {
             io_buffer_size_bytes: None,
             callback_trigger_interval_size_bytes: 4 << 20,
             max_valid_backups_to_open: None,
-            current_temperatures_override_manifest: false,
             lock_wait: LockWait::Fail,
             lock_holder: format!("process {}", std::process::id()),
         }
@@ -227,8 +222,6 @@ with!(BackupEngineOptions:
     with_callback_trigger_interval_size_bytes(callback_trigger_interval_size_bytes: u64),
     /// Sets [`Self::max_valid_backups_to_open`].
     with_max_valid_backups_to_open(max_valid_backups_to_open: impl Into<Option<usize>>),
-    /// Sets [`Self::current_temperatures_override_manifest`].
-    with_current_temperatures_override_manifest(current_temperatures_override_manifest: bool),
     /// Sets [`Self::lock_wait`].
     with_lock_wait(lock_wait: LockWait),
     /// Sets [`Self::lock_holder`].

@@ -109,10 +109,13 @@ fn reach(parts: &[Part], path: &[&str]) -> Reach {
         ([Part::AnyLevels], [_, ..]) => Reach::Whole,
         (_, []) => Reach::Below,
         ([Part::AnyLevels, rest @ ..], [_, below @ ..]) => reach(rest, path).max(reach(parts, below)),
-        ([Part::Name(pattern), rest @ ..], [name, below @ ..]) => match pattern.matches(name) {
-            true => reach(rest, below),
-            false => Reach::Not,
-        },
+        ([Part::Name(pattern), rest @ ..], [name, below @ ..]) => {
+            if pattern.matches(name) {
+                reach(rest, below)
+            } else {
+                Reach::Not
+            }
+        }
     }
 }
 
@@ -237,9 +240,10 @@ impl Walk<'_> {
             return Ok(());
         }
         if is_repository(&full) {
-            return match matching.contains(&true) {
-                true => self.leave_out(path, "it is a repository of backups"),
-                false => Ok(()),
+            return if matching.contains(&true) {
+                self.leave_out(path, "it is a repository of backups")
+            } else {
+                Ok(())
             };
         }
         if path.len() > MOST_LEVELS {

@@ -76,9 +76,10 @@ impl Listing {
                 return Ok(());
             }
             let text = OsStr::from_bytes(name.to_bytes());
-            match leads_to_file(&opened, name, kind)? {
-                true => files.push(ListedFile::named(text)),
-                false => others.push(text.to_owned()),
+            if leads_to_file(&opened, name, kind)? {
+                files.push(ListedFile::named(text))
+            } else {
+                others.push(text.to_owned())
             }
             Ok(())
         });

@@ -41,11 +41,10 @@ impl Current {
         parse_current(&self.bytes).map_err(|error| {
             let unsupported = error.is_unsupported();
             let error = Error::format(self.path.display().to_string(), error);
-            match unsupported {
-                true => {
-                    error.with_hint("databases with an encrypted or another custom Env are not supported")
-                }
-                false => error,
+            if unsupported {
+                error.with_hint("databases with an encrypted or another custom Env are not supported")
+            } else {
+                error
             }
         })
     }
@@ -145,9 +144,10 @@ impl Manifest {
 
     /// The MANIFEST and CURRENT as files of the image; flat, if the MANIFEST names paths that the image has not.
     pub(super) fn image_files(&self, observer: &dyn Observer) -> Result<[ImageFile; 2]> {
-        let (content, size_bytes) = match self.names_further_paths() {
-            false => (self.file.content(), self.applied_bytes),
-            true => self.flat_content(observer)?,
+        let (content, size_bytes) = if self.names_further_paths() {
+            self.flat_content(observer)?
+        } else {
+            (self.file.content(), self.applied_bytes)
         };
         let current: Arc<[u8]> = encode_current(self.number).into();
         Ok([
@@ -166,9 +166,10 @@ impl Manifest {
         counts.for_each_piece(observer, &mut |piece| {
             let scanned = scanner.push(piece, &mut |record| {
                 let mut edit = VersionEdit::decode(record.payload, record.offset)?;
-                match edit.flatten_paths() {
-                    true => writer.write(&edit.encode()),
-                    false => writer.write(record.payload),
+                if edit.flatten_paths() {
+                    writer.write(&edit.encode())
+                } else {
+                    writer.write(record.payload)
                 }
                 Ok(())
             });

@@ -82,10 +82,10 @@ fn look_below(directory: &Path, levels: u32, looks: &mut usize, found: &mut Vec<
             continue;
         }
         let path = entry.path();
-        match path.join(DbFileName::Current.to_string()).is_file() {
-            true => found.push(path),
-            false if levels > 1 => further.push(path),
-            false => {}
+        if path.join(DbFileName::Current.to_string()).is_file() {
+            found.push(path);
+        } else if levels > 1 {
+            further.push(path);
         }
     }
     further.sort();

@@ -71,9 +71,10 @@ pub(super) fn opened_at(home: &Listing, near: &[&Path]) -> Result<OpenedAt> {
             _ => {}
         }
     }
-    Ok(match is_here {
-        true => OpenedAt::Here,
-        false => OpenedAt::Gone(path),
+    Ok(if is_here {
+        OpenedAt::Here
+    } else {
+        OpenedAt::Gone(path)
     })
 }
 

@@ -34,9 +34,10 @@ const HEAD_BYTES: u64 = 64 << 10;
 pub(super) fn refuse(home: &Listing) -> Result<()> {
     let is_marker = |name: &[u8]| PEBBLE_MARKERS.iter().any(|marker| name.starts_with(marker));
     let mut names = home.files.iter().map(|file| file.name.as_encoded_bytes());
-    match names.any(is_marker) {
-        true => Err(pebble(&home.path)),
-        false => Ok(()),
+    if names.any(is_marker) {
+        Err(pebble(&home.path))
+    } else {
+        Ok(())
     }
 }
 
@@ -52,9 +53,10 @@ pub(super) fn explain(directory: &Path, error: Error) -> Error {
     if refuse(&home).is_err() || has_pebble_options(&home) {
         return pebble(directory);
     }
-    match is_spark_state(directory) {
-        true => spark_state(directory),
-        false => error,
+    if is_spark_state(directory) {
+        spark_state(directory)
+    } else {
+        error
     }
 }
 
@@ -63,9 +65,10 @@ pub(super) fn explain(directory: &Path, error: Error) -> Error {
 /// # Errors
 /// `Unsupported`.
 pub(super) fn refuse_by_options(home: &Listing) -> Result<()> {
-    match has_pebble_options(home) {
-        true => Err(pebble(&home.path)),
-        false => Ok(()),
+    if has_pebble_options(home) {
+        Err(pebble(&home.path))
+    } else {
+        Ok(())
     }
 }
 

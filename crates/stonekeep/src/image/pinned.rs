@@ -94,9 +94,10 @@ impl Pinned {
         take: &mut dyn FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
         let end = self.read_on(0, self.size_bytes, observer, take)?;
-        match end < self.size_bytes {
-            true => Err(self.became_shorter()),
-            false => Ok(()),
+        if end < self.size_bytes {
+            Err(self.became_shorter())
+        } else {
+            Ok(())
         }
     }
 

@@ -106,16 +106,12 @@ impl TornManifest<'_> {
             self.elsewhere()
         );
         let path = &self.manifest.file.path;
-        match self.forced {
-            true => {
-                let message =
-                    format!("{message}. It is backed up without that table, as RocksDB would open it");
-                remarks.warn(WarningName::ManifestTorn, path, message);
-            }
-            false => {
-                remarks.find(path, message);
-                remarks.hint(HINT.to_owned());
-            }
+        if self.forced {
+            let message = format!("{message}. It is backed up without that table, as RocksDB would open it");
+            remarks.warn(WarningName::ManifestTorn, path, message);
+        } else {
+            remarks.find(path, message);
+            remarks.hint(HINT.to_owned());
         }
     }
 

@@ -165,9 +165,10 @@ fn judge(state: &DatabaseState, settings: &CaptureOptions, wals: &[WalBeginning]
     let continues = first.is_some_and(|first| first.0 == in_tables.0 + 1);
     let is_next = is_older && is_dated && continues && has_one_log(state);
     let is_exact = first.is_some() && in_tables.0 > 0 && (is_named || is_next);
-    match is_tracked(state) || is_exact {
-        true => Belonging::Proven,
-        false => Belonging::Plausible,
+    if is_tracked(state) || is_exact {
+        Belonging::Proven
+    } else {
+        Belonging::Plausible
     }
 }
 

@@ -191,9 +191,10 @@ impl Wals {
         let size_of = |number| self.wals.get(&number).map(|wal| wal.file.size_bytes);
         for complaint in check_tracked(state, settings, size_of) {
             let path = self.directory.join(DbFileName::Wal(complaint.number).to_string());
-            match complaint.is_grave {
-                true => remarks.find(&path, complaint.message),
-                false => remarks.warn(WarningName::WalDamaged, &path, complaint.message),
+            if complaint.is_grave {
+                remarks.find(&path, complaint.message)
+            } else {
+                remarks.warn(WarningName::WalDamaged, &path, complaint.message)
             }
         }
     }

@@ -126,10 +126,6 @@ struct LayoutArgs {
     /// The schema of the backup's meta file: 1 for every RocksDB, 2 for excluded files and temperatures
     #[arg(long, value_name = "1|2", default_value = "1", value_parser = parse_schema)]
     schema_version: MetaSchema,
-    /// Let the temperatures of the files now win over those of the MANIFEST; needs --schema-version=2
-    #[arg(long, value_name = "BOOL", default_value_t = false, action = ArgAction::Set,
-          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    current_temperatures_override_manifest: bool,
     /// Delete every backup in the repository first; needs --yes
     #[arg(long, conflicts_with = "dry_run")]
     destroy_old_data: bool,
@@ -229,7 +225,6 @@ impl BackupArgs {
             .with_share_files_with_checksum(layout.share_files_with_checksum)
             .with_share_files_with_checksum_naming(layout.share_files_with_checksum_naming)
             .with_schema_version(layout.schema_version)
-            .with_current_temperatures_override_manifest(layout.current_temperatures_override_manifest)
             .with_destroy_old_data(layout.destroy_old_data)
             .with_backup_log_files(self.kept.backup_log_files)
             .with_use_direct_reads(self.pace.use_direct_reads)

@@ -74,9 +74,10 @@ impl FileFields {
                 false
             }
         };
-        match repeated {
-            true => Err(line.corrupt(format!("the field {} stands there twice", shown(name)))),
-            false => Ok(()),
+        if repeated {
+            Err(line.corrupt(format!("the field {} stands there twice", shown(name))))
+        } else {
+            Ok(())
         }
     }
 

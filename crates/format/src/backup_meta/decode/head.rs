@@ -61,9 +61,10 @@ impl HeadDecoder {
         if !begins || line.text.get(METADATA.len()) != Some(&b' ') {
             return Ok(false);
         }
-        match self.head.app_metadata.is_empty() {
-            true => Ok(true),
-            false => Err(line.corrupt("the application's metadata stand there twice")),
+        if self.head.app_metadata.is_empty() {
+            Ok(true)
+        } else {
+            Err(line.corrupt("the application's metadata stand there twice"))
         }
     }
 

@@ -8,8 +8,8 @@ use stonekeep_format::file_name::DbFileName;
 
 use super::decision::{Action, PlannedFile, Target, shareable};
 use super::inputs::PlanInputs;
-use crate::engine::{BackupEngineOptions, MetaSchema};
-use crate::image::{CaptureKind, DatabaseImage};
+use crate::engine::BackupEngineOptions;
+use crate::image::DatabaseImage;
 use crate::{Warning, WarningName};
 
 /// The warnings about this plan.
@@ -23,7 +23,6 @@ pub(super) fn of_plan(
         (WarningName::Options, unchecked_sharing(options)),
         (WarningName::StoredAgain, stored_again(files, inputs)),
         (WarningName::WalsLeftOut, writes_left_out(image, options)),
-        (WarningName::Options, temperatures(image, options)),
     ];
     let given = all
         .into_iter()
@@ -136,14 +135,5 @@ fn writes_left_out(image: &DatabaseImage, options: &BackupEngineOptions) -> Opti
         format!(
             "backup_log_files is off: {bytes} bytes of WALs are left out, so the backup lacks the writes in them"
         )
-    })
-}
-
-fn temperatures(image: &DatabaseImage, options: &BackupEngineOptions) -> Option<String> {
-    let asked = options.schema_version == MetaSchema::Two && options.current_temperatures_override_manifest;
-    (asked && image.kind != CaptureKind::Handle).then(|| {
-        "current_temperatures_override_manifest has no effect: file systems do not tell temperatures, so those of the \
-         MANIFEST are kept"
-            .to_owned()
     })
 }

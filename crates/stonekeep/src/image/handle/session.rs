@@ -71,18 +71,20 @@ impl<'s, 'a> Session<'s, 'a> {
             may_flush: host.flush_before_backup(),
             observer,
         };
-        let memtables = match asking.may_flush && host.attempt() == 1 {
-            true => Memtables::Flush,
-            false => Memtables::Keep,
+        let memtables = if asking.may_flush && host.attempt() == 1 {
+            Memtables::Flush
+        } else {
+            Memtables::Keep
         };
         let told = Told::first(asking, memtables)?;
         let mut remarks = Remarks::default();
         let database_id = database_id(&source.directory, &told.manifest.state, &mut remarks)?;
         host.check_database(database_id.as_deref())?;
         // The last attempt opens nothing.
-        let most = match host.is_last_attempt() {
-            true => Some(0),
-            false => source.open_files_limit,
+        let most = if host.is_last_attempt() {
+            Some(0)
+        } else {
+            source.open_files_limit
         };
         let paths = DataPaths::told(&source.directory, told.answer.places.clone());
         let mut session = Session {

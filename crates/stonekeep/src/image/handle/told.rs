@@ -79,9 +79,10 @@ impl Asking<'_, '_> {
         let files = self.source.files.as_ref();
         match Answer::of(files, memtables) {
             Err(error) if error.kind() == ErrorKind::Unsupported && memtables == Memtables::Keep => {
-                match self.may_flush {
-                    true => Answer::of(files, Memtables::Flush),
-                    false => Err(error.with_hint("back up with flush_before_backup")),
+                if self.may_flush {
+                    Answer::of(files, Memtables::Flush)
+                } else {
+                    Err(error.with_hint("back up with flush_before_backup"))
                 }
             }
             answer => answer,

@@ -50,9 +50,10 @@ impl<'a> Addition<'a> {
         manifest
             .file
             .read_on(manifest.applied_bytes, length, observer, &mut |piece| {
-                let pushed = match is_damaged {
-                    true => Ok(()),
-                    false => scanner.push(piece, &mut |record| addition.take(&record, &mut groups)),
+                let pushed = if is_damaged {
+                    Ok(())
+                } else {
+                    scanner.push(piece, &mut |record| addition.take(&record, &mut groups))
                 };
                 is_damaged |= pushed.is_err();
                 Ok(())

@@ -79,9 +79,10 @@ impl Followed {
     /// # Errors
     /// As [`Followed::open`]; `Refused` if another database was put in the place of this one.
     pub(super) fn advance(&mut self, observer: &dyn Observer) -> Result<News> {
-        let edits = match self.manifest.file.length()? < self.manifest.applied_bytes {
-            true => return self.restart(observer),
-            false => self.manifest.read_on(observer),
+        let edits = if self.manifest.file.length()? < self.manifest.applied_bytes {
+            return self.restart(observer);
+        } else {
+            self.manifest.read_on(observer)
         };
         match edits {
             Err(error) if error.kind() == ErrorKind::Stopped => Err(error),

@@ -129,9 +129,10 @@ impl HeldFiles {
         }
         let mut to_open = Vec::new();
         for (file, needed) in new.into_iter().zip(needed) {
-            match needed {
-                true => to_open.push(file),
-                false => self.keep(file, None),
+            if needed {
+                to_open.push(file)
+            } else {
+                self.keep(file, None)
             }
         }
         self.hold(to_open, holder)

@@ -141,9 +141,10 @@ impl<'a> Session<'a> {
         self.lose_patience()?;
         self.rounds += 1;
         let probes = &self.source.probes;
-        let ceiling = match self.may_fall_back() {
-            true => Some(self.wals.open_all(probes)?),
-            false => None,
+        let ceiling = if self.may_fall_back() {
+            Some(self.wals.open_all(probes)?)
+        } else {
+            None
         };
         self.converge(host)?;
         let opened = self.source.clock.instant();
@@ -243,17 +244,19 @@ impl<'a> Session<'a> {
         let rules = Rules {
             state,
             settings: &self.settings.options,
-            torn: match self.source.forced {
-                true => TornWals::StayAsTheyAre,
-                false => TornWals::AreFindings,
+            torn: if self.source.forced {
+                TornWals::StayAsTheyAre
+            } else {
+                TornWals::AreFindings
             },
         };
         let kept = wal_scan::scan(wals, &rules, said, self.observer)?;
         if kept.files.is_empty() {
             let message = "it has no WAL, but a database that is open always has one";
-            match self.source.forced {
-                true => said.warn(WarningName::WalsMissing, directory, message),
-                false => said.find(directory, format!("{message}; say where its WALs are (wal_dir)")),
+            if self.source.forced {
+                said.warn(WarningName::WalsMissing, directory, message)
+            } else {
+                said.find(directory, format!("{message}; say where its WALs are (wal_dir)"))
             }
         }
         without_wal::judge(

@@ -76,9 +76,10 @@ pub(in crate::image) fn scan(
     let mut scanned = read(measured, remarks, observer)?;
     let newest = newest_that_counts(&scanned, rules.state);
     for wal in &mut scanned {
-        wal.kept_bytes = match Some(wal.wal.number) > newest {
-            true => 0,
-            false => wal.summary.end.valid_bytes,
+        wal.kept_bytes = if Some(wal.wal.number) > newest {
+            0
+        } else {
+            wal.summary.end.valid_bytes
         };
         judge_end(wal, newest, rules, remarks);
     }
@@ -212,9 +213,10 @@ fn judge_tracked(scanned: &[Scanned], rules: &Rules<'_>, remarks: &mut Remarks) 
     };
     for complaint in check_tracked(rules.state, rules.settings, size_of) {
         let name = DbFileName::Wal(complaint.number).to_string();
-        match complaint.is_grave {
-            true => remarks.find(Path::new(&name), complaint.message),
-            false => remarks.warn(WarningName::WalDamaged, Path::new(&name), complaint.message),
+        if complaint.is_grave {
+            remarks.find(Path::new(&name), complaint.message)
+        } else {
+            remarks.warn(WarningName::WalDamaged, Path::new(&name), complaint.message)
         }
     }
 }

@@ -173,22 +173,6 @@ fn temperatures_are_kept_in_schema_two() {
 }
 
 #[test]
-fn present_temperatures_are_not_known_at_rest_and_that_is_told() {
-    let scene = Scene::new();
-    let overriding = schema_two().with_current_temperatures_override_manifest(true);
-    let report = scene.create_with(&memory(), overriding).unwrap();
-    assert!(
-        report
-            .warnings
-            .iter()
-            .any(|warning| warning.message.contains("has no effect"))
-    );
-    let of_schema_one = options().with_current_temperatures_override_manifest(true);
-    let error = BackupEngine::open(of_schema_one, memory()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
-}
-
-#[test]
 fn a_backup_without_wals_warns_of_the_missing_writes() {
     let scene = Scene::new();
     let store = memory();
