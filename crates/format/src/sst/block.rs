@@ -1,4 +1,4 @@
-//! Blocks: where one is, whether its checksum is right, which entries a meta block has.
+//! Blocks: whether the checksum of one is right, which entries a meta block has.
 //!
 //! A block of a block-based table is followed by five bytes: its compression type and a checksum of block and type
 //! (`table/block_based/block_based_table_builder.cc`). Plain and cuckoo tables have bare blocks. The content
@@ -13,16 +13,12 @@
 //! The key of an entry is the first `shared` bytes of the key before it and the rest that stands there.
 
 use std::cmp::Ordering;
-use std::fmt;
 use std::ops::ControlFlow;
 
-use super::Footer;
+use super::footer::Footer;
 use crate::checksum::{ChecksumType, block_checksum, context_modifier};
-use crate::coding::{Reader, put_fixed32, put_varint32, put_varint64};
+use crate::coding::{Reader, put_fixed32, put_varint32};
 use crate::{FileKind, FormatError, Result};
-
-/// How many bytes follow each block of a block-based table: compression type and checksum.
-pub const BLOCK_TRAILER_LEN: usize = 5;
 
 /// `CompressionType::kNoCompression`; meta blocks have no other.
 const NO_COMPRESSION: u8 = 0;
@@ -30,42 +26,6 @@ const NO_COMPRESSION: u8 = 0;
 const MAX_RESTARTS: u32 = (1 << 28) - 1;
 /// A meta block's keys may expand to this many bytes in all; shared prefixes could expand them quadratically.
 const MAX_KEY_BYTES: usize = 16 << 20;
-
-/// Where a block is: `BlockHandle` in `table/format.h`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct BlockHandle {
-    /// Offset in the file, in bytes.
-    pub offset: u64,
-    /// Length in bytes, without the trailer.
-    pub size: u64,
-}
-
-impl BlockHandle {
-    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self> {
-        Ok(BlockHandle {
-            offset: reader.varint64()?,
-            size: reader.varint64()?,
-        })
-    }
-
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        put_varint64(out, self.offset);
-        put_varint64(out, self.size);
-    }
-
-    /// The offset behind the block and a trailer, if there is such a number.
-    pub(super) fn end(&self, trailer_len: usize) -> Option<u64> {
-        self.offset
-            .checked_add(self.size)?
-            .checked_add(trailer_len as u64)
-    }
-}
-
-impl fmt::Display for BlockHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes at {}", self.size, self.offset)
-    }
-}
 
 /// An uncompressed block and where it is.
 #[derive(Debug, Clone, Copy)]

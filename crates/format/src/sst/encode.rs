@@ -3,7 +3,8 @@
 //! Footer (format version 5, CRC-32C), metaindex, properties and index of such a file are right in every bit. There is
 //! no data block and nothing in the index, so RocksDB opens it as a table without entries, whatever it claims to have.
 
-use super::block::{BLOCK_TRAILER_LEN, BlockHandle, encode_entries};
+use super::block::encode_entries;
+use super::block_handle::{BLOCK_TRAILER_LEN, BlockHandle};
 use super::{Footer, TableKind, TableProperties};
 use crate::checksum::{ChecksumType, block_checksum};
 use crate::coding::put_fixed32;

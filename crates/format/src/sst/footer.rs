@@ -13,7 +13,7 @@
 //! zeroed, plus the context modifier of the footer's offset), base of the context modifiers (fixed32), size of
 //! the metaindex block (fixed32), which ends just before the footer, 16 ignored bytes, 8 zero bytes.
 
-use super::block::{BLOCK_TRAILER_LEN, BlockHandle};
+use super::block_handle::{BLOCK_TRAILER_LEN, BlockHandle};
 use crate::checksum::{ChecksumType, block_checksum, context_modifier};
 use crate::coding::{Reader, put_fixed32, put_fixed64};
 use crate::{FileKind, FormatError, Result};

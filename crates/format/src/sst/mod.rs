@@ -4,13 +4,14 @@
 //! says who made the file. [`read_tail`] walks that way, mostly with one read. The data before it is not looked at.
 
 mod block;
+mod block_handle;
 mod encode;
 mod end;
 mod footer;
 mod properties;
 mod read;
 
-pub use block::{BLOCK_TRAILER_LEN, BlockHandle};
+pub use block_handle::{BLOCK_TRAILER_LEN, BlockHandle};
 pub use encode::{encode_minimal_table, encode_table_of_size};
 pub use end::TableEnd;
 pub use footer::{Footer, TableKind};

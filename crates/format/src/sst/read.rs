@@ -3,7 +3,8 @@
 use std::io;
 use std::ops::Range;
 
-use super::block::{Block, BlockHandle, check_trailer};
+use super::block::{Block, check_trailer};
+use super::block_handle::BlockHandle;
 use super::properties::GLOBAL_SEQNO;
 use super::{Footer, TableProperties};
 use crate::coding::Reader;

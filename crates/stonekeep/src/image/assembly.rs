@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use stonekeep_format::SequenceNumber;
 
+use super::diagnostics::Diagnostics;
 use super::live_files::LiveFiles;
 use super::manifest::Manifest;
 use super::options_file::Options;
 use super::other_database;
-use super::remarks::Remarks;
 use super::{CaptureKind, DatabaseImage, ImageColumnFamily, ImageFile, LiveCapture};
 use crate::{Observer, Result, WarningName};
 
@@ -35,7 +35,7 @@ pub(super) struct Parts<'a> {
     /// What RocksDB does not know.
     pub(super) unknown: Vec<PathBuf>,
     pub(super) own_directories: Vec<PathBuf>,
-    pub(super) remarks: Remarks,
+    pub(super) diagnostics: Diagnostics,
 }
 
 impl Parts<'_> {
@@ -48,12 +48,12 @@ impl Parts<'_> {
         if self.live_files.any_elsewhere || self.manifest.names_further_paths() {
             let message = "its tables lie in several directories; the image is flat: what is restored from it opens \
                            without db_paths and cf_paths";
-            self.remarks
+            self.diagnostics
                 .warn(WarningName::SeveralPaths, self.directory, message);
         }
         let engine = self.engine(observer)?;
         let hint = self.live_files.any_absent.then_some(PATHS_HINT);
-        let warnings = self.remarks.into_warnings(self.directory, hint)?;
+        let warnings = self.diagnostics.into_warnings(self.directory, hint)?;
         let mut files = self.live_files.files;
         files.extend(self.manifest.image_files(observer)?);
         files.extend(self.options.as_ref().map(Options::image_file));
@@ -91,7 +91,8 @@ impl Parts<'_> {
         }
         let message = "this is a LevelDB database: RocksDB opens what is restored from the backup, and LevelDB does as long as \
                        RocksDB has not opened it";
-        self.remarks.warn(WarningName::LevelDb, self.directory, message);
+        self.diagnostics
+            .warn(WarningName::LevelDb, self.directory, message);
         Ok(Some("LevelDB"))
     }
 }

@@ -21,8 +21,8 @@ use stonekeep_format::manifest::DatabaseState;
 
 use super::assembly::Parts;
 use super::at_rest::{AtRest, refuse_if_open};
-use super::beside;
 use super::database_id::database_id;
+use super::diagnostics::Diagnostics;
 use super::listing::{Listing, data_directories};
 use super::live_files::LiveFiles;
 use super::manifest::{Current, Manifest};
@@ -30,8 +30,8 @@ use super::no_database::no_database;
 use super::opening_traces::was_opened;
 use super::options_file::Options;
 use super::other_database;
-use super::remarks::Remarks;
 use super::torn_manifest::TornManifest;
+use super::unknown_files;
 use super::unnamed_blobs::UnnamedBlobs;
 use super::wal_dir::{Usage, WalDirChoice};
 use super::wals::Wals;
@@ -132,7 +132,7 @@ struct Survey<'a> {
     options: Option<Options>,
     live: LiveFiles,
     wals: Wals,
-    remarks: Remarks,
+    diagnostics: Diagnostics,
 }
 
 impl<'a> Survey<'a> {
@@ -142,18 +142,18 @@ impl<'a> Survey<'a> {
         (manifest, home): (&mut Manifest, Listing),
         (host, observer): (&mut dyn CaptureHost, &dyn Observer),
     ) -> Result<Self> {
-        let mut remarks = Remarks::default();
+        let mut diagnostics = Diagnostics::default();
         let unnamed_blobs = UnnamedBlobs::of(&manifest.state);
         let wanted = manifest.take_files(&Arc::from(source.path.as_path()));
         let state = &manifest.state;
-        let database_id = database_id(&source.path, state, &mut remarks)?;
+        let database_id = database_id(&source.path, state, &mut diagnostics)?;
         host.check_database(database_id.as_deref())?;
-        let options = options_of(&home, &mut remarks, observer)?;
+        let options = options_of(&home, &mut diagnostics, observer)?;
         let settings = options
             .as_ref()
             .map(|options| options.settings.clone())
             .unwrap_or_default();
-        let options = fitting(options, state, &home, (&mut remarks, observer))?;
+        let options = fitting(options, state, &home, (&mut diagnostics, observer))?;
         let choice = WalDirChoice {
             home: &home,
             given: source.wal_dir.as_deref(),
@@ -162,23 +162,23 @@ impl<'a> Survey<'a> {
             usage: source.usage,
             observer,
         };
-        let wal_directory = choice.choose(&mut remarks)?;
+        let wal_directory = choice.choose(&mut diagnostics)?;
         let with_wals = wal_directory.as_ref().unwrap_or(&home);
         let was_opened = was_opened(&home, state)?;
         let at_rest = AtRest::new(&source.path, current, manifest.file.clone(), with_wals)?;
         let mut wals = Wals::open(state, with_wals)?;
         let directories = data_directories(home, &source.db_paths)?;
-        let mut live = LiveFiles::find(wanted, &directories, host, &mut remarks)?;
-        wals.read(&mut remarks, observer)?;
-        wals.judge(state, &settings, was_opened, &mut remarks);
+        let mut live = LiveFiles::find(wanted, &directories, host, &mut diagnostics)?;
+        wals.read(&mut diagnostics, observer)?;
+        wals.judge(state, &settings, was_opened, &mut diagnostics);
         let unnamed_blobs =
             unnamed_blobs.and_of_wals(!settings.blob_direct_write.is_empty() && wals.have_data());
         if unnamed_blobs.may_exist() {
-            let unnamed = unnamed_blobs.at_rest(&directories, &live.files, &mut remarks)?;
+            let unnamed = unnamed_blobs.at_rest(&directories, &live.files, &mut diagnostics)?;
             live.files.extend(unnamed);
         }
         if was_opened {
-            without_wal::judge(manifest, wals.last_in_wals(), &source.path, &mut remarks);
+            without_wal::judge(manifest, wals.last_in_wals(), &source.path, &mut diagnostics);
         }
         if manifest.is_torn {
             let torn = TornManifest {
@@ -189,7 +189,7 @@ impl<'a> Survey<'a> {
                     .zip(wals.last_in_wals().map(|last| last.highest)),
                 forced: source.forced,
             };
-            torn.judge(&mut remarks)?;
+            torn.judge(&mut diagnostics)?;
         }
         Ok(Survey {
             source,
@@ -200,7 +200,7 @@ impl<'a> Survey<'a> {
             options,
             live,
             wals,
-            remarks,
+            diagnostics,
         })
     }
 
@@ -214,7 +214,7 @@ impl<'a> Survey<'a> {
             wals: self.wals.image_files().collect(),
             wal_dir: self.wal_directory.as_ref().map(|listing| listing.path.clone()),
             prepared_transactions: self.wals.prepared_transactions(),
-            sequence_number: self.wals.last_sequence(state, &mut self.remarks),
+            sequence_number: self.wals.last_sequence(state, &mut self.diagnostics),
             kind: CaptureKind::Closed,
             live: None,
             surplus: self.surplus(manifest),
@@ -222,7 +222,7 @@ impl<'a> Survey<'a> {
             own_directories: self.own_directories(),
             options: self.options,
             live_files: self.live,
-            remarks: self.remarks,
+            diagnostics: self.diagnostics,
         };
         Ok(ClosedCapture {
             image: parts.into_image(observer)?,
@@ -240,7 +240,7 @@ impl<'a> Survey<'a> {
 
     fn unknown(&self) -> Result<Vec<PathBuf>> {
         match self.directories.first() {
-            Some(home) => beside::unknown(home, &self.own_directories()),
+            Some(home) => unknown_files::list(home, &self.own_directories()),
             None => Ok(Vec::new()),
         }
     }
@@ -276,7 +276,7 @@ fn fitting(
     newest: Option<Options>,
     state: &DatabaseState,
     home: &Listing,
-    (remarks, observer): (&mut Remarks, &dyn Observer),
+    (diagnostics, observer): (&mut Diagnostics, &dyn Observer),
 ) -> Result<Option<Options>> {
     let Some(newest) = newest else { return Ok(None) };
     if newest.fits(state) {
@@ -285,14 +285,18 @@ fn fitting(
     if let Some(older) = newest.older_that_fits(state, home, observer)? {
         return Ok(Some(older));
     }
-    newest.warn_of_difference(state, remarks);
+    newest.warn_of_difference(state, diagnostics);
     Ok(Some(newest))
 }
 
 /// The newest OPTIONS of a database that is no relative's.
-fn options_of(home: &Listing, remarks: &mut Remarks, observer: &dyn Observer) -> Result<Option<Options>> {
+fn options_of(
+    home: &Listing,
+    diagnostics: &mut Diagnostics,
+    observer: &dyn Observer,
+) -> Result<Option<Options>> {
     other_database::refuse(home)?;
-    let options = Options::newest(home, remarks, observer)?;
+    let options = Options::newest(home, diagnostics, observer)?;
     if options.is_none() {
         other_database::refuse_by_options(home)?;
     }

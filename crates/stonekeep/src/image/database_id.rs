@@ -5,8 +5,8 @@ use std::path::Path;
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::manifest::DatabaseState;
 
+use super::diagnostics::Diagnostics;
 use super::pinned::read_small;
-use super::remarks::Remarks;
 use crate::{Result, WarningName};
 
 /// An id takes less than this; anything longer is no IDENTITY.
@@ -17,7 +17,7 @@ const IDENTITY_LIMIT_BYTES: u64 = 4096;
 pub(super) fn database_id(
     database: &Path,
     state: &DatabaseState,
-    remarks: &mut Remarks,
+    diagnostics: &mut Diagnostics,
 ) -> Result<Option<String>> {
     let path = database.join(DbFileName::Identity.to_string());
     let bytes = match state.db_id() {
@@ -30,7 +30,7 @@ pub(super) fn database_id(
     let id = String::from_utf8(bytes).ok();
     let id = id.filter(|id| !id.is_empty() && id.len() as u64 <= IDENTITY_LIMIT_BYTES);
     if id.is_none() {
-        remarks.warn(
+        diagnostics.warn(
             WarningName::DatabaseId,
             &path,
             "the database id is no text; the image goes without one",

@@ -16,7 +16,7 @@ use glob::Pattern;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::beside::{Directories, is_repository, is_reserved_name};
+use super::unknown_files::{Directories, is_repository, is_reserved_name};
 use crate::directory_names::each_name;
 use crate::{Error, IoContext, Result};
 

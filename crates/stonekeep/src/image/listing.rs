@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use stonekeep_format::FileNumber;
 use stonekeep_format::file_name::DbFileName;
 
 use crate::directory_names::each_name;
@@ -128,6 +129,14 @@ impl Listing {
     /// The path of one of the files.
     pub(super) fn path_of(&self, file: &ListedFile) -> PathBuf {
         self.path.join(&file.name)
+    }
+
+    /// The numbers of its WALs.
+    pub(super) fn wal_numbers(&self) -> impl Iterator<Item = FileNumber> + '_ {
+        self.files.iter().filter_map(|file| match file.parsed {
+            Some(DbFileName::Wal(number)) => Some(number),
+            _ => None,
+        })
     }
 
     /// Whether a file of exactly this kind and number is there.

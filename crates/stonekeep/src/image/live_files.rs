@@ -12,8 +12,8 @@ use stonekeep_format::file_name::{DbFileName, TableExtension};
 use stonekeep_format::manifest::{BlobFile, DatabaseState, NewFile, TableIdentity};
 use stonekeep_format::{Crc32c, Temperature};
 
+use super::diagnostics::Diagnostics;
 use super::listing::Listing;
-use super::remarks::Remarks;
 use super::{CaptureHost, Content, ImageFile};
 use crate::Result;
 use crate::parallel::run_bounded;
@@ -39,7 +39,7 @@ impl LiveFiles {
         wanted: Vec<ImageFile>,
         directories: &[Listing],
         host: &mut dyn CaptureHost,
-        remarks: &mut Remarks,
+        diagnostics: &mut Diagnostics,
     ) -> Result<LiveFiles> {
         let home = directories.first().map_or(Path::new(""), |home| &home.path);
         let places = Places::of(directories);
@@ -55,7 +55,7 @@ impl LiveFiles {
         let mut places = Vec::with_capacity(needed.len());
         for part in looked {
             found.any_absent |= part.any_absent;
-            remarks.extend(part.remarks);
+            diagnostics.extend(part.diagnostics);
             places.extend(part.places);
         }
         let (mut places, any_elsewhere) = (places.into_iter(), &mut found.any_elsewhere);
@@ -85,7 +85,7 @@ struct Looked<'a> {
     /// Where each of them is.
     places: Vec<Option<Place<'a>>>,
     any_absent: bool,
-    remarks: Remarks,
+    diagnostics: Diagnostics,
 }
 
 /// A table or blob in one of the directories.
@@ -121,13 +121,13 @@ impl<'a> Places<'a> {
         let mut looked = Looked {
             places: Vec::with_capacity(files.len()),
             any_absent: false,
-            remarks: Remarks::default(),
+            diagnostics: Diagnostics::default(),
         };
         for (file, needed) in files.iter().zip(needed) {
             let candidates = self.of_file(&file.name);
             let place = match candidates {
                 [only] if !needed => Some(*only),
-                _ => place_of(file, candidates, home, &mut looked.remarks)?,
+                _ => place_of(file, candidates, home, &mut looked.diagnostics)?,
             };
             looked.any_absent |= place.is_none() && candidates.is_empty();
             looked.places.push(place);
@@ -219,7 +219,7 @@ fn place_of<'a>(
     wanted: &ImageFile,
     candidates: &[Place<'a>],
     home: &Path,
-    remarks: &mut Remarks,
+    diagnostics: &mut Diagnostics,
 ) -> Result<Option<Place<'a>>> {
     let mut right = Vec::new();
     let mut wrong = Vec::new();
@@ -234,15 +234,15 @@ fn place_of<'a>(
         ([place], _) => return Ok(Some(*place)),
         ([], []) => {
             let path = home.join(wanted.name.to_string());
-            remarks.find(&path, MISSING);
+            diagnostics.add_finding(&path, MISSING);
         }
         ([], wrong) => {
             for (place, size) in wrong {
-                remarks.find(&place.path(), wrong_size(*size, wanted.size_bytes));
+                diagnostics.add_finding(&place.path(), wrong_size(*size, wanted.size_bytes));
             }
         }
         ([place, other, ..], _) => {
-            remarks.find(&place.path(), twice(&other.path()));
+            diagnostics.add_finding(&place.path(), twice(&other.path()));
         }
     }
     Ok(None)

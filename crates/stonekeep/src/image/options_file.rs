@@ -9,10 +9,10 @@ use stonekeep_format::manifest::DatabaseState;
 use stonekeep_format::options::{CaptureOptions, OptionsFile};
 
 use super::ImageFile;
+use super::diagnostics::Diagnostics;
 use super::listing::Listing;
 use super::manifest::plain_file;
 use super::pinned::Pinned;
-use super::remarks::Remarks;
 use crate::{Error, Observer, Result, WarningName};
 
 /// Far more than an OPTIONS file has with thousands of column families.
@@ -44,7 +44,7 @@ impl Options {
     /// `Refused` if one vanished since the directory was listed: a process that has the database open keeps only two.
     pub(super) fn newest(
         home: &Listing,
-        remarks: &mut Remarks,
+        diagnostics: &mut Diagnostics,
         observer: &dyn Observer,
     ) -> Result<Option<Options>> {
         let mut numbers: Vec<FileNumber> = home.files.iter().filter_map(options_number).collect();
@@ -54,7 +54,7 @@ impl Options {
             match Options::read(number, &path, observer) {
                 Ok(options) => return Ok(Some(options)),
                 Err(error) if error.findings().is_empty() => return Err(error),
-                Err(error) => remarks.warn(
+                Err(error) => diagnostics.warn(
                     WarningName::OptionsUnreadable,
                     &path,
                     format!("it is left out: {}", error.one_line()),
@@ -132,7 +132,7 @@ impl Options {
     }
 
     /// Says that no OPTIONS file fits this state, and what that means.
-    pub(super) fn warn_of_difference(&self, state: &DatabaseState, remarks: &mut Remarks) {
+    pub(super) fn warn_of_difference(&self, state: &DatabaseState, diagnostics: &mut Diagnostics) {
         let known = state.column_families().values().map(|family| &family.name);
         let known: BTreeSet<&Vec<u8>> = known.collect();
         let in_file: BTreeSet<&Vec<u8>> = self.column_families.iter().collect();
@@ -153,7 +153,7 @@ impl Options {
              or miss a column family. The restored database opens without the OPTIONS file, with the options of the application",
             difference.join(", ")
         );
-        remarks.warn(WarningName::OptionsDiffer, &self.file.path, message);
+        diagnostics.warn(WarningName::OptionsDiffer, &self.file.path, message);
     }
 
     /// The file as one of the image.

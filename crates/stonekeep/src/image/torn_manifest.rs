@@ -14,10 +14,10 @@ use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::sst::{self, ReadError, TableProperties};
 use stonekeep_format::{FileNumber, SequenceNumber};
 
+use super::diagnostics::Diagnostics;
 use super::listing::Listing;
 use super::manifest::Manifest;
 use super::pinned::Pinned;
-use super::remarks::Remarks;
 use crate::{Error, Result, WarningName};
 
 /// What is known of a database with such a MANIFEST.
@@ -48,7 +48,7 @@ impl TornManifest<'_> {
     ///
     /// # Errors
     /// I/O errors of reading tables.
-    pub(super) fn judge(&self, remarks: &mut Remarks) -> Result<()> {
+    pub(super) fn judge(&self, diagnostics: &mut Diagnostics) -> Result<()> {
         let mut unknown = None;
         for path in self.candidates() {
             let Some(table) = complete_table(path)? else {
@@ -56,7 +56,7 @@ impl TornManifest<'_> {
             };
             match table.largest {
                 Some(largest) if self.is_nowhere_else(largest) => {
-                    self.report(&table.path, largest, remarks);
+                    self.report(&table.path, largest, diagnostics);
                     return Ok(());
                 }
                 Some(_) => {}
@@ -70,7 +70,7 @@ impl TornManifest<'_> {
                 self.manifest.applied_bytes,
                 table.display()
             );
-            remarks.warn(WarningName::ManifestTorn, &self.manifest.file.path, message);
+            diagnostics.warn(WarningName::ManifestTorn, &self.manifest.file.path, message);
         }
         Ok(())
     }
@@ -97,7 +97,7 @@ impl TornManifest<'_> {
         }
     }
 
-    fn report(&self, table: &Path, largest: SequenceNumber, remarks: &mut Remarks) {
+    fn report(&self, table: &Path, largest: SequenceNumber, diagnostics: &mut Diagnostics) {
         let message = format!(
             "it ends in a torn record at byte {}, and does not name the complete table {}, which holds writes up to sequence \
              number {largest}; {}",
@@ -108,10 +108,10 @@ impl TornManifest<'_> {
         let path = &self.manifest.file.path;
         if self.forced {
             let message = format!("{message}. It is backed up without that table, as RocksDB would open it");
-            remarks.warn(WarningName::ManifestTorn, path, message);
+            diagnostics.warn(WarningName::ManifestTorn, path, message);
         } else {
-            remarks.find(path, message);
-            remarks.hint(HINT.to_owned());
+            diagnostics.add_finding(path, message);
+            diagnostics.hint(HINT.to_owned());
         }
     }
 

@@ -11,10 +11,10 @@ use stonekeep_format::FileNumber;
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::manifest::DatabaseState;
 
+use super::diagnostics::Diagnostics;
 use super::listing::Listing;
 use super::manifest::plain_file;
 use super::pinned::Pinned;
-use super::remarks::Remarks;
 use super::{Content, ImageFile};
 use crate::{Result, WarningName};
 
@@ -58,10 +58,10 @@ impl UnnamedBlobs {
         &self,
         directories: &[Listing],
         named: &[ImageFile],
-        remarks: &mut Remarks,
+        diagnostics: &mut Diagnostics,
     ) -> Result<Vec<ImageFile>> {
         let mut found = Vec::new();
-        for (name, directory) in self.find(directories, named, remarks).into_values() {
+        for (name, directory) in self.find(directories, named, diagnostics).into_values() {
             if let Some(size_bytes) = directory.size_of(&name.to_string())? {
                 let path = directory.path.join(name.to_string());
                 found.push(plain_file(name.clone(), size_bytes, Content::Path(path)));
@@ -76,10 +76,10 @@ impl UnnamedBlobs {
         &self,
         directories: &[Listing],
         named: &[ImageFile],
-        remarks: &mut Remarks,
+        diagnostics: &mut Diagnostics,
     ) -> Result<(Vec<ImageFile>, Vec<Pinned>)> {
         let (mut found, mut pins) = (Vec::new(), Vec::new());
-        for (name, directory) in self.find(directories, named, remarks).into_values() {
+        for (name, directory) in self.find(directories, named, diagnostics).into_values() {
             if let Some(pin) = Pinned::open(&directory.path.join(name.to_string()))? {
                 found.push(plain_file(name.clone(), pin.size_bytes, pin.content()));
                 pins.push(pin);
@@ -94,7 +94,7 @@ impl UnnamedBlobs {
         &self,
         directories: &'a [Listing],
         named: &[ImageFile],
-        remarks: &mut Remarks,
+        diagnostics: &mut Diagnostics,
     ) -> BTreeMap<FileNumber, (&'a DbFileName, &'a Listing)> {
         let mut others = BTreeMap::new();
         for directory in directories {
@@ -113,7 +113,7 @@ impl UnnamedBlobs {
             let message = "tables point into it, but the MANIFEST does not name it and it is not there: RocksDB cannot read \
                            the keys whose values were in it";
             let path = home.join(DbFileName::Blob(*number).to_string());
-            remarks.warn(WarningName::BlobsNotInManifest, &path, message);
+            diagnostics.warn(WarningName::BlobsNotInManifest, &path, message);
         }
         for file in named {
             if let DbFileName::Blob(number) = &file.name {

@@ -43,16 +43,15 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use stonekeep_format::FileNumber;
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::manifest::DatabaseState;
 use stonekeep_format::options::CaptureOptions;
 
+use super::diagnostics::Diagnostics;
 use super::listing::Listing;
 use super::lock_holder::LockHolder;
 use super::named_wal_dir::{NamedWalDir, counterpart};
 use super::opening_traces::{OpenedAt, opened_at, was_opened_for_writing};
-use super::remarks::Remarks;
 use super::wal_proof::{Belonging, belonging};
 use super::wal_rules::is_needed;
 use crate::{Error, Observer, Result, WarningName};
@@ -95,16 +94,16 @@ impl WalDirChoice<'_> {
     ///
     /// # Errors
     /// `NotFound` if the one that was given is not there; `Refused` if nothing shows which one is right.
-    pub(super) fn choose(&self, remarks: &mut Remarks) -> Result<Option<Listing>> {
+    pub(super) fn choose(&self, diagnostics: &mut Diagnostics) -> Result<Option<Listing>> {
         match (self.given, &self.settings.wal_dir) {
-            (Some(given), _) => self.take_given(given, remarks),
+            (Some(given), _) => self.take_given(given, diagnostics),
             (None, Some(_)) if self.usage == Usage::Checkpoint => Ok(None),
-            (None, Some(named)) => self.judge_options(Path::new(OsStr::from_bytes(named)), remarks),
+            (None, Some(named)) => self.judge_options(Path::new(OsStr::from_bytes(named)), diagnostics),
             (None, None) => Ok(None),
         }
     }
 
-    fn take_given(&self, given: &Path, remarks: &mut Remarks) -> Result<Option<Listing>> {
+    fn take_given(&self, given: &Path, diagnostics: &mut Diagnostics) -> Result<Option<Listing>> {
         let Some(listing) = Listing::of(given)? else {
             let message = format!(
                 "there is no directory {}, which was given as wal_dir",
@@ -117,12 +116,12 @@ impl WalDirChoice<'_> {
         }
         if self.has_needed(self.home) {
             let message = format!("it has WALs, too; only those in {} are captured", given.display());
-            remarks.warn(WarningName::WalDirDoubtful, &self.home.path, message);
+            diagnostics.warn(WarningName::WalDirDoubtful, &self.home.path, message);
         }
         Ok(Some(listing))
     }
 
-    fn judge_options(&self, named: &Path, remarks: &mut Remarks) -> Result<Option<Listing>> {
+    fn judge_options(&self, named: &Path, diagnostics: &mut Diagnostics) -> Result<Option<Listing>> {
         let holder = match self.usage {
             Usage::Open => LockHolder::of(&self.home.path)?,
             Usage::AtRest | Usage::Checkpoint => None,
@@ -132,9 +131,9 @@ impl WalDirChoice<'_> {
             NamedWalDir::Elsewhere(others) => others,
         };
         if others.is_empty() {
-            return self.without(named, remarks).map(|()| None);
+            return self.without(named, diagnostics).map(|()| None);
         }
-        others.retain(|other| !is_of_another_database(other, remarks));
+        others.retain(|other| !is_of_another_database(other, diagnostics));
         if others.is_empty() {
             return Ok(None);
         }
@@ -143,20 +142,20 @@ impl WalDirChoice<'_> {
             match others.iter().position(|other| open.contains(&other.identity)) {
                 Some(index) if !at_home => return Ok(Some(others.swap_remove(index))),
                 None if at_home => {
-                    self.prefer_home(named, remarks);
+                    self.prefer_home(named, diagnostics);
                     return Ok(None);
                 }
                 _ => {}
             }
         }
-        self.judge_numbers(named, others, remarks)
+        self.judge_numbers(named, others, diagnostics)
     }
 
     fn judge_numbers(
         &self,
         named: &Path,
         others: Vec<Listing>,
-        remarks: &mut Remarks,
+        diagnostics: &mut Diagnostics,
     ) -> Result<Option<Listing>> {
         let opened = self.was_opened()?;
         let at_home = self.has_needed(self.home);
@@ -169,7 +168,7 @@ impl WalDirChoice<'_> {
             }
         }
         if at_home && (candidates.is_empty() || !opened) {
-            self.prefer_home(named, remarks);
+            self.prefer_home(named, diagnostics);
             return Ok(None);
         }
         if candidates.is_empty() {
@@ -182,13 +181,13 @@ impl WalDirChoice<'_> {
         {
             let message = "OPTIONS names it as wal_dir, but its WALs belong to another state of the database: they are \
                            left alone";
-            remarks.warn(WarningName::WalDirDoubtful, &candidates[0].listing.path, message);
+            diagnostics.warn(WarningName::WalDirDoubtful, &candidates[0].listing.path, message);
             return Ok(None);
         }
         if !opened {
             return Err(self.ask_about_copy(&candidates[0].listing));
         }
-        self.decide(named, candidates, remarks)
+        self.decide(named, candidates, diagnostics)
     }
 
     /// The directory was opened as a database, and WALs are elsewhere, perhaps at home, too.
@@ -196,7 +195,7 @@ impl WalDirChoice<'_> {
         &self,
         named: &Path,
         mut candidates: Vec<Candidate>,
-        remarks: &mut Remarks,
+        diagnostics: &mut Diagnostics,
     ) -> Result<Option<Listing>> {
         let near: Vec<&Path> = candidates
             .iter()
@@ -218,11 +217,11 @@ impl WalDirChoice<'_> {
             (Belonging::Contradicted(reason), &[index]) => {
                 let message =
                     format!("the WALs in it {reason}; only those in the wal_dir of OPTIONS are captured");
-                remarks.warn(WarningName::WalDirDoubtful, &self.home.path, message);
+                diagnostics.warn(WarningName::WalDirDoubtful, &self.home.path, message);
                 Ok(Some(candidates.swap_remove(index).listing))
             }
             (home, []) if home.fits() => {
-                self.prefer_home(named, remarks);
+                self.prefer_home(named, diagnostics);
                 Ok(None)
             }
             (Belonging::Absent, _) => Err(self.ask_for_proof(&candidates[0], &opened_at)),
@@ -232,7 +231,7 @@ impl WalDirChoice<'_> {
 
     /// The directory that OPTIONS names is not there. An open database always has a WAL, so one that has none here keeps
     /// them elsewhere; a restored one may have none at all.
-    fn without(&self, named: &Path, remarks: &mut Remarks) -> Result<()> {
+    fn without(&self, named: &Path, diagnostics: &mut Diagnostics) -> Result<()> {
         const REASON: &str = "OPTIONS names it as wal_dir, but there is no such directory";
         let opened = self.was_opened()?;
         let opened_at = opened_at(self.home, &[named])?;
@@ -240,13 +239,13 @@ impl WalDirChoice<'_> {
             // Up to 6.19 OPTIONS name the database's own directory, which has been moved since.
             let was_home = matches!(&opened_at, OpenedAt::Gone(path) if path == named);
             if opened && !was_home {
-                self.prefer_home(named, remarks);
+                self.prefer_home(named, diagnostics);
             }
             return Ok(());
         }
         if opened {
-            remarks.find(named, REASON);
-            remarks.hint(self.what_to_pass(named, &opened_at));
+            diagnostics.add_finding(named, REASON);
+            diagnostics.hint(self.what_to_pass(named, &opened_at));
         } else if self.home.contains(&DbFileName::Lock) {
             let home = self.home.path.display();
             let message = format!(
@@ -272,15 +271,15 @@ impl WalDirChoice<'_> {
     }
 
     fn has_needed(&self, listing: &Listing) -> bool {
-        wal_numbers(listing).any(|number| is_needed(self.state, number))
+        listing.wal_numbers().any(|number| is_needed(self.state, number))
     }
 
-    fn prefer_home(&self, named: &Path, remarks: &mut Remarks) {
+    fn prefer_home(&self, named: &Path, diagnostics: &mut Diagnostics) {
         let message = format!(
             "OPTIONS names {} as wal_dir, but the WALs of the database are in its own directory: those are captured",
             named.display()
         );
-        remarks.warn(WarningName::WalDirDoubtful, &self.home.path, message);
+        diagnostics.warn(WarningName::WalDirDoubtful, &self.home.path, message);
     }
 
     fn ask_about_copy(&self, other: &Listing) -> Error {
@@ -360,19 +359,11 @@ fn is_believed(belonging: &Belonging, opened_at: &OpenedAt) -> bool {
 }
 
 /// Whether a directory is the one of another database, which is warned of.
-fn is_of_another_database(other: &Listing, remarks: &mut Remarks) -> bool {
+fn is_of_another_database(other: &Listing, diagnostics: &mut Diagnostics) -> bool {
     let is_database = other.contains(&DbFileName::Current);
     if is_database {
         let message = "OPTIONS names it as wal_dir, but another database is in it: its WALs are left alone";
-        remarks.warn(WarningName::WalDirDoubtful, &other.path, message);
+        diagnostics.warn(WarningName::WalDirDoubtful, &other.path, message);
     }
     is_database
-}
-
-/// The numbers of the WALs in a directory.
-pub(super) fn wal_numbers(listing: &Listing) -> impl Iterator<Item = FileNumber> + '_ {
-    listing.files.iter().filter_map(|file| match file.parsed {
-        Some(DbFileName::Wal(number)) => Some(number),
-        _ => None,
-    })
 }

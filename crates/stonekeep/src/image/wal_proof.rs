@@ -29,7 +29,6 @@ use stonekeep_format::wal::{Replay, WalScanner};
 
 use super::listing::Listing;
 use super::pinned::Pinned;
-use super::wal_dir::wal_numbers;
 use super::wal_rules::{check_tracked, first_with_unflushed_data, is_needed};
 use crate::{ErrorKind, Observer, Result};
 
@@ -81,7 +80,8 @@ pub(super) fn belonging(
     directory: &Listing,
     observer: &dyn Observer,
 ) -> Result<Belonging> {
-    let mut numbers: Vec<_> = wal_numbers(directory)
+    let mut numbers: Vec<_> = directory
+        .wal_numbers()
         .filter(|number| is_needed(state, *number))
         .collect();
     numbers.sort_unstable();

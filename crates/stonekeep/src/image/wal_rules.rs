@@ -7,7 +7,7 @@ use stonekeep_format::options::CaptureOptions;
 use stonekeep_format::wal::{Replay, SequenceBounds, WalScanner, WalSummary};
 use stonekeep_format::{FileNumber, SequenceNumber};
 
-use super::remarks::Remarks;
+use super::diagnostics::Diagnostics;
 use crate::{Error, Observer, Progress, Result, WarningName};
 
 /// Whether a database in this state needs the WAL of this number.
@@ -74,7 +74,7 @@ pub(super) fn last_sequence(
     state: &DatabaseState,
     newest: Option<SequenceBounds>,
     directory: &Path,
-    remarks: &mut Remarks,
+    diagnostics: &mut Diagnostics,
 ) -> SequenceNumber {
     let last = state.last_sequence().unwrap_or_default();
     let Some(newest) = newest else {
@@ -86,7 +86,7 @@ pub(super) fn last_sequence(
             newest.lowest.max(last),
             newest.highest
         );
-        remarks.warn(WarningName::SequenceUncertain, directory, message);
+        diagnostics.warn(WarningName::SequenceUncertain, directory, message);
     }
     last.max(newest.highest)
 }

@@ -16,11 +16,10 @@ use stonekeep_format::wal::{Replay, SequenceBounds, WalSummary};
 use stonekeep_format::{FileNumber, SequenceNumber};
 
 use super::ImageFile;
+use super::diagnostics::Diagnostics;
 use super::listing::Listing;
 use super::manifest::plain_file;
 use super::pinned::Pinned;
-use super::remarks::Remarks;
-use super::wal_dir::wal_numbers;
 use super::wal_rules::{
     check_tracked, first_with_unflushed_data, is_needed, last_of, last_sequence, summarize,
 };
@@ -45,7 +44,7 @@ impl Wals {
     /// Opens the needed ones in this directory.
     pub(super) fn open(state: &DatabaseState, directory: &Listing) -> Result<Wals> {
         let mut wals = BTreeMap::new();
-        for number in wal_numbers(directory).filter(|number| is_needed(state, *number)) {
+        for number in directory.wal_numbers().filter(|number| is_needed(state, *number)) {
             let path = directory.path.join(DbFileName::Wal(number).to_string());
             let file = Pinned::open(&path)?.ok_or_else(|| {
                 Error::source_changed(format!("{} vanished while it was looked at", path.display()))
@@ -62,7 +61,7 @@ impl Wals {
     ///
     /// # Errors
     /// `Unsupported` for records of a newer RocksDB.
-    pub(super) fn read(&mut self, remarks: &mut Remarks, observer: &dyn Observer) -> Result<()> {
+    pub(super) fn read(&mut self, diagnostics: &mut Diagnostics, observer: &dyn Observer) -> Result<()> {
         let mut progress = Progress {
             bytes_total: self.wals.values().map(|wal| wal.file.size_bytes).sum(),
             files_total: self.wals.len() as u64,
@@ -76,7 +75,7 @@ impl Wals {
             match summarize(*number, &file.path, &mut replay, (&mut progress, observer), read) {
                 Ok(summary) => wal.summary = Some(summary),
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
-                    remarks.find(&wal.file.path, error.one_line());
+                    diagnostics.add_finding(&wal.file.path, error.one_line());
                 }
                 Err(error) => return Err(error),
             }
@@ -93,25 +92,29 @@ impl Wals {
         state: &DatabaseState,
         settings: &CaptureOptions,
         was_opened: bool,
-        remarks: &mut Remarks,
+        diagnostics: &mut Diagnostics,
     ) {
-        self.judge_tracked(state, settings, remarks);
-        self.judge_ends(remarks);
+        self.judge_tracked(state, settings, diagnostics);
+        self.judge_ends(diagnostics);
         for wal in self.wals.values() {
             if let Some(predecessor) = wal.summary.as_ref().and_then(|summary| summary.predecessor) {
-                self.judge_predecessor(&predecessor, wal, state, remarks);
+                self.judge_predecessor(&predecessor, wal, state, diagnostics);
             }
         }
         if self.wals.is_empty() {
-            self.judge_absence(settings, was_opened, remarks);
+            self.judge_absence(settings, was_opened, diagnostics);
         } else if was_opened {
-            self.judge_beginning(state, remarks);
+            self.judge_beginning(state, diagnostics);
         }
     }
 
     /// The last sequence number: that of the MANIFEST or that of the last batch, whichever is larger.
-    pub(super) fn last_sequence(&self, state: &DatabaseState, remarks: &mut Remarks) -> SequenceNumber {
-        last_sequence(state, self.last_in_wals(), &self.directory, remarks)
+    pub(super) fn last_sequence(
+        &self,
+        state: &DatabaseState,
+        diagnostics: &mut Diagnostics,
+    ) -> SequenceNumber {
+        last_sequence(state, self.last_in_wals(), &self.directory, diagnostics)
     }
 
     /// The first sequence number in them, if they hold anything.
@@ -149,7 +152,7 @@ impl Wals {
 
     /// RocksDB makes a WAL whenever it opens a database for writing, and leaves it there. A checkpoint, and a restored
     /// backup, may have none.
-    fn judge_absence(&self, settings: &CaptureOptions, was_opened: bool, remarks: &mut Remarks) {
+    fn judge_absence(&self, settings: &CaptureOptions, was_opened: bool, diagnostics: &mut Diagnostics) {
         let mut message = String::new();
         if was_opened {
             message += "there is no WAL, though the database was opened: what was not flushed to tables is not in the \
@@ -164,13 +167,13 @@ impl Wals {
             message += "RocksDB will not open the database with track_and_verify_wals";
         }
         if !message.is_empty() {
-            remarks.warn(WarningName::WalsMissing, &self.directory, message);
+            diagnostics.warn(WarningName::WalsMissing, &self.directory, message);
         }
     }
 
     /// Where the first WAL that the MANIFEST names is absent, those that are there must go on where the tables end. Before
     /// RocksDB kept `min_log_number_to_keep` it did not name the first one exactly.
-    fn judge_beginning(&self, state: &DatabaseState, remarks: &mut Remarks) {
+    fn judge_beginning(&self, state: &DatabaseState, diagnostics: &mut Diagnostics) {
         let first_needed = first_with_unflushed_data(state);
         if state.min_log_number_to_keep().is_none() || self.wals.contains_key(&first_needed) {
             return;
@@ -183,25 +186,25 @@ impl Wals {
                 "the WALs begin with sequence number {first}, but the tables end with {in_tables}: older WALs are absent, or \
                  the writes between went past the WAL; they are not in the backup"
             );
-            remarks.warn(WarningName::WalsMissing, &self.directory, message);
+            diagnostics.warn(WarningName::WalsMissing, &self.directory, message);
         }
     }
 
-    fn judge_tracked(&self, state: &DatabaseState, settings: &CaptureOptions, remarks: &mut Remarks) {
+    fn judge_tracked(&self, state: &DatabaseState, settings: &CaptureOptions, diagnostics: &mut Diagnostics) {
         let size_of = |number| self.wals.get(&number).map(|wal| wal.file.size_bytes);
         for complaint in check_tracked(state, settings, size_of) {
             let path = self.directory.join(DbFileName::Wal(complaint.number).to_string());
             if complaint.is_grave {
-                remarks.find(&path, complaint.message)
+                diagnostics.add_finding(&path, complaint.message)
             } else {
-                remarks.warn(WarningName::WalDamaged, &path, complaint.message)
+                diagnostics.warn(WarningName::WalDamaged, &path, complaint.message)
             }
         }
     }
 
     /// An unclean end is normal where writing stopped, in the newest WAL with data. Anywhere else RocksDB's recovery
     /// may stop before newer data, or refuse.
-    fn judge_ends(&self, remarks: &mut Remarks) {
+    fn judge_ends(&self, diagnostics: &mut Diagnostics) {
         let newest_with_data = self.newest_with_data();
         for (number, wal) in &self.wals {
             let Some(summary) = &wal.summary else { continue };
@@ -209,13 +212,13 @@ impl Wals {
             if let Some(damage) = summary.end.damage() {
                 let message =
                     format!("{damage}; it is captured as it is, RocksDB may stop replaying at byte {valid}");
-                remarks.warn(WarningName::WalDamaged, &wal.file.path, message);
+                diagnostics.warn(WarningName::WalDamaged, &wal.file.path, message);
             } else if Some(*number) < newest_with_data && !summary.end.is_complete() {
                 let message = format!(
                     "it ends in an incomplete record at byte {valid}, though newer WALs hold data; it is captured as it \
                      is, RocksDB may stop replaying there"
                 );
-                remarks.warn(WarningName::WalDamaged, &wal.file.path, message);
+                diagnostics.warn(WarningName::WalDamaged, &wal.file.path, message);
             }
         }
     }
@@ -237,14 +240,14 @@ impl Wals {
         predecessor: &PredecessorWal,
         successor: &Wal,
         state: &DatabaseState,
-        remarks: &mut Remarks,
+        diagnostics: &mut Diagnostics,
     ) {
         let number = predecessor.number;
         let path = self.directory.join(DbFileName::Wal(number).to_string());
         let after = successor.file.path.display();
         match self.wals.get(&number) {
             None if number >= first_with_unflushed_data(state) => {
-                remarks.find(&path, format!("it is missing, though {after} follows it"));
+                diagnostics.add_finding(&path, format!("it is missing, though {after} follows it"));
             }
             Some(Wal {
                 file,
@@ -252,7 +255,7 @@ impl Wals {
             }) if ![file.size_bytes, summary.end.valid_bytes].contains(&predecessor.size_bytes) => {
                 let (size, expected) = (file.size_bytes, predecessor.size_bytes);
                 let message = format!("{size} bytes, where {after} says {expected}");
-                remarks.warn(WarningName::WalDamaged, &path, message);
+                diagnostics.warn(WarningName::WalDamaged, &path, message);
             }
             _ => {}
         }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use stonekeep_format::wal::SequenceBounds;
 
+use super::diagnostics::Diagnostics;
 use super::manifest::Manifest;
-use super::remarks::Remarks;
 use crate::WarningName;
 
 /// Warns where the MANIFEST proves it; `in_wals` is the last sequence number in the needed WALs, if they hold anything.
@@ -13,7 +13,7 @@ pub(super) fn judge(
     manifest: &Manifest,
     in_wals: Option<SequenceBounds>,
     directory: &Path,
-    remarks: &mut Remarks,
+    diagnostics: &mut Diagnostics,
 ) {
     let newest = in_wals.map(|bounds| bounds.highest);
     let Some(family) = manifest.state.written_without_wal(manifest.number, newest) else {
@@ -24,5 +24,5 @@ pub(super) fn judge(
         "it is written without WAL (disableWAL): a flush of column family \"{name}\" holds writes that were in no WAL. Such \
          writes are not in the backup unless they were flushed, and its column families may lie apart"
     );
-    remarks.warn(WarningName::WritesWithoutWal, directory, message);
+    diagnostics.warn(WarningName::WritesWithoutWal, directory, message);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::LiveFiles;
+use super::live_file::LiveFiles;
 use crate::{Clock, Result, SystemClock};
 
 /// File deletions are disabled while this lives, whatever ends it: a return, an error, a panic.

@@ -6,11 +6,11 @@ use std::time::Duration;
 use stonekeep_format::FileNumber;
 
 use super::deletions::DeletionsDisabled;
-use super::told::{Asking, Told};
-use super::{LiveFile, Memtables, OpenDatabase};
+use super::live_file::{LiveFile, Memtables};
+use super::reported::{Reported, Request};
 use crate::image::assembly::Parts;
-use crate::image::beside;
 use crate::image::database_id::database_id;
+use crate::image::diagnostics::Diagnostics;
 use crate::image::hot::capture::HotCapture;
 use crate::image::hot::closing::Addition;
 use crate::image::hot::find_file::DataPaths;
@@ -23,11 +23,11 @@ use crate::image::listing::Listing;
 use crate::image::manifest::Current;
 use crate::image::options_file::Options;
 use crate::image::pinned::Pinned;
-use crate::image::remarks::Remarks;
+use crate::image::unknown_files;
 use crate::image::unnamed_blobs::UnnamedBlobs;
 use crate::image::wal_rules::{is_needed, last_sequence};
 use crate::image::{CaptureHost, CaptureKind, ClosingRule, ImageFile, LiveCapture};
-use crate::{Error, Observer, Result};
+use crate::{Error, Result};
 
 /// How often new files are held before deletions are disabled. A writer that flushes faster than the host copies would go
 /// on for ever.
@@ -41,11 +41,11 @@ const LOOKS_AT_OPTIONS: u32 = 8;
 
 /// A capture under way.
 pub(super) struct Session<'s, 'a> {
-    asking: Asking<'s, 'a>,
-    told: Told,
+    request: Request<'s, 'a>,
+    reported: Reported,
     files: HeldFiles,
     database_id: Option<String>,
-    remarks: Remarks,
+    diagnostics: Diagnostics,
     looks_at_options: u32,
     probes: Probes,
 }
@@ -62,37 +62,32 @@ impl<'s, 'a> Session<'s, 'a> {
     /// # Errors
     /// Those of RocksDB and of the host; `Corrupt` for a database that is damaged.
     pub(super) fn begin(
-        source: &'s OpenDatabase<'a>,
+        request: Request<'s, 'a>,
+        open_files_limit: Option<usize>,
         host: &mut dyn CaptureHost,
-        observer: &'s dyn Observer,
     ) -> Result<Self> {
-        let asking = Asking {
-            source,
-            may_flush: host.flush_before_backup(),
-            observer,
-        };
-        let memtables = if asking.may_flush && host.attempt() == 1 {
+        let memtables = if request.may_flush && host.attempt() == 1 {
             Memtables::Flush
         } else {
             Memtables::Keep
         };
-        let told = Told::first(asking, memtables)?;
-        let mut remarks = Remarks::default();
-        let database_id = database_id(&source.directory, &told.manifest.state, &mut remarks)?;
+        let reported = Reported::first(request, memtables)?;
+        let mut diagnostics = Diagnostics::default();
+        let database_id = database_id(request.directory, &reported.manifest.state, &mut diagnostics)?;
         host.check_database(database_id.as_deref())?;
         // The last attempt opens nothing.
         let most = if host.is_last_attempt() {
             Some(0)
         } else {
-            source.open_files_limit
+            open_files_limit
         };
-        let paths = DataPaths::told(&source.directory, told.answer.places.clone());
+        let paths = DataPaths::reported(request.directory, reported.report.places.clone());
         let mut session = Session {
-            asking,
-            told,
+            request,
+            reported,
             files: HeldFiles::new(paths, OpenFiles::new(most)).leaving_too_many(),
             database_id,
-            remarks,
+            diagnostics,
             looks_at_options: 0,
             probes: Probes::default(),
         };
@@ -108,7 +103,7 @@ impl<'s, 'a> Session<'s, 'a> {
         mut self,
         host: &mut dyn CaptureHost,
     ) -> Result<(HotCapture, Option<DeletionsDisabled<'a>>)> {
-        let deletions = DeletionsDisabled::new(&self.asking.source.files)?;
+        let deletions = DeletionsDisabled::new(&self.request.files)?;
         let mut rounds = 1;
         let closed = loop {
             match self.round(host)? {
@@ -146,7 +141,7 @@ impl<'s, 'a> Session<'s, 'a> {
         let options = self.options()?;
         let fits = options
             .as_ref()
-            .is_none_or(|options| options.fits(&self.told.manifest.state));
+            .is_none_or(|options| options.fits(&self.reported.manifest.state));
         if !fits && self.looks_at_options < LOOKS_AT_OPTIONS {
             self.looks_at_options += 1;
             return Ok(None);
@@ -159,9 +154,9 @@ impl<'s, 'a> Session<'s, 'a> {
     }
 
     fn look(&mut self) -> Result<()> {
-        self.told.again(self.asking)?;
-        let places = self.told.answer.places.clone();
-        self.files.set_paths(DataPaths::told(self.home(), places));
+        self.reported.again(self.request)?;
+        let places = self.reported.report.places.clone();
+        self.files.set_paths(DataPaths::reported(self.home(), places));
         Ok(())
     }
 
@@ -169,42 +164,42 @@ impl<'s, 'a> Session<'s, 'a> {
         let mut holder = Holder {
             host,
             probes: &self.probes,
-            observer: self.asking.observer,
+            observer: self.request.observer,
         };
-        self.files.follow(&self.told.manifest.state, &mut holder)
+        self.files.follow(&self.reported.manifest.state, &mut holder)
     }
 
     fn home(&self) -> &'s Path {
-        &self.asking.source.directory
+        self.request.directory
     }
 
     fn options(&self) -> Result<Option<Options>> {
-        let told = self.told.answer.options.as_ref();
-        let read = told.map(|(number, file)| Options::read(*number, &file.path, self.asking.observer));
+        let reported = self.reported.report.options.as_ref();
+        let read = reported.map(|(number, file)| Options::read(*number, &file.path, self.request.observer));
         read.transpose()
     }
 
     /// Step 4.
     fn measure(&self, recycles: bool) -> Result<Vec<MeasuredWal>> {
-        let observer = self.asking.observer;
-        let state = &self.told.manifest.state;
+        let observer = self.request.observer;
+        let state = &self.reported.manifest.state;
         let mut reader = WalReader::new(recycles, observer);
         let mut wals = Vec::new();
-        for (number, told) in &self.told.answer.wals {
+        for (number, reported) in &self.reported.report.wals {
             if !is_needed(state, *number) {
                 continue;
             }
-            let file = open_as_told(told)?;
+            let file = open_as_told(reported)?;
             let wal = reader.read(*number, file)?;
-            wals.push(wal.ok_or_else(|| is_shorter(told))?);
+            wals.push(wal.ok_or_else(|| is_shorter(reported))?);
         }
         Ok(wals)
     }
 
     /// Step 5.
     fn is_closed(&self) -> Result<bool> {
-        let manifest = &self.told.manifest;
-        let addition = Addition::to(manifest, self.asking.observer)?;
+        let manifest = &self.reported.manifest;
+        let addition = Addition::to(manifest, self.request.observer)?;
         // After the MANIFEST: what was added before another one came has been seen.
         let current = Current::read(self.home())?;
         let current = current.map(|current| current.manifest_number()).transpose()?;
@@ -213,8 +208,8 @@ impl<'s, 'a> Session<'s, 'a> {
 
     /// Step 6, and the image.
     fn finish(mut self, closed: Closed, rounds: u64, window: Duration) -> Result<HotCapture> {
-        let (home, observer) = (self.home(), self.asking.observer);
-        let Told { answer, manifest } = &self.told;
+        let (home, observer) = (self.home(), self.request.observer);
+        let Reported { report, manifest } = &self.reported;
         let settings = closed.options.as_ref().map(|options| options.settings.clone());
         let settings = settings.unwrap_or_default();
         let rules = Rules {
@@ -222,30 +217,35 @@ impl<'s, 'a> Session<'s, 'a> {
             settings: &settings,
             torn: TornWals::StayAsTheyAre,
         };
-        let kept = wal_scan::scan(closed.wals, &rules, &mut self.remarks, observer)?;
+        let kept = wal_scan::scan(closed.wals, &rules, &mut self.diagnostics, observer)?;
         if let Some(options) = closed
             .options
             .as_ref()
             .filter(|options| !options.fits(&manifest.state))
         {
-            options.warn_of_difference(&manifest.state, &mut self.remarks);
+            options.warn_of_difference(&manifest.state, &mut self.diagnostics);
         }
-        let wal_dir = answer.wal_dir(home)?;
-        let own_directories = answer.further_directories(home)?;
+        let wal_dir = report.wal_dir(home)?;
+        let own_directories = report.further_directories(home)?;
         let directories: Vec<Listing> = Listing::of(home)?.into_iter().collect();
         let unknown = match directories.first() {
-            Some(home) => beside::unknown(home, &own_directories)?,
+            Some(home) => unknown_files::list(home, &own_directories)?,
             None => Vec::new(),
         };
         let with_wals = wal_dir.as_deref().unwrap_or(home);
-        let sequence_number =
-            last_sequence(&manifest.state, kept.last_sequence, with_wals, &mut self.remarks);
+        let sequence_number = last_sequence(
+            &manifest.state,
+            kept.last_sequence,
+            with_wals,
+            &mut self.diagnostics,
+        );
         let (mut live_files, mut pins) = self.files.into_files();
-        live_files.any_elsewhere |= answer.is_spread(home)?;
+        live_files.any_elsewhere |= report.is_spread(home)?;
         let of_wals = !settings.blob_direct_write.is_empty();
         let unnamed_blobs = UnnamedBlobs::of(&manifest.state).and_of_wals(of_wals);
         if unnamed_blobs.may_exist() {
-            let (unnamed, held) = unnamed_blobs.held(&directories, &live_files.files, &mut self.remarks)?;
+            let (unnamed, held) =
+                unnamed_blobs.held(&directories, &live_files.files, &mut self.diagnostics)?;
             live_files.files.extend(unnamed);
             pins.extend(held);
         }
@@ -271,7 +271,7 @@ impl<'s, 'a> Session<'s, 'a> {
             surplus: Vec::new(),
             unknown,
             own_directories,
-            remarks: self.remarks,
+            diagnostics: self.diagnostics,
         };
         let image = parts.into_image(observer)?;
         Ok(HotCapture { image, pins })
@@ -285,18 +285,18 @@ impl<'s, 'a> Session<'s, 'a> {
     }
 }
 
-fn open_as_told(told: &LiveFile) -> Result<Pinned> {
-    let file = Pinned::open(&told.path)?;
-    let file = file.filter(|file| file.size_bytes >= told.size_bytes);
-    let file = file.ok_or_else(|| is_shorter(told))?;
-    Ok(file.with_size(told.size_bytes))
+fn open_as_told(reported: &LiveFile) -> Result<Pinned> {
+    let file = Pinned::open(&reported.path)?;
+    let file = file.filter(|file| file.size_bytes >= reported.size_bytes);
+    let file = file.ok_or_else(|| is_shorter(reported))?;
+    Ok(file.with_size(reported.size_bytes))
 }
 
-fn is_shorter(told: &LiveFile) -> Error {
-    let path = told.path.display();
+fn is_shorter(reported: &LiveFile) -> Error {
+    let path = reported.path.display();
     Error::source_changed(format!(
-        "{path} has fewer than the {} bytes that RocksDB told",
-        told.size_bytes
+        "{path} has fewer than the {} bytes that RocksDB reported",
+        reported.size_bytes
     ))
 }
 

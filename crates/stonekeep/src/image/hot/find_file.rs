@@ -18,7 +18,7 @@ pub(in crate::image) struct DataPaths {
     /// Their directories, each once, the database's own first.
     directories: Vec<PathBuf>,
     /// The files whose place is known.
-    told: HashMap<DbFileName, PathBuf>,
+    reported: HashMap<DbFileName, PathBuf>,
 }
 
 /// Why a file cannot be held.
@@ -37,15 +37,15 @@ impl DataPaths {
     pub(in crate::image) fn new(directories: Vec<PathBuf>) -> DataPaths {
         DataPaths {
             directories,
-            told: HashMap::new(),
+            reported: HashMap::new(),
         }
     }
 
     /// Each where RocksDB says that it is.
-    pub(in crate::image) fn told(home: &Path, told: HashMap<DbFileName, PathBuf>) -> DataPaths {
+    pub(in crate::image) fn reported(home: &Path, reported: HashMap<DbFileName, PathBuf>) -> DataPaths {
         DataPaths {
             directories: vec![home.to_owned()],
-            told,
+            reported,
         }
     }
 
@@ -56,12 +56,12 @@ impl DataPaths {
 
     /// What may help where a file is nowhere.
     pub(in crate::image) fn hint(&self) -> Option<&'static str> {
-        self.told.is_empty().then_some(PATHS_HINT)
+        self.reported.is_empty().then_some(PATHS_HINT)
     }
 
-    /// Where a file is, if that was told.
-    pub(in crate::image) fn told_place_of(&self, name: &DbFileName) -> Option<&Path> {
-        self.told.get(name).map(PathBuf::as_path)
+    /// Where a file is, if that was reported.
+    pub(in crate::image) fn reported_place_of(&self, name: &DbFileName) -> Option<&Path> {
+        self.reported.get(name).map(PathBuf::as_path)
     }
 
     /// Opens a live file. It counts if it has the size of the MANIFEST; which directory it belongs into is not known
@@ -105,7 +105,7 @@ impl DataPaths {
     }
 
     fn open_as(&self, name: &DbFileName) -> Result<Vec<Pinned>> {
-        if let Some(path) = self.told.get(name) {
+        if let Some(path) = self.reported.get(name) {
             return Ok(Pinned::open(path)?.into_iter().collect());
         }
         let name = name.to_string();

@@ -14,9 +14,9 @@ use stonekeep_format::manifest::{DatabaseState, TableIdentity};
 use super::find_file::{DataPaths, Missing};
 use super::open_files::OpenFiles;
 use super::probe::{Probes, Step};
+use crate::image::diagnostics::Diagnostics;
 use crate::image::live_files::{self, LiveFiles};
 use crate::image::pinned::Pinned;
-use crate::image::remarks::Remarks;
 use crate::image::{CaptureHost, Content, ImageFile};
 use crate::{Error, Observer, Result};
 
@@ -198,17 +198,17 @@ impl HeldFiles {
     /// `DBImpl::PurgeObsoleteFiles`, `db/db_impl/db_impl_files.cc`): what is missing must have left the state by the
     /// next look.
     fn refuse_missing(&self, new: &[ImageFile]) -> Result<()> {
-        let mut remarks = Remarks::default();
+        let mut diagnostics = Diagnostics::default();
         let mut any_absent = false;
         for missing in new
             .iter()
             .filter_map(|file| self.missing.get(&file.name.number()?))
         {
-            remarks.find(&missing.path, missing.reason.as_str());
+            diagnostics.add_finding(&missing.path, missing.reason.as_str());
             any_absent |= missing.is_absent;
         }
         let hint = if any_absent { self.paths.hint() } else { None };
-        remarks.into_warnings(self.paths.home(), hint).map(drop)
+        diagnostics.into_warnings(self.paths.home(), hint).map(drop)
     }
 
     fn hold(&mut self, to_open: Vec<ImageFile>, holder: &mut Holder<'_>) -> Result<()> {
@@ -310,7 +310,7 @@ impl HeldFiles {
     }
 
     fn leave(&mut self, mut file: ImageFile) {
-        if let Some(path) = self.paths.told_place_of(&file.name) {
+        if let Some(path) = self.paths.reported_place_of(&file.name) {
             file.content = Content::Path(path.to_owned());
         }
         self.keep(file, None);

@@ -69,151 +69,21 @@
 
 pub(super) mod capture;
 pub(super) mod closing;
+mod directory;
+mod file_system;
 pub(super) mod find_file;
 mod followed;
-mod ground;
 pub(super) mod held_files;
 pub(super) mod measured_wal;
 pub(super) mod open_files;
 pub(super) mod probe;
 mod session;
 mod settings;
+mod source;
 mod wal_listing;
 pub(super) mod wal_scan;
 mod wal_window;
 
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
-
-use self::probe::Probes;
+pub use self::directory::HotDirectory;
 #[cfg(feature = "probes")]
 pub use self::probe::{Probe, Step};
-use self::session::Session;
-use super::{Capture, CaptureHost, CaptureKind, ImageSource, other_database};
-use crate::{Clock, Observer, Result, SystemClock};
-
-/// How long both rules have together: so many times as long as the strict one alone, and this.
-const GIVE_UP_FACTOR: u32 = 6;
-const GIVE_UP_TIME: Duration = Duration::from_secs(60);
-
-/// How many rounds the strict rule has, unless a caller says otherwise.
-const STRICT_ROUNDS: u64 = 200;
-
-/// How long the strict rule has, unless a caller says otherwise.
-const STRICT_TIME: Duration = Duration::from_secs(10);
-
-/// A database that another process is writing. See the [module](self) for how it is captured.
-///
-/// Its LOCK is not looked at; [`Directory`](super::auto::Directory) does that.
-#[derive(Debug, Clone)]
-pub struct HotDirectory {
-    path: PathBuf,
-    wal_dir: Option<PathBuf>,
-    db_paths: Vec<PathBuf>,
-    strict_limit: StrictLimit,
-    forced: bool,
-    open_files_limit: Option<usize>,
-    kind: CaptureKind,
-    clock: Arc<dyn Clock>,
-    probes: Probes,
-}
-
-/// When the fallback rule may be used.
-#[derive(Debug, Clone, Copy)]
-struct StrictLimit {
-    rounds: u64,
-    time: Duration,
-}
-
-impl HotDirectory {
-    /// The database in this directory.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        HotDirectory {
-            path: path.into(),
-            wal_dir: None,
-            db_paths: Vec::new(),
-            strict_limit: StrictLimit {
-                rounds: STRICT_ROUNDS,
-                time: STRICT_TIME,
-            },
-            forced: false,
-            open_files_limit: None,
-            kind: CaptureKind::Hot,
-            clock: Arc::new(SystemClock),
-            probes: Probes::default(),
-        }
-    }
-
-    /// Where its WALs are (`wal_dir`); otherwise OPTIONS is asked.
-    pub fn with_wal_dir(mut self, wal_dir: Option<PathBuf>) -> Self {
-        self.wal_dir = wal_dir;
-        self
-    }
-
-    /// Further directories of its tables and blobs: those in `db_paths` and in the `cf_paths` of all column families,
-    /// in any order. RocksDB writes them into no file. An image of several directories is flat: it restores into one.
-    pub fn with_db_paths(mut self, db_paths: Vec<PathBuf>) -> Self {
-        self.db_paths = db_paths;
-        self
-    }
-
-    /// After so many rounds, or so long after the first of them, the fallback rule may be used, too. Without further
-    /// words that is after 200 rounds or 10 seconds. After six times that long and a minute the capture gives up.
-    pub fn with_strict_limit(mut self, rounds: u64, time: Duration) -> Self {
-        self.strict_limit = StrictLimit { rounds, time };
-        self
-    }
-
-    /// Goes on, with a warning, where it cannot be known whether the image will be right: on a file system that is not
-    /// known to be local, with `enable_blob_direct_write`, without any WAL or with damaged ones, and where the MANIFEST
-    /// names further paths that were not given.
-    pub fn forced(mut self, forced: bool) -> Self {
-        self.forced = forced;
-        self
-    }
-
-    /// At most so many tables and blobs are held open at once. Without further words it is what the soft limit of this
-    /// process (`RLIMIT_NOFILE`) leaves, less a reserve; that limit is never changed.
-    pub fn with_open_files_limit(mut self, limit: Option<usize>) -> Self {
-        self.open_files_limit = limit;
-        self
-    }
-
-    /// The database is open in this very process: the image is one of [`CaptureKind::Handle`]. On which file system it
-    /// lies does not matter then, since a process sees what it writes.
-    pub fn in_this_process(mut self) -> Self {
-        self.kind = CaptureKind::Handle;
-        self
-    }
-
-    /// With another clock, for limits and pauses.
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// With a probe, for tests.
-    #[cfg(feature = "probes")]
-    pub fn with_probe(mut self, probe: Arc<dyn Probe>) -> Self {
-        self.probes = Probes::with(probe);
-        self
-    }
-}
-
-impl ImageSource for HotDirectory {
-    fn describe(&self) -> String {
-        format!("the database in {}", self.path.display())
-    }
-
-    fn directory(&self) -> Option<PathBuf> {
-        Some(self.path.clone())
-    }
-
-    fn capture(&self, host: &mut dyn CaptureHost, observer: &dyn Observer) -> Result<Box<dyn Capture>> {
-        let session = Session::begin(self, host, observer);
-        let captured = session.and_then(|session| session.run(host));
-        let capture = captured.map_err(|error| other_database::explain(&self.path, error))?;
-        Ok(Box::new(capture))
-    }
-}

@@ -14,14 +14,14 @@ use super::measured_wal::MeasuredWal;
 use super::open_files::OpenFiles;
 use super::probe::Step;
 use super::settings::{self, Settings};
+use super::source::HotSource;
 use super::wal_scan::{self, KeptWals, Rules, TornWals};
 use super::wal_window::WalWindow;
-use super::{GIVE_UP_FACTOR, GIVE_UP_TIME, HotDirectory};
 use crate::image::assembly::Parts;
-use crate::image::beside;
 use crate::image::database_id::database_id;
+use crate::image::diagnostics::Diagnostics;
 use crate::image::options_file::Options;
-use crate::image::remarks::Remarks;
+use crate::image::unknown_files;
 use crate::image::unnamed_blobs::UnnamedBlobs;
 use crate::image::wal_rules::last_sequence;
 use crate::image::without_wal;
@@ -40,13 +40,17 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// How often the MANIFEST is looked at in a round before it counts that all files of the last state are held.
 const MOST_LOOKS: u64 = 16;
 
+/// How long both rules have together: so many times as long as the strict one alone, and this.
+const GIVE_UP_FACTOR: u32 = 6;
+const GIVE_UP_TIME: Duration = Duration::from_secs(60);
+
 /// What to do about WALs that stay wrong.
 const WALS_HINT: &str = "if a crash left them so, let the database flush or open it anew; forced, they are captured as \
                          they are, and RocksDB may lose what comes after the damage";
 
 /// A capture under way.
 pub(super) struct Session<'a> {
-    source: &'a HotDirectory,
+    source: &'a HotSource,
     observer: &'a dyn Observer,
     database_id: Option<String>,
     followed: Followed,
@@ -56,7 +60,7 @@ pub(super) struct Session<'a> {
     /// An earlier capture lost bytes to a slow deletion, which cuts WALs, too.
     were_cut: bool,
     /// What is said of the database by its settings.
-    remarks: Remarks,
+    diagnostics: Diagnostics,
     /// What stands beside the database that RocksDB does not know.
     unknown: Vec<PathBuf>,
     /// How often no OPTIONS had the column families of the state.
@@ -79,16 +83,16 @@ impl<'a> Session<'a> {
     /// # Errors
     /// See the [module](super).
     pub(super) fn begin(
-        source: &'a HotDirectory,
+        source: &'a HotSource,
         host: &mut dyn CaptureHost,
         observer: &'a dyn Observer,
     ) -> Result<Session<'a>> {
-        let mut remarks = Remarks::default();
+        let mut diagnostics = Diagnostics::default();
         source.probes.at(Step::ReadState);
         let followed = Followed::open(source, observer)?;
         let state = followed.state();
-        let settings = Settings::read(source, state, &mut remarks, observer)?;
-        let database_id = database_id(&source.path, state, &mut remarks)?;
+        let settings = Settings::read(source, state, &mut diagnostics, observer)?;
+        let database_id = database_id(&source.path, state, &mut diagnostics)?;
         host.check_database(database_id.as_deref())?;
         let limit = OpenFiles::new(source.open_files_limit);
         let were_cut = host.attempt() > 1;
@@ -101,7 +105,7 @@ impl<'a> Session<'a> {
             were_cut,
             followed,
             settings,
-            remarks,
+            diagnostics,
             unknown: Vec::new(),
             looks_at_options: 0,
             rounds: 0,
@@ -119,17 +123,17 @@ impl<'a> Session<'a> {
             let Some(mut closed) = self.round(host)? else {
                 continue;
             };
-            let mut said = Remarks::default();
+            let mut said = Diagnostics::default();
             let Some(options) = self.options(&mut said)? else {
                 continue;
             };
             let kept = self.scan(std::mem::take(&mut closed.wals), &mut said)?;
             looks += 1;
-            if looks < LOOKS_AT_WALS && said.forbid() {
+            if looks < LOOKS_AT_WALS && said.has_findings() {
                 self.source.clock.sleep(PAUSE * looks);
                 continue;
             }
-            self.remarks
+            self.diagnostics
                 .extend_warnings(said.into_warnings(&self.source.path, Some(WALS_HINT))?);
             return self.finish(&closed, options, kept);
         }
@@ -208,18 +212,18 @@ impl<'a> Session<'a> {
     /// The OPTIONS of the image; nothing if another round is needed. The newest may say something else than before, as after a
     /// restart of the writer: then the next round goes by them. Or they have other column families than the state, since RocksDB
     /// writes them after the edit: then the ones before may fit, or those that are about to be written.
-    fn options(&mut self, said: &mut Remarks) -> Result<Option<Option<Options>>> {
+    fn options(&mut self, said: &mut Diagnostics) -> Result<Option<Option<Options>>> {
         let (home, newest, _) = settings::newest_options(self.source, self.observer)?;
-        self.unknown = beside::unknown(&home, &self.settings.own_directories())?;
+        self.unknown = unknown_files::list(&home, &self.settings.own_directories())?;
         let Some(newest) = newest else {
             return Ok(Some(None));
         };
         let state = self.followed.state();
         if newest.settings != self.settings.options {
-            let mut remarks = Remarks::default();
-            self.settings = Settings::read(self.source, state, &mut remarks, self.observer)?;
+            let mut diagnostics = Diagnostics::default();
+            self.settings = Settings::read(self.source, state, &mut diagnostics, self.observer)?;
             self.wals = self.settings.wal_window(&self.source.path, self.were_cut);
-            self.remarks = remarks;
+            self.diagnostics = diagnostics;
             return Ok(None);
         }
         if newest.fits(state) {
@@ -237,7 +241,7 @@ impl<'a> Session<'a> {
         Ok(Some(Some(newest)))
     }
 
-    fn scan(&self, wals: Vec<MeasuredWal>, said: &mut Remarks) -> Result<KeptWals> {
+    fn scan(&self, wals: Vec<MeasuredWal>, said: &mut Diagnostics) -> Result<KeptWals> {
         self.source.probes.at(Step::ScanWals);
         let state = self.followed.state();
         let directory = self.wals.directory();
@@ -256,7 +260,7 @@ impl<'a> Session<'a> {
             if self.source.forced {
                 said.warn(WarningName::WalsMissing, directory, message)
             } else {
-                said.find(directory, format!("{message}; say where its WALs are (wal_dir)"))
+                said.add_finding(directory, format!("{message}; say where its WALs are (wal_dir)"))
             }
         }
         without_wal::judge(
@@ -272,21 +276,22 @@ impl<'a> Session<'a> {
         let path = &self.source.path;
         let manifest = self.followed.manifest();
         let state = self.followed.state();
-        let mut ignored = Remarks::default();
+        let mut ignored = Diagnostics::default();
         if database_id(path, state, &mut ignored)? != self.database_id {
             let path = path.display();
             let message = format!("another database was put into {path} while it was captured");
             return Err(Error::source_changed(message));
         }
         let directory = self.wals.directory();
-        let sequence_number = last_sequence(state, kept.last_sequence, directory, &mut self.remarks);
+        let sequence_number = last_sequence(state, kept.last_sequence, directory, &mut self.diagnostics);
         let own_directories = self.settings.own_directories();
         let (mut live_files, mut pins) = self.files.into_files();
         let of_wals = !self.settings.options.blob_direct_write.is_empty();
         let unnamed_blobs = UnnamedBlobs::of(state).and_of_wals(of_wals);
         if unnamed_blobs.may_exist() {
             let directories = self.settings.data_directories()?;
-            let (unnamed, held) = unnamed_blobs.held(&directories, &live_files.files, &mut self.remarks)?;
+            let (unnamed, held) =
+                unnamed_blobs.held(&directories, &live_files.files, &mut self.diagnostics)?;
             live_files.files.extend(unnamed);
             pins.extend(held);
         }
@@ -312,7 +317,7 @@ impl<'a> Session<'a> {
             surplus: Vec::new(),
             unknown: self.unknown,
             own_directories,
-            remarks: self.remarks,
+            diagnostics: self.diagnostics,
         };
         let image = parts.into_image(self.observer)?;
         Ok(HotCapture { image, pins })

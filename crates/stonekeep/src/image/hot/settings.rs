@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 use stonekeep_format::manifest::DatabaseState;
 use stonekeep_format::options::CaptureOptions;
 
-use super::HotDirectory;
-use super::ground;
+use super::file_system;
 use super::probe::Step;
+use super::source::HotSource;
 use super::wal_window::WalWindow;
 use crate::image::CaptureKind;
+use crate::image::diagnostics::Diagnostics;
 use crate::image::listing::{Listing, data_directories};
 use crate::image::manifest::Manifest;
 use crate::image::no_database::no_database;
 use crate::image::options_file::Options;
 use crate::image::other_database;
-use crate::image::remarks::Remarks;
 use crate::image::wal_dir::{Usage, WalDirChoice};
 use crate::{Error, ErrorKind, Observer, Result, Warning, WarningName};
 
@@ -39,15 +39,15 @@ impl Settings {
     /// # Errors
     /// `Refused` or `Unsupported` where such a database cannot be captured while it is written, unless forced.
     pub(super) fn read(
-        source: &HotDirectory,
+        source: &HotSource,
         state: &DatabaseState,
-        remarks: &mut Remarks,
+        diagnostics: &mut Diagnostics,
         observer: &dyn Observer,
     ) -> Result<Settings> {
         let (home, options, warnings) = newest_options(source, observer)?;
-        remarks.extend_warnings(warnings);
+        diagnostics.extend_warnings(warnings);
         let options = options.map(|options| options.settings).unwrap_or_default();
-        refuse_what_cannot_be_seen(source, &options, remarks)?;
+        refuse_what_cannot_be_seen(source, &options, diagnostics)?;
         let choice = WalDirChoice {
             home: &home,
             given: source.wal_dir.as_deref(),
@@ -56,16 +56,16 @@ impl Settings {
             usage: Usage::Open,
             observer,
         };
-        let wal_dir = choice.choose(remarks)?.map(|listing| listing.path);
-        if remarks.forbid() {
-            let said = std::mem::take(remarks);
+        let wal_dir = choice.choose(diagnostics)?.map(|listing| listing.path);
+        if diagnostics.has_findings() {
+            let said = std::mem::take(diagnostics);
             said.into_warnings(&source.path, Some("say where its WALs are (wal_dir)"))?;
         }
         let directories = data_directories(home, &source.db_paths)?;
         let data_paths: Vec<PathBuf> = directories.into_iter().map(|listing| listing.path).collect();
         let others_write = source.kind == CaptureKind::Hot;
         for directory in data_paths.iter().chain(&wal_dir).filter(|_| others_write) {
-            ground::check(directory, source.forced, remarks)?;
+            file_system::check(directory, source.forced, diagnostics)?;
         }
         Ok(Settings {
             data_paths,
@@ -94,7 +94,7 @@ impl Settings {
     }
 
     /// Refuses a MANIFEST that names further paths, if none were given: what is there cannot be found.
-    pub(super) fn refuse_unknown_paths(&self, source: &HotDirectory, manifest: &Manifest) -> Result<()> {
+    pub(super) fn refuse_unknown_paths(&self, source: &HotSource, manifest: &Manifest) -> Result<()> {
         if source.forced || !source.db_paths.is_empty() || !manifest.names_further_paths() {
             return Ok(());
         }
@@ -109,7 +109,7 @@ impl Settings {
 /// The listing of the directory, the newest OPTIONS, and what is said of newer ones. RocksDB keeps two, so one that was listed may be gone when its
 /// turn comes.
 pub(super) fn newest_options(
-    source: &HotDirectory,
+    source: &HotSource,
     observer: &dyn Observer,
 ) -> Result<(Listing, Option<Options>, Vec<Warning>)> {
     let mut look = 1;
@@ -117,7 +117,7 @@ pub(super) fn newest_options(
         source.probes.at(Step::ReadOptions);
         let home = Listing::of(&source.path)?.ok_or_else(|| no_database(&source.path))?;
         other_database::refuse(&home)?;
-        let mut said = Remarks::default();
+        let mut said = Diagnostics::default();
         match Options::newest(&home, &mut said, observer) {
             Err(error) if error.is_source_changed() && look < LOOKS => look += 1,
             Err(error) => return Err(error),
@@ -132,13 +132,13 @@ pub(super) fn newest_options(
 
 /// Data that is in no file, or in files that nothing names.
 fn refuse_what_cannot_be_seen(
-    source: &HotDirectory,
+    source: &HotSource,
     options: &CaptureOptions,
-    remarks: &mut Remarks,
+    diagnostics: &mut Diagnostics,
 ) -> Result<()> {
     if options.manual_wal_flush && source.kind == CaptureKind::Hot {
         let message = "manual_wal_flush is on: what the process has not flushed from the buffer of its WAL is not captured";
-        remarks.warn(WarningName::ManualWalFlush, &source.path, message);
+        diagnostics.warn(WarningName::ManualWalFlush, &source.path, message);
     }
     if options.blob_direct_write.is_empty() {
         return Ok(());
@@ -149,7 +149,7 @@ fn refuse_what_cannot_be_seen(
         let message = format!(
             "{reason}; those that are there are in the backup, but what its process has not written to them yet is not"
         );
-        remarks.warn(WarningName::BlobsNotInManifest, &source.path, message);
+        diagnostics.warn(WarningName::BlobsNotInManifest, &source.path, message);
         return Ok(());
     }
     let path = source.path.display();

@@ -16,9 +16,9 @@ use stonekeep_format::wal::{Replay, SequenceBounds, WalSummary};
 
 use super::measured_wal::MeasuredWal;
 use crate::image::ImageFile;
+use crate::image::diagnostics::Diagnostics;
 use crate::image::manifest::plain_file;
 use crate::image::pinned::Pinned;
-use crate::image::remarks::Remarks;
 use crate::image::wal_rules::{check_tracked, first_with_unflushed_data, last_of, summarize};
 use crate::{ErrorKind, Observer, Phase, Progress, Result, WarningName};
 
@@ -70,10 +70,10 @@ pub(in crate::image) struct KeptWals {
 pub(in crate::image) fn scan(
     measured: Vec<MeasuredWal>,
     rules: &Rules<'_>,
-    remarks: &mut Remarks,
+    diagnostics: &mut Diagnostics,
     observer: &dyn Observer,
 ) -> Result<KeptWals> {
-    let mut scanned = read(measured, remarks, observer)?;
+    let mut scanned = read(measured, diagnostics, observer)?;
     let newest = newest_that_counts(&scanned, rules.state);
     for wal in &mut scanned {
         wal.kept_bytes = if Some(wal.wal.number) > newest {
@@ -81,15 +81,15 @@ pub(in crate::image) fn scan(
         } else {
             wal.summary.end.valid_bytes
         };
-        judge_end(wal, newest, rules, remarks);
+        judge_end(wal, newest, rules, diagnostics);
     }
     let counting = || scanned.iter().filter(|wal| Some(wal.wal.number) <= newest);
     for wal in counting() {
         if let Some(predecessor) = &wal.summary.predecessor {
-            judge_predecessor(predecessor, wal, &scanned, rules.state, remarks);
+            judge_predecessor(predecessor, wal, &scanned, rules.state, diagnostics);
         }
     }
-    judge_tracked(&scanned, rules, remarks);
+    judge_tracked(&scanned, rules, diagnostics);
     let last_sequence = last_of(counting().map(|wal| &wal.summary));
     let measured_bytes: u64 = scanned.iter().map(|wal| wal.wal.file.size_bytes).sum();
     let kept_bytes: u64 = scanned.iter().map(|wal| wal.kept_bytes).sum();
@@ -120,7 +120,11 @@ impl Scanned {
 }
 
 /// Reads every WAL, oldest first.
-fn read(measured: Vec<MeasuredWal>, remarks: &mut Remarks, observer: &dyn Observer) -> Result<Vec<Scanned>> {
+fn read(
+    measured: Vec<MeasuredWal>,
+    diagnostics: &mut Diagnostics,
+    observer: &dyn Observer,
+) -> Result<Vec<Scanned>> {
     let mut progress = Progress {
         bytes_total: measured.iter().map(|wal| wal.file.size_bytes).sum(),
         files_total: measured.len() as u64,
@@ -139,7 +143,7 @@ fn read(measured: Vec<MeasuredWal>, remarks: &mut Remarks, observer: &dyn Observ
                 kept_bytes: 0,
             }),
             Err(error) if error.kind() == ErrorKind::Corrupt || error.is_source_changed() => {
-                remarks.find(path, error.one_line());
+                diagnostics.add_finding(path, error.one_line());
             }
             Err(error) => return Err(error),
         }
@@ -162,7 +166,12 @@ fn newest_that_counts(scanned: &[Scanned], state: &DatabaseState) -> Option<File
 }
 
 /// An unclean end is normal where writing goes on; anywhere else something is missing.
-fn judge_end(wal: &mut Scanned, newest: Option<FileNumber>, rules: &Rules<'_>, remarks: &mut Remarks) {
+fn judge_end(
+    wal: &mut Scanned,
+    newest: Option<FileNumber>,
+    rules: &Rules<'_>,
+    diagnostics: &mut Diagnostics,
+) {
     let end = &wal.summary.end;
     let complaint = if let Some(damage) = end.damage() {
         damage.to_string()
@@ -173,12 +182,12 @@ fn judge_end(wal: &mut Scanned, newest: Option<FileNumber>, rules: &Rules<'_>, r
         return;
     };
     if rules.torn == TornWals::AreFindings {
-        remarks.find(wal.path(), complaint);
+        diagnostics.add_finding(wal.path(), complaint);
         return;
     }
     wal.kept_bytes = wal.wal.readable_bytes();
     let message = format!("{complaint}; it is captured as it is, RocksDB may stop replaying there");
-    remarks.warn(WarningName::WalDamaged, wal.path(), message);
+    diagnostics.warn(WarningName::WalDamaged, wal.path(), message);
 }
 
 /// What a WAL says about the one before it (`track_and_verify_wals`, `db/log_reader.cc`).
@@ -187,7 +196,7 @@ fn judge_predecessor(
     successor: &Scanned,
     scanned: &[Scanned],
     state: &DatabaseState,
-    remarks: &mut Remarks,
+    diagnostics: &mut Diagnostics,
 ) {
     let number = predecessor.number;
     let after = successor.path().display();
@@ -203,10 +212,10 @@ fn judge_predecessor(
         _ => return,
     };
     let name = DbFileName::Wal(number).to_string();
-    remarks.find(&successor.path().with_file_name(name), complaint);
+    diagnostics.add_finding(&successor.path().with_file_name(name), complaint);
 }
 
-fn judge_tracked(scanned: &[Scanned], rules: &Rules<'_>, remarks: &mut Remarks) {
+fn judge_tracked(scanned: &[Scanned], rules: &Rules<'_>, diagnostics: &mut Diagnostics) {
     let size_of = |number| {
         let found = scanned.iter().find(|wal| wal.wal.number == number);
         found.map(|wal| wal.kept_bytes)
@@ -214,9 +223,9 @@ fn judge_tracked(scanned: &[Scanned], rules: &Rules<'_>, remarks: &mut Remarks) 
     for complaint in check_tracked(rules.state, rules.settings, size_of) {
         let name = DbFileName::Wal(complaint.number).to_string();
         if complaint.is_grave {
-            remarks.find(Path::new(&name), complaint.message)
+            diagnostics.add_finding(Path::new(&name), complaint.message)
         } else {
-            remarks.warn(WarningName::WalDamaged, Path::new(&name), complaint.message)
+            diagnostics.warn(WarningName::WalDamaged, Path::new(&name), complaint.message)
         }
     }
 }

@@ -20,7 +20,7 @@ const KNOWN_FILES: [&str; 1] = [".stonekeep-open"];
 ///
 /// # Errors
 /// I/O errors.
-pub(super) fn unknown(home: &Listing, own: &[PathBuf]) -> Result<Vec<PathBuf>> {
+pub(super) fn list(home: &Listing, own: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let directories = Directories::of(own)?;
     let files = home.files.iter().filter(|file| file.parsed.is_none());
     let files = files.filter(|file| !is_known_file(&file.name));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rustix::fs::statfs;
 
-use crate::image::remarks::Remarks;
+use crate::image::diagnostics::Diagnostics;
 use crate::{Error, ErrorKind, IoContext, Result, WarningName};
 
 /// Local file systems: what one process writes, another one sees at once, and an open file keeps its bytes when its
@@ -47,7 +47,7 @@ const OVERLAY: &str = "a file of its lower layer that is open here does not show
 ///
 /// # Errors
 /// `Unsupported` if it is not known to be local, `Io` if it cannot be asked.
-pub(super) fn check(directory: &Path, forced: bool, remarks: &mut Remarks) -> Result<()> {
+pub(super) fn check(directory: &Path, forced: bool, diagnostics: &mut Diagnostics) -> Result<()> {
     let kind = statfs(directory)
         .context("asking for the file system of", directory)?
         .f_type;
@@ -56,7 +56,7 @@ pub(super) fn check(directory: &Path, forced: bool, remarks: &mut Remarks) -> Re
         return Ok(());
     };
     if forced {
-        remarks.warn(
+        diagnostics.warn(
             WarningName::FileSystem,
             directory,
             format!("{doubt}; it was captured all the same"),
@@ -102,12 +102,12 @@ mod tests {
     fn a_doubtful_one_is_refused_unless_forced() {
         // It is never local, and always there.
         let proc = Path::new("/proc/self");
-        let mut remarks = Remarks::default();
-        let error = check(proc, false, &mut remarks).unwrap_err();
+        let mut diagnostics = Diagnostics::default();
+        let error = check(proc, false, &mut diagnostics).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.hint().unwrap().contains("force"), "{error:?}");
-        check(proc, true, &mut remarks).unwrap();
-        let warnings = remarks.into_warnings(proc, None).unwrap();
+        check(proc, true, &mut diagnostics).unwrap();
+        let warnings = diagnostics.into_warnings(proc, None).unwrap();
         assert!(warnings[0].message.contains("all the same"), "{warnings:?}");
     }
 }

@@ -1,7 +1,10 @@
-//! RocksDB's answer with the state that it stands for.
+//! RocksDB's report with the state that it stands for.
 
-use super::answer::Answer;
-use super::{Memtables, OpenDatabase};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::live_file::{LiveFiles, Memtables};
+use super::report::Report;
 use crate::image::manifest::Manifest;
 use crate::{Error, ErrorKind, Observer, Result};
 
@@ -9,36 +12,38 @@ use crate::{Error, ErrorKind, Observer, Result};
 const LOOKS: u32 = 10;
 
 /// See the [module](self).
-pub(super) struct Told {
-    pub(super) answer: Answer,
+pub(super) struct Reported {
+    pub(super) report: Report,
     /// The MANIFEST, up to the size that RocksDB told.
     pub(super) manifest: Manifest,
 }
 
 /// Whom to ask, and how.
 #[derive(Clone, Copy)]
-pub(super) struct Asking<'s, 'a> {
-    pub(super) source: &'s OpenDatabase<'a>,
+pub(super) struct Request<'s, 'a> {
+    /// The database's directory.
+    pub(super) directory: &'s Path,
+    pub(super) files: &'s Arc<dyn LiveFiles + 'a>,
     /// Whether memtables may be flushed.
     pub(super) may_flush: bool,
     pub(super) observer: &'s dyn Observer,
 }
 
-impl Told {
+impl Reported {
     /// Asks for the first time.
     ///
     /// # Errors
     /// Those of RocksDB; `Corrupt` if its MANIFEST is damaged.
-    pub(super) fn first(asking: Asking<'_, '_>, memtables: Memtables) -> Result<Told> {
+    pub(super) fn first(request: Request<'_, '_>, memtables: Memtables) -> Result<Reported> {
         for _ in 0..LOOKS {
-            if asking.observer.should_stop() {
+            if request.observer.should_stop() {
                 return Err(Error::stopped());
             }
-            if let Some(told) = Told::of(asking.answer(memtables)?, asking.observer)? {
+            if let Some(told) = Reported::of(request.report(memtables)?, request.observer)? {
                 return Ok(told);
             }
         }
-        let directory = asking.source.directory.display();
+        let directory = request.directory.display();
         let message = format!("the MANIFEST of {directory} vanished each time that it was looked for");
         Err(Error::source_changed(message))
     }
@@ -47,45 +52,45 @@ impl Told {
     ///
     /// # Errors
     /// As [`Self::first`].
-    pub(super) fn again(&mut self, asking: Asking<'_, '_>) -> Result<()> {
-        let answer = asking.answer(Memtables::Keep)?;
-        let (number, told) = &answer.manifest;
+    pub(super) fn again(&mut self, request: Request<'_, '_>) -> Result<()> {
+        let report = request.report(Memtables::Keep)?;
+        let (number, told) = &report.manifest;
         if *number == self.manifest.number {
-            self.manifest.read_to(told.size_bytes, asking.observer)?;
-            self.answer = answer;
+            self.manifest.read_to(told.size_bytes, request.observer)?;
+            self.report = report;
             return Ok(());
         }
-        *self = match Told::of(answer, asking.observer)? {
+        *self = match Reported::of(report, request.observer)? {
             Some(told) => told,
-            None => Told::first(asking, Memtables::Keep)?,
+            None => Reported::first(request, Memtables::Keep)?,
         };
         Ok(())
     }
 
-    /// This answer; `None` if the MANIFEST that it names is gone.
-    fn of(answer: Answer, observer: &dyn Observer) -> Result<Option<Told>> {
-        let (number, told) = &answer.manifest;
+    /// This report; `None` if the MANIFEST that it names is gone.
+    fn of(report: Report, observer: &dyn Observer) -> Result<Option<Reported>> {
+        let (number, told) = &report.manifest;
         let Some(mut manifest) = Manifest::open(*number, &told.path)? else {
             return Ok(None);
         };
         manifest.read_to(told.size_bytes, observer)?;
-        Ok(Some(Told { answer, manifest }))
+        Ok(Some(Reported { report, manifest }))
     }
 }
 
-impl Asking<'_, '_> {
+impl Request<'_, '_> {
     /// Some databases tell their files only after a flush (`enable_blob_direct_write`).
-    fn answer(&self, memtables: Memtables) -> Result<Answer> {
-        let files = self.source.files.as_ref();
-        match Answer::of(files, memtables) {
+    fn report(&self, memtables: Memtables) -> Result<Report> {
+        let files = self.files.as_ref();
+        match Report::of(files, memtables) {
             Err(error) if error.kind() == ErrorKind::Unsupported && memtables == Memtables::Keep => {
                 if self.may_flush {
-                    Answer::of(files, Memtables::Flush)
+                    Report::of(files, Memtables::Flush)
                 } else {
                     Err(error.with_hint("back up with flush_before_backup"))
                 }
             }
-            answer => answer,
+            report => report,
         }
     }
 }

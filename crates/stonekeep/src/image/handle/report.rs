@@ -1,4 +1,4 @@
-//! What RocksDB says its files are.
+//! RocksDB's report of its live files.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use stonekeep_format::FileNumber;
 use stonekeep_format::file_name::DbFileName;
 
-use super::{LiveFile, LiveFiles, Memtables};
+use super::live_file::{LiveFile, LiveFiles, Memtables};
 use crate::image::listing::Listing;
 use crate::{Error, ErrorKind, Result};
 
-/// One answer.
+/// One report.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct Report {
     /// Where tables and blobs are.
     pub(super) places: HashMap<DbFileName, PathBuf>,
     /// The MANIFEST, which may be longer by now.
@@ -23,12 +23,12 @@ pub(super) struct Answer {
     pub(super) wals: BTreeMap<FileNumber, LiveFile>,
 }
 
-impl Answer {
+impl Report {
     /// Asks.
     ///
     /// # Errors
     /// Those of RocksDB; `Unsupported` if it names a file that is not known here.
-    pub(super) fn of(files: &dyn LiveFiles, memtables: Memtables) -> Result<Answer> {
+    pub(super) fn of(files: &dyn LiveFiles, memtables: Memtables) -> Result<Report> {
         let (mut manifest, mut options) = (None, None);
         let (mut places, mut wals) = (HashMap::new(), BTreeMap::new());
         for file in files.live_files(memtables)? {
@@ -41,7 +41,7 @@ impl Answer {
                 None => return Err(unknown(&file.path.display().to_string())),
             }
         }
-        Ok(Answer {
+        Ok(Report {
             places,
             manifest: manifest.ok_or_else(|| unknown("no MANIFEST"))?,
             options,

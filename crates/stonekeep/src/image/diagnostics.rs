@@ -6,15 +6,15 @@ use crate::{Error, ErrorKind, Finding, Result, Warning, WarningName};
 
 /// Everything found so far: what forbids an image, and what the user should know.
 #[derive(Debug, Default)]
-pub(super) struct Remarks {
+pub(super) struct Diagnostics {
     findings: Vec<Finding>,
     warnings: Vec<Warning>,
     hint: Option<String>,
 }
 
-impl Remarks {
+impl Diagnostics {
     /// Without this file, or with it as it is, there is no image.
-    pub(super) fn find(&mut self, file: &Path, reason: impl Into<String>) {
+    pub(super) fn add_finding(&mut self, file: &Path, reason: impl Into<String>) {
         self.findings.push(Finding {
             file: file.display().to_string(),
             reason: reason.into(),
@@ -33,7 +33,7 @@ impl Remarks {
     }
 
     /// Takes over what was found elsewhere.
-    pub(super) fn extend(&mut self, others: Remarks) {
+    pub(super) fn extend(&mut self, others: Diagnostics) {
         self.findings.extend(others.findings);
         self.warnings.extend(others.warnings);
         self.hint = self.hint.take().or(others.hint);
@@ -45,7 +45,7 @@ impl Remarks {
     }
 
     /// Whether something forbids an image.
-    pub(super) fn forbid(&self) -> bool {
+    pub(super) fn has_findings(&self) -> bool {
         !self.findings.is_empty()
     }
 

@@ -1,0 +1,166 @@
+//! The image of a database: the files that together are one database at one sequence number.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::manifest::{DatabaseState, TableIdentity};
+use stonekeep_format::{ColumnFamilyId, Crc32c, SequenceNumber, Temperature};
+
+use super::live::LiveCapture;
+use crate::Warning;
+
+/// How an image was taken, as it is kept with the backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CaptureKind {
+    /// From a directory that no process had open: a closed database or a checkpoint.
+    Closed,
+    /// From a directory that another process was writing.
+    Hot,
+    /// From a live handle in this process.
+    Handle,
+}
+
+impl fmt::Display for CaptureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CaptureKind::Closed => "closed",
+            CaptureKind::Hot => "hot",
+            CaptureKind::Handle => "handle",
+        })
+    }
+}
+
+/// A column family of the image.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ImageColumnFamily {
+    /// Its number.
+    pub id: u32,
+    /// Its name.
+    pub name: String,
+    /// The name of its comparator, where the MANIFEST has one.
+    pub comparator: Option<String>,
+}
+
+impl ImageColumnFamily {
+    /// Its number, typed.
+    pub fn id(&self) -> ColumnFamilyId {
+        ColumnFamilyId(self.id)
+    }
+
+    /// The column families of a state, in the order of their numbers.
+    pub fn all_of(state: &DatabaseState) -> Vec<Self> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let families = state.column_families().values();
+        families
+            .map(|family| ImageColumnFamily {
+                id: family.id.0,
+                name: text(&family.name),
+                comparator: family.comparator.as_deref().map(text),
+            })
+            .collect()
+    }
+}
+
+/// Where the bytes of a file of the image are.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// In the file of the same name in this directory, which is opened when its turn comes.
+    In(Arc<Path>),
+    /// In the file at this path, likewise.
+    Path(PathBuf),
+    /// In a file that is open already, whose name may be gone meanwhile.
+    Open {
+        /// The descriptor.
+        file: Arc<File>,
+        /// What it was opened as, for messages.
+        path: PathBuf,
+    },
+    /// Here: `CURRENT` is made, never copied, and a rewritten MANIFEST stands nowhere else.
+    Bytes(Arc<[u8]>),
+}
+
+/// One file of the image.
+#[derive(Debug, Clone)]
+pub struct ImageFile {
+    /// Its name in the database directory.
+    pub name: DbFileName,
+    /// How many bytes of it count; a WAL or a MANIFEST may be longer on disk.
+    pub size_bytes: u64,
+    /// Where they are.
+    pub content: Content,
+    /// Whether the MANIFEST names it: RocksDB had finished it by then.
+    pub in_manifest: bool,
+    /// What the MANIFEST says of a table file.
+    pub table: Option<TableIdentity>,
+    /// The CRC-32C of the whole file, where the MANIFEST has one (`FileChecksumCrc32c`).
+    pub crc32c: Option<Crc32c>,
+    /// The temperature that the MANIFEST has.
+    pub temperature: Temperature,
+}
+
+impl ImageFile {
+    /// The path of the file that has the bytes, if one has.
+    pub fn path(&self) -> Option<Cow<'_, Path>> {
+        match &self.content {
+            Content::In(directory) => Some(directory.join(self.name.to_string()).into()),
+            Content::Path(path) | Content::Open { path, .. } => Some(path.into()),
+            Content::Bytes(_) => None,
+        }
+    }
+}
+
+/// The path of the file that has the bytes, else its name.
+impl fmt::Display for ImageFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path() {
+            Some(path) => path.display().fmt(f),
+            None => self.name.fmt(f),
+        }
+    }
+}
+
+/// Files that together are one database at one sequence number.
+#[derive(Debug, Clone)]
+pub struct DatabaseImage {
+    /// The database's directory, for messages.
+    pub directory: PathBuf,
+    /// The database id, from the MANIFEST, else from `IDENTITY`.
+    pub database_id: Option<String>,
+    /// Whether the MANIFEST carries the database id (RocksDB from 9.7 on by default).
+    pub database_id_in_manifest: bool,
+    /// The last sequence number that is in the image: what `GetLatestSequenceNumber` says after opening it.
+    pub sequence_number: SequenceNumber,
+    /// The same for the image without its WALs: the last sequence number that the MANIFEST has.
+    pub sequence_number_without_wals: SequenceNumber,
+    /// Transactions that are prepared in its WALs, and neither committed nor rolled back.
+    pub prepared_transactions: u64,
+    /// The column families, in the order of their numbers.
+    pub column_families: Vec<ImageColumnFamily>,
+    /// The RocksDB version that wrote the OPTIONS file.
+    pub rocksdb_version: Option<String>,
+    /// The engine that wrote the database, if that is a relative of RocksDB's: `Speedb` or `LevelDB`.
+    pub engine: Option<String>,
+    /// The directory of the WALs, where it is not the database's own.
+    pub wal_dir: Option<PathBuf>,
+    /// How it was taken.
+    pub kind: CaptureKind,
+    /// How it came to its close, if the database was being written.
+    pub live: Option<LiveCapture>,
+    /// Tables and blobs first, then MANIFEST, CURRENT, OPTIONS, then WALs.
+    pub files: Vec<ImageFile>,
+    /// Files in the directories that belong to no database, or to an older state of this one; with what is
+    /// [unknown](Self::unknown). Of a database that is being written only that.
+    pub surplus: Vec<PathBuf>,
+    /// Files and directories in the database's directory that RocksDB does not know: the application may need them.
+    pub unknown: Vec<PathBuf>,
+    /// Further directories of tables and blobs, and that of the WALs where it is not the database's own.
+    pub own_directories: Vec<PathBuf>,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+}

@@ -1,0 +1,55 @@
+//! What a capture asks of an open database.
+
+use std::path::PathBuf;
+
+use crate::Result;
+
+/// An open database that tells its files, and keeps them.
+pub trait LiveFiles: Send + Sync {
+    /// From now on no file is deleted (`DisableFileDeletions`). RocksDB counts these calls.
+    ///
+    /// # Errors
+    /// RocksDB's; `Unsupported` for a handle that only reads.
+    fn disable_file_deletions(&self) -> Result<()>;
+
+    /// Takes back one [`Self::disable_file_deletions`] (`EnableFileDeletions`).
+    ///
+    /// # Errors
+    /// RocksDB's.
+    fn enable_file_deletions(&self) -> Result<()>;
+
+    /// The files that are the database at this moment, and how many bytes of them count: tables, blobs, MANIFEST, OPTIONS,
+    /// WALs (`GetLiveFilesStorageInfo`). WAL buffers are flushed, memtables as told.
+    ///
+    /// # Errors
+    /// RocksDB's; `Unsupported` if it can only tell them after a flush.
+    fn live_files(&self, memtables: Memtables) -> Result<Vec<LiveFile>>;
+}
+
+/// What becomes of the memtables when files are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memtables {
+    /// They stay: what they hold is in the WALs.
+    Keep,
+    /// They are written into tables first.
+    Flush,
+}
+
+impl Memtables {
+    /// `LiveFilesStorageInfoOptions::wal_size_for_flush`.
+    pub fn wal_size_for_flush(self) -> u64 {
+        match self {
+            Memtables::Keep => u64::MAX,
+            Memtables::Flush => 0,
+        }
+    }
+}
+
+/// A file of an open database (`LiveFileStorageInfo`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How many bytes of it count.
+    pub size_bytes: u64,
+}

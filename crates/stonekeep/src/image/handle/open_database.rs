@@ -1,0 +1,79 @@
+//! A database that this process has open, as the source of an image.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::deletions::DeletionsDisabled;
+use super::live_file::LiveFiles;
+use super::reported::Request;
+use super::session::Session;
+use crate::image::{Capture, CaptureHost, ImageSource};
+use crate::{Observer, Result};
+
+/// An open database. See the [module](super) for how it is captured.
+///
+/// An attempt that keeps file deletions disabled to the end does so until this is dropped, or captured again.
+pub struct OpenDatabase<'a> {
+    directory: PathBuf,
+    files: Arc<dyn LiveFiles + 'a>,
+    open_files_limit: Option<usize>,
+    kept: Mutex<Option<DeletionsDisabled<'a>>>,
+}
+
+impl<'a> OpenDatabase<'a> {
+    /// The database in this directory.
+    pub fn new(directory: impl Into<PathBuf>, files: Arc<dyn LiveFiles + 'a>) -> Self {
+        OpenDatabase {
+            directory: directory.into(),
+            files,
+            open_files_limit: None,
+            kept: Mutex::new(None),
+        }
+    }
+
+    /// At most so many tables and blobs are held open at once. Without further words it is what the soft limit of this
+    /// process (`RLIMIT_NOFILE`) leaves, less a reserve; that limit is never changed.
+    #[must_use]
+    pub fn with_open_files_limit(mut self, limit: Option<usize>) -> Self {
+        self.open_files_limit = limit;
+        self
+    }
+
+    fn keep(&self, deletions: Option<DeletionsDisabled<'a>>) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = deletions;
+    }
+}
+
+impl fmt::Debug for OpenDatabase<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenDatabase")
+            .field("directory", &self.directory)
+            .field("open_files_limit", &self.open_files_limit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ImageSource for OpenDatabase<'_> {
+    fn describe(&self) -> String {
+        format!("the open database in {}", self.directory.display())
+    }
+
+    fn directory(&self) -> Option<PathBuf> {
+        Some(self.directory.clone())
+    }
+
+    fn capture(&self, host: &mut dyn CaptureHost, observer: &dyn Observer) -> Result<Box<dyn Capture>> {
+        self.keep(None);
+        let request = Request {
+            directory: &self.directory,
+            files: &self.files,
+            may_flush: host.flush_before_backup(),
+            observer,
+        };
+        let session = Session::begin(request, self.open_files_limit, host)?;
+        let (capture, kept) = session.run(host)?;
+        self.keep(kept);
+        Ok(Box::new(capture))
+    }
+}
