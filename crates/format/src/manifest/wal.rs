@@ -57,6 +57,11 @@ impl TrackedWals {
         self.wals.iter().map(|(number, size)| (*number, *size))
     }
 
+    /// How many bytes of this WAL are known to be durable.
+    pub fn synced_size(&self, number: FileNumber) -> Option<u64> {
+        self.wals.get(&number).copied().flatten()
+    }
+
     /// Whether this WAL is tracked.
     pub fn contains(&self, number: FileNumber) -> bool {
         self.wals.contains_key(&number)

@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use stonekeep_format::SequenceNumber;
-
 use super::diagnostics::Diagnostics;
 use super::live_files::LiveFiles;
 use super::manifest::Manifest;
 use super::options_file::Options;
 use super::other_database;
-use super::{CaptureKind, DatabaseImage, ImageColumnFamily, ImageFile, LiveCapture};
+use super::wal_scan::ScannedWals;
+use super::{CaptureKind, DatabaseImage, ImageColumnFamily, LiveCapture};
 use crate::{Observer, Result, WarningName};
 
 /// RocksDB writes `db_paths` and `cf_paths` into no file.
@@ -23,11 +22,9 @@ pub(super) struct Parts<'a> {
     pub(super) manifest: &'a Manifest,
     pub(super) options: Option<Options>,
     pub(super) live_files: LiveFiles,
-    pub(super) wals: Vec<ImageFile>,
+    pub(super) wals: ScannedWals,
     /// The directory of the WALs, where it is not the database's own.
     pub(super) wal_dir: Option<PathBuf>,
-    pub(super) sequence_number: SequenceNumber,
-    pub(super) prepared_transactions: u64,
     pub(super) kind: CaptureKind,
     pub(super) live: Option<LiveCapture>,
     /// Files with names of RocksDB's that belong to an older state of the database.
@@ -52,18 +49,19 @@ impl Parts<'_> {
                 .warn(WarningName::SeveralPaths, self.directory, message);
         }
         let engine = self.engine(observer)?;
+        let sequence_number = self.wals.sequence_number(state, &mut self.diagnostics);
         let hint = self.live_files.any_absent.then_some(PATHS_HINT);
         let warnings = self.diagnostics.into_warnings(self.directory, hint)?;
         let mut files = self.live_files.files;
         files.extend(self.manifest.image_files(observer)?);
         files.extend(self.options.as_ref().map(Options::image_file));
-        files.extend(self.wals);
+        files.extend(self.wals.image_files());
         Ok(DatabaseImage {
             directory: self.directory.to_owned(),
             database_id: self.database_id,
             database_id_in_manifest: state.db_id().is_some(),
-            sequence_number: self.sequence_number,
-            prepared_transactions: self.prepared_transactions,
+            sequence_number,
+            prepared_transactions: self.wals.prepared_transactions(),
             sequence_number_without_wals: state.last_sequence().unwrap_or_default(),
             column_families: ImageColumnFamily::all_of(state),
             rocksdb_version: self.options.and_then(|options| options.rocksdb_version),
@@ -78,9 +76,7 @@ impl Parts<'_> {
             warnings,
         })
     }
-}
 
-impl Parts<'_> {
     /// The engine that wrote the database, if that is a relative of RocksDB's.
     fn engine(&mut self, observer: &dyn Observer) -> Result<Option<&'static str>> {
         if let Some(options) = &self.options {

@@ -34,7 +34,8 @@ use super::torn_manifest::TornManifest;
 use super::unknown_files;
 use super::unnamed_blobs::UnnamedBlobs;
 use super::wal_dir::{Usage, WalDirChoice};
-use super::wals::Wals;
+use super::wal_scan::{Rules, ScannedWals, WalCut};
+use super::wals_at_rest;
 use super::without_wal;
 use super::{Capture, CaptureHost, CaptureKind, Content, DatabaseImage, ImageSource};
 use crate::parallel::run_both;
@@ -131,7 +132,7 @@ struct Survey<'a> {
     wal_directory: Option<Listing>,
     options: Option<Options>,
     live: LiveFiles,
-    wals: Wals,
+    wals: ScannedWals,
     diagnostics: Diagnostics,
 }
 
@@ -166,11 +167,16 @@ impl<'a> Survey<'a> {
         let with_wals = wal_directory.as_ref().unwrap_or(&home);
         let was_opened = was_opened(&home, state)?;
         let at_rest = AtRest::new(&source.path, current, manifest.file.clone(), with_wals)?;
-        let mut wals = Wals::open(state, with_wals)?;
+        let (wals, wals_are_in) = (wals_at_rest::open(state, with_wals)?, with_wals.path.clone());
         let directories = data_directories(home, &source.db_paths)?;
         let mut live = LiveFiles::find(wanted, &directories, host, &mut diagnostics)?;
-        wals.read(&mut diagnostics, observer)?;
-        wals.judge(state, &settings, was_opened, &mut diagnostics);
+        let rules = Rules {
+            state,
+            settings: &settings,
+            cut: WalCut::Nothing,
+        };
+        let wals = ScannedWals::scan(wals, &wals_are_in, &rules, &mut diagnostics, observer)?;
+        wals_at_rest::judge(&wals, state, &settings, was_opened, &mut diagnostics);
         let unnamed_blobs =
             unnamed_blobs.and_of_wals(!settings.blob_direct_write.is_empty() && wals.have_data());
         if unnamed_blobs.may_exist() {
@@ -178,15 +184,15 @@ impl<'a> Survey<'a> {
             live.files.extend(unnamed);
         }
         if was_opened {
-            without_wal::judge(manifest, wals.last_in_wals(), &source.path, &mut diagnostics);
+            without_wal::judge(manifest, wals.last_sequence(), &source.path, &mut diagnostics);
         }
         if manifest.is_torn {
             let torn = TornManifest {
                 manifest,
                 directories: &directories,
                 in_wals: wals
-                    .first_in_wals()
-                    .zip(wals.last_in_wals().map(|last| last.highest)),
+                    .first_sequence()
+                    .zip(wals.last_sequence().map(|last| last.highest)),
                 forced: source.forced,
             };
             torn.judge(&mut diagnostics)?;
@@ -206,15 +212,11 @@ impl<'a> Survey<'a> {
 
     fn into_capture(mut self, manifest: &Manifest, observer: &dyn Observer) -> Result<ClosedCapture> {
         let path = &self.source.path;
-        let state = &manifest.state;
         let parts = Parts {
             directory: path,
             database_id: self.database_id.take(),
             manifest,
-            wals: self.wals.image_files().collect(),
             wal_dir: self.wal_directory.as_ref().map(|listing| listing.path.clone()),
-            prepared_transactions: self.wals.prepared_transactions(),
-            sequence_number: self.wals.last_sequence(state, &mut self.diagnostics),
             kind: CaptureKind::Closed,
             live: None,
             surplus: self.surplus(manifest),
@@ -222,6 +224,7 @@ impl<'a> Survey<'a> {
             own_directories: self.own_directories(),
             options: self.options,
             live_files: self.live,
+            wals: self.wals,
             diagnostics: self.diagnostics,
         };
         Ok(ClosedCapture {

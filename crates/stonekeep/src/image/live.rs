@@ -1,6 +1,7 @@
 //! How the image of a database that was being written came to its close, as it is kept with the backup.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,11 @@ pub struct LiveCapture {
     pub window_us: u64,
     /// Bytes after the last complete record of the WALs, which are not in the image.
     pub wal_bytes_trimmed: u64,
+}
+
+/// A duration as it is kept with a backup.
+pub(super) fn microseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// What made sure that the files of an image are one state.

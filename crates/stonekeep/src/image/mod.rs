@@ -17,6 +17,7 @@ mod live_files;
 pub mod lock;
 mod lock_holder;
 mod manifest;
+mod measured_wal;
 mod named_wal_dir;
 mod no_database;
 mod opening_traces;
@@ -31,7 +32,8 @@ mod unnamed_blobs;
 mod wal_dir;
 mod wal_proof;
 mod wal_rules;
-mod wals;
+mod wal_scan;
+mod wals_at_rest;
 mod without_wal;
 
 pub use self::database_image::{CaptureKind, Content, DatabaseImage, ImageColumnFamily, ImageFile};

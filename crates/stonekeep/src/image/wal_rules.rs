@@ -1,14 +1,8 @@
 //! What RocksDB asks of the WALs of a database when it opens it.
 
-use std::path::Path;
-
+use stonekeep_format::FileNumber;
 use stonekeep_format::manifest::DatabaseState;
 use stonekeep_format::options::CaptureOptions;
-use stonekeep_format::wal::{Replay, SequenceBounds, WalScanner, WalSummary};
-use stonekeep_format::{FileNumber, SequenceNumber};
-
-use super::diagnostics::Diagnostics;
-use crate::{Error, Observer, Progress, Result, WarningName};
 
 /// Whether a database in this state needs the WAL of this number.
 pub(super) fn is_needed(state: &DatabaseState, number: FileNumber) -> bool {
@@ -58,59 +52,4 @@ pub(super) fn check_tracked(
         })
     });
     complaints.collect()
-}
-
-/// The largest last sequence number of these WALs, as far as they tell.
-pub(super) fn last_of<'a>(summaries: impl Iterator<Item = &'a WalSummary>) -> Option<SequenceBounds> {
-    let bounds = summaries.filter_map(|summary| summary.last_sequence);
-    bounds.reduce(|a, b| SequenceBounds {
-        lowest: a.lowest.max(b.lowest),
-        highest: a.highest.max(b.highest),
-    })
-}
-
-/// The last sequence number: that of the MANIFEST or that of the last batch, whichever is larger.
-pub(super) fn last_sequence(
-    state: &DatabaseState,
-    newest: Option<SequenceBounds>,
-    directory: &Path,
-    diagnostics: &mut Diagnostics,
-) -> SequenceNumber {
-    let last = state.last_sequence().unwrap_or_default();
-    let Some(newest) = newest else {
-        return last;
-    };
-    if newest.exact().is_none() && newest.highest > last {
-        let message = format!(
-            "the last sequence number lies between {} and {}, as far as the WALs tell",
-            newest.lowest.max(last),
-            newest.highest
-        );
-        diagnostics.warn(WarningName::SequenceUncertain, directory, message);
-    }
-    last.max(newest.highest)
-}
-
-/// Reads a WAL through. `read` hands its bytes to what it is given, piece by piece.
-///
-/// # Errors
-/// `Corrupt` for batches that RocksDB could not read either, `Unsupported` for those of a newer one.
-pub(super) fn summarize(
-    number: FileNumber,
-    path: &Path,
-    replay: &mut Replay,
-    (progress, observer): (&mut Progress, &dyn Observer),
-    read: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>,
-) -> Result<WalSummary> {
-    let name = path.display().to_string();
-    let mut scanner = WalScanner::new(number, replay);
-    read(&mut |piece| {
-        scanner
-            .push(piece)
-            .map_err(|error| Error::format(name.as_str(), error))?;
-        progress.bytes_done += piece.len() as u64;
-        observer.progressed(progress);
-        Ok(())
-    })?;
-    Ok(scanner.finish())
 }

@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use stonekeep_format::FileNumber;
-
 use super::deletions::DeletionsDisabled;
 use super::live_file::{LiveFile, Memtables};
 use super::reported::{Reported, Request};
@@ -15,18 +13,19 @@ use crate::image::hot::capture::HotCapture;
 use crate::image::hot::closing::Addition;
 use crate::image::hot::find_file::DataPaths;
 use crate::image::hot::held_files::{HeldFiles, Holder};
-use crate::image::hot::measured_wal::{MeasuredWal, WalReader};
 use crate::image::hot::open_files::OpenFiles;
 use crate::image::hot::probe::Probes;
-use crate::image::hot::wal_scan::{self, Rules, TornWals};
 use crate::image::listing::Listing;
+use crate::image::live::microseconds;
 use crate::image::manifest::Current;
+use crate::image::measured_wal::{MeasuredWal, WalReader};
 use crate::image::options_file::Options;
 use crate::image::pinned::Pinned;
 use crate::image::unknown_files;
 use crate::image::unnamed_blobs::UnnamedBlobs;
-use crate::image::wal_rules::{is_needed, last_sequence};
-use crate::image::{CaptureHost, CaptureKind, ClosingRule, ImageFile, LiveCapture};
+use crate::image::wal_rules::is_needed;
+use crate::image::wal_scan::{Rules, ScannedWals, WalCut};
+use crate::image::{CaptureHost, CaptureKind, ClosingRule, LiveCapture};
 use crate::{Error, Result};
 
 /// How often new files are held before deletions are disabled. A writer that flushes faster than the host copies would go
@@ -121,7 +120,7 @@ impl<'s, 'a> Session<'s, 'a> {
     fn hold_what_is_there(&mut self, host: &mut dyn CaptureHost) -> Result<()> {
         for _ in 0..ROUNDS_BEFORE {
             let takes = self.files.takes();
-            self.follow(host)?;
+            self.follow(host, true)?;
             if self.files.is_settled() && self.files.takes() == takes {
                 break;
             }
@@ -133,10 +132,10 @@ impl<'s, 'a> Session<'s, 'a> {
     /// Steps 2 to 5; nothing if the round did not close.
     fn round(&mut self, host: &mut dyn CaptureHost) -> Result<Option<Closed>> {
         self.look()?;
-        self.follow(&mut Patient(host))?;
+        self.follow(host, false)?;
         if !self.files.is_settled() {
             // Deletions are disabled, so what is missing is missing: the second time that is an error.
-            self.follow(&mut Patient(host))?;
+            self.follow(host, false)?;
         }
         let options = self.options()?;
         let fits = options
@@ -160,8 +159,10 @@ impl<'s, 'a> Session<'s, 'a> {
         Ok(())
     }
 
-    fn follow(&mut self, host: &mut dyn CaptureHost) -> Result<()> {
+    /// The host copies nothing early while deletions are disabled.
+    fn follow(&mut self, host: &mut dyn CaptureHost, may_take_early: bool) -> Result<()> {
         let mut holder = Holder {
+            may_take_early: may_take_early && host.takes_early(),
             host,
             probes: &self.probes,
             observer: self.request.observer,
@@ -215,66 +216,49 @@ impl<'s, 'a> Session<'s, 'a> {
         let rules = Rules {
             state: &manifest.state,
             settings: &settings,
-            torn: TornWals::StayAsTheyAre,
+            cut: WalCut::Tolerant,
         };
-        let kept = wal_scan::scan(closed.wals, &rules, &mut self.diagnostics, observer)?;
-        if let Some(options) = closed
+        let wal_dir = report.wal_dir(home)?;
+        let with_wals = wal_dir.as_deref().unwrap_or(home);
+        let wals = ScannedWals::scan(closed.wals, with_wals, &rules, &mut self.diagnostics, observer)?;
+        let misfit = closed
             .options
             .as_ref()
-            .filter(|options| !options.fits(&manifest.state))
-        {
+            .filter(|options| !options.fits(&manifest.state));
+        if let Some(options) = misfit {
             options.warn_of_difference(&manifest.state, &mut self.diagnostics);
         }
-        let wal_dir = report.wal_dir(home)?;
         let own_directories = report.further_directories(home)?;
         let directories: Vec<Listing> = Listing::of(home)?.into_iter().collect();
         let unknown = match directories.first() {
             Some(home) => unknown_files::list(home, &own_directories)?,
             None => Vec::new(),
         };
-        let with_wals = wal_dir.as_deref().unwrap_or(home);
-        let sequence_number = last_sequence(
-            &manifest.state,
-            kept.last_sequence,
-            with_wals,
-            &mut self.diagnostics,
-        );
-        let (mut live_files, mut pins) = self.files.into_files();
+        let (mut live_files, pins) = self.files.into_files();
         live_files.any_elsewhere |= report.is_spread(home)?;
-        let of_wals = !settings.blob_direct_write.is_empty();
-        let unnamed_blobs = UnnamedBlobs::of(&manifest.state).and_of_wals(of_wals);
-        if unnamed_blobs.may_exist() {
-            let (unnamed, held) =
-                unnamed_blobs.held(&directories, &live_files.files, &mut self.diagnostics)?;
-            live_files.files.extend(unnamed);
-            pins.extend(held);
-        }
-        pins.push(manifest.file.with_size(manifest.applied_bytes));
-        pins.extend(kept.pins);
+        let unnamed_blobs = UnnamedBlobs::of(&manifest.state);
+        let unnamed_blobs = unnamed_blobs.and_of_wals(!settings.blob_direct_write.is_empty());
         let parts = Parts {
             directory: home,
             database_id: self.database_id,
             manifest,
             options: closed.options,
             live_files,
-            wals: kept.files,
             wal_dir,
-            sequence_number,
-            prepared_transactions: kept.prepared_transactions,
             kind: CaptureKind::Handle,
             live: Some(LiveCapture {
                 rounds,
                 rule: ClosingRule::DeletionsDisabled,
-                window_us: u64::try_from(window.as_micros()).unwrap_or(u64::MAX),
-                wal_bytes_trimmed: kept.trimmed_bytes,
+                window_us: microseconds(window),
+                wal_bytes_trimmed: wals.trimmed_bytes(),
             }),
+            wals,
             surplus: Vec::new(),
             unknown,
             own_directories,
             diagnostics: self.diagnostics,
         };
-        let image = parts.into_image(observer)?;
-        Ok(HotCapture { image, pins })
+        HotCapture::new(parts, pins, &unnamed_blobs, &directories, observer)
     }
 
     fn never_closed(&self) -> Error {
@@ -298,33 +282,4 @@ fn is_shorter(reported: &LiveFile) -> Error {
         "{path} has fewer than the {} bytes that RocksDB reported",
         reported.size_bytes
     ))
-}
-
-/// The host, which takes nothing while deletions are disabled.
-struct Patient<'h>(&'h mut dyn CaptureHost);
-
-impl CaptureHost for Patient<'_> {
-    fn attempt(&self) -> u32 {
-        self.0.attempt()
-    }
-
-    fn is_last_attempt(&self) -> bool {
-        self.0.is_last_attempt()
-    }
-
-    fn check_database(&mut self, database_id: Option<&str>) -> Result<()> {
-        self.0.check_database(database_id)
-    }
-
-    fn needed(&mut self, files: &[ImageFile]) -> Result<Vec<bool>> {
-        self.0.needed(files)
-    }
-
-    fn takes_early(&self) -> bool {
-        false
-    }
-
-    fn take(&mut self, files: &[ImageFile]) -> Result<Vec<FileNumber>> {
-        self.0.take(files)
-    }
 }

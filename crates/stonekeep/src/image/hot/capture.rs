@@ -1,15 +1,39 @@
 //! The image of a database that is being written, with the files that keep it readable.
 
-use crate::Result;
+use crate::image::assembly::Parts;
+use crate::image::listing::Listing;
 use crate::image::pinned::Pinned;
+use crate::image::unnamed_blobs::UnnamedBlobs;
 use crate::image::{Capture, DatabaseImage};
+use crate::{Observer, Result};
 
 /// See the [module](self).
 #[derive(Debug)]
 pub(in crate::image) struct HotCapture {
-    pub(in crate::image) image: DatabaseImage,
+    image: DatabaseImage,
     /// The open files, each with the number of bytes that count.
-    pub(in crate::image) pins: Vec<Pinned>,
+    pins: Vec<Pinned>,
+}
+
+impl HotCapture {
+    /// Puts the image together. `pins` are the open tables and blobs. Blob files in these directories that the MANIFEST does
+    /// not name become part of the image if WALs or tables may point into them.
+    pub(in crate::image) fn new(
+        mut parts: Parts<'_>,
+        mut pins: Vec<Pinned>,
+        unnamed_blobs: &UnnamedBlobs,
+        directories: &[Listing],
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let named = &mut parts.live_files.files;
+        let (unnamed, held) = unnamed_blobs.held(directories, named, &mut parts.diagnostics)?;
+        named.extend(unnamed);
+        pins.extend(held);
+        pins.push(parts.manifest.file.with_size(parts.manifest.applied_bytes));
+        pins.extend(parts.wals.pins());
+        let image = parts.into_image(observer)?;
+        Ok(HotCapture { image, pins })
+    }
 }
 
 impl Capture for HotCapture {

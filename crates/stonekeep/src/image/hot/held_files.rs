@@ -58,6 +58,8 @@ pub(in crate::image) struct HeldFiles {
 
 /// Whom files are held for.
 pub(in crate::image) struct Holder<'h> {
+    /// Whether the host may copy files before the image is complete.
+    pub(in crate::image) may_take_early: bool,
     pub(in crate::image) host: &'h mut dyn CaptureHost,
     pub(in crate::image) probes: &'h Probes,
     pub(in crate::image) observer: &'h dyn Observer,
@@ -225,7 +227,7 @@ impl HeldFiles {
             _ => count > 0,
         };
         let early = !fits || (is_much && self.takes < MOST_TAKES);
-        if early && holder.host.takes_early() {
+        if early && holder.may_take_early {
             self.takes += 1;
             return self.let_host_take(to_open, holder);
         }

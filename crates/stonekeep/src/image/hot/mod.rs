@@ -74,14 +74,12 @@ mod file_system;
 pub(super) mod find_file;
 mod followed;
 pub(super) mod held_files;
-pub(super) mod measured_wal;
 pub(super) mod open_files;
 pub(super) mod probe;
 mod session;
 mod settings;
 mod source;
 mod wal_listing;
-pub(super) mod wal_scan;
 mod wal_window;
 
 pub use self::directory::HotDirectory;

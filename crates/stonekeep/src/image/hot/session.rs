@@ -10,20 +10,20 @@ use super::closing::Addition;
 use super::find_file::DataPaths;
 use super::followed::{Followed, News};
 use super::held_files::{HeldFiles, Holder};
-use super::measured_wal::MeasuredWal;
 use super::open_files::OpenFiles;
 use super::probe::Step;
 use super::settings::{self, Settings};
 use super::source::HotSource;
-use super::wal_scan::{self, KeptWals, Rules, TornWals};
 use super::wal_window::WalWindow;
 use crate::image::assembly::Parts;
 use crate::image::database_id::database_id;
 use crate::image::diagnostics::Diagnostics;
+use crate::image::live::microseconds;
+use crate::image::measured_wal::MeasuredWal;
 use crate::image::options_file::Options;
 use crate::image::unknown_files;
 use crate::image::unnamed_blobs::UnnamedBlobs;
-use crate::image::wal_rules::last_sequence;
+use crate::image::wal_scan::{Rules, ScannedWals, WalCut};
 use crate::image::without_wal;
 use crate::image::{CaptureHost, ClosingRule, LiveCapture};
 use crate::{Error, Observer, Result, WarningName};
@@ -167,6 +167,7 @@ impl<'a> Session<'a> {
     /// time, the window shows what they are.
     fn converge(&mut self, host: &mut dyn CaptureHost) -> Result<()> {
         let mut holder = Holder {
+            may_take_early: host.takes_early(),
             host,
             probes: &self.source.probes,
             observer: self.observer,
@@ -241,21 +242,21 @@ impl<'a> Session<'a> {
         Ok(Some(Some(newest)))
     }
 
-    fn scan(&self, wals: Vec<MeasuredWal>, said: &mut Diagnostics) -> Result<KeptWals> {
+    fn scan(&self, wals: Vec<MeasuredWal>, said: &mut Diagnostics) -> Result<ScannedWals> {
         self.source.probes.at(Step::ScanWals);
         let state = self.followed.state();
         let directory = self.wals.directory();
         let rules = Rules {
             state,
             settings: &self.settings.options,
-            torn: if self.source.forced {
-                TornWals::StayAsTheyAre
+            cut: if self.source.forced {
+                WalCut::Tolerant
             } else {
-                TornWals::AreFindings
+                WalCut::Strict
             },
         };
-        let kept = wal_scan::scan(wals, &rules, said, self.observer)?;
-        if kept.files.is_empty() {
+        let kept = ScannedWals::scan(wals, directory, &rules, said, self.observer)?;
+        if kept.is_empty() {
             let message = "it has no WAL, but a database that is open always has one";
             if self.source.forced {
                 said.warn(WarningName::WalsMissing, directory, message)
@@ -265,14 +266,14 @@ impl<'a> Session<'a> {
         }
         without_wal::judge(
             self.followed.manifest(),
-            kept.last_sequence,
+            kept.last_sequence(),
             &self.source.path,
             said,
         );
         Ok(kept)
     }
 
-    fn finish(mut self, closed: &Closed, options: Option<Options>, kept: KeptWals) -> Result<HotCapture> {
+    fn finish(self, closed: &Closed, options: Option<Options>, wals: ScannedWals) -> Result<HotCapture> {
         let path = &self.source.path;
         let manifest = self.followed.manifest();
         let state = self.followed.state();
@@ -282,45 +283,35 @@ impl<'a> Session<'a> {
             let message = format!("another database was put into {path} while it was captured");
             return Err(Error::source_changed(message));
         }
-        let directory = self.wals.directory();
-        let sequence_number = last_sequence(state, kept.last_sequence, directory, &mut self.diagnostics);
-        let own_directories = self.settings.own_directories();
-        let (mut live_files, mut pins) = self.files.into_files();
-        let of_wals = !self.settings.options.blob_direct_write.is_empty();
-        let unnamed_blobs = UnnamedBlobs::of(state).and_of_wals(of_wals);
-        if unnamed_blobs.may_exist() {
-            let directories = self.settings.data_directories()?;
-            let (unnamed, held) =
-                unnamed_blobs.held(&directories, &live_files.files, &mut self.diagnostics)?;
-            live_files.files.extend(unnamed);
-            pins.extend(held);
-        }
-        pins.push(manifest.file.with_size(manifest.applied_bytes));
-        pins.extend(kept.pins);
+        let unnamed_blobs = UnnamedBlobs::of(state);
+        let unnamed_blobs = unnamed_blobs.and_of_wals(!self.settings.options.blob_direct_write.is_empty());
+        let directories = if unnamed_blobs.may_exist() {
+            self.settings.data_directories()?
+        } else {
+            Vec::new()
+        };
+        let (live_files, pins) = self.files.into_files();
         let parts = Parts {
             directory: path,
             database_id: self.database_id,
             manifest,
             options,
             live_files,
-            wals: kept.files,
+            own_directories: self.settings.own_directories(),
             wal_dir: self.settings.wal_dir,
-            sequence_number,
-            prepared_transactions: kept.prepared_transactions,
             kind: self.source.kind,
             live: Some(LiveCapture {
                 rounds: self.rounds,
                 rule: closed.rule,
-                window_us: u64::try_from(closed.window.as_micros()).unwrap_or(u64::MAX),
-                wal_bytes_trimmed: kept.trimmed_bytes,
+                window_us: microseconds(closed.window),
+                wal_bytes_trimmed: wals.trimmed_bytes(),
             }),
+            wals,
             surplus: Vec::new(),
             unknown: self.unknown,
-            own_directories,
             diagnostics: self.diagnostics,
         };
-        let image = parts.into_image(self.observer)?;
-        Ok(HotCapture { image, pins })
+        HotCapture::new(parts, pins, &unnamed_blobs, &directories, self.observer)
     }
 
     fn may_fall_back(&self) -> bool {

@@ -15,9 +15,9 @@ use stonekeep_format::FileNumber;
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::manifest::DatabaseState;
 
-use super::measured_wal::{MeasuredWal, WalReader};
 use super::probe::{Probes, Step};
 use super::wal_listing::WalListing;
+use crate::image::measured_wal::{MeasuredWal, WalReader};
 use crate::image::pinned::Pinned;
 use crate::image::spool::Spooled;
 use crate::image::wal_rules::is_needed;

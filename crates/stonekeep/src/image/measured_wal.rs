@@ -3,9 +3,9 @@
 use stonekeep_format::FileNumber;
 use stonekeep_format::log::{LogScanner, RecordKind, has_recyclable_headers};
 
-use crate::image::Content;
-use crate::image::pinned::Pinned;
-use crate::image::spool::{Spool, Spooled};
+use super::Content;
+use super::pinned::Pinned;
+use super::spool::{Spool, Spooled};
 use crate::{Observer, Result};
 
 /// How many bytes of recycled WALs are kept in memory; the others go to temporary files.
@@ -19,11 +19,11 @@ const BEGINNING_BYTES: u64 = 18;
 
 /// A WAL with the length that it had.
 #[derive(Debug)]
-pub(in crate::image) struct MeasuredWal {
+pub(super) struct MeasuredWal {
     /// Its number.
-    pub(in crate::image) number: FileNumber,
+    pub(super) number: FileNumber,
     /// The file; so many bytes of it count.
-    pub(in crate::image) file: Pinned,
+    pub(super) file: Pinned,
     /// Those bytes as far as its log goes, if the file will not keep them.
     pub(super) spooled: Option<Spooled>,
     /// Whether data was seen when they were read.
@@ -31,6 +31,16 @@ pub(in crate::image) struct MeasuredWal {
 }
 
 impl MeasuredWal {
+    /// A WAL whose file keeps its bytes.
+    pub(super) fn of_file(number: FileNumber, file: Pinned) -> Self {
+        MeasuredWal {
+            number,
+            file,
+            spooled: None,
+            has_data: false,
+        }
+    }
+
     /// Hands the bytes that were measured to `take`, piece by piece.
     pub(super) fn for_each_piece(
         &self,
@@ -59,7 +69,7 @@ impl MeasuredWal {
 }
 
 /// Reads the WALs that may be recycled.
-pub(in crate::image) struct WalReader<'o> {
+pub(super) struct WalReader<'o> {
     memory_left: u64,
     recycles: bool,
     observer: &'o dyn Observer,
@@ -67,7 +77,7 @@ pub(in crate::image) struct WalReader<'o> {
 
 impl<'o> WalReader<'o> {
     /// For the WALs of a database; whether it has `recycle_log_file_num` set.
-    pub(in crate::image) fn new(recycles: bool, observer: &'o dyn Observer) -> Self {
+    pub(super) fn new(recycles: bool, observer: &'o dyn Observer) -> Self {
         WalReader {
             memory_left: IN_MEMORY_BYTES,
             recycles,
@@ -85,15 +95,10 @@ impl<'o> WalReader<'o> {
     ///
     /// # Errors
     /// `Io`, also if a temporary file cannot be written; `Stopped`.
-    pub(in crate::image) fn read(&mut self, number: FileNumber, file: Pinned) -> Result<Option<MeasuredWal>> {
+    pub(super) fn read(&mut self, number: FileNumber, file: Pinned) -> Result<Option<MeasuredWal>> {
         self.recycles |= self.is_recyclable(&file)?;
         if !self.recycles {
-            return Ok(Some(MeasuredWal {
-                number,
-                file,
-                spooled: None,
-                has_data: false,
-            }));
+            return Ok(Some(MeasuredWal::of_file(number, file)));
         }
         let Some((spooled, has_data)) = self.spool(number, &file)? else {
             return Ok(None);
