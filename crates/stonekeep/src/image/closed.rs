@@ -1,23 +1,24 @@
 //! A database directory at rest as the source of an image: a closed database, or a checkpoint.
 //!
 //! # Steps
-//! 1. The `LOCK`: held by anybody means a refusal.
-//! 2. CURRENT, the MANIFEST that it names, and the state that this adds up to; meanwhile the directory is listed.
-//! 3. The newest OPTIONS file, and by it the directory of the WALs; of the image is the newest with the MANIFEST's column families.
-//! 4. Tables and blobs by number and size, those that are stored by number alone; the needed WALs, opened, measured and read;
-//!    the blob files that the MANIFEST does not name, if WALs or tables may point into them.
-//! 5. Everything that was found wrong, at once.
-//! 6. `LOCK`, CURRENT, MANIFEST and WALs once more: a change means that somebody opened the database meanwhile. The
-//!    same look is [`Capture::confirm`], when all bytes have been copied.
+//! 1. Look at the `LOCK`. If any process holds it, refuse.
+//! 2. Read CURRENT, the MANIFEST that it names, and the state that the MANIFEST adds up to. List the directory meanwhile.
+//! 3. Read the newest OPTIONS file, which also names the directory of the WALs. The image has the newest OPTIONS file with
+//!    the column families of the MANIFEST.
+//! 4. Find tables and blobs by number and size, those that are stored already by number alone. Open, measure and read the
+//!    needed WALs. Add blob files that the MANIFEST does not name, if WALs or tables may point into them.
+//! 5. Report everything that is wrong at once.
+//! 6. Look at `LOCK`, CURRENT, MANIFEST and WALs once more: a change means that a process opened the database meanwhile.
+//!    [`Capture::confirm`] does the same when all bytes have been copied.
 //!
-//! No lock is taken, nothing is written there. IDENTITY is a fact of the image, no file of it.
+//! The capture takes no lock and writes nothing into the directory. IDENTITY is a property of the image, not one of its files.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stonekeep_format::file_name::DbFileName;
-use stonekeep_format::manifest::DatabaseState;
+use stonekeep_format::options::CaptureOptions;
 
 use super::assembly::Parts;
 use super::at_rest::{AtRest, refuse_if_open};
@@ -26,6 +27,7 @@ use super::diagnostics::Diagnostics;
 use super::listing::{Listing, data_directories};
 use super::live_files::LiveFiles;
 use super::manifest::{Current, Manifest};
+use super::measured_wal::MeasuredWal;
 use super::no_database::no_database;
 use super::opening_traces::was_opened;
 use super::options_file::Options;
@@ -37,7 +39,7 @@ use super::wal_dir::{Usage, WalDirChoice};
 use super::wal_scan::{Rules, ScannedWals, WalCut};
 use super::wals_at_rest;
 use super::without_wal;
-use super::{Capture, CaptureHost, CaptureKind, Content, DatabaseImage, ImageSource};
+use super::{Capture, CaptureHost, CaptureKind, Content, DatabaseImage, ImageFile, ImageSource};
 use crate::parallel::run_both;
 use crate::{Observer, Result};
 
@@ -100,9 +102,15 @@ impl ClosedDirectory {
         };
         let read = || Manifest::read(&self.path, &current, observer);
         let (manifest, home) = run_both(2, read, || Listing::of(&self.path));
-        let (mut manifest, home) = (manifest?, home?.ok_or_else(|| no_database(&self.path))?);
-        let survey = Survey::make(self, current, (&mut manifest, home), (host, observer))?;
-        let capture = survey.into_capture(&manifest, observer)?;
+        let (manifest, home) = (manifest?, home?.ok_or_else(|| no_database(&self.path))?);
+        let session = Session {
+            source: self,
+            observer,
+            was_opened: was_opened(&home, &manifest.state)?,
+            manifest,
+            diagnostics: Diagnostics::default(),
+        };
+        let capture = session.capture(current, home, host)?;
         capture.confirm()?;
         Ok(Box::new(capture))
     }
@@ -123,191 +131,171 @@ impl ImageSource for ClosedDirectory {
     }
 }
 
-/// Everything that was found beside the MANIFEST.
-struct Survey<'a> {
+/// A capture under way.
+struct Session<'a> {
     source: &'a ClosedDirectory,
-    database_id: Option<String>,
-    at_rest: AtRest,
-    directories: Vec<Listing>,
-    wal_directory: Option<Listing>,
-    options: Option<Options>,
-    live: LiveFiles,
-    wals: ScannedWals,
+    observer: &'a dyn Observer,
+    /// Whether the directory, or the one that it is a copy of, was opened as a database.
+    was_opened: bool,
+    manifest: Manifest,
     diagnostics: Diagnostics,
 }
 
-impl<'a> Survey<'a> {
-    fn make(
-        source: &'a ClosedDirectory,
+impl Session<'_> {
+    /// Steps 3 to 5.
+    fn capture(
+        mut self,
         current: Current,
-        (manifest, home): (&mut Manifest, Listing),
-        (host, observer): (&mut dyn CaptureHost, &dyn Observer),
-    ) -> Result<Self> {
-        let mut diagnostics = Diagnostics::default();
-        let unnamed_blobs = UnnamedBlobs::of(&manifest.state);
-        let wanted = manifest.take_files(&Arc::from(source.path.as_path()));
-        let state = &manifest.state;
-        let database_id = database_id(&source.path, state, &mut diagnostics)?;
+        home: Listing,
+        host: &mut dyn CaptureHost,
+    ) -> Result<ClosedCapture> {
+        let path = &self.source.path;
+        let unnamed_blobs = UnnamedBlobs::of(&self.manifest.state);
+        let wanted = self.manifest.take_files(&Arc::from(path.as_path()));
+        let database_id = database_id(path, &self.manifest.state, &mut self.diagnostics)?;
         host.check_database(database_id.as_deref())?;
-        let options = options_of(&home, &mut diagnostics, observer)?;
-        let settings = options
-            .as_ref()
-            .map(|options| options.settings.clone())
-            .unwrap_or_default();
-        let options = fitting(options, state, &home, (&mut diagnostics, observer))?;
-        let choice = WalDirChoice {
-            home: &home,
-            given: source.wal_dir.as_deref(),
-            settings: &settings,
-            state,
-            usage: source.usage,
-            observer,
-        };
-        let wal_directory = choice.choose(&mut diagnostics)?;
+        let (settings, options) = self.options(&home)?;
+        let wal_directory = self.wal_directory(&home, &settings)?;
         let with_wals = wal_directory.as_ref().unwrap_or(&home);
-        let was_opened = was_opened(&home, state)?;
-        let at_rest = AtRest::new(&source.path, current, manifest.file.clone(), with_wals)?;
-        let (wals, wals_are_in) = (wals_at_rest::open(state, with_wals)?, with_wals.path.clone());
-        let directories = data_directories(home, &source.db_paths)?;
-        let mut live = LiveFiles::find(wanted, &directories, host, &mut diagnostics)?;
-        let rules = Rules {
-            state,
-            settings: &settings,
-            cut: WalCut::Nothing,
-        };
-        let wals = ScannedWals::scan(wals, &wals_are_in, &rules, &mut diagnostics, observer)?;
-        wals_at_rest::judge(&wals, state, &settings, was_opened, &mut diagnostics);
+        let at_rest = AtRest::new(path, current, self.manifest.file.clone(), with_wals)?;
+        let wals = wals_at_rest::open(&self.manifest.state, with_wals)?;
+        let with_wals = with_wals.path.clone();
+        let directories = data_directories(home, &self.source.db_paths)?;
+        let mut live_files = LiveFiles::find(wanted, &directories, host, &mut self.diagnostics)?;
+        let wals = self.scan(wals, &with_wals, &settings)?;
         let unnamed_blobs =
             unnamed_blobs.and_of_wals(!settings.blob_direct_write.is_empty() && wals.have_data());
-        if unnamed_blobs.may_exist() {
-            let unnamed = unnamed_blobs.at_rest(&directories, &live.files, &mut diagnostics)?;
-            live.files.extend(unnamed);
-        }
-        if was_opened {
-            without_wal::judge(manifest, wals.last_sequence(), &source.path, &mut diagnostics);
-        }
-        if manifest.is_torn {
-            let torn = TornManifest {
-                manifest,
-                directories: &directories,
-                in_wals: wals
-                    .first_sequence()
-                    .zip(wals.last_sequence().map(|last| last.highest)),
-                forced: source.forced,
-            };
-            torn.judge(&mut diagnostics)?;
-        }
-        Ok(Survey {
-            source,
-            database_id,
-            at_rest,
-            directories,
-            wal_directory,
-            options,
-            live,
-            wals,
-            diagnostics,
-        })
-    }
-
-    fn into_capture(mut self, manifest: &Manifest, observer: &dyn Observer) -> Result<ClosedCapture> {
-        let path = &self.source.path;
+        let unnamed = unnamed_blobs.at_rest(&directories, &live_files.files, &mut self.diagnostics)?;
+        live_files.files.extend(unnamed);
+        self.judge_manifest(&wals, &directories)?;
+        let listings: Vec<&Listing> = directories.iter().chain(&wal_directory).collect();
+        let own_directories: Vec<PathBuf> = listings.iter().skip(1).map(|other| other.path.clone()).collect();
+        let unknown = match directories.first() {
+            Some(home) => unknown_files::list(home, &own_directories)?,
+            None => Vec::new(),
+        };
         let parts = Parts {
             directory: path,
-            database_id: self.database_id.take(),
-            manifest,
-            wal_dir: self.wal_directory.as_ref().map(|listing| listing.path.clone()),
+            database_id,
+            manifest: &self.manifest,
+            options,
+            surplus: surplus(&listings, &live_files.files, &wals, &self.manifest),
+            live_files,
+            wals,
+            wal_dir: wal_directory.map(|listing| listing.path),
             kind: CaptureKind::Closed,
             live: None,
-            surplus: self.surplus(manifest),
-            unknown: self.unknown()?,
-            own_directories: self.own_directories(),
-            options: self.options,
-            live_files: self.live,
-            wals: self.wals,
+            unknown,
+            own_directories,
             diagnostics: self.diagnostics,
         };
-        Ok(ClosedCapture {
-            image: parts.into_image(observer)?,
-            at_rest: self.at_rest,
-        })
+        let image = parts.into_image(self.observer)?;
+        Ok(ClosedCapture { image, at_rest })
     }
 
-    /// Where the database lies, besides its own directory.
-    fn own_directories(&self) -> Vec<PathBuf> {
-        let data = self.directories.iter().skip(1);
-        data.chain(&self.wal_directory)
-            .map(|listing| listing.path.clone())
-            .collect()
+    /// The settings in the newest OPTIONS file, and the OPTIONS file of the image: the newest, or the one before where only
+    /// that has the column families of the MANIFEST. The process may have been killed before it wrote a new one.
+    fn options(&mut self, home: &Listing) -> Result<(CaptureOptions, Option<Options>)> {
+        other_database::refuse(home)?;
+        let Some(newest) = Options::newest(home, &mut self.diagnostics, self.observer)? else {
+            other_database::refuse_by_options(home)?;
+            return Ok((CaptureOptions::default(), None));
+        };
+        let settings = newest.settings.clone();
+        let state = &self.manifest.state;
+        if newest.fits(state) {
+            return Ok((settings, Some(newest)));
+        }
+        if let Some(older) = newest.older_that_fits(state, home, self.observer)? {
+            return Ok((settings, Some(older)));
+        }
+        newest.warn_of_difference(state, &mut self.diagnostics);
+        Ok((settings, Some(newest)))
     }
 
-    fn unknown(&self) -> Result<Vec<PathBuf>> {
-        match self.directories.first() {
-            Some(home) => unknown_files::list(home, &self.own_directories()),
-            None => Ok(Vec::new()),
+    /// The directory of the WALs; `None` if that is the database's own.
+    fn wal_directory(&mut self, home: &Listing, settings: &CaptureOptions) -> Result<Option<Listing>> {
+        let choice = WalDirChoice {
+            home,
+            given: self.source.wal_dir.as_deref(),
+            settings,
+            state: &self.manifest.state,
+            usage: self.source.usage,
+            observer: self.observer,
+        };
+        choice.choose(&mut self.diagnostics)
+    }
+
+    fn scan(
+        &mut self,
+        wals: Vec<MeasuredWal>,
+        directory: &Path,
+        settings: &CaptureOptions,
+    ) -> Result<ScannedWals> {
+        let state = &self.manifest.state;
+        let rules = Rules {
+            state,
+            settings,
+            cut: WalCut::Nothing,
+        };
+        let wals = ScannedWals::scan(wals, directory, &rules, &mut self.diagnostics, self.observer)?;
+        wals_at_rest::judge(&wals, state, settings, self.was_opened, &mut self.diagnostics);
+        Ok(wals)
+    }
+
+    /// Looks for writes that are in neither MANIFEST nor WALs.
+    fn judge_manifest(&mut self, wals: &ScannedWals, directories: &[Listing]) -> Result<()> {
+        let (manifest, last) = (&self.manifest, wals.last_sequence());
+        if self.was_opened {
+            without_wal::judge(manifest, last, &self.source.path, &mut self.diagnostics);
+        }
+        if !manifest.is_torn {
+            return Ok(());
+        }
+        let torn = TornManifest {
+            manifest,
+            directories,
+            in_wals: wals.first_sequence().zip(last.map(|last| last.highest)),
+            forced: self.source.forced,
+        };
+        torn.judge(&mut self.diagnostics)
+    }
+}
+
+/// The files in these directories, the first of which is the database's own, that are neither part of the image nor files
+/// that RocksDB keeps with a database.
+fn surplus(
+    listings: &[&Listing],
+    live_files: &[ImageFile],
+    wals: &ScannedWals,
+    manifest: &Manifest,
+) -> Vec<PathBuf> {
+    let home = listings.first().map(|home| home.path.as_path());
+    let (mut at_home, mut elsewhere) = (HashSet::new(), HashSet::new());
+    for file in live_files {
+        match &file.content {
+            Content::In(_) => drop(at_home.insert(&file.name)),
+            Content::Path(path) => drop(elsewhere.insert(path.as_path())),
+            _ => {}
         }
     }
-
-    /// The files that are no part of the image, nor of what RocksDB keeps beside a database.
-    fn surplus(&self, manifest: &Manifest) -> Vec<PathBuf> {
-        let (mut at_home, mut elsewhere) = (HashSet::new(), HashSet::new());
-        for file in &self.live.files {
-            match &file.content {
-                Content::In(_) => drop(at_home.insert(&file.name)),
-                Content::Path(path) => drop(elsewhere.insert(path.as_path())),
-                _ => {}
-            }
-        }
-        elsewhere.extend(self.wals.paths());
-        elsewhere.insert(manifest.file.path.as_path());
-        let is_live_at_home =
-            |listing: &Listing, name: &DbFileName| listing.path == self.source.path && at_home.contains(name);
-        let listings = self.directories.iter().chain(&self.wal_directory);
-        let files = listings.flat_map(|listing| listing.files.iter().map(move |file| (listing, file)));
-        let strange = files.filter(|(listing, file)| match &file.parsed {
-            Some(name) => !stands_beside(name) && !is_live_at_home(listing, name),
-            None => true,
-        });
-        let paths = strange.map(|(listing, file)| listing.path_of(file));
-        paths.filter(|path| !elsewhere.contains(path.as_path())).collect()
-    }
+    elsewhere.extend(wals.paths());
+    elsewhere.insert(manifest.file.path.as_path());
+    let is_live_at_home =
+        |listing: &Listing, name: &DbFileName| home == Some(listing.path.as_path()) && at_home.contains(name);
+    let files = listings
+        .iter()
+        .flat_map(|listing| listing.files.iter().map(move |file| (listing, file)));
+    let surplus = files.filter(|(listing, file)| match &file.parsed {
+        Some(name) => !is_kept_by_rocksdb(name) && !is_live_at_home(listing, name),
+        None => true,
+    });
+    let paths = surplus.map(|(listing, file)| listing.path_of(file));
+    paths.filter(|path| !elsewhere.contains(path.as_path())).collect()
 }
 
-/// The newest OPTIONS file, or the one before where only that has the column families of the MANIFEST: the process may have
-/// been killed before it wrote a new one.
-fn fitting(
-    newest: Option<Options>,
-    state: &DatabaseState,
-    home: &Listing,
-    (diagnostics, observer): (&mut Diagnostics, &dyn Observer),
-) -> Result<Option<Options>> {
-    let Some(newest) = newest else { return Ok(None) };
-    if newest.fits(state) {
-        return Ok(Some(newest));
-    }
-    if let Some(older) = newest.older_that_fits(state, home, observer)? {
-        return Ok(Some(older));
-    }
-    newest.warn_of_difference(state, diagnostics);
-    Ok(Some(newest))
-}
-
-/// The newest OPTIONS of a database that is no relative's.
-fn options_of(
-    home: &Listing,
-    diagnostics: &mut Diagnostics,
-    observer: &dyn Observer,
-) -> Result<Option<Options>> {
-    other_database::refuse(home)?;
-    let options = Options::newest(home, diagnostics, observer)?;
-    if options.is_none() {
-        other_database::refuse_by_options(home)?;
-    }
-    Ok(options)
-}
-
-/// Whether RocksDB keeps such a file beside a database, though it is not copied as it is.
-fn stands_beside(name: &DbFileName) -> bool {
+/// Whether RocksDB keeps such a file with a database, though it is not copied as it is.
+fn is_kept_by_rocksdb(name: &DbFileName) -> bool {
     matches!(
         name,
         DbFileName::Current
