@@ -3,7 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use stonekeep_format::manifest::{ManifestReader, VersionEdit, encode_current, parse_current, rewrite_flat};
+use stonekeep_format::log::{LogScanner, LogWriter};
+use stonekeep_format::manifest::{ManifestReader, VersionEdit, encode_current, parse_current, write_flat};
 
 mod repair;
 
@@ -32,9 +33,18 @@ fn whole_file(bytes: &[u8], piece: usize) {
     let _ = state.min_wal_to_keep().max(state.max_log_number());
     let cut = &bytes[..applied as usize];
     assert_eq!(ManifestReader::read(cut).unwrap().0, whole);
-    let flat = ManifestReader::read(&rewrite_flat(bytes).unwrap()).unwrap().0;
+    let flat = ManifestReader::read(&flat(cut)).unwrap().0;
     assert!(flat.live_tables().all(|live| live.file.path_id == 0));
     assert_eq!(flat.live_tables().count(), whole.live_tables().count());
+}
+
+fn flat(bytes: &[u8]) -> Vec<u8> {
+    let mut writer = LogWriter::new();
+    let mut scanner = LogScanner::manifest();
+    scanner
+        .push(bytes, &mut |record| write_flat(&record, &mut writer))
+        .unwrap();
+    writer.take_bytes()
 }
 
 fuzz_target!(|input: &[u8]| {

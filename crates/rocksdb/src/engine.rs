@@ -1,6 +1,4 @@
-//! The engine, with the verb that takes a handle.
-
-use std::ops::Deref;
+//! A backup engine that takes handles of open databases.
 
 use stonekeep::engine::create::CreateReport;
 use stonekeep::engine::{BackupEngineOptions, CreateBackupOptions};
@@ -9,7 +7,8 @@ use stonekeep::{Observer, Quiet, Result};
 
 use crate::{Live, LiveDatabase};
 
-/// [`stonekeep::engine::BackupEngine`], which backs up what this process has open. All other verbs are that engine's.
+/// Backs up databases that this process has open. [`Self::as_engine`] gives the engine for everything else: restores,
+/// verification, deletion, information.
 #[derive(Debug, Clone)]
 pub struct BackupEngine(stonekeep::engine::BackupEngine);
 
@@ -18,13 +17,17 @@ impl BackupEngine {
     ///
     /// # Errors
     /// The same.
-    pub fn open(options: BackupEngineOptions, store: Store) -> Result<Self> {
+    pub fn open(options: BackupEngineOptions, store: impl Into<Store>) -> Result<Self> {
         stonekeep::engine::BackupEngine::open(options, store).map(BackupEngine)
     }
 
-    /// Backs up an open database (`CreateNewBackup`): every write that was acknowledged before the call is in the backup,
-    /// whatever its buffers; but what was written without WAL only if memtables are flushed
-    /// ([`CreateBackupOptions::flush_before_backup`]).
+    /// The engine of this repository.
+    pub fn as_engine(&self) -> &stonekeep::engine::BackupEngine {
+        &self.0
+    }
+
+    /// Backs up an open database (`CreateNewBackup`): every write that was acknowledged before the call is in the backup.
+    /// Writes without WAL are in it only if memtables are flushed ([`CreateBackupOptions::flush_before_backup`]).
     ///
     /// # Errors
     /// Those of [`stonekeep::engine::BackupEngine::create_new_backup`], and RocksDB's.
@@ -32,7 +35,7 @@ impl BackupEngine {
         self.create_new_backup_with(database, &CreateBackupOptions::default(), &Quiet)
     }
 
-    /// The same with options. For more of them there is [`Live`].
+    /// The same with options. [`Live`] has more of them.
     ///
     /// # Errors
     /// The same.
@@ -43,14 +46,6 @@ impl BackupEngine {
         observer: &dyn Observer,
     ) -> Result<CreateReport> {
         self.0.create_new_backup(&Live::new(database), options, observer)
-    }
-}
-
-impl Deref for BackupEngine {
-    type Target = stonekeep::engine::BackupEngine;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
     }
 }
 

@@ -10,51 +10,53 @@ use stonekeep::{Observer, Result};
 
 use crate::LiveDatabase;
 
-/// An open database, for all verbs of [`stonekeep::engine::BackupEngine`] that take an [`ImageSource`].
+/// An open database, for all methods of [`stonekeep::engine::BackupEngine`] that take an [`ImageSource`].
 ///
-/// A database that tells its files is captured as [`stonekeep::image::handle`] says: then the last attempt at it keeps
-/// file deletions disabled until this is dropped. One that does not is captured by its directory, as
-/// [`stonekeep::image::hot`] says, after its WAL buffers have been flushed; its `LOCK` is never opened.
+/// A database that reports its files is captured as [`stonekeep::image::handle`] describes. The last attempt keeps file
+/// deletions disabled until this value is dropped. Any other database is captured by its directory, as
+/// [`stonekeep::image::hot`] describes, after its WAL buffers have been flushed. Its `LOCK` is never opened.
 pub struct Live<'a> {
     database: &'a dyn LiveDatabase,
-    way: Way<'a>,
+    source: Source<'a>,
 }
 
-/// How it is captured.
-enum Way<'a> {
-    Told(OpenDatabase<'a>),
+/// What the image is taken of.
+enum Source<'a> {
+    /// The files that RocksDB reports.
+    Reported(OpenDatabase<'a>),
     Directory(HotDirectory),
 }
 
 impl<'a> Live<'a> {
-    /// This database.
+    /// The source for this database.
     pub fn new(database: &'a dyn LiveDatabase) -> Self {
-        let way = match database.files() {
-            Some(files) => Way::Told(OpenDatabase::new(database.directory(), files)),
-            None => Way::Directory(HotDirectory::new(database.directory()).in_this_process()),
+        let source = match database.files() {
+            Some(files) => Source::Reported(OpenDatabase::new(database.directory(), files)),
+            None => Source::Directory(HotDirectory::new(database.directory()).in_this_process()),
         };
-        Live { database, way }
+        Live { database, source }
     }
 
-    /// At most so many tables and blobs are held open at once. Without further words it is what the soft limit of this
-    /// process (`RLIMIT_NOFILE`) leaves, less a reserve. That limit is never changed: files that are stored already are
-    /// not opened, and of the others those that are too many are copied before the rest is captured.
+    /// How many tables and blobs may be held open at once. Default: what the soft limit of this process (`RLIMIT_NOFILE`)
+    /// leaves, less a reserve. That limit is never changed. Files that are stored already are not opened. Of the others,
+    /// those above the limit are copied before the rest is captured.
     #[must_use]
     pub fn with_open_files_limit(mut self, limit: Option<usize>) -> Self {
-        self.way = match self.way {
-            Way::Told(source) => Way::Told(source.with_open_files_limit(limit)),
-            Way::Directory(source) => Way::Directory(source.with_open_files_limit(limit)),
+        self.source = match self.source {
+            Source::Reported(source) => Source::Reported(source.with_open_files_limit(limit)),
+            Source::Directory(source) => Source::Directory(source.with_open_files_limit(limit)),
         };
         self
     }
 
-    /// Further directories of tables and blobs (`db_paths`, `cf_paths`), for a database that does not tell its files:
-    /// RocksDB writes them into no file.
+    /// Further directories of tables and blobs (`db_paths`, `cf_paths`). RocksDB writes them into no file, so a database
+    /// that does not report its files needs them. One that does finds its files without them; the directories must exist
+    /// all the same, and count as the database's own.
     #[must_use]
     pub fn with_db_paths(mut self, db_paths: Vec<PathBuf>) -> Self {
-        self.way = match self.way {
-            Way::Directory(source) => Way::Directory(source.with_db_paths(db_paths)),
-            told => told,
+        self.source = match self.source {
+            Source::Reported(source) => Source::Reported(source.with_db_paths(db_paths)),
+            Source::Directory(source) => Source::Directory(source.with_db_paths(db_paths)),
         };
         self
     }
@@ -64,7 +66,7 @@ impl fmt::Debug for Live<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Live")
             .field("directory", &self.database.directory())
-            .field("tells_its_files", &matches!(self.way, Way::Told(_)))
+            .field("reports_its_files", &matches!(self.source, Source::Reported(_)))
             .finish_non_exhaustive()
     }
 }
@@ -79,9 +81,9 @@ impl ImageSource for Live<'_> {
     }
 
     fn capture(&self, host: &mut dyn CaptureHost, observer: &dyn Observer) -> Result<Box<dyn Capture>> {
-        match &self.way {
-            Way::Told(source) => source.capture(host, observer),
-            Way::Directory(source) => {
+        match &self.source {
+            Source::Reported(source) => source.capture(host, observer),
+            Source::Directory(source) => {
                 if host.flush_before_backup() && host.attempt() == 1 {
                     self.database.flush_memtables()?;
                 }

@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let path = |name| std::path::Path::new(&directory).join(name);
 
     let db = DB::open_default(path("db"))?;
-    let store = Store::from(LocalStore::new(path("backups")));
+    let store = LocalStore::new(path("backups"));
     let engine = BackupEngine::open(BackupEngineOptions::default(), store)?;
     for key in ["first", "second"] {
         db.put(key, "value")?;
@@ -34,7 +34,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let (restored, options) = (path("restored"), RestoreOptions::default());
-    engine.restore_db_from_backup(WhichBackup::Latest, &restored, &options, &Quiet)?;
+    engine
+        .as_engine()
+        .restore_db_from_backup(WhichBackup::Latest, &restored, &options, &Quiet)?;
     let restored = DB::open_default(restored)?;
     println!("restored: {}", restored.get("second")?.is_some());
     Ok(())

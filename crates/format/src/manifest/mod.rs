@@ -40,7 +40,7 @@ pub use column_family::{BlobFile, ColumnFamily};
 pub use current::{encode_current, parse_current};
 pub use edit::{ColumnFamilyChange, CompactCursor, DeletedFile, VersionEdit};
 pub use field::UnknownField;
-pub use flat::rewrite_flat;
+pub use flat::write_flat;
 pub use flush::Flush;
 pub use group::{GroupBuffer, PlacedEdit};
 pub use leveldb::is_leveldb_edit;

@@ -4,9 +4,9 @@
 //! it is the one that `rocksdb::DB` stands for. The other one, and the databases with transactions, hide theirs.
 
 mod column_families;
+mod live_files;
 mod pointer;
 mod status;
-mod told_files;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,10 +35,11 @@ macro_rules! flush_memtables {
                 .iter()
                 .filter_map(|name| $database.cf_handle(name))
                 .collect();
-            let flushed = match families.is_empty() {
+            let flushed = if families.is_empty() {
                 // A handle that was opened without naming column families has the default one alone.
-                true => $database.flush_opt(&options),
-                false => $database.flush_cfs_opt(&families.iter().collect::<Vec<_>>(), &options),
+                $database.flush_opt(&options)
+            } else {
+                $database.flush_cfs_opt(&families.iter().collect::<Vec<_>>(), &options)
             };
             match flushed {
                 Err(error) if error.kind() == ErrorKind::ColumnFamilyDropped && flushes < FLUSHES => {

@@ -140,6 +140,7 @@ pub(crate) fn back_up_and_compare<H: Handle>(
     let after = written.last();
     let restore = RestoreOptions::default();
     engine
+        .as_engine()
         .restore_db_from_backup(WhichBackup::Id(report.backup_id), target, &restore, &Quiet)
         .unwrap();
     let found = workload::check(

@@ -50,6 +50,7 @@ fn meddle(root: &std::path::Path, change: impl Fn(&TellingDb) + Send + Sync) -> 
         .unwrap();
     let target = root.join("restored");
     engine
+        .as_engine()
         .restore_db_from_backup(WhichBackup::Latest, &target, &RestoreOptions::default(), &Quiet)
         .unwrap();
     let rounds = report.live.unwrap().rounds as u32;

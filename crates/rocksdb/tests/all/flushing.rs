@@ -66,6 +66,7 @@ fn data_without_wal_needs_the_flush<H: Handle>() {
         back_up(&handle, &engine, flush);
         let target = root.path().join(format!("restored-{flush}"));
         engine
+            .as_engine()
             .restore_db_from_backup(WhichBackup::Latest, &target, &RestoreOptions::default(), &Quiet)
             .unwrap();
         assert_eq!(

@@ -30,7 +30,7 @@ fn hundreds<H: Handle + Sync>(more: &str, backups: u64) {
             let report = back_up_and_compare(&handle, &engine, &options, written, &target);
             rounds += report.live.unwrap().rounds;
             if n % 20 == 19 {
-                engine.purge_old_backups(3, &Quiet).unwrap();
+                engine.as_engine().purge_old_backups(3, &Quiet).unwrap();
             }
         }
         assert!(rounds >= backups);

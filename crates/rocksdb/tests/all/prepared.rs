@@ -28,6 +28,7 @@ fn comes_back(flush: bool) {
     let target = root.path().join("restored");
     let restore = RestoreOptions::default();
     engine
+        .as_engine()
         .restore_db_from_backup(WhichBackup::Latest, &target, &restore, &Quiet)
         .unwrap();
     let transactions = TransactionDBOptions::default();

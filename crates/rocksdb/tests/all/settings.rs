@@ -47,6 +47,7 @@ fn each_setting<H: Handle + Sync>() {
         });
         let restore = RestoreOptions::default();
         engine
+            .as_engine()
             .restore_db_from_backup(WhichBackup::Latest, &target, &restore, &Quiet)
             .unwrap();
         opens_strictly(&target, setting);
@@ -85,7 +86,7 @@ fn elsewhere<H: Handle>(root: &Path) -> H {
 }
 
 #[test]
-fn a_database_that_tells_its_files_tells_where_they_are() {
+fn db_paths_of_a_handle_that_reports_its_files_are_found() {
     let root = tempfile::tempdir().unwrap();
     let handle: TellingDb = elsewhere(root.path());
     let second = root.path().join("second");
@@ -108,7 +109,7 @@ fn a_database_that_tells_its_files_tells_where_they_are() {
 }
 
 #[test]
-fn of_another_handle_they_must_be_told() {
+fn db_paths_of_a_handle_that_reports_no_files_must_be_given() {
     let root = tempfile::tempdir().unwrap();
     let handle: Optimistic = elsewhere(root.path());
     let second = root.path().join("second");
@@ -122,10 +123,14 @@ fn of_another_handle_they_must_be_told() {
         let before = written.last();
         let live = stonekeep_rocksdb::Live::new(&handle).with_db_paths(vec![second]);
         let options = CreateBackupOptions::default();
-        stonekeep::engine::BackupEngine::create_new_backup(&engine, &live, &options, &Quiet).unwrap();
+        engine
+            .as_engine()
+            .create_new_backup(&live, &options, &Quiet)
+            .unwrap();
         let target = root.path().join("restored");
         let restore = RestoreOptions::default();
         engine
+            .as_engine()
             .restore_db_from_backup(WhichBackup::Latest, &target, &restore, &Quiet)
             .unwrap();
         assert!(workload::check(&target, false, "two paths").last >= before);

@@ -27,10 +27,12 @@ fn what_was_written_before_the_call_is_in_the_backup() {
         println!("{report:?}");
         assert_eq!(report.sequence_number.0, db.latest_sequence_number());
         engine
+            .as_engine()
             .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)
             .unwrap();
         let target = root.path().join(format!("restored-{round}"));
         engine
+            .as_engine()
             .restore_db_from_backup(WhichBackup::Latest, &target, &RestoreOptions::default(), &Quiet)
             .unwrap();
         let restored = DB::open(&options, &target).unwrap();

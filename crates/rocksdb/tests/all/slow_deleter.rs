@@ -121,6 +121,7 @@ fn back_up(options: BackupEngineOptions) -> u32 {
     let target = root.path().join("restored");
     let restore = RestoreOptions::default();
     engine
+        .as_engine()
         .restore_db_from_backup(WhichBackup::Latest, &target, &restore, &Quiet)
         .unwrap();
     let restored = TellingDb::open_default(&target).unwrap();

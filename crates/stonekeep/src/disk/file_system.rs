@@ -1,60 +1,85 @@
-//! What is known of the file system that a store lies on.
+//! What is known of file systems.
 //!
 //! The numbers are Linux's own (`statfs(2)`, `include/uapi/linux/magic.h`).
 
 use std::ffi::OsStr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::StatVfs;
 use rustix::io::Errno;
 
+use self::Locality::{Fuse, Local, Network, Overlay};
 use super::tree::Tree;
 use crate::{Warning, WarningName};
 
 /// What one kind of file system is known for.
-struct Known {
+pub(crate) struct Known {
     magic: u64,
+    pub(crate) name: &'static str,
     /// Whether `syncfs` writes everything out and reports errors of the device: the file system keeps its own pages
     /// and records failed writes in its superblock.
     syncfs: bool,
-    /// What the user should know.
-    warning: Option<&'static str>,
+    pub(crate) locality: Locality,
 }
 
-const fn known(magic: u64, syncfs: bool, warning: Option<&'static str>) -> Known {
+/// Who changes the files of a file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Locality {
+    /// This machine: a write is seen at once by every process, and an open file keeps its bytes when its name goes.
+    Local,
+    /// overlayfs: as the file systems below it, but an open file of the lower layer does not show writes to its copy.
+    Overlay,
+    /// Other machines as well.
+    Network,
+    /// A program on this machine, which may do anything.
+    Fuse,
+}
+
+const fn known(magic: u64, name: &'static str, syncfs: bool, locality: Locality) -> Known {
     Known {
         magic,
+        name,
         syncfs,
-        warning,
+        locality,
     }
 }
 
-const NETWORK: Option<&str> = Some(
-    "is a network file system: another machine is kept out only where the server keeps the locks, and what is durable \
-     is the server's affair",
-);
-const FUSE: Option<&str> = Some(
-    "is a FUSE file system: whether locks hold, and whether synced files survive a power failure, depends on the program \
-     behind it",
-);
+const NETWORK: &str = "is a network file system: another machine is kept out only where the server keeps the locks, and \
+                       what is durable is decided by the server";
+const FUSE: &str = "is a FUSE file system: whether locks hold, and whether synced files survive a power failure, depends on \
+                    the program behind it";
 
-const KNOWN: &[Known] = &[
-    known(0xEF53, true, None),          // ext2, ext3, ext4
-    known(0x5846_5342, true, None),     // XFS
-    known(0x9123_683E, true, None),     // btrfs
-    known(0xF2F5_2010, true, None),     // f2fs
-    known(0x0102_1994, true, None),     // tmpfs
-    known(0x794C_7630, false, None),    // overlayfs: the pages are those of the file system below
-    known(0x2FC1_2FC1, false, None),    // ZFS
-    known(0xCA45_1A4E, false, None),    // bcachefs
-    known(0x6969, false, NETWORK),      // NFS
-    known(0xFF53_4D42, false, NETWORK), // CIFS
-    known(0xFE53_4D42, false, NETWORK), // SMB2
-    known(0x0102_1997, false, NETWORK), // 9p
-    known(0x00C3_6400, false, NETWORK), // Ceph
-    known(0x6573_5546, false, FUSE),
+const KNOWN: [Known; 23] = [
+    known(0xEF53, "ext4", true, Local),
+    known(0x5846_5342, "XFS", true, Local),
+    known(0x9123_683E, "btrfs", true, Local),
+    known(0xF2F5_2010, "F2FS", true, Local),
+    known(0x0102_1994, "tmpfs", true, Local),
+    known(0x8584_58F6, "ramfs", false, Local),
+    known(0x2FC1_2FC1, "ZFS", false, Local),
+    known(0xCA45_1A4E, "bcachefs", false, Local),
+    known(0x3153_464A, "JFS", false, Local),
+    known(0x5265_4973, "ReiserFS", false, Local),
+    known(0x3434, "NILFS", false, Local),
+    known(0x794C_7630, "overlayfs", false, Overlay), // the pages are those of the file system below
+    known(0x6969, "NFS", false, Network),
+    known(0x517B, "SMB", false, Network),
+    known(0xFF53_4D42, "CIFS", false, Network),
+    known(0xFE53_4D42, "SMB2", false, Network),
+    known(0x0102_1997, "9p", false, Network),
+    known(0x00C3_6400, "Ceph", false, Network),
+    known(0x5346_414F, "AFS", false, Network),
+    known(0x7375_7245, "Coda", false, Network),
+    known(0x0BD0_0BD0, "Lustre", false, Network),
+    known(0x786F_4256, "vboxsf", false, Network),
+    known(0x6573_5546, "FUSE", false, Fuse),
 ];
+
+/// What is known of the file system with this number.
+pub(crate) fn find(magic: u64) -> Option<&'static Known> {
+    KNOWN.iter().find(|known| known.magic == magic)
+}
 
 /// How the directories of such disks in `/sys` begin: virtio's, Xen's.
 const HYPERVISORS_DISKS: [&str; 2] = ["virtio", "vbd-"];
@@ -64,8 +89,7 @@ const SYNCFS_REPORTS_FROM: (u32, u32) = (5, 8);
 
 /// Whether one `syncfs` makes files on this file system durable, or says that it could not.
 pub(crate) fn trusts_syncfs(root: &OwnedFd) -> bool {
-    let magic = magic(root).unwrap_or(0);
-    let trusted = KNOWN.iter().any(|known| known.magic == magic && known.syncfs);
+    let trusted = find(magic(root).unwrap_or(0)).is_some_and(|known| known.syncfs);
     trusted && kernel_version().is_some_and(|version| version >= SYNCFS_REPORTS_FROM)
 }
 
@@ -89,8 +113,10 @@ fn system(tree: &Tree) -> Option<StatVfs> {
 /// What the user should know of the file system at this path.
 pub(crate) fn warning(root: &OwnedFd, path: &str) -> Option<Warning> {
     let magic = magic(root).ok()?;
-    let text = match KNOWN.iter().find(|known| known.magic == magic) {
-        Some(known) => known.warning?.to_owned(),
+    let text = match find(magic).map(|known| known.locality) {
+        Some(Local | Overlay) => return None,
+        Some(Network) => NETWORK.to_owned(),
+        Some(Fuse) => FUSE.to_owned(),
         None => format!(
             "is on a file system of a kind that is not known here ({magic:#x}): whether locks hold, and whether synced \
              files survive a power failure, is not known either"
@@ -127,9 +153,10 @@ fn is_of_hypervisor(part: &OsStr) -> bool {
     HYPERVISORS_DISKS.iter().any(|start| part.starts_with(start))
 }
 
-fn magic(root: &OwnedFd) -> Result<u64, Errno> {
+/// The number of the file system that a file is on.
+pub(crate) fn magic(file: impl AsFd) -> Result<u64, Errno> {
     // The kernel's type for it has another width or sign on each architecture; the numbers have 32 bits.
-    Ok(rustix::fs::fstatfs(root)?.f_type as u64 & 0xFFFF_FFFF)
+    Ok(rustix::fs::fstatfs(file)?.f_type as u64 & 0xFFFF_FFFF)
 }
 
 fn kernel_version() -> Option<(u32, u32)> {

@@ -153,17 +153,21 @@ pub(super) fn data_directories(home: Listing, db_paths: &[PathBuf]) -> Result<Ve
     let mut directories = vec![home];
     for path in db_paths {
         let Some(listing) = Listing::of(path)? else {
-            let message = format!(
-                "there is no directory {}, which was given as db_path",
-                path.display()
-            );
-            return Err(Error::not_found(message));
+            return Err(no_db_path(path));
         };
         if directories.iter().all(|known| known.identity != listing.identity) {
             directories.push(listing);
         }
     }
     Ok(directories)
+}
+
+/// The error about a `db_path` that does not exist.
+pub(super) fn no_db_path(path: &Path) -> Error {
+    let path = path.display();
+    Error::not_found(format!(
+        "there is no directory {path}, which was given as db_path"
+    ))
 }
 
 /// Whether this failure says that nothing is there.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::log::{LogScanner, LogWriter};
-use stonekeep_format::manifest::{DatabaseState, ManifestReader, VersionEdit, encode_current, parse_current};
+use stonekeep_format::manifest::{DatabaseState, ManifestReader, encode_current, parse_current, write_flat};
 use stonekeep_format::{FileNumber, Temperature};
 
 use super::pinned::{Pinned, read_small};
@@ -164,15 +164,7 @@ impl Manifest {
         let mut writer = LogWriter::new();
         let counts = self.file.with_size(self.applied_bytes);
         counts.for_each_piece(observer, &mut |piece| {
-            let scanned = scanner.push(piece, &mut |record| {
-                let mut edit = VersionEdit::decode(record.payload, record.offset)?;
-                if edit.flatten_paths() {
-                    writer.write(&edit.encode())
-                } else {
-                    writer.write(record.payload)
-                }
-                Ok(())
-            });
+            let scanned = scanner.push(piece, &mut |record| write_flat(&record, &mut writer));
             scanned.map_err(|error| Error::format(path.display().to_string(), error))?;
             spool.write(&writer.take_bytes())
         })?;

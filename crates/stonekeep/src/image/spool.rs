@@ -1,21 +1,20 @@
-//! Bytes that are kept beside the database, since the file that they come from will not keep them.
+//! A copy of bytes that their file will not keep: in memory up to a limit, beyond it in a temporary file without a name.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use tempfile::{SpooledData, SpooledTempFile};
 
 use super::Content;
 use super::pinned::Pinned;
 use crate::{IoContext, Observer, Result};
 
-/// Takes bytes: in memory up to a limit, beyond it in a temporary file that has no name.
+/// Takes bytes.
 #[derive(Debug)]
 pub(super) struct Spool {
     path: PathBuf,
-    most_in_memory: u64,
-    bytes: Vec<u8>,
-    file: Option<File>,
+    bytes: SpooledTempFile,
     size_bytes: u64,
 }
 
@@ -24,9 +23,7 @@ impl Spool {
     pub(super) fn of(path: &Path, most_in_memory: u64) -> Spool {
         Spool {
             path: path.to_owned(),
-            most_in_memory,
-            bytes: Vec::new(),
-            file: None,
+            bytes: SpooledTempFile::new(usize::try_from(most_in_memory).unwrap_or(usize::MAX)),
             size_bytes: 0,
         }
     }
@@ -37,21 +34,8 @@ impl Spool {
     /// `Io` if the temporary file cannot be made or written.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.size_bytes += bytes.len() as u64;
-        if self.file.is_none() && self.size_bytes <= self.most_in_memory {
-            self.bytes.extend_from_slice(bytes);
-            return Ok(());
-        }
-        let doing = "writing a temporary copy of";
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => {
-                let mut file = tempfile::tempfile().context(doing, &self.path)?;
-                file.write_all(&std::mem::take(&mut self.bytes))
-                    .context(doing, &self.path)?;
-                self.file.insert(file)
-            }
-        };
-        file.write_all(bytes).context(doing, &self.path)
+        let written = self.bytes.write_all(bytes);
+        written.context("writing a temporary copy of", &self.path)
     }
 
     /// How many bytes it has taken.
@@ -59,11 +43,11 @@ impl Spool {
         self.size_bytes
     }
 
-    /// All that was taken.
+    /// All bytes.
     pub(super) fn finish(self) -> Result<Spooled> {
-        Ok(match self.file {
-            Some(file) => Spooled::File(Pinned::of(file, self.path, self.size_bytes)?),
-            None => Spooled::Memory(self.bytes.into()),
+        Ok(match self.bytes.into_inner() {
+            SpooledData::InMemory(bytes) => Spooled::Memory(bytes.into_inner().into()),
+            SpooledData::OnDisk(file) => Spooled::File(Pinned::of(file, self.path, self.size_bytes)?),
         })
     }
 }
@@ -71,9 +55,9 @@ impl Spool {
 /// What a [`Spool`] took.
 #[derive(Debug, Clone)]
 pub(super) enum Spooled {
-    /// A little.
+    /// In memory.
     Memory(Arc<[u8]>),
-    /// More.
+    /// In a temporary file.
     File(Pinned),
 }
 

@@ -18,6 +18,7 @@ pub struct OpenDatabase<'a> {
     directory: PathBuf,
     files: Arc<dyn LiveFiles + 'a>,
     open_files_limit: Option<usize>,
+    db_paths: Vec<PathBuf>,
     kept: Mutex<Option<DeletionsDisabled<'a>>>,
 }
 
@@ -28,6 +29,7 @@ impl<'a> OpenDatabase<'a> {
             directory: directory.into(),
             files,
             open_files_limit: None,
+            db_paths: Vec::new(),
             kept: Mutex::new(None),
         }
     }
@@ -37,6 +39,14 @@ impl<'a> OpenDatabase<'a> {
     #[must_use]
     pub fn with_open_files_limit(mut self, limit: Option<usize>) -> Self {
         self.open_files_limit = limit;
+        self
+    }
+
+    /// Further directories of its tables and blobs (`db_paths`, `cf_paths`). RocksDB reports where each file is, so files are
+    /// found without them; the directories must exist, and count as the database's own.
+    #[must_use]
+    pub fn with_db_paths(mut self, db_paths: Vec<PathBuf>) -> Self {
+        self.db_paths = db_paths;
         self
     }
 
@@ -68,6 +78,7 @@ impl ImageSource for OpenDatabase<'_> {
         let request = Request {
             directory: &self.directory,
             files: &self.files,
+            db_paths: &self.db_paths,
             may_flush: host.flush_before_backup(),
             observer,
         };

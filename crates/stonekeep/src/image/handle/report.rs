@@ -7,7 +7,7 @@ use stonekeep_format::FileNumber;
 use stonekeep_format::file_name::DbFileName;
 
 use super::live_file::{LiveFile, LiveFiles, Memtables};
-use crate::image::listing::Listing;
+use crate::image::listing::{Listing, no_db_path};
 use crate::{Error, ErrorKind, Result};
 
 /// One report.
@@ -58,11 +58,20 @@ impl Report {
         }
     }
 
-    /// Where files of the database lie, besides its own directory.
-    pub(super) fn further_directories(&self, home: &Path) -> Result<Vec<PathBuf>> {
-        let paths = self.places.values().map(PathBuf::as_path);
-        let wals = self.wals.values().map(|wal| wal.path.as_path());
-        let directories: BTreeSet<&Path> = paths.chain(wals).filter_map(Path::parent).collect();
+    /// Where files of the database are, besides its own directory: where RocksDB reports them, and in these directories.
+    ///
+    /// # Errors
+    /// `NotFound` if one of `db_paths` does not exist.
+    pub(super) fn further_directories(&self, home: &Path, db_paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+        for path in db_paths {
+            if Listing::identity_of(path)?.is_none() {
+                return Err(no_db_path(path));
+            }
+        }
+        let paths = self.places.values();
+        let wals = self.wals.values().map(|wal| &wal.path);
+        let reported = paths.chain(wals).filter_map(|path| path.parent());
+        let directories: BTreeSet<&Path> = reported.chain(db_paths.iter().map(PathBuf::as_path)).collect();
         let mut further = Vec::new();
         for directory in directories {
             if is_another(directory, home)? {

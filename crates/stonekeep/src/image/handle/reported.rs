@@ -1,6 +1,6 @@
 //! RocksDB's report with the state that it stands for.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::live_file::{LiveFiles, Memtables};
@@ -24,6 +24,8 @@ pub(super) struct Request<'s, 'a> {
     /// The database's directory.
     pub(super) directory: &'s Path,
     pub(super) files: &'s Arc<dyn LiveFiles + 'a>,
+    /// Further directories that the caller knows of.
+    pub(super) db_paths: &'s [PathBuf],
     /// Whether memtables may be flushed.
     pub(super) may_flush: bool,
     pub(super) observer: &'s dyn Observer,

@@ -228,7 +228,7 @@ impl<'s, 'a> Session<'s, 'a> {
         if let Some(options) = misfit {
             options.warn_of_difference(&manifest.state, &mut self.diagnostics);
         }
-        let own_directories = report.further_directories(home)?;
+        let own_directories = report.further_directories(home, self.request.db_paths)?;
         let directories: Vec<Listing> = Listing::of(home)?.into_iter().collect();
         let unknown = match directories.first() {
             Some(home) => unknown_files::list(home, &own_directories)?,

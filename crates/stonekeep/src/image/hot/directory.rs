@@ -94,7 +94,7 @@ impl HotDirectory {
     /// With a probe, for tests.
     #[cfg(feature = "probes")]
     pub fn with_probe(mut self, probe: Arc<dyn Probe>) -> Self {
-        self.0.probes = Probes::with(probe);
+        self.0.probes = Probes(Some(probe));
         self
     }
 }

@@ -1,58 +1,20 @@
-//! Whether the file system keeps what it shows of a file that another process writes.
+//! Whether a file system shows at once what another process writes, and keeps open files.
 
+use std::fs::File;
 use std::path::Path;
 
-use rustix::fs::statfs;
-
+use crate::disk::file_system::{self, Locality};
 use crate::image::diagnostics::Diagnostics;
 use crate::{Error, ErrorKind, IoContext, Result, WarningName};
-
-/// Local file systems: what one process writes, another one sees at once, and an open file keeps its bytes when its
-/// name goes. Numbers: `include/uapi/linux/magic.h`, and the sources of those that are not in it.
-const LOCAL: [(u32, &str); 11] = [
-    (0x0000_EF53, "ext4"),
-    (0x5846_5342, "XFS"),
-    (0x9123_683E, "btrfs"),
-    (0x0102_1994, "tmpfs"),
-    (0x8584_58F6, "ramfs"),
-    (0xF2F5_2010, "F2FS"),
-    (0x2FC1_2FC1, "ZFS"),
-    (0xCA45_1A4E, "bcachefs"),
-    (0x3153_464A, "JFS"),
-    (0x5265_4973, "ReiserFS"),
-    (0x0000_3434, "NILFS"),
-];
-
-/// File systems of which it is known why they may show something old, or lose an open file.
-const DOUBTFUL: [(u32, &str, &str); 12] = [
-    (0x0000_6969, "NFS", NETWORK),
-    (0x0000_517B, "SMB", NETWORK),
-    (0xFF53_4D42, "CIFS", NETWORK),
-    (0xFE53_4D42, "SMB2", NETWORK),
-    (0x0102_1997, "9p", NETWORK),
-    (0x00C3_6400, "Ceph", NETWORK),
-    (0x5346_414F, "AFS", NETWORK),
-    (0x7375_7245, "Coda", NETWORK),
-    (0x0BD0_0BD0, "Lustre", NETWORK),
-    (0x6573_5546, "FUSE", FUSE),
-    (0x786F_4256, "vboxsf", FUSE),
-    (0x794C_7630, "overlayfs", OVERLAY),
-];
-
-const NETWORK: &str = "it may show an old state of files, and lose those that another machine deletes";
-const FUSE: &str = "what it promises about files that are open cannot be known";
-const OVERLAY: &str = "a file of its lower layer that is open here does not show what is written to its copy";
 
 /// Refuses a directory on a file system that is not known to be local, unless forced: then it is a warning.
 ///
 /// # Errors
 /// `Unsupported` if it is not known to be local, `Io` if it cannot be asked.
 pub(super) fn check(directory: &Path, forced: bool, diagnostics: &mut Diagnostics) -> Result<()> {
-    let kind = statfs(directory)
-        .context("asking for the file system of", directory)?
-        .f_type;
-    // The width of the field differs between machines; the numbers have 32 bits.
-    let Some(doubt) = doubt(kind as u32) else {
+    let opened = File::open(directory).context("opening", directory)?;
+    let magic = file_system::magic(&opened).context("asking for the file system of", directory)?;
+    let Some(doubt) = doubt(magic) else {
         return Ok(());
     };
     if forced {
@@ -71,16 +33,20 @@ pub(super) fn check(directory: &Path, forced: bool, diagnostics: &mut Diagnostic
     ))
 }
 
-/// What speaks against a file system, by its number.
-fn doubt(kind: u32) -> Option<String> {
-    if LOCAL.iter().any(|(local, _)| *local == kind) {
-        return None;
-    }
-    let known = DOUBTFUL.iter().find(|(doubtful, ..)| *doubtful == kind);
-    Some(known.map_or_else(
-        || format!("its file system, number {kind:#x}, is not known to be local"),
-        |(_, name, why)| format!("its file system is {name}: {why}"),
-    ))
+/// Why a capture from this file system may be wrong, if it may.
+fn doubt(magic: u64) -> Option<String> {
+    let Some(known) = file_system::find(magic) else {
+        return Some(format!(
+            "its file system, number {magic:#x}, is not known to be local"
+        ));
+    };
+    let why = match known.locality {
+        Locality::Local => return None,
+        Locality::Overlay => "an open file of its lower layer does not show what is written to its copy",
+        Locality::Network => "it may show an old state of files, and lose those that another machine deletes",
+        Locality::Fuse => "its behaviour for open files is not known",
+    };
+    Some(format!("its file system is {}: {why}", known.name))
 }
 
 #[cfg(test)]

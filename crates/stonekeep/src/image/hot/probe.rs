@@ -1,6 +1,6 @@
-//! Places in a hot capture where a test can wait or meddle.
+//! Steps of a hot capture at which a test can wait or interfere.
 
-#[cfg(feature = "probes")]
+use std::fmt;
 use std::sync::Arc;
 
 /// What a hot capture is about to do.
@@ -31,16 +31,19 @@ pub enum Step {
     ReadOptions,
 }
 
-/// A test's way to be there. It is called on the thread that captures.
-#[cfg(feature = "probes")]
-pub trait Probe: std::fmt::Debug + Send + Sync {
+/// Called by a hot capture on its thread.
+#[cfg_attr(
+    not(feature = "probes"),
+    expect(unreachable_pub, reason = "the feature makes it public")
+)]
+pub trait Probe: fmt::Debug + Send + Sync {
     /// Called before each step.
     fn at(&self, step: Step) {
         let _ = step;
     }
 
-    /// Whether the capture goes on as if nothing had been added to the MANIFEST. What comes out is wrong: it shows
-    /// that a test can fail.
+    /// Whether the capture continues as if nothing had been added to the MANIFEST. The result is wrong: it shows that a test
+    /// can fail.
     fn ignores_closing_check(&self) -> bool {
         false
     }
@@ -48,40 +51,19 @@ pub trait Probe: std::fmt::Debug + Send + Sync {
 
 /// The probe of a capture, if there is one.
 #[derive(Debug, Clone, Default)]
-pub(in crate::image) struct Probes {
-    #[cfg(feature = "probes")]
-    probe: Option<Arc<dyn Probe>>,
-}
+pub(in crate::image) struct Probes(pub(super) Option<Arc<dyn Probe>>);
 
-#[cfg(feature = "probes")]
 impl Probes {
-    /// With this one.
-    pub(in crate::image) fn with(probe: Arc<dyn Probe>) -> Self {
-        Probes { probe: Some(probe) }
-    }
-
     /// Before each step.
     pub(in crate::image) fn at(&self, step: Step) {
-        if let Some(probe) = &self.probe {
+        if let Some(probe) = &self.0 {
             probe.at(step);
         }
     }
 
     /// Whether the closing check does not count.
     pub(in crate::image) fn ignore_closing_check(&self) -> bool {
-        self.probe
-            .as_ref()
-            .is_some_and(|probe| probe.ignores_closing_check())
-    }
-}
-
-#[cfg(not(feature = "probes"))]
-impl Probes {
-    /// Before each step.
-    pub(in crate::image) fn at(&self, _: Step) {}
-
-    /// Whether the closing check does not count.
-    pub(in crate::image) fn ignore_closing_check(&self) -> bool {
-        false
+        let probe = self.0.as_ref();
+        probe.is_some_and(|probe| probe.ignores_closing_check())
     }
 }

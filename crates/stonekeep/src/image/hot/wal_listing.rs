@@ -8,14 +8,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use rustix::fs::{CWD, FileType, Mode, OFlags};
 use stonekeep_format::FileNumber;
-use stonekeep_format::file_name::DbFileName;
 
 use super::probe::{Probes, Step};
-use crate::directory_names::each_name;
-use crate::image::listing::parse_as_written;
-use crate::{IoContext, Result};
+use crate::image::listing::Listing;
+use crate::{Error, Result};
 
 /// The WALs of a directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,28 +36,12 @@ impl WalListing {
 }
 
 fn wals_in(directory: &Path) -> Result<BTreeSet<FileNumber>> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let descriptor = rustix::fs::openat(CWD, directory, flags, Mode::empty());
-    let descriptor = descriptor.context("opening", directory)?;
-    let mut numbers = BTreeSet::new();
-    let listed = each_name(descriptor, |name, kind| {
-        if kind != FileType::Directory {
-            numbers.extend(wal_number(name.to_bytes()));
-        }
-        Ok(())
-    });
-    listed.context("listing", directory).map(|()| numbers)
-}
-
-/// The number, if RocksDB would give a WAL this very name.
-fn wal_number(name: &[u8]) -> Option<FileNumber> {
-    let name = name
-        .ends_with(b".log")
-        .then(|| std::str::from_utf8(name).ok())??;
-    match parse_as_written(name)? {
-        DbFileName::Wal(number) => Some(number),
-        _ => None,
-    }
+    let listing = Listing::of_some(directory, |name| name.ends_with(b".log"))?;
+    let listing = listing.ok_or_else(|| {
+        let directory = directory.display();
+        Error::source_changed(format!("the directory {directory} vanished during the capture"))
+    })?;
+    Ok(listing.wal_numbers().collect())
 }
 
 #[cfg(test)]
@@ -70,29 +51,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_rocksdb_would_name_so_is_a_wal() {
-        assert_eq!(wal_number(b"000012.log"), Some(FileNumber(12)));
-        assert_eq!(wal_number(b"1234567.log"), Some(FileNumber(1_234_567)));
-        for name in [
-            "12.log",
-            "0000012.log",
-            "000012.sst",
-            "x00012.log",
-            ".log",
-            "000012.log.trash",
-        ] {
-            assert_eq!(wal_number(name.as_bytes()), None, "{name}");
-        }
-        assert_eq!(wal_number(b"\xff00012.log"), None);
-    }
-
-    #[test]
     fn all_wals_of_a_large_directory_are_listed() {
         let directory = tempfile::tempdir().unwrap();
         for number in 0..3_000 {
             File::create(directory.path().join(format!("{number:06}.sst"))).unwrap();
         }
         fs::create_dir(directory.path().join("000009.log")).unwrap();
+        for other in ["12.log", "0000012.log", "x00012.log", ".log", "000012.log.trash"] {
+            File::create(directory.path().join(other)).unwrap();
+        }
         for number in [7, 3000, 12] {
             File::create(directory.path().join(format!("{number:06}.log"))).unwrap();
         }

@@ -1,4 +1,4 @@
-//! A database tells its files through RocksDB's C API.
+//! The live files of a database, reported by RocksDB's C API.
 
 use std::ffi::{CStr, OsStr, c_char};
 use std::os::unix::ffi::OsStrExt;
@@ -14,13 +14,15 @@ use crate::{LiveFile, LiveFiles, Memtables};
 
 impl LiveFiles for Pointer<'_> {
     fn disable_file_deletions(&self) -> Result<()> {
-        // SAFETY: the database is open, and the message is taken over.
-        let outcome = taken(|message| unsafe { ffi::rocksdb_disable_file_deletions(self.as_ptr(), message) });
+        // SAFETY: the database is open, and the message is freed here.
+        let outcome =
+            checked(|message| unsafe { ffi::rocksdb_disable_file_deletions(self.as_ptr(), message) });
         outcome.map_err(|message| {
             let error = status::error("disabling file deletions", &message);
             match error.kind() {
                 ErrorKind::Unsupported => error.with_hint(
-                    "a handle that only reads cannot keep files: back the database up through the handle that writes,                      or by its directory",
+                    "a handle that only reads cannot keep files: back the database up through the handle that writes, or by its \
+                     directory",
                 ),
                 _ => error,
             }
@@ -29,14 +31,15 @@ impl LiveFiles for Pointer<'_> {
 
     fn enable_file_deletions(&self) -> Result<()> {
         // SAFETY: the same.
-        let outcome = taken(|message| unsafe { ffi::rocksdb_enable_file_deletions(self.as_ptr(), message) });
+        let outcome =
+            checked(|message| unsafe { ffi::rocksdb_enable_file_deletions(self.as_ptr(), message) });
         outcome.map_err(|message| status::error("enabling file deletions", &message))
     }
 
     fn live_files(&self, memtables: Memtables) -> Result<Vec<LiveFile>> {
         let options = Options::new(memtables);
-        // SAFETY: the same; the options live until the end of this function, and the list is taken over.
-        let list = taken(|message| unsafe {
+        // SAFETY: the same; the options live until the end of this function, and the list is freed here.
+        let list = checked(|message| unsafe {
             ffi::rocksdb_get_livefiles_storage_info(self.as_ptr(), options.0, message)
         });
         list.map(|list| List(list).files())
@@ -116,8 +119,8 @@ unsafe fn text(text: *const c_char) -> PathBuf {
     Path::new(OsStr::from_bytes(text.to_bytes())).to_owned()
 }
 
-/// What a call returns, or the message that it gives away instead.
-fn taken<T>(call: impl FnOnce(*mut *mut c_char) -> T) -> std::result::Result<T, String> {
+/// What a call returns, or the error message that it allocates instead.
+fn checked<T>(call: impl FnOnce(*mut *mut c_char) -> T) -> std::result::Result<T, String> {
     let mut message = ptr::null_mut();
     let returned = call(&raw mut message);
     if message.is_null() {
