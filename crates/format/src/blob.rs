@@ -9,8 +9,8 @@
 //! footer   32 bytes   magic fixed32, blob count fixed64, expiration 2 x fixed64, checksum of all before it fixed32
 //! ```
 //!
-//! The footer is written when the file is finished. Only the value is compressed, and its length is that of what stands
-//! in the file. The header has no checksum.
+//! The footer is written when the file is finished. Only the value is compressed, and its length is the length in
+//! the file. The header has no checksum.
 
 use crate::checksum::{crc32c, crc32c_extend, mask, unmask};
 use crate::coding::{Reader, put_fixed32, put_fixed64};
@@ -29,7 +29,7 @@ const VERSION: u32 = 1;
 const HAS_TTL: u8 = 1;
 
 /// From when to when blobs expire, in seconds since 1970; both are zero if none does. In a header it is what was planned,
-/// in a footer what became of it.
+/// in a footer the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ExpirationRange {
     /// The earliest.
@@ -57,7 +57,7 @@ impl ExpirationRange {
 pub struct BlobFileHeader {
     /// The column family that the blobs belong to.
     pub column_family_id: ColumnFamilyId,
-    /// Bit 0: blobs expire. RocksDB passes over the others.
+    /// Bit 0: blobs expire. RocksDB ignores the others.
     pub flags: u8,
     /// `CompressionType` of the values, in RocksDB's numbers.
     pub compression: u8,
@@ -112,7 +112,7 @@ pub struct BlobFileFooter {
 }
 
 impl BlobFileFooter {
-    /// Reads a footer, which stands at `offset` of the file, from its [`FOOTER_LEN`] bytes.
+    /// Reads a footer at `offset` of the file from its [`FOOTER_LEN`] bytes.
     pub fn decode(offset: u64, bytes: &[u8]) -> Result<Self> {
         let mut reader = Reader::new(FileKind::Blob, offset, bytes);
         read_magic(&mut reader)?;
@@ -138,12 +138,12 @@ impl BlobFileFooter {
     }
 }
 
-/// What stands before a key and its blob: the head of `BlobLogRecord`.
+/// What precedes a key and its blob: the head of `BlobLogRecord`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlobRecordHeader {
     /// Length of the key in bytes.
     pub key_len: u64,
-    /// Length of the value in bytes, as it stands in the file.
+    /// Length of the value in bytes, as it is in the file.
     pub value_len: u64,
     /// When the blob expires, in seconds since 1970; 0 for never.
     pub expiration: u64,
@@ -192,7 +192,7 @@ impl BlobRecordHeader {
         out
     }
 
-    /// Length of the whole record in bytes, if there is such a number.
+    /// Length of the complete record in bytes, unless that exceeds 64 bits.
     pub fn record_len(&self) -> Option<u64> {
         self.key_len
             .checked_add(self.value_len)?

@@ -1,6 +1,6 @@
 //! The checksums that RocksDB puts into its files.
 //!
-//! A CRC-32C that stands inside a file is stored "masked" (`util/crc32c.h`). A block of a table file ends with the
+//! A CRC-32C inside a file is stored "masked" (`util/crc32c.h`). A block of a table file ends with the
 //! 32-bit checksum of its bytes, the compression byte included, under the algorithm that the footer names
 //! (`table/format.cc`). From format version 6 on, a value made of the file's own base and the block's offset is
 //! added, so that a block in the wrong place does not pass.
@@ -96,7 +96,7 @@ pub fn block_checksum(kind: ChecksumType, block: &[u8], compression: u8) -> u32 
     }
 }
 
-/// What is added to the checksum of the block or footer at `offset`, given the base that stands in the footer;
+/// What is added to the checksum of the block or footer at `offset`, given the base in the footer;
 /// 0, for files without the feature, adds nothing (`ChecksumModifierForContext` in `table/format.h`).
 pub fn context_modifier(base: u32, offset: u64) -> u32 {
     if base == 0 {
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn each_algorithm_has_its_published_value_for_one_block() {
-        // Of "123456789" whole: the check values of XXH32, XXH64 and CRC-32C.
+        // Of "123456789": the check values of XXH32, XXH64 and CRC-32C.
         assert_eq!(block_checksum(ChecksumType::None, b"12345678", b'9'), 0);
         assert_eq!(
             block_checksum(ChecksumType::Crc32c, b"12345678", b'9'),

@@ -12,7 +12,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads `bytes`, which stand at `base` of a file of this kind.
+    /// Reads `bytes`, which are at `base` of a file of this kind.
     pub fn new(file: FileKind, base: u64, bytes: &'a [u8]) -> Self {
         Reader {
             file,

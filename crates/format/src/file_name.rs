@@ -37,7 +37,7 @@ pub enum DbFileName {
     },
     /// `<number>.blob`
     Blob(FileNumber),
-    /// `<number>.log`, also of one that stands in `archive/`
+    /// `<number>.log`, also in `archive/`
     Wal(FileNumber),
     /// `MANIFEST-<number>`
     Manifest(FileNumber),
@@ -61,10 +61,10 @@ pub enum DbFileName {
     CompactionProgress(u64),
     /// `COMPACTION_PROGRESS-<timestamp>.dbtmp`
     CompactionProgressTemp(u64),
-    /// Any name that ends in `.trash`: RocksDB deletes those when it opens the database. The whole name.
+    /// Any name that ends in `.trash`: RocksDB deletes those when it opens the database. The complete name.
     Trash(Box<str>),
     /// A name that RocksDB takes for one of its own although it never writes it: `OPTIONS-` with more than a number
-    /// after it, or `archive`, one byte, and a WAL's name. The whole name.
+    /// after it, or `archive`, one byte, and a WAL's name. The complete name.
     Lookalike(Box<str>),
 }
 

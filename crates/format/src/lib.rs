@@ -1,8 +1,8 @@
 //! The files of RocksDB and of its BackupEngine: bytes to values and back.
 //!
 //! Everything here is a pure function over bytes: no files, no clock, no threads, no `unsafe`. Parsers are
-//! total: they never panic, never allocate by a size that stands in the file, keep unknown tags that RocksDB
-//! marks as safe to ignore, and answer any other unknown with an error that names file kind, offset and tag.
+//! total: they never panic, never allocate by a size that a file claims, keep unknown tags that RocksDB
+//! marks as safe to ignore, and return an error with file kind, offset and tag for any other unknown tag.
 
 pub mod backup_meta;
 pub mod backup_name;

@@ -22,7 +22,7 @@ pub enum Temperature {
 }
 
 impl Temperature {
-    /// Every temperature with the byte that stands in a MANIFEST and the name that stands in a backup's meta file.
+    /// Every temperature with its byte in a MANIFEST and its name in a backup's meta file.
     const ALL: [(Temperature, u8, &'static str); 6] = [
         (Temperature::Unknown, 0x00, "kUnknown"),
         (Temperature::Hot, 0x04, "kHot"),
@@ -32,7 +32,7 @@ impl Temperature {
         (Temperature::Ice, 0x10, "kIce"),
     ];
 
-    /// The temperature that this MANIFEST byte stands for.
+    /// The temperature of this MANIFEST byte.
     pub fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL
             .iter()

@@ -1,9 +1,9 @@
 //! Session ids and the unique ids of table files.
 //!
 //! RocksDB gives each opening of a database a session id of 20 characters, `[0-9A-Z]`, and writes it into every table
-//! file together with the database id and the file's number. From the three it computes 128 bits that stand in
+//! file together with the database id and the file's number. From the three it computes 128 bits that are in
 //! the MANIFEST for each table file (`table/unique_id.cc`, "internal" form). The session id cannot be read back
-//! from them, but a candidate can be proven. The values must stay the same for ever, in RocksDB as here.
+//! from them, but a candidate can be proven. The values must never change, neither in RocksDB nor here.
 
 use std::fmt;
 
@@ -105,7 +105,7 @@ pub struct UniqueId {
 }
 
 impl UniqueId {
-    /// What stands for "unknown"; RocksDB leaves it out of the MANIFEST.
+    /// The id that means "unknown". RocksDB leaves it out of the MANIFEST.
     pub const NULL: UniqueId = UniqueId { low: 0, high: 0 };
 
     /// The id in these 16 bytes.
@@ -122,7 +122,7 @@ impl UniqueId {
         (u128::from(self.low) | (u128::from(self.high) << 64)).to_le_bytes()
     }
 
-    /// Whether this says nothing.
+    /// Whether this means "unknown".
     pub fn is_null(self) -> bool {
         self == Self::NULL
     }

@@ -28,14 +28,14 @@ pub trait LiveDatabase: Send + Sync {
     /// RocksDB's.
     fn flush_memtables(&self) -> Result<()>;
 
-    /// The database as one that tells its files. Where there is none, its directory is looked at as if another process
-    /// had it open.
+    /// The database as one that reports its files. Without it, its directory is captured as if another process had it
+    /// open.
     fn files(&self) -> Option<Arc<dyn LiveFiles + '_>> {
         None
     }
 }
 
-/// The same for what points to a database.
+/// The same for pointers to a database.
 macro_rules! pointer {
     ($($pointer:ty),*) => {
         $(impl<D: LiveDatabase + ?Sized> LiveDatabase for $pointer {

@@ -56,7 +56,7 @@ impl RepoPath {
         }
     }
 
-    /// The name that the file has in the database: what stands before the first `_`, and the extension. Padded as
+    /// The name that the file has in the database: what precedes the first `_`, and the extension. Padded as
     /// RocksDB pads it, since it opens a file under no other name.
     pub fn restored_name(&self) -> DbFileName {
         match self {
@@ -73,12 +73,12 @@ impl RepoPath {
         }
     }
 
-    /// The file's size in bytes, if the name tells it.
+    /// The file's size in bytes, if the name has it.
     pub fn size_bytes(&self) -> Option<u64> {
         self.shared_name()?.size_bytes()
     }
 
-    /// The checksum of the file's content, if the name tells it.
+    /// The checksum of the file's content, if the name has it.
     pub fn crc32c(&self) -> Option<Crc32c> {
         self.shared_name()?.crc32c()
     }

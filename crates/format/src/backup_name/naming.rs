@@ -35,8 +35,8 @@ impl Default for ShareFilesNaming {
 }
 
 impl ShareFilesNaming {
-    /// The name of a table, if it can be told without the checksum of its content. `None` means that
-    /// [`SharedName::legacy`] gives the name: always so for blobs, and for tables that tell no session id.
+    /// The name of a table, if it does not depend on the checksum of its content. `None` means that
+    /// [`SharedName::legacy`] gives the name: always so for blobs, and for tables without a session id.
     pub fn name_without_checksum(
         self,
         number: FileNumber,

@@ -52,7 +52,7 @@ pub enum NameSuffix {
         /// The id of the session that wrote the file.
         session: SessionId,
     },
-    /// Something else that is a legal name: what stands after the first `_`.
+    /// Something else that is a legal name: what follows the first `_`.
     Other(Box<str>),
 }
 
@@ -134,7 +134,7 @@ impl SharedName {
         }
     }
 
-    /// The file's size in bytes, if the name tells it.
+    /// The file's size in bytes, if the name has it.
     pub fn size_bytes(&self) -> Option<u64> {
         match &self.suffix {
             NameSuffix::Session { size_bytes, .. } => *size_bytes,
@@ -143,7 +143,7 @@ impl SharedName {
         }
     }
 
-    /// The checksum of the file's content, if the name tells it.
+    /// The checksum of the file's content, if the name has it.
     pub fn crc32c(&self) -> Option<Crc32c> {
         match &self.suffix {
             NameSuffix::LegacyCrcSize { crc32c, .. } => Some(*crc32c),
@@ -151,7 +151,7 @@ impl SharedName {
         }
     }
 
-    /// The id of the session that wrote the file, if the name tells it.
+    /// The id of the session that wrote the file, if the name has it.
     pub fn session_id(&self) -> Option<SessionId> {
         match &self.suffix {
             NameSuffix::Session { session, .. } | NameSuffix::Interim612 { session, .. } => Some(*session),
@@ -171,7 +171,7 @@ impl fmt::Display for SharedName {
 }
 
 impl NameSuffix {
-    /// What stands between number and dot, the first `_` included.
+    /// The text between number and dot, the first `_` included.
     fn parse(text: &str) -> Option<Self> {
         if text.is_empty() {
             return Some(NameSuffix::None);

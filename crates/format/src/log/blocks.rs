@@ -22,7 +22,7 @@ pub(super) struct Blocks {
 pub(super) enum Found {
     /// More bytes are needed.
     More,
-    /// No record, and no way to go on.
+    /// No record, and nothing can be read after it.
     Stop(EndReason),
     /// A record with the right checksum.
     Record(Physical),
@@ -54,7 +54,7 @@ impl Blocks {
     }
 
     /// Takes as much of `bytes` as belongs to the current block and returns the rest. To be called when
-    /// [`Blocks::next`] wants more.
+    /// [`Blocks::next`] needs more.
     pub(super) fn fill<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
         if self.block.len() == BLOCK_BYTES {
             self.block.clear();

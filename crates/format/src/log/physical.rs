@@ -3,7 +3,7 @@
 use super::{HEADER_BYTES, RECYCLABLE_HEADER_BYTES, record_type};
 use crate::checksum;
 
-/// What stands at a place in a block.
+/// What is at a place in a block.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Parsed {
     /// Too little of the block is there to say.

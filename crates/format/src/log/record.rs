@@ -100,7 +100,7 @@ pub struct TimestampSize {
 /// The entries of a [`RecordKind::TimestampSizes`] record (`UserDefinedTimestampSizeRecord`, `util/udt_util.h`).
 ///
 /// # Errors
-/// Corrupt, with an offset in the payload, when it does not consist of whole entries.
+/// Corrupt, with an offset in the payload, when it does not consist of complete entries.
 pub fn timestamp_sizes(payload: &[u8]) -> Result<Vec<TimestampSize>> {
     let mut reader = Reader::new(FileKind::Wal, 0, payload);
     let mut sizes = Vec::new();

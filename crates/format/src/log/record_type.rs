@@ -1,6 +1,6 @@
 //! The type byte of a physical record (`RecordType`, `db/log_format.h`).
 
-/// A whole logical record.
+/// A complete logical record.
 pub(super) const FULL: u8 = 1;
 /// The first fragment of a logical record.
 pub(super) const FIRST: u8 = 2;

@@ -43,7 +43,7 @@ struct Fragments {
 
 impl Fragments {
     /// Whether another record must not begin now. Old writers leave an empty first fragment at the end of a
-    /// block and begin the record anew in the next one (`ReadRecord`, `db/log_reader.cc`).
+    /// block and begin the record again in the next one (`ReadRecord`, `db/log_reader.cc`).
     fn is_open(&self) -> bool {
         !self.bytes.is_empty()
     }
@@ -72,7 +72,7 @@ impl LogScanner {
         Self::new(FileKind::Manifest, None, offset)
     }
 
-    /// For a WAL, from its start. `number` is the one in its name: it tells records of other logs.
+    /// For a WAL, from its start. `number` is the one in its name: it identifies records of other logs.
     pub fn wal(number: FileNumber) -> Self {
         Self::new(FileKind::Wal, Some(number), 0)
     }
@@ -231,7 +231,7 @@ impl LogScanner {
         zeros < limit as u64
     }
 
-    /// Whether the record can stand here by its type.
+    /// Whether a record of its type can be here.
     fn fits(&self, record: &Physical) -> bool {
         let plain = record_type::plain(record.record_type);
         let recyclable = record.log_number.is_some();

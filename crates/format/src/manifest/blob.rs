@@ -17,7 +17,7 @@ pub struct BlobFileAddition {
     pub total_bytes: u64,
     /// The name of the function of [`checksum_value`](Self::checksum_value); empty when there is none.
     pub checksum_method: Vec<u8>,
-    /// The checksum of the whole file, in the encoding of its function.
+    /// The checksum of the complete file, in the encoding of its function.
     pub checksum_value: Vec<u8>,
     /// Custom fields that are not known here and safe to ignore.
     pub ignored: Vec<UnknownField>,

@@ -24,11 +24,11 @@ pub struct ColumnFamily {
     pub persist_user_defined_timestamps: Option<bool>,
     /// History below this user-defined timestamp is gone.
     pub full_history_ts_low: Option<Vec<u8>>,
-    /// Its last flush, as far as this MANIFEST tells.
+    /// Its last flush, as far as this MANIFEST shows.
     pub last_flush: Option<Flush>,
     /// Its table files; each is live.
     pub tables: BTreeMap<FileNumber, Box<NewFile>>,
-    /// Its blob files, dead ones too: a MANIFEST never says that a blob file goes.
+    /// Its blob files, dead ones too: a MANIFEST never removes a blob file.
     pub blobs: BTreeMap<FileNumber, BlobFile>,
 }
 
@@ -74,7 +74,7 @@ impl ColumnFamily {
     }
 
     /// Blob files of this column family that a table names as its oldest. A table may point into younger ones as
-    /// well, without a word of it in the MANIFEST.
+    /// well, which the MANIFEST does not say.
     fn linked_blobs(&self) -> impl Iterator<Item = FileNumber> {
         let named = self
             .tables

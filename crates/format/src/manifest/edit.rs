@@ -27,12 +27,12 @@ pub struct VersionEdit {
     pub next_file_number: Option<FileNumber>,
     /// The largest column family id ever given.
     pub max_column_family: Option<ColumnFamilyId>,
-    /// WALs below this number are needed by no column family, nor by a prepared transaction. It may stand in a
+    /// WALs below this number are needed by no column family, nor by a prepared transaction. It may be in a
     /// new file as well or instead: see [`wal_floor`](Self::wal_floor).
     pub min_log_number_to_keep: Option<FileNumber>,
     /// No write in any file of this state has a larger sequence number.
     pub last_sequence: Option<SequenceNumber>,
-    /// Where round-robin compaction goes on.
+    /// Where round-robin compaction continues.
     pub compact_cursors: Vec<CompactCursor>,
     /// Table files that leave the column family. They leave it before the new ones come: moving a file to another
     /// level is one edit that does both.
@@ -51,7 +51,7 @@ pub struct VersionEdit {
     pub column_family: ColumnFamilyId,
     /// Whether the column family comes or goes.
     pub column_family_change: Option<ColumnFamilyChange>,
-    /// How many edits of the same atomic group follow; none when the edit stands alone.
+    /// How many edits of the same atomic group follow; none for an edit without a group.
     pub atomic_group_remaining: Option<u32>,
     /// History below this user-defined timestamp is gone; never empty.
     pub full_history_ts_low: Option<Vec<u8>>,
@@ -81,7 +81,7 @@ pub struct DeletedFile {
     pub number: FileNumber,
 }
 
-/// The place where round-robin compaction of a level goes on.
+/// The place where round-robin compaction of a level continues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompactCursor {
     /// The level.
@@ -91,7 +91,7 @@ pub struct CompactCursor {
 }
 
 impl VersionEdit {
-    /// The smallest WAL number that the database needs once this edit counts, wherever in the edit it stands.
+    /// The smallest WAL number that the database needs once this edit counts, wherever the edit has it.
     pub fn wal_floor(&self) -> Option<FileNumber> {
         let mut in_files = self
             .new_files

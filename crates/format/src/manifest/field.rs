@@ -20,7 +20,7 @@ impl UnknownField {
     }
 }
 
-/// The next length-prefixed bytes, as a reader of their own that still knows where they stand.
+/// The next length-prefixed bytes, as a reader of their own that still knows their offset.
 pub(super) fn nested<'a>(reader: &mut Reader<'a>) -> Result<Reader<'a>> {
     let bytes = reader.length_prefixed()?;
     let start = reader.offset().saturating_sub(bytes.len() as u64);

@@ -1,7 +1,7 @@
-//! What flushes show of writes that went past the WALs (`WriteOptions::disableWAL`).
+//! What flushes show about writes that bypassed the WALs (`WriteOptions::disableWAL`).
 //!
 //! A memtable switch begins a new WAL if the present one holds anything (`DBImpl::SwitchMemtable`,
-//! `db/db_impl/db_impl_write.cc`), and the flush of that memtable says from which WAL on its column family goes on
+//! `db/db_impl/db_impl_write.cc`), and the flush of that memtable says from which WAL its column family continues
 //! (`FlushJob::PickMemTable`, `db/flush_job.cc`). So what was written between two flushes that name the same WAL is in no WAL:
 //! that one was empty at both. The flush of an idle database names a new and empty WAL as well, but a higher one.
 //!
@@ -17,7 +17,7 @@ use super::edit::VersionEdit;
 /// The last flush of a column family in the MANIFEST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flush {
-    /// The WAL from which on the column family goes on: all before it hold nothing for it.
+    /// The WAL from which the column family continues: earlier WALs hold nothing for it.
     pub log_number: FileNumber,
     /// The smallest number of its tables.
     pub table: FileNumber,

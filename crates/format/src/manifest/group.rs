@@ -4,12 +4,12 @@ use crate::{FileKind, FormatError, Result};
 
 use super::edit::VersionEdit;
 
-/// Holds edits back until their atomic group is complete (`AtomicGroupReadBuffer` in `db/version_set.cc`).
+/// Retains edits until their atomic group is complete (`AtomicGroupReadBuffer` in `db/version_set.cc`).
 ///
 /// Each edit of a group says how many follow; a group that the MANIFEST ends in never happened.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GroupBuffer {
-    held_back: Vec<PlacedEdit>,
+    retained: Vec<PlacedEdit>,
     /// How many edits the group still lacks.
     missing: u32,
 }
@@ -19,12 +19,12 @@ pub struct GroupBuffer {
 pub struct PlacedEdit {
     /// The edit.
     pub edit: VersionEdit,
-    /// Where its record stands in the MANIFEST.
+    /// The offset of its record in the MANIFEST.
     pub offset: u64,
 }
 
 impl GroupBuffer {
-    /// Takes the next edit and returns those that count now, in order: itself, its whole group, or none yet.
+    /// Takes the next edit and returns those that count now, in order: itself, its complete group, or none yet.
     ///
     /// # Errors
     /// Corrupt when the edits of a group do not count down to 0 without a gap.
@@ -35,15 +35,15 @@ impl GroupBuffer {
             return Err(FormatError::corrupt(FileKind::Manifest, offset, reason));
         }
         self.missing = remaining.unwrap_or(0);
-        self.held_back.push(PlacedEdit { edit, offset });
+        self.retained.push(PlacedEdit { edit, offset });
         if self.missing > 0 {
             return Ok(Vec::new());
         }
-        Ok(std::mem::take(&mut self.held_back))
+        Ok(std::mem::take(&mut self.retained))
     }
 
-    /// Whether no edit is held back.
+    /// Whether no edit is retained.
     pub fn is_empty(&self) -> bool {
-        self.held_back.is_empty()
+        self.retained.is_empty()
     }
 }

@@ -24,7 +24,7 @@ pub enum NewFileForm {
 
 /// A table file as the MANIFEST describes it: `FileMetaData` of `db/version_edit.h`.
 ///
-/// Everything from `path_id` on stands in forms that have a place for it only; in others it keeps its default.
+/// Everything from `path_id` on is encoded only in forms that have a place for it. In others it keeps its default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewFile {
     /// The record that adds it.
@@ -52,7 +52,7 @@ pub struct NewFile {
     pub file_creation_time: Option<u64>,
     /// The order of flushes and ingestions (since 7.9).
     pub epoch_number: Option<u64>,
-    /// The checksum of the whole file, in the encoding of its function.
+    /// The checksum of the complete file, in the encoding of its function.
     pub file_checksum: Option<Vec<u8>>,
     /// The name of the function of [`file_checksum`](Self::file_checksum).
     pub file_checksum_func_name: Option<Vec<u8>>,

@@ -1,4 +1,4 @@
-//! Reads a MANIFEST, whole or while it grows.
+//! Reads a MANIFEST, complete or while it grows.
 
 use crate::log::{LogRecord, LogScanner, RecordKind};
 use crate::{FileKind, FormatError, Result};
@@ -30,14 +30,14 @@ struct Fold {
 pub struct ManifestEnd {
     /// The end of the last record that counts, from the start of the file.
     pub applied_bytes: u64,
-    /// What stands behind it.
+    /// What follows it.
     pub rest: ManifestRest,
-    /// Whether something was written behind it that did not come whole to the disk, after which nothing can be read: a torn
-    /// record, or zeros. The beginning of an atomic group alone is nothing of that kind: a process may have ended there.
+    /// Whether an incomplete write follows it, after which nothing can be read: a torn record, or zeros. The beginning of an
+    /// atomic group alone is no such write: a process may have ended there.
     pub is_torn: bool,
 }
 
-/// What stands behind the part of a MANIFEST that counts.
+/// What follows the part of a MANIFEST that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ManifestRest {
     /// Nothing.
@@ -90,7 +90,7 @@ impl ManifestReader {
     ///
     /// # Errors
     /// As [`VersionEdit::decode`], [`GroupBuffer::push`] and [`DatabaseState::apply`]; unsupported for a compressed
-    /// log, which RocksDB never makes a MANIFEST of. The reader is of no use after an error.
+    /// log, which RocksDB never makes a MANIFEST of. The reader is unusable after an error.
     pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
         let fold = &mut self.fold;
         self.scanner.push(bytes, &mut |record| fold.take(&record))
@@ -111,12 +111,12 @@ impl ManifestReader {
         &self.fold.state
     }
 
-    /// The state, and where the part that counts ends, when no more bytes come for now. To go on later, give both
+    /// The state, and where the part that counts ends, when no more bytes come for now. To continue later, give both
     /// to [`resume`](Self::resume).
     ///
     /// # Errors
-    /// Corrupt when the file is damaged before its end, or never told what RocksDB wants to know
-    /// ([`DatabaseState::check_complete`]). A record or group that is not there in full is no damage.
+    /// Corrupt when the file is damaged before its end, or lacks what RocksDB needs
+    /// ([`DatabaseState::check_complete`]). A record or group that is not there in full is not damage.
     pub fn finish(self) -> Result<(DatabaseState, ManifestEnd)> {
         let log = self.scanner.finish();
         if let Some(damage) = log.damage() {

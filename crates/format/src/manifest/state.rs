@@ -24,7 +24,7 @@ pub struct DatabaseState {
     max_column_family: ColumnFamilyId,
     prev_log_number: FileNumber,
     min_log_number_to_keep: Option<FileNumber>,
-    /// Whether the MANIFEST was begun when the database was opened, once an edit tells.
+    /// Whether the MANIFEST was begun when the database was opened. Known after the first edit that shows it.
     begun_by_opening: Option<bool>,
 }
 
@@ -83,8 +83,8 @@ impl DatabaseState {
         })
     }
 
-    /// Takes all tables and blob files out of it, which are most of it, when nobody asks for them any more. Each table
-    /// is handed over; what is not kept of it is free when the next one comes.
+    /// Takes all tables and blob files out of it, which are most of it, when they are no longer needed. Each table is
+    /// handed over, and freed before the next one unless the caller keeps it.
     pub fn take_tables(&mut self) -> impl Iterator<Item = NewFile> {
         self.column_families.values_mut().flat_map(|family| {
             family.blobs.clear();
@@ -177,18 +177,18 @@ impl DatabaseState {
         })
     }
 
-    /// Whether RocksDB could open a database in this state: it wants a log number, a next file number and a last
-    /// sequence number to have been told. `offset` is where the MANIFEST ends, for the error.
+    /// Whether RocksDB could open a database in this state: it needs a log number, a next file number and a last
+    /// sequence number. `offset` is where the MANIFEST ends, for the error.
     ///
     /// # Errors
-    /// Corrupt, naming what was never told.
+    /// Corrupt, naming what is missing.
     pub fn check_complete(&self, offset: u64) -> Result<()> {
-        let told = [
+        let needed = [
             (self.has_log_number, "log number"),
             (self.next_file_number.is_some(), "next file number"),
             (self.last_sequence.is_some(), "last sequence number"),
         ];
-        let missing: Vec<&str> = told
+        let missing: Vec<&str> = needed
             .iter()
             .filter(|entry| !entry.0)
             .map(|entry| entry.1)
@@ -202,8 +202,8 @@ impl DatabaseState {
         ))
     }
 
-    /// Takes in the next edit; `offset` is where its record stands, for the error. After an error the state is of
-    /// no use.
+    /// Takes in the next edit; `offset` is the offset of its record, for the error. After an error the state is
+    /// unusable.
     ///
     /// # Errors
     /// Corrupt for what RocksDB would not apply either: files or column families that come twice or go without

@@ -43,7 +43,7 @@ impl WalAddition {
     }
 }
 
-/// The WALs that RocksDB wants to find when it opens the database: `WalSet` of `db/wal_edit.h`.
+/// The WALs that RocksDB expects when it opens the database: `WalSet` of `db/wal_edit.h`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TrackedWals {
     wals: BTreeMap<FileNumber, Option<u64>>,

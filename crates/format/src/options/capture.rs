@@ -5,7 +5,7 @@ use crate::Result;
 use super::file::{OptionsFile, corrupt};
 use super::section::{SectionKind, Setting};
 
-/// What a capture of the database's files must know; the defaults are RocksDB's, and stand for missing settings.
+/// What a capture of the database's files must know; the defaults are RocksDB's, and replace missing settings.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct CaptureOptions {

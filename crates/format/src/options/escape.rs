@@ -1,6 +1,6 @@
 //! The backslashes in strings of an OPTIONS file (`util/string_util.cc`).
 
-/// The text as it stands in the file.
+/// The text as it is in the file.
 pub fn escape(raw: &[u8]) -> Vec<u8> {
     let mut escaped = Vec::with_capacity(raw.len());
     for byte in raw {
@@ -14,7 +14,7 @@ pub fn escape(raw: &[u8]) -> Vec<u8> {
     escaped
 }
 
-/// The text that stands in the file escaped. A backslash at its very end says nothing.
+/// The text that is escaped in the file. A backslash at its very end has no meaning.
 pub fn unescape(escaped: &[u8]) -> Vec<u8> {
     let mut raw = Vec::with_capacity(escaped.len());
     let mut bytes = escaped.iter();
@@ -27,7 +27,7 @@ pub fn unescape(escaped: &[u8]) -> Vec<u8> {
     raw
 }
 
-/// What a byte behind a backslash stands for.
+/// The meaning of a byte after a backslash.
 fn meaning(byte: &u8) -> u8 {
     match byte {
         b'n' => b'\n',

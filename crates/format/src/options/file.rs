@@ -1,4 +1,4 @@
-//! An OPTIONS file as a whole.
+//! A complete OPTIONS file.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::section::{Section, SectionKind, Setting, sections};
 /// The first line of Speedb's (`options/options_parser.cc` of Speedb).
 const SPEEDB_HEADER: &[u8] = b"# This is a Speedb option file.";
 
-/// What an OPTIONS file says. Values are kept as they stand there, escapes too.
+/// What an OPTIONS file says. Values are kept as they are in the file, escapes included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptionsFile {
     pub(super) sections: Vec<Section>,
@@ -18,13 +18,13 @@ pub struct OptionsFile {
 }
 
 impl OptionsFile {
-    /// Reads the whole file.
+    /// Reads the complete file.
     ///
     /// # Errors
     /// Unsupported for a section of unknown kind. Corrupt for what RocksDB refuses as well: a line that is neither
     /// section nor setting, sections that come twice, come too late or belong to no column family, no
-    /// `[DBOptions]`, no default column family, version numbers that are none. Values are looked at only when they
-    /// are asked for.
+    /// `[DBOptions]`, no default column family, version numbers that are none. Values are parsed only when they are
+    /// requested.
     pub fn parse(bytes: &[u8]) -> Result<OptionsFile> {
         let sections = sections(bytes)?;
         check_sections(&sections)?;
@@ -51,7 +51,7 @@ impl OptionsFile {
         text(self.version("options_file_version")?)
     }
 
-    /// A setting of the database, as it stands in the file.
+    /// A setting of the database, as it is in the file.
     pub fn db(&self, name: &str) -> Option<&[u8]> {
         self.database_setting(name)
             .map(|setting| setting.value.as_slice())
@@ -63,14 +63,14 @@ impl OptionsFile {
         families.map(|section| section.argument.as_slice())
     }
 
-    /// A setting of a column family, as it stands in the file.
+    /// A setting of a column family, as it is in the file.
     pub fn cf(&self, family: &[u8], name: &str) -> Option<&[u8]> {
         let mut families = self.of_kind(SectionKind::ColumnFamily);
         let section = families.find(|section| section.argument == family)?;
         section.find(name).map(|setting| setting.value.as_slice())
     }
 
-    /// A setting of a column family's table factory, as it stands in the file.
+    /// A setting of a column family's table factory, as it is in the file.
     pub fn table(&self, family: &[u8], name: &str) -> Option<&[u8]> {
         let mut tables = self.of_kind(SectionKind::Table);
         let section = tables.find(|section| section.argument == family)?;
@@ -125,7 +125,7 @@ fn check_sections(sections: &[Section]) -> Result<()> {
             SectionKind::Version if !once.insert("Version") => Some("a second [Version]".to_owned()),
             SectionKind::Database if !once.insert("DBOptions") => Some("a second [DBOptions]".to_owned()),
             SectionKind::ColumnFamily if families.is_empty() && family != b"default" => {
-                Some(format!("column family \"{name}\" stands before the default one"))
+                Some(format!("column family \"{name}\" comes before the default one"))
             }
             SectionKind::ColumnFamily if !families.insert(family) => {
                 Some(format!("column family \"{name}\" comes twice"))

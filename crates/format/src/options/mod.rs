@@ -4,7 +4,7 @@
 //! [Version]                             rocksdb_version, options_file_version
 //! [DBOptions]                           once
 //! [CFOptions "default"]                 once for each column family, the default one first
-//! [TableOptions/BlockBasedTable "name"] belongs to a column family that stands above it
+//! [TableOptions/BlockBasedTable "name"] belongs to a column family above it
 //!   name=value                          one line each; the first of several counts
 //! # comment                             to the end of the line, unless the # has a backslash before it
 //! ```

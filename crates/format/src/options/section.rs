@@ -6,7 +6,7 @@ use crate::{FileKind, FormatError, Result};
 
 use super::escape::unescape;
 
-/// A section and what stands in it.
+/// A section and its settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Section {
     pub(super) kind: SectionKind,
@@ -30,7 +30,7 @@ pub(super) enum SectionKind {
 pub(super) struct Setting {
     pub(super) name: Vec<u8>,
     pub(super) value: Vec<u8>,
-    /// Where the value stands in the file.
+    /// The place of the value in the file.
     pub(super) place: Range<usize>,
 }
 
@@ -42,7 +42,7 @@ impl Section {
     }
 }
 
-/// A part of the file that knows where it stands.
+/// A part of the file with its offset.
 #[derive(Clone, Copy)]
 struct Piece<'a> {
     bytes: &'a [u8],
@@ -68,7 +68,7 @@ impl<'a> Piece<'a> {
         self.range(leading..self.bytes.len() - trailing)
     }
 
-    /// Without what stands behind a `#` that has no backslash before it.
+    /// Without what follows a `#` that has no backslash before it.
     fn without_comment(&self) -> Piece<'a> {
         let hashes = self.bytes.iter().enumerate().filter(|(_, byte)| **byte == b'#');
         let mut comments = hashes.filter(|(at, _)| *at == 0 || self.bytes[at - 1] != b'\\');
@@ -92,7 +92,7 @@ fn is_space(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0x0b
 }
 
-/// All sections in order. What stands before the first is passed over, as RocksDB does.
+/// All sections in order. What comes before the first is skipped, as by RocksDB.
 pub(super) fn sections(bytes: &[u8]) -> Result<Vec<Section>> {
     let mut sections: Vec<Section> = Vec::new();
     let mut start = 0;
@@ -115,7 +115,7 @@ pub(super) fn sections(bytes: &[u8]) -> Result<Vec<Section>> {
     Ok(sections)
 }
 
-/// Every setting of this name that has a value, whatever else stands in the file and whichever section it is in.
+/// Every setting of this name that has a value, in any section and whatever else the file contains.
 pub(super) fn settings_by_line(bytes: &[u8], name: &str) -> Vec<Setting> {
     let (mut found, mut start) = (Vec::new(), 0);
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {

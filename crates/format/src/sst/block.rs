@@ -10,7 +10,7 @@
 //! restart count     fixed32, the top four bits are features of data blocks
 //! ```
 //!
-//! The key of an entry is the first `shared` bytes of the key before it and the rest that stands there.
+//! The key of an entry is the first `shared` bytes of the key before it and the rest in the entry.
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
@@ -55,7 +55,7 @@ impl<'a> Block<'a> {
         })
     }
 
-    /// The value of this key. What stands behind it is not looked at.
+    /// The value of this key. Entries after it are not read.
     pub(super) fn value_of(&self, wanted: &[u8]) -> Result<Option<Vec<u8>>> {
         let mut found = None;
         self.walk(|key, value, _| match key.cmp(wanted) {
@@ -80,7 +80,7 @@ impl<'a> Block<'a> {
                 return Err(start.corrupt("an entry shares more than the key before it has"));
             };
             let rest = reader.bytes(unshared)?;
-            // What both share cannot tell which of them comes first.
+            // The shared prefix does not decide their order.
             if !is_first && rest <= last {
                 return Err(start.corrupt("the keys of a meta block do not ascend"));
             }

@@ -24,7 +24,7 @@ const LEGACY_LEN: usize = HANDLES_LEN + MAGIC_LEN;
 const NEW_LEN: usize = 1 + HANDLES_LEN + 4 + MAGIC_LEN;
 /// No footer is longer.
 pub(super) const MAX_FOOTER_LEN: usize = NEW_LEN;
-/// Where the footer's own checksum stands in it, after checksum type and extended magic.
+/// Where the footer's own checksum is, after checksum type and extended magic.
 const CHECKSUM_AT: usize = 5;
 const EXTENDED_MAGIC: [u8; 4] = [0x3e, 0x00, 0x7a, 0x00];
 

@@ -11,7 +11,7 @@ use crate::coding::{Reader, put_varint64};
 use crate::unique_id::{SessionId, UniqueId};
 use crate::{ColumnFamilyId, FileKind, FileNumber, Result, SequenceNumber};
 
-/// Names to values, as they stand in the block.
+/// Names to values, as they are in the block.
 type Raw = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// The name of the property that ingestion may rewrite in place.
@@ -95,7 +95,7 @@ pub struct TableProperties {
     pub external_version: Option<u32>,
     /// The sequence number that ingestion wrote into the file, 0 if it left it alone.
     pub external_global_seqno: Option<SequenceNumber>,
-    /// Everything else, as it stands in the file: what users' collectors added, what is not needed here, and values
+    /// Everything else, as it is in the file: what users' collectors added, what is not needed here, and values
     /// that are not what their name promises.
     pub others: BTreeMap<Vec<u8>, Vec<u8>>,
 }

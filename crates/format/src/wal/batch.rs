@@ -164,7 +164,7 @@ impl<'r> BatchWalker<'r> {
 }
 
 impl Tally {
-    /// Adds a record, or says why it cannot stand here.
+    /// Adds a record, or says why it cannot be here.
     fn record(&mut self, record: &Record, replay: &mut Replay) -> std::result::Result<(), &'static str> {
         match record.meaning {
             Meaning::Key => self.key(record.column_family),

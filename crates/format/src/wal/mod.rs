@@ -13,11 +13,11 @@
 //! none, so an unknown tag is an error.
 //!
 //! Keys and values are passed over, never held, and a compressed batch is never unfolded in memory: a
-//! [`BatchWalker`] is fed with pieces. [`WalScanner`] does the same for a whole WAL.
+//! [`BatchWalker`] is fed with pieces. [`WalScanner`] does the same for a complete WAL.
 //!
 //! # The last sequence number
 //! Normally each key of a batch has a sequence number of its own, from the batch's on, so the last one is known.
-//! Transactions change that, and only the database's owner knows their write policy (it stands in no file):
+//! Transactions change that, and only the database's owner knows their write policy (no file has it):
 //! - WriteCommitted: the keys of a prepared section get theirs when it is committed, maybe in a later WAL. This is
 //!   exact when the WALs are scanned in order with one [`Replay`], and the WAL with the section is still there. If
 //!   it is not, the keys are in tables already, and the MANIFEST's last sequence number covers them.

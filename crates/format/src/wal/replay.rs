@@ -1,4 +1,4 @@
-//! What batches tell about the sequence numbers of later ones.
+//! What batches determine about the sequence numbers of later ones.
 
 use std::collections::HashMap;
 

@@ -21,7 +21,7 @@ pub(super) enum Meaning {
     Key,
     /// A blob for listeners, in the log only.
     LogData,
-    /// Ends a batch that is neither prepared nor committed, or stands where a begin might have come.
+    /// Ends a batch that is neither prepared nor committed, or is where a begin might have been.
     Noop,
     /// Begins a prepared section of a database that numbers this way.
     BeginPrepare(Numbering),
@@ -33,7 +33,7 @@ pub(super) enum Meaning {
     Rollback,
 }
 
-/// The fields and the meaning of a record with this tag; none for tags that cannot stand in a WAL.
+/// The fields and the meaning of a record with this tag; none for tags that a WAL cannot have.
 pub(super) fn shape(tag: u8) -> Option<(&'static [Field], Meaning)> {
     let fields: &[Field] = match tag {
         // Deletion, SingleDeletion; LogData

@@ -10,7 +10,7 @@ use super::status;
 /// RocksDB may be about to let CURRENT name another MANIFEST, and to delete the old one.
 const LOOKS: u32 = 10;
 
-/// Those in the MANIFEST: a column family stands there before anything can be written to it.
+/// Those in the MANIFEST: a column family is there before anything can be written to it.
 pub(super) fn names(directory: &Path) -> Result<Vec<String>> {
     let mut look = 1;
     loop {

@@ -1,7 +1,7 @@
 //! The handles of the `rocksdb` crate as live databases.
 //!
 //! Which of the two types of [`DBWithThreadMode`] shows its pointer depends on that crate's feature `multi-threaded-cf`:
-//! it is the one that `rocksdb::DB` stands for. The other one, and the databases with transactions, hide theirs.
+//! it is the one that `rocksdb::DB` names. The other type, and databases with transactions, do not show theirs.
 
 mod column_families;
 mod live_files;

@@ -1,4 +1,4 @@
-//! A database directory as the source of an image, captured in the way that its LOCK calls for.
+//! A database directory as the source of an image, captured closed or hot by its LOCK.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,20 +14,20 @@ use crate::{Error, ErrorKind, Observer, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SourceKind {
-    /// As its LOCK says: closed if nobody holds it, hot if another process does.
+    /// By its LOCK: closed if no process holds it, hot if another process does.
     #[default]
     Auto,
     /// As a closed database; refused while a process has it open.
     Closed,
-    /// As one that is being written, also when nobody is seen to hold the LOCK: an instance may hold it where it
-    /// cannot be seen.
+    /// As a database that is being written, even if no process is seen to hold the LOCK: it may be held on another machine
+    /// or in another container.
     Hot,
-    /// As a checkpoint, which nobody opens; refused while a process has it open.
+    /// As a checkpoint, which no process opens. Refused while a process has it open.
     Checkpoint,
 }
 
-/// A database's directory. Its LOCK is looked at each time that it is captured: a database that is opened while it is
-/// captured as a closed one is captured hot the next time.
+/// A database's directory. Each capture checks its LOCK: a database that is opened while it is captured as a closed one is
+/// captured hot the next time.
 #[derive(Debug, Clone)]
 pub struct Directory {
     path: PathBuf,
@@ -94,7 +94,7 @@ impl Directory {
             return self.hot.capture(host, observer);
         }
         match self.closed.capture(host, observer) {
-            // What is missing or wrong may be the doing of a process that has opened it meanwhile.
+            // A process that has opened the database meanwhile may have caused what is missing or wrong.
             Err(error) if error.kind() != ErrorKind::Stopped && self.is_open_elsewhere()? => {
                 self.hot.capture(host, observer)
             }

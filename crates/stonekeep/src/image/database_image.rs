@@ -81,7 +81,7 @@ pub enum Content {
         /// What it was opened as, for messages.
         path: PathBuf,
     },
-    /// Here: `CURRENT` is made, never copied, and a rewritten MANIFEST stands nowhere else.
+    /// Here: `CURRENT` is made, never copied, and a rewritten MANIFEST is in no file.
     Bytes(Arc<[u8]>),
 }
 

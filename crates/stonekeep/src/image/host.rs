@@ -1,11 +1,11 @@
-//! The engine's side of a capture: what need not be captured, since it is stored already or can be copied at once.
+//! The engine's side of a capture: which files it needs, and which it copies at once.
 
 use stonekeep_format::FileNumber;
 
 use super::ImageFile;
 use crate::{Error, ErrorKind, Result};
 
-/// Whom a source captures for.
+/// The engine, as a source sees it.
 ///
 /// A source of many files need not hold them all: it asks which ones are [needed](CaptureHost::needed), lets the
 /// engine [take](CaptureHost::take) a part of them before the image is whole, and holds only the rest. Files that are
@@ -47,7 +47,7 @@ pub trait CaptureHost {
     fn take(&mut self, files: &[ImageFile]) -> Result<Vec<FileNumber>>;
 }
 
-/// Nobody: for an image that is only to be looked at.
+/// No engine: for an image that is only inspected.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoHost;
 
@@ -75,7 +75,7 @@ impl CaptureHost for NoHost {
     fn take(&mut self, _: &[ImageFile]) -> Result<Vec<FileNumber>> {
         Err(Error::new(
             ErrorKind::Unsupported,
-            "nobody is there to take files early",
+            "this host cannot copy files early",
         ))
     }
 }

@@ -1,4 +1,4 @@
-//! Files of the application that a backup takes along: found by patterns, below the database's directory.
+//! Finds the files of the application that a backup includes, by patterns, below the database's directory.
 //!
 //! A pattern is a relative path whose parts are globs: `rocksdict-config.json`, `transaction_logs/*.txnlog`, `conf/**`.
 //! One that matches a directory takes all files below it. No link is followed and no special file is read. What belongs
@@ -20,13 +20,13 @@ use super::unknown_files::{Directories, is_repository, is_reserved_name};
 use crate::directory_names::each_name;
 use crate::{Error, IoContext, Result};
 
-/// More files than this are another backup's task: all of them are in one line of the facts.
+/// The limit on included files: all of them are in one line of the facts.
 const MOST_FILES: usize = 100_000;
 
 /// Deeper than any tree of configuration.
 const MOST_LEVELS: usize = 64;
 
-/// A pattern for files to take along.
+/// A pattern for files to include.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
@@ -65,7 +65,7 @@ impl IncludePattern {
     /// `InvalidArgument` for what is no such path.
     pub fn parse(text: &str) -> Result<Self> {
         let invalid =
-            |why: &str| Error::invalid(format!("{text:?} is no pattern for files to include: {why}"));
+            |why: &str| Error::invalid(format!("{text:?} is not a pattern for files to include: {why}"));
         if text.starts_with('/') {
             return Err(invalid("it must be relative to the database's directory"));
         }
@@ -119,7 +119,7 @@ fn reach(parts: &[Part], path: &[&str]) -> Reach {
     }
 }
 
-/// A file to take along, open.
+/// A file to include, open.
 #[derive(Debug)]
 pub(crate) struct FoundFile {
     /// Its path below the database's directory, with `/` between the parts.
@@ -129,7 +129,7 @@ pub(crate) struct FoundFile {
     pub(crate) size_bytes: u64,
 }
 
-/// What patterns have led to.
+/// The result of a search.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     /// The files, each as it is met.
@@ -167,6 +167,30 @@ pub(crate) fn find(
     Ok(walk.found)
 }
 
+/// A name in an open directory.
+struct Entry<'a> {
+    directory: &'a OwnedFd,
+    name: &'a CStr,
+    /// What the listing says that it is.
+    kind: FileType,
+    /// Whether the name is UTF-8.
+    is_text: bool,
+}
+
+impl Entry<'_> {
+    /// What it is. `None` if it is gone.
+    fn kind(&self) -> rustix::io::Result<Option<FileType>> {
+        if self.kind != FileType::Unknown {
+            return Ok(Some(self.kind));
+        }
+        match rustix::fs::statat(self.directory, self.name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+}
+
 struct Walk<'a> {
     root: &'a Path,
     patterns: &'a [IncludePattern],
@@ -190,19 +214,19 @@ impl Walk<'_> {
         for (name, kind) in names {
             let os_name = OsStr::from_bytes(name.to_bytes());
             path.push(os_name.to_string_lossy().into_owned());
-            self.entry((opened, &name, kind), os_name.to_str().is_some(), path, above)?;
+            let entry = Entry {
+                directory: opened,
+                name: &name,
+                kind,
+                is_text: os_name.to_str().is_some(),
+            };
+            self.entry(&entry, path, above)?;
             path.pop();
         }
         Ok(())
     }
 
-    fn entry(
-        &mut self,
-        (directory, name, kind): (&OwnedFd, &CStr, FileType),
-        is_text: bool,
-        path: &mut Vec<String>,
-        above: &[bool],
-    ) -> Result<()> {
+    fn entry(&mut self, entry: &Entry<'_>, path: &mut Vec<String>, above: &[bool]) -> Result<()> {
         if path.len() == 1 && path.first().is_some_and(|name| is_reserved_name(name)) {
             return Ok(());
         }
@@ -219,22 +243,17 @@ impl Walk<'_> {
             return Ok(());
         }
         let full = self.full(path);
-        match kind_of(directory, name, kind).context("looking at", &full)? {
+        match entry.kind().context("looking at", &full)? {
             None => Ok(()),
-            Some(FileType::Directory) => self.below((directory, name), path, &matching),
+            Some(FileType::Directory) => self.below(entry, path, &matching),
             _ if !is_matched => Ok(()),
-            Some(FileType::RegularFile) => self.file((directory, name), is_text, path, &matching),
+            Some(FileType::RegularFile) => self.file(entry, path, &matching),
             Some(FileType::Symlink) => self.leave_out(path, "it is a link, and no link is followed"),
-            Some(_) => self.leave_out(path, "it is no regular file"),
+            Some(_) => self.leave_out(path, "it is not a regular file"),
         }
     }
 
-    fn below(
-        &mut self,
-        (directory, name): (&OwnedFd, &CStr),
-        path: &mut Vec<String>,
-        matching: &[bool],
-    ) -> Result<()> {
+    fn below(&mut self, entry: &Entry<'_>, path: &mut Vec<String>, matching: &[bool]) -> Result<()> {
         let full = self.full(path);
         if self.own.has(&full)? {
             return Ok(());
@@ -250,35 +269,29 @@ impl Walk<'_> {
             return self.leave_out(path, "it lies too deep");
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match rustix::fs::openat(directory, name, flags, Mode::empty()) {
+        match rustix::fs::openat(entry.directory, entry.name, flags, Mode::empty()) {
             Ok(opened) => self.directory(&opened, path, matching),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(()),
             Err(errno) => Err(errno).context("opening", &full),
         }
     }
 
-    fn file(
-        &mut self,
-        (directory, name): (&OwnedFd, &CStr),
-        is_text: bool,
-        path: &[String],
-        matching: &[bool],
-    ) -> Result<()> {
+    fn file(&mut self, entry: &Entry<'_>, path: &[String], matching: &[bool]) -> Result<()> {
         let relative = path.join("/");
-        if !is_text || !is_storable(&relative) {
+        if !entry.is_text || !is_storable(&relative) {
             return self.leave_out(path, "its name has characters that a backup cannot keep");
         }
         let full = self.full(path);
         // A FIFO that took the file's place must not block.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(directory, name, flags, Mode::empty()) {
+        let file = match rustix::fs::openat(entry.directory, entry.name, flags, Mode::empty()) {
             Ok(file) => File::from(file),
             Err(Errno::NOENT | Errno::LOOP) => return Ok(()),
             Err(errno) => return Err(errno).context("opening", &full),
         };
         let metadata = file.metadata().context("looking at", &full)?;
         if !metadata.is_file() {
-            return self.leave_out(path, "it is no regular file");
+            return self.leave_out(path, "it is not a regular file");
         }
         self.found.files += 1;
         if self.found.files > MOST_FILES {
@@ -320,16 +333,4 @@ pub(crate) fn is_storable(path: &str) -> bool {
             .split('/')
             .next()
             .is_some_and(|first| !is_reserved_name(first))
-}
-
-/// What a name is; `None` if it is gone.
-fn kind_of(directory: &OwnedFd, name: &CStr, kind: FileType) -> rustix::io::Result<Option<FileType>> {
-    if kind != FileType::Unknown {
-        return Ok(Some(kind));
-    }
-    match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
-        Err(Errno::NOENT) => Ok(None),
-        Err(errno) => Err(errno),
-    }
 }

@@ -1,4 +1,4 @@
-//! The regular files that stand in one directory of a database.
+//! The regular files in one directory of a database.
 
 use std::ffi::{CStr, OsStr, OsString};
 use std::fmt::{self, Write as _};
@@ -43,7 +43,7 @@ pub(super) struct Listing {
 pub(super) struct ListedFile {
     /// Its name in the directory.
     pub(super) name: OsString,
-    /// What RocksDB takes it for; `None` for a stranger, and for a number that is not written as RocksDB would.
+    /// What RocksDB takes it for; `None` for an unknown file, and for a number in another form than RocksDB's.
     pub(super) parsed: Option<DbFileName>,
 }
 

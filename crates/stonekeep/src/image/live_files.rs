@@ -1,9 +1,9 @@
-//! Where the tables and blobs are that the MANIFEST names.
+//! Finds the tables and blobs that the MANIFEST names.
 //!
-//! They are looked for by number in the database's directory and in the further ones that were given (`db_paths`,
-//! `cf_paths`), since those stand in no file of the database (`options/db_options.cc` leaves them out). A file counts
-//! if it has the size of the MANIFEST: that of a table stands there, that of a blob file is the sum of header, records
-//! and footer (`SharedBlobFileMetaData::GetBlobFileSize`, `db/blob/blob_file_meta.cc`).
+//! They are looked up by number in the database's directory and in the further ones that the caller gave (`db_paths`,
+//! `cf_paths`), since no file of the database has those (`options/db_options.cc` leaves them out). A file counts if it has
+//! the size in the MANIFEST. The MANIFEST has the size of a table; that of a blob file is the sum of header, records and
+//! footer (`SharedBlobFileMetaData::GetBlobFileSize`, `db/blob/blob_file_meta.cc`).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,12 +75,12 @@ impl LiveFiles {
     }
 }
 
-/// So many files are looked at one after the other, and so many such parts at the same time: more than there are
-/// processors, since each look may wait for a disk, or for a server.
+/// How many files are looked up one after another, and how many such parts at the same time: more than there are
+/// processors, since each look-up may wait for a disk or a server.
 const LOOKS: usize = 1024;
 const LOOKERS: usize = 4;
 
-/// What a look at some files has come to.
+/// The result of looking up some files.
 struct Looked<'a> {
     /// Where each of them is.
     places: Vec<Option<Place<'a>>>,
@@ -135,7 +135,7 @@ impl<'a> Places<'a> {
         Ok(looked)
     }
 
-    /// The places of a table or blob file. A `.ldb` stands for the table where no `.sst` is, as it does for RocksDB
+    /// The places of a table or blob file. Where there is no `.sst`, an `.ldb` is the table, as for RocksDB
     /// (`TableCache::GetTableReader`, `db/table_cache.cc`).
     fn of_file(&self, name: &DbFileName) -> &[Place<'a>] {
         match (self.of_name(name), name) {
@@ -248,16 +248,16 @@ fn place_of<'a>(
     Ok(None)
 }
 
-/// What is said of a file that is nowhere.
+/// The finding about a file that is absent.
 pub(super) const MISSING: &str = "it is missing, though the MANIFEST names it";
 
-/// What is said of a file that has another size.
+/// The finding about a file of another size.
 pub(super) fn wrong_size(size_bytes: u64, expected_bytes: u64) -> String {
     format!("{size_bytes} bytes, where the MANIFEST says {expected_bytes}")
 }
 
-/// What is said of a file that stands in another directory as well.
+/// The finding about a file that is in two directories.
 pub(super) fn twice(other: &Path) -> String {
     let other = other.display();
-    format!("it stands in {other}, too; which of them is right cannot be told")
+    format!("it is in {other}, too; which of them is right is not known")
 }

@@ -3,8 +3,8 @@
 //! RocksDB holds a POSIX record lock on `LOCK` for as long as the database is open for writing
 //! (`PosixFileSystem::LockFile`, `env/fs_posix.cc`). Such a lock belongs to a process, is invisible to that process
 //! itself, and is dropped when the process closes *any* descriptor of the file. So the file is opened only when this
-//! process holds none of it; then `F_GETLK` tells, through a read-only descriptor, about every other process, those
-//! in other pid namespaces too. Nothing is locked, and nothing is written.
+//! process holds none of it; then `F_GETLK` reports, through a read-only descriptor, every other process, including those
+//! in other pid namespaces. Nothing is locked, and nothing is written.
 //!
 //! Read-only and secondary instances hold no `LOCK`; nothing shows them.
 
@@ -23,16 +23,16 @@ use crate::{Error, ErrorKind, IoContext, Result};
 /// The name of the file that an open database holds a lock on.
 const LOCK: &str = "LOCK";
 
-/// Where the descriptors of this process stand.
+/// The descriptors of this process.
 const OWN_DESCRIPTORS: &str = "/proc/self/fd";
 
-/// One thread looks at a time: it would take another one's descriptor for that of an open database.
+/// One thread looks at a time: it would mistake another thread's descriptor for that of an open database.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Who holds a database's `LOCK`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LockState {
-    /// Nobody; also if there is no `LOCK` at all.
+    /// No process, or there is no `LOCK`.
     Free,
     /// This very process has the file open; its `LOCK` must not be opened, since closing it again would drop the lock.
     HeldByThisProcess,
@@ -40,7 +40,7 @@ pub enum LockState {
     HeldBy {
         /// Its id, unless it lives in another pid namespace (another container, usually) or on another machine.
         pid: Option<u32>,
-        /// The name of its program, where the system tells.
+        /// The name of its program, if the system reports it.
         name: Option<String>,
     },
 }
@@ -65,7 +65,7 @@ impl LockState {
         ask_kernel(&path)
     }
 
-    /// Who holds it, in words that fit after "is open in"; `None` if nobody does.
+    /// Who holds it, in words that fit after "is open in". `None` if no process does.
     pub fn holder(&self) -> Option<String> {
         match self {
             LockState::Free => None,
@@ -90,7 +90,7 @@ fn this_process_has_open(identity: (u64, u64)) -> Result<bool> {
     let unsupported = |error: io::Error| {
         Error::new(
             ErrorKind::Unsupported,
-            "it cannot be told whether this process itself has the database open",
+            "it is not known whether this process itself has the database open",
         )
         .with_hint("mount /proc")
         .with_source(error)
@@ -122,7 +122,7 @@ fn ask_kernel(path: &Path) -> Result<LockState> {
     Ok(match blocking {
         None => LockState::Free,
         Some(lock) => {
-            // 0 stands for another pid namespace, a negative number for another machine.
+            // 0 means another pid namespace, a negative number for another machine.
             let pid = lock
                 .pid
                 .and_then(|pid| u32::try_from(pid.as_raw_nonzero().get()).ok());

@@ -19,7 +19,7 @@ pub(super) struct LockHolder {
 }
 
 impl LockHolder {
-    /// The process that holds the `LOCK` in this directory; `None` if nobody does, and if it cannot be seen from here.
+    /// The process that holds the `LOCK` in this directory. `None` if there is none, or it cannot be seen from here.
     ///
     /// # Errors
     /// As [`LockState::of`].

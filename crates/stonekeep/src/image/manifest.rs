@@ -19,12 +19,12 @@ const CURRENT_LIMIT_BYTES: u64 = 4096;
 /// A rewritten MANIFEST that is larger goes to a temporary file.
 const FLAT_MANIFEST_IN_MEMORY_BYTES: u64 = 16 << 20;
 
-/// CURRENT as it stands on disk.
+/// CURRENT as it is on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Current {
     /// Its path.
     pub(super) path: PathBuf,
-    /// What stands in it.
+    /// Its content.
     bytes: Vec<u8>,
 }
 
@@ -61,7 +61,7 @@ pub(super) struct Manifest {
     pub(super) state: DatabaseState,
     /// How many bytes of it count: up to its last complete record, and complete atomic group.
     pub(super) applied_bytes: u64,
-    /// Whether what comes behind them did not come whole to the disk.
+    /// Whether an incomplete write follows them.
     pub(super) is_torn: bool,
     /// Of the tables that were taken out of the state, one lies in another path than the first.
     took_from_further_paths: bool,
@@ -98,7 +98,7 @@ impl Manifest {
         }))
     }
 
-    /// Applies the edits that have become complete since it was read; gives their number. The manifest is of no use
+    /// Applies the edits that have become complete since it was read; gives their number. The manifest is unusable
     /// after an error.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! WALs with the lengths that they had, and the bytes of those that will be written over.
+//! WALs with their measured lengths, and copies of those that RocksDB may recycle.
 
 use stonekeep_format::FileNumber;
 use stonekeep_format::log::{LogScanner, RecordKind, has_recyclable_headers};
@@ -11,10 +11,10 @@ use crate::{Observer, Result};
 /// How many bytes of recycled WALs are kept in memory; the others go to temporary files.
 const IN_MEMORY_BYTES: u64 = 16 << 20;
 
-/// How much of a WAL is read before a look whether its log has ended.
+/// How much of a WAL is read between checks whether its log has ended.
 const PIECE_BYTES: u64 = 1 << 20;
 
-/// How much of a WAL tells whether it may be recycled.
+/// How much of a WAL shows whether it may be recycled.
 const BEGINNING_BYTES: u64 = 18;
 
 /// A WAL with the length that it had.
@@ -144,7 +144,7 @@ impl<'o> WalReader<'o> {
                         has_data |= record.kind == RecordKind::Data;
                         Ok(())
                     });
-                    // What cannot be understood is told when the WAL is read in earnest.
+                    // What cannot be understood is reported when the WAL is scanned.
                     is_over = scanned.is_err() || scanner.is_over();
                 }
                 spool.write(piece)

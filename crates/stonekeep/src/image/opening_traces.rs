@@ -1,4 +1,4 @@
-//! What LOCK, LOG and IDENTITY tell about whether, and where, a directory was opened as a database.
+//! What LOCK, LOG and IDENTITY show about whether, and where, a directory was opened as a database.
 //!
 //! RocksDB makes `LOCK` and `LOG` when it opens a database for writing. A checkpoint has neither; a restored backup has a
 //! `LOCK`, which the restore took, and the `LOG` of what it was restored over. At each open `LOG` begins with a summary

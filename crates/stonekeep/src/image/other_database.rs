@@ -1,4 +1,4 @@
-//! Databases of RocksDB's relatives, and parts of databases: what they are is said instead of what they lack.
+//! Databases of RocksDB's relatives, and parts of databases: the error says what they are, not what they lack.
 
 use std::fs::File;
 use std::io::Read;
@@ -24,7 +24,7 @@ const SPARK_METADATA: (&str, &[u8]) = ("metadata", b"\"sstFiles\"");
 /// The comparator that LevelDB and RocksDB have by default (`util/comparator.cc`).
 const BYTEWISE: &[u8] = b"leveldb.BytewiseComparator";
 
-/// More than this is read of no file that only tells what a directory is.
+/// How much is read of a file that only identifies a directory.
 const HEAD_BYTES: u64 = 64 << 10;
 
 /// Refuses the database of a relative that has the directory, by the names in it.
@@ -133,7 +133,7 @@ fn pebble(directory: &Path) -> Error {
 
 fn spark_state(directory: &Path) -> Error {
     let message = format!(
-        "{} is one unzipped state of Spark's RocksDB state store, and no whole database",
+        "{} is one unzipped state of Spark's RocksDB state store, and not a complete database",
         directory.display()
     );
     Error::new(ErrorKind::Unsupported, message).with_hint(

@@ -6,7 +6,7 @@ use super::database_image::DatabaseImage;
 use super::host::CaptureHost;
 use crate::{Observer, Result};
 
-/// Something that an image of a database can be taken of: a directory at rest, a checkpoint, a live handle.
+/// What an image of a database is taken of: a directory at rest, a checkpoint, a live handle.
 pub trait ImageSource: Send + Sync {
     /// What it is and where, for messages.
     fn describe(&self) -> String;
@@ -14,7 +14,7 @@ pub trait ImageSource: Send + Sync {
     /// The database's directory, so that an engine can refuse a repository that lies where it must not.
     fn directory(&self) -> Option<PathBuf>;
 
-    /// Takes the image, for this host. [`NoHost`](super::NoHost) stands for none.
+    /// Takes the image for this host, or for [`NoHost`](super::NoHost).
     ///
     /// # Errors
     /// `Corrupt` with all findings where files are missing or damaged, `Unsupported` where a newer RocksDB wrote them,
@@ -27,7 +27,7 @@ pub trait Capture: Send + Sync {
     /// The image.
     fn image(&self) -> &DatabaseImage;
 
-    /// Asked when every byte has been copied: whether what was copied still is one state.
+    /// Called when every byte has been copied: whether what was copied is one state.
     ///
     /// # Errors
     /// `Refused` if the source changed meanwhile; one that [says so](crate::Error::is_source_changed) is captured again.

@@ -1,4 +1,4 @@
-//! What stands in a database's directory that RocksDB does not know: the application may need it.
+//! Files and directories in a database's directory that RocksDB does not know. The application may need them.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ pub(super) fn list(home: &Listing, own: &[PathBuf]) -> Result<Vec<PathBuf>> {
 }
 
 /// Whether a name directly in a database's directory is one that RocksDB takes for a file of its own, however it is
-/// written: a file system may not tell upper from lower case.
+/// written: a file system may not distinguish upper and lower case.
 pub(crate) fn is_rocksdb_name(name: &str) -> bool {
     let spellings = [
         name.to_owned(),
@@ -65,7 +65,7 @@ fn is_known_file(name: &OsStr) -> bool {
     name.is_some_and(|name| DbFileName::parse(name).is_some() || KNOWN_FILES.contains(&name))
 }
 
-/// Directories that are no surprise.
+/// Directories that are not unknown.
 pub(super) struct Directories(Vec<FileIdentity>);
 
 impl Directories {
@@ -84,7 +84,7 @@ impl Directories {
         Ok(identity.is_some_and(|identity| self.0.contains(&identity)))
     }
 
-    /// Whether this name in the database's directory is one of them, or that of another directory which is no surprise.
+    /// Whether this name in the database's directory is one of them, or another directory that is not unknown.
     fn know(&self, path: &Path, name: &OsStr) -> Result<bool> {
         let is_known = name
             .to_str()

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::Result;
 
-/// An open database that tells its files, and keeps them.
+/// An open database that reports its files, and can keep them.
 pub trait LiveFiles: Send + Sync {
     /// From now on no file is deleted (`DisableFileDeletions`). RocksDB counts these calls.
     ///
@@ -19,14 +19,14 @@ pub trait LiveFiles: Send + Sync {
     fn enable_file_deletions(&self) -> Result<()>;
 
     /// The files that are the database at this moment, and how many bytes of them count: tables, blobs, MANIFEST, OPTIONS,
-    /// WALs (`GetLiveFilesStorageInfo`). WAL buffers are flushed, memtables as told.
+    /// WALs (`GetLiveFilesStorageInfo`). WAL buffers are flushed; memtables are flushed if requested.
     ///
     /// # Errors
-    /// RocksDB's; `Unsupported` if it can only tell them after a flush.
+    /// RocksDB's; `Unsupported` if it can report them only after a flush.
     fn live_files(&self, memtables: Memtables) -> Result<Vec<LiveFile>>;
 }
 
-/// What becomes of the memtables when files are told.
+/// What happens to the memtables when files are reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Memtables {
     /// They stay: what they hold is in the WALs.

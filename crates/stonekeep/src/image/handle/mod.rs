@@ -1,31 +1,29 @@
-//! A database that this process has open, captured with RocksDB's help: what RocksDB's own engine does, with file
-//! deletions disabled for as long as it takes to open files instead of to copy them.
+//! A database that this process has open, captured with RocksDB's help. RocksDB's own engine does the same, but disables file
+//! deletions until all files are copied; this capture disables them only until all files are open.
 //!
 //! # Steps
-//! 1. RocksDB is asked for its files, after a flush if that is wanted. The MANIFEST is read, the host says which files it
-//!    needs. Where those are many, the host copies them at once, and the step is repeated for what is new since.
-//! 2. File deletions are disabled. RocksDB is asked once more: now every file that it names stays, every WAL too.
-//! 3. The MANIFEST is read on, up to the size that RocksDB told. What is new is opened, if the host needs it.
-//! 4. The WALs are opened, of which the sizes count that RocksDB told. Those that may be recycled are read: they are
-//!    written over as soon as they are obsolete, whoever has them open.
-//! 5. **Close.** What was added to the MANIFEST behind that size is looked at. Flushes and compactions change nothing in
-//!    what the database holds. Column families that came or went and ingested files do, and the WALs may have writes
-//!    that came after them: then steps 2 to 5 are repeated. RocksDB's engine does not look.
-//! 6. File deletions are enabled again, whatever happened. The WALs are read through, and cut behind their last complete
-//!    record.
-//! 7. When all is copied, the length of each open file is looked at: `SstFileManager` shortens large files that it
-//!    deletes slowly, open or not. One that has become too short means another capture.
+//! 1. Ask RocksDB for its files, after a flush if that is requested. Read the MANIFEST. The host says which files it needs. If
+//!    those are many, the host copies them at once, and the step is repeated for files that are new since.
+//! 2. Disable file deletions. Ask RocksDB once more: now every file that it names stays, every WAL too.
+//! 3. Read the MANIFEST up to the size that RocksDB reported. Open new files that the host needs.
+//! 4. Open the WALs, which count up to the sizes that RocksDB reported. Read those that may be recycled: RocksDB overwrites
+//!    them as soon as they are obsolete, even while they are open.
+//! 5. **Close.** Read what was added to the MANIFEST after that size. Flushes and compactions do not change what the database
+//!    contains. Column families that were added or dropped and ingested files do, and the WALs may have writes that came
+//!    after them: then steps 2 to 5 are repeated. RocksDB's engine does not check this.
+//! 6. Enable file deletions again, whatever happened. Scan the WALs, and cut them after their last complete record.
+//! 7. When all is copied, check the length of each open file: `SstFileManager` truncates large files that it deletes slowly,
+//!    open or not. A file that is too short means another capture.
 //!
-//! The last attempt keeps deletions disabled until all is copied, as RocksDB's engine does; so does one whose files are
-//! more than may be open, for a host that copies nothing early.
+//! The last attempt keeps deletions disabled until all is copied, as RocksDB's engine does. So does an attempt with more files
+//! than may be open, for a host that copies nothing early.
 //!
 //! # Why it is one state
-//! Let M be the state when RocksDB answers in step 2. Its tables and blobs are kept from there on. Each write that they
-//! lack is in a WAL that M needs, and those are kept as well; a WAL that is younger than M is not in the answer. RocksDB
-//! flushes its WAL buffers after M and before it takes the sizes (`DBImpl::GetLiveFilesStorageInfo`,
-//! `db/db_filesnapshot.cc`), so every write that was acknowledged before is there. What M holds and what the WALs add is
-//! therefore one prefix of all writes, for all column families, unless something changed the database that stands in
-//! the MANIFEST alone. Step 5 excludes that.
+//! Let M be the state when RocksDB answers in step 2. Its tables and blobs are kept from then on. Each write that they lack is
+//! in a WAL that M needs, and those are kept as well; a WAL that is younger than M is not in the answer. RocksDB flushes its WAL
+//! buffers after M and before it takes the sizes (`DBImpl::GetLiveFilesStorageInfo`, `db/db_filesnapshot.cc`), so every write
+//! that was acknowledged before is there. So M and the WALs together are one prefix of all writes, for all column families,
+//! unless a change that is in the MANIFEST alone came between. Step 5 excludes that.
 
 mod deletions;
 mod live_file;

@@ -1,4 +1,4 @@
-//! RocksDB's report with the state that it stands for.
+//! RocksDB's report of its live files, with the state in the MANIFEST that it names.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,11 +14,11 @@ const LOOKS: u32 = 10;
 /// See the [module](self).
 pub(super) struct Reported {
     pub(super) report: Report,
-    /// The MANIFEST, up to the size that RocksDB told.
+    /// The MANIFEST, up to the size that RocksDB reported.
     pub(super) manifest: Manifest,
 }
 
-/// Whom to ask, and how.
+/// What to ask RocksDB, and how.
 #[derive(Clone, Copy)]
 pub(super) struct Request<'s, 'a> {
     /// The database's directory.
@@ -41,12 +41,12 @@ impl Reported {
             if request.observer.should_stop() {
                 return Err(Error::stopped());
             }
-            if let Some(told) = Reported::of(request.report(memtables)?, request.observer)? {
-                return Ok(told);
+            if let Some(reported) = Reported::of(request.report(memtables)?, request.observer)? {
+                return Ok(reported);
             }
         }
         let directory = request.directory.display();
-        let message = format!("the MANIFEST of {directory} vanished each time that it was looked for");
+        let message = format!("the MANIFEST of {directory} vanished at each attempt to open it");
         Err(Error::source_changed(message))
     }
 
@@ -56,14 +56,14 @@ impl Reported {
     /// As [`Self::first`].
     pub(super) fn again(&mut self, request: Request<'_, '_>) -> Result<()> {
         let report = request.report(Memtables::Keep)?;
-        let (number, told) = &report.manifest;
+        let (number, file) = &report.manifest;
         if *number == self.manifest.number {
-            self.manifest.read_to(told.size_bytes, request.observer)?;
+            self.manifest.read_to(file.size_bytes, request.observer)?;
             self.report = report;
             return Ok(());
         }
         *self = match Reported::of(report, request.observer)? {
-            Some(told) => told,
+            Some(reported) => reported,
             None => Reported::first(request, Memtables::Keep)?,
         };
         Ok(())
@@ -71,17 +71,17 @@ impl Reported {
 
     /// This report; `None` if the MANIFEST that it names is gone.
     fn of(report: Report, observer: &dyn Observer) -> Result<Option<Reported>> {
-        let (number, told) = &report.manifest;
-        let Some(mut manifest) = Manifest::open(*number, &told.path)? else {
+        let (number, file) = &report.manifest;
+        let Some(mut manifest) = Manifest::open(*number, &file.path)? else {
             return Ok(None);
         };
-        manifest.read_to(told.size_bytes, observer)?;
+        manifest.read_to(file.size_bytes, observer)?;
         Ok(Some(Reported { report, manifest }))
     }
 }
 
 impl Request<'_, '_> {
-    /// Some databases tell their files only after a flush (`enable_blob_direct_write`).
+    /// Some databases report their files only after a flush (`enable_blob_direct_write`).
     fn report(&self, memtables: Memtables) -> Result<Report> {
         let files = self.files.as_ref();
         match Report::of(files, memtables) {

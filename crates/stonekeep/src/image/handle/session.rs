@@ -102,7 +102,7 @@ impl<'s, 'a> Session<'s, 'a> {
         mut self,
         host: &mut dyn CaptureHost,
     ) -> Result<(HotCapture, Option<DeletionsDisabled<'a>>)> {
-        let deletions = DeletionsDisabled::new(&self.request.files)?;
+        let deletions = DeletionsDisabled::new(self.request.files)?;
         let mut rounds = 1;
         let closed = loop {
             match self.round(host)? {

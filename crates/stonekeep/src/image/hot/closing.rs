@@ -1,4 +1,4 @@
-//! What was added to the MANIFEST since the state was read, and whether an image of that state can bear it.
+//! What was added to the MANIFEST since the state was read, and whether an image of that state is right nevertheless.
 
 use std::collections::HashMap;
 
@@ -26,7 +26,7 @@ pub(in crate::image) struct Addition<'a> {
 }
 
 impl<'a> Addition<'a> {
-    /// Looks at what stands in the MANIFEST now.
+    /// Reads what the MANIFEST contains now.
     ///
     /// # Errors
     /// `Io`, and `Stopped` by the observer. What cannot be understood counts as harmful.
@@ -69,14 +69,15 @@ impl<'a> Addition<'a> {
         self.edits == 0
     }
 
-    /// Whether an image of the state is right all the same: WALs tell everything that these edits do, and each WAL that
-    /// they let go is up to `ceiling`, where it was opened before the state was read.
-    pub(in crate::image) fn is_bearable(&self, ceiling: FileNumber) -> bool {
+    /// Whether an image of the state is right nevertheless: the WALs contain everything that these edits do, and each WAL that
+    /// they release is at most `ceiling`, so that it was opened before the state was read.
+    pub(in crate::image) fn is_tolerable(&self, ceiling: FileNumber) -> bool {
         !self.is_harmful && self.largest_log <= ceiling
     }
 
-    /// Whether the database holds the same as in the state, if its WALs are read as well. In doubt it does not: so where
-    /// tables only go, as by `DeleteFilesInRange`, though FIFO compaction and one of mere tombstones look alike.
+    /// Whether the database holds the same as in the state, if its WALs are read as well. In doubt it does not: for
+    /// example where tables are only removed, as by `DeleteFilesInRange`, though FIFO compaction and the compaction of mere
+    /// tombstones look alike.
     pub(in crate::image) fn keeps_contents(&self) -> bool {
         !self.is_harmful && !self.drops_tables
     }

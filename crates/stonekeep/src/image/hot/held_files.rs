@@ -51,7 +51,7 @@ pub(in crate::image) struct HeldFiles {
     /// Whether anything was followed yet.
     has_followed: bool,
     takes: u32,
-    /// Whether files that are too many are left, to be read by their names.
+    /// Whether files above the limit are left, to be read by their names.
     may_leave: bool,
     has_left: bool,
 }
@@ -80,7 +80,7 @@ impl HeldFiles {
         }
     }
 
-    /// Files that are too many are left where they are: somebody sees to it that they stay.
+    /// Files above the limit are left where they are: the caller keeps RocksDB from deleting them.
     pub(in crate::image) fn leaving_too_many(mut self) -> Self {
         self.may_leave = true;
         self

@@ -7,7 +7,7 @@ use crate::Error;
 /// Descriptors that are left for everything else: WALs, the repository, whatever the process does meanwhile.
 const RESERVE: u64 = 64;
 
-/// What `/proc` cannot tell of a process is taken to be this many open files.
+/// How many open files a process is assumed to have where `/proc` does not show them.
 const ASSUMED_OPEN: u64 = 64;
 
 /// A limit on the tables and blobs that are held open.

@@ -28,7 +28,7 @@ use crate::image::without_wal;
 use crate::image::{CaptureHost, ClosingRule, LiveCapture};
 use crate::{Error, Observer, Result, WarningName};
 
-/// How often WALs that are not as they should be are looked at anew: a write may have been under way.
+/// How often WALs that are not as they should be are read again: a write may have been under way.
 const LOOKS_AT_WALS: u32 = 5;
 
 /// How often another round is tried for OPTIONS with the column families of the state.
@@ -45,7 +45,7 @@ const GIVE_UP_FACTOR: u32 = 6;
 const GIVE_UP_TIME: Duration = Duration::from_secs(60);
 
 /// What to do about WALs that stay wrong.
-const WALS_HINT: &str = "if a crash left them so, let the database flush or open it anew; forced, they are captured as \
+const WALS_HINT: &str = "if a crash left them so, let the database flush, or reopen it; forced, they are captured as \
                          they are, and RocksDB may lose what comes after the damage";
 
 /// A capture under way.
@@ -61,7 +61,7 @@ pub(super) struct Session<'a> {
     were_cut: bool,
     /// What is said of the database by its settings.
     diagnostics: Diagnostics,
-    /// What stands beside the database that RocksDB does not know.
+    /// Files in the database's directory that RocksDB does not know.
     unknown: Vec<PathBuf>,
     /// How often no OPTIONS had the column families of the state.
     looks_at_options: u32,
@@ -142,7 +142,7 @@ impl<'a> Session<'a> {
     /// Brings everything to the newest state, measures the WALs, and looks whether it still is the newest; nothing if
     /// it is not.
     fn round(&mut self, host: &mut dyn CaptureHost) -> Result<Option<Closed>> {
-        self.lose_patience()?;
+        self.give_up_after_limit()?;
         self.rounds += 1;
         let probes = &self.source.probes;
         let ceiling = if self.may_fall_back() {
@@ -203,7 +203,7 @@ impl<'a> Session<'a> {
         let rule = match ceiling {
             _ if probes.ignore_closing_check() => ClosingRule::Strict,
             _ if is_current && addition.is_empty() => ClosingRule::Strict,
-            Some(ceiling) if is_current && addition.is_bearable(ceiling) => ClosingRule::Fallback,
+            Some(ceiling) if is_current && addition.is_tolerable(ceiling) => ClosingRule::Fallback,
             _ => return Ok(None),
         };
         let in_place = self.wals.are_in_place(wals, probes)?;
@@ -321,7 +321,7 @@ impl<'a> Session<'a> {
 
     /// # Errors
     /// `Refused` when neither rule has closed for very long.
-    fn lose_patience(&self) -> Result<()> {
+    fn give_up_after_limit(&self) -> Result<()> {
         let strict = self.source.strict_limit.time;
         if self.elapsed() < strict.saturating_mul(GIVE_UP_FACTOR).saturating_add(GIVE_UP_TIME) {
             return Ok(());

@@ -3,9 +3,9 @@
 //! They are measured newest first. A WAL gets its first data when the one before it gets no more (`DBImpl::SwitchMemtable`,
 //! `db/db_impl/db_impl_write.cc`): so if the newest length covers data, all lengths that are taken later are final.
 //!
-//! With `recycle_log_file_num` a WAL that nobody needs any more gets a new number by a rename and is written over
+//! With `recycle_log_file_num` a WAL that is no longer needed gets a new number by a rename and is overwritten
 //! (`ReuseWritableFile`, `env/fs_posix.cc`): its descriptor keeps nothing. So those are read at once, and afterwards
-//! their paths are looked at: as long as a WAL has its name, nobody has begun to write over it. So are all, if an earlier
+//! their paths are looked at: as long as a WAL has its name, RocksDB has not begun to overwrite it. All WALs are read if an earlier
 //! capture was cut short: a slow deletion shortens WALs that are held (`DeleteScheduler`, `file/delete_scheduler.cc`).
 
 use std::collections::BTreeMap;
