@@ -236,7 +236,7 @@ fn deleting_is_idempotent_and_reports_what_is_left(place: &Place) {
     }
     let keys = ["d/a", "e", "missing", "d/b"].map(key);
     for _ in 0..2 {
-        let left = store.delete_one(&keys);
+        let left = store.delete(&keys);
         assert_eq!(left.len(), 1, "{left:?}");
         assert_eq!(
             (left[0].key.as_str(), left[0].error.kind()),
