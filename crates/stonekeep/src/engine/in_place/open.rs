@@ -15,13 +15,13 @@ use crate::engine::contents::damage::{damaged, wrong_checksum};
 use crate::engine::contents::{
     AdjustedOptions, BackupContents, BackupFile, Destination, FileSource, adjust_options,
 };
-use crate::engine::restore::target::refuse_repository;
-use crate::engine::restore::{SystemDisk, TargetDisk, TargetPath};
+use crate::engine::restore::refusals::refuse_repository;
 use crate::engine::transfer::{Meter, Metered};
 use crate::repo::catalog::{self, LoadedMeta};
 use crate::repo::index::RepositoryIndex;
 use crate::repo::pin::{self, Pinned};
-use crate::store::{Durability, Key, ObjectReader, Store};
+use crate::store::{Key, ObjectReader, Store};
+use crate::target::{TargetDisk, TargetPath};
 use crate::{Error, IoContext, Observer, Phase, Result, Warning, WarningName};
 
 /// One opening under way.
@@ -137,7 +137,7 @@ impl Opening<'_> {
             names: backup.files.iter().map(|file| file.name.to_string()).collect(),
         };
         marker.write(directory)?;
-        SystemDisk::new(self.engine.io_buffer_bytes()).sync_directory(&TargetPath::root(directory))?;
+        TargetDisk::new(self.engine.io_buffer_bytes()).sync_directory(&TargetPath::root(directory))?;
         let mut report = InPlaceReport {
             backup_id: backup.id,
             directory: directory.to_owned(),
@@ -199,18 +199,18 @@ impl Opening<'_> {
 
     fn copy(&self, id: BackupId, file: &BackupFile, directory: &Path, meter: &Meter<'_>) -> Result<()> {
         let at = TargetPath::root(directory).with_key(Key::new(file.name.to_string())?);
-        let (disk, size) = (SystemDisk::new(self.engine.io_buffer_bytes()), file.size_bytes);
+        let (disk, size) = (TargetDisk::new(self.engine.io_buffer_bytes()), file.size_bytes);
         let found = match &file.source {
             FileSource::Bytes(bytes) => {
                 let mut reader = Metered::new(Cursor::new(bytes), &file.name, size, meter);
-                disk.write(&at, &mut reader, size, Durability::Buffered)?;
+                disk.write(&at, &mut reader, size)?;
                 reader.crc32c()
             }
             FileSource::Stored => {
                 let key = file.key()?;
                 let (object, name) = (self.store().open(&key)?, key.shown_in(self.store()));
                 let mut reader = Metered::new(ObjectReader::new(object.as_ref()), &name, size, meter);
-                disk.write(&at, &mut reader, size, Durability::Buffered)?;
+                disk.write(&at, &mut reader, size)?;
                 reader.crc32c()
             }
             FileSource::Alternate(..) | FileSource::Nowhere => {

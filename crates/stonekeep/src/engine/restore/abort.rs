@@ -3,69 +3,61 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::disk::TargetDisk;
-use super::forward::Mover;
 use super::hold;
-use super::record::{Move, Record};
+use super::moves::Move;
+use super::record::RestoreRecord;
 use super::report::AbortReport;
-use super::site::{CURRENT, Sites, is_kept_open};
+use super::switchover::Switchover;
 use super::unfinished::{Unfinished, has_marker, is_freed};
-use crate::store::Durability;
+use crate::target::{CURRENT, TargetDirectories, TargetDisk, is_kept_open};
 use crate::{Error, Result};
 
 /// Takes back an unfinished restore on this disk; see [`super::abort_restore`].
-pub(super) fn abort(
-    disk: &dyn TargetDisk,
-    db_dir: &Path,
-    wal_dir: Option<&Path>,
-    durability: Durability,
-) -> Result<AbortReport> {
-    let sites = find(db_dir, wal_dir)?;
-    Unfinished::read(&sites)?;
-    let held = hold::hold(&sites, disk)?;
-    let mover = Mover {
-        sites: &sites,
+pub(super) fn abort(disk: &TargetDisk, db_dir: &Path, wal_dir: Option<&Path>) -> Result<AbortReport> {
+    let targets = find(db_dir, wal_dir)?;
+    Unfinished::read(&targets)?;
+    let held = hold::hold(&targets, disk)?;
+    let switchover = Switchover {
+        targets: &targets,
         disk,
-        durability,
         held: Some(&held),
     };
     // Read again, since only now nobody else moves files.
-    let (rolled_back, files_moved_back) = match Unfinished::read(&sites)? {
-        Unfinished::Committed(record) => return Err(too_late(&sites, &record)),
-        _ if is_freed(&sites)? => return Err(freed(&sites)),
+    let (rolled_back, files_moved_back) = match Unfinished::read(&targets)? {
+        Unfinished::Committed(record) => return Err(too_late(&targets, &record)),
+        _ if is_freed(&targets)? => return Err(freed(&targets)),
         Unfinished::Moving(record) => {
-            mover.require_old_files(&record)?;
-            mover.write_whole(sites.db(), "aborting", b"")?;
-            (true, mover.go_back(&record)?)
+            switchover.require_old_files(&record)?;
+            switchover.write_complete(targets.db(), "aborting", b"")?;
+            (true, switchover.go_back(&record)?)
         }
-        Unfinished::Aborting(Some(record)) => (true, mover.go_back(&record)?),
+        Unfinished::Aborting(Some(record)) => (true, switchover.go_back(&record)?),
         Unfinished::Aborting(None) => (true, 0),
         Unfinished::Nothing => (false, 0),
     };
-    mover.forget_record()?;
+    switchover.forget_record()?;
     Ok(AbortReport {
         rolled_back,
         files_moved_back,
-        files_removed: mover.clean(None)?,
+        files_removed: switchover.clean(None)?,
     })
 }
 
 /// What an abort would do; see [`super::plan_abort_restore`].
-pub(super) fn plan(disk: &dyn TargetDisk, db_dir: &Path, wal_dir: Option<&Path>) -> Result<AbortReport> {
-    let sites = find(db_dir, wal_dir)?;
-    hold::refuse_if_open(sites.db())?;
-    let mover = Mover {
-        sites: &sites,
+pub(super) fn plan(disk: &TargetDisk, db_dir: &Path, wal_dir: Option<&Path>) -> Result<AbortReport> {
+    let targets = find(db_dir, wal_dir)?;
+    hold::refuse_if_open(targets.db())?;
+    let switchover = Switchover {
+        targets: &targets,
         disk,
-        durability: Durability::Buffered,
         held: None,
     };
-    let (rolled_back, files_moved_back) = match Unfinished::read(&sites)? {
-        Unfinished::Committed(record) => return Err(too_late(&sites, &record)),
-        _ if is_freed(&sites)? => return Err(freed(&sites)),
+    let (rolled_back, files_moved_back) = match Unfinished::read(&targets)? {
+        Unfinished::Committed(record) => return Err(too_late(&targets, &record)),
+        _ if is_freed(&targets)? => return Err(freed(&targets)),
         Unfinished::Moving(record) | Unfinished::Aborting(Some(record)) => {
-            mover.require_old_files(&record)?;
-            (true, mover.count_moves_back(&record)?)
+            switchover.require_old_files(&record)?;
+            (true, switchover.count_moves_back(&record)?)
         }
         Unfinished::Aborting(None) => (true, 0),
         Unfinished::Nothing => (false, 0),
@@ -78,42 +70,42 @@ pub(super) fn plan(disk: &dyn TargetDisk, db_dir: &Path, wal_dir: Option<&Path>)
 }
 
 /// The directories of an unfinished restore.
-fn find(db_dir: &Path, wal_dir: Option<&Path>) -> Result<Sites> {
-    let sites = Sites::locate(db_dir, wal_dir)?;
-    let staging = sites.db().staging(None);
+fn find(db_dir: &Path, wal_dir: Option<&Path>) -> Result<TargetDirectories> {
+    let targets = TargetDirectories::locate(db_dir, wal_dir)?;
+    let staging = targets.db().staging();
     // What a file system keeps of a restore that is complete is none to take back.
     let is_kept_open = |names: &[String]| !names.is_empty() && names.iter().all(|name| is_kept_open(name));
-    if sites.db().has(&staging)? && !is_kept_open(&sites.db().names(&staging)?) {
-        return Ok(sites);
+    if targets.db().has(&staging)? && !is_kept_open(&targets.db().names(&staging)?) {
+        return Ok(targets);
     }
-    let place = sites.db().path().display();
+    let place = targets.db().path().display();
     Err(Error::not_found(format!(
         "there is no unfinished restore in {place}"
     )))
 }
 
-impl Mover<'_> {
+impl Switchover<'_> {
     /// How many old files [`Self::go_back`] would move.
-    fn count_moves_back(&self, record: &Record) -> Result<u64> {
+    fn count_moves_back(&self, record: &RestoreRecord) -> Result<u64> {
         let mut count = 0;
         for step in record.moves.iter().filter(|step| !matches!(step, Move::In(_))) {
-            let (_, to) = step.ends(self.sites)?;
-            count += u64::from(self.sites.site(step.place().area).has(&to)?);
+            let (_, to) = step.ends(self.targets)?;
+            count += u64::from(self.targets.of(step.place().area).has(&to)?);
         }
-        let kept = self.sites.db().old_file(CURRENT)?;
-        let current = record.head.had_current && self.sites.db().has(&kept)?;
+        let kept = self.targets.db().old_file(CURRENT)?;
+        let current = record.head.had_current && self.targets.db().has(&kept)?;
         Ok(count + u64::from(current))
     }
 
     /// Undoes R5 and R4, then R3, from wherever an earlier run has come to; how many old files came back. New files are
     /// back in `new/` then, and the record is still there.
-    pub(super) fn go_back(&self, record: &Record) -> Result<u64> {
+    pub(super) fn go_back(&self, record: &RestoreRecord) -> Result<u64> {
         self.require_old_files(record)?;
         self.secure_moved_files()?;
         self.take_back(record, |step| matches!(step, Move::In(_)))?;
         let mut moved = self.take_back(record, |step| !matches!(step, Move::In(_)))?;
         self.remove_directories(record)?;
-        let db = self.sites.db();
+        let db = self.targets.db();
         if let Some(directory) = &record.head.keep_old {
             self.remove_kept(Path::new(directory), record.head.keep_old_made);
         }
@@ -126,22 +118,22 @@ impl Mover<'_> {
         } else if has_marker(db)? {
             self.disk.remove(&db.at(CURRENT)?)?;
         }
-        self.sync(db.root())?;
+        self.disk.sync_directory(db.root())?;
         Ok(moved)
     }
 
-    fn take_back(&self, record: &Record, wanted: impl Fn(&Move) -> bool) -> Result<u64> {
+    fn take_back(&self, record: &RestoreRecord, wanted: impl Fn(&Move) -> bool) -> Result<u64> {
         let mut moved = 0;
         let (mut gaining, mut losing) = (BTreeSet::new(), BTreeSet::new());
         for step in record.moves.iter().rev().filter(|step| wanted(step)) {
-            let site = self.sites.site(step.place().area);
-            let (from, to) = step.ends(self.sites)?;
+            let target = self.targets.of(step.place().area);
+            let (from, to) = step.ends(self.targets)?;
             gaining.extend(from.parent());
             losing.extend(to.parent());
             // A new file that is staged has not been moved, or is back: what has its name is the old file. New files are
             // taken back first, so that what stands in an old one's place then came meanwhile: RocksDB writes a LOG even
             // when it cannot open a database.
-            match (site.has(&to)?, site.has(&from)?, step) {
+            match (target.has(&to)?, target.has(&from)?, step) {
                 (true, false, _) => self.disk.rename(&to, &from)?,
                 (true, true, Move::Away(_)) => self.disk.replace(&to, &from)?,
                 _ => continue,
@@ -151,18 +143,18 @@ impl Mover<'_> {
         // The new names first: a power failure between must leave each file under one of them.
         let directories = gaining.iter().chain(losing.difference(&gaining));
         for directory in directories.filter(|at| at.path().is_dir()) {
-            self.sync(directory)?;
+            self.disk.sync_directory(directory)?;
         }
         Ok(moved)
     }
 
     /// An old file that is neither away nor back is lost, and the old state with it.
-    fn require_old_files(&self, record: &Record) -> Result<()> {
+    fn require_old_files(&self, record: &RestoreRecord) -> Result<()> {
         let old = record.moves.iter().filter(|step| !matches!(step, Move::In(_)));
         for step in old {
-            let site = self.sites.site(step.place().area);
-            let (from, to) = step.ends(self.sites)?;
-            if !site.has(&from)? && !site.has(&to)? {
+            let target = self.targets.of(step.place().area);
+            let (from, to) = step.ends(self.targets)?;
+            if !target.has(&from)? && !target.has(&to)? {
                 let reason =
                     "it was moved away, and is gone: the old state cannot come back, restore again instead";
                 return Err(Error::corrupt(to.to_string(), reason));
@@ -172,19 +164,19 @@ impl Mover<'_> {
     }
 }
 
-fn too_late(sites: &Sites, record: &Record) -> Error {
+fn too_late(targets: &TargetDirectories, record: &RestoreRecord) -> Error {
     let message = format!(
         "the restore of backup {} into {} is complete, and cannot be taken back",
         record.head.backup_id,
-        sites.db().path().display()
+        targets.db().path().display()
     );
     Error::refused(message).with_hint("restoring the same backup again removes what is left of the old state")
 }
 
-fn freed(sites: &Sites) -> Error {
+fn freed(targets: &TargetDirectories) -> Error {
     let message = format!(
         "the old state of {} was removed to make room for the new one, and cannot come back",
-        sites.db().path().display()
+        targets.db().path().display()
     );
     Error::refused(message).with_hint("restore again, this backup or another one")
 }

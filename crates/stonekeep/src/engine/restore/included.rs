@@ -7,28 +7,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::disk::TargetPath;
-use super::forward::Mover;
-use super::record::{Move, Place, Record};
-use super::site::{Found, Site, Sites};
+use super::moves::{Move, MovedFile};
+use super::record::RestoreRecord;
+use super::switchover::Switchover;
+use super::write::{Write, WrittenFile};
 use crate::repo::included::IncludedFile;
 use crate::store::Key;
-use crate::target::real_path;
+use crate::target::{Area, TargetDirectories, TargetDirectory, TargetEntry, TargetPath, real_path};
 use crate::{Error, Result};
-
-/// A file to be written.
-#[derive(Debug, Clone)]
-pub(super) struct IncludedWrite {
-    pub(super) file: IncludedFile,
-    pub(super) place: Place,
-}
 
 /// What is to be done for the files of the application.
 #[derive(Debug, Default)]
 pub(super) struct Included {
-    pub(super) writes: Vec<IncludedWrite>,
+    pub(super) writes: Vec<Write>,
     /// What has their names now.
-    pub(super) replaced: Vec<Place>,
+    pub(super) replaced: Vec<MovedFile>,
     /// The directories that are missing, each after the one above it.
     pub(super) directories: BTreeSet<String>,
 }
@@ -38,33 +31,38 @@ pub(super) struct Included {
 /// # Errors
 /// `Refused` if something that is no regular file stands in the way, or if one of them would lie in the repository or
 /// among WALs; I/O errors.
-pub(super) fn decide(files: &[IncludedFile], sites: &Sites, repository: Option<&Path>) -> Result<Included> {
+pub(super) fn decide(
+    files: &[IncludedFile],
+    targets: &TargetDirectories,
+    repository: Option<&Path>,
+) -> Result<Included> {
     let mut included = Included::default();
     if files.is_empty() {
         return Ok(included);
     }
-    let site = sites.db();
-    let wals = sites.separate_wals().map(|wals| real_path(wals.path()));
+    let target = targets.db();
+    let wals = targets.separate_wals().map(|wals| real_path(wals.path()));
     let others: Vec<_> = repository.map(real_path).into_iter().chain(wals).collect();
     let mut above = Directories::default();
     for (number, file) in (0u32..).zip(files) {
-        let path = real_path(&site.path().join(&file.path));
+        let path = real_path(&target.path().join(&file.path));
         if let Some(other) = others.iter().find(|other| path.starts_with(other)) {
             let message = format!("{} would lie in {}", file.path, other.display());
             return Err(Error::refused(message)
                 .with_hint("restore into a directory that has neither the repository nor the WALs inside"));
         }
-        let place = Place::included(number, &file.path);
-        if above.are_there(site, &file.path)? {
-            match site.look(&site.at(&file.path)?)? {
+        if above.are_there(target, &file.path)? {
+            match target.look(&target.at(&file.path)?)? {
                 None => {}
-                Some(Found::File(_)) => included.replaced.push(place.clone()),
-                Some(Found::Other) => return Err(in_the_way(site, &file.path, "no regular file")),
+                Some(TargetEntry::File { .. }) => {
+                    included.replaced.push(MovedFile::included(number, &file.path));
+                }
+                Some(_) => return Err(in_the_way(target, &file.path, "no regular file")),
             }
         }
-        included.writes.push(IncludedWrite {
-            file: file.clone(),
-            place,
+        included.writes.push(Write {
+            area: Area::Db,
+            file: WrittenFile::Included(number, file.clone()),
         });
     }
     included.directories = above.missing();
@@ -77,12 +75,12 @@ struct Directories(BTreeMap<String, bool>);
 
 impl Directories {
     /// Whether all directories above this path are there.
-    fn are_there(&mut self, site: &Site, path: &str) -> Result<bool> {
+    fn are_there(&mut self, target: &TargetDirectory, path: &str) -> Result<bool> {
         let mut there = true;
         for (end, _) in path.match_indices('/') {
             let directory = path.get(..end).unwrap_or_default();
             if !self.0.contains_key(directory) {
-                let known = there && is_there(site, directory)?;
+                let known = there && is_there(target, directory)?;
                 self.0.insert(directory.to_owned(), known);
             }
             there &= self.0.get(directory).copied().unwrap_or(false);
@@ -96,17 +94,17 @@ impl Directories {
     }
 }
 
-fn is_there(site: &Site, directory: &str) -> Result<bool> {
-    let at = site.at(directory)?;
-    match site.look(&at)? {
+fn is_there(target: &TargetDirectory, directory: &str) -> Result<bool> {
+    let at = target.at(directory)?;
+    match target.look(&at)? {
         None => Ok(false),
-        Some(_) if site.is_directory(&at)? => Ok(true),
-        Some(_) => Err(in_the_way(site, directory, "no directory")),
+        Some(TargetEntry::Directory) => Ok(true),
+        Some(_) => Err(in_the_way(target, directory, "no directory")),
     }
 }
 
-fn in_the_way(site: &Site, path: &str, what: &str) -> Error {
-    let path = site.path().join(path);
+fn in_the_way(target: &TargetDirectory, path: &str, what: &str) -> Error {
+    let path = target.path().join(path);
     Error::refused(format!(
         "{} is {what}, and the restored one needs its place",
         path.display()
@@ -117,22 +115,17 @@ impl Included {
     /// How files move: what is replaced first.
     pub(super) fn moves(&self) -> impl Iterator<Item = Move> {
         let away = self.replaced.iter().cloned().map(Move::Away);
-        let coming = self.writes.iter().map(|write| Move::In(write.place.clone()));
+        let coming = self.writes.iter().map(|write| Move::In(write.to()));
         away.chain(coming)
-    }
-
-    /// Bytes to be written.
-    pub(super) fn bytes(&self) -> u64 {
-        self.writes.iter().map(|write| write.file.size_bytes).sum()
     }
 }
 
-impl Mover<'_> {
+impl Switchover<'_> {
     /// Makes the directories that files of the application need. Those that are there already come from an earlier run.
-    pub(super) fn make_directories(&self, record: &Record) -> Result<()> {
-        let site = self.sites.db();
+    pub(super) fn make_directories(&self, record: &RestoreRecord) -> Result<()> {
+        let target = self.targets.db();
         for directory in &record.directories {
-            let at = site.at(directory)?;
+            let at = target.at(directory)?;
             self.disk.make_directory(&at)?;
             self.sync_parent(&at)?;
         }
@@ -140,11 +133,11 @@ impl Mover<'_> {
     }
 
     /// Removes them again, but for those that have something in them by now.
-    pub(super) fn remove_directories(&self, record: &Record) -> Result<()> {
-        let site = self.sites.db();
+    pub(super) fn remove_directories(&self, record: &RestoreRecord) -> Result<()> {
+        let target = self.targets.db();
         for directory in record.directories.iter().rev() {
-            let at = site.at(directory)?;
-            if site.is_directory(&at)? && site.names(&at)?.is_empty() {
+            let at = target.at(directory)?;
+            if target.is_directory(&at)? && target.names(&at)?.is_empty() {
                 self.disk.remove_directory(&at)?;
                 self.sync_parent(&at)?;
             }
@@ -153,12 +146,12 @@ impl Mover<'_> {
     }
 
     /// Gives files of the application that were replaced their places below another directory, which keeps the old state.
-    pub(super) fn move_included(&self, directory: &Path, record: &Record) -> Result<()> {
-        let (site, kept) = (self.sites.db(), TargetPath::root(directory));
+    pub(super) fn move_included(&self, directory: &Path, record: &RestoreRecord) -> Result<()> {
+        let (target, kept) = (self.targets.db(), TargetPath::root(directory));
         for step in record.moves.iter().filter(|step| matches!(step, Move::Away(_))) {
             let place = step.place();
-            let from = site.old_file(&place.staged_name())?;
-            if place.included.is_none() || !site.has(&from)? {
+            let from = target.old_file(&place.staged_name())?;
+            if place.included.is_none() || !target.has(&from)? {
                 continue;
             }
             self.disk.make_directory(&kept)?;
@@ -175,6 +168,7 @@ impl Mover<'_> {
     }
 
     fn sync_parent(&self, at: &TargetPath) -> Result<()> {
-        at.parent().map_or(Ok(()), |parent| self.sync(&parent))
+        at.parent()
+            .map_or(Ok(()), |parent| self.disk.sync_directory(&parent))
     }
 }

@@ -8,16 +8,17 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use stonekeep_format::file_name::DbFileName;
 
-use super::disk::{TargetDisk, TargetPath};
-use super::forward::Mover;
-use super::record::{Move, Record};
-use super::site::{ARCHIVE, Area, CURRENT, STAGING, Site, Sites};
+use super::moves::Move;
+use super::record::RestoreRecord;
+use super::switchover::Switchover;
 use crate::store::{EntryKind, Key};
-use crate::target::real_path;
+use crate::target::{
+    ARCHIVE, Area, CURRENT, STAGING, TargetDirectories, TargetDirectory, TargetDisk, TargetPath, real_path,
+};
 use crate::{Error, ErrorKind, IoContext, Result};
 
 /// Where the WALs of a separate `wal_dir` go.
@@ -25,17 +26,17 @@ const WALS: &str = "wals";
 /// A file that is moved there and removed, to see whether that can be done.
 const PROBE: &str = ".stonekeep-probe";
 
-/// The absolute path, if the directory may be used.
+/// Refuses a directory that cannot take the old state.
 ///
 /// # Errors
 /// `Refused` if something stands there, or if it is part of the target or of the repository, or on another file system;
 /// `InvalidArgument` for a path that a record cannot hold.
-pub(super) fn look(
+pub(super) fn require_usable(
     directory: &Path,
-    sites: &Sites,
+    targets: &TargetDirectories,
     repository: Option<&Path>,
-    disk: &dyn TargetDisk,
-) -> Result<PathBuf> {
+    disk: &TargetDisk,
+) -> Result<()> {
     let directory = std::path::absolute(directory).context("finding", directory)?;
     if directory.to_str().is_none() {
         return Err(Error::invalid(format!(
@@ -66,33 +67,34 @@ pub(super) fn look(
     if repository.is_some_and(|repository| real.starts_with(real_path(repository))) {
         return refuse("it is inside the repository".to_owned());
     }
-    for (_, site) in sites.all() {
-        let place = real_path(site.path());
+    for (_, target) in targets.all() {
+        let place = real_path(target.path());
         let is_moved = [STAGING, ARCHIVE]
             .iter()
             .any(|name| real.starts_with(place.join(name)));
         if is_moved || place.starts_with(&real) {
-            return refuse(format!("it is part of {}", site.path().display()));
+            return refuse(format!("it is part of {}", target.path().display()));
         }
-        let device = |path: &Path| {
-            let there = path.ancestors().find(|path| path.exists());
-            disk.free_space(there.unwrap_or(path)).map(|space| space.device)
-        };
+        let device = |path: &Path| disk.free_space(path).map(|space| space.device);
         if device(&real)? != device(&place)? {
             return refuse(format!(
                 "it is on another file system than {}",
-                site.path().display()
+                target.path().display()
             ));
         }
     }
-    Ok(directory)
+    Ok(())
 }
 
 /// What becomes of the old state was decided when the restore began: it cannot be kept where that was not to be.
 ///
 /// # Errors
 /// `Refused` if another directory is asked for than the record has.
-pub(super) fn require_same(asked: Option<&Path>, record: &Record, sites: &Sites) -> Result<()> {
+pub(super) fn require_same(
+    asked: Option<&Path>,
+    record: &RestoreRecord,
+    targets: &TargetDirectories,
+) -> Result<()> {
     let Some(asked) = asked else {
         return Ok(());
     };
@@ -103,7 +105,7 @@ pub(super) fn require_same(asked: Option<&Path>, record: &Record, sites: &Sites)
     }
     let message = format!(
         "{} has an unfinished restore, whose old state was {}",
-        sites.db().path().display(),
+        targets.db().path().display(),
         begun.map_or("not to be kept".to_owned(), |begun| format!(
             "to be kept in {begun}"
         ))
@@ -112,7 +114,7 @@ pub(super) fn require_same(asked: Option<&Path>, record: &Record, sites: &Sites)
         .with_hint("finish it as it was begun, or take it back with abort_restore (restore --abort)"))
 }
 
-impl Mover<'_> {
+impl Switchover<'_> {
     /// Makes the directory, and tries whether files can be moved there; whether it was made.
     pub(super) fn prepare_keep_old(&self, directory: &Path) -> Result<bool> {
         let made = !directory.exists();
@@ -120,12 +122,12 @@ impl Mover<'_> {
         self.disk.make_directory(&kept)?;
         if made {
             let rights =
-                fs::metadata(self.sites.db().path()).context("looking at", self.sites.db().path())?;
+                fs::metadata(self.targets.db().path()).context("looking at", self.targets.db().path())?;
             fs::set_permissions(directory, rights.permissions())
                 .context("changing the mode of", directory)?;
         }
-        for (_, site) in self.sites.all() {
-            let probe = self.write_unfinished(site, PROBE, b"")?;
+        for (_, target) in self.targets.all() {
+            let probe = self.write_unfinished(target, PROBE, b"")?;
             let there = kept.with_key(Key::trusted(PROBE));
             self.disk.remove(&there)?;
             if let Err(error) = self.disk.rename(&probe, &there) {
@@ -136,7 +138,7 @@ impl Mover<'_> {
             self.disk.remove(&there)?;
         }
         if let Some(parent) = directory.parent() {
-            self.sync(&TargetPath::root(parent))?;
+            self.disk.sync_directory(&TargetPath::root(parent))?;
         }
         Ok(made)
     }
@@ -162,16 +164,16 @@ impl Mover<'_> {
     }
 
     /// Gives the files in `old/` their names in the directory, which has nothing but what an earlier run has moved there.
-    pub(super) fn move_old_to(&self, directory: &Path, record: &Record) -> Result<()> {
+    pub(super) fn move_old_to(&self, directory: &Path, record: &RestoreRecord) -> Result<()> {
         require_own(directory, record)?;
         // That it was removed may have been lost with the power.
         if directory.exists() {
             self.disk
                 .remove(&TargetPath::root(directory).with_key(Key::trusted(PROBE)))?;
         }
-        for (area, site) in self.sites.all() {
+        for (area, target) in self.targets.all() {
             let kept = TargetPath::root(directory);
-            if site.names(&site.staging(Some("old")))?.is_empty() {
+            if target.names(&target.staged("old"))?.is_empty() {
                 continue;
             }
             self.disk.make_directory(&kept)?;
@@ -179,25 +181,25 @@ impl Mover<'_> {
                 Area::Db => None,
                 Area::Wal => Some(WALS),
             };
-            self.move_folder(site, (directory, below), ARCHIVE)?;
-            self.move_folder(site, (directory, below), "")?;
+            self.move_folder(target, (directory, below), ARCHIVE)?;
+            self.move_folder(target, (directory, below), "")?;
         }
         self.move_included(directory, record)?;
         self.move_current(directory)
     }
 
-    /// Moves one folder of a site's old files, CURRENT aside.
+    /// Moves one folder of a target's old files, CURRENT aside.
     fn move_folder(
         &self,
-        site: &Site,
+        target: &TargetDirectory,
         (directory, below): (&Path, Option<&str>),
         folder: &str,
     ) -> Result<()> {
         let old = match folder {
-            "" => site.staging(Some("old")),
-            folder => site.old_file(folder)?,
+            "" => target.staged("old"),
+            folder => target.old_file(folder)?,
         };
-        let names = site.files().names(old.key())?;
+        let names = target.entries(old.key())?;
         let files: Vec<String> = names
             .into_iter()
             .filter(|name| name.kind == EntryKind::File && name.name != CURRENT)
@@ -215,19 +217,19 @@ impl Mover<'_> {
             to = child(&to, part)?;
             self.disk.make_directory(&to)?;
             if let Some(parent) = to.parent() {
-                self.sync(&parent)?;
+                self.disk.sync_directory(&parent)?;
             }
         }
         for name in &files {
             self.disk.rename(&child(&old, name)?, &child(&to, name)?)?;
         }
-        self.sync(&to)?;
-        self.sync(&old)
+        self.disk.sync_directory(&to)?;
+        self.disk.sync_directory(&old)
     }
 
     /// The last step, by which the directory becomes a database.
     fn move_current(&self, directory: &Path) -> Result<()> {
-        let db = self.sites.db();
+        let db = self.targets.db();
         let old = db.old_file(CURRENT)?;
         if !db.has(&old)? {
             return Ok(());
@@ -235,13 +237,13 @@ impl Mover<'_> {
         let kept = TargetPath::root(directory);
         self.disk.make_directory(&kept)?;
         self.disk.rename(&old, &child(&kept, CURRENT)?)?;
-        self.sync(&kept)?;
-        self.sync(&db.staging(Some("old")))
+        self.disk.sync_directory(&kept)?;
+        self.disk.sync_directory(&db.staged("old"))
     }
 }
 
 /// A record may come from a stranger: files go to a directory only that has nothing but old files by that record.
-fn require_own(directory: &Path, record: &Record) -> Result<()> {
+fn require_own(directory: &Path, record: &RestoreRecord) -> Result<()> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         entries => entries.context("reading", directory)?,

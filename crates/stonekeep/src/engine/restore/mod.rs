@@ -32,14 +32,15 @@
 //! must be closed by whoever restores. A `LOCK` that was not there is made, and stays.
 
 mod abort;
-mod attempt;
+mod backup_restore;
+mod context;
 mod copy;
-mod disk;
-mod forward;
+mod finish;
 mod hold;
 mod included;
 mod keep;
 mod keep_old;
+mod listing;
 mod moves;
 mod newer;
 mod old_options;
@@ -48,28 +49,24 @@ mod owner;
 mod plan;
 mod present;
 mod record;
+pub(in crate::engine) mod refusals;
 mod report;
 mod room;
-mod root;
 mod run;
-mod site;
-mod system_disk;
-pub(in crate::engine) mod target;
+mod switchover;
 mod unfinished;
+mod write;
 
 use std::path::Path;
 use std::sync::Arc;
 
-pub use self::disk::{FreeSpace, TargetDisk, TargetPath};
+use self::context::{RestoreContext, Verb};
 pub use self::report::{AbortReport, RestoreAction, RestoreReport, RestoredFile};
-use self::run::Run;
-pub use self::system_disk::SystemDisk;
 use super::callbacks::guarded;
 pub use super::contents::RewrittenOptions;
 use super::info::WhichBackup;
 use super::{BackupEngineReadOnly, RestoreOptions};
-use crate::disk::buffers::DEFAULT_BUFFER_BYTES;
-use crate::store::Durability;
+pub use crate::target::{TargetDisk, TargetHook, TargetOperation, TargetPath};
 use crate::{Observer, Result};
 
 impl BackupEngineReadOnly {
@@ -88,7 +85,7 @@ impl BackupEngineReadOnly {
         options: &RestoreOptions,
         observer: &dyn Observer,
     ) -> Result<RestoreReport> {
-        self.restore_on(&self.system_disk(), which, db_dir, options, observer)
+        self.restore_on(&self.target_disk(), which, db_dir, options, observer)
     }
 
     /// [`Self::restore_db_from_backup`] with other operations on the target than the operating system's.
@@ -97,14 +94,14 @@ impl BackupEngineReadOnly {
     /// As [`Self::restore_db_from_backup`].
     pub fn restore_on(
         &self,
-        disk: &dyn TargetDisk,
+        disk: &TargetDisk,
         which: WhichBackup,
         db_dir: &Path,
         options: &RestoreOptions,
         observer: &dyn Observer,
     ) -> Result<RestoreReport> {
         guarded(observer, |observer| {
-            Run::new(self, disk, db_dir, options, observer)?.restore(which)
+            RestoreContext::new(Verb::Restore, self, disk, db_dir, options, observer)?.run(which)
         })
     }
 
@@ -119,14 +116,15 @@ impl BackupEngineReadOnly {
         options: &RestoreOptions,
         observer: &dyn Observer,
     ) -> Result<RestoreReport> {
-        let disk = self.system_disk();
+        let disk = self.target_disk();
         guarded(observer, |observer| {
-            Run::new(self, &disk, db_dir, options, observer)?.plan(which)
+            RestoreContext::new(Verb::Plan, self, &disk, db_dir, options, observer)?.run(which)
         })
     }
 
-    fn system_disk(&self) -> SystemDisk {
-        SystemDisk::new(self.io_buffer_bytes())
+    fn target_disk(&self) -> TargetDisk {
+        TargetDisk::new(self.io_buffer_bytes())
+            .with_sync(self.options().sync)
             .with_sync_method(self.options().sync_method)
             .with_clock(Arc::clone(&self.clock))
     }
@@ -139,12 +137,7 @@ impl BackupEngineReadOnly {
 /// `NotFound` if there is no unfinished restore, `Refused` if it is complete already or has removed the old state at
 /// request, `Locked` if it is still running.
 pub fn abort_restore(db_dir: &Path, wal_dir: Option<&Path>) -> Result<AbortReport> {
-    abort_restore_on(
-        &SystemDisk::new(DEFAULT_BUFFER_BYTES),
-        db_dir,
-        wal_dir,
-        Durability::Durable,
-    )
+    abort::abort(&TargetDisk::default(), db_dir, wal_dir)
 }
 
 /// What [`abort_restore`] would do now: which of its errors it would give, and how many old files it would move back. What
@@ -153,18 +146,13 @@ pub fn abort_restore(db_dir: &Path, wal_dir: Option<&Path>) -> Result<AbortRepor
 /// # Errors
 /// As [`abort_restore`].
 pub fn plan_abort_restore(db_dir: &Path, wal_dir: Option<&Path>) -> Result<AbortReport> {
-    abort::plan(&SystemDisk::new(DEFAULT_BUFFER_BYTES), db_dir, wal_dir)
+    abort::plan(&TargetDisk::default(), db_dir, wal_dir)
 }
 
 /// [`abort_restore`] with other operations on the target than the operating system's.
 ///
 /// # Errors
 /// As [`abort_restore`].
-pub fn abort_restore_on(
-    disk: &dyn TargetDisk,
-    db_dir: &Path,
-    wal_dir: Option<&Path>,
-    durability: Durability,
-) -> Result<AbortReport> {
-    abort::abort(disk, db_dir, wal_dir, durability)
+pub fn abort_restore_on(disk: &TargetDisk, db_dir: &Path, wal_dir: Option<&Path>) -> Result<AbortReport> {
+    abort::abort(disk, db_dir, wal_dir)
 }

@@ -3,27 +3,51 @@
 use serde::{Deserialize, Serialize};
 use stonekeep_format::file_name::DbFileName;
 
-use super::disk::TargetPath;
-use super::present::Folder;
-use super::site::{ARCHIVE, Area, Sites};
 use crate::Result;
 use crate::image::include::is_storable;
+use crate::target::{ARCHIVE, Area, TargetDirectories, TargetPath};
+
+/// A directory that files move from, or to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Folder {
+    /// Where the database has its files.
+    Database,
+    /// `archive/` there.
+    Archive,
+    New,
+    Old,
+    OldArchive,
+}
+
+impl Folder {
+    /// The directory itself.
+    pub(super) fn path(self, area: Area, targets: &TargetDirectories) -> Result<TargetPath> {
+        let target = targets.of(area);
+        Ok(match self {
+            Folder::Database => target.root().clone(),
+            Folder::Archive => target.at(ARCHIVE)?,
+            Folder::New => target.staged("new"),
+            Folder::Old => target.staged("old"),
+            Folder::OldArchive => target.old_file(ARCHIVE)?,
+        })
+    }
+}
 
 /// One file that gets another name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Move {
     /// R4: an old file goes to `old/`.
-    Away(Place),
+    Away(MovedFile),
     /// R4: a WAL in `archive/` comes back beside the other WALs (`keep_log_files`).
-    Back(Place),
+    Back(MovedFile),
     /// R5: a new file goes into place.
-    In(Place),
+    In(MovedFile),
 }
 
 /// A file by its name in the database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Place {
+pub(super) struct MovedFile {
     pub(super) area: Area,
     pub(super) name: String,
     /// Whether it is in `archive/`.
@@ -34,9 +58,9 @@ pub(super) struct Place {
     pub(super) included: Option<u32>,
 }
 
-impl Place {
+impl MovedFile {
     pub(super) fn new(area: Area, name: &str) -> Self {
-        Place {
+        MovedFile {
             area,
             name: name.to_owned(),
             archived: false,
@@ -46,9 +70,9 @@ impl Place {
 
     /// A file of the application.
     pub(super) fn included(number: u32, path: &str) -> Self {
-        Place {
+        MovedFile {
             included: Some(number),
-            ..Place::new(Area::Db, path)
+            ..MovedFile::new(Area::Db, path)
         }
     }
 
@@ -61,9 +85,9 @@ impl Place {
     }
 
     pub(super) fn archived(area: Area, name: &str) -> Self {
-        Place {
+        MovedFile {
             archived: true,
-            ..Place::new(area, name)
+            ..MovedFile::new(area, name)
         }
     }
 
@@ -88,7 +112,7 @@ impl Place {
 }
 
 impl Move {
-    pub(super) fn place(&self) -> &Place {
+    pub(super) fn place(&self) -> &MovedFile {
         match self {
             Move::Away(place) | Move::Back(place) | Move::In(place) => place,
         }
@@ -98,20 +122,20 @@ impl Move {
     pub(super) fn folders(&self) -> (Folder, Folder) {
         match self {
             Move::Away(place) if place.archived => (Folder::Archive, Folder::OldArchive),
-            Move::Away(_) => (Folder::Place, Folder::Old),
-            Move::Back(_) => (Folder::Archive, Folder::Place),
-            Move::In(_) => (Folder::New, Folder::Place),
+            Move::Away(_) => (Folder::Database, Folder::Old),
+            Move::Back(_) => (Folder::Archive, Folder::Database),
+            Move::In(_) => (Folder::New, Folder::Database),
         }
     }
 
     /// Where the file is before, and after.
-    pub(super) fn ends(&self, sites: &Sites) -> Result<(TargetPath, TargetPath)> {
+    pub(super) fn ends(&self, targets: &TargetDirectories) -> Result<(TargetPath, TargetPath)> {
         let place = self.place();
-        let (site, path, staged) = (sites.site(place.area), place.path(), place.staged_name());
+        let (target, path, staged) = (targets.of(place.area), place.path(), place.staged_name());
         Ok(match self {
-            Move::Away(_) => (site.at(&path)?, site.old_file(&staged)?),
-            Move::Back(_) => (site.at(&path)?, site.at(&place.name)?),
-            Move::In(_) => (site.new_file(&staged)?, site.at(&path)?),
+            Move::Away(_) => (target.at(&path)?, target.old_file(&staged)?),
+            Move::Back(_) => (target.at(&path)?, target.at(&place.name)?),
+            Move::In(_) => (target.new_file(&staged)?, target.at(&path)?),
         })
     }
 

@@ -9,11 +9,11 @@ use stonekeep_format::manifest::{DatabaseState, ManifestReader, parse_current};
 use stonekeep_format::wal::{Replay, WalScanner};
 use stonekeep_format::{FileNumber, SequenceNumber};
 
-use super::site::{Area, CURRENT, Site, Sites};
-use super::target::Standing;
+use super::listing::TargetListings;
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::described;
-use crate::store::{Key, ObjectReader, Store};
+use crate::store::Store;
+use crate::target::{Area, CURRENT, TargetDirectories, TargetDirectory};
 use crate::{Error, Result, Warning, WarningName};
 
 const CURRENT_LIMIT_BYTES: u64 = 4096;
@@ -39,12 +39,13 @@ impl Sequences {
     /// I/O errors of the repository. What cannot be read at the target is not known: a damaged database is the usual reason
     /// to restore.
     pub(super) fn read(
-        sites: &Sites,
-        standing: &[Standing],
-        (store, loaded): (&Store, &LoadedMeta),
+        targets: &TargetDirectories,
+        listings: &TargetListings,
+        store: &Store,
+        loaded: &LoadedMeta,
         recorded: Option<SequenceNumber>,
     ) -> Result<Self> {
-        let target = of_target(sites, standing).ok();
+        let target = of_target(targets, listings).ok();
         let said = loaded.meta.head.sequence_number();
         let backup = match (recorded, target) {
             (Some(recorded), _) => Some(recorded),
@@ -59,22 +60,22 @@ impl Sequences {
     }
 
     /// A warning if the target is newer.
-    pub(super) fn warning(self, site: &Site) -> Option<Warning> {
+    pub(super) fn warning(self, db: &TargetDirectory) -> Option<Warning> {
         let (target, backup) = self.target.zip(self.backup)?;
         let newer = target.checked_sub(backup).filter(|newer| *newer > 0)?;
         let message = format!(
             "the database that is replaced is newer than the backup: its sequence number is {target}, the backup's {backup}; \
              what was written with the last {newer} sequence numbers is not in the backup"
         );
-        let place = site.path().display().to_string();
+        let place = db.path().display().to_string();
         Some(Warning::about(WarningName::TargetIsNewer, place, message))
     }
 }
 
 /// The last sequence number in the MANIFEST and in the WALs that belong to it; at least that, where WALs are elsewhere, or
 /// cannot be read to their ends.
-fn of_target(sites: &Sites, standing: &[Standing]) -> Result<SequenceNumber> {
-    let db = sites.db();
+fn of_target(targets: &TargetDirectories, listings: &TargetListings) -> Result<SequenceNumber> {
+    let db = targets.db();
     let name = db.path().display().to_string();
     let missing = || Error::not_found(format!("{name} has no CURRENT"));
     let current = db
@@ -84,20 +85,20 @@ fn of_target(sites: &Sites, standing: &[Standing]) -> Result<SequenceNumber> {
     let state = manifest(db, &format!("MANIFEST-{number:06}"))?;
     let mut last = state.last_sequence().unwrap_or_default();
     let mut replay = Replay::default();
-    for (number, (area, file)) in wals(standing, &state) {
+    for (number, (area, file)) in wals(listings, &state) {
         let mut scanner = WalScanner::new(number, &mut replay);
-        let whole = stream(sites.site(area), &file, |bytes| scanner.push(bytes));
+        let complete = stream(targets.of(area), &file, |bytes| scanner.push(bytes));
         if let Some(bounds) = scanner.finish().last_sequence {
             last = last.max(bounds.exact().unwrap_or(bounds.lowest));
         }
-        if whole.is_err() {
+        if complete.is_err() {
             break;
         }
     }
     Ok(last)
 }
 
-fn manifest(db: &Site, name: &str) -> Result<DatabaseState> {
+fn manifest(db: &TargetDirectory, name: &str) -> Result<DatabaseState> {
     let mut reader = ManifestReader::new();
     stream(db, name, |bytes| reader.push(bytes))?;
     let (state, _) = reader.finish().map_err(|error| Error::format(name, error))?;
@@ -105,9 +106,9 @@ fn manifest(db: &Site, name: &str) -> Result<DatabaseState> {
 }
 
 /// The WALs that the database replays, by number.
-fn wals(standing: &[Standing], state: &DatabaseState) -> BTreeMap<FileNumber, (Area, String)> {
+fn wals(listings: &TargetListings, state: &DatabaseState) -> BTreeMap<FileNumber, (Area, String)> {
     let mut wals = BTreeMap::new();
-    for here in standing {
+    for here in listings.all() {
         for (name, parsed) in here.database_files() {
             if let DbFileName::Wal(number) = parsed
                 && (*number >= state.min_wal_to_keep() || state.tracked_wals().contains(*number))
@@ -120,12 +121,13 @@ fn wals(standing: &[Standing], state: &DatabaseState) -> BTreeMap<FileNumber, (A
 }
 
 fn stream(
-    site: &Site,
+    target: &TargetDirectory,
     name: &str,
     mut push: impl FnMut(&[u8]) -> stonekeep_format::Result<()>,
 ) -> Result<()> {
-    let object = site.files().open(&Key::new(name)?)?;
-    let mut source = ObjectReader::new(object.as_ref());
+    let missing = || Error::not_found(format!("{name} is missing"));
+    let file = target.open(&target.at(name)?)?.ok_or_else(missing)?;
+    let mut source = file.reader();
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         let count = source

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use stonekeep_format::file_name::DbFileName;
 
-use super::site::{Area, Site, Sites};
-use super::target::Standing;
+use super::listing::TargetListing;
 use crate::engine::contents::{is_same_directory, wal_dir_of};
+use crate::target::{Area, TargetDirectories, TargetDirectory};
 use crate::{Warning, WarningName};
 
 const OPTIONS_LIMIT_BYTES: u64 = 64 << 20;
@@ -20,15 +20,17 @@ pub(super) struct OldOptions {
 
 impl OldOptions {
     /// Reads the file; one that cannot be read or parsed names no directory.
-    pub(super) fn read(sites: &Sites, standing: &Standing) -> Option<Self> {
-        let options = standing
+    pub(super) fn read(targets: &TargetDirectories, listing: &TargetListing) -> Option<Self> {
+        let options = listing
             .database_files()
             .filter_map(|(name, parsed)| match parsed {
                 DbFileName::Options(number) => Some((number, name)),
                 _ => None,
             });
-        let (_, name) = options.max().filter(|(_, name)| standing.is_file(name))?;
-        let bytes = sites.db().read(&sites.db().at(name).ok()?, OPTIONS_LIMIT_BYTES);
+        let (_, name) = options.max().filter(|(_, name)| listing.is_file(name))?;
+        let bytes = targets
+            .db()
+            .read(&targets.db().at(name).ok()?, OPTIONS_LIMIT_BYTES);
         Some(OldOptions {
             name: name.to_owned(),
             wal_dir: wal_dir_of(&bytes.ok()??)?,
@@ -36,9 +38,11 @@ impl OldOptions {
     }
 
     /// A warning if that directory has WALs, and this restore does not touch it.
-    pub(super) fn warn_of_old_wals(&self, sites: &Sites) -> Option<Warning> {
+    pub(super) fn warn_of_old_wals(&self, targets: &TargetDirectories) -> Option<Warning> {
         let old = &self.wal_dir;
-        let is_restored = sites.all().any(|(_, site)| is_same_directory(old, site.path()));
+        let is_restored = targets
+            .all()
+            .any(|(_, target)| is_same_directory(old, target.path()));
         if is_restored || !old.is_absolute() || !has_wals(old) {
             return None;
         }
@@ -68,7 +72,7 @@ impl OldOptions {
 
 /// A directory that cannot be read has no WALs.
 fn has_wals(directory: &Path) -> bool {
-    let listed = Standing::of(Area::Wal, &Site::new(directory));
+    let listed = TargetListing::of(Area::Wal, &TargetDirectory::new(directory));
     listed.is_ok_and(|listed| {
         let mut files = listed.database_files();
         files.any(|(name, parsed)| matches!(parsed, DbFileName::Wal(_)) && listed.is_file(name))

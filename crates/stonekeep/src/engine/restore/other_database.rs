@@ -4,9 +4,8 @@ use std::io::Read;
 
 use stonekeep_format::manifest::{ManifestReader, parse_current};
 
-use super::site::{CURRENT, Site};
 use crate::engine::contents::BackupContents;
-use crate::store::{Key, ObjectReader};
+use crate::target::{CURRENT, TargetDirectory};
 use crate::{Error, Result};
 
 const SMALL_LIMIT_BYTES: u64 = 4096;
@@ -14,36 +13,29 @@ const SMALL_LIMIT_BYTES: u64 = 4096;
 const FIRST_BYTES: usize = 4 << 10;
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// Refuses if the ids of both are known, and are not the same.
-pub(super) fn refuse(target: &Site, backup: &BackupContents) -> Result<()> {
-    let Some(theirs) = &backup.database_id else {
-        return Ok(());
-    };
-    match database_id(target) {
-        Some(here) if here != *theirs => {
-            let message = format!(
-                "{} has the database {here}, and backup {} is of the database {theirs}",
-                target.path().display(),
-                backup.id
-            );
-            Err(Error::refused(message).with_hint(
-                "restore into another directory; allow_other_database (--allow-other-database) replaces the database \
-                 that is there all the same",
-            ))
-        }
-        _ => Ok(()),
-    }
+/// The id of the database at the target, if it and that of the backup are known, and are not the same.
+pub(super) fn other_id(target: &TargetDirectory, of_backup: Option<&str>) -> Option<String> {
+    let of_backup = of_backup?;
+    database_id(target).filter(|here| here != of_backup)
 }
 
-/// Whether the ids of both are known, and are not the same.
-pub(super) fn is_another(target: &Site, backup: &BackupContents) -> bool {
-    let here = backup.database_id.as_ref().and_then(|_| database_id(target));
-    here.is_some() && here != backup.database_id
+/// The error for a restore over a database with this other id.
+pub(super) fn refusal(target: &TargetDirectory, other: &str, backup: &BackupContents) -> Error {
+    let message = format!(
+        "{} has the database {other}, and backup {} is of the database {}",
+        target.path().display(),
+        backup.id,
+        backup.database_id.as_deref().unwrap_or_default()
+    );
+    Error::refused(message).with_hint(
+        "restore into another directory; allow_other_database (--allow-other-database) replaces the database that is \
+         there all the same",
+    )
 }
 
 /// The id by the MANIFEST, else by IDENTITY. A damaged database is the usual reason to restore: one that cannot be read
 /// has no id.
-fn database_id(target: &Site) -> Option<String> {
+fn database_id(target: &TargetDirectory) -> Option<String> {
     let of_manifest = id_in_manifest(target).ok().flatten();
     of_manifest.or_else(|| {
         let at = target.at("IDENTITY").ok()?;
@@ -55,14 +47,16 @@ fn database_id(target: &Site) -> Option<String> {
 
 /// The first edit of a MANIFEST has it (`VersionSet::WriteCurrentStateToManifest` in db/version_set.cc), and no later one
 /// another: little of the file is read.
-fn id_in_manifest(target: &Site) -> Result<Option<String>> {
+fn id_in_manifest(target: &TargetDirectory) -> Result<Option<String>> {
     let Some(current) = target.read(&target.at(CURRENT)?, SMALL_LIMIT_BYTES)? else {
         return Ok(None);
     };
     let unreadable = |error| Error::format(target.path().display().to_string(), error);
     let number = parse_current(&current).map_err(unreadable)?;
-    let object = target.files().open(&Key::new(format!("MANIFEST-{number:06}"))?)?;
-    let mut source = ObjectReader::new(object.as_ref());
+    let Some(manifest) = target.open(&target.at(&format!("MANIFEST-{number:06}"))?)? else {
+        return Ok(None);
+    };
+    let mut source = manifest.reader();
     let (mut reader, mut buffer) = (ManifestReader::new(), vec![0; FIRST_BYTES]);
     loop {
         let count = source

@@ -3,18 +3,18 @@
 use rustix::fs::Stat;
 use rustix::io::Errno;
 
-use super::site::{CURRENT, Site, Sites};
-use super::target::Standing;
+use super::listing::TargetListing;
+use crate::target::{CURRENT, TargetDirectories, TargetDirectory};
 use crate::{IoContext, Result, Warning, WarningName};
 
 const ROOT: u32 = 0;
 
 /// A warning where the restored files are going to have another owner than the old ones, or belong to root inside a place
 /// that belongs to somebody else.
-pub(super) fn warn(sites: &Sites, standing: &Standing) -> Result<Option<Warning>> {
-    let site = sites.db();
+pub(super) fn warn(targets: &TargetDirectories, listing: &TargetListing) -> Result<Option<Warning>> {
+    let target = targets.db();
     let user = rustix::process::geteuid();
-    let Some(directory) = look(site, "")? else {
+    let Some(directory) = look(target, "")? else {
         // It gets the owner of the directory above it, if root makes it.
         return Ok(None);
     };
@@ -24,14 +24,14 @@ pub(super) fn warn(sites: &Sites, standing: &Standing) -> Result<Option<Warning>
     } else {
         user.as_raw()
     };
-    let old = match standing.is_file(CURRENT) {
-        true => look(site, CURRENT)?,
+    let old = match listing.is_file(CURRENT) {
+        true => look(target, CURRENT)?,
         false => None,
     };
     let expected = match old {
         Some(old) => old.st_uid,
         None if new != directory.st_uid => directory.st_uid,
-        None if new == ROOT => look(site, "..")?.map_or(new, |above| above.st_uid),
+        None if new == ROOT => look(target, "..")?.map_or(new, |above| above.st_uid),
         None => new,
     };
     if new == expected {
@@ -47,14 +47,14 @@ pub(super) fn warn(sites: &Sites, standing: &Standing) -> Result<Option<Warning>
     );
     Ok(Some(Warning::about(
         WarningName::Owner,
-        site.path().display().to_string(),
+        target.path().display().to_string(),
         message,
     )))
 }
 
 /// The status of the directory, or of a name in it.
-fn look(site: &Site, name: &str) -> Result<Option<Stat>> {
-    let path = site.path().join(name);
+fn look(target: &TargetDirectory, name: &str) -> Result<Option<Stat>> {
+    let path = target.path().join(name);
     match rustix::fs::stat(&path) {
         Ok(stat) => Ok(Some(stat)),
         Err(Errno::NOENT) => Ok(None),

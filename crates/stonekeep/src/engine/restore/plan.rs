@@ -8,37 +8,25 @@ use stonekeep_format::file_name::DbFileName;
 
 use super::included::Included;
 use super::keep::Kept;
+use super::listing::{TargetListing, TargetListings, goes_without_saying};
+use super::moves::{Move, MovedFile};
 use super::newer::Sequences;
-use super::record::{self, Head, Move, Place, Record};
+use super::record::{self, RecordHead, RestoreRecord};
 use super::report::{RestoreAction, RestoreReport, RestoredFile};
-use super::site::{Area, CURRENT, Site, Sites};
-use super::target::{Standing, goes_without_saying};
+use super::write::{Write, WrittenFile};
 use crate::engine::contents::{AdjustedOptions, BackupContents, BackupFile, RewrittenOptions};
 use crate::store::EntryKind;
+use crate::target::{ARCHIVE, Area, CURRENT, TargetDirectories, TargetDirectory};
 use crate::{Error, Result, Warning, WarningName};
-
-/// A file to be written.
-#[derive(Debug, Clone)]
-pub(super) struct Write {
-    pub(super) area: Area,
-    pub(super) file: BackupFile,
-}
-
-impl Write {
-    /// The file's name as text.
-    pub(super) fn name(&self) -> String {
-        self.file.name.to_string()
-    }
-}
 
 /// The plan of a restore.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) backup: BackupContents,
     pub(super) writes: Vec<Write>,
-    /// Files of the application.
-    pub(super) included: Included,
     pub(super) moves: Vec<Move>,
+    /// Directories that files of the application need, and that are missing.
+    directories: BTreeSet<String>,
     pub(super) files: Vec<RestoredFile>,
     pub(super) wal_files_kept: Vec<String>,
     pub(super) left_alone: Vec<String>,
@@ -53,9 +41,9 @@ pub(super) struct Plan {
 
 /// What a plan is made of, besides the backup.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ground<'a> {
-    pub(super) sites: &'a Sites,
-    pub(super) standing: &'a [Standing],
+pub(super) struct PlanInputs<'a> {
+    pub(super) targets: &'a TargetDirectories,
+    pub(super) listings: &'a TargetListings,
     /// Tables and blobs at the target that stay.
     pub(super) kept: &'a Kept,
     pub(super) keep_log_files: bool,
@@ -71,16 +59,16 @@ impl Plan {
     /// something that is no file stands in the way.
     pub(super) fn make(
         backup: BackupContents,
-        ground: Ground<'_>,
+        inputs: PlanInputs<'_>,
         adjusted: AdjustedOptions,
     ) -> Result<Self> {
         // With one more, for IDENTITY.
         let most = backup.files.len() + 1;
         let mut plan = Plan {
             backup,
-            writes: Vec::with_capacity(most.saturating_sub(ground.kept.len())),
-            included: Included::default(),
-            moves: Vec::with_capacity(most.saturating_sub(ground.kept.len())),
+            writes: Vec::with_capacity(most.saturating_sub(inputs.kept.len())),
+            directories: BTreeSet::new(),
+            moves: Vec::with_capacity(most.saturating_sub(inputs.kept.len())),
             files: Vec::with_capacity(most),
             wal_files_kept: Vec::new(),
             left_alone: Vec::new(),
@@ -92,13 +80,13 @@ impl Plan {
             warnings: adjusted.warnings,
         };
         plan.add_identity();
-        let staying_wals = plan.decide_on_old_files(ground);
+        let staying_wals = plan.decide_on_old_files(inputs);
         plan.backup.require_complete(|file| {
             let name = file.name.to_string();
-            !ground.kept.contains(&name) && !staying_wals.contains(&name)
+            !inputs.kept.contains(&name) && !staying_wals.contains(&name)
         })?;
-        plan.decide_on_new_files(ground, &staying_wals);
-        plan.require_free_places(ground)?;
+        plan.decide_on_new_files(inputs, &staying_wals);
+        plan.require_free_places(inputs)?;
         Ok(plan)
     }
 
@@ -106,42 +94,44 @@ impl Plan {
     pub(super) fn add_included(&mut self, included: Included) {
         self.moves.extend(included.moves());
         for write in &included.writes {
-            self.left_alone.retain(|name| *name != write.file.path);
+            let name = write.to().name;
+            self.left_alone.retain(|other| *other != name);
             self.files.push(RestoredFile {
-                name: write.file.path.clone(),
-                size_bytes: write.file.size_bytes,
+                name,
+                size_bytes: write.file.size_bytes(),
                 action: RestoreAction::Write,
             });
         }
-        self.included = included;
+        self.writes.extend(included.writes);
+        self.directories = included.directories;
     }
 
     /// Bytes to be written.
     pub(super) fn bytes(&self) -> u64 {
-        let files = self.writes.iter().map(|write| write.file.size_bytes);
-        files.sum::<u64>() + self.included.bytes()
+        self.writes.iter().map(|write| write.file.size_bytes()).sum()
     }
 
     /// The record of step R2.
-    pub(super) fn into_record(self, sites: &Sites, repository: String) -> Record {
-        Record {
-            head: self.head(sites, repository),
+    pub(super) fn into_record(self, targets: &TargetDirectories, repository: String) -> RestoreRecord {
+        RestoreRecord {
+            head: self.head(targets, repository),
             moves: self.moves,
             files: self.files,
-            directories: self.included.directories.into_iter().collect(),
+            directories: self.directories.into_iter().collect(),
         }
     }
 
     /// What the record says of the restore as a whole.
-    pub(super) fn head(&self, sites: &Sites, repository: String) -> Head {
-        let backup = record::Backup {
+    pub(super) fn head(&self, targets: &TargetDirectories, repository: String) -> RecordHead {
+        RecordHead {
+            stonekeep_restore: 0,
             repository,
-            backup_id: self.backup.id.get(),
+            backup_id: self.backup.id,
             meta_crc32c: self.backup.meta_crc32c.0,
             database_id: self.backup.database_id.clone(),
-            sites,
-        };
-        Head {
+            wal_dir: record::wal_dir(targets),
+            had_current: self.had_current,
+            current: self.backup.current.clone(),
             wal_files_kept: self.wal_files_kept.clone(),
             unverifiable: self.unverifiable(),
             left_alone: self.left_alone.clone(),
@@ -149,7 +139,6 @@ impl Plan {
             sequences: self.sequences,
             keep_old: self.keep_old.as_deref().and_then(Path::to_str).map(str::to_owned),
             keep_old_made: self.keep_old_made,
-            ..Head::new(backup, self.had_current, self.backup.current.clone())
         }
     }
 
@@ -170,7 +159,7 @@ impl Plan {
     }
 
     /// The old database's files that go.
-    pub(super) fn old_files(&self) -> impl Iterator<Item = &Place> {
+    pub(super) fn old_files(&self) -> impl Iterator<Item = &MovedFile> {
         self.moves.iter().filter_map(|step| match step {
             Move::Away(place) => Some(place),
             _ => None,
@@ -189,7 +178,7 @@ impl Plan {
     }
 
     fn unverifiable(&self) -> Vec<String> {
-        let unknown = self.writes.iter().filter(|write| write.file.crc32c.is_none());
+        let unknown = self.writes.iter().filter(|write| write.file.crc32c().is_none());
         unknown.map(|write| write.file.path_text()).collect()
     }
 
@@ -206,22 +195,29 @@ impl Plan {
 
     fn write(&mut self, area: Area, name: String, file: BackupFile) {
         if file.name != DbFileName::Current {
-            self.moves.push(Move::In(Place::new(area, &name)));
+            self.moves.push(Move::In(MovedFile::new(area, &name)));
         }
         self.files.push(RestoredFile {
             name,
             size_bytes: file.size_bytes,
             action: RestoreAction::Write,
         });
-        self.writes.push(Write { area, file });
+        self.writes.push(Write {
+            area,
+            file: WrittenFile::Database(file),
+        });
     }
 
-    fn decide_on_new_files(&mut self, ground: Ground<'_>, staying_wals: &BTreeSet<String>) {
+    fn decide_on_new_files(&mut self, inputs: PlanInputs<'_>, staying_wals: &BTreeSet<String>) {
         for file in std::mem::take(&mut self.backup.files) {
             let name = file.name.to_string();
             let is_wal = matches!(file.name, DbFileName::Wal(_));
-            let area = if is_wal { ground.sites.wal_area() } else { Area::Db };
-            if ground.kept.contains(&name) {
+            let area = if is_wal {
+                inputs.targets.wal_area()
+            } else {
+                Area::Db
+            };
+            if inputs.kept.contains(&name) {
                 self.files.push(RestoredFile {
                     name,
                     size_bytes: file.size_bytes,
@@ -236,42 +232,42 @@ impl Plan {
     }
 
     /// The names of the WALs that are beside the new ones in the end.
-    fn decide_on_old_files(&mut self, ground: Ground<'_>) -> BTreeSet<String> {
+    fn decide_on_old_files(&mut self, inputs: PlanInputs<'_>) -> BTreeSet<String> {
         let mut staying_wals = BTreeSet::new();
-        for here in ground.standing {
-            let site = ground.sites.site(here.area);
-            let is_wal_area = here.area == ground.sites.wal_area();
+        for here in inputs.listings.all() {
+            let target = inputs.targets.of(here.area);
+            let is_wal_area = here.area == inputs.targets.wal_area();
             if here.area == Area::Db {
-                self.had_current = !ground.freed && here.entries.contains_key(CURRENT);
+                self.had_current = !inputs.freed && here.entries.contains_key(CURRENT);
             }
             for (name, parsed) in here.database_files() {
                 let is_wal = matches!(parsed, DbFileName::Wal(_));
                 let stays = match here.area {
-                    _ if is_wal && ground.keep_log_files => true,
-                    Area::Db => ground.kept.contains(name),
+                    _ if is_wal && inputs.keep_log_files => true,
+                    Area::Db => inputs.kept.contains(name),
                     Area::Wal => !is_wal && !matches!(parsed, DbFileName::Trash(_)),
                 };
                 if !stays {
-                    self.moves.push(Move::Away(Place::new(here.area, name)));
+                    self.moves.push(Move::Away(MovedFile::new(here.area, name)));
                 } else if is_wal && is_wal_area {
                     staying_wals.insert(name.to_owned());
                 }
             }
-            self.decide_on_archive(here, is_wal_area, ground.keep_log_files, &mut staying_wals);
-            self.leave_alone(site, here, ground.sites);
+            self.decide_on_archive(here, is_wal_area, inputs.keep_log_files, &mut staying_wals);
+            self.leave_alone(target, here, inputs.targets);
         }
         staying_wals
     }
 
     fn decide_on_archive(
         &mut self,
-        here: &Standing,
+        here: &TargetListing,
         is_wal_area: bool,
         keep_log_files: bool,
         staying_wals: &mut BTreeSet<String>,
     ) {
         for name in &here.archived {
-            let place = Place::archived(here.area, name);
+            let place = MovedFile::archived(here.area, name);
             if !keep_log_files {
                 self.moves.push(Move::Away(place));
             } else if is_wal_area && here.entries.contains_key(name) {
@@ -285,27 +281,27 @@ impl Plan {
         }
     }
 
-    fn leave_alone(&mut self, site: &Site, here: &Standing, sites: &Sites) {
+    fn leave_alone(&mut self, target: &TargetDirectory, here: &TargetListing, targets: &TargetDirectories) {
         let shown = |name: &str| match here.area {
             Area::Db => name.to_owned(),
-            Area::Wal => site.path().join(name).display().to_string(),
+            Area::Wal => target.path().join(name).display().to_string(),
         };
         for (name, found) in &here.entries {
             let holds_wals = || {
-                let wals = sites.separate_wals();
-                wals.is_some_and(|wals| wals.path().starts_with(site.path().join(name)))
+                let wals = targets.separate_wals();
+                wals.is_some_and(|wals| wals.path().starts_with(target.path().join(name)))
             };
             if found.parsed.is_none() && !goes_without_saying(name, found) && !holds_wals() {
                 self.left_alone.push(shown(name));
             }
         }
-        let archived = here.archived_strangers.iter();
+        let archived = here.archived_unknown.iter();
         self.left_alone
-            .extend(archived.map(|name| shown(&format!("{}/{name}", super::site::ARCHIVE))));
+            .extend(archived.map(|name| shown(&format!("{}/{name}", ARCHIVE))));
     }
 
     /// Whatever has a name that is needed must be a file that goes.
-    fn require_free_places(&self, ground: Ground<'_>) -> Result<()> {
+    fn require_free_places(&self, inputs: PlanInputs<'_>) -> Result<()> {
         let going: BTreeSet<(Area, &str)> = self
             .old_files()
             .filter(|place| !place.archived)
@@ -317,14 +313,14 @@ impl Plan {
         });
         // CURRENT does not go: it is replaced.
         for (area, name) in coming.chain([(Area::Db, CURRENT)]) {
-            let here = ground.standing.iter().find(|here| here.area == area);
+            let here = inputs.listings.all().find(|here| here.area == area);
             let found = here.and_then(|here| here.entries.get(name));
             let in_the_way = found.is_some_and(|found| match name {
                 CURRENT => found.kind != EntryKind::File,
                 _ => !going.contains(&(area, name)),
             });
             if in_the_way {
-                let path = ground.sites.site(area).path().join(name);
+                let path = inputs.targets.of(area).path().join(name);
                 return Err(Error::refused(format!(
                     "{} is no regular file, and the restored one needs its place",
                     path.display()

@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use stonekeep_format::{BackupId, SequenceNumber};
 
-pub(super) use super::moves::{Move, Place};
+use super::moves::Move;
 use super::newer::Sequences;
 use super::report::{RestoreReport, RestoredFile};
-use super::site::{Site, Sites};
 use crate::engine::contents::RewrittenOptions;
 use crate::image::include::is_storable;
 use crate::repo::checked_lines::{self, CheckedLines};
+use crate::target::{TargetDirectories, TargetDirectory};
 use crate::{Error, Result};
 
 /// The version of the text that is written.
@@ -24,8 +24,8 @@ const VERSION_WITH_INCLUDED: u32 = 2;
 
 /// What is being restored, and what moves.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Record {
-    pub(super) head: Head,
+pub(super) struct RestoreRecord {
+    pub(super) head: RecordHead,
     pub(super) moves: Vec<Move>,
     pub(super) files: Vec<RestoredFile>,
     /// Directories that are made for files of the application, each after the one above it.
@@ -34,11 +34,12 @@ pub(super) struct Record {
 
 /// What is being restored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Head {
+pub(super) struct RecordHead {
     pub(super) stonekeep_restore: u32,
     /// Where the repository was.
     pub(super) repository: String,
-    pub(super) backup_id: u32,
+    #[serde(with = "backup_id")]
+    pub(super) backup_id: BackupId,
     pub(super) meta_crc32c: u32,
     pub(super) database_id: Option<String>,
     /// The directory of the WALs, if it is a separate one.
@@ -63,39 +64,10 @@ pub(super) struct Head {
     pub(super) keep_old_made: bool,
 }
 
-/// What a [`Head`] is made of, the version aside.
-pub(super) struct Backup<'a> {
-    pub(super) repository: String,
-    pub(super) backup_id: u32,
-    pub(super) meta_crc32c: u32,
-    pub(super) database_id: Option<String>,
-    pub(super) sites: &'a Sites,
-}
-
-impl Head {
-    pub(super) fn new(backup: Backup<'_>, had_current: bool, current: String) -> Self {
-        Head {
-            stonekeep_restore: VERSION,
-            repository: backup.repository,
-            backup_id: backup.backup_id,
-            meta_crc32c: backup.meta_crc32c,
-            database_id: backup.database_id,
-            wal_dir: wal_dir(backup.sites),
-            had_current,
-            current,
-            wal_files_kept: Vec::new(),
-            unverifiable: Vec::new(),
-            left_alone: Vec::new(),
-            rewritten_options: Vec::new(),
-            sequences: Sequences::default(),
-            keep_old: None,
-            keep_old_made: false,
-        }
-    }
-
+impl RecordHead {
     /// A record moves files in the directories that it was written for, and in no others.
-    pub(super) fn require_same_wal_dir(&self, sites: &Sites) -> Result<()> {
-        let given = wal_dir(sites);
+    pub(super) fn require_same_wal_dir(&self, targets: &TargetDirectories) -> Result<()> {
+        let given = wal_dir(targets);
         if self.wal_dir == given {
             return Ok(());
         }
@@ -105,7 +77,7 @@ impl Head {
         };
         let message = format!(
             "the unfinished restore in {} has {}, not {}",
-            sites.db().path().display(),
+            targets.db().path().display(),
             words(&self.wal_dir),
             words(&given)
         );
@@ -113,10 +85,26 @@ impl Head {
     }
 }
 
-fn wal_dir(sites: &Sites) -> Option<String> {
-    sites
-        .separate_wals()
-        .map(|site| site.path().to_string_lossy().into_owned())
+/// The directory of the WALs as the record has it, if it is a separate one.
+pub(super) fn wal_dir(targets: &TargetDirectories) -> Option<String> {
+    let wals = targets.separate_wals();
+    wals.map(|target| target.path().to_string_lossy().into_owned())
+}
+
+/// A backup id as the number that it is.
+mod backup_id {
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+    use stonekeep_format::BackupId;
+
+    pub(super) fn serialize<S: Serializer>(id: &BackupId, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(id.get())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BackupId, D::Error> {
+        let number = u32::deserialize(deserializer)?;
+        BackupId::new(number).ok_or_else(|| D::Error::custom("it is not a backup id"))
+    }
 }
 
 #[derive(Deserialize)]
@@ -136,13 +124,11 @@ enum WrittenLine<'a> {
     Directory(&'a str),
 }
 
-impl Record {
+impl RestoreRecord {
     /// What a restore of an earlier run was about.
-    pub(super) fn report(&self, db: &Site, restored: bool) -> Result<RestoreReport> {
-        let id = BackupId::new(self.head.backup_id)
-            .ok_or_else(|| Error::corrupt("state", "its backup id is none"))?;
+    pub(super) fn report(&self, db: &TargetDirectory, restored: bool) -> RestoreReport {
         let away = self.moves.iter().filter(|step| matches!(step, Move::Away(_)));
-        Ok(RestoreReport {
+        RestoreReport {
             restored,
             resumed: true,
             files_moved_away: away.count() as u64 + u64::from(self.head.had_current),
@@ -155,8 +141,8 @@ impl Record {
             kept_old: self.head.keep_old.as_ref().map(PathBuf::from),
             files: self.files.clone(),
             warnings: self.head.sequences.warning(db).into_iter().collect(),
-            ..RestoreReport::of(id, &self.files)
-        })
+            ..RestoreReport::of(self.head.backup_id, &self.files)
+        }
     }
 
     /// Whether anything of an old database goes.
@@ -167,7 +153,7 @@ impl Record {
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
         let mut text = CheckedLines::default();
         let has_included = self.moves.iter().any(|step| step.place().included.is_some());
-        text.push(&Head {
+        text.push(&RecordHead {
             stonekeep_restore: if has_included {
                 VERSION_WITH_INCLUDED
             } else {
@@ -191,7 +177,7 @@ impl Record {
     pub(super) fn decode(name: &str, text: &[u8]) -> Result<Self> {
         let mut lines = checked_lines::lines(name, text)?;
         let head = lines.next().ok_or_else(|| Error::corrupt(name, "it is empty"))?;
-        let head: Head = checked_lines::parse(name, head)?;
+        let head: RecordHead = checked_lines::parse(name, head)?;
         if ![VERSION, VERSION_WITH_INCLUDED].contains(&head.stonekeep_restore) {
             let message = format!("{name} is of another version of this program");
             return Err(Error::new(crate::ErrorKind::Unsupported, message));
@@ -212,8 +198,8 @@ impl Record {
                 }
             }
         }
-        Ok(Record {
-            head: Head {
+        Ok(RestoreRecord {
+            head: RecordHead {
                 stonekeep_restore: VERSION,
                 ..head
             },
@@ -227,26 +213,36 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::restore::moves::MovedFile;
     use crate::engine::restore::report::RestoreAction;
-    use crate::engine::restore::site::Area;
+    use crate::target::Area;
     use std::path::Path;
 
-    fn record(moves: Vec<Move>) -> Record {
-        let sites = Sites::locate(Path::new("/db"), Some(Path::new("/wals"))).unwrap();
-        let backup = Backup {
-            repository: "/repository".into(),
-            backup_id: 7,
-            meta_crc32c: 8,
-            database_id: Some("id".into()),
-            sites: &sites,
-        };
+    fn record(moves: Vec<Move>) -> RestoreRecord {
+        let targets = TargetDirectories::locate(Path::new("/db"), Some(Path::new("/wals"))).unwrap();
         let file = RestoredFile {
             name: "000012.sst".into(),
             size_bytes: 9,
             action: RestoreAction::Keep,
         };
-        Record {
-            head: Head::new(backup, true, "MANIFEST-000005\n".into()),
+        RestoreRecord {
+            head: RecordHead {
+                stonekeep_restore: VERSION,
+                repository: "/repository".into(),
+                backup_id: BackupId::new(7).unwrap(),
+                meta_crc32c: 8,
+                database_id: Some("id".into()),
+                wal_dir: wal_dir(&targets),
+                had_current: true,
+                current: "MANIFEST-000005\n".into(),
+                wal_files_kept: Vec::new(),
+                unverifiable: Vec::new(),
+                left_alone: Vec::new(),
+                rewritten_options: Vec::new(),
+                sequences: Sequences::default(),
+                keep_old: None,
+                keep_old_made: false,
+            },
             moves,
             files: vec![file],
             directories: Vec::new(),
@@ -255,32 +251,35 @@ mod tests {
 
     #[test]
     fn records_come_back() {
-        let whole = record(vec![
-            Move::Away(Place::new(Area::Db, "LOG.old.17")),
-            Move::Away(Place::archived(Area::Wal, "000003.log")),
-            Move::Back(Place::archived(Area::Wal, "000004.log")),
-            Move::In(Place::new(Area::Db, "000012.sst")),
-            Move::Away(Place::included(0, "conf/app.json")),
-            Move::In(Place::included(0, "conf/app.json")),
+        let complete = record(vec![
+            Move::Away(MovedFile::new(Area::Db, "LOG.old.17")),
+            Move::Away(MovedFile::archived(Area::Wal, "000003.log")),
+            Move::Back(MovedFile::archived(Area::Wal, "000004.log")),
+            Move::In(MovedFile::new(Area::Db, "000012.sst")),
+            Move::Away(MovedFile::included(0, "conf/app.json")),
+            Move::In(MovedFile::included(0, "conf/app.json")),
         ]);
-        let whole = Record {
+        let complete = RestoreRecord {
             directories: vec!["conf".to_owned()],
-            ..whole
+            ..complete
         };
-        let text = whole.encode().unwrap();
-        assert_eq!(Record::decode("state", &text).unwrap(), whole);
+        let text = complete.encode().unwrap();
+        assert_eq!(RestoreRecord::decode("state", &text).unwrap(), complete);
         for end in 0..text.len() {
-            assert!(Record::decode("state", &text[..end]).is_err(), "cut at {end}");
+            assert!(
+                RestoreRecord::decode("state", &text[..end]).is_err(),
+                "cut at {end}"
+            );
         }
     }
 
     #[test]
     fn a_record_moves_nothing_but_files_of_a_database() {
         let mut illegal = vec![
-            Move::Away(Place::archived(Area::Db, "000003.sst")),
-            Move::Back(Place::new(Area::Db, "000003.log")),
-            Move::Back(Place::archived(Area::Db, "000003.sst")),
-            Move::In(Place::archived(Area::Db, "000003.log")),
+            Move::Away(MovedFile::archived(Area::Db, "000003.sst")),
+            Move::Back(MovedFile::new(Area::Db, "000003.log")),
+            Move::Back(MovedFile::archived(Area::Db, "000003.sst")),
+            Move::In(MovedFile::archived(Area::Db, "000003.log")),
         ];
         for name in [
             "../000003.sst",
@@ -292,8 +291,8 @@ mod tests {
             "LOCK",
             "CURRENT",
         ] {
-            illegal.push(Move::Away(Place::new(Area::Db, name)));
-            illegal.push(Move::In(Place::new(Area::Wal, name)));
+            illegal.push(Move::Away(MovedFile::new(Area::Db, name)));
+            illegal.push(Move::In(MovedFile::new(Area::Wal, name)));
         }
         for path in [
             "../x",
@@ -303,19 +302,19 @@ mod tests {
             ".stonekeep-restore/state",
             "x//y",
         ] {
-            illegal.push(Move::In(Place::included(0, path)));
-            illegal.push(Move::Away(Place::included(0, path)));
+            illegal.push(Move::In(MovedFile::included(0, path)));
+            illegal.push(Move::Away(MovedFile::included(0, path)));
             let mut text = record(Vec::new());
             text.directories.push(path.to_owned());
             assert!(
-                Record::decode("state", &text.encode().unwrap()).is_err(),
+                RestoreRecord::decode("state", &text.encode().unwrap()).is_err(),
                 "{path}"
             );
         }
-        illegal.push(Move::Back(Place::included(0, "x")));
+        illegal.push(Move::Back(MovedFile::included(0, "x")));
         for step in illegal {
             let text = record(vec![step.clone()]).encode().unwrap();
-            let error = Record::decode("state", &text).unwrap_err();
+            let error = RestoreRecord::decode("state", &text).unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::Corrupt, "{step:?}");
         }
     }

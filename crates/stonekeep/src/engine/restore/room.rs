@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::disk::{FreeSpace, TargetDisk};
 use super::plan::Plan;
-use super::site::{Area, Found, Site, Sites};
+use crate::target::{Area, TargetDirectories, TargetDirectory, TargetDisk, TargetEntry, TargetPath};
 use crate::{Error, Result};
 
 /// Bytes that are missing on one file system.
@@ -31,19 +30,18 @@ pub(super) enum Room {
 ///
 /// # Errors
 /// I/O errors. That there is no room is an answer.
-pub(super) fn look(plan: &Plan, sites: &Sites, disk: &dyn TargetDisk) -> Result<Room> {
-    let all = weigh(sites, disk, |area, _, balance| {
+pub(super) fn look(plan: &Plan, targets: &TargetDirectories, disk: &TargetDisk) -> Result<Room> {
+    let all = weigh(targets, disk, |area, _, balance| {
         let writes = plan.writes.iter().filter(|write| write.area == area);
-        balance.needed += writes.map(|write| write.file.size_bytes).sum::<u64>();
-        balance.needed += included_bytes(plan, area);
+        balance.needed += writes.map(|write| write.file.size_bytes()).sum::<u64>();
         Ok(())
     })?;
     if all.values().all(|one| one.needed <= one.free) {
         return Ok(Room::Enough);
     }
-    let systems = weigh(sites, disk, |area, site, balance| {
-        balance.needed += needed_bytes(plan, area, site)?;
-        balance.old += old_bytes(plan, area, site)?;
+    let systems = weigh(targets, disk, |area, target, balance| {
+        balance.needed += needed_bytes(plan, area, target)?;
+        balance.old += old_bytes(plan, area, target)?;
         Ok(())
     })?;
     let short: Vec<&Balance> = systems.values().filter(|one| one.needed > one.free).collect();
@@ -53,7 +51,7 @@ pub(super) fn look(plan: &Plan, sites: &Sites, disk: &dyn TargetDisk) -> Result<
     let beside = if first.old > 0 { " beside the old ones" } else { "" };
     let message = format!(
         "{} has no room for the new files{beside}: {} bytes are needed, {} are free, {} are missing",
-        sites.db().path().display(),
+        targets.db().path().display(),
         first.needed,
         first.free,
         first.needed - first.free
@@ -75,52 +73,41 @@ pub(super) fn look(plan: &Plan, sites: &Sites, disk: &dyn TargetDisk) -> Result<
 
 /// The balance of each file system, to which `add` adds what is in one directory.
 fn weigh(
-    sites: &Sites,
-    disk: &dyn TargetDisk,
-    add: impl Fn(Area, &Site, &mut Balance) -> Result<()>,
+    targets: &TargetDirectories,
+    disk: &TargetDisk,
+    add: impl Fn(Area, &TargetDirectory, &mut Balance) -> Result<()>,
 ) -> Result<BTreeMap<u64, Balance>> {
     let mut systems: BTreeMap<u64, Balance> = BTreeMap::new();
-    for (area, site) in sites.all() {
-        let space = free_space(disk, site)?;
+    for (area, target) in targets.all() {
+        let space = disk.free_space(target.path())?;
         let balance = systems.entry(space.device).or_default();
         balance.free = space.free_bytes;
-        add(area, site, balance)?;
+        add(area, target, balance)?;
     }
     Ok(systems)
 }
 
 /// Files that an earlier run has staged with the right length need no room, whether they are used or replaced.
-fn needed_bytes(plan: &Plan, area: Area, site: &Site) -> Result<u64> {
+fn needed_bytes(plan: &Plan, area: Area, target: &TargetDirectory) -> Result<u64> {
     let mut needed = 0;
     for write in plan.writes.iter().filter(|write| write.area == area) {
-        let staged = match site.look(&site.new_file(&write.name())?)? {
-            Some(Found::File(stat)) => stat.size_bytes,
-            _ => 0,
-        };
-        needed += write.file.size_bytes.saturating_sub(staged);
+        let at = target.new_file(&write.to().staged_name())?;
+        needed += write.file.size_bytes().saturating_sub(size_of(target, &at)?);
     }
-    Ok(needed + included_bytes(plan, area))
+    Ok(needed)
 }
 
-fn included_bytes(plan: &Plan, area: Area) -> u64 {
-    match area {
-        Area::Db => plan.included.bytes(),
-        Area::Wal => 0,
-    }
-}
-
-fn old_bytes(plan: &Plan, area: Area, site: &Site) -> Result<u64> {
+fn old_bytes(plan: &Plan, area: Area, target: &TargetDirectory) -> Result<u64> {
     let mut old = 0;
-    for place in plan.old_files().filter(|place| place.area == area) {
-        if let Some(Found::File(stat)) = site.look(&site.at(&place.path())?)? {
-            old += stat.size_bytes;
-        }
+    for file in plan.old_files().filter(|file| file.area == area) {
+        old += size_of(target, &target.at(&file.path())?)?;
     }
     Ok(old)
 }
 
-/// Of the directory, or of the first one above it that is there.
-pub(super) fn free_space(disk: &dyn TargetDisk, site: &Site) -> Result<FreeSpace> {
-    let there = site.path().ancestors().find(|path| path.exists());
-    disk.free_space(there.unwrap_or(site.path()))
+fn size_of(target: &TargetDirectory, at: &TargetPath) -> Result<u64> {
+    Ok(match target.look(at)? {
+        Some(TargetEntry::File { size_bytes }) => size_bytes,
+        _ => 0,
+    })
 }

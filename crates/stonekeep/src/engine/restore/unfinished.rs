@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::record::Record;
-use super::site::{CURRENT, Site, Sites};
+use super::record::RestoreRecord;
 use crate::repo::layout::RECORD_LIMIT_BYTES;
+use crate::target::{ARCHIVE, CURRENT, TargetDirectories, TargetDirectory, real_path};
 use crate::{Error, ErrorKind, Result};
 
 /// Longer than any CURRENT, RocksDB's or ours.
@@ -18,11 +18,11 @@ pub(super) enum Unfinished {
     /// Nothing has been moved; there may be staged files.
     Nothing,
     /// Files have begun to move: forward to the new state, or back to the old one.
-    Moving(Record),
+    Moving(RestoreRecord),
     /// Files have begun to move back.
-    Aborting(Option<Record>),
+    Aborting(Option<RestoreRecord>),
     /// The new state is complete; the old one's files are to be removed.
-    Committed(Record),
+    Committed(RestoreRecord),
 }
 
 /// Whose the staging directory in a separate `wal_dir` is.
@@ -36,24 +36,24 @@ impl Unfinished {
     ///
     /// # Errors
     /// `Refused` where the traces do not fit each other, so that going on could lose files; `Corrupt` if the record is damaged.
-    pub(super) fn read(sites: &Sites) -> Result<Self> {
-        require_own_wal_dir(sites)?;
-        let db = sites.db();
-        let state = db.staging(Some("state"));
-        let aborting = db.has(&db.staging(Some("aborting")))?;
+    pub(super) fn read(targets: &TargetDirectories) -> Result<Self> {
+        require_own_wal_dir(targets)?;
+        let db = targets.db();
+        let state = db.staged("state");
+        let aborting = db.has(&db.staged("aborting"))?;
         let Some(text) = db.read(&state, RECORD_LIMIT_BYTES)? else {
             return match aborting {
                 true => Ok(Unfinished::Aborting(None)),
-                false => require_no_traces(sites).map(|()| Unfinished::Nothing),
+                false => require_no_traces(targets).map(|()| Unfinished::Nothing),
             };
         };
-        let record = Record::decode(&state.to_string(), &text)?;
-        record.head.require_same_wal_dir(sites)?;
+        let record = RestoreRecord::decode(&state.to_string(), &text)?;
+        record.head.require_same_wal_dir(targets)?;
         if aborting {
             Ok(Unfinished::Aborting(Some(record)))
         } else if !db.has(&db.new_file(CURRENT)?)? {
             Ok(Unfinished::Committed(record))
-        } else if has_marker(db)? || has_old_files(sites)? {
+        } else if has_marker(db)? || has_old_files(targets)? {
             Ok(Unfinished::Moving(record))
         } else {
             // The database was still whole when the restore ended, and may have been opened since: what was written
@@ -64,24 +64,24 @@ impl Unfinished {
 }
 
 /// Whether the old state was removed to make room.
-pub(super) fn is_freed(sites: &Sites) -> Result<bool> {
-    sites.db().has(&sites.db().staging(Some("freed")))
+pub(super) fn is_freed(targets: &TargetDirectories) -> Result<bool> {
+    targets.db().has(&targets.db().staged("freed"))
 }
 
 /// Whether CURRENT is one that only a restore writes.
-pub(super) fn has_marker(db: &Site) -> Result<bool> {
+pub(super) fn has_marker(db: &TargetDirectory) -> Result<bool> {
     let current = db.read(&db.at(CURRENT)?, CURRENT_LIMIT_BYTES)?;
     Ok(current.is_some_and(|bytes| bytes.starts_with(MARKER_PREFIX.as_bytes())))
 }
 
 /// Whether files of the old state were moved away. Its CURRENT does not count: it keeps its name, too.
-fn has_old_files(sites: &Sites) -> Result<bool> {
-    for (_, site) in sites.all() {
-        let old = site.staging(Some("old"));
-        for name in site.names(&old)? {
+fn has_old_files(targets: &TargetDirectories) -> Result<bool> {
+    for (_, target) in targets.all() {
+        let old = target.staged("old");
+        for name in target.names(&old)? {
             let moved = match name.as_str() {
                 CURRENT => false,
-                super::site::ARCHIVE => !site.names(&site.old_file(&name)?)?.is_empty(),
+                ARCHIVE => !target.names(&target.old_file(&name)?)?.is_empty(),
                 _ => true,
             };
             if moved {
@@ -93,11 +93,11 @@ fn has_old_files(sites: &Sites) -> Result<bool> {
 }
 
 /// Without a record there must be nothing that only a record explains.
-fn require_no_traces(sites: &Sites) -> Result<()> {
-    let db = sites.db();
-    let what = if has_old_files(sites)? {
+fn require_no_traces(targets: &TargetDirectories) -> Result<()> {
+    let db = targets.db();
+    let what = if has_old_files(targets)? {
         "files of an old database that a restore moved away"
-    } else if has_marker(db)? && !is_freed(sites)? {
+    } else if has_marker(db)? && !is_freed(targets)? {
         "a CURRENT that only an unfinished restore writes"
     } else {
         return Ok(());
@@ -108,16 +108,16 @@ fn require_no_traces(sites: &Sites) -> Result<()> {
     );
     Err(Error::refused(message).with_hint(format!(
         "the old files are in {}, new ones beside it: move them away, and restore into an empty directory",
-        db.staging(Some("old"))
+        db.staged("old")
     )))
 }
 
 /// A separate `wal_dir` may be in use for the restore of another database.
-fn require_own_wal_dir(sites: &Sites) -> Result<()> {
-    let Some(wals) = sites.separate_wals() else {
+fn require_own_wal_dir(targets: &TargetDirectories) -> Result<()> {
+    let Some(wals) = targets.separate_wals() else {
         return Ok(());
     };
-    let at = wals.staging(Some("state"));
+    let at = wals.staged("state");
     let Some(text) = wals.read(&at, CURRENT_LIMIT_BYTES)? else {
         return Ok(());
     };
@@ -127,7 +127,7 @@ fn require_own_wal_dir(sites: &Sites) -> Result<()> {
             format!("{at} does not say whose restore it is of"),
         )
     })?;
-    if owner == WalOwner::of(sites) {
+    if owner == WalOwner::of(targets) {
         return Ok(());
     }
     let message = format!(
@@ -140,11 +140,9 @@ fn require_own_wal_dir(sites: &Sites) -> Result<()> {
 }
 
 impl WalOwner {
-    pub(super) fn of(sites: &Sites) -> Self {
+    pub(super) fn of(targets: &TargetDirectories) -> Self {
         WalOwner {
-            restore_of: crate::target::real_path(sites.db().path())
-                .to_string_lossy()
-                .into_owned(),
+            restore_of: real_path(targets.db().path()).to_string_lossy().into_owned(),
         }
     }
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::restore::{AbortReport, RestoreReport, TargetDisk, abort_restore_on};
 use stonekeep::engine::{BackupEngineOptions, BackupEngineReadOnly, RestoreMode, RestoreOptions};
-use stonekeep::store::Durability;
 use stonekeep::{ErrorKind, Quiet, Result};
+use stonekeep_testkit::faults::Faults;
 use stonekeep_testkit::step_sample::StepSample;
 
 use crate::restore::dying_disk::DyingDisk;
@@ -21,7 +21,7 @@ pub(crate) struct Case {
     two: TwoStates,
     options: RestoreOptions,
     engine: BackupEngineOptions,
-    durability: Durability,
+    sync: bool,
     /// The directory with the old state of target and `wal_dir`, of which each run gets a copy.
     old: PathBuf,
     old_tree: Tree,
@@ -54,11 +54,7 @@ impl Case {
         let mut case = Case {
             options,
             engine: scene::options().with_sync(sync),
-            durability: if sync {
-                Durability::Durable
-            } else {
-                Durability::Buffered
-            },
+            sync,
             old_tree: tree(&old),
             old,
             new: Tree::new(),
@@ -88,7 +84,7 @@ impl Case {
         place
     }
 
-    pub(crate) fn restore(&self, disk: &dyn TargetDisk, place: &Path) -> Result<RestoreReport> {
+    pub(crate) fn restore(&self, disk: &TargetDisk, place: &Path) -> Result<RestoreReport> {
         let engine = BackupEngineReadOnly::open(self.engine.clone(), self.two.store.clone())?;
         let target = place.join("target");
         engine.restore_on(
@@ -100,9 +96,9 @@ impl Case {
         )
     }
 
-    fn abort(&self, disk: &dyn TargetDisk, place: &Path) -> Result<AbortReport> {
+    fn abort(&self, disk: &TargetDisk, place: &Path) -> Result<AbortReport> {
         let wal_dir = self.options.wal_dir.as_deref();
-        abort_restore_on(disk, &place.join("target"), wal_dir, self.durability)
+        abort_restore_on(disk, &place.join("target"), wal_dir)
     }
 
     /// How it looks at a place, without what restores keep for themselves.
@@ -166,14 +162,14 @@ impl Case {
 
     fn killed_at(&self, step: usize) -> (PathBuf, DyingDisk) {
         let place = self.fresh("run");
-        let disk = DyingDisk::new(step);
+        let disk = DyingDisk::new(step).with_sync(self.sync);
         let _ = self.restore(&disk, &place);
         (place, disk)
     }
 
     /// What a restore that nothing disturbs does.
     fn steps(&self) -> Vec<String> {
-        let disk = DyingDisk::immortal();
+        let disk = DyingDisk::immortal().with_sync(self.sync);
         self.restore(&disk, &self.fresh("run")).unwrap();
         disk.steps()
     }
@@ -263,7 +259,7 @@ fn one_that_removed_the_old_state_can_go_on() {
     let old = &case.old_tree;
     let killed_at = |step| {
         let place = case.fresh("run");
-        let disk = DyingDisk::new(step).with_free_bytes(Some(5_000));
+        let disk = DyingDisk::with(Faults::kill_at(step), Some(5_000));
         let _ = case.restore(&disk, &place);
         (place, disk)
     };
@@ -295,7 +291,7 @@ fn assert_second_run(case: &Case, firsts: &[usize], second: &dyn Fn(&DyingDisk, 
     for first in firsts {
         let interrupted = |step| {
             let (place, _) = case.killed_at(*first);
-            let disk = DyingDisk::new(step);
+            let disk = DyingDisk::new(step).with_sync(case.sync);
             second(&disk, &place);
             (place, disk)
         };

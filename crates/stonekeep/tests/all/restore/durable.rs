@@ -14,7 +14,7 @@ use crate::support::scene;
 
 const NEW: &str = ".stonekeep-restore/new/";
 
-fn restore(two: &TwoStates, disk: &dyn TargetDisk) -> Result<()> {
+fn restore(two: &TwoStates, disk: &TargetDisk) -> Result<()> {
     let engine = BackupEngineReadOnly::open(scene::options().with_sync(true), two.store.clone())?;
     let options = RestoreOptions::default();
     let which = WhichBackup::Id(scene::id(1));

@@ -1,19 +1,24 @@
-//! A disk that stops working at a chosen step, as if the process had been killed there.
+//! A target whose process is killed at a chosen step.
 
-use std::io::Read;
+use std::fs::OpenOptions;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use stonekeep::Result;
-use stonekeep::engine::restore::{FreeSpace, SystemDisk, TargetDisk, TargetPath};
-use stonekeep::store::Durability;
+use stonekeep::engine::restore::{TargetDisk, TargetHook, TargetOperation, TargetPath};
 use stonekeep_testkit::faults::Faults;
 
-/// Wraps the real disk. Every operation is a step; writing has a second one, when half of the bytes are there. Syncs are
-/// steps only: a killed process loses nothing that it has written, and thousands of real ones would take minutes.
+/// The real disk with faults. Every operation is a step; writing has a second one, when half of the bytes are there. Syncs
+/// are steps only: a killed process loses nothing that it has written, and thousands of real ones would take minutes.
 #[derive(Debug)]
 pub(crate) struct DyingDisk {
-    disk: SystemDisk,
+    disk: TargetDisk,
+    hook: Arc<Hook>,
+}
+
+#[derive(Debug)]
+struct Hook {
     faults: Faults,
     free_bytes: Option<u64>,
 }
@@ -21,113 +26,99 @@ pub(crate) struct DyingDisk {
 impl DyingDisk {
     /// Dies before this step, counted from 1: nothing works any more, and what was done stays.
     pub(crate) fn new(dies_at: usize) -> Self {
-        DyingDisk::with(Faults::kill_at(dies_at))
+        DyingDisk::with(Faults::kill_at(dies_at), None)
     }
 
     /// Dies before the first step of this name.
     pub(crate) fn before(step: &str) -> Self {
-        DyingDisk::with(Faults::kill_before(step))
+        DyingDisk::with(Faults::kill_before(step), None)
     }
 
     /// Only writes down what is done.
     pub(crate) fn immortal() -> Self {
-        DyingDisk::with(Faults::none())
+        DyingDisk::with(Faults::none(), None)
     }
 
-    fn with(faults: Faults) -> Self {
+    /// With these faults, and no more room than this.
+    pub(crate) fn with(faults: Faults, free_bytes: Option<u64>) -> Self {
+        let hook = Arc::new(Hook { faults, free_bytes });
+        let disk = TargetDisk::new(NonZeroUsize::new(1 << 16).unwrap());
         DyingDisk {
-            disk: SystemDisk::new(NonZeroUsize::new(1 << 16).unwrap()),
-            faults,
-            free_bytes: None,
+            disk: disk.with_hook(hook.clone()),
+            hook,
         }
     }
 
-    /// Has no more room than this, by its own account.
-    pub(crate) fn with_free_bytes(mut self, free_bytes: Option<u64>) -> Self {
-        self.free_bytes = free_bytes;
+    /// Leaves syncs out.
+    pub(crate) fn with_sync(mut self, sync: bool) -> Self {
+        self.disk = self.disk.with_sync(sync);
         self
     }
 
     pub(crate) fn is_dead(&self) -> bool {
-        self.faults.is_dead()
+        self.hook.faults.is_dead()
     }
 
     /// The steps, the one that was not done included.
     pub(crate) fn steps(&self) -> Vec<String> {
-        self.faults.steps()
-    }
-
-    fn step(&self, name: &str, at: &TargetPath) -> Result<()> {
-        let key = at.key().map_or(".", |key| key.as_str());
-        Ok(self.faults.step(format!("{name} {key}"))?)
+        self.hook.faults.steps()
     }
 }
 
-impl TargetDisk for DyingDisk {
-    fn make_directory(&self, at: &TargetPath) -> Result<()> {
-        self.step("mkdir", at)?;
-        self.disk.make_directory(at)
-    }
+impl Deref for DyingDisk {
+    type Target = TargetDisk;
 
-    fn write(
-        &self,
-        at: &TargetPath,
-        content: &mut dyn Read,
-        expected_bytes: u64,
-        _: Durability,
-    ) -> Result<u64> {
-        self.step("write", at)?;
-        if let Err(killed) = self.step("write the rest of", at) {
-            let mut half = content.take(expected_bytes / 2);
-            self.disk
-                .write(at, &mut half, expected_bytes, Durability::Buffered)?;
-            return Err(killed);
+    fn deref(&self) -> &TargetDisk {
+        &self.disk
+    }
+}
+
+/// What an operation does, and to which place, by its path below a root.
+pub(crate) fn step(operation: TargetOperation<'_>) -> (&'static str, &TargetPath) {
+    match operation {
+        TargetOperation::MakeDirectory(at) => ("mkdir", at),
+        TargetOperation::Write { at, .. } => ("write", at),
+        TargetOperation::Duplicate { to, .. } => ("duplicate", to),
+        TargetOperation::Rename { to, .. } => ("rename to", to),
+        TargetOperation::Replace { to, .. } => ("replace", to),
+        TargetOperation::Remove(at) => ("remove", at),
+        TargetOperation::RemoveDirectory(at) => ("rmdir", at),
+        TargetOperation::SyncDirectory(at) => ("sync names of", at),
+        _ => panic!("{operation:?} is not known"),
+    }
+}
+
+pub(crate) fn key(at: &TargetPath) -> &str {
+    at.key().map_or(".", |key| key.as_str())
+}
+
+impl TargetHook for Hook {
+    fn run(&self, operation: TargetOperation<'_>, act: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        let (name, at) = step(operation);
+        self.faults.step(format!("{name} {}", key(at)))?;
+        match operation {
+            TargetOperation::Write { .. } => {
+                let rest = self.faults.step(format!("write the rest of {}", key(at)));
+                act()?;
+                rest.map_err(|stop| {
+                    let file = OpenOptions::new().write(true).open(at.path()).unwrap();
+                    file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+                    stop.error
+                })
+            }
+            TargetOperation::SyncDirectory(_) => Ok(()),
+            _ => act(),
         }
-        self.disk.write(at, content, expected_bytes, Durability::Buffered)
-    }
-
-    fn duplicate(&self, from: &TargetPath, to: &TargetPath, _: Durability) -> Result<()> {
-        self.step("duplicate", to)?;
-        self.disk.duplicate(from, to, Durability::Buffered)
-    }
-
-    fn rename(&self, from: &TargetPath, to: &TargetPath) -> Result<()> {
-        self.step("rename to", to)?;
-        self.disk.rename(from, to)
-    }
-
-    fn replace(&self, from: &TargetPath, to: &TargetPath) -> Result<()> {
-        self.step("replace", to)?;
-        self.disk.replace(from, to)
-    }
-
-    fn remove(&self, at: &TargetPath) -> Result<()> {
-        self.step("remove", at)?;
-        self.disk.remove(at)
-    }
-
-    fn remove_directory(&self, at: &TargetPath) -> Result<()> {
-        self.step("rmdir", at)?;
-        self.disk.remove_directory(at)
     }
 
     /// One step however many they are, that names them all. Names are to be synced by themselves.
-    fn sync_files(&self, files: &[TargetPath]) -> Result<bool> {
-        let names = files.iter().filter_map(|at| Some(at.key()?.as_str()));
-        self.faults
-            .step(format!("sync {}", names.collect::<Vec<_>>().join(" ")))?;
+    fn sync_files(&self, files: &[TargetPath], _: &mut dyn FnMut() -> Result<bool>) -> Result<bool> {
+        let names: Vec<&str> = files.iter().map(key).collect();
+        self.faults.step(format!("sync {}", names.join(" ")))?;
         Ok(false)
     }
 
-    fn free_space(&self, directory: &Path) -> Result<FreeSpace> {
-        let space = self.disk.free_space(directory)?;
-        Ok(FreeSpace {
-            free_bytes: self.free_bytes.unwrap_or(space.free_bytes),
-            ..space
-        })
-    }
-
-    fn sync_directory(&self, at: &TargetPath) -> Result<()> {
-        self.step("sync names of", at)
+    fn free_bytes(&self, on_disk: u64) -> u64 {
+        self.free_bytes.unwrap_or(on_disk)
     }
 }

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Read;
 use std::num::NonZeroUsize;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use stonekeep::Result;
-use stonekeep::engine::restore::{FreeSpace, SystemDisk, TargetDisk, TargetPath};
-use stonekeep::store::Durability;
+use stonekeep::engine::restore::{TargetDisk, TargetHook, TargetOperation, TargetPath};
 use stonekeep_testkit::faults::Faults;
+
+use crate::restore::dying_disk::{key, step};
 
 /// What a sync of files makes durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +50,16 @@ struct Book {
     files: usize,
 }
 
-/// Does everything on the real disk and keeps a second name of each file, for after the loss of power. Each operation is a
-/// step. A file is written once, as restores do.
+/// The real disk, which keeps a second name of each file for after the loss of power. Each operation is a step. A file is
+/// written once, as restores do.
 #[derive(Debug)]
 pub(crate) struct ForgetfulDisk {
-    disk: SystemDisk,
+    disk: TargetDisk,
+    hook: Arc<Hook>,
+}
+
+#[derive(Debug)]
+struct Hook {
     place: PathBuf,
     vault: tempfile::TempDir,
     faults: Faults,
@@ -64,21 +70,45 @@ pub(crate) struct ForgetfulDisk {
 impl ForgetfulDisk {
     /// A disk with this directory, on which everything is durable; it stops before this step, counted from 1.
     pub(crate) fn new(place: &Path, syncs: FileSync, dies_at: usize) -> Self {
-        let disk = ForgetfulDisk {
-            disk: SystemDisk::new(NonZeroUsize::new(1 << 16).unwrap()),
+        let hook = Arc::new(Hook {
             place: place.to_owned(),
             vault: tempfile::tempdir_in(place.parent().unwrap()).unwrap(),
             faults: Faults::kill_at(dies_at),
             syncs,
             book: Mutex::default(),
-        };
-        let mut book = disk.lock();
-        disk.find(&mut book, place);
+        });
+        let mut book = hook.lock();
+        hook.find(&mut book, place);
         book.before = book.now.clone();
         drop(book);
-        disk
+        let disk = TargetDisk::new(NonZeroUsize::new(1 << 16).unwrap());
+        ForgetfulDisk {
+            disk: disk.with_hook(hook.clone()),
+            hook,
+        }
     }
 
+    /// The steps, the one that was not done included.
+    pub(crate) fn steps(&self) -> Vec<String> {
+        self.hook.faults.steps()
+    }
+
+    /// Makes of the place what a machine finds after the loss of power. `luck` decides of each thing that is not durable
+    /// whether it is there all the same.
+    pub(crate) fn lose_power(&self, luck: impl FnMut() -> bool) {
+        self.hook.lose_power(luck);
+    }
+}
+
+impl Deref for ForgetfulDisk {
+    type Target = TargetDisk;
+
+    fn deref(&self) -> &TargetDisk {
+        &self.disk
+    }
+}
+
+impl Hook {
     fn find(&self, book: &mut Book, directory: &Path) {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
@@ -103,19 +133,13 @@ impl ForgetfulDisk {
         book.files
     }
 
-    /// The steps, the one that was not done included.
-    pub(crate) fn steps(&self) -> Vec<String> {
-        self.faults.steps()
-    }
-
     fn lock(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap()
     }
 
     fn step(&self, name: &str, at: &TargetPath) -> Result<()> {
         let root = at.root_path().file_name().unwrap_or_default().to_string_lossy();
-        let key = at.key().map_or(".", |key| key.as_str());
-        Ok(self.faults.step(format!("{name} {root}/{key}"))?)
+        Ok(self.faults.step(format!("{name} {root}/{}", key(at)))?)
     }
 
     fn changed(&self, names: Vec<(PathBuf, Option<Thing>)>) {
@@ -140,9 +164,7 @@ impl ForgetfulDisk {
         self.changed(vec![(from.path(), None), (to.path(), Some(thing))]);
     }
 
-    /// Makes of the place what a machine finds after the loss of power. `luck` tells of each thing that is not durable
-    /// whether it is there all the same.
-    pub(crate) fn lose_power(&self, mut luck: impl FnMut() -> bool) {
+    fn lose_power(&self, mut luck: impl FnMut() -> bool) {
         let book = self.lock();
         let mut names = book.before.clone();
         for change in &book.changes {
@@ -176,66 +198,37 @@ impl ForgetfulDisk {
     }
 }
 
-impl TargetDisk for ForgetfulDisk {
-    fn make_directory(&self, at: &TargetPath) -> Result<()> {
-        self.step("mkdir", at)?;
-        let is_new = !at.path().exists();
-        self.disk.make_directory(at)?;
-        if is_new {
-            self.changed(vec![(at.path(), Some(Thing::Directory))]);
+impl TargetHook for Hook {
+    fn run(&self, operation: TargetOperation<'_>, act: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        let (name, at) = step(operation);
+        self.step(name, at)?;
+        if let TargetOperation::SyncDirectory(at) = operation {
+            self.names_synced(&at.path());
+            return Ok(());
+        }
+        let was_there = at.path().exists();
+        act()?;
+        match operation {
+            TargetOperation::MakeDirectory(_) if was_there => {}
+            TargetOperation::MakeDirectory(_) => self.changed(vec![(at.path(), Some(Thing::Directory))]),
+            TargetOperation::Write { .. } => self.written(at),
+            TargetOperation::Duplicate { from, .. } => {
+                let thing = self.lock().now[&from.path()];
+                self.changed(vec![(at.path(), Some(thing))]);
+            }
+            TargetOperation::Rename { from, .. } | TargetOperation::Replace { from, .. } => {
+                self.moved(from, at);
+            }
+            _ => self.changed(vec![(at.path(), None)]),
         }
         Ok(())
     }
 
-    fn write(&self, at: &TargetPath, content: &mut dyn Read, expected: u64, _: Durability) -> Result<u64> {
-        self.step("write", at)?;
-        let written = self.disk.write(at, content, expected, Durability::Buffered)?;
-        self.written(at);
-        Ok(written)
-    }
-
-    fn duplicate(&self, from: &TargetPath, to: &TargetPath, _: Durability) -> Result<()> {
-        self.step("duplicate", to)?;
-        self.disk.duplicate(from, to, Durability::Buffered)?;
-        let thing = self.lock().now[&from.path()];
-        self.changed(vec![(to.path(), Some(thing))]);
-        Ok(())
-    }
-
-    fn rename(&self, from: &TargetPath, to: &TargetPath) -> Result<()> {
-        self.step("rename to", to)?;
-        self.disk.rename(from, to)?;
-        self.moved(from, to);
-        Ok(())
-    }
-
-    fn replace(&self, from: &TargetPath, to: &TargetPath) -> Result<()> {
-        self.step("replace", to)?;
-        self.disk.replace(from, to)?;
-        self.moved(from, to);
-        Ok(())
-    }
-
-    fn remove(&self, at: &TargetPath) -> Result<()> {
-        self.step("remove", at)?;
-        self.disk.remove(at)?;
-        self.changed(vec![(at.path(), None)]);
-        Ok(())
-    }
-
-    fn remove_directory(&self, at: &TargetPath) -> Result<()> {
-        self.step("rmdir", at)?;
-        self.disk.remove_directory(at)?;
-        self.changed(vec![(at.path(), None)]);
-        Ok(())
-    }
-
-    fn sync_files(&self, files: &[TargetPath]) -> Result<bool> {
+    fn sync_files(&self, files: &[TargetPath], _: &mut dyn FnMut() -> Result<bool>) -> Result<bool> {
         for at in files {
             self.step("sync", at)?;
         }
         let mut book = self.lock();
-        let all = 1..=book.files;
         match self.syncs {
             FileSync::Nothing => return Ok(true),
             FileSync::Content => {
@@ -247,6 +240,7 @@ impl TargetDisk for ForgetfulDisk {
                 }
             }
             FileSync::Everything => {
+                let all = 1..=book.files;
                 book.durable.extend(all);
                 book.changes.iter_mut().for_each(|change| change.durable = true);
             }
@@ -254,19 +248,18 @@ impl TargetDisk for ForgetfulDisk {
         Ok(self.syncs == FileSync::Everything)
     }
 
-    fn free_space(&self, directory: &Path) -> Result<FreeSpace> {
-        self.disk.free_space(directory)
+    fn free_bytes(&self, on_disk: u64) -> u64 {
+        on_disk
     }
+}
 
-    fn sync_directory(&self, at: &TargetPath) -> Result<()> {
-        self.step("sync names of", at)?;
-        let directory = at.path();
-        let is_in_it = |name: &Path| name.parent() == Some(&directory);
+impl Hook {
+    fn names_synced(&self, directory: &Path) {
+        let is_in_it = |name: &Path| name.parent() == Some(directory);
         let mut book = self.lock();
         for change in &mut book.changes {
             let concerned = change.names.iter().any(|(name, _)| is_in_it(name));
             change.durable |= concerned && self.syncs != FileSync::Nothing;
         }
-        Ok(())
     }
 }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use stonekeep::engine::RestoreOptions;
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::restore::{AbortReport, RestoreReport, TargetDisk, abort_restore_on};
-use stonekeep::store::Durability;
 use stonekeep::{ErrorKind, Quiet, Result, Warning, WarningName};
 use stonekeep_testkit::step_sample::StepSample;
 
@@ -73,7 +72,7 @@ impl Case {
         place
     }
 
-    fn restore(&self, disk: &dyn TargetDisk, place: &Path) -> Result<RestoreReport> {
+    fn restore(&self, disk: &TargetDisk, place: &Path) -> Result<RestoreReport> {
         let which = WhichBackup::Id(scene::id(1));
         self.two
             .reader()
@@ -82,12 +81,7 @@ impl Case {
 
     fn abort(&self, place: &Path) -> Result<AbortReport> {
         let wal_dir = self.options.wal_dir.as_deref();
-        abort_restore_on(
-            &DyingDisk::immortal(),
-            &place.join("target"),
-            wal_dir,
-            Durability::Durable,
-        )
+        abort_restore_on(&DyingDisk::immortal(), &place.join("target"), wal_dir)
     }
 
     /// Every old file is somewhere, and both ways out lead where they should.

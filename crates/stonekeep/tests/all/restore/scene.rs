@@ -85,7 +85,7 @@ pub(crate) fn over() -> TwoStates {
 /// Restores backup 1.
 pub(crate) fn restore_on(
     two: &TwoStates,
-    disk: &dyn TargetDisk,
+    disk: &TargetDisk,
     options: &RestoreOptions,
 ) -> Result<RestoreReport> {
     let which = WhichBackup::Id(scene::id(1));

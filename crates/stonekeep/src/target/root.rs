@@ -8,12 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use rustix::fs::{Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
-use super::disk::TargetPath;
-use super::site::is_kept_open;
-use crate::disk::{Clones, Directory, Place, SyncMethod, Syncs, Tree, Written};
-use crate::store::local::LocalStore;
-use crate::store::{Durability, Key, Store};
-use crate::{Error, IoContext, Result, Warning, WarningName};
+use super::directory::is_kept_open;
+use super::path::TargetPath;
+use crate::disk::{Clones, Directory, Place, SyncMethod, Syncs, Tree, Written, listing};
+use crate::{Error, IoContext, Key, Result, Warning, WarningName};
 
 /// What a file may take over of its directory's mode: nobody executes a table.
 const INHERITED_MODE: u32 = 0o666;
@@ -22,7 +20,7 @@ const ROOT: u32 = 0;
 
 /// What is known of one root.
 #[derive(Debug)]
-pub(super) struct Root {
+pub(super) struct TargetRoot {
     pub(super) tree: Tree,
     pub(super) syncs: Syncs,
     pub(super) clones: Clones,
@@ -42,9 +40,9 @@ struct Owner {
     mode: u32,
 }
 
-impl Root {
+impl TargetRoot {
     pub(super) fn new(path: &Path, method: SyncMethod) -> Self {
-        Root {
+        TargetRoot {
             tree: Tree::new(path.to_owned()),
             syncs: Syncs::new(method),
             clones: Clones::default(),
@@ -55,15 +53,9 @@ impl Root {
     }
 
     /// Takes a written file over; synced where each is synced by itself.
-    pub(super) fn keep(
-        &self,
-        place: &Place,
-        key: &Key,
-        written: Written,
-        durability: Durability,
-    ) -> Result<()> {
+    pub(super) fn keep(&self, place: &Place, key: &Key, written: Written, sync: bool) -> Result<()> {
         self.syncs.written(key.clone(), written);
-        if durability == Durability::Durable
+        if sync
             && self.syncs.syncs_each(&self.tree)?
             && let Err(error) = self.syncs.sync_staged(&self.tree, std::slice::from_ref(key))
         {
@@ -180,8 +172,11 @@ impl Root {
 
     /// Whether nothing stands in a directory but what the file system keeps of files that were open when they were removed.
     pub(super) fn has_only_kept_open(&self, at: &TargetPath) -> Result<bool> {
-        let names = Store::from(LocalStore::new(self.tree.root_path())).names(at.key())?;
-        Ok(names.iter().all(|name| is_kept_open(&name.name)))
+        let mut is_kept = true;
+        listing::names(&self.tree, at.key(), &mut |entry| {
+            is_kept &= is_kept_open(&entry.name);
+        })?;
+        Ok(is_kept)
     }
 
     fn fits(&self, directory: &Arc<Directory>) -> bool {

@@ -1,0 +1,266 @@
+//! The restore of one backup, from its meta file to the end.
+
+use stonekeep_format::BackupId;
+
+use super::context::{RestoreContext, Verb};
+use super::copy::Copier;
+use super::included;
+use super::keep::Comparison;
+use super::keep_old;
+use super::listing::TargetListings;
+use super::newer::Sequences;
+use super::old_options::OldOptions;
+use super::other_database;
+use super::owner;
+use super::plan::{Plan, PlanInputs};
+use super::refusals::{Circumstances, require_restorable};
+use super::report::RestoreReport;
+use super::room::{self, Room};
+use super::unfinished::is_freed;
+use crate::engine::contents::{BackupContents, Destination, adjust_options};
+use crate::parallel::run_both;
+use crate::repo::catalog::SizedMeta;
+use crate::repo::facts::BackupFacts;
+use crate::repo::included::without_facts;
+use crate::repo::pin::{self, Pinned};
+use crate::target::{CURRENT, TargetEntry};
+use crate::{Error, ErrorKind, IoContext, Phase, Result};
+
+/// One backup that may be restored.
+pub(super) struct BackupRestore<'c, 'a> {
+    context: &'c RestoreContext<'a>,
+    id: BackupId,
+    pinned: Pinned,
+    facts: Option<BackupFacts>,
+}
+
+impl RestoreContext<'_> {
+    /// Whatever speaks against a restore, before anything is made at the target.
+    pub(super) fn refuse(&self) -> Result<()> {
+        self.refuse_keep_old()?;
+        let targets = &self.targets;
+        let current = targets.db().look(&targets.db().at(CURRENT)?)?;
+        match (targets.separate_wals(), current) {
+            // A database may be restored over whatever else it has.
+            (None, Some(TargetEntry::File { .. })) => Ok(()),
+            _ => require_restorable(targets, &TargetListings::read(targets)?, self.circumstances()?),
+        }
+    }
+
+    /// Whatever speaks against the directory for the old state.
+    fn refuse_keep_old(&self) -> Result<()> {
+        let Some(directory) = &self.options.keep_old else {
+            return Ok(());
+        };
+        if self.options.free_old_files_first {
+            let message = "the old state cannot be kept and be removed first";
+            return Err(Error::invalid(message).with_hint("leave out keep_old or free_old_files_first"));
+        }
+        keep_old::require_usable(directory, &self.targets, self.store().directory(), self.disk)
+    }
+
+    fn circumstances(&self) -> Result<Circumstances<'_>> {
+        Ok(Circumstances {
+            repository: self.store().directory(),
+            keep_log_files: self.options.keep_log_files,
+            freed: is_freed(&self.targets)?,
+        })
+    }
+}
+
+impl<'c, 'a> BackupRestore<'c, 'a> {
+    /// Reads the meta file and the facts of a backup, unless they are known, and pins it where something is to be written.
+    pub(super) fn read(
+        context: &'c RestoreContext<'a>,
+        id: BackupId,
+        known: Option<SizedMeta>,
+    ) -> Result<Self> {
+        let store = context.store();
+        let (loaded, facts) = known.map_or((None, None), |known| (Some(known.loaded), known.facts));
+        context.index.borrow().while_listing(|| {
+            let pinned = match context.verb {
+                Verb::Plan => pin::without_pin(store, id)?,
+                Verb::Restore => pin::pin_known(store, id, loaded)?,
+            };
+            let meta = &pinned.loaded;
+            let is_of_meta = |facts: &BackupFacts| facts.belong_to(meta.id, meta.crc32c, meta.size_bytes);
+            let facts = match facts.filter(is_of_meta) {
+                Some(facts) => Some(facts),
+                None => meta.facts_for_sizes(store)?,
+            };
+            Ok(BackupRestore {
+                context,
+                id,
+                pinned,
+                facts,
+            })
+        })
+    }
+
+    /// Does what the context is for.
+    pub(super) fn run(self) -> Result<RestoreReport> {
+        match self.context.verb {
+            Verb::Plan => self.dry_run(),
+            Verb::Restore => self.restore(),
+        }
+    }
+
+    fn dry_run(mut self) -> Result<RestoreReport> {
+        let (plan, context) = (self.plan()?, self.context);
+        context.refuse_keep_old()?;
+        match room::look(&plan, &context.targets, context.disk)? {
+            Room::None(error) => return Err(error),
+            Room::OnlyWithoutOld(error) if !context.options.free_old_files_first => return Err(error),
+            _ => {}
+        }
+        let report = plan.report();
+        Ok(RestoreReport {
+            files: plan.files,
+            ..report
+        })
+    }
+
+    /// R1 to R7.
+    fn restore(mut self) -> Result<RestoreReport> {
+        let context = self.context;
+        let switchover = context.switchover();
+        switchover.forget_record()?;
+        switchover.prepare()?;
+        let mut plan = self.plan()?;
+        let mut report = plan.report();
+        if let Some(directory) = &plan.keep_old {
+            plan.keep_old_made = switchover.prepare_keep_old(directory)?;
+            context.keep_old_made.set(plan.keep_old_made);
+        }
+        let copier = Copier {
+            engine: context.engine,
+            switchover,
+            observer: context.observer,
+        };
+        tracing::info!(id = %self.id, files = plan.writes.len(), "the restore is planned");
+        let earlier = copier.discard_unknown(&plan)?;
+        self.make_room(&mut plan)?;
+        context.needed_bytes.set(plan.bytes());
+        let copied = copier.copy(&plan, &earlier);
+        let (staged, resumed) = copied.map_err(|error| self.explain(error))?;
+        report.resumed = resumed;
+        tracing::info!("every file is staged and verified");
+        context.begin_phase(Phase::Committing);
+        let record = plan.into_record(&context.targets, context.store().location().to_owned());
+        switchover.write_record(&record, staged)?;
+        drop(self.pinned);
+        context.finish(&record)?;
+        tracing::info!("the restored database is in place");
+        report.restored = true;
+        report.warnings.extend(context.clean_up(&record));
+        report.warnings.extend(context.disk.warnings());
+        report.files = record.files;
+        Ok(report)
+    }
+
+    fn plan(&mut self) -> Result<Plan> {
+        let context = self.context;
+        let (options, targets, store) = (context.options, &context.targets, context.store());
+        let (facts, loaded) = (self.facts.take(), &self.pinned.loaded);
+        // Both take a while where there are many files.
+        let find = || {
+            let index = context.index.borrow();
+            BackupContents::find(&index, store, loaded, facts, &options.alternate_dirs)
+        };
+        let (backup, listings) = run_both(2, find, || TargetListings::read(targets));
+        let (listings, circumstances) = (listings?, context.circumstances()?);
+        require_restorable(targets, &listings, circumstances)?;
+        let mut backup = backup.map_err(|error| self.explain(error))?;
+        let freed = circumstances.freed;
+        let other = other_database::other_id(targets.db(), backup.database_id.as_deref());
+        if let Some(other) = other
+            .as_deref()
+            .filter(|_| !options.allow_other_database && !freed)
+        {
+            return Err(other_database::refusal(targets.db(), other, &backup));
+        }
+        let destination = Destination {
+            db: targets.db().path(),
+            separate_wals: targets.separate_wals().map(|target| target.path()),
+        };
+        let mut adjusted = adjust_options(&mut backup.files, destination, options.keep_wal_dir)?;
+        let old_options = OldOptions::read(targets, &listings.db);
+        let old_wals = old_options.as_ref().and_then(|old| old.warn_of_old_wals(targets));
+        adjusted.warnings.extend(targets.file_system_warnings());
+        adjusted.warnings.extend(old_wals);
+        adjusted.warnings.extend(owner::warn(targets, &listings.db)?);
+        let comparison = Comparison {
+            engine: context.engine,
+            mode: options.mode,
+            target: targets.db(),
+            listing: &listings.db,
+            observer: context.observer,
+        };
+        let kept = comparison.files_to_keep(&backup.files)?;
+        let sequences = if !freed && listings.db.is_file(CURRENT) && other.is_none() {
+            Sequences::read(targets, &listings, store, loaded, backup.sequence_number)?
+        } else {
+            Sequences {
+                target: None,
+                backup: backup.sequence_number.map(|number| number.0),
+            }
+        };
+        let included = included::decide(&backup.included, targets, circumstances.repository)?;
+        let lacks_facts = backup.lacks_facts;
+        let inputs = PlanInputs {
+            targets,
+            listings: &listings,
+            kept: &kept,
+            keep_log_files: options.keep_log_files,
+            freed,
+        };
+        let mut plan = Plan::make(backup, inputs, adjusted)?;
+        plan.add_included(included);
+        if lacks_facts {
+            plan.warnings.extend(without_facts(store, self.id, "restored")?);
+        }
+        plan.sequences = sequences;
+        plan.warnings.extend(sequences.warning(targets.db()));
+        if let Some(directory) = options.keep_old.as_deref().filter(|_| plan.replaces()) {
+            let directory = std::path::absolute(directory).context("finding", directory)?;
+            plan.warnings
+                .extend(old_options.map(|old| old.warn_of_kept(&directory)));
+            plan.keep_old = Some(directory);
+        }
+        Ok(plan)
+    }
+
+    /// Refuses where there is no room, or makes it by removing the old state where that was asked for.
+    fn make_room(&self, plan: &mut Plan) -> Result<()> {
+        let context = self.context;
+        match room::look(plan, &context.targets, context.disk)? {
+            Room::Enough => Ok(()),
+            Room::OnlyWithoutOld(_) if context.options.free_old_files_first => self.free_old_files(plan),
+            Room::OnlyWithoutOld(error) | Room::None(error) => Err(error),
+        }
+    }
+
+    fn free_old_files(&self, plan: &mut Plan) -> Result<()> {
+        let (context, targets) = (self.context, &self.context.targets);
+        let switchover = context.switchover();
+        switchover.write_complete(targets.db(), "freed", b"")?;
+        switchover.block_opening(&plan.head(targets, context.store().location().to_owned()))?;
+        context.disk.remove(&targets.db().old_file(CURRENT)?)?;
+        for file in plan.old_files() {
+            context.disk.remove(&targets.of(file.area).at(&file.path())?)?;
+        }
+        for (_, target) in targets.all() {
+            context.disk.sync_directory(target.root())?;
+        }
+        plan.forget_old_files();
+        Ok(())
+    }
+
+    /// A file that is missing means that the backup is damaged, or was deleted meanwhile.
+    fn explain(&self, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::Corrupt | ErrorKind::NotFound => self.pinned.explain(self.context.store(), error),
+            _ => error,
+        }
+    }
+}

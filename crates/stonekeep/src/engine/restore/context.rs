@@ -1,0 +1,91 @@
+//! One restore under way: its inputs, and what its steps share.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::path::Path;
+
+use super::hold::{self, Held};
+use super::refusals::refuse_repository;
+use super::switchover::Switchover;
+use crate::engine::{BackupEngineReadOnly, RestoreOptions};
+use crate::repo::index::RepositoryIndex;
+use crate::store::Store;
+use crate::target::{TargetDirectories, TargetDisk};
+use crate::{Error, Observer, Phase, Progress, Result};
+
+/// Whether a restore is only planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Plan,
+    Restore,
+}
+
+/// See the [module](self).
+pub(super) struct RestoreContext<'a> {
+    pub(super) verb: Verb,
+    pub(super) engine: &'a BackupEngineReadOnly,
+    pub(super) disk: &'a TargetDisk,
+    pub(super) targets: TargetDirectories,
+    pub(super) options: &'a RestoreOptions,
+    pub(super) observer: &'a dyn Observer,
+    /// What the backup that is copied needs, for the message where the disk runs full.
+    pub(super) needed_bytes: Cell<u64>,
+    /// The repository, listed once for the choice of a backup and for its plan. A file that is removed afterwards is
+    /// missed when it is opened, before anything at the target changes.
+    pub(super) index: RefCell<RepositoryIndex<'a>>,
+    /// The locks at the target, once they are taken.
+    held: OnceCell<Held>,
+    /// Whether the directory for the old state was made.
+    pub(super) keep_old_made: Cell<bool>,
+}
+
+impl<'a> RestoreContext<'a> {
+    pub(super) fn new(
+        verb: Verb,
+        engine: &'a BackupEngineReadOnly,
+        disk: &'a TargetDisk,
+        db_dir: &Path,
+        options: &'a RestoreOptions,
+        observer: &'a dyn Observer,
+    ) -> Result<Self> {
+        let targets = TargetDirectories::locate(db_dir, options.wal_dir.as_deref())?;
+        for (_, target) in targets.all() {
+            refuse_repository(target.path(), engine.store().directory())?;
+        }
+        Ok(RestoreContext {
+            verb,
+            engine,
+            disk,
+            targets,
+            options,
+            observer,
+            needed_bytes: Cell::new(0),
+            index: RefCell::new(RepositoryIndex::new(engine.store())),
+            held: OnceCell::new(),
+            keep_old_made: Cell::new(false),
+        })
+    }
+
+    pub(super) fn store(&self) -> &'a Store {
+        self.engine.store()
+    }
+
+    pub(super) fn switchover(&self) -> Switchover<'_> {
+        Switchover {
+            targets: &self.targets,
+            disk: self.disk,
+            held: self.held.get(),
+        }
+    }
+
+    /// R0.
+    pub(super) fn hold(&self) -> Result<()> {
+        let held = hold::hold(&self.targets, self.disk)?;
+        self.held
+            .set(held)
+            .map_err(|_| Error::refused("this restore holds its locks already"))
+    }
+
+    pub(super) fn begin_phase(&self, phase: Phase) {
+        self.observer.progressed(&Progress::begin(phase));
+    }
+}

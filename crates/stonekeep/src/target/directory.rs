@@ -1,0 +1,197 @@
+//! A directory that a restore writes into, and where everything of its own lies in it.
+//!
+//! ```text
+//! <target>/.stonekeep-restore/lock        flocked while a restore or an abort runs
+//!                             state       what moves where, from R2 to R7; in a separate wal_dir, of which restore it is
+//!                             new/        the new state's files, until they are moved into place
+//!                             old/        the old state's files, those of archive/ in old/archive/
+//!                             marker      the CURRENT that RocksDB rejects
+//!                             aborting    exists while old files move back
+//!                             freed       the old state was removed to make room
+//! ```
+//!
+//! RocksDB ignores a directory of that name. A separate `wal_dir` has one as well, with the WALs in its `new/` and `old/`.
+
+use std::path::Path;
+
+use rustix::fs::{FileType, OFlags};
+
+use super::disk::TargetDisk;
+use super::file::TargetFile;
+use super::path::TargetPath;
+use crate::disk::{Entry, EntryKind, FileSystems, Tree, file_system, listing, tree};
+use crate::{Error, ErrorKind, Key, Result, Warning};
+
+/// The directory of everything that a restore keeps at the target.
+pub(crate) const STAGING: &str = ".stonekeep-restore";
+/// Where RocksDB keeps WALs that the database no longer needs (`kArchivalDirName` in file/filename.cc).
+pub(crate) const ARCHIVE: &str = "archive";
+pub(crate) const CURRENT: &str = "CURRENT";
+
+/// Whether a file system keeps an unlinked file under this name, until whoever has it open closes it: NFS (`fs/nfs/unlink.c`
+/// in Linux), libfuse (`hide_node` in `lib/fuse.c`).
+pub(crate) fn is_kept_open(name: &str) -> bool {
+    name.starts_with(".nfs") || name.starts_with(".fuse_hidden")
+}
+
+/// What has a name at a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TargetEntry {
+    /// A regular file.
+    File {
+        /// Its length.
+        size_bytes: u64,
+    },
+    Directory,
+    /// A link, FIFO, socket or device, or something below one of these.
+    Other,
+}
+
+/// A directory that a restore writes into. It is only read here, and no link below it is followed.
+#[derive(Debug)]
+pub(crate) struct TargetDirectory {
+    root: TargetPath,
+    tree: Tree,
+    file_systems: FileSystems,
+}
+
+impl TargetDirectory {
+    pub(crate) fn new(path: &Path) -> Self {
+        TargetDirectory {
+            root: TargetPath::root(path),
+            tree: Tree::new(path.to_owned()),
+            file_systems: FileSystems::default(),
+        }
+    }
+
+    /// The directory itself.
+    pub(crate) fn root(&self) -> &TargetPath {
+        &self.root
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.root.root_path()
+    }
+
+    /// A file of the database.
+    pub(crate) fn at(&self, name: &str) -> Result<TargetPath> {
+        Ok(self.root.with_key(Key::new(name)?))
+    }
+
+    /// The staging directory.
+    pub(crate) fn staging(&self) -> TargetPath {
+        self.root.with_key(Key::trusted(STAGING))
+    }
+
+    /// A name in the staging directory.
+    pub(crate) fn staged(&self, name: &str) -> TargetPath {
+        self.root.with_key(Key::trusted(format!("{STAGING}/{name}")))
+    }
+
+    /// A new file before it is in place.
+    pub(crate) fn new_file(&self, name: &str) -> Result<TargetPath> {
+        self.at(&format!("{STAGING}/new/{name}"))
+    }
+
+    /// An old file that was moved away.
+    pub(crate) fn old_file(&self, name: &str) -> Result<TargetPath> {
+        self.at(&format!("{STAGING}/old/{name}"))
+    }
+
+    /// What is at a place below this directory, if anything is.
+    pub(crate) fn look(&self, at: &TargetPath) -> Result<Option<TargetEntry>> {
+        let Some(key) = at.key() else {
+            return Ok(Some(TargetEntry::Directory));
+        };
+        let found = match self.tree.find_place(key) {
+            Ok(Some(place)) => place.look()?,
+            Ok(None) => None,
+            Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(Some(TargetEntry::Other)),
+            Err(error) => return Err(error),
+        };
+        Ok(found.map(|stat| match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => TargetEntry::File {
+                size_bytes: tree::size_bytes(&stat),
+            },
+            FileType::Directory => TargetEntry::Directory,
+            _ => TargetEntry::Other,
+        }))
+    }
+
+    pub(crate) fn is_directory(&self, at: &TargetPath) -> Result<bool> {
+        Ok(self.look(at)? == Some(TargetEntry::Directory))
+    }
+
+    /// Whether anything is at a place.
+    pub(crate) fn has(&self, at: &TargetPath) -> Result<bool> {
+        Ok(self.look(at)?.is_some())
+    }
+
+    /// The names in this directory (`None`) or in one below it, with what they are; none if it does not exist.
+    pub(crate) fn entries(&self, directory: Option<&Key>) -> Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        listing::names(&self.tree, directory, &mut |entry| entries.push(entry))?;
+        Ok(entries)
+    }
+
+    /// The names in a directory below this one.
+    pub(crate) fn names(&self, directory: &TargetPath) -> Result<Vec<String>> {
+        let entries = self.entries(directory.key())?;
+        Ok(entries.into_iter().map(|entry| entry.name).collect())
+    }
+
+    /// Opens a regular file of this directory; `None` if there is nothing.
+    pub(crate) fn open(&self, at: &TargetPath) -> Result<Option<TargetFile>> {
+        let Some(key) = at.key() else { return Ok(None) };
+        let Some(place) = self.tree.find_place(key)? else {
+            return Ok(None);
+        };
+        let opened = place.open_and_look(OFlags::RDONLY)?;
+        Ok(opened.map(|(file, stat)| {
+            let reads = self.file_systems.reads(stat.st_dev);
+            TargetFile::new(file, reads, tree::size_bytes(&stat))
+        }))
+    }
+
+    /// The content of a file of at most this length; `None` if there is nothing.
+    ///
+    /// # Errors
+    /// `Corrupt` if it is longer or no regular file, I/O errors.
+    pub(crate) fn read(&self, at: &TargetPath, limit_bytes: u64) -> Result<Option<Vec<u8>>> {
+        let Some(file) = self.open(at)? else {
+            return Ok(None);
+        };
+        let failed = |error| Error::io(format!("reading {at}"), error);
+        let size_bytes = file.size_bytes();
+        if size_bytes > limit_bytes {
+            let reason = format!("{size_bytes} bytes, more than the {limit_bytes} that it may have");
+            return Err(Error::corrupt(at.to_string(), reason));
+        }
+        let length = usize::try_from(size_bytes).unwrap_or(usize::MAX);
+        file.read_at(0, length).map(Some).map_err(failed)
+    }
+
+    /// Removes a directory below this one with everything in it; how many files that were.
+    pub(crate) fn remove_tree(&self, disk: &TargetDisk, directory: &TargetPath) -> Result<u64> {
+        let Some(key) = directory.key() else { return Ok(0) };
+        let mut removed = 0;
+        for name in self.entries(Some(key))? {
+            let at = self.root.with_key(key.join(&name.name)?);
+            if name.kind == EntryKind::Directory {
+                removed += self.remove_tree(disk, &at)?;
+            } else {
+                disk.remove(&at)?;
+                removed += 1;
+            }
+        }
+        disk.remove_directory(directory)?;
+        Ok(removed)
+    }
+
+    /// What the user should know of the file system, of which the directory may not exist yet.
+    pub(super) fn file_system_warning(&self) -> Option<Warning> {
+        let there = self.path().ancestors().find(|path| path.exists())?;
+        let root = Tree::new(there.to_owned()).open_root().ok()?;
+        file_system::warning(&root, &there.display().to_string())
+    }
+}
