@@ -20,12 +20,8 @@ pub fn findings(
 ) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for file in files.iter().filter(|file| !file.excluded) {
-        if let Some(wrong) = Wrong::of(get(&file.path)?, sizes.expected(file)) {
-            findings.push(Finding {
-                file: file.path.to_string(),
-                reason: wrong.to_string(),
-            });
-        }
+        let wrong = Wrong::of(get(&file.path)?, sizes.expected(file));
+        findings.extend(wrong.map(|wrong| wrong.finding(&file.path)));
     }
     Ok(findings)
 }

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use stonekeep_format::backup_name::RepoPath;
+
 use super::stored_files::StoredEntry;
 use crate::store::EntryKind;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Finding};
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,14 @@ impl Wrong {
         match (found.size_bytes, expected) {
             (Some(found), Some(expected)) if found != expected => Some(Wrong::Size { found, expected }),
             _ => None,
+        }
+    }
+
+    /// The finding for the file with this path.
+    pub fn finding(self, path: &RepoPath) -> Finding {
+        Finding {
+            file: path.to_string(),
+            reason: self.to_string(),
         }
     }
 

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::directory::{STAGING, TargetDirectory};
+use super::directory::TargetDirectory;
 use super::disk::TargetDisk;
+use super::names::STAGING;
 use super::path::TargetPath;
 use super::real_path::real_path;
 use crate::{Error, IoContext, Result, Warning};

@@ -14,25 +14,15 @@
 
 use std::path::Path;
 
-use rustix::fs::{FileType, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
 
 use super::disk::TargetDisk;
 use super::file::TargetFile;
+use super::names::STAGING;
 use super::path::TargetPath;
 use crate::disk::{Entry, EntryKind, FileSystems, Tree, file_system, listing, tree};
 use crate::{Error, ErrorKind, Key, Result, Warning};
-
-/// The directory of everything that a restore keeps at the target.
-pub(crate) const STAGING: &str = ".stonekeep-restore";
-/// Where RocksDB keeps WALs that the database no longer needs (`kArchivalDirName` in file/filename.cc).
-pub(crate) const ARCHIVE: &str = "archive";
-pub(crate) const CURRENT: &str = "CURRENT";
-
-/// Whether a file system keeps an unlinked file under this name, until whoever has it open closes it: NFS (`fs/nfs/unlink.c`
-/// in Linux), libfuse (`hide_node` in `lib/fuse.c`).
-pub(crate) fn is_kept_open(name: &str) -> bool {
-    name.starts_with(".nfs") || name.starts_with(".fuse_hidden")
-}
 
 /// What has a name at a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +141,23 @@ impl TargetDirectory {
             let reads = self.file_systems.reads(stat.st_dev);
             TargetFile::new(file, reads, tree::size_bytes(&stat))
         }))
+    }
+
+    /// Opens a file that a listing shows to be a regular one, without another look at it; its length is not known.
+    pub(crate) fn open_listed(&self, at: &TargetPath) -> Result<Option<TargetFile>> {
+        let Some(key) = at.key() else { return Ok(None) };
+        let Some(place) = self.tree.find_place(key)? else {
+            return Ok(None);
+        };
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        match rustix::fs::openat(&*place.directory, place.name(), flags, Mode::empty()) {
+            Ok(file) => {
+                let reads = self.file_systems.reads(place.directory.device);
+                Ok(Some(TargetFile::new(file.into(), reads, 0)))
+            }
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(place.failed("opening", errno)),
+        }
     }
 
     /// The content of a file of at most this length; `None` if there is nothing.

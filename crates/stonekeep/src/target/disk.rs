@@ -10,8 +10,6 @@
 //! described in `disk/sync.rs`: a restore's files are a batch as a backup's are. Where each file is synced by itself, the
 //! descriptor which has just written it does that.
 
-use std::fs::File;
-use std::io::Read;
 use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -21,13 +19,12 @@ use std::time::Duration;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::directory::STAGING;
 use super::hook::{TargetHook, TargetOperation};
+use super::names::STAGING;
 use super::path::TargetPath;
-use super::root::{TargetRoot, discard, key_of};
+use super::root::{TargetRoot, key_of};
 use crate::disk::buffers::{Buffers, DEFAULT_BUFFER_BYTES};
-use crate::disk::copying::{self, Failed};
-use crate::disk::{Place, SyncMethod, Tree, Written, write_error};
+use crate::disk::{SyncMethod, Tree};
 use crate::shortage::no_directory;
 use crate::{Clock, Error, IoContext, Key, Result, SystemClock, Warning};
 
@@ -49,9 +46,9 @@ pub(crate) struct FreeSpace {
 /// Carries out what changes something at a target. See the module for how.
 #[derive(Debug)]
 pub struct TargetDisk {
-    buffers: Buffers,
+    pub(super) buffers: Buffers,
     method: SyncMethod,
-    sync: bool,
+    pub(super) sync: bool,
     clock: Arc<dyn Clock>,
     roots: Mutex<Vec<Arc<TargetRoot>>>,
     hook: Option<Arc<dyn TargetHook>>,
@@ -104,7 +101,7 @@ impl TargetDisk {
         self
     }
 
-    fn root(&self, at: &TargetPath) -> Arc<TargetRoot> {
+    pub(super) fn root(&self, at: &TargetPath) -> Arc<TargetRoot> {
         let mut roots = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
         // As text, which is quicker than part by part.
         let is_it = |root: &&Arc<TargetRoot>| root.tree.root_path().as_os_str() == at.root_path().as_os_str();
@@ -117,45 +114,11 @@ impl TargetDisk {
         root
     }
 
-    fn copy(
+    pub(super) fn run(
         &self,
-        content: &mut dyn Read,
-        expected_bytes: u64,
-        (file, place): (&File, &Place),
-        at: &TargetPath,
-    ) -> Result<u64> {
-        let copied = copying::copy(content, file, &mut self.buffers.take());
-        copied.map_err(|failed| match failed {
-            Failed::Reading(error) => Error::of_reading(error, || format!("reading the content of {at}")),
-            Failed::Writing(error) => {
-                let written = file.metadata().map_or(0, |metadata| metadata.len());
-                write_error(place, error, written, expected_bytes)
-            }
-        })
-    }
-
-    fn fill(
-        &self,
-        (root, place): (&TargetRoot, &Place),
-        content: &mut dyn Read,
-        expected_bytes: u64,
-        at: &TargetPath,
-    ) -> Result<Written> {
-        let file = root.create(place)?;
-        match self.copy(content, expected_bytes, (&file, place), at) {
-            Ok(size_bytes) => Ok(Written {
-                file,
-                size_bytes,
-                device: place.directory.device,
-            }),
-            Err(error) => {
-                discard(place);
-                Err(error)
-            }
-        }
-    }
-
-    fn run(&self, operation: TargetOperation<'_>, mut act: impl FnMut() -> Result<()>) -> Result<()> {
+        operation: TargetOperation<'_>,
+        mut act: impl FnMut() -> Result<()>,
+    ) -> Result<()> {
         match &self.hook {
             Some(hook) => hook.run(operation, &mut act),
             None => act(),
@@ -186,51 +149,6 @@ impl TargetDisk {
             Err(Errno::EXIST) => open_directory(at).map(drop),
             Err(errno) => Err(no_directory(&at.path(), errno.into())),
         }
-    }
-
-    /// Writes all of `content` to a new file. An error if the place is taken. After an error nothing of the file stays,
-    /// where that can be helped. It is durable after [`Self::sync_files`].
-    pub(crate) fn write(&self, at: &TargetPath, content: &mut dyn Read, expected_bytes: u64) -> Result<()> {
-        self.run(TargetOperation::Write { at, expected_bytes }, || {
-            let (root, key) = (self.root(at), key_of(at)?);
-            root.syncs.begin(&root.tree)?;
-            let place = root.place(at)?;
-            let written = self.fill((&root, &place), content, expected_bytes, at)?;
-            root.keep(&place, key, written, self.sync)
-        })
-    }
-
-    /// Writes the first `size_bytes` of an open file, which is on such a device, to a new one without copying them;
-    /// false, and no file, where that cannot be done.
-    pub(crate) fn write_clone(
-        &self,
-        at: &TargetPath,
-        source: &File,
-        device: u64,
-        size_bytes: u64,
-    ) -> Result<bool> {
-        let root = self.root(at);
-        if !root.clones.may_share(device) {
-            return Ok(false);
-        }
-        let (mut is_shared, expected_bytes) = (false, size_bytes);
-        self.run(TargetOperation::Write { at, expected_bytes }, || {
-            let key = key_of(at)?;
-            root.syncs.begin(&root.tree)?;
-            let place = root.place(at)?;
-            let file = root.create(&place)?;
-            is_shared = root.clones.share(source, device, &file, size_bytes);
-            if !is_shared {
-                return place.unlink().map(drop);
-            }
-            let written = Written {
-                file,
-                size_bytes,
-                device: place.directory.device,
-            };
-            root.keep(&place, key, written, self.sync)
-        })?;
-        Ok(is_shared)
     }
 
     /// Makes the content of existing files durable, written here or by an earlier run, unless syncs are left out. True if

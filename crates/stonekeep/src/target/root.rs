@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use rustix::fs::{Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
-use super::directory::is_kept_open;
+use super::names::is_kept_open;
 use super::path::TargetPath;
 use crate::disk::{Clones, Directory, Place, SyncMethod, Syncs, Tree, Written, listing};
 use crate::{Error, IoContext, Key, Result, Warning, WarningName};

@@ -36,7 +36,8 @@ fn sources(directory: &Path, texts: &mut Vec<String>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() && name != "target" && !name.starts_with('.') {
+        let is_build_output = name == "target" && directory.join("Cargo.toml").exists();
+        if path.is_dir() && !is_build_output && !name.starts_with('.') {
             sources(&path, texts);
         } else if name.ends_with(".rs") {
             texts.push(fs::read_to_string(&path).unwrap());

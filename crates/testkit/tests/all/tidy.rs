@@ -28,7 +28,8 @@ fn walk(directory: &Path, visit: &mut dyn FnMut(&Path)) {
     for path in entries {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if path.is_dir() && !path.is_symlink() {
-            let skipped = name == "target" || name == ".git" || name == "corpus" || name == "artifacts";
+            let is_build_output = name == "target" && directory.join("Cargo.toml").exists();
+            let skipped = is_build_output || name == ".git" || name == "corpus" || name == "artifacts";
             if !skipped {
                 walk(&path, visit);
             }

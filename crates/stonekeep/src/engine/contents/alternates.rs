@@ -10,10 +10,8 @@ use super::file::{BackupFile, FileSource};
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::excluded::stored_by_others;
 use crate::repo::expected_sizes::ExpectedSizes;
-use crate::repo::index::RepositoryIndex;
-use crate::repo::stored_files::StoredEntry;
+use crate::store::Store;
 use crate::store::local::LocalStore;
-use crate::store::{EntryKind, Store};
 use crate::{ErrorKind, Result, repo};
 
 /// Where to look for excluded files; nowhere if the backup lacks nothing.
@@ -60,38 +58,29 @@ impl Alternates {
     /// that has it.
     pub(super) fn find(
         &self,
+        store: &Store,
         file: &MetaFile,
         sizes: &ExpectedSizes<'_>,
-        index: &RepositoryIndex<'_>,
     ) -> Result<BackupFile> {
         let size_bytes = sizes.expected(file).unwrap_or(0);
         let mut wanted = BackupFile::listed(file, size_bytes, FileSource::Nowhere);
         let may_be = |size_bytes| sizes.expected(file).is_none_or(|expected| expected == size_bytes);
         let key = wanted.key()?;
-        if let Some(crc32c) = self.own.get(key.as_str())
-            && let Some(StoredEntry {
-                kind: EntryKind::File,
-                size_bytes: Some(size_bytes),
-            }) = index.get(&file.path)?
-            && may_be(size_bytes)
-        {
-            wanted.size_bytes = size_bytes;
-            wanted.crc32c = wanted.crc32c.or(*crc32c);
-            wanted.source = FileSource::Stored;
-            return Ok(wanted);
-        }
-        for alternate in &self.others {
-            let stat = match alternate.store.stat(&key) {
-                Ok(Some(stat)) => stat,
-                Ok(None) => continue,
-                Err(error) if error.kind() == ErrorKind::Corrupt => continue,
-                Err(error) => return Err(error),
+        let own = self.own.get(key.as_str());
+        let own = own.map(|crc32c| (store, *crc32c, FileSource::Stored));
+        let others = self.others.iter().map(|other| {
+            let crc32c = other.checksums.get(key.as_str()).copied().flatten();
+            (&other.store, crc32c, FileSource::Alternate(other.store.clone()))
+        });
+        for (store, crc32c, source) in own.into_iter().chain(others) {
+            let stat = match store.stat(&key) {
+                Err(error) if error.kind() == ErrorKind::Corrupt => None,
+                stat => stat?,
             };
-            if may_be(stat.size_bytes) {
-                let crc32c = alternate.checksums.get(key.as_str()).copied().flatten();
+            if let Some(stat) = stat.filter(|stat| may_be(stat.size_bytes)) {
                 wanted.size_bytes = stat.size_bytes;
                 wanted.crc32c = wanted.crc32c.or(crc32c);
-                wanted.source = FileSource::Alternate(alternate.store.clone());
+                wanted.source = source;
                 break;
             }
         }

@@ -13,12 +13,14 @@ use crate::repo::catalog::LoadedMeta;
 use crate::repo::described::{self, Described};
 use crate::repo::expected_sizes::ExpectedSizes;
 use crate::repo::facts::BackupFacts;
-use crate::repo::file_check;
 use crate::repo::included::{self, IncludedFile};
 use crate::repo::index::RepositoryIndex;
+use crate::repo::layout;
 use crate::repo::listed::Listed;
-use crate::store::Store;
-use crate::{Finding, Result};
+use crate::repo::stored_files::StoredEntry;
+use crate::repo::wrong::Wrong;
+use crate::store::{EntryKind, Store};
+use crate::{ErrorKind, Finding, Result};
 
 /// An OPTIONS file has some kilobytes for each column family.
 pub(super) const OPTIONS_LIMIT_BYTES: u64 = 64 << 20;
@@ -44,7 +46,8 @@ pub(in crate::engine) struct BackupContents {
 }
 
 impl BackupContents {
-    /// Finds every file of a backup, by the facts that have their sizes. What was listed before is not listed again.
+    /// Finds every file of a backup, by the facts that have their sizes. What was listed before is not listed again. With
+    /// an index of names, sizes are taken as recorded; [`require_sizes`] checks those that matter.
     ///
     /// # Errors
     /// `Corrupt` with everything that is missing, has a wrong size, or is not listed though the MANIFEST names it, or if
@@ -58,11 +61,22 @@ impl BackupContents {
     ) -> Result<Self> {
         let sizes = ExpectedSizes::read(store, loaded, facts.as_ref())?;
         let mut found = Vec::with_capacity(loaded.meta.files.len());
-        let mut findings = file_check::findings(&loaded.meta.files, &sizes, |path| {
-            let there = index.get(path)?;
-            found.push(there.and_then(|there| there.size_bytes).unwrap_or(0));
-            Ok(there)
-        })?;
+        let mut findings = Vec::new();
+        for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
+            let (expected, mut stored) = (sizes.expected(file), index.get(&file.path)?);
+            if let Some(stored) = stored.as_mut().filter(|stored| stored.size_bytes.is_none())
+                && expected.is_none()
+                && stored.kind == EntryKind::File
+            {
+                let stat = store.stat(&layout::file(&file.path)?)?;
+                stored.size_bytes = stat.map(|stat| stat.size_bytes);
+            }
+            if let Some(wrong) = Wrong::of(stored, expected) {
+                findings.push(wrong.finding(&file.path));
+            }
+            let size_bytes = stored.and_then(|stored| stored.size_bytes);
+            found.push(size_bytes.or(expected).unwrap_or(0));
+        }
         let included_files = facts.as_ref().map_or(&[][..], |facts| &facts.included);
         findings.extend(included::findings_of(store, loaded.id, included_files)?);
         require_none(loaded.id, findings)?;
@@ -75,7 +89,7 @@ impl BackupContents {
         let (mut files, mut found) = (Vec::with_capacity(loaded.meta.files.len() + 1), found.into_iter());
         for file in &loaded.meta.files {
             files.push(match file.excluded {
-                true => alternates.find(file, &sizes, index)?,
+                true => alternates.find(store, file, &sizes)?,
                 false => BackupFile::listed(file, found.next().unwrap_or(0), FileSource::Stored),
             });
         }
@@ -121,6 +135,28 @@ impl BackupContents {
             false => Err(incomplete(self.id, nowhere)),
         }
     }
+}
+
+/// Checks the sizes of stored files where an index of names did not.
+///
+/// # Errors
+/// `Corrupt` with all that have another size than this.
+pub(in crate::engine) fn require_sizes<'f>(
+    store: &Store,
+    id: BackupId,
+    files: impl Iterator<Item = &'f BackupFile>,
+) -> Result<()> {
+    let mut findings = Vec::new();
+    for file in files.filter(|file| matches!(file.source, FileSource::Stored)) {
+        let Some(path) = &file.path else { continue };
+        let stat = match store.stat(&file.key()?) {
+            Err(error) if error.kind() == ErrorKind::Corrupt => continue,
+            stat => stat?,
+        };
+        let stored = stat.map(|stat| StoredEntry::file(stat.size_bytes));
+        findings.extend(Wrong::of(stored, Some(file.size_bytes)).map(|wrong| wrong.finding(path)));
+    }
+    require_none(id, findings)
 }
 
 fn require_none(id: BackupId, findings: Vec<Finding>) -> Result<()> {

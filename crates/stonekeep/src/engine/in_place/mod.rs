@@ -18,42 +18,21 @@
 mod close;
 mod marker;
 mod open;
+mod report;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use stonekeep_format::BackupId;
 
 pub use self::close::{close_in_place, plan_close_in_place};
 pub use self::marker::MARKER;
 use self::open::Opening;
+pub use self::report::InPlaceReport;
 use super::BackupEngineReadOnly;
 use super::callbacks::guarded;
 use super::info::WhichBackup;
-use super::restore::RewrittenOptions;
 use super::verify::VerifyLevel;
-use crate::{Error, ErrorKind, Observer, Result, Warning};
-
-/// What [`BackupEngineReadOnly::open_in_place`] made.
-#[derive(Debug, Clone)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct InPlaceReport {
-    /// The backup.
-    pub backup_id: BackupId,
-    /// The directory to open read-only.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::path_text::one"))]
-    pub directory: PathBuf,
-    /// Files that are links into the repository.
-    pub files_linked: u64,
-    /// Files that are copies.
-    pub files_copied: u64,
-    /// Their bytes.
-    pub bytes_copied: u64,
-    /// The OPTIONS files whose `wal_dir` is another one than in the backup.
-    pub rewritten_options: Vec<RewrittenOptions>,
-    /// What the user should know.
-    pub warnings: Vec<Warning>,
-}
+use crate::{Error, ErrorKind, Observer, Result};
 
 impl BackupEngineReadOnly {
     /// Makes a directory that RocksDB opens read-only. [`close_in_place`] removes it again. `latest-valid` reads every

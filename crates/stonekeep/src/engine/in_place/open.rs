@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use stonekeep_format::BackupId;
 use stonekeep_format::file_name::DbFileName;
 
-use super::InPlaceReport;
 use super::close::remove_made;
 use super::marker::{MARKER, Marker};
+use super::report::InPlaceReport;
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::contents::damage::{damaged, wrong_checksum};
 use crate::engine::contents::{

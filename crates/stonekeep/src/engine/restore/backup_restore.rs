@@ -7,7 +7,7 @@ use super::copy::Copier;
 use super::included;
 use super::keep::Comparison;
 use super::keep_old;
-use super::listing::TargetListings;
+use super::listing::{TargetListing, TargetListings};
 use super::newer::Sequences;
 use super::old_options::OldOptions;
 use super::other_database;
@@ -17,13 +17,13 @@ use super::refusals::{Circumstances, require_restorable};
 use super::report::RestoreReport;
 use super::room::{self, Room};
 use super::unfinished::is_freed;
-use crate::engine::contents::{BackupContents, Destination, adjust_options};
+use crate::engine::contents::{BackupContents, Destination, adjust_options, require_sizes};
 use crate::parallel::run_both;
 use crate::repo::catalog::SizedMeta;
 use crate::repo::facts::BackupFacts;
 use crate::repo::included::without_facts;
 use crate::repo::pin::{self, Pinned};
-use crate::target::{CURRENT, TargetEntry};
+use crate::target::{CURRENT, TargetDirectories, TargetEntry};
 use crate::{Error, ErrorKind, IoContext, Phase, Result};
 
 /// One backup that may be restored.
@@ -57,6 +57,16 @@ impl RestoreContext<'_> {
             return Err(Error::invalid(message).with_hint("leave out keep_old or free_old_files_first"));
         }
         keep_old::require_usable(directory, &self.targets, self.store().directory(), self.disk)
+    }
+
+    fn comparison<'l>(&'l self, listing: &'l TargetListing) -> Comparison<'l> {
+        Comparison {
+            engine: self.engine,
+            mode: self.options.mode,
+            target: self.targets.db(),
+            listing,
+            observer: self.observer,
+        }
     }
 
     fn circumstances(&self) -> Result<Circumstances<'_>> {
@@ -179,31 +189,17 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
         {
             return Err(other_database::refusal(targets.db(), other, &backup));
         }
-        let destination = Destination {
-            db: targets.db().path(),
-            separate_wals: targets.separate_wals().map(|target| target.path()),
-        };
-        let mut adjusted = adjust_options(&mut backup.files, destination, options.keep_wal_dir)?;
+        let mut adjusted = adjust_options(&mut backup.files, destination(targets), options.keep_wal_dir)?;
         let old_options = OldOptions::read(targets, &listings.db);
         let old_wals = old_options.as_ref().and_then(|old| old.warn_of_old_wals(targets));
         adjusted.warnings.extend(targets.file_system_warnings());
         adjusted.warnings.extend(old_wals);
         adjusted.warnings.extend(owner::warn(targets, &listings.db)?);
-        let comparison = Comparison {
-            engine: context.engine,
-            mode: options.mode,
-            target: targets.db(),
-            listing: &listings.db,
-            observer: context.observer,
-        };
-        let kept = comparison.files_to_keep(&backup.files)?;
-        let sequences = if !freed && listings.db.is_file(CURRENT) && other.is_none() {
-            Sequences::read(targets, &listings, store, loaded, backup.sequence_number)?
-        } else {
-            Sequences {
-                target: None,
-                backup: backup.sequence_number.map(|number| number.0),
-            }
+        let kept = context.comparison(&listings.db).files_to_keep(&backup.files)?;
+        let is_replaced = !freed && listings.db.is_file(CURRENT) && other.is_none();
+        let sequences = match is_replaced.then_some(&listings) {
+            Some(listings) => Sequences::read(targets, listings, store, loaded, backup.sequence_number)?,
+            None => Sequences::of_backup(backup.sequence_number),
         };
         let included = included::decide(&backup.included, targets, circumstances.repository)?;
         let lacks_facts = backup.lacks_facts;
@@ -215,6 +211,10 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
             freed,
         };
         let mut plan = Plan::make(backup, inputs, adjusted)?;
+        if context.indexes_names() {
+            let written = plan.writes.iter().filter_map(|write| write.file.of_database());
+            require_sizes(store, self.id, written).map_err(|error| self.explain(error))?;
+        }
         plan.add_included(included);
         if lacks_facts {
             plan.warnings.extend(without_facts(store, self.id, "restored")?);
@@ -262,5 +262,12 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
             ErrorKind::Corrupt | ErrorKind::NotFound => self.pinned.explain(self.context.store(), error),
             _ => error,
         }
+    }
+}
+
+fn destination(targets: &TargetDirectories) -> Destination<'_> {
+    Destination {
+        db: targets.db().path(),
+        separate_wals: targets.separate_wals().map(|target| target.path()),
     }
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 use super::hold::{self, Held};
 use super::refusals::refuse_repository;
 use super::switchover::Switchover;
-use crate::engine::{BackupEngineReadOnly, RestoreOptions};
+use crate::engine::info::WhichBackup;
+use crate::engine::{BackupEngineReadOnly, RestoreMode, RestoreOptions};
 use crate::repo::index::RepositoryIndex;
 use crate::store::Store;
 use crate::target::{TargetDirectories, TargetDisk};
@@ -22,6 +23,7 @@ pub(super) enum Verb {
 /// See the [module](self).
 pub(super) struct RestoreContext<'a> {
     pub(super) verb: Verb,
+    pub(super) which: WhichBackup,
     pub(super) engine: &'a BackupEngineReadOnly,
     pub(super) disk: &'a TargetDisk,
     pub(super) targets: TargetDirectories,
@@ -41,6 +43,7 @@ pub(super) struct RestoreContext<'a> {
 impl<'a> RestoreContext<'a> {
     pub(super) fn new(
         verb: Verb,
+        which: WhichBackup,
         engine: &'a BackupEngineReadOnly,
         disk: &'a TargetDisk,
         db_dir: &Path,
@@ -53,16 +56,27 @@ impl<'a> RestoreContext<'a> {
         }
         Ok(RestoreContext {
             verb,
+            which,
             engine,
             disk,
             targets,
             options,
             observer,
             needed_bytes: Cell::new(0),
-            index: RefCell::new(RepositoryIndex::new(engine.store())),
+            index: RefCell::new(index(which, options, engine.store())),
             held: OnceCell::new(),
             keep_old_made: Cell::new(false),
         })
+    }
+
+    /// Looks at the repository anew.
+    pub(super) fn forget_index(&self) {
+        *self.index.borrow_mut() = index(self.which, self.options, self.store());
+    }
+
+    /// Whether the index has no sizes.
+    pub(super) fn indexes_names(&self) -> bool {
+        indexes_names(self.which, self.options)
     }
 
     pub(super) fn store(&self) -> &'a Store {
@@ -87,5 +101,18 @@ impl<'a> RestoreContext<'a> {
 
     pub(super) fn begin_phase(&self, phase: Phase) {
         self.observer.progressed(&Progress::begin(phase));
+    }
+}
+
+/// Where files of the target may stay, the sizes of most stored files do not matter, and are not asked for; the choice of
+/// a valid backup needs them all.
+fn indexes_names(which: WhichBackup, options: &RestoreOptions) -> bool {
+    which != WhichBackup::LatestValid && options.mode != RestoreMode::PurgeAllFiles
+}
+
+fn index<'a>(which: WhichBackup, options: &RestoreOptions, store: &'a Store) -> RepositoryIndex<'a> {
+    match indexes_names(which, options) {
+        true => RepositoryIndex::of_names(store),
+        false => RepositoryIndex::new(store),
     }
 }

@@ -1,6 +1,7 @@
 //! Which files of the target are the backup's already: they are checked where they stand, and stay.
 
 use std::collections::HashSet;
+use std::io;
 
 use foldhash::fast::RandomState;
 use stonekeep_format::file_name::DbFileName;
@@ -72,16 +73,20 @@ impl Comparison<'_> {
     }
 
     fn is_the_same(self, name: &str, wanted: &BackupFile, meter: &Meter<'_>) -> Result<bool> {
-        let Some(file) = self.target.open(&self.target.at(name)?)? else {
+        let at = self.target.at(name)?;
+        if self.mode == RestoreMode::KeepLatestDbSessionIdFiles {
+            return Ok(match self.target.open_listed(&at)? {
+                Some(file) => session_of(name, &file, wanted.size_bytes)? == wanted.session,
+                None => false,
+            });
+        }
+        let Some(file) = self.target.open(&at)? else {
             return Ok(false);
         };
         if file.size_bytes() != wanted.size_bytes {
             // Its bytes need not be read.
             meter.skip(self.bytes_to_read(wanted));
             return Ok(false);
-        }
-        if self.mode == RestoreMode::KeepLatestDbSessionIdFiles {
-            return Ok(session_of(name, &file)? == wanted.session);
         }
         let mut reader = Metered::new(file.reader(), &name, wanted.size_bytes, meter);
         let found = reader.drain(&mut self.engine.read_buffer())?;
@@ -102,9 +107,17 @@ fn may_stay(mode: RestoreMode, file: &BackupFile) -> bool {
     }
 }
 
-fn session_of(name: &str, file: &TargetFile) -> Result<Option<SessionId>> {
-    let mut read = |offset: u64, length: usize| file.read_at(offset, length);
-    sst::read_session_id(file.size_bytes(), &mut read).map_err(|error| match error {
+/// The session that wrote a table; an error if the table has another length, which the read of its end shows.
+fn session_of(name: &str, file: &TargetFile, size_bytes: u64) -> Result<Option<SessionId>> {
+    let mut read = |offset: u64, length: usize| {
+        let is_end = offset + length as u64 == size_bytes;
+        let bytes = file.read_at(offset, length + usize::from(is_end))?;
+        match bytes.len() == length {
+            true => Ok(bytes),
+            false => Err(io::Error::other("it has another length")),
+        }
+    };
+    sst::read_session_id(size_bytes, &mut read).map_err(|error| match error {
         ReadError::Io { source, .. } => Error::io(format!("reading the properties of {name}"), source),
         ReadError::Format(error) => Error::format(name, error),
     })

@@ -101,7 +101,7 @@ impl BackupEngineReadOnly {
         observer: &dyn Observer,
     ) -> Result<RestoreReport> {
         guarded(observer, |observer| {
-            RestoreContext::new(Verb::Restore, self, disk, db_dir, options, observer)?.run(which)
+            RestoreContext::new(Verb::Restore, which, self, disk, db_dir, options, observer)?.run()
         })
     }
 
@@ -118,7 +118,7 @@ impl BackupEngineReadOnly {
     ) -> Result<RestoreReport> {
         let disk = self.target_disk();
         guarded(observer, |observer| {
-            RestoreContext::new(Verb::Plan, self, &disk, db_dir, options, observer)?.run(which)
+            RestoreContext::new(Verb::Plan, which, self, &disk, db_dir, options, observer)?.run()
         })
     }
 

@@ -33,6 +33,14 @@ impl Sequences {
         *self == Sequences::default()
     }
 
+    /// Those of a restore that replaces no database which can be compared.
+    pub(super) fn of_backup(recorded: Option<SequenceNumber>) -> Self {
+        Sequences {
+            target: None,
+            backup: recorded.map(|number| number.0),
+        }
+    }
+
     /// Looks at the target's database. `recorded` is what our facts have of the backup.
     ///
     /// # Errors

@@ -9,7 +9,6 @@ use super::report::RestoreReport;
 use super::unfinished::{CURRENT_LIMIT_BYTES, Unfinished, is_freed};
 use crate::engine::info::{Candidates, PassedOver, WhichBackup};
 use crate::repo::catalog::{self, SizedMeta};
-use crate::repo::index::RepositoryIndex;
 use crate::shortage::Shortage;
 use crate::target::CURRENT;
 use crate::{Error, ErrorKind, Phase, Result, Warning, WarningName};
@@ -25,34 +24,34 @@ struct Choice<'c, 'a> {
 
 impl<'a> RestoreContext<'a> {
     /// Does what the context is for.
-    pub(super) fn run(&self, which: WhichBackup) -> Result<RestoreReport> {
+    pub(super) fn run(&self) -> Result<RestoreReport> {
         self.begin_phase(Phase::Planning);
         // Refusals first: they leave no trace.
         hold::refuse_if_open(self.targets.db())?;
-        let unfinished = self.unfinished_report(which)?;
+        let unfinished = self.unfinished_report()?;
         match (self.verb, unfinished) {
             (Verb::Plan, Some(report)) => Ok(report),
-            (Verb::Plan, None) => self.try_each(which, self.choose(which)?),
-            (Verb::Restore, Some(_)) => self.restore(which, None),
+            (Verb::Plan, None) => self.try_each(self.choose()?),
+            (Verb::Restore, Some(_)) => self.restore(None),
             (Verb::Restore, None) => {
-                let choice = self.choose(which)?;
+                let choice = self.choose()?;
                 self.refuse()?;
-                self.restore(which, Some(choice))
+                self.restore(Some(choice))
             }
         }
     }
 
     /// R0 to R7; `choice` is missing where an earlier restore is only to be completed.
-    fn restore<'c>(&'c self, which: WhichBackup, choice: Option<Choice<'c, 'a>>) -> Result<RestoreReport> {
+    fn restore<'c>(&'c self, choice: Option<Choice<'c, 'a>>) -> Result<RestoreReport> {
         self.targets.make(self.disk)?;
         self.hold()?;
         // Read again, since only now nobody else moves files.
         match Unfinished::read(&self.targets)? {
             Unfinished::Nothing => {}
-            Unfinished::Moving(record) => return self.go_on(which, &record),
+            Unfinished::Moving(record) => return self.go_on(&record),
             Unfinished::Aborting(record) => self.finish_abort(record)?,
             Unfinished::Committed(record) => {
-                if self.is_same(which, &record)? && self.is_untouched(&record)? {
+                if self.is_same(&record)? && self.is_untouched(&record)? {
                     let mut report = record.report(self.targets.db(), true);
                     report.warnings.extend(self.clean_up(&record));
                     return Ok(report);
@@ -60,9 +59,9 @@ impl<'a> RestoreContext<'a> {
                 self.switchover().empty(&record)?;
             }
         }
-        let choice = choice.map_or_else(|| self.choose(which), Ok)?;
+        let choice = choice.map_or_else(|| self.choose(), Ok)?;
         let earlier = self.is_staged()?;
-        let restored = self.try_each(which, choice);
+        let restored = self.try_each(choice);
         let mut report = restored.map_err(|error| self.leave(error))?;
         // What this run staged for a backup that it then passed over is no earlier work.
         report.resumed &= earlier;
@@ -80,13 +79,13 @@ impl<'a> RestoreContext<'a> {
     }
 
     /// The backups to try. One that is named by its number, or is the newest, must be readable.
-    fn choose(&self, which: WhichBackup) -> Result<Choice<'_, 'a>> {
-        let mut candidates = self.engine.candidates_in(which, &self.index.borrow())?;
+    fn choose(&self) -> Result<Choice<'_, 'a>> {
+        let mut candidates = self.engine.candidates_in(self.which, &self.index.borrow())?;
         let known = candidates.first.take();
         let first = match candidates.ids.first() {
-            Some(id) if which != WhichBackup::LatestValid => {
+            Some(id) if self.which != WhichBackup::LatestValid => {
                 let read = BackupRestore::read(self, *id, None);
-                Some(read.map_err(|error| which.advise(error))?)
+                Some(read.map_err(|error| self.which.advise(error))?)
             }
             _ => None,
         };
@@ -98,16 +97,14 @@ impl<'a> RestoreContext<'a> {
     }
 
     /// What an earlier restore was about, if this one would only bring it to its end.
-    fn unfinished_report(&self, which: WhichBackup) -> Result<Option<RestoreReport>> {
+    fn unfinished_report(&self) -> Result<Option<RestoreReport>> {
         match Unfinished::read(&self.targets)? {
             Unfinished::Moving(record) => {
-                self.require_same(which, &record)?;
+                self.require_same(&record)?;
                 keep_old::require_same(self.options.keep_old.as_deref(), &record, &self.targets)?;
                 Ok(Some(record.report(self.targets.db(), false)))
             }
-            Unfinished::Committed(record)
-                if self.is_same(which, &record)? && self.is_untouched(&record)? =>
-            {
+            Unfinished::Committed(record) if self.is_same(&record)? && self.is_untouched(&record)? => {
                 keep_old::require_same(self.options.keep_old.as_deref(), &record, &self.targets)?;
                 Ok(Some(record.report(self.targets.db(), false)))
             }
@@ -115,12 +112,12 @@ impl<'a> RestoreContext<'a> {
         }
     }
 
-    fn go_on(&self, which: WhichBackup, record: &RestoreRecord) -> Result<RestoreReport> {
-        self.require_same(which, record)?;
+    fn go_on(&self, record: &RestoreRecord) -> Result<RestoreReport> {
+        self.require_same(record)?;
         self.begin_phase(Phase::Committing);
         self.finish(record)?;
         let mut report = record.report(self.targets.db(), true);
-        if !matches!(which, WhichBackup::Id(_)) {
+        if !matches!(self.which, WhichBackup::Id(_)) {
             let message = format!(
                 "an unfinished restore of backup {} was finished; whether it is the latest was not looked at",
                 report.backup_id
@@ -134,7 +131,7 @@ impl<'a> RestoreContext<'a> {
     }
 
     /// Tries backups until one is valid.
-    fn try_each(&self, which: WhichBackup, choice: Choice<'_, 'a>) -> Result<RestoreReport> {
+    fn try_each(&self, choice: Choice<'_, 'a>) -> Result<RestoreReport> {
         let (mut passed_over, mut known, mut first) =
             (choice.candidates.passed_over, choice.known, choice.first);
         let mut last = Error::not_found("there is no backup to restore");
@@ -154,14 +151,17 @@ impl<'a> RestoreContext<'a> {
                 }
                 Err(error) => error,
             };
-            if which != WhichBackup::LatestValid || !last.is_about_a_backup() || !self.nothing_has_moved() {
+            if self.which != WhichBackup::LatestValid
+                || !last.is_about_a_backup()
+                || !self.nothing_has_moved()
+            {
                 break;
             }
             let findings = last.findings().to_vec();
             passed_over.push(PassedOver { id, findings });
-            *self.index.borrow_mut() = RepositoryIndex::new(self.store());
+            self.forget_index();
         }
-        Err(which.advise(last))
+        Err(self.which.advise(last))
     }
 
     fn nothing_has_moved(&self) -> bool {
@@ -231,8 +231,8 @@ impl<'a> RestoreContext<'a> {
             .with_source(error)
     }
 
-    fn require_same(&self, which: WhichBackup, record: &RestoreRecord) -> Result<()> {
-        if self.is_same(which, record)? {
+    fn require_same(&self, record: &RestoreRecord) -> Result<()> {
+        if self.is_same(record)? {
             return Ok(());
         }
         let message = format!(
@@ -248,9 +248,9 @@ impl<'a> RestoreContext<'a> {
 
     /// Whether the backup that is asked for is that of the record. "latest" is whatever was latest then. A backup that is
     /// gone by now can still be finished: its files are here.
-    fn is_same(&self, which: WhichBackup, record: &RestoreRecord) -> Result<bool> {
+    fn is_same(&self, record: &RestoreRecord) -> Result<bool> {
         let recorded = record.head.backup_id;
-        if matches!(which, WhichBackup::Id(id) if id != recorded) {
+        if matches!(self.which, WhichBackup::Id(id) if id != recorded) {
             return Ok(false);
         }
         match catalog::load(self.store(), recorded).and_then(catalog::MetaState::into_result) {

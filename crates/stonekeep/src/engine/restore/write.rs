@@ -35,6 +35,13 @@ impl Write {
 }
 
 impl WrittenFile {
+    pub(super) fn of_database(&self) -> Option<&BackupFile> {
+        match self {
+            WrittenFile::Database(file) => Some(file),
+            WrittenFile::Included(..) => None,
+        }
+    }
+
     pub(super) fn size_bytes(&self) -> u64 {
         match self {
             WrittenFile::Database(file) => file.size_bytes,

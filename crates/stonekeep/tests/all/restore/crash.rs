@@ -222,25 +222,25 @@ fn old_database(two: &TwoStates, place: &Path, has_wal_dir: bool) {
 }
 
 #[test]
-fn a_killed_restore_can_go_on_or_back() {
+fn a_killed_restore_can_be_finished_or_aborted() {
     for (sync, sample) in [(true, "synced"), (false, "unsynced")] {
         Case::new(RestoreOptions::default(), false, sync).assert_steps(sample);
     }
 }
 
 #[test]
-fn so_can_one_with_a_separate_wal_dir() {
+fn a_killed_restore_with_a_wal_dir_can_be_finished_or_aborted() {
     Case::new(RestoreOptions::default(), true, true).assert_steps("a WAL directory");
 }
 
 #[test]
-fn so_can_one_that_keeps_files() {
+fn a_killed_restore_that_keeps_files_can_be_finished_or_aborted() {
     let options = RestoreOptions::default().with_mode(RestoreMode::VerifyChecksum);
     Case::new(options, false, true).assert_steps("kept files");
 }
 
 #[test]
-fn so_can_one_that_keeps_wals() {
+fn a_killed_restore_that_keeps_wals_can_be_finished_or_aborted() {
     for (has_wal_dir, sample) in [(true, "kept WALs elsewhere"), (false, "kept WALs")] {
         let options = RestoreOptions::default().with_keep_log_files(true);
         Case::new(options, has_wal_dir, false).assert_steps(sample);
@@ -248,12 +248,12 @@ fn so_can_one_that_keeps_wals() {
 }
 
 #[test]
-fn so_can_one_with_files_of_the_application() {
+fn a_killed_restore_of_application_files_can_be_finished_or_aborted() {
     Case::with_included(RestoreOptions::default(), true).assert_steps("files of the application");
 }
 
 #[test]
-fn one_that_removed_the_old_state_can_go_on() {
+fn a_killed_restore_that_removed_the_old_state_first_can_be_finished() {
     let options = RestoreOptions::default().with_free_old_files_first(true);
     let case = Case::new(options, true, true);
     let old = &case.old_tree;
@@ -309,7 +309,7 @@ fn assert_second_run(case: &Case, firsts: &[usize], second: &dyn Fn(&DyingDisk, 
 }
 
 #[test]
-fn a_second_run_can_be_killed_too() {
+fn a_killed_second_run_can_be_finished_or_aborted() {
     let case = Case::new(RestoreOptions::default(), true, false);
     // Once the record is gone, the second run is another restore, over what the first one has left.
     let removed = |step: &String| step == "remove .stonekeep-restore/state";
@@ -319,7 +319,7 @@ fn a_second_run_can_be_killed_too() {
 }
 
 #[test]
-fn an_abort_can_be_killed_too() {
+fn a_killed_abort_can_be_finished() {
     let case = Case::new(RestoreOptions::default(), false, true);
     let is_commit = |step: &String| step == "replace CURRENT";
     let commit = case.steps().iter().rposition(is_commit).unwrap() + 1;

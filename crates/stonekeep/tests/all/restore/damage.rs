@@ -140,7 +140,7 @@ fn latest_valid_walks_back_and_says_why() {
 }
 
 #[test]
-fn what_has_no_checksum_is_told() {
+fn files_without_a_checksum_are_reported() {
     let two = TwoStates::new();
     let path = table(&two, true);
     let meta = String::from_utf8(content(&two.store, "meta/1")).unwrap();

@@ -66,7 +66,7 @@ fn a_batch_of_new_files_is_synced_at_once() {
 }
 
 #[test]
-fn every_method_restores() {
+fn every_sync_method_restores() {
     for method in [SyncMethod::Auto, SyncMethod::Syncfs, SyncMethod::Files] {
         let two = over();
         let options = scene::options().with_sync(true).with_sync_method(method);

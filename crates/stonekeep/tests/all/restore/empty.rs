@@ -65,7 +65,7 @@ fn the_id_comes_back_where_only_identity_had_it() {
 }
 
 #[test]
-fn a_dry_run_tells_the_same_and_makes_nothing() {
+fn a_dry_run_reports_the_same_and_makes_nothing() {
     let two = TwoStates::new();
     let (which, options) = (WhichBackup::Id(scene::id(1)), RestoreOptions::default());
     let record = RecordStore::new(two.store.clone());
@@ -114,7 +114,7 @@ fn files_belong_to_whom_the_directory_belongs() {
 }
 
 #[test]
-fn progress_is_told_to_the_end() {
+fn progress_is_reported_to_the_end() {
     let two = TwoStates::new();
     let told = Told::default();
     let (which, options) = (WhichBackup::Latest, RestoreOptions::default());

@@ -160,7 +160,7 @@ fn closing_removes_what_rocksdb_adds_and_stops_at_anything_else() {
 }
 
 #[test]
-fn a_marker_of_a_stranger_removes_no_file_outside() {
+fn a_forged_marker_removes_no_file_outside() {
     let (scene, store) = on_disk(DatabaseBuilder::new());
     let at = scene.path("opened");
     scene::reader(&store)

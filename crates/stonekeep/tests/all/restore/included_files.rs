@@ -18,7 +18,7 @@ fn restore(store: &Store, target: &Path) -> stonekeep::Result<stonekeep::engine:
 }
 
 #[test]
-fn a_restore_brings_them_back() {
+fn included_files_are_restored() {
     let (scene, store) = backed_up();
     let target = scene.path("target");
     let report = restore(&store, &target).unwrap();
@@ -86,7 +86,7 @@ fn a_restore_follows_no_link_and_replaces_nothing_but_files() {
 }
 
 #[test]
-fn a_damaged_one_stops_the_restore_before_anything_changes() {
+fn a_damaged_included_file_stops_the_restore_before_anything_changes() {
     let (scene, store) = backed_up();
     let target = scene.path("target");
     restore(&store, &target).unwrap();
@@ -125,7 +125,7 @@ fn without_facts_that_match_nothing_is_restored_and_a_warning_says_so() {
 }
 
 #[test]
-fn facts_of_a_stranger_lead_nowhere_else() {
+fn forged_facts_lead_to_no_other_directory() {
     let (scene, store) = backed_up();
     let text = store.read(&key("stonekeep/backups/1"), u64::MAX).unwrap();
     let text = String::from_utf8(text).unwrap();
@@ -178,7 +178,7 @@ fn an_included_file_is_of_its_own_backup() {
 }
 
 #[test]
-fn what_they_replace_is_kept_on_request() {
+fn what_included_files_replace_is_kept_with_keep_old() {
     let (scene, store) = backed_up();
     let (target, kept) = (scene.path("target"), scene.path("kept"));
     restore(&store, &target).unwrap();

@@ -189,17 +189,17 @@ fn wals_of_a_separate_directory_go_to_one_of_their_own() {
 }
 
 #[test]
-fn a_killed_restore_that_keeps_the_old_state_can_go_on_or_back() {
+fn a_killed_restore_with_keep_old_can_be_finished_or_aborted() {
     Case::new(false).assert_steps("kept old state");
 }
 
 #[test]
-fn so_can_one_that_keeps_it_and_has_a_wal_dir() {
+fn a_killed_restore_with_keep_old_and_a_wal_dir_can_be_finished_or_aborted() {
     Case::new(true).assert_steps("kept old WALs");
 }
 
 #[test]
-fn so_can_one_that_keeps_it_and_loses_power() {
+fn after_a_power_failure_a_restore_with_keep_old_can_be_finished_or_aborted() {
     let case = Case::new(false);
     for lucky in [false, true] {
         let failed_at = |step: usize| {
@@ -323,7 +323,7 @@ fn a_damaged_backup_leaves_no_directory_behind() {
 }
 
 #[test]
-fn what_becomes_of_the_old_state_is_decided_once() {
+fn keep_old_cannot_change_between_runs() {
     let two = over();
     let (kept, other) = (two.scene.path("kept"), two.scene.path("other"));
     let keeping = |directory: &Path| RestoreOptions::default().with_keep_old(Some(directory.to_owned()));

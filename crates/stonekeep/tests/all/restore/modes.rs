@@ -79,7 +79,7 @@ fn files_with_the_right_checksum_stay() {
 }
 
 #[test]
-fn purging_keeps_nothing() {
+fn the_mode_purge_all_files_keeps_nothing() {
     let two = TwoStates::new();
     copy(two.scene.database.path(), &two.target());
     let same = inode(&two.target().join("000004.sst"));

@@ -188,7 +188,7 @@ fn a_wal_dir_is_kept_on_request_with_a_warning() {
 }
 
 #[test]
-fn a_restore_that_goes_on_tells_which_file_differs() {
+fn a_resumed_restore_reports_rewritten_options() {
     let live = tempfile::tempdir().unwrap();
     let two = TwoStates::with(DatabaseBuilder::new().wal_dir(live.path()));
     copy(two.scene.database.path(), &two.target());

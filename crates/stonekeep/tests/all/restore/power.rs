@@ -50,33 +50,33 @@ fn assert_steps(case: &Case, syncs: FileSync, seed: Option<u64>, test: &str) {
 }
 
 #[test]
-fn a_restore_that_loses_power_can_go_on_or_back() {
+fn after_a_power_failure_a_restore_can_be_finished_or_aborted() {
     let case = Case::new(RestoreOptions::default(), false, true);
     assert_steps(&case, FileSync::Content, None, "nothing else is there");
     assert_steps(&case, FileSync::Content, Some(17), "some is there");
 }
 
 #[test]
-fn so_can_one_with_files_of_the_application_that_loses_power() {
+fn after_a_power_failure_a_restore_of_application_files_can_be_finished_or_aborted() {
     let case = Case::with_included(RestoreOptions::default(), true);
     assert_steps(&case, FileSync::Content, None, "files of the application");
 }
 
 #[test]
-fn so_can_one_with_a_wal_dir_that_loses_power() {
+fn after_a_power_failure_a_restore_with_a_wal_dir_can_be_finished_or_aborted() {
     let case = Case::new(RestoreOptions::default(), true, true);
     assert_steps(&case, FileSync::Content, None, "a WAL directory");
 }
 
 #[test]
-fn so_can_one_that_keeps_files_and_loses_power() {
+fn after_a_power_failure_a_restore_that_keeps_files_can_be_finished_or_aborted() {
     let options = RestoreOptions::default().with_mode(RestoreMode::VerifyChecksum);
     let case = Case::new(options, false, true);
     assert_steps(&case, FileSync::Everything, Some(17), "kept files");
 }
 
 #[test]
-fn a_disk_that_lies_would_be_seen() {
+fn the_power_tests_fail_on_a_disk_whose_syncs_do_nothing() {
     let case = Case::new(RestoreOptions::default(), false, true);
     let is_sound = |seed: u64| {
         let place = power_fails(&case, FileSync::Nothing, usize::MAX, Some(seed)).0;

@@ -71,7 +71,7 @@ fn only_the_same_backup_finishes_an_unfinished_restore() {
 }
 
 #[test]
-fn a_planned_abort_tells_what_would_come_back_and_moves_nothing() {
+fn a_planned_abort_reports_the_old_files_and_moves_nothing() {
     let two = over();
     assert_eq!(
         plan_abort_restore(&two.target(), None).unwrap_err().kind(),
@@ -117,7 +117,7 @@ fn what_was_done_after_a_restore_is_not_taken_for_the_restore() {
 }
 
 #[test]
-fn aborting_needs_something_to_abort() {
+fn an_abort_without_an_unfinished_restore_is_not_found() {
     let two = over();
     assert_eq!(
         abort_restore(&two.target(), None).unwrap_err().kind(),
