@@ -1,14 +1,10 @@
 //! What ran out where a file could not be made or written.
 
 use std::fmt::Display;
-use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::path::Path;
 
 use rustix::process::{Resource, getrlimit};
-
-use crate::Error;
 
 /// See the [module](self).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,17 +72,6 @@ impl Shortage {
             }
             Shortage::FileSize => "raise the limit (ulimit -f), or use a file system that has larger files",
         }
-    }
-}
-
-/// The error of a directory that could not be made.
-pub(crate) fn no_directory(path: &Path, error: io::Error) -> Error {
-    let above = path.parent().and_then(|above| File::open(above).ok());
-    match above.and_then(|above| Shortage::of(error.kind(), above)) {
-        Some(shortage) => Error::io(shortage.at(path.display()), error)
-            .with_shortage(shortage)
-            .with_hint(shortage.advice()),
-        None => Error::io(format!("making {}", path.display()), error),
     }
 }
 

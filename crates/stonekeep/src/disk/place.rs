@@ -12,8 +12,8 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use super::directory::{Directory, path_of};
 use super::making::{FILE_MODE, Making};
-use super::tree::{Directory, path_of};
 use crate::Key;
 use crate::shortage::Shortage;
 use crate::{Error, Result};

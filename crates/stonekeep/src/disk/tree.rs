@@ -11,7 +11,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -20,6 +20,7 @@ use rustix::fs::{CWD, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
+use super::directory::{Directory, path_of};
 use super::making::{DIRECTORY_MODE, Making};
 use super::place::Place;
 use super::renames::Renames;
@@ -41,14 +42,6 @@ pub(crate) struct Tree {
     making: Option<Arc<Making>>,
     /// How files are renamed here.
     pub(crate) renames: Renames,
-}
-
-/// An open directory.
-#[derive(Debug)]
-pub(crate) struct Directory {
-    opened: OwnedFd,
-    /// The file system that its files are on.
-    pub(crate) device: u64,
 }
 
 impl Tree {
@@ -224,19 +217,6 @@ impl Tree {
     }
 }
 
-impl Directory {
-    fn new(opened: OwnedFd) -> rustix::io::Result<Self> {
-        let device = rustix::fs::fstat(&opened)?.st_dev;
-        Ok(Directory { opened, device })
-    }
-}
-
-impl AsFd for Directory {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.opened.as_fd()
-    }
-}
-
 /// When a file was last changed.
 pub(crate) fn modified(stat: &Stat) -> Option<SystemTime> {
     let nanoseconds = Duration::from_nanos(stat.st_mtime_nsec);
@@ -272,8 +252,4 @@ fn make_part(parent: &OwnedFd, name: &str, making: Option<&Making>) -> rustix::i
         Err(Errno::EXIST) => open_part(parent, name),
         Err(errno) => Err(errno),
     }
-}
-
-pub(crate) fn path_of(root: &Path, below: Option<&str>) -> PathBuf {
-    below.map_or_else(|| root.to_owned(), |below| root.join(below))
 }

@@ -24,8 +24,8 @@ use super::names::STAGING;
 use super::path::TargetPath;
 use super::root::{TargetRoot, key_of};
 use crate::disk::buffers::{Buffers, DEFAULT_BUFFER_BYTES};
+use crate::disk::no_directory;
 use crate::disk::{SyncMethod, Tree};
-use crate::shortage::no_directory;
 use crate::{Clock, Error, IoContext, Key, Result, SystemClock, Warning};
 
 /// As RocksDB makes its directories (env/fs_posix.cc); the umask takes away from it.

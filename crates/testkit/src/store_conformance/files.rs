@@ -3,7 +3,7 @@
 use stonekeep::ErrorKind;
 use stonekeep::store::{Durability, EntryKind, Persist, Put, PutContent, PutMode, Store};
 
-use super::{Check, Place, content, key, made, names, put, uploads};
+use super::place::{Check, Place, content, key, made, names, put, uploads};
 
 pub(super) const CHECKS: &[(&str, Check)] = &[
     ("a root is made once, and seen by every handle", root_is_made),

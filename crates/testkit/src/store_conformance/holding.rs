@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use stonekeep::ErrorKind;
 use stonekeep::store::{Durability, Held, Key, LockWait, Persist, PinState, Store};
 
-use super::{Check, Place, content, key, made, put};
+use super::place::{Check, Place, content, key, made, put};
 
 pub(super) const CHECKS: &[(&str, Check)] = &[
     ("one holder at a time has the lock, and is named", lock_conflicts),

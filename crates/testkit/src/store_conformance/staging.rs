@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use stonekeep::store::{Durability, Persist, PutMode, Store, Upload};
 use stonekeep::{Error, ErrorKind};
 
-use super::{Check, Place, content, key, made, names, put, runs, stage, uploads};
+use super::place::{Check, Place, content, key, made, names, put, runs, stage, uploads};
 
 pub(super) const CHECKS: &[(&str, Check)] = &[
     ("what is staged is not visible", staged_is_not_visible),

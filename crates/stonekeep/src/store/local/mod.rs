@@ -32,11 +32,11 @@ use super::{
 };
 pub use crate::disk::SyncMethod;
 use crate::disk::buffers::{Buffers, DEFAULT_BUFFER_BYTES};
+use crate::disk::no_directory;
 use crate::disk::{
     Clones, Entry, FileSystems, Making, Syncs, Tree, Written, file_system, listing, new_file, tree,
 };
 use crate::parallel::{movers_of, run_bounded};
-use crate::shortage::no_directory;
 use crate::{Clock, Error, IoContext, Result, SystemClock, Warning};
 
 /// A store in a local directory. See the [module](self).
@@ -251,7 +251,7 @@ impl Backend for LocalStore {
         mode: PutMode,
         durability: Durability,
     ) -> Result<Put> {
-        put::put(self, run, key, content, mode, durability)
+        self.put_small(run, key, content, mode, durability)
     }
 
     fn upload(&self, run: &str, key: &Key, content: &mut dyn Read, expected_bytes: u64) -> Result<Upload> {

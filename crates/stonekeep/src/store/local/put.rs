@@ -14,23 +14,25 @@ use crate::{Error, ErrorKind, IoContext, Result};
 /// How much of two files is compared at a time.
 const COMPARED_BYTES: usize = 64 << 10;
 
-/// [`crate::store::Store::put`].
-pub(super) fn put(
-    store: &LocalStore,
-    run: &str,
-    key: &Key,
-    content: PutContent<'_>,
-    mode: PutMode,
-    durability: Durability,
-) -> Result<Put> {
-    let put = match content {
-        PutContent::Bytes(bytes) => put_bytes(store, run, key, bytes, mode, durability)?,
-        PutContent::CopyOf(from) => put_copy(store, run, key, from, mode, durability)?,
-    };
-    if put == Put::Same && durability == Durability::Durable {
-        store.persist(Persist::Files(slice::from_ref(key)))?;
+impl LocalStore {
+    /// [`crate::store::Store::put`].
+    pub(super) fn put_small(
+        &self,
+        run: &str,
+        key: &Key,
+        content: PutContent<'_>,
+        mode: PutMode,
+        durability: Durability,
+    ) -> Result<Put> {
+        let put = match content {
+            PutContent::Bytes(bytes) => put_bytes(self, run, key, bytes, mode, durability)?,
+            PutContent::CopyOf(from) => put_copy(self, run, key, from, mode, durability)?,
+        };
+        if put == Put::Same && durability == Durability::Durable {
+            self.persist(Persist::Files(slice::from_ref(key)))?;
+        }
+        Ok(put)
     }
-    Ok(put)
 }
 
 fn put_bytes(

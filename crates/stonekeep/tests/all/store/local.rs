@@ -4,17 +4,11 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use rustix::fs::{CWD, FileType, Mode};
+use stonekeep::ErrorKind;
 use stonekeep::store::local::{LocalStore, SyncMethod};
-use stonekeep::store::{
-    Durability, EntryKind, Key, LockWait, Persist, PinState, PutContent, PutMode, Store, Upload,
-};
-use stonekeep::{Clock, ErrorKind};
-use stonekeep_testkit::fake_clock::FakeClock;
+use stonekeep::store::{Durability, EntryKind, Key, LockWait, Persist, PutContent, PutMode, Store, Upload};
 use stonekeep_testkit::store_conformance;
 use stonekeep_testkit::store_conformance::uploads;
 use tempfile::TempDir;
@@ -321,82 +315,6 @@ fn large_batches_are_synced_and_published() {
         Durability::Durable,
     );
     assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
-}
-
-#[test]
-fn a_lock_that_was_removed_is_lost() {
-    let (directory, store) = made();
-    let guard = store.lease(LockWait::Fail, "first", &|| false).unwrap();
-    guard.check().unwrap();
-    fs::remove_file(directory.path().join("stonekeep/lock")).unwrap();
-    assert_eq!(guard.check().unwrap_err().kind(), ErrorKind::Locked);
-    let second = store.lease(LockWait::Fail, "second", &|| false).unwrap();
-    drop(guard);
-    second.check().unwrap();
-    let error = store.lease(LockWait::Fail, "third", &|| false).unwrap_err();
-    assert!(error.to_string().contains("second"), "{error}");
-}
-
-#[test]
-fn a_holder_cannot_write_to_the_terminal() {
-    let (_directory, store) = made();
-    let _guard = store
-        .lease(LockWait::Fail, "\x1b[2Jevil\nsecond line", &|| false)
-        .unwrap();
-    let error = store.lease(LockWait::Fail, "me", &|| false).unwrap_err();
-    assert!(error.to_string().ends_with(" ?[2Jevil"), "{error:?}");
-}
-
-#[test]
-fn a_pin_from_elsewhere_stays_for_an_hour() {
-    let (directory, _) = made();
-    let clock = Arc::new(FakeClock::at_unix_seconds(1_700_000_000));
-    let store = Store::from(LocalStore::new(directory.path()).with_clock(clock.clone()));
-    let pin = key("stonekeep/pins/0123456789abcdef0123456789abcdef-0123456789abcdef");
-    put(&store, pin.as_str(), b"made on another machine");
-    assert_eq!(store.sweep_pin(&pin).unwrap(), PinState::Held);
-    let file = fs::File::options()
-        .write(true)
-        .open(directory.path().join(pin.as_str()))
-        .unwrap();
-    let set_age = |minutes: u64| {
-        let age = Duration::from_secs(minutes * 60);
-        file.set_modified(clock.now() - age).unwrap();
-    };
-    set_age(59);
-    assert_eq!(store.sweep_pin(&pin).unwrap(), PinState::Held);
-    file.set_modified(clock.now() + Duration::from_secs(600)).unwrap();
-    assert_eq!(store.sweep_pin(&pin).unwrap(), PinState::Held);
-    set_age(61);
-    assert_eq!(store.sweep_pin(&pin).unwrap(), PinState::Removed);
-}
-
-/// A collector may look at a pin at any moment while it is made.
-#[test]
-fn collectors_never_take_a_pin_that_is_being_made() {
-    let (_directory, store) = made();
-    let pins = key("stonekeep/pins");
-    let making = AtomicBool::new(true);
-    std::thread::scope(|scope| {
-        let maker = scope.spawn(|| {
-            for _ in 0..1000 {
-                let (pin, guard) = store.pin(&pins, b"content").unwrap();
-                guard.check().unwrap();
-                assert_eq!(store.read(&pin, 100).unwrap(), b"content");
-            }
-        });
-        scope.spawn(|| {
-            while making.load(Ordering::SeqCst) {
-                for entry in store.names(Some(&pins)).unwrap() {
-                    store.sweep_pin(&pins.join(&entry.name).unwrap()).unwrap();
-                }
-            }
-        });
-        let made = maker.join();
-        making.store(false, Ordering::SeqCst);
-        made.unwrap();
-    });
-    assert_eq!(store.names(Some(&pins)).unwrap(), []);
 }
 
 #[test]

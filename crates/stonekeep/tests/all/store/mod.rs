@@ -3,6 +3,7 @@
 pub(crate) mod crash;
 pub(crate) mod decorators;
 pub(crate) mod local;
+pub(crate) mod local_holding;
 pub(crate) mod memory;
 pub(crate) mod pins;
 pub(crate) mod processes;

@@ -1,0 +1,30 @@
+//! An open directory, and the paths below a root as messages show them.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// An open directory.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    opened: OwnedFd,
+    /// The file system that its files are on.
+    pub(crate) device: u64,
+}
+
+impl Directory {
+    pub(super) fn new(opened: OwnedFd) -> rustix::io::Result<Self> {
+        let device = rustix::fs::fstat(&opened)?.st_dev;
+        Ok(Directory { opened, device })
+    }
+}
+
+impl AsFd for Directory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.opened.as_fd()
+    }
+}
+
+/// The path of what is below a root, or of the root.
+pub(crate) fn path_of(root: &Path, below: Option<&str>) -> PathBuf {
+    below.map_or_else(|| root.to_owned(), |below| root.join(below))
+}
