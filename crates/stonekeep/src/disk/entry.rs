@@ -16,7 +16,7 @@ pub enum EntryKind {
 /// One name in a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The name, without its directory. Names that no [`Key`] can have (no UTF-8, control characters) come with
+    /// The name, without its directory. Names that no [`Key`](crate::Key) can have (no UTF-8, control characters) come with
     /// replacement characters and as [`EntryKind::Other`].
     pub name: String,
     /// What it is.

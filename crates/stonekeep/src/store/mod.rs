@@ -14,7 +14,7 @@
 //! - One holder at a time has the [`Store::lease`], over processes and machines that share the store.
 //!   A [`Store::pin`] is a visible file that is known to be alive while it is held.
 //!
-//! A [`Backend`](contract::Backend) keeps it for one kind of place. What is the same for all of them is in [`Store`]: an
+//! A `Backend` (`contract.rs`) keeps it for one kind of place. What is the same for all of them is in [`Store`]: an
 //! [`Interceptor`] sees every operation, which is how tests record requests and let any of them fail.
 
 mod contract;

@@ -3,8 +3,9 @@
 //! A backup ceases to exist in one durable step; its files go when nobody names or reads them any more.
 //!
 //! # Protocol
-//! - **D1** The writer's lock is taken. All meta files but those of the backups to be deleted are read: an I/O error
-//!   there ends the run before anything has changed.
+//! - **D1** The writer's lock is taken. The directories of shared files are listed: a file that appears later is not
+//!   removed. All meta files but those of the backups to be deleted are read: an I/O error there ends the run before
+//!   anything has changed.
 //! - **D2** The records `stonekeep/deleted/<id>-<checksum>` are put, with the bytes of the meta files, and made durable;
 //!   of a meta file that cannot be read, the empty record `<id>-00000000`. Then each `meta/<id>` is deleted, which is the
 //!   commit, and that is made durable: also with `sync = false`, for no unlink of a file may survive a power failure that
@@ -12,7 +13,8 @@
 //! - **D3** *Now* the pins are read, and those whose holder is dead are removed. A reader makes its pin first and looks
 //!   for the meta file after that, so either it misses the meta file, or its pin is seen here. (Pins read before D2
 //!   would miss a reader who comes in between.)
-//! - **D4** The directories are listed, and then `meta/` again: whatever a foreign engine has committed meanwhile counts.
+//! - **D4** The other directories are listed, and then `meta/` again: whatever a foreign engine has committed meanwhile
+//!   counts. The age of a shared file of unknown origin is looked at again.
 //! - **D5** What neither meta files nor pins name is removed: shared files, private directories, facts; these removals
 //!   are made durable; last goes the record in `stonekeep/deleted`. An id of which no trace would be left is claimed
 //!   first, and of several claims the largest stays. What cannot be removed is reported and keeps nothing else; the

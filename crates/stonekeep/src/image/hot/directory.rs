@@ -20,7 +20,7 @@ const STRICT_TIME: Duration = Duration::from_secs(10);
 
 /// A database that another process is writing. See the [module](super) for how it is captured.
 ///
-/// Its LOCK is not looked at; [`Directory`](super::auto::Directory) does that.
+/// Its LOCK is not looked at; [`Directory`](crate::image::auto::Directory) does that.
 #[derive(Debug, Clone)]
 pub struct HotDirectory(HotSource);
 
