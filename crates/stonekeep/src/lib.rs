@@ -41,6 +41,7 @@ compile_error!(
      The parsers alone, the crate stonekeep-format, build everywhere."
 );
 
+mod buffers;
 mod clock;
 mod directory_names;
 mod disk;

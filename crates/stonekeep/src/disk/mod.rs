@@ -4,7 +4,6 @@
 //! this layer. It knows nothing of backups. [`Tree`] is a root with what lies below it, [`Place`] a name in an open
 //! directory; how files become durable is described in `sync.rs` and `flush.rs`.
 
-pub(crate) mod buffers;
 mod clone;
 pub(crate) mod copying;
 pub(crate) mod direct_reader;

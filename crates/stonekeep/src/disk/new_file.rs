@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use super::place::Place;
 use super::sync::Written;
 use super::tree::Tree;
-use crate::disk::buffers::Buffers;
+use crate::buffers::Buffers;
 use crate::disk::copying::{Failed, copy};
 use crate::shortage::Shortage;
 use crate::{Error, Key};

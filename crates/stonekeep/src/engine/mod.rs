@@ -28,7 +28,7 @@ pub use options::{BackupEngineOptions, CreateBackupOptions, MetaSchema, RestoreM
 pub use rate_limiter::RateLimiter;
 
 use self::transfer::Meter;
-use crate::disk::buffers::{Buffer, Buffers, DEFAULT_BUFFER_BYTES, DEFAULT_READ_BYTES};
+use crate::buffers::{Buffer, Buffers, DEFAULT_BUFFER_BYTES, DEFAULT_READ_BYTES};
 use crate::repo::index::RepositoryIndex;
 use crate::store::{Durability, Held, Parallelism, Store};
 use crate::{Clock, Error, Observer, Phase, Progress, Result, SystemClock, repo};

@@ -25,6 +25,7 @@ mod options_file;
 mod other_database;
 mod pinned;
 mod source;
+mod source_files;
 mod spool;
 mod torn_manifest;
 pub(crate) mod unknown_files;
@@ -40,3 +41,4 @@ pub use self::database_image::{CaptureKind, Content, DatabaseImage, ImageColumnF
 pub use self::host::{CaptureHost, NoHost};
 pub use self::live::{ClosingRule, LiveCapture};
 pub use self::source::{Capture, ImageSource};
+pub(crate) use self::source_files::{SourceFile, SourceFiles, read_from_start};

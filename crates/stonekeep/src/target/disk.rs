@@ -23,7 +23,7 @@ use super::hook::{TargetHook, TargetOperation};
 use super::names::STAGING;
 use super::path::TargetPath;
 use super::root::{TargetRoot, key_of};
-use crate::disk::buffers::{Buffers, DEFAULT_BUFFER_BYTES};
+use crate::buffers::{Buffers, DEFAULT_BUFFER_BYTES};
 use crate::disk::no_directory;
 use crate::disk::{SyncMethod, Tree};
 use crate::{Clock, Error, IoContext, Key, Result, SystemClock, Warning};

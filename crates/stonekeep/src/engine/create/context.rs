@@ -1,9 +1,9 @@
 //! What every step of a backup under way works with.
 
-use super::source::Sources;
+use super::unknown_formats::UnknownFormats;
 use crate::engine::transfer::{Amount, Meter};
 use crate::engine::{BackupEngineReadOnly, CreateBackupOptions};
-use crate::image::ImageSource;
+use crate::image::{ImageSource, SourceFiles};
 use crate::parallel::run_apart;
 use crate::shortage::Shortage;
 use crate::store::Store;
@@ -16,7 +16,8 @@ pub(super) struct Context<'a> {
     pub(super) options: &'a CreateBackupOptions,
     pub(super) source: &'a dyn ImageSource,
     pub(super) observer: &'a dyn Observer,
-    pub(super) sources: &'a Sources,
+    pub(super) sources: &'a SourceFiles,
+    pub(super) unknown_formats: &'a UnknownFormats,
 }
 
 impl<'a> Context<'a> {

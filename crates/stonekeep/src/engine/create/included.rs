@@ -12,10 +12,9 @@ use stonekeep_format::BackupId;
 
 use super::context::Context;
 use super::warnings::unknown_files;
-use crate::disk::FileReader;
 use crate::engine::transfer::{Amount, Meter, Metered};
-use crate::image::DatabaseImage;
 use crate::image::include::{self, Found, FoundFile};
+use crate::image::{self, DatabaseImage};
 use crate::repo::included::{self, IncludedFile};
 use crate::repo::layout;
 use crate::store::{Durability, Key, Persist, PutContent, PutMode, Store, Upload};
@@ -190,7 +189,7 @@ fn copy(
     let (file, name) = (Arc::new(found.file), path.display());
     let mut size_bytes = found.size_bytes;
     for _ in 0..READS {
-        let reader = FileReader::new(Arc::clone(&file));
+        let reader = image::read_from_start(Arc::clone(&file));
         let mut source = Metered::new(reader, &name, size_bytes, meter);
         match context.store().upload(area, key, &mut source, size_bytes) {
             Ok(staged) => return Ok(Some((staged, source.crc32c().0))),

@@ -76,10 +76,10 @@ mod warnings;
 
 use self::context::Context;
 pub use self::report::{CreateReport, FileAction, PlannedFile};
-use self::source::Sources;
+use self::unknown_formats::UnknownFormats;
 use super::callbacks::guarded;
 use super::{BackupEngine, CreateBackupOptions, MetaSchema};
-use crate::image::ImageSource;
+use crate::image::{ImageSource, SourceFiles};
 use crate::{Error, Observer, Result};
 
 /// RocksDB's limit on application metadata (`kMaxAppMetaSize` in `utilities/backup/backup_engine.cc`).
@@ -101,9 +101,9 @@ impl BackupEngine {
     ) -> Result<CreateReport> {
         self.check_create_options(options)?;
         self.check_place(source)?;
-        let sources = Sources::new(self.options());
+        let (sources, unknown_formats) = (self.source_files(), UnknownFormats::default());
         guarded(observer, |observer| {
-            let context = self.context(source, &sources, options, observer);
+            let context = self.context(source, &sources, &unknown_formats, options, observer);
             context.with_priority(|| run::create(context))
         })
     }
@@ -120,16 +120,22 @@ impl BackupEngine {
     ) -> Result<CreateReport> {
         self.check_create_options(options)?;
         self.check_place(source)?;
-        let sources = Sources::new(self.options());
+        let (sources, unknown_formats) = (self.source_files(), UnknownFormats::default());
         guarded(observer, |observer| {
-            run::preview(self.context(source, &sources, options, observer))
+            run::preview(self.context(source, &sources, &unknown_formats, options, observer))
         })
+    }
+
+    fn source_files(&self) -> SourceFiles {
+        let options = self.options();
+        SourceFiles::new(options.use_direct_reads, options.io_buffer_size_bytes)
     }
 
     fn context<'a>(
         &'a self,
         source: &'a dyn ImageSource,
-        sources: &'a Sources,
+        sources: &'a SourceFiles,
+        unknown_formats: &'a UnknownFormats,
         options: &'a CreateBackupOptions,
         observer: &'a dyn Observer,
     ) -> Context<'a> {
@@ -139,6 +145,7 @@ impl BackupEngine {
             source,
             observer,
             sources,
+            unknown_formats,
         }
     }
 

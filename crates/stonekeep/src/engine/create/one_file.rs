@@ -8,9 +8,9 @@ use stonekeep_format::{BackupId, Crc32c};
 use super::context::Context;
 use super::decision::{PlannedFile, StagedFile, Target, shareable};
 use super::ends;
-use super::source::{Source, explain_short_source};
+use super::source::explain_short_source;
 use crate::engine::transfer::{Meter, Metered};
-use crate::image::ImageFile;
+use crate::image::{ImageFile, SourceFile};
 use crate::store::{Key, ObjectReader, Upload};
 use crate::{Clock, Error, ErrorKind, Result};
 
@@ -165,7 +165,7 @@ impl Copying<'_> {
         } else {
             ends
         };
-        self.context.sources.judge(&ends, image)?;
+        self.context.unknown_formats.judge(&ends, image)?;
         complete(&job, open.staged, source.crc32c()).map(Copied::Complete)
     }
 
@@ -173,7 +173,7 @@ impl Copying<'_> {
         &self,
         key: &Key,
         image: &'m ImageFile,
-        source: Source,
+        source: SourceFile,
         meter: &'m Meter<'m>,
     ) -> Result<OpenCopy<'m>> {
         let (size_bytes, buffer_bytes) = (image.size_bytes, self.context.engine.io_buffer_bytes());
@@ -243,11 +243,11 @@ impl Copying<'_> {
         &self,
         key: &Key,
         image: &ImageFile,
-        source: &Source,
+        source: &SourceFile,
         meter: &Meter<'_>,
     ) -> Result<Option<(Upload, Crc32c)>> {
         let (engine, size_bytes) = (self.context.engine, image.size_bytes);
-        let Source::File { file, directory, .. } = source else {
+        let SourceFile::File { file, directory, .. } = source else {
             return Ok(None);
         };
         if !engine.options().reflink || shareable(&image.name).is_none() || !directory.may_share_blocks() {
@@ -264,7 +264,7 @@ impl Copying<'_> {
         let object = self.context.store().open_upload(&staged)?;
         let ends = ends::Ends::read(object.as_ref());
         let ends = ends.map_err(|error| Error::io(format!("reading {key}"), error))?;
-        self.context.sources.judge(&ends, image)?;
+        self.context.unknown_formats.judge(&ends, image)?;
         if let Some(crc32c) = image.crc32c {
             meter.skip(size_bytes);
             return Ok(Some((staged, crc32c)));

@@ -98,7 +98,7 @@ fn copy(run: &mut BackupRun<'_>, capture: &dyn Capture, plan: &mut Plan<'_>) -> 
     run.planner.inputs.index = RepositoryIndex::new(context.store());
     run.copy(&mut plan.files, false)?;
     capture.confirm()?;
-    plan.warnings.extend(context.sources.unknown_formats.warnings());
+    plan.warnings.extend(context.unknown_formats.warnings());
     Ok((included, beside))
 }
 

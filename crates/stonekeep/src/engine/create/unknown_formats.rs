@@ -5,16 +5,29 @@ use std::sync::{Mutex, PoisonError};
 
 use stonekeep_format::file_name::DbFileName;
 
+use super::ends::Ends;
+use crate::image::ImageFile;
 use crate::in_short::in_short;
-use crate::{Warning, WarningName};
+use crate::{Result, Warning, WarningName};
 
 /// The files by the reason to take their format for an unknown one.
 #[derive(Debug, Default)]
 pub(super) struct UnknownFormats(Mutex<BTreeMap<String, BTreeSet<DbFileName>>>);
 
 impl UnknownFormats {
+    /// Refuses a file that, by its ends, cannot be the table or blob of its name.
+    ///
+    /// # Errors
+    /// As [`Ends::judge`].
+    pub(super) fn judge(&self, ends: &Ends, image: &ImageFile) -> Result<()> {
+        if let Some(format) = ends.judge(image)? {
+            self.add(&image.name, format);
+        }
+        Ok(())
+    }
+
     /// A file that has this of an unknown format.
-    pub(super) fn add(&self, name: &DbFileName, format: String) {
+    fn add(&self, name: &DbFileName, format: String) {
         let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         files.entry(format).or_default().insert(name.clone());
     }

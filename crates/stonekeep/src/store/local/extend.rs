@@ -7,8 +7,8 @@ use rustix::fs::OFlags;
 
 use super::LocalStore;
 use super::new_file::write_error;
+use crate::buffers::Buffers;
 use crate::disk::Written;
-use crate::disk::buffers::Buffers;
 use crate::disk::copying::{Failed, copy_from};
 use crate::disk::rename::replace_file;
 use crate::disk::tree::{self, Tree};

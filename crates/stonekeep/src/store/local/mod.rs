@@ -30,8 +30,8 @@ use super::{
     Detail, Durability, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist, PinState, Place,
     Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, Upload, new_pin_name,
 };
+use crate::buffers::{Buffers, DEFAULT_BUFFER_BYTES};
 pub use crate::disk::SyncMethod;
-use crate::disk::buffers::{Buffers, DEFAULT_BUFFER_BYTES};
 use crate::disk::no_directory;
 use crate::disk::{
     Clones, Entry, FileSystems, Making, Syncs, Tree, Written, file_system, listing, new_file, tree,
