@@ -188,15 +188,14 @@ mod tests {
     #[test]
     fn a_stop_request_hides_no_error_that_happens_meanwhile() {
         let (stopped, failing) = (AtomicBool::new(false), AtomicBool::new(false));
-        let result = run_bounded(2, vec![true, false], |stops| match stops {
-            true => {
+        let result = run_bounded(2, vec![true, false], |stops| {
+            if stops {
                 while !failing.load(Ordering::Relaxed) {
                     thread::yield_now();
                 }
                 stopped.store(true, Ordering::Relaxed);
                 Err(Error::stopped())
-            }
-            false => {
+            } else {
                 failing.store(true, Ordering::Relaxed);
                 while !stopped.load(Ordering::Relaxed) {
                     thread::yield_now();

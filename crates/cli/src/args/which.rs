@@ -18,12 +18,15 @@ pub(crate) enum Which {
 
 /// An id alone.
 pub(crate) fn parse_id(text: &str) -> Result<BackupId, String> {
-    BackupId::parse(text).ok_or_else(|| match text.contains('/') || Path::new(text).exists() {
-        true => "a backup is named by its id, and a repository by --repo".to_owned(),
-        false => format!(
-            "a backup id is a number from 1 to {}, without leading zeros",
-            BackupId::MAX
-        ),
+    BackupId::parse(text).ok_or_else(|| {
+        if text.contains('/') || Path::new(text).exists() {
+            "a backup is named by its id, and a repository by --repo".to_owned()
+        } else {
+            format!(
+                "a backup id is a number from 1 to {}, without leading zeros",
+                BackupId::MAX
+            )
+        }
     })
 }
 

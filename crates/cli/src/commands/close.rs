@@ -31,9 +31,10 @@ struct CloseJson<'a> {
 pub(crate) fn run(args: &CloseArgs, session: &Session) -> anyhow::Result<Exit> {
     // It is soon done: signals are taken, and wait.
     session.interrupt.install()?;
-    let files = match args.dry_run {
-        true => plan_close_in_place(&args.directory)?.len() as u64,
-        false => close_in_place(&args.directory).map(|()| 0)?,
+    let files = if args.dry_run {
+        plan_close_in_place(&args.directory)?.len() as u64
+    } else {
+        close_in_place(&args.directory).map(|()| 0)?
     };
     let document = CloseJson {
         directory: &args.directory,
@@ -44,12 +45,13 @@ pub(crate) fn run(args: &CloseArgs, session: &Session) -> anyhow::Result<Exit> {
     session
         .output
         .report(args.dry_run, &document, &[], &done, |page| {
-            page.line(match args.dry_run {
-                true => format!(
+            page.line(if args.dry_run {
+                format!(
                     "{directory} would be removed with its {}; nothing was changed",
                     count(files, "file")
-                ),
-                false => done.clone(),
+                )
+            } else {
+                done.clone()
             });
         })?;
     Ok(Exit::Success)

@@ -41,9 +41,10 @@ pub(crate) struct DeleteArgs {
 pub(crate) fn run(args: &DeleteArgs, session: &Session) -> anyhow::Result<Exit> {
     let options = args.lock.apply(args.sync.apply(session.engine_options()));
     let engine = args.repo.open_to_change(options)?;
-    let ids = match args.select.is_given() {
-        true => selected(&engine, args)?,
-        false => args.backups.clone(),
+    let ids = if args.select.is_given() {
+        selected(&engine, args)?
+    } else {
+        args.backups.clone()
     };
     if !args.yes && !args.dry_run {
         check_that_one_is_left(&engine, &ids)?;
@@ -67,10 +68,11 @@ fn selected(engine: &BackupEngine, args: &DeleteArgs) -> Result<Vec<BackupId>> {
             "there is no selected backup in {location}"
         )));
     }
-    match args.yes || args.dry_run {
-        true => Ok(ids),
-        false => Err(Error::refused(format!("this deletes {}", backup_ids(&ids)))
-            .with_hint("add --yes if that is meant; --dry-run shows what would be deleted")),
+    if args.yes || args.dry_run {
+        Ok(ids)
+    } else {
+        Err(Error::refused(format!("this deletes {}", backup_ids(&ids)))
+            .with_hint("add --yes if that is meant; --dry-run shows what would be deleted"))
     }
 }
 

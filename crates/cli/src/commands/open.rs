@@ -42,9 +42,10 @@ pub(crate) fn run(args: &OpenArgs, session: &Session) -> anyhow::Result<Exit> {
     let engine = args.repo.open(args.work.apply(session.engine_options()))?;
     let watcher = session.watch()?;
     let which = SelectArgs::default().which(&engine, args.backup)?;
-    let report = match args.dry_run {
-        true => engine.plan_open_in_place(which, &args.at, &watcher),
-        false => engine.open_in_place(which, &args.at, &watcher),
+    let report = if args.dry_run {
+        engine.plan_open_in_place(which, &args.at, &watcher)
+    } else {
+        engine.open_in_place(which, &args.at, &watcher)
     };
     let mut report = report?;
     translate(&mut report.warnings);
@@ -52,9 +53,10 @@ pub(crate) fn run(args: &OpenArgs, session: &Session) -> anyhow::Result<Exit> {
     let done = format!("backup {id} is at {at}");
     let output = &session.output;
     output.report(args.dry_run, &report, &report.warnings, &done, |page| {
-        page.line(match args.dry_run {
-            true => format!("backup {id} would be at {at}, for reading only; nothing was changed"),
-            false => format!("{done}, for reading only"),
+        page.line(if args.dry_run {
+            format!("backup {id} would be at {at}, for reading only; nothing was changed")
+        } else {
+            format!("{done}, for reading only")
         });
         let copied = format!(
             "{}, {}",

@@ -19,9 +19,10 @@ pub(crate) struct AppMetadata<'a> {
 impl<'a> AppMetadata<'a> {
     /// Of metadata of this size these are held.
     pub(crate) fn new(held: &'a [u8], size_bytes: u64) -> Self {
-        let shown = match size_bytes > LIMIT_BYTES {
-            true => held.get(..SHOWN_BYTES).unwrap_or(held),
-            false => held,
+        let shown = if size_bytes > LIMIT_BYTES {
+            held.get(..SHOWN_BYTES).unwrap_or(held)
+        } else {
+            held
         };
         AppMetadata { shown, size_bytes }
     }
@@ -51,13 +52,14 @@ impl<'a> AppMetadata<'a> {
     /// For people, with a word on what is not shown.
     pub(crate) fn text(self) -> String {
         let text = visible_bytes(self.shown);
-        match self.is_cut() {
-            true => format!(
+        if self.is_cut() {
+            format!(
                 "{text}... (the first {} of {})",
                 bytes(self.shown.len() as u64),
                 bytes(self.size_bytes)
-            ),
-            false => text,
+            )
+        } else {
+            text
         }
     }
 

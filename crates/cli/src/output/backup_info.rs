@@ -48,8 +48,9 @@ pub(crate) fn state_cell(info: &BackupInfo) -> Cell {
 
 /// What a meta file says, or that it could not be read.
 pub(crate) fn if_read(info: &BackupInfo, text: String) -> String {
-    match info.schema.is_empty() {
-        true => "?".to_owned(),
-        false => text,
+    if info.schema.is_empty() {
+        "?".to_owned()
+    } else {
+        text
     }
 }

@@ -70,9 +70,10 @@ impl Output {
         text: impl FnOnce(&mut Page<'_>),
     ) -> Result<(), PrintError> {
         let document = DryRun { dry_run, report };
-        match dry_run {
-            true => self.end_report(self.data(&document, text), warnings, "nothing was changed"),
-            false => self.outcome(&document, warnings, done, text),
+        if dry_run {
+            self.end_report(self.data(&document, text), warnings, "nothing was changed")
+        } else {
+            self.outcome(&document, warnings, done, text)
         }
     }
 

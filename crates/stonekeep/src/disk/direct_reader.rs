@@ -76,9 +76,10 @@ fn alignment(file: &File) -> usize {
     };
     // Both are 0 where the kernel does not tell.
     let told = stat.stx_dio_mem_align.max(stat.stx_dio_offset_align) as usize;
-    match told.is_power_of_two() && told <= MOST_ALIGNMENT {
-        true => told.max(USUAL_ALIGNMENT),
-        false => USUAL_ALIGNMENT,
+    if told.is_power_of_two() && told <= MOST_ALIGNMENT {
+        told.max(USUAL_ALIGNMENT)
+    } else {
+        USUAL_ALIGNMENT
     }
 }
 

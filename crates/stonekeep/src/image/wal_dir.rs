@@ -201,12 +201,13 @@ impl WalDirChoice<'_> {
             .iter()
             .map(|other| other.listing.path.as_path())
             .collect();
-        let opened_at = match candidates
+        let opened_at = if candidates
             .iter()
             .any(|other| self.home.is_above(&other.listing.path))
         {
-            true => OpenedAt::Here,
-            false => opened_at(self.home, &near)?,
+            OpenedAt::Here
+        } else {
+            opened_at(self.home, &near)?
         };
         let home = belonging(self.state, self.settings, self.home, self.observer)?;
         let believed: Vec<usize> = (0..candidates.len())

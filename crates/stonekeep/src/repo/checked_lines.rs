@@ -148,9 +148,10 @@ impl Trailer {
         if crc32c != self.end.crc32c {
             return Err(Error::corrupt(name, "its checksum is wrong"));
         }
-        match found == wanted {
-            true => Ok(()),
-            false => Err(Error::corrupt(name, format!("{found} lines instead of {wanted}"))),
+        if found == wanted {
+            Ok(())
+        } else {
+            Err(Error::corrupt(name, format!("{found} lines instead of {wanted}")))
         }
     }
 }

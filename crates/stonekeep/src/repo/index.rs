@@ -64,9 +64,12 @@ impl<'a> RepositoryIndex<'a> {
     /// # Errors
     /// I/O errors of the store.
     pub fn root(&self) -> Result<Option<&[Entry]>> {
-        let list = || match self.store.exists()? {
-            true => self.store.list(None).map(Some),
-            false => Ok(None),
+        let list = || {
+            if self.store.exists()? {
+                self.store.list(None).map(Some)
+            } else {
+                Ok(None)
+            }
         };
         Ok(once(&self.root, list)?.as_deref())
     }

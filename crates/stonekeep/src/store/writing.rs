@@ -152,9 +152,10 @@ impl Store {
             return self.backend.finish(uploads, mode, durability);
         }
         let splits = self.interceptors.iter().any(|it| it.splits_batches());
-        let batches = match splits {
-            true => uploads.into_iter().map(|file| vec![file]).collect(),
-            false => vec![uploads],
+        let batches = if splits {
+            uploads.into_iter().map(|file| vec![file]).collect()
+        } else {
+            vec![uploads]
         };
         let mut taken = Vec::new();
         for batch in batches {

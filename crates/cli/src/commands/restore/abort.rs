@@ -20,9 +20,10 @@ pub(super) fn run(args: &RestoreArgs, session: &Session) -> anyhow::Result<Exit>
     // It is soon done, and half of it is worse than all of it: signals are taken, and wait.
     session.interrupt.install()?;
     let wal_dir = args.wal_dir.as_deref();
-    let report = match args.dry_run {
-        true => plan_abort_restore(&args.to, wal_dir)?,
-        false => abort_restore(&args.to, wal_dir)?,
+    let report = if args.dry_run {
+        plan_abort_restore(&args.to, wal_dir)?
+    } else {
+        abort_restore(&args.to, wal_dir)?
     };
     let document = AbortJson {
         aborted: !args.dry_run,
@@ -44,9 +45,10 @@ pub(super) fn run(args: &RestoreArgs, session: &Session) -> anyhow::Result<Exit>
                 return;
             }
             page.line(&done);
-            let state = match report.rolled_back {
-                true => "moved back; the old database is there again",
-                false => "had to move back: the restore had not touched what stands there",
+            let state = if report.rolled_back {
+                "moved back; the old database is there again"
+            } else {
+                "had to move back: the restore had not touched what stands there"
             };
             page.line(format!("{files} {state}"));
             page.line(format!(

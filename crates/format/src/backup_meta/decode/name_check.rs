@@ -56,12 +56,13 @@ impl NameCheck<'_> {
         }
         let name = path.restored_name();
         let known = self.known.as_mut();
-        match known
+        if known
             .and_then(|known| known.is_new_name(&name))
             .unwrap_or_else(|| self.restored.insert(name))
         {
-            true => Ok(()),
-            false => Err(restored_twice(line, path)),
+            Ok(())
+        } else {
+            Err(restored_twice(line, path))
         }
     }
 
@@ -70,9 +71,10 @@ impl NameCheck<'_> {
         let Some(known) = self.known.as_mut() else {
             return Ok(());
         };
-        match known.is_new(id) {
-            true => Ok(()),
-            false => Err(restored_twice(line, known.text(id))),
+        if known.is_new(id) {
+            Ok(())
+        } else {
+            Err(restored_twice(line, known.text(id)))
         }
     }
 }

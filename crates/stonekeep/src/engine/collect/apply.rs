@@ -188,9 +188,10 @@ impl<'a> Apply<'a> {
             Err(error) if error.kind() == ErrorKind::Refused => Ok(()),
             removed => removed,
         };
-        match self.attempt(directory, remove) {
-            true => changed.extend(directory.parent()),
-            false => self.left.backups.extend(backup_of(directory)),
+        if self.attempt(directory, remove) {
+            changed.extend(directory.parent())
+        } else {
+            self.left.backups.extend(backup_of(directory))
         }
     }
 

@@ -120,9 +120,10 @@ impl Collection<'_> {
     }
 
     fn check_stop(&self) -> Result<()> {
-        match self.observer.should_stop() {
-            true => Err(Error::stopped()),
-            false => Ok(()),
+        if self.observer.should_stop() {
+            Err(Error::stopped())
+        } else {
+            Ok(())
         }
     }
 

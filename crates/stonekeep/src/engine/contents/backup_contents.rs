@@ -88,9 +88,10 @@ impl BackupContents {
         let alternates = Alternates::open(store, loaded, alternate_dirs)?;
         let (mut files, mut found) = (Vec::with_capacity(loaded.meta.files.len() + 1), found.into_iter());
         for file in &loaded.meta.files {
-            files.push(match file.excluded {
-                true => alternates.find(store, file, &sizes)?,
-                false => BackupFile::listed(file, found.next().unwrap_or(0), FileSource::Stored),
+            files.push(if file.excluded {
+                alternates.find(store, file, &sizes)?
+            } else {
+                BackupFile::listed(file, found.next().unwrap_or(0), FileSource::Stored)
             });
         }
         let current = load_small_files(store, loaded, &mut files)?;
@@ -130,9 +131,10 @@ impl BackupContents {
     pub(in crate::engine) fn require_complete(&self, is_needed: impl Fn(&BackupFile) -> bool) -> Result<()> {
         let nowhere = |file: &&BackupFile| matches!(file.source, FileSource::Nowhere) && is_needed(file);
         let nowhere: Vec<&BackupFile> = self.files.iter().filter(nowhere).collect();
-        match nowhere.is_empty() {
-            true => Ok(()),
-            false => Err(incomplete(self.id, nowhere)),
+        if nowhere.is_empty() {
+            Ok(())
+        } else {
+            Err(incomplete(self.id, nowhere))
         }
     }
 }
@@ -160,9 +162,10 @@ pub(in crate::engine) fn require_sizes<'f>(
 }
 
 fn require_none(id: BackupId, findings: Vec<Finding>) -> Result<()> {
-    match findings.is_empty() {
-        true => Ok(()),
-        false => Err(damaged_files(id, findings)),
+    if findings.is_empty() {
+        Ok(())
+    } else {
+        Err(damaged_files(id, findings))
     }
 }
 

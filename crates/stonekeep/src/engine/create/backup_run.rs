@@ -52,9 +52,10 @@ impl<'a> BackupRun<'a> {
             limit_modes(&context);
         }
         let state = repo::root_state(context.store())?;
-        let lock = match state == RootState::Repository && !dry_run {
-            true => Some(open_repository(&context, &state)?),
-            false => None,
+        let lock = if state == RootState::Repository && !dry_run {
+            Some(open_repository(&context, &state)?)
+        } else {
+            None
         };
         let (inputs, id) = read(&context)?;
         Ok(BackupRun {

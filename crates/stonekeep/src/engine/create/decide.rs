@@ -187,13 +187,14 @@ fn copy(target: Target) -> Step {
 /// Compares the file with what is stored under the path that it would have.
 fn compare(file: &Candidate<'_>, path: &RepoPath, inputs: &PlanInputs<'_>) -> Result<Step> {
     let found = inputs.index.get(path)?;
-    let record = match found.is_some() || inputs.may_be_named(file.number) {
-        true => match inputs.lookup(path) {
+    let record = if found.is_some() || inputs.may_be_named(file.number) {
+        match inputs.lookup(path) {
             Lookup::Named(record) => Some(record),
             Lookup::Unnamed => None,
             Lookup::MoreToRead => return Ok(Step::ReadMore),
-        },
-        false => None,
+        }
+    } else {
+        None
     };
     let Some(found) = found else {
         return Ok(missing(file, path, record));

@@ -160,13 +160,14 @@ impl Ends {
             return Ok(None);
         }
         let header = BlobFileHeader::decode(&self.first);
-        let judged = header.and_then(|_| match is_finished {
-            true => {
+        let judged = header.and_then(|_| {
+            if is_finished {
                 let from = self.last.len().saturating_sub(FOOTER_LEN);
                 let footer = self.last.get(from..).unwrap_or_default();
                 BlobFileFooter::decode(self.size_bytes.saturating_sub(FOOTER_LEN as u64), footer).map(drop)
+            } else {
+                Ok(())
             }
-            false => Ok(()),
         });
         match judged {
             Ok(()) => Ok(None),

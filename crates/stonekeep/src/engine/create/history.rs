@@ -63,9 +63,10 @@ pub(super) fn went_back(
 
 /// What these facts say that nobody has accepted.
 pub(super) fn not_accepted(facts: &BackupFacts) -> Vec<WentBack> {
-    match facts.accepts_going_back() {
-        true => Vec::new(),
-        false => facts.went_back.clone(),
+    if facts.accepts_going_back() {
+        Vec::new()
+    } else {
+        facts.went_back.clone()
     }
 }
 

@@ -187,12 +187,13 @@ impl BackupEngine {
                     .with_hint("name another directory for the repository, such as one beside the database"),
             );
         }
-        match database.starts_with(&root) {
-            true => Err(Error::refused(format!(
+        if database.starts_with(&root) {
+            Err(Error::refused(format!(
                 "the database lies inside the repository {}",
                 root.display()
-            ))),
-            false => Ok(()),
+            )))
+        } else {
+            Ok(())
         }
     }
 }

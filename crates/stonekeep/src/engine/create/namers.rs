@@ -67,15 +67,14 @@ impl Namers {
             reason: reason.to_owned(),
         };
         let message = format!("{path} in the repository {reason}; it belongs to {word} {ids}");
-        let hint = match unreadable.is_empty() {
-            true => {
-                "verify those backups; a damaged one can be deleted, and the next backup stores the file anew"
-                    .to_owned()
-            }
-            false => format!(
+        let hint = if unreadable.is_empty() {
+            "verify those backups; a damaged one can be deleted, and the next backup stores the file anew"
+                .to_owned()
+        } else {
+            format!(
                 "it is not replaced while a backup cannot be read that may name it: {}; delete that, then back up again",
                 unreadable.join(", ")
-            ),
+            )
         };
         Error::new(ErrorKind::Corrupt, message)
             .with_hint(hint)

@@ -51,9 +51,10 @@ struct Cut<'r, R> {
 
 impl<R: Read> Read for Cut<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.limit.is_over() {
-            true => Ok(0),
-            false => self.inner.read(buffer),
+        if self.limit.is_over() {
+            Ok(0)
+        } else {
+            self.inner.read(buffer)
         }
     }
 }

@@ -70,8 +70,9 @@ fn may_replace(context: &Context<'_>, key: &Key, crc32c: Option<Crc32c>) -> Resu
     let path = RepoPath::parse(key.as_str());
     let path = path.ok_or_else(|| Error::invalid(format!("{key} is not the name of a stored file")))?;
     let namers = Namers::read(context.store(), &path)?;
-    match crc32c.is_some_and(|crc32c| namers.agree_on(crc32c)) {
-        true => Ok(()),
-        false => Err(namers.harmed(&path, "has another content than the database's file")),
+    if crc32c.is_some_and(|crc32c| namers.agree_on(crc32c)) {
+        Ok(())
+    } else {
+        Err(namers.harmed(&path, "has another content than the database's file"))
     }
 }

@@ -184,9 +184,10 @@ fn planned(file: &decision::PlannedFile<'_>, id: BackupId) -> PlannedFile {
         Action::Copy(Target::Private) => (format!("private/{id}/{name}"), FileAction::Copy),
         Action::Publish(staged) => {
             let path = staged.path.as_ref().map(ToString::to_string);
-            let action = match staged.by_killed_run {
-                true => FileAction::Resume,
-                false => FileAction::Copy,
+            let action = if staged.by_killed_run {
+                FileAction::Resume
+            } else {
+                FileAction::Copy
             };
             (path.unwrap_or_else(|| format!("private/{id}/{name}")), action)
         }

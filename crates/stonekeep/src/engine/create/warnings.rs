@@ -61,9 +61,10 @@ pub(super) fn unknown_files(unknown: &[PathBuf], directory: &Path) -> Option<War
 /// With a slash behind the name of a directory.
 fn name_of(path: &Path, directory: &Path) -> String {
     let name = path.strip_prefix(directory).unwrap_or(path).display();
-    match path.is_dir() {
-        true => format!("{name}/"),
-        false => name.to_string(),
+    if path.is_dir() {
+        format!("{name}/")
+    } else {
+        name.to_string()
     }
 }
 

@@ -117,9 +117,10 @@ impl Opening<'_> {
         };
         let name = entry.context("reading", self.at)?.file_name();
         let error = Error::refused(format!("{} is not empty: it has {name:?}", self.at.display()));
-        Err(match self.at.join(MARKER).exists() {
-            true => error.with_hint("it is a backup that was opened already; close it first"),
-            false => error.with_hint("name a directory that does not exist yet, or an empty one"),
+        Err(if self.at.join(MARKER).exists() {
+            error.with_hint("it is a backup that was opened already; close it first")
+        } else {
+            error.with_hint("name a directory that does not exist yet, or an empty one")
         })
     }
 
@@ -160,14 +161,13 @@ impl Opening<'_> {
             .partition(|file| file.name == DbFileName::Current);
         for file in others.into_iter().chain(current) {
             meter.check()?;
-            match self.link(file, directory)? {
-                true => report.files_linked += 1,
-                false => {
-                    let copied = self.copy(backup.id, file, directory, &meter);
-                    copied.map_err(|error| pinned.explain(self.store(), error))?;
-                    report.files_copied += 1;
-                    report.bytes_copied += file.size_bytes;
-                }
+            if self.link(file, directory)? {
+                report.files_linked += 1
+            } else {
+                let copied = self.copy(backup.id, file, directory, &meter);
+                copied.map_err(|error| pinned.explain(self.store(), error))?;
+                report.files_copied += 1;
+                report.bytes_copied += file.size_bytes;
             }
             meter.file_done();
         }

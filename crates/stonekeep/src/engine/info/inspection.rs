@@ -80,9 +80,12 @@ pub(super) fn inspect(
     let inspected = match asked {
         Asked::Newest(wanted) => inspection.newest(ids, wanted)?,
         Asked::All => run_bounded(engine.workers(), ids, |id| inspection.inspect(id))?,
-        Asked::One(one) => run_bounded(engine.workers(), ids, |id| match id == one {
-            true => inspection.inspect(id),
-            false => inspection.count(id, None).map(|()| None),
+        Asked::One(one) => run_bounded(engine.workers(), ids, |id| {
+            if id == one {
+                inspection.inspect(id)
+            } else {
+                inspection.count(id, None).map(|()| None)
+            }
         })?,
     };
     Ok(inspection.finish(inspected.into_iter().flatten().collect()))
@@ -166,9 +169,10 @@ impl Inspection<'_> {
         };
         let mut info = head(loaded, facts.as_ref(), described.as_ref());
         info.number_files += scanned.plain.len() as u64;
-        info.state = match findings.is_empty() {
-            true => BackupState::Valid,
-            false => BackupState::Corrupt(findings),
+        info.state = if findings.is_empty() {
+            BackupState::Valid
+        } else {
+            BackupState::Corrupt(findings)
         };
         if self.detail == InfoDetail::Files {
             info.files = Some(files(scanned, size_of, facts.as_ref())?);

@@ -92,9 +92,10 @@ impl BackupEngineReadOnly {
             }
             WhichBackup::Latest => {
                 candidates.ids.extend(self.backup_ids()?.pop());
-                return match candidates.ids.is_empty() {
-                    true => Err(self.no_backup()),
-                    false => Ok(candidates),
+                return if candidates.ids.is_empty() {
+                    Err(self.no_backup())
+                } else {
+                    Ok(candidates)
                 };
             }
             WhichBackup::LatestValid => self.options().max_valid_backups_to_open.unwrap_or(usize::MAX),
@@ -133,9 +134,10 @@ impl BackupEngineReadOnly {
         let (store, location) = (self.store(), self.store().location());
         let private = store.list(Some(&layout::private_directory())).unwrap_or_default();
         let is_begun = !private.is_empty() || store.leftovers().is_ok_and(|runs| !runs.is_empty());
-        let message = match is_begun {
-            true => format!("there is no backup in {location}: the first one has not been completed"),
-            false => format!("there is no backup in {location}"),
+        let message = if is_begun {
+            format!("there is no backup in {location}: the first one has not been completed")
+        } else {
+            format!("there is no backup in {location}")
         };
         Error::not_found(message)
     }

@@ -111,8 +111,9 @@ fn indexes_names(which: WhichBackup, options: &RestoreOptions) -> bool {
 }
 
 fn index<'a>(which: WhichBackup, options: &RestoreOptions, store: &'a Store) -> RepositoryIndex<'a> {
-    match indexes_names(which, options) {
-        true => RepositoryIndex::of_names(store),
-        false => RepositoryIndex::new(store),
+    if indexes_names(which, options) {
+        RepositoryIndex::of_names(store)
+    } else {
+        RepositoryIndex::new(store)
     }
 }

@@ -193,9 +193,10 @@ impl Copier<'_> {
     }
 
     fn discard(&self, target: &TargetDirectory, at: &TargetPath) -> Result<()> {
-        match target.is_directory(at)? {
-            true => target.remove_tree(self.switchover.disk, at).map(drop),
-            false => self.switchover.disk.remove(at),
+        if target.is_directory(at)? {
+            target.remove_tree(self.switchover.disk, at).map(drop)
+        } else {
+            self.switchover.disk.remove(at)
         }
     }
 }

@@ -112,9 +112,10 @@ fn session_of(name: &str, file: &TargetFile, size_bytes: u64) -> Result<Option<S
     let mut read = |offset: u64, length: usize| {
         let is_end = offset + length as u64 == size_bytes;
         let bytes = file.read_at(offset, length + usize::from(is_end))?;
-        match bytes.len() == length {
-            true => Ok(bytes),
-            false => Err(io::Error::other("it has another length")),
+        if bytes.len() == length {
+            Ok(bytes)
+        } else {
+            Err(io::Error::other("it has another length"))
         }
     };
     sst::read_session_id(size_bytes, &mut read).map_err(|error| match error {

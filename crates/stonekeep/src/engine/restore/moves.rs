@@ -93,9 +93,10 @@ impl MovedFile {
 
     /// The name below the database's directory.
     pub(super) fn path(&self) -> String {
-        match self.archived {
-            true => format!("{ARCHIVE}/{}", self.name),
-            false => self.name.clone(),
+        if self.archived {
+            format!("{ARCHIVE}/{}", self.name)
+        } else {
+            self.name.clone()
         }
     }
 

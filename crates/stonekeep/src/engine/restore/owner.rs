@@ -24,9 +24,10 @@ pub(super) fn warn(targets: &TargetDirectories, listing: &TargetListing) -> Resu
     } else {
         user.as_raw()
     };
-    let old = match listing.is_file(CURRENT) {
-        true => look(target, CURRENT)?,
-        false => None,
+    let old = if listing.is_file(CURRENT) {
+        look(target, CURRENT)?
+    } else {
+        None
     };
     let expected = match old {
         Some(old) => old.st_uid,

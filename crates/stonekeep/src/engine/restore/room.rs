@@ -60,14 +60,17 @@ pub(super) fn look(plan: &Plan, targets: &TargetDirectories, disk: &TargetDisk) 
     let enough_without_old = short
         .iter()
         .all(|one| one.needed <= one.free.saturating_add(one.old));
-    Ok(match enough_without_old {
-        true => Room::OnlyWithoutOld(error.with_hint(
+    Ok(if enough_without_old {
+        Room::OnlyWithoutOld(error.with_hint(
             "free_old_files_first (--free-old-files-first) removes the old database before the new one is copied: \
              if the restore fails then, the old state is gone",
-        )),
-        false => Room::None(error.with_hint(
-            "nothing at the target has changed; free some room there, or restore to another disk",
-        )),
+        ))
+    } else {
+        Room::None(
+            error.with_hint(
+                "nothing at the target has changed; free some room there, or restore to another disk",
+            ),
+        )
     })
 }
 

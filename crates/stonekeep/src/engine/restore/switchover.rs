@@ -166,9 +166,10 @@ impl Switchover<'_> {
             if name == STAGING_LOCK || is_kept_open(&name) {
                 continue;
             }
-            removed += match target.is_directory(&at)? {
-                true => target.remove_tree(self.disk, &at)?,
-                false => self.disk.remove(&at).map(|()| 1)?,
+            removed += if target.is_directory(&at)? {
+                target.remove_tree(self.disk, &at)?
+            } else {
+                self.disk.remove(&at).map(|()| 1)?
             };
         }
         Ok(removed)

@@ -42,9 +42,10 @@ impl Unfinished {
         let state = db.staged("state");
         let aborting = db.has(&db.staged("aborting"))?;
         let Some(text) = db.read(&state, RECORD_LIMIT_BYTES)? else {
-            return match aborting {
-                true => Ok(Unfinished::Aborting(None)),
-                false => require_no_traces(targets).map(|()| Unfinished::Nothing),
+            return if aborting {
+                Ok(Unfinished::Aborting(None))
+            } else {
+                require_no_traces(targets).map(|()| Unfinished::Nothing)
             };
         };
         let record = RestoreRecord::decode(&state.to_string(), &text)?;

@@ -113,15 +113,16 @@ fn wrong(
     }
     let found = crc32c?;
     let wanted = said.crc32c.filter(|wanted| *wanted != found)?;
-    Some(match claim.says(size_bytes, found) {
-        true => (
+    Some(if claim.says(size_bytes, found) {
+        (
             FindingKind::LyingMeta,
             format!("its checksum is {found}, as other backups have it; these meta files have {wanted}"),
-        ),
-        false => (
+        )
+    } else {
+        (
             FindingKind::WrongChecksum,
             format!("its checksum is {found} instead of {wanted}"),
-        ),
+        )
     })
 }
 

@@ -31,9 +31,10 @@ impl Inventory<'_> {
                 self.unknown.insert(format!("{root}/{}", entry.name));
                 continue;
             };
-            let owned = match self.metas.ids.contains(&id) {
-                true => owned_by(self.store, id)?,
-                false => Owned::These(BTreeSet::new()),
+            let owned = if self.metas.ids.contains(&id) {
+                owned_by(self.store, id)?
+            } else {
+                Owned::These(BTreeSet::new())
             };
             if let Owned::These(paths) = owned {
                 self.add_included_of(id, &paths)?;

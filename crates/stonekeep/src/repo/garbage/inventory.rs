@@ -227,9 +227,10 @@ impl<'a> Inventory<'a> {
             if self.metas.ids.contains(&id) {
                 continue;
             }
-            let facts = match self.origins.is_readable(id) {
-                true => None,
-                false => facts_reader::read_orphan(self.store, id)?,
+            let facts = if self.origins.is_readable(id) {
+                None
+            } else {
+                facts_reader::read_orphan(self.store, id)?
             };
             self.origins.add_facts(self.stored, id, facts.as_ref());
             let size_bytes = entry.size_bytes;

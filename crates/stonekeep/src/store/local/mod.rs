@@ -126,9 +126,10 @@ impl LocalStore {
         let mut directories: Vec<Option<&str>> = keys.into_iter().map(Key::directory).collect();
         // Most files are in the directory of the one before.
         directories.dedup();
-        match directories.is_empty() {
-            true => Ok(()),
-            false => self.syncs.sync_names_upwards(&self.tree, &directories),
+        if directories.is_empty() {
+            Ok(())
+        } else {
+            self.syncs.sync_names_upwards(&self.tree, &directories)
         }
     }
 
