@@ -49,9 +49,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let outcome = RUNS.iter().try_for_each(|run| {
         let mut tests = workspace::cargo();
         tests.args(["test", "--package", run.package]).args(run.more);
-        match arguments.is_empty() {
-            true => tests.args(run.tests),
-            false => tests.args(arguments),
+        if arguments.is_empty() {
+            tests.args(run.tests)
+        } else {
+            tests.args(arguments)
         };
         workspace::run(tests.env(SKIP_LOG, &log))
     });

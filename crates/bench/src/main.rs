@@ -70,9 +70,10 @@ fn compare(arguments: &Compare) -> Result<()> {
     } else {
         arguments.rounds.into()
     };
-    let counting = match arguments.no_counts {
-        true => Counting::Skipped("nobody wanted it".to_owned()),
-        false => Counting::find(),
+    let counting = if arguments.no_counts {
+        Counting::Skipped("nobody wanted it".to_owned())
+    } else {
+        Counting::find()
     };
     let runner = Runner {
         rounds,

@@ -77,8 +77,9 @@ fn kind_of(name: &str) -> String {
     let (directory, file) = name.rsplit_once(['/', ' ']).unwrap_or(("", name));
     // A sync of many files names them all.
     let directory = directory.split(' ').take(2).collect::<Vec<_>>().join(" ");
-    match file.contains(|c: char| c.is_ascii_digit()) {
-        true => format!("{directory}/#"),
-        false => format!("{directory}/{file}"),
+    if file.contains(|c: char| c.is_ascii_digit()) {
+        format!("{directory}/#")
+    } else {
+        format!("{directory}/{file}")
     }
 }

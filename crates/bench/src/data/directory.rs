@@ -100,9 +100,10 @@ pub(crate) fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     while let Some(directory) = left.pop() {
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
-            match entry.file_type()?.is_dir() {
-                true => left.push(entry.path()),
-                false => found.push(entry.path()),
+            if entry.file_type()?.is_dir() {
+                left.push(entry.path())
+            } else {
+                found.push(entry.path())
             }
         }
     }

@@ -79,12 +79,13 @@ fn cached(comparison: &Comparison) -> String {
         format!("{} {}", row.who, parts.collect::<Vec<_>>().join(" and "))
     };
     let rows: Vec<String> = watched.map(of_row).collect();
-    match rows.is_empty() {
-        true => String::new(),
-        false => format!(
+    if rows.is_empty() {
+        String::new()
+    } else {
+        format!(
             "\nIn the page cache afterwards, of the database's tables and of the repository's: {}.\n",
             rows.join("; ")
-        ),
+        )
     }
 }
 

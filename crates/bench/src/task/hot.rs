@@ -52,9 +52,10 @@ pub(super) fn work(database: &Path, stored: bool, times: usize) -> Result<Done> 
 /// Seconds, and tables in the image.
 fn capture(source: &HotDirectory, stored: bool) -> Result<(f64, u64)> {
     let start = Instant::now();
-    let capture = match stored {
-        true => source.capture(&mut AllStored, &Quiet)?,
-        false => source.capture(&mut NoHost, &Quiet)?,
+    let capture = if stored {
+        source.capture(&mut AllStored, &Quiet)?
+    } else {
+        source.capture(&mut NoHost, &Quiet)?
     };
     let seconds = start.elapsed().as_secs_f64();
     let files = capture.image().files.iter();

@@ -58,9 +58,10 @@ fn metadata_above_the_limit_of_rocksdb_are_shown_cut() {
     with(3 << 20);
     for verb in [&["show", "1"][..], &["list"]] {
         let document = world.json(verb.iter().copied());
-        let backup = match document["backup"].is_null() {
-            true => &document["backups"][0],
-            false => &document["backup"],
+        let backup = if document["backup"].is_null() {
+            &document["backups"][0]
+        } else {
+            &document["backup"]
         };
         assert_eq!(backup["app_metadata"], "M".repeat(1024));
         assert_eq!(backup["app_metadata_hex"], "4D".repeat(1024));

@@ -35,9 +35,10 @@ fn they_are_listed_verified_and_restored() {
             assert_eq!(backup["number_files"], told.number_files, "{name}");
         }
         let excludes = listed.iter().any(|backup| backup["excluded_files"] != 0);
-        on(&fixture, &["verify"]).ok().says(match excludes {
-            true => "no damage found: ",
-            false => "all right: ",
+        on(&fixture, &["verify"]).ok().says(if excludes {
+            "no damage found: "
+        } else {
+            "all right: "
         });
         for told in &expected {
             let to = fixture.root().join(format!("restored-{}", told.id));

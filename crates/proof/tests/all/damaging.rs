@@ -209,9 +209,12 @@ impl Repository {
     fn replace(&self, name: &str, bytes: &[u8]) {
         fs::write(self.path(name), bytes).unwrap();
         let crc32c = crc32c::crc32c(bytes);
-        self.edit_lines(|_, line| match first_word(line) == name {
-            true => format!("{name} crc32 {crc32c}"),
-            false => line.to_owned(),
+        self.edit_lines(|_, line| {
+            if first_word(line) == name {
+                format!("{name} crc32 {crc32c}")
+            } else {
+                line.to_owned()
+            }
         });
     }
 
@@ -233,9 +236,12 @@ impl Repository {
     /// A wrong checksum for a file that older and newer backups know.
     fn lie(&self) {
         let shared = self.shared(true);
-        self.edit_lines(|_, line| match first_word(line) == shared {
-            true => format!("{shared} crc32 7"),
-            false => line.to_owned(),
+        self.edit_lines(|_, line| {
+            if first_word(line) == shared {
+                format!("{shared} crc32 7")
+            } else {
+                line.to_owned()
+            }
         });
     }
 

@@ -105,10 +105,7 @@ pub(crate) fn check(path: &Path, changes: bool, what: &str) -> Found {
         .unwrap_or_else(|error| panic!("{what}: {error}"));
     let counter = db.get(COUNTER).unwrap();
     let last = counter.map_or(0, |bytes| u64::from_be_bytes(bytes.try_into().unwrap()));
-    let (may, must) = match changes {
-        true => extras(last),
-        false => (Vec::new(), None),
-    };
+    let (may, must) = if changes { extras(last) } else { (Vec::new(), None) };
     for name in &names {
         let first = match may.iter().find(|(extra, _)| extra == name) {
             Some((_, first)) => *first,

@@ -196,9 +196,10 @@ impl<'a> Reader<'a> {
         }
         let mut actions = Vec::new();
         if has("O_CREAT") {
-            actions.push(match has("O_EXCL") {
-                true => Action::Create(path.clone()),
-                false => Action::CreateIfMissing(path.clone()),
+            actions.push(if has("O_EXCL") {
+                Action::Create(path.clone())
+            } else {
+                Action::CreateIfMissing(path.clone())
             });
         }
         if has("O_TRUNC") {

@@ -310,9 +310,10 @@ fn no_test_file_is_forgotten() {
             ("mod.rs", Some((above, folder))) => (above, folder),
             _ => (directory, name.trim_end_matches(".rs")),
         };
-        let declared_in = match directory.ends_with("tests/all") {
-            true => format!("{directory}/main.rs"),
-            false => format!("{directory}/mod.rs"),
+        let declared_in = if directory.ends_with("tests/all") {
+            format!("{directory}/main.rs")
+        } else {
+            format!("{directory}/mod.rs")
         };
         let declaration = format!("mod {module};");
         let declarations = fs::read_to_string(root().join(declared_in)).unwrap_or_default();

@@ -156,9 +156,10 @@ fn latest_valid_passes_over_a_backup_whose_files_are_nowhere() {
         let target = scene.path("restored");
         let options = RestoreOptions::default();
         let engine = reader(&store);
-        let report = match dry_run {
-            true => engine.plan_restore(WhichBackup::LatestValid, &target, &options, &Quiet),
-            false => engine.restore_db_from_backup(WhichBackup::LatestValid, &target, &options, &Quiet),
+        let report = if dry_run {
+            engine.plan_restore(WhichBackup::LatestValid, &target, &options, &Quiet)
+        } else {
+            engine.restore_db_from_backup(WhichBackup::LatestValid, &target, &options, &Quiet)
         };
         let report = report.unwrap();
         assert_eq!(report.backup_id, id(1));

@@ -37,9 +37,10 @@ impl Capture for LiveCapture {
     }
 
     fn confirm(&self) -> Result<()> {
-        match self.changed {
-            true => Err(Error::source_changed("a table became shorter")),
-            false => Ok(()),
+        if self.changed {
+            Err(Error::source_changed("a table became shorter"))
+        } else {
+            Ok(())
         }
     }
 }

@@ -101,9 +101,10 @@ impl Telling {
 impl State {
     fn call(&mut self) -> Result<()> {
         self.calls += 1;
-        match self.failing_call == Some(self.calls) {
-            true => Err(Error::new(ErrorKind::Io, "IO error: no")),
-            false => Ok(()),
+        if self.failing_call == Some(self.calls) {
+            Err(Error::new(ErrorKind::Io, "IO error: no"))
+        } else {
+            Ok(())
         }
     }
 

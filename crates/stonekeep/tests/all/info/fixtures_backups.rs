@@ -115,12 +115,11 @@ pub(crate) fn tree(root: &Path) -> Vec<(String, Vec<u8>)> {
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => directories.push(path),
-                false => {
-                    let name = path.strip_prefix(root).unwrap().display().to_string();
-                    found.push((name, fs::read(&path).unwrap()));
-                }
+            if path.is_dir() {
+                directories.push(path)
+            } else {
+                let name = path.strip_prefix(root).unwrap().display().to_string();
+                found.push((name, fs::read(&path).unwrap()));
             }
         }
     }

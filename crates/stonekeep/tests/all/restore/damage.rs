@@ -88,12 +88,13 @@ fn a_current_without_its_manifest_is_damaged() {
     put(&two.store, "private/1/CURRENT", b"MANIFEST-000099\n");
     let crc = stonekeep::format::checksum::crc32c(b"MANIFEST-000099\n");
     let meta = String::from_utf8(content(&two.store, "meta/1")).unwrap();
-    let lines = meta
-        .lines()
-        .map(|line| match line.starts_with("private/1/CURRENT ") {
-            true => format!("private/1/CURRENT crc32 {crc}\n"),
-            false => format!("{line}\n"),
-        });
+    let lines = meta.lines().map(|line| {
+        if line.starts_with("private/1/CURRENT ") {
+            format!("private/1/CURRENT crc32 {crc}\n")
+        } else {
+            format!("{line}\n")
+        }
+    });
     put(&two.store, "meta/1", lines.collect::<String>().as_bytes());
     let error = two.restore(1, &RestoreOptions::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);

@@ -102,13 +102,14 @@ fn files_belong_to_whom_the_directory_belongs() {
     two.restore(1, &RestoreOptions::default()).unwrap();
     for name in two.states[0].keys().map(String::as_str).chain(["LOCK"]) {
         let file = fs::metadata(two.target().join(name)).unwrap();
-        match is_root {
-            true => assert_eq!(
+        if is_root {
+            assert_eq!(
                 (file.uid(), file.gid(), file.mode() & 0o777),
                 (4711, 4712, 0o640),
                 "{name}"
-            ),
-            false => assert_eq!(file.uid(), rustix::process::geteuid().as_raw(), "{name}"),
+            )
+        } else {
+            assert_eq!(file.uid(), rustix::process::geteuid().as_raw(), "{name}")
         }
     }
 }

@@ -24,9 +24,10 @@ fn files_of_backup(fixture: &Fixture, id: u32) -> Files {
         .get_backup_info(BackupId::new(id).unwrap(), InfoDetail::Files)
         .unwrap();
     let bytes = |file: &BackupFileInfo| {
-        let repository = match file.excluded {
-            true => fixture.alternate(),
-            false => fixture.repository(),
+        let repository = if file.excluded {
+            fixture.alternate()
+        } else {
+            fixture.repository()
         };
         fs::read(repository.join(&file.path)).unwrap()
     };

@@ -155,9 +155,10 @@ fn many_missing_lines_are_one_finding() {
 #[test]
 fn a_missing_wal_is_damage_where_the_manifest_tracks_it() {
     for tracked in [true, false] {
-        let builder = match tracked {
-            true => DatabaseBuilder::new().track_wals(),
-            false => DatabaseBuilder::new(),
+        let builder = if tracked {
+            DatabaseBuilder::new().track_wals()
+        } else {
+            DatabaseBuilder::new()
         };
         let mut scene = Scene::with(builder);
         let wal = scene.database.wal_number();
@@ -168,10 +169,11 @@ fn a_missing_wal_is_damage_where_the_manifest_tracks_it() {
         assert_valid(&store, &[1], "with all WALs");
         let name = format!("{:06}.log", wal.0);
         remove_line(&store, 1, &name);
-        match tracked {
-            true => assert_told_everywhere(&store, 1, &name),
+        if tracked {
+            assert_told_everywhere(&store, 1, &name);
+        } else {
             // RocksDB's engine flushes first, and then lists no WAL either.
-            false => assert_valid(&store, &[1], "without a WAL that may not be needed"),
+            assert_valid(&store, &[1], "without a WAL that may not be needed");
         }
     }
 }

@@ -107,9 +107,10 @@ fn import(name: &syn::Ident, item: &syn::Ident, prefix: &[String]) -> Import {
     if item != "self" {
         path.push(item.to_string());
     }
-    let name = match name == "self" {
-        true => path.last().cloned(),
-        false => Some(name.to_string()),
+    let name = if name == "self" {
+        path.last().cloned()
+    } else {
+        Some(name.to_string())
     };
     Import { name, path }
 }
