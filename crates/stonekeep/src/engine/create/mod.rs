@@ -25,10 +25,10 @@
 //!   copied are written down then: a killed run loses ten seconds of copying at most. Then the image is asked whether it still is one state. If not, and another capture may help, C2 is
 //!   repeated with everything that has been copied.
 //! - **C3** Stored files that are named again are looked at, and made durable where nobody is known to have done so.
-//! - **C4** Upload files get their final names, never replacing: shared ones first. The id is claimed, by putting
+//! - **C4** Staged files get their final names, never replacing: shared ones first. The id is claimed, by putting
 //!   `stonekeep/ids/<id>` if it is absent, then the private directory follows, then the files of the application. During
-//!   C3 and C4 the meta file is written in memory, and our facts and the claim are staged: nobody sees them.
-//! - **C5** The claim's name is made durable, our facts are published. **C6** Every file is looked for once more.
+//!   C3 and C4 the meta file is written in memory, and our facts are staged: nobody sees them.
+//! - **C5** Our facts are published. **C6** Every file is looked for once more.
 //! - **C7** The commit: the meta file appears under `meta/<id>`. If somebody took the id, private files are staged again
 //!   and C4 to C7 repeated with another id.
 //! - **C8** A last look, since a foreign collector may have run between C6 and C7: after a loss the meta file is

@@ -21,7 +21,7 @@ pub enum FileAction {
     Copy,
     /// Stored by an earlier backup.
     Reuse,
-    /// Upload completely by an earlier run that did not end.
+    /// Staged completely by an earlier run that did not end.
     Resume,
     /// Left out, as the exclude callback says.
     Exclude,

@@ -1,6 +1,6 @@
 //! A store in a local directory.
 //!
-//! Upload files lie under `stonekeep/tmp/<area>/` in the same directory, so that publishing one is a rename; for mounts
+//! Uploads are under `stonekeep/tmp/<area>/` in the same directory, so that publishing one is a rename; for mounts
 //! inside the directory see `areas.rs`. What makes
 //! them durable, and why that holds, stands in `sync.rs`; how links and strange files are kept out, in `tree.rs`; lock
 //! and pins, in `lock.rs` and `pin.rs`.
