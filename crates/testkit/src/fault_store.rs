@@ -8,8 +8,7 @@ use std::io;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use stonekeep::Result;
-use stonekeep::store::{Interceptor, Key, Object, Operation, Refusal, Store};
+use stonekeep::store::{Interceptor, Key, Operation, Refusal, Store};
 
 use crate::faults::{Faults, Stop};
 
@@ -102,14 +101,8 @@ impl Interceptor for Faults {
         })
     }
 
-    fn after(&self, _: &Operation) {}
-
     fn splits_batches(&self) -> bool {
         true
-    }
-
-    fn opened(&self, _: &Key, object: Box<dyn Object>) -> Result<Box<dyn Object>> {
-        Ok(object)
     }
 
     fn is_dead(&self) -> bool {

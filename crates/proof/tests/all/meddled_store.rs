@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use stonekeep::Result;
 use stonekeep::store::local::LocalStore;
-use stonekeep::store::{Interceptor, Key, Object, Operation, Refusal, Store};
+use stonekeep::store::{Interceptor, Operation, Refusal, Store};
 
 /// What the other program does, told the repository.
 pub(crate) type Deed = dyn Fn(&Path) + Send + Sync;
@@ -72,19 +71,5 @@ impl Interceptor for Meddling {
             (self.deed)(&self.repository);
         }
         Ok(())
-    }
-
-    fn after(&self, _: &Operation) {}
-
-    fn splits_batches(&self) -> bool {
-        false
-    }
-
-    fn opened(&self, _: &Key, object: Box<dyn Object>) -> Result<Box<dyn Object>> {
-        Ok(object)
-    }
-
-    fn is_dead(&self) -> bool {
-        false
     }
 }

@@ -11,16 +11,25 @@ pub trait Interceptor: fmt::Debug + Send + Sync {
     fn before(&self, operation: &Operation) -> std::result::Result<(), Refusal>;
 
     /// The operation has happened; where its request did not succeed in all, it says what did.
-    fn after(&self, operation: &Operation);
+    fn after(&self, _operation: &Operation) {}
 
     /// Whether each file of a batch is an operation of its own.
-    fn splits_batches(&self) -> bool;
+    fn splits_batches(&self) -> bool {
+        false
+    }
 
     /// What a reader of this file gets.
-    fn opened(&self, key: &Key, object: Box<dyn Object>) -> Result<Box<dyn Object>>;
+    ///
+    /// # Errors
+    /// Those that opening it is to fail with.
+    fn opened(&self, _key: &Key, object: Box<dyn Object>) -> Result<Box<dyn Object>> {
+        Ok(object)
+    }
 
     /// Whether the process counts as dead, so that locks and pins end as those of a killed one.
-    fn is_dead(&self) -> bool;
+    fn is_dead(&self) -> bool {
+        false
+    }
 }
 
 /// Why an operation does not happen.

@@ -9,8 +9,7 @@ use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use stonekeep::Result;
-use stonekeep::store::{Durability, Interceptor, Key, Object, Operation, Put, Refusal, Store};
+use stonekeep::store::{Durability, Interceptor, Key, Operation, Put, Refusal, Store};
 
 use self::durable::durable_before;
 
@@ -83,18 +82,6 @@ impl Interceptor for Record {
 
     fn after(&self, operation: &Operation) {
         self.requests().push(operation.clone());
-    }
-
-    fn splits_batches(&self) -> bool {
-        false
-    }
-
-    fn opened(&self, _: &Key, object: Box<dyn Object>) -> Result<Box<dyn Object>> {
-        Ok(object)
-    }
-
-    fn is_dead(&self) -> bool {
-        false
     }
 }
 

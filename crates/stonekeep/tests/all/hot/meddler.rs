@@ -3,8 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use stonekeep::Result;
-use stonekeep::store::{Interceptor, Key, Object, Operation, Refusal, Store};
+use stonekeep::store::{Interceptor, Key, Operation, Refusal, Store};
 
 use crate::support::scene::{key, put};
 
@@ -76,17 +75,5 @@ impl Interceptor for Meddler {
         if self.after && self.is_here(operation) {
             self.meddle();
         }
-    }
-
-    fn splits_batches(&self) -> bool {
-        false
-    }
-
-    fn opened(&self, _: &Key, object: Box<dyn Object>) -> Result<Box<dyn Object>> {
-        Ok(object)
-    }
-
-    fn is_dead(&self) -> bool {
-        false
     }
 }

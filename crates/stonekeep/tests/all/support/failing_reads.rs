@@ -85,12 +85,6 @@ impl Interceptor for FailingReads {
         Ok(())
     }
 
-    fn after(&self, _: &Operation) {}
-
-    fn splits_batches(&self) -> bool {
-        false
-    }
-
     fn opened(&self, key: &Key, object: Box<dyn Object>) -> Result<Box<dyn Object>> {
         if key.as_str() != self.path {
             return Ok(object);
@@ -113,9 +107,5 @@ impl Interceptor for FailingReads {
                 }
             }
         }
-    }
-
-    fn is_dead(&self) -> bool {
-        false
     }
 }
