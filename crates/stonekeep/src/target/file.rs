@@ -35,8 +35,21 @@ impl TargetFile {
 
     /// The bytes at an offset, fewer than asked for at the end of the file.
     pub(crate) fn read_at(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
-        let (mut bytes, mut filled) = (vec![0; length], 0);
-        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        self.fill(offset, length, vec![0; length])
+    }
+
+    /// The bytes from an offset to the end of the file, which has this many there: fewer if the file is shorter, one more
+    /// if it is longer.
+    pub(crate) fn read_end(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        self.fill(offset, length, vec![0; length + 1])
+    }
+
+    /// Reads until at least `least` bytes of the buffer are filled. A regular file returns less than there is room for at
+    /// its end alone.
+    fn fill(&self, offset: u64, least: usize, mut bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+        let mut filled = 0;
+        while filled < least {
+            let rest = bytes.get_mut(filled..).unwrap_or_default();
             match self.reads.read_at(&self.file, rest, offset + filled as u64) {
                 Ok(0) => break,
                 Ok(count) => filled += count,

@@ -110,8 +110,11 @@ fn may_stay(mode: RestoreMode, file: &BackupFile) -> bool {
 /// The session that wrote a table; an error if the table has another length, which the read of its end shows.
 fn session_of(name: &str, file: &TargetFile, size_bytes: u64) -> Result<Option<SessionId>> {
     let mut read = |offset: u64, length: usize| {
-        let is_end = offset + length as u64 == size_bytes;
-        let bytes = file.read_at(offset, length + usize::from(is_end))?;
+        let bytes = if offset + length as u64 == size_bytes {
+            file.read_end(offset, length)?
+        } else {
+            file.read_at(offset, length)?
+        };
         if bytes.len() == length {
             Ok(bytes)
         } else {
