@@ -147,6 +147,7 @@ fn open_files_stay(place: &Place) {
     put(&store, "a", b"0123456789");
     let object = store.open(&key("a")).unwrap();
     store.delete_one(&key("a")).unwrap();
+    assert_eq!(store.stat(&key("a")).unwrap(), None);
     let mut buffer = [0; 10];
     assert_eq!(object.read_at(&mut buffer, 0).unwrap(), 10);
     assert_eq!(&buffer, b"0123456789");

@@ -235,7 +235,7 @@ impl Included {
                 for (_, file) in &self.files {
                     let from = file.key(before)?;
                     let content = PutContent::CopyOf(&from);
-                    store.put(run, &file.key(id)?, content, PutMode::Replace, durability)?;
+                    store.put(run, &file.key(id)?, content, PutMode::IfAbsent, durability)?;
                 }
                 included::remove_all(store, before)?;
             }

@@ -143,13 +143,14 @@ fn put_record(store: &Store, id: BackupId) -> Result<Option<Key>> {
         Ok(Put::Taken) => put(PutMode::Replace),
         put => put,
     };
-    if put.is_err() || matches!(content, PutContent::Bytes(_)) {
+    match put {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        put => put?,
+    };
+    if matches!(content, PutContent::Bytes(_)) {
         store.discard(&run)?;
     }
-    match put {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        put => put.map(|_| Some(record)),
-    }
+    Ok(Some(record))
 }
 
 fn checksum(store: &Store, key: &Key) -> Result<Crc32c> {

@@ -13,11 +13,11 @@ mod lock;
 mod object;
 mod pin;
 mod put;
+mod root;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::num::NonZeroUsize;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,10 +32,7 @@ use super::{
 };
 use crate::buffers::{Buffers, DEFAULT_BUFFER_BYTES};
 pub use crate::disk::SyncMethod;
-use crate::disk::no_directory;
-use crate::disk::{
-    Clones, Entry, FileSystems, Making, Syncs, Tree, Written, file_system, listing, new_file, tree,
-};
+use crate::disk::{Clones, Entry, FileSystems, Syncs, Tree, Written, file_system, listing, new_file, tree};
 use crate::parallel::{movers_of, run_bounded};
 use crate::{Clock, Error, IoContext, Result, SystemClock, Warning};
 
@@ -132,19 +129,6 @@ impl LocalStore {
             self.syncs.sync_names_upwards(&self.tree, &directories)
         }
     }
-
-    /// Makes the root's own name durable. Where the directory above cannot be opened, the root was there before, and
-    /// is its owner's affair.
-    fn sync_root_name(&self) -> Result<()> {
-        let Some(parent) = self.tree.root_path().parent() else {
-            return Ok(());
-        };
-        match File::open(parent) {
-            Ok(opened) => self.syncs.sync_directory(parent, &opened.into()),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-            Err(error) => Err(error).context("opening", parent),
-        }
-    }
 }
 
 impl Backend for LocalStore {
@@ -184,31 +168,7 @@ impl Backend for LocalStore {
     }
 
     fn create_root(&self, durability: Durability) -> Result<()> {
-        let path = self.tree.root_path();
-        let mode = self.tree.making().map_or(0o777, Making::root_mode);
-        match std::fs::DirBuilder::new().mode(mode).create(path) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.exists()? => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let message = format!(
-                    "{} cannot be made: the directory above is missing",
-                    path.display()
-                );
-                return Err(Error::not_found(message));
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let message = format!(
-                    "{} is a symbolic link to a place that is not there",
-                    path.display()
-                );
-                return Err(Error::not_found(message));
-            }
-            Err(error) => return Err(no_directory(path, error)),
-        }
-        match durability {
-            Durability::Durable => self.sync_root_name(),
-            Durability::Buffered => Ok(()),
-        }
+        self.make_root(durability)
     }
 
     fn limit_modes(&self, directory_mode: u32) {
@@ -252,7 +212,14 @@ impl Backend for LocalStore {
         mode: PutMode,
         durability: Durability,
     ) -> Result<Put> {
-        self.put_small(run, key, content, mode, durability)
+        let put = match content {
+            PutContent::Bytes(bytes) => self.put_bytes(run, key, bytes, mode, durability)?,
+            PutContent::CopyOf(from) => self.put_copy(run, key, from, mode, durability)?,
+        };
+        if put == Put::Same && durability == Durability::Durable {
+            self.persist(Persist::Files(std::slice::from_ref(key)))?;
+        }
+        Ok(put)
     }
 
     fn upload(&self, run: &str, key: &Key, content: &mut dyn Read, expected_bytes: u64) -> Result<Upload> {
@@ -321,38 +288,35 @@ impl Backend for LocalStore {
         Ok(taken.map(|(_, file)| file).collect())
     }
 
+    /// Where one call has synced the whole file system, names are durable, too.
     fn persist(&self, what: Persist<'_>) -> Result<()> {
         match what {
             Persist::Uploads([]) | Persist::Files([]) => Ok(()),
             Persist::Uploads(uploads) => {
                 let places = self.areas.places(&self.tree, uploads)?;
-                let names_are_durable = self.syncs.sync_staged(&self.tree, &places)?;
-                if names_are_durable {
+                if self.syncs.sync_staged(&self.tree, &places)? {
                     return Ok(());
                 }
                 self.sync_parents(&places)
             }
             Persist::Files(keys) => {
-                let names_are_durable = self.syncs.sync_visible(&self.tree, keys)?;
-                if names_are_durable {
+                if self.syncs.sync_visible(&self.tree, keys)? {
                     return Ok(());
                 }
                 self.sync_parents(keys)
             }
-            Persist::Names(directories) => {
-                let mut directories = directories.iter();
-                directories.try_for_each(|it| self.syncs.sync_names(&self.tree, Some(it)))
-            }
+            Persist::Names(directories) => directories
+                .iter()
+                .try_for_each(|it| self.syncs.sync_names(&self.tree, Some(it))),
         }
     }
 
     fn leftovers(&self) -> Result<Vec<Leftover>> {
-        let runs = Areas::list(&self.tree)?.into_iter();
-        runs.map(|run| {
+        let leftover = |run: String| {
             let uploads = self.areas.staged(&self.tree, &run)?;
             Ok(Leftover { run, uploads })
-        })
-        .collect()
+        };
+        Areas::list(&self.tree)?.into_iter().map(leftover).collect()
     }
 
     fn discard(&self, run: &str) -> Result<()> {
@@ -364,12 +328,12 @@ impl Backend for LocalStore {
     }
 
     fn delete(&self, keys: &[Key]) -> Vec<NotDeleted> {
-        let left = keys.iter().filter_map(|key| {
+        let not_deleted = |key: &Key| {
             let error = listing::delete(&self.tree, key).err()?;
             let key = key.clone();
             Some(NotDeleted { key, error })
-        });
-        left.collect()
+        };
+        keys.iter().filter_map(not_deleted).collect()
     }
 
     fn lease(&self, wait: LockWait, holder: &str, should_stop: &dyn Fn() -> bool) -> Result<Box<dyn Lease>> {

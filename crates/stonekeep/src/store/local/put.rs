@@ -8,87 +8,90 @@ use rustix::io::Errno;
 use super::LocalStore;
 use crate::disk::Tree;
 use crate::store::contract::Backend;
-use crate::store::{Durability, Key, Object, ObjectReader, Persist, Put, PutContent, PutMode, Upload};
+use crate::store::{Durability, Key, Object, ObjectReader, Persist, Put, PutMode, Upload};
 use crate::{Error, ErrorKind, IoContext, Result};
 
 /// How much of two files is compared at a time.
 const COMPARED_BYTES: usize = 64 << 10;
 
 impl LocalStore {
-    /// [`crate::store::Store::put`].
-    pub(super) fn put_small(
+    /// Puts bytes.
+    pub(super) fn put_bytes(
         &self,
         run: &str,
         key: &Key,
-        content: PutContent<'_>,
+        bytes: &[u8],
         mode: PutMode,
         durability: Durability,
     ) -> Result<Put> {
-        let put = match content {
-            PutContent::Bytes(bytes) => put_bytes(self, run, key, bytes, mode, durability)?,
-            PutContent::CopyOf(from) => put_copy(self, run, key, from, mode, durability)?,
+        let upload = self.upload(run, key, &mut &*bytes, bytes.len() as u64)?;
+        let taken = self.finish(vec![(upload, key.clone())], mode, durability)?;
+        let Some((upload, _)) = taken.first() else {
+            return Ok(Put::Done);
         };
-        if put == Put::Same && durability == Durability::Durable {
-            self.persist(Persist::Files(slice::from_ref(key)))?;
+        let put = compare(self, &*self.open_upload(upload)?, key);
+        remove_upload(self, upload)?;
+        put
+    }
+
+    /// Puts the content of another file, if possible by a link: that needs no room, so that backups can be deleted on a
+    /// full disk. Nothing of it stays in a staging area.
+    pub(super) fn put_copy(
+        &self,
+        run: &str,
+        key: &Key,
+        from: &Key,
+        mode: PutMode,
+        durability: Durability,
+    ) -> Result<Put> {
+        if mode == PutMode::IfAbsent
+            && let Some(is_free) = link_file(&self.tree, from, key)?
+        {
+            if !is_free {
+                return compare(self, &*self.open(from)?, key);
+            }
+            if durability == Durability::Durable {
+                self.persist(Persist::Files(slice::from_ref(key)))?;
+            }
+            return Ok(Put::Done);
         }
-        Ok(put)
+        // The run's own area may have files in it that are to stay.
+        let area = format!("{run}-copy");
+        let put = put_staged_copy(self, &area, key, from, mode, durability);
+        let discarded = self.discard(&area);
+        let put = put?;
+        discarded.map(|()| put)
     }
 }
 
-fn put_bytes(
+/// Stages a link or a copy, and gives it its name: one step for readers, also where a file is replaced.
+fn put_staged_copy(
     store: &LocalStore,
-    run: &str,
-    key: &Key,
-    bytes: &[u8],
-    mode: PutMode,
-    durability: Durability,
-) -> Result<Put> {
-    let upload = store.upload(run, key, &mut &*bytes, bytes.len() as u64)?;
-    let taken = store.finish(vec![(upload, key.clone())], mode, durability)?;
-    let Some((upload, _)) = taken.first() else {
-        return Ok(Put::Done);
-    };
-    let put = compare(store, &*store.open_upload(upload)?, key);
-    remove_upload(store, upload)?;
-    put
-}
-
-/// A link needs no room, so that backups can be deleted on a full disk.
-fn put_copy(
-    store: &LocalStore,
-    run: &str,
+    area: &str,
     key: &Key,
     from: &Key,
     mode: PutMode,
     durability: Durability,
 ) -> Result<Put> {
-    if mode == PutMode::Replace {
-        store
-            .delete(slice::from_ref(key))
-            .pop()
-            .map_or(Ok(()), |left| Err(left.error))?;
-    }
-    match link_file(&store.tree, from, key)? {
-        Some(true) if durability == Durability::Durable => {
-            store.persist(Persist::Files(slice::from_ref(key)))?;
-            Ok(Put::Done)
-        }
-        Some(true) => Ok(Put::Done),
-        Some(false) => compare(store, &*store.open(from)?, key),
-        None => copy_bytes(store, run, key, from, durability),
-    }
-}
-
-fn copy_bytes(store: &LocalStore, run: &str, key: &Key, from: &Key, durability: Durability) -> Result<Put> {
     let object = store.open(from)?;
-    let mut content = ObjectReader::new(object.as_ref());
-    let upload = store.upload(run, key, &mut content, object.size_bytes())?;
-    let taken = store.finish(vec![(upload.clone(), key.clone())], PutMode::IfAbsent, durability)?;
+    let place = store.areas.place(&store.tree, area, key)?;
+    let upload = match link_file(&store.tree, from, &place)? {
+        Some(true) => Upload {
+            run: area.to_owned(),
+            key: key.clone(),
+            size_bytes: object.size_bytes(),
+        },
+        Some(false) | None => {
+            let mut content = ObjectReader::new(object.as_ref());
+            store.upload(area, key, &mut content, object.size_bytes())?
+        }
+    };
+    let taken = store.finish(vec![(upload, key.clone())], mode, durability)?;
     if taken.is_empty() {
-        return Ok(Put::Done);
+        Ok(Put::Done)
+    } else {
+        compare(store, &*object, key)
     }
-    remove_upload(store, &upload)?;
-    compare(store, &*object, key)
 }
 
 /// Whether the file that has the key has this content.
@@ -169,6 +172,7 @@ fn try_to_link(tree: &Tree, from: &Key, to: &Key) -> Result<Option<bool>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::PutContent;
 
     #[test]
     fn both_ways_copy_the_same_and_replace_nothing() {
@@ -177,8 +181,12 @@ mod tests {
         std::fs::create_dir(directory.path().join("meta")).unwrap();
         std::fs::write(directory.path().join("meta/1"), "one").unwrap();
         let (from, tree) = (Key::trusted("meta/1"), &store.tree);
-        let copy =
-            |from: &Key, to: &Key| copy_bytes(&store, "copies", to, from, Durability::Durable).unwrap();
+        let copy = |from: &Key, to: &Key| {
+            let (area, mode) = ("copies", PutMode::IfAbsent);
+            let put = put_staged_copy(&store, area, to, from, mode, Durability::Durable).unwrap();
+            store.discard(area).unwrap();
+            put
+        };
         let (linked, copied) = (Key::trusted("d/linked"), Key::trusted("e/copied"));
         let read = |key: &Key| std::fs::read_to_string(directory.path().join(key.as_str())).unwrap();
         assert_eq!(link_file(tree, &from, &linked).unwrap(), Some(true));
@@ -196,6 +204,27 @@ mod tests {
             (read(&linked), read(&copied)),
             ("one".to_owned(), "one".to_owned())
         );
-        assert!(!directory.path().join("stonekeep/tmp/copies/e/copied").exists());
+        assert!(!directory.path().join("stonekeep/tmp/copies").exists());
+    }
+
+    #[test]
+    fn a_copy_that_replaces_leaves_the_area_of_its_run_as_it_was() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = LocalStore::new(directory.path());
+        for (name, content) in [("a", "one"), ("b", "two")] {
+            std::fs::write(directory.path().join(name), content).unwrap();
+        }
+        let (from, to, kept) = (Key::trusted("a"), Key::trusted("b"), Key::trusted("kept"));
+        let upload = store.upload("7", &kept, &mut &b"x"[..], 1).unwrap();
+        for durability in [Durability::Durable, Durability::Buffered] {
+            let put = store.put("7", &to, PutContent::CopyOf(&from), PutMode::Replace, durability);
+            assert_eq!(put.unwrap(), Put::Done);
+            assert_eq!(std::fs::read(directory.path().join("b")).unwrap(), b"one");
+            let leftovers = store.leftovers().unwrap();
+            assert_eq!(leftovers.len(), 1, "{leftovers:?}");
+            assert_eq!(leftovers[0].uploads, slice::from_ref(&upload));
+            std::fs::remove_file(directory.path().join("b")).unwrap();
+            std::fs::write(directory.path().join("b"), "two").unwrap();
+        }
     }
 }

@@ -55,7 +55,10 @@ impl Meddler {
 
     fn meddle(&self) {
         match self.deed.lock().unwrap().take() {
-            Some(Deed::Delete(path)) => self.inner.delete_one(&key(&path)).unwrap(),
+            Some(Deed::Delete(path)) => {
+                assert!(self.inner.stat(&key(&path)).unwrap().is_some(), "{path}");
+                self.inner.delete_one(&key(&path)).unwrap();
+            }
             Some(Deed::Put(path, bytes)) => put(&self.inner, &path, &bytes),
             Some(Deed::Do(deed)) => deed(),
             None => {}

@@ -15,11 +15,11 @@ use tempfile::TempDir;
 
 const SMALL_BUFFER: NonZeroUsize = NonZeroUsize::new(1000).unwrap();
 
-fn key(path: &str) -> Key {
+pub(super) fn key(path: &str) -> Key {
     Key::new(path).unwrap()
 }
 
-fn made() -> (TempDir, Store) {
+pub(super) fn made() -> (TempDir, Store) {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::from(LocalStore::new(directory.path()));
     (directory, store)
@@ -29,7 +29,7 @@ fn stage(store: &Store, path: &str, content: &[u8]) -> Upload {
     store.upload("1", &key(path), &mut &*content, 0).unwrap()
 }
 
-fn put(store: &Store, path: &str, content: &[u8]) {
+pub(super) fn put(store: &Store, path: &str, content: &[u8]) {
     let staged = stage(store, path, content);
     store
         .finish(vec![(staged, key(path))], PutMode::IfAbsent, Durability::Durable)
@@ -138,7 +138,10 @@ fn links_below_the_root_are_never_followed() {
             .unwrap(),
         onto_link
     );
+    let link = directory.path().join("file");
+    assert!(link.is_symlink());
     store.delete_one(&key("file")).unwrap();
+    assert!(!link.is_symlink());
     assert_eq!(
         fs::read_to_string(outside.path().join("secret")).unwrap(),
         "secret"
@@ -196,6 +199,7 @@ fn a_fifo_does_not_hang_anything() {
     let fifo = entries.iter().find(|entry| entry.name == "fifo").unwrap();
     assert_eq!((fifo.kind, fifo.size_bytes), (EntryKind::Other, 0));
     store.delete_one(&key("fifo")).unwrap();
+    assert!(!directory.path().join("fifo").exists());
 }
 
 #[test]

@@ -6,31 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use stonekeep::store::local::LocalStore;
-use stonekeep::store::{Durability, Key, LockWait, PinState, PutMode, Store, Upload};
+use stonekeep::store::{LockWait, PinState, Store};
 use stonekeep::{Clock, ErrorKind};
 use stonekeep_testkit::fake_clock::FakeClock;
-use tempfile::TempDir;
 
-fn key(path: &str) -> Key {
-    Key::new(path).unwrap()
-}
-
-fn made() -> (TempDir, Store) {
-    let directory = tempfile::tempdir().unwrap();
-    let store = Store::from(LocalStore::new(directory.path()));
-    (directory, store)
-}
-
-fn stage(store: &Store, path: &str, content: &[u8]) -> Upload {
-    store.upload("1", &key(path), &mut &*content, 0).unwrap()
-}
-
-fn put(store: &Store, path: &str, content: &[u8]) {
-    let staged = stage(store, path, content);
-    store
-        .finish(vec![(staged, key(path))], PutMode::IfAbsent, Durability::Durable)
-        .unwrap();
-}
+use super::local::{key, made, put};
 
 #[test]
 fn a_lock_that_was_removed_is_lost() {

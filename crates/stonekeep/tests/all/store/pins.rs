@@ -270,6 +270,7 @@ fn a_backup_that_changed_since_it_was_read_is_pinned_as_it_is_now() {
         state.into_result().unwrap()
     };
     let (before, another) = (read(1), read(2));
+    assert!(store.stat(&key("meta/1")).unwrap().is_some());
     store.delete_one(&key("meta/1")).unwrap();
     put(&store, "meta/1", &meta_text(1, &[3, 4]));
     let now = read(1);

@@ -1,0 +1,55 @@
+//! Making the directory of a repository.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+
+use super::LocalStore;
+use crate::disk::{Making, no_directory};
+use crate::store::Durability;
+use crate::store::contract::Backend;
+use crate::{Error, IoContext, Result};
+
+impl LocalStore {
+    /// [`crate::store::Store::create_root`].
+    pub(super) fn make_root(&self, durability: Durability) -> Result<()> {
+        let path = self.tree.root_path();
+        let mode = self.tree.making().map_or(0o777, Making::root_mode);
+        match std::fs::DirBuilder::new().mode(mode).create(path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.exists()? => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let message = format!(
+                    "{} cannot be made: the directory above is missing",
+                    path.display()
+                );
+                return Err(Error::not_found(message));
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let message = format!(
+                    "{} is a symbolic link to a place that is not there",
+                    path.display()
+                );
+                return Err(Error::not_found(message));
+            }
+            Err(error) => return Err(no_directory(path, error)),
+        }
+        match durability {
+            Durability::Durable => self.sync_root_name(),
+            Durability::Buffered => Ok(()),
+        }
+    }
+
+    /// Makes the root's own name durable. Where the directory above cannot be opened, the root was there before, and
+    /// is its owner's affair.
+    fn sync_root_name(&self) -> Result<()> {
+        let Some(parent) = self.tree.root_path().parent() else {
+            return Ok(());
+        };
+        match File::open(parent) {
+            Ok(opened) => self.syncs.sync_directory(parent, &opened.into()),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            Err(error) => Err(error).context("opening", parent),
+        }
+    }
+}
