@@ -1,12 +1,13 @@
 //! Restores that are killed half-way: what RocksDB makes of the directory, and what the next run does.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use rocksdb::{DB, Options};
-use stonekeep::engine::RestoreOptions;
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::restore::abort_restore;
+use stonekeep::engine::{BackupEngineOptions, RestoreOptions};
 use stonekeep::{ErrorKind, Quiet};
 use stonekeep_proof::DatabaseContents;
 use stonekeep_proof::makers::{self, Workbench};
@@ -59,7 +60,7 @@ impl Case {
     /// The later state at `target`, and a restore over it with this disk.
     fn restore(&self, disk: &DyingDisk) -> bool {
         fresh_copy(&self.path("db"), &self.path("target"));
-        let engine = ours::engine(&self.path("repo"));
+        let engine = ours::engine_with(&self.path("repo"), one_worker());
         let outcome = engine.as_read_only().restore_on(
             disk,
             WhichBackup::Latest,
@@ -92,6 +93,11 @@ impl Case {
         let found = oracle::examine(&self.path("target"), &OpenOptions::default()).unwrap();
         oracle::equal(expected, &found.contents, what).unwrap();
     }
+}
+
+/// The same steps in each run: two workers may both try to clone before the first one learns that the file system cannot.
+fn one_worker() -> BackupEngineOptions {
+    ours::options().with_max_background_operations(NonZeroUsize::MIN)
 }
 
 fn fresh_copy(from: &Path, to: &Path) {
