@@ -5,6 +5,7 @@
     reason = "commands talk to whoever runs them"
 )]
 
+mod api;
 mod bench;
 mod crashes;
 mod fixtures;
@@ -19,7 +20,8 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   proof [arguments of cargo test]   tests against real RocksDB and other programs
-  bench [arguments of the bench]    measures beside RocksDB's engine; --help tells of arguments
+  bench [arguments of the bench]    measures beside RocksDB's engine; --help lists them
+  api [--write]                     compares the public items of the libraries with docs/api, or writes these
   soak [--help]                     captures databases while they are written, and judges each image
   crashes [arguments of the tests]  the crash tests, each stopping at every step
   fixtures [name…]                  makes committed fixtures anew: those named, or all
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         None => ("", [].as_slice()),
     };
     let outcome = match command {
+        "api" => api::run(rest),
         "proof" => proof::run(rest),
         "bench" => bench::run(rest),
         "fixtures" => fixtures::run(rest),
