@@ -6,11 +6,7 @@
 //! # let directory = tempfile::tempdir()?;
 //! # let [path, repository] = ["db", "backups"].map(|name| directory.path().join(name));
 //! use rocksdb::DB;
-//! use stonekeep::Quiet;
-//! use stonekeep::engine::BackupEngineOptions;
-//! use stonekeep::engine::info::InfoDetail;
-//! use stonekeep::engine::verify::VerifyLevel;
-//! use stonekeep::store::local::LocalStore;
+//! use stonekeep::{BackupEngineOptions, InfoDetail, LocalStore, Quiet, VerifyLevel};
 //! use stonekeep_rocksdb::BackupEngine;
 //!
 //! let db = DB::open_default(path)?;

@@ -2,23 +2,23 @@
 
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
+use jiff::{Timestamp, ZonedDateTime};
 
 use super::quantity::parse_duration;
 
 /// A time: RFC 3339 (`2026-03-01T08:00:00Z`), a local date or time (`2026-03-01`, `2026-03-01 08:00`, `08:00` for today),
 /// or an age (`36h`: 36 hours before now).
 pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
-    time_at(text, &Zoned::now())
+    time_at(text, &ZonedDateTime::now())
 }
 
-fn time_at(text: &str, now: &Zoned) -> Result<Timestamp, String> {
+fn time_at(text: &str, now: &ZonedDateTime) -> Result<Timestamp, String> {
     let text = text.trim();
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
     }
     let local = |time: DateTime, zone: &TimeZone| {
-        let time = zone.to_ambiguous_zoned(time).compatible();
+        let time = zone.to_ambiguous_zoned_datetime(time).compatible();
         time.map(|time| time.timestamp())
             .map_err(|error| error.to_string())
     };
@@ -50,7 +50,7 @@ mod tests {
     fn each_form_is_read() {
         let zone = TimeZone::posix("EST5EDT,M3.2.0,M11.1.0").unwrap();
         let now: Timestamp = "2026-03-10T12:00:00Z".parse().unwrap();
-        let now = now.to_zoned(zone);
+        let now = now.to_zoned_datetime(zone);
         for (text, expected) in [
             ("2026-03-01T08:00:00Z", "2026-03-01T08:00:00Z"),
             ("2026-03-01T08:00:00+01:00", "2026-03-01T07:00:00Z"),

@@ -74,7 +74,10 @@ pub(crate) fn local_time(seconds: i64) -> String {
 
 fn time_in(seconds: i64, zone: TimeZone) -> String {
     match Timestamp::from_second(seconds) {
-        Ok(time) => time.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Ok(time) => time
+            .to_zoned_datetime(zone)
+            .strftime("%Y-%m-%d %H:%M:%S")
+            .to_string(),
         Err(_) => format!("@{seconds}"),
     }
 }

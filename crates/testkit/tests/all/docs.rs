@@ -234,8 +234,12 @@ fn each_flag_that_is_named_exists() {
         .unwrap()
         .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
         .chain(
-            ["crates/bench/tests/all/help.txt", "xtask/src/bench.rs"]
-                .map(|path| fs::read_to_string(root().join(path)).unwrap()),
+            [
+                "crates/bench/tests/all/help.txt",
+                "xtask/src/bench.rs",
+                "xtask/src/main.rs",
+            ]
+            .map(|path| fs::read_to_string(root().join(path)).unwrap()),
         )
         .collect();
     let known: BTreeSet<&str> = flags(&help).collect();
