@@ -4,8 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use stonekeep::image::handle::OpenDatabase;
-use stonekeep::image::hot::HotDirectory;
-use stonekeep::image::{Capture, CaptureHost, ImageSource};
+use stonekeep::image::{Capture, CaptureHost, Directory, ImageSource, SourceKind};
 use stonekeep::{Observer, Result};
 
 use crate::LiveDatabase;
@@ -17,24 +16,21 @@ use crate::LiveDatabase;
 /// [`stonekeep::image::hot`] describes, after its WAL buffers have been flushed. Its `LOCK` is never opened.
 pub struct Live<'a> {
     database: &'a dyn LiveDatabase,
-    source: Source<'a>,
-}
-
-/// What the image is taken of.
-enum Source<'a> {
-    /// The files that RocksDB reports.
-    Reported(OpenDatabase<'a>),
-    Directory(HotDirectory),
+    /// Captures the files that RocksDB reports, if it does.
+    reported: Option<OpenDatabase<'a>>,
+    /// Captures the files in the directory otherwise.
+    directory: Directory,
 }
 
 impl<'a> Live<'a> {
     /// The source for this database.
     pub fn new(database: &'a dyn LiveDatabase) -> Self {
-        let source = match database.files() {
-            Some(files) => Source::Reported(OpenDatabase::new(database.directory(), files)),
-            None => Source::Directory(HotDirectory::new(database.directory()).in_this_process()),
-        };
-        Live { database, source }
+        let directory = database.directory();
+        Live {
+            database,
+            reported: database.files().map(|files| OpenDatabase::new(directory, files)),
+            directory: Directory::new(directory, SourceKind::InProcess),
+        }
     }
 
     /// How many tables and blobs may be held open at once. Default: what the soft limit of this process (`RLIMIT_NOFILE`)
@@ -42,10 +38,10 @@ impl<'a> Live<'a> {
     /// those above the limit are copied before the rest is captured.
     #[must_use]
     pub fn with_open_files_limit(mut self, limit: Option<usize>) -> Self {
-        self.source = match self.source {
-            Source::Reported(source) => Source::Reported(source.with_open_files_limit(limit)),
-            Source::Directory(source) => Source::Directory(source.with_open_files_limit(limit)),
-        };
+        self.reported = self
+            .reported
+            .map(|reported| reported.with_open_files_limit(limit));
+        self.directory = self.directory.with_open_files_limit(limit);
         self
     }
 
@@ -54,10 +50,10 @@ impl<'a> Live<'a> {
     /// all the same, and count as the database's own.
     #[must_use]
     pub fn with_db_paths(mut self, db_paths: Vec<PathBuf>) -> Self {
-        self.source = match self.source {
-            Source::Reported(source) => Source::Reported(source.with_db_paths(db_paths)),
-            Source::Directory(source) => Source::Directory(source.with_db_paths(db_paths)),
-        };
+        self.reported = self
+            .reported
+            .map(|reported| reported.with_db_paths(db_paths.clone()));
+        self.directory = self.directory.with_db_paths(db_paths);
         self
     }
 }
@@ -66,7 +62,7 @@ impl fmt::Debug for Live<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Live")
             .field("directory", &self.database.directory())
-            .field("reports_its_files", &matches!(self.source, Source::Reported(_)))
+            .field("reports_its_files", &self.reported.is_some())
             .finish_non_exhaustive()
     }
 }
@@ -81,15 +77,13 @@ impl ImageSource for Live<'_> {
     }
 
     fn capture(&self, host: &mut dyn CaptureHost, observer: &dyn Observer) -> Result<Box<dyn Capture>> {
-        match &self.source {
-            Source::Reported(source) => source.capture(host, observer),
-            Source::Directory(source) => {
-                if host.flush_before_backup() && host.attempt() == 1 {
-                    self.database.flush_memtables()?;
-                }
-                self.database.flush_wal()?;
-                source.capture(host, observer)
-            }
+        if let Some(reported) = &self.reported {
+            return reported.capture(host, observer);
         }
+        if host.flush_before_backup() && host.attempt() == 1 {
+            self.database.flush_memtables()?;
+        }
+        self.database.flush_wal()?;
+        self.directory.capture(host, observer)
     }
 }

@@ -81,8 +81,7 @@ pub use engine::{
     RateLimiter, RestoreMode, RestoreOptions,
 };
 pub use error::{Error, ErrorKind, Finding, IoContext, Result};
-pub use image::ImageSource;
-pub use image::auto::{Directory, SourceKind};
+pub use image::{Directory, ImageSource, SourceKind};
 pub use key::Key;
 pub use observer::{Observer, Phase, Progress, Quiet, StopSwitch};
 pub use stonekeep_format as format;

@@ -272,7 +272,7 @@ mod tests {
     use stonekeep::engine::info::InfoDetail;
     use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
     use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions};
-    use stonekeep::image::closed::ClosedDirectory;
+    use stonekeep::image::{Directory, SourceKind};
     use stonekeep::store::local::LocalStore;
 
     use super::*;
@@ -319,7 +319,7 @@ mod tests {
         let [root, path] = ["repo", "db"].map(|name| directory.path().join(name));
         repository(SHAPE, &root).unwrap();
         database(SHAPE, &path).unwrap();
-        let source = ClosedDirectory::new(&path);
+        let source = Directory::new(&path, SourceKind::Closed);
         let report = engine(&root).create_new_backup(&source, &CreateBackupOptions::default(), &Quiet);
         let report = report.unwrap();
         let copied = report.files.iter().filter(|file| file.action == FileAction::Copy);

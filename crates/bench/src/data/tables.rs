@@ -90,8 +90,7 @@ impl Noise {
 #[cfg(test)]
 mod tests {
     use stonekeep::Quiet;
-    use stonekeep::image::closed::ClosedDirectory;
-    use stonekeep::image::{ImageSource, NoHost};
+    use stonekeep::image::{Directory, ImageSource, NoHost, SourceKind};
 
     use super::*;
 
@@ -102,7 +101,9 @@ mod tests {
             let path = directory.path().join(n.to_string());
             let tables = Tables { count: 7, bytes_each };
             make(tables, &path).unwrap();
-            let capture = ClosedDirectory::new(&path).capture(&mut NoHost, &Quiet).unwrap();
+            let capture = Directory::new(&path, SourceKind::Closed)
+                .capture(&mut NoHost, &Quiet)
+                .unwrap();
             let found = capture.image().files.iter().filter(|file| file.table.is_some());
             let sizes: Vec<u64> = found.map(|file| file.size_bytes).collect();
             assert_eq!(sizes.len(), 7);

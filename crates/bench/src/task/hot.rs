@@ -10,8 +10,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use rocksdb::{DB, Options};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use stonekeep::Quiet;
-use stonekeep::image::hot::HotDirectory;
-use stonekeep::image::{CaptureHost, ImageFile, ImageSource, NoHost};
+use stonekeep::image::{CaptureHost, Directory, ImageFile, ImageSource, NoHost, SourceKind};
 use stonekeep_format::FileNumber;
 
 use super::Done;
@@ -30,7 +29,7 @@ const VALUE_BYTES: usize = 100;
 pub(super) fn work(database: &Path, stored: bool, times: usize) -> Result<Done> {
     allow_open_files()?;
     let _writer = Writer::start(database)?;
-    let source = HotDirectory::new(database);
+    let source = Directory::new(database, SourceKind::Hot);
     let (seconds, figures) = measure(|| (0..times).map(|_| capture(&source, stored)).collect())?;
     let seconds: Vec<(f64, u64)> = seconds;
     let part = |whole: f64| whole / times as f64;
@@ -50,7 +49,7 @@ pub(super) fn work(database: &Path, stored: bool, times: usize) -> Result<Done> 
 }
 
 /// Seconds, and tables in the image.
-fn capture(source: &HotDirectory, stored: bool) -> Result<(f64, u64)> {
+fn capture(source: &Directory, stored: bool) -> Result<(f64, u64)> {
     let start = Instant::now();
     let capture = if stored {
         source.capture(&mut AllStored, &Quiet)?

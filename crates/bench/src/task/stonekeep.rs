@@ -11,7 +11,7 @@ use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{
     BackupEngine, BackupEngineOptions, CreateBackupOptions, RestoreMode, RestoreOptions,
 };
-use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::image::{Directory, SourceKind};
 use stonekeep::store::local::LocalStore;
 
 use super::{Done, Keep, Task, Which};
@@ -49,7 +49,7 @@ fn open(repository: &Path, workers: Option<NonZeroUsize>) -> Result<BackupEngine
 }
 
 fn backup(engine: &BackupEngine, database: &Path) -> Result<u64> {
-    let source = ClosedDirectory::new(database);
+    let source = Directory::new(database, SourceKind::Closed);
     let report = engine.create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)?;
     Ok(report.files.len() as u64)
 }

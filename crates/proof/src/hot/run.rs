@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use stonekeep::image::hot::HotDirectory;
+use stonekeep::{Directory, SourceKind};
 use tempfile::TempDir;
 
 use super::attended::Attended;
@@ -177,11 +177,11 @@ impl<'a> Scene<'a> {
         taking::copied(&source, into)
     }
 
-    fn source(&mut self, way: Way) -> HotDirectory {
+    fn source(&mut self, way: Way) -> Directory {
         let places = self.soak.setting.places(self.root.path());
         let database = self.soak.setting.database(self.root.path());
         let wal_dir = places.wal_dir.clone().unwrap_or_else(|| database.clone());
-        let mut source = HotDirectory::new(database)
+        let mut source = Directory::new(database, SourceKind::Hot)
             .with_wal_dir(places.wal_dir)
             .with_db_paths(places.db_paths);
         if self.soak.blind {

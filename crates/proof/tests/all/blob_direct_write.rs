@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rocksdb::DB;
 use stonekeep::engine::{CreateBackupOptions, RestoreOptions};
-use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::image::{Directory, SourceKind};
 use stonekeep::{Quiet, WarningName};
 use stonekeep_proof::oracle::{self, OpenOptions};
 
@@ -69,7 +69,7 @@ fn readable(db: &Path, options: &OpenOptions, keys: &BTreeMap<String, Vec<u8>>) 
 }
 
 fn back_up(db: &Path, repository: &Path) -> Vec<WarningName> {
-    let source = ClosedDirectory::new(db);
+    let source = Directory::new(db, SourceKind::Closed);
     let report = ours::engine(repository)
         .create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)
         .unwrap();

@@ -6,7 +6,7 @@ use rocksdb::checkpoint::Checkpoint;
 use stonekeep::Quiet;
 use stonekeep::engine::CreateBackupOptions;
 use stonekeep::engine::create::CreateReport;
-use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::image::{Directory, SourceKind};
 use stonekeep_proof::makers::{self, Workbench};
 
 use crate::judge::{self, Recorded};
@@ -25,7 +25,7 @@ fn checkpoint(bench: &Workbench, to: &Path) -> PathBuf {
 fn back_up(repository: &Path, checkpoint: PathBuf) -> CreateReport {
     ours::engine(repository)
         .create_new_backup(
-            &ClosedDirectory::new(checkpoint),
+            &Directory::new(checkpoint, SourceKind::Closed),
             &CreateBackupOptions::default(),
             &Quiet,
         )

@@ -5,7 +5,7 @@ use std::path::Path;
 use stonekeep::engine::CreateBackupOptions;
 use stonekeep::engine::RestoreOptions;
 use stonekeep::engine::info::WhichBackup;
-use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::image::{Directory, SourceKind};
 use stonekeep::{ErrorKind, Quiet};
 use stonekeep_proof::makers::{self, ClosedDatabase, Workbench};
 use stonekeep_proof::oracle;
@@ -27,7 +27,7 @@ fn backed_up(root: &Path) -> ClosedDatabase {
 /// Neither verb touches the database; the message names who has it.
 fn both_are_refused(root: &Path, holder: &str) {
     let engine = ours::engine(&root.join("repo"));
-    let source = ClosedDirectory::new(root.join("db"));
+    let source = Directory::new(root.join("db"), SourceKind::Closed);
     let backup = engine
         .create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)
         .unwrap_err();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use stonekeep::Quiet;
 use stonekeep::engine::{CreateBackupOptions, RestoreOptions};
-use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::image::{Directory, SourceKind};
 use stonekeep_proof::DatabaseContents;
 use stonekeep_proof::oracle::{self, OpenOptions};
 use stonekeep_testkit::fixtures::{self, Fixture};
@@ -49,7 +49,7 @@ fn every_backup_opens_after_a_restore_over_a_later_state() {
 fn both_engines_restore_what_stonekeep_added() {
     for name in fixtures::ALL {
         let fixture = Fixture::unpack(name).unwrap();
-        let source = ClosedDirectory::new(fixture.database());
+        let source = Directory::new(fixture.database(), SourceKind::Closed);
         let report = ours::engine(&fixture.repository())
             .create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)
             .unwrap();

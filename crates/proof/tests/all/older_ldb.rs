@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use stonekeep::Quiet;
 use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{CreateBackupOptions, RestoreOptions};
-use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::image::{Directory, SourceKind};
 use stonekeep_proof::DatabaseContents;
 use stonekeep_proof::ldb::Ldb;
 use stonekeep_proof::makers::{self, Workbench};
@@ -65,7 +65,7 @@ impl Older {
     fn back_up(&self, repository: &Path) -> u64 {
         let report = ours::engine(repository)
             .create_new_backup(
-                &ClosedDirectory::new(self.db()),
+                &Directory::new(self.db(), SourceKind::Closed),
                 &CreateBackupOptions::default(),
                 &Quiet,
             )

@@ -5,8 +5,7 @@ use std::path::Path;
 use stonekeep::Quiet;
 use stonekeep::engine::create::CreateReport;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions};
-use stonekeep::image::closed::ClosedDirectory;
-use stonekeep::image::{DatabaseImage, ImageSource, NoHost};
+use stonekeep::image::{DatabaseImage, Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::store::local::LocalStore;
 use stonekeep_proof::makers::ClosedDatabase;
 
@@ -27,13 +26,13 @@ pub(crate) fn engine_with(repository: &Path, options: BackupEngineOptions) -> Ba
 
 /// The image of a database that nobody has open.
 pub(crate) fn image(database: &Path) -> DatabaseImage {
-    let capture = ClosedDirectory::new(database).capture(&mut NoHost, &Quiet);
+    let capture = Directory::new(database, SourceKind::Closed).capture(&mut NoHost, &Quiet);
     capture.unwrap().image().clone()
 }
 
 /// A database of the makers as the source of a backup.
-pub(crate) fn source(database: &ClosedDatabase) -> ClosedDirectory {
-    ClosedDirectory::new(&database.path)
+pub(crate) fn source(database: &ClosedDatabase) -> Directory {
+    Directory::new(&database.path, SourceKind::Closed)
         .with_wal_dir(database.options.wal_dir.clone())
         .with_db_paths(database.options.db_paths.clone())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use rocksdb::{Options, TransactionDB, TransactionDBOptions, TransactionOptions, WriteOptions};
 use stonekeep::Quiet;
 use stonekeep::engine::{CreateBackupOptions, RestoreOptions};
-use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::image::{Directory, SourceKind};
 
 use crate::judge;
 use crate::ours;
@@ -59,7 +59,7 @@ fn they_are_backed_up_and_can_be_committed_after_a_restore() {
         .into_iter()
         .filter(|name| name.ends_with(".log"));
     assert!(wals.count() >= 2, "the prepared section keeps its WAL");
-    let source = ClosedDirectory::new(&db);
+    let source = Directory::new(&db, SourceKind::Closed);
     ours::engine(&repository)
         .create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)
         .unwrap();

@@ -5,7 +5,7 @@ use std::path::Path;
 use rocksdb::{DB, ReadOptions};
 use stonekeep::Quiet;
 use stonekeep::engine::{CreateBackupOptions, RestoreOptions};
-use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::image::{Directory, SourceKind};
 use stonekeep_proof::oracle::OpenOptions;
 
 use crate::judge;
@@ -58,7 +58,7 @@ fn both_engines_restore_every_version() {
     let root = tempfile::tempdir().unwrap();
     let (db, repository) = (root.path().join("db"), root.path().join("repo"));
     make(&db);
-    let source = ClosedDirectory::new(&db);
+    let source = Directory::new(&db, SourceKind::Closed);
     let report = ours::engine(&repository)
         .create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)
         .unwrap();

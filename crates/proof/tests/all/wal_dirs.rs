@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rocksdb::{DB, Env, Options};
 use stonekeep::engine::{CreateBackupOptions, RestoreOptions};
-use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::image::{Directory, SourceKind};
 use stonekeep::{ErrorKind, Quiet};
 use stonekeep_proof::engine::{CreateOptions, EngineOptions, RocksBackupEngine};
 use stonekeep_proof::makers::{self, ClosedDatabase, Workbench};
@@ -43,7 +43,7 @@ fn wals(directory: &Path) -> Vec<PathBuf> {
 fn the_database_is_captured_with_the_wals_that_its_options_name() {
     let root = tempfile::tempdir().unwrap();
     let closed = backed_up(root.path());
-    let source = ClosedDirectory::new(&closed.path);
+    let source = Directory::new(&closed.path, SourceKind::Closed);
     let report = ours::engine(&root.path().join("repo"))
         .create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)
         .unwrap();
@@ -135,7 +135,7 @@ fn a_copy_without_wals_is_not_backed_up_with_those_of_the_original() {
     }
     let error = ours::engine(&repository)
         .create_new_backup(
-            &ClosedDirectory::new(&copy),
+            &Directory::new(&copy, SourceKind::Closed),
             &CreateBackupOptions::default(),
             &Quiet,
         )
@@ -168,7 +168,7 @@ fn a_snapshot_is_backed_up_with_its_own_wals_or_not_at_all() {
     bench.close();
     let repository = root.path().join("repo");
     let back_up = |wal_dir| {
-        let source = ClosedDirectory::new(snapshot.join("db")).with_wal_dir(wal_dir);
+        let source = Directory::new(snapshot.join("db"), SourceKind::Closed).with_wal_dir(wal_dir);
         ours::engine(&repository).create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)
     };
     let error = back_up(None).unwrap_err();

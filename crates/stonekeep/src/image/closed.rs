@@ -1,4 +1,4 @@
-//! A database directory at rest as the source of an image: a closed database, or a checkpoint.
+//! Captures a database directory at rest: a closed database, or a checkpoint.
 //!
 //! # Steps
 //! 1. Look at the `LOCK`. If any process holds it, refuse.
@@ -24,6 +24,7 @@ use super::assembly::Parts;
 use super::at_rest::{AtRest, refuse_if_open};
 use super::database_id::database_id;
 use super::diagnostics::Diagnostics;
+use super::directory::{Directory, SourceKind};
 use super::listing::{Listing, data_directories};
 use super::live_files::LiveFiles;
 use super::manifest::{Current, Manifest};
@@ -39,101 +40,38 @@ use super::wal_dir::{Usage, WalDirChoice};
 use super::wal_scan::{Rules, ScannedWals, WalCut};
 use super::wals_at_rest;
 use super::without_wal;
-use super::{Capture, CaptureHost, CaptureKind, Content, DatabaseImage, ImageFile, ImageSource};
+use super::{Capture, CaptureHost, CaptureKind, Content, DatabaseImage, ImageFile};
 use crate::parallel::run_both;
 use crate::{Observer, Result};
 
-/// A database that no process has open.
-#[derive(Debug, Clone)]
-pub struct ClosedDirectory {
-    path: PathBuf,
-    wal_dir: Option<PathBuf>,
-    db_paths: Vec<PathBuf>,
-    usage: Usage,
-    forced: bool,
-}
-
-impl ClosedDirectory {
-    /// The database in this directory.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        ClosedDirectory {
-            path: path.into(),
-            wal_dir: None,
-            db_paths: Vec::new(),
-            usage: Usage::AtRest,
-            forced: false,
-        }
-    }
-
-    /// Where its WALs are (`wal_dir`); otherwise OPTIONS is asked.
-    pub fn with_wal_dir(mut self, wal_dir: Option<PathBuf>) -> Self {
-        self.wal_dir = wal_dir;
-        self
-    }
-
-    /// Further directories of its tables and blobs: those in `db_paths` and in the `cf_paths` of all column families,
-    /// in any order. RocksDB writes them into no file. An image of several directories is flat: it restores into one.
-    pub fn with_db_paths(mut self, db_paths: Vec<PathBuf>) -> Self {
-        self.db_paths = db_paths;
-        self
-    }
-
-    /// Goes on, with a warning, where the MANIFEST has lost its end and complete tables that it does not name hold later writes:
-    /// the image is what RocksDB would open, without these tables.
-    pub fn forced(mut self, forced: bool) -> Self {
-        self.forced = forced;
-        self
-    }
-
-    /// It is a checkpoint, whose WALs are in its own directory whatever OPTIONS says.
-    pub fn as_checkpoint(mut self) -> Self {
-        self.usage = Usage::Checkpoint;
-        self
-    }
-
-    fn capture_at_rest(
-        &self,
-        host: &mut dyn CaptureHost,
-        observer: &dyn Observer,
-    ) -> Result<Box<dyn Capture>> {
-        refuse_if_open(&self.path)?;
-        let Some(current) = Current::read(&self.path)? else {
-            return Err(no_database(&self.path));
-        };
-        let read = || Manifest::read(&self.path, &current, observer);
-        let (manifest, home) = run_both(2, read, || Listing::of(&self.path));
-        let (manifest, home) = (manifest?, home?.ok_or_else(|| no_database(&self.path))?);
-        let session = Session {
-            source: self,
-            observer,
-            was_opened: was_opened(&home, &manifest.state)?,
-            manifest,
-            diagnostics: Diagnostics::default(),
-        };
-        let capture = session.capture(current, home, host)?;
-        capture.confirm()?;
-        Ok(Box::new(capture))
-    }
-}
-
-impl ImageSource for ClosedDirectory {
-    fn describe(&self) -> String {
-        format!("the database in {}", self.path.display())
-    }
-
-    fn directory(&self) -> Option<PathBuf> {
-        Some(self.path.clone())
-    }
-
-    fn capture(&self, host: &mut dyn CaptureHost, observer: &dyn Observer) -> Result<Box<dyn Capture>> {
-        let captured = self.capture_at_rest(host, observer);
-        captured.map_err(|error| other_database::explain(&self.path, error))
-    }
+/// Captures a database that no process has open.
+pub(super) fn capture(
+    source: &Directory,
+    host: &mut dyn CaptureHost,
+    observer: &dyn Observer,
+) -> Result<Box<dyn Capture>> {
+    refuse_if_open(&source.path)?;
+    let Some(current) = Current::read(&source.path)? else {
+        return Err(no_database(&source.path));
+    };
+    let read = || Manifest::read(&source.path, &current, observer);
+    let (manifest, home) = run_both(2, read, || Listing::of(&source.path));
+    let (manifest, home) = (manifest?, home?.ok_or_else(|| no_database(&source.path))?);
+    let session = Session {
+        source,
+        observer,
+        was_opened: was_opened(&home, &manifest.state)?,
+        manifest,
+        diagnostics: Diagnostics::default(),
+    };
+    let capture = session.capture(current, home, host)?;
+    capture.confirm()?;
+    Ok(Box::new(capture))
 }
 
 /// A capture under way.
 struct Session<'a> {
-    source: &'a ClosedDirectory,
+    source: &'a Directory,
     observer: &'a dyn Observer,
     /// Whether the directory, or the one that it is a copy of, was opened as a database.
     was_opened: bool,
@@ -220,7 +158,10 @@ impl Session<'_> {
             given: self.source.wal_dir.as_deref(),
             settings,
             state: &self.manifest.state,
-            usage: self.source.usage,
+            usage: match self.source.kind {
+                SourceKind::Checkpoint => Usage::Checkpoint,
+                _ => Usage::AtRest,
+            },
             observer: self.observer,
         };
         choice.choose(&mut self.diagnostics)

@@ -2,11 +2,12 @@
 
 mod assembly;
 mod at_rest;
-pub mod auto;
-pub mod closed;
+mod closed;
 mod database_id;
 mod database_image;
 mod diagnostics;
+mod directory;
+mod directory_capture;
 pub mod handle;
 mod host;
 pub mod hot;
@@ -38,6 +39,7 @@ mod wals_at_rest;
 mod without_wal;
 
 pub use self::database_image::{CaptureKind, Content, DatabaseImage, ImageColumnFamily, ImageFile};
+pub use self::directory::{Directory, SourceKind};
 pub use self::host::{CaptureHost, NoHost};
 pub use self::live::{ClosingRule, LiveCapture};
 pub use self::source::{Capture, ImageSource};

@@ -8,8 +8,8 @@ use clap::{ArgAction, Args, ValueEnum};
 use glob::Pattern;
 use stonekeep::engine::{BackupEngineOptions, Components, CreateBackupOptions, MaybeExclude, MetaSchema};
 use stonekeep::format::backup_name::{NamingScheme, ShareFilesNaming};
-use stonekeep::image::auto::{Directory, SourceKind};
 use stonekeep::image::include::IncludePattern;
+use stonekeep::image::{Directory, SourceKind};
 use stonekeep::{Error, IoContext, Result, WarningName};
 
 use super::exclude::{Excludes, parse_pattern};

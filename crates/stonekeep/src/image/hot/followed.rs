@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use stonekeep_format::manifest::DatabaseState;
 
-use super::source::HotSource;
+use crate::image::directory::Directory;
 use crate::image::listing::{FileIdentity, Listing};
 use crate::image::manifest::{Current, Manifest};
 use crate::image::no_database::no_database;
@@ -51,7 +51,7 @@ impl Followed {
     /// # Errors
     /// `NotFound` if there is none, `Corrupt` if the MANIFEST is missing or damaged, `Unsupported` if a newer RocksDB
     /// or a custom Env wrote it.
-    pub(super) fn open(source: &HotSource, observer: &dyn Observer) -> Result<Followed> {
+    pub(super) fn open(source: &Directory, observer: &dyn Observer) -> Result<Followed> {
         let database = &source.path;
         let (current, manifest) = read_afresh(database, source.clock.as_ref(), observer)?;
         Ok(Followed {

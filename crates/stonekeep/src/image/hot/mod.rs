@@ -1,4 +1,4 @@
-//! A database directory that another process is writing as the source of an image.
+//! Captures a database directory that another process is writing.
 //!
 //! The image is what a `kill -9` of the writer at one instant would have left: it contains every write that had reached the
 //! operating system by then and no later one, and all column families end at the same point of the WAL. The writer takes no
@@ -43,7 +43,7 @@
 //! window takes less than a millisecond in a directory of some hundred files.
 //!
 //! # The fallback rule
-//! After [a limit](HotDirectory::with_strict_limit) a round also closes if edits came, but none of them brings ingested files, a
+//! After [a limit](super::Directory::with_strict_limit) a round also closes if edits came, but none of them brings ingested files, a
 //! column family or another MANIFEST, and none releases WALs beyond those that were open before the state was read. Then the
 //! WALs of the image contain everything that those edits did. Deletions of complete files are tolerated; whether a user
 //! requested one (`DeleteFilesInRange`) cannot be seen. [`LiveCapture::rule`](super::LiveCapture::rule) says by which rule a
@@ -56,7 +56,7 @@
 //!
 //! # What is refused
 //! - A file system that is not known to be local; `enable_blob_direct_write`; a MANIFEST that names further paths, if none
-//!   were given; a database without any WAL; a WAL that is damaged at several attempts. [Forced](HotDirectory::forced), these
+//!   were given; a database without any WAL; a WAL that is damaged at several attempts. [Forced](super::Directory::forced), these
 //!   are warnings.
 //! - A live file that is missing or has another size than the MANIFEST says; a MANIFEST that is damaged before its end, at
 //!   two attempts; synced WALs (`track_and_verify_wals_in_manifest`) and preceding ones (`track_and_verify_wals`) that are not
@@ -71,7 +71,6 @@
 
 pub(super) mod capture;
 pub(super) mod closing;
-mod directory;
 mod file_system;
 pub(super) mod find_file;
 mod followed;
@@ -80,10 +79,9 @@ pub(super) mod open_files;
 pub(super) mod probe;
 mod session;
 mod settings;
-mod source;
 mod wal_listing;
 mod wal_window;
 
-pub use self::directory::HotDirectory;
 #[cfg(feature = "probes")]
 pub use self::probe::{Probe, Step};
+pub(super) use self::session::capture;

@@ -51,7 +51,7 @@ pub trait Probe: fmt::Debug + Send + Sync {
 
 /// The probe of a capture, if there is one.
 #[derive(Debug, Clone, Default)]
-pub(in crate::image) struct Probes(pub(super) Option<Arc<dyn Probe>>);
+pub(in crate::image) struct Probes(pub(in crate::image) Option<Arc<dyn Probe>>);
 
 impl Probes {
     /// Before each step.

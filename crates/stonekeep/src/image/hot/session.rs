@@ -13,11 +13,11 @@ use super::held_files::{HeldFiles, Holder};
 use super::open_files::OpenFiles;
 use super::probe::Step;
 use super::settings::{self, Settings};
-use super::source::HotSource;
 use super::wal_window::WalWindow;
 use crate::image::assembly::Parts;
 use crate::image::database_id::database_id;
 use crate::image::diagnostics::Diagnostics;
+use crate::image::directory::{Directory, SourceKind};
 use crate::image::live::microseconds;
 use crate::image::measured_wal::MeasuredWal;
 use crate::image::options_file::Options;
@@ -25,7 +25,7 @@ use crate::image::unknown_files;
 use crate::image::unnamed_blobs::UnnamedBlobs;
 use crate::image::wal_scan::{Rules, ScannedWals, WalCut};
 use crate::image::without_wal;
-use crate::image::{CaptureHost, ClosingRule, LiveCapture};
+use crate::image::{Capture, CaptureHost, CaptureKind, ClosingRule, LiveCapture};
 use crate::{Error, Observer, Result, WarningName};
 
 /// How often WALs that are not as they should be are read again: a write may have been under way.
@@ -49,8 +49,8 @@ const WALS_HINT: &str = "if a crash left them so, let the database flush, or reo
                          they are, and RocksDB may lose what comes after the damage";
 
 /// A capture under way.
-pub(super) struct Session<'a> {
-    source: &'a HotSource,
+struct Session<'a> {
+    source: &'a Directory,
     observer: &'a dyn Observer,
     database_id: Option<String>,
     followed: Followed,
@@ -77,13 +77,23 @@ struct Closed {
     wals: Vec<MeasuredWal>,
 }
 
+/// Captures a database that another process is writing, or this one. Its LOCK is not opened.
+///
+/// # Errors
+/// See the [module](super).
+pub(in crate::image) fn capture(
+    source: &Directory,
+    host: &mut dyn CaptureHost,
+    observer: &dyn Observer,
+) -> Result<Box<dyn Capture>> {
+    let session = Session::begin(source, host, observer)?;
+    Ok(Box::new(session.run(host)?))
+}
+
 impl<'a> Session<'a> {
     /// Reads the state, and what must be known about the database.
-    ///
-    /// # Errors
-    /// See the [module](super).
-    pub(super) fn begin(
-        source: &'a HotSource,
+    fn begin(
+        source: &'a Directory,
         host: &mut dyn CaptureHost,
         observer: &'a dyn Observer,
     ) -> Result<Session<'a>> {
@@ -114,10 +124,7 @@ impl<'a> Session<'a> {
     }
 
     /// Goes round until a round closes and its WALs are right.
-    ///
-    /// # Errors
-    /// See the [module](super).
-    pub(super) fn run(mut self, host: &mut dyn CaptureHost) -> Result<HotCapture> {
+    fn run(mut self, host: &mut dyn CaptureHost) -> Result<HotCapture> {
         let mut looks = 0;
         loop {
             let Some(mut closed) = self.round(host)? else {
@@ -299,7 +306,10 @@ impl<'a> Session<'a> {
             live_files,
             own_directories: self.settings.own_directories(),
             wal_dir: self.settings.wal_dir,
-            kind: self.source.kind,
+            kind: match self.source.kind {
+                SourceKind::InProcess => CaptureKind::Handle,
+                _ => CaptureKind::Hot,
+            },
             live: Some(LiveCapture {
                 rounds: self.rounds,
                 rule: closed.rule,
@@ -315,14 +325,13 @@ impl<'a> Session<'a> {
     }
 
     fn may_fall_back(&self) -> bool {
-        let limit = &self.source.strict_limit;
-        self.rounds > limit.rounds || self.elapsed() >= limit.time
+        self.rounds > self.source.strict_rounds || self.elapsed() >= self.source.strict_time
     }
 
     /// # Errors
     /// `Refused` when neither rule has closed for very long.
     fn give_up_after_limit(&self) -> Result<()> {
-        let strict = self.source.strict_limit.time;
+        let strict = self.source.strict_time;
         if self.elapsed() < strict.saturating_mul(GIVE_UP_FACTOR).saturating_add(GIVE_UP_TIME) {
             return Ok(());
         }

@@ -7,10 +7,9 @@ use stonekeep_format::options::CaptureOptions;
 
 use super::file_system;
 use super::probe::Step;
-use super::source::HotSource;
 use super::wal_window::WalWindow;
-use crate::image::CaptureKind;
 use crate::image::diagnostics::Diagnostics;
+use crate::image::directory::{Directory, SourceKind};
 use crate::image::listing::{Listing, data_directories};
 use crate::image::manifest::Manifest;
 use crate::image::no_database::no_database;
@@ -39,7 +38,7 @@ impl Settings {
     /// # Errors
     /// `Refused` or `Unsupported` where such a database cannot be captured while it is written, unless forced.
     pub(super) fn read(
-        source: &HotSource,
+        source: &Directory,
         state: &DatabaseState,
         diagnostics: &mut Diagnostics,
         observer: &dyn Observer,
@@ -63,7 +62,7 @@ impl Settings {
         }
         let directories = data_directories(home, &source.db_paths)?;
         let data_paths: Vec<PathBuf> = directories.into_iter().map(|listing| listing.path).collect();
-        let others_write = source.kind == CaptureKind::Hot;
+        let others_write = source.kind != SourceKind::InProcess;
         for directory in data_paths.iter().chain(&wal_dir).filter(|_| others_write) {
             file_system::check(directory, source.forced, diagnostics)?;
         }
@@ -94,7 +93,7 @@ impl Settings {
     }
 
     /// Refuses a MANIFEST that names further paths, if none were given: what is there cannot be found.
-    pub(super) fn refuse_unknown_paths(&self, source: &HotSource, manifest: &Manifest) -> Result<()> {
+    pub(super) fn refuse_unknown_paths(&self, source: &Directory, manifest: &Manifest) -> Result<()> {
         if source.forced || !source.db_paths.is_empty() || !manifest.names_further_paths() {
             return Ok(());
         }
@@ -109,7 +108,7 @@ impl Settings {
 /// The listing of the directory, the newest OPTIONS, and what is said of newer ones. RocksDB keeps two, so one that was listed may be gone when its
 /// turn comes.
 pub(super) fn newest_options(
-    source: &HotSource,
+    source: &Directory,
     observer: &dyn Observer,
 ) -> Result<(Listing, Option<Options>, Vec<Warning>)> {
     let mut look = 1;
@@ -132,11 +131,11 @@ pub(super) fn newest_options(
 
 /// Data that is in no file, or in files that nothing names.
 fn refuse_what_cannot_be_seen(
-    source: &HotSource,
+    source: &Directory,
     options: &CaptureOptions,
     diagnostics: &mut Diagnostics,
 ) -> Result<()> {
-    if options.manual_wal_flush && source.kind == CaptureKind::Hot {
+    if options.manual_wal_flush && source.kind != SourceKind::InProcess {
         let message = "manual_wal_flush is on: what the process has not flushed from the buffer of its WAL is not captured";
         diagnostics.warn(WarningName::ManualWalFlush, &source.path, message);
     }

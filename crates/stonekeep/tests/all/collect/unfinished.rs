@@ -8,7 +8,7 @@ use stonekeep::engine::collect::{DeletedFile, GarbageKind};
 use stonekeep::engine::create::CreateReport;
 use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions};
-use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::image::{Directory, SourceKind};
 use stonekeep::store::Store;
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 use stonekeep_testkit::fault_store::FaultStore;
@@ -50,7 +50,7 @@ fn changed() -> Changed {
 
 impl Changed {
     fn back_up(&self, store: Store) -> stonekeep::Result<CreateReport> {
-        let source = ClosedDirectory::new(self.database.path());
+        let source = Directory::new(self.database.path(), SourceKind::Closed);
         open(store).create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)
     }
 

@@ -7,7 +7,7 @@ use stonekeep::engine::collect::{CollectReport, PurgeOptions};
 use stonekeep::engine::create::CreateReport;
 use stonekeep::engine::info::InfoDetail;
 use stonekeep::engine::{BackupEngine, CreateBackupOptions};
-use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::image::{Directory, SourceKind};
 use stonekeep::store::Store;
 use stonekeep::{Quiet, WarningName};
 use stonekeep_testkit::database::DatabaseBuilder;
@@ -44,7 +44,7 @@ impl Story {
     /// Backs up the older state.
     fn back_up_old(&self, accept: &[WarningName]) -> CreateReport {
         let options = CreateBackupOptions::default().with_accept(accept.to_vec());
-        let source = ClosedDirectory::new(&self.old);
+        let source = Directory::new(&self.old, SourceKind::Closed);
         self.engine()
             .create_new_backup(&source, &options, &Quiet)
             .unwrap()
@@ -100,7 +100,7 @@ fn every_backup_warns_until_one_accepts_it() {
 #[test]
 fn a_dry_run_warns_as_well() {
     let story = Story::new();
-    let source = ClosedDirectory::new(&story.old);
+    let source = Directory::new(&story.old, SourceKind::Closed);
     let report = story
         .engine()
         .plan_new_backup(&source, &CreateBackupOptions::default(), &Quiet)
@@ -194,7 +194,7 @@ fn another_database_in_between_does_not_matter() {
         .engine()
         .create_new_backup(&other.source(), &options, &Quiet);
     assert_eq!(said(&report.unwrap()), [false; 0]);
-    let source = ClosedDirectory::new(&story.old);
+    let source = Directory::new(&story.old, SourceKind::Closed);
     let report = story.engine().create_new_backup(&source, &options, &Quiet);
     assert_eq!(said(&report.unwrap()), [false]);
     assert_eq!(kept(&story.purge(1)), [2]);

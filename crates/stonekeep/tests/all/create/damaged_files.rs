@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use stonekeep::engine::{BackupEngine, CreateBackupOptions};
 use stonekeep::format::backup_name::{NamingScheme, ShareFilesNaming};
-use stonekeep::image::auto::{Directory, SourceKind};
+use stonekeep::image::{Directory, SourceKind};
 use stonekeep::store::Store;
 use stonekeep::{Error, ErrorKind, Quiet, WarningName};
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};

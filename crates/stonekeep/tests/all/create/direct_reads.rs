@@ -10,9 +10,7 @@ use rustix::fs::OFlags;
 use stonekeep::Quiet;
 use stonekeep::engine::create::CreateReport;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions};
-use stonekeep::image::ImageSource;
-use stonekeep::image::closed::ClosedDirectory;
-use stonekeep::image::hot::HotDirectory;
+use stonekeep::image::{Directory, ImageSource, SourceKind};
 use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
@@ -127,7 +125,7 @@ fn files_of_all_sizes_are_stored_as_they_are() {
     let wanted = contents(database.path());
     for buffer_bytes in [None, NonZeroUsize::new(1_000), NonZeroUsize::new(100_000)] {
         let repository = directory.path().join(format!("repository {buffer_bytes:?}"));
-        let source = ClosedDirectory::new(database.path());
+        let source = Directory::new(database.path(), SourceKind::Closed);
         let options = direct().with_io_buffer_size_bytes(buffer_bytes);
         let report = back_up(&source, &repository, options);
         assert_eq!(report.warnings, []);
@@ -141,7 +139,7 @@ fn files_that_a_capture_holds_open_are_read_directly() {
     let mut database = of_many_sizes(&directory.path().join("db"));
     let number = database.add_tables(1, 5_000)[0];
     let wanted = contents(database.path());
-    let source = HotDirectory::new(database.path());
+    let source = Directory::new(database.path(), SourceKind::Hot);
     let repository = directory.path().join("repository");
     let mut report = None;
     let read = reads(|| report = Some(back_up(&source, &repository, direct())));
@@ -190,8 +188,8 @@ fn a_file_system_without_direct_reads_is_read_otherwise_and_named() {
     let database = of_many_sizes(&disk.0.path().join("db"));
     let wanted = contents(database.path());
     let directory = TempDir::new().unwrap();
-    let closed: Box<dyn ImageSource> = Box::new(ClosedDirectory::new(database.path()));
-    let hot: Box<dyn ImageSource> = Box::new(HotDirectory::new(database.path()).forced(true));
+    let closed: Box<dyn ImageSource> = Box::new(Directory::new(database.path(), SourceKind::Closed));
+    let hot: Box<dyn ImageSource> = Box::new(Directory::new(database.path(), SourceKind::Hot).forced(true));
     for (name, source) in [("closed", closed), ("hot", hot)] {
         let repository = directory.path().join(name);
         let report = back_up(source.as_ref(), &repository, direct());

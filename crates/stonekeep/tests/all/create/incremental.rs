@@ -8,7 +8,7 @@ use stonekeep::engine::{BackupEngine, CreateBackupOptions};
 use stonekeep::format::sst::{TableProperties, encode_table_of_size};
 use stonekeep::format::unique_id::UniqueId;
 use stonekeep::format::{ColumnFamilyId, FileNumber, SequenceNumber};
-use stonekeep::image::DatabaseImage;
+use stonekeep::image::{DatabaseImage, Directory, SourceKind};
 use stonekeep::store::Store;
 use stonekeep::{ErrorKind, Quiet};
 use stonekeep_testkit::database::DatabaseBuilder;
@@ -226,7 +226,7 @@ fn files_without_unique_ids_are_known_by_where_they_are() {
         fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
     }
     let engine = BackupEngine::open(options(), store.clone()).unwrap();
-    let source = stonekeep::image::closed::ClosedDirectory::new(&copy);
+    let source = Directory::new(&copy, SourceKind::Closed);
     let third = engine
         .create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)
         .unwrap();

@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use stonekeep::engine::create::FileAction;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions};
-use stonekeep::image::closed::ClosedDirectory;
-use stonekeep::image::{Capture, CaptureHost, Content, DatabaseImage, ImageFile, ImageSource};
+use stonekeep::image::{Capture, CaptureHost, Content, DatabaseImage, Directory, ImageFile, ImageSource};
 use stonekeep::repo::{RootState, root_state};
 use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
@@ -21,7 +20,7 @@ use crate::support::scene::{Scene, assert_valid, id, ids, memory, named, options
 
 /// A database at rest that behaves as one that is being written.
 struct Live<F> {
-    inner: ClosedDirectory,
+    inner: Directory,
     /// Called with the host and the image; the answer of `confirm`.
     script: F,
 }

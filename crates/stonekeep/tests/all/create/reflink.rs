@@ -8,7 +8,7 @@ use std::process::Command;
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngine, RestoreOptions};
-use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::image::{Directory, SourceKind};
 use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
 use stonekeep::{ErrorKind, Quiet};
@@ -93,7 +93,7 @@ fn make_database(builder: DatabaseBuilder, path: &Path) {
 }
 
 fn back_up(database: &Path, repository: &Path, reflink: bool) {
-    let source = ClosedDirectory::new(database);
+    let source = Directory::new(database, SourceKind::Closed);
     let report = engine(repository, reflink).create_new_backup(&source, &Default::default(), &Quiet);
     assert_eq!(report.unwrap().bytes_copied / DATABASE_BYTES, 1);
 }
@@ -179,7 +179,11 @@ fn a_checksum_of_the_manifest_is_taken_over_without_reading_the_table() {
         back_up(&db, &second, true);
         assert!(!is_clean(&second));
         let third = engine(&disk.path("third"), false);
-        let refused = third.create_new_backup(&ClosedDirectory::new(&db), &Default::default(), &Quiet);
+        let refused = third.create_new_backup(
+            &Directory::new(&db, SourceKind::Closed),
+            &Default::default(),
+            &Quiet,
+        );
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Corrupt);
     });
 }
@@ -199,7 +203,11 @@ fn a_damaged_end_of_a_table_is_found_though_its_blocks_are_shared() {
             file.write_all_at(&[0; 4096], (TABLE_BYTES - 4096) as u64)
                 .unwrap();
             let engine = engine(&disk.path(&format!("repository-{name}")), true);
-            let refused = engine.create_new_backup(&ClosedDirectory::new(&db), &Default::default(), &Quiet);
+            let refused = engine.create_new_backup(
+                &Directory::new(&db, SourceKind::Closed),
+                &Default::default(),
+                &Quiet,
+            );
             let error = refused.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
             assert!(error.to_string().contains("ends in zeros"), "{error}");

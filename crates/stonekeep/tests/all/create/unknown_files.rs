@@ -4,8 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use stonekeep::engine::{BackupEngine, CreateBackupOptions};
-use stonekeep::image::hot::HotDirectory;
-use stonekeep::image::{DatabaseImage, ImageSource, NoHost};
+use stonekeep::image::{DatabaseImage, Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
 use stonekeep::{Quiet, Warning, WarningName};
@@ -42,7 +41,10 @@ fn image_of(source: &dyn ImageSource) -> DatabaseImage {
 fn unknown_files_are_reported_at_rest_and_hot() {
     let scene = Scene::new();
     let unknown = furnish(scene.database.path());
-    let sources: [&dyn ImageSource; 2] = [&scene.source(), &HotDirectory::new(scene.database.path())];
+    let sources: [&dyn ImageSource; 2] = [
+        &scene.source(),
+        &Directory::new(scene.database.path(), SourceKind::Hot),
+    ];
     for source in sources {
         assert_eq!(image_of(source).unknown, unknown);
     }
@@ -66,7 +68,7 @@ fn directories_of_the_database_are_not_reported_as_unknown() {
         .source()
         .with_wal_dir(given(&wals))
         .with_db_paths(vec![tables.clone()]);
-    let hot = HotDirectory::new(scene.database.path())
+    let hot = Directory::new(scene.database.path(), SourceKind::Hot)
         .with_wal_dir(given(&wals))
         .with_db_paths(vec![tables]);
     assert_eq!(image_of(&closed).unknown, Vec::<PathBuf>::new());

@@ -6,9 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::fs::{FlockOperation, fcntl_lock};
-use stonekeep::image::auto::{Directory, SourceKind};
-use stonekeep::image::hot::HotDirectory;
-use stonekeep::image::{Capture, CaptureKind, ImageSource, NoHost};
+use stonekeep::image::{Capture, CaptureKind, Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::{Error, ErrorKind, Quiet};
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 
@@ -132,7 +130,7 @@ fn a_database_that_this_process_has_open_is_left_to_its_handle() {
 fn a_capture_inside_the_process_does_not_lose_its_lock() {
     let (_directory, database) = usual();
     let held = lock(database.path());
-    let source = HotDirectory::new(database.path()).in_this_process();
+    let source = Directory::new(database.path(), SourceKind::InProcess);
     let capture = source.capture(&mut NoHost, &Quiet).unwrap();
     capture.confirm().unwrap();
     drop(capture);

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use stonekeep::image::hot::{HotDirectory, Step};
-use stonekeep::image::{CaptureHost, Content, DatabaseImage, ImageFile, ImageSource, NoHost};
+use stonekeep::image::hot::Step;
+use stonekeep::image::{
+    CaptureHost, Content, DatabaseImage, Directory, ImageFile, ImageSource, NoHost, SourceKind,
+};
 use stonekeep::{Error, ErrorKind, Quiet, Result};
 use stonekeep_format::FileNumber;
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
@@ -99,7 +101,7 @@ fn what_is_stored_is_not_opened() {
         has: [5, 6].map(FileNumber).into(),
         ..Host::default()
     };
-    let source = HotDirectory::new(database.path());
+    let source = Directory::new(database.path(), SourceKind::Hot);
     let capture = source.capture(&mut host, &Quiet).unwrap();
     let image = capture.image();
     assert_eq!(
@@ -163,7 +165,7 @@ fn large_files_are_taken_early_however_few() {
         takes: true,
         ..Host::default()
     };
-    let source = HotDirectory::new(database.path());
+    let source = Directory::new(database.path(), SourceKind::Hot);
     source.capture(&mut host, &Quiet).unwrap();
     assert!(host.taken.concat().contains(&large), "{:?}", host.taken);
     // Those before the limit are small enough to be held.
@@ -172,7 +174,7 @@ fn large_files_are_taken_early_however_few() {
         takes: true,
         ..Host::default()
     };
-    let source = HotDirectory::new(database.path());
+    let source = Directory::new(database.path(), SourceKind::Hot);
     source.capture(&mut host, &Quiet).unwrap();
     assert!(host.taken.is_empty());
 }
@@ -185,7 +187,7 @@ fn after_a_failed_attempt_everything_is_taken_early() {
         attempt: 2,
         ..Host::default()
     };
-    let source = HotDirectory::new(database.path());
+    let source = Directory::new(database.path(), SourceKind::Hot);
     source.capture(&mut host, &Quiet).unwrap();
     assert_eq!(host.taken, [[4, 5].map(FileNumber)]);
 }
@@ -207,7 +209,7 @@ fn what_is_cut_short_early_must_leave_the_database() {
     assert_eq!(watched_writer.moment_of(capture.image()), Some(1));
 
     let (_directory, database) = usual(40);
-    let source = HotDirectory::new(database.path());
+    let source = Directory::new(database.path(), SourceKind::Hot);
     let error = source.capture(&mut host(), &Quiet).map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!(
@@ -219,7 +221,7 @@ fn what_is_cut_short_early_must_leave_the_database() {
 #[test]
 fn more_files_than_may_be_open_need_a_host_that_takes_them() {
     let (_directory, database) = usual(20);
-    let source = HotDirectory::new(database.path()).with_open_files_limit(Some(8));
+    let source = Directory::new(database.path(), SourceKind::Hot).with_open_files_limit(Some(8));
     let error = source.capture(&mut NoHost, &Quiet).map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.to_string().starts_with("20 files"), "{error}");
@@ -238,7 +240,7 @@ fn more_files_than_may_be_open_need_a_host_that_takes_them() {
 fn a_file_that_is_cut_short_after_the_capture_is_noticed() {
     for cut in ["000004.sst", "000002.log", "MANIFEST-000001"] {
         let (_directory, database) = usual(2);
-        let source = HotDirectory::new(database.path());
+        let source = Directory::new(database.path(), SourceKind::Hot);
         let capture = source.capture(&mut NoHost, &Quiet).unwrap();
         fs::remove_file(database.path().join("LOG")).unwrap();
         capture.confirm().unwrap();
@@ -252,7 +254,7 @@ fn a_file_that_is_cut_short_after_the_capture_is_noticed() {
 #[test]
 fn wals_are_read_at_once_when_an_earlier_attempt_was_cut_short() {
     let (_directory, database) = usual(2);
-    let source = HotDirectory::new(database.path());
+    let source = Directory::new(database.path(), SourceKind::Hot);
     let wal = database.path().join("000002.log");
     let bytes = fs::read(&wal).unwrap();
     let mut host = Host {

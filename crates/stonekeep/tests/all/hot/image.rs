@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use stonekeep::image::hot::HotDirectory;
-use stonekeep::image::{CaptureKind, ClosingRule, Content};
+use stonekeep::image::{CaptureKind, ClosingRule, Content, Directory, SourceKind};
 use stonekeep_testkit::database::DatabaseBuilder;
 
 use crate::hot::scene::hot_image;
@@ -69,7 +68,7 @@ fn what_is_captured_stays_readable_when_the_writer_goes_on() {
 fn inside_the_process_it_is_the_image_of_a_handle() {
     use stonekeep::image::{ImageSource, NoHost};
     let (_directory, database) = database(DatabaseBuilder::new());
-    let source = HotDirectory::new(database.path()).in_this_process();
+    let source = Directory::new(database.path(), SourceKind::InProcess);
     let capture = source.capture(&mut NoHost, &stonekeep::Quiet).unwrap();
     assert_eq!(capture.image().kind, CaptureKind::Handle);
     fs::remove_file(database.path().join("LOCK")).unwrap();

@@ -3,8 +3,8 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
-use stonekeep::image::hot::{HotDirectory, Step};
-use stonekeep::image::{Content, DatabaseImage, ImageSource, NoHost};
+use stonekeep::image::hot::Step;
+use stonekeep::image::{Content, DatabaseImage, Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::{ErrorKind, Quiet};
 use stonekeep_format::log::LogWriter;
 use stonekeep_format::manifest::VersionEdit;
@@ -244,7 +244,7 @@ fn the_middle_of_a_record_is_no_end_of_an_older_one() {
     bytes.truncate(32 << 10);
     bytes.extend(log(FileNumber(1), 1..300, 100));
     fs::write(database.wal_path(older), bytes).unwrap();
-    let source = HotDirectory::new(database.path());
+    let source = Directory::new(database.path(), SourceKind::Hot);
     let error = source.capture(&mut NoHost, &Quiet).map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!(

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use stonekeep::image::hot::{HotDirectory, Step};
-use stonekeep::image::{Content, ImageSource, NoHost};
+use stonekeep::image::hot::Step;
+use stonekeep::image::{Content, Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::{Error, ErrorKind, Observer, Quiet};
 use stonekeep_format::manifest::{UnknownField, VersionEdit};
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
@@ -24,7 +24,7 @@ fn usual() -> (tempfile::TempDir, FakeDatabase) {
 }
 
 fn refusal(path: &Path) -> Error {
-    let capture = HotDirectory::new(path).capture(&mut NoHost, &Quiet);
+    let capture = Directory::new(path, SourceKind::Hot).capture(&mut NoHost, &Quiet);
     capture.map(|_| ()).unwrap_err()
 }
 
@@ -112,11 +112,11 @@ fn further_paths_must_be_told() {
     let error = refusal(database.path());
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.hint().unwrap().contains("db_paths"));
-    let forced = HotDirectory::new(database.path()).forced(true);
+    let forced = Directory::new(database.path(), SourceKind::Hot).forced(true);
     let error = forced.capture(&mut NoHost, &Quiet).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("it is missing"), "{error}");
 
-    let told = HotDirectory::new(database.path()).with_db_paths(vec![other.clone()]);
+    let told = Directory::new(database.path(), SourceKind::Hot).with_db_paths(vec![other.clone()]);
     let capture = told.capture(&mut NoHost, &Quiet).unwrap();
     let image = capture.image();
     let name = format!("{:06}.sst", number.0);
@@ -152,7 +152,7 @@ fn blobs_that_nothing_names_yet_are_refused_unless_forced() {
     let error = refusal(database.path());
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("enable_blob_direct_write"), "{error}");
-    let forced = HotDirectory::new(database.path()).forced(true);
+    let forced = Directory::new(database.path(), SourceKind::Hot).forced(true);
     let capture = forced.capture(&mut NoHost, &Quiet).unwrap();
     assert!(warnings(capture.image(), "db")[0].contains("enable_blob_direct_write"));
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use stonekeep::image::hot::{HotDirectory, Probe, Step};
-use stonekeep::image::{Capture, CaptureHost, DatabaseImage, ImageSource, NoHost};
+use stonekeep::image::hot::{Probe, Step};
+use stonekeep::image::{Capture, CaptureHost, DatabaseImage, Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::{Error, Quiet};
 use stonekeep_testkit::database::FakeDatabase;
 
@@ -127,21 +127,21 @@ impl Probe for Writer {
 pub(crate) struct Watched {
     writer: Arc<Writer>,
     /// The source, for further settings.
-    pub(crate) source: HotDirectory,
+    pub(crate) source: Directory,
 }
 
 /// Lets a writer watch.
 pub(crate) fn watched(writer: Writer) -> Watched {
     let writer = Arc::new(writer);
     Watched {
-        source: HotDirectory::new(writer.path()).with_probe(writer.clone()),
+        source: Directory::new(writer.path(), SourceKind::Hot).with_probe(writer.clone()),
         writer,
     }
 }
 
 impl Watched {
     /// With the source changed.
-    pub(crate) fn with(mut self, change: impl FnOnce(HotDirectory) -> HotDirectory) -> Watched {
+    pub(crate) fn with(mut self, change: impl FnOnce(Directory) -> Directory) -> Watched {
         self.source = change(self.source);
         self
     }
@@ -185,7 +185,7 @@ impl Watched {
 
 /// The image of a database that nobody meddles with.
 pub(crate) fn hot_image(path: &Path) -> DatabaseImage {
-    let capture = HotDirectory::new(path).capture(&mut NoHost, &Quiet);
+    let capture = Directory::new(path, SourceKind::Hot).capture(&mut NoHost, &Quiet);
     capture.unwrap().image().clone()
 }
 

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::fs::{FlockOperation, fcntl_lock};
-use stonekeep::image::auto::{Directory, SourceKind};
-use stonekeep::image::hot::HotDirectory;
-use stonekeep::image::{CaptureKind, DatabaseImage, ImageSource, NoHost};
+use stonekeep::image::{CaptureKind, DatabaseImage, Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::{Error, ErrorKind, Quiet, WarningName};
 use stonekeep_format::SequenceNumber;
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
@@ -177,7 +175,7 @@ fn inside_the_process_its_own_open_files_count() {
         .open(scene.database.path().join("LOCK"));
     let wal = File::options().append(true).open(scene.wal());
     let held = (lock.unwrap(), wal.unwrap());
-    let source = HotDirectory::new(scene.database.path()).in_this_process();
+    let source = Directory::new(scene.database.path(), SourceKind::InProcess);
     let capture = source.capture(&mut NoHost, &Quiet).unwrap();
     assert_eq!(capture.image().wal_dir.as_deref(), Some(scene.database.wal_dir()));
     drop(held);

@@ -3,8 +3,8 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use stonekeep::image::hot::{HotDirectory, Step};
-use stonekeep::image::{DatabaseImage, ImageSource, NoHost};
+use stonekeep::image::hot::Step;
+use stonekeep::image::{DatabaseImage, Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::{Error, ErrorKind, Quiet, WarningName};
 use stonekeep_format::log::{LogWriter, PredecessorWal};
 use stonekeep_format::manifest::{VersionEdit, WalAddition};
@@ -32,7 +32,7 @@ fn length(path: &Path) -> u64 {
     fs::metadata(path).unwrap().len()
 }
 
-fn refusal(source: &HotDirectory) -> Error {
+fn refusal(source: &Directory) -> Error {
     source.capture(&mut NoHost, &Quiet).map(|_| ()).unwrap_err()
 }
 
@@ -75,7 +75,7 @@ fn a_torn_tail_is_cut_off() {
     assert!(image.warnings.is_empty(), "{:?}", image.warnings);
     database.write(1);
     assert_eq!(database.sequence_number(), SequenceNumber(31));
-    let error = refusal(&HotDirectory::new(database.path()));
+    let error = refusal(&Directory::new(database.path(), SourceKind::Hot));
     assert_eq!(
         error.findings().len(),
         1,
@@ -129,7 +129,7 @@ fn a_write_that_is_under_way_is_waited_for() {
 fn damage_in_the_newest_wal_is_no_torn_tail() {
     let (_directory, database, [_, second, _]) = three_wals(DatabaseBuilder::new());
     crate::image::capture::flip(&database.wal_path(second), 30);
-    let error = refusal(&HotDirectory::new(database.path()));
+    let error = refusal(&Directory::new(database.path(), SourceKind::Hot));
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!(error.to_string().contains("wrong checksum"), "{error}");
 }
@@ -153,7 +153,7 @@ fn a_wal_that_only_speaks_of_itself_is_cut_to_nothing() {
     );
 
     append(&database.wal_path(third), &log(LogWriter::new(), [31]));
-    let error = refusal(&HotDirectory::new(database.path()));
+    let error = refusal(&Directory::new(database.path(), SourceKind::Hot));
     assert!(
         error.to_string().contains(&format!("{}: ", name(second))),
         "{error}"
@@ -217,13 +217,13 @@ fn tracked_wals_must_have_what_was_synced() {
         }],
         ..VersionEdit::default()
     });
-    let error = refusal(&HotDirectory::new(database.path()));
+    let error = refusal(&Directory::new(database.path(), SourceKind::Hot));
     assert!(
         error.to_string().contains("were durable by the MANIFEST"),
         "{error}"
     );
     fs::remove_file(database.wal_path(first)).unwrap();
-    let error = refusal(&HotDirectory::new(database.path()));
+    let error = refusal(&Directory::new(database.path(), SourceKind::Hot));
     assert!(error.to_string().contains("2 findings"), "{error}");
 }
 
@@ -248,9 +248,9 @@ fn a_wal_without_data_that_was_synced_is_kept() {
 fn a_database_without_any_wal_is_refused() {
     let (_directory, database) = database(DatabaseBuilder::new());
     fs::remove_file(database.wal_path(database.wal_number())).unwrap();
-    let error = refusal(&HotDirectory::new(database.path()));
+    let error = refusal(&Directory::new(database.path(), SourceKind::Hot));
     assert!(error.to_string().contains("it has no WAL"), "{error}");
-    let forced = HotDirectory::new(database.path()).forced(true);
+    let forced = Directory::new(database.path(), SourceKind::Hot).forced(true);
     let capture = forced.capture(&mut NoHost, &Quiet).unwrap();
     assert!(warnings(capture.image(), "db")[0].contains("it has no WAL"));
 }
@@ -269,14 +269,14 @@ fn wals_in_a_directory_of_their_own_are_found_by_options() {
 
     // Somebody else's leftovers beside the database: it is known to be open, but not where it writes.
     File::create(database.path().join(name(FileNumber(9)))).unwrap();
-    let error = refusal(&HotDirectory::new(database.path()));
+    let error = refusal(&Directory::new(database.path(), SourceKind::Hot));
     assert!(error.hint().unwrap().contains("wal_dir is"), "{error}");
-    let told = HotDirectory::new(database.path()).with_wal_dir(Some(wal_dir.clone()));
+    let told = Directory::new(database.path(), SourceKind::Hot).with_wal_dir(Some(wal_dir.clone()));
     let capture = told.capture(&mut NoHost, &Quiet).unwrap();
     assert_eq!(names(capture.image()), names(&image));
     fs::remove_dir_all(wal_dir).unwrap();
     fs::remove_file(database.path().join(name(FileNumber(9)))).unwrap();
-    let error = refusal(&HotDirectory::new(database.path()));
+    let error = refusal(&Directory::new(database.path(), SourceKind::Hot));
     assert!(
         error.to_string().contains("there is no such directory"),
         "{error}"

@@ -5,8 +5,9 @@ use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use stonekeep::image::closed::ClosedDirectory;
-use stonekeep::image::{Capture, Content, DatabaseImage, ImageFile, ImageSource, NoHost};
+use stonekeep::image::{
+    Capture, Content, DatabaseImage, Directory, ImageFile, ImageSource, NoHost, SourceKind,
+};
 use stonekeep::{Error, Quiet, WarningName};
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 
@@ -30,7 +31,7 @@ pub(crate) fn usual(builder: DatabaseBuilder) -> (tempfile::TempDir, FakeDatabas
 
 /// Captures a database of one directory.
 pub(crate) fn capture(path: &Path) -> Result<Box<dyn Capture>, Error> {
-    ClosedDirectory::new(path).capture(&mut NoHost, &Quiet)
+    Directory::new(path, SourceKind::Closed).capture(&mut NoHost, &Quiet)
 }
 
 /// The image of a database of one directory.

@@ -4,8 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use rustix::fs::{FlockOperation, fcntl_lock};
-use stonekeep::image::closed::ClosedDirectory;
-use stonekeep::image::{CaptureKind, Content, ImageSource, NoHost};
+use stonekeep::image::{CaptureKind, Content, Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::{ErrorKind, StopSwitch};
 use stonekeep_testkit::database::DatabaseBuilder;
 
@@ -336,6 +335,6 @@ fn a_capture_can_be_stopped() {
     database.add_tables(1, 3_000);
     let stop = StopSwitch::new();
     stop.stop();
-    let outcome = ClosedDirectory::new(database.path()).capture(&mut NoHost, &stop);
+    let outcome = Directory::new(database.path(), SourceKind::Closed).capture(&mut NoHost, &stop);
     assert_eq!(outcome.err().unwrap().kind(), ErrorKind::Stopped);
 }

@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use stonekeep::image::auto::{Directory, SourceKind};
-use stonekeep::image::{ImageSource, NoHost};
+use stonekeep::image::{Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::{Error, ErrorKind, Quiet, WarningName};
 use stonekeep_format::SequenceNumber;
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use stonekeep::engine::info::{InfoDetail, WhichBackup};
 use stonekeep::engine::{BackupEngine, CreateBackupOptions, RestoreOptions};
 use stonekeep::format::sst;
-use stonekeep::image::closed::ClosedDirectory;
-use stonekeep::image::hot::HotDirectory;
-use stonekeep::image::{ImageSource, NoHost};
+use stonekeep::image::{Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::{Error, ErrorKind, Quiet, WarningName};
 use stonekeep_testkit::database::DatabaseBuilder;
 use tempfile::TempDir;
@@ -18,7 +16,10 @@ use crate::support::scene::{Scene, id, memory, options, reader};
 
 /// Why neither way of capturing takes this directory.
 fn refusals(directory: &Path) -> [Error; 2] {
-    let sources: [&dyn ImageSource; 2] = [&ClosedDirectory::new(directory), &HotDirectory::new(directory)];
+    let sources: [&dyn ImageSource; 2] = [
+        &Directory::new(directory, SourceKind::Closed),
+        &Directory::new(directory, SourceKind::Hot),
+    ];
     sources.map(|source| match source.capture(&mut NoHost, &Quiet) {
         Ok(capture) => panic!("it was captured: {:?}", capture.image()),
         Err(error) => error,
@@ -119,7 +120,7 @@ fn a_leveldb_database_is_backed_up_with_a_warning() {
         let how = CreateBackupOptions::default();
         engine.create_new_backup(source, &how, &Quiet).unwrap()
     };
-    let report = back_up(&ClosedDirectory::new(&database));
+    let report = back_up(&Directory::new(&database, SourceKind::Closed));
     let names: Vec<WarningName> = report.warnings.iter().map(|warning| warning.name).collect();
     assert_eq!(names, [WarningName::LevelDb], "{:?}", report.warnings);
     assert_eq!(report.sequence_number.0, 20);
@@ -138,7 +139,7 @@ fn a_leveldb_database_is_backed_up_with_a_warning() {
             .collect()
     };
     assert_eq!(renamed(database_files(&target)), renamed(tree(&database)));
-    let again = back_up(&ClosedDirectory::new(&target));
+    let again = back_up(&Directory::new(&target, SourceKind::Closed));
     assert_eq!(again.files_reused, 1, "{again:?}");
 }
 

@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use stonekeep::image::closed::ClosedDirectory;
-use stonekeep::image::{Content, DatabaseImage, ImageSource, NoHost};
+use stonekeep::image::{Content, DatabaseImage, Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::{Error, ErrorKind, Quiet};
 use stonekeep_format::manifest::ManifestReader;
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
@@ -29,7 +28,7 @@ fn three_directories() -> (tempfile::TempDir, FakeDatabase, Vec<PathBuf>) {
 }
 
 fn with_paths(database: &FakeDatabase, paths: &[PathBuf]) -> Result<DatabaseImage, Error> {
-    let source = ClosedDirectory::new(database.path()).with_db_paths(paths.to_vec());
+    let source = Directory::new(database.path(), SourceKind::Closed).with_db_paths(paths.to_vec());
     source
         .capture(&mut NoHost, &Quiet)
         .map(|capture| capture.image().clone())

@@ -5,8 +5,7 @@ use std::fs;
 use stonekeep::engine::info::InfoDetail;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions};
 use stonekeep::format::log::LogWriter;
-use stonekeep::image::hot::HotDirectory;
-use stonekeep::image::{ImageSource, NoHost};
+use stonekeep::image::{Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::store::Store;
 use stonekeep_testkit::database::DatabaseBuilder;
 
@@ -69,7 +68,10 @@ fn scene() -> Scene {
 #[test]
 fn those_without_an_outcome_are_counted_over_all_wals() {
     let scene = scene();
-    let sources: [&dyn ImageSource; 2] = [&scene.source(), &HotDirectory::new(scene.database.path())];
+    let sources: [&dyn ImageSource; 2] = [
+        &scene.source(),
+        &Directory::new(scene.database.path(), SourceKind::Hot),
+    ];
     for source in sources {
         let capture = source.capture(&mut NoHost, &Quiet).unwrap();
         assert_eq!(capture.image().prepared_transactions, 3);

@@ -3,9 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use stonekeep::image::auto::{Directory, SourceKind};
-use stonekeep::image::closed::ClosedDirectory;
-use stonekeep::image::{Capture, ImageSource, NoHost};
+use stonekeep::image::{Capture, Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::{ErrorKind, Quiet, Result, WarningName};
 use stonekeep_format::manifest::DatabaseState;
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
@@ -36,7 +34,7 @@ fn truncate(path: &Path, length: usize) {
 }
 
 fn capture(path: &Path) -> Result<Box<dyn Capture>> {
-    ClosedDirectory::new(path).capture(&mut NoHost, &Quiet)
+    Directory::new(path, SourceKind::Closed).capture(&mut NoHost, &Quiet)
 }
 
 fn tables(capture: &dyn Capture) -> usize {

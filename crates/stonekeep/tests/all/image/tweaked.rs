@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use stonekeep::image::closed::ClosedDirectory;
-use stonekeep::image::{Capture, CaptureHost, Content, DatabaseImage, ImageFile, ImageSource};
+use stonekeep::image::{Capture, CaptureHost, Content, DatabaseImage, Directory, ImageFile, ImageSource};
 use stonekeep::{Observer, Phase, Progress, Quiet, Result};
 
 /// See the [module](self).
 pub(crate) struct Tweaked<F> {
-    pub(crate) inner: ClosedDirectory,
+    pub(crate) inner: Directory,
     pub(crate) tweak: F,
 }
 

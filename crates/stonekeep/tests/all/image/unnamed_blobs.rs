@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::{BackupEngine, CreateBackupOptions, RestoreOptions};
-use stonekeep::image::auto::{Directory, SourceKind};
-use stonekeep::image::hot::HotDirectory;
-use stonekeep::image::{DatabaseImage, ImageSource, NoHost};
+use stonekeep::image::{DatabaseImage, Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::{ErrorKind, Quiet, WarningName};
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 
@@ -55,7 +53,7 @@ fn turn_on(database: &FakeDatabase, family: &str) {
 }
 
 fn hot(path: &Path, forced: bool) -> stonekeep::Result<DatabaseImage> {
-    let source = HotDirectory::new(path).forced(forced);
+    let source = Directory::new(path, SourceKind::Hot).forced(forced);
     let capture = source.capture(&mut NoHost, &Quiet)?;
     Ok(capture.image().clone())
 }

@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use stonekeep::image::closed::ClosedDirectory;
-use stonekeep::image::{DatabaseImage, ImageSource, NoHost};
+use stonekeep::image::{DatabaseImage, Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::{Error, ErrorKind, Quiet, WarningName};
 use stonekeep_format::{FileNumber, SequenceNumber};
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
@@ -28,7 +27,7 @@ fn elsewhere() -> (tempfile::TempDir, FakeDatabase) {
 }
 
 fn with_wal_dir(database: &Path, wal_dir: &Path) -> Result<DatabaseImage, Error> {
-    let source = ClosedDirectory::new(database).with_wal_dir(Some(wal_dir.to_owned()));
+    let source = Directory::new(database, SourceKind::Closed).with_wal_dir(Some(wal_dir.to_owned()));
     source
         .capture(&mut NoHost, &Quiet)
         .map(|capture| capture.image().clone())

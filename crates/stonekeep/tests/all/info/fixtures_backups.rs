@@ -13,7 +13,7 @@ use stonekeep::engine::{
 };
 use stonekeep::format::BackupId;
 use stonekeep::format::backup_name::{NamingScheme, ShareFilesNaming};
-use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::image::{Directory, SourceKind};
 use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
 use stonekeep_testkit::fixtures::{self, Fixture};
@@ -160,7 +160,7 @@ fn every_flipped_byte_is_found_with_the_backups_that_it_touches() {
 fn extend(fixture: &Fixture, options: BackupEngineOptions) -> CreateReport {
     engine(&fixture.repository(), options)
         .create_new_backup(
-            &ClosedDirectory::new(fixture.database()),
+            &Directory::new(fixture.database(), SourceKind::Closed),
             &CreateBackupOptions::default(),
             &Quiet,
         )

@@ -9,8 +9,7 @@ use stonekeep::engine::restore::RestoreReport;
 use stonekeep::engine::{CreateBackupOptions, RestoreMode, RestoreOptions};
 use stonekeep::format::BackupId;
 use stonekeep::format::options::{OptionsFile, with_wal_dir};
-use stonekeep::image::closed::ClosedDirectory;
-use stonekeep::image::{ImageSource, NoHost};
+use stonekeep::image::{Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::{ErrorKind, Quiet, Warning, WarningName};
 use stonekeep_testkit::fixtures::{self, Fixture};
 
@@ -77,7 +76,7 @@ fn check(restored: &Path, expected: &Files, what: &str) {
         assert_eq!(Some(bytes), expected.get(name), "{what}: {name}");
     }
     // OPTIONS of older engines name the wal_dir of the database that was backed up.
-    let source = ClosedDirectory::new(restored).with_wal_dir(Some(restored.to_owned()));
+    let source = Directory::new(restored, SourceKind::Closed).with_wal_dir(Some(restored.to_owned()));
     let capture = source.capture(&mut NoHost, &Quiet).unwrap();
     let image = capture.image();
     assert_eq!(
@@ -213,7 +212,7 @@ fn every_backup_is_restored_over_the_database_of_its_fixture() {
 fn a_backup_added_to_an_old_repository_is_restored_as_the_database_is() {
     for name in fixtures::ALL {
         let fixture = Fixture::unpack(name).unwrap();
-        let source = ClosedDirectory::new(fixture.database());
+        let source = Directory::new(fixture.database(), SourceKind::Closed);
         engine(&fixture.repository(), options(name))
             .create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)
             .unwrap();
@@ -258,7 +257,7 @@ fn a_restored_database_without_wals_does_not_guess_where_they_are() {
     let fixture = Fixture::unpack(fixtures::ROCKSDB_5_18).unwrap();
     let to = fixture.root().join("restored");
     restore(&fixture, 3, &to, &restore_options(&fixture));
-    let error = ClosedDirectory::new(&to)
+    let error = Directory::new(&to, SourceKind::Closed)
         .capture(&mut NoHost, &Quiet)
         .err()
         .unwrap();

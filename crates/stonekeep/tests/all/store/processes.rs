@@ -9,7 +9,7 @@ use std::time::Duration;
 use stonekeep::engine::collect::DEFAULT_MIN_AGE;
 use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, BackupEngineReadOnly, CreateBackupOptions};
-use stonekeep::image::closed::ClosedDirectory;
+use stonekeep::image::{Directory, SourceKind};
 use stonekeep::repo::pin;
 use stonekeep::store::local::LocalStore;
 use stonekeep::store::{LockWait, Store};
@@ -122,7 +122,7 @@ fn readers_hold_up_no_writer() {
     let mut fake = DatabaseBuilder::new().create(&database.path().join("db"));
     fake.add_tables(2, 3_000);
     let engine = waiting(&store, LockWait::Fail);
-    let source = ClosedDirectory::new(fake.path());
+    let source = Directory::new(fake.path(), SourceKind::Closed);
     let report = engine
         .create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)
         .unwrap();
@@ -139,7 +139,7 @@ fn readers_hold_up_no_writer() {
 /// Makes backups and purges, again and again, waiting for its turn.
 fn take_part(store: Store, database: &Path) {
     let engine = waiting(&store, LockWait::Forever);
-    let source = ClosedDirectory::new(database);
+    let source = Directory::new(database, SourceKind::Closed);
     let options = CreateBackupOptions::default().with_allow_other_database(true);
     for _ in 0..5 {
         engine.create_new_backup(&source, &options, &Quiet).unwrap();

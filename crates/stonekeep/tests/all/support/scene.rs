@@ -8,8 +8,8 @@ use stonekeep::engine::create::CreateReport;
 use stonekeep::engine::verify::{VerifyLevel, VerifyReport, VerifyWhat};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, BackupEngineReadOnly, CreateBackupOptions};
 use stonekeep::format::BackupId;
-use stonekeep::image::closed::ClosedDirectory;
 use stonekeep::image::include::IncludePattern;
+use stonekeep::image::{Directory, SourceKind};
 use stonekeep::repo::catalog;
 use stonekeep::store::memory::MemoryStore;
 use stonekeep::store::{Entry, EntryKind, Key, PutMode, Store};
@@ -65,8 +65,8 @@ impl Scene {
         self.include.push(pattern);
     }
 
-    pub(crate) fn source(&self) -> ClosedDirectory {
-        ClosedDirectory::new(self.database.path())
+    pub(crate) fn source(&self) -> Directory {
+        Directory::new(self.database.path(), SourceKind::Closed)
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
