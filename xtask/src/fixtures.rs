@@ -1,4 +1,4 @@
-//! `cargo xtask fixtures`: makes committed data anew with real engines.
+//! `cargo xtask fixtures`: rewrites committed data with real engines.
 
 use std::fs;
 use std::io::ErrorKind;

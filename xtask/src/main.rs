@@ -1,4 +1,4 @@
-//! Developer commands that need no C++ themselves, so that they can say what is missing.
+//! Developer commands. They need no C++ themselves, so that they can report what is missing.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,

@@ -1,4 +1,4 @@
-//! Finds out which packages the proof needs here.
+//! Finds the packages that the proof needs and that are not installed.
 
 use std::ffi::OsString;
 use std::fs;

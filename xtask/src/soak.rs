@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: databases captured while they are written, for as long as one likes.
+//! `cargo xtask soak`: captures databases while they are written, for any time.
 
 use crate::{proof, workspace};
 

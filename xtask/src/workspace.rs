@@ -1,4 +1,4 @@
-//! Where things are in the workspace, or how its cargo is run.
+//! Finds the directories of the workspace, and runs its cargo.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

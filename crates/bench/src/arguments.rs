@@ -1,4 +1,4 @@
-//! The arguments of the program.
+//! Parses the arguments of the program.
 
 use std::path::PathBuf;
 

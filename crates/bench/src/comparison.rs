@@ -1,4 +1,4 @@
-//! The runs of all contestants, one after the other, round after round.
+//! Runs all contestants of a scenario in turn, round after round.
 
 use std::fs::File;
 

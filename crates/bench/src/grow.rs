@@ -1,4 +1,4 @@
-//! The measuring of growth, point by point.
+//! Measures growth, one number of files or backups after the other.
 
 use std::path::Path;
 

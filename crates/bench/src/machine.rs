@@ -1,4 +1,4 @@
-//! On what it was measured.
+//! Describes the machine of a measurement.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What a piece of work costs the process that does it: time, processor time, memory, bytes.
+//! Measures the costs of a process: time, processor time, memory, bytes.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What came of a comparison: the runs of each contestant, and whether wanted figures were reached.
+//! The result of a comparison: the runs of each contestant, and which wanted figures are reached.
 
 use serde::Serialize;
 

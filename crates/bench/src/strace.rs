@@ -1,4 +1,4 @@
-//! What `strace -f` wrote, counted.
+//! Counts the system calls in the output of `strace -f`.
 
 use std::collections::BTreeMap;
 

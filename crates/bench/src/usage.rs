@@ -1,4 +1,4 @@
-//! What the kernel says that processes have used, and may use.
+//! Reads the kernel's counters and limits of a process.
 
 use std::mem::MaybeUninit;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Everything that a database holds, as plain data.
+//! The contents of a database as plain data: every key of every column family.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! What can go wrong while real RocksDB is at work.
+//! Errors of RocksDB and of the programs that the proof runs.
 
 use std::io;
 use std::path::{Path, PathBuf};

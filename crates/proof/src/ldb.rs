@@ -1,4 +1,4 @@
-//! The `ldb` of an installed RocksDB, which is another version than the linked one.
+//! Runs the `ldb` of an installed RocksDB, which is another version than the linked one.
 
 use std::path::Path;
 use std::process::Command;

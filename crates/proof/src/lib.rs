@@ -1,4 +1,4 @@
-//! Real RocksDB, as the judge of what Stonekeep writes.
+//! Real RocksDB, as the oracle for what Stonekeep writes.
 //!
 //! - [`engine`]: RocksDB's own `BackupEngine`, whole, through a small C++ shim.
 //! - [`oracle`]: every key of every column family of a database, read by RocksDB and compared.

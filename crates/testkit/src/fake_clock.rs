@@ -1,4 +1,4 @@
-//! A clock that goes only when it is told to, or when somebody sleeps by it.
+//! A clock that advances only when a test says so, or when a thread sleeps by it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};

@@ -1,4 +1,4 @@
-//! How a test says that it could not run.
+//! Reports that a test cannot run here, and why.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};

@@ -1,4 +1,4 @@
-//! Which part of files the page cache holds.
+//! Measures which part of a file is in the page cache.
 
 use std::fs::File;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Directories of files, handled as they are.
+//! Copies, links and removes directories of test data.
 
 use std::fs::{self, File};
 use std::io::Read;

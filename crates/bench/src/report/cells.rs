@@ -1,4 +1,4 @@
-//! Cells of Markdown tables: numbers in short, columns aligned.
+//! Formats cells of Markdown tables: short numbers, aligned columns.
 
 use std::fmt::Write;
 

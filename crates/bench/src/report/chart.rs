@@ -1,4 +1,4 @@
-//! The times of all contestants as an SVG chart, each scenario in its own scale.
+//! Draws the times of all contestants as an SVG chart, each scenario on its own scale.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! Curves of growth as an SVG chart: both axes in powers of ten, so that a straight line through the decades is linear.
+//! Draws curves of growth as an SVG chart. Both axes are logarithmic, so that linear growth is a straight line.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! Curves of growth as data, and as Markdown.
+//! Reports curves of growth as JSON and as Markdown.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! What is wanted beside what was seen.
+//! Compares measured figures with the wanted ones.
 
 use super::Report;
 use super::cells::{absent, aligned, ratio};

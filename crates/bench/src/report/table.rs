@@ -1,4 +1,4 @@
-//! The report as Markdown.
+//! Reports a run as Markdown.
 
 use super::cells::{absent, aligned, mib, ratio, seconds};
 use super::{Report, judgements};

@@ -1,4 +1,4 @@
-//! What is read and deleted in repositories of many backups; their tables do not matter, and are holes.
+//! Listing and purging of repositories with many backups. Their tables are sparse files.
 
 use super::{Contestant, Peer, Scenario, Set, Setting, Wanted};
 use crate::data::Step;

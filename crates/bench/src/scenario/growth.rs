@@ -1,4 +1,4 @@
-//! How verbs grow with the number of files, or with that of backups, while the other one stays.
+//! Growth of each verb with the number of files, and with the number of backups.
 
 use super::{Contestant, Scenario, Set, Setting};
 use crate::data::Step;

@@ -1,4 +1,4 @@
-//! Captures of databases that are being written, up to the closed image; nothing is copied.
+//! Captures of databases that another process writes, up to the closed image. Nothing is copied.
 
 use std::path::PathBuf;
 

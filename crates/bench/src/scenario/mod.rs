@@ -1,4 +1,4 @@
-//! What is compared: scenarios, who takes part in each, and which figures are wanted.
+//! The scenarios: what is compared, the contestants of each, the wanted figures.
 
 mod against;
 mod catalog;

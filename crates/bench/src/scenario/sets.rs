@@ -1,4 +1,4 @@
-//! Which scenarios are run at which place.
+//! Which scenarios run on which file system.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! A job in a child process of this program, so that its costs are its own.
+//! Runs a job in a child process of this program, to measure its costs alone.
 
 use std::fs;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! The measured work as the command `stonekeep` does it.
+//! The measured work, done by the command `stonekeep`.
 
 use std::ffi::OsString;
 use std::path::Path;

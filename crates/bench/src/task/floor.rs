@@ -1,4 +1,4 @@
-//! The measured work as a bare program of two threads does it: no more than has to be done.
+//! The measured work, done by a bare program of two threads that does only what is necessary.
 //!
 //! It copies and checksums the same files through small buffers and makes them durable, or reads them. It has no
 //! meta files, no names to find out, nothing to be careful about.

@@ -1,4 +1,4 @@
-//! The measured work as RocksDB's own `BackupEngine` does it, through the `rocksdb` crate.
+//! The measured work, done by RocksDB's own `BackupEngine` through the `rocksdb` crate.
 
 use std::path::Path;
 

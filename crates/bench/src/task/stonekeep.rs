@@ -1,4 +1,4 @@
-//! The measured work as Stonekeep does it.
+//! The measured work, done by the library `stonekeep`.
 
 use std::num::NonZeroUsize;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The child process: one job from standard input, done by the program that it names.
+//! The child process: reads one job from standard input and does it.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! What the bench says of its arguments, as the documents are held against it. `STONEKEEP_BLESS=1` writes it anew.
+//! The text of `--help` is the committed one, which the documents are checked against. `STONEKEEP_BLESS=1` rewrites it.
 
 use std::fs;
 use std::path::Path;

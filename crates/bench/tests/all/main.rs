@@ -1,4 +1,4 @@
-//! The bench as a whole.
+//! Tests of the bench as a whole.
 #![expect(clippy::unwrap_used, reason = "a test whose set-up fails has failed")]
 
 mod growth;

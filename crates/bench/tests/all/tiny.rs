@@ -1,4 +1,4 @@
-//! Everything runs, on little data.
+//! Every scenario runs on little data.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

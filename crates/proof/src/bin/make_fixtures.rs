@@ -1,4 +1,4 @@
-//! Makes committed fixtures anew: those that are named, or all.
+//! Rewrites committed fixtures: those named in the arguments, or all.
 
 use std::process::ExitCode;
 

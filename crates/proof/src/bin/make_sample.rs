@@ -1,4 +1,4 @@
-//! Makes the two states of the demo's database in a directory.
+//! Writes the two states of the demo's database into a directory.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! Captures databases while they are written, image after image, and judges each.
+//! Captures databases while they are written, and judges each image.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,

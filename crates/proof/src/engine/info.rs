@@ -1,4 +1,4 @@
-//! What RocksDB's backup engine tells about its backups.
+//! The backups in a repository, as RocksDB's backup engine reports them.
 
 use std::ffi::{CStr, c_char, c_void};
 

@@ -1,4 +1,4 @@
-//! What RocksDB's backup engine can be told, with RocksDB's defaults.
+//! The options of RocksDB's backup engine, with RocksDB's defaults.
 
 /// `BackupEngineOptions::ShareFilesNaming` (include/rocksdb/utilities/backup_engine.h).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

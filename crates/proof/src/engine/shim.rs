@@ -1,4 +1,4 @@
-//! The declarations of shim/shim.cc; change both together.
+//! Declares the functions of shim/shim.cc. Change both together.
 
 use std::ffi::{CStr, c_char, c_void};
 

@@ -1,4 +1,4 @@
-//! A writer that somebody looks after: where the setting wants it, it is killed and started again.
+//! A writer process that is killed and restarted as its setting says.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

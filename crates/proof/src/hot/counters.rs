@@ -1,4 +1,4 @@
-//! What a writer has begun and what RocksDB has acknowledged, in a file that outlives the writer.
+//! Counts the batches that a writer has begun and that RocksDB has acknowledged, in a file that outlives the writer.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;

@@ -1,4 +1,4 @@
-//! What a writer writes: numbered batches with deeds between them, all of it told by a seed.
+//! What a writer writes: numbered batches, and flushes and the like between them, all derived from a seed.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Starting, killing and ending of writers.
+//! Starts, kills and ends writer processes.
 
 use std::fmt::Write as _;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! What became of the images of one database.
+//! Counts the images of one database by their judgement.
 
 use std::fmt;
 use std::time::Duration;

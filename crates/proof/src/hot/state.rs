@@ -1,4 +1,4 @@
-//! What a database must hold after a prefix of its history.
+//! Computes what a database contains after a prefix of its history.
 
 use std::ops::RangeInclusive;
 

@@ -1,4 +1,4 @@
-//! Takes one image and makes a database directory of it.
+//! Captures one image and makes a database directory of it.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};

@@ -1,4 +1,4 @@
-//! Whether an image is one state of its database's history, and not one from too long ago.
+//! Checks that an image is one state of its database's history, and a recent one.
 
 use std::path::Path;
 

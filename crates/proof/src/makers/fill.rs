@@ -1,4 +1,4 @@
-//! What the recipes write: the same bytes each time.
+//! The keys and values that the recipes write, the same in each run.
 
 use super::Workbench;
 use crate::Result;

@@ -1,4 +1,4 @@
-//! Databases of each kind, made by RocksDB, each with a model of what it must hold.
+//! Databases of each kind, made by RocksDB, each with a model of its contents.
 
 mod fill;
 mod recipes;

@@ -1,4 +1,4 @@
-//! The kinds of databases that proofs are made with.
+//! The kinds of databases that the proof uses.
 
 use super::fill;
 use super::workbench::{Recipe, Workbench};

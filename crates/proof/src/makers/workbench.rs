@@ -1,4 +1,4 @@
-//! An open database beside a model of what it must hold.
+//! An open database and the model of its contents.
 
 use std::fs;
 use std::ops::Range;

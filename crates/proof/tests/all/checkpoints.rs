@@ -1,4 +1,4 @@
-//! Backups of RocksDB's checkpoints, made while the database goes on.
+//! Backups of RocksDB's checkpoints while the database is written.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! One repository in which both engines create, delete, purge and collect garbage.
+//! Both engines create, delete, purge and collect garbage in one repository.
 
 use std::collections::BTreeSet;
 use std::fs;

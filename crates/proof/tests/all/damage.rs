@@ -1,4 +1,4 @@
-//! Damaged repositories: what RocksDB's engine calls corrupt, Stonekeep calls corrupt, with the same backups named.
+//! What RocksDB's engine calls corrupt in a damaged repository, Stonekeep calls corrupt, and names the same backups.
 
 use std::collections::BTreeSet;
 use std::fs;

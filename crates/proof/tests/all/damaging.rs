@@ -1,4 +1,4 @@
-//! The ways to damage a repository.
+//! Ways to damage a repository.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Backups that are made without some of their files, which other repositories have.
+//! Backups without some of their files, which are in other repositories.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The committed fixtures, read by the RocksDB of today.
+//! The linked RocksDB reads the committed fixtures.
 
 use stonekeep_proof::DatabaseContents;
 use stonekeep_proof::engine::{BackupInfo, EngineOptions, RestoreOptions, RocksBackupEngine, VerifyLevel};

@@ -1,4 +1,4 @@
-//! One database that went on twice from the same backup: the same file numbers, sizes and sequence numbers, other bytes.
+//! Two databases restored from the same backup reuse file numbers, sizes and sequence numbers with different bytes.
 
 use std::fs;
 use std::path::Path;

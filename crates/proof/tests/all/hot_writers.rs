@@ -1,4 +1,4 @@
-//! The writers of the tests of hot capture, and the judge of their databases, before anything is captured.
+//! The writers and the verifier of the hot capture tests are right before anything is captured.
 
 use std::fs;
 use std::path::{Path, PathBuf};

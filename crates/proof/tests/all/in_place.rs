@@ -1,4 +1,4 @@
-//! Backups that RocksDB opens read-only where they are.
+//! RocksDB opens backups read-only inside the repository.
 
 use stonekeep::Quiet;
 use stonekeep::engine::in_place::close_in_place;

@@ -1,4 +1,4 @@
-//! Restores that are killed half-way: what RocksDB makes of the directory, and what the next run does.
+//! Restores that are killed at each step: what RocksDB opens afterwards, and what the next run does.
 
 use std::fs;
 use std::num::NonZeroUsize;

@@ -1,4 +1,4 @@
-//! What real RocksDB must say of a repository.
+//! Checks a repository with real RocksDB.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Restores that leave the WALs at the target where they are (`keep_log_files`).
+//! Restores that keep the WALs of the target (`keep_log_files`).
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The command, killed in the middle of backups.
+//! Backups whose command is killed at any moment.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

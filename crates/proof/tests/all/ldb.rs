@@ -1,4 +1,4 @@
-//! RocksDB 7.8 or whatever `ldb` is installed, on repositories of the linked RocksDB.
+//! The installed `ldb` and the linked RocksDB use the same repositories.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! A database that a process has open is neither backed up at rest nor restored over.
+//! A database that a process has open is not backed up as closed, and not restored over.
 
 use std::path::Path;
 

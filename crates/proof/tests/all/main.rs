@@ -1,4 +1,4 @@
-//! What Stonekeep is judged by: real RocksDB on the same bytes.
+//! Tests against real RocksDB on the same bytes.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
 
 #[expect(dead_code, reason = "the library's own tests use more of it")]

@@ -1,4 +1,4 @@
-//! RocksDB's own backups of every kind of database, as a check of makers, engine shim or oracle.
+//! RocksDB's own backups of every kind of database check makers, engine shim and oracle.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A local store in which another program does something before a chosen operation.
+//! A local store in which another program acts before a chosen operation.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! RocksDB's engine at work in a repository in the middle of our backup: it honours no lock of ours.
+//! RocksDB's engine changes a repository during our backup. It ignores our lock.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};

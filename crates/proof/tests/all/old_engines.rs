@@ -1,4 +1,4 @@
-//! Repositories of RocksDB 5.18 to 11.8, restored and extended by Stonekeep, read by the RocksDB of today.
+//! Repositories of RocksDB 5.18 to 11.8, restored and extended by Stonekeep, read by the linked RocksDB.
 
 use std::path::Path;
 

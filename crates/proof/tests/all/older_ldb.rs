@@ -1,4 +1,4 @@
-//! Stonekeep and RocksDB 7.8, or whatever `ldb` is installed, in one repository.
+//! Stonekeep and the installed `ldb` use one repository.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Negative controls: the oracle must see what is wrong.
+//! Negative controls: the oracle reports each difference.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Backups by Stonekeep of every kind of database, in the hands of RocksDB's engine.
+//! RocksDB's engine reads Stonekeep's backups of every kind of database.
 
 use std::collections::BTreeSet;
 use std::path::Path;

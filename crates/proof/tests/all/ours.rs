@@ -1,4 +1,4 @@
-//! Stonekeep's verbs, as these tests call them.
+//! Calls Stonekeep's verbs with the defaults of these tests.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Repositories and databases in places, and with contents, that people really have.
+//! Unusual repositories and databases: empty ones, one inside the other, mixed ones.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Transactions that were prepared and not committed: they live in WALs older than those that any column family needs.
+//! Prepared transactions that are not committed are in WALs older than those that any column family needs.
 
 use std::path::Path;
 

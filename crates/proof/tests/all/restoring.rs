@@ -1,4 +1,4 @@
-//! Restores by Stonekeep, judged by RocksDB.
+//! Restores by Stonekeep, checked by RocksDB.
 
 use std::collections::BTreeMap;
 use std::fs;

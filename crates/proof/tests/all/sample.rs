@@ -1,4 +1,4 @@
-//! The demo's committed database is what its maker says.
+//! The demo's committed database contains what its maker writes.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! This test program, run once more as another process that opens a database.
+//! Runs this test program as a second process that opens a database.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Backups by RocksDB's engine of every kind of database, in the hands of Stonekeep.
+//! Stonekeep reads backups of every kind of database made by RocksDB's engine.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Column families with user-defined timestamps, whose WALs have records of their own kind.
+//! Column families with user-defined timestamps, whose WALs have records of their own.
 
 use std::path::Path;
 

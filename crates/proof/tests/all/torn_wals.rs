@@ -1,4 +1,4 @@
-//! What stands in WALs: under RocksDB's strictest rules, and after a tear.
+//! WALs of backups under RocksDB's strictest recovery mode, and torn WALs.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Where the WALs of a restored database are, by its OPTIONS file and by the options that open it.
+//! Where a restored database reads its WALs, by its OPTIONS file and by the options that open it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

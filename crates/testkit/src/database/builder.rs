@@ -1,4 +1,4 @@
-//! Settings of a database to be made.
+//! Settings of a fake database.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! What stands in the files of a fake database.
+//! The contents of the files of a fake database.
 
 use std::fs::{self, File};
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! The making of a database, and of the files that it has but once.
+//! Creates a fake database, and the files that it has once.
 
 use std::fs;
 use std::path::{Path, PathBuf};

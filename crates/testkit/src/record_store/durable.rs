@@ -1,4 +1,4 @@
-//! What a row of operations has made durable.
+//! Computes which state a sequence of operations has made durable.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! A store that writes down what it is asked for.
+//! A store that records the operations it is asked for.
 //!
 //! Requests make tests of cost ("a second backup makes three requests") and of order: [`RecordStore::durable_before`]
 //! tells what would have survived a power failure just before a file appeared.

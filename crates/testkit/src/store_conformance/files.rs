@@ -1,4 +1,4 @@
-//! Checks of what is said about visible files.
+//! Checks of the contract on files: puts, uploads, reads, listings, deletions.
 
 use stonekeep::ErrorKind;
 use stonekeep::store::{Durability, EntryKind, Persist, Put, PutContent, PutMode, Store};

@@ -1,4 +1,4 @@
-//! Checks of what is said about the writer's lock, pins and time limits.
+//! Checks of the contract on the lease, on pins and on time limits.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};

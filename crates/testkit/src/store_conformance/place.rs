@@ -1,4 +1,4 @@
-//! A place that checks open stores on, and what they do there again and again.
+//! A place on which the checks open stores, and what they do there repeatedly.
 
 use stonekeep::store::{Durability, Key, PutMode, Store, Upload};
 

@@ -1,4 +1,4 @@
-//! Checks of what is said about staging and publishing.
+//! Checks of the contract on staging and publishing.
 
 use std::io::{self, Read};
 

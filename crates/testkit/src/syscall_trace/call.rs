@@ -1,4 +1,4 @@
-//! The lines that strace writes, put together to calls.
+//! Joins the lines that strace writes to system calls.
 
 use std::collections::HashMap;
 use std::io::{Error, Result};

@@ -1,4 +1,4 @@
-//! A disk on which recorded operations are replayed: what is there, what is durable, what a power failure leaves.
+//! A model of a disk on which recorded operations are replayed: what exists, what is durable, what a power failure leaves.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

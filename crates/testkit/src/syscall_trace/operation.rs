@@ -1,4 +1,4 @@
-//! What a command does to files: calls with their meaning, paths and bytes.
+//! The operations of a command on files: system calls with their meaning, paths and bytes.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Fake databases hold what they promise: files that are true to their formats, and the same bytes each time.
+//! The files of fake databases follow their formats, and are the same in each run.
 
 use std::collections::BTreeMap;
 use std::fs;

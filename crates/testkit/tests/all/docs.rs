@@ -1,4 +1,4 @@
-//! What the documents say of the sources is true: links, examples, names of tests.
+//! The documents agree with the sources: links, examples, flags, names of tests.
 
 use std::collections::BTreeSet;
 use std::fs;

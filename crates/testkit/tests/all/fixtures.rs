@@ -1,4 +1,4 @@
-//! Every committed fixture is whole.
+//! Every committed fixture is complete.
 
 use std::collections::BTreeSet;
 use std::fs;

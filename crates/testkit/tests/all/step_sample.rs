@@ -1,4 +1,4 @@
-//! The choice of steps at which crash tests stop.
+//! Which steps crash tests stop at.
 
 use stonekeep_testkit::step_sample::StepSample;
 

@@ -1,4 +1,4 @@
-//! Records of system calls, and the disk on which they are replayed.
+//! Recorded system calls are parsed and replayed correctly.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

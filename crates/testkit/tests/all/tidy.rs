@@ -1,4 +1,4 @@
-//! The rules of the house that a program can check: floors, sizes, headers, forgotten files.
+//! The rules of the project that a program can check: layers, sizes, headers, forgotten files.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Writing of batches and doing of deeds, with a plain database.
+//! Writes batches and flushes with a plain database.
 
 use std::fs;
 use std::thread;

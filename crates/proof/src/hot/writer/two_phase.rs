@@ -1,4 +1,4 @@
-//! Writing of batches as transactions in two phases, beside one that stays prepared for long.
+//! Writes batches as two-phase transactions, beside one that stays prepared for long.
 
 use rocksdb::{ColumnFamily, SingleThreaded, Transaction, TransactionDB, TransactionDBOptions};
 

@@ -1,4 +1,4 @@
-//! The modules of a crate, what each defines and imports, and where a path leads to.
+//! The modules of a crate: what each defines and imports, and which file a path leads to.
 
 use std::collections::{BTreeMap, BTreeSet};
 

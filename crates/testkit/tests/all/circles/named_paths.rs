@@ -1,4 +1,4 @@
-//! The paths that a piece of Rust names: in expressions, types, attributes, macros and `use` declarations.
+//! Collects the paths in a piece of Rust: in expressions, types, attributes, macros and `use` declarations.
 
 use std::collections::BTreeSet;
 
