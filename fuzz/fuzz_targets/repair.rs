@@ -3,7 +3,7 @@
 use stonekeep_format::checksum;
 use stonekeep_format::log::BLOCK_BYTES;
 
-/// Sets the checksum of every physical record that fits where it stands.
+/// Sets the checksum of every physical record that is complete.
 pub fn checksums(log: &mut [u8]) {
     for block in log.chunks_mut(BLOCK_BYTES) {
         let mut at = 0;

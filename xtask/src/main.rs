@@ -2,7 +2,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "commands talk to whoever runs them"
+    reason = "commands print their results"
 )]
 
 mod api;

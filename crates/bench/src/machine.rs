@@ -29,7 +29,7 @@ impl Machine {
     /// Looks around. `memory` and `disk` are directories to measure in.
     ///
     /// # Errors
-    /// Those of making a small database, which tells how RocksDB was compiled.
+    /// The lines of creating a small database, which say how RocksDB was compiled.
     pub(crate) fn look(memory: &Path, disk: &Path) -> Result<Self> {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let cpuinfo = read("/proc/cpuinfo");
@@ -91,7 +91,7 @@ fn in_log(log: &str, label: &str) -> Result<String> {
     Ok(value.trim().to_owned())
 }
 
-/// What stands behind a label and its colon.
+/// The text after a label and its colon.
 fn after<'a>(text: &'a str, label: &str) -> Option<&'a str> {
     let line = text.lines().find_map(|line| line.strip_prefix(label))?;
     Some(line.trim_start_matches([' ', '\t', ':']))

@@ -4,7 +4,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a command talks to whoever runs it"
+    reason = "a command prints its results"
 )]
 
 mod arguments;
@@ -71,7 +71,7 @@ fn compare(arguments: &Compare) -> Result<()> {
         arguments.rounds.into()
     };
     let counting = if arguments.no_counts {
-        Counting::Skipped("nobody wanted it".to_owned())
+        Counting::Skipped("not requested".to_owned())
     } else {
         Counting::find()
     };

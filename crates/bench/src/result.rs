@@ -69,7 +69,7 @@ impl Comparison {
         self.rows.iter().find(|row| row.who == who)
     }
 
-    /// The row that somebody is compared with.
+    /// The row that others are compared with.
     pub(crate) fn peer(&self, peer: Peer) -> Option<&Row> {
         match peer {
             Peer::RocksDb => self.row(ROCKSDB),

@@ -7,7 +7,7 @@ use rocksdb::{AsRawPtr, ColumnFamilyDescriptor, DB, IteratorMode, Options, ReadO
 
 use crate::{DatabaseContents, ProofError, Result};
 
-/// What RocksDB must be told to open a database.
+/// The options with which RocksDB opens a database.
 #[derive(Clone, Debug, Default)]
 pub struct OpenOptions {
     /// Where the WALs are, if not beside the tables.
@@ -112,7 +112,7 @@ pub fn examine(path: &Path, options: &OpenOptions) -> Result<Finding> {
         let db = open_read_only(path, options)?;
         let identity = db
             .get_db_identity()
-            .map_err(ProofError::database("tell the database's identity"))?;
+            .map_err(ProofError::database("read the identity of the database"))?;
         Finding {
             contents: contents(&db, &families)?,
             sequence: db.latest_sequence_number(),

@@ -13,7 +13,7 @@ pub const STATE_1: &str = "state1";
 /// The name of the second state's directory.
 pub const STATE_2: &str = "state2";
 
-/// Makes both states below `target`, as checkpoints of one database, and tells what each holds.
+/// Makes both states below `target`, as checkpoints of one database, and returns the contents of each.
 ///
 /// # Errors
 /// RocksDB's or the file system's; a state that is there already is one.

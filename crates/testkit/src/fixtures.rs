@@ -46,7 +46,7 @@ pub struct Fixture {
     root: TempDir,
 }
 
-/// What the engine that wrote a repository told about one of its backups (`BackupInfo`).
+/// What the engine that wrote a repository reported about one of its backups (`BackupInfo`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpectedBackup {
     /// `backup_id`.
@@ -96,7 +96,7 @@ impl Fixture {
         self.root().join("alternate")
     }
 
-    /// The backups that the repository holds, by id, as the engine that wrote them told.
+    /// The backups that the repository holds, by id, as the engine that wrote them reported.
     ///
     /// # Errors
     /// The file system's, or a fixture in another form.

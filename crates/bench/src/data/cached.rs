@@ -24,7 +24,7 @@ impl Cached {
     }
 }
 
-/// Of all tables below a directory, which this user must own: the kernel tells nobody else.
+/// Of all tables below a directory, which this user must own: the kernel reports it to the owner only.
 ///
 /// # Errors
 /// Those of the file system.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use rustix::fs::{Advice, fadvise};
 
-/// Gives a directory the same files as another one, and so on below it. Tables become hard links, which nobody writes
+/// Gives a directory the same files as another one, and so on below it. Tables become hard links, which are never written
 /// through.
 ///
 /// # Errors

@@ -97,7 +97,7 @@ fn copies(files: Vec<(PathBuf, String)>, directory: &Path) -> Vec<Item> {
         .collect()
 }
 
-/// What stands at the target is read where it is, unless its session alone is to tell.
+/// Files that are at the target are read there, unless they are identified by their session.
 fn restored(files: Vec<(PathBuf, String)>, target: &Path, keep: Keep) -> Vec<Item> {
     let mut items = Vec::new();
     for (from, name) in files {

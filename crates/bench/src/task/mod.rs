@@ -111,7 +111,7 @@ pub(crate) struct Job {
 /// What came of it.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Done {
-    /// Files or backups that it was about, so that nobody is fast by doing less.
+    /// Files or backups that it was about, so that a contestant that does less is noticed.
     pub(crate) items: u64,
     pub(crate) figures: Figures,
 }

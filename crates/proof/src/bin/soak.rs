@@ -2,7 +2,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a command talks to whoever runs it"
+    reason = "a command prints its results"
 )]
 
 use std::path::PathBuf;

@@ -15,7 +15,7 @@ unsafe impl Sync for RocksBackupEngine {}
 
 impl Drop for RocksBackupEngine {
     fn drop(&mut self) {
-        // SAFETY: the engine is open, and nobody uses it after this.
+        // SAFETY: the engine is open, and is not used after this.
         unsafe { shim::sk_engine_close(self.raw) };
     }
 }

@@ -78,13 +78,13 @@ impl RocksBackupEngine {
     pub fn backup(&self, id: u32) -> Result<BackupInfo> {
         let mut found = info::Collector::default();
         // SAFETY: the engine is open, and the collector outlives the call.
-        checked(&format!("tell about backup {id}"), unsafe {
+        checked(&format!("describe backup {id}"), unsafe {
             shim::sk_engine_backup(self.raw, id, found.context(), info::on_backup, info::on_file)
         })?;
         found
             .finish()
             .pop()
-            .ok_or_else(|| failure("tell about a backup", "it gave none".to_owned()))
+            .ok_or_else(|| failure("describe a backup", "it gave none".to_owned()))
     }
 
     /// `GetCorruptedBackups`.

@@ -123,7 +123,7 @@ pub(crate) unsafe fn take_message(message: *mut c_char) -> Result<(), String> {
     }
     // SAFETY: the shim's messages are NUL-terminated strings.
     let text = unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned();
-    // SAFETY: it came from the shim's strdup, and nobody else has it.
+    // SAFETY: it came from the shim's strdup, and has no other owner.
     unsafe { sk_message_free(message) };
     Err(text)
 }

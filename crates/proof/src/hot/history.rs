@@ -17,7 +17,7 @@ pub(super) const INGESTED_KEYS: u64 = 40;
 const HOLD: u64 = 1500;
 /// How many batches there are between two closings of the database.
 const REOPEN_EVERY: u64 = 3000;
-/// How many batches there are between two deeds on the history of timestamps.
+/// How many batches there are between two actions on the history of timestamps.
 const FORGET_EVERY: u64 = 400;
 /// How many batches of history timestamps keep.
 pub(super) const HISTORY_KEPT: u64 = 1000;
@@ -41,7 +41,7 @@ pub enum Work {
 
 /// Something that a writer does between two batches.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum Action {
     /// Creates the column family of this number.
     CreateFamily(u64),
     /// Drops it.
@@ -170,29 +170,29 @@ impl History {
     }
 
     /// What is done after the batch before this one, in order.
-    pub fn deeds_before(&self, number: u64) -> Vec<Deed> {
+    pub fn actions_before(&self, number: u64) -> Vec<Action> {
         match self.work {
             Work::Batches => Vec::new(),
             Work::PassingFamilies => passing_families(number),
             Work::Ingestion => every(INGEST_EVERY, number, |round| {
                 vec![
-                    Deed::Ingest { family: 1, round },
-                    Deed::Ingest { family: 2, round },
+                    Action::Ingest { family: 1, round },
+                    Action::Ingest { family: 2, round },
                 ]
             }),
             Work::TwoPhase => every(HOLD, number, |round| {
-                let commit = (round > 1).then(|| Deed::Commit(round - 1));
-                commit.into_iter().chain([Deed::Prepare(round)]).collect()
+                let commit = (round > 1).then(|| Action::Commit(round - 1));
+                commit.into_iter().chain([Action::Prepare(round)]).collect()
             }),
             Work::Timestamps => every(FORGET_EVERY, number, |_| {
                 let below = number.saturating_sub(HISTORY_KEPT);
-                (below > 0).then_some(Deed::Forget(below)).into_iter().collect()
+                (below > 0).then_some(Action::Forget(below)).into_iter().collect()
             }),
-            Work::Reopening => every(REOPEN_EVERY, number, |_| vec![Deed::Reopen]),
+            Work::Reopening => every(REOPEN_EVERY, number, |_| vec![Action::Reopen]),
         }
     }
 
-    /// How many batches back a deed may still show.
+    /// How many batches back an action may still show.
     pub(super) fn reach(&self) -> u64 {
         2 * match self.work {
             Work::PassingFamilies => STAY,
@@ -258,17 +258,17 @@ pub(super) fn is_deleted(family: Family, put: u64) -> bool {
     (put + family.number()).is_multiple_of(3)
 }
 
-fn every(period: u64, number: u64, deeds: impl FnOnce(u64) -> Vec<Deed>) -> Vec<Deed> {
+fn every(period: u64, number: u64, actions: impl FnOnce(u64) -> Vec<Action>) -> Vec<Action> {
     let due = number > 0 && number.is_multiple_of(period);
-    if due { deeds(number / period) } else { Vec::new() }
+    if due { actions(number / period) } else { Vec::new() }
 }
 
 /// One is created every [`STAY`] batches; half of that later the one before it goes.
-fn passing_families(number: u64) -> Vec<Deed> {
+fn passing_families(number: u64) -> Vec<Action> {
     let newest = number / STAY;
     match number % STAY {
-        0 if newest > 0 => vec![Deed::CreateFamily(newest)],
-        half if half == STAY / 2 && newest > 1 => vec![Deed::DropFamily(newest - 1)],
+        0 if newest > 0 => vec![Action::CreateFamily(newest)],
+        half if half == STAY / 2 && newest > 1 => vec![Action::DropFamily(newest - 1)],
         _ => Vec::new(),
     }
 }

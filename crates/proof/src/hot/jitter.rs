@@ -65,7 +65,7 @@ impl Probe for LateLook {
 /// that was written when the state was read is gone: what stood there is now in tables that the state does not know.
 ///
 /// A wait of a fixed time would not do. A slow writer has flushed nothing by then, and a fast one has written every key
-/// again, so that newer WALs tell everything; [`SMALL_MEMTABLES`](super::settings::SMALL_MEMTABLES) keep them from that.
+/// again, so that newer WALs contain everything; [`SMALL_MEMTABLES`](super::settings::SMALL_MEMTABLES) keep them from that.
 #[derive(Debug)]
 pub struct Blind {
     wal_dir: PathBuf,
@@ -76,7 +76,7 @@ pub struct Blind {
 
 impl Blind {
     const LOOK_EVERY: Duration = Duration::from_micros(200);
-    /// If the writer has died, the image may be right, and somebody else tells.
+    /// If the writer has died, the image may be right; the caller checks that.
     const AT_MOST: Duration = Duration::from_secs(30);
 
     /// For a database whose WALs are there.

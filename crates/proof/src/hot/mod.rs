@@ -1,7 +1,7 @@
 //! Databases that are captured while another process writes them at full speed.
 //!
-//! - [`settings`]: the kinds of databases, and [`history`]: what a writer writes, told by a seed.
-//! - [`writer`]: the writing process; [`process`] starts and kills it, [`counters`] tell how far it is.
+//! - [`settings`]: the kinds of databases, and [`history`]: what a writer writes, derived from a seed.
+//! - [`writer`]: the writing process; [`process`] starts and kills it, [`counters`] count its batches.
 //! - `state`: what the database must hold after any prefix of that, and [`verifier`]: whether an image is such a state.
 //! - [`run`]: captures one database again and again; `taking` makes a database directory of each image, [`jitter`]
 //!   provokes races, [`report`] counts.

@@ -101,7 +101,7 @@ impl Soak {
     /// Takes and judges all images.
     ///
     /// # Errors
-    /// The writer's, or the file system's. What becomes of the images stands in the report.
+    /// The writer's, or the file system's. The report has the judgement of each image.
     pub fn run(&self) -> Result<Report> {
         let root = TempDir::new_in(&self.place).map_err(ProofError::io(&self.place))?;
         let launcher = Launcher {

@@ -2,16 +2,16 @@
 
 use std::ops::RangeInclusive;
 
-use super::history::{self, Deed, FAMILIES, Family, History};
+use super::history::{self, Action, FAMILIES, Family, History};
 use crate::DatabaseContents;
 
 impl History {
     /// The states that a database may be in whose last batches are these, one for each lane: the one after those
-    /// batches, and, where deeds come before the next batch, the one after each of these.
+    /// batches, and, where actions come before the next batch, the one after each of these.
     pub fn states_after(&self, last: &[u64]) -> Vec<DatabaseContents> {
         let next = last.first().map_or(1, |last| last + 1);
-        let deeds = self.deeds_before(next).len();
-        (0..=deeds).map(|done| self.state(last, done, 0)).collect()
+        let actions = self.actions_before(next).len();
+        (0..=actions).map(|done| self.state(last, done, 0)).collect()
     }
 
     /// Of the state after these batches what the last so many of each lane have put.
@@ -34,7 +34,7 @@ impl History {
         contents
     }
 
-    /// Of the batches, what has not been overwritten or deleted; the deeds have made the column families.
+    /// Of the batches, what has not been overwritten or deleted; the actions have made the column families.
     fn apply_batches(&self, lane: usize, batches: RangeInclusive<u64>, contents: &mut DatabaseContents) {
         let (since, last) = batches.into_inner();
         if last == 0 {
@@ -60,34 +60,34 @@ impl History {
 
     fn apply_deeds(&self, last: u64, done_after: usize, contents: &mut DatabaseContents) {
         let before = last.saturating_sub(self.reach())..=last;
-        let past = before.flat_map(|number| self.deeds_before(number));
-        let following = self.deeds_before(last + 1).into_iter().take(done_after);
-        for deed in past.chain(following) {
-            match deed {
-                Deed::CreateFamily(number) => contents.add_family(&Family::Passing(number).to_string()),
-                Deed::DropFamily(number) => contents.drop_family(&Family::Passing(number).to_string()),
-                Deed::Ingest { family, round } => {
+        let past = before.flat_map(|number| self.actions_before(number));
+        let following = self.actions_before(last + 1).into_iter().take(done_after);
+        for action in past.chain(following) {
+            match action {
+                Action::CreateFamily(number) => contents.add_family(&Family::Passing(number).to_string()),
+                Action::DropFamily(number) => contents.drop_family(&Family::Passing(number).to_string()),
+                Action::Ingest { family, round } => {
                     for (key, value) in self.ingested(family, round) {
                         contents.put(FAMILIES[family], &key, &value);
                     }
                 }
-                Deed::Commit(number) => FAMILIES.iter().for_each(|family| {
+                Action::Commit(number) => FAMILIES.iter().for_each(|family| {
                     contents.put(family, history::held_key(), &number.to_be_bytes());
                 }),
-                Deed::Prepare(_) | Deed::Forget(_) | Deed::Reopen => {}
+                Action::Prepare(_) | Action::Forget(_) | Action::Reopen => {}
             }
         }
     }
 
     /// The number of the long transaction that must be prepared, but not committed, after these batches and so many of
-    /// the deeds that follow.
+    /// the actions that follow.
     pub fn prepared_after(&self, last: u64, deeds_done: usize) -> Option<u64> {
         let before = last.saturating_sub(self.reach())..=last;
-        let past = before.flat_map(|number| self.deeds_before(number));
-        let following = self.deeds_before(last + 1).into_iter().take(deeds_done);
-        past.chain(following).fold(None, |prepared, deed| match deed {
-            Deed::Prepare(number) => Some(number),
-            Deed::Commit(number) if prepared == Some(number) => None,
+        let past = before.flat_map(|number| self.actions_before(number));
+        let following = self.actions_before(last + 1).into_iter().take(deeds_done);
+        past.chain(following).fold(None, |prepared, action| match action {
+            Action::Prepare(number) => Some(number),
+            Action::Commit(number) if prepared == Some(number) => None,
             _ => prepared,
         })
     }

@@ -202,7 +202,7 @@ impl Verifier {
     /// The long transaction is found prepared, and can be committed.
     fn judge_prepared(&self, image: &Path, options: &OpenOptions, last: &[u64]) -> Result<()> {
         let last = last.first().copied().unwrap_or_default();
-        let done = 0..=self.history.deeds_before(last + 1).len();
+        let done = 0..=self.history.actions_before(last + 1).len();
         let allowed: Vec<Option<String>> = done
             .map(|done| self.history.prepared_after(last, done).map(long_name))
             .collect();

@@ -43,7 +43,7 @@ pub(crate) fn something_of_everything(bench: &mut Workbench) -> Result<()> {
     wal_rest(bench, 5_000)
 }
 
-/// Several tables in each column family, some deletions, and a rest that stands only in the WAL.
+/// Several tables in each column family, some deletions, and a rest that is only in the WAL.
 pub(super) fn ordinary(bench: &mut Workbench) -> Result<()> {
     tables(bench)?;
     wal_rest(bench, 5_000)

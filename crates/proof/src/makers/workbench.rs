@@ -37,7 +37,7 @@ pub struct Workbench {
     model: DatabaseContents,
 }
 
-/// A database that nobody has open.
+/// A database that no process has open.
 #[derive(Clone, Debug)]
 pub struct ClosedDatabase {
     /// How it was made.
@@ -125,7 +125,7 @@ impl Workbench {
         &self.model
     }
 
-    /// Closes the database; what stands only in its WALs stays there.
+    /// Closes the database; what is only in its WALs stays there.
     pub fn close(self) -> ClosedDatabase {
         let Self {
             recipe,

@@ -21,8 +21,8 @@ fn each_repository_is_told_as_by_the_engine_that_wrote_it() {
         let fixture = Fixture::unpack(name).unwrap();
         let engine = open(&fixture);
         assert_eq!(engine.corrupted(), Vec::<u32>::new(), "{name}");
-        let told: Vec<_> = engine.backups().into_iter().map(expected).collect();
-        assert_eq!(told, fixture.backups().unwrap(), "{name}");
+        let reported: Vec<_> = engine.backups().into_iter().map(expected).collect();
+        assert_eq!(reported, fixture.backups().unwrap(), "{name}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use stonekeep_proof::DatabaseContents;
 use stonekeep_proof::hot::counters::Counter;
-use stonekeep_proof::hot::history::{Deed, FAMILIES, Family, History, Work, held_key};
+use stonekeep_proof::hot::history::{Action, FAMILIES, Family, History, Work, held_key};
 use stonekeep_proof::hot::process::Launcher;
 use stonekeep_proof::hot::settings::{self, Setting};
 use stonekeep_proof::hot::verifier::{Bounds, Verifier};
@@ -132,8 +132,8 @@ fn the_state_after_a_prefix_is_what_its_steps_make() {
         let mut contents = DatabaseContents::default();
         FAMILIES.iter().for_each(|name| contents.add_family(name));
         for number in 1..=4_000 {
-            for deed in history.deeds_before(number) {
-                apply(&history, &deed, &mut contents);
+            for action in history.actions_before(number) {
+                apply(&history, &action, &mut contents);
             }
             for change in history.batch(0, number) {
                 match change.value {
@@ -141,7 +141,7 @@ fn the_state_after_a_prefix_is_what_its_steps_make() {
                     None => contents.delete(&change.family.to_string(), &change.key),
                 }
             }
-            // All of them would take minutes; these are the ones around deeds, and some others.
+            // All of them would take minutes; these are the ones around actions, and some others.
             if number % 97 == 0 || number % 150 > 147 {
                 states_are(&history, number, &contents);
             }
@@ -157,28 +157,28 @@ fn states_are(history: &History, number: u64, contents: &DatabaseContents) {
         "{history:?}, after {number}"
     );
     let mut later = contents.clone();
-    let deeds = history.deeds_before(number + 1);
-    assert_eq!(states.len(), deeds.len() + 1);
-    for (state, deed) in states[1..].iter().zip(deeds) {
-        apply(history, &deed, &mut later);
-        assert_eq!(state.difference(&later), None, "{history:?}, after {deed:?}");
+    let actions = history.actions_before(number + 1);
+    assert_eq!(states.len(), actions.len() + 1);
+    for (state, action) in states[1..].iter().zip(actions) {
+        apply(history, &action, &mut later);
+        assert_eq!(state.difference(&later), None, "{history:?}, after {action:?}");
     }
 }
 
-fn apply(history: &History, deed: &Deed, contents: &mut DatabaseContents) {
-    match deed {
-        Deed::CreateFamily(number) => contents.add_family(&Family::Passing(*number).to_string()),
-        Deed::DropFamily(number) => contents.drop_family(&Family::Passing(*number).to_string()),
-        Deed::Ingest { family, round } => {
+fn apply(history: &History, action: &Action, contents: &mut DatabaseContents) {
+    match action {
+        Action::CreateFamily(number) => contents.add_family(&Family::Passing(*number).to_string()),
+        Action::DropFamily(number) => contents.drop_family(&Family::Passing(*number).to_string()),
+        Action::Ingest { family, round } => {
             for (key, value) in history.ingested(*family, *round) {
                 contents.put(FAMILIES[*family], &key, &value);
             }
         }
-        Deed::Commit(number) => {
+        Action::Commit(number) => {
             for name in FAMILIES {
                 contents.put(name, held_key(), &number.to_be_bytes());
             }
         }
-        Deed::Prepare(_) | Deed::Forget(_) | Deed::Reopen => {}
+        Action::Prepare(_) | Action::Forget(_) | Action::Reopen => {}
     }
 }

@@ -56,21 +56,25 @@ pub(crate) fn holds(db: &Path, options: &OpenOptions, backup: &Recorded, what: &
     assert_eq!(found.sequence, backup.sequence, "{what}");
 }
 
-/// RocksDB's engine and Stonekeep tell the same of each backup.
+/// RocksDB's engine and Stonekeep report the same about each backup.
 pub(crate) fn agrees_on_infos(repository: &Path, what: &str) {
     let theirs = rocksdb(repository).backups();
     let all = ours::engine(repository)
         .get_all_backup_info(InfoDetail::Files)
         .unwrap();
     assert_eq!(all.unknown_files, Vec::<String>::new(), "{what}");
-    let mine: Vec<BackupInfo> = all.backups.into_iter().map(|backup| told(backup, what)).collect();
+    let mine: Vec<BackupInfo> = all
+        .backups
+        .into_iter()
+        .map(|backup| in_rocksdbs_form(backup, what))
+        .collect();
     assert_eq!(mine, theirs, "{what}");
     let stored: u64 = stored_files(repository).iter().map(|file| file.size).sum();
     assert_eq!(all.total_bytes, Some(stored), "{what}");
 }
 
-/// What Stonekeep tells, in RocksDB's form.
-fn told(backup: stonekeep::engine::info::BackupInfo, what: &str) -> BackupInfo {
+/// What Stonekeep reports, in RocksDB's form.
+fn in_rocksdbs_form(backup: stonekeep::engine::info::BackupInfo, what: &str) -> BackupInfo {
     assert_eq!(backup.state, BackupState::Valid, "{what}, backup {}", backup.id);
     let (excluded, files): (Vec<_>, Vec<_>) =
         backup.files.unwrap().into_iter().partition(|file| file.excluded);

@@ -19,7 +19,7 @@ const AT_MOST: Duration = Duration::from_secs(25);
 const TABLES: u32 = 24;
 const VALUES_IN_A_TABLE: u32 = 500;
 
-/// Builds the command as the tests are built, and tells where it is.
+/// Builds the command with the profile of the tests, and returns its path.
 fn stonekeep() -> PathBuf {
     // This test is target/<profile>/deps/all-<hash>.
     let test = std::env::current_exe().unwrap();
@@ -74,7 +74,7 @@ struct Scene {
     command: PathBuf,
     closed: ClosedDatabase,
     recorded: Vec<Recorded>,
-    /// How long a run takes that nobody kills.
+    /// The duration of an undisturbed run.
     usual: Duration,
 }
 
@@ -204,7 +204,7 @@ fn a_backup_that_is_killed_at_any_moment_harms_nothing() {
     );
 }
 
-/// A run that nobody kills ends well; then the database changes.
+/// An undisturbed run succeeds; then the database changes.
 fn finish_and_change(scene: &mut Scene, round: u32) {
     let took = scene.complete(&scene.repository());
     // Later runs have less to copy, and killed ones have done part of that; yet enough is left to be killed in.

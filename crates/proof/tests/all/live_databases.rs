@@ -75,7 +75,7 @@ fn a_database_that_this_process_has_open_stays_locked() {
 fn a_database_that_was_killed_is_at_rest() {
     let root = tempfile::tempdir().unwrap();
     let closed = backed_up(root.path());
-    // Opening moved what its WAL held into tables; killed, it leaves a LOCK that nobody holds.
+    // Opening moved the contents of its WAL into tables. The killed process leaves a LOCK file without a lock.
     drop(second_process::open(&closed.path).unwrap());
     let repository = root.path().join("repo");
     let report = ours::back_up(&ours::engine(&repository), &closed);

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use stonekeep::store::local::LocalStore;
 use stonekeep::store::{Interceptor, Operation, Refusal, Store};
 
-/// What the other program does, told the repository.
-pub(crate) type Deed = dyn Fn(&Path) + Send + Sync;
+/// What the other program does, given the directory of the repository.
+pub(crate) type Action = dyn Fn(&Path) + Send + Sync;
 
 /// Counts the operations that look at directories or change something, and lets the other program in once.
 #[derive(Clone)]
@@ -19,17 +19,17 @@ struct Meddling {
     repository: PathBuf,
     before: usize,
     operations: AtomicUsize,
-    deed: Box<Deed>,
+    action: Box<Action>,
 }
 
 impl MeddledStore {
-    /// The deed is done before the operation of this number, counted from zero.
-    pub(crate) fn new(repository: &Path, before: usize, deed: Box<Deed>) -> Self {
+    /// The action is done before the operation of this number, counted from zero.
+    pub(crate) fn new(repository: &Path, before: usize, action: Box<Action>) -> Self {
         Self(Arc::new(Meddling {
             repository: repository.to_owned(),
             before,
             operations: AtomicUsize::new(0),
-            deed,
+            action,
         }))
     }
 
@@ -48,7 +48,7 @@ impl From<MeddledStore> for Store {
 
 impl fmt::Debug for Meddling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a program that meddles with {}", self.repository.display())
+        write!(f, "another program that changes {}", self.repository.display())
     }
 }
 
@@ -68,7 +68,7 @@ impl Interceptor for Meddling {
             operation => operation.is_change(),
         };
         if counts && self.operations.fetch_add(1, Ordering::SeqCst) == self.before {
-            (self.deed)(&self.repository);
+            (self.action)(&self.repository);
         }
         Ok(())
     }

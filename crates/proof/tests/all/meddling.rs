@@ -9,7 +9,7 @@ use stonekeep_proof::engine::{EngineOptions, RocksBackupEngine};
 use stonekeep_proof::makers::{self, ClosedDatabase, Workbench};
 
 use crate::judge::{self, Recorded};
-use crate::meddled_store::{Deed, MeddledStore};
+use crate::meddled_store::{Action, MeddledStore};
 use crate::ours;
 use crate::their_backups;
 
@@ -33,7 +33,7 @@ fn rocksdb(repository: &Path) -> RocksBackupEngine {
     RocksBackupEngine::open(repository, &EngineOptions::default()).unwrap()
 }
 
-/// How many backups ended well, and how many were refused, that were meddled with.
+/// How many disturbed backups succeeded, and how many were refused.
 #[derive(Debug, Default)]
 struct Ended {
     well: usize,
@@ -41,9 +41,9 @@ struct Ended {
 }
 
 /// Meddles before each operation in turn, until there are no more, and judges what became of backup and repository.
-fn meddle_everywhere(
+fn disturb_each_operation(
     root: &Path,
-    deed: impl Fn() -> Box<Deed>,
+    action: impl Fn() -> Box<Action>,
     theirs: impl Fn() -> Option<Recorded>,
 ) -> Ended {
     let (first, closed) = backed_up(root);
@@ -55,7 +55,7 @@ fn meddle_everywhere(
     for before in 0.. {
         let repository = root.join(format!("repo-{before}"));
         judge::copy(&intact, &repository);
-        let store = MeddledStore::new(&repository, before, deed());
+        let store = MeddledStore::new(&repository, before, action());
         let engine = BackupEngine::open(ours::options(), store.clone()).unwrap();
         let outcome = engine.create_new_backup(&ours::source(&closed), &options, &Quiet);
         if !store.was_meddled_with() {
@@ -88,8 +88,8 @@ fn meddle_everywhere(
 #[test]
 fn garbage_collected_by_rocksdb_while_we_back_up() {
     let root = tempfile::tempdir().unwrap();
-    let collect = || -> Box<Deed> { Box::new(|repository| rocksdb(repository).collect_garbage().unwrap()) };
-    let ended = meddle_everywhere(root.path(), collect, || None);
+    let collect = || -> Box<Action> { Box::new(|repository| rocksdb(repository).collect_garbage().unwrap()) };
+    let ended = disturb_each_operation(root.path(), collect, || None);
     // Between publishing its files and its commit a backup is garbage to RocksDB.
     assert!(ended.well > 20 && ended.refused > 0, "{ended:?}");
 }
@@ -101,7 +101,7 @@ fn an_id_taken_by_rocksdb_while_we_back_up() {
     std::fs::create_dir(&other_root).unwrap();
     let other = Workbench::create(makers::by_name("wal only").unwrap(), &other_root).unwrap();
     let (other, taken) = (Arc::new(Mutex::new(other)), Arc::new(Mutex::new(None)));
-    let create = || -> Box<Deed> {
+    let create = || -> Box<Action> {
         let (other, taken) = (other.clone(), taken.clone());
         Box::new(move |repository| {
             let way = their_backups::defaults();
@@ -109,6 +109,6 @@ fn an_id_taken_by_rocksdb_while_we_back_up() {
             *taken.lock().unwrap() = Some(recorded);
         })
     };
-    let ended = meddle_everywhere(root.path(), create, || taken.lock().unwrap().take());
+    let ended = disturb_each_operation(root.path(), create, || taken.lock().unwrap().take());
     assert!(ended.well > 20, "{ended:?}");
 }

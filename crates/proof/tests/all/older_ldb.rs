@@ -94,7 +94,7 @@ fn ldb_restores_our_backups_of_its_database() {
     let own = older.path("own");
     restore(&repository, 2, &own, &RestoreOptions::default());
     older.has(&own, "restored by Stonekeep");
-    // The MANIFEST of this version has no database id; its engine forgets the one that stands in IDENTITY.
+    // The MANIFEST of this version has no database id; its engine ignores the one in IDENTITY.
     let identity = |db: &Path| fs::read_to_string(db.join("IDENTITY")).ok();
     assert!(identity(&older.db()).is_some());
     assert_eq!(identity(&own), identity(&older.db()));

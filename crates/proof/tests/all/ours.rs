@@ -24,7 +24,7 @@ pub(crate) fn engine_with(repository: &Path, options: BackupEngineOptions) -> Ba
     BackupEngine::open(options, LocalStore::new(repository)).unwrap()
 }
 
-/// The image of a database that nobody has open.
+/// The image of a closed database.
 pub(crate) fn image(database: &Path) -> DatabaseImage {
     let capture = Directory::new(database, SourceKind::Closed).capture(&mut NoHost, &Quiet);
     capture.unwrap().image().clone()

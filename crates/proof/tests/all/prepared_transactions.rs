@@ -18,7 +18,7 @@ fn open(path: &Path) -> TransactionDB {
     TransactionDB::open(&options, &TransactionDBOptions::default(), path).unwrap()
 }
 
-/// A prepared transaction, then flushes and other WALs, then a killed process, as far as the database can tell.
+/// A prepared transaction, then flushes and other WALs, then the state that a killed process leaves.
 fn prepare(path: &Path) {
     let db = open(path);
     let transaction = db.transaction_opt(&WriteOptions::default(), &TransactionOptions::default());

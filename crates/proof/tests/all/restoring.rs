@@ -74,7 +74,7 @@ fn rocksdb_restores(repository: &Path, id: u32) -> Files {
     files_of(&db, &wal)
 }
 
-/// Every file of a restored database with its bytes. LOCK is nobody's content; IDENTITY RocksDB's engine does not restore.
+/// Every file of a restored database with its bytes. LOCK has no content, and RocksDB's engine does not restore IDENTITY.
 fn files_of(db: &Path, wal: &Path) -> Files {
     let mut files = Files::new();
     for directory in [db, wal] {

@@ -75,7 +75,7 @@ impl DatabaseBuilder {
         self
     }
 
-    /// The database id stands in IDENTITY alone, as before RocksDB 9.7.
+    /// The database id is in IDENTITY alone, as before RocksDB 9.7.
     pub fn id_in_identity_only(mut self) -> Self {
         self.id_in_manifest = false;
         self

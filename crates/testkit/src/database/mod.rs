@@ -69,7 +69,7 @@ impl FakeDatabase {
         self.settings.wal_dir.as_deref().unwrap_or(&self.path)
     }
 
-    /// Its id, which stands in IDENTITY and, unless the builder left it out, in the MANIFEST.
+    /// Its id, which is in IDENTITY and, unless the builder left it out, in the MANIFEST.
     pub fn database_id(&self) -> &str {
         &self.settings.database_id
     }

@@ -1,7 +1,7 @@
 //! A store that records the operations it is asked for.
 //!
 //! Requests make tests of cost ("a second backup makes three requests") and of order: [`RecordStore::durable_before`]
-//! tells what would have survived a power failure just before a file appeared.
+//! says what would have survived a power failure just before a file appeared.
 
 mod durable;
 

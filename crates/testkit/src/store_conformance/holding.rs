@@ -20,7 +20,7 @@ pub(super) const CHECKS: &[(&str, Check)] = &[
     ),
     ("a pin is a visible file with its content", pins_are_visible),
     ("a pin counts as held until it is let go", pins_are_held),
-    ("a pin that nobody holds is stale", stale_pins_are_removed),
+    ("a pin without a holder is stale", stale_pins_are_removed),
     ("a pin that is gone counts as removed", missing_pins),
     ("a pin replaces nothing", pins_replace_nothing),
     ("a lost pin is noticed", lost_pins_are_noticed),
@@ -137,7 +137,7 @@ fn pins_are_held(place: &Place) {
     assert_eq!(one.sweep_pin(&first).unwrap(), PinState::Removed);
 }
 
-/// What a killed holder leaves is a visible file that nobody holds.
+/// A killed holder leaves a visible file without a lock.
 fn stale_pins_are_removed(place: &Place) {
     let store = made(place);
     let (pin, guard) = store.pin(&pins(), b"").unwrap();

@@ -10,7 +10,7 @@ use super::place::{Check, Place, content, key, made, names, put, runs, stage, up
 pub(super) const CHECKS: &[(&str, Check)] = &[
     ("what is staged is not visible", staged_is_not_visible),
     ("staging replaces what the area had there", staging_replaces),
-    ("an expected length binds nobody", expected_length_is_a_hint),
+    ("an expected length is a hint", expected_length_is_a_hint),
     ("a failed stage leaves nothing", failed_stage_leaves_nothing),
     (
         "an error of the content comes back as it was",

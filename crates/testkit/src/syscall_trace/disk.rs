@@ -121,7 +121,7 @@ impl Disk {
         }
     }
 
-    /// Takes the durability of files away, names included, as if they had just been made by somebody who syncs nothing.
+    /// Takes the durability of files away, names included, as if they had just been written without a sync.
     pub fn forget_durability(&mut self, is_concerned: impl Fn(&Path) -> bool) {
         for (path, name, node) in self.walk(&self.now) {
             if let Some(Node::File { durable, .. }) = self.nodes.get_mut(node)

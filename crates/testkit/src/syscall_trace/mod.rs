@@ -67,7 +67,7 @@ pub fn record_killed(command: &Command, root: &Path, call: &str, nth: usize) -> 
     )
 }
 
-/// The lines that strace writes of these calls of a command, for what no operation tells.
+/// The lines that strace writes of these calls of a command, for what the operations do not contain.
 ///
 /// # Errors
 /// As [`record`].

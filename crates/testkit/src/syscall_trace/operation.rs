@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
         self.operations
     }
 
-    /// Reads the next line, which tells of a call that failed or of this one.
+    /// Reads the next line, which is about a failed call or about this one.
     pub(super) fn read(&mut self, call: Option<Call<'_>>) -> Result<()> {
         if let Some(call) = call {
             let actions = self.actions(&call)?;

@@ -45,7 +45,7 @@ fn sources(directory: &Path, texts: &mut Vec<String>) {
     }
 }
 
-/// What stands between `open` and the next `close`, each time.
+/// Each text between `open` and the next `close`.
 fn between<'a>(text: &'a str, open: &str, close: char) -> Vec<&'a str> {
     text.match_indices(open)
         .filter_map(|(at, _)| text.get(at + open.len()..)?.split(close).next())

@@ -9,7 +9,7 @@ use rocksdb::{
 };
 
 use super::{Ended, Writer};
-use crate::hot::history::{self, Deed, FAMILIES, Family, Work};
+use crate::hot::history::{self, Action, FAMILIES, Family, Work};
 use crate::{ProofError, Result};
 
 type Database = DBWithThreadMode<MultiThreaded>;
@@ -65,9 +65,9 @@ impl Session<'_> {
         let mut last = self.writer.goes_on_after(lane, found)?;
         let mut just_opened = true;
         while !self.writer.is_stopped() {
-            for deed in self.writer.history.deeds_before(last + 1) {
-                if deed != Deed::Reopen {
-                    self.do_deed(&deed)?;
+            for action in self.writer.history.actions_before(last + 1) {
+                if action != Action::Reopen {
+                    self.do_action(&action)?;
                 } else if !just_opened {
                     return Ok(Ended::ToReopen);
                 }
@@ -136,14 +136,14 @@ impl Session<'_> {
         self.writer.setting.work == Work::Timestamps
     }
 
-    /// Deeds can be done again: a writer that was killed may have done them already.
-    fn do_deed(&self, deed: &Deed) -> Result<()> {
-        match deed {
-            Deed::CreateFamily(number) => self.create_family(&Family::Passing(*number).to_string()),
-            Deed::DropFamily(number) => self.drop_family(&Family::Passing(*number).to_string()),
-            Deed::Ingest { family, round } => self.ingest(*family, *round),
-            Deed::Forget(below) => self.forget(*below),
-            Deed::Prepare(_) | Deed::Commit(_) | Deed::Reopen => Ok(()),
+    /// Actions can be done again: a writer that was killed may have done them already.
+    fn do_action(&self, action: &Action) -> Result<()> {
+        match action {
+            Action::CreateFamily(number) => self.create_family(&Family::Passing(*number).to_string()),
+            Action::DropFamily(number) => self.drop_family(&Family::Passing(*number).to_string()),
+            Action::Ingest { family, round } => self.ingest(*family, *round),
+            Action::Forget(below) => self.forget(*below),
+            Action::Prepare(_) | Action::Commit(_) | Action::Reopen => Ok(()),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::hot::history::Work;
 use crate::{ProofError, Result};
 
 impl Writer {
-    /// Writes until the standard input ends: whoever started this process holds the other end, and dies or drops it.
+    /// Writes until the standard input ends: the parent process holds the other end until it ends or drops it.
     ///
     /// # Errors
     /// RocksDB's; that what it had acknowledged is gone when it is opened again.
@@ -33,7 +33,7 @@ impl Writer {
     }
 }
 
-/// Ends the process: whoever started it reads why from its standard error.
+/// Ends the process: the parent process reads the reason from its standard error.
 #[expect(
     clippy::print_stderr,
     reason = "the process has no other way to say what went wrong"

@@ -3,7 +3,7 @@
 use rocksdb::{ColumnFamily, SingleThreaded, Transaction, TransactionDB, TransactionDBOptions};
 
 use super::Writer;
-use crate::hot::history::{self, Deed, FAMILIES};
+use crate::hot::history::{self, Action, FAMILIES};
 use crate::{ProofError, Result};
 
 type Database = TransactionDB<SingleThreaded>;
@@ -19,10 +19,10 @@ pub(super) fn run(writer: &Writer) -> Result<()> {
     let mut number = 0;
     while !writer.is_stopped() {
         number += 1;
-        for deed in writer.history.deeds_before(number) {
-            held = match deed {
-                Deed::Prepare(round) => Some(prepare_long(&db, round)?),
-                Deed::Commit(_) => commit_long(held)?,
+        for action in writer.history.actions_before(number) {
+            held = match action {
+                Action::Prepare(round) => Some(prepare_long(&db, round)?),
+                Action::Commit(_) => commit_long(held)?,
                 _ => held,
             };
         }

@@ -54,7 +54,7 @@ impl<'ast> Visit<'ast> for NamedPaths {
 }
 
 impl NamedPaths {
-    /// Adds the paths in tokens that nobody has parsed. The name of a method or of a field is none.
+    /// Adds the paths in unparsed tokens. The name of a method or of a field is none.
     fn add_tokens(&mut self, tokens: TokenStream) {
         let mut path: WrittenPath = Vec::new();
         let mut before = [' ', ' '];
