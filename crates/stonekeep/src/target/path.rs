@@ -50,6 +50,12 @@ impl TargetPath {
         })
     }
 
+    /// Whether the place is directly in this directory.
+    pub(crate) fn is_in(&self, directory: &Self) -> bool {
+        let below = |key: &Key| key.directory() == directory.below.as_ref().map(Key::as_str);
+        self.below.as_ref().is_some_and(below) && self.root.as_os_str() == directory.root.as_os_str()
+    }
+
     /// The complete path, for messages.
     pub fn path(&self) -> PathBuf {
         match &self.below {

@@ -1,5 +1,7 @@
 //! The restore of one backup, from its meta file to the end.
 
+use std::path::Path;
+
 use stonekeep_format::BackupId;
 
 use super::context::{RestoreContext, Verb};
@@ -16,6 +18,7 @@ use super::plan::{Plan, PlanInputs};
 use super::refusals::{Circumstances, require_restorable};
 use super::report::RestoreReport;
 use super::room::{self, Room};
+use super::switchover::EarlierMoves;
 use super::unfinished::is_freed;
 use crate::engine::contents::{BackupContents, Destination, adjust_options, require_sizes};
 use crate::parallel::run_both;
@@ -123,9 +126,10 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
             Room::OnlyWithoutOld(error) if !context.options.free_old_files_first => return Err(error),
             _ => {}
         }
-        let report = plan.report();
+        let report = plan.record.report();
         Ok(RestoreReport {
-            files: plan.files,
+            files: plan.record.files,
+            warnings: plan.warnings,
             ..report
         })
     }
@@ -137,10 +141,11 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
         switchover.forget_record()?;
         switchover.prepare()?;
         let mut plan = self.plan()?;
-        let mut report = plan.report();
-        if let Some(directory) = &plan.keep_old {
-            plan.keep_old_made = switchover.prepare_keep_old(directory)?;
-            context.keep_old_made.set(plan.keep_old_made);
+        let mut report = plan.record.report();
+        if let Some(directory) = &plan.record.head.keep_old {
+            let made = switchover.prepare_keep_old(Path::new(directory))?;
+            plan.record.head.keep_old_made = made;
+            context.keep_old_made.set(made);
         }
         let copier = Copier {
             engine: context.engine,
@@ -156,12 +161,13 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
         report.resumed = resumed;
         tracing::info!("every file is staged and verified");
         context.begin_phase(Phase::Committing);
-        let record = plan.into_record(&context.targets, context.store().location().to_owned());
+        let record = plan.record;
         switchover.write_record(&record, staged)?;
         drop(self.pinned);
-        context.finish(&record)?;
+        context.finish(&record, EarlierMoves::None)?;
         tracing::info!("the restored database is in place");
         report.restored = true;
+        report.warnings = plan.warnings;
         report.warnings.extend(context.clean_up(&record));
         report.warnings.extend(context.disk.warnings());
         report.files = record.files;
@@ -209,6 +215,8 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
             kept: &kept,
             keep_log_files: options.keep_log_files,
             freed,
+            repository: store.location(),
+            sequences,
         };
         let mut plan = Plan::make(backup, inputs, adjusted)?;
         if context.indexes_names() {
@@ -219,13 +227,12 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
         if lacks_facts {
             plan.warnings.extend(without_facts(store, self.id, "restored")?);
         }
-        plan.sequences = sequences;
         plan.warnings.extend(sequences.warning(targets.db()));
-        if let Some(directory) = options.keep_old.as_deref().filter(|_| plan.replaces()) {
+        if let Some(directory) = options.keep_old.as_deref().filter(|_| plan.record.replaces()) {
             let directory = std::path::absolute(directory).context("finding", directory)?;
             plan.warnings
                 .extend(old_options.map(|old| old.warn_of_kept(&directory)));
-            plan.keep_old = Some(directory);
+            plan.record.head.keep_old = directory.to_str().map(str::to_owned);
         }
         Ok(plan)
     }
@@ -244,9 +251,9 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
         let (context, targets) = (self.context, &self.context.targets);
         let switchover = context.switchover();
         switchover.write_complete(targets.db(), "freed", b"")?;
-        switchover.block_opening(&plan.head(targets, context.store().location().to_owned()))?;
+        switchover.block_opening(&plan.record.head)?;
         context.disk.remove(&targets.db().old_file(CURRENT)?)?;
-        for file in plan.old_files() {
+        for file in plan.record.old_files() {
             context.disk.remove(&targets.of(file.area).at(&file.path())?)?;
         }
         for (_, target) in targets.all() {

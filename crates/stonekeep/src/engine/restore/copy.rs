@@ -76,7 +76,7 @@ impl Copier<'_> {
             let at = target.new_file(&write.to().staged_name())?;
             let reused = earlier.has(write) && self.is_staged(write, &at, &meter)?;
             if !reused {
-                self.stage(plan.backup.id, write, &at, &meter)?;
+                self.stage(plan.record.head.backup_id, write, &at, &meter)?;
             }
             meter.file_done();
             Ok((at, reused))

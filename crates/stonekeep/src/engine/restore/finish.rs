@@ -2,12 +2,13 @@
 
 use super::context::RestoreContext;
 use super::record::RestoreRecord;
+use super::switchover::EarlierMoves;
 use crate::{Error, Phase, Result, Warning, WarningName};
 
 impl RestoreContext<'_> {
     /// R3 to R6.
-    pub(super) fn finish(&self, record: &RestoreRecord) -> Result<()> {
-        self.switchover().go_forward(record).map_err(|error| {
+    pub(super) fn finish(&self, record: &RestoreRecord, earlier: EarlierMoves) -> Result<()> {
+        self.switchover().go_forward(record, earlier).map_err(|error| {
             let message = format!(
                 "the restore into {} is not finished: nothing opens there until it is",
                 self.targets.db().path().display()

@@ -47,7 +47,6 @@ mod old_options;
 mod other_database;
 mod owner;
 mod plan;
-mod present;
 mod record;
 pub(in crate::engine) mod refusals;
 mod report;

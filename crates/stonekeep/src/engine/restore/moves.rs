@@ -7,32 +7,6 @@ use crate::Result;
 use crate::image::include::is_storable;
 use crate::target::{ARCHIVE, Area, TargetDirectories, TargetPath};
 
-/// A directory that files move from, or to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Folder {
-    /// Where the database has its files.
-    Database,
-    /// `archive/` there.
-    Archive,
-    New,
-    Old,
-    OldArchive,
-}
-
-impl Folder {
-    /// The directory itself.
-    pub(super) fn path(self, area: Area, targets: &TargetDirectories) -> Result<TargetPath> {
-        let target = targets.of(area);
-        Ok(match self {
-            Folder::Database => target.root().clone(),
-            Folder::Archive => target.at(ARCHIVE)?,
-            Folder::New => target.staged("new"),
-            Folder::Old => target.staged("old"),
-            Folder::OldArchive => target.old_file(ARCHIVE)?,
-        })
-    }
-}
-
 /// One file that gets another name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -116,16 +90,6 @@ impl Move {
     pub(super) fn place(&self) -> &MovedFile {
         match self {
             Move::Away(place) | Move::Back(place) | Move::In(place) => place,
-        }
-    }
-
-    /// The directory that the file is in before, and that after.
-    pub(super) fn folders(&self) -> (Folder, Folder) {
-        match self {
-            Move::Away(place) if place.archived => (Folder::Archive, Folder::OldArchive),
-            Move::Away(_) => (Folder::Database, Folder::Old),
-            Move::Back(_) => (Folder::Archive, Folder::Database),
-            Move::In(_) => (Folder::New, Folder::Database),
         }
     }
 

@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use stonekeep_format::{BackupId, SequenceNumber};
 
-use super::moves::Move;
+use super::moves::{Move, MovedFile};
 use super::newer::Sequences;
-use super::report::{RestoreReport, RestoredFile};
+use super::report::{RestoreAction, RestoreReport, RestoredFile};
 use crate::engine::contents::RewrittenOptions;
+use crate::engine::transfer::Amount;
 use crate::image::include::is_storable;
 use crate::repo::checked_lines::{self, CheckedLines};
-use crate::target::{TargetDirectories, TargetDirectory};
+use crate::target::TargetDirectories;
 use crate::{Error, Result};
 
 /// The version of the text that is written.
@@ -125,29 +126,47 @@ enum WrittenLine<'a> {
 }
 
 impl RestoreRecord {
-    /// What a restore of an earlier run was about.
-    pub(super) fn report(&self, db: &TargetDirectory, restored: bool) -> RestoreReport {
-        let away = self.moves.iter().filter(|step| matches!(step, Move::Away(_)));
+    /// What a restore by this record does, without the list of its files.
+    pub(super) fn report(&self) -> RestoreReport {
+        let total = |action: RestoreAction| {
+            let matching = self.files.iter().filter(|file| file.action == action);
+            matching.map(|file| file.size_bytes).collect::<Amount>()
+        };
+        let (written, kept) = (total(RestoreAction::Write), total(RestoreAction::Keep));
+        let head = &self.head;
         RestoreReport {
-            restored,
-            resumed: true,
-            files_moved_away: away.count() as u64 + u64::from(self.head.had_current),
-            wal_files_kept: self.head.wal_files_kept.clone(),
-            unverifiable: self.head.unverifiable.clone(),
-            left_alone: self.head.left_alone.clone(),
-            rewritten_options: self.head.rewritten_options.clone(),
-            target_sequence_number: self.head.sequences.target.map(SequenceNumber),
-            backup_sequence_number: self.head.sequences.backup.map(SequenceNumber),
-            kept_old: self.head.keep_old.as_ref().map(PathBuf::from),
-            files: self.files.clone(),
-            warnings: self.head.sequences.warning(db).into_iter().collect(),
-            ..RestoreReport::of(self.head.backup_id, &self.files)
+            restored: false,
+            backup_id: head.backup_id,
+            files_written: written.files,
+            bytes_written: written.bytes,
+            files_kept: kept.files,
+            bytes_kept: kept.bytes,
+            files_moved_away: self.old_files().count() as u64 + u64::from(head.had_current),
+            resumed: false,
+            wal_files_kept: head.wal_files_kept.clone(),
+            unverifiable: head.unverifiable.clone(),
+            passed_over: Vec::new(),
+            left_alone: head.left_alone.clone(),
+            rewritten_options: head.rewritten_options.clone(),
+            target_sequence_number: head.sequences.target.map(SequenceNumber),
+            backup_sequence_number: head.sequences.backup.map(SequenceNumber),
+            kept_old: head.keep_old.as_ref().map(PathBuf::from),
+            files: Vec::new(),
+            warnings: Vec::new(),
         }
+    }
+
+    /// The old database's files that go.
+    pub(super) fn old_files(&self) -> impl Iterator<Item = &MovedFile> {
+        self.moves.iter().filter_map(|step| match step {
+            Move::Away(place) => Some(place),
+            _ => None,
+        })
     }
 
     /// Whether anything of an old database goes.
     pub(super) fn replaces(&self) -> bool {
-        self.head.had_current || self.moves.iter().any(|step| matches!(step, Move::Away(_)))
+        self.head.had_current || self.old_files().next().is_some()
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
@@ -213,8 +232,6 @@ impl RestoreRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::restore::moves::MovedFile;
-    use crate::engine::restore::report::RestoreAction;
     use crate::target::Area;
     use std::path::Path;
 

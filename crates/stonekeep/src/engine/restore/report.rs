@@ -77,40 +77,6 @@ pub struct RestoreReport {
     pub warnings: Vec<Warning>,
 }
 
-impl RestoreReport {
-    /// A report that counts these files, and does not have them yet.
-    pub(super) fn of(backup_id: BackupId, files: &[RestoredFile]) -> Self {
-        let total = |action: RestoreAction| {
-            let matching = files.iter().filter(|file| file.action == action);
-            matching.fold((0, 0), |(count, bytes), file| {
-                (count + 1, bytes + file.size_bytes)
-            })
-        };
-        let (files_written, bytes_written) = total(RestoreAction::Write);
-        let (files_kept, bytes_kept) = total(RestoreAction::Keep);
-        RestoreReport {
-            backup_id,
-            restored: false,
-            files_written,
-            bytes_written,
-            files_kept,
-            bytes_kept,
-            files_moved_away: 0,
-            resumed: false,
-            wal_files_kept: Vec::new(),
-            unverifiable: Vec::new(),
-            passed_over: Vec::new(),
-            left_alone: Vec::new(),
-            rewritten_options: Vec::new(),
-            target_sequence_number: None,
-            backup_sequence_number: None,
-            kept_old: None,
-            files: Vec::new(),
-            warnings: Vec::new(),
-        }
-    }
-}
-
 /// What [`super::abort_restore`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]

@@ -102,7 +102,7 @@ fn needed_bytes(plan: &Plan, area: Area, target: &TargetDirectory) -> Result<u64
 
 fn old_bytes(plan: &Plan, area: Area, target: &TargetDirectory) -> Result<u64> {
     let mut old = 0;
-    for file in plan.old_files().filter(|file| file.area == area) {
+    for file in plan.record.old_files().filter(|file| file.area == area) {
         old += size_of(target, &target.at(&file.path())?)?;
     }
     Ok(old)

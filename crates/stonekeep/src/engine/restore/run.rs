@@ -6,6 +6,7 @@ use super::hold;
 use super::keep_old;
 use super::record::RestoreRecord;
 use super::report::RestoreReport;
+use super::switchover::EarlierMoves;
 use super::unfinished::{CURRENT_LIMIT_BYTES, Unfinished, is_freed};
 use crate::engine::info::{Candidates, PassedOver, WhichBackup};
 use crate::repo::catalog::{self, SizedMeta};
@@ -52,7 +53,7 @@ impl<'a> RestoreContext<'a> {
             Unfinished::Aborting(record) => self.finish_abort(record)?,
             Unfinished::Committed(record) => {
                 if self.is_same(&record)? && self.is_untouched(&record)? {
-                    let mut report = record.report(self.targets.db(), true);
+                    let mut report = self.report_of(&record, true);
                     report.warnings.extend(self.clean_up(&record));
                     return Ok(report);
                 }
@@ -102,21 +103,33 @@ impl<'a> RestoreContext<'a> {
             Unfinished::Moving(record) => {
                 self.require_same(&record)?;
                 keep_old::require_same(self.options.keep_old.as_deref(), &record, &self.targets)?;
-                Ok(Some(record.report(self.targets.db(), false)))
+                Ok(Some(self.report_of(&record, false)))
             }
             Unfinished::Committed(record) if self.is_same(&record)? && self.is_untouched(&record)? => {
                 keep_old::require_same(self.options.keep_old.as_deref(), &record, &self.targets)?;
-                Ok(Some(record.report(self.targets.db(), false)))
+                Ok(Some(self.report_of(&record, false)))
             }
             _ => Ok(None),
+        }
+    }
+
+    /// What the restore of an earlier run was about.
+    fn report_of(&self, record: &RestoreRecord, restored: bool) -> RestoreReport {
+        let newer = record.head.sequences.warning(self.targets.db());
+        RestoreReport {
+            restored,
+            resumed: true,
+            files: record.files.clone(),
+            warnings: newer.into_iter().collect(),
+            ..record.report()
         }
     }
 
     fn go_on(&self, record: &RestoreRecord) -> Result<RestoreReport> {
         self.require_same(record)?;
         self.begin_phase(Phase::Committing);
-        self.finish(record)?;
-        let mut report = record.report(self.targets.db(), true);
+        self.finish(record, EarlierMoves::Possible)?;
+        let mut report = self.report_of(record, true);
         if !matches!(self.which, WhichBackup::Id(_)) {
             let message = format!(
                 "an unfinished restore of backup {} was finished; whether it is the latest was not looked at",

@@ -5,13 +5,12 @@ use std::io::Cursor;
 use std::path::Path;
 
 use super::hold::{Held, STAGING_LOCK};
-use super::moves::{Folder, Move};
-use super::present::Present;
+use super::moves::Move;
 use super::record::{RecordHead, RestoreRecord};
 use super::unfinished::{CURRENT_LIMIT_BYTES, MARKER_PREFIX, WalOwner, has_marker};
 use crate::parallel::{movers_of, run_bounded};
 use crate::target::{
-    ARCHIVE, Area, CURRENT, TargetDirectories, TargetDirectory, TargetDisk, TargetPath, is_kept_open,
+    ARCHIVE, CURRENT, TargetDirectories, TargetDirectory, TargetDisk, TargetPath, is_kept_open,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -88,14 +87,12 @@ impl Switchover<'_> {
     }
 
     /// R3 to R6, from wherever an earlier run has come to.
-    pub(super) fn go_forward(&self, record: &RestoreRecord) -> Result<()> {
-        let mut present = Present::new(self.targets);
-        let coming = self.new_files(record, &mut present)?;
+    pub(super) fn go_forward(&self, record: &RestoreRecord, earlier: EarlierMoves) -> Result<()> {
+        let coming = self.new_files(record, earlier)?;
         self.block_opening(&record.head)?;
         self.make_directories(record)?;
         self.make_old_archives(record)?;
-        let going = self.old_files(record, &mut present)?;
-        drop(present);
+        let going = self.old_files(record, earlier)?;
         self.carry_out(going)?;
         self.carry_out(coming)?;
         let db = self.targets.db();
@@ -237,30 +234,28 @@ impl Switchover<'_> {
         self.disk.replace(&unfinished(target, name), &target.staged(name))
     }
 
-    /// Does moves that are still to be done, and makes all of their kind durable: first where the files are now, then where
-    /// they came from. That they left `new/` becomes durable with the commit.
-    fn carry_out(&self, moves: Moves<'_>) -> Result<()> {
-        run_bounded(movers_of(moves.steps.len()), moves.steps, |step| {
-            let (from, to) = step.ends(self.targets)?;
+    /// Does these moves and makes them durable, with those of the same kind that an earlier run has done: first where the
+    /// files are now, then where they came from. That they left `new/` becomes durable with the commit.
+    fn carry_out(&self, moves: Moves) -> Result<()> {
+        run_bounded(movers_of(moves.steps.len()), moves.steps, |(from, to)| {
             self.disk.rename(&from, &to)
         })?;
-        let from = moves.from.iter().filter(|(_, folder)| *folder != Folder::New);
-        let all = moves.to.iter().chain(from).copied();
-        let mut all = all.map(|(area, folder)| folder.path(area, self.targets));
-        all.try_for_each(|directory| self.disk.sync_directory(&directory?))?;
-        moves
-            .further
-            .iter()
-            .try_for_each(|directory| self.disk.sync_directory(directory))
+        let new = self.targets.all().map(|(_, target)| target.staged("new"));
+        let new: Vec<TargetPath> = new.collect();
+        let from = moves.from.iter().filter(|directory| !new.contains(directory));
+        let mut directories = moves.to.iter().chain(from);
+        directories.try_for_each(|directory| self.disk.sync_directory(directory))
     }
 
     /// R4, as far as it is still to be done.
-    fn old_files<'m>(&self, record: &'m RestoreRecord, present: &mut Present<'_>) -> Result<Moves<'m>> {
+    fn old_files(&self, record: &RestoreRecord, earlier: EarlierMoves) -> Result<Moves> {
         let mut moves = Moves::default();
         for step in record.moves.iter().filter(|step| !matches!(step, Move::In(_))) {
+            let (target, (from, to)) = (self.targets.of(step.place().area), step.ends(self.targets)?);
             // A file that is at both ends is two files: the old one has moved already, and the new one is in its place.
-            let old_one_moved = matches!(step, Move::Away(_)) && present.is_after(step)?;
-            moves.add(step, present.is_before(step)? && !old_one_moved, self.targets)?;
+            let is_done = earlier == EarlierMoves::Possible
+                && (!target.has(&from)? || (matches!(step, Move::Away(_)) && target.has(&to)?));
+            moves.add(from, to, is_done);
         }
         Ok(moves)
     }
@@ -305,17 +300,17 @@ impl Switchover<'_> {
 
     /// R5, as far as it is still to be done, which no move of R4 changes. A new file that is neither staged nor in place is
     /// lost, and the new state with it.
-    fn new_files<'m>(&self, record: &'m RestoreRecord, present: &mut Present<'_>) -> Result<Moves<'m>> {
+    fn new_files(&self, record: &RestoreRecord, earlier: EarlierMoves) -> Result<Moves> {
         let mut moves = Moves::default();
         for step in record.moves.iter().filter(|step| matches!(step, Move::In(_))) {
-            let is_staged = present.is_before(step)?;
-            if !is_staged && !present.is_after(step)? {
-                let (from, _) = step.ends(self.targets)?;
+            let (target, (from, to)) = (self.targets.of(step.place().area), step.ends(self.targets)?);
+            let is_done = earlier == EarlierMoves::Possible && !target.has(&from)?;
+            if is_done && !target.has(&to)? {
                 let reason =
                     "it was staged, and is gone: the restore cannot go on, abort it and restore again";
                 return Err(Error::corrupt(from.to_string(), reason));
             }
-            moves.add(step, is_staged, self.targets)?;
+            moves.add(from, to, is_done);
         }
         Ok(moves)
     }
@@ -336,30 +331,34 @@ fn marker(head: &RecordHead) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Moves of one step of the protocol.
-#[derive(Debug, Default)]
-struct Moves<'m> {
-    /// Those that are still to be done.
-    steps: Vec<&'m Move>,
-    /// Where files come from, those included that an earlier run has moved.
-    from: BTreeSet<(Area, Folder)>,
-    to: BTreeSet<(Area, Folder)>,
-    /// Directories of the application that files come from, or go to.
-    further: BTreeSet<TargetPath>,
+/// Whether an earlier run may have done some of a record's moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EarlierMoves {
+    /// This run wrote the record, and nothing has moved since.
+    None,
+    Possible,
 }
 
-impl<'m> Moves<'m> {
-    fn add(&mut self, step: &'m Move, is_to_be_done: bool, targets: &TargetDirectories) -> Result<()> {
-        let (area, (from, to)) = (step.place().area, step.folders());
-        self.from.insert((area, from));
-        self.to.insert((area, to));
-        if is_to_be_done {
-            self.steps.push(step);
+/// Moves of one step of the protocol.
+#[derive(Debug, Default)]
+struct Moves {
+    /// Those that are still to be done.
+    steps: Vec<(TargetPath, TargetPath)>,
+    /// The directories that files come from, including those whose files an earlier run has moved.
+    from: Vec<TargetPath>,
+    /// The directories that files go to.
+    to: Vec<TargetPath>,
+}
+
+impl Moves {
+    fn add(&mut self, from: TargetPath, to: TargetPath, is_done: bool) {
+        for (directories, file) in [(&mut self.from, &from), (&mut self.to, &to)] {
+            if !directories.iter().any(|directory| file.is_in(directory)) {
+                directories.extend(file.parent());
+            }
         }
-        if step.place().included.is_some() {
-            let at = targets.of(area).at(&step.place().name)?;
-            self.further.extend(at.parent());
+        if !is_done {
+            self.steps.push((from, to));
         }
-        Ok(())
     }
 }
