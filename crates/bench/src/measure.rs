@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_is_not_measured() {
+    fn failed_work_is_not_measured() {
         assert!(measure(|| -> Result<()> { anyhow::bail!("no") }).is_err());
     }
 }

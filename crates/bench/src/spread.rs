@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spreads() {
+    fn the_spread_has_median_minimum_and_maximum() {
         let spread = |values: &[f64]| {
             let Spread { median, min, max } = Spread::of(values.iter().copied());
             (median, min, max)

@@ -101,7 +101,7 @@ UUID=5  none         swap  sw        0 0
     }
 
     #[test]
-    fn other_places_are_none() {
+    fn a_directory_that_is_not_mounted_is_no_mount_point() {
         for path in [
             "/",
             "/srv/repo",
@@ -115,7 +115,7 @@ UUID=5  none         swap  sw        0 0
     }
 
     #[test]
-    fn a_mounted_one_is_none() {
+    fn a_mounted_directory_is_a_mount_point() {
         let mounted = format!(
             "{MOUNTINFO}24 22 8:3 / /mnt/backup rw - xfs /dev/sdb rw\n25 22 8:4 / /mnt/my\\040disk rw - ext4 /dev/sdc rw\n"
         );
@@ -124,7 +124,7 @@ UUID=5  none         swap  sw        0 0
     }
 
     #[test]
-    fn lines_that_are_no_entries_are_passed_over() {
+    fn malformed_lines_of_mountinfo_are_skipped() {
         assert_eq!(
             unmounted(Path::new("/a"), "\n\\\n/dev/x \\9\n/dev/x /a\\", "1\n\n"),
             None

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_come_back() {
+    fn masked_checksums_unmask_to_the_same_number() {
         for kind in ChecksumType::ALL {
             assert_eq!(ChecksumType::from_number(kind.number()), Some(kind));
         }

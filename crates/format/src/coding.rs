@@ -164,7 +164,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn varints_come_back(value: u64) {
+        fn encoded_varints_decode_to_the_same_number(value: u64) {
             let mut bytes = Vec::new();
             put_varint64(&mut bytes, value);
             let mut reader = Reader::new(FileKind::Manifest, 0, &bytes);

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buffers_come_back() {
+    fn returned_buffers_are_reused() {
         let buffers = Buffers::new(NonZeroUsize::new(3).unwrap());
         let (mut first, second) = (buffers.take(), buffers.take());
         assert_eq!((first.len(), second.len()), (3, 3));

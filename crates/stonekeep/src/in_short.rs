@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_names_are_written_out_and_many_are_not() {
+    fn few_names_are_listed_and_many_are_abbreviated() {
         assert_eq!(in_short(&[""; 0]), "");
         assert_eq!(in_short(&["a", "b", "c", "d"]), "a, b, c, d");
         assert_eq!(in_short(&["a", "b", "c", "d", "e"]), "a … e");

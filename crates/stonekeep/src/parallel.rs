@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn both_are_done_in_order_or_at_the_same_time() {
+    fn two_tasks_run_in_order_or_in_parallel() {
         let count = AtomicU64::new(0);
         let next = || count.fetch_add(1, Ordering::Relaxed);
         assert_eq!(run_both(1, next, next), (0, 1));

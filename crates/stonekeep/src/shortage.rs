@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_shortage_is_told_by_its_error() {
+    fn each_shortage_is_recognised_by_its_error() {
         let directory = std::fs::File::open("/tmp").unwrap();
         let of = |kind| Shortage::of(kind, &directory);
         assert_eq!(of(io::ErrorKind::StorageFull), Some(Shortage::Bytes));

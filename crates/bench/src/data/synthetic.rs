@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn both_engines_take_it_for_a_repository() {
+    fn a_synthetic_repository_is_read_by_both_engines() {
         let directory = tempfile::tempdir().unwrap();
         repository(SHAPE, directory.path()).unwrap();
         let engine = engine(directory.path());

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 #[test]
-fn everything_is_compared() {
+fn every_scenario_runs_on_little_data() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     let output = Command::new(env!("CARGO_BIN_EXE_stonekeep-bench"))
@@ -48,7 +48,7 @@ fn everything_is_compared() {
 }
 
 #[test]
-fn what_is_prepared_can_be_worked_on() {
+fn prepared_data_can_be_measured() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     let bench = || Command::new(env!("CARGO_BIN_EXE_stonekeep-bench"));

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_and_words() {
+    fn a_backup_is_chosen_by_id_or_by_a_word() {
         let id = |number| BackupId::new(number).map(Which::Id).ok_or(());
         assert_eq!("7".parse::<Which>().map_err(|_| ()), id(7));
         assert_eq!("latest".parse(), Ok(Which::Latest(0)));

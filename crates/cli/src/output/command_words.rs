@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_option_takes_the_place_of_the_library_s_word() {
+    fn a_hint_names_the_option_instead_of_the_method() {
         for (text, expected) in [
             ("allow_other (--allow-other) does it", "--allow-other does it"),
             (

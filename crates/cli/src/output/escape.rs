@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn other_text_stays_as_it_is() {
+    fn text_without_control_characters_is_unchanged() {
         for text in ["000007.sst", "Straße \u{1f980} \\n", "שלום", ""] {
             assert_eq!(visible(text), text);
         }

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_tells_no_rate_before_there_is_one() {
+    fn the_first_progress_line_has_no_rate() {
         let begun = line(&progress(0), Duration::ZERO);
         assert_eq!(begun, "copying: 0 B of 40.0 MiB, 5 of 12 files");
         let waiting = Progress {

@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_cells_and_fields_is_made_safe() {
+    fn control_characters_in_cells_and_fields_are_escaped() {
         let mut table = Table::new(&["name"]);
         table.row(vec!["a\nb".into()]);
         let text = page(true, |page| {

@@ -42,7 +42,7 @@ fn the_second_backup_copies_only_what_is_new() {
 }
 
 #[test]
-fn files_that_are_no_part_of_the_database_are_told() {
+fn files_that_are_no_part_of_the_database_are_reported() {
     let world = World::new();
     let stranger = Path::new(world.db()).join("notes.txt");
     fs::write(&stranger, "mine").unwrap();
@@ -60,7 +60,7 @@ fn files_that_are_no_part_of_the_database_are_told() {
 }
 
 #[test]
-fn files_of_the_application_are_taken_along_and_come_back() {
+fn included_files_are_backed_up_and_restored() {
     let world = World::new();
     let database = Path::new(world.db());
     fs::write(database.join("app.json"), "{}").unwrap();
@@ -140,7 +140,7 @@ fn quiet_says_nothing_when_all_is_well() {
 }
 
 #[test]
-fn verbose_tells_what_is_done_on_standard_error() {
+fn verbose_prints_diagnostics_on_standard_error() {
     let world = World::new();
     let ended = world.run(["backup", "-vv", world.db()]).ok().says("backup 1 of ");
     assert!(

@@ -165,7 +165,7 @@ fn keeping_none_needs_yes() {
 }
 
 #[test]
-fn garbage_is_collected_strangers_are_left() {
+fn garbage_is_collected_and_unknown_files_are_kept() {
     let world = World::with_backup();
     let orphan = world
         .repo()

@@ -19,7 +19,7 @@ fn the_demo_shows_every_step() {
 }
 
 #[test]
-fn the_demo_can_be_kept_and_told_in_json() {
+fn the_demo_can_be_kept_and_reported_as_json() {
     let document = line("demo --keep --json").ok().json();
     let expected = "directory: string, kept: bool, steps: [{title: string, command: null, exit_code: null, \
         output: string}], files_compared: number, identical: bool";

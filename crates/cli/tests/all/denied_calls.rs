@@ -87,8 +87,8 @@ fn every_verb_works_without_hard_links_and_flags_of_renames() {
 
 /// A filter may deny what nothing stands in for: then the call and the file are named.
 #[test]
-fn a_call_that_nothing_stands_in_for_is_an_error() {
-    if skipped("a_call_that_nothing_stands_in_for_is_an_error") {
+fn a_denied_call_without_a_fallback_is_an_error() {
+    if skipped("a_denied_call_without_a_fallback_is_an_error") {
         return;
     }
     let world = World::new();

@@ -64,7 +64,7 @@ fn no_verb_is_without_a_test() {
 }
 
 #[test]
-fn the_environment_does_not_stand_in_the_help() {
+fn values_of_environment_variables_are_not_in_the_help() {
     let mut command = stonekeep();
     command
         .env("STONEKEEP_REPO", "/secret/place")
@@ -77,6 +77,6 @@ fn the_environment_does_not_stand_in_the_help() {
 }
 
 #[test]
-fn the_version_is_told() {
+fn the_version_is_printed() {
     line("--version").ok().says(env!("CARGO_PKG_VERSION"));
 }

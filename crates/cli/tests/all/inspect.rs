@@ -75,7 +75,7 @@ fn the_batches_of_a_wal_are_listed() {
 }
 
 #[test]
-fn a_table_tells_its_properties() {
+fn properties_of_a_table_are_shown() {
     let document = json(&sample("000021.sst"));
     let content = &document["content"];
     assert_eq!(content["properties"]["column_family_name"], "orders");
@@ -87,7 +87,7 @@ fn a_table_tells_its_properties() {
 }
 
 #[test]
-fn options_tell_what_matters_to_a_backup() {
+fn options_that_matter_to_a_backup_are_shown() {
     let document = json(&sample("OPTIONS-000007"));
     assert_eq!(document["content"]["rocksdb_version"], "11.8.1");
     assert_eq!(document["content"]["column_families"][1]["name"], "customers");
@@ -106,7 +106,7 @@ fn current_names_its_manifest() {
 }
 
 #[test]
-fn content_tells_the_kind_where_the_name_does_not() {
+fn the_kind_of_a_file_with_another_name_is_known_by_its_content() {
     for (name, kind) in [
         ("MANIFEST-000005", "manifest"),
         ("000018.log", "wal"),
@@ -143,7 +143,7 @@ fn a_meta_file_is_shown() {
 }
 
 #[test]
-fn damage_is_told_after_what_could_be_read() {
+fn damage_is_reported_after_the_readable_part() {
     let (_directory, path) = renamed("MANIFEST-000005");
     let mut bytes = fs::read(&path).unwrap();
     bytes[1050] ^= 1;

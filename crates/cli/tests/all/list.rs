@@ -52,7 +52,7 @@ fn corrupt_backups_are_listed_with_the_reason() {
 }
 
 #[test]
-fn nothing_is_made_up_for_a_meta_file_that_cannot_be_read() {
+fn an_unreadable_meta_file_is_listed_without_values() {
     let world = World::with_two_backups();
     fs::write(world.repo().join("meta/2"), "nonsense\n").unwrap();
     let list = world.run(["list"]).ok().stdout;

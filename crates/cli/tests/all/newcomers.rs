@@ -18,7 +18,7 @@ fn a_path_in_place_of_an_id_names_the_option() {
 }
 
 #[test]
-fn a_word_too_many_names_the_option() {
+fn a_surplus_argument_names_the_option() {
     let world = World::with_backup();
     let repo = world.word("repo");
     let hint = format!("hint: options are named: --repo {repo}");

@@ -22,7 +22,7 @@ fn restore(fixture: &Fixture, id: &str, to: &Path) {
 }
 
 #[test]
-fn they_are_listed_verified_and_restored() {
+fn real_repositories_are_listed_verified_and_restored() {
     for name in ALL {
         let fixture = Fixture::unpack(name).unwrap();
         let document = on(&fixture, &["list", "--json"]).ok().json();
@@ -51,7 +51,7 @@ fn they_are_listed_verified_and_restored() {
 }
 
 #[test]
-fn they_are_extended_and_pruned() {
+fn real_repositories_are_extended_and_pruned() {
     for name in ALL {
         let fixture = Fixture::unpack(name).unwrap();
         let database = fixture.database();

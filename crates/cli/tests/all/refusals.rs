@@ -91,7 +91,7 @@ fn destroying_old_data_without_yes() {
 }
 
 #[test]
-fn a_database_that_is_none() {
+fn a_directory_that_is_no_database_is_refused() {
     let world = World::new();
     world
         .run(["backup", &world.word("nothing")])

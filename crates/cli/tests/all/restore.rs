@@ -14,7 +14,7 @@ const BEGIN: &str = "dry_run: bool, restored: bool, backup_id: number, files_wri
     unverifiable: [], passed_over: [";
 
 #[test]
-fn what_comes_back_is_what_was_there() {
+fn a_restored_database_equals_the_original() {
     let world = World::with_backup();
     let document = world.json(["restore", "--to", &world.word("new")]);
     shape::check(
@@ -248,7 +248,7 @@ fn a_restore_is_aborted_without_a_repository() {
 }
 
 #[test]
-fn a_backup_that_somebody_restores_is_held_by_its_pin() {
+fn a_backup_that_is_being_restored_is_held_by_its_pin() {
     let world = World::with_two_backups();
     let mut command = world.command();
     command.args([

@@ -133,7 +133,7 @@ fn another_process_that_changes_the_repository_is_named_with_5() {
 }
 
 #[test]
-fn progress_is_told_in_lines_where_there_is_no_terminal() {
+fn progress_is_printed_as_lines_without_a_terminal() {
     let world = large();
     let mut command = slow_backup(&world);
     command.arg("--callback-trigger-interval-size=1KiB");

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_no_plain_number_is_kept_as_text() {
+    fn only_malformed_numbers_are_kept_as_text() {
         for plain in ["0", "1735689600", "18446744073709551615"] {
             assert_eq!(HeaderNumber::decode(plain.as_bytes()).garbage(), None, "{plain}");
         }

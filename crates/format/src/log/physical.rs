@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_record_that_is_not_about_compression_tells_the_kind_of_log() {
+    fn the_kind_of_a_log_is_known_by_its_first_record_that_is_not_about_compression() {
         for compressed in [false, true] {
             assert!(!has_recyclable_headers(&beginning(LogWriter::new(), compressed)));
             let recyclable = beginning(LogWriter::recyclable(FileNumber(7)), compressed);

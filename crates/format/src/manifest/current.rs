@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_come_back() {
+    fn a_written_current_parses_to_the_same_name() {
         for (number, text) in [
             (5, "MANIFEST-000005\n"),
             (0, "MANIFEST-000000\n"),

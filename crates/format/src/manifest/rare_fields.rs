@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn they_take_room_where_there_are_any() {
+    fn rare_fields_take_memory_only_if_present() {
         let mut rare = Rare::default();
         assert_eq!((rare.min_timestamp.as_deref(), rare.0.is_none()), (None, true));
         rare.min_timestamp = Some(vec![1]);

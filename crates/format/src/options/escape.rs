@@ -43,7 +43,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn everything_comes_back(raw: Vec<u8>) {
+        fn escaped_text_unescapes_to_the_same(raw: Vec<u8>) {
             prop_assert_eq!(unescape(&escape(&raw)), raw);
         }
     }

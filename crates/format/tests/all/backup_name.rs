@@ -13,7 +13,7 @@ fn session_id() -> SessionId {
 }
 
 #[test]
-fn every_legal_name_comes_back_as_it_was() {
+fn every_legal_name_parses_to_what_was_written() {
     for text in [
         "shared/000012.sst",
         "shared/12.blob",
@@ -42,7 +42,7 @@ fn every_legal_name_comes_back_as_it_was() {
 }
 
 #[test]
-fn names_tell_what_they_tell() {
+fn each_kind_of_name_parses_to_its_parts() {
     let name = |suffix: &str| SharedName::parse(&format!("000012{suffix}.sst")).unwrap();
     let session = name("_sPE4V4ZCS2XWGKVUCH0GJ_980");
     assert_eq!(
@@ -89,7 +89,7 @@ fn names_tell_what_they_tell() {
 }
 
 #[test]
-fn everything_else_is_no_name() {
+fn other_texts_are_no_backup_file_names() {
     for text in [
         "",
         "shared",
@@ -190,7 +190,7 @@ fn new_shared_files_are_named_as_rocksdb_names_them() {
 }
 
 #[test]
-fn only_what_belongs_to_a_backup_has_a_private_name() {
+fn files_that_are_no_part_of_a_backup_have_no_private_name() {
     let name = |file| PrivateName::new(BackupId::FIRST, file).map(|name| RepoPath::Private(name).to_string());
     let number = FileNumber(5);
     assert_eq!(name(DbFileName::Current).unwrap(), "private/1/CURRENT");
@@ -211,7 +211,7 @@ fn only_what_belongs_to_a_backup_has_a_private_name() {
 
 proptest! {
     #[test]
-    fn any_text_is_no_name_or_comes_back(text in "(shared|shared_checksum|private/[0-9]{1,2}|.{0,5})/.{0,12}") {
+    fn any_text_is_rejected_or_parses_to_itself(text in "(shared|shared_checksum|private/[0-9]{1,2}|.{0,5})/.{0,12}") {
         if let Some(path) = RepoPath::parse(&text) {
             prop_assert_eq!(path.to_string(), text);
         }

@@ -168,7 +168,7 @@ fn lengths_that_overflow_have_no_sum() {
 
 proptest! {
     #[test]
-    fn headers_come_back(family: u32, flags: u8, compression: u8, first: u64, last: u64) {
+    fn written_blob_headers_parse_to_the_same(family: u32, flags: u8, compression: u8, first: u64, last: u64) {
         let expiration = ExpirationRange { first, last };
         let header =
             BlobFileHeader { column_family_id: ColumnFamilyId(family), flags, compression, expiration };

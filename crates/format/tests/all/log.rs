@@ -94,7 +94,7 @@ fn golden_manifests() {
 }
 
 #[test]
-fn records_about_the_log_come_back() {
+fn records_about_the_log_parse_to_what_was_written() {
     let predecessor = PredecessorWal {
         number: FileNumber(3),
         size_bytes: 400,

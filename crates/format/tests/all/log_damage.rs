@@ -243,7 +243,7 @@ fn compression_is_announced_once_and_first() {
 }
 
 #[test]
-fn the_sinks_error_comes_back() {
+fn the_error_of_a_sink_is_returned() {
     let (_, bytes) = sample(LogWriter::new());
     let refusal = stonekeep_format::FormatError {
         file: stonekeep_format::FileKind::Wal,

@@ -10,7 +10,7 @@ use crate::golden;
 
 proptest! {
     #[test]
-    fn every_edit_comes_back(edit in edit()) {
+    fn every_edit_decodes_to_what_was_encoded(edit in edit()) {
         let bytes = edit.encode();
         prop_assert_eq!(VersionEdit::decode(&bytes, 0).unwrap(), edit);
     }
@@ -152,7 +152,7 @@ fn custom_fields_of_a_wrong_size_are_corrupt() {
 }
 
 #[test]
-fn nonsense_is_corrupt() {
+fn malformed_edits_are_corrupt() {
     for bytes in [
         &b"\xff"[..],               // a tag that is cut short
         b"\x01\x05abc",             // a comparator that is cut short

@@ -82,7 +82,7 @@ fn the_first_wal_of_a_session_is_below_the_manifest_that_the_session_began() {
 }
 
 #[test]
-fn a_manifest_that_was_begun_in_the_middle_of_a_session_tells_no_first_wal() {
+fn a_manifest_begun_in_the_middle_of_a_session_has_no_first_wal() {
     let begun_by = |first: VersionEdit| is_seen([first, flush(4, table(8, 10))], 5);
     assert!(begun_by(edit()));
     let compaction = VersionEdit {

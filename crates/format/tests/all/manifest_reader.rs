@@ -92,7 +92,7 @@ fn edits_of_rocksdb_are_encoded_as_it_did() {
 }
 
 #[test]
-fn edits_of_an_old_rocksdb_come_back_in_another_order() {
+fn edits_of_an_old_rocksdb_are_reencoded_in_another_order() {
     for record in records(OLD.bytes) {
         let edit = VersionEdit::decode(&record.payload, record.offset).unwrap();
         let encoded = edit.encode();
@@ -102,7 +102,7 @@ fn edits_of_an_old_rocksdb_come_back_in_another_order() {
 }
 
 #[test]
-fn other_facts_are_folded() {
+fn database_id_and_column_families_are_folded() {
     let state = read(&WITH_GROUPS);
     let names: Vec<&[u8]> = state
         .column_families()

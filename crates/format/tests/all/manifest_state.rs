@@ -146,7 +146,7 @@ fn the_default_column_family_is_always_there() {
 }
 
 #[test]
-fn a_dropped_column_family_takes_its_files_along() {
+fn a_dropped_column_family_drops_its_files() {
     let state = fold([
         add_family(1),
         of(1, add_tables([table_with_blob(5, 6)])),
@@ -336,7 +336,7 @@ fn what_rocksdb_does_not_apply_is_corrupt() {
 }
 
 #[test]
-fn a_state_is_complete_when_three_numbers_were_told() {
+fn a_state_is_complete_with_its_three_numbers() {
     let mut state = fold([of(0, log_number(4))]);
     let error = state.check_complete(9).unwrap_err();
     assert_eq!(

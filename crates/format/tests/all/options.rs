@@ -54,7 +54,7 @@ fn what_matters_to_a_capture_is_found() {
 }
 
 #[test]
-fn settings_of_column_families_are_told_apart() {
+fn each_column_family_has_its_own_settings() {
     let text = with_settings("  wal_recovery_mode=kAbsoluteConsistency\n recycle_log_file_num=2")
         + "[CFOptions \"quo\"te \\# \\n\"]\n enable_blob_direct_write=true\n[CFOptions \"c\"]\n";
     let file = parse(&text).unwrap();
@@ -185,7 +185,7 @@ fn a_file_that_cannot_be_parsed_is_rewritten_line_by_line() {
 }
 
 #[test]
-fn a_wal_dir_that_would_not_come_back_is_refused() {
+fn a_wal_dir_that_cannot_be_escaped_is_refused() {
     assert!(with_wal_dir(NEW, b"/wals ").unwrap_err().is_unsupported());
 }
 
@@ -207,7 +207,7 @@ proptest! {
     }
 
     #[test]
-    fn every_wal_dir_comes_back(inner: Vec<u8>) {
+    fn every_wal_dir_parses_to_what_was_written(inner: Vec<u8>) {
         let wal_dir = [b"/", inner.as_slice(), b"/"].concat();
         let rewritten = with_wal_dir(NEW, &wal_dir).unwrap();
         prop_assert_eq!(OptionsFile::parse(&rewritten).unwrap().wal_dir(), Some(wal_dir));

@@ -126,7 +126,7 @@ fn keys_that_do_not_ascend_are_damage() {
 }
 
 #[test]
-fn entries_that_do_not_fit_are_damage() {
+fn block_entries_that_exceed_the_block_are_damage() {
     let file = table_with(&block(&[entry(0, b"ab", b""), entry(3, b"c", b"")]));
     assert_eq!(
         corrupt_reason(&file),

@@ -133,7 +133,7 @@ fn another_kind_of_file_is_no_table() {
 }
 
 #[test]
-fn footers_come_back() {
+fn encoded_footers_decode_to_the_same() {
     for (name, file) in tables() {
         let tail = read(&file).expect("RocksDB wrote it");
         let bytes = &file[tail.footer.offset as usize..];

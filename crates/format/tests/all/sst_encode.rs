@@ -40,7 +40,7 @@ fn a_table_has_the_size_that_was_asked_for() {
 }
 
 #[test]
-fn one_read_is_mostly_enough() {
+fn one_read_at_the_end_mostly_covers_the_properties() {
     for payload_len in [0, 100, 4095, 4096, 8192, 1_000_000] {
         let file = encode_minimal_table(&sample(), &vec![7; payload_len]);
         let (result, reads) = read_counted(&file);
@@ -166,7 +166,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn properties_come_back(properties in properties(), payload in prop::collection::vec(any::<u8>(), 0..9000)) {
+    fn encoded_properties_decode_to_the_same(properties in properties(), payload in prop::collection::vec(any::<u8>(), 0..9000)) {
         let file = encode_minimal_table(&properties, &payload);
         prop_assert!(file.starts_with(&payload));
         prop_assert_eq!(read(&file).expect("we wrote it").properties, properties);

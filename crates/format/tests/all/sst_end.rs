@@ -33,7 +33,7 @@ fn every_table_that_rocksdb_wrote_ends_like_one() {
 }
 
 #[test]
-fn a_table_that_ends_in_zeros_is_none() {
+fn a_file_that_ends_in_zeros_is_no_table() {
     for (name, file) in tables() {
         for zeros in [8, 9, TableEnd::LEN, file.len()] {
             let error = end(&ending_in(&file, &vec![0; zeros])).expect_err(&name);
@@ -47,7 +47,7 @@ fn a_table_that_ends_in_zeros_is_none() {
 }
 
 #[test]
-fn a_table_whose_footer_points_behind_itself_is_none() {
+fn a_footer_that_points_behind_itself_is_rejected() {
     let file = table("7.8.3-v5-xxh3.sst");
     let footer = &file[file.len() - TableEnd::LEN..];
     // The same footer behind fewer bytes: the metaindex block would begin behind it.
@@ -60,7 +60,7 @@ fn a_table_whose_footer_points_behind_itself_is_none() {
 
 /// From format version 6 on the footer has a checksum of its own.
 #[test]
-fn a_footer_with_a_wrong_checksum_is_none() {
+fn a_footer_with_a_wrong_checksum_is_rejected() {
     let file = table("11.8.1-v6-crc32c.sst");
     for at in file.len() - 52..file.len() - 32 {
         let mut damaged = file.clone();
@@ -70,7 +70,7 @@ fn a_footer_with_a_wrong_checksum_is_none() {
 }
 
 #[test]
-fn a_footer_with_a_checksum_type_that_does_not_exist_is_none() {
+fn a_footer_with_an_unknown_checksum_type_is_rejected() {
     let file = table("7.8.3-v5-xxh3.sst");
     let mut damaged = file.clone();
     damaged[file.len() - TableEnd::LEN] = 0xff;

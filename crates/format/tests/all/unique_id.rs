@@ -34,7 +34,7 @@ fn ids_equal_those_in_a_manifest_of_rocksdb() {
 }
 
 #[test]
-fn nothing_but_the_right_three_is_proven() {
+fn a_unique_id_proves_only_its_own_three_properties() {
     let id = UniqueId::compute(DATABASE, &session(), FileNumber(18)).expect("an id");
     assert!(!id.proves(DATABASE, &session(), FileNumber(13)));
     assert!(!id.proves("27ce11ce-9be7-432f-a05a-5e4fe1dd3667", &session(), FileNumber(18)));
@@ -96,7 +96,7 @@ fn the_highest_halves_have_their_text() {
 
 proptest! {
     #[test]
-    fn halves_come_back(upper in 0..1u64 << 39, lower: u64) {
+    fn the_internal_form_of_a_unique_id_is_reversible(upper in 0..1u64 << 39, lower: u64) {
         let session = SessionId::from_halves(upper, lower);
         prop_assert_eq!(session.upper(), upper);
         prop_assert_eq!(session.lower(), lower);
@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_come_back(bytes: [u8; 16]) {
+    fn the_bytes_of_a_unique_id_parse_to_the_same(bytes: [u8; 16]) {
         prop_assert_eq!(UniqueId::from_bytes(bytes).to_bytes(), bytes);
     }
 }

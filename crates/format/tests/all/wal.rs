@@ -132,7 +132,7 @@ fn a_wal_without_batches_has_no_sequence() {
 }
 
 #[test]
-fn a_torn_wal_sums_up_what_is_whole() {
+fn the_summary_of_a_torn_wal_counts_complete_records() {
     let bytes = log_of(&[Batch::at(1).keys(2).bytes(), Batch::at(3).keys(40).bytes()]);
     let summary = summarize(NUMBER, &bytes[..bytes.len() - 1]).unwrap();
     assert!(matches!(summary.end.reason, EndReason::TornTail { .. }));

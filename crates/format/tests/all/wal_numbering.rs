@@ -110,7 +110,7 @@ fn bounds_are_exact_or_not() {
 }
 
 #[test]
-fn sections_must_be_whole() {
+fn sections_of_a_transaction_must_be_complete() {
     for batch in [
         Batch::at(1).marker(BEGIN_PREPARE).keys(1),
         Batch::at(1).keys(1).named(END_PREPARE, "a"),

@@ -164,7 +164,7 @@ fn stonekeep_deletes_purges_and_collects_and_nothing_of_theirs_is_lost() {
 }
 
 #[test]
-fn both_take_turns() {
+fn both_engines_take_turns_in_one_repository() {
     let mut shared = Shared::new("column families");
     assert_eq!(
         [shared.ours(), shared.theirs(), shared.ours(), shared.theirs()],

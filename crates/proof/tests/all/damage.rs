@@ -133,7 +133,7 @@ fn every_flipped_file_of_ours_is_found_by_both() {
 }
 
 #[test]
-fn the_latest_valid_backup_is_the_newest_that_is_whole() {
+fn the_latest_valid_backup_is_the_newest_undamaged_one() {
     let root = tempfile::tempdir().unwrap();
     let (intact, recorded) = three_backups(root.path());
     let repository = Repository(intact.clone());

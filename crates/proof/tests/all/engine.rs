@@ -49,7 +49,7 @@ fn garbage_is_collected() {
 }
 
 #[test]
-fn infos_tell_metadata_and_files() {
+fn backup_infos_have_metadata_and_files() {
     let root = tempfile::tempdir().unwrap();
     let engine = RocksBackupEngine::open(&root.path().join("repo"), &EngineOptions::default()).unwrap();
     let bench = Workbench::create(makers::by_name("column families").unwrap(), root.path()).unwrap();

@@ -33,7 +33,7 @@ fn without_new_tables(root: &Path) -> ClosedDatabase {
 }
 
 #[test]
-fn both_engines_tell_the_same_and_find_them_elsewhere() {
+fn both_engines_report_excluded_files_and_find_them_in_other_repositories() {
     let root = tempfile::tempdir().unwrap();
     let closed = without_new_tables(root.path());
     let (repository, alternate) = (root.path().join("repo"), root.path().join("alternate"));
@@ -57,7 +57,7 @@ fn both_engines_tell_the_same_and_find_them_elsewhere() {
 }
 
 #[test]
-fn both_engines_refuse_to_restore_what_is_nowhere() {
+fn both_engines_refuse_a_restore_without_its_excluded_files() {
     let root = tempfile::tempdir().unwrap();
     without_new_tables(root.path());
     let (repository, target) = (root.path().join("repo"), root.path().join("restored"));

@@ -16,7 +16,7 @@ fn each_database_holds_what_was_expected() {
 }
 
 #[test]
-fn each_repository_is_told_as_by_the_engine_that_wrote_it() {
+fn each_repository_is_reported_as_by_the_engine_that_wrote_it() {
     for name in fixtures::ALL {
         let fixture = Fixture::unpack(name).unwrap();
         let engine = open(&fixture);

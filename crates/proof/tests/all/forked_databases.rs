@@ -121,7 +121,7 @@ fn a_restore_keeps_no_file_of_the_other_fork() {
 }
 
 #[test]
-fn checksums_tell_files_that_were_damaged_at_the_target() {
+fn damaged_files_at_the_target_are_replaced_by_their_checksum() {
     let forks = fork(&ours::options());
     let db = &forks.last.path;
     for (name, _) in sizes(db) {

@@ -100,7 +100,7 @@ fn the_judge_of_captures_sees_what_is_wrong() {
 }
 
 #[test]
-fn a_writer_ends_when_it_is_let_go_and_another_goes_on() {
+fn a_writer_ends_when_its_input_closes_and_another_continues_its_history() {
     let root = tempfile::tempdir().unwrap();
     let setting = settings::by_name("passing families").unwrap();
     let launcher = launcher(setting, root.path());

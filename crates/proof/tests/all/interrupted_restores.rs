@@ -128,7 +128,7 @@ fn stays_closed(db: &Path, what: &str) {
 }
 
 #[test]
-fn a_killed_restore_leaves_one_state_whole_or_nothing_that_opens() {
+fn a_killed_restore_leaves_one_complete_state_or_nothing_that_opens() {
     let case = Case::new();
     let alive = DyingDisk::immortal();
     assert!(case.restore(&alive));

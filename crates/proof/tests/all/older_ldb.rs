@@ -102,8 +102,8 @@ fn ldb_restores_our_backups_of_its_database() {
 }
 
 #[test]
-fn both_extend_the_repository_of_the_other() {
-    let Some(mut older) = Older::new("both_extend_the_repository_of_the_other") else {
+fn ldb_and_stonekeep_extend_the_repository_of_the_other() {
+    let Some(mut older) = Older::new("ldb_and_stonekeep_extend_the_repository_of_the_other") else {
         return;
     };
     let repository = older.path("repo");

@@ -117,7 +117,7 @@ fn listing(dir: &Path) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn a_database_that_is_none_is_an_error() {
+fn reading_a_directory_that_is_no_database_is_an_error() {
     let root = tempfile::tempdir().unwrap();
     assert!(oracle::dump(root.path(), &OpenOptions::default()).is_err());
 }

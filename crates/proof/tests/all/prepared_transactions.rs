@@ -51,7 +51,7 @@ fn is_pending_and_commits(path: &Path) {
 }
 
 #[test]
-fn they_are_backed_up_and_can_be_committed_after_a_restore() {
+fn prepared_transactions_can_be_committed_after_a_restore() {
     let root = tempfile::tempdir().unwrap();
     let (db, repository) = (root.path().join("db"), root.path().join("repo"));
     prepare(&db);

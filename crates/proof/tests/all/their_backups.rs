@@ -184,7 +184,7 @@ fn verify(repository: &Path) -> VerifyReport {
 }
 
 #[test]
-fn stonekeep_goes_on_where_rocksdb_left_off_and_rocksdb_again() {
+fn both_engines_alternate_in_one_repository() {
     each_way(|way, recipe| {
         let root = tempfile::tempdir().unwrap();
         let what = format!("{}, {}", way.name, recipe.name);

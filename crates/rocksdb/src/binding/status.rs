@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_beginning_of_a_message_tells_the_kind() {
+    fn the_kind_of_an_error_is_known_by_the_beginning_of_its_message() {
         let message = "Not implemented: Not supported operation in read only mode.";
         let error = error("disabling file deletions", message);
         assert_eq!(error.kind(), ErrorKind::Unsupported);

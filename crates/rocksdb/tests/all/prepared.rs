@@ -43,11 +43,11 @@ fn comes_back(flush: bool) {
 }
 
 #[test]
-fn comes_back_prepared() {
+fn a_prepared_transaction_is_prepared_after_a_restore() {
     comes_back(false);
 }
 
 #[test]
-fn comes_back_prepared_after_a_flush() {
+fn a_prepared_transaction_is_prepared_after_a_flush_and_a_restore() {
     comes_back(true);
 }

@@ -65,12 +65,12 @@ fn opens_strictly(path: &Path, setting: &str) {
 }
 
 #[test]
-fn of_a_database_that_tells_its_files() {
+fn settings_of_a_database_that_lists_its_files() {
     each_setting::<TellingDb>();
 }
 
 #[test]
-fn of_one_that_does_not() {
+fn settings_of_a_database_that_does_not_list_its_files() {
     each_setting::<Optimistic>();
 }
 

@@ -141,7 +141,7 @@ pub(crate) fn check(path: &Path, changes: bool, what: &str) -> Found {
 }
 
 #[test]
-fn the_last_batches_tell_the_contents() {
+fn the_last_batches_determine_the_contents() {
     for last in [0, 1, 6, 7, 8, RING, 3 * RING + 5] {
         let mut slowly = BTreeMap::new();
         for n in 1..=last {

@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn some_file_systems_refuse() {
+    fn file_systems_that_refuse_direct_reads_are_recognised() {
         assert!(is_refusal(&open(Path::new("/proc/version")).unwrap_err()));
         let shared = File::open("/proc/version").unwrap();
         assert!(is_refusal(&reopen(&shared).unwrap_err()));

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn every_file_is_synced_by_either_way() {
+    fn every_sync_method_syncs_every_file() {
         let directory = tempfile::tempdir().unwrap();
         let tree = Tree::new(directory.path().to_owned());
         let file_system = FileSystem::open(&tree).unwrap();

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_granted_that_the_database_does_not_grant_unless_the_root_is_shared() {
+    fn new_files_are_not_more_accessible_than_the_database_unless_the_root_is_shared() {
         assert_eq!(granted(0o700, 0o755), 0o700);
         assert_eq!(granted(0o750, 0o755), 0o750);
         assert_eq!(granted(0o755, 0o700), 0o755);

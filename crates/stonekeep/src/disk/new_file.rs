@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_is_told_with_what_is_missing() {
+    fn a_full_disk_is_reported_with_the_missing_bytes() {
         let directory = tempfile::tempdir().unwrap();
         let tree = Tree::new(directory.path().to_owned());
         let place = tree.make_place(&Key::trusted("a")).unwrap();

@@ -96,7 +96,7 @@ mod tests {
     use crate::disk::tree::Tree;
 
     #[test]
-    fn no_way_replaces_anything() {
+    fn no_way_of_renaming_replaces_a_file() {
         for way in [rename_with_flag, link, look_and_rename] {
             let directory = tempfile::tempdir().unwrap();
             for name in ["a", "b"] {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_way_is_given_up_only_when_another_one_succeeds() {
+    fn a_way_of_renaming_is_given_up_only_if_another_one_succeeds() {
         let missing = AtomicBool::new(false);
         let denied = || Err(Errno::PERM);
         assert_eq!(without(&missing, denied, denied), Err(Errno::PERM));

@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_cannot_be_synced_is_told() {
+    fn a_directory_that_cannot_be_synced_is_an_error() {
         let syncs = Syncs::default();
         let proc = OwnedFd::from(File::open("/proc").unwrap());
         syncs.sync_directory(Path::new("/proc"), &proc).unwrap();

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn time_that_nobody_used_is_not_saved_up() {
+    fn unused_time_is_not_saved_up() {
         let (limiter, clock) = (RateLimiter::new(1000), Sleeper::new());
         limiter.acquire(10, &clock, &|| false);
         clock.sleep(Duration::from_secs(100));

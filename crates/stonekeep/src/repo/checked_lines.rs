@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_back_and_damage_is_seen() {
+    fn checked_lines_parse_to_what_was_written_and_damage_is_detected() {
         let mut writer = CheckedLines::default();
         writer.push(&"one").unwrap();
         writer.push(&2).unwrap();

@@ -144,14 +144,14 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_those_of_the_whole_text() {
+    fn lines_read_in_pieces_are_those_of_the_text() {
         for count in [0, 1, 2, 9, 2_599, 2_600, 9_000] {
             same(&text(count), count);
         }
     }
 
     #[test]
-    fn damage_is_seen_as_in_the_whole_text() {
+    fn damage_is_detected_in_pieces_as_in_the_text() {
         let whole = text(3);
         for at in 0..whole.len() {
             same(&whole[..at], 3);

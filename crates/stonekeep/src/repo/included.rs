@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_can_be_restored_side_by_side_is_legal() {
+    fn included_paths_must_be_restorable_side_by_side() {
         assert!(are_legal(&[]));
         assert!(are_legal(&files(&[
             "rocksdict-config.json",

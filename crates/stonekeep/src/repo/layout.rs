@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn deleted_names_come_back() {
+    fn names_of_deletion_records_parse_to_what_was_written() {
         let id = BackupId::new(7).unwrap();
         let key = deleted(id, Crc32c(0xbeef));
         assert_eq!(key.as_str(), "stonekeep/deleted/7-0000beef");

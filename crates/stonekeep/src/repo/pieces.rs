@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_comes_whole_however_it_is_taken() {
+    fn a_text_is_complete_however_it_is_split() {
         let text: Vec<u8> = (0..700_000u32).map(|n| (n % 251) as u8).collect();
         let (store, key) = stored(&text);
         let mut buffer = Vec::new();

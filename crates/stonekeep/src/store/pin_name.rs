@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_tells_where_it_was_made() {
+    fn a_pin_name_contains_its_host_and_process() {
         let name = new_pin_name();
         assert!(is_from_here(&name), "{name}");
         assert_ne!(name, new_pin_name());

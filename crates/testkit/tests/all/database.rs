@@ -109,7 +109,7 @@ fn tables_have_their_size_checksum_and_identity() {
 }
 
 #[test]
-fn wals_hold_whole_records() {
+fn wals_contain_complete_records() {
     let directory = tempfile::tempdir().unwrap();
     let mut database = busy_database(&directory.path().join("db"));
     let before = database.sequence_number();

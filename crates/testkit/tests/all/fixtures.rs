@@ -60,7 +60,7 @@ fn each_fixture_has_a_database_and_three_backups() {
 }
 
 #[test]
-fn app_metadata_is_told_byte_for_byte() {
+fn app_metadata_is_reported_byte_for_byte() {
     let backups = Fixture::unpack(fixtures::ROCKSDB_11_8)
         .unwrap()
         .backups()

@@ -328,7 +328,7 @@ fn no_test_file_is_forgotten() {
 }
 
 #[test]
-fn nothing_speaks_of_the_place_where_it_was_made() {
+fn no_file_names_the_machine_where_it_was_made() {
     let mut findings = Vec::new();
     for source in files(&["rs", "md", "toml", "sh", "java", "cc", "py"]) {
         if source.path.ends_with("tests/all/tidy.rs") {

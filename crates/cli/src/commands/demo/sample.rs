@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn other_content_is_seen() {
+    fn changed_content_of_the_sample_is_detected() {
         let directory = tempfile::tempdir().unwrap();
         let state = State::named("state1").unwrap();
         state.write_to(directory.path()).unwrap();

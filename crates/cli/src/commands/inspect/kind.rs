@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_tell_the_kind() {
+    fn the_kind_of_a_file_is_known_by_its_name() {
         for (path, kind) in [
             ("db/MANIFEST-000005", Some(Kind::Manifest)),
             ("000018.log", Some(Kind::Wal)),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn content_tells_the_kind() {
+    fn the_kind_of_a_file_is_known_by_its_content() {
         let kind = |bytes: &[u8]| Kind::of_content(bytes, bytes, bytes.len() as u64);
         let log = |payload: &[u8]| {
             let mut writer = LogWriter::new();

@@ -82,8 +82,8 @@ fn a_deletion_that_was_killed_is_durable_before_a_file_goes() {
 }
 
 #[test]
-fn what_gc_has_removed_stays_removed() {
-    let test = "what_gc_has_removed_stays_removed";
+fn files_removed_by_gc_stay_removed_after_a_power_failure() {
+    let test = "files_removed_by_gc_stay_removed_after_a_power_failure";
     let Some(traced) = traced(test, three_backups) else {
         return;
     };

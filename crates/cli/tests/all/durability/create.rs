@@ -123,8 +123,8 @@ fn files_of_a_backup_without_sync_are_durable_before_they_are_named_again() {
 
 /// The process is killed, the next one goes on, and then the power fails.
 #[test]
-fn what_a_killed_backup_left_is_used_only_when_it_is_durable() {
-    let test = "what_a_killed_backup_left_is_used_only_when_it_is_durable";
+fn files_of_a_killed_backup_are_reused_only_if_they_are_durable() {
+    let test = "files_of_a_killed_backup_are_reused_only_if_they_are_durable";
     let kills = [("fdatasync", 1), ("renameat2", 4), ("fsync", 6)];
     for method in METHODS {
         for kill in kills {
@@ -149,8 +149,8 @@ fn what_a_killed_backup_left_is_used_only_when_it_is_durable() {
 
 /// What a run without sync left is made durable by the next one, in its area or under its final name.
 #[test]
-fn what_a_killed_backup_without_sync_left_is_made_durable() {
-    let test = "what_a_killed_backup_without_sync_left_is_made_durable";
+fn files_of_a_killed_backup_without_sync_are_synced_before_reuse() {
+    let test = "files_of_a_killed_backup_without_sync_are_synced_before_reuse";
     for method in METHODS {
         for nth in [1, 2, 4, 8] {
             let Some(traced) = traced(test, few_tables) else {

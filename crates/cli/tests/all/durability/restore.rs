@@ -163,8 +163,8 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn a_restore_over_a_database_leaves_one_of_both_or_a_way_to_either() {
-    let test = "a_restore_over_a_database_leaves_one_of_both_or_a_way_to_either";
+fn a_restore_over_a_database_leaves_one_state_or_can_be_finished_or_aborted() {
+    let test = "a_restore_over_a_database_leaves_one_state_or_can_be_finished_or_aborted";
     for method in METHODS {
         for has_wal_dir in [false, true] {
             let Some(traced) = traced(test, two_states) else {
@@ -252,8 +252,8 @@ fn is_committed(traced: &Traced, states: &States) -> bool {
 
 /// What is replaced is at the target, beside it, or where it is kept.
 #[test]
-fn what_a_restore_replaces_is_kept_durably() {
-    let test = "what_a_restore_replaces_is_kept_durably";
+fn files_moved_by_keep_old_are_durable() {
+    let test = "files_moved_by_keep_old_are_durable";
     for method in METHODS {
         let Some(traced) = traced(test, two_states) else {
             return;

@@ -158,13 +158,13 @@ fn check_any_bytes(bytes: &[u8]) {
 
 proptest! {
     #[test]
-    fn schema_2_comes_back(meta in any_schema_2()) {
+    fn meta_files_of_schema_2_parse_to_what_was_written(meta in any_schema_2()) {
         let text = meta.encode().unwrap();
         prop_assert_eq!(decode(7, text), Ok(meta));
     }
 
     #[test]
-    fn schema_1_comes_back(meta in any_schema_2().prop_map(in_schema_1)) {
+    fn meta_files_of_schema_1_parse_to_what_was_written(meta in any_schema_2().prop_map(in_schema_1)) {
         let text = meta.encode().unwrap();
         prop_assert_eq!(decode(7, text), Ok(meta));
     }

@@ -24,7 +24,7 @@ fn what_rocksdb_wrote_is_written_again_byte_by_byte() {
 }
 
 #[test]
-fn schema_1_tells_what_it_has() {
+fn meta_files_of_schema_1_have_their_fields() {
     let meta = decode(4, SCHEMA_1).unwrap();
     assert_eq!(meta.head.schema, SchemaVersion::One);
     assert_eq!(meta.head.timestamp_seconds(), 1795396703);
@@ -47,7 +47,7 @@ fn schema_1_tells_what_it_has() {
 }
 
 #[test]
-fn schema_2_tells_metadata_and_temperatures() {
+fn meta_files_of_schema_2_have_metadata_and_temperatures() {
     let meta = decode(1, SCHEMA_2).unwrap();
     assert_eq!(meta.head.schema, SchemaVersion::two());
     assert_eq!(meta.head.app_metadata, b"abc\ndef\0\xff");

@@ -42,7 +42,7 @@ fn a_text_is_read_the_same_in_pieces_of_any_size() {
 }
 
 #[test]
-fn of_more_metadata_than_rocksdb_writes_the_beginning_is_held() {
+fn over_long_metadata_is_truncated() {
     for more in [0, 1, 3_000_000] {
         let text = with_metadata(&"4d".repeat(APP_METADATA_LIMIT_BYTES + more));
         for read in [decode(1, &text), in_pieces(1, text.as_bytes(), 300_000)] {

@@ -174,7 +174,7 @@ fn any_field_that_may_be_ignored_is_kept_and_means_nothing() {
 }
 
 #[test]
-fn texts_of_a_newer_version_are_told_apart_from_corrupt_ones() {
+fn meta_files_of_a_newer_version_are_not_called_corrupt() {
     for (from, to) in UNSUPPORTED_2 {
         let error = decode(1, changed(SCHEMA_2, from, to)).unwrap_err();
         assert!(error.is_unsupported(), "{to:?}: {error}");

@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn records_come_back() {
+    fn a_restore_record_parses_to_what_was_written() {
         let complete = record(vec![
             Move::Away(MovedFile::new(Area::Db, "LOG.old.17")),
             Move::Away(MovedFile::archived(Area::Wal, "000003.log")),

@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_doubtful_one_is_refused_unless_forced() {
+    fn a_doubtful_file_system_is_refused_unless_forced() {
         // It is never local, and always there.
         let proc = Path::new("/proc/self");
         let mut diagnostics = Diagnostics::default();

@@ -291,7 +291,7 @@ mod tests {
 
     /// The disk was taken away, or has come, since they were staged.
     #[test]
-    fn what_lies_on_another_mount_than_it_should_is_discarded_and_not_used() {
+    fn staged_files_on_the_wrong_mount_are_discarded() {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path();
         std::fs::create_dir(root.join("tables")).unwrap();
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_of_the_roots_own_file_system_is_none_of_its_own() {
+    fn a_directory_on_the_file_system_of_the_root_needs_no_staging_of_its_own() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("tables")).unwrap();
         let tree = Tree::new(directory.path().to_owned());

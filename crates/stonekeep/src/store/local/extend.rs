@@ -92,7 +92,7 @@ mod tests {
     use crate::store::contract::Backend;
 
     #[test]
-    fn what_may_be_visible_under_another_name_is_left_alone() {
+    fn files_with_a_second_name_are_not_extended() {
         let directory = tempfile::tempdir().unwrap();
         let store = LocalStore::new(directory.path());
         let key = Key::trusted("a");

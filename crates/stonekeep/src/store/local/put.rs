@@ -175,7 +175,7 @@ mod tests {
     use crate::store::PutContent;
 
     #[test]
-    fn both_ways_copy_the_same_and_replace_nothing() {
+    fn links_and_copies_have_the_same_content_and_replace_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let store = LocalStore::new(directory.path());
         std::fs::create_dir(directory.path().join("meta")).unwrap();

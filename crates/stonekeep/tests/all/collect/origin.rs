@@ -225,7 +225,7 @@ fn what_a_record_of_ours_names_goes_at_once() {
 }
 
 #[test]
-fn damaged_facts_still_tell_whose_the_private_directory_is() {
+fn damaged_facts_still_protect_their_private_directory() {
     let aging = aging();
     put_private(&aging.store, 5);
     put_table(&aging.store, 50);
@@ -237,7 +237,7 @@ fn damaged_facts_still_tell_whose_the_private_directory_is() {
 }
 
 #[test]
-fn a_record_that_cannot_be_read_still_tells_whose_the_private_directory_is() {
+fn an_unreadable_record_still_protects_its_private_directory() {
     let aging = aging();
     put_private(&aging.store, 5);
     put_table(&aging.store, 50);

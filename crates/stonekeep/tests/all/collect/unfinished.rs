@@ -133,7 +133,7 @@ fn a_deletion_keeps_what_the_next_backup_can_use() {
 }
 
 #[test]
-fn the_report_tells_what_stays_for_the_next_backup() {
+fn the_report_lists_what_is_kept_for_the_next_backup() {
     let changed = changed();
     let steps = {
         let other = self::changed();

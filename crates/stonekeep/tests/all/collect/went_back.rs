@@ -122,7 +122,7 @@ fn a_purge_keeps_the_last_backup_before_it_night_after_night() {
 }
 
 #[test]
-fn a_purge_that_accepts_it_lets_it_go() {
+fn a_purge_that_accepts_the_warning_deletes_the_backup() {
     let story = Story::new();
     story.back_up_old(&[]);
     let options = PurgeOptions::keep(1).with_accept(vec![WarningName::SequenceWentBack]);
@@ -139,7 +139,7 @@ fn a_purge_that_accepts_it_lets_it_go() {
 }
 
 #[test]
-fn a_backup_that_accepts_it_lets_it_go() {
+fn a_backup_that_accepts_the_warning_unblocks_the_next_purge() {
     let story = Story::new();
     story.back_up_old(&[]);
     story.back_up_old(&[WarningName::SequenceWentBack]);
@@ -201,7 +201,7 @@ fn another_database_in_between_does_not_matter() {
 }
 
 #[test]
-fn a_database_that_goes_on_does_not_warn() {
+fn a_database_whose_sequence_number_grows_does_not_warn() {
     let mut scene = Scene::new();
     let store = memory();
     for _ in 1..=3 {

@@ -69,7 +69,7 @@ fn a_stored_file_of_a_wrong_checksum_stops_the_backup_where_that_is_seen() {
 }
 
 #[test]
-fn something_that_is_no_file_under_a_needed_name_stops_the_backup() {
+fn a_link_under_the_name_of_a_shared_file_stops_the_backup() {
     let scene = Scene::new();
     let root = scene.path("repository");
     let store: Store = Store::from(LocalStore::new(&root));

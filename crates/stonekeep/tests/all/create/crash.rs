@@ -276,7 +276,7 @@ fn copy_tree(from: &Path, to: &Path) {
 }
 
 #[test]
-fn on_disk_a_kill_harms_nothing() {
+fn a_backup_on_disk_that_is_killed_at_any_step_harms_nothing() {
     let (first, second) = two_states();
     let original = first.path("repository");
     first

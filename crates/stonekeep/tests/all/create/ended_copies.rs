@@ -273,7 +273,7 @@ fn an_error_is_returned_although_the_observer_panicked_before() {
 }
 
 #[test]
-fn a_panicking_exclude_callback_goes_on_in_the_caller_and_frees_the_lock() {
+fn a_panic_of_the_exclude_callback_reaches_the_caller_and_frees_the_lock() {
     let scene = Scene::new();
     let store = memory();
     let options = workers(2).with_schema_version(MetaSchema::Two);

@@ -149,7 +149,7 @@ fn backup() -> impl Strategy<Value = BackupFacts> {
 
 proptest! {
     #[test]
-    fn facts_come_back(facts in backup()) {
+    fn facts_parse_to_what_was_written(facts in backup()) {
         let text = facts.encode().unwrap();
         prop_assert_eq!(BackupFacts::decode("x", &text).unwrap(), facts);
     }

@@ -26,7 +26,7 @@ fn a_stored_file_of_a_wrong_size_is_healed() {
 }
 
 #[test]
-fn a_healed_file_does_not_make_a_backup_whole_that_lacks_another() {
+fn a_healed_file_does_not_complete_a_backup_that_lacks_another_file() {
     let (scene, store, path) = backed_up(DatabaseBuilder::new());
     scene.create(&store).unwrap();
     put(&store, &path, b"short");

@@ -147,7 +147,7 @@ fn bytes_that_a_power_failure_took_are_copied_again() {
 }
 
 #[test]
-fn on_disk_the_copy_of_a_large_file_is_resumed() {
+fn the_copy_of_a_large_file_is_resumed_on_disk() {
     let scene = scene();
     let counting = FaultStore::counting(memory());
     let (undisturbed, _) = copying(&scene, counting.clone().into(), true);

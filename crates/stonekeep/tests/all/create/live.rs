@@ -207,7 +207,7 @@ fn a_changed_source_is_captured_again_with_what_was_copied() {
 }
 
 #[test]
-fn a_source_that_goes_on_changing_is_refused() {
+fn a_source_that_keeps_changing_is_refused() {
     let scene = Scene::new();
     let store = memory();
     let error = create(&store, &live(&scene, |_, _| Ok(true))).unwrap_err();

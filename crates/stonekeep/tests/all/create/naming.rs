@@ -101,7 +101,7 @@ fn warnings(report: &CreateReport) -> String {
 }
 
 #[test]
-fn every_way_gives_the_names_that_rocksdb_gives() {
+fn every_naming_gives_the_names_that_rocksdb_gives() {
     for way in WAYS {
         let scene = Scene::new();
         let store = memory();

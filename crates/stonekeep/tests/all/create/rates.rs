@@ -72,7 +72,7 @@ fn a_backup_holds_its_rate_with_one_thread_and_with_many() {
 }
 
 #[test]
-fn without_a_limit_nobody_waits() {
+fn without_a_limit_no_thread_waits() {
     let clock = Arc::new(FakeClock::at_unix_seconds(1));
     back_up(&scene(), options(4), with_clock(&clock), &Quiet);
     assert_eq!(clock.slept(), Duration::ZERO);

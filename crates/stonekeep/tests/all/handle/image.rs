@@ -38,7 +38,7 @@ fn outcome(telling: &Arc<Telling>) -> (u64, usize) {
 }
 
 #[test]
-fn the_image_is_what_was_told() {
+fn the_image_contains_the_reported_live_files() {
     let (_directory, telling) = after(0, |_| {});
     let capture = telling.capture(&mut Host::default()).unwrap();
     let image = capture.image();
@@ -115,7 +115,7 @@ fn an_error_of_any_call_enables_deletions_again() {
 }
 
 #[test]
-fn nobody_has_one_attempt_which_keeps_deletions_disabled() {
+fn without_a_retry_deletions_stay_disabled_during_the_attempt() {
     let (_directory, telling) = after(0, |_| {});
     let source = OpenDatabase::new(telling.path(), telling.clone());
     let capture = source.capture(&mut NoHost, &Quiet).unwrap();
@@ -128,7 +128,7 @@ fn nobody_has_one_attempt_which_keeps_deletions_disabled() {
 }
 
 #[test]
-fn a_database_that_tells_its_files_only_after_a_flush_needs_the_option() {
+fn a_database_that_lists_its_files_only_after_a_flush_needs_the_option() {
     let (_directory, database) = usual(DatabaseBuilder::new());
     let telling = Arc::new(Telling::new(database, |_, _| {}).wanting_a_flush());
     let error = telling.capture(&mut Host::default()).err().unwrap();

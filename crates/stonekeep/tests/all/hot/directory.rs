@@ -85,7 +85,7 @@ fn outcome(database: &FakeDatabase, kind: SourceKind) -> Result<CaptureKind, Err
 }
 
 #[test]
-fn a_database_that_nobody_has_open_is_captured_closed() {
+fn a_database_without_a_writer_is_captured_closed() {
     let (_directory, database) = usual();
     for kind in [SourceKind::Auto, SourceKind::Closed, SourceKind::Checkpoint] {
         assert_eq!(outcome(&database, kind).unwrap(), CaptureKind::Closed, "{kind:?}");

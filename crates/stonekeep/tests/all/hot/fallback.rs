@@ -74,7 +74,7 @@ fn bring(database: &mut FakeDatabase, epoch: Option<u64>, gone: &[u64]) {
 }
 
 #[test]
-fn compactions_and_flushes_of_wals_that_were_opened_are_borne() {
+fn compactions_and_flushes_of_opened_wals_need_no_further_round() {
     is_borne(|database| _ = database.compact());
     is_borne(|database| {
         database.compact();

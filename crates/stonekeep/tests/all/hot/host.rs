@@ -129,7 +129,7 @@ fn only_new_files_are_asked_about_in_later_rounds() {
 }
 
 #[test]
-fn a_stranger_is_refused_before_anything_is_opened() {
+fn a_backup_of_another_database_is_refused_before_any_file_is_opened() {
     let (_directory, database) = database(DatabaseBuilder::new().database_id("a stranger"));
     let watched = watched(Writer::of(database));
     let error = watched

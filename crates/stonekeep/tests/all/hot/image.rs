@@ -9,7 +9,7 @@ use crate::hot::scene::hot_image;
 use crate::image::capture::{bytes, database, file, image, names, state_of};
 
 #[test]
-fn it_is_the_image_of_the_closed_database() {
+fn a_hot_image_equals_that_of_the_closed_database() {
     let (_directory, mut database) = database(DatabaseBuilder::new().file_checksums().column_family("meta"));
     database.add_tables(3, 3_000);
     database.add_blob(500);

@@ -96,7 +96,7 @@ fn the_image_is_one_moment_of_the_database() {
 }
 
 #[test]
-fn so_it_is_with_the_fallback_rule() {
+fn the_image_of_the_fallback_rule_is_one_moment_of_the_database() {
     let mut fallbacks = 0;
     for seed in 1000..1080 {
         let (_directory, writer) = busy(seed, 12);

@@ -77,7 +77,7 @@ fn assert_trimmed(image: &DatabaseImage, expected: &[(FileNumber, std::ops::Rang
 }
 
 #[test]
-fn they_are_read_at_once_and_end_where_the_older_log_begins() {
+fn recycled_wals_are_read_at_once_and_end_where_the_older_log_begins() {
     let (_directory, database, [older, newer]) = recycled();
     let image = hot_image(database.path());
     assert_trimmed(&image, &[(older, 1000..1020), (newer, 1020..1025)]);
@@ -97,7 +97,7 @@ fn they_are_read_at_once_and_end_where_the_older_log_begins() {
 }
 
 #[test]
-fn one_that_is_reused_meanwhile_takes_another_round() {
+fn a_wal_that_is_reused_during_the_capture_needs_another_round() {
     let steps = [
         (Step::ListWals, 1),
         (Step::ListWals, 2),
@@ -120,7 +120,7 @@ fn one_that_is_reused_meanwhile_takes_another_round() {
 }
 
 #[test]
-fn one_that_is_reused_after_the_last_look_is_in_the_image_as_it_was() {
+fn a_wal_that_is_reused_after_the_last_look_is_captured_as_it_was() {
     for (step, time) in [(Step::CheckRecycled, 1), (Step::ScanWals, 1)] {
         let (_directory, database, [older, newer]) = recycled();
         let reuse = |database: &mut FakeDatabase| {
@@ -140,7 +140,7 @@ fn one_that_is_reused_after_the_last_look_is_in_the_image_as_it_was() {
 }
 
 #[test]
-fn one_that_loses_its_name_before_it_is_looked_at_again_takes_another_round() {
+fn a_recycled_wal_that_is_renamed_before_the_second_look_needs_another_round() {
     let (_directory, database, [_, newer]) = recycled();
     let writer = Writer::of(database).before(Step::CheckRecycled, When::Time(1), recycle);
     let watched = watched(writer);
@@ -153,7 +153,7 @@ fn one_that_loses_its_name_before_it_is_looked_at_again_takes_another_round() {
 }
 
 #[test]
-fn one_that_gets_no_more_writes_is_read_once() {
+fn a_recycled_wal_without_further_writes_is_read_once() {
     let (_directory, database, [older, newer]) = recycled();
     let path = database.wal_path(older);
     let writer = Writer::of(database).before(Step::Close, When::Time(1), move |database| {
@@ -169,7 +169,7 @@ fn one_that_gets_no_more_writes_is_read_once() {
 }
 
 #[test]
-fn one_that_was_only_renamed_is_empty() {
+fn a_wal_that_was_only_renamed_is_empty() {
     let (_directory, mut database, [older, newer]) = recycled();
     let number = database.take_number();
     fs::write(database.wal_path(number), log(FileNumber(1), 1..50, 100)).unwrap();
@@ -182,7 +182,7 @@ fn one_that_was_only_renamed_is_empty() {
 }
 
 #[test]
-fn the_first_write_into_a_renamed_one_is_waited_for() {
+fn the_first_write_into_a_renamed_wal_is_waited_for() {
     let (_directory, mut database, [older, newer]) = recycled();
     let number = database.take_number();
     // The header is there, the rest not yet.

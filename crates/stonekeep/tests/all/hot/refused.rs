@@ -29,7 +29,7 @@ fn refusal(path: &Path) -> Error {
 }
 
 #[test]
-fn what_is_no_database_is_said_to_be_none() {
+fn a_directory_without_a_database_is_reported_as_such() {
     let directory = tempfile::tempdir().unwrap();
     let error = refusal(directory.path());
     assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -102,7 +102,7 @@ fn a_table_under_leveldbs_name_counts() {
 }
 
 #[test]
-fn further_paths_must_be_told() {
+fn further_db_paths_must_be_given() {
     let directory = tempfile::tempdir().unwrap();
     let other = directory.path().join("other");
     let builder = DatabaseBuilder::new().further_path(&other);
@@ -228,7 +228,7 @@ fn options_that_vanish_are_looked_for_again() {
 }
 
 #[test]
-fn a_writer_that_comes_back_with_other_settings_is_captured_by_those() {
+fn a_writer_that_restarts_with_other_settings_is_captured_with_those() {
     let (_directory, database) = usual();
     let writer = Writer::of(database).before(Step::ReadOptions, When::Time(2), |database| {
         let path = database.path().join("OPTIONS-000099");
@@ -255,7 +255,7 @@ fn never_still(step: Duration) -> (tempfile::TempDir, Watched, Arc<FakeClock>) {
 }
 
 #[test]
-fn a_database_that_never_holds_still_is_given_up() {
+fn a_database_that_changes_in_every_round_is_refused() {
     let (_directory, watched, _clock) = never_still(Duration::from_secs(1));
     let error = watched.refusal();
     assert_eq!(

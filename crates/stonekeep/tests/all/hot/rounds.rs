@@ -89,7 +89,7 @@ fn edits_at_every_look_do_not_keep_the_window_shut() {
 }
 
 #[test]
-fn when_the_strict_rule_never_closes_edits_that_wals_tell_are_borne() {
+fn the_fallback_rule_accepts_edits_that_the_wals_contain() {
     let (_directory, database) = usual(DatabaseBuilder::new());
     let writer = Writer::of(database).before(Step::Close, When::Always, |database| _ = database.compact());
     let watched = watched(writer).with(|source| source.with_strict_limit(3, Duration::from_secs(600)));

@@ -172,7 +172,7 @@ fn what_an_image_holds_is_a_database_again() {
 }
 
 #[test]
-fn surplus_files_are_told_and_left_out() {
+fn surplus_files_are_reported_and_not_captured() {
     let (_directory, mut database) = database(DatabaseBuilder::new());
     database.add_tables(1, 3_000);
     database.reopen();

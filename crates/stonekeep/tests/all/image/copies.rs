@@ -171,7 +171,7 @@ fn a_database_that_was_moved_keeps_its_wals_if_they_are_proved_to_be_its_own() {
 }
 
 #[test]
-fn tracked_wals_are_a_proof_and_their_absence_is_none() {
+fn tracked_wals_are_a_proof_and_their_absence_is_no_proof() {
     let mut original = Original::with(DatabaseBuilder::new().track_wals());
     original.database.switch_wal();
     original.database.write(5);

@@ -80,7 +80,7 @@ fn a_directory_in_the_place_of_a_table_is_no_table() {
 }
 
 #[test]
-fn a_linked_table_is_a_table_and_a_dangling_link_is_none() {
+fn a_symbolic_link_to_a_table_is_a_table_and_a_dangling_one_is_not() {
     let (directory, database) = usual();
     let table = database.path().join("000004.sst");
     let elsewhere = directory.path().join("elsewhere");

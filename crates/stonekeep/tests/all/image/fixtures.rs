@@ -10,7 +10,7 @@ use stonekeep_testkit::fixtures::{self, Fixture};
 use crate::image::capture::{bytes, file, image, names};
 
 #[test]
-fn every_real_database_is_captured_without_a_word() {
+fn every_real_database_is_captured_without_warnings() {
     for name in fixtures::ALL {
         let fixture = Fixture::unpack(name).unwrap();
         let image = image(&fixture.database());

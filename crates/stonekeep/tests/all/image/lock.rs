@@ -122,7 +122,7 @@ fn threads_that_ask_at_once_do_not_see_each_other() {
 }
 
 #[test]
-fn a_fifo_in_the_place_of_the_lock_hangs_nobody() {
+fn a_fifo_in_the_place_of_the_lock_does_not_block() {
     let (_directory, path) = database();
     fs::remove_file(path.join("LOCK")).unwrap();
     let made = Command::new("mkfifo").arg(path.join("LOCK")).status().unwrap();
@@ -131,7 +131,7 @@ fn a_fifo_in_the_place_of_the_lock_hangs_nobody() {
 }
 
 #[test]
-fn holders_are_worded_by_what_is_known() {
+fn the_message_names_what_is_known_of_the_lock_holder() {
     let held = |pid, name: Option<&str>| LockState::HeldBy {
         pid,
         name: name.map(str::to_owned),

@@ -36,7 +36,7 @@ fn options_file(path: &Path, number: u64) -> std::path::PathBuf {
 }
 
 #[test]
-fn at_rest_the_file_before_is_taken_where_it_fits() {
+fn a_closed_database_takes_the_options_file_that_fits() {
     let (_directory, mut database) = database(DatabaseBuilder::new());
     let family = database.create_column_family("new");
     // As a crash between OPTIONS and MANIFEST leaves it, in the order in which no RocksDB writes them.
@@ -66,7 +66,7 @@ fn newest_options(path: &Path) -> std::path::PathBuf {
 }
 
 #[test]
-fn at_rest_a_difference_is_warned_of_with_the_way_out() {
+fn a_closed_database_whose_options_differ_gets_a_warning_with_a_hint() {
     let (_directory, mut database) = database(DatabaseBuilder::new());
     database.begin_column_family("new");
     let image = image(database.path());
@@ -78,7 +78,7 @@ fn at_rest_a_difference_is_warned_of_with_the_way_out() {
 }
 
 #[test]
-fn hot_the_options_that_come_a_little_later_are_waited_for() {
+fn a_hot_capture_waits_for_the_options_file() {
     let (_directory, mut database) = database(DatabaseBuilder::new());
     database.write(3);
     database.begin_column_family("new");
@@ -90,7 +90,7 @@ fn hot_the_options_that_come_a_little_later_are_waited_for() {
 }
 
 #[test]
-fn hot_a_difference_that_stays_is_warned_of_after_some_rounds() {
+fn a_hot_capture_warns_of_a_lasting_difference_of_options() {
     let (_directory, mut database) = database(DatabaseBuilder::new());
     database.write(3);
     database.begin_column_family("new");
@@ -100,7 +100,7 @@ fn hot_a_difference_that_stays_is_warned_of_after_some_rounds() {
 }
 
 #[test]
-fn hot_the_file_before_fits_a_state_before() {
+fn a_hot_capture_of_an_older_state_takes_its_options_file() {
     let (_directory, mut database) = database(DatabaseBuilder::new());
     database.write(3);
     let family = database.create_column_family("new");

@@ -93,7 +93,7 @@ fn a_directory_that_is_given_twice_counts_once() {
 }
 
 #[test]
-fn of_two_files_with_one_number_the_one_with_the_right_size_counts() {
+fn if_two_files_have_one_number_the_one_with_the_right_size_is_captured() {
     let (_directory, database, paths) = three_directories();
     fs::write(database.path().join("000005.sst"), b"an older state's").unwrap();
     let image = with_paths(&database, &paths).unwrap();

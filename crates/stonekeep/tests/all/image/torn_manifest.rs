@@ -62,7 +62,7 @@ fn a_table_with_later_writes_than_everything_else_is_refused() {
 
 /// The WALs hold what came after the lost table, but not what is in it.
 #[test]
-fn so_is_one_with_writes_before_those_of_the_wals() {
+fn a_table_with_writes_before_those_of_the_wals_shows_a_torn_manifest() {
     let (_directory, mut database) = without_second_flush(9);
     database.write(50);
     let error = capture(database.path()).map(drop).unwrap_err();
@@ -86,7 +86,7 @@ fn zeros_in_the_place_of_its_end_are_no_better() {
 }
 
 #[test]
-fn forced_it_is_taken_as_rocksdb_would_open_it() {
+fn a_forced_capture_of_a_torn_manifest_is_what_rocksdb_would_open() {
     let (_directory, database) = without_second_flush(9);
     let forced = Directory::new(database.path(), SourceKind::Closed).forced(true);
     let capture = forced.capture(&mut NoHost, &Quiet).unwrap();
@@ -96,7 +96,7 @@ fn forced_it_is_taken_as_rocksdb_would_open_it() {
 
 /// As a crash leaves it: the edit of a flush did not come whole to the disk, and what was flushed is in the WAL still.
 #[test]
-fn a_table_whose_writes_are_in_a_wal_is_none_of_that() {
+fn a_table_whose_writes_are_in_a_wal_shows_no_torn_manifest() {
     let (_directory, mut database) = database(DatabaseBuilder::new().largest_seqno_in_tables());
     database.write(5);
     database.flush(3_000);
@@ -115,7 +115,7 @@ fn a_table_whose_writes_are_in_a_wal_is_none_of_that() {
 }
 
 #[test]
-fn a_table_that_is_not_complete_is_none_of_that() {
+fn an_incomplete_table_shows_no_torn_manifest() {
     let (_directory, database) = without_second_flush(9);
     cut(&newest_table(database.path()), 1);
     let capture = capture(database.path()).unwrap();
@@ -124,7 +124,7 @@ fn a_table_that_is_not_complete_is_none_of_that() {
 
 /// A MANIFEST that ends with a whole record lost nothing, whatever other files there are.
 #[test]
-fn a_whole_manifest_is_none_of_that() {
+fn a_complete_manifest_is_not_refused() {
     let (_directory, database) = without_second_flush(0);
     assert_eq!(names(capture(database.path()).unwrap().as_ref()), []);
 }
@@ -151,7 +151,7 @@ fn newest_table(path: &Path) -> std::path::PathBuf {
 
 /// The state is what was whole.
 #[test]
-fn the_state_ends_with_the_last_whole_edit() {
+fn the_state_ends_with_the_last_complete_edit() {
     let (_directory, database) = without_second_flush(9);
     let (state, end) = stonekeep_format::manifest::ManifestReader::read(&manifest(&database)).unwrap();
     assert!(end.is_torn);

@@ -72,7 +72,7 @@ fn blob_files_that_wals_may_point_into_are_captured_at_rest() {
 }
 
 #[test]
-fn one_that_was_just_made_is_captured_too() {
+fn a_new_unnamed_blob_file_is_captured() {
     let killed = Killed::new();
     for length in [0, 7, 29, 30] {
         let blob = fs::read(&killed.blob).unwrap();
@@ -140,7 +140,7 @@ fn without_the_option_they_are_surplus() {
 }
 
 #[test]
-fn they_are_backed_up_verified_and_restored() {
+fn unnamed_blob_files_are_backed_up_verified_and_restored() {
     let mut killed = Killed::new();
     let store = memory();
     killed.scene.create(&store).unwrap();
@@ -166,7 +166,7 @@ fn they_are_backed_up_verified_and_restored() {
 
 /// A machine that crashed leaves zeros; RocksDB could not read what the WALs point to.
 #[test]
-fn one_full_of_zeros_stops_the_backup() {
+fn an_unnamed_blob_file_of_zeros_stops_the_backup() {
     let killed = Killed::new();
     fs::write(&killed.blob, [0; 1_000]).unwrap();
     let error = killed.scene.create(&memory()).unwrap_err();
@@ -187,7 +187,7 @@ fn while_the_database_is_open_it_is_refused_with_what_helps() {
 }
 
 #[test]
-fn forced_they_are_captured_with_a_warning() {
+fn unnamed_blob_files_are_captured_by_force_with_a_warning() {
     let killed = Killed::new();
     let image = hot(killed.path(), true).unwrap();
     let blob = file(&image, "000777.blob");

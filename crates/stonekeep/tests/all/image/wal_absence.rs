@@ -87,7 +87,7 @@ fn a_tracked_wal_that_is_absent_is_an_error() {
 }
 
 #[test]
-fn a_checkpoint_that_nobody_opened_may_have_no_wal() {
+fn a_checkpoint_that_was_never_opened_may_have_no_wal() {
     let (_directory, _database, copy) = copy_without_wals(DatabaseBuilder::new());
     remove(&copy, &["LOCK", "LOG", "IDENTITY"]);
     is_silent(&image(&copy));
@@ -104,7 +104,7 @@ fn a_checkpoint_that_was_only_read_may_have_no_wal() {
 }
 
 #[test]
-fn a_restored_copy_that_nobody_opened_may_have_no_wal() {
+fn a_restored_copy_that_was_never_opened_may_have_no_wal() {
     // A restore makes a LOCK, and an IDENTITY for a database that has its id there alone.
     let (_directory, _database, copy) = copy_without_wals(DatabaseBuilder::new());
     remove(&copy, &["LOG", "IDENTITY"]);

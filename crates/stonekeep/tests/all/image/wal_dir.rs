@@ -149,7 +149,7 @@ fn a_copy_never_takes_the_wals_of_the_database_that_it_comes_from() {
 }
 
 #[test]
-fn wals_in_both_places_need_a_word() {
+fn wals_in_both_directories_need_an_option() {
     let (_directory, database) = elsewhere();
     fs::write(database.path().join("000900.log"), b"").unwrap();
     let error = refusal(database.path());
@@ -171,7 +171,7 @@ fn the_directory_of_another_database_is_no_wal_dir() {
 }
 
 #[test]
-fn of_two_places_of_a_relative_wal_dir_the_one_with_its_wals_counts() {
+fn a_relative_wal_dir_is_the_directory_that_has_its_wals() {
     let directory = tempfile::tempdir().unwrap();
     let wal_dir = directory.path().join("wals");
     let path = directory.path().join("db");

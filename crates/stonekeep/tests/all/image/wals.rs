@@ -161,7 +161,7 @@ fn tracked_wals_must_be_there_with_their_synced_size() {
 }
 
 #[test]
-fn a_stale_entry_for_a_wal_that_nobody_needs_is_only_warned_of() {
+fn a_stale_entry_for_an_unneeded_wal_is_a_warning() {
     let builder = DatabaseBuilder::new()
         .track_wals()
         .database_option("track_and_verify_wals_in_manifest", "false");

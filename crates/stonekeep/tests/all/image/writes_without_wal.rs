@@ -101,7 +101,7 @@ fn ingested_tables_do_not_look_so() {
 
 /// A checkpoint flushes before it is made, and a restored copy has what it was restored from: nobody has written there.
 #[test]
-fn a_copy_that_nobody_has_opened_does_not_warn() {
+fn a_copy_that_was_never_opened_does_not_warn() {
     let (_directory, mut database) = database(DatabaseBuilder::new());
     database.flush_without_wal(ColumnFamilyId::DEFAULT, 3_000);
     database.flush_without_wal(ColumnFamilyId::DEFAULT, 3_000);

@@ -95,7 +95,7 @@ fn sizes_count_what_is_shared() {
 }
 
 #[test]
-fn files_are_told_one_by_one() {
+fn each_file_of_a_backup_is_reported() {
     let (scene, store) = two_backups();
     let info = reader(&store).get_backup_info(id(1), InfoDetail::Files).unwrap();
     let told = info.files.unwrap();
@@ -208,7 +208,7 @@ fn a_wrong_size_is_seen_wherever_the_size_is_recorded() {
 }
 
 #[test]
-fn garbage_in_numbers_is_told() {
+fn malformed_numbers_of_a_meta_file_are_reported() {
     let (_, store) = two_backups();
     let text = String::from_utf8(store.read(&key("meta/1"), 1 << 20).unwrap()).unwrap();
     let text = text.split_once('\n').unwrap().1;
@@ -268,7 +268,7 @@ fn what_is_not_there_is_not_found() {
 }
 
 #[test]
-fn backups_of_every_engine_are_told_as_the_engine_told_them() {
+fn backups_of_every_engine_are_reported_as_by_that_engine() {
     for name in fixtures::ALL {
         let fixture = Fixture::unpack(name).unwrap();
         let store: Store = Store::from(LocalStore::new(fixture.repository()));

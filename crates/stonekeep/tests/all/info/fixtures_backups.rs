@@ -56,7 +56,7 @@ fn verify(repository: &Path) -> VerifyReport {
 }
 
 #[test]
-fn every_backup_is_listed_as_its_engine_told() {
+fn every_backup_is_listed_as_by_its_engine() {
     for name in fixtures::ALL {
         let fixture = Fixture::unpack(name).unwrap();
         let all = reader(&fixture.repository())

@@ -39,7 +39,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_500))]
 
     #[test]
-    fn sizes_are_told_as_with_all_files(repository in repository(), most in proptest::option::of(1..3usize)) {
+    fn sizes_without_the_files_equal_those_with_all_files(repository in repository(), most in proptest::option::of(1..3usize)) {
         let store = repository.make();
         for workers in [1, 3] {
             let options = BackupEngineOptions::default()

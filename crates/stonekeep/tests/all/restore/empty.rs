@@ -15,7 +15,7 @@ use crate::restore::scene::{TwoStates, database_files, tree};
 use crate::support::scene;
 
 #[test]
-fn every_state_comes_back_byte_for_byte() {
+fn every_state_is_restored_byte_for_byte() {
     let two = TwoStates::new();
     for id in [1, 2] {
         let report = two.restore(id, &RestoreOptions::default()).unwrap();
@@ -55,7 +55,7 @@ fn directories_are_made_and_wals_go_where_they_belong() {
 }
 
 #[test]
-fn the_id_comes_back_where_only_identity_had_it() {
+fn a_database_id_that_only_identity_has_is_restored() {
     let two = TwoStates::with(DatabaseBuilder::new().id_in_identity_only());
     two.restore(2, &RestoreOptions::default()).unwrap();
     let identity = fs::read_to_string(two.target().join("IDENTITY")).unwrap();

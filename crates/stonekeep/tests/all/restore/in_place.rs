@@ -96,7 +96,7 @@ fn an_opened_backup_never_points_at_the_wals_of_the_original() {
 }
 
 #[test]
-fn an_id_that_only_identity_has_comes_along() {
+fn a_database_id_that_only_identity_has_is_in_the_opened_directory() {
     let (scene, store) = on_disk(DatabaseBuilder::new().database_id("the-id").id_in_identity_only());
     let at = scene.path("opened");
     scene::reader(&store)
@@ -106,7 +106,7 @@ fn an_id_that_only_identity_has_comes_along() {
 }
 
 #[test]
-fn nothing_that_stands_there_is_touched() {
+fn files_in_the_directory_are_not_changed() {
     let (scene, store) = on_disk(DatabaseBuilder::new());
     let at = scene.path("opened");
     fs::create_dir(&at).unwrap();

@@ -94,7 +94,7 @@ fn the_old_database_makes_room_on_request_only() {
 }
 
 #[test]
-fn once_the_old_database_is_gone_only_a_restore_helps() {
+fn after_the_old_database_is_removed_an_abort_is_refused() {
     let options = RestoreOptions::default().with_free_old_files_first(true);
     let two = over();
     let error = restore_on(&two, &small_disk(5_000, true), &options).unwrap_err();

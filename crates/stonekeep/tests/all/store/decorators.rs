@@ -128,7 +128,7 @@ fn a_dead_holder_leaves_its_pin_unheld() {
 }
 
 #[test]
-fn one_step_fails_and_the_next_ones_work() {
+fn after_a_failed_step_the_next_ones_work() {
     let disk = made();
     let store = FaultStore::fail_once_at(disk.clone(), 3, io::ErrorKind::StorageFull);
     let error = scenario(&store, Durability::Durable).unwrap_err();
@@ -169,7 +169,7 @@ fn taken_names_are_not_recorded_as_published() {
 }
 
 #[test]
-fn a_record_tells_what_was_durable_when_a_file_appeared() {
+fn a_record_shows_what_was_durable_when_a_file_appeared() {
     let store = RecordStore::new(made());
     scenario(&store, Durability::Durable).unwrap();
     let durable = store.durable_before(&key("meta/1")).unwrap();
@@ -225,7 +225,7 @@ fn a_record_follows_later_syncs_copies_and_deletions() {
 }
 
 #[test]
-fn a_fake_clock_goes_only_when_told_or_slept_by() {
+fn a_fake_clock_advances_only_by_request_or_sleep() {
     let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
     let clock = FakeClock::at_unix_seconds(1_000);
     let instant = clock.instant();
@@ -238,7 +238,7 @@ fn a_fake_clock_goes_only_when_told_or_slept_by() {
 }
 
 #[test]
-fn stores_wait_and_tell_ages_by_their_clock() {
+fn stores_wait_and_compute_ages_by_their_clock() {
     let clock = Arc::new(FakeClock::new(SystemTime::now()));
     let directory = tempfile::tempdir().unwrap();
     let local = Store::from(LocalStore::new(directory.path()).with_clock(clock.clone()));

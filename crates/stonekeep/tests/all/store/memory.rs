@@ -163,7 +163,7 @@ fn a_crash_takes_a_root_that_was_not_made_durably() {
 }
 
 #[test]
-fn nobody_holds_anything_after_a_crash() {
+fn no_lease_or_pin_is_held_after_a_crash() {
     let store = made();
     let guard = store.lease(LockWait::Fail, "dead", &|| false).unwrap();
     let (pin, pinned) = store.pin(&key("stonekeep/pins"), b"x").unwrap();

@@ -202,7 +202,7 @@ fn a_pin_that_cannot_be_read_holds_everything() {
 }
 
 #[test]
-fn a_reader_that_came_too_late_lets_no_file_lose_its_record() {
+fn a_late_reader_does_not_make_a_file_lose_its_record() {
     let (_, store) = memory();
     put_three(&store);
     // It has read the meta file and made its pin, and has not looked for the meta file again.
@@ -240,7 +240,7 @@ fn reader_comes(at: &str, after: bool) -> (Store, stonekeep::Result<Pinned>, u64
 }
 
 #[test]
-fn a_reader_who_comes_during_a_deletion_gets_the_whole_backup_or_none() {
+fn a_reader_during_a_deletion_gets_the_complete_backup_or_none() {
     let record = format!(
         "stonekeep/deleted/1-{:08x}",
         crc32c::crc32c(&meta_text(FIRST.0, FIRST.1))

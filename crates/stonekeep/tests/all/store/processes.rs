@@ -189,7 +189,7 @@ fn two_processes_that_write_at_the_same_time_take_turns() {
 
 /// A program that another thread starts has, for a moment, all open files of this process.
 #[test]
-fn a_lock_that_is_let_go_is_free_though_a_child_was_being_started() {
+fn a_released_lock_is_free_though_a_child_was_being_started() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::from(LocalStore::new(directory.path()));
     let started = std::sync::atomic::AtomicBool::new(true);

@@ -52,7 +52,7 @@ fn at_level(store: &Store, level: VerifyLevel) -> VerifyReport {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_at_once_with_the_backups_it_concerns() {
+fn all_findings_are_reported_at_once_with_the_backups_they_affect() {
     let store = memory();
     let (shared, own) = two_backups(&store);
     flip(&store, &shared);
@@ -120,7 +120,7 @@ fn a_file_that_backups_share_is_read_once() {
 }
 
 #[test]
-fn the_meta_file_that_lies_is_named() {
+fn the_wrong_meta_file_is_named() {
     let store = memory();
     let (shared, _) = two_backups(&store);
     let text = String::from_utf8(store.read(&key("meta/2"), 1 << 20).unwrap()).unwrap();
@@ -133,7 +133,7 @@ fn the_meta_file_that_lies_is_named() {
 }
 
 #[test]
-fn a_length_that_one_backup_has_wrong_is_told_of_that_backup_alone() {
+fn a_wrong_length_in_one_meta_file_is_a_finding_of_that_backup_alone() {
     let store = memory();
     let mut scene = Scene::new();
     scene.create(&store).unwrap();
@@ -192,7 +192,7 @@ fn a_current_that_names_no_manifest_of_the_backup_is_wrong() {
 }
 
 #[test]
-fn two_files_that_come_back_under_one_name_are_wrong() {
+fn two_files_restored_under_one_name_are_a_finding() {
     let store = memory();
     let (shared, _) = two_backups(&store);
     let text = String::from_utf8(store.read(&key("meta/1"), 1 << 20).unwrap()).unwrap();
