@@ -1,28 +1,28 @@
-//! Copy buffers that are used again: making one for each file costs more than copying a small file.
+//! Reuses copy buffers: allocating one for each file costs more than copying a small file.
 
 use std::num::NonZeroUsize;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 use std::thread::ThreadId;
 
-/// How much is read and written at a time where nobody says otherwise: large enough that system calls cost little, small
-/// enough that what was read is still in the CPU's nearest caches when it is hashed and written. From 64 KiB to 1 MiB
-/// copies were equally fast on the machines that this was measured on.
+/// The default size of a read and a write: large enough that system calls cost little, small enough that the bytes are still
+/// in the processor's nearest caches when they are hashed and written. From 64 KiB to 1 MiB copies were equally fast on the
+/// machines where this was measured.
 pub(crate) const DEFAULT_BUFFER_BYTES: NonZeroUsize = NonZeroUsize::new(128 << 10).unwrap();
 
-/// How much is read at a time where nothing is written. Pages that are not to stay in the page cache are read ahead no
-/// further than this: on a virtual disk 1 GiB took a quarter less time than with 128 KiB.
+/// The default size of a read if nothing is written. Uncached reads are read ahead no further than this: on a virtual disk
+/// 1 GiB took a quarter less time than with 128 KiB.
 pub(crate) const DEFAULT_READ_BYTES: NonZeroUsize = NonZeroUsize::new(1 << 20).unwrap();
 
-/// Buffers of one size; there are as many as were in use at the same time.
+/// Buffers of one size, as many as were in use at the same time.
 #[derive(Debug)]
 pub(crate) struct Buffers {
     size_bytes: NonZeroUsize,
-    /// With the threads that used them last.
+    /// Each with the thread that used it last.
     free: Mutex<Vec<(ThreadId, Box<[u8]>)>>,
 }
 
-/// A buffer that goes back when it is dropped. It has whatever its last user left in it.
+/// A buffer that is returned when it is dropped. Its initial content is that of its last use.
 #[derive(Debug)]
 pub(crate) struct Buffer<'a> {
     home: &'a Buffers,
@@ -38,8 +38,7 @@ impl Buffers {
         }
     }
 
-    /// One that nobody uses; if there is one, that which this thread has used before: it is in the caches of its
-    /// processor, and another one may be in those of another.
+    /// A free buffer, preferably one that this thread has used before, which may still be in the caches of its processor.
     pub(crate) fn take(&self) -> Buffer<'_> {
         let me = std::thread::current().id();
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,9 +1,9 @@
-//! Time, so that nothing in the library asks the machine for it directly.
+//! The clock that the library gets the time from.
 
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Where the library gets time from; tests give it another one.
+/// The source of time for the library. Tests replace it.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// The present time, as it goes into meta files.
     fn now(&self) -> SystemTime;

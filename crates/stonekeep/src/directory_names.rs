@@ -6,11 +6,11 @@ use std::os::fd::AsFd;
 
 use rustix::fs::{FileType, RawDir};
 
-/// What the system fills with names at a time.
+/// The size of the buffer that the system fills with names.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// Hands over every name in a directory that has just been opened, itself and the one above left out, with what it names
-/// as far as the directory tells.
+/// Calls `visit` with each name in a directory that has just been opened, except `.` and `..`, and with the type of the
+/// file if the directory contains it.
 pub(crate) fn each_name(
     directory: impl AsFd,
     mut visit: impl FnMut(&CStr, FileType) -> rustix::io::Result<()>,

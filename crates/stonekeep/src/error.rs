@@ -1,4 +1,4 @@
-//! The one public error: a kind that says what a caller can do, a message, a hint, and what caused it.
+//! The public error type: a kind that says what a caller can do, a message, a hint and a cause.
 
 use std::fmt;
 use std::io;
@@ -8,10 +8,10 @@ use stonekeep_format::FormatError;
 
 use crate::shortage::Shortage;
 
-/// What every fallible function of this crate returns.
+/// The result of every fallible function of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What an error means to the caller.
+/// The meaning of an error for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -27,9 +27,9 @@ pub enum ErrorKind {
     NotFound,
     /// Another process holds the lock.
     Locked,
-    /// Going on would harm something; the message says what.
+    /// The operation would harm something; the message says what.
     Refused,
-    /// The call's arguments do not fit each other.
+    /// The arguments are invalid, or contradict each other.
     InvalidArgument,
     /// A callback failed.
     Aborted,
@@ -89,7 +89,7 @@ impl Error {
         Error::new(ErrorKind::Io, doing).with_source(source)
     }
 
-    /// What went wrong in a reader: the [`Error`] that the I/O error carries, else an I/O error of what was tried.
+    /// The error of a reader: the [`Error`] inside the I/O error if there is one, else an I/O error with this context.
     pub(crate) fn of_reading(error: io::Error, doing: impl FnOnce() -> String) -> Self {
         match error.downcast::<Error>() {
             Ok(error) => error,
@@ -97,7 +97,7 @@ impl Error {
         }
     }
 
-    /// What went wrong while the content of a file with this key was read.
+    /// The error of reading the content of the file with this key.
     pub(crate) fn of_content(key: impl fmt::Display, error: io::Error) -> Self {
         Error::of_reading(error, || format!("reading the content of {key}"))
     }
@@ -113,7 +113,7 @@ impl Error {
         error
     }
 
-    /// What a parser said of this file: corrupt, or unsupported where a newer reader might understand it.
+    /// The error of a parser of this file: corrupt, or unsupported if a newer reader might understand the file.
     pub fn format(file: impl Into<String>, source: FormatError) -> Self {
         let kind = if source.is_unsupported() {
             ErrorKind::Unsupported
@@ -162,7 +162,7 @@ impl Error {
         self
     }
 
-    /// Adds to the message what else the caller has to know.
+    /// Appends a note to the message.
     pub(crate) fn with_note(mut self, note: &str) -> Self {
         self.0.message.push_str("; ");
         self.0.message.push_str(note);
@@ -175,19 +175,19 @@ impl Error {
         self
     }
 
-    /// Adds everything that was found wrong.
+    /// Adds all findings.
     pub fn with_findings(mut self, findings: Vec<Finding>) -> Self {
         self.0.findings = findings;
         self
     }
 
-    /// Adds what ran out.
+    /// Adds the resource that ran out.
     pub(crate) fn with_shortage(mut self, shortage: Shortage) -> Self {
         self.0.shortage = Some(shortage);
         self
     }
 
-    /// What ran out, where that is the cause.
+    /// The resource that ran out, if that is the cause.
     pub(crate) fn shortage(&self) -> Option<Shortage> {
         let of_kind = || Shortage::of_kind(self.io_kind()?);
         self.0.shortage.or_else(of_kind)
@@ -279,7 +279,7 @@ impl std::error::Error for Error {
     }
 }
 
-/// Adds to an I/O result what was tried on which path.
+/// Adds the attempted operation and its path to an I/O result.
 pub trait IoContext<T> {
     /// `doing` is a participle with an object: "reading", "renaming".
     fn context(self, doing: &str, path: &Path) -> Result<T>;

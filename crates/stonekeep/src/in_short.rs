@@ -1,11 +1,11 @@
-//! Many names in one line.
+//! Abbreviates a list of names to one line.
 
 use std::fmt::Display;
 
-/// So many names are written out.
+/// The number of names that are listed completely.
 const FEW: usize = 4;
 
-/// Sorted names: all of them if they are few, else the first and the last. How many they are is for the caller to say.
+/// Sorted names: all of them if they are few, else the first and the last. The caller reports their number.
 pub(crate) fn in_short(names: &[impl Display]) -> String {
     match names {
         [first, .., last] if names.len() > FEW => format!("{first} … {last}"),

@@ -18,13 +18,13 @@ impl Key {
         if Key::is_legal(&path) {
             Ok(Key(path))
         } else {
-            Err(Error::invalid(format!("{path:?} is no key")))
+            Err(Error::invalid(format!("{path:?} is not a key")))
         }
     }
 
     /// Whether this is the path of a key.
     pub(crate) fn is_legal(path: &str) -> bool {
-        // Most bytes tell by themselves that they are nothing special.
+        // A quick test for the usual case.
         let plain = path.bytes().all(|b| (b' '..0x7f).contains(&b) && b != b'\\');
         let special = |c: char| c.is_control() || c == '\\';
         if !plain && path.chars().any(special) {

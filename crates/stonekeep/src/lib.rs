@@ -33,11 +33,11 @@
 //!
 //! # Features
 //! - `serde`: reports implement `Serialize`, options also `Deserialize`.
-//! - `probes`: what the tests of this repository look into. Not covered by any promise.
+//! - `probes`: internals for the tests of this repository. Not covered by any promise.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(
-    "stonekeep builds for Linux only: its locks, its renames and what it says about durability are those of Linux. \
+    "stonekeep builds for Linux only: its locks, renames and syncs are those of Linux. \
      The parsers alone, the crate stonekeep-format, build everywhere."
 );
 
@@ -61,7 +61,7 @@ pub mod repo;
 #[expect(
     dead_code,
     unreachable_pub,
-    reason = "tests look into it, with the feature `probes`"
+    reason = "public for tests, with the feature `probes`"
 )]
 mod repo;
 mod shortage;

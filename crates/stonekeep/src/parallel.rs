@@ -7,19 +7,18 @@ use std::thread;
 
 use crate::{Error, ErrorKind, Result};
 
-/// So many files get other names at the same time, if there are many: the kernel renames one after the other, but what
-/// else there is to do for each fills the gaps.
+/// The number of threads that rename many files. The kernel does one rename at a time; a second thread prepares the next.
 const MOVERS: usize = 2;
 const MANY_MOVES: usize = 64;
 
-/// How many threads give so many files other names.
+/// The number of threads to rename this number of files.
 pub(crate) fn movers_of(files: usize) -> usize {
     if files < MANY_MOVES { 1 } else { MOVERS }
 }
 
-/// Runs `work` on every item, at most `workers` at the same time, and gives the results in the items' order. Where the
-/// system does not let so many threads be started, there are fewer workers; the calling thread is always one of them.
-/// After the first error no further item is begun, and that error is returned when the running ones have ended.
+/// Runs `work` on every item, at most `workers` at the same time, and returns the results in the items' order. If the
+/// system cannot start enough threads, there are fewer workers; the calling thread is always one of them. After the first
+/// error no further item is begun, and that error is returned when the running ones have ended.
 ///
 /// # Errors
 /// The first error of `work`; if that only says that a stop was requested, another one that happened meanwhile.
@@ -69,7 +68,7 @@ where
     in_order(count, ended)
 }
 
-/// What a worker has come to: results with the places of their items, and the error that it ended with.
+/// The outcome of a worker: results with the indices of their items, and the error that ended it.
 type Ended<R> = (Vec<(usize, R)>, Option<Failure>);
 
 /// An error of a worker, and whether it was the first one of all.
@@ -96,7 +95,7 @@ fn in_order<R>(count: usize, ended: Vec<Ended<R>>) -> Result<Vec<R>> {
     Ok(ordered.into_iter().flatten().collect())
 }
 
-/// Tells the other workers to begin nothing more when this one panics, as an observer may.
+/// Keeps the other workers from beginning further items if this one panics, as an observer may.
 struct StopOnPanic<'a>(&'a AtomicBool);
 
 impl Drop for StopOnPanic<'_> {
@@ -107,7 +106,7 @@ impl Drop for StopOnPanic<'_> {
     }
 }
 
-/// Does both at the same time if there may be two workers and a thread can be had, else one after the other.
+/// Runs both in parallel if two workers are allowed and a thread can be started, else one after the other.
 pub(crate) fn run_both<A, B: Send>(
     workers: usize,
     first: impl FnOnce() -> A,
@@ -130,8 +129,7 @@ pub(crate) fn run_both<A, B: Send>(
     })
 }
 
-/// Runs `work` on a thread of its own, after `prepare` there; on the calling thread, without `prepare`, where none can
-/// be had.
+/// Runs `prepare` and `work` on a thread of their own; if none can be started, `work` alone on the calling thread.
 pub(crate) fn run_apart<R: Send>(prepare: impl FnOnce() + Send, work: impl Fn() -> R + Sync) -> R {
     thread::scope(|scope| {
         let prepared = || {
@@ -150,7 +148,7 @@ pub(crate) fn run_apart<R: Send>(prepare: impl FnOnce() + Send, work: impl Fn() 
 /// The thread; `None` where the system does not let one be started (`ulimit -u`, a pids cgroup, address space).
 pub(crate) fn thread_or_none<T>(started: io::Result<T>) -> Option<T> {
     started
-        .inspect_err(|error| tracing::debug!(%error, "no thread can be started; going on with fewer"))
+        .inspect_err(|error| tracing::debug!(%error, "cannot start a thread; continuing with fewer"))
         .ok()
 }
 

@@ -1,4 +1,4 @@
-//! What ran out where a file could not be made or written.
+//! Which resource ran out when a file could not be created or written.
 
 use std::fmt::Display;
 use std::io;
@@ -9,22 +9,22 @@ use rustix::process::{Resource, getrlimit};
 /// See the [module](self).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shortage {
-    /// Room for bytes.
+    /// Free bytes.
     Bytes,
     /// Inodes: no new file can be made, however many bytes are free.
     Inodes,
-    /// What the user, the group or the project may have, of bytes or of files.
+    /// The quota of the user, the group or the project, in bytes or in files.
     Quota,
-    /// The length that a file may have, by the limit of the process or of the file system.
+    /// The maximum length of a file, set by the process or by the file system.
     FileSize,
 }
 
 impl Shortage {
-    /// What an error in this directory says; `None` if nothing ran out.
+    /// The shortage that caused an error in this directory; `None` if nothing ran out.
     pub(crate) fn of(kind: io::ErrorKind, directory: impl AsFd) -> Option<Self> {
         match kind {
             io::ErrorKind::StorageFull => Some(match rustix::fs::fstatvfs(directory) {
-                // Some file systems make inodes as they need them, and count none.
+                // Some file systems create inodes on demand, and count none.
                 Ok(system) if system.f_files > 0 && system.f_favail == 0 => Shortage::Inodes,
                 _ => Shortage::Bytes,
             }),
@@ -34,7 +34,7 @@ impl Shortage {
         }
     }
 
-    /// The same of an error's kind alone.
+    /// The shortage that the kind of an error alone implies.
     pub(crate) fn of_kind(kind: io::ErrorKind) -> Option<Self> {
         match kind {
             io::ErrorKind::StorageFull => Some(Shortage::Bytes),
@@ -44,7 +44,7 @@ impl Shortage {
         }
     }
 
-    /// What it means for this file.
+    /// The message about this file.
     pub(crate) fn at(self, path: impl Display) -> String {
         match self {
             Shortage::Bytes => format!("no room for {path}"),
