@@ -10,7 +10,6 @@ mod interrupt;
 mod mistakes;
 mod mount_points;
 mod output;
-mod places;
 mod usage_error;
 
 use std::ffi::OsString;

@@ -29,21 +29,8 @@ pub(crate) fn hint(error: &Error, verb: Option<&str>) -> Option<String> {
     Some(format!("options are named: {option}"))
 }
 
-/// A refusal where the places of a backup cannot be meant: a file in place of a database, a `wal_dir` that is absent, the
-/// database and the repository in each other's place.
-pub(crate) fn check_places(database: &Path, repo: &Path, wal_dir: Option<&Path>) -> Result<(), LibraryError> {
-    if database.is_file() {
-        let message = format!("{} is a file, not a directory", database.display());
-        return Err(LibraryError::invalid(message)
-            .with_hint("name the directory of the database, which has CURRENT in it"));
-    }
-    if let Some(wal_dir) = wal_dir.filter(|wal_dir| !wal_dir.is_dir()) {
-        let message = format!(
-            "there is no directory {}, which --wal-dir names",
-            wal_dir.display()
-        );
-        return Err(LibraryError::not_found(message));
-    }
+/// Refuses a database and a repository that are in each other's place.
+pub(crate) fn check_order(database: &Path, repo: &Path) -> Result<(), LibraryError> {
     if !is_repository(database) || !is_database(repo) {
         return Ok(());
     }

@@ -4,21 +4,50 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use stonekeep::{Error, Result};
+
 /// Where file systems are meant to be mounted.
 const FSTAB: &str = "/etc/fstab";
 /// Where they are mounted now.
 const MOUNTINFO: &str = "/proc/self/mountinfo";
 
+/// Refuses to make a repository at a mount point, or below one, while nothing is mounted there: the disk that the
+/// repository is on, or is meant to be on, is missing.
+pub(crate) fn check_mounted(repo: &Path) -> Result<()> {
+    let Some(point) = missing_disk(repo).filter(|_| is_absent_or_empty(repo)) else {
+        return Ok(());
+    };
+    Err(Error::refused(format!(
+        "there is no repository at {}, and {} is a mount point of /etc/fstab that nothing is mounted on",
+        repo.display(),
+        point.display()
+    ))
+    .with_hint(format!("mount {} first", point.display())))
+}
+
+/// The mount point at this place or above it that nothing is mounted on.
+pub(crate) fn missing_disk(repo: &Path) -> Option<PathBuf> {
+    unmounted_above(&real_path(repo))
+}
+
+/// The path without links, as far as it exists.
+fn real_path(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => real_path(parent).join(name),
+        _ => path.to_owned(),
+    })
+}
+
 /// The mount point of `/etc/fstab` at or above this path that nothing is mounted on, if there is one. Where the
 /// machine does not tell, there is none.
-pub(crate) fn unmounted_above(resolved: &Path) -> Option<PathBuf> {
+fn unmounted_above(resolved: &Path) -> Option<PathBuf> {
     let fstab = fs::read_to_string(FSTAB).ok()?;
     let mountinfo = fs::read_to_string(MOUNTINFO).ok()?;
     unmounted(resolved, &fstab, &mountinfo)
 }
 
 /// Whether there is nothing at this path, or a directory with nothing in it.
-pub(crate) fn is_absent_or_empty(path: &Path) -> bool {
+fn is_absent_or_empty(path: &Path) -> bool {
     match fs::read_dir(path) {
         Ok(mut entries) => entries.next().is_none(),
         Err(error) => error.kind() == ErrorKind::NotFound,

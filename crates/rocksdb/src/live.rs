@@ -72,8 +72,8 @@ impl ImageSource for Live<'_> {
         format!("the open database in {}", self.database.directory().display())
     }
 
-    fn directory(&self) -> Option<PathBuf> {
-        Some(self.database.directory().to_owned())
+    fn directories(&self) -> Vec<PathBuf> {
+        self.directory.directories()
     }
 
     fn capture(&self, host: &mut dyn CaptureHost, observer: &dyn Observer) -> Result<Box<dyn Capture>> {

@@ -9,7 +9,7 @@ use stonekeep::store::local::LocalStore;
 use stonekeep::{Error, ErrorKind};
 
 use crate::usage_error::UsageError;
-use crate::{mistakes, places};
+use crate::{mistakes, mount_points};
 
 /// Where the repository is.
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ impl RepoArgs {
 
     /// Opens a repository for writing; the first backup creates it.
     pub(crate) fn open_or_create(&self, options: BackupEngineOptions) -> anyhow::Result<BackupEngine> {
-        places::check_mounted(&self.repo)?;
+        mount_points::check_mounted(&self.repo)?;
         let store = store(&self.repo, &options)?;
         Ok(BackupEngine::open(options, store)?)
     }
@@ -54,7 +54,7 @@ pub(crate) fn open(repo: &Path, options: BackupEngineOptions) -> anyhow::Result<
 
 /// Says what may be meant instead of a directory that is no repository.
 fn explain(repo: &Path, error: Error) -> anyhow::Error {
-    let explained = match places::missing_disk(repo) {
+    let explained = match mount_points::missing_disk(repo) {
         Some(point) if error.kind() == ErrorKind::NotFound => error.with_hint(format!(
             "{} is a mount point of /etc/fstab that nothing is mounted on: mount it first",
             point.display()

@@ -13,7 +13,6 @@ use crate::exit::Exit;
 use crate::output::command_words::translate;
 use crate::output::rewritten;
 use crate::output::units::{bytes, count};
-use crate::places;
 
 /// Make a directory in which RocksDB can open a backup read-only, without restoring it
 ///
@@ -38,7 +37,6 @@ pub(crate) struct OpenArgs {
 }
 
 pub(crate) fn run(args: &OpenArgs, session: &Session) -> anyhow::Result<Exit> {
-    places::check_target(args.repo.path(), &args.at, "the directory to make")?;
     let engine = args.repo.open(args.work.apply(session.engine_options()))?;
     let watcher = session.watch()?;
     let which = SelectArgs::default().which(&engine, args.backup)?;

@@ -183,7 +183,9 @@ fn a_damaged_backup_leaves_the_target_as_it_was() {
 fn what_cannot_be_meant_is_refused() {
     let world = World::with_backup();
     let restore = |to: &str| world.run(["restore", "--to", to]);
-    restore(&world.word("repo")).code(1).warns("is the repository");
+    restore(&world.word("repo"))
+        .code(1)
+        .warns("is named as the target and as the repository");
     restore(&world.word("repo/private/x"))
         .code(1)
         .warns("lies inside the repository");

@@ -52,8 +52,9 @@ impl ImageSource for Directory {
         }
     }
 
-    fn directory(&self) -> Option<PathBuf> {
-        Some(self.path.clone())
+    fn directories(&self) -> Vec<PathBuf> {
+        let further = self.wal_dir.iter().chain(&self.db_paths);
+        [&self.path].into_iter().chain(further).cloned().collect()
     }
 
     fn capture(&self, host: &mut dyn CaptureHost, observer: &dyn Observer) -> Result<Box<dyn Capture>> {

@@ -12,6 +12,10 @@ pub(super) fn no_database(directory: &Path) -> Error {
     let path = directory.display();
     let home = match Listing::of(directory) {
         Ok(Some(home)) => home,
+        Ok(None) if directory.is_file() => {
+            return Error::invalid(format!("{path} is a file, not a directory"))
+                .with_hint("name the directory of the database, which has CURRENT in it");
+        }
         Ok(None) => return Error::not_found(format!("there is no directory {path}")),
         Err(error) => return error,
     };

@@ -11,8 +11,9 @@ pub trait ImageSource: Send + Sync {
     /// What it is and where, for messages.
     fn describe(&self) -> String;
 
-    /// The database's directory, so that an engine can refuse a repository that lies where it must not.
-    fn directory(&self) -> Option<PathBuf>;
+    /// The database's directory, then its further ones as far as they are known before the capture, so that an engine can
+    /// refuse a repository that lies where it must not. Empty if the database is in no directory.
+    fn directories(&self) -> Vec<PathBuf>;
 
     /// Takes the image for this host, or for [`NoHost`](super::NoHost).
     ///

@@ -106,7 +106,7 @@ impl WalDirChoice<'_> {
     fn take_given(&self, given: &Path, diagnostics: &mut Diagnostics) -> Result<Option<Listing>> {
         let Some(listing) = Listing::of(given)? else {
             let message = format!(
-                "there is no directory {}, which was given as wal_dir",
+                "there is no directory {}, which was given as wal_dir (--wal-dir)",
                 given.display()
             );
             return Err(Error::not_found(message));

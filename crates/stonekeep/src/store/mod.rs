@@ -45,6 +45,7 @@ pub(crate) use self::object_reader::checksum;
 pub use self::operation::{Interceptor, Operation, Refusal};
 pub(crate) use self::pin_name::new_pin_name;
 pub use crate::Key;
+use crate::disk::refuse_inside;
 pub use crate::disk::{Entry, EntryKind};
 use crate::{Error, Result, Warning};
 
@@ -87,6 +88,15 @@ impl Store {
     /// The root's path, where the store is a directory on this machine.
     pub fn directory(&self) -> Option<&Path> {
         self.backend.place().directory.as_deref()
+    }
+
+    /// Refuses a directory of a database, named `what` in the message, that is the root of the store or lies inside it.
+    ///
+    /// # Errors
+    /// `Refused`.
+    pub fn require_outside(&self, directory: &Path, what: &str) -> Result<()> {
+        let inside = |root| refuse_inside(directory, what, root);
+        self.directory().map_or(Ok(()), inside)
     }
 
     /// What the place is like.

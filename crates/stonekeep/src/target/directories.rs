@@ -8,7 +8,7 @@ use super::directory::TargetDirectory;
 use super::disk::TargetDisk;
 use super::names::STAGING;
 use super::path::TargetPath;
-use super::real_path::real_path;
+use crate::disk::real_path;
 use crate::{Error, IoContext, Result, Warning};
 
 /// One of the two directories.

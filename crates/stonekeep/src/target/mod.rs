@@ -11,7 +11,6 @@ mod hook;
 mod lock_file;
 mod names;
 mod path;
-mod real_path;
 mod root;
 mod write;
 
@@ -23,4 +22,4 @@ pub use self::hook::{TargetHook, TargetOperation};
 pub(crate) use self::lock_file::{LockFile, lock_as_rocksdb, lock_staging};
 pub(crate) use self::names::{ARCHIVE, CURRENT, STAGING, is_kept_open};
 pub use self::path::TargetPath;
-pub(crate) use self::real_path::real_path;
+pub(crate) use crate::disk::real_path;

@@ -46,10 +46,10 @@ pub(crate) struct BackupArgs {
     force: bool,
     /// The directory of the WALs [default: wal_dir of the OPTIONS file, else the database's directory]
     #[arg(long, value_name = "DIR")]
-    pub(super) wal_dir: Option<PathBuf>,
+    wal_dir: Option<PathBuf>,
     /// Another data directory of the database (db_paths, cf_paths); may be repeated
     #[arg(long, value_name = "DIR")]
-    pub(super) db_path: Vec<PathBuf>,
+    db_path: Vec<PathBuf>,
     /// Show what would be copied; change nothing
     #[arg(long)]
     pub(super) dry_run: bool,

@@ -6,10 +6,11 @@ mod report;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use stonekeep::image::{ImageSource, NoHost};
+use stonekeep::{BackupEngine, LocalStore};
 
 use super::Session;
 use crate::exit::Exit;
-use crate::{mistakes, places};
+use crate::mistakes;
 
 pub(crate) use args::BackupArgs;
 
@@ -17,10 +18,10 @@ pub(crate) fn run(args: BackupArgs, session: &Session) -> anyhow::Result<Exit> {
     let engine_options = args.engine_options(session)?;
     let create_options = args.create_options()?;
     let components = args.components()?;
-    let directories: Vec<_> = args.wal_dir.iter().chain(&args.db_path).cloned().collect();
-    places::check_source(args.repo.path(), &args.database, &directories)?;
-    mistakes::check_places(&args.database, args.repo.path(), args.wal_dir.as_deref())?;
+    mistakes::check_order(&args.database, args.repo.path())?;
     let source = args.source();
+    // Opening refuses a database in the place of a repository, too, but does not say what is wrong.
+    BackupEngine::check_place(&LocalStore::new(args.repo.path()).into(), &source)?;
     raise_open_files_limit();
 
     let watcher = session.watch()?;

@@ -4,14 +4,9 @@ mod abort;
 mod args;
 mod report;
 
-use std::path::Path;
-
-use stonekeep::Error;
-
 use super::Session;
 use crate::args::repository;
 use crate::exit::Exit;
-use crate::places;
 
 pub(crate) use args::RestoreArgs;
 
@@ -19,7 +14,6 @@ pub(crate) fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<Exit> 
     let Some(repo) = args.repo.as_deref().filter(|_| !args.abort) else {
         return abort::run(&args, session);
     };
-    check_places(&args, repo)?;
     let engine = repository::open(repo, args.engine_options(session))?;
     let which = args.select.which(&engine, args.backup)?;
     let options = args.restore_options();
@@ -31,12 +25,4 @@ pub(crate) fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<Exit> 
     };
     report::print(report?, &args, session)?;
     Ok(Exit::Success)
-}
-
-fn check_places(args: &RestoreArgs, repo: &Path) -> Result<(), Error> {
-    places::check_target(repo, &args.to, "the target")?;
-    match &args.wal_dir {
-        Some(wal_dir) => places::check_target(repo, wal_dir, "the directory of the WALs"),
-        None => Ok(()),
-    }
 }

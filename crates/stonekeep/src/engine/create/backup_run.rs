@@ -237,8 +237,11 @@ impl CaptureHost for BackupRun<'_> {
 
 /// A repository shows nobody more than the database's directory does.
 fn limit_modes(context: &Context<'_>) {
-    let directory = context.source.directory();
-    if let Some(metadata) = directory.and_then(|directory| std::fs::metadata(directory).ok()) {
+    let directories = context.source.directories();
+    if let Some(metadata) = directories
+        .first()
+        .and_then(|directory| std::fs::metadata(directory).ok())
+    {
         context.store().limit_modes(metadata.mode());
     }
 }

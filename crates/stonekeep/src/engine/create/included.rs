@@ -185,7 +185,8 @@ fn copy(
     found: FoundFile,
     meter: &Meter<'_>,
 ) -> Result<Option<(Upload, u32)>> {
-    let path = context.source.directory().unwrap_or_default().join(&found.path);
+    let directory = context.source.directories().into_iter().next();
+    let path = directory.unwrap_or_default().join(&found.path);
     let (file, name) = (Arc::new(found.file), path.display());
     let mut size_bytes = found.size_bytes;
     for _ in 0..READS {

@@ -80,6 +80,7 @@ use self::unknown_formats::UnknownFormats;
 use super::callbacks::guarded;
 use super::{BackupEngine, CreateBackupOptions, MetaSchema};
 use crate::image::{ImageSource, SourceFiles};
+use crate::store::Store;
 use crate::{Error, Observer, Result};
 
 /// RocksDB's limit on application metadata (`kMaxAppMetaSize` in `utilities/backup/backup_engine.cc`).
@@ -100,7 +101,7 @@ impl BackupEngine {
         observer: &dyn Observer,
     ) -> Result<CreateReport> {
         self.check_create_options(options)?;
-        self.check_place(source)?;
+        Self::check_place(self.store(), source)?;
         let (sources, unknown_formats) = (self.source_files(), UnknownFormats::default());
         guarded(observer, |observer| {
             let context = self.context(source, &sources, &unknown_formats, options, observer);
@@ -119,7 +120,7 @@ impl BackupEngine {
         observer: &dyn Observer,
     ) -> Result<CreateReport> {
         self.check_create_options(options)?;
-        self.check_place(source)?;
+        Self::check_place(self.store(), source)?;
         let (sources, unknown_formats) = (self.source_files(), UnknownFormats::default());
         guarded(observer, |observer| {
             run::preview(self.context(source, &sources, &unknown_formats, options, observer))
@@ -172,28 +173,17 @@ impl BackupEngine {
         Ok(())
     }
 
-    /// A repository in the place of the database, or below its tables' names, cannot be meant.
-    fn check_place(&self, source: &dyn ImageSource) -> Result<()> {
-        let (Some(root), Some(database)) = (self.store().directory(), source.directory()) else {
-            return Ok(());
-        };
-        let absolute = |path: &std::path::Path| std::fs::canonicalize(path).ok();
-        let (Some(root), Some(database)) = (absolute(root), absolute(&database)) else {
-            return Ok(());
-        };
-        if root == database {
-            return Err(
-                Error::refused(format!("{} is the database itself", root.display()))
-                    .with_hint("name another directory for the repository, such as one beside the database"),
-            );
+    /// Refuses a repository that is a directory of the database, or has one inside it. Each backup checks this; a caller who
+    /// opens the engine with `destroy_old_data` can check it before.
+    ///
+    /// # Errors
+    /// `Refused`.
+    pub fn check_place(store: &Store, source: &dyn ImageSource) -> Result<()> {
+        let mut what = "the database";
+        for directory in source.directories() {
+            store.require_outside(&directory, what)?;
+            what = "a directory of the database";
         }
-        if database.starts_with(&root) {
-            Err(Error::refused(format!(
-                "the database lies inside the repository {}",
-                root.display()
-            )))
-        } else {
-            Ok(())
-        }
+        Ok(())
     }
 }

@@ -15,7 +15,6 @@ use crate::engine::contents::damage::{damaged, wrong_checksum};
 use crate::engine::contents::{
     AdjustedOptions, BackupContents, BackupFile, Destination, FileSource, adjust_options,
 };
-use crate::engine::restore::refusals::refuse_repository;
 use crate::engine::transfer::{Meter, Metered};
 use crate::repo::catalog::{self, LoadedMeta};
 use crate::repo::index::RepositoryIndex;
@@ -75,7 +74,8 @@ impl Opening<'_> {
             )
         })?;
         let directory = self.directory()?;
-        refuse_repository(&directory, self.store().directory())?;
+        self.store()
+            .require_outside(&directory, "the directory to make")?;
         let mut adjusted = adjust_options(
             &mut backup.files,
             Destination {

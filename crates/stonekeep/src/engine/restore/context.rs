@@ -4,13 +4,12 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::path::Path;
 
 use super::hold::{self, Held};
-use super::refusals::refuse_repository;
 use super::switchover::Switchover;
 use crate::engine::info::WhichBackup;
 use crate::engine::{BackupEngineReadOnly, RestoreMode, RestoreOptions};
 use crate::repo::index::RepositoryIndex;
 use crate::store::Store;
-use crate::target::{TargetDirectories, TargetDisk};
+use crate::target::{Area, TargetDirectories, TargetDisk};
 use crate::{Error, Observer, Phase, Progress, Result};
 
 /// Whether a restore is only planned.
@@ -51,8 +50,12 @@ impl<'a> RestoreContext<'a> {
         observer: &'a dyn Observer,
     ) -> Result<Self> {
         let targets = TargetDirectories::locate(db_dir, options.wal_dir.as_deref())?;
-        for (_, target) in targets.all() {
-            refuse_repository(target.path(), engine.store().directory())?;
+        for (area, target) in targets.all() {
+            let what = match area {
+                Area::Db => "the target",
+                Area::Wal => "the directory of the WALs",
+            };
+            engine.store().require_outside(target.path(), what)?;
         }
         Ok(RestoreContext {
             verb,

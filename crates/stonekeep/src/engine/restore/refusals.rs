@@ -21,21 +21,6 @@ pub(super) struct Circumstances<'a> {
     pub(super) freed: bool,
 }
 
-/// Refuses a directory inside the repository: a restore there would end in its own source.
-pub(in crate::engine) fn refuse_repository(directory: &Path, repository: Option<&Path>) -> Result<()> {
-    match repository.map(real_path) {
-        Some(repository) if real_path(directory).starts_with(&repository) => {
-            let message = format!(
-                "{} is inside the repository {}",
-                directory.display(),
-                repository.display()
-            );
-            Err(Error::refused(message).with_hint("restore into a directory outside of the repository"))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// The target must be empty, or a RocksDB database; anything else has files that nobody meant to lose.
 pub(super) fn require_restorable(
     targets: &TargetDirectories,

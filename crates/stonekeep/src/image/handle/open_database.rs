@@ -69,8 +69,12 @@ impl ImageSource for OpenDatabase<'_> {
         format!("the open database in {}", self.directory.display())
     }
 
-    fn directory(&self) -> Option<PathBuf> {
-        Some(self.directory.clone())
+    fn directories(&self) -> Vec<PathBuf> {
+        [&self.directory]
+            .into_iter()
+            .chain(&self.db_paths)
+            .cloned()
+            .collect()
     }
 
     fn capture(&self, host: &mut dyn CaptureHost, observer: &dyn Observer) -> Result<Box<dyn Capture>> {

@@ -52,8 +52,8 @@ where
         "a live database".to_owned()
     }
 
-    fn directory(&self) -> Option<PathBuf> {
-        self.inner.directory()
+    fn directories(&self) -> Vec<PathBuf> {
+        self.inner.directories()
     }
 
     fn capture(&self, host: &mut dyn CaptureHost, _: &dyn Observer) -> Result<Box<dyn Capture>> {

@@ -171,7 +171,7 @@ fn settings_reach_both_ways_of_capturing() {
         let capture = source.capture(&mut NoHost, &Quiet).unwrap();
         assert_eq!(capture.image().wal_dir.as_ref(), Some(&wal_dir));
         assert_eq!(capture.image().sequence_number, database.sequence_number());
-        assert_eq!(source.directory().as_deref(), Some(database.path()));
+        assert_eq!(source.directories(), [database.path(), &wal_dir, &other]);
     }
     let checkpoint = Directory::new(database.path(), SourceKind::Checkpoint);
     assert!(checkpoint.describe().starts_with("the checkpoint in"));

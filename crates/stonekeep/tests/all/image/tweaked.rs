@@ -32,8 +32,8 @@ impl<F: Fn(&mut DatabaseImage) + Send + Sync> ImageSource for Tweaked<F> {
         self.inner.describe()
     }
 
-    fn directory(&self) -> Option<PathBuf> {
-        self.inner.directory()
+    fn directories(&self) -> Vec<PathBuf> {
+        self.inner.directories()
     }
 
     /// Tells nothing, so that what an observer hears comes from the engine.
