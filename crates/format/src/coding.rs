@@ -2,6 +2,9 @@
 
 use crate::{FileKind, FormatError, Result};
 
+/// So many groups of seven bits hold 64.
+const MOST_VARINT_BYTES: usize = 10;
+
 /// A cursor over bytes that knows which file they are from, for its errors.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
@@ -92,27 +95,45 @@ impl<'a> Reader<'a> {
     }
 
     /// A base-128 integer of at most 64 bits.
+    #[inline]
     pub fn varint64(&mut self) -> Result<u64> {
-        let start = self.clone();
+        // Most have one byte.
+        match self.bytes.get(self.position) {
+            Some(byte) if *byte < 0x80 => {
+                self.position += 1;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint64(),
+        }
+    }
+
+    fn long_varint64(&mut self) -> Result<u64> {
+        let rest = self.rest();
         let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.u8().map_err(|_| start.corrupt("a varint is cut short"))?;
+        for (index, byte) in rest.iter().take(MOST_VARINT_BYTES).enumerate() {
             let part = u64::from(byte & 0x7f);
-            if shift == 63 && part > 1 {
+            if index + 1 == MOST_VARINT_BYTES && part > 1 {
                 break;
             }
-            value |= part << shift;
+            value |= part << (7 * index);
             if byte & 0x80 == 0 {
+                self.position += index + 1;
                 return Ok(value);
             }
         }
-        Err(start.corrupt("a varint has more than 64 bits"))
+        Err(self.corrupt(match rest.len() {
+            0..MOST_VARINT_BYTES => "a varint is cut short",
+            _ => "a varint has more than 64 bits",
+        }))
     }
 
     /// A base-128 integer of at most 32 bits.
+    #[inline]
     pub fn varint32(&mut self) -> Result<u32> {
-        let start = self.clone();
-        u32::try_from(self.varint64()?).map_err(|_| start.corrupt("a varint has more than 32 bits"))
+        let start = self.offset();
+        let value = self.varint64()?;
+        u32::try_from(value)
+            .map_err(|_| FormatError::corrupt(self.file, start, "a varint has more than 32 bits"))
     }
 
     /// A varint length, then that many bytes (`GetLengthPrefixedSlice`).

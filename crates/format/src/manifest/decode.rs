@@ -6,7 +6,7 @@ use crate::{ColumnFamilyId, FileKind, FileNumber, FormatError, Problem, Result, 
 use super::blob::{BlobFileAddition, BlobFileGarbage};
 use super::edit::{ColumnFamilyChange, CompactCursor, DeletedFile, VersionEdit};
 use super::field::{UnknownField, nested};
-use super::new_file::{NewFile, NewFileForm, internal_key, single_byte};
+use super::new_file::{Keys, NewFile, NewFileForm, internal_key, single_byte};
 use super::tag;
 use super::wal::WalAddition;
 
@@ -18,24 +18,36 @@ impl VersionEdit {
     /// from `base_offset`, as if the payload stood there in one piece: in a record that is spread over several
     /// log blocks, the true place lies behind by their headers.
     pub fn decode(payload: &[u8], base_offset: u64) -> Result<VersionEdit> {
+        Self::decode_with(payload, base_offset, Keys::Kept)
+    }
+
+    /// The same without the keys of new files, which take most of the room and most of the time. The errors are the same.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    pub fn decode_without_keys(payload: &[u8], base_offset: u64) -> Result<VersionEdit> {
+        Self::decode_with(payload, base_offset, Keys::Checked)
+    }
+
+    fn decode_with(payload: &[u8], base_offset: u64, keys: Keys) -> Result<VersionEdit> {
         let mut reader = Reader::new(FileKind::Manifest, base_offset, payload);
         let mut edit = VersionEdit::default();
         while !reader.is_empty() {
             let tag = reader.varint32()?;
-            edit.read_field(tag, &mut reader)
+            edit.read_field(tag, &mut reader, keys)
                 .map_err(|error| in_tag(tag, error))?;
         }
         Ok(edit)
     }
 
-    fn read_field(&mut self, tag: u32, reader: &mut Reader<'_>) -> Result<()> {
+    fn read_field(&mut self, tag: u32, reader: &mut Reader<'_>, keys: Keys) -> Result<()> {
         match tag {
             tag::COMPACT_CURSOR
             | tag::DELETED_FILE
             | tag::NEW_FILE
             | tag::NEW_FILE_2
             | tag::NEW_FILE_3
-            | tag::NEW_FILE_4 => self.read_table_change(tag, reader),
+            | tag::NEW_FILE_4 => self.read_table_change(tag, reader, keys),
             tag::BLOB_FILE_ADDITION
             | tag::BLOB_FILE_ADDITION_DEPRECATED
             | tag::BLOB_FILE_GARBAGE
@@ -79,11 +91,11 @@ impl VersionEdit {
         Ok(())
     }
 
-    fn read_table_change(&mut self, tag: u32, reader: &mut Reader<'_>) -> Result<()> {
+    fn read_table_change(&mut self, tag: u32, reader: &mut Reader<'_>, keys: Keys) -> Result<()> {
         let form = match tag {
             tag::COMPACT_CURSOR => {
                 let level = reader.varint32()?;
-                let key = internal_key(reader)?;
+                let key = internal_key(reader)?.to_vec();
                 self.compact_cursors.push(CompactCursor { level, key });
                 return Ok(());
             }
@@ -98,7 +110,7 @@ impl VersionEdit {
             tag::NEW_FILE_3 => NewFileForm::NewFile3,
             _ => NewFileForm::NewFile4,
         };
-        self.new_files.push(NewFile::decode(form, reader)?);
+        self.new_files.push(NewFile::decode(form, reader, keys)?);
         Ok(())
     }
 

@@ -22,6 +22,15 @@ pub enum NewFileForm {
     NewFile4,
 }
 
+/// What becomes of the keys of new files when an edit is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// They are in [`NewFile::smallest`] and [`NewFile::largest`].
+    Kept,
+    /// They are checked, and those fields are empty.
+    Checked,
+}
+
 /// A table file as the MANIFEST describes it: `FileMetaData` of `db/version_edit.h`.
 ///
 /// Everything from `path_id` on is encoded only in forms that have a place for it. In others it keeps its default.
@@ -109,7 +118,7 @@ impl Default for NewFile {
 
 impl NewFile {
     /// Reads what follows the tag of `form`.
-    pub(super) fn decode(form: NewFileForm, reader: &mut Reader<'_>) -> Result<Self> {
+    pub(super) fn decode(form: NewFileForm, reader: &mut Reader<'_>, keys: Keys) -> Result<Self> {
         let mut file = NewFile {
             form,
             level: reader.varint32()?,
@@ -120,8 +129,11 @@ impl NewFile {
             file.path_id = reader.varint32()?;
         }
         file.size_bytes = reader.varint64()?;
-        file.smallest = internal_key(reader)?;
-        file.largest = internal_key(reader)?;
+        let (smallest, largest) = (internal_key(reader)?, internal_key(reader)?);
+        if keys == Keys::Kept {
+            file.smallest = smallest.to_vec();
+            file.largest = largest.to_vec();
+        }
         if form != NewFileForm::NewFile {
             file.smallest_seqno = SequenceNumber(reader.varint64()?);
             file.largest_seqno = SequenceNumber(reader.varint64()?);
@@ -272,12 +284,12 @@ fn put_bytes(out: &mut Vec<u8>, tag: u32, value: &Option<impl AsRef<[u8]>>) {
 }
 
 /// An internal key, which has at least its eight bytes of sequence number and type (`db/dbformat.h`).
-pub(super) fn internal_key(reader: &mut Reader<'_>) -> Result<Vec<u8>> {
+pub(super) fn internal_key<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8]> {
     let key = nested(reader)?;
     if key.rest().len() < 8 {
         return Err(key.corrupt("an internal key has less than eight bytes"));
     }
-    Ok(key.rest().to_vec())
+    Ok(key.rest())
 }
 
 /// The only byte of a field.

@@ -7,7 +7,7 @@ use super::edit::VersionEdit;
 use super::group::GroupBuffer;
 use super::state::DatabaseState;
 
-/// Folds a MANIFEST that is pushed in pieces into the state of the database.
+/// Folds a MANIFEST that is pushed in pieces into the state of the database, without the keys of table files.
 ///
 /// An edit counts when its record is complete, and its atomic group too: so RocksDB recovers. Up to
 /// [`applied_bytes`](Self::applied_bytes) the file can be cut, and RocksDB finds the same state in what is left.
@@ -150,7 +150,7 @@ impl Fold {
                 reason,
             ));
         }
-        let edit = VersionEdit::decode(record.payload, record.offset)?;
+        let edit = VersionEdit::decode_without_keys(record.payload, record.offset)?;
         for placed in self.groups.push(edit, record.offset)? {
             self.state.apply(placed.edit, placed.offset)?;
             self.applied_edits += 1;

@@ -24,17 +24,13 @@ const PIECE_BYTES: usize = 256 << 10;
 /// An OPTIONS file has some kilobytes for each column family.
 const OPTIONS_LIMIT_BYTES: u64 = 64 << 20;
 
-/// Facts that are read from the files of a backup; whatever cannot be read is absent.
+/// What the files of a backup say of the database; whatever cannot be read is absent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Described {
-    /// The database id, where the MANIFEST carries it.
-    pub database_id: Option<String>,
-    /// The column families.
-    pub column_families: Option<Vec<ImageColumnFamily>>,
+    /// The state of the database by the MANIFEST.
+    pub state: Option<DatabaseState>,
     /// The RocksDB version that wrote the OPTIONS file.
     pub rocksdb_version: Option<String>,
-    /// The files that the backup must list, by its MANIFEST.
-    pub needed: Vec<DbFileName>,
 }
 
 impl Described {
@@ -43,17 +39,35 @@ impl Described {
     /// # Errors
     /// I/O errors of the store. Files that are missing or damaged describe nothing; a verification reports them.
     pub fn read(store: &Store, loaded: &LoadedMeta) -> Result<Self> {
-        let state = harmless(manifest(store, loaded))?.flatten();
         let options = harmless(options(store, loaded))?.flatten();
         Ok(Described {
-            database_id: state.as_ref().and_then(|state| state.db_id()).map(text),
-            column_families: state.as_ref().map(ImageColumnFamily::all_of),
+            state: harmless(manifest(store, loaded))?.flatten(),
             rocksdb_version: options.and_then(|options| options.rocksdb_version().map(str::to_owned)),
-            needed: state
-                .map(|state| listed::needed(&state, false))
-                .unwrap_or_default(),
         })
     }
+
+    /// The database id, where the MANIFEST carries it.
+    pub fn database_id(&self) -> Option<String> {
+        let id = self.state.as_ref()?.db_id()?;
+        Some(String::from_utf8_lossy(id).into_owned())
+    }
+
+    /// The column families.
+    pub fn column_families(&self) -> Option<Vec<ImageColumnFamily>> {
+        self.state.as_ref().map(ImageColumnFamily::all_of)
+    }
+}
+
+/// The id of the database, where the MANIFEST of the backup can be read and carries it.
+///
+/// # Errors
+/// I/O errors of the store.
+pub fn database_id(store: &Store, loaded: &LoadedMeta) -> Result<Option<String>> {
+    let described = Described {
+        state: harmless(manifest(store, loaded))?.flatten(),
+        rocksdb_version: None,
+    };
+    Ok(described.database_id())
 }
 
 /// The state of the database by the backup's own MANIFEST; `None` if the backup names none.
@@ -85,8 +99,8 @@ pub fn check_list(
     let Some(state) = manifest(store, loaded)? else {
         return Ok(Vec::new());
     };
-    let needed = listed::needed(&state, listed::wals_left_out(facts));
-    Ok(listed::findings(loaded.id, &needed, listed))
+    let wals_left_out = listed::wals_left_out(facts);
+    Ok(listed::findings(loaded.id, &state, wals_left_out, listed))
 }
 
 /// Where the MANIFEST of a backup is, if it names one.
@@ -172,10 +186,6 @@ fn find(loaded: &LoadedMeta, kind: impl Fn(&DbFileName) -> bool) -> Option<&Meta
         .files
         .iter()
         .find(|file| !file.excluded && kind(&file.path.restored_name()))
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Files that are missing or damaged say nothing.

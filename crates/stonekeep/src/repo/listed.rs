@@ -5,10 +5,10 @@
 
 use std::collections::HashSet;
 
+use stonekeep_format::BackupId;
 use stonekeep_format::backup_meta::{MetaFile, PathTable};
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::manifest::DatabaseState;
-use stonekeep_format::{BackupId, FileNumber};
 
 use super::facts::BackupFacts;
 use super::layout;
@@ -20,29 +20,10 @@ use crate::{Finding, WarningName};
 /// So many missing files are findings of their own.
 const FEW: usize = 20;
 
-/// What identifies a file that a MANIFEST names: kind and number. A table may have either extension.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Key {
-    Table(FileNumber),
-    Blob(FileNumber),
-    Wal(FileNumber),
-}
-
-impl Key {
-    fn of(name: &DbFileName) -> Option<Self> {
-        match name {
-            DbFileName::Table { number, .. } => Some(Key::Table(*number)),
-            DbFileName::Blob(number) => Some(Key::Blob(*number)),
-            DbFileName::Wal(number) => Some(Key::Wal(*number)),
-            _ => None,
-        }
-    }
-}
-
 /// The files that a meta file lists.
 #[derive(Debug)]
 pub struct Listed<'a> {
-    others: HashSet<Key>,
+    others: HashSet<DbFileName>,
     /// The first paths of plain files.
     plain: PathSet,
     paths: Option<&'a PathTable>,
@@ -51,9 +32,8 @@ pub struct Listed<'a> {
 impl<'a> Listed<'a> {
     /// Those in these lines.
     pub fn of(files: &[MetaFile]) -> Self {
-        let names = files.iter().map(|file| file.path.restored_name());
         Listed {
-            others: names.filter_map(|name| Key::of(&name)).collect(),
+            others: files.iter().map(|file| file.path.restored_name()).collect(),
             plain: PathSet::default(),
             paths: None,
         }
@@ -74,30 +54,27 @@ impl<'a> Listed<'a> {
 
     /// Whether this file is among them.
     pub fn has(&self, name: &DbFileName) -> bool {
-        let first = || self.paths?.first_named(name);
-        Key::of(name).is_some_and(|key| self.others.contains(&key))
-            || first().is_some_and(|first| self.plain.contains(first))
+        let first = self.paths.and_then(|paths| paths.first_named(name));
+        first.is_some_and(|first| self.plain.contains(first)) || self.others.contains(name)
     }
 }
 
 /// The files that a backup must list whose MANIFEST adds up to this state: live tables and blobs, and WALs only where the
 /// MANIFEST tracks them, since RocksDB's engine flushes first and then needs none. `wals_left_out`: the backup was made
 /// without its WALs.
-pub fn needed(state: &DatabaseState, wals_left_out: bool) -> Vec<DbFileName> {
-    let tables = state.live_tables().map(|table| table.file.number);
-    let blobs = state.live_blobs().map(|blob| blob.file.addition.number);
+fn needed(state: &DatabaseState, wals_left_out: bool) -> impl Iterator<Item = DbFileName> {
+    let tables = state
+        .live_tables()
+        .map(|table| DbFileName::table(table.file.number));
+    let blobs = state
+        .live_blobs()
+        .map(|blob| DbFileName::Blob(blob.file.addition.number));
     // One without a synced size may have held nothing, and versions that do not track WALs leave stale entries behind.
-    let wals = state.tracked_wals().iter().filter_map(|(number, synced)| {
+    let wals = state.tracked_wals().iter().filter_map(move |(number, synced)| {
         let is_needed = synced.is_some_and(|synced| synced > 0) && number >= state.min_wal_to_keep();
-        (is_needed && !wals_left_out).then_some(number)
+        (is_needed && !wals_left_out).then_some(DbFileName::Wal(number))
     });
-    let tables = tables.map(DbFileName::table);
-    let mut needed: Vec<DbFileName> = tables
-        .chain(blobs.map(DbFileName::Blob))
-        .chain(wals.map(DbFileName::Wal))
-        .collect();
-    needed.sort();
-    needed
+    tables.chain(blobs).chain(wals)
 }
 
 /// Whether the facts of a backup say that it was made without its WALs.
@@ -108,9 +85,17 @@ pub fn wals_left_out(facts: Option<&BackupFacts>) -> bool {
         .any(|warning| warning.name == WarningName::WalsLeftOut)
 }
 
-/// What is wrong with the list of a backup that needs these files.
-pub fn findings(id: BackupId, needed: &[DbFileName], listed: &Listed<'_>) -> Vec<Finding> {
-    let unlisted: Vec<&DbFileName> = needed.iter().filter(|name| !listed.has(name)).collect();
+/// What is wrong with the list of a backup whose MANIFEST adds up to this state.
+pub fn findings(
+    id: BackupId,
+    state: &DatabaseState,
+    wals_left_out: bool,
+    listed: &Listed<'_>,
+) -> Vec<Finding> {
+    let mut unlisted: Vec<DbFileName> = needed(state, wals_left_out)
+        .filter(|name| !listed.has(name))
+        .collect();
+    unlisted.sort_unstable();
     let finding = |what: String| Finding {
         file: layout::meta(id).to_string(),
         reason: format!("does not list {what}, which the MANIFEST in the backup names"),

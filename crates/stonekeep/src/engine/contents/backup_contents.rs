@@ -10,7 +10,7 @@ use super::current::{CURRENT_LIMIT_BYTES, wrong_current};
 use super::damage::{damaged, damaged_files, incomplete, wrong_checksum};
 use super::file::{BackupFile, FileSource};
 use crate::repo::catalog::LoadedMeta;
-use crate::repo::described::{self, Described};
+use crate::repo::described;
 use crate::repo::expected_sizes::ExpectedSizes;
 use crate::repo::facts::BackupFacts;
 use crate::repo::included::{self, IncludedFile};
@@ -98,7 +98,7 @@ impl BackupContents {
         let (database_id, id_in_manifest) = match &facts {
             Some(facts) => (facts.database_id.clone(), facts.database_id_in_manifest),
             None => {
-                let id = Described::read(store, loaded)?.database_id;
+                let id = described::database_id(store, loaded)?;
                 let in_manifest = id.is_some();
                 (id, in_manifest)
             }

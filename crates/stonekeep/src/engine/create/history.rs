@@ -9,7 +9,7 @@ use stonekeep_format::BackupId;
 use super::inputs::PlanInputs;
 use crate::image::DatabaseImage;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
-use crate::repo::described::Described;
+use crate::repo::described;
 use crate::repo::facts::BackupFacts;
 use crate::repo::went_back::WentBack;
 use crate::store::Store;
@@ -113,7 +113,7 @@ fn of_database(store: &Store, loaded: &LoadedMeta, database_id: &str) -> Result<
     let facts = loaded.facts_head(store)?;
     let of = match &facts {
         Some(facts) => facts.database_id.clone(),
-        None => Described::read(store, loaded)?.database_id,
+        None => described::database_id(store, loaded)?,
     };
     let sequence_number = match &facts {
         Some(facts) => facts.sequence_number,

@@ -12,7 +12,7 @@ use super::decision::shareable;
 use super::identity::Identity;
 use super::leftovers::Leftovers;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
-use crate::repo::described::Described;
+use crate::repo::described;
 use crate::repo::facts::{BackupFacts, FileFacts};
 use crate::repo::index::RepositoryIndex;
 use crate::store::Store;
@@ -196,7 +196,7 @@ impl<'a> PlanInputs<'a> {
     pub(super) fn database_id(&self) -> Result<Option<String>> {
         match &self.newest {
             Some(Newest::Facts(_, facts)) => Ok(facts.database_id.clone()),
-            Some(Newest::Meta(loaded)) => Ok(Described::read(self.store, loaded)?.database_id),
+            Some(Newest::Meta(loaded)) => described::database_id(self.store, loaded),
             None => Ok(None),
         }
     }

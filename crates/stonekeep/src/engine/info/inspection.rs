@@ -159,9 +159,9 @@ impl Inspection<'_> {
         })?;
         let included = facts.as_ref().map_or(&[][..], |facts| &facts.included);
         findings.extend(included::findings_of(store, loaded.id, included)?);
-        if let Some(described) = &described {
+        if let Some(state) = described.as_ref().and_then(|described| described.state.as_ref()) {
             let listed = Listed::in_scanned(scanned, self.stored.paths());
-            findings.extend(listed::findings(loaded.id, &described.needed, &listed));
+            findings.extend(listed::findings(loaded.id, state, false, &listed));
         }
         let size_of = |file: &MetaFile| {
             let stored = || self.stored.get_of_backup(&file.path, &private)?.size_bytes;

@@ -273,8 +273,8 @@ pub(super) fn head(
         info.created_by = Some(facts.created_by.clone());
     }
     if let Some(described) = described {
-        info.database_id = described.database_id.clone();
-        info.column_families = described.column_families.clone();
+        info.database_id = described.database_id();
+        info.column_families = described.column_families();
         info.rocksdb_version = described.rocksdb_version.clone();
     }
     info

@@ -88,7 +88,7 @@ impl<'a> Addition<'a> {
     }
 
     fn take(&mut self, record: &LogRecord<'_>, groups: &mut GroupBuffer) -> stonekeep_format::Result<()> {
-        let edit = VersionEdit::decode(record.payload, record.offset)?;
+        let edit = VersionEdit::decode_without_keys(record.payload, record.offset)?;
         for placed in groups.push(edit, record.offset)? {
             self.note(&placed.edit);
         }
