@@ -56,15 +56,20 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `count` bytes.
+    #[inline]
     pub fn bytes(&mut self, count: usize) -> Result<&'a [u8]> {
-        let rest = self.rest();
-        match rest.get(..count) {
+        match self.rest().get(..count) {
             Some(taken) => {
                 self.position += count;
                 Ok(taken)
             }
-            None => Err(self.corrupt(format!("{count} bytes wanted, {} there", rest.len()))),
+            None => Err(self.cut_short(count)),
         }
+    }
+
+    #[cold]
+    fn cut_short(&self, count: usize) -> FormatError {
+        self.corrupt(format!("{count} bytes wanted, {} there", self.rest().len()))
     }
 
     /// The next `N` bytes as an array.
@@ -132,11 +137,12 @@ impl<'a> Reader<'a> {
     pub fn varint32(&mut self) -> Result<u32> {
         let start = self.offset();
         let value = self.varint64()?;
-        u32::try_from(value)
-            .map_err(|_| FormatError::corrupt(self.file, start, "a varint has more than 32 bits"))
+        let too_large = |_| FormatError::corrupt(self.file, start, "a varint has more than 32 bits");
+        u32::try_from(value).map_err(too_large)
     }
 
     /// A varint length, then that many bytes (`GetLengthPrefixedSlice`).
+    #[inline]
     pub fn length_prefixed(&mut self) -> Result<&'a [u8]> {
         let length = self.varint32()?;
         self.bytes(length as usize)

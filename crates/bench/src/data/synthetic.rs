@@ -194,7 +194,10 @@ fn facts(
 }
 
 fn table_facts(number: u64) -> TableFacts {
-    TableFacts::new(&TableIdentity::of(&new_file(number)), Session::Id(session()))
+    TableFacts::new(
+        &TableIdentity::of(&new_file(number).into()),
+        Session::Id(session()),
+    )
 }
 
 fn shared(number: u64) -> RepoPath {

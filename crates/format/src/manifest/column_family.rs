@@ -7,7 +7,7 @@ use crate::{ColumnFamilyId, FileNumber};
 use super::blob::{BlobFileAddition, BlobFileGarbage};
 use super::edit::{DeletedFile, VersionEdit};
 use super::flush::Flush;
-use super::new_file::NewFile;
+use super::table_file::TableFile;
 
 /// A column family as the MANIFEST leaves it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,7 +27,7 @@ pub struct ColumnFamily {
     /// Its last flush, as far as this MANIFEST shows.
     pub last_flush: Option<Flush>,
     /// Its table files; each is live.
-    pub tables: BTreeMap<FileNumber, Box<NewFile>>,
+    pub tables: BTreeMap<FileNumber, TableFile>,
     /// Its blob files, dead ones too: a MANIFEST never removes a blob file.
     pub blobs: BTreeMap<FileNumber, BlobFile>,
 }
@@ -95,8 +95,8 @@ impl ColumnFamily {
         for deleted in &edit.deleted_files {
             self.delete_table(*deleted)?;
         }
-        for file in edit.new_files.drain(..) {
-            self.add_table(file)?;
+        for file in &mut edit.new_files {
+            self.add_table(TableFile::take(file))?;
         }
         Ok(())
     }
@@ -138,9 +138,9 @@ impl ColumnFamily {
         }
     }
 
-    fn add_table(&mut self, file: NewFile) -> Result<(), String> {
+    fn add_table(&mut self, file: TableFile) -> Result<(), String> {
         let number = file.number;
-        match self.tables.insert(number, Box::new(file)) {
+        match self.tables.insert(number, file) {
             None => Ok(()),
             Some(_) => Err(format!("table {number} is added twice")),
         }

@@ -110,8 +110,10 @@ impl VersionEdit {
             tag::NEW_FILE_3 => NewFileForm::NewFile3,
             _ => NewFileForm::NewFile4,
         };
-        self.new_files.push(NewFile::decode(form, reader, keys)?);
-        Ok(())
+        // Decoded where it stays: it is large, and there are many.
+        self.new_files.push(NewFile::default());
+        let file = self.new_files.last_mut();
+        file.map_or(Ok(()), |file| file.read(form, reader, keys))
     }
 
     fn read_blob_or_wal(&mut self, tag: u32, reader: &mut Reader<'_>) -> Result<()> {

@@ -166,7 +166,7 @@ impl Display for NewFile {
         word(f, "min_log_number_to_keep", self.min_log_number_to_keep)?;
         word(f, "oldest_blob_file_number", self.oldest_blob_file_number)?;
         word(f, "unique_id", self.unique_id)?;
-        let compensated = self.rare.compensated_range_deletion_size_bytes;
+        let compensated = self.compensated_range_deletion_size_bytes;
         word(f, "compensated_range_deletion_size", compensated)?;
         word(f, "tail_size", self.tail_size_bytes)?;
         let persisted = self.user_defined_timestamps_persisted;
@@ -175,10 +175,10 @@ impl Display for NewFile {
             "user_defined_timestamps_persisted",
             Some(false).filter(|_| !persisted),
         )?;
-        word(f, "min_timestamp", quoted(&self.rare.min_timestamp))?;
-        word(f, "max_timestamp", quoted(&self.rare.max_timestamp))?;
-        word(f, "file_open_metadata", quoted(&self.rare.file_open_metadata))?;
-        unknown_words(f, &self.rare.ignored)
+        word(f, "min_timestamp", quoted(&self.min_timestamp))?;
+        word(f, "max_timestamp", quoted(&self.max_timestamp))?;
+        word(f, "file_open_metadata", quoted(&self.file_open_metadata))?;
+        unknown_words(f, &self.ignored)
     }
 }
 

@@ -5,7 +5,6 @@ use crate::unique_id::UniqueId;
 use crate::{FileNumber, Result, SequenceNumber, Temperature};
 
 use super::field::{UnknownField, nested, put_field, put_varint_field, unknown_custom};
-use super::rare_fields::Rare;
 use super::tag::{self, custom};
 
 /// Which of RocksDB's four records adds the file.
@@ -80,8 +79,16 @@ pub struct NewFile {
     pub tail_size_bytes: Option<u64>,
     /// Whether user-defined timestamps were written into it.
     pub user_defined_timestamps_persisted: bool,
-    /// What most tables do not have.
-    pub rare: Rare,
+    /// How many bytes of the next level its range deletions cover, roughly.
+    pub compensated_range_deletion_size_bytes: Option<u64>,
+    /// The smallest user-defined timestamp in it.
+    pub min_timestamp: Option<Vec<u8>>,
+    /// The largest user-defined timestamp in it.
+    pub max_timestamp: Option<Vec<u8>>,
+    /// What `fast_sst_open` keeps to open it without a read.
+    pub file_open_metadata: Option<Vec<u8>>,
+    /// Custom fields that are not known here and safe to ignore.
+    pub ignored: Vec<UnknownField>,
 }
 
 /// `kMaxSequenceNumber` (`db/dbformat.h`).
@@ -111,37 +118,38 @@ impl Default for NewFile {
             unique_id: None,
             tail_size_bytes: None,
             user_defined_timestamps_persisted: true,
-            rare: Rare::default(),
+            compensated_range_deletion_size_bytes: None,
+            min_timestamp: None,
+            max_timestamp: None,
+            file_open_metadata: None,
+            ignored: Vec::new(),
         }
     }
 }
 
 impl NewFile {
-    /// Reads what follows the tag of `form`.
-    pub(super) fn decode(form: NewFileForm, reader: &mut Reader<'_>, keys: Keys) -> Result<Self> {
-        let mut file = NewFile {
-            form,
-            level: reader.varint32()?,
-            number: FileNumber(reader.varint64()?),
-            ..NewFile::default()
-        };
+    /// Reads what follows the tag of `form` into a default file.
+    pub(super) fn read(&mut self, form: NewFileForm, reader: &mut Reader<'_>, keys: Keys) -> Result<()> {
+        self.form = form;
+        self.level = reader.varint32()?;
+        self.number = FileNumber(reader.varint64()?);
         if form == NewFileForm::NewFile3 {
-            file.path_id = reader.varint32()?;
+            self.path_id = reader.varint32()?;
         }
-        file.size_bytes = reader.varint64()?;
+        self.size_bytes = reader.varint64()?;
         let (smallest, largest) = (internal_key(reader)?, internal_key(reader)?);
         if keys == Keys::Kept {
-            file.smallest = smallest.to_vec();
-            file.largest = largest.to_vec();
+            self.smallest = smallest.to_vec();
+            self.largest = largest.to_vec();
         }
         if form != NewFileForm::NewFile {
-            file.smallest_seqno = SequenceNumber(reader.varint64()?);
-            file.largest_seqno = SequenceNumber(reader.varint64()?);
+            self.smallest_seqno = SequenceNumber(reader.varint64()?);
+            self.largest_seqno = SequenceNumber(reader.varint64()?);
         }
         if form == NewFileForm::NewFile4 {
-            file.read_custom_fields(reader)?;
+            self.read_custom_fields(reader)?;
         }
-        Ok(file)
+        Ok(())
     }
 
     fn read_custom_fields(&mut self, reader: &mut Reader<'_>) -> Result<()> {
@@ -170,20 +178,20 @@ impl NewFile {
             custom::FILE_CHECKSUM => self.file_checksum = Some(bytes.to_vec()),
             custom::FILE_CHECKSUM_FUNC_NAME => self.file_checksum_func_name = Some(bytes.to_vec()),
             custom::TEMPERATURE => self.read_temperature(&field)?,
-            custom::MIN_TIMESTAMP => self.rare.min_timestamp = Some(bytes.to_vec()),
-            custom::MAX_TIMESTAMP => self.rare.max_timestamp = Some(bytes.to_vec()),
+            custom::MIN_TIMESTAMP => self.min_timestamp = Some(bytes.to_vec()),
+            custom::MAX_TIMESTAMP => self.max_timestamp = Some(bytes.to_vec()),
             custom::UNIQUE_ID => self.unique_id = Some(unique_id(&field)?),
             custom::EPOCH_NUMBER => self.epoch_number = Some(field.varint64()?),
             custom::COMPENSATED_RANGE_DELETION_SIZE => {
-                self.rare.compensated_range_deletion_size_bytes = Some(field.varint64()?);
+                self.compensated_range_deletion_size_bytes = Some(field.varint64()?);
             }
             custom::TAIL_SIZE => self.tail_size_bytes = Some(field.varint64()?),
             custom::USER_DEFINED_TIMESTAMPS_PERSISTED => {
                 self.user_defined_timestamps_persisted = single_byte(&field)? == 1;
             }
-            custom::FILE_OPEN_METADATA => self.rare.file_open_metadata = Some(bytes.to_vec()),
+            custom::FILE_OPEN_METADATA => self.file_open_metadata = Some(bytes.to_vec()),
             custom::PATH_ID => self.path_id = path_id(&field)?,
-            _ => self.rare.ignored.push(unknown_custom(tag, &field)?),
+            _ => self.ignored.push(unknown_custom(tag, &field)?),
         }
         Ok(())
     }
@@ -192,7 +200,7 @@ impl NewFile {
     fn read_temperature(&mut self, field: &Reader<'_>) -> Result<()> {
         match Temperature::from_byte(single_byte(field)?) {
             Some(temperature) => self.temperature = temperature,
-            None => self.rare.ignored.push(UnknownField {
+            None => self.ignored.push(UnknownField {
                 tag: custom::TEMPERATURE,
                 value: field.rest().to_vec(),
             }),
@@ -257,16 +265,16 @@ impl NewFile {
         put_varint(
             out,
             custom::COMPENSATED_RANGE_DELETION_SIZE,
-            self.rare.compensated_range_deletion_size_bytes,
+            self.compensated_range_deletion_size_bytes,
         );
         put_varint(out, custom::TAIL_SIZE, self.tail_size_bytes);
         if !self.user_defined_timestamps_persisted {
             put_field(out, custom::USER_DEFINED_TIMESTAMPS_PERSISTED, &[0]);
         }
-        put_bytes(out, custom::MIN_TIMESTAMP, &self.rare.min_timestamp);
-        put_bytes(out, custom::MAX_TIMESTAMP, &self.rare.max_timestamp);
-        put_bytes(out, custom::FILE_OPEN_METADATA, &self.rare.file_open_metadata);
-        self.rare.ignored.iter().for_each(|field| field.write(out));
+        put_bytes(out, custom::MIN_TIMESTAMP, &self.min_timestamp);
+        put_bytes(out, custom::MAX_TIMESTAMP, &self.max_timestamp);
+        put_bytes(out, custom::FILE_OPEN_METADATA, &self.file_open_metadata);
+        self.ignored.iter().for_each(|field| field.write(out));
         put_varint32(out, custom::TERMINATE);
     }
 }

@@ -7,7 +7,7 @@ use crate::{ColumnFamilyId, FileKind, FileNumber, FormatError, Result, SequenceN
 use super::column_family::{BlobFile, ColumnFamily};
 use super::edit::{ColumnFamilyChange, VersionEdit};
 use super::flush::{self, Flush};
-use super::new_file::NewFile;
+use super::table_file::TableFile;
 use super::wal::TrackedWals;
 
 /// What a MANIFEST says about a database: `VersionEditHandler` and `VersionSet` of RocksDB, without the files.
@@ -34,7 +34,7 @@ pub struct LiveTable<'a> {
     /// Its column family.
     pub column_family: ColumnFamilyId,
     /// The file.
-    pub file: &'a NewFile,
+    pub file: &'a TableFile,
 }
 
 /// A blob file that belongs to the database.
@@ -83,12 +83,11 @@ impl DatabaseState {
         })
     }
 
-    /// Takes all tables and blob files out of it, which are most of it, when they are no longer needed. Each table is
-    /// handed over, and freed before the next one unless the caller keeps it.
-    pub fn take_tables(&mut self) -> impl Iterator<Item = NewFile> {
+    /// Takes all tables out of the state, and removes the blob files, which together are most of it.
+    pub fn take_tables(&mut self) -> impl Iterator<Item = TableFile> {
         self.column_families.values_mut().flat_map(|family| {
             family.blobs.clear();
-            std::mem::take(&mut family.tables).into_values().map(|file| *file)
+            std::mem::take(&mut family.tables).into_values()
         })
     }
 

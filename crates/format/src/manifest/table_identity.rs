@@ -7,7 +7,7 @@
 use crate::unique_id::UniqueId;
 use crate::{FileNumber, SequenceNumber};
 
-use super::new_file::NewFile;
+use super::table_file::TableFile;
 
 /// What the MANIFEST says about a table file, enough to recognise the file later without opening it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct TableIdentity {
 
 impl TableIdentity {
     /// The identity of this table.
-    pub fn of(file: &NewFile) -> Self {
+    pub fn of(file: &TableFile) -> Self {
         TableIdentity {
             number: file.number,
             unique_id: file.unique_id.filter(|id| !id.is_null()),
@@ -47,6 +47,7 @@ impl TableIdentity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::NewFile;
 
     #[test]
     fn tables_compare_by_number_id_and_sequence_numbers() {
@@ -89,6 +90,6 @@ mod tests {
             unique_id: Some(UniqueId::NULL),
             ..NewFile::default()
         };
-        assert_eq!(TableIdentity::of(&file).unique_id, None);
+        assert_eq!(TableIdentity::of(&file.into()).unique_id, None);
     }
 }

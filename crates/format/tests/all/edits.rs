@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use stonekeep_format::manifest::{
     BlobFileAddition, BlobFileGarbage, ColumnFamilyChange, CompactCursor, DeletedFile, NewFile, NewFileForm,
-    RareFields, UnknownField, VersionEdit, WalAddition,
+    UnknownField, VersionEdit, WalAddition,
 };
 use stonekeep_format::unique_id::UniqueId;
 use stonekeep_format::{ColumnFamilyId, FileNumber, SequenceNumber, Temperature};
@@ -108,14 +108,11 @@ fn file_with_custom_fields() -> impl Strategy<Value = NewFile> {
             min_log_number_to_keep: ids.0,
             oldest_blob_file_number: ids.1,
             unique_id: ids.2.map(UniqueId::from_bytes),
-            rare: RareFields {
-                compensated_range_deletion_size_bytes: numbers.3,
-                min_timestamp: texts.2,
-                max_timestamp: texts.3,
-                file_open_metadata: texts.4,
-                ignored,
-            }
-            .into(),
+            compensated_range_deletion_size_bytes: numbers.3,
+            min_timestamp: texts.2,
+            max_timestamp: texts.3,
+            file_open_metadata: texts.4,
+            ignored,
             ..file
         },
     )

@@ -115,7 +115,7 @@ fn with_custom_field(tag: u8, value: &[u8]) -> Vec<u8> {
 #[test]
 fn a_custom_tag_from_the_future_is_kept_or_refused_by_its_bit() {
     let edit = VersionEdit::decode(&with_custom_field(18, b"new"), 0).unwrap();
-    assert_eq!(edit.new_files[0].rare.ignored[0].value, b"new");
+    assert_eq!(edit.new_files[0].ignored[0].value, b"new");
     let (unsupported, message) = error_of(&with_custom_field(66, b"new"));
     assert!(unsupported);
     assert!(

@@ -121,10 +121,8 @@ fn database_id_and_column_families_are_folded() {
     let wals: Vec<_> = state.tracked_wals().iter().collect();
     assert_eq!(wals, [], "older ones are deleted, and the last was never closed");
     let table = state.live_tables().next().unwrap().file;
-    assert_eq!(
-        table.file_checksum_func_name.as_deref(),
-        Some(&b"FileChecksumCrc32c"[..])
-    );
+    let checksum = table.checksum.as_ref().unwrap();
+    assert_eq!(checksum.function, b"FileChecksumCrc32c");
     assert!(table.unique_id.is_some() && table.epoch_number.is_some());
     assert_eq!(read(&OLD).db_id(), None);
 }

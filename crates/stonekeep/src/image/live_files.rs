@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stonekeep_format::file_name::{DbFileName, TableExtension};
-use stonekeep_format::manifest::{BlobFile, DatabaseState, NewFile, TableIdentity};
+use stonekeep_format::manifest::{BlobFile, DatabaseState, TableFile, TableIdentity};
 use stonekeep_format::{Crc32c, Temperature};
 
 use super::diagnostics::Diagnostics;
@@ -178,8 +178,7 @@ pub(super) fn sort(files: &mut [ImageFile]) {
 }
 
 /// A table that the MANIFEST names, as if it lay in this directory.
-pub(super) fn named_table(file: &NewFile, home: &Arc<Path>) -> ImageFile {
-    let function = file.file_checksum_func_name.as_deref().unwrap_or_default();
+pub(super) fn named_table(file: &TableFile, home: &Arc<Path>) -> ImageFile {
     let name = DbFileName::table(file.number);
     ImageFile {
         content: Content::In(Arc::clone(home)),
@@ -187,7 +186,10 @@ pub(super) fn named_table(file: &NewFile, home: &Arc<Path>) -> ImageFile {
         size_bytes: file.size_bytes,
         in_manifest: true,
         table: Some(TableIdentity::of(file)),
-        crc32c: crc32c_of(function, file.file_checksum.as_deref().unwrap_or_default()),
+        crc32c: file
+            .checksum
+            .as_ref()
+            .and_then(|checksum| crc32c_of(&checksum.function, &checksum.value)),
         temperature: file.temperature,
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use stonekeep_format::log::LogWriter;
 use stonekeep_format::manifest::{
-    BlobFileGarbage, ColumnFamily, ColumnFamilyChange, DatabaseState, DeletedFile, NewFile, VersionEdit,
-    WalAddition,
+    BlobFileGarbage, ColumnFamily, ColumnFamilyChange, DatabaseState, DeletedFile, NewFile, TableFile,
+    VersionEdit, WalAddition,
 };
 use stonekeep_format::{ColumnFamilyId, FileNumber, SequenceNumber};
 
@@ -46,6 +46,23 @@ pub(super) fn new_file(number: FileNumber, size_bytes: u64, sequences: RangeIncl
         largest_seqno: SequenceNumber(*sequences.end()),
         epoch_number: Some(number.0),
         ..NewFile::default()
+    }
+}
+
+/// The addition of a table of the state, whose keys are those of [`new_file`].
+pub fn added_again(table: &TableFile) -> NewFile {
+    let sequences = table.smallest_seqno.0..=table.largest_seqno.0;
+    let checksum = table.checksum.as_ref();
+    NewFile {
+        level: table.level,
+        path_id: table.path_id,
+        epoch_number: table.epoch_number,
+        oldest_blob_file_number: table.oldest_blob_file_number,
+        unique_id: table.unique_id,
+        temperature: table.temperature,
+        file_checksum_func_name: checksum.map(|checksum| checksum.function.clone()),
+        file_checksum: checksum.map(|checksum| checksum.value.clone()),
+        ..new_file(table.number, table.size_bytes, sequences)
     }
 }
 
@@ -132,7 +149,7 @@ fn files_of(family: &ColumnFamily) -> VersionEdit {
     });
     VersionEdit {
         column_family: family.id,
-        new_files: family.tables.values().map(|table| (**table).clone()).collect(),
+        new_files: family.tables.values().map(added_again).collect(),
         blob_additions: family.blobs.values().map(|blob| blob.addition.clone()).collect(),
         blob_garbage: garbage.collect(),
         log_number: Some(family.log_number),

@@ -37,6 +37,7 @@ use stonekeep_format::{ColumnFamilyId, FileNumber, SequenceNumber};
 pub use builder::DatabaseBuilder;
 use content::{TableFacts, append, write_new};
 use manifest::ManifestFile;
+pub use manifest::added_again;
 
 /// How many entries a table of [`FakeDatabase::add_table`] says to hold.
 const ENTRIES_PER_TABLE: u64 = 10;

@@ -100,7 +100,7 @@ fn tables_have_their_size_checksum_and_identity() {
         let bytes = fs::read(database.table_path(table.file.number, 0)).unwrap();
         assert_eq!(bytes.len() as u64, table.file.size_bytes);
         let checksum = crc32c(&bytes).0.to_be_bytes();
-        assert_eq!(table.file.file_checksum.as_deref(), Some(&checksum[..]));
+        assert_eq!(table.file.checksum.as_ref().unwrap().value, checksum);
         let properties = read_properties(bytes.len() as u64, &mut |offset, length| {
             Ok(bytes[offset as usize..offset as usize + length].to_vec())
         });

@@ -110,8 +110,8 @@ fn table(live: &LiveTable<'_>) -> Value {
         "largest_seqno": file.largest_seqno.0,
         "path_id": Some(file.path_id).filter(|id| *id != 0),
         "unique_id": file.unique_id.map(|id| id.to_string()),
-        "checksum": file.file_checksum.as_deref().map(hex),
-        "checksum_function": file.file_checksum_func_name.as_deref().map(lossy),
+        "checksum": file.checksum.as_ref().map(|checksum| hex(&checksum.value)),
+        "checksum_function": file.checksum.as_ref().map(|checksum| lossy(&checksum.function)),
         "temperature": temperature_name(file.temperature),
     })
 }

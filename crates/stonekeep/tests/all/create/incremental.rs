@@ -11,7 +11,7 @@ use stonekeep::format::{ColumnFamilyId, FileNumber, SequenceNumber};
 use stonekeep::image::{DatabaseImage, Directory, SourceKind};
 use stonekeep::store::Store;
 use stonekeep::{ErrorKind, Quiet};
-use stonekeep_testkit::database::DatabaseBuilder;
+use stonekeep_testkit::database::{DatabaseBuilder, added_again};
 
 use crate::image::tweaked::{Told, Tweaked, file, poison, poison_tables, replace};
 use crate::support::scene::{Scene, assert_valid, files, key, memory, named, options};
@@ -158,7 +158,7 @@ fn an_imported_file_with_another_files_unique_id_is_copied() {
     fs::copy(from, scene.database.table_path(number, 0)).unwrap();
     let imported = stonekeep::format::manifest::NewFile {
         number,
-        ..table.clone()
+        ..added_again(&table)
     };
     scene.database.apply(stonekeep::format::manifest::VersionEdit {
         new_files: vec![imported],

@@ -6,7 +6,7 @@ use stonekeep::engine::{BackupEngine, CreateBackupOptions};
 use stonekeep::format::manifest::{NewFile, VersionEdit};
 use stonekeep::image::DatabaseImage;
 use stonekeep::{ErrorKind, Quiet};
-use stonekeep_testkit::database::DatabaseBuilder;
+use stonekeep_testkit::database::{DatabaseBuilder, added_again};
 
 use crate::image::tweaked::{Tweaked, file};
 use crate::support::scene::{Scene, assert_valid, ids, key, memory, named, options};
@@ -52,7 +52,7 @@ fn checksums_of_an_unknown_function_are_passed_over() {
             number,
             file_checksum_func_name: Some(function.to_vec()),
             file_checksum: Some(value.to_vec()),
-            ..table.clone()
+            ..added_again(&table)
         };
         scene.database.apply(VersionEdit {
             new_files: vec![copy],

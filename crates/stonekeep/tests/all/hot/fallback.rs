@@ -7,7 +7,7 @@ use stonekeep::image::ClosingRule;
 use stonekeep::image::hot::Step;
 use stonekeep_format::ColumnFamilyId;
 use stonekeep_format::manifest::{DeletedFile, VersionEdit};
-use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
+use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase, added_again};
 
 use crate::hot::scene::{Watched, When, Writer, rounds, watched};
 use crate::image::capture::database;
@@ -59,7 +59,7 @@ fn takes_another_round(act: impl FnMut(&mut FakeDatabase) + Send + Clone + 'stat
 fn bring(database: &mut FakeDatabase, epoch: Option<u64>, gone: &[u64]) {
     let number = database.add_tables(1, 3_000)[0];
     let family = &database.state().column_families()[&ColumnFamilyId::DEFAULT];
-    let mut file = family.tables[&number].clone();
+    let mut file = added_again(&family.tables[&number]);
     file.epoch_number = epoch;
     let fresh = database.take_number();
     fs::copy(database.table_path(number, 0), database.table_path(fresh, 0)).unwrap();
@@ -68,7 +68,7 @@ fn bring(database: &mut FakeDatabase, epoch: Option<u64>, gone: &[u64]) {
     let deleted_files = numbers.map(|number| DeletedFile { level: 0, number }).collect();
     database.apply(VersionEdit {
         deleted_files,
-        new_files: vec![*file],
+        new_files: vec![file],
         ..VersionEdit::default()
     });
 }
