@@ -61,7 +61,7 @@ impl FakeDatabase {
     }
 
     /// Writes a new OPTIONS file and keeps the one before, as RocksDB does.
-    pub(super) fn write_options(&mut self) {
+    pub fn write_options(&mut self) {
         let number = self.take_number();
         let mut text = format!(
             "[Version]\n  rocksdb_version={}\n  options_file_version=1.1\n\n[DBOptions]\n",

@@ -253,11 +253,6 @@ impl FakeDatabase {
         self.write_options();
     }
 
-    /// Writes a new OPTIONS file, and removes all but the one before.
-    pub fn rewrite_options(&mut self) {
-        self.write_options();
-    }
-
     /// Closes the database and opens it again: what was in WALs becomes a table; session, MANIFEST, OPTIONS and WAL
     /// are new ones.
     pub fn reopen(&mut self) {

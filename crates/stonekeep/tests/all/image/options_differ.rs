@@ -82,7 +82,7 @@ fn a_hot_capture_waits_for_the_options_file() {
     let (_directory, mut database) = database(DatabaseBuilder::new());
     database.write(3);
     database.begin_column_family("new");
-    let writer = Writer::of(database).before(Step::ReadOptions, When::Time(4), FakeDatabase::rewrite_options);
+    let writer = Writer::of(database).before(Step::ReadOptions, When::Time(4), FakeDatabase::write_options);
     let (image, _) = watched(writer).image();
     assert!(!differs(&image), "{:?}", image.warnings);
     assert_eq!(families(&image), ["default", "new"]);
