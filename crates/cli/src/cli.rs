@@ -1,6 +1,7 @@
 //! The command line: the commands and the arguments that they have in common.
 
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
+use serde_json::json;
 
 use crate::commands::{self, Session};
 use crate::exit::Exit;
@@ -61,32 +62,11 @@ pub(crate) enum Verb {
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),
     Demo(commands::demo::DemoArgs),
-    Version(commands::version::VersionArgs),
+    /// Print the version
+    Version,
 }
 
 impl Verb {
-    /// The name of the command, as it is typed and as JSON documents have it.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Verb::Backup(_) => "backup",
-            Verb::List(_) => "list",
-            Verb::Show(_) => "show",
-            Verb::Verify(_) => "verify",
-            Verb::Restore(_) => "restore",
-            Verb::Open(_) => "open",
-            Verb::Close(_) => "close",
-            Verb::Delete(_) => "delete",
-            Verb::Purge(_) => "purge",
-            Verb::Gc(_) => "gc",
-            Verb::Inspect(_) => "inspect",
-            Verb::Diff(_) => "diff",
-            Verb::Completions(_) => "completions",
-            Verb::Man(_) => "man",
-            Verb::Demo(_) => "demo",
-            Verb::Version(_) => "version",
-        }
-    }
-
     /// Runs the command.
     pub(crate) fn run(self, session: &Session) -> anyhow::Result<Exit> {
         match self {
@@ -105,7 +85,12 @@ impl Verb {
             Verb::Completions(args) => commands::completions::run(&args, Cli::command(), session),
             Verb::Man(args) => commands::man::run(&args, Cli::command(), session),
             Verb::Demo(args) => commands::demo::run(&args, session),
-            Verb::Version(args) => commands::version::run(&args, session),
+            Verb::Version => {
+                let version = env!("CARGO_PKG_VERSION");
+                let text = format!("stonekeep {version}\n");
+                session.output.raw(&json!({ "version": version }), &text)?;
+                Ok(Exit::Success)
+            }
         }
     }
 }

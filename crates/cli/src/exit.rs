@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use stonekeep::ErrorKind;
 
-use crate::interrupt::{Interrupt, Signal};
+use crate::interrupt::{Interrupt, exit_code};
 use crate::output::print_error::PrintError;
 use crate::usage_error::UsageError;
 
@@ -24,7 +24,7 @@ pub(crate) enum Exit {
     /// Another process holds the lock.
     Locked,
     /// Ended cleanly after a signal.
-    Signalled(Signal),
+    Signalled(i32),
 }
 
 impl Exit {
@@ -37,7 +37,7 @@ impl Exit {
             Exit::Corrupt => 3,
             Exit::NotFound => 4,
             Exit::Locked => 5,
-            Exit::Signalled(signal) => signal.exit_code(),
+            Exit::Signalled(signal) => exit_code(signal),
         }
     }
 

@@ -7,36 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
-/// The signals that ask for an end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Signal {
-    /// Ctrl-C.
-    Interrupt,
-    /// What `kill` and service managers send.
-    Terminate,
-    /// The terminal is gone, as when a connection over ssh breaks.
-    HangUp,
-}
+/// The signals that ask for an end: Ctrl-C; what `kill` and service managers send; the terminal is gone, as when a
+/// connection over ssh breaks.
+const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
-impl Signal {
-    const ALL: [Signal; 3] = [Signal::Interrupt, Signal::Terminate, Signal::HangUp];
-
-    fn number(self) -> i32 {
-        match self {
-            Signal::Interrupt => SIGINT,
-            Signal::Terminate => SIGTERM,
-            Signal::HangUp => SIGHUP,
-        }
-    }
-
-    /// 128 and the signal's number, as shells report a process that a signal ended.
-    pub(crate) fn exit_code(self) -> u8 {
-        match self {
-            Signal::Interrupt => 130,
-            Signal::Terminate => 143,
-            Signal::HangUp => 129,
-        }
-    }
+/// 128 and the signal's number, as shells report a process that a signal ended.
+pub(crate) fn exit_code(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(u8::MAX)
 }
 
 /// Makes a write beyond the limit on the length of a file (`ulimit -f`) an error of that write. Otherwise the signal that
@@ -58,17 +35,12 @@ impl Interrupt {
     /// for verbs that only look.
     pub(crate) fn install(&self) -> io::Result<()> {
         // A process that `nohup` started is to go on when the terminal is gone.
-        let wanted = |signal: &Signal| *signal != Signal::HangUp || !is_ignored(SIGHUP);
-        for signal in Signal::ALL.into_iter().filter(wanted) {
+        let wanted = |signal: &i32| *signal != SIGHUP || !is_ignored(SIGHUP);
+        for signal in SIGNALS.into_iter().filter(wanted) {
             // In this order: the first signal finds the flag down, and raises it; the next one finds it up.
-            let code = i32::from(signal.exit_code());
-            flag::register_conditional_shutdown(signal.number(), code, Arc::clone(&self.came))?;
-            flag::register_usize(
-                signal.number(),
-                Arc::clone(&self.number),
-                signal.number() as usize,
-            )?;
-            flag::register(signal.number(), Arc::clone(&self.came))?;
+            flag::register_conditional_shutdown(signal, exit_code(signal).into(), Arc::clone(&self.came))?;
+            flag::register_usize(signal, Arc::clone(&self.number), signal as usize)?;
+            flag::register(signal, Arc::clone(&self.came))?;
         }
         Ok(())
     }
@@ -79,11 +51,9 @@ impl Interrupt {
     }
 
     /// The signal that asked for an end.
-    pub(crate) fn signal(&self) -> Option<Signal> {
+    pub(crate) fn signal(&self) -> Option<i32> {
         let number = self.number.load(Ordering::SeqCst);
-        Signal::ALL
-            .into_iter()
-            .find(|signal| signal.number() as usize == number)
+        SIGNALS.into_iter().find(|signal| *signal as usize == number)
     }
 }
 

@@ -16,7 +16,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
 use cli::Cli;
 use commands::Session;
@@ -30,18 +30,23 @@ use output::text::Style;
 fn main() -> ExitCode {
     interrupt::survive_long_files();
     let typed: Vec<OsString> = std::env::args_os().collect();
-    match Cli::try_parse_from(&typed) {
-        Ok(cli) => run(cli).into(),
+    let parsed = Cli::command().try_get_matches_from(&typed).and_then(|matches| {
+        Ok((
+            matches.subcommand_name().map(str::to_owned),
+            Cli::from_arg_matches(&matches)?,
+        ))
+    });
+    match parsed {
+        Ok((command, cli)) => run(command, cli).into(),
         Err(error) => explain(&error, &typed).into(),
     }
 }
 
-fn run(cli: Cli) -> Exit {
+fn run(command: Option<String>, cli: Cli) -> Exit {
     diagnosis::show(cli.global.verbose);
-    let name = cli.verb.name();
     let session = Session {
         output: Output {
-            command: Some(name.to_owned()),
+            command,
             json: cli.global.json,
             quiet: cli.global.quiet,
         },
@@ -57,6 +62,7 @@ fn run(cli: Cli) -> Exit {
         return exit;
     }
     let mut failure = Failure::new(&error);
+    let name = session.output.command.as_deref().unwrap_or_default();
     if let Some(advice) = commands::advice(name, exit) {
         failure.advise(advice);
     }

@@ -2,11 +2,12 @@
 
 use std::num::NonZeroUsize;
 
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args};
 use stonekeep::engine::BackupEngineOptions;
 use stonekeep::store::LockWait;
 use stonekeep::store::local::SyncMethod;
 
+use super::choice::{Choice, one_of};
 use super::quantity::{parse_buffer_bytes, parse_lock_wait, parse_some, parse_some_bytes};
 
 /// How files are read and written.
@@ -62,28 +63,33 @@ pub(crate) struct WriteArgs {
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     reflink: bool,
     /// How to make files durable
-    #[arg(long, value_name = "METHOD", value_enum, default_value_t = Method::Auto)]
-    sync_method: Method,
+    #[arg(long, value_name = "METHOD", value_parser = one_of(METHODS), default_value = "auto")]
+    sync_method: SyncMethod,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Method {
-    /// Many files with one syncfs if the file system is known to report its errors, few files one by one
-    Auto,
-    /// With one syncfs for any number of files, if the file system is known to report its errors
-    Syncfs,
-    /// One by one; does not wait for data that other programs have written to the file system
-    Files,
-}
+const METHODS: &[Choice<SyncMethod>] = &[
+    (
+        "auto",
+        "Many files with one syncfs if the file system is known to report its errors, few files one by one",
+        SyncMethod::Auto,
+    ),
+    (
+        "syncfs",
+        "With one syncfs for any number of files, if the file system is known to report its errors",
+        SyncMethod::Syncfs,
+    ),
+    (
+        "files",
+        "One by one; does not wait for data that other programs have written to the file system",
+        SyncMethod::Files,
+    ),
+];
 
 impl WriteArgs {
     pub(crate) fn apply(&self, options: BackupEngineOptions) -> BackupEngineOptions {
-        let options = options.with_reflink(self.reflink);
-        options.with_sync_method(match self.sync_method {
-            Method::Auto => SyncMethod::Auto,
-            Method::Syncfs => SyncMethod::Syncfs,
-            Method::Files => SyncMethod::Files,
-        })
+        options
+            .with_reflink(self.reflink)
+            .with_sync_method(self.sync_method)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The arguments as they are typed; each command converts them once.
 
+pub(crate) mod choice;
 pub(crate) mod engine;
 pub(crate) mod quantity;
 pub(crate) mod repository;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::Serialize;
+use serde_json::json;
 use stonekeep::engine::in_place::{close_in_place, plan_close_in_place};
 
 use super::Session;
@@ -22,12 +22,6 @@ pub(crate) struct CloseArgs {
     dry_run: bool,
 }
 
-#[derive(Serialize)]
-struct CloseJson<'a> {
-    directory: &'a PathBuf,
-    closed: bool,
-}
-
 pub(crate) fn run(args: &CloseArgs, session: &Session) -> anyhow::Result<Exit> {
     // It is soon done: signals are taken, and wait.
     session.interrupt.install()?;
@@ -36,10 +30,7 @@ pub(crate) fn run(args: &CloseArgs, session: &Session) -> anyhow::Result<Exit> {
     } else {
         close_in_place(&args.directory).map(|()| 0)?
     };
-    let document = CloseJson {
-        directory: &args.directory,
-        closed: !args.dry_run,
-    };
+    let document = json!({ "directory": args.directory, "closed": !args.dry_run });
     let directory = args.directory.display();
     let done = format!("{directory} is removed");
     session

@@ -1,14 +1,14 @@
 //! Prints the reports of `delete`, `purge` and `gc`.
 
 use stonekeep::WarningName;
-use stonekeep::engine::collect::{CollectReport, DeletedFile, Total};
+use stonekeep::engine::collect::{CollectReport, DeletedFile};
 
 use super::Session;
 use crate::output::command_words::translate;
 use crate::output::json::word;
 use crate::output::print_error::PrintError;
-use crate::output::text::{Page, Style, Table};
-use crate::output::units::{backup_ids, bytes, count};
+use crate::output::text::{Page, Style};
+use crate::output::units::{backup_ids, bytes, count, files};
 
 pub(super) fn print(mut report: CollectReport, session: &Session) -> Result<(), PrintError> {
     translate(&mut report.warnings);
@@ -49,20 +49,15 @@ fn done(report: &CollectReport) -> String {
 }
 
 fn plan_text(page: &mut Page<'_>, report: &CollectReport) {
-    let mut table = Table::new(&["would remove", ">size", "because"]);
-    let mut files: Vec<&DeletedFile> = report.deleted_files.iter().collect();
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    for file in files {
-        let size = bytes(file.size_bytes);
-        table.row(vec![
-            file.path.as_str().into(),
-            size.into(),
-            word(file.why).into(),
-        ]);
-    }
-    if !report.deleted_files.is_empty() {
-        page.table(&table);
-        page.gap();
+    let mut removed: Vec<&DeletedFile> = report.deleted_files.iter().collect();
+    removed.sort_by(|a, b| a.path.cmp(&b.path));
+    if !removed.is_empty() {
+        page.plan(
+            ["would remove", ">size", "because"],
+            removed
+                .iter()
+                .map(|file| (file.path.as_str(), file.size_bytes, word(file.why))),
+        );
     }
     if !report.deleted_backups.is_empty() {
         page.line(format!("would delete {}", backup_ids(&report.deleted_backups)));
@@ -91,19 +86,15 @@ fn kept(page: &mut Page<'_>, report: &CollectReport, verb: &str) {
 /// What stays; `would` is "would be " in a dry run.
 fn left_alone(page: &mut Page<'_>, report: &CollectReport, would: &str) {
     if report.too_young > 0 {
-        let files = count(report.too_young, "file");
+        let young = count(report.too_young, "file");
         page.line(format!(
-            "{files} of unknown origin, newer than the minimum age, {would}left: another engine may be writing them (gc --min-age)"
+            "{young} of unknown origin, newer than the minimum age, {would}left: another engine may be writing them (gc --min-age)"
         ));
     }
     if report.unfinished.files > 0 {
-        let Total {
-            files, bytes: size, ..
-        } = report.unfinished;
         page.line(format!(
-            "{}, {}, of an unfinished backup {would}kept for the next one (gc removes them)",
-            count(files, "file"),
-            bytes(size)
+            "{}, of an unfinished backup {would}kept for the next one (gc removes them)",
+            files(report.unfinished.files, report.unfinished.bytes)
         ));
     }
     for stranger in &report.unknown_files {
@@ -115,21 +106,17 @@ fn left_alone(page: &mut Page<'_>, report: &CollectReport, would: &str) {
 fn held(page: &mut Page<'_>, report: &CollectReport) {
     for held in &report.held_by_pins {
         let text = format!(
-            "backup {} is being read: its {}, {}, go when that ends",
+            "backup {} is being read: its {}, go when that ends",
             held.backup_id,
-            count(held.files, "file"),
-            bytes(held.bytes)
+            files(held.files, held.bytes)
         );
         page.marked(Style::Warning, "warning:", text);
     }
     for held in &report.retaining_backups {
-        let Total {
-            files, bytes: size, ..
-        } = report.retained;
         let text = format!(
             "{}, {}, retained because of meta/{id}: {}; `stonekeep delete {id}` releases them",
-            count(files, "shared file"),
-            bytes(size),
+            count(report.retained.files, "shared file"),
+            bytes(report.retained.bytes),
             held.reason,
             id = held.id
         );

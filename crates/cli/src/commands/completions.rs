@@ -2,7 +2,7 @@
 
 use clap::{Args, Command};
 use clap_complete::Shell;
-use serde::Serialize;
+use serde_json::json;
 
 use super::Session;
 use crate::exit::Exit;
@@ -16,20 +16,11 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-#[derive(Serialize)]
-struct CompletionsJson<'a> {
-    shell: String,
-    script: &'a str,
-}
-
 pub(crate) fn run(args: &CompletionsArgs, mut command: Command, session: &Session) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "stonekeep", &mut script);
     let script = String::from_utf8(script)?;
-    let document = CompletionsJson {
-        shell: args.shell.to_string(),
-        script: &script,
-    };
+    let document = json!({ "shell": args.shell.to_string(), "script": script });
     session.output.raw(&document, &script)?;
     Ok(Exit::Success)
 }

@@ -9,7 +9,7 @@ use crate::args::select::SelectArgs;
 use crate::args::which::{Which, parse_id_or_latest};
 use crate::exit::Exit;
 use crate::output::text::{Page, Style};
-use crate::output::units::{bytes, count, maybe_bytes};
+use crate::output::units::{files, maybe_bytes};
 
 /// Compare the files of two backups
 #[derive(Debug, Args)]
@@ -44,14 +44,13 @@ fn text(page: &mut Page<'_>, diff: &BackupDiff) {
             );
         }
     }
-    let sum = |files, size| format!("{}, {}", count(files, "file"), bytes(size));
-    page.line(format!("in both: {}", sum(diff.both_files, diff.both_bytes)));
+    page.line(format!("in both: {}", files(diff.both_files, diff.both_bytes)));
     for side in [&diff.a, &diff.b] {
         page.line(format!(
             "only in {} (sequence number {}): {}",
             side.id,
             side.sequence_number,
-            sum(side.files_alone.len() as u64, side.bytes_alone)
+            files(side.files_alone.len() as u64, side.bytes_alone)
         ));
     }
 }

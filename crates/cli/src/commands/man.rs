@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Command};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
-use serde::Serialize;
+use serde_json::json;
 use stonekeep::IoContext;
 
 use super::{Session, examples};
@@ -45,20 +45,6 @@ pub(crate) struct ManArgs {
     out: Option<PathBuf>,
 }
 
-#[derive(Serialize)]
-struct PageJson {
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<PathBuf>,
-}
-
-#[derive(Serialize)]
-struct ManJson {
-    pages: Vec<PageJson>,
-}
-
 pub(crate) fn run(args: &ManArgs, mut command: Command, session: &Session) -> anyhow::Result<Exit> {
     command.build();
     match &args.out {
@@ -69,13 +55,7 @@ pub(crate) fn run(args: &ManArgs, mut command: Command, session: &Session) -> an
 
 fn print(command: Command, session: &Session) -> anyhow::Result<Exit> {
     let page = render(command)?;
-    let document = ManJson {
-        pages: vec![PageJson {
-            name: "stonekeep.1".to_owned(),
-            text: Some(page.clone()),
-            file: None,
-        }],
-    };
+    let document = json!({ "pages": [{ "name": "stonekeep.1", "text": page }] });
     session.output.raw(&document, &page)?;
     Ok(Exit::Success)
 }
@@ -91,17 +71,13 @@ fn write_all(command: &Command, directory: &Path, session: &Session) -> anyhow::
         let name = format!("{}.1", page.get_display_name().unwrap_or(page.get_name()));
         let path = directory.join(&name);
         fs::write(&path, render(page)?).context("writing", &path)?;
-        pages.push(PageJson {
-            name,
-            text: None,
-            file: Some(path),
-        });
+        pages.push(json!({ "name": name, "file": path }));
     }
     let written = count(pages.len() as u64, "page");
     let done = format!("{written} written to {}", directory.display());
     session
         .output
-        .outcome(&ManJson { pages }, &[], &done, |page| page.line(&done))?;
+        .outcome(&json!({ "pages": pages }), &[], &done, |page| page.line(&done))?;
     Ok(Exit::Success)
 }
 

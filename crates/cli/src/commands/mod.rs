@@ -17,7 +17,6 @@ pub(crate) mod purge;
 pub(crate) mod restore;
 pub(crate) mod show;
 pub(crate) mod verify;
-pub(crate) mod version;
 
 use stonekeep::engine::BackupEngineOptions;
 

@@ -12,7 +12,7 @@ use crate::args::which::Which;
 use crate::exit::Exit;
 use crate::output::command_words::translate;
 use crate::output::rewritten;
-use crate::output::units::{bytes, count};
+use crate::output::units::{count, files};
 
 /// Make a directory in which RocksDB can open a backup read-only, without restoring it
 ///
@@ -56,11 +56,7 @@ pub(crate) fn run(args: &OpenArgs, session: &Session) -> anyhow::Result<Exit> {
         } else {
             format!("{done}, for reading only")
         });
-        let copied = format!(
-            "{}, {}",
-            count(report.files_copied, "file"),
-            bytes(report.bytes_copied)
-        );
+        let copied = files(report.files_copied, report.bytes_copied);
         page.fields(&[("linked", count(report.files_linked, "file")), ("copied", copied)]);
         let differs = if args.dry_run { "would differ" } else { "differs" };
         rewritten::lines(page, &report.rewritten_options, differs);

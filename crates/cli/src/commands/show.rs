@@ -1,7 +1,7 @@
 //! `stonekeep show`: the details of one backup.
 
 use clap::Args;
-use serde::Serialize;
+use serde_json::json;
 use stonekeep::engine::info::{BackupFileInfo, BackupInfo, BackupState, InfoDetail};
 
 use super::Session;
@@ -13,7 +13,7 @@ use crate::output::app_metadata::AppMetadata;
 use crate::output::backup_info::{capture_text, if_read, prepared_text};
 use crate::output::command_words::translate;
 use crate::output::text::{Page, Style, Table};
-use crate::output::units::{bytes, count, local_time, maybe_bytes, temperature_name};
+use crate::output::units::{bytes, files, local_time, maybe_bytes, temperature_name};
 
 /// Show the details of a backup
 #[derive(Debug, Args)]
@@ -31,11 +31,6 @@ pub(crate) struct ShowArgs {
     files: bool,
 }
 
-#[derive(Serialize)]
-struct ShowJson<'a> {
-    backup: &'a BackupInfo,
-}
-
 pub(crate) fn run(args: &ShowArgs, session: &Session) -> anyhow::Result<Exit> {
     let engine = args.repo.open(session.engine_options())?;
     let detail = if args.files {
@@ -46,7 +41,7 @@ pub(crate) fn run(args: &ShowArgs, session: &Session) -> anyhow::Result<Exit> {
     let id = args.select.resolve(&engine, args.backup)?;
     let mut info = engine.get_backup_info(id, detail)?;
     translate(&mut info.capture_warnings);
-    let document = ShowJson { backup: &info };
+    let document = json!({ "backup": info });
     session.output.data(&document, |page| text(page, &info))?;
     Ok(Exit::Success)
 }
@@ -105,8 +100,7 @@ fn fields(info: &BackupInfo) -> Vec<(&'static str, String)> {
         fields.push(("prepared", prepared_text(info.prepared_transactions)));
     }
     if info.included_files > 0 {
-        let files = count(info.included_files, "file");
-        fields.push(("included", format!("{files}, {}", bytes(info.included_bytes))));
+        fields.push(("included", files(info.included_files, info.included_bytes)));
     }
     if info.excluded_files > 0 {
         fields.push(("excluded files", info.excluded_files.to_string()));

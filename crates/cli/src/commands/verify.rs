@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 use stonekeep::engine::info::BackupState;
 use stonekeep::engine::verify::{
@@ -12,6 +12,7 @@ use stonekeep::engine::verify::{
 use stonekeep::format::BackupId;
 
 use super::Session;
+use crate::args::choice::{Choice, one_of};
 use crate::args::engine::WorkArgs;
 use crate::args::quantity::parse_rate;
 use crate::args::repository::RepoArgs;
@@ -45,8 +46,8 @@ pub(crate) struct VerifyArgs {
     #[command(flatten)]
     select: SelectArgs,
     /// What to check
-    #[arg(long, value_name = "LEVEL", default_value = "checksum")]
-    level: Level,
+    #[arg(long, value_name = "LEVEL", value_parser = one_of(LEVELS), default_value = "checksum")]
+    level: VerifyLevel,
     /// Limit in bytes per second, such as 50MiB/s; 0 is no limit
     #[arg(long, value_name = "RATE", value_parser = parse_rate, default_value = "0",
           help_heading = "Reading and writing")]
@@ -55,13 +56,18 @@ pub(crate) struct VerifyArgs {
     work: WorkArgs,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Level {
-    /// Each file exists and has the right size
-    Size,
-    /// Also the checksum of each file
-    Checksum,
-}
+const LEVELS: &[Choice<VerifyLevel>] = &[
+    (
+        "size",
+        "Each file exists and has the right size",
+        VerifyLevel::Size,
+    ),
+    (
+        "checksum",
+        "Also the checksum of each file",
+        VerifyLevel::Checksum,
+    ),
+];
 
 /// What the report does not say.
 #[derive(Serialize)]
@@ -83,12 +89,8 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> anyhow::Result<Exit> 
             .resolve(&engine, which.unwrap_or(Which::Latest(0)))?
             .into(),
     };
-    let level = match args.level {
-        Level::Size => VerifyLevel::Size,
-        Level::Checksum => VerifyLevel::Checksum,
-    };
     let watcher = session.watch()?;
-    let mut report = engine.verify_backups(what, level, &watcher)?;
+    let mut report = engine.verify_backups(what, args.level, &watcher)?;
     translate(&mut report.warnings);
     let output = &session.output;
     let document = VerifyJson {

@@ -1,6 +1,7 @@
 //! The parts that JSON documents have in common. `docs/json.md` describes them all.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::failure::Failure;
 
@@ -35,24 +36,10 @@ pub(crate) struct DryRun<'a, R: Serialize> {
 }
 
 /// The document of a command that failed.
-#[derive(Serialize)]
-pub(crate) struct ErrorBody<'a> {
-    error: ErrorJson<'a>,
-}
-
-#[derive(Serialize)]
-struct ErrorJson<'a> {
-    #[serde(flatten)]
-    failure: &'a Failure,
-    exit_code: u8,
-}
-
-impl<'a> ErrorBody<'a> {
-    pub(crate) fn new(failure: &'a Failure, exit_code: u8) -> Self {
-        ErrorBody {
-            error: ErrorJson { failure, exit_code },
-        }
-    }
+pub(crate) fn error_body(failure: &Failure, exit_code: u8) -> Value {
+    let mut error = serde_json::to_value(failure).unwrap_or_default();
+    error["exit_code"] = exit_code.into();
+    json!({ "error": error })
 }
 
 /// The word that stands for a value in JSON, for use in text.

@@ -18,7 +18,7 @@ use serde::Serialize;
 use stonekeep::Warning;
 
 use failure::Failure;
-use json::{Document, DryRun, ErrorBody};
+use json::{Document, DryRun, error_body};
 use print_error::PrintError;
 use text::Page;
 
@@ -144,7 +144,7 @@ impl Output {
         if !self.json {
             return self.aside(|page| failure.write(page));
         }
-        let Err(unwritten) = self.document(&ErrorBody::new(failure, exit_code)) else {
+        let Err(unwritten) = self.document(&error_body(failure, exit_code)) else {
             return;
         };
         // The reader of the document does not get it: then a person must be able to read the error.

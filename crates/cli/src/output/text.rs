@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use stonekeep::Warning;
 
 use super::escape::visible;
+use super::units::bytes;
 
 /// How a piece of text is to be seen, where there are colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -121,6 +122,24 @@ impl<'a> Page<'a> {
             }
             self.put(line.trim_end());
         }
+    }
+
+    /// What a dry run would do, a file with its size in each row, and a gap.
+    pub(crate) fn plan<A: Into<String>, B: Into<String>>(
+        &mut self,
+        headings: [&str; 3],
+        files: impl Iterator<Item = (A, u64, B)>,
+    ) {
+        let mut table = Table::new(&headings);
+        for (first, size_bytes, last) in files {
+            table.row(vec![
+                first.into().into(),
+                bytes(size_bytes).into(),
+                last.into().into(),
+            ]);
+        }
+        self.table(&table);
+        self.gap();
     }
 
     /// Whether nobody reads any more, so that a long text can end early.

@@ -41,6 +41,11 @@ pub(crate) fn count(number: u64, thing: &str) -> String {
     }
 }
 
+/// Files with their size: `7 files, 1.50 KiB`.
+pub(crate) fn files(number: u64, size_bytes: u64) -> String {
+    format!("{}, {}", count(number, "file"), bytes(size_bytes))
+}
+
 /// Sorted names: all of them if they are few, else the first and the last. How many they are is for the caller to say.
 pub(crate) fn first_to_last(names: &[String]) -> String {
     const FEW: usize = 4;

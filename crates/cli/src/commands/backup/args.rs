@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args};
 use glob::Pattern;
 use stonekeep::engine::{BackupEngineOptions, Components, CreateBackupOptions, MaybeExclude, MetaSchema};
 use stonekeep::format::backup_name::{NamingScheme, ShareFilesNaming};
@@ -13,6 +13,7 @@ use stonekeep::image::{Directory, SourceKind};
 use stonekeep::{Error, IoContext, Result, WarningName};
 
 use super::exclude::{Excludes, parse_pattern};
+use crate::args::choice::{Choice, one_of};
 use crate::args::engine::{LockArgs, SyncArgs, WorkArgs, WriteArgs};
 use crate::args::quantity::parse_rate;
 use crate::args::repository::RepoArgs;
@@ -38,8 +39,8 @@ pub(crate) struct BackupArgs {
     #[command(flatten)]
     pub(super) repo: RepoArgs,
     /// How to read the directory
-    #[arg(long, value_name = "SOURCE", default_value = "auto")]
-    source: Source,
+    #[arg(long, value_name = "SOURCE", value_parser = one_of(SOURCES), default_value = "auto")]
+    source: SourceKind,
     /// Capture the database despite a problem that may make the backup wrong, such as a live database on a network
     /// file system or a truncated MANIFEST
     #[arg(long)]
@@ -120,9 +121,10 @@ struct LayoutArgs {
     #[arg(
         long,
         value_name = "NAMING",
+        value_parser = one_of(NAMINGS),
         default_value = "use-db-session-id-and-file-size"
     )]
-    share_files_with_checksum_naming: Naming,
+    share_files_with_checksum_naming: ShareFilesNaming,
     /// The schema of the backup's meta file: 1 for every RocksDB, 2 for excluded files and temperatures
     #[arg(long, value_name = "1|2", default_value = "1", value_parser = parse_schema)]
     schema_version: MetaSchema,
@@ -148,54 +150,56 @@ struct PaceArgs {
     decrease_background_thread_cpu_priority: bool,
 }
 
-/// How to read the directory of a database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Source {
-    /// As hot if a process holds the LOCK of the database, else as closed
-    Auto,
-    /// A database that no process has open; refused if a process holds the LOCK
-    Closed,
-    /// A database that a process is writing, also where its LOCK cannot be seen
-    Hot,
-    /// A checkpoint; refused if a process holds the LOCK
-    Checkpoint,
-}
-
-impl From<Source> for SourceKind {
-    fn from(source: Source) -> Self {
-        match source {
-            Source::Auto => SourceKind::Auto,
-            Source::Closed => SourceKind::Closed,
-            Source::Hot => SourceKind::Hot,
-            Source::Checkpoint => SourceKind::Checkpoint,
-        }
-    }
-}
+const SOURCES: &[Choice<SourceKind>] = &[
+    (
+        "auto",
+        "As hot if a process holds the LOCK of the database, else as closed",
+        SourceKind::Auto,
+    ),
+    (
+        "closed",
+        "A database that no process has open; refused if a process holds the LOCK",
+        SourceKind::Closed,
+    ),
+    (
+        "hot",
+        "A database that a process is writing, also where its LOCK cannot be seen",
+        SourceKind::Hot,
+    ),
+    (
+        "checkpoint",
+        "A checkpoint; refused if a process holds the LOCK",
+        SourceKind::Checkpoint,
+    ),
+];
 
 /// RocksDB's `ShareFilesNaming`, with its flag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Naming {
-    /// Session id and size
-    UseDbSessionIdAndFileSize,
-    /// Session id alone
-    UseDbSessionId,
-    /// Checksum and size, as in engines before 6.12
-    LegacyCrc32cAndFileSize,
-}
-
-impl From<Naming> for ShareFilesNaming {
-    fn from(naming: Naming) -> Self {
-        let (scheme, include_file_size) = match naming {
-            Naming::UseDbSessionIdAndFileSize => (NamingScheme::UseDbSessionId, true),
-            Naming::UseDbSessionId => (NamingScheme::UseDbSessionId, false),
-            Naming::LegacyCrc32cAndFileSize => (NamingScheme::LegacyCrc32cAndFileSize, true),
-        };
+const NAMINGS: &[Choice<ShareFilesNaming>] = &[
+    (
+        "use-db-session-id-and-file-size",
+        "Session id and size",
         ShareFilesNaming {
-            scheme,
-            include_file_size,
-        }
-    }
-}
+            scheme: NamingScheme::UseDbSessionId,
+            include_file_size: true,
+        },
+    ),
+    (
+        "use-db-session-id",
+        "Session id alone",
+        ShareFilesNaming {
+            scheme: NamingScheme::UseDbSessionId,
+            include_file_size: false,
+        },
+    ),
+    (
+        "legacy-crc32c-and-file-size",
+        "Checksum and size, as in engines before 6.12",
+        ShareFilesNaming {
+            scheme: NamingScheme::LegacyCrc32cAndFileSize,
+            include_file_size: true,
+        },
+    ),
+];
 
 fn parse_schema(text: &str) -> std::result::Result<MetaSchema, String> {
     match text {
@@ -236,7 +240,7 @@ impl BackupArgs {
 
     /// What is backed up.
     pub(super) fn source(&self) -> Directory {
-        Directory::new(&self.database, self.source.into())
+        Directory::new(&self.database, self.source)
             .with_wal_dir(self.wal_dir.clone())
             .with_db_paths(self.db_path.clone())
             .forced(self.force)

@@ -8,8 +8,8 @@ use crate::output::backup_info::{capture_text, prepared_text};
 use crate::output::command_words::translate;
 use crate::output::json::word;
 use crate::output::print_error::PrintError;
-use crate::output::text::{Page, Table};
-use crate::output::units::{bytes, count};
+use crate::output::text::Page;
+use crate::output::units::{count, files};
 
 pub(super) fn print(
     mut report: CreateReport,
@@ -42,21 +42,14 @@ fn text(page: &mut Page<'_>, report: &CreateReport, args: &BackupArgs) {
 }
 
 fn plan_text(page: &mut Page<'_>, report: &CreateReport) {
-    let mut table = Table::new(&["would", ">size", "file"]);
-    for file in report
+    let changed = report
         .files
         .iter()
-        .filter(|file| file.action != FileAction::Reuse)
-    {
-        let size = bytes(file.size_bytes);
-        table.row(vec![
-            word(file.action).into(),
-            size.into(),
-            file.path.as_str().into(),
-        ]);
-    }
-    page.table(&table);
-    page.gap();
+        .filter(|file| file.action != FileAction::Reuse);
+    page.plan(
+        ["would", ">size", "file"],
+        changed.map(|file| (word(file.action), file.size_bytes, file.path.as_str())),
+    );
     page.line(format!(
         "this would be backup {}; nothing was changed",
         report.backup_id
@@ -66,19 +59,18 @@ fn plan_text(page: &mut Page<'_>, report: &CreateReport) {
 
 /// The figures, without those that are nothing.
 fn sums(report: &CreateReport, copied: &'static str) -> Vec<(&'static str, String)> {
-    let sum = |files, size| format!("{}, {}", count(files, "file"), bytes(size));
     let mut sums = vec![
         ("sequence number", report.sequence_number.to_string()),
-        ("in all", sum(report.files_total, report.bytes_total)),
-        (copied, sum(report.files_copied, report.bytes_copied)),
+        ("in all", files(report.files_total, report.bytes_total)),
+        (copied, files(report.files_copied, report.bytes_copied)),
     ];
     let parts = [
         ("stored already", report.files_reused, report.bytes_reused),
         ("from a run before", report.files_resumed, report.bytes_resumed),
     ];
-    for (label, files, size) in parts {
-        if files > 0 {
-            sums.push((label, sum(files, size)));
+    for (label, number, size) in parts {
+        if number > 0 {
+            sums.push((label, files(number, size)));
         }
     }
     if report.files_excluded > 0 {
@@ -88,7 +80,7 @@ fn sums(report: &CreateReport, copied: &'static str) -> Vec<(&'static str, Strin
         sums.push(("prepared", prepared_text(report.prepared_transactions)));
     }
     if report.files_included > 0 {
-        sums.push(("included", sum(report.files_included, report.bytes_included)));
+        sums.push(("included", files(report.files_included, report.bytes_included)));
     }
     if !report.healed_files.is_empty() {
         sums.push(("healed", healed(report)));

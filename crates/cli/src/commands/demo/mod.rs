@@ -7,14 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde::Serialize;
+use serde_json::json;
 use stonekeep::{Error, ErrorKind, IoContext, Result};
 
 use super::Session;
 use crate::exit::Exit;
 use crate::output::units::count;
 use sample::State;
-use stage::{Stage, StepJson};
+use stage::Stage;
 
 /// Back up, damage and restore a small sample database in a temporary directory
 #[derive(Debug, Args)]
@@ -23,15 +23,6 @@ pub(crate) struct DemoArgs {
     /// Keep the directory afterwards
     #[arg(long)]
     keep: bool,
-}
-
-#[derive(Serialize)]
-struct DemoJson<'a> {
-    directory: &'a Path,
-    kept: bool,
-    steps: &'a [StepJson],
-    files_compared: usize,
-    identical: bool,
 }
 
 pub(crate) fn run(args: &DemoArgs, session: &Session) -> anyhow::Result<Exit> {
@@ -52,13 +43,13 @@ pub(crate) fn run(args: &DemoArgs, session: &Session) -> anyhow::Result<Exit> {
             directory.path().display()
         )
     })?;
-    let document = DemoJson {
-        directory: directory.path(),
-        kept: args.keep,
-        steps: stage.steps(),
-        files_compared,
-        identical: true,
-    };
+    let document = json!({
+        "directory": directory.path(),
+        "kept": args.keep,
+        "steps": stage.steps(),
+        "files_compared": files_compared,
+        "identical": true,
+    });
     if session.output.json {
         session.output.data(&document, |_| {})?;
     }

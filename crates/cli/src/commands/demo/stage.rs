@@ -3,27 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde::Serialize;
+use serde_json::{Value, json};
 use stonekeep::{Error, ErrorKind};
 
 use crate::commands::Session;
 use crate::output::text::Style;
-
-/// One step as it was shown.
-#[derive(Debug, Serialize)]
-pub(super) struct StepJson {
-    title: String,
-    command: Option<String>,
-    exit_code: Option<i32>,
-    output: String,
-}
 
 /// Where the steps happen.
 pub(super) struct Stage<'a> {
     directory: &'a Path,
     session: &'a Session,
     program: PathBuf,
-    steps: Vec<StepJson>,
+    /// The steps as they were shown.
+    steps: Vec<Value>,
 }
 
 impl<'a> Stage<'a> {
@@ -44,7 +36,7 @@ impl<'a> Stage<'a> {
     }
 
     /// The steps so far.
-    pub(super) fn steps(&self) -> &[StepJson] {
+    pub(super) fn steps(&self) -> &[Value] {
         &self.steps
     }
 
@@ -101,12 +93,12 @@ impl<'a> Stage<'a> {
                 }
             })?;
         }
-        self.steps.push(StepJson {
-            title: title.to_owned(),
-            command,
-            exit_code,
-            output: output.to_owned(),
-        });
+        self.steps.push(json!({
+            "title": title,
+            "command": command,
+            "exit_code": exit_code,
+            "output": output,
+        }));
         Ok(())
     }
 }

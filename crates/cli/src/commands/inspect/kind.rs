@@ -34,16 +34,9 @@ pub(super) enum Kind {
 
 impl Kind {
     /// The kind as JSON and text name it.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Kind::Manifest => "manifest",
-            Kind::Wal => "wal",
-            Kind::Sst => "sst",
-            Kind::Blob => "blob",
-            Kind::Options => "options",
-            Kind::Meta => "meta",
-            Kind::Current => "current",
-        }
+    pub(super) fn name(self) -> String {
+        self.to_possible_value()
+            .map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
     /// The kind that the name of a file tells.

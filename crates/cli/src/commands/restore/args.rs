@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args};
 use stonekeep::engine::{BackupEngineOptions, RestoreMode, RestoreOptions};
 
+use crate::args::choice::{Choice, one_of};
 use crate::args::engine::{SyncArgs, WorkArgs, WriteArgs};
 use crate::args::quantity::parse_rate;
 use crate::args::select::SelectArgs;
@@ -39,8 +40,8 @@ pub(crate) struct RestoreArgs {
     #[arg(long, value_name = "DIR")]
     pub(super) wal_dir: Option<PathBuf>,
     /// Which files of the database at the target to keep
-    #[arg(long, value_name = "MODE", default_value = "purge-all")]
-    mode: Mode,
+    #[arg(long, value_name = "MODE", value_parser = one_of(MODES), default_value = "purge-all")]
+    mode: RestoreMode,
     /// Undo an interrupted restore: move the old database back into place
     #[arg(long, conflicts_with = "mode")]
     pub(super) abort: bool,
@@ -87,26 +88,20 @@ pub(crate) struct RestoreArgs {
 }
 
 /// RocksDB's `RestoreOptions::Mode`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Mode {
-    /// None: write every file
-    #[value(alias = "purge-all-files")]
-    PurgeAll,
-    /// Tables whose session id and size match the backup
-    KeepLatestDbSessionIdFiles,
-    /// Tables and blobs whose checksum matches the backup
-    VerifyChecksum,
-}
-
-impl From<Mode> for RestoreMode {
-    fn from(mode: Mode) -> Self {
-        match mode {
-            Mode::PurgeAll => RestoreMode::PurgeAllFiles,
-            Mode::KeepLatestDbSessionIdFiles => RestoreMode::KeepLatestDbSessionIdFiles,
-            Mode::VerifyChecksum => RestoreMode::VerifyChecksum,
-        }
-    }
-}
+const MODES: &[Choice<RestoreMode>] = &[
+    ("purge-all", "None: write every file", RestoreMode::PurgeAllFiles),
+    ("purge-all-files", "", RestoreMode::PurgeAllFiles),
+    (
+        "keep-latest-db-session-id-files",
+        "Tables whose session id and size match the backup",
+        RestoreMode::KeepLatestDbSessionIdFiles,
+    ),
+    (
+        "verify-checksum",
+        "Tables and blobs whose checksum matches the backup",
+        RestoreMode::VerifyChecksum,
+    ),
+];
 
 impl RestoreArgs {
     /// The engine's options.

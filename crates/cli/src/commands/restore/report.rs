@@ -10,8 +10,8 @@ use crate::output::command_words::translate;
 use crate::output::json::word;
 use crate::output::print_error::PrintError;
 use crate::output::rewritten;
-use crate::output::text::{Page, Table};
-use crate::output::units::{bytes, count};
+use crate::output::text::Page;
+use crate::output::units::{count, files};
 
 pub(super) fn print(
     mut report: RestoreReport,
@@ -60,17 +60,13 @@ fn text(page: &mut Page<'_>, report: &RestoreReport, args: &RestoreArgs) {
 }
 
 fn plan_text(page: &mut Page<'_>, report: &RestoreReport, args: &RestoreArgs) {
-    let mut table = Table::new(&["would", ">size", "file"]);
-    for file in &report.files {
-        let size = bytes(file.size_bytes);
-        table.row(vec![
-            word(file.action).into(),
-            size.into(),
-            file.name.as_str().into(),
-        ]);
-    }
-    page.table(&table);
-    page.gap();
+    page.plan(
+        ["would", ">size", "file"],
+        report
+            .files
+            .iter()
+            .map(|file| (word(file.action), file.size_bytes, file.name.as_str())),
+    );
     page.line(format!(
         "backup {} would be restored to {}; nothing was changed",
         report.backup_id,
@@ -83,10 +79,9 @@ fn plan_text(page: &mut Page<'_>, report: &RestoreReport, args: &RestoreArgs) {
 
 /// The figures, without those that are nothing.
 fn sums(report: &RestoreReport, written: &'static str) -> Vec<(&'static str, String)> {
-    let sum = |files, size| format!("{}, {}", count(files, "file"), bytes(size));
-    let mut sums = vec![(written, sum(report.files_written, report.bytes_written))];
+    let mut sums = vec![(written, files(report.files_written, report.bytes_written))];
     if report.files_kept > 0 {
-        sums.push(("kept", sum(report.files_kept, report.bytes_kept)));
+        sums.push(("kept", files(report.files_kept, report.bytes_kept)));
     }
     if report.files_moved_away > 0 {
         let replaced = count(report.files_moved_away, "file");
