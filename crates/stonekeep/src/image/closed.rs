@@ -32,7 +32,6 @@ use super::measured_wal::MeasuredWal;
 use super::no_database::no_database;
 use super::opening_traces::was_opened;
 use super::options_file::Options;
-use super::other_database;
 use super::torn_manifest::TornManifest;
 use super::unknown_files;
 use super::unnamed_blobs::UnnamedBlobs;
@@ -92,8 +91,25 @@ impl Session<'_> {
         let wanted = self.manifest.take_files(&Arc::from(path.as_path()));
         let database_id = database_id(path, &self.manifest.state, &mut self.diagnostics)?;
         host.check_database(database_id.as_deref())?;
-        let (settings, options) = self.options(&home)?;
-        let wal_directory = self.wal_directory(&home, &settings)?;
+        let state = &self.manifest.state;
+        let found = Options::find(&home, state, &mut self.diagnostics, self.observer)?;
+        let (settings, options) = found.unzip();
+        let settings: CaptureOptions = settings.unwrap_or_default();
+        if let Some(options) = &options {
+            options.warn_unless_fits(state, &mut self.diagnostics);
+        }
+        let choice = WalDirChoice {
+            home: &home,
+            given: self.source.wal_dir.as_deref(),
+            settings: &settings,
+            state,
+            usage: match self.source.kind {
+                SourceKind::Checkpoint => Usage::Checkpoint,
+                _ => Usage::AtRest,
+            },
+            observer: self.observer,
+        };
+        let wal_directory = choice.choose(&mut self.diagnostics)?;
         let with_wals = wal_directory.as_ref().unwrap_or(&home);
         let at_rest = AtRest::new(path, current, self.manifest.file.clone(), with_wals)?;
         let wals = wals_at_rest::open(&self.manifest.state, with_wals)?;
@@ -129,42 +145,6 @@ impl Session<'_> {
         };
         let image = parts.into_image(self.observer)?;
         Ok(ClosedCapture { image, at_rest })
-    }
-
-    /// The settings in the newest OPTIONS file, and the OPTIONS file of the image: the newest, or the one before where only
-    /// that has the column families of the MANIFEST. The process may have been killed before it wrote a new one.
-    fn options(&mut self, home: &Listing) -> Result<(CaptureOptions, Option<Options>)> {
-        other_database::refuse(home)?;
-        let Some(newest) = Options::newest(home, &mut self.diagnostics, self.observer)? else {
-            other_database::refuse_by_options(home)?;
-            return Ok((CaptureOptions::default(), None));
-        };
-        let settings = newest.settings.clone();
-        let state = &self.manifest.state;
-        if newest.fits(state) {
-            return Ok((settings, Some(newest)));
-        }
-        if let Some(older) = newest.older_that_fits(state, home, self.observer)? {
-            return Ok((settings, Some(older)));
-        }
-        newest.warn_of_difference(state, &mut self.diagnostics);
-        Ok((settings, Some(newest)))
-    }
-
-    /// The directory of the WALs; `None` if that is the database's own.
-    fn wal_directory(&mut self, home: &Listing, settings: &CaptureOptions) -> Result<Option<Listing>> {
-        let choice = WalDirChoice {
-            home,
-            given: self.source.wal_dir.as_deref(),
-            settings,
-            state: &self.manifest.state,
-            usage: match self.source.kind {
-                SourceKind::Checkpoint => Usage::Checkpoint,
-                _ => Usage::AtRest,
-            },
-            observer: self.observer,
-        };
-        choice.choose(&mut self.diagnostics)
     }
 
     fn scan(

@@ -126,11 +126,23 @@ impl<'a> Places<'a> {
         for (file, needed) in files.iter().zip(needed) {
             let candidates = self.of_file(&file.name);
             let place = match candidates {
-                [only] if !needed => Some(*only),
-                _ => place_of(file, candidates, home, &mut looked.diagnostics)?,
+                [only] if !needed => Ok(*only),
+                _ => {
+                    let mut found = Vec::with_capacity(candidates.len());
+                    for place in candidates {
+                        let size = place.directory.size_of(&place.name.to_string())?;
+                        found.extend(size.map(|size| (*place, size)));
+                    }
+                    choose(file, home, &found, |place| place.path())
+                }
             };
-            looked.any_absent |= place.is_none() && candidates.is_empty();
-            looked.places.push(place);
+            if let Err(missing) = &place {
+                looked.any_absent |= candidates.is_empty();
+                looked
+                    .diagnostics
+                    .add_finding(&missing.path, missing.reason.as_str());
+            }
+            looked.places.push(place.ok());
         }
         Ok(looked)
     }
@@ -216,50 +228,50 @@ fn crc32c_of(function: &[u8], checksum: &[u8]) -> Option<Crc32c> {
     (function == CRC32C_FUNCTION).then(|| Crc32c(u32::from_be_bytes(bytes)))
 }
 
-/// Which of the candidates is the file; if none is, that is a finding.
-fn place_of<'a>(
+/// Why a file that the MANIFEST names cannot be taken.
+#[derive(Debug)]
+pub(super) struct Missing {
+    /// The path that the finding is about.
+    pub(super) path: PathBuf,
+    /// What is wrong there.
+    pub(super) reason: String,
+    /// Whether no file has its name.
+    pub(super) is_absent: bool,
+}
+
+/// Which of the files with the name of a live file is the one with the size in the MANIFEST; `path_of` has their paths.
+pub(super) fn choose<T: Copy>(
     wanted: &ImageFile,
-    candidates: &[Place<'a>],
     home: &Path,
-    diagnostics: &mut Diagnostics,
-) -> Result<Option<Place<'a>>> {
-    let mut right = Vec::new();
-    let mut wrong = Vec::new();
-    for place in candidates {
-        match place.directory.size_of(&place.name.to_string())? {
-            Some(size) if size == wanted.size_bytes => right.push(*place),
-            Some(size) => wrong.push((*place, size)),
-            None => {}
-        }
-    }
-    match (right.as_slice(), wrong.as_slice()) {
-        ([place], _) => return Ok(Some(*place)),
-        ([], []) => {
-            let path = home.join(wanted.name.to_string());
-            diagnostics.add_finding(&path, MISSING);
-        }
-        ([], wrong) => {
-            for (place, size) in wrong {
-                diagnostics.add_finding(&place.path(), wrong_size(*size, wanted.size_bytes));
-            }
-        }
+    found: &[(T, u64)],
+    path_of: impl Fn(T) -> PathBuf,
+) -> std::result::Result<T, Missing> {
+    let right: Vec<T> = found
+        .iter()
+        .filter(|(_, size)| *size == wanted.size_bytes)
+        .map(|(place, _)| *place)
+        .collect();
+    let (path, reason) = match (right.as_slice(), found.first()) {
+        ([place], _) => return Ok(*place),
         ([place, other, ..], _) => {
-            diagnostics.add_finding(&place.path(), twice(&other.path()));
+            let other = path_of(*other);
+            let other = other.display();
+            let reason = format!("it is in {other}, too; which of them is right is not known");
+            (path_of(*place), reason)
         }
-    }
-    Ok(None)
-}
-
-/// The finding about a file that is absent.
-pub(super) const MISSING: &str = "it is missing, though the MANIFEST names it";
-
-/// The finding about a file of another size.
-pub(super) fn wrong_size(size_bytes: u64, expected_bytes: u64) -> String {
-    format!("{size_bytes} bytes, where the MANIFEST says {expected_bytes}")
-}
-
-/// The finding about a file that is in two directories.
-pub(super) fn twice(other: &Path) -> String {
-    let other = other.display();
-    format!("it is in {other}, too; which of them is right is not known")
+        ([], Some((place, size))) => {
+            let expected = wanted.size_bytes;
+            let reason = format!("{size} bytes, where the MANIFEST says {expected}");
+            (path_of(*place), reason)
+        }
+        ([], None) => {
+            let reason = "it is missing, though the MANIFEST names it".to_owned();
+            (home.join(wanted.name.to_string()), reason)
+        }
+    };
+    Err(Missing {
+        path,
+        reason,
+        is_absent: found.is_empty(),
+    })
 }

@@ -12,6 +12,7 @@ use super::ImageFile;
 use super::diagnostics::Diagnostics;
 use super::listing::Listing;
 use super::manifest::plain_file;
+use super::other_database;
 use super::pinned::Pinned;
 use crate::{Error, Observer, Result, WarningName};
 
@@ -37,31 +38,48 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// The one with the largest number that can be read; the others that are newer are warned of. `None` if there is
-    /// none, as before RocksDB 4.3.
+    /// The settings in the newest OPTIONS file that can be read, and the OPTIONS file of the image: the newest with the column
+    /// families of the state, else the newest. Column families may have come or gone between two looks, and a process may
+    /// have been killed before it wrote a new file; RocksDB keeps the one before. Newer ones that cannot be read are warned
+    /// of. `None` if there is none, as before RocksDB 4.3.
     ///
     /// # Errors
-    /// `Refused` if one vanished since the directory was listed: a process that has the database open keeps only two.
-    pub(super) fn newest(
+    /// `Refused` if the newest vanished since the directory was listed: a process that has the database open keeps only two.
+    /// `Unsupported` for the database of a relative of RocksDB's.
+    pub(super) fn find(
         home: &Listing,
+        state: &DatabaseState,
         diagnostics: &mut Diagnostics,
         observer: &dyn Observer,
-    ) -> Result<Option<Options>> {
+    ) -> Result<Option<(CaptureOptions, Options)>> {
+        other_database::refuse(home)?;
         let mut numbers: Vec<FileNumber> = home.files.iter().filter_map(options_number).collect();
         numbers.sort_unstable();
+        let mut newest: Option<Options> = None;
         while let Some(number) = numbers.pop() {
             let path = home.path.join(DbFileName::Options(number).to_string());
             match Options::read(number, &path, observer) {
-                Ok(options) => return Ok(Some(options)),
-                Err(error) if error.findings().is_empty() => return Err(error),
-                Err(error) => diagnostics.warn(
-                    WarningName::OptionsUnreadable,
-                    &path,
-                    format!("it is left out: {}", error.one_line()),
-                ),
+                Ok(options) if options.fits(state) => {
+                    let settings = &newest.as_ref().unwrap_or(&options).settings;
+                    return Ok(Some((settings.clone(), options)));
+                }
+                Ok(options) => drop(newest.get_or_insert(options)),
+                Err(error) if error.findings().is_empty() => {
+                    if newest.is_none() || !error.is_source_changed() {
+                        return Err(error);
+                    }
+                }
+                Err(_) if newest.is_some() => {}
+                Err(error) => {
+                    let message = format!("it is left out: {}", error.one_line());
+                    diagnostics.warn(WarningName::OptionsUnreadable, &path, message);
+                }
             }
         }
-        Ok(None)
+        if newest.is_none() {
+            other_database::refuse_by_options(home)?;
+        }
+        Ok(newest.map(|newest| (newest.settings.clone(), newest)))
     }
 
     /// Reads one.
@@ -105,34 +123,11 @@ impl Options {
                 .all(|family| self.column_families.contains(&family.name))
     }
 
-    /// The newest OPTIONS file that fits this state, where this one, the newest, does not: column families came or went between two
-    /// looks, and RocksDB keeps the file before.
-    ///
-    /// # Errors
-    /// I/O errors.
-    pub(super) fn older_that_fits(
-        &self,
-        state: &DatabaseState,
-        home: &Listing,
-        observer: &dyn Observer,
-    ) -> Result<Option<Options>> {
-        let mut numbers: Vec<FileNumber> = home.files.iter().filter_map(options_number).collect();
-        numbers.retain(|number| *number < self.number);
-        numbers.sort_unstable();
-        for number in numbers.into_iter().rev() {
-            let path = home.path.join(DbFileName::Options(number).to_string());
-            match Options::read(number, &path, observer) {
-                Ok(options) if options.fits(state) => return Ok(Some(options)),
-                Ok(_) => {}
-                Err(error) if error.is_source_changed() || !error.findings().is_empty() => {}
-                Err(error) => return Err(error),
-            }
+    /// Warns if it does not fit this state, and says what that means.
+    pub(super) fn warn_unless_fits(&self, state: &DatabaseState, diagnostics: &mut Diagnostics) {
+        if self.fits(state) {
+            return;
         }
-        Ok(None)
-    }
-
-    /// Says that no OPTIONS file fits this state, and what that means.
-    pub(super) fn warn_of_difference(&self, state: &DatabaseState, diagnostics: &mut Diagnostics) {
         let known = state.column_families().values().map(|family| &family.name);
         let known: BTreeSet<&Vec<u8>> = known.collect();
         let in_file: BTreeSet<&Vec<u8>> = self.column_families.iter().collect();

@@ -4,27 +4,29 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::live_file::LiveFiles;
-use crate::{Clock, Result, SystemClock};
+use crate::{Clock, Result};
 
 /// File deletions are disabled while this lives, whatever ends it: a return, an error, a panic.
 pub(super) struct DeletionsDisabled<'a> {
     files: Arc<dyn LiveFiles + 'a>,
+    clock: Arc<dyn Clock>,
     since: Instant,
 }
 
 impl<'a> DeletionsDisabled<'a> {
     /// Disables them.
-    pub(super) fn new(files: &Arc<dyn LiveFiles + 'a>) -> Result<Self> {
+    pub(super) fn new(files: &Arc<dyn LiveFiles + 'a>, clock: &Arc<dyn Clock>) -> Result<Self> {
         files.disable_file_deletions()?;
         Ok(DeletionsDisabled {
             files: Arc::clone(files),
-            since: SystemClock.instant(),
+            since: clock.instant(),
+            clock: Arc::clone(clock),
         })
     }
 
     /// For how long they have been.
     pub(super) fn time(&self) -> Duration {
-        SystemClock.instant().saturating_duration_since(self.since)
+        self.clock.instant().saturating_duration_since(self.since)
     }
 }
 

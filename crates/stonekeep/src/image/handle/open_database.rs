@@ -9,7 +9,7 @@ use super::live_file::LiveFiles;
 use super::reported::Request;
 use super::session::Session;
 use crate::image::{Capture, CaptureHost, ImageSource};
-use crate::{Observer, Result};
+use crate::{Clock, Observer, Result, SystemClock};
 
 /// An open database. See the [module](super) for how it is captured.
 ///
@@ -19,6 +19,7 @@ pub struct OpenDatabase<'a> {
     files: Arc<dyn LiveFiles + 'a>,
     open_files_limit: Option<usize>,
     db_paths: Vec<PathBuf>,
+    clock: Arc<dyn Clock>,
     kept: Mutex<Option<DeletionsDisabled<'a>>>,
 }
 
@@ -30,6 +31,7 @@ impl<'a> OpenDatabase<'a> {
             files,
             open_files_limit: None,
             db_paths: Vec::new(),
+            clock: Arc::new(SystemClock),
             kept: Mutex::new(None),
         }
     }
@@ -47,6 +49,13 @@ impl<'a> OpenDatabase<'a> {
     #[must_use]
     pub fn with_db_paths(mut self, db_paths: Vec<PathBuf>) -> Self {
         self.db_paths = db_paths;
+        self
+    }
+
+    /// With another clock, which measures how long file deletions are disabled.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -82,6 +91,7 @@ impl ImageSource for OpenDatabase<'_> {
         let request = Request {
             directory: &self.directory,
             files: &self.files,
+            clock: &self.clock,
             db_paths: &self.db_paths,
             may_flush: host.flush_before_backup(),
             observer,

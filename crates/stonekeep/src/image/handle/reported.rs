@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::live_file::{LiveFiles, Memtables};
 use super::report::Report;
 use crate::image::manifest::Manifest;
-use crate::{Error, ErrorKind, Observer, Result};
+use crate::{Clock, Error, ErrorKind, Observer, Result};
 
 /// A MANIFEST that RocksDB names may be gone before it is opened, unless deletions are disabled.
 const LOOKS: u32 = 10;
@@ -24,6 +24,8 @@ pub(super) struct Request<'s, 'a> {
     /// The database's directory.
     pub(super) directory: &'s Path,
     pub(super) files: &'s Arc<dyn LiveFiles + 'a>,
+    /// Measures how long deletions are disabled.
+    pub(super) clock: &'s Arc<dyn Clock>,
     /// Further directories that the caller knows of.
     pub(super) db_paths: &'s [PathBuf],
     /// Whether memtables may be flushed.

@@ -22,7 +22,6 @@ use crate::image::measured_wal::{MeasuredWal, WalReader};
 use crate::image::options_file::Options;
 use crate::image::pinned::Pinned;
 use crate::image::unknown_files;
-use crate::image::unnamed_blobs::UnnamedBlobs;
 use crate::image::wal_rules::is_needed;
 use crate::image::wal_scan::{Rules, ScannedWals, WalCut};
 use crate::image::{CaptureHost, CaptureKind, ClosingRule, LiveCapture};
@@ -102,7 +101,7 @@ impl<'s, 'a> Session<'s, 'a> {
         mut self,
         host: &mut dyn CaptureHost,
     ) -> Result<(HotCapture, Option<DeletionsDisabled<'a>>)> {
-        let deletions = DeletionsDisabled::new(self.request.files)?;
+        let deletions = DeletionsDisabled::new(self.request.files, self.request.clock)?;
         let mut rounds = 1;
         let closed = loop {
             match self.round(host)? {
@@ -221,23 +220,16 @@ impl<'s, 'a> Session<'s, 'a> {
         let wal_dir = report.wal_dir(home)?;
         let with_wals = wal_dir.as_deref().unwrap_or(home);
         let wals = ScannedWals::scan(closed.wals, with_wals, &rules, &mut self.diagnostics, observer)?;
-        let misfit = closed
-            .options
-            .as_ref()
-            .filter(|options| !options.fits(&manifest.state));
-        if let Some(options) = misfit {
-            options.warn_of_difference(&manifest.state, &mut self.diagnostics);
+        if let Some(options) = &closed.options {
+            options.warn_unless_fits(&manifest.state, &mut self.diagnostics);
         }
         let own_directories = report.further_directories(home, self.request.db_paths)?;
-        let directories: Vec<Listing> = Listing::of(home)?.into_iter().collect();
-        let unknown = match directories.first() {
-            Some(home) => unknown_files::list(home, &own_directories)?,
+        let unknown = match Listing::of(home)? {
+            Some(listing) => unknown_files::list(&listing, &own_directories)?,
             None => Vec::new(),
         };
         let (mut live_files, pins) = self.files.into_files();
         live_files.any_elsewhere |= report.is_spread(home)?;
-        let unnamed_blobs = UnnamedBlobs::of(&manifest.state);
-        let unnamed_blobs = unnamed_blobs.and_of_wals(!settings.blob_direct_write.is_empty());
         let parts = Parts {
             directory: home,
             database_id: self.database_id,
@@ -258,7 +250,7 @@ impl<'s, 'a> Session<'s, 'a> {
             own_directories,
             diagnostics: self.diagnostics,
         };
-        HotCapture::new(parts, pins, &unnamed_blobs, &directories, observer)
+        HotCapture::new(parts, pins, &settings, &[home.to_owned()], observer)
     }
 
     fn never_closed(&self) -> Error {

@@ -9,7 +9,7 @@ use super::probe::{Probes, Step};
 use crate::Result;
 use crate::image::ImageFile;
 use crate::image::assembly::PATHS_HINT;
-use crate::image::live_files::{MISSING, twice, wrong_size};
+use crate::image::live_files::{Missing, choose};
 use crate::image::pinned::Pinned;
 
 /// Where tables and blobs are.
@@ -19,17 +19,6 @@ pub(in crate::image) struct DataPaths {
     directories: Vec<PathBuf>,
     /// The files whose place is known.
     reported: HashMap<DbFileName, PathBuf>,
-}
-
-/// Why a file cannot be held.
-#[derive(Debug)]
-pub(in crate::image) struct Missing {
-    /// The path that speaks for it.
-    pub(in crate::image) path: PathBuf,
-    /// What is wrong there.
-    pub(in crate::image) reason: String,
-    /// Whether nothing has its name at all.
-    pub(in crate::image) is_absent: bool,
 }
 
 impl DataPaths {
@@ -83,25 +72,9 @@ impl DataPaths {
                 extension: TableExtension::Ldb,
             })?;
         }
-        let missing = |path: &Path, reason: String, is_absent| Missing {
-            path: path.to_owned(),
-            reason,
-            is_absent,
-        };
-        let of_size = |pin: &&Pinned| pin.size_bytes == file.size_bytes;
-        let right: Vec<&Pinned> = found.iter().filter(of_size).collect();
-        Ok(match (right.as_slice(), found.first()) {
-            ([pin], _) => Ok((*pin).clone()),
-            ([first, second, ..], _) => Err(missing(&first.path, twice(&second.path), false)),
-            ([], Some(wrong)) => {
-                let reason = wrong_size(wrong.size_bytes, file.size_bytes);
-                Err(missing(&wrong.path, reason, false))
-            }
-            ([], None) => {
-                let path = self.home().join(file.name.to_string());
-                Err(missing(&path, MISSING.to_owned(), true))
-            }
-        })
+        let sizes: Vec<(&Pinned, u64)> = found.iter().map(|pin| (pin, pin.size_bytes)).collect();
+        let chosen = choose(file, self.home(), &sizes, |pin| pin.path.clone());
+        Ok(chosen.cloned())
     }
 
     fn open_as(&self, name: &DbFileName) -> Result<Vec<Pinned>> {

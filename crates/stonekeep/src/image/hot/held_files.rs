@@ -11,11 +11,11 @@ use std::sync::Arc;
 use stonekeep_format::FileNumber;
 use stonekeep_format::manifest::{DatabaseState, TableIdentity};
 
-use super::find_file::{DataPaths, Missing};
+use super::find_file::DataPaths;
 use super::open_files::OpenFiles;
 use super::probe::{Probes, Step};
 use crate::image::diagnostics::Diagnostics;
-use crate::image::live_files::{self, LiveFiles};
+use crate::image::live_files::{self, LiveFiles, Missing};
 use crate::image::pinned::Pinned;
 use crate::image::{CaptureHost, Content, ImageFile};
 use crate::{Error, Observer, Result};

@@ -22,7 +22,6 @@ use crate::image::live::microseconds;
 use crate::image::measured_wal::MeasuredWal;
 use crate::image::options_file::Options;
 use crate::image::unknown_files;
-use crate::image::unnamed_blobs::UnnamedBlobs;
 use crate::image::wal_scan::{Rules, ScannedWals, WalCut};
 use crate::image::without_wal;
 use crate::image::{Capture, CaptureHost, CaptureKind, ClosingRule, LiveCapture};
@@ -221,32 +220,28 @@ impl<'a> Session<'a> {
     /// restart of the writer: then the next round goes by them. Or they have other column families than the state, since RocksDB
     /// writes them after the edit: then the ones before may fit, or those that are about to be written.
     fn options(&mut self, said: &mut Diagnostics) -> Result<Option<Option<Options>>> {
-        let (home, newest, _) = settings::newest_options(self.source, self.observer)?;
+        let state = self.followed.state();
+        let (home, found, _) = settings::find_options(self.source, state, self.observer)?;
         self.unknown = unknown_files::list(&home, &self.settings.own_directories())?;
-        let Some(newest) = newest else {
+        let Some((settings, options)) = found else {
             return Ok(Some(None));
         };
-        let state = self.followed.state();
-        if newest.settings != self.settings.options {
+        if settings != self.settings.options {
             let mut diagnostics = Diagnostics::default();
             self.settings = Settings::read(self.source, state, &mut diagnostics, self.observer)?;
             self.wals = self.settings.wal_window(&self.source.path, self.were_cut);
             self.diagnostics = diagnostics;
             return Ok(None);
         }
-        if newest.fits(state) {
-            return Ok(Some(Some(newest)));
+        if !options.fits(state) {
+            self.looks_at_options += 1;
+            if self.looks_at_options < LOOKS_AT_OPTIONS {
+                self.source.clock.sleep(PAUSE * self.looks_at_options);
+                return Ok(None);
+            }
+            options.warn_unless_fits(state, said);
         }
-        if let Some(older) = newest.older_that_fits(state, &home, self.observer)? {
-            return Ok(Some(Some(older)));
-        }
-        self.looks_at_options += 1;
-        if self.looks_at_options < LOOKS_AT_OPTIONS {
-            self.source.clock.sleep(PAUSE * self.looks_at_options);
-            return Ok(None);
-        }
-        newest.warn_of_difference(state, said);
-        Ok(Some(Some(newest)))
+        Ok(Some(Some(options)))
     }
 
     fn scan(&self, wals: Vec<MeasuredWal>, said: &mut Diagnostics) -> Result<ScannedWals> {
@@ -290,13 +285,6 @@ impl<'a> Session<'a> {
             let message = format!("another database was put into {path} while it was captured");
             return Err(Error::source_changed(message));
         }
-        let unnamed_blobs = UnnamedBlobs::of(state);
-        let unnamed_blobs = unnamed_blobs.and_of_wals(!self.settings.options.blob_direct_write.is_empty());
-        let directories = if unnamed_blobs.may_exist() {
-            self.settings.data_directories()?
-        } else {
-            Vec::new()
-        };
         let (live_files, pins) = self.files.into_files();
         let parts = Parts {
             directory: path,
@@ -305,7 +293,7 @@ impl<'a> Session<'a> {
             options,
             live_files,
             own_directories: self.settings.own_directories(),
-            wal_dir: self.settings.wal_dir,
+            wal_dir: self.settings.wal_dir.clone(),
             kind: match self.source.kind {
                 SourceKind::InProcess => CaptureKind::Handle,
                 _ => CaptureKind::Hot,
@@ -321,7 +309,13 @@ impl<'a> Session<'a> {
             unknown: self.unknown,
             diagnostics: self.diagnostics,
         };
-        HotCapture::new(parts, pins, &unnamed_blobs, &directories, self.observer)
+        HotCapture::new(
+            parts,
+            pins,
+            &self.settings.options,
+            &self.settings.data_paths,
+            self.observer,
+        )
     }
 
     fn may_fall_back(&self) -> bool {

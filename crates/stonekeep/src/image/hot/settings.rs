@@ -14,7 +14,6 @@ use crate::image::listing::{Listing, data_directories};
 use crate::image::manifest::Manifest;
 use crate::image::no_database::no_database;
 use crate::image::options_file::Options;
-use crate::image::other_database;
 use crate::image::wal_dir::{Usage, WalDirChoice};
 use crate::{Error, ErrorKind, Observer, Result, Warning, WarningName};
 
@@ -43,9 +42,9 @@ impl Settings {
         diagnostics: &mut Diagnostics,
         observer: &dyn Observer,
     ) -> Result<Settings> {
-        let (home, options, warnings) = newest_options(source, observer)?;
+        let (home, found, warnings) = find_options(source, state, observer)?;
         diagnostics.extend_warnings(warnings);
-        let options = options.map(|options| options.settings).unwrap_or_default();
+        let options = found.map(|(settings, _)| settings).unwrap_or_default();
         refuse_what_cannot_be_seen(source, &options, diagnostics)?;
         let choice = WalDirChoice {
             home: &home,
@@ -86,12 +85,6 @@ impl Settings {
         WalWindow::new(self.wal_dir.as_deref().unwrap_or(home), reads)
     }
 
-    /// The directories of tables and blobs with what is in them now.
-    pub(super) fn data_directories(&self) -> Result<Vec<Listing>> {
-        let listings = self.data_paths.iter().map(|path| Listing::of(path));
-        listings.filter_map(Result::transpose).collect()
-    }
-
     /// Refuses a MANIFEST that names further paths, if none were given: what is there cannot be found.
     pub(super) fn refuse_unknown_paths(&self, source: &Directory, manifest: &Manifest) -> Result<()> {
         if source.forced || !source.db_paths.is_empty() || !manifest.names_further_paths() {
@@ -105,26 +98,25 @@ impl Settings {
     }
 }
 
-/// The listing of the directory, the newest OPTIONS, and what is said of newer ones. RocksDB keeps two, so one that was listed may be gone when its
-/// turn comes.
-pub(super) fn newest_options(
+/// The settings of a database and the OPTIONS file of its image, if it has any.
+pub(super) type FoundOptions = Option<(CaptureOptions, Options)>;
+
+/// The listing of the directory, its [options](Options::find), and warnings about newer OPTIONS files. RocksDB keeps two of
+/// them, so one that was listed may be gone when it is read.
+pub(super) fn find_options(
     source: &Directory,
+    state: &DatabaseState,
     observer: &dyn Observer,
-) -> Result<(Listing, Option<Options>, Vec<Warning>)> {
+) -> Result<(Listing, FoundOptions, Vec<Warning>)> {
     let mut look = 1;
     loop {
         source.probes.at(Step::ReadOptions);
         let home = Listing::of(&source.path)?.ok_or_else(|| no_database(&source.path))?;
-        other_database::refuse(&home)?;
-        let mut said = Diagnostics::default();
-        match Options::newest(&home, &mut said, observer) {
+        let mut diagnostics = Diagnostics::default();
+        match Options::find(&home, state, &mut diagnostics, observer) {
             Err(error) if error.is_source_changed() && look < LOOKS => look += 1,
             Err(error) => return Err(error),
-            Ok(None) => {
-                other_database::refuse_by_options(&home)?;
-                return Ok((home, None, said.into_warnings(&source.path, None)?));
-            }
-            Ok(options) => return Ok((home, options, said.into_warnings(&source.path, None)?)),
+            Ok(found) => return Ok((home, found, diagnostics.into_warnings(&source.path, None)?)),
         }
     }
 }

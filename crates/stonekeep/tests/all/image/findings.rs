@@ -201,9 +201,13 @@ fn what_is_no_database_is_not_found_with_a_hint() {
 
     let file = directory.path().join("file");
     fs::write(&file, b"").unwrap();
-    for path in [directory.path().join("absent"), file, repository.join("meta")] {
+    for (path, kind) in [
+        (directory.path().join("absent"), ErrorKind::NotFound),
+        (file, ErrorKind::InvalidArgument),
+        (repository.join("meta"), ErrorKind::NotFound),
+    ] {
         let error = refusal(&path);
-        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(error.kind(), kind);
         assert!(error.to_string().contains(&path.display().to_string()), "{error}");
     }
 }
