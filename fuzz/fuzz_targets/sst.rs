@@ -5,9 +5,10 @@
 use libfuzzer_sys::fuzz_target;
 use stonekeep_format::checksum::ChecksumType;
 use stonekeep_format::sst::{
-    BlockHandle, Footer, MAX_META_BLOCK_BYTES, ReadError, TableKind, TableTail, encode_minimal_table,
-    read_tail,
+    BlockHandle, Footer, MAX_META_BLOCK_BYTES, ReadError, TableKind, TableTail, read_tail,
 };
+use stonekeep_format_testkit::Encode as _;
+use stonekeep_format_testkit::table::encode_minimal_table;
 
 /// A plain table with this properties block.
 fn plain_table(properties: &[u8]) -> Vec<u8> {

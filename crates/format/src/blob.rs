@@ -1,4 +1,4 @@
-//! Headers, footers and records of blob files.
+//! Headers and footers of blob files.
 //!
 //! From `db/blob/blob_log_format.h`; all numbers little-endian, checksums masked CRC-32C:
 //!
@@ -12,8 +12,8 @@
 //! The footer is written when the file is finished. Only the value is compressed, and its length is the length in
 //! the file. The header has no checksum.
 
-use crate::checksum::{crc32c, crc32c_extend, mask, unmask};
-use crate::coding::{Reader, put_fixed32, put_fixed64};
+use crate::checksum::{crc32c, unmask};
+use crate::coding::Reader;
 use crate::{ColumnFamilyId, Crc32c, FileKind, FormatError, Result};
 
 /// Length of the header in bytes.
@@ -44,11 +44,6 @@ impl ExpirationRange {
             first: reader.fixed64()?,
             last: reader.fixed64()?,
         })
-    }
-
-    fn encode(self, out: &mut Vec<u8>) {
-        put_fixed64(out, self.first);
-        put_fixed64(out, self.last);
     }
 }
 
@@ -85,17 +80,6 @@ impl BlobFileHeader {
         Ok(header)
     }
 
-    /// The header's bytes.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(HEADER_LEN);
-        put_fixed32(&mut out, MAGIC);
-        put_fixed32(&mut out, VERSION);
-        put_fixed32(&mut out, self.column_family_id.0);
-        out.extend_from_slice(&[self.flags, self.compression]);
-        self.expiration.encode(&mut out);
-        out
-    }
-
     /// Whether blobs of this file expire.
     pub fn has_ttl(&self) -> bool {
         self.flags & HAS_TTL != 0
@@ -124,79 +108,6 @@ impl BlobFileFooter {
         check_crc(&mut reader, computed, "footer")?;
         at_end(&reader)?;
         Ok(footer)
-    }
-
-    /// The footer's bytes.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(FOOTER_LEN);
-        put_fixed32(&mut out, MAGIC);
-        put_fixed64(&mut out, self.blob_count);
-        self.expiration.encode(&mut out);
-        let crc = mask(crc32c(&out));
-        put_fixed32(&mut out, crc);
-        out
-    }
-}
-
-/// What precedes a key and its blob: the head of `BlobLogRecord`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BlobRecordHeader {
-    /// Length of the key in bytes.
-    pub key_len: u64,
-    /// Length of the value in bytes, as it is in the file.
-    pub value_len: u64,
-    /// When the blob expires, in seconds since 1970; 0 for never.
-    pub expiration: u64,
-    /// The checksum of key and value.
-    pub blob_crc: Crc32c,
-}
-
-impl BlobRecordHeader {
-    /// The head of a record with this key and this value, which is compressed already if it is to be.
-    pub fn new(key: &[u8], value: &[u8], expiration: u64) -> Self {
-        BlobRecordHeader {
-            key_len: key.len() as u64,
-            value_len: value.len() as u64,
-            expiration,
-            blob_crc: crc32c_extend(crc32c(key), value),
-        }
-    }
-
-    /// Reads the head of the record at `offset` of the file from its [`RECORD_HEADER_LEN`] bytes. The lengths are
-    /// under a checksum, but nothing says that the file is as long.
-    pub fn decode(offset: u64, bytes: &[u8]) -> Result<Self> {
-        let mut reader = Reader::new(FileKind::Blob, offset, bytes);
-        let (key_len, value_len) = (reader.fixed64()?, reader.fixed64()?);
-        let expiration = reader.fixed64()?;
-        let computed = crc32c(&bytes[..reader.position()]);
-        check_crc(&mut reader, computed, "record header")?;
-        let blob_crc = unmask(reader.fixed32()?);
-        at_end(&reader)?;
-        Ok(BlobRecordHeader {
-            key_len,
-            value_len,
-            expiration,
-            blob_crc,
-        })
-    }
-
-    /// The bytes, which key and value follow.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(RECORD_HEADER_LEN);
-        put_fixed64(&mut out, self.key_len);
-        put_fixed64(&mut out, self.value_len);
-        put_fixed64(&mut out, self.expiration);
-        let header_crc = mask(crc32c(&out));
-        put_fixed32(&mut out, header_crc);
-        put_fixed32(&mut out, mask(self.blob_crc));
-        out
-    }
-
-    /// Length of the complete record in bytes, unless that exceeds 64 bits.
-    pub fn record_len(&self) -> Option<u64> {
-        self.key_len
-            .checked_add(self.value_len)?
-            .checked_add(RECORD_HEADER_LEN as u64)
     }
 }
 

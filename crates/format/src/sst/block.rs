@@ -17,7 +17,7 @@ use std::ops::ControlFlow;
 
 use super::footer::Footer;
 use crate::checksum::{ChecksumType, block_checksum, context_modifier};
-use crate::coding::{Reader, put_fixed32, put_varint32};
+use crate::coding::Reader;
 use crate::{FileKind, FormatError, Result};
 
 /// `CompressionType::kNoCompression`; meta blocks have no other.
@@ -143,20 +143,4 @@ pub(super) fn check_trailer(footer: &Footer, offset: u64, stored: &[u8]) -> Resu
         return Err(start.unsupported(format!("a meta block with compression type {compression}")));
     }
     Ok(())
-}
-
-/// A meta block with these entries, which must ascend. No prefixes are shared, so that each entry is a restart; one is
-/// enough for a reader that scans.
-pub(super) fn encode_entries<'a>(entries: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (key, value) in entries {
-        put_varint32(&mut out, 0);
-        put_varint32(&mut out, key.len() as u32);
-        put_varint32(&mut out, value.len() as u32);
-        out.extend_from_slice(key);
-        out.extend_from_slice(value);
-    }
-    put_fixed32(&mut out, 0);
-    put_fixed32(&mut out, 1);
-    out
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::Result;
-use crate::coding::{Reader, put_varint64};
+use crate::coding::Reader;
 
 /// How many bytes follow each block of a block-based table: compression type and checksum.
 pub const BLOCK_TRAILER_LEN: usize = 5;
@@ -23,11 +23,6 @@ impl BlockHandle {
             offset: reader.varint64()?,
             size: reader.varint64()?,
         })
-    }
-
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        put_varint64(out, self.offset);
-        put_varint64(out, self.size);
     }
 
     /// The offset behind the block and a trailer, if there is such a number.

@@ -15,7 +15,7 @@
 
 use super::block_handle::{BLOCK_TRAILER_LEN, BlockHandle};
 use crate::checksum::{ChecksumType, block_checksum, context_modifier};
-use crate::coding::{Reader, put_fixed32, put_fixed64};
+use crate::coding::Reader;
 use crate::{FileKind, FormatError, Result};
 
 const MAGIC_LEN: usize = 8;
@@ -130,48 +130,12 @@ impl Footer {
         MAGICS.iter().any(|(known, ..)| *known == magic)
     }
 
-    /// The footer's bytes; padding is zero.
-    pub fn encode(&self) -> Vec<u8> {
-        let legacy = self.format_version == 0;
-        let mut out = Vec::with_capacity(NEW_LEN);
-        if !legacy {
-            out.push(self.checksum.number());
-        }
-        let handles_end = out.len() + HANDLES_LEN;
-        if self.format_version >= FIRST_WITH_CONTEXT {
-            out.extend_from_slice(&EXTENDED_MAGIC);
-            put_fixed32(&mut out, 0);
-            put_fixed32(&mut out, self.base_context_checksum);
-            put_fixed32(&mut out, self.metaindex.size as u32);
-        } else {
-            self.metaindex.encode(&mut out);
-            self.index.encode(&mut out);
-        }
-        out.resize(handles_end, 0);
-        if !legacy {
-            put_fixed32(&mut out, self.format_version);
-        }
-        put_fixed64(&mut out, self.magic());
-        if self.format_version >= FIRST_WITH_CONTEXT {
-            let sum = own_checksum(&out, self.checksum, self.base_context_checksum, self.offset);
-            out[CHECKSUM_AT..CHECKSUM_AT + 4].copy_from_slice(&sum.to_le_bytes());
-        }
-        out
-    }
-
     /// How many bytes follow each block: compression type and checksum in block-based tables, else nothing.
     pub fn block_trailer_len(&self) -> usize {
         match self.kind {
             TableKind::BlockBased => BLOCK_TRAILER_LEN,
             TableKind::Plain | TableKind::Cuckoo => 0,
         }
-    }
-
-    /// The magic number. A legacy cuckoo table, which RocksDB never had, gets none.
-    fn magic(&self) -> u64 {
-        let wanted = (self.kind, self.format_version == 0);
-        let found = MAGICS.iter().find(|(_, kind, legacy)| (*kind, *legacy) == wanted);
-        found.map_or(0, |(magic, ..)| *magic)
     }
 
     /// Refuses a metaindex block that would not end before the footer.

@@ -5,14 +5,12 @@
 
 mod block;
 mod block_handle;
-mod encode;
 mod end;
 mod footer;
 mod properties;
 mod read;
 
 pub use block_handle::{BLOCK_TRAILER_LEN, BlockHandle};
-pub use encode::{encode_minimal_table, encode_table_of_size};
 pub use end::TableEnd;
 pub use footer::{Footer, TableKind};
 pub use properties::TableProperties;

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::block::{Block, encode_entries};
-use crate::coding::{Reader, put_varint64};
+use super::block::Block;
+use crate::coding::Reader;
 use crate::unique_id::{SessionId, UniqueId};
 use crate::{ColumnFamilyId, FileKind, FileNumber, Result, SequenceNumber};
 
@@ -164,57 +164,6 @@ impl TableProperties {
             others: raw,
         }
     }
-
-    /// The properties block; `None`s are left out.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let raw = self.to_raw();
-        encode_entries(
-            raw.iter()
-                .map(|(name, value)| (name.as_slice(), value.as_slice())),
-        )
-    }
-
-    fn to_raw(&self) -> Raw {
-        let mut raw = self.others.clone();
-        let r = &mut raw;
-        put_text(r, DB_ID, &self.db_id);
-        put_text(r, DB_SESSION_ID, &self.db_session_id);
-        put_text(r, DB_HOST_ID, &self.db_host_id);
-        put_number(r, ORIG_FILE_NUMBER, self.orig_file_number.map(|number| number.0));
-        put_number(
-            r,
-            COLUMN_FAMILY_ID,
-            self.column_family_id.map(|id| u64::from(id.0)),
-        );
-        put_text(r, COLUMN_FAMILY_NAME, &self.column_family_name);
-        put_number(r, NUM_ENTRIES, self.num_entries);
-        put_number(r, NUM_DELETIONS, self.num_deletions);
-        put_number(r, NUM_MERGE_OPERANDS, self.num_merge_operands);
-        put_number(r, NUM_RANGE_DELETIONS, self.num_range_deletions);
-        put_number(r, DATA_SIZE, self.data_size);
-        put_number(r, RAW_KEY_SIZE, self.raw_key_size);
-        put_number(r, RAW_VALUE_SIZE, self.raw_value_size);
-        put_text(r, COMPARATOR, &self.comparator);
-        put_text(r, COMPRESSION, &self.compression_name);
-        put_text(r, FILTER_POLICY, &self.filter_policy);
-        put_number(r, FORMAT_VERSION, self.format_version);
-        put_number(r, CREATION_TIME, self.creation_time);
-        put_number(r, FILE_CREATION_TIME, self.file_creation_time);
-        put_number(r, OLDEST_KEY_TIME, self.oldest_key_time);
-        put_number(
-            r,
-            KEY_SMALLEST_SEQNO,
-            self.key_smallest_seqno.map(|seqno| seqno.0),
-        );
-        put_number(r, KEY_LARGEST_SEQNO, self.key_largest_seqno.map(|seqno| seqno.0));
-        put_fixed(r, EXTERNAL_VERSION, self.external_version.map(u32::to_le_bytes));
-        put_fixed(
-            r,
-            GLOBAL_SEQNO,
-            self.external_global_seqno.map(|seqno| seqno.0.to_le_bytes()),
-        );
-        raw
-    }
 }
 
 /// Takes a property out if its value has the right form; RocksDB passes over malformed ones too
@@ -251,24 +200,4 @@ fn take_column_family_id(raw: &mut Raw) -> Option<ColumnFamilyId> {
 
 fn take_fixed<const N: usize>(raw: &mut Raw, name: &str) -> Option<[u8; N]> {
     take(raw, name, |value| value.try_into().ok())
-}
-
-fn put_text(raw: &mut Raw, name: &str, text: &Option<String>) {
-    if let Some(text) = text {
-        raw.insert(name.into(), text.as_bytes().to_vec());
-    }
-}
-
-fn put_number(raw: &mut Raw, name: &str, number: Option<u64>) {
-    if let Some(number) = number {
-        let mut value = Vec::new();
-        put_varint64(&mut value, number);
-        raw.insert(name.into(), value);
-    }
-}
-
-fn put_fixed<const N: usize>(raw: &mut Raw, name: &str, bytes: Option<[u8; N]>) {
-    if let Some(bytes) = bytes {
-        raw.insert(name.into(), bytes.to_vec());
-    }
 }

@@ -4,6 +4,7 @@ use stonekeep_format::checksum::ChecksumType;
 use stonekeep_format::coding::{put_fixed32, put_varint32, put_varint64};
 use stonekeep_format::sst::{BlockHandle, Footer, ReadError, TableKind, TableProperties};
 use stonekeep_format::{FormatError, Problem};
+use stonekeep_format_testkit::Encode as _;
 
 use crate::sst_fixtures::read;
 

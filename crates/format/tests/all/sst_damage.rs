@@ -4,6 +4,7 @@ use std::io;
 
 use stonekeep_format::SequenceNumber;
 use stonekeep_format::sst::{Footer, ReadError, read_properties};
+use stonekeep_format_testkit::Encode as _;
 
 use crate::sst_fixtures::{read, read_counted, table, tables};
 

@@ -1,10 +1,9 @@
 //! Table files that this crate makes, and the reads that they cost.
 
 use proptest::prelude::*;
-use stonekeep_format::sst::{
-    MAX_META_BLOCK_BYTES, ReadError, TableProperties, encode_minimal_table, encode_table_of_size, read_tail,
-};
+use stonekeep_format::sst::{MAX_META_BLOCK_BYTES, ReadError, TableProperties, read_tail};
 use stonekeep_format::{ColumnFamilyId, FileNumber, SequenceNumber};
+use stonekeep_format_testkit::table::{encode_minimal_table, encode_table_of_size};
 
 use crate::sst_fixtures::{read, read_counted, tables};
 

@@ -5,12 +5,13 @@ use std::fs;
 use stonekeep::Result;
 use stonekeep::engine::create::{CreateReport, FileAction};
 use stonekeep::engine::{BackupEngine, CreateBackupOptions};
-use stonekeep::format::sst::{TableProperties, encode_table_of_size};
+use stonekeep::format::sst::TableProperties;
 use stonekeep::format::unique_id::UniqueId;
 use stonekeep::format::{ColumnFamilyId, FileNumber, SequenceNumber};
 use stonekeep::image::{DatabaseImage, Directory, SourceKind};
 use stonekeep::store::Store;
 use stonekeep::{ErrorKind, Quiet};
+use stonekeep_format_testkit::table::encode_table_of_size;
 use stonekeep_testkit::database::{DatabaseBuilder, added_again};
 
 use crate::image::tweaked::{Told, Tweaked, file, poison, poison_tables, replace};
