@@ -1,5 +1,6 @@
 //! The way from a file's end to its properties, with as few reads as possible.
 
+use std::borrow::Cow;
 use std::io;
 use std::ops::Range;
 
@@ -18,6 +19,8 @@ pub const MAX_META_BLOCK_BYTES: u64 = 32 << 20;
 /// The first read begins at a multiple of this, at least as far from the end: between one and two pages, mostly enough
 /// for everything.
 const PAGE: u64 = 4096;
+/// How much of the end is read first for the session alone: enough where no collector of a user's adds properties.
+const SESSION_BYTES: u64 = 2048;
 
 const PROPERTIES: &[u8] = b"rocksdb.properties";
 /// Its name in the first versions of RocksDB (`table/meta_blocks.cc` up to version 7).
@@ -73,14 +76,15 @@ pub fn read_tail(
     file_size: u64,
     read: &mut dyn FnMut(u64, usize) -> io::Result<Vec<u8>>,
 ) -> Result<TableTail, ReadError> {
-    let (footer, properties) = read_block(file_size, read, TableProperties::decode)?;
+    let tail_at = file_size.saturating_sub(PAGE) / PAGE * PAGE;
+    let (footer, properties) = read_block(file_size, tail_at, read, TableProperties::decode)?;
     Ok(TableTail {
         footer,
         properties: properties.unwrap_or_default(),
     })
 }
 
-/// Reads as little as [`read_tail`], and takes nothing from it but the session that made the file: for many files.
+/// Reads like [`read_tail`], but less at first, and takes nothing but the session that made the file: for many files.
 ///
 /// # Errors
 /// As [`read_tail`].
@@ -88,25 +92,25 @@ pub fn read_session_id(
     file_size: u64,
     read: &mut dyn FnMut(u64, usize) -> io::Result<Vec<u8>>,
 ) -> Result<Option<SessionId>, ReadError> {
-    let (_, session) = read_block(file_size, read, TableProperties::session_id_in)?;
+    let tail_at = file_size.saturating_sub(SESSION_BYTES);
+    let (_, session) = read_block(file_size, tail_at, read, TableProperties::session_id_in)?;
     Ok(session.flatten())
 }
 
 /// The footer, and what `parse` makes of the properties block if there is one.
 fn read_block<T>(
     file_size: u64,
+    tail_at: u64,
     read: &mut dyn FnMut(u64, usize) -> io::Result<Vec<u8>>,
     parse: impl Fn(&Block<'_>) -> crate::Result<T>,
 ) -> Result<(Footer, Option<T>), ReadError> {
-    let tail_at = file_size.saturating_sub(PAGE) / PAGE * PAGE;
+    let tail = read_at(read, tail_at, (file_size - tail_at) as usize)?;
+    let footer = Footer::decode(&tail, file_size)?;
     let mut source = Source {
         tail_at,
-        tail: Vec::new(),
+        tail: &tail,
         read,
     };
-    source.tail = source.read(tail_at, (file_size - tail_at) as usize)?;
-    let footer = Footer::decode(&source.tail, file_size)?;
-
     let stored = source.block(&footer, footer.metaindex)?;
     match check_trailer(&footer, footer.metaindex.offset, &stored) {
         // RocksDB compresses no meta block; of the rest there are no properties to be had.
@@ -144,7 +148,7 @@ fn properties_handle(footer: &Footer, metaindex: &Block<'_>) -> crate::Result<Op
 fn parse_properties<T>(
     footer: &Footer,
     handle: BlockHandle,
-    mut stored: Vec<u8>,
+    mut stored: Cow<'_, [u8]>,
     parse: impl Fn(&Block<'_>) -> crate::Result<T>,
 ) -> crate::Result<T> {
     let block = Block::new(footer, handle.offset, &stored)?;
@@ -154,7 +158,7 @@ fn parse_properties<T>(
     };
     let properties = properties.map_err(|_| mismatch.clone())?;
     let seqno_at = global_seqno_at(&block)?.ok_or_else(|| mismatch.clone())?;
-    stored[seqno_at].fill(0);
+    stored.to_mut()[seqno_at].fill(0);
     check_trailer(footer, handle.offset, &stored).map_err(|_| mismatch)?;
     Ok(properties)
 }
@@ -173,23 +177,27 @@ fn global_seqno_at(block: &Block<'_>) -> crate::Result<Option<Range<usize>>> {
 /// The file, of which the end is known already.
 struct Source<'a> {
     tail_at: u64,
-    tail: Vec<u8>,
+    tail: &'a [u8],
     read: &'a mut dyn FnMut(u64, usize) -> io::Result<Vec<u8>>,
 }
 
-impl Source<'_> {
-    fn read(&mut self, offset: u64, len: usize) -> Result<Vec<u8>, ReadError> {
-        let failed = |source| ReadError::Io { offset, len, source };
-        let bytes = (self.read)(offset, len).map_err(failed)?;
-        if bytes.len() != len {
-            let reason = format!("{} bytes came", bytes.len());
-            return Err(failed(io::Error::new(io::ErrorKind::UnexpectedEof, reason)));
-        }
-        Ok(bytes)
+fn read_at(
+    read: &mut dyn FnMut(u64, usize) -> io::Result<Vec<u8>>,
+    offset: u64,
+    len: usize,
+) -> Result<Vec<u8>, ReadError> {
+    let failed = |source| ReadError::Io { offset, len, source };
+    let bytes = read(offset, len).map_err(failed)?;
+    if bytes.len() != len {
+        let reason = format!("{} bytes came", bytes.len());
+        return Err(failed(io::Error::new(io::ErrorKind::UnexpectedEof, reason)));
     }
+    Ok(bytes)
+}
 
+impl<'a> Source<'a> {
     /// A meta block with its trailer.
-    fn block(&mut self, footer: &Footer, handle: BlockHandle) -> Result<Vec<u8>, ReadError> {
+    fn block(&mut self, footer: &Footer, handle: BlockHandle) -> Result<Cow<'a, [u8]>, ReadError> {
         let trailer_len = footer.block_trailer_len();
         let inside = handle.end(trailer_len).is_some_and(|end| end <= footer.offset);
         if !inside {
@@ -202,8 +210,8 @@ impl Source<'_> {
         }
         let len = handle.size as usize + trailer_len;
         match handle.offset.checked_sub(self.tail_at) {
-            Some(at) => Ok(self.tail[at as usize..at as usize + len].to_vec()),
-            None => self.read(handle.offset, len),
+            Some(at) => Ok(Cow::Borrowed(&self.tail[at as usize..][..len])),
+            None => read_at(self.read, handle.offset, len).map(Cow::Owned),
         }
     }
 }

@@ -12,7 +12,9 @@
 //!
 //! RocksDB ignores a directory of that name. A separate `wal_dir` has one as well, with the WALs in its `new/` and `old/`.
 
-use std::path::Path;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -21,8 +23,8 @@ use super::disk::TargetDisk;
 use super::file::TargetFile;
 use super::names::STAGING;
 use super::path::TargetPath;
-use crate::disk::{Entry, EntryKind, FileSystems, Tree, file_system, listing, tree};
-use crate::{Error, ErrorKind, Key, Result, Warning};
+use crate::disk::{Entry, EntryKind, FileSystems, SparingReads, Tree, file_system, listing, tree};
+use crate::{Error, ErrorKind, IoContext, Key, Result, Warning};
 
 /// What has a name at a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,21 +145,15 @@ impl TargetDirectory {
         }))
     }
 
-    /// Opens a file that a listing shows to be a regular one, without another look at it; its length is not known.
-    pub(crate) fn open_listed(&self, at: &TargetPath) -> Result<Option<TargetFile>> {
-        let Some(key) = at.key() else { return Ok(None) };
-        let Some(place) = self.tree.find_place(key)? else {
-            return Ok(None);
-        };
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        match rustix::fs::openat(&*place.directory, place.name(), flags, Mode::empty()) {
-            Ok(file) => {
-                let reads = self.file_systems.reads(place.directory.device);
-                Ok(Some(TargetFile::new(file.into(), reads, 0)))
-            }
-            Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(place.failed("opening", errno)),
-        }
+    /// The files in the directory itself, for many that a listing shows to be regular ones.
+    pub(crate) fn listed_files(&self) -> Result<ListedFiles> {
+        let directory = self.tree.open_root()?;
+        let stat = rustix::fs::fstat(&directory).context("looking at", self.path())?;
+        Ok(ListedFiles {
+            directory,
+            reads: self.file_systems.reads(stat.st_dev),
+            path: self.path().to_owned(),
+        })
     }
 
     /// The content of a file of at most this length; `None` if there is nothing.
@@ -200,5 +196,29 @@ impl TargetDirectory {
         let there = self.path().ancestors().find(|path| path.exists())?;
         let root = Tree::new(there.to_owned()).open_root().ok()?;
         file_system::warning(&root, &there.display().to_string())
+    }
+}
+
+/// Opens listed files without another look at each: their lengths are not known.
+#[derive(Debug)]
+pub(crate) struct ListedFiles {
+    directory: OwnedFd,
+    reads: Arc<SparingReads>,
+    path: PathBuf,
+}
+
+impl ListedFiles {
+    /// Opens the file with this name, which is one part of a path.
+    pub(crate) fn open(&self, name: &str) -> Result<TargetFile> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let opened = rustix::fs::openat(&self.directory, name, flags, Mode::empty());
+        let failed = |errno: Errno| {
+            Error::io(
+                format!("opening {}", self.path.join(name).display()),
+                errno.into(),
+            )
+        };
+        let file = opened.map_err(failed)?;
+        Ok(TargetFile::new(file.into(), Arc::clone(&self.reads), 0))
     }
 }

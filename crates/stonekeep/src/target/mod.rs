@@ -15,11 +15,11 @@ mod root;
 mod write;
 
 pub(crate) use self::directories::{Area, TargetDirectories};
-pub(crate) use self::directory::{TargetDirectory, TargetEntry};
+pub(crate) use self::directory::{ListedFiles, TargetDirectory, TargetEntry};
 pub use self::disk::TargetDisk;
 pub(crate) use self::file::TargetFile;
 pub use self::hook::{TargetHook, TargetOperation};
 pub(crate) use self::lock_file::{LockFile, lock_as_rocksdb, lock_staging};
-pub(crate) use self::names::{ARCHIVE, CURRENT, STAGING, is_kept_open};
+pub(crate) use self::names::{ARCHIVE, CURRENT, CURRENT_LIMIT_BYTES, STAGING, is_kept_open};
 pub use self::path::TargetPath;
 pub(crate) use crate::disk::real_path;

@@ -4,12 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use stonekeep_format::Crc32c;
-use stonekeep_format::backup_meta::MetaFile;
 
 use super::file::{BackupFile, FileSource};
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::excluded::stored_by_others;
-use crate::repo::expected_sizes::ExpectedSizes;
 use crate::store::Store;
 use crate::store::local::LocalStore;
 use crate::{ErrorKind, Result, repo};
@@ -54,17 +52,9 @@ impl Alternates {
         })
     }
 
-    /// Where an excluded file is: the same path in another backup of the repository, else in the first other repository
-    /// that has it.
-    pub(super) fn find(
-        &self,
-        store: &Store,
-        file: &MetaFile,
-        sizes: &ExpectedSizes<'_>,
-    ) -> Result<BackupFile> {
-        let size_bytes = sizes.expected(file).unwrap_or(0);
-        let mut wanted = BackupFile::listed(file, size_bytes, FileSource::Nowhere);
-        let may_be = |size_bytes| sizes.expected(file).is_none_or(|expected| expected == size_bytes);
+    /// Finds an excluded file: under the same path in another backup of the repository, else in the first other repository
+    /// that has it. One that is nowhere stays as it is.
+    pub(super) fn find(&self, wanted: &mut BackupFile, store: &Store, expected: Option<u64>) -> Result<()> {
         let key = wanted.key()?;
         let own = self.own.get(key.as_str());
         let own = own.map(|crc32c| (store, *crc32c, FileSource::Stored));
@@ -77,13 +67,14 @@ impl Alternates {
                 Err(error) if error.kind() == ErrorKind::Corrupt => None,
                 stat => stat?,
             };
-            if let Some(stat) = stat.filter(|stat| may_be(stat.size_bytes)) {
-                wanted.size_bytes = stat.size_bytes;
+            let size_bytes = stat.map(|stat| stat.size_bytes);
+            if let Some(size_bytes) = size_bytes.filter(|found| expected.is_none_or(|size| size == *found)) {
+                wanted.size_bytes = size_bytes;
                 wanted.crc32c = wanted.crc32c.or(crc32c);
                 wanted.source = source;
                 break;
             }
         }
-        Ok(wanted)
+        Ok(())
     }
 }

@@ -19,7 +19,7 @@ use crate::repo::layout;
 use crate::repo::listed::Listed;
 use crate::repo::stored_files::StoredEntry;
 use crate::repo::wrong::Wrong;
-use crate::store::{EntryKind, Store};
+use crate::store::{EntryKind, Key, Store};
 use crate::{ErrorKind, Finding, Result};
 
 /// An OPTIONS file has some kilobytes for each column family.
@@ -46,53 +46,36 @@ pub(in crate::engine) struct BackupContents {
 }
 
 impl BackupContents {
-    /// Finds every file of a backup, by the facts that have their sizes. What was listed before is not listed again. With
-    /// an index of names, sizes are taken as recorded; [`require_sizes`] checks those that matter.
+    /// Finds every file of a backup, by the facts that have their sizes. What the index lists already is not listed again.
+    /// Without an index sizes are those that are recorded, and [`require_stored`] checks the files that matter.
     ///
     /// # Errors
     /// `Corrupt` with everything that is missing, has a wrong size, or is not listed though the MANIFEST names it, or if
     /// there is no MANIFEST that CURRENT names.
     pub(in crate::engine) fn find(
-        index: &RepositoryIndex<'_>,
+        index: Option<&RepositoryIndex<'_>>,
         store: &Store,
         loaded: &LoadedMeta,
         facts: Option<BackupFacts>,
         alternate_dirs: &[PathBuf],
     ) -> Result<Self> {
         let sizes = ExpectedSizes::read(store, loaded, facts.as_ref())?;
-        let mut found = Vec::with_capacity(loaded.meta.files.len());
-        let mut findings = Vec::new();
-        for file in loaded.meta.files.iter().filter(|file| !file.excluded) {
-            let (expected, mut stored) = (sizes.expected(file), index.get(&file.path)?);
-            if let Some(stored) = stored.as_mut().filter(|stored| stored.size_bytes.is_none())
-                && expected.is_none()
-                && stored.kind == EntryKind::File
-            {
-                let stat = store.stat(&layout::file(&file.path)?)?;
-                stored.size_bytes = stat.map(|stat| stat.size_bytes);
-            }
-            if let Some(wrong) = Wrong::of(stored, expected) {
-                findings.push(wrong.finding(&file.path));
-            }
-            let size_bytes = stored.and_then(|stored| stored.size_bytes);
-            found.push(size_bytes.or(expected).unwrap_or(0));
-        }
+        let (mut files, mut findings) = listed_files(index, store, loaded, &sizes)?;
         let included_files = facts.as_ref().map_or(&[][..], |facts| &facts.included);
         findings.extend(included::findings_of(store, loaded.id, included_files)?);
         require_none(loaded.id, findings)?;
-        // A MANIFEST that is damaged is found when it is copied.
-        let listed = Listed::of(&loaded.meta.files);
-        let unlisted = described::check_list(store, loaded, &listed, facts.as_ref());
-        let unlisted = described::harmless(unlisted)?;
-        require_none(loaded.id, unlisted.unwrap_or_default())?;
+        if facts.is_none() {
+            // Facts are of a meta file that nobody has changed since it was written with all files. A MANIFEST that is
+            // damaged is found when it is copied.
+            let listed = Listed::of(&loaded.meta.files);
+            let unlisted = described::check_list(store, loaded, &listed, None);
+            require_none(loaded.id, described::harmless(unlisted)?.unwrap_or_default())?;
+        }
         let alternates = Alternates::open(store, loaded, alternate_dirs)?;
-        let (mut files, mut found) = (Vec::with_capacity(loaded.meta.files.len() + 1), found.into_iter());
-        for file in &loaded.meta.files {
-            files.push(if file.excluded {
-                alternates.find(store, file, &sizes)?
-            } else {
-                BackupFile::listed(file, found.next().unwrap_or(0), FileSource::Stored)
-            });
+        for (file, wanted) in loaded.meta.files.iter().zip(&mut files) {
+            if file.excluded {
+                alternates.find(wanted, store, sizes.expected(file))?;
+            }
         }
         let current = load_small_files(store, loaded, &mut files)?;
         let (database_id, id_in_manifest) = match &facts {
@@ -139,11 +122,49 @@ impl BackupContents {
     }
 }
 
-/// Checks the sizes of stored files where an index of names did not.
+/// The files of a meta file's list, and what is wrong with those that are stored.
+fn listed_files(
+    index: Option<&RepositoryIndex<'_>>,
+    store: &Store,
+    loaded: &LoadedMeta,
+    sizes: &ExpectedSizes<'_>,
+) -> Result<(Vec<BackupFile>, Vec<Finding>)> {
+    // With one more, for IDENTITY.
+    let mut files = Vec::with_capacity(loaded.meta.files.len() + 1);
+    let mut findings = Vec::new();
+    for file in &loaded.meta.files {
+        let expected = sizes.expected(file);
+        if file.excluded {
+            files.push(BackupFile::listed(
+                file,
+                expected.unwrap_or(0),
+                FileSource::Nowhere,
+            ));
+            continue;
+        }
+        let stored = match (index, expected) {
+            (Some(index), _) => index.get(&file.path)?,
+            (None, Some(expected)) => Some(StoredEntry::file(expected)),
+            (None, None) => look(store, &layout::file(&file.path)?)?,
+        };
+        if let Some(wrong) = Wrong::of(stored, expected) {
+            findings.push(wrong.finding(&file.path));
+        }
+        let size_bytes = stored.and_then(|stored| stored.size_bytes).or(expected);
+        files.push(BackupFile::listed(
+            file,
+            size_bytes.unwrap_or(0),
+            FileSource::Stored,
+        ));
+    }
+    Ok((files, findings))
+}
+
+/// Checks that files are stored, with their sizes.
 ///
 /// # Errors
-/// `Corrupt` with all that have another size than this.
-pub(in crate::engine) fn require_sizes<'f>(
+/// `Corrupt` with all that are missing or have another size.
+pub(in crate::engine) fn require_stored<'f>(
     store: &Store,
     id: BackupId,
     files: impl Iterator<Item = &'f BackupFile>,
@@ -151,14 +172,20 @@ pub(in crate::engine) fn require_sizes<'f>(
     let mut findings = Vec::new();
     for file in files.filter(|file| matches!(file.source, FileSource::Stored)) {
         let Some(path) = &file.path else { continue };
-        let stat = match store.stat(&file.key()?) {
-            Err(error) if error.kind() == ErrorKind::Corrupt => continue,
-            stat => stat?,
-        };
-        let stored = stat.map(|stat| StoredEntry::file(stat.size_bytes));
+        let stored = look(store, &file.key()?)?;
         findings.extend(Wrong::of(stored, Some(file.size_bytes)).map(|wrong| wrong.finding(path)));
     }
     require_none(id, findings)
+}
+
+fn look(store: &Store, key: &Key) -> Result<Option<StoredEntry>> {
+    match store.stat(key) {
+        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Some(StoredEntry {
+            kind: EntryKind::Other,
+            size_bytes: None,
+        })),
+        stat => Ok(stat?.map(|stat| StoredEntry::file(stat.size_bytes))),
+    }
 }
 
 fn require_none(id: BackupId, findings: Vec<Finding>) -> Result<()> {
@@ -182,7 +209,12 @@ fn load_small_files(store: &Store, loaded: &LoadedMeta, files: &mut [BackupFile]
             continue;
         };
         let key = file.key()?;
-        let bytes = store.read(&key, limit_bytes)?;
+        let bytes = store
+            .read(&key, limit_bytes)
+            .map_err(|error| match error.kind() {
+                ErrorKind::NotFound => damaged(loaded.id, key.as_str(), Wrong::Missing.to_string()),
+                _ => error,
+            })?;
         let found = Crc32c(crc32c::crc32c(&bytes));
         if let Some(expected) = file.crc32c.filter(|expected| *expected != found) {
             return Err(wrong_checksum(loaded.id, key.as_str(), expected, found));

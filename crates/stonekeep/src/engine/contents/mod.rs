@@ -10,7 +10,7 @@ pub(super) mod damage;
 mod file;
 mod options_files;
 
-pub(super) use self::backup_contents::{BackupContents, require_sizes};
+pub(super) use self::backup_contents::{BackupContents, require_stored};
 pub(super) use self::file::{BackupFile, FileSource};
 pub use self::options_files::RewrittenOptions;
 pub(super) use self::options_files::{

@@ -62,7 +62,7 @@ impl Opening<'_> {
     fn look(&self, loaded: &LoadedMeta) -> Result<(BackupContents, AdjustedOptions)> {
         let facts = loaded.facts_for_sizes(self.store())?;
         let mut backup = BackupContents::find(
-            &RepositoryIndex::new(self.store()),
+            Some(&RepositoryIndex::new(self.store())),
             self.store(),
             loaded,
             facts,

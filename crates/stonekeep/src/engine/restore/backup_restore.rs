@@ -7,12 +7,11 @@ use stonekeep_format::BackupId;
 use super::context::{RestoreContext, Verb};
 use super::copy::Copier;
 use super::included;
-use super::keep::Comparison;
+use super::keep::{Comparison, Kept};
 use super::keep_old;
 use super::listing::{TargetListing, TargetListings};
-use super::newer::Sequences;
+use super::old_database::{self, Sequences};
 use super::old_options::OldOptions;
-use super::other_database;
 use super::owner;
 use super::plan::{Plan, PlanInputs};
 use super::refusals::{Circumstances, require_restorable};
@@ -20,7 +19,7 @@ use super::report::RestoreReport;
 use super::room::{self, Room};
 use super::switchover::EarlierMoves;
 use super::unfinished::is_freed;
-use crate::engine::contents::{BackupContents, Destination, adjust_options, require_sizes};
+use crate::engine::contents::{BackupContents, Destination, adjust_options, require_stored};
 use crate::parallel::run_both;
 use crate::repo::catalog::SizedMeta;
 use crate::repo::facts::BackupFacts;
@@ -90,7 +89,7 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
     ) -> Result<Self> {
         let store = context.store();
         let (loaded, facts) = known.map_or((None, None), |known| (Some(known.loaded), known.facts));
-        context.index.borrow().while_listing(|| {
+        let read = || {
             let pinned = match context.verb {
                 Verb::Plan => pin::without_pin(store, id)?,
                 Verb::Restore => pin::pin_known(store, id, loaded)?,
@@ -107,7 +106,12 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
                 pinned,
                 facts,
             })
-        })
+        };
+        if context.needs_only_written_files() {
+            read()
+        } else {
+            context.index.borrow().while_listing(read)
+        }
     }
 
     /// Does what the context is for.
@@ -181,19 +185,24 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
         // Both take a while where there are many files.
         let find = || {
             let index = context.index.borrow();
-            BackupContents::find(&index, store, loaded, facts, &options.alternate_dirs)
+            let index = Some(&*index).filter(|_| !context.needs_only_written_files());
+            BackupContents::find(index, store, loaded, facts, &options.alternate_dirs)
         };
         let (backup, listings) = run_both(2, find, || TargetListings::read(targets));
         let (listings, circumstances) = (listings?, context.circumstances()?);
         require_restorable(targets, &listings, circumstances)?;
         let mut backup = backup.map_err(|error| self.explain(error))?;
         let freed = circumstances.freed;
-        let other = other_database::other_id(targets.db(), backup.database_id.as_deref());
+        let here = backup
+            .database_id
+            .as_ref()
+            .and_then(|_| old_database::id(targets.db()));
+        let other = here.filter(|here| backup.database_id.as_ref() != Some(here));
         if let Some(other) = other
             .as_deref()
             .filter(|_| !options.allow_other_database && !freed)
         {
-            return Err(other_database::refusal(targets.db(), other, &backup));
+            return Err(old_database::refusal(targets.db(), other, &backup));
         }
         let mut adjusted = adjust_options(&mut backup.files, destination(targets), options.keep_wal_dir)?;
         let old_options = OldOptions::read(targets, &listings.db);
@@ -201,12 +210,8 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
         adjusted.warnings.extend(targets.file_system_warnings());
         adjusted.warnings.extend(old_wals);
         adjusted.warnings.extend(owner::warn(targets, &listings.db)?);
-        let kept = context.comparison(&listings.db).files_to_keep(&backup.files)?;
         let is_replaced = !freed && listings.db.is_file(CURRENT) && other.is_none();
-        let sequences = match is_replaced.then_some(&listings) {
-            Some(listings) => Sequences::read(targets, listings, store, loaded, backup.sequence_number)?,
-            None => Sequences::of_backup(backup.sequence_number),
-        };
+        let (kept, sequences) = self.compare(&backup, &listings, is_replaced)?;
         let included = included::decide(&backup.included, targets, circumstances.repository)?;
         let lacks_facts = backup.lacks_facts;
         let inputs = PlanInputs {
@@ -219,9 +224,9 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
             sequences,
         };
         let mut plan = Plan::make(backup, inputs, adjusted)?;
-        if context.indexes_names() {
+        if context.needs_only_written_files() {
             let written = plan.writes.iter().filter_map(|write| write.file.of_database());
-            require_sizes(store, self.id, written).map_err(|error| self.explain(error))?;
+            require_stored(store, self.id, written).map_err(|error| self.explain(error))?;
         }
         plan.add_included(included);
         if lacks_facts {
@@ -235,6 +240,28 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
             plan.record.head.keep_old = directory.to_str().map(str::to_owned);
         }
         Ok(plan)
+    }
+
+    /// Which files of the target stay, and the last sequence number of the database there if that is replaced.
+    fn compare(
+        &self,
+        backup: &BackupContents,
+        listings: &TargetListings,
+        is_replaced: bool,
+    ) -> Result<(Kept, Sequences)> {
+        let context = self.context;
+        let keep = || context.comparison(&listings.db).files_to_keep(&backup.files);
+        if !is_replaced {
+            let backup = backup.sequence_number.map(|number| number.0);
+            return Ok((keep()?, Sequences { target: None, backup }));
+        }
+        let targets = &context.targets;
+        let (kept, target) = run_both(2, keep, || old_database::last_sequence(targets, listings));
+        let (store, loaded) = (context.store(), &self.pinned.loaded);
+        Ok((
+            kept?,
+            Sequences::of(target, store, loaded, backup.sequence_number)?,
+        ))
     }
 
     /// Refuses where there is no room, or makes it by removing the old state where that was asked for.

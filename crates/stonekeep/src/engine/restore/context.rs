@@ -66,7 +66,7 @@ impl<'a> RestoreContext<'a> {
             options,
             observer,
             needed_bytes: Cell::new(0),
-            index: RefCell::new(index(which, options, engine.store())),
+            index: RefCell::new(RepositoryIndex::new(engine.store())),
             held: OnceCell::new(),
             keep_old_made: Cell::new(false),
         })
@@ -74,12 +74,13 @@ impl<'a> RestoreContext<'a> {
 
     /// Looks at the repository anew.
     pub(super) fn forget_index(&self) {
-        *self.index.borrow_mut() = index(self.which, self.options, self.store());
+        *self.index.borrow_mut() = RepositoryIndex::new(self.store());
     }
 
-    /// Whether the index has no sizes.
-    pub(super) fn indexes_names(&self) -> bool {
-        indexes_names(self.which, self.options)
+    /// Whether only files that are written need to be in the repository: where files of the target may stay, most stored
+    /// ones do not matter. The choice of a valid backup needs them all.
+    pub(super) fn needs_only_written_files(&self) -> bool {
+        self.which != WhichBackup::LatestValid && self.options.mode != RestoreMode::PurgeAllFiles
     }
 
     pub(super) fn store(&self) -> &'a Store {
@@ -104,19 +105,5 @@ impl<'a> RestoreContext<'a> {
 
     pub(super) fn begin_phase(&self, phase: Phase) {
         self.observer.progressed(&Progress::begin(phase));
-    }
-}
-
-/// Where files of the target may stay, the sizes of most stored files do not matter, and are not asked for; the choice of
-/// a valid backup needs them all.
-fn indexes_names(which: WhichBackup, options: &RestoreOptions) -> bool {
-    which != WhichBackup::LatestValid && options.mode != RestoreMode::PurgeAllFiles
-}
-
-fn index<'a>(which: WhichBackup, options: &RestoreOptions, store: &'a Store) -> RepositoryIndex<'a> {
-    if indexes_names(which, options) {
-        RepositoryIndex::of_names(store)
-    } else {
-        RepositoryIndex::new(store)
     }
 }

@@ -13,7 +13,7 @@ use crate::engine::contents::BackupFile;
 use crate::engine::transfer::{Meter, Metered};
 use crate::engine::{BackupEngineReadOnly, RestoreMode};
 use crate::parallel::run_bounded;
-use crate::target::{TargetDirectory, TargetFile};
+use crate::target::{ListedFiles, TargetDirectory, TargetFile};
 use crate::{Error, ErrorKind, Observer, Phase, Result};
 
 /// Names of files.
@@ -35,12 +35,21 @@ impl Comparison<'_> {
     /// # Errors
     /// `Stopped`. A file that cannot be read does not stay, whatever the reason.
     pub(super) fn files_to_keep(self, files: &[BackupFile]) -> Result<Kept> {
-        let candidates: Vec<(String, &BackupFile)> = files
+        let mut candidates: Vec<(String, &BackupFile)> = files
             .iter()
             .filter(|file| may_stay(self.mode, file))
             .map(|file| (file.name.to_string(), file))
-            .filter(|(name, _)| self.listing.is_file(name))
             .collect();
+        if candidates.is_empty() {
+            return Ok(Kept::default());
+        }
+        candidates.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut here = self.listing.files().peekable();
+        candidates.retain(|(name, _)| {
+            while here.next_if(|file| *file < name.as_str()).is_some() {}
+            here.peek() == Some(&name.as_str())
+        });
+        let listed = self.target.listed_files()?;
         let bytes = candidates.iter().map(|(_, file)| self.bytes_to_read(file)).sum();
         let meter = self.engine.meter(
             self.observer,
@@ -50,7 +59,7 @@ impl Comparison<'_> {
         );
         let kept = run_bounded(self.engine.workers(), candidates, |(name, file)| {
             meter.check()?;
-            let same = match self.is_the_same(&name, file, &meter) {
+            let same = match self.is_the_same(&name, file, &listed, &meter) {
                 Ok(same) => same,
                 Err(error) if error.kind() == ErrorKind::Stopped => return Err(error),
                 Err(error) => {
@@ -72,15 +81,18 @@ impl Comparison<'_> {
         }
     }
 
-    fn is_the_same(self, name: &str, wanted: &BackupFile, meter: &Meter<'_>) -> Result<bool> {
-        let at = self.target.at(name)?;
+    fn is_the_same(
+        self,
+        name: &str,
+        wanted: &BackupFile,
+        listed: &ListedFiles,
+        meter: &Meter<'_>,
+    ) -> Result<bool> {
         if self.mode == RestoreMode::KeepLatestDbSessionIdFiles {
-            return Ok(match self.target.open_listed(&at)? {
-                Some(file) => session_of(name, &file, wanted.size_bytes)? == wanted.session,
-                None => false,
-            });
+            let file = listed.open(name)?;
+            return Ok(session_of(name, &file, wanted.size_bytes)? == wanted.session);
         }
-        let Some(file) = self.target.open(&at)? else {
+        let Some(file) = self.target.open(&self.target.at(name)?)? else {
             return Ok(false);
         };
         if file.size_bytes() != wanted.size_bytes {

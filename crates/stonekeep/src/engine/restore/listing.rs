@@ -89,6 +89,15 @@ impl TargetListing {
             .filter(|(_, name)| !matches!(name, DbFileName::Current | DbFileName::Lock))
     }
 
+    /// The names of regular files, in their order.
+    pub(super) fn files(&self) -> impl Iterator<Item = &str> {
+        let files = self
+            .entries
+            .iter()
+            .filter(|(_, found)| found.kind == EntryKind::File);
+        files.map(|(name, _)| name.as_str())
+    }
+
     /// Whether a regular file has this name.
     pub(super) fn is_file(&self, name: &str) -> bool {
         self.entries

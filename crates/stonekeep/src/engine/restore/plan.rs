@@ -8,7 +8,7 @@ use super::included::Included;
 use super::keep::Kept;
 use super::listing::{TargetListing, TargetListings, goes_without_saying};
 use super::moves::{Move, MovedFile};
-use super::newer::Sequences;
+use super::old_database::Sequences;
 use super::record::{self, RecordHead, RestoreRecord};
 use super::report::{RestoreAction, RestoredFile};
 use super::write::{Write, WrittenFile};

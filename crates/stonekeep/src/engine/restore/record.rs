@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use stonekeep_format::{BackupId, SequenceNumber};
 
 use super::moves::{Move, MovedFile};
-use super::newer::Sequences;
+use super::old_database::Sequences;
 use super::report::{RestoreAction, RestoreReport, RestoredFile};
 use crate::engine::contents::RewrittenOptions;
 use crate::engine::transfer::Amount;

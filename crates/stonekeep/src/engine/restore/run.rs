@@ -7,11 +7,11 @@ use super::keep_old;
 use super::record::RestoreRecord;
 use super::report::RestoreReport;
 use super::switchover::EarlierMoves;
-use super::unfinished::{CURRENT_LIMIT_BYTES, Unfinished, is_freed};
+use super::unfinished::{Unfinished, is_freed};
 use crate::engine::info::{Candidates, PassedOver, WhichBackup};
 use crate::repo::catalog::{self, SizedMeta};
 use crate::shortage::Shortage;
-use crate::target::CURRENT;
+use crate::target::{CURRENT, CURRENT_LIMIT_BYTES};
 use crate::{Error, ErrorKind, Phase, Result, Warning, WarningName};
 
 /// The backups to try, in this order.

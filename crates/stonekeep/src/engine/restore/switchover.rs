@@ -7,10 +7,11 @@ use std::path::Path;
 use super::hold::{Held, STAGING_LOCK};
 use super::moves::Move;
 use super::record::{RecordHead, RestoreRecord};
-use super::unfinished::{CURRENT_LIMIT_BYTES, MARKER_PREFIX, WalOwner, has_marker};
+use super::unfinished::{MARKER_PREFIX, WalOwner, has_marker};
 use crate::parallel::{movers_of, run_bounded};
 use crate::target::{
-    ARCHIVE, CURRENT, TargetDirectories, TargetDirectory, TargetDisk, TargetPath, is_kept_open,
+    ARCHIVE, CURRENT, CURRENT_LIMIT_BYTES, TargetDirectories, TargetDirectory, TargetDisk, TargetPath,
+    is_kept_open,
 };
 use crate::{Error, ErrorKind, Result};
 

@@ -4,11 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::record::RestoreRecord;
 use crate::repo::layout::RECORD_LIMIT_BYTES;
-use crate::target::{ARCHIVE, CURRENT, TargetDirectories, TargetDirectory, real_path};
+use crate::target::{ARCHIVE, CURRENT, CURRENT_LIMIT_BYTES, TargetDirectories, TargetDirectory, real_path};
 use crate::{Error, ErrorKind, Result};
 
-/// Longer than any CURRENT, RocksDB's or ours.
-pub(super) const CURRENT_LIMIT_BYTES: u64 = 64 << 10;
 /// How the CURRENT begins that RocksDB rejects: it wants `MANIFEST-` (`GetCurrentManifestPath` in db/manifest_ops.cc).
 pub(super) const MARKER_PREFIX: &str = "stonekeep: ";
 
