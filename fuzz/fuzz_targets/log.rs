@@ -4,7 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use stonekeep_format::FileNumber;
-use stonekeep_format::log::{LogEnd, LogScanner, LogWriter, OwnedRecord, RecordKind, scan};
+use stonekeep_format::log::{LogEnd, LogScanner, RecordKind};
+use stonekeep_format_testkit::log::{LogBuilder, OwnedRecord, scan};
 
 mod repair;
 
@@ -39,7 +40,7 @@ fuzz_target!(|input: &[u8]| {
 
     let data = records.iter().filter(|record| record.kind == RecordKind::Data);
     let payloads: Vec<&Vec<u8>> = data.map(|record| &record.payload).collect();
-    let mut writer = LogWriter::new();
+    let mut writer = LogBuilder::new();
     payloads.iter().for_each(|payload| writer.write(payload));
     let (again, end) = scan(LogScanner::manifest(), &writer.take_bytes()).unwrap();
     assert!(end.is_clean() && again.iter().map(|record| &record.payload).eq(payloads));

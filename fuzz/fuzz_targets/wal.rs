@@ -3,9 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use stonekeep_format::log::LogWriter;
 use stonekeep_format::wal::{BatchSummary, BatchWalker, Replay, WalScanner, WalSummary};
 use stonekeep_format::{FileNumber, Result};
+use stonekeep_format_testkit::log::LogBuilder;
 
 mod repair;
 
@@ -42,7 +42,7 @@ fuzz_target!(|input: &[u8]| {
             let _ = scan(&wal, piece);
         }
         _ => {
-            let mut writer = LogWriter::recyclable(FileNumber(7));
+            let mut writer = LogBuilder::recyclable(FileNumber(7));
             writer.set_compression(ZSTD);
             writer.write(rest);
             let _ = scan(&writer.take_bytes(), piece);

@@ -2,10 +2,11 @@
 
 use stonekeep_format::blob::{BlobFileFooter, BlobFileHeader, ExpirationRange};
 use stonekeep_format::checksum::{crc32c, crc32c_extend, mask, unmask};
-use stonekeep_format::coding::{Reader, put_fixed32, put_fixed64};
+use stonekeep_format::coding::Reader;
 use stonekeep_format::{Crc32c, FileKind, Result};
 
 use crate::Encode;
+use crate::coding::{put_fixed32, put_fixed64};
 
 const MAGIC: u32 = 0x0024_8f37;
 const VERSION: u32 = 1;

@@ -1,6 +1,9 @@
 //! Writes files of RocksDB for tests of the code that reads them, which never writes such files itself.
 
 pub mod blob;
+pub mod coding;
+pub mod log;
+pub mod manifest;
 pub mod table;
 
 /// A value that a file of RocksDB consists of.

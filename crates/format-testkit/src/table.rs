@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use stonekeep_format::checksum::{ChecksumType, block_checksum, context_modifier};
-use stonekeep_format::coding::{put_fixed32, put_fixed64, put_varint32, put_varint64};
 use stonekeep_format::sst::{BLOCK_TRAILER_LEN, BlockHandle, Footer, TableKind, TableProperties};
 
 use crate::Encode;
+use crate::coding::{put_fixed32, put_fixed64, put_varint32, put_varint64};
 
 /// Names of properties to values.
 type Raw = BTreeMap<Vec<u8>, Vec<u8>>;

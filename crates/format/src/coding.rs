@@ -84,11 +84,6 @@ impl<'a> Reader<'a> {
         Ok(self.array::<1>()?[0])
     }
 
-    /// Two bytes, little-endian.
-    pub fn fixed16(&mut self) -> Result<u16> {
-        Ok(u16::from_le_bytes(self.array()?))
-    }
-
     /// Four bytes, little-endian.
     pub fn fixed32(&mut self) -> Result<u32> {
         Ok(u32::from_le_bytes(self.array()?))
@@ -149,56 +144,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Appends two bytes, little-endian.
-pub fn put_fixed16(out: &mut Vec<u8>, value: u16) {
-    out.extend_from_slice(&value.to_le_bytes());
-}
-
-/// Appends four bytes, little-endian.
-pub fn put_fixed32(out: &mut Vec<u8>, value: u32) {
-    out.extend_from_slice(&value.to_le_bytes());
-}
-
-/// Appends eight bytes, little-endian.
-pub fn put_fixed64(out: &mut Vec<u8>, value: u64) {
-    out.extend_from_slice(&value.to_le_bytes());
-}
-
-/// Appends a base-128 integer.
-pub fn put_varint64(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push((value as u8) | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-/// Appends a base-128 integer.
-pub fn put_varint32(out: &mut Vec<u8>, value: u32) {
-    put_varint64(out, u64::from(value));
-}
-
-/// Appends a varint length and the bytes. RocksDB's lengths are 32 bits wide; nothing written here comes near that.
-pub fn put_length_prefixed(out: &mut Vec<u8>, bytes: &[u8]) {
-    put_varint64(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn encoded_varints_decode_to_the_same_number(value: u64) {
-            let mut bytes = Vec::new();
-            put_varint64(&mut bytes, value);
-            let mut reader = Reader::new(FileKind::Manifest, 0, &bytes);
-            prop_assert_eq!(reader.varint64(), Ok(value));
-            prop_assert!(reader.is_empty());
-        }
-    }
 
     #[test]
     fn overlong_varints_are_refused() {

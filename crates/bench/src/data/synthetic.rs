@@ -20,6 +20,7 @@ use stonekeep_format::log::LogWriter;
 use stonekeep_format::manifest::{NewFile, TableIdentity, VersionEdit, encode_current};
 use stonekeep_format::unique_id::{SessionId, UniqueId};
 use stonekeep_format::{BackupId, Crc32c, FileNumber, SequenceNumber};
+use stonekeep_format_testkit::Encode as _;
 
 /// How many tables in each backup, how many backups, and how many tables of each backup are new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -30,8 +30,8 @@ mod writer;
 
 pub use end::{EndReason, LogEnd};
 pub use physical::has_recyclable_headers;
-pub use record::{LogRecord, OwnedRecord, PredecessorWal, RecordKind, TimestampSize, timestamp_sizes};
-pub use scanner::{LogScanner, RecordSink, scan};
+pub use record::{LogRecord, PredecessorWal, RecordKind};
+pub use scanner::{LogScanner, RecordSink};
 pub use writer::LogWriter;
 
 /// Bytes in a block (`kBlockSize`, `db/log_format.h`).

@@ -82,23 +82,20 @@ pub fn has_recyclable_headers(beginning: &[u8]) -> bool {
     deciding.is_some_and(record_type::has_log_number)
 }
 
-/// Appends a physical record.
-pub(super) fn put(out: &mut Vec<u8>, record_type: u8, log_number: u32, payload: &[u8]) {
+/// Appends a physical record with a legacy header.
+pub(super) fn put(out: &mut Vec<u8>, record_type: u8, payload: &[u8]) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     // A block has 32 KiB, so the length fits.
     out.extend_from_slice(&(payload.len() as u16).to_le_bytes());
     out.push(record_type);
-    if record_type::has_log_number(record_type) {
-        out.extend_from_slice(&log_number.to_le_bytes());
-    }
     out.extend_from_slice(payload);
     let checksum = checksum(&out[start + 6..]);
     out[start..start + 4].copy_from_slice(&checksum.to_le_bytes());
 }
 
 /// The size of a header of this type.
-pub(super) fn header_bytes(record_type: u8) -> usize {
+fn header_bytes(record_type: u8) -> usize {
     if record_type::has_log_number(record_type) {
         RECYCLABLE_HEADER_BYTES
     } else {
@@ -108,35 +105,4 @@ pub(super) fn header_bytes(record_type: u8) -> usize {
 
 fn checksum(bytes: &[u8]) -> u32 {
     checksum::mask(checksum::crc32c(bytes))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::FileNumber;
-    use crate::log::LogWriter;
-
-    fn beginning(mut writer: LogWriter, compressed: bool) -> Vec<u8> {
-        if compressed {
-            writer.set_compression(7);
-        }
-        writer.write(b"x");
-        writer.take_bytes()
-    }
-
-    #[test]
-    fn the_kind_of_a_log_is_known_by_its_first_record_that_is_not_about_compression() {
-        for compressed in [false, true] {
-            assert!(!has_recyclable_headers(&beginning(LogWriter::new(), compressed)));
-            let recyclable = beginning(LogWriter::recyclable(FileNumber(7)), compressed);
-            assert!(has_recyclable_headers(&recyclable));
-            let decided = if compressed { 18 } else { 7 };
-            assert!(has_recyclable_headers(&recyclable[..decided]));
-            assert!(
-                !has_recyclable_headers(&recyclable[..decided - 1]),
-                "too few bytes"
-            );
-        }
-        assert!(!has_recyclable_headers(b""));
-    }
 }

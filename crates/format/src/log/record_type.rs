@@ -34,15 +34,6 @@ pub(super) fn plain(record_type: u8) -> u8 {
     }
 }
 
-/// The twin of a plain type that carries a log number.
-pub(super) fn recyclable(plain: u8) -> u8 {
-    match plain {
-        FULL..=LAST => plain + RECYCLABLE_DATA,
-        SET_COMPRESSION => plain,
-        _ => plain | 1,
-    }
-}
-
 /// Whether a reader that does not know the type may pass over the record.
 pub(super) fn is_ignorable(record_type: u8) -> bool {
     record_type & IGNORABLE != 0
@@ -63,11 +54,9 @@ mod tests {
             (PREDECESSOR_WAL, 131),
         ];
         for (legacy, twin) in twins {
-            assert_eq!(recyclable(legacy), twin);
             assert_eq!(plain(twin), legacy);
             assert!(has_log_number(twin) && !has_log_number(legacy));
         }
-        assert_eq!(recyclable(SET_COMPRESSION), SET_COMPRESSION);
         assert!(!has_log_number(SET_COMPRESSION));
     }
 }

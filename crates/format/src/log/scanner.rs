@@ -2,7 +2,7 @@
 
 use super::blocks::{Blocks, Found, Physical};
 use super::end::{EndReason, LogEnd};
-use super::record::{LogRecord, OwnedRecord, PredecessorWal, RecordKind, timestamp_sizes};
+use super::record::{LogRecord, PredecessorWal, RecordKind};
 use super::{BLOCK_BYTES, RECYCLABLE_HEADER_BYTES, record_type};
 use crate::coding::Reader;
 use crate::{FileKind, FileNumber, FormatError, Result};
@@ -24,6 +24,9 @@ pub struct LogScanner {
     stop: Option<EndReason>,
     bytes_after_stop: u64,
 }
+
+/// A column family and the size of its timestamps (`UserDefinedTimestampSizeRecord`, `util/udt_util.h`).
+const TIMESTAMP_SIZE_BYTES: usize = 6;
 
 /// Which headers the log has: decided by its first valid record that is not the compression's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -251,7 +254,9 @@ impl LogScanner {
             record_type::FULL => RecordKind::Data,
             record_type::SET_COMPRESSION => RecordKind::SetCompression(reader.fixed32()?),
             record_type::PREDECESSOR_WAL => RecordKind::PredecessorWal(PredecessorWal::decode(&mut reader)?),
-            record_type::TIMESTAMP_SIZES if timestamp_sizes(payload).is_ok() => RecordKind::TimestampSizes,
+            record_type::TIMESTAMP_SIZES if payload.len().is_multiple_of(TIMESTAMP_SIZE_BYTES) => {
+                RecordKind::TimestampSizes
+            }
             record_type::TIMESTAMP_SIZES => {
                 return Err(reader.corrupt("a record of timestamp sizes is cut short"));
             }
@@ -264,17 +269,4 @@ impl LogScanner {
         let reason = format!("log record of unknown type {}", record.record_type);
         FormatError::unsupported(self.file, record.offset, reason)
     }
-}
-
-/// Reads a log that is in memory, with a scanner that is at its start.
-///
-/// # Errors
-/// As [`LogScanner::push`].
-pub fn scan(mut scanner: LogScanner, bytes: &[u8]) -> Result<(Vec<OwnedRecord>, LogEnd)> {
-    let mut records = Vec::new();
-    scanner.push(bytes, &mut |record| {
-        records.push(OwnedRecord::from(record));
-        Ok(())
-    })?;
-    Ok((records, scanner.finish()))
 }

@@ -1,6 +1,6 @@
 //! What a version edit says about blob files.
 
-use crate::coding::{Reader, put_length_prefixed, put_varint32, put_varint64};
+use crate::coding::Reader;
 use crate::{FileNumber, Result};
 
 use super::field::{UnknownField, nested, unknown_custom};
@@ -42,15 +42,6 @@ impl BlobFileAddition {
             ignored: custom_fields(reader)?,
         })
     }
-
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        put_varint64(out, self.number.0);
-        put_varint64(out, self.total_count);
-        put_varint64(out, self.total_bytes);
-        put_length_prefixed(out, &self.checksum_method);
-        put_length_prefixed(out, &self.checksum_value);
-        put_custom_fields(out, &self.ignored);
-    }
 }
 
 /// Blobs of one file that became garbage, to be added to what was garbage before (`db/blob/blob_file_garbage.cc`).
@@ -75,13 +66,6 @@ impl BlobFileGarbage {
             ignored: custom_fields(reader)?,
         })
     }
-
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        put_varint64(out, self.number.0);
-        put_varint64(out, self.count);
-        put_varint64(out, self.bytes);
-        put_custom_fields(out, &self.ignored);
-    }
 }
 
 fn custom_fields(reader: &mut Reader<'_>) -> Result<Vec<UnknownField>> {
@@ -94,9 +78,4 @@ fn custom_fields(reader: &mut Reader<'_>) -> Result<Vec<UnknownField>> {
         let field = nested(reader)?;
         fields.push(unknown_custom(tag, &field)?);
     }
-}
-
-fn put_custom_fields(out: &mut Vec<u8>, fields: &[UnknownField]) {
-    fields.iter().for_each(|field| field.write(out));
-    put_varint32(out, BLOB_END_MARKER);
 }

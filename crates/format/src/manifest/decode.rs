@@ -40,7 +40,7 @@ impl VersionEdit {
         Ok(edit)
     }
 
-    fn read_field(&mut self, tag: u32, reader: &mut Reader<'_>, keys: Keys) -> Result<()> {
+    pub(super) fn read_field(&mut self, tag: u32, reader: &mut Reader<'_>, keys: Keys) -> Result<()> {
         match tag {
             tag::COMPACT_CURSOR
             | tag::DELETED_FILE

@@ -11,8 +11,7 @@ use super::wal::WalAddition;
 
 /// Everything that one record can say. An edit without any field is legal, and RocksDB writes such.
 ///
-/// Names are bytes, as they are for RocksDB. `decode(encode(x))` is `x` as long as each new file keeps to what its
-/// form has a place for, and the unknown fields carry tags that really are unknown and ignorable.
+/// Names are bytes, as they are for RocksDB.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct VersionEdit {
     /// The identity of the database (since 6.4 on request, since 9.7 by default).
@@ -98,14 +97,5 @@ impl VersionEdit {
             .iter()
             .filter_map(|file| file.min_log_number_to_keep);
         in_files.next_back().or(self.min_log_number_to_keep)
-    }
-
-    /// Moves every new file to the first path. True when one was elsewhere.
-    ///
-    /// This is for a database of several `db_paths` or `cf_paths` that is stored in one directory: RocksDB indexes
-    /// its paths with the id unchecked (`Version::~Version` in `db/version_set.cc`).
-    pub fn flatten_paths(&mut self) -> bool {
-        let elsewhere = self.new_files.iter_mut().filter(|file| file.path_id != 0);
-        elsewhere.map(|file| file.path_id = 0).count() > 0
     }
 }

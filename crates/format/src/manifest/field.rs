@@ -1,6 +1,6 @@
 //! Fields that carry their own length, known or not.
 
-use crate::coding::{Reader, put_length_prefixed, put_varint32, put_varint64};
+use crate::coding::Reader;
 use crate::{FileKind, Result};
 
 use super::tag::custom::NON_SAFE_IGNORE_MASK;
@@ -12,12 +12,6 @@ pub struct UnknownField {
     pub tag: u32,
     /// Its bytes, without the length.
     pub value: Vec<u8>,
-}
-
-impl UnknownField {
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        put_field(out, self.tag, &self.value);
-    }
 }
 
 /// The next length-prefixed bytes, as a reader of their own that still knows their offset.
@@ -36,17 +30,4 @@ pub(super) fn unknown_custom(tag: u32, field: &Reader<'_>) -> Result<UnknownFiel
     }
     let value = field.rest().to_vec();
     Ok(UnknownField { tag, value })
-}
-
-/// Appends a tag, a length and the bytes.
-pub(super) fn put_field(out: &mut Vec<u8>, tag: u32, value: &[u8]) {
-    put_varint32(out, tag);
-    put_length_prefixed(out, value);
-}
-
-/// Appends a tag, a length and a varint.
-pub(super) fn put_varint_field(out: &mut Vec<u8>, tag: u32, value: u64) {
-    let mut bytes = Vec::new();
-    put_varint64(&mut bytes, value);
-    put_field(out, tag, &bytes);
 }

@@ -21,7 +21,6 @@ mod current;
 mod decode;
 mod describe;
 mod edit;
-mod encode;
 mod field;
 mod flat;
 mod flush;

@@ -1,11 +1,11 @@
 //! A table file that a version edit adds.
 
-use crate::coding::{Reader, put_fixed64, put_length_prefixed, put_varint32, put_varint64};
+use crate::coding::Reader;
 use crate::unique_id::UniqueId;
 use crate::{FileNumber, Result, SequenceNumber, Temperature};
 
-use super::field::{UnknownField, nested, put_field, put_varint_field, unknown_custom};
-use super::tag::{self, custom};
+use super::field::{UnknownField, nested, unknown_custom};
+use super::tag::custom;
 
 /// Which of RocksDB's four records adds the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -206,88 +206,6 @@ impl NewFile {
             }),
         }
         Ok(())
-    }
-
-    /// Appends the tag of its form and everything that this form has a place for.
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        let tag = match self.form {
-            NewFileForm::NewFile => tag::NEW_FILE,
-            NewFileForm::NewFile2 => tag::NEW_FILE_2,
-            NewFileForm::NewFile3 => tag::NEW_FILE_3,
-            NewFileForm::NewFile4 => tag::NEW_FILE_4,
-        };
-        put_varint32(out, tag);
-        put_varint32(out, self.level);
-        put_varint64(out, self.number.0);
-        if self.form == NewFileForm::NewFile3 {
-            put_varint32(out, self.path_id);
-        }
-        put_varint64(out, self.size_bytes);
-        put_length_prefixed(out, &self.smallest);
-        put_length_prefixed(out, &self.largest);
-        if self.form != NewFileForm::NewFile {
-            put_varint64(out, self.smallest_seqno.0);
-            put_varint64(out, self.largest_seqno.0);
-        }
-        if self.form == NewFileForm::NewFile4 {
-            self.encode_custom_fields(out);
-        }
-    }
-
-    /// The order is RocksDB's, so that its records come back byte for byte.
-    fn encode_custom_fields(&self, out: &mut Vec<u8>) {
-        put_varint(out, custom::OLDEST_ANCESTOR_TIME, self.oldest_ancestor_time);
-        put_varint(out, custom::FILE_CREATION_TIME, self.file_creation_time);
-        put_varint(out, custom::EPOCH_NUMBER, self.epoch_number);
-        put_bytes(out, custom::FILE_CHECKSUM, &self.file_checksum);
-        put_bytes(
-            out,
-            custom::FILE_CHECKSUM_FUNC_NAME,
-            &self.file_checksum_func_name,
-        );
-        if self.path_id != 0 {
-            put_field(out, custom::PATH_ID, &[self.path_id as u8]);
-        }
-        if self.temperature != Temperature::Unknown {
-            put_field(out, custom::TEMPERATURE, &[self.temperature.byte()]);
-        }
-        if self.marked_for_compaction {
-            put_field(out, custom::NEED_COMPACTION, &[1]);
-        }
-        if let Some(number) = self.min_log_number_to_keep {
-            let mut bytes = Vec::new();
-            put_fixed64(&mut bytes, number.0);
-            put_field(out, custom::MIN_LOG_NUMBER_TO_KEEP, &bytes);
-        }
-        let blob = self.oldest_blob_file_number.map(|number| number.0);
-        put_varint(out, custom::OLDEST_BLOB_FILE_NUMBER, blob);
-        put_bytes(out, custom::UNIQUE_ID, &self.unique_id.map(UniqueId::to_bytes));
-        put_varint(
-            out,
-            custom::COMPENSATED_RANGE_DELETION_SIZE,
-            self.compensated_range_deletion_size_bytes,
-        );
-        put_varint(out, custom::TAIL_SIZE, self.tail_size_bytes);
-        if !self.user_defined_timestamps_persisted {
-            put_field(out, custom::USER_DEFINED_TIMESTAMPS_PERSISTED, &[0]);
-        }
-        put_bytes(out, custom::MIN_TIMESTAMP, &self.min_timestamp);
-        put_bytes(out, custom::MAX_TIMESTAMP, &self.max_timestamp);
-        put_bytes(out, custom::FILE_OPEN_METADATA, &self.file_open_metadata);
-        self.ignored.iter().for_each(|field| field.write(out));
-        put_varint32(out, custom::TERMINATE);
-    }
-}
-
-fn put_varint(out: &mut Vec<u8>, tag: u32, value: Option<u64>) {
-    if let Some(value) = value {
-        put_varint_field(out, tag, value);
-    }
-}
-
-fn put_bytes(out: &mut Vec<u8>, tag: u32, value: &Option<impl AsRef<[u8]>>) {
-    if let Some(value) = value {
-        put_field(out, tag, value.as_ref());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::coding::{Reader, put_varint32, put_varint64};
+use crate::coding::Reader;
 use crate::{FileNumber, Result};
 
 use super::tag::{WAL_SYNCED_SIZE, WAL_TERMINATE};
@@ -31,15 +31,6 @@ impl WalAddition {
                 tag => return Err(at.unsupported(format!("tag {tag} of a WAL addition is not known"))),
             }
         }
-    }
-
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        put_varint64(out, self.number.0);
-        if let Some(size) = self.synced_size_bytes {
-            put_varint32(out, WAL_SYNCED_SIZE);
-            put_varint64(out, size);
-        }
-        put_varint32(out, WAL_TERMINATE);
     }
 }
 

@@ -1,12 +1,13 @@
 //! Logs that end badly: what is still read of them, and what is said of the rest.
 
-use stonekeep_format::log::{BLOCK_BYTES, EndReason, LogScanner, LogWriter, scan};
+use stonekeep_format::log::{BLOCK_BYTES, EndReason, LogScanner};
 use stonekeep_format::{FileNumber, Problem};
+use stonekeep_format_testkit::log::{LogBuilder, scan};
 
 use crate::log::{NUMBER, payloads, scan_wal};
 
 /// Records that end in the second block, and the bytes of their log.
-fn sample(mut writer: LogWriter) -> (Vec<Vec<u8>>, Vec<u8>) {
+fn sample(mut writer: LogBuilder) -> (Vec<Vec<u8>>, Vec<u8>) {
     let records = [0, 7, 1000, 31_000, 20_000, 9].map(|size| vec![0xab; size]);
     for record in &records {
         writer.write(record);
@@ -16,7 +17,7 @@ fn sample(mut writer: LogWriter) -> (Vec<Vec<u8>>, Vec<u8>) {
 
 #[test]
 fn a_log_cut_anywhere_gives_its_first_records() {
-    let (records, bytes) = sample(LogWriter::new());
+    let (records, bytes) = sample(LogBuilder::new());
     let (whole, _) = scan_wal(&bytes);
     for cut in (0..bytes.len()).filter(|cut| cut % 61 == 0 || cut % BLOCK_BYTES < 60) {
         let (found, end) = scan_wal(&bytes[..cut]);
@@ -38,7 +39,7 @@ fn a_log_cut_anywhere_gives_its_first_records() {
 
 #[test]
 fn a_cut_is_torn_even_when_zeros_follow() {
-    let (records, bytes) = sample(LogWriter::new());
+    let (records, bytes) = sample(LogBuilder::new());
     let (whole, _) = scan_wal(&bytes);
     let start = whole[4].offset;
     for cut in [
@@ -58,7 +59,7 @@ fn a_cut_is_torn_even_when_zeros_follow() {
 
 #[test]
 fn every_flipped_bit_is_noticed() {
-    let mut writer = LogWriter::new();
+    let mut writer = LogBuilder::new();
     writer.write(b"one");
     writer.write(b"");
     writer.write(b"three");
@@ -79,7 +80,7 @@ fn every_flipped_bit_is_noticed() {
 
 #[test]
 fn damage_before_the_end_is_damage() {
-    let (_, mut bytes) = sample(LogWriter::new());
+    let (_, mut bytes) = sample(LogBuilder::new());
     bytes[BLOCK_BYTES + 9] ^= 1;
     let (found, end) = scan_wal(&bytes);
     assert_eq!(found.len(), 4);
@@ -97,7 +98,7 @@ fn damage_before_the_end_is_damage() {
 /// A length beyond the block is a torn tail in the file's last block only.
 #[test]
 fn a_length_beyond_the_block_is_torn_at_the_end_only() {
-    let mut writer = LogWriter::new();
+    let mut writer = LogBuilder::new();
     writer.write(b"good");
     writer.write(b"bad");
     let mut bytes = writer.take_bytes();
@@ -118,7 +119,7 @@ fn a_length_beyond_the_block_is_torn_at_the_end_only() {
 
 #[test]
 fn a_hole_is_no_trailer() {
-    let mut writer = LogWriter::new();
+    let mut writer = LogBuilder::new();
     writer.write(&[1; 100]);
     let first = writer.take_bytes();
     let offset = first.len() as u64;
@@ -142,8 +143,8 @@ fn a_hole_is_no_trailer() {
 
 #[test]
 fn a_recycled_log_ends_where_the_old_one_shows() {
-    let (_, mut file) = sample(LogWriter::recyclable(FileNumber(3)));
-    let mut writer = LogWriter::recyclable(NUMBER);
+    let (_, mut file) = sample(LogBuilder::recyclable(FileNumber(3)));
+    let mut writer = LogBuilder::recyclable(NUMBER);
     let mut written = Vec::new();
     for size in [500, 33_000, 4, 2100] {
         let empty_yet = written.is_empty();
@@ -172,7 +173,7 @@ fn a_recycled_log_ends_where_the_old_one_shows() {
 /// The compression's record names no log, so a renamed file seems to begin with one of ours.
 #[test]
 fn a_renamed_file_may_begin_with_the_old_compression() {
-    let mut writer = LogWriter::recyclable(FileNumber(3));
+    let mut writer = LogBuilder::recyclable(FileNumber(3));
     writer.set_compression(7);
     writer.write(b"old");
     let (found, end) = scan_wal(&writer.take_bytes());
@@ -182,13 +183,13 @@ fn a_renamed_file_may_begin_with_the_old_compression() {
 
 #[test]
 fn a_recycled_log_that_ends_inside_a_record_is_incomplete() {
-    let mut writer = LogWriter::recyclable(NUMBER);
+    let mut writer = LogBuilder::recyclable(NUMBER);
     writer.write(b"whole");
     let valid = writer.take_bytes();
     writer.write(&vec![1; 40_000]);
     let mut bytes = [valid.as_slice(), &writer.take_bytes()].concat();
     bytes.truncate(BLOCK_BYTES);
-    let (_, mut stale) = sample(LogWriter::recyclable(FileNumber(3)));
+    let (_, mut stale) = sample(LogBuilder::recyclable(FileNumber(3)));
     bytes.append(&mut stale);
     let (found, end) = scan_wal(&bytes);
     assert_eq!(payloads(&found), [b"whole"]);
@@ -199,7 +200,7 @@ fn a_recycled_log_that_ends_inside_a_record_is_incomplete() {
 /// A log whose first record only looks recyclable must not pass for an empty one.
 #[test]
 fn a_first_record_with_a_wrong_checksum_proves_no_recycling() {
-    let mut writer = LogWriter::new();
+    let mut writer = LogBuilder::new();
     writer.write(b"precious");
     let mut bytes = writer.take_bytes();
     bytes[6] ^= 4;
@@ -209,10 +210,10 @@ fn a_first_record_with_a_wrong_checksum_proves_no_recycling() {
 
 #[test]
 fn the_two_kinds_of_header_do_not_mix() {
-    let mut legacy = LogWriter::new();
+    let mut legacy = LogBuilder::new();
     legacy.write(b"legacy");
     let legacy = legacy.take_bytes();
-    let mut recyclable = LogWriter::recyclable(NUMBER);
+    let mut recyclable = LogBuilder::recyclable(NUMBER);
     recyclable.write(b"recyclable");
     let recyclable = recyclable.take_bytes();
     for (first, second, record_type) in [(&legacy, &recyclable, 5), (&recyclable, &legacy, 1)] {
@@ -225,7 +226,7 @@ fn the_two_kinds_of_header_do_not_mix() {
 
 #[test]
 fn compression_is_announced_once_and_first() {
-    let mut writer = LogWriter::new();
+    let mut writer = LogBuilder::new();
     writer.set_compression(7);
     writer.set_compression(7);
     let (found, end) = scan_wal(&writer.take_bytes());
@@ -236,7 +237,7 @@ fn compression_is_announced_once_and_first() {
     };
     assert_eq!(end.reason, misplaced(11));
 
-    writer = LogWriter::recyclable(NUMBER);
+    writer = LogBuilder::recyclable(NUMBER);
     writer.write(b"");
     writer.set_compression(7);
     assert_eq!(scan_wal(&writer.take_bytes()).1.reason, misplaced(11));
@@ -244,7 +245,7 @@ fn compression_is_announced_once_and_first() {
 
 #[test]
 fn the_error_of_a_sink_is_returned() {
-    let (_, bytes) = sample(LogWriter::new());
+    let (_, bytes) = sample(LogBuilder::new());
     let refusal = stonekeep_format::FormatError {
         file: stonekeep_format::FileKind::Wal,
         offset: 3,
@@ -257,7 +258,7 @@ fn the_error_of_a_sink_is_returned() {
 
 #[test]
 fn records_about_the_log_must_make_sense() {
-    let mut writer = LogWriter::new();
+    let mut writer = LogBuilder::new();
     writer.write(b"12345");
     let bytes = writer.take_bytes();
     for record_type in [9u8, 10, 130] {

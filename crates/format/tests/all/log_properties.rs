@@ -3,7 +3,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use stonekeep_format::FileNumber;
-use stonekeep_format::log::{EndReason, LogEnd, LogScanner, LogWriter, OwnedRecord, scan};
+use stonekeep_format::log::{EndReason, LogEnd, LogScanner};
+use stonekeep_format_testkit::log::{LogBuilder, OwnedRecord, scan};
 
 use crate::log::{NUMBER, payloads, scan_wal};
 
@@ -25,7 +26,7 @@ fn records(sizes: &[usize]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn write(mut writer: LogWriter, records: &[Vec<u8>]) -> Vec<u8> {
+fn write(mut writer: LogBuilder, records: &[Vec<u8>]) -> Vec<u8> {
     records.iter().for_each(|record| writer.write(record));
     writer.take_bytes()
 }
@@ -55,7 +56,7 @@ proptest! {
     #[test]
     fn what_is_written_is_read(sizes in sizes(), recyclable: bool) {
         let records = records(&sizes);
-        let writer = if recyclable { LogWriter::recyclable(NUMBER) } else { LogWriter::new() };
+        let writer = if recyclable { LogBuilder::recyclable(NUMBER) } else { LogBuilder::new() };
         let bytes = write(writer, &records);
         let (found, end) = scan_wal(&bytes);
         prop_assert_eq!(payloads(&found), records);
@@ -68,7 +69,7 @@ proptest! {
 
     #[test]
     fn chunks_of_a_record_are_one_record(chunks in sizes(), before in 0..40_000usize, recyclable: bool) {
-        let writer = if recyclable { LogWriter::recyclable(NUMBER) } else { LogWriter::new() };
+        let writer = if recyclable { LogBuilder::recyclable(NUMBER) } else { LogBuilder::new() };
         let chunks = records(&chunks);
         let slices: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
         let mut writer = writer;
@@ -85,7 +86,7 @@ proptest! {
         chunks in vec(prop_oneof![1..20usize, 1..70_000usize], 1..8),
         damage in proptest::option::of((any::<prop::sample::Index>(), any::<u8>())),
     ) {
-        let mut bytes = write(LogWriter::new(), &records(&sizes));
+        let mut bytes = write(LogBuilder::new(), &records(&sizes));
         if let Some((at, value)) = damage.filter(|_| !bytes.is_empty()) {
             let at = at.index(bytes.len());
             bytes[at] = value;
@@ -102,7 +103,7 @@ proptest! {
         flip in 1..=255u8,
     ) {
         let records = records(&sizes);
-        let mut bytes = write(LogWriter::new(), &records);
+        let mut bytes = write(LogBuilder::new(), &records);
         prop_assume!(!bytes.is_empty());
         let at = at.index(bytes.len());
         bytes[at] ^= flip;
@@ -119,8 +120,8 @@ proptest! {
         old_number in 1..7u64,
     ) {
         let records = records(&new);
-        let stale = write(LogWriter::recyclable(FileNumber(old_number)), &self::records(&old));
-        let mut bytes = write(LogWriter::recyclable(NUMBER), &records);
+        let stale = write(LogBuilder::recyclable(FileNumber(old_number)), &self::records(&old));
+        let mut bytes = write(LogBuilder::recyclable(NUMBER), &records);
         if let Some(tail) = stale.get(bytes.len()..) {
             bytes.extend_from_slice(tail);
         }

@@ -2,8 +2,11 @@
 
 use proptest::prelude::*;
 
-use stonekeep_format::manifest::{NewFile, NewFileForm, VersionEdit};
+use stonekeep_format::log::{LogRecord, LogScanner, LogWriter, RecordKind};
+use stonekeep_format::manifest::{NewFile, NewFileForm, VersionEdit, write_flat};
 use stonekeep_format::{FileNumber, Temperature};
+use stonekeep_format_testkit::Encode as _;
+use stonekeep_format_testkit::log::scan;
 
 use crate::edits::{edit, new_file};
 use crate::golden;
@@ -43,10 +46,18 @@ proptest! {
     #[test]
     fn flattening_drops_paths_and_nothing_else(files in prop::collection::vec(new_file(), 0..4)) {
         let original = VersionEdit { new_files: files, ..VersionEdit::default() };
-        let mut flat = original.clone();
-        let changed = flat.flatten_paths();
-        prop_assert_eq!(changed, flat != original);
-        let mut back = VersionEdit::decode(&flat.encode(), 0).unwrap();
+        let payload = original.encode();
+        let mut writer = LogWriter::new();
+        let record = LogRecord {
+            offset: 0,
+            end_offset: 0,
+            kind: RecordKind::Data,
+            recyclable: false,
+            payload: &payload,
+        };
+        write_flat(&record, &mut writer).unwrap();
+        let (records, _) = scan(LogScanner::manifest(), &writer.take_bytes()).unwrap();
+        let mut back = VersionEdit::decode(&records[0].payload, 0).unwrap();
         for (file, before) in back.new_files.iter_mut().zip(&original.new_files) {
             prop_assert_eq!(file.path_id, 0);
             file.path_id = before.path_id;

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use stonekeep_format::FileNumber;
-use stonekeep_format::log::{LogScanner, LogWriter, OwnedRecord, scan};
+use stonekeep_format::log::{LogScanner, LogWriter};
 use stonekeep_format::manifest::{DatabaseState, ManifestReader, ManifestRest, VersionEdit, write_flat};
+use stonekeep_format_testkit::Encode as _;
+use stonekeep_format_testkit::log::{OwnedRecord, scan};
 
 /// A MANIFEST with what RocksDB said to be live when it wrote it; `make.c` and `MakeOld.java` made both.
 struct Fixture {

@@ -1,10 +1,10 @@
 //! Meta blocks as no RocksDB writes them, in plain tables, which have no checksums.
 
 use stonekeep_format::checksum::ChecksumType;
-use stonekeep_format::coding::{put_fixed32, put_varint32, put_varint64};
 use stonekeep_format::sst::{BlockHandle, Footer, ReadError, TableKind, TableProperties};
 use stonekeep_format::{FormatError, Problem};
 use stonekeep_format_testkit::Encode as _;
+use stonekeep_format_testkit::coding::{put_fixed32, put_varint32, put_varint64};
 
 use crate::sst_fixtures::read;
 

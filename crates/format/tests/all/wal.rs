@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use stonekeep_format::log::{EndReason, LogWriter, PredecessorWal};
+use stonekeep_format::log::{EndReason, PredecessorWal};
 use stonekeep_format::wal::{
     BatchSummary, BatchWalker, Replay, WalCompression, WalScanner, WalSummary, summarize,
 };
 use stonekeep_format::{ColumnFamilyId, FileNumber, FormatError, Result, SequenceNumber};
+use stonekeep_format_testkit::log::LogBuilder;
 
 use crate::golden;
 use crate::wal_batch::{Batch, CF_VALUE, DELETION, TAGS, VALUE};
@@ -78,13 +79,13 @@ fn walk(batch: &[u8]) -> Result<()> {
 }
 
 fn log_of(records: &[Vec<u8>]) -> Vec<u8> {
-    let mut writer = LogWriter::new();
+    let mut writer = LogBuilder::new();
     records.iter().for_each(|record| writer.write(record));
     writer.take_bytes()
 }
 
 fn zstd_log_of(records: &[Vec<u8>]) -> Vec<u8> {
-    let mut writer = LogWriter::new();
+    let mut writer = LogBuilder::new();
     writer.set_compression(7);
     records.iter().for_each(|record| writer.write(record));
     writer.take_bytes()
@@ -96,7 +97,7 @@ fn compress(batch: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_wal_sums_up_its_batches() {
-    let mut writer = LogWriter::recyclable(NUMBER);
+    let mut writer = LogBuilder::recyclable(NUMBER);
     let predecessor = PredecessorWal {
         number: FileNumber(6),
         size_bytes: 99,
@@ -261,7 +262,7 @@ fn a_batch_that_unfolds_enormously_is_passed_over() {
     let size = 256 << 20;
     let mut batch = Batch::at(1).record(VALUE, 0, &[b"key", b""]).bytes();
     batch.pop();
-    stonekeep_format::coding::put_varint32(&mut batch, size);
+    stonekeep_format_testkit::coding::put_varint32(&mut batch, size);
     let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
     std::io::Write::write_all(&mut encoder, &batch).unwrap();
     let zeros = vec![0; 1 << 20];
@@ -276,7 +277,7 @@ fn a_batch_that_unfolds_enormously_is_passed_over() {
 
 #[test]
 fn compression_none_may_be_announced() {
-    let mut writer = LogWriter::new();
+    let mut writer = LogBuilder::new();
     writer.set_compression(0);
     writer.write(&Batch::at(1).keys(1).bytes());
     let summary = summarize(NUMBER, &writer.take_bytes()).unwrap();

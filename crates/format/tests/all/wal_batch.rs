@@ -1,6 +1,6 @@
 //! Write batches for the tests of WALs.
 
-use stonekeep_format::coding::{put_fixed32, put_fixed64, put_length_prefixed, put_varint32};
+use stonekeep_format_testkit::coding::{put_fixed32, put_fixed64, put_length_prefixed, put_varint32};
 
 /// Tags of `ValueType` (`db/dbformat.h`).
 pub(crate) const DELETION: u8 = 0x0;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use stonekeep_format::log::LogWriter;
 use stonekeep_format::wal::{BatchWalker, Replay, WalScanner, WalSummary};
 use stonekeep_format::{ColumnFamilyId, FileNumber};
+use stonekeep_format_testkit::log::LogBuilder;
 
 use crate::wal_batch::{Batch, TAGS};
 
@@ -48,9 +48,9 @@ fn build(batches: &[Vec<Entry>]) -> Vec<Batch> {
 
 fn write(batches: &[Batch], compressed: bool, recyclable: bool) -> Vec<u8> {
     let mut writer = if recyclable {
-        LogWriter::recyclable(NUMBER)
+        LogBuilder::recyclable(NUMBER)
     } else {
-        LogWriter::new()
+        LogBuilder::new()
     };
     if compressed {
         writer.set_compression(7);
@@ -134,7 +134,7 @@ proptest! {
         let mut frame = zstd::bulk::compress(&batches[0].bytes(), 3).unwrap();
         let at = at.index(frame.len());
         frame[at] = value;
-        let mut writer = LogWriter::new();
+        let mut writer = LogBuilder::new();
         writer.set_compression(7);
         writer.write(&frame);
         let _ = scan(&writer.take_bytes(), 1000);

@@ -5,13 +5,13 @@ use std::io::Write;
 use std::path::Path;
 
 use stonekeep_format::blob::{BlobFileFooter, BlobFileHeader, ExpirationRange, FOOTER_LEN, HEADER_LEN};
-use stonekeep_format::coding::{put_fixed32, put_fixed64, put_length_prefixed};
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::sst::TableProperties;
 use stonekeep_format::unique_id::{SessionId, UniqueId};
 use stonekeep_format::{ColumnFamilyId, FileNumber, SequenceNumber};
 use stonekeep_format_testkit::Encode as _;
 use stonekeep_format_testkit::blob::BlobRecordHeader;
+use stonekeep_format_testkit::coding::{put_fixed32, put_fixed64, put_length_prefixed};
 use stonekeep_format_testkit::table::encode_table_of_size;
 
 /// `BytewiseComparator` (`util/comparator.cc`).

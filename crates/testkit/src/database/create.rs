@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use stonekeep_format::FileNumber;
-use stonekeep_format::log::LogWriter;
 use stonekeep_format::manifest::{DatabaseState, encode_current};
+use stonekeep_format_testkit::log::LogBuilder;
 
 use super::FakeDatabase;
 use super::builder::DatabaseBuilder;
@@ -28,7 +28,7 @@ impl DatabaseBuilder {
             state: DatabaseState::default(),
             manifest: ManifestFile::new(FileNumber(1)),
             wal_number: FileNumber(0),
-            wal: LogWriter::new(),
+            wal: LogBuilder::new(),
             wal_has_data: false,
             options: Vec::new(),
             settings: self,

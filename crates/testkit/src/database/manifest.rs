@@ -3,12 +3,13 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use stonekeep_format::log::LogWriter;
 use stonekeep_format::manifest::{
     BlobFileGarbage, ColumnFamily, ColumnFamilyChange, DatabaseState, DeletedFile, NewFile, TableFile,
     VersionEdit, WalAddition,
 };
 use stonekeep_format::{ColumnFamilyId, FileNumber, SequenceNumber};
+use stonekeep_format_testkit::Encode as _;
+use stonekeep_format_testkit::log::LogBuilder;
 
 use super::builder::DatabaseBuilder;
 use super::content::{COMPARATOR, append};
@@ -17,14 +18,14 @@ use super::content::{COMPARATOR, append};
 #[derive(Debug)]
 pub(super) struct ManifestFile {
     pub(super) number: FileNumber,
-    writer: LogWriter,
+    writer: LogBuilder,
 }
 
 impl ManifestFile {
     pub(super) fn new(number: FileNumber) -> Self {
         ManifestFile {
             number,
-            writer: LogWriter::new(),
+            writer: LogBuilder::new(),
         }
     }
 

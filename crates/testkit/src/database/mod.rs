@@ -29,10 +29,10 @@ mod manifest;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use stonekeep_format::log::LogWriter;
 use stonekeep_format::manifest::{BlobFileAddition, ColumnFamilyChange, DatabaseState, VersionEdit};
 use stonekeep_format::unique_id::SessionId;
 use stonekeep_format::{ColumnFamilyId, FileNumber, SequenceNumber};
+use stonekeep_format_testkit::log::LogBuilder;
 
 pub use builder::DatabaseBuilder;
 use content::{TableFacts, append, write_new};
@@ -54,7 +54,7 @@ pub struct FakeDatabase {
     state: DatabaseState,
     manifest: ManifestFile,
     wal_number: FileNumber,
-    wal: LogWriter,
+    wal: LogBuilder,
     wal_has_data: bool,
     options: Vec<FileNumber>,
 }
@@ -366,7 +366,7 @@ impl FakeDatabase {
     /// Makes the next WAL, empty.
     fn start_wal(&mut self) -> FileNumber {
         self.wal_number = self.take_number();
-        self.wal = LogWriter::new();
+        self.wal = LogBuilder::new();
         append(&self.wal_path(self.wal_number), &[]);
         if self.settings.track_wals {
             self.apply(manifest::tracks_wal(self.wal_number, None));

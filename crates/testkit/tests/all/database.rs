@@ -5,9 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use stonekeep_format::checksum::crc32c;
-use stonekeep_format::log::{LogScanner, scan};
+use stonekeep_format::log::LogScanner;
 use stonekeep_format::manifest::{DatabaseState, VersionEdit, parse_current};
 use stonekeep_format::sst::read_properties;
+use stonekeep_format_testkit::log::scan;
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 
 /// Name and content of every file.

@@ -6,9 +6,9 @@ use std::os::unix::fs::FileExt;
 use stonekeep::image::hot::Step;
 use stonekeep::image::{Content, DatabaseImage, Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::{ErrorKind, Quiet};
-use stonekeep_format::log::LogWriter;
 use stonekeep_format::manifest::VersionEdit;
 use stonekeep_format::{FileNumber, SequenceNumber};
+use stonekeep_format_testkit::log::LogBuilder;
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 
 use crate::hot::scene::{When, Writer, hot_image, rounds, watched};
@@ -20,7 +20,7 @@ fn name(number: FileNumber) -> String {
 
 /// A recyclable log of this number with batches of these sequence numbers, each with a value of so many bytes.
 fn log(number: FileNumber, sequences: impl IntoIterator<Item = u64>, value_bytes: u8) -> Vec<u8> {
-    let mut writer = LogWriter::recyclable(number);
+    let mut writer = LogBuilder::recyclable(number);
     for sequence in sequences {
         let mut batch = sequence.to_le_bytes().to_vec();
         batch.extend(1u32.to_le_bytes());
@@ -238,7 +238,7 @@ fn large_ones_go_to_a_temporary_file() {
 fn the_middle_of_a_record_is_no_end_of_an_older_one() {
     let (_directory, database, [older, _]) = recycled();
     // Two blocks of one batch, the second of which was never written.
-    let mut writer = LogWriter::recyclable(older);
+    let mut writer = LogBuilder::recyclable(older);
     writer.write(&vec![1; 50_000]);
     let mut bytes = writer.take_bytes();
     bytes.truncate(32 << 10);

@@ -6,9 +6,10 @@ use std::path::Path;
 use stonekeep::image::hot::Step;
 use stonekeep::image::{DatabaseImage, Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::{Error, ErrorKind, Quiet, WarningName};
-use stonekeep_format::log::{LogWriter, PredecessorWal};
+use stonekeep_format::log::PredecessorWal;
 use stonekeep_format::manifest::{VersionEdit, WalAddition};
 use stonekeep_format::{FileNumber, SequenceNumber};
+use stonekeep_format_testkit::log::LogBuilder;
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 
 use crate::hot::scene::{When, Writer, hot_image, rounds, watched};
@@ -56,7 +57,7 @@ fn batch(sequence: u64) -> Vec<u8> {
 }
 
 /// A log with these batches.
-fn log(mut writer: LogWriter, sequences: impl IntoIterator<Item = u64>) -> Vec<u8> {
+fn log(mut writer: LogBuilder, sequences: impl IntoIterator<Item = u64>) -> Vec<u8> {
     for sequence in sequences {
         writer.write(&batch(sequence));
     }
@@ -137,7 +138,7 @@ fn damage_in_the_newest_wal_is_no_torn_tail() {
 #[test]
 fn a_wal_that_only_speaks_of_itself_is_cut_to_nothing() {
     let (_directory, database, [_, second, third]) = three_wals(DatabaseBuilder::new());
-    let mut writer = LogWriter::new();
+    let mut writer = LogBuilder::new();
     // With manual_wal_flush, the one before still has data in its buffer.
     writer.predecessor_wal(&PredecessorWal {
         number: second,
@@ -152,7 +153,7 @@ fn a_wal_that_only_speaks_of_itself_is_cut_to_nothing() {
         length(&database.wal_path(third))
     );
 
-    append(&database.wal_path(third), &log(LogWriter::new(), [31]));
+    append(&database.wal_path(third), &log(LogBuilder::new(), [31]));
     let error = refusal(&Directory::new(database.path(), SourceKind::Hot));
     assert!(
         error.to_string().contains(&format!("{}: ", name(second))),
@@ -230,7 +231,7 @@ fn tracked_wals_must_have_what_was_synced() {
 #[test]
 fn a_wal_without_data_that_was_synced_is_kept() {
     let (_directory, mut database, [_, _, third]) = three_wals(DatabaseBuilder::new().track_wals());
-    let mut writer = LogWriter::new();
+    let mut writer = LogBuilder::new();
     writer.set_compression(7);
     append(&database.wal_path(third), &writer.take_bytes());
     let synced = length(&database.wal_path(third));

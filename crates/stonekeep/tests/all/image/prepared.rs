@@ -4,7 +4,6 @@ use std::fs;
 
 use stonekeep::engine::info::InfoDetail;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions};
-use stonekeep::format::log::LogWriter;
 use stonekeep::image::{Directory, ImageSource, NoHost, SourceKind};
 use stonekeep::store::Store;
 use stonekeep_testkit::database::DatabaseBuilder;
@@ -12,6 +11,7 @@ use stonekeep_testkit::database::DatabaseBuilder;
 use crate::support::scene::{Scene, id, memory, options, reader};
 
 use stonekeep::Quiet;
+use stonekeep_format_testkit::log::LogBuilder;
 
 // `ValueType` in `db/dbformat.h`.
 const VALUE: u8 = 0x1;
@@ -45,7 +45,7 @@ fn scene() -> Scene {
     scene.database.switch_wal();
     let second = scene.database.wal_path(scene.database.wal_number());
     let write = |path, batches: &[Vec<u8>]| {
-        let mut log = LogWriter::new();
+        let mut log = LogBuilder::new();
         batches.iter().for_each(|batch| log.write(batch));
         fs::write(path, log.take_bytes()).unwrap();
     };

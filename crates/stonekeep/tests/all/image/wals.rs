@@ -3,9 +3,10 @@
 use std::fs;
 
 use stonekeep::ErrorKind;
-use stonekeep_format::log::{LogWriter, PredecessorWal};
+use stonekeep_format::log::PredecessorWal;
 use stonekeep_format::manifest::VersionEdit;
 use stonekeep_format::{FileNumber, SequenceNumber};
+use stonekeep_format_testkit::log::LogBuilder;
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 
 use crate::image::capture::{
@@ -104,7 +105,7 @@ fn a_reused_wal_keeps_the_tail_of_the_older_log() {
     let (_directory, mut database, _) = three_wals(DatabaseBuilder::new());
     let number = database.wal_number();
     let old = {
-        let mut writer = LogWriter::recyclable(FileNumber(1));
+        let mut writer = LogBuilder::recyclable(FileNumber(1));
         writer.write(&[7; 500]);
         writer.take_bytes()
     };
@@ -125,7 +126,7 @@ fn a_reused_wal_keeps_the_tail_of_the_older_log() {
 #[test]
 fn a_batch_that_makes_no_sense_is_found() {
     let (_directory, database, [_, second, third]) = three_wals(DatabaseBuilder::new());
-    let mut writer = LogWriter::new();
+    let mut writer = LogBuilder::new();
     writer.write(b"no batch");
     append(&database.wal_path(third), &writer.take_bytes());
     fs::remove_file(database.path().join("OPTIONS-000003")).unwrap();
@@ -183,7 +184,7 @@ fn with_predecessor(
 ) -> (tempfile::TempDir, FakeDatabase) {
     let (directory, database, [_, second, third]) = three_wals(DatabaseBuilder::new());
     let size = fs::metadata(database.wal_path(second)).unwrap().len();
-    let mut writer = LogWriter::new();
+    let mut writer = LogBuilder::new();
     writer.predecessor_wal(&predecessor(second, size));
     append(&database.wal_path(third), &writer.take_bytes());
     (directory, database)
