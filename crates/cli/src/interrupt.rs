@@ -57,7 +57,7 @@ impl Interrupt {
     }
 }
 
-/// Whether this process was started with the signal ignored, as far as `/proc` tells.
+/// Whether this process was started with the signal ignored, as far as `/proc` shows.
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

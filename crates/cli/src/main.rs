@@ -3,9 +3,7 @@
 mod args;
 mod cli;
 mod commands;
-mod diagnosis;
 mod exit;
-mod host;
 mod interrupt;
 mod mistakes;
 mod mount_points;
@@ -17,15 +15,16 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
+use tracing_subscriber::filter::LevelFilter;
 
 use cli::Cli;
 use commands::Session;
 use exit::Exit;
 use interrupt::Interrupt;
-use output::Output;
 use output::failure::Failure;
 use output::print_error::PrintError;
 use output::text::Style;
+use output::{Output, has_colours};
 
 fn main() -> ExitCode {
     interrupt::survive_long_files();
@@ -43,7 +42,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Option<String>, cli: Cli) -> Exit {
-    diagnosis::show(cli.global.verbose);
+    show_diagnostics(cli.global.verbose);
     let session = Session {
         output: Output {
             command,
@@ -68,6 +67,22 @@ fn run(command: Option<String>, cli: Cli) -> Exit {
     }
     session.output.failure(&failure, exit.code());
     exit
+}
+
+/// Shows what the library reports through `tracing` on standard error, if that was asked for: with `-v` each step, with
+/// `-vv` each file and request.
+fn show_diagnostics(verbosity: u8) {
+    let level = match verbosity {
+        0 => return,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::TRACE,
+    };
+    // It fails only if a subscriber was set before, and none was.
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(io::stderr)
+        .with_ansi(has_colours(&io::stderr()))
+        .try_init();
 }
 
 /// The help or the version, which was asked for: that it cannot be printed is an error.

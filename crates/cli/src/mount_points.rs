@@ -38,8 +38,8 @@ fn real_path(path: &Path) -> PathBuf {
     })
 }
 
-/// The mount point of `/etc/fstab` at or above this path that nothing is mounted on, if there is one. Where the
-/// machine does not tell, there is none.
+/// The mount point of `/etc/fstab` at or above this path that nothing is mounted on, if there is one. None where
+/// the system's files cannot be read.
 fn unmounted_above(resolved: &Path) -> Option<PathBuf> {
     let fstab = fs::read_to_string(FSTAB).ok()?;
     let mountinfo = fs::read_to_string(MOUNTINFO).ok()?;

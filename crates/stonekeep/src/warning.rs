@@ -1,6 +1,7 @@
 //! Problems that do not stop the work: each has a name that stays, a place, and a message for people.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -106,10 +107,15 @@ warning_names! {
     NotIncluded = "not-included",
 }
 
-impl WarningName {
-    /// The name with this text.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|name| name.as_str() == text)
+impl FromStr for WarningName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = Self::ALL.iter().find(|name| name.as_str() == text);
+        named.copied().ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|name| name.as_str()).collect();
+            format!("not the name of a warning; the names are {}", names.join(", "))
+        })
     }
 }
 
@@ -128,7 +134,7 @@ impl Serialize for WarningName {
 impl<'de> Deserialize<'de> for WarningName {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Ok(Self::parse(&text).unwrap_or(WarningName::Other))
+        Ok(text.parse().unwrap_or(WarningName::Other))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-/// A word, its line of help and the value that it stands for. A word without help is accepted and not shown.
+/// A word, its line of help and its value. A word without help is accepted and not shown.
 pub(crate) type Choice<T> = (&'static str, &'static str, T);
 
 /// The parser for one of these words.

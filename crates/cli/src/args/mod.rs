@@ -6,5 +6,4 @@ pub(crate) mod quantity;
 pub(crate) mod repository;
 pub(crate) mod select;
 pub(crate) mod time;
-pub(crate) mod warning;
 pub(crate) mod which;

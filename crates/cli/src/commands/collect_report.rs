@@ -97,12 +97,12 @@ fn left_alone(page: &mut Page<'_>, report: &CollectReport, would: &str) {
             files(report.unfinished.files, report.unfinished.bytes)
         ));
     }
-    for stranger in &report.unknown_files {
-        page.line(format!("no part of any backup, {would}left alone: {stranger}"));
+    for unknown in &report.unknown_files {
+        page.line(format!("no part of any backup, {would}left alone: {unknown}"));
     }
 }
 
-/// What could not be freed although nobody asked to keep it.
+/// What could not be freed although it was to be deleted.
 fn held(page: &mut Page<'_>, report: &CollectReport) {
     for held in &report.held_by_pins {
         let text = format!(

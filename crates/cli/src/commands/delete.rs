@@ -59,7 +59,7 @@ pub(crate) fn run(args: &DeleteArgs, session: &Session) -> anyhow::Result<Exit> 
     Ok(Exit::Success)
 }
 
-/// Every selected backup; they are deleted only with `--yes`, since nobody has typed their ids.
+/// Every selected backup; they are deleted only with `--yes`, since their ids were not typed.
 fn selected(engine: &BackupEngine, args: &DeleteArgs) -> Result<Vec<BackupId>> {
     let ids = args.select.ids(engine.as_read_only())?;
     if ids.is_empty() {

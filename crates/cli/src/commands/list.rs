@@ -58,8 +58,8 @@ fn text(page: &mut Page<'_>, info: &RepositoryInfo, args: &ListArgs) {
     for backup in &info.backups {
         reasons(page, backup);
     }
-    for stranger in &info.unknown_files {
-        page.line(format!("no part of any backup, left alone: {stranger}"));
+    for unknown in &info.unknown_files {
+        page.line(format!("no part of any backup, left alone: {unknown}"));
     }
 }
 

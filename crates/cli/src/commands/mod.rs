@@ -21,7 +21,6 @@ pub(crate) mod verify;
 use stonekeep::engine::BackupEngineOptions;
 
 use crate::exit::Exit;
-use crate::host;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::output::progress::Watcher;
@@ -45,10 +44,15 @@ impl Session {
         let holder = format!(
             "stonekeep {verb}, process {} on {}",
             std::process::id(),
-            host::name()
+            host_name()
         );
         BackupEngineOptions::default().with_lock_holder(holder)
     }
+}
+
+/// The name of this machine, as the kernel has it.
+pub(crate) fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// What can be done about an end that every verb has in common.
@@ -70,7 +74,7 @@ fn what_a_stop_leaves(verb: &str) -> Option<&'static str> {
              and the next backup uses them (stonekeep gc removes them)",
         ),
         "restore" => Some(
-            "what stood at the target is as it was; run the same command again to go on from here, or take it back \
+            "the old files at the target are unchanged; run the same command again to resume the restore, or undo it \
              with stonekeep restore --abort --to DIR",
         ),
         "delete" | "purge" | "gc" => Some(

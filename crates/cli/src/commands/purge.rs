@@ -7,7 +7,6 @@ use stonekeep::{Error, WarningName};
 use super::{Session, collect_report};
 use crate::args::engine::{LockArgs, SyncArgs};
 use crate::args::repository::RepoArgs;
-use crate::args::warning;
 use crate::exit::Exit;
 
 /// Delete all but the newest valid backups, and the files that no other backup needs
@@ -29,7 +28,7 @@ pub(crate) struct PurgeArgs {
     #[arg(long)]
     yes: bool,
     /// Accept the warning sequence-went-back: keep no extra backup for it
-    #[arg(long, value_name = "NAME", value_parser = warning::parse)]
+    #[arg(long, value_name = "NAME")]
     accept: Vec<WarningName>,
     #[command(flatten)]
     lock: LockArgs,

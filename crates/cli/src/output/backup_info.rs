@@ -1,4 +1,4 @@
-//! A backup as `list` and `show` tell of it.
+//! A backup as `list` and `show` describe it.
 
 use stonekeep::engine::info::{BackupInfo, BackupState};
 use stonekeep::image::{CaptureKind, ClosingRule, LiveCapture};
@@ -46,7 +46,7 @@ pub(crate) fn state_cell(info: &BackupInfo) -> Cell {
     }
 }
 
-/// What a meta file says, or that it could not be read.
+/// A value from a meta file, or a mark that it could not be read.
 pub(crate) fn if_read(info: &BackupInfo, text: String) -> String {
     if info.schema.is_empty() {
         "?".to_owned()

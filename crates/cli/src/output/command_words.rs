@@ -1,4 +1,4 @@
-//! Says in the command's words what the library says in its own: `wal_dir_option (--wal-dir-option)` becomes the option.
+//! Replaces the library's names of options by those of the command: `wal_dir_option (--wal-dir-option)` becomes the option.
 
 use stonekeep::Warning;
 

@@ -37,7 +37,7 @@ pub(crate) fn visible_bytes(bytes: &[u8]) -> String {
     shown
 }
 
-/// The same for JSON text, in which such characters can only stand inside of strings, and have escapes of its own.
+/// The same for JSON text, in which such characters occur only inside of strings, and have escapes of its own.
 pub(crate) fn visible_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for c in json.chars() {

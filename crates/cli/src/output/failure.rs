@@ -75,7 +75,7 @@ impl Failure {
         for cause in &self.causes {
             page.line(format!("  caused by: {cause}"));
         }
-        let findings = self.findings_not_said_yet();
+        let findings = self.findings_not_reported_yet();
         for finding in findings.iter().take(MAX_FINDINGS_SHOWN) {
             page.line(format!("  {finding}"));
         }
@@ -88,17 +88,20 @@ impl Failure {
     }
 
     /// Message and causes often say the first finding already.
-    fn findings_not_said_yet(&self) -> Vec<&Finding> {
+    fn findings_not_reported_yet(&self) -> Vec<&Finding> {
         let all = format!("{} {}", self.message, self.causes.join(" "));
-        let said = |finding: &Finding| match self.findings.len() {
+        let is_reported = |finding: &Finding| match self.findings.len() {
             1 => all.contains(&finding.file) && all.contains(&finding.reason),
             _ => all.contains(&finding.to_string()),
         };
-        self.findings.iter().filter(|finding| !said(finding)).collect()
+        self.findings
+            .iter()
+            .filter(|finding| !is_reported(finding))
+            .collect()
     }
 }
 
-/// What can be done: as the library says, else what is always true of such an error.
+/// What can be done: the hint of the library, else one for this kind of I/O error.
 fn hint(error: &Error) -> Option<String> {
     let known = error.hint().map(ToOwned::to_owned);
     known.or_else(|| {

@@ -42,7 +42,7 @@ pub(crate) fn error_body(failure: &Failure, exit_code: u8) -> Value {
     json!({ "error": error })
 }
 
-/// The word that stands for a value in JSON, for use in text.
+/// The word for a value in JSON, for use in text.
 pub(crate) fn word(value: impl Serialize) -> String {
     let json = serde_json::to_value(value).unwrap_or_default();
     json.as_str().unwrap_or_default().to_owned()

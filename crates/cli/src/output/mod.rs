@@ -1,4 +1,4 @@
-//! Everything that the command says: text or JSON on standard output, notes on standard error.
+//! The output of the command: text or JSON on standard output, notes on standard error.
 
 pub(crate) mod app_metadata;
 pub(crate) mod backup_info;
@@ -94,7 +94,7 @@ impl Output {
         self.end_report(printed, warnings, done)
     }
 
-    /// Prints the warnings of a report that was printed, or could not be printed: then the error says what was done.
+    /// Prints the warnings of a report that was printed, or could not be printed: then the error reports what was done.
     pub(crate) fn end_report(
         &self,
         printed: Result<(), PrintError>,
@@ -114,7 +114,7 @@ impl Output {
         }
     }
 
-    /// Prints warnings to standard error; in JSON they stand in the document.
+    /// Prints warnings to standard error; in JSON they are in the document.
     pub(crate) fn warnings(&self, warnings: &[Warning]) {
         if !self.json {
             self.warnings_in_text(warnings);
@@ -129,7 +129,7 @@ impl Output {
         });
     }
 
-    /// Prints lines to standard error. That nobody can read them is no reason to fail.
+    /// Prints lines to standard error. A failure to write them is ignored.
     pub(crate) fn aside(&self, text: impl FnOnce(&mut Page<'_>)) {
         let mut lines = Vec::new();
         let mut page = Page::new(&mut lines, has_colours(&io::stderr()));

@@ -16,7 +16,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(5);
 /// Work that is done sooner shows no bar.
 const BAR_DELAY: Duration = Duration::from_millis(200);
 
-/// It is said that the lock is waited for when it takes longer.
+/// A wait for the lock that takes longer is reported.
 const WAIT_DELAY: Duration = Duration::from_millis(500);
 
 /// The bars, the widest first, with the columns that each one needs.
@@ -89,7 +89,7 @@ impl Watcher {
         }
     }
 
-    /// Removes the bar, so that the lines that follow stand alone.
+    /// Removes the bar, so that it does not mix with the lines that follow.
     fn remove_bar(&self) {
         if let Display::Bar(bar) = &self.display {
             bar.finish_and_clear();

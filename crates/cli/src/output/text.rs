@@ -142,7 +142,7 @@ impl<'a> Page<'a> {
         self.gap();
     }
 
-    /// Whether nobody reads any more, so that a long text can end early.
+    /// Whether writing has failed, so that a long text can end early.
     pub(crate) fn is_broken(&self) -> bool {
         self.failed.is_some()
     }
@@ -162,7 +162,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// On which side of its column a cell stands.
+/// On which side of its column a cell is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Align {
     #[default]

@@ -162,7 +162,7 @@ fn an_interrupted_restore_leaves_the_target_as_it_was() {
             .end()
             .code(130)
             .warns("error: stopped")
-            .warns("hint: what stood at the target is as it was");
+            .warns("hint: the old files at the target are unchanged");
         assert!(marker.exists());
     };
     interrupt();

@@ -2,13 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use stonekeep_format::options::CaptureOptions;
+
 use super::diagnostics::Diagnostics;
+use super::listing::Listing;
 use super::live_files::LiveFiles;
 use super::manifest::Manifest;
 use super::options_file::Options;
 use super::other_database;
+use super::pinned::Pinned;
+use super::unnamed_blobs::UnnamedBlobs;
 use super::wal_scan::ScannedWals;
-use super::{CaptureKind, DatabaseImage, ImageColumnFamily, LiveCapture};
+use super::{Capture, CaptureKind, DatabaseImage, ImageColumnFamily, LiveCapture};
 use crate::{Observer, Result, WarningName};
 
 /// RocksDB writes `db_paths` and `cf_paths` into no file.
@@ -99,4 +104,56 @@ fn merged(mut surplus: Vec<PathBuf>, unknown: &[PathBuf]) -> Vec<PathBuf> {
     surplus.sort();
     surplus.dedup();
     surplus
+}
+
+/// The image of a database that is being written, with the files that keep it readable.
+#[derive(Debug)]
+pub(super) struct HotCapture {
+    image: DatabaseImage,
+    /// The open files, each with the number of bytes that count.
+    pins: Vec<Pinned>,
+}
+
+impl HotCapture {
+    /// Puts the image together. `pins` are the open tables and blobs. Blob files in `data_paths` that the MANIFEST does not
+    /// name become part of the image if tables, or WALs of a database with `settings`, may point into them.
+    pub(super) fn new(
+        mut parts: Parts<'_>,
+        mut pins: Vec<Pinned>,
+        settings: &CaptureOptions,
+        data_paths: &[PathBuf],
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let blobs = UnnamedBlobs::of(&parts.manifest.state);
+        let blobs = blobs.and_of_wals(!settings.blob_direct_write.is_empty());
+        let mut directories = Vec::new();
+        if blobs.may_exist() {
+            for path in data_paths {
+                directories.extend(Listing::of(path)?);
+            }
+        }
+        let named = &mut parts.live_files.files;
+        let (unnamed, held) = blobs.held(&directories, named, &mut parts.diagnostics)?;
+        named.extend(unnamed);
+        pins.extend(held);
+        pins.push(parts.manifest.file.with_size(parts.manifest.applied_bytes));
+        pins.extend(parts.wals.pins());
+        let image = parts.into_image(observer)?;
+        Ok(HotCapture { image, pins })
+    }
+}
+
+impl Capture for HotCapture {
+    fn image(&self) -> &DatabaseImage {
+        &self.image
+    }
+
+    fn confirm(&self) -> Result<()> {
+        for pin in &self.pins {
+            if pin.length()? < pin.size_bytes {
+                return Err(pin.became_shorter());
+            }
+        }
+        Ok(())
+    }
 }

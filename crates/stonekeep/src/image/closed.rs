@@ -22,12 +22,11 @@ use stonekeep_format::options::CaptureOptions;
 
 use super::assembly::Parts;
 use super::at_rest::{AtRest, refuse_if_open};
-use super::database_id::database_id;
 use super::diagnostics::Diagnostics;
 use super::directory::{Directory, SourceKind};
 use super::listing::{Listing, data_directories};
 use super::live_files::LiveFiles;
-use super::manifest::{Current, Manifest};
+use super::manifest::{Current, Manifest, database_id};
 use super::measured_wal::MeasuredWal;
 use super::no_database::no_database;
 use super::opening_traces::was_opened;
@@ -38,7 +37,6 @@ use super::unnamed_blobs::UnnamedBlobs;
 use super::wal_dir::{Usage, WalDirChoice};
 use super::wal_scan::{Rules, ScannedWals, WalCut};
 use super::wals_at_rest;
-use super::without_wal;
 use super::{Capture, CaptureHost, CaptureKind, Content, DatabaseImage, ImageFile};
 use crate::parallel::run_both;
 use crate::{Observer, Result};
@@ -168,7 +166,7 @@ impl Session<'_> {
     fn judge_manifest(&mut self, wals: &ScannedWals, directories: &[Listing]) -> Result<()> {
         let (manifest, last) = (&self.manifest, wals.last_sequence());
         if self.was_opened {
-            without_wal::judge(manifest, last, &self.source.path, &mut self.diagnostics);
+            wals.warn_of_writes_without(manifest, &self.source.path, &mut self.diagnostics);
         }
         if !manifest.is_torn {
             return Ok(());

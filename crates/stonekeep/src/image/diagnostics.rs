@@ -1,4 +1,4 @@
-//! What is said about a database while its image is taken.
+//! Findings and warnings about a database while its image is taken.
 
 use std::path::Path;
 
@@ -30,13 +30,6 @@ impl Diagnostics {
     /// What to do about what was found, where the caller has no better advice.
     pub(super) fn hint(&mut self, hint: String) {
         self.hint.get_or_insert(hint);
-    }
-
-    /// Takes over what was found elsewhere.
-    pub(super) fn extend(&mut self, others: Diagnostics) {
-        self.findings.extend(others.findings);
-        self.warnings.extend(others.warnings);
-        self.hint = self.hint.take().or(others.hint);
     }
 
     /// Takes over warnings from elsewhere.

@@ -170,7 +170,7 @@ pub(super) fn no_db_path(path: &Path) -> Error {
     ))
 }
 
-/// Whether this failure says that nothing is there.
+/// Whether this failure means that nothing is there.
 pub(super) fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),

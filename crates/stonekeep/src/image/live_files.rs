@@ -53,10 +53,12 @@ impl LiveFiles {
             any_elsewhere: false,
         };
         let mut places = Vec::with_capacity(needed.len());
-        for part in looked {
-            found.any_absent |= part.any_absent;
-            diagnostics.extend(part.diagnostics);
-            places.extend(part.places);
+        for place in looked.into_iter().flatten() {
+            if let Err(missing) = &place {
+                found.any_absent |= missing.is_absent;
+                diagnostics.add_finding(&missing.path, missing.reason.as_str());
+            }
+            places.push(place.ok());
         }
         let (mut places, any_elsewhere) = (places.into_iter(), &mut found.any_elsewhere);
         // In their place: of a large database there are many.
@@ -80,14 +82,6 @@ impl LiveFiles {
 const LOOKS: usize = 1024;
 const LOOKERS: usize = 4;
 
-/// The result of looking up some files.
-struct Looked<'a> {
-    /// Where each of them is.
-    places: Vec<Option<Place<'a>>>,
-    any_absent: bool,
-    diagnostics: Diagnostics,
-}
-
 /// A table or blob in one of the directories.
 #[derive(Clone, Copy)]
 struct Place<'a> {
@@ -100,6 +94,9 @@ impl Place<'_> {
         self.directory.path.join(self.name.to_string())
     }
 }
+
+/// Where a file is, or why it cannot be taken.
+type Found<'a> = std::result::Result<Place<'a>, Box<Missing>>;
 
 /// Where files of each name are, by name.
 struct Places<'a>(Vec<Place<'a>>);
@@ -117,34 +114,22 @@ impl<'a> Places<'a> {
     }
 
     /// Looks for these files; only by name for those that are not needed.
-    fn look(&self, files: &[ImageFile], needed: &[bool], home: &Path) -> Result<Looked<'a>> {
-        let mut looked = Looked {
-            places: Vec::with_capacity(files.len()),
-            any_absent: false,
-            diagnostics: Diagnostics::default(),
-        };
+    fn look(&self, files: &[ImageFile], needed: &[bool], home: &Path) -> Result<Vec<Found<'a>>> {
+        let mut places = Vec::with_capacity(files.len());
         for (file, needed) in files.iter().zip(needed) {
             let candidates = self.of_file(&file.name);
-            let place = match candidates {
-                [only] if !needed => Ok(*only),
-                _ => {
-                    let mut found = Vec::with_capacity(candidates.len());
-                    for place in candidates {
-                        let size = place.directory.size_of(&place.name.to_string())?;
-                        found.extend(size.map(|size| (*place, size)));
-                    }
-                    choose(file, home, &found, |place| place.path())
-                }
-            };
-            if let Err(missing) = &place {
-                looked.any_absent |= candidates.is_empty();
-                looked
-                    .diagnostics
-                    .add_finding(&missing.path, missing.reason.as_str());
+            if let ([only], false) = (candidates, *needed) {
+                places.push(Ok(*only));
+                continue;
             }
-            looked.places.push(place.ok());
+            let mut found = Vec::with_capacity(candidates.len());
+            for place in candidates {
+                let size = place.directory.size_of(&place.name.to_string())?;
+                found.extend(size.map(|size| (*place, size)));
+            }
+            places.push(choose(file, home, &found, |place| place.path()).map_err(Box::new));
         }
-        Ok(looked)
+        Ok(places)
     }
 
     /// The places of a table or blob file. Where there is no `.sst`, an `.ldb` is the table, as for RocksDB

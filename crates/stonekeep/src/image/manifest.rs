@@ -1,4 +1,4 @@
-//! From CURRENT to the state that the MANIFEST adds up to.
+//! CURRENT, the MANIFEST that it names, and the state that this adds up to.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,13 +8,17 @@ use stonekeep_format::log::{LogScanner, LogWriter};
 use stonekeep_format::manifest::{DatabaseState, ManifestReader, encode_current, parse_current, write_flat};
 use stonekeep_format::{FileNumber, Temperature};
 
+use super::diagnostics::Diagnostics;
 use super::pinned::{Pinned, read_small};
 use super::spool::Spool;
 use super::{Content, ImageFile, live_files};
-use crate::{Error, Observer, Result};
+use crate::{Error, Observer, Result, WarningName};
 
 /// A name takes less than this; anything longer is no CURRENT.
 const CURRENT_LIMIT_BYTES: u64 = 4096;
+
+/// An id takes less than this; anything longer is no IDENTITY.
+const IDENTITY_LIMIT_BYTES: u64 = 4096;
 
 /// A rewritten MANIFEST that is larger goes to a temporary file.
 const FLAT_MANIFEST_IN_MEMORY_BYTES: u64 = 16 << 20;
@@ -130,7 +134,7 @@ impl Manifest {
         Ok(edits)
     }
 
-    /// Whether it says of a live table that it lies in another path than the first.
+    /// Whether it places a live table in another path than the first.
     pub(super) fn names_further_paths(&self) -> bool {
         self.took_from_further_paths || self.state.live_tables().any(|table| table.file.path_id != 0)
     }
@@ -184,4 +188,31 @@ pub(super) fn plain_file(name: DbFileName, size_bytes: u64, content: Content) ->
         crc32c: None,
         temperature: Temperature::Unknown,
     }
+}
+
+/// The id in the MANIFEST, else the one in IDENTITY, of which RocksDB takes away one newline at the end
+/// (`DBImpl::GetDbIdentityFromIdentityFile`, `db/db_impl/db_impl.cc`).
+pub(super) fn database_id(
+    database: &Path,
+    state: &DatabaseState,
+    diagnostics: &mut Diagnostics,
+) -> Result<Option<String>> {
+    let path = database.join(DbFileName::Identity.to_string());
+    let bytes = match state.db_id() {
+        Some(id) => id.to_vec(),
+        None => match read_small(&path, IDENTITY_LIMIT_BYTES)? {
+            None => return Ok(None),
+            Some(bytes) => bytes.strip_suffix(b"\n").unwrap_or(&bytes).to_vec(),
+        },
+    };
+    let id = String::from_utf8(bytes).ok();
+    let id = id.filter(|id| !id.is_empty() && id.len() as u64 <= IDENTITY_LIMIT_BYTES);
+    if id.is_none() {
+        diagnostics.warn(
+            WarningName::DatabaseId,
+            &path,
+            "the database id is no text; the image goes without one",
+        );
+    }
+    Ok(id)
 }

@@ -130,7 +130,7 @@ impl<'o> WalReader<'o> {
         Ok(has_recyclable_headers(&beginning))
     }
 
-    /// Reads a WAL as far as its log goes, and says whether there is data in it; `None` if it is shorter by now.
+    /// Reads a WAL as far as its log goes, and whether there is data in it; `None` if it is shorter by now.
     fn spool(&self, number: FileNumber, file: &Pinned) -> Result<Option<(Spooled, bool)>> {
         let mut spool = Spool::of(&file.path, self.memory_left);
         let mut scanner = LogScanner::wal(number);

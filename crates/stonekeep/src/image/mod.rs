@@ -3,17 +3,14 @@
 mod assembly;
 mod at_rest;
 mod closed;
-mod database_id;
 mod database_image;
 mod diagnostics;
 mod directory;
 mod directory_capture;
 pub mod handle;
-mod host;
 pub mod hot;
 pub mod include;
 mod listing;
-mod live;
 mod live_files;
 pub mod lock;
 mod lock_holder;
@@ -36,11 +33,10 @@ mod wal_proof;
 mod wal_rules;
 mod wal_scan;
 mod wals_at_rest;
-mod without_wal;
 
-pub use self::database_image::{CaptureKind, Content, DatabaseImage, ImageColumnFamily, ImageFile};
+pub use self::database_image::{
+    CaptureKind, ClosingRule, Content, DatabaseImage, ImageColumnFamily, ImageFile, LiveCapture,
+};
 pub use self::directory::{Directory, SourceKind};
-pub use self::host::{CaptureHost, NoHost};
-pub use self::live::{ClosingRule, LiveCapture};
-pub use self::source::{Capture, ImageSource};
+pub use self::source::{Capture, CaptureHost, ImageSource, NoHost};
 pub(crate) use self::source_files::{SourceFile, SourceFiles, read_from_start};

@@ -6,43 +6,38 @@ use super::listing::Listing;
 use super::lock_holder::LockHolder;
 use crate::Result;
 
-/// The directories that a `wal_dir` in OPTIONS may mean.
-pub(super) enum NamedWalDir {
-    /// The database's own.
-    Home,
-    /// Those that are there, none of them the database's own.
-    Elsewhere(Vec<Listing>),
-}
-
-impl NamedWalDir {
-    /// Looks for it: with a holder of the `LOCK`, where that process sees it.
-    ///
-    /// # Errors
-    /// `Io` if a directory is there and cannot be listed.
-    pub(super) fn find(named: &Path, home: &Listing, holder: Option<LockHolder>) -> Result<NamedWalDir> {
-        let seen = match holder {
-            Some(holder) => holder.resolve(named)?,
-            None => None,
-        };
-        let paths = match seen {
-            Some(seen) => vec![seen],
-            None if named.is_absolute() => vec![named.to_owned()],
-            // Up to 6.19 OPTIONS name the database's own directory, as the application spells it.
-            None if canonical(&home.path).ends_with(named) => return Ok(NamedWalDir::Home),
-            None => below_or_beside(named, &home.path),
-        };
-        let mut found: Vec<Listing> = Vec::new();
-        for path in paths {
-            match Listing::of(&path)? {
-                Some(listing) if listing.identity == home.identity => return Ok(NamedWalDir::Home),
-                Some(listing) if found.iter().all(|known| known.identity != listing.identity) => {
-                    found.push(listing);
-                }
-                _ => {}
+/// The directories that a `wal_dir` in OPTIONS may mean, as far as they exist; `None` if it is the database's own. With a
+/// holder of the `LOCK`, it is where that process sees it.
+///
+/// # Errors
+/// `Io` if a directory is there and cannot be listed.
+pub(super) fn find_named(
+    named: &Path,
+    home: &Listing,
+    holder: Option<LockHolder>,
+) -> Result<Option<Vec<Listing>>> {
+    let seen = match holder {
+        Some(holder) => holder.resolve(named)?,
+        None => None,
+    };
+    let paths = match seen {
+        Some(seen) => vec![seen],
+        None if named.is_absolute() => vec![named.to_owned()],
+        // Up to 6.19 OPTIONS name the database's own directory, as the application spells it.
+        None if canonical(&home.path).ends_with(named) => return Ok(None),
+        None => below_or_beside(named, &home.path),
+    };
+    let mut found: Vec<Listing> = Vec::new();
+    for path in paths {
+        match Listing::of(&path)? {
+            Some(listing) if listing.identity == home.identity => return Ok(None),
+            Some(listing) if found.iter().all(|known| known.identity != listing.identity) => {
+                found.push(listing);
             }
+            _ => {}
         }
-        Ok(NamedWalDir::Elsewhere(found))
     }
+    Ok(Some(found))
 }
 
 /// A relative path from the database's directory, and from the one above: the directory above the real one, and above

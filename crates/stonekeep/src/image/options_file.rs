@@ -123,7 +123,7 @@ impl Options {
                 .all(|family| self.column_families.contains(&family.name))
     }
 
-    /// Warns if it does not fit this state, and says what that means.
+    /// Warns if it does not fit this state, and explains what that means.
     pub(super) fn warn_unless_fits(&self, state: &DatabaseState, diagnostics: &mut Diagnostics) {
         if self.fits(state) {
             return;

@@ -1,10 +1,11 @@
-//! What an image is taken of, and what keeps the image readable.
+//! The contract between a source of images and the engine that backs them up.
 
 use std::path::PathBuf;
 
-use super::database_image::DatabaseImage;
-use super::host::CaptureHost;
-use crate::{Observer, Result};
+use stonekeep_format::FileNumber;
+
+use super::database_image::{DatabaseImage, ImageFile};
+use crate::{Error, ErrorKind, Observer, Result};
 
 /// What an image of a database is taken of: a directory at rest, a checkpoint, a live handle.
 pub trait ImageSource: Send + Sync {
@@ -33,4 +34,79 @@ pub trait Capture: Send + Sync {
     /// # Errors
     /// `Refused` if the source changed meanwhile; one that [says so](crate::Error::is_source_changed) is captured again.
     fn confirm(&self) -> Result<()>;
+}
+
+/// The engine, as a source sees it.
+///
+/// A source of many files need not hold them all: it asks which ones are [needed](CaptureHost::needed), lets the
+/// engine [take](CaptureHost::take) a part of them before the image is complete, and holds only the rest. Files that are
+/// not needed, or taken, are in the image all the same, with [`super::Content::In`]; the engine does not look there.
+pub trait CaptureHost {
+    /// 1, and one more whenever the source has to be captured again because it
+    /// [changed](crate::Error::is_source_changed) while it was copied.
+    fn attempt(&self) -> u32;
+
+    /// Whether a change after this attempt fails the backup.
+    fn is_last_attempt(&self) -> bool;
+
+    /// Whether a database that this process has open is to flush its memtables first (`flush_before_backup`).
+    fn flush_before_backup(&self) -> bool {
+        false
+    }
+
+    /// Asked before anything is taken.
+    ///
+    /// # Errors
+    /// `Refused` if the repository holds backups of another database.
+    fn check_database(&mut self, database_id: Option<&str>) -> Result<()>;
+
+    /// Which of these tables and blobs the image must hold readable. The others are stored; they are not opened to
+    /// know it, and may vanish from now on.
+    ///
+    /// # Errors
+    /// Those of reading the repository.
+    fn needed(&mut self, files: &[ImageFile]) -> Result<Vec<bool>>;
+
+    /// Whether [`Self::take`] does anything.
+    fn takes_early(&self) -> bool;
+
+    /// Copies tables and blobs at once; they may vanish afterwards. Returns the numbers of those that turned out shorter
+    /// than they should be: a slow deletion has begun, and the database's next state does not name them.
+    ///
+    /// # Errors
+    /// Those of copying; `Unsupported` if this host [takes nothing early](Self::takes_early).
+    fn take(&mut self, files: &[ImageFile]) -> Result<Vec<FileNumber>>;
+}
+
+/// No engine: for an image that is only inspected.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoHost;
+
+impl CaptureHost for NoHost {
+    fn attempt(&self) -> u32 {
+        1
+    }
+
+    fn is_last_attempt(&self) -> bool {
+        true
+    }
+
+    fn check_database(&mut self, _: Option<&str>) -> Result<()> {
+        Ok(())
+    }
+
+    fn needed(&mut self, files: &[ImageFile]) -> Result<Vec<bool>> {
+        Ok(vec![true; files.len()])
+    }
+
+    fn takes_early(&self) -> bool {
+        false
+    }
+
+    fn take(&mut self, _: &[ImageFile]) -> Result<Vec<FileNumber>> {
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            "this host cannot copy files early",
+        ))
+    }
 }

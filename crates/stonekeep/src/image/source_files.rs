@@ -172,7 +172,7 @@ impl SourceFile {
 }
 
 impl Directory {
-    /// A file here, which may be open already, for direct reads by nobody else; `None` if it must be read otherwise.
+    /// A file here, which may be open already, for direct reads by this reader alone; `None` if it must be read otherwise.
     fn open_direct(&self, path: &Path, open: Option<&Arc<File>>) -> Result<Option<File>> {
         if self.direct.refusal().is_some() {
             return Ok(None);

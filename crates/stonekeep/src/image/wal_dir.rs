@@ -50,7 +50,7 @@ use stonekeep_format::options::CaptureOptions;
 use super::diagnostics::Diagnostics;
 use super::listing::Listing;
 use super::lock_holder::LockHolder;
-use super::named_wal_dir::{NamedWalDir, counterpart};
+use super::named_wal_dir::{counterpart, find_named};
 use super::opening_traces::{OpenedAt, opened_at, was_opened_for_writing};
 use super::wal_proof::{Belonging, belonging};
 use super::wal_rules::is_needed;
@@ -126,9 +126,8 @@ impl WalDirChoice<'_> {
             Usage::Open => LockHolder::of(&self.home.path)?,
             Usage::AtRest | Usage::Checkpoint => None,
         };
-        let mut others = match NamedWalDir::find(named, self.home, holder)? {
-            NamedWalDir::Home => return Ok(None),
-            NamedWalDir::Elsewhere(others) => others,
+        let Some(mut others) = find_named(named, self.home, holder)? else {
+            return Ok(None);
         };
         if others.is_empty() {
             return self.without(named, diagnostics).map(|()| None);

@@ -18,7 +18,7 @@ use stonekeep_format::{FileNumber, SequenceNumber};
 
 use super::ImageFile;
 use super::diagnostics::Diagnostics;
-use super::manifest::plain_file;
+use super::manifest::{Manifest, plain_file};
 use super::measured_wal::MeasuredWal;
 use super::pinned::Pinned;
 use super::wal_rules::{check_tracked, first_with_unflushed_data};
@@ -178,6 +178,26 @@ impl ScannedWals {
             diagnostics.warn(WarningName::SequenceUncertain, &self.directory, message);
         }
         last.max(newest.highest)
+    }
+
+    /// Warns where the MANIFEST proves that the database in this directory is written without WAL
+    /// (`WriteOptions::disableWAL`).
+    pub(super) fn warn_of_writes_without(
+        &self,
+        manifest: &Manifest,
+        directory: &Path,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let newest = self.last_sequence().map(|bounds| bounds.highest);
+        let Some(family) = manifest.state.written_without_wal(manifest.number, newest) else {
+            return;
+        };
+        let name = String::from_utf8_lossy(&family.name);
+        let message = format!(
+            "it is written without WAL (disableWAL): a flush of column family \"{name}\" holds writes that were in no WAL. \
+             Such writes are not in the backup unless they were flushed, and its column families may lie apart"
+        );
+        diagnostics.warn(WarningName::WritesWithoutWal, directory, message);
     }
 
     /// How many transactions are prepared, and neither committed nor rolled back.

@@ -7,19 +7,16 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, Args};
 use glob::Pattern;
 use stonekeep::engine::{BackupEngineOptions, Components, CreateBackupOptions, MaybeExclude, MetaSchema};
-use stonekeep::format::backup_name::{NamingScheme, ShareFilesNaming};
+use stonekeep::format::backup_name::{NamingScheme, RepoPath, ShareFilesNaming};
 use stonekeep::image::include::IncludePattern;
 use stonekeep::image::{Directory, SourceKind};
 use stonekeep::{Error, IoContext, Result, WarningName};
 
-use super::exclude::{Excludes, parse_pattern};
 use crate::args::choice::{Choice, one_of};
 use crate::args::engine::{LockArgs, SyncArgs, WorkArgs, WriteArgs};
 use crate::args::quantity::parse_rate;
 use crate::args::repository::RepoArgs;
-use crate::args::warning;
-use crate::commands::Session;
-use crate::host;
+use crate::commands::{Session, host_name};
 use crate::usage_error::UsageError;
 
 /// More application metadata than this is refused by every engine (`BackupMeta::StoreToFile`).
@@ -90,14 +87,14 @@ struct KeptArgs {
     #[arg(long, value_name = "WORD")]
     tag: Vec<String>,
     /// Exclude tables whose name matches, such as '0001*.sst'; needs --schema-version=2; may be repeated
-    #[arg(long, value_name = "GLOB", value_parser = parse_pattern)]
+    #[arg(long, value_name = "GLOB")]
     exclude: Vec<Pattern>,
     /// Include files of the application from the database's directory, such as 'rocksdict-config.json' or
     /// 'transaction_logs'; a directory includes all files below it; may be repeated
     #[arg(long, value_name = "GLOB", value_parser = parse_include)]
     include: Vec<IncludePattern>,
     /// Accept warnings of this name, such as unknown-files, and do not print them; may be repeated
-    #[arg(long, value_name = "NAME", value_parser = warning::parse)]
+    #[arg(long, value_name = "NAME")]
     accept: Vec<WarningName>,
     /// Back up the WALs
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
@@ -251,7 +248,7 @@ impl BackupArgs {
         Ok(CreateBackupOptions::default()
             .with_app_metadata(self.kept.app_metadata()?)
             .with_tags(self.kept.tag.clone())
-            .with_host(Some(host::name()))
+            .with_host(Some(host_name()))
             .with_include(self.kept.include.clone())
             .with_accept(self.kept.accept.clone())
             .with_allow_other_database(self.allow_other_database)
@@ -268,9 +265,13 @@ impl BackupArgs {
                 "meta files of schema 1 cannot name excluded files; RocksDB reads schema 2 from 7.10 on",
             ));
         }
-        let excludes = Excludes(self.kept.exclude.clone());
-        let callback =
-            move |files: &[MaybeExclude]| Ok(files.iter().map(|file| excludes.has(&file.path)).collect());
+        let patterns = self.kept.exclude.clone();
+        let callback = move |files: &[MaybeExclude]| {
+            Ok(files
+                .iter()
+                .map(|file| is_excluded(&patterns, &file.path))
+                .collect())
+        };
         Ok(Components::default().with_exclude_files_callback(callback))
     }
 }
@@ -299,9 +300,31 @@ impl KeptArgs {
     }
 }
 
-/// Reads one byte more than is allowed at most, which tells that there are more.
+/// Reads one byte more than is allowed at most, which shows that there are more.
 fn read_limited(source: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     source.take(MAX_APP_METADATA_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Whether one of the patterns is for the file at this path of the repository: for its name in the database, or for the path.
+fn is_excluded(patterns: &[Pattern], path: &str) -> bool {
+    let in_database = RepoPath::parse(path).map(|path| path.restored_name().to_string());
+    patterns.iter().any(|pattern| {
+        pattern.matches(path) || in_database.as_deref().is_some_and(|name| pattern.matches(name))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_for_names_in_the_database() {
+        let patterns = ["*.blob", "00000[1-3].sst"].map(|text| Pattern::new(text).unwrap());
+        let excludes = |path: &str| is_excluded(&patterns, path);
+        assert!(excludes("shared_checksum/000009_1234_980.blob"));
+        assert!(excludes("shared_checksum/000002_s0123456789ABCDEFGHIJ_980.sst"));
+        assert!(!excludes("shared_checksum/000004_s0123456789ABCDEFGHIJ_980.sst"));
+    }
 }

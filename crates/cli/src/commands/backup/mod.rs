@@ -1,7 +1,6 @@
 //! `stonekeep backup`: makes a backup of a database.
 
 mod args;
-mod exclude;
 mod report;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

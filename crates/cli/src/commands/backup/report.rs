@@ -1,4 +1,4 @@
-//! What `backup` says when it is done.
+//! Prints the report of `backup`.
 
 use stonekeep::engine::create::{CreateReport, FileAction};
 
@@ -103,13 +103,13 @@ fn sums(report: &CreateReport, copied: &'static str) -> Vec<(&'static str, Strin
     sums
 }
 
-/// Files of older backups that were missing or wrong, and which of those backups are whole again.
+/// Files of older backups that were missing or wrong, and which of those backups are complete again.
 fn healed(report: &CreateReport) -> String {
     let files = count(report.healed_files.len() as u64, "file");
     let ids: Vec<String> = report.healed_backups.iter().map(ToString::to_string).collect();
     match ids.as_slice() {
         [] => format!("{files} of older backups, which lack others still"),
-        [id] => format!("{files}; backup {id} is whole again"),
-        ids => format!("{files}; backups {} are whole again", ids.join(", ")),
+        [id] => format!("{files}; backup {id} is complete again"),
+        ids => format!("{files}; backups {} are complete again", ids.join(", ")),
     }
 }

@@ -81,7 +81,7 @@ fn play(stage: &mut Stage<'_>) -> anyhow::Result<usize> {
         0,
     )?;
     stage.run(
-        "Both backups are there, each whole by itself.",
+        "Both backups are there, each complete by itself.",
         "list --repo repo",
         0,
     )?;

@@ -56,7 +56,7 @@ impl State {
     }
 }
 
-/// The names in a directory but for `LOCK`: it is empty, and whoever has a database open makes it.
+/// The names in a directory but for `LOCK`: it is empty, and every process that opens a database makes it.
 fn names_in(directory: &Path) -> Result<BTreeSet<OsString>> {
     let entries = fs::read_dir(directory).context("listing", directory)?;
     let names: std::io::Result<BTreeSet<OsString>> = entries.map(|entry| Ok(entry?.file_name())).collect();

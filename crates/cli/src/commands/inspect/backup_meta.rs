@@ -1,4 +1,4 @@
-//! What a backup's meta file says.
+//! The content of a backup's meta file.
 
 use serde_json::{Value, json};
 use stonekeep::format::backup_meta::{BackupMeta, Field, MetaFile, SchemaVersion};

@@ -1,4 +1,4 @@
-//! What a CURRENT file says.
+//! The content of a CURRENT file.
 
 use serde_json::json;
 use stonekeep::format::file_name::DbFileName;

@@ -1,11 +1,12 @@
 //! A decoded file as a tree of names and values, in JSON or indented text.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use stonekeep::format::FormatError;
+use stonekeep::format::log::{EndReason, LogEnd};
 
 use crate::output::text::Page;
 
-/// What a file says, and what is wrong with it.
+/// The content of a file, and what is wrong with it.
 pub(super) struct Dump {
     /// What could be read.
     pub(super) content: Value,
@@ -104,10 +105,33 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
+/// Where a log ends, as MANIFESTs and WALs have it in common.
+pub(super) fn log_end(end: &LogEnd) -> Value {
+    json!({
+        "valid_bytes": end.valid_bytes,
+        "scanned_bytes": end.scanned_bytes,
+        "data_records": end.data_records,
+        "recycled": end.recycled,
+        "reason": reason(end.reason),
+    })
+}
+
+fn reason(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::Clean => "clean",
+        EndReason::ZerosToEnd { .. } => "zeros to the end",
+        EndReason::TornTail { .. } => "torn tail",
+        EndReason::ForeignLogNumber { .. } => "record of another log",
+        EndReason::BadChecksum { .. } => "wrong checksum",
+        EndReason::BadLength { .. } => "record longer than its block",
+        EndReason::Misplaced { .. } => "misplaced record",
+        EndReason::Hole { .. } => "hole",
+        _ => "other",
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

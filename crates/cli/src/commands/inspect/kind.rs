@@ -39,7 +39,7 @@ impl Kind {
             .map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// The kind that the name of a file tells.
+    /// The kind that the name of a file shows.
     pub(super) fn of_name(path: &Path) -> Option<Kind> {
         let name = path.file_name()?.to_str()?;
         if let Some(shared) = SharedName::parse(name) {
@@ -59,7 +59,7 @@ impl Kind {
         }
     }
 
-    /// The kind that a file's first and last bytes tell; `size_bytes` is its length.
+    /// The kind that a file's first and last bytes show; `size_bytes` is its length.
     pub(super) fn of_content(head: &[u8], tail: &[u8], size_bytes: u64) -> Option<Kind> {
         if Footer::decode(tail, size_bytes).map_or_else(|error| error.is_unsupported(), |_| true) {
             return Some(Kind::Sst);
@@ -89,7 +89,7 @@ pub(super) fn backup_of(path: &Path) -> Option<BackupId> {
     (directory == "meta").then_some(id)
 }
 
-/// The number of the WAL that these bytes begin: 0, unless they are of a reused file, which tells its number.
+/// The number of the WAL that these bytes begin: 0, unless they are of a reused file, which contains its number.
 pub(super) fn wal_number(head: &[u8]) -> FileNumber {
     // The types with a number, `kRecyclableFullType` and on (`db/log_format.h`); it follows the usual header.
     const RECYCLABLE: std::ops::RangeInclusive<u8> = 5..=8;

@@ -1,4 +1,4 @@
-//! What a MANIFEST says: each edit, and the state that they lead to.
+//! The content of a MANIFEST: each edit, and the resulting state.
 
 use serde_json::{Value, json};
 use stonekeep::format::FormatError;
@@ -7,8 +7,7 @@ use stonekeep::format::manifest::{
     ColumnFamily, DatabaseState, GroupBuffer, LiveBlob, LiveTable, VersionEdit,
 };
 
-use super::dump::{Dump, hex, lossy};
-use super::log_end::log_end;
+use super::dump::{Dump, hex, log_end, lossy};
 use super::source::Source;
 use crate::output::units::temperature_name;
 
@@ -57,7 +56,7 @@ pub(super) fn dump(source: &Source) -> anyhow::Result<Dump> {
     let end = scanner.finish();
     let is_whole = folder.problem.is_none();
     let content = json!({
-        // What stands after the damage may have undone any of it.
+        // What follows the damage may have undone any of it.
         "state": is_whole.then(|| state(&folder.state)),
         "incomplete_atomic_group": !folder.group.is_empty(),
         "end": log_end(&end),

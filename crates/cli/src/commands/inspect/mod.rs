@@ -5,7 +5,6 @@ mod blob;
 mod current;
 mod dump;
 mod kind;
-mod log_end;
 mod manifest;
 mod options;
 mod source;

@@ -1,4 +1,4 @@
-//! What an OPTIONS file says that matters to a backup.
+//! The settings in an OPTIONS file that matter to a backup.
 
 use serde_json::{Value, json};
 use stonekeep::format::options::{CaptureOptions, OptionsFile};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use stonekeep::{Error, IoContext, Result};
 
-/// This much is looked at to tell a file's kind: a block of a log.
+/// This much is read to detect a file's kind: a block of a log.
 const HEAD_BYTES: u64 = 32 << 10;
 /// A table's footer is shorter (`table/format.h`).
 const TAIL_BYTES: u64 = 64;

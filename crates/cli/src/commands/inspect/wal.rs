@@ -1,13 +1,12 @@
-//! What a WAL says: its batches, without keys and values.
+//! The content of a WAL: its batches, without keys and values.
 
 use serde_json::{Value, json};
 use stonekeep::format::file_name::DbFileName;
 use stonekeep::format::wal::{BatchSummary, Replay, WalCompression, WalScanner, WalSummary};
 use stonekeep::format::{FileNumber, FormatError};
 
-use super::dump::Dump;
+use super::dump::{Dump, log_end};
 use super::kind::wal_number;
-use super::log_end::log_end;
 use super::source::Source;
 
 pub(super) fn dump(source: &Source) -> anyhow::Result<Dump> {

@@ -48,7 +48,7 @@ pub(super) fn run(args: &RestoreArgs, session: &Session) -> anyhow::Result<Exit>
             let state = if report.rolled_back {
                 "moved back; the old database is there again"
             } else {
-                "had to move back: the restore had not touched what stands there"
+                "had to move back: the restore had not changed the files at the target"
             };
             page.line(format!("{files} {state}"));
             page.line(format!(

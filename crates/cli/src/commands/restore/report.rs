@@ -1,4 +1,4 @@
-//! What `restore` says when it is done.
+//! Prints the report of `restore`.
 
 use stonekeep::engine::info::PassedOver;
 use stonekeep::engine::restore::RestoreReport;

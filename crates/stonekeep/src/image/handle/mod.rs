@@ -25,12 +25,10 @@
 //! that was acknowledged before is there. So M and the WALs together are one prefix of all writes, for all column families,
 //! unless a change that is in the MANIFEST alone came between. Step 5 excludes that.
 
-mod deletions;
-mod live_file;
+mod live_files;
 mod open_database;
 mod report;
-mod reported;
 mod session;
 
-pub use self::live_file::{LiveFile, LiveFiles, Memtables};
+pub use self::live_files::{LiveFile, LiveFiles, Memtables};
 pub use self::open_database::OpenDatabase;

@@ -4,9 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::deletions::DeletionsDisabled;
-use super::live_file::LiveFiles;
-use super::reported::Request;
+use super::live_files::{DeletionsDisabled, LiveFiles};
+use super::report::Request;
 use super::session::Session;
 use crate::image::{Capture, CaptureHost, ImageSource};
 use crate::{Clock, Observer, Result, SystemClock};

@@ -3,21 +3,18 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::deletions::DeletionsDisabled;
-use super::live_file::{LiveFile, Memtables};
-use super::reported::{Reported, Request};
-use crate::image::assembly::Parts;
-use crate::image::database_id::database_id;
+use super::live_files::{DeletionsDisabled, LiveFile, Memtables};
+use super::report::{Reported, Request};
+use crate::image::assembly::{HotCapture, Parts};
+use crate::image::database_image::microseconds;
 use crate::image::diagnostics::Diagnostics;
-use crate::image::hot::capture::HotCapture;
 use crate::image::hot::closing::Addition;
 use crate::image::hot::find_file::DataPaths;
 use crate::image::hot::held_files::{HeldFiles, Holder};
 use crate::image::hot::open_files::OpenFiles;
 use crate::image::hot::probe::Probes;
 use crate::image::listing::Listing;
-use crate::image::live::microseconds;
-use crate::image::manifest::Current;
+use crate::image::manifest::{Current, database_id};
 use crate::image::measured_wal::{MeasuredWal, WalReader};
 use crate::image::options_file::Options;
 use crate::image::pinned::Pinned;
@@ -189,7 +186,7 @@ impl<'s, 'a> Session<'s, 'a> {
             if !is_needed(state, *number) {
                 continue;
             }
-            let file = open_as_told(reported)?;
+            let file = open_as_reported(reported)?;
             let wal = reader.read(*number, file)?;
             wals.push(wal.ok_or_else(|| is_shorter(reported))?);
         }
@@ -261,7 +258,7 @@ impl<'s, 'a> Session<'s, 'a> {
     }
 }
 
-fn open_as_told(reported: &LiveFile) -> Result<Pinned> {
+fn open_as_reported(reported: &LiveFile) -> Result<Pinned> {
     let file = Pinned::open(&reported.path)?;
     let file = file.filter(|file| file.size_bytes >= reported.size_bytes);
     let file = file.ok_or_else(|| is_shorter(reported))?;

@@ -4,8 +4,7 @@
 //! (`VersionSet::ProcessManifestWrites`, `db/version_set.cc`). What is not there in full yet, a record or an atomic
 //! group, has no effect yet either: it is left out, and read once more later.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
 use stonekeep_format::manifest::DatabaseState;
@@ -14,7 +13,7 @@ use crate::image::directory::Directory;
 use crate::image::listing::{FileIdentity, Listing};
 use crate::image::manifest::{Current, Manifest};
 use crate::image::no_database::no_database;
-use crate::{Clock, Error, ErrorKind, Observer, Result};
+use crate::{Error, ErrorKind, Observer, Result};
 
 /// How often a MANIFEST that is missing or damaged is looked at again, while CURRENT names no other.
 const LOOKS: u32 = 4;
@@ -35,9 +34,8 @@ pub(super) enum News {
 
 /// The live MANIFEST, and the state up to its last edit that was there in full.
 #[derive(Debug)]
-pub(super) struct Followed {
-    database: PathBuf,
-    clock: Arc<dyn Clock>,
+pub(super) struct Followed<'a> {
+    source: &'a Directory,
     directory: FileIdentity,
     /// The id in the MANIFEST; the state is lost when reading breaks off.
     database_id: Option<Vec<u8>>,
@@ -45,19 +43,17 @@ pub(super) struct Followed {
     manifest: Manifest,
 }
 
-impl Followed {
+impl<'a> Followed<'a> {
     /// Reads CURRENT and the MANIFEST of a database.
     ///
     /// # Errors
     /// `NotFound` if there is none, `Corrupt` if the MANIFEST is missing or damaged, `Unsupported` if a newer RocksDB
     /// or a custom Env wrote it.
-    pub(super) fn open(source: &Directory, observer: &dyn Observer) -> Result<Followed> {
-        let database = &source.path;
-        let (current, manifest) = read_afresh(database, source.clock.as_ref(), observer)?;
+    pub(super) fn open(source: &'a Directory, observer: &dyn Observer) -> Result<Self> {
+        let (current, manifest) = read_afresh(source, observer)?;
         Ok(Followed {
-            database: database.clone(),
-            clock: Arc::clone(&source.clock),
-            directory: identity(database)?,
+            source,
+            directory: identity(&source.path)?,
             database_id: manifest.state.db_id().map(<[u8]>::to_vec),
             current,
             manifest,
@@ -95,17 +91,17 @@ impl Followed {
 
     /// Whether CURRENT still names this MANIFEST, and both are those of this database.
     pub(super) fn is_current(&self) -> Result<bool> {
-        let current = Current::read(&self.database)?;
+        let current = Current::read(&self.source.path)?;
         Ok(current.as_ref() == Some(&self.current)
             && self.manifest.file.is_in_place()?
-            && identity(&self.database)? == self.directory)
+            && identity(&self.source.path)? == self.directory)
     }
 
     fn restart(&mut self, observer: &dyn Observer) -> Result<News> {
-        if identity(&self.database)? != self.directory {
+        if identity(&self.source.path)? != self.directory {
             return Err(self.was_replaced("it is another directory now"));
         }
-        let (current, manifest) = read_afresh(&self.database, self.clock.as_ref(), observer)?;
+        let (current, manifest) = read_afresh(self.source, observer)?;
         if manifest.number < self.manifest.number {
             let (old, new) = (self.manifest.number, manifest.number);
             return Err(self.was_replaced(&format!("its MANIFEST was {old} and is {new}")));
@@ -123,7 +119,7 @@ impl Followed {
     }
 
     fn was_replaced(&self, how: &str) -> Error {
-        let database = self.database.display();
+        let database = self.source.path.display();
         let message = format!("another database was put into {database} while it was captured: {how}");
         Error::source_changed(message)
     }
@@ -131,7 +127,8 @@ impl Followed {
 
 /// Reads CURRENT and the MANIFEST that it names. One that is missing or damaged is looked at again: it may be about to
 /// be deleted, and CURRENT name another one by now.
-fn read_afresh(database: &Path, clock: &dyn Clock, observer: &dyn Observer) -> Result<(Current, Manifest)> {
+fn read_afresh(source: &Directory, observer: &dyn Observer) -> Result<(Current, Manifest)> {
+    let database = &source.path;
     let mut failed: Option<Current> = None;
     let mut looks = 0;
     loop {
@@ -148,7 +145,7 @@ fn read_afresh(database: &Path, clock: &dyn Clock, observer: &dyn Observer) -> R
             Err(error) if error.kind() != ErrorKind::Corrupt || looks == LOOKS => return Err(error),
             Err(_) => failed = Some(current),
         }
-        clock.sleep(PAUSE * looks);
+        source.clock.sleep(PAUSE * looks);
     }
 }
 

@@ -3,7 +3,7 @@
 //! A file whose descriptor is open keeps its bytes when its name goes, with one exception: a slow deletion cuts it
 //! shorter and shorter (`DeleteScheduler`, `file/delete_scheduler.cc`). So lengths are looked at once more when all is
 //! copied. What the host has stored already is not opened at all. Where much is to be copied, or more than may be open,
-//! the host takes it before the image is whole, and only what is written meanwhile is held.
+//! the host takes it before the image is complete, and only what is written meanwhile is held.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;

@@ -69,7 +69,6 @@
 //! What the process keeps in memory: writes with `disableWAL` that were not flushed, and the buffer of the WAL with
 //! `manual_wal_flush`. A warning reports either where it shows.
 
-pub(super) mod capture;
 pub(super) mod closing;
 mod file_system;
 pub(super) mod find_file;

@@ -38,7 +38,7 @@ impl OpenFiles {
         }
     }
 
-    /// The error about a database of too many files, for a host that takes none before the image is whole.
+    /// The error about a database of too many files, for a host that takes none before the image is complete.
     pub(in crate::image) fn exceeded_by(&self, files: usize) -> Error {
         let most = self.most;
         let limit = match self.soft_limit {

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use stonekeep_format::FileNumber;
 
-use super::capture::HotCapture;
 use super::closing::Addition;
 use super::find_file::DataPaths;
 use super::followed::{Followed, News};
@@ -14,16 +13,15 @@ use super::open_files::OpenFiles;
 use super::probe::Step;
 use super::settings::{self, Settings};
 use super::wal_window::WalWindow;
-use crate::image::assembly::Parts;
-use crate::image::database_id::database_id;
+use crate::image::assembly::{HotCapture, Parts};
+use crate::image::database_image::microseconds;
 use crate::image::diagnostics::Diagnostics;
 use crate::image::directory::{Directory, SourceKind};
-use crate::image::live::microseconds;
+use crate::image::manifest::database_id;
 use crate::image::measured_wal::MeasuredWal;
 use crate::image::options_file::Options;
 use crate::image::unknown_files;
 use crate::image::wal_scan::{Rules, ScannedWals, WalCut};
-use crate::image::without_wal;
 use crate::image::{Capture, CaptureHost, CaptureKind, ClosingRule, LiveCapture};
 use crate::{Error, Observer, Result, WarningName};
 
@@ -52,13 +50,13 @@ struct Session<'a> {
     source: &'a Directory,
     observer: &'a dyn Observer,
     database_id: Option<String>,
-    followed: Followed,
+    followed: Followed<'a>,
     settings: Settings,
     files: HeldFiles,
     wals: WalWindow,
     /// An earlier capture lost bytes to a slow deletion, which cuts WALs, too.
     were_cut: bool,
-    /// What is said of the database by its settings.
+    /// Warnings about the database and its settings.
     diagnostics: Diagnostics,
     /// Files in the database's directory that RocksDB does not know.
     unknown: Vec<PathBuf>,
@@ -129,18 +127,18 @@ impl<'a> Session<'a> {
             let Some(mut closed) = self.round(host)? else {
                 continue;
             };
-            let mut said = Diagnostics::default();
-            let Some(options) = self.options(&mut said)? else {
+            let mut diagnostics = Diagnostics::default();
+            let Some(options) = self.options(&mut diagnostics)? else {
                 continue;
             };
-            let kept = self.scan(std::mem::take(&mut closed.wals), &mut said)?;
+            let kept = self.scan(std::mem::take(&mut closed.wals), &mut diagnostics)?;
             looks += 1;
-            if looks < LOOKS_AT_WALS && said.has_findings() {
+            if looks < LOOKS_AT_WALS && diagnostics.has_findings() {
                 self.source.clock.sleep(PAUSE * looks);
                 continue;
             }
             self.diagnostics
-                .extend_warnings(said.into_warnings(&self.source.path, Some(WALS_HINT))?);
+                .extend_warnings(diagnostics.into_warnings(&self.source.path, Some(WALS_HINT))?);
             return self.finish(&closed, options, kept);
         }
     }
@@ -219,7 +217,7 @@ impl<'a> Session<'a> {
     /// The OPTIONS of the image; nothing if another round is needed. The newest may say something else than before, as after a
     /// restart of the writer: then the next round goes by them. Or they have other column families than the state, since RocksDB
     /// writes them after the edit: then the ones before may fit, or those that are about to be written.
-    fn options(&mut self, said: &mut Diagnostics) -> Result<Option<Option<Options>>> {
+    fn options(&mut self, diagnostics: &mut Diagnostics) -> Result<Option<Option<Options>>> {
         let state = self.followed.state();
         let (home, found, _) = settings::find_options(self.source, state, self.observer)?;
         self.unknown = unknown_files::list(&home, &self.settings.own_directories())?;
@@ -239,12 +237,12 @@ impl<'a> Session<'a> {
                 self.source.clock.sleep(PAUSE * self.looks_at_options);
                 return Ok(None);
             }
-            options.warn_unless_fits(state, said);
+            options.warn_unless_fits(state, diagnostics);
         }
         Ok(Some(Some(options)))
     }
 
-    fn scan(&self, wals: Vec<MeasuredWal>, said: &mut Diagnostics) -> Result<ScannedWals> {
+    fn scan(&self, wals: Vec<MeasuredWal>, diagnostics: &mut Diagnostics) -> Result<ScannedWals> {
         self.source.probes.at(Step::ScanWals);
         let state = self.followed.state();
         let directory = self.wals.directory();
@@ -257,21 +255,16 @@ impl<'a> Session<'a> {
                 WalCut::Strict
             },
         };
-        let kept = ScannedWals::scan(wals, directory, &rules, said, self.observer)?;
+        let kept = ScannedWals::scan(wals, directory, &rules, diagnostics, self.observer)?;
         if kept.is_empty() {
             let message = "it has no WAL, but a database that is open always has one";
             if self.source.forced {
-                said.warn(WarningName::WalsMissing, directory, message)
+                diagnostics.warn(WarningName::WalsMissing, directory, message)
             } else {
-                said.add_finding(directory, format!("{message}; say where its WALs are (wal_dir)"))
+                diagnostics.add_finding(directory, format!("{message}; say where its WALs are (wal_dir)"))
             }
         }
-        without_wal::judge(
-            self.followed.manifest(),
-            kept.last_sequence(),
-            &self.source.path,
-            said,
-        );
+        kept.warn_of_writes_without(self.followed.manifest(), &self.source.path, diagnostics);
         Ok(kept)
     }
 

@@ -56,8 +56,8 @@ impl Settings {
         };
         let wal_dir = choice.choose(diagnostics)?.map(|listing| listing.path);
         if diagnostics.has_findings() {
-            let said = std::mem::take(diagnostics);
-            said.into_warnings(&source.path, Some("say where its WALs are (wal_dir)"))?;
+            let found = std::mem::take(diagnostics);
+            found.into_warnings(&source.path, Some("say where its WALs are (wal_dir)"))?;
         }
         let directories = data_directories(home, &source.db_paths)?;
         let data_paths: Vec<PathBuf> = directories.into_iter().map(|listing| listing.path).collect();

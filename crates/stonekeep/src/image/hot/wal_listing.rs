@@ -2,7 +2,7 @@
 //!
 //! A listing is no moment: it may show WAL 12 and miss WAL 11, which was made while it ran. But numbers grow in the
 //! order in which WALs are made. So all WALs up to the largest of a first listing were there when a second one begins,
-//! and those that nobody deletes meanwhile are in it. The time that this takes decides how often a capture needs
+//! and those that are not deleted meanwhile are in it. The time that this takes decides how often a capture needs
 //! another round, so nothing is allocated for the thousands of other files.
 
 use std::collections::BTreeSet;

@@ -1,8 +1,10 @@
 //! What a capture asks of an open database.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crate::Result;
+use crate::{Clock, Result};
 
 /// An open database that reports its files, and can keep them.
 pub trait LiveFiles: Send + Sync {
@@ -52,4 +54,36 @@ pub struct LiveFile {
     pub path: PathBuf,
     /// How many bytes of it count.
     pub size_bytes: u64,
+}
+
+/// File deletions are disabled while this lives, whatever ends it: a return, an error, a panic.
+pub(super) struct DeletionsDisabled<'a> {
+    files: Arc<dyn LiveFiles + 'a>,
+    clock: Arc<dyn Clock>,
+    since: Instant,
+}
+
+impl<'a> DeletionsDisabled<'a> {
+    /// Disables them.
+    pub(super) fn new(files: &Arc<dyn LiveFiles + 'a>, clock: &Arc<dyn Clock>) -> Result<Self> {
+        files.disable_file_deletions()?;
+        Ok(DeletionsDisabled {
+            files: Arc::clone(files),
+            since: clock.instant(),
+            clock: Arc::clone(clock),
+        })
+    }
+
+    /// For how long they have been.
+    pub(super) fn time(&self) -> Duration {
+        self.clock.instant().saturating_duration_since(self.since)
+    }
+}
+
+impl Drop for DeletionsDisabled<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.files.enable_file_deletions() {
+            tracing::error!(reason = %error.one_line(), "file deletions could not be enabled again");
+        }
+    }
 }
