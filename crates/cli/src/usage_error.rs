@@ -1,14 +1,16 @@
 //! An error of the command line that the parser of arguments cannot see.
 
-/// A command line whose parts do not fit each other, which the parser of arguments cannot see.
-#[derive(Debug)]
+/// A command line whose parts do not fit each other.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
 pub(crate) struct UsageError {
+    /// Which options do not fit.
     message: String,
-    hint: Option<String>,
+    /// What can be typed instead.
+    pub(crate) hint: Option<String>,
 }
 
 impl UsageError {
-    /// The message says which options do not fit.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         UsageError {
             message: message.into(),
@@ -23,17 +25,4 @@ impl UsageError {
             ..self
         }
     }
-
-    /// What can be typed instead.
-    pub(crate) fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
-    }
 }
-
-impl std::fmt::Display for UsageError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for UsageError {}

@@ -1,10 +1,11 @@
-//! The names in a directory, without looking at what they name.
+//! The names in a directory, with the types of their files where the directory contains them.
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 
-use rustix::fs::{FileType, RawDir};
+use rustix::fs::{AtFlags, FileType, RawDir};
+use rustix::io::Errno;
 
 /// The size of the buffer that the system fills with names.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -24,4 +25,20 @@ pub(crate) fn each_name(
         }
     }
     Ok(())
+}
+
+/// The type of the file with this name, of which [`each_name`] reported `reported`; `None` if it is gone by now.
+pub(crate) fn file_type(
+    directory: impl AsFd,
+    name: &CStr,
+    reported: FileType,
+) -> rustix::io::Result<Option<FileType>> {
+    if reported != FileType::Unknown {
+        return Ok(Some(reported));
+    }
+    match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(errno),
+    }
 }

@@ -33,7 +33,7 @@ impl Failure {
         let library = error.downcast_ref::<Error>();
         if let Some(usage) = error.downcast_ref::<UsageError>() {
             return Failure {
-                hint: usage.hint().map(ToOwned::to_owned),
+                hint: usage.hint.clone(),
                 ..Failure::usage(usage.to_string())
             };
         }

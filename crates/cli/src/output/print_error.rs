@@ -3,11 +3,20 @@
 use std::io;
 
 /// Standard output could not be written.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{}", message(.done))]
 pub(crate) struct PrintError {
+    #[source]
     pub(super) error: io::Error,
     /// What was done before, as a sentence without its end.
     pub(super) done: Option<String>,
+}
+
+fn message(done: &Option<String>) -> String {
+    match done {
+        Some(done) => format!("{done}, but the report could not be written to standard output"),
+        None => "writing to standard output".to_owned(),
+    }
 }
 
 impl PrintError {
@@ -20,23 +29,5 @@ impl PrintError {
 impl From<io::Error> for PrintError {
     fn from(error: io::Error) -> Self {
         PrintError { error, done: None }
-    }
-}
-
-impl std::fmt::Display for PrintError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.done {
-            Some(done) => write!(
-                f,
-                "{done}, but the report could not be written to standard output"
-            ),
-            None => f.write_str("writing to standard output"),
-        }
-    }
-}
-
-impl std::error::Error for PrintError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
     }
 }

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::tree::{self, Tree, open_part};
 use super::{Entry, EntryKind};
-use crate::directory_names::each_name;
+use crate::directory_names::{each_name, file_type};
 use crate::{Error, IoContext, Key, Result};
 
 /// What stands directly in a directory; names that vanish meanwhile are left out.
@@ -74,18 +74,6 @@ pub(crate) fn names(tree: &Tree, directory: Option<&Key>, visit: &mut dyn FnMut(
         Ok(())
     });
     visited.context("listing", &tree.path(directory))
-}
-
-/// `None` if the name is gone by now.
-fn file_type(directory: impl AsFd, name: &CStr, reported: FileType) -> rustix::io::Result<Option<FileType>> {
-    if reported != FileType::Unknown {
-        return Ok(Some(reported));
-    }
-    match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
-        Err(Errno::NOENT) => Ok(None),
-        Err(errno) => Err(errno),
-    }
 }
 
 fn entry(name: &[u8], stat: &Stat) -> Entry {

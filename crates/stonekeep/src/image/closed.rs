@@ -14,7 +14,7 @@
 //! The capture takes no lock and writes nothing into the directory. IDENTITY is a property of the image, not one of its files.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use stonekeep_format::file_name::DbFileName;
@@ -27,7 +27,6 @@ use super::directory::{Directory, SourceKind};
 use super::listing::{Listing, data_directories};
 use super::live_files::LiveFiles;
 use super::manifest::{Current, Manifest, database_id};
-use super::measured_wal::MeasuredWal;
 use super::no_database::no_database;
 use super::opening_traces::was_opened;
 use super::options_file::Options;
@@ -96,25 +95,20 @@ impl Session<'_> {
         if let Some(options) = &options {
             options.warn_unless_fits(state, &mut self.diagnostics);
         }
-        let choice = WalDirChoice {
-            home: &home,
-            given: self.source.wal_dir.as_deref(),
-            settings: &settings,
-            state,
-            usage: match self.source.kind {
-                SourceKind::Checkpoint => Usage::Checkpoint,
-                _ => Usage::AtRest,
-            },
-            observer: self.observer,
-        };
-        let wal_directory = choice.choose(&mut self.diagnostics)?;
+        let wal_directory = self.wal_directory(&home, &settings)?;
         let with_wals = wal_directory.as_ref().unwrap_or(&home);
         let at_rest = AtRest::new(path, current, self.manifest.file.clone(), with_wals)?;
         let wals = wals_at_rest::open(&self.manifest.state, with_wals)?;
         let with_wals = with_wals.path.clone();
         let directories = data_directories(home, &self.source.db_paths)?;
         let mut live_files = LiveFiles::find(wanted, &directories, host, &mut self.diagnostics)?;
-        let wals = self.scan(wals, &with_wals, &settings)?;
+        let rules = Rules {
+            state: &self.manifest.state,
+            settings: &settings,
+            cut: WalCut::Nothing,
+        };
+        let wals = ScannedWals::scan(wals, &with_wals, &rules, &mut self.diagnostics, self.observer)?;
+        wals_at_rest::judge(&wals, &rules, self.was_opened, &mut self.diagnostics);
         let unnamed_blobs =
             unnamed_blobs.and_of_wals(!settings.blob_direct_write.is_empty() && wals.have_data());
         let unnamed = unnamed_blobs.at_rest(&directories, &live_files.files, &mut self.diagnostics)?;
@@ -145,21 +139,20 @@ impl Session<'_> {
         Ok(ClosedCapture { image, at_rest })
     }
 
-    fn scan(
-        &mut self,
-        wals: Vec<MeasuredWal>,
-        directory: &Path,
-        settings: &CaptureOptions,
-    ) -> Result<ScannedWals> {
-        let state = &self.manifest.state;
-        let rules = Rules {
-            state,
+    /// The directory of the WALs; `None` if that is the database's own.
+    fn wal_directory(&mut self, home: &Listing, settings: &CaptureOptions) -> Result<Option<Listing>> {
+        let choice = WalDirChoice {
+            home,
+            given: self.source.wal_dir.as_deref(),
             settings,
-            cut: WalCut::Nothing,
+            state: &self.manifest.state,
+            usage: match self.source.kind {
+                SourceKind::Checkpoint => Usage::Checkpoint,
+                _ => Usage::AtRest,
+            },
+            observer: self.observer,
         };
-        let wals = ScannedWals::scan(wals, directory, &rules, &mut self.diagnostics, self.observer)?;
-        wals_at_rest::judge(&wals, state, settings, self.was_opened, &mut self.diagnostics);
-        Ok(wals)
+        choice.choose(&mut self.diagnostics)
     }
 
     /// Looks for writes that are in neither MANIFEST nor WALs.

@@ -5,19 +5,18 @@
 //! to RocksDB is never taken, whatever the pattern: its files, `archive/`, directories of tables and WALs, and
 //! repositories.
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::CStr;
 use std::fmt;
 use std::fs::File;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use glob::Pattern;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::unknown_files::{Directories, is_repository, is_reserved_name};
-use crate::directory_names::each_name;
+use crate::directory_names::{each_name, file_type};
 use crate::{Error, IoContext, Result};
 
 /// The limit on included files: all of them are in one line of the facts.
@@ -167,30 +166,6 @@ pub(crate) fn find(
     Ok(walk.found)
 }
 
-/// A name in an open directory.
-struct Entry<'a> {
-    directory: &'a OwnedFd,
-    name: &'a CStr,
-    /// What the listing says that it is.
-    kind: FileType,
-    /// Whether the name is UTF-8.
-    is_text: bool,
-}
-
-impl Entry<'_> {
-    /// What it is. `None` if it is gone.
-    fn kind(&self) -> rustix::io::Result<Option<FileType>> {
-        if self.kind != FileType::Unknown {
-            return Ok(Some(self.kind));
-        }
-        match rustix::fs::statat(self.directory, self.name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
-            Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(errno),
-        }
-    }
-}
-
 struct Walk<'a> {
     root: &'a Path,
     patterns: &'a [IncludePattern],
@@ -211,22 +186,25 @@ impl Walk<'_> {
         });
         listed.context("listing", &self.full(path))?;
         names.sort_by(|a, b| a.0.cmp(&b.0));
-        for (name, kind) in names {
-            let os_name = OsStr::from_bytes(name.to_bytes());
-            path.push(os_name.to_string_lossy().into_owned());
-            let entry = Entry {
-                directory: opened,
-                name: &name,
-                kind,
-                is_text: os_name.to_str().is_some(),
-            };
-            self.entry(&entry, path, above)?;
+        for (name, reported) in names {
+            path.push(String::from_utf8_lossy(name.to_bytes()).into_owned());
+            let kind = file_type(opened, &name, reported).context("looking at", &self.full(path));
+            if let Some(kind) = kind? {
+                self.entry(opened, &name, kind, path, above)?;
+            }
             path.pop();
         }
         Ok(())
     }
 
-    fn entry(&mut self, entry: &Entry<'_>, path: &mut Vec<String>, above: &[bool]) -> Result<()> {
+    fn entry(
+        &mut self,
+        directory: &OwnedFd,
+        name: &CStr,
+        kind: FileType,
+        path: &mut Vec<String>,
+        above: &[bool],
+    ) -> Result<()> {
         if path.len() == 1 && path.first().is_some_and(|name| is_reserved_name(name)) {
             return Ok(());
         }
@@ -242,18 +220,22 @@ impl Walk<'_> {
         if !may_go_below {
             return Ok(());
         }
-        let full = self.full(path);
-        match entry.kind().context("looking at", &full)? {
-            None => Ok(()),
-            Some(FileType::Directory) => self.below(entry, path, &matching),
+        match kind {
+            FileType::Directory => self.below(directory, name, path, &matching),
             _ if !is_matched => Ok(()),
-            Some(FileType::RegularFile) => self.file(entry, path, &matching),
-            Some(FileType::Symlink) => self.leave_out(path, "it is a link, and no link is followed"),
-            Some(_) => self.leave_out(path, "it is not a regular file"),
+            FileType::RegularFile => self.file(directory, name, path, &matching),
+            FileType::Symlink => self.leave_out(path, "it is a link, and no link is followed"),
+            _ => self.leave_out(path, "it is not a regular file"),
         }
     }
 
-    fn below(&mut self, entry: &Entry<'_>, path: &mut Vec<String>, matching: &[bool]) -> Result<()> {
+    fn below(
+        &mut self,
+        directory: &OwnedFd,
+        name: &CStr,
+        path: &mut Vec<String>,
+        matching: &[bool],
+    ) -> Result<()> {
         let full = self.full(path);
         if self.own.has(&full)? {
             return Ok(());
@@ -269,22 +251,22 @@ impl Walk<'_> {
             return self.leave_out(path, "it lies too deep");
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match rustix::fs::openat(entry.directory, entry.name, flags, Mode::empty()) {
+        match rustix::fs::openat(directory, name, flags, Mode::empty()) {
             Ok(opened) => self.directory(&opened, path, matching),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(()),
             Err(errno) => Err(errno).context("opening", &full),
         }
     }
 
-    fn file(&mut self, entry: &Entry<'_>, path: &[String], matching: &[bool]) -> Result<()> {
+    fn file(&mut self, directory: &OwnedFd, name: &CStr, path: &[String], matching: &[bool]) -> Result<()> {
         let relative = path.join("/");
-        if !entry.is_text || !is_storable(&relative) {
+        if name.to_str().is_err() || !is_storable(&relative) {
             return self.leave_out(path, "its name has characters that a backup cannot keep");
         }
         let full = self.full(path);
         // A FIFO that took the file's place must not block.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(entry.directory, entry.name, flags, Mode::empty()) {
+        let file = match rustix::fs::openat(directory, name, flags, Mode::empty()) {
             Ok(file) => File::from(file),
             Err(Errno::NOENT | Errno::LOOP) => return Ok(()),
             Err(errno) => return Err(errno).context("opening", &full),

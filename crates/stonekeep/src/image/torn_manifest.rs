@@ -36,13 +36,6 @@ const HINT: &str = "the MANIFEST has lost its end, and what it named there. Rock
                                these tables and delete them: keep a copy, restore a backup, or pass --force to back up what \
                                RocksDB would open";
 
-/// A table that no edit names.
-struct Unnamed {
-    path: PathBuf,
-    /// The largest sequence number in it; RocksDB before 9.8 does not write it down.
-    largest: Option<SequenceNumber>,
-}
-
 impl TornManifest<'_> {
     /// Looks for writes that would be lost. They forbid an image, unless it is forced.
     ///
@@ -51,16 +44,17 @@ impl TornManifest<'_> {
     pub(super) fn judge(&self, diagnostics: &mut Diagnostics) -> Result<()> {
         let mut unknown = None;
         for path in self.candidates() {
-            let Some(table) = complete_table(path)? else {
+            let Some(properties) = complete_table(&path)? else {
                 continue;
             };
-            match table.largest {
+            // The largest sequence number in it; RocksDB before 9.8 does not write it down.
+            match largest_of(&properties) {
                 Some(largest) if self.is_nowhere_else(largest) => {
-                    self.report(&table.path, largest, diagnostics);
+                    self.report(&path, largest, diagnostics);
                     return Ok(());
                 }
                 Some(_) => {}
-                None => unknown = Some(table.path),
+                None => unknown = Some(path),
             }
         }
         if let Some(table) = unknown {
@@ -133,9 +127,9 @@ impl TornManifest<'_> {
     }
 }
 
-/// The table at this path, if footer and properties are there and right.
-fn complete_table(path: PathBuf) -> Result<Option<Unnamed>> {
-    let Some(file) = Pinned::open(&path)? else {
+/// The properties of the table at this path, if it and its footer are there and right.
+fn complete_table(path: &Path) -> Result<Option<TableProperties>> {
+    let Some(file) = Pinned::open(path)? else {
         return Ok(None);
     };
     let mut read = |offset: u64, length: usize| -> io::Result<Vec<u8>> {
@@ -144,10 +138,7 @@ fn complete_table(path: PathBuf) -> Result<Option<Unnamed>> {
         Ok(bytes)
     };
     match sst::read_properties(file.size_bytes, &mut read) {
-        Ok(properties) => Ok(Some(Unnamed {
-            largest: largest_of(&properties),
-            path,
-        })),
+        Ok(properties) => Ok(Some(properties)),
         Err(ReadError::Format(_)) => Ok(None),
         Err(ReadError::Io { source, .. }) if source.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
         Err(ReadError::Io { source, .. }) => {

@@ -12,7 +12,7 @@ use super::listing::Listing;
 use super::measured_wal::MeasuredWal;
 use super::pinned::Pinned;
 use super::wal_rules::{first_with_unflushed_data, is_needed};
-use super::wal_scan::ScannedWals;
+use super::wal_scan::{Rules, ScannedWals};
 use crate::{Error, Result, WarningName};
 
 /// Opens the needed WALs of this directory, oldest first.
@@ -31,17 +31,11 @@ pub(super) fn open(state: &DatabaseState, directory: &Listing) -> Result<Vec<Mea
 
 /// Warns of WALs that RocksDB will miss. `was_opened`: the directory, or the one that it is a copy of, was opened as a
 /// database.
-pub(super) fn judge(
-    wals: &ScannedWals,
-    state: &DatabaseState,
-    settings: &CaptureOptions,
-    was_opened: bool,
-    diagnostics: &mut Diagnostics,
-) {
+pub(super) fn judge(wals: &ScannedWals, rules: &Rules<'_>, was_opened: bool, diagnostics: &mut Diagnostics) {
     let message = if wals.is_empty() {
-        absence(settings, was_opened)
+        absence(rules.settings, was_opened)
     } else if was_opened {
-        gap(wals, state)
+        gap(wals, rules.state)
     } else {
         None
     };
