@@ -25,12 +25,10 @@ impl FileNumberText {
             digits: shortest.max(USUAL_DIGITS),
         }
     }
-}
 
-impl fmt::Display for FileNumberText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(crate) fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
         if self.digits != USUAL_DIGITS {
-            return write!(f, "{:0width$}", self.number.0, width = usize::from(self.digits));
+            return write!(out, "{:0width$}", self.number.0, width = usize::from(self.digits));
         }
         // Not padded by `write!`: a backup writes some hundred thousand names.
         let (mut digits, mut rest) = ([b'0'; USUAL_DIGITS as usize], self.number.0);
@@ -38,13 +36,19 @@ impl fmt::Display for FileNumberText {
             *digit += (rest % 10) as u8;
             rest /= 10;
         }
-        f.write_str(std::str::from_utf8(&digits).unwrap_or_default())
+        out.write_str(std::str::from_utf8(&digits).unwrap_or_default())
+    }
+}
+
+impl fmt::Display for FileNumberText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f)
     }
 }
 
 /// Whether this can be a file's name in a directory: not empty, not too long, no path.
 pub(crate) fn is_component(name: &str) -> bool {
-    (1..=COMPONENT_MAX_BYTES).contains(&name.len()) && !name.bytes().any(|byte| matches!(byte, b'/' | 0))
+    (1..=COMPONENT_MAX_BYTES).contains(&name.len()) && memchr::memchr2(b'/', 0, name.as_bytes()).is_none()
 }
 
 /// The decimal number that `text` begins with, and the rest; `None` without a digit or above 64 bits
@@ -55,4 +59,10 @@ pub(crate) fn take_number(text: &str) -> Option<(FileNumberText, &str)> {
     let number = FileNumber(digits.parse().ok()?);
     let digits = u8::try_from(length).ok()?;
     Some((FileNumberText { number, digits }, rest))
+}
+
+/// The text before and after the first such byte, which is an ASCII character.
+pub(crate) fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = memchr::memchr(byte, text.as_bytes())?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }

@@ -17,6 +17,7 @@ mod ids;
 pub mod log;
 pub mod manifest;
 pub mod options;
+mod short_text;
 pub mod sst;
 mod temperature;
 pub mod unique_id;

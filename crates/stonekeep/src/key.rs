@@ -30,7 +30,8 @@ impl Key {
         if !plain && path.chars().any(special) {
             return false;
         }
-        path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+        let mut parts = path.as_bytes().split(|byte| *byte == b'/');
+        parts.all(|part| !matches!(part, b"" | b"." | b".."))
     }
 
     /// A key that this crate made itself.

@@ -74,8 +74,11 @@ impl PathTable {
 
     /// The id of a path, if it is in the table.
     pub fn find(&self, path: &[u8]) -> Option<PathId> {
-        let is_path = |id: &PathId| self.path(*id) == path;
-        self.by_text.find(self.hasher.hash_one(path), is_path).copied()
+        self.find_hashed(self.hasher.hash_one(path), path)
+    }
+
+    fn find_hashed(&self, hash: u64, path: &[u8]) -> Option<PathId> {
+        self.by_text.find(hash, |id| self.path(*id) == path).copied()
     }
 
     /// The id of a path, which is added if it is not in the table.
@@ -85,7 +88,8 @@ impl PathTable {
 
     /// The same for a text, which may be no path that a meta file can have.
     pub fn insert_text(&mut self, text: &[u8], path: Option<&RepoPath>) -> PathId {
-        if let Some(id) = self.find(text) {
+        let hash = self.hasher.hash_one(text);
+        if let Some(id) = self.find_hashed(hash, text) {
             return id;
         }
         let id = PathId(self.entries.len() as u32);
@@ -100,7 +104,7 @@ impl PathTable {
         });
         let (texts, entries, hasher) = (&self.text, &self.entries, &self.hasher);
         let hash_of = |id: &PathId| hasher.hash_one(text_at(texts, entries, *id));
-        self.by_text.insert_unique(hasher.hash_one(text), id, hash_of);
+        self.by_text.insert_unique(hash, id, hash_of);
         if name.is_some() && first.is_none() {
             let hash_of = |id: &PathId| hasher.hash_one(entries.get(id.index()).and_then(|entry| entry.name));
             self.by_name.insert_unique(hash_of(&id), id, hash_of);

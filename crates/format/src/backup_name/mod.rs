@@ -21,7 +21,8 @@ mod shared;
 use std::fmt::{self, Write as _};
 
 use crate::file_name::{DbFileName, TableExtension};
-use crate::file_number_text::FileNumberText;
+use crate::file_number_text::{FileNumberText, split_at_byte};
+use crate::short_text::ShortText;
 use crate::{BackupId, Crc32c};
 
 pub use naming::{NamingScheme, ShareFilesNaming};
@@ -45,7 +46,7 @@ pub enum RepoPath {
 impl RepoPath {
     /// The path that `text` spells, if it is one of the legal forms.
     pub fn parse(text: &str) -> Option<Self> {
-        let (directory, name) = text.split_once('/')?;
+        let (directory, name) = split_at_byte(text, b'/')?;
         match directory {
             SHARED => SharedName::parse(name)
                 .filter(|name| *name.suffix() == NameSuffix::None)
@@ -86,14 +87,20 @@ impl RepoPath {
 
 impl fmt::Display for RepoPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (directory, name): (&str, &dyn fmt::Display) = match self {
-            RepoPath::Shared(name) => (SHARED, name),
-            RepoPath::SharedChecksum(name) => (SHARED_CHECKSUM, name),
-            RepoPath::Private(name) => (PRIVATE, name),
+        let (directory, name) = match self {
+            RepoPath::Shared(name) => ("shared/", name),
+            RepoPath::SharedChecksum(name) => ("shared_checksum/", name),
+            RepoPath::Private(name) => return write!(f, "{PRIVATE}/{name}"),
         };
-        f.write_str(directory)?;
-        f.write_char('/')?;
-        name.fmt(f)
+        // In one piece where it fits: a backup writes some hundred thousand names.
+        let mut text = ShortText::default();
+        match text.write_str(directory).and_then(|()| name.write(&mut text)) {
+            Ok(()) => f.write_str(text.as_str()),
+            Err(fmt::Error) => {
+                f.write_str(directory)?;
+                name.write(f)
+            }
+        }
     }
 }
 

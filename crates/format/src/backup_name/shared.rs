@@ -1,10 +1,10 @@
 //! Names of the files that backups share.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use crate::decimal::{plain_decimal, plain_decimal32};
 use crate::file_name::DbFileName;
-use crate::file_number_text::{FileNumberText, is_component, take_number};
+use crate::file_number_text::{FileNumberText, is_component, split_at_byte, take_number};
 use crate::unique_id::SessionId;
 use crate::{Crc32c, FileNumber};
 
@@ -15,15 +15,6 @@ pub enum SharedKind {
     Table,
     /// `.blob`
     Blob,
-}
-
-impl fmt::Display for SharedKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            SharedKind::Table => "sst",
-            SharedKind::Blob => "blob",
-        })
-    }
 }
 
 /// What a shared file's name has between the number and the extension.
@@ -98,7 +89,7 @@ impl SharedName {
             return None;
         }
         let (digits, rest) = take_number(text)?;
-        let (suffix, extension) = rest.split_once('.')?;
+        let (suffix, extension) = split_at_byte(rest, b'.')?;
         let kind = match extension {
             "sst" => SharedKind::Table,
             "blob" => SharedKind::Blob,
@@ -160,13 +151,20 @@ impl SharedName {
     }
 }
 
+impl SharedName {
+    pub(super) fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        self.digits.write(out)?;
+        self.suffix.write(out)?;
+        out.write_str(match self.kind {
+            SharedKind::Table => ".sst",
+            SharedKind::Blob => ".blob",
+        })
+    }
+}
+
 impl fmt::Display for SharedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not with `write!`: a backup writes some hundred thousand names.
-        self.digits.fmt(f)?;
-        self.suffix.fmt(f)?;
-        f.write_char('.')?;
-        self.kind.fmt(f)
+        self.write(f)
     }
 }
 
@@ -183,9 +181,27 @@ impl NameSuffix {
             .or_else(|| is_word(suffix).then(|| NameSuffix::Other(suffix.into())))
     }
 
+    fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        match self {
+            NameSuffix::None => Ok(()),
+            NameSuffix::Session { session, size_bytes } => {
+                out.write_str("_s")?;
+                out.write_str(session.as_str())?;
+                size_bytes.map_or(Ok(()), |size| write!(out, "_{size}"))
+            }
+            NameSuffix::LegacyCrcSize { crc32c, size_bytes } => write!(out, "_{crc32c}_{size_bytes}"),
+            NameSuffix::Interim612 {
+                checksum_hex: Some(checksum),
+                session,
+            } => write!(out, "_{checksum}_{session}"),
+            NameSuffix::Interim612 { session, .. } => write!(out, "_{session}"),
+            NameSuffix::Other(text) => write!(out, "_{text}"),
+        }
+    }
+
     fn parse_session(suffix: &str) -> Option<Self> {
         let text = suffix.strip_prefix('s')?;
-        let (session, size_bytes) = match text.split_once('_') {
+        let (session, size_bytes) = match split_at_byte(text, b'_') {
             Some((session, size)) => (session, Some(plain_decimal(size.as_bytes())?)),
             None => (text, None),
         };
@@ -196,7 +212,7 @@ impl NameSuffix {
     }
 
     fn parse_legacy(suffix: &str) -> Option<Self> {
-        let (crc32c, size) = suffix.split_once('_')?;
+        let (crc32c, size) = split_at_byte(suffix, b'_')?;
         Some(NameSuffix::LegacyCrcSize {
             crc32c: Crc32c(plain_decimal32(crc32c.as_bytes())?),
             size_bytes: plain_decimal(size.as_bytes())?,
@@ -215,30 +231,6 @@ impl NameSuffix {
             checksum_hex: checksum_hex.map(Box::from),
             session: SessionId::parse(session)?,
         })
-    }
-}
-
-impl fmt::Display for NameSuffix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            NameSuffix::None => Ok(()),
-            NameSuffix::Session { session, size_bytes } => {
-                f.write_str("_s")?;
-                f.write_str(session.as_str())?;
-                let Some(size) = size_bytes else {
-                    return Ok(());
-                };
-                f.write_char('_')?;
-                size.fmt(f)
-            }
-            NameSuffix::LegacyCrcSize { crc32c, size_bytes } => write!(f, "_{crc32c}_{size_bytes}"),
-            NameSuffix::Interim612 {
-                checksum_hex: Some(checksum),
-                session,
-            } => write!(f, "_{checksum}_{session}"),
-            NameSuffix::Interim612 { session, .. } => write!(f, "_{session}"),
-            NameSuffix::Other(text) => write!(f, "_{text}"),
-        }
     }
 }
 

@@ -89,14 +89,16 @@ fn entry(name: &[u8], stat: &Stat) -> Entry {
 
 /// A name and what stands there; no key can have some names, which are shown with replacement characters.
 pub(crate) fn name(name: &[u8], file_type: FileType) -> (Cow<'_, str>, EntryKind) {
-    let text = String::from_utf8_lossy(name);
-    let is_key = text.as_bytes() == name && Key::is_legal(&text);
+    let Ok(text) = std::str::from_utf8(name) else {
+        return (String::from_utf8_lossy(name), EntryKind::Other);
+    };
+    let is_key = Key::is_legal(text);
     let kind = match file_type {
         FileType::RegularFile if is_key => EntryKind::File,
         FileType::Directory if is_key => EntryKind::Directory,
         _ => EntryKind::Other,
     };
-    (text, kind)
+    (Cow::Borrowed(text), kind)
 }
 
 /// Removes a name with all that is below it, so many directories deep, following no link.

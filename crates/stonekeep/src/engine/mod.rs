@@ -234,6 +234,7 @@ impl BackupEngine {
         let index = RepositoryIndex::new(&store);
         check(&index)?;
         let state = repo::state_of(&index)?;
+        drop(index);
         if let repo::RootState::Foreign(name) = &state {
             return Err(repo::foreign(&store, name));
         }

@@ -8,8 +8,9 @@
 //! 4. Find tables and blobs by number and size, those that are stored already by number alone. Open, measure and read the
 //!    needed WALs. Add blob files that the MANIFEST does not name, if WALs or tables may point into them.
 //! 5. Report everything that is wrong at once.
-//! 6. Look at `LOCK`, CURRENT, MANIFEST and WALs once more: a change means that a process opened the database meanwhile.
-//!    [`Capture::confirm`] does the same when all bytes have been copied.
+//!
+//! [`Capture::confirm`] looks at `LOCK`, CURRENT, MANIFEST and WALs once more when all bytes have been copied: a change means
+//! that a process opened the database meanwhile.
 //!
 //! The capture takes no lock and writes nothing into the directory. IDENTITY is a property of the image, not one of its files.
 
@@ -60,9 +61,7 @@ pub(super) fn capture(
         manifest,
         diagnostics: Diagnostics::default(),
     };
-    let capture = session.capture(current, home, host)?;
-    capture.confirm()?;
-    Ok(Box::new(capture))
+    Ok(Box::new(session.capture(current, home, host)?))
 }
 
 /// A capture under way.

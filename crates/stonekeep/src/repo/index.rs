@@ -1,6 +1,8 @@
 //! What lies in a repository: each directory is listed once, when something in it is first asked for.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle};
 
 use stonekeep_format::BackupId;
 use stonekeep_format::backup_name::RepoPath;
@@ -12,7 +14,7 @@ use super::file_check;
 use super::layout;
 use super::loaded_meta::LoadedMeta;
 use super::stored_files::{StoredEntry, StoredFiles};
-use crate::parallel::run_both;
+use crate::parallel::thread_or_none;
 use crate::store::{Detail, Entry, Store};
 use crate::{Finding, Result};
 
@@ -27,6 +29,8 @@ pub struct RepositoryIndex<'a> {
     backups: OnceLock<Listing>,
     private: OnceLock<Vec<Entry>>,
     shared: OnceLock<StoredFiles>,
+    /// The thread that lists the shared files.
+    listing: Mutex<Option<JoinHandle<Result<StoredFiles>>>>,
     /// The private directory that was asked for last: the files of a backup are asked for together.
     private_files: Mutex<Option<(BackupId, Arc<StoredFiles>)>>,
 }
@@ -50,6 +54,7 @@ impl<'a> RepositoryIndex<'a> {
             backups: OnceLock::new(),
             private: OnceLock::new(),
             shared: OnceLock::new(),
+            listing: Mutex::new(None),
             private_files: Mutex::new(None),
         }
     }
@@ -96,20 +101,24 @@ impl<'a> RepositoryIndex<'a> {
     /// # Errors
     /// I/O errors of the store.
     pub fn shared(&self) -> Result<&StoredFiles> {
-        once(&self.shared, || self.list_shared())
+        if let Some(shared) = self.shared.get() {
+            return Ok(shared);
+        }
+        let mut listing = lock(&self.listing);
+        once(&self.shared, || match listing.take() {
+            Some(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            None => list_shared(self.store, self.detail),
+        })
     }
 
-    /// Does `work` while a second thread lists the shared files, unless they are listed already. An error of that
-    /// listing is returned by the first question for a shared file.
-    pub fn while_listing<R>(&self, work: impl FnOnce() -> R) -> R {
-        if self.shared.get().is_some() {
-            return work();
+    /// Begins to list the shared files on a second thread, unless they are listed already. The first question for one of
+    /// them waits for the thread, and returns its error.
+    pub fn begin_listing(&self) {
+        let mut listing = lock(&self.listing);
+        if self.shared.get().is_none() && listing.is_none() {
+            let (store, detail) = (self.store.clone(), self.detail);
+            *listing = thread_or_none(thread::Builder::new().spawn(move || list_shared(&store, detail)));
         }
-        let (done, listed) = run_both(2, work, || self.list_shared());
-        if let Ok(shared) = listed {
-            self.shared.get_or_init(|| shared);
-        }
-        done
     }
 
     /// What is stored under this path: `None` if there is nothing.
@@ -133,7 +142,7 @@ impl<'a> RepositoryIndex<'a> {
     }
 
     fn private_files(&self, id: BackupId) -> Result<Arc<StoredFiles>> {
-        let mut last = self.private_files.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock(&self.private_files);
         if let Some((_, files)) = last.as_ref().filter(|(of, _)| *of == id) {
             return Ok(Arc::clone(files));
         }
@@ -142,11 +151,24 @@ impl<'a> RepositoryIndex<'a> {
         *last = Some((id, Arc::clone(&files)));
         Ok(files)
     }
+}
 
-    fn list_shared(&self) -> Result<StoredFiles> {
-        let directories = [layout::shared_directory(), layout::shared_checksum_directory()];
-        StoredFiles::list(self.store, &directories, self.detail)
+impl Drop for RepositoryIndex<'_> {
+    /// No thread reads the store after the run.
+    fn drop(&mut self) {
+        if let Some(thread) = lock(&self.listing).take() {
+            drop(thread.join());
+        }
     }
+}
+
+fn list_shared(store: &Store, detail: Detail) -> Result<StoredFiles> {
+    let directories = [layout::shared_directory(), layout::shared_checksum_directory()];
+    StoredFiles::list(store, &directories, detail)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The value of a cell that is filled when it is first asked for.

@@ -6,6 +6,7 @@ use stonekeep_format::BackupId;
 
 use super::area::Area;
 use super::context::Context;
+use super::decision::PlannedFile;
 use super::decision::{Action, Target};
 use super::included::Included;
 use super::last_look::LastLook;
@@ -35,7 +36,8 @@ pub(super) struct Description {
     text: Vec<u8>,
     /// Our facts, in the area.
     facts: Upload,
-    last_look: LastLook,
+    /// Its private files.
+    private: LastLook,
 }
 
 /// How a commit ended.
@@ -48,13 +50,18 @@ pub(super) enum Outcome {
 }
 
 impl Commit<'_> {
-    /// C3, and C4 for shared files, done once, whatever id the backup gets. Meanwhile it is described under this id.
-    pub(super) fn share(&self, id: BackupId) -> Result<Description> {
+    /// C3, and C4 and C6 for shared files, whatever id the backup gets. Meanwhile it is described under this id.
+    pub(super) fn share(&self, id: BackupId) -> Result<(LastLook, Description)> {
         self.lock.check()?;
-        let publish = || publish::shared(&self.context, &self.plan);
-        let share = || self.sync_reused().and_then(|()| publish());
+        let share = || {
+            self.sync_reused()?;
+            publish::shared(&self.context, &self.plan)?;
+            let ready = self.plan.files.iter().filter_map(PlannedFile::ready);
+            let shared = LastLook::at(ready.filter_map(|ready| ready.path))?;
+            self.look(id, &shared).map(|()| shared)
+        };
         let (shared, description) = run_both(self.context.engine.workers(), share, || self.describe(id));
-        shared.and(description)
+        Ok((shared?, description?))
     }
 
     /// Describes the backup under this id. Our facts and the claim are staged.
@@ -63,7 +70,8 @@ impl Commit<'_> {
         let text = meta
             .encode()
             .map_err(|error| Error::invalid("the backup cannot be described").with_source(error))?;
-        let last_look = LastLook::at(&meta.files)?;
+        let files = meta.files.iter().map(|file| &file.path);
+        let private = LastLook::at(files.filter(|path| path.shared_name().is_none()))?;
         // It is large, and encoded by now.
         drop(meta);
         let (store, area) = (self.store(), &self.area.name);
@@ -79,12 +87,12 @@ impl Commit<'_> {
             id,
             text,
             facts,
-            last_look,
+            private,
         })
     }
 
-    /// The claim of the id, C4 for private and included files, C5 to C8.
-    pub(super) fn commit(&self, description: Description) -> Result<Outcome> {
+    /// The claim of the id, C4 and C6 for private files, C4 for included ones, C5, C7 and C8.
+    pub(super) fn commit(&self, description: Description, shared: &LastLook) -> Result<Outcome> {
         let id = description.id;
         let is_free = self.store().list(Some(&layout::private(id)))?.is_empty()
             && ids::claim(self.store(), &self.area.name, id, self.durability())?
@@ -95,13 +103,16 @@ impl Commit<'_> {
         self.included
             .publish(self.store(), &self.area.name, id, self.durability())?;
         self.publish_facts(id, description.facts)?;
-        self.look(id, &description.last_look)?;
+        self.look(id, &description.private)?;
         self.lock.check()?;
         if !self.publish_meta(id, &description.text)? {
             self.store().delete_one(&layout::facts(id))?;
             return Ok(Outcome::IdTaken);
         }
-        match self.look(id, &description.last_look) {
+        match self
+            .look(id, &description.private)
+            .and_then(|()| self.look(id, shared))
+        {
             Ok(()) => Ok(Outcome::Committed),
             Err(error) => Err(self.withdraw(id, error)),
         }
@@ -186,7 +197,7 @@ impl Commit<'_> {
 
     /// C6 and C8. A foreign engine's collector may have taken files of ours for garbage. Their sizes were looked at when
     /// this run planned to use them again, or when it gave them their names.
-    fn look(&self, id: BackupId, last_look: &LastLook) -> Result<()> {
+    pub(super) fn look(&self, id: BackupId, last_look: &LastLook) -> Result<()> {
         match last_look.missing(self.store())? {
             None => Ok(()),
             Some(path) => Err(

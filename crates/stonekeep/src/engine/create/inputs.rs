@@ -96,12 +96,11 @@ impl<'a> PlanInputs<'a> {
             unread: Vec::new(),
             leftovers_added: false,
         };
-        let index = RepositoryIndex::new(store);
-        inputs.unread.clone_from(&index.backups()?.ids);
+        inputs.unread.clone_from(&inputs.index.backups()?.ids);
         if !inputs.unread.is_empty() {
-            index.while_listing(|| inputs.read_newest())?;
+            inputs.index.begin_listing();
+            inputs.read_newest()?;
         }
-        inputs.index = index;
         let sessions = inputs.leftovers.sessions().into_iter();
         sessions.for_each(|session| inputs.add_session(session));
         Ok(inputs)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use stonekeep_format::backup_meta::{MetaFile, PathTable};
+use stonekeep_format::backup_meta::PathTable;
 use stonekeep_format::backup_name::RepoPath;
 
 use crate::Result;
@@ -17,22 +17,22 @@ pub(super) struct LastLook {
 }
 
 impl LastLook {
-    /// For these files; excluded ones are not looked for.
+    /// For these files.
     ///
     /// # Errors
     /// `InvalidArgument` for names that no stored file can have.
-    pub(super) fn at(files: &[MetaFile]) -> Result<Self> {
+    pub(super) fn at<'p>(paths: impl Iterator<Item = &'p RepoPath>) -> Result<Self> {
         let mut look = LastLook {
             files: PathTable::default(),
             directories: BTreeSet::new(),
         };
         let mut directory = None;
-        for file in files.iter().filter(|file| !file.excluded) {
-            look.files.insert(&file.path);
+        for path in paths {
+            look.files.insert(path);
             // Most files are in the directory of the one before.
-            let this = directory_of(&file.path);
+            let this = directory_of(path);
             if directory != Some(this) {
-                look.directories.extend(layout::file(&file.path)?.parent());
+                look.directories.extend(layout::file(path)?.parent());
                 directory = Some(this);
             }
         }
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn each_file_is_missed() {
         let loaded = LoadedMeta::decode(BackupId::FIRST, META).unwrap();
-        let look = LastLook::at(&loaded.meta.files).unwrap();
+        let look = LastLook::at(loaded.meta.files.iter().map(|file| &file.path)).unwrap();
         let store = MemoryStore::default();
         store.create_root(Durability::Buffered).unwrap();
         let mut paths: Vec<String> = loaded

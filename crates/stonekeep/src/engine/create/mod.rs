@@ -28,7 +28,8 @@
 //! - **C4** Staged files get their final names, never replacing: shared ones first. The id is claimed, by putting
 //!   `stonekeep/ids/<id>` if it is absent, then the private directory follows, then the files of the application. During
 //!   C3 and C4 the meta file is written in memory, and our facts are staged: nobody sees them.
-//! - **C5** Our facts are published. **C6** Every file is looked for once more.
+//! - **C5** Our facts are published. **C6** Every file is looked for once more: shared ones as soon as all of them have
+//!   their names, private ones just before the commit.
 //! - **C7** The commit: the meta file appears under `meta/<id>`. If somebody took the id, private files are staged again
 //!   and C4 to C7 repeated with another id.
 //! - **C8** A last look, since a foreign collector may have run between C6 and C7: after a loss the meta file is

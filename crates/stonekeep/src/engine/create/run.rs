@@ -42,6 +42,7 @@ pub(super) fn preview(context: Context<'_>) -> Result<CreateReport> {
     let mut run = BackupRun::begin(context, true)?;
     let capture = context.source.capture(&mut run, context.observer)?;
     let mut plan = run.plan(capture.image())?;
+    capture.confirm()?;
     let mut beside = included::preview(&context, capture.image())?;
     plan.warnings.append(&mut beside.warnings);
     let mut report = CreateReport::of(&plan, run.id);
@@ -122,12 +123,13 @@ fn commit(
         included,
         lock: writing.lock,
     };
-    let mut description = commit.share(id)?;
-    while let Outcome::IdTaken = commit.commit(description)? {
+    let (shared, mut description) = commit.share(id)?;
+    while let Outcome::IdTaken = commit.commit(description, &shared)? {
         id = next_free(&context, id)?;
         commit.stage_private_again(id)?;
         capture.confirm()?;
         description = commit.describe(id)?;
+        commit.look(id, &shared)?;
     }
     tracing::info!(%id, "committed the backup");
     let mut report = CreateReport::of(&commit.plan, id);

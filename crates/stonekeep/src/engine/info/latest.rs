@@ -105,8 +105,8 @@ impl BackupEngineReadOnly {
             if candidates.ids.len() >= wanted {
                 break;
             }
-            let read = index.while_listing(|| read_for_sizes(store, id));
-            let findings = match read {
+            index.begin_listing();
+            let findings = match read_for_sizes(store, id) {
                 Ok(Ok(read)) => {
                     let findings = index.findings(&read.loaded, read.facts.as_ref())?;
                     if findings.is_empty() {

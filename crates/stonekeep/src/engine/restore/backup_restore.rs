@@ -89,29 +89,25 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
     ) -> Result<Self> {
         let store = context.store();
         let (loaded, facts) = known.map_or((None, None), |known| (Some(known.loaded), known.facts));
-        let read = || {
-            let pinned = match context.verb {
-                Verb::Plan => pin::without_pin(store, id)?,
-                Verb::Restore => pin::pin_known(store, id, loaded)?,
-            };
-            let meta = &pinned.loaded;
-            let is_of_meta = |facts: &BackupFacts| facts.belong_to(meta.id, meta.crc32c, meta.size_bytes);
-            let facts = match facts.filter(is_of_meta) {
-                Some(facts) => Some(facts),
-                None => meta.facts_for_sizes(store)?,
-            };
-            Ok(BackupRestore {
-                context,
-                id,
-                pinned,
-                facts,
-            })
-        };
-        if context.needs_only_written_files() {
-            read()
-        } else {
-            context.index.borrow().while_listing(read)
+        if !context.needs_only_written_files() {
+            context.index.borrow().begin_listing();
         }
+        let pinned = match context.verb {
+            Verb::Plan => pin::without_pin(store, id)?,
+            Verb::Restore => pin::pin_known(store, id, loaded)?,
+        };
+        let meta = &pinned.loaded;
+        let is_of_meta = |facts: &BackupFacts| facts.belong_to(meta.id, meta.crc32c, meta.size_bytes);
+        let facts = match facts.filter(is_of_meta) {
+            Some(facts) => Some(facts),
+            None => meta.facts_for_sizes(store)?,
+        };
+        Ok(BackupRestore {
+            context,
+            id,
+            pinned,
+            facts,
+        })
     }
 
     /// Does what the context is for.

@@ -152,8 +152,8 @@ impl Verifier<'_> {
         };
         match self.report.level {
             VerifyLevel::Size if self.report.backups.is_empty() => {
-                let scanner = &mut self.scanner;
-                self.index.while_listing(|| scanner.read(store, none, id))
+                self.index.begin_listing();
+                self.scanner.read(store, none, id)
             }
             VerifyLevel::Size => {
                 // Where nothing can be listed, each file is reported.

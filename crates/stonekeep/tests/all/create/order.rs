@@ -94,14 +94,8 @@ fn the_steps_come_in_their_order() {
     let places: Vec<usize> = steps.iter().map(|step| first(step)).collect();
     assert!(places.is_sorted(), "{places:?} {lines:#?}");
     let looks = |line: &&String| *line == "list shared_checksum";
-    let commit = first("put meta/2");
-    assert_eq!(
-        lines[first("replace stonekeep/backups/2")..commit]
-            .iter()
-            .filter(looks)
-            .count(),
-        1
-    );
+    let (published, commit) = (first("finish shared_checksum/"), first("put meta/2"));
+    assert_eq!(lines[published..commit].iter().filter(looks).count(), 1);
     assert_eq!(lines[commit..].iter().filter(looks).count(), 1);
 }
 
