@@ -52,6 +52,12 @@ impl PathTable {
         self.entries.len()
     }
 
+    /// Frees what is kept for more paths.
+    pub fn shrink_to_fit(&mut self) {
+        self.text.shrink_to_fit();
+        self.entries.shrink_to_fit();
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -77,13 +83,24 @@ impl PathTable {
         self.find_hashed(self.hasher.hash_one(path), path)
     }
 
+    /// The id of a parsed path, if it is in the table.
+    pub fn find_path(&self, path: &RepoPath) -> Option<PathId> {
+        match path.short_text() {
+            Some(text) => self.find(text.as_str().as_bytes()),
+            None => self.find(path.to_string().as_bytes()),
+        }
+    }
+
     fn find_hashed(&self, hash: u64, path: &[u8]) -> Option<PathId> {
         self.by_text.find(hash, |id| self.path(*id) == path).copied()
     }
 
     /// The id of a path, which is added if it is not in the table.
     pub fn insert(&mut self, path: &RepoPath) -> PathId {
-        self.insert_text(path.to_string().as_bytes(), Some(path))
+        match path.short_text() {
+            Some(text) => self.insert_text(text.as_str().as_bytes(), Some(path)),
+            None => self.insert_text(path.to_string().as_bytes(), Some(path)),
+        }
     }
 
     /// The same for a text, which may be no path that a meta file can have.

@@ -85,21 +85,32 @@ impl RepoPath {
     }
 }
 
-impl fmt::Display for RepoPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl RepoPath {
+    /// The path of a shared file as text, where it is as short as nearly all are.
+    pub(crate) fn short_text(&self) -> Option<ShortText> {
         let (directory, name) = match self {
             RepoPath::Shared(name) => ("shared/", name),
             RepoPath::SharedChecksum(name) => ("shared_checksum/", name),
-            RepoPath::Private(name) => return write!(f, "{PRIVATE}/{name}"),
+            RepoPath::Private(_) => return None,
         };
-        // In one piece where it fits: a backup writes some hundred thousand names.
         let mut text = ShortText::default();
-        match text.write_str(directory).and_then(|()| name.write(&mut text)) {
-            Ok(()) => f.write_str(text.as_str()),
-            Err(fmt::Error) => {
-                f.write_str(directory)?;
-                name.write(f)
-            }
+        text.write_str(directory)
+            .and_then(|()| name.write(&mut text))
+            .ok()?;
+        Some(text)
+    }
+}
+
+impl fmt::Display for RepoPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // In one piece where it fits: a backup writes some hundred thousand names.
+        if let Some(text) = self.short_text() {
+            return f.write_str(text.as_str());
+        }
+        match self {
+            RepoPath::Shared(name) => write!(f, "{SHARED}/{name}"),
+            RepoPath::SharedChecksum(name) => write!(f, "{SHARED_CHECKSUM}/{name}"),
+            RepoPath::Private(name) => write!(f, "{PRIVATE}/{name}"),
         }
     }
 }

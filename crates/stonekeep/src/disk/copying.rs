@@ -11,19 +11,14 @@ pub(crate) enum Failed {
     Writing(io::Error),
 }
 
-/// Writes all of `content` to a new file through this buffer; how many bytes that were.
-pub(crate) fn copy(content: &mut dyn Read, file: &File, buffer: &mut [u8]) -> Result<u64, Failed> {
-    copy_from(0, content, file, buffer)
-}
-
-/// The same, to a file that has this many bytes and is positioned behind them; how long it is then.
-pub(crate) fn copy_from(
-    begin: u64,
+/// Writes all of `content` to a file behind the bytes that it has, through this buffer; how long the file is then.
+pub(crate) fn copy(
     content: &mut dyn Read,
     mut file: &File,
+    mut write_back: WriteBack,
     buffer: &mut [u8],
 ) -> Result<u64, Failed> {
-    let (mut written, mut write_back) = (begin, WriteBack::after(begin));
+    let mut written = write_back.begun_bytes();
     loop {
         let count = match content.read(buffer) {
             Ok(0) => {

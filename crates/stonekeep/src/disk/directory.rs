@@ -2,6 +2,9 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use super::file_system;
 
 /// An open directory.
 #[derive(Debug)]
@@ -9,12 +12,24 @@ pub(crate) struct Directory {
     opened: OwnedFd,
     /// The file system that its files are on.
     pub(crate) device: u64,
+    in_memory: OnceLock<bool>,
 }
 
 impl Directory {
     pub(super) fn new(opened: OwnedFd) -> rustix::io::Result<Self> {
         let device = rustix::fs::fstat(&opened)?.st_dev;
-        Ok(Directory { opened, device })
+        Ok(Directory {
+            opened,
+            device,
+            in_memory: OnceLock::new(),
+        })
+    }
+
+    /// Whether its file system has no disk to write to.
+    pub(super) fn is_in_memory(&self) -> bool {
+        *self
+            .in_memory
+            .get_or_init(|| file_system::magic(self).is_ok_and(file_system::is_in_memory))
     }
 }
 

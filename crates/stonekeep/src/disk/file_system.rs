@@ -6,11 +6,9 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::StatVfs;
 use rustix::io::Errno;
 
 use self::Locality::{Fuse, Local, Network, Overlay};
-use super::tree::Tree;
 use crate::{Warning, WarningName};
 
 /// What one kind of file system is known for.
@@ -81,6 +79,11 @@ pub(crate) fn find(magic: u64) -> Option<&'static Known> {
     KNOWN.iter().find(|known| known.magic == magic)
 }
 
+/// Whether the file system with this number has no disk.
+pub(crate) fn is_in_memory(magic: u64) -> bool {
+    find(magic).is_some_and(|known| matches!(known.name, "tmpfs" | "ramfs"))
+}
+
 /// How the directories of such disks in `/sys` begin: virtio's, Xen's.
 const HYPERVISORS_DISKS: [&str; 2] = ["virtio", "vbd-"];
 
@@ -91,23 +94,6 @@ const SYNCFS_REPORTS_FROM: (u32, u32) = (5, 8);
 pub(crate) fn trusts_syncfs(root: &OwnedFd) -> bool {
     let trusted = find(magic(root).unwrap_or(0)).is_some_and(|known| known.syncfs);
     trusted && kernel_version().is_some_and(|version| version >= SYNCFS_REPORTS_FROM)
-}
-
-/// Bytes that may still be written below a root.
-pub(crate) fn free_bytes(tree: &Tree) -> Option<u64> {
-    let system = system(tree)?;
-    Some(system.f_bavail.saturating_mul(system.f_frsize))
-}
-
-/// New files that may still be made there, where the file system counts them.
-pub(crate) fn free_files(tree: &Tree) -> Option<u64> {
-    let system = system(tree).filter(|system| system.f_files > 0)?;
-    Some(system.f_favail)
-}
-
-fn system(tree: &Tree) -> Option<StatVfs> {
-    let root = tree.find(None).ok()??;
-    rustix::fs::fstatvfs(root).ok()
 }
 
 /// What the user should know of the file system at this path.

@@ -39,3 +39,4 @@ pub(crate) use self::place::Place;
 pub(crate) use self::places::{real_path, refuse_inside};
 pub(crate) use self::sync::{Syncs, Written};
 pub(crate) use self::tree::Tree;
+pub(crate) use self::write_back::WriteBack;

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use super::place::Place;
 use super::sync::Written;
 use super::tree::Tree;
+use super::write_back::WriteBack;
 use crate::buffers::Buffers;
 use crate::disk::copying::{Failed, copy};
 use crate::shortage::Shortage;
@@ -22,7 +23,13 @@ pub(crate) fn write_new(
     buffers: &Buffers,
 ) -> crate::Result<Written> {
     let (place, file) = create_new(tree, place)?;
-    let copied = copy(content, &file, &mut buffers.take()).map_err(|failed| match failed {
+    let copied = copy(
+        content,
+        &file,
+        WriteBack::of(&place.directory, 0),
+        &mut buffers.take(),
+    )
+    .map_err(|failed| match failed {
         Failed::Reading(error) => Error::of_content(key, error),
         Failed::Writing(error) => {
             let written = file.metadata().map_or(0, |metadata| metadata.len());

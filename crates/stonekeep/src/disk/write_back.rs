@@ -11,6 +11,8 @@ use std::num::NonZeroU64;
 
 use rustix::fs::Advice;
 
+use super::directory::Directory;
+
 /// So much of a file is handed to the disk at a time.
 const PIECE_BYTES: u64 = 8 << 20;
 
@@ -18,12 +20,22 @@ const PIECE_BYTES: u64 = 8 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct WriteBack {
     begun_bytes: u64,
+    /// There is no disk to tell.
+    in_memory: bool,
 }
 
 impl WriteBack {
-    /// For a file whose first bytes have been handed over before.
-    pub(crate) fn after(begun_bytes: u64) -> Self {
-        WriteBack { begun_bytes }
+    /// For a file in this directory whose first bytes have been handed over before.
+    pub(crate) fn of(directory: &Directory, begun_bytes: u64) -> Self {
+        WriteBack {
+            begun_bytes,
+            in_memory: directory.is_in_memory(),
+        }
+    }
+
+    /// How many bytes have been handed over.
+    pub(super) fn begun_bytes(&self) -> u64 {
+        self.begun_bytes
     }
 
     /// After so many bytes of the file have been written.
@@ -40,15 +52,15 @@ impl WriteBack {
 
     fn begin(&mut self, file: &File, written_bytes: u64) {
         let new_bytes = written_bytes.saturating_sub(self.begun_bytes);
-        if let Err(errno) = rustix::fs::fadvise(
-            file,
-            self.begun_bytes,
-            NonZeroU64::new(new_bytes),
-            Advice::DontNeed,
-        ) {
+        let begun_bytes = std::mem::replace(&mut self.begun_bytes, written_bytes);
+        if self.in_memory {
+            return;
+        }
+        if let Err(errno) =
+            rustix::fs::fadvise(file, begun_bytes, NonZeroU64::new(new_bytes), Advice::DontNeed)
+        {
             tracing::trace!(%errno, "the disk was not told to begin");
         }
-        self.begun_bytes = written_bytes;
     }
 }
 

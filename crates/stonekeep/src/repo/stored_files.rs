@@ -65,6 +65,8 @@ impl StoredFiles {
                 }
             })?;
         }
+        files.paths.shrink_to_fit();
+        files.entries.shrink_to_fit();
         Ok(files)
     }
 
@@ -101,7 +103,7 @@ impl StoredFiles {
 
     /// The id of this path: `None` if there is nothing.
     pub fn find(&self, path: &RepoPath) -> Option<PathId> {
-        self.paths.find(path.to_string().as_bytes())
+        self.paths.find_path(path)
     }
 
     /// What is stored under the path of this id.

@@ -8,7 +8,7 @@ use super::hook::TargetOperation;
 use super::path::TargetPath;
 use super::root::{TargetRoot, discard, key_of};
 use crate::disk::copying::{self, Failed};
-use crate::disk::{Place, Written, write_error};
+use crate::disk::{Place, WriteBack, Written, write_error};
 use crate::{Error, Result};
 
 impl TargetDisk {
@@ -64,7 +64,12 @@ impl TargetDisk {
         (file, place): (&File, &Place),
         at: &TargetPath,
     ) -> Result<u64> {
-        let copied = copying::copy(content, file, &mut self.buffers.take());
+        let copied = copying::copy(
+            content,
+            file,
+            WriteBack::of(&place.directory, 0),
+            &mut self.buffers.take(),
+        );
         copied.map_err(|failed| match failed {
             Failed::Reading(error) => Error::of_reading(error, || format!("reading the content of {at}")),
             Failed::Writing(error) => {

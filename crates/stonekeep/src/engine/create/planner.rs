@@ -81,7 +81,17 @@ impl<'a> Planner<'a> {
             Err(error) => return Err(error),
         };
         match self.step(&mut candidate)? {
-            Step::Decided { action, heals } if !matches!(action, Action::Copy(_)) => {
+            Step::Decided {
+                action: Action::Copy(_),
+                ..
+            } => Ok(false),
+            // What the MANIFEST identifies is decided on again for the plan, without its file; decisions about all files would
+            // take much memory until then.
+            Step::Decided {
+                action: Action::Reuse { .. },
+                ..
+            } if candidate.identity.unique_id().is_some() => Ok(true),
+            Step::Decided { action, heals } => {
                 let decision = self.decision(candidate, action, heals);
                 self.early.insert(image, decision);
                 Ok(true)

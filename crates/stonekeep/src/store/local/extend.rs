@@ -8,8 +8,9 @@ use rustix::fs::OFlags;
 use super::LocalStore;
 use super::new_file::write_error;
 use crate::buffers::Buffers;
+use crate::disk::WriteBack;
 use crate::disk::Written;
-use crate::disk::copying::{Failed, copy_from};
+use crate::disk::copying::{Failed, copy};
 use crate::disk::rename::replace_file;
 use crate::disk::tree::{self, Tree};
 use crate::store::{Key, Upload};
@@ -60,7 +61,8 @@ fn append(
     let path = tree.path(Some(to));
     file.set_len(kept).context("shortening", &path)?;
     file.seek(SeekFrom::Start(kept)).context("going on in", &path)?;
-    match copy_from(kept, content, &file, &mut buffers.take()) {
+    let write_back = WriteBack::of(&place.directory, kept);
+    match copy(content, &file, write_back, &mut buffers.take()) {
         Ok(size_bytes) => Ok(Written {
             file,
             size_bytes,

@@ -21,7 +21,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, StatVfs};
 
 use self::areas::{Areas, is_hidden};
 use self::object::LocalObject;
@@ -151,9 +151,13 @@ impl Backend for LocalStore {
     }
 
     fn room(&self) -> Room {
+        let root = self.tree.find(None).ok().flatten();
+        let system = root.and_then(|root| rustix::fs::fstatvfs(root).ok());
+        let free = |system: &StatVfs| system.f_bavail.saturating_mul(system.f_frsize);
         Room {
-            bytes: file_system::free_bytes(&self.tree),
-            files: file_system::free_files(&self.tree),
+            bytes: system.as_ref().map(free),
+            // Some file systems do not count them.
+            files: system.filter(|it| it.f_files > 0).map(|it| it.f_favail),
         }
     }
 
