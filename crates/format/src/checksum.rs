@@ -40,6 +40,7 @@ pub fn unmask(masked: u32) -> Crc32c {
 /// The algorithm of a table file's block checksums: `ChecksumType` in `include/rocksdb/table.h`, with its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum ChecksumType {
     /// `kNoChecksum`: nothing is checked.
     None = 0,

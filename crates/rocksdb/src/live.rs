@@ -49,7 +49,8 @@ impl<'a> Live<'a> {
     /// that does not report its files needs them. One that does finds its files without them; the directories must exist
     /// all the same, and count as the database's own.
     #[must_use]
-    pub fn with_db_paths(mut self, db_paths: Vec<PathBuf>) -> Self {
+    pub fn with_db_paths(mut self, db_paths: impl Into<Vec<PathBuf>>) -> Self {
+        let db_paths = db_paths.into();
         self.reported = self
             .reported
             .map(|reported| reported.with_db_paths(db_paths.clone()));

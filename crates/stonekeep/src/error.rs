@@ -40,11 +40,22 @@ pub enum ErrorKind {
 /// One thing that is wrong with one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Finding {
     /// The file, as its path or key.
     pub file: String,
     /// What is wrong with it.
     pub reason: String,
+}
+
+impl Finding {
+    /// What is wrong with this file.
+    pub fn new(file: impl Into<String>, reason: impl Into<String>) -> Self {
+        Finding {
+            file: file.into(),
+            reason: reason.into(),
+        }
+    }
 }
 
 impl fmt::Display for Finding {

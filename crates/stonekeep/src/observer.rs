@@ -29,6 +29,7 @@ pub enum Phase {
 /// How far an operation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Progress {
     /// What is being done.
     pub phase: Phase,

@@ -142,10 +142,7 @@ mod tests {
     #[test]
     fn one_finding_is_not_said_twice() {
         assert_eq!(text(Error::corrupt("meta/1", "empty")), "error: meta/1: empty\n");
-        let finding = |file: &str| Finding {
-            file: file.to_owned(),
-            reason: "missing".to_owned(),
-        };
+        let finding = |file: &str| Finding::new(file, "missing");
         let two = Error::new(ErrorKind::Corrupt, "backup 1").with_findings(vec![finding("a"), finding("b")]);
         assert_eq!(text(two), "error: backup 1\n  a: missing\n  b: missing\n");
         let first = Error::new(ErrorKind::Corrupt, "2 findings, the first: a: missing");

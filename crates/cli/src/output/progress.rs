@@ -210,13 +210,10 @@ mod tests {
     use super::*;
 
     fn progress(bytes_done: u64) -> Progress {
-        Progress {
-            phase: Phase::Copying,
-            bytes_done,
-            bytes_total: 40 << 20,
-            files_done: 5,
-            files_total: 12,
-        }
+        let mut progress = Progress::begin(Phase::Copying);
+        (progress.bytes_done, progress.bytes_total) = (bytes_done, 40 << 20);
+        (progress.files_done, progress.files_total) = (5, 12);
+        progress
     }
 
     #[test]
@@ -231,13 +228,7 @@ mod tests {
     fn the_first_progress_line_has_no_rate() {
         let begun = line(&progress(0), Duration::ZERO);
         assert_eq!(begun, "copying: 0 B of 40.0 MiB, 5 of 12 files");
-        let waiting = Progress {
-            phase: Phase::WaitingForLock,
-            bytes_done: 0,
-            bytes_total: 0,
-            files_done: 0,
-            files_total: 0,
-        };
+        let waiting = Progress::begin(Phase::WaitingForLock);
         assert_eq!(line(&waiting, Duration::from_secs(9)), "waiting for the lock");
     }
 }

@@ -36,6 +36,8 @@ mod known_paths;
 mod line;
 mod path_table;
 
+use std::fmt;
+
 use crate::backup_name::RepoPath;
 use crate::{Crc32c, SequenceNumber, Temperature};
 
@@ -63,6 +65,7 @@ const NON_IGNORABLE: &[u8] = b"ni::";
 
 /// Which form a meta file has.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum SchemaVersion {
     /// No version line; every engine since 4.13 reads it.
     #[default]
@@ -72,6 +75,16 @@ pub enum SchemaVersion {
         /// The text after `2.`, which no reader uses.
         minor: Option<Box<str>>,
     },
+}
+
+impl fmt::Display for SchemaVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SchemaVersion::One => f.write_str("1"),
+            SchemaVersion::Two { minor: None } => f.write_str("2"),
+            SchemaVersion::Two { minor: Some(minor) } => write!(f, "2.{minor}"),
+        }
+    }
 }
 
 impl SchemaVersion {

@@ -33,6 +33,8 @@ const SHARED_CHECKSUM: &str = "shared_checksum";
 const PRIVATE: &str = "private";
 
 /// The path of a file relative to the backup directory. `Display` gives exactly the text that was parsed.
+///
+/// Exhaustive: a backup directory has no other directories of files.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RepoPath {
     /// `shared/<name>`

@@ -18,6 +18,7 @@ pub struct ShareFilesNaming {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
 pub enum NamingScheme {
     /// `kLegacyCrc32cAndFileSize`
     LegacyCrc32cAndFileSize,

@@ -9,6 +9,8 @@ use crate::unique_id::SessionId;
 use crate::{Crc32c, FileNumber};
 
 /// Which kind of file is shared.
+///
+/// Exhaustive: RocksDB shares no other files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SharedKind {
     /// `.sst`
@@ -19,6 +21,7 @@ pub enum SharedKind {
 
 /// What a shared file's name has between the number and the extension.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum NameSuffix {
     /// Nothing: a file in `shared/`.
     None,

@@ -64,6 +64,7 @@ pub struct VersionEdit {
 
 /// The beginning or end of a column family.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ColumnFamilyChange {
     /// It is added, with this name.
     Add(Vec<u8>),

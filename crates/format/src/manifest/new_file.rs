@@ -9,6 +9,7 @@ use super::tag::custom;
 
 /// Which of RocksDB's four records adds the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum NewFileForm {
     /// `kNewFile`: LevelDB's, without sequence numbers.
     NewFile,

@@ -39,6 +39,7 @@ pub struct ManifestEnd {
 
 /// What follows the part of a MANIFEST that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ManifestRest {
     /// Nothing.
     Nothing,

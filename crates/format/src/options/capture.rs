@@ -40,6 +40,7 @@ pub struct CaptureOptions {
 
 /// `WALRecoveryMode` (`include/rocksdb/options.h`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum WalRecoveryMode {
     /// `kTolerateCorruptedTailRecords`
     TolerateCorruptedTailRecords,

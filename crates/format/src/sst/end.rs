@@ -8,6 +8,8 @@ use crate::{FileKind, FormatError, Result};
 const MAGIC_LEN: usize = 8;
 
 /// What the last bytes of a table file say.
+///
+/// Exhaustive: each end of a file is one of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TableEnd {
     /// The footer of a format that RocksDB itself has.

@@ -27,6 +27,8 @@ const PROPERTIES: &[u8] = b"rocksdb.properties";
 const OLD_PROPERTIES: &[u8] = b"rocksdb.stats";
 
 /// Why the properties of a table file could not be read.
+///
+/// Exhaustive: reading fails, or what was read is wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// Reading failed; this says nothing about the bytes.

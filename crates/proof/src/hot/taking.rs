@@ -127,6 +127,7 @@ fn copy(file: &ImageFile, into: &Path) -> Result<u64> {
         Content::Open { file: source, .. } => {
             copy_bytes(source, &mut target, file.size_bytes).context("writing", into)
         }
+        other => Err(failure(format!("content of an unknown kind: {other:?}"))),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::restoring::restore;
 
 fn options(fixture: &Fixture) -> RestoreOptions {
     let alternate = Some(fixture.alternate()).filter(|path| path.is_dir());
-    RestoreOptions::default().with_alternate_dirs(alternate.into_iter().collect())
+    RestoreOptions::default().with_alternate_dirs(alternate.into_iter().collect::<Vec<_>>())
 }
 
 fn examined(db: &Path, expected: &str, what: &str) {

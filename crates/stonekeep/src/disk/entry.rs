@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 /// What a directory entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum EntryKind {
     /// A regular file.
     File,

@@ -236,13 +236,13 @@ with!(CreateBackupOptions:
     /// Sets [`Self::flush_before_backup`].
     with_flush_before_backup(flush_before_backup: bool),
     /// Sets [`Self::include`].
-    with_include(include: Vec<IncludePattern>),
+    with_include(include: impl Into<Vec<IncludePattern>>),
     /// Sets [`Self::accept`].
-    with_accept(accept: Vec<WarningName>),
+    with_accept(accept: impl Into<Vec<WarningName>>),
     /// Sets [`Self::allow_other_database`].
     with_allow_other_database(allow_other_database: bool),
     /// Sets [`Self::tags`].
-    with_tags(tags: Vec<String>),
+    with_tags(tags: impl Into<Vec<String>>),
     /// Sets [`Self::host`].
     with_host(host: impl Into<Option<String>>),
 );
@@ -255,7 +255,7 @@ with!(RestoreOptions:
     /// Sets [`Self::wal_dir`].
     with_wal_dir(wal_dir: impl Into<Option<PathBuf>>),
     /// Sets [`Self::alternate_dirs`].
-    with_alternate_dirs(alternate_dirs: Vec<PathBuf>),
+    with_alternate_dirs(alternate_dirs: impl Into<Vec<PathBuf>>),
     /// Sets [`Self::allow_other_database`].
     with_allow_other_database(allow_other_database: bool),
     /// Sets [`Self::free_old_files_first`].

@@ -70,6 +70,7 @@ impl ImageColumnFamily {
 
 /// Where the bytes of a file of the image are.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Content {
     /// In the file of the same name in this directory, which is opened when its turn comes.
     In(Arc<Path>),
@@ -168,6 +169,7 @@ pub struct DatabaseImage {
 
 /// What is known of the close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct LiveCapture {
     /// How often the state had to be read until a round closed: 1 if nothing came between.
     pub rounds: u64,

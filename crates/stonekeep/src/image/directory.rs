@@ -78,8 +78,8 @@ impl Directory {
 
     /// Further directories of its tables and blobs: those in `db_paths` and in the `cf_paths` of all column families,
     /// in any order. RocksDB writes them into no file. An image of several directories is flat: it restores into one.
-    pub fn with_db_paths(mut self, db_paths: Vec<PathBuf>) -> Self {
-        self.db_paths = db_paths;
+    pub fn with_db_paths(mut self, db_paths: impl Into<Vec<PathBuf>>) -> Self {
+        self.db_paths = db_paths.into();
         self
     }
 

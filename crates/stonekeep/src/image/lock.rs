@@ -31,6 +31,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Who holds a database's `LOCK`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LockState {
     /// No process, or there is no `LOCK`.
     Free,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The last backup before a database went back, and the sequence numbers around that. Facts keep it until it is accepted, so
 /// that a purge need not find out again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct WentBack {
     /// The last backup before it.
     pub last_before: u32,

@@ -39,6 +39,7 @@ pub struct LocalFile<'a> {
 
 /// Whether the bytes of an operation must survive a power failure when it returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Durability {
     /// They must: RocksDB's `sync = true`.
     Durable,
@@ -68,6 +69,7 @@ pub struct Leftover {
 
 /// What a put writes.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum PutContent<'a> {
     /// These bytes.
     Bytes(&'a [u8]),
@@ -77,6 +79,7 @@ pub enum PutContent<'a> {
 
 /// What happens to a key that is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PutMode {
     /// The file there stays.
     IfAbsent,
@@ -97,6 +100,7 @@ pub enum Put {
 
 /// What is to survive a power failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Persist<'a> {
     /// Uploads, so that a journal may name them.
     Uploads(&'a [Upload]),
@@ -141,6 +145,7 @@ pub(crate) trait Lease: fmt::Debug + Send + Sync {
 
 /// What became of a pin that a collector looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PinState {
     /// Its holder is alive, or must be taken for alive.
     Held,
@@ -172,6 +177,7 @@ pub struct StoreTraits {
 
 /// How many requests at a time serve a place best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Parallelism {
     /// As many as the machine has cores.
     Cores,
@@ -183,6 +189,7 @@ pub enum Parallelism {
 
 /// How much of each entry a listing is to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Detail {
     /// Names and kinds: on a local disk, the other fields cost a system call for each file.
     Names,

@@ -34,6 +34,7 @@ pub trait Interceptor: fmt::Debug + Send + Sync {
 
 /// Why an operation does not happen.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Refusal {
     /// It fails.
     Fails(Error),
@@ -55,6 +56,7 @@ impl From<Refusal> for Error {
     missing_docs,
     reason = "each is the method of its name, with the method's arguments"
 )]
+#[non_exhaustive]
 pub enum Operation {
     Exists,
     CreateRoot(Durability),

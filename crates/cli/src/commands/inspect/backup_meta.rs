@@ -1,7 +1,7 @@
 //! The content of a backup's meta file.
 
 use serde_json::{Value, json};
-use stonekeep::format::backup_meta::{BackupMeta, Field, MetaFile, SchemaVersion};
+use stonekeep::format::backup_meta::{BackupMeta, Field, MetaFile};
 
 use super::dump::Dump;
 use super::kind::backup_of;
@@ -23,7 +23,7 @@ pub(super) fn dump(source: &Source) -> anyhow::Result<Dump> {
     let all_bytes = head.app_metadata.len() as u64 + head.app_metadata_omitted_bytes;
     let app_metadata = AppMetadata::new(&head.app_metadata, all_bytes);
     Ok(Dump::whole(json!({
-        "schema": schema_name(&head.schema),
+        "schema": head.schema.to_string(),
         "time": utc_time(head.timestamp_seconds()),
         "timestamp_seconds": head.timestamp_seconds(),
         "sequence_number": head.sequence_number().0,
@@ -37,14 +37,6 @@ pub(super) fn dump(source: &Source) -> anyhow::Result<Dump> {
         "files": meta.files.iter().map(file).collect::<Vec<_>>(),
         "footer_fields": fields(&meta.footer_fields),
     })))
-}
-
-fn schema_name(schema: &SchemaVersion) -> String {
-    match schema {
-        SchemaVersion::One => "1".to_owned(),
-        SchemaVersion::Two { minor: None } => "2".to_owned(),
-        SchemaVersion::Two { minor: Some(minor) } => format!("2.{minor}"),
-    }
 }
 
 fn fields(fields: &[Field]) -> Vec<Value> {

@@ -16,6 +16,8 @@ use crate::backup_meta::{
 use crate::{BackupId, Crc32c, Result};
 
 /// The line of a file.
+///
+/// Exhaustive: these are the two levels of detail of a decoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MetaLine {
     /// A line of schema 1 whose path is known, with the checksum in it.

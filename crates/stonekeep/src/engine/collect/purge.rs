@@ -38,8 +38,8 @@ impl PurgeOptions {
     }
 
     /// Sets [`Self::accept`].
-    pub fn with_accept(mut self, accept: Vec<WarningName>) -> Self {
-        self.accept = accept;
+    pub fn with_accept(mut self, accept: impl Into<Vec<WarningName>>) -> Self {
+        self.accept = accept.into();
         self
     }
 }

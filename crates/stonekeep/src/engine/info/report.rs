@@ -2,7 +2,7 @@
 
 #[cfg(feature = "serde")]
 use serde::ser::SerializeStruct;
-use stonekeep_format::backup_meta::{MetaHead, SchemaVersion};
+use stonekeep_format::backup_meta::MetaHead;
 use stonekeep_format::{BackupId, SequenceNumber, Temperature};
 
 #[cfg(feature = "serde")]
@@ -248,7 +248,7 @@ pub(super) fn head(
     let mut info = BackupInfo {
         timestamp_seconds: head.timestamp_seconds(),
         sequence_number: head.sequence_number(),
-        schema: schema(&head.schema),
+        schema: head.schema.to_string(),
         app_metadata: shown_app_metadata(head),
         app_metadata_bytes: head.app_metadata.len() as u64 + head.app_metadata_omitted_bytes,
         number_files: loaded.meta.files.len() as u64 - excluded_files,
@@ -313,12 +313,4 @@ fn garbage(loaded: &LoadedMeta) -> Vec<Warning> {
         ))
     });
     wrong.collect()
-}
-
-fn schema(version: &SchemaVersion) -> String {
-    match version {
-        SchemaVersion::One => "1".to_owned(),
-        SchemaVersion::Two { minor: None } => "2".to_owned(),
-        SchemaVersion::Two { minor: Some(minor) } => format!("2.{minor}"),
-    }
 }

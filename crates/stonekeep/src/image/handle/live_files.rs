@@ -30,6 +30,7 @@ pub trait LiveFiles: Send + Sync {
 
 /// What happens to the memtables when files are reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Memtables {
     /// They stay: what they hold is in the WALs.
     Keep,

@@ -46,8 +46,8 @@ impl<'a> OpenDatabase<'a> {
     /// Further directories of its tables and blobs (`db_paths`, `cf_paths`). RocksDB reports where each file is, so files are
     /// found without them; the directories must exist, and count as the database's own.
     #[must_use]
-    pub fn with_db_paths(mut self, db_paths: Vec<PathBuf>) -> Self {
-        self.db_paths = db_paths;
+    pub fn with_db_paths(mut self, db_paths: impl Into<Vec<PathBuf>>) -> Self {
+        self.db_paths = db_paths.into();
         self
     }
 

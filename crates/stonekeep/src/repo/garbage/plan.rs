@@ -48,6 +48,7 @@ pub struct Garbage {
 /// So many files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Total {
     /// How many.
     pub files: u64,

@@ -91,11 +91,14 @@ fn live() -> impl Strategy<Value = Option<LiveCapture>> {
         Just(ClosingRule::Fallback),
         Just(ClosingRule::DeletionsDisabled)
     ];
-    let live = (any::<(u64, u64, u64)>(), rule).prop_map(|(numbers, rule)| LiveCapture {
-        rounds: numbers.0,
-        rule,
-        window_us: numbers.1,
-        wal_bytes_trimmed: numbers.2,
+    let live = (any::<(u64, u64, u64)>(), rule).prop_map(|(numbers, rule)| {
+        let fields = serde_json::json!({
+            "rounds": numbers.0,
+            "rule": rule,
+            "window_us": numbers.1,
+            "wal_bytes_trimmed": numbers.2,
+        });
+        serde_json::from_value::<LiveCapture>(fields).unwrap()
     });
     proptest::option::of(live)
 }

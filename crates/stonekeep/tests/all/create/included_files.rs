@@ -38,7 +38,7 @@ fn taken(scene: &Scene, patterns: &[&str]) -> (BTreeSet<String>, Vec<(WarningNam
 
 pub(crate) fn back_up(scene: &Scene, store: &Store, patterns: &[&str]) -> CreateReport {
     let patterns = patterns.iter().map(|text| IncludePattern::parse(text).unwrap());
-    let how = CreateBackupOptions::default().with_include(patterns.collect());
+    let how = CreateBackupOptions::default().with_include(patterns.collect::<Vec<_>>());
     let engine = BackupEngine::open(options(), store.clone()).unwrap();
     engine.create_new_backup(&scene.source(), &how, &Quiet).unwrap()
 }

@@ -78,6 +78,7 @@ pub(crate) fn bytes(file: &ImageFile) -> Vec<u8> {
             file.read_exact_at(&mut bytes, 0).unwrap();
             bytes
         }
+        other => panic!("content of an unknown kind: {other:?}"),
     }
 }
 
