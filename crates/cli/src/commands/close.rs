@@ -23,7 +23,7 @@ pub(crate) struct CloseArgs {
 }
 
 pub(crate) fn run(args: &CloseArgs, session: &Session) -> anyhow::Result<Exit> {
-    // It is soon done: signals are taken, and wait.
+    // It takes little time: signals are deferred until it is done.
     session.interrupt.install()?;
     let files = if args.dry_run {
         plan_close_in_place(&args.directory)?.len() as u64

@@ -1,6 +1,6 @@
 //! Examples of each verb, as its help and its manual page show them.
 
-/// What every list of examples begins with.
+/// The first line of each list of examples.
 pub(crate) const HEADING: &str = "Examples:\n";
 
 pub(crate) const BACKUP: &str = "Examples:

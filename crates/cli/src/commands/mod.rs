@@ -25,7 +25,7 @@ use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::output::progress::Watcher;
 
-/// What a verb has around it.
+/// The output and the signals of the running verb.
 pub(crate) struct Session {
     pub(crate) output: Output,
     pub(crate) interrupt: Interrupt,
@@ -55,7 +55,7 @@ pub(crate) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// What can be done about an end that every verb has in common.
+/// The hint for an exit code, whatever the error was.
 pub(crate) fn advice(verb: &str, exit: Exit) -> Option<&'static str> {
     match exit {
         Exit::Locked if matches!(verb, "backup" | "delete" | "purge" | "gc") => {
@@ -81,7 +81,7 @@ fn what_a_stop_leaves(verb: &str) -> Option<&'static str> {
             "backups that are gone from the list are deleted; the next stonekeep gc removes the rest of their files",
         ),
         "verify" => Some("nothing was changed"),
-        "open" => Some("what was made of the directory is removed again"),
+        "open" => Some("the part of the directory that was made is removed again"),
         _ => None,
     }
 }

@@ -49,7 +49,7 @@ impl<'a> AppMetadata<'a> {
         self.size_bytes
     }
 
-    /// For people, with a word on what is not shown.
+    /// As text, with a note about the part that is not shown.
     pub(crate) fn text(self) -> String {
         let text = visible_bytes(self.shown);
         if self.is_cut() {

@@ -20,7 +20,7 @@ fn message(done: &Option<String>) -> String {
 }
 
 impl PrintError {
-    /// Whether the reader went away, which is its right.
+    /// Whether the reader closed the pipe, which is no failure.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         self.error.kind() == io::ErrorKind::BrokenPipe
     }

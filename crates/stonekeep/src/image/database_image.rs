@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::manifest::{DatabaseState, TableIdentity};
-use stonekeep_format::{ColumnFamilyId, Crc32c, SequenceNumber, Temperature};
+use stonekeep_format::{Crc32c, SequenceNumber, Temperature};
 
 use crate::Warning;
 
@@ -49,11 +49,6 @@ pub struct ImageColumnFamily {
 }
 
 impl ImageColumnFamily {
-    /// Its number, typed.
-    pub fn id(&self) -> ColumnFamilyId {
-        ColumnFamilyId(self.id)
-    }
-
     /// The column families of a state, in the order of their numbers.
     pub fn all_of(state: &DatabaseState) -> Vec<Self> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -72,7 +67,7 @@ impl ImageColumnFamily {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Content {
-    /// In the file of the same name in this directory, which is opened when its turn comes.
+    /// In the file of the same name in this directory, which is opened when it is copied.
     In(Arc<Path>),
     /// In the file at this path, likewise.
     Path(PathBuf),
@@ -152,7 +147,7 @@ pub struct DatabaseImage {
     pub wal_dir: Option<PathBuf>,
     /// How it was taken.
     pub kind: CaptureKind,
-    /// How it came to its close, if the database was being written.
+    /// How the capture ended, if the database was being written.
     pub live: Option<LiveCapture>,
     /// Tables and blobs first, then MANIFEST, CURRENT, OPTIONS, then WALs.
     pub files: Vec<ImageFile>,

@@ -57,7 +57,7 @@ fn canonical(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// The directory that lies to `home` as `named` lies to `original`: where a copy has its WALs, if both directories were
+/// The directory with the same relative path from `home` as `named` has from `original`: where a copy has its WALs, if both directories were
 /// copied together.
 pub(super) fn counterpart(named: &Path, original: &Path, home: &Listing) -> Option<Listing> {
     let path = transposed(named, original, &canonical(&home.path))?;

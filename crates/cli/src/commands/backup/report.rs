@@ -57,7 +57,7 @@ fn plan_text(page: &mut Page<'_>, report: &CreateReport) {
     page.fields(&sums(report, "to copy"));
 }
 
-/// The figures, without those that are nothing.
+/// The counts and sizes, without those that are zero.
 fn sums(report: &CreateReport, copied: &'static str) -> Vec<(&'static str, String)> {
     let mut sums = vec![
         ("sequence number", report.sequence_number.to_string()),

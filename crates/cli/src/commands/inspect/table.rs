@@ -70,7 +70,7 @@ fn properties(properties: TableProperties) -> Value {
     })
 }
 
-/// A property that has no place of its own: text as it is, anything else in hex. One letter is a number.
+/// A property without a field above: text as it is, anything else in hex. One letter is a number.
 fn other(name: &[u8], value: &[u8]) -> (String, String) {
     let is_letter = value.len() == 1 && !value[0].is_ascii_digit();
     let is_text = |text: &&str| !is_letter && !text.chars().any(char::is_control);

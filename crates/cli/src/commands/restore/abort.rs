@@ -17,7 +17,7 @@ struct AbortJson<'a> {
 }
 
 pub(super) fn run(args: &RestoreArgs, session: &Session) -> anyhow::Result<Exit> {
-    // It is soon done, and half of it is worse than all of it: signals are taken, and wait.
+    // It takes little time, and must not be left half done: signals are deferred until it is done.
     session.interrupt.install()?;
     let wal_dir = args.wal_dir.as_deref();
     let report = if args.dry_run {

@@ -77,7 +77,7 @@ fn plan_text(page: &mut Page<'_>, report: &RestoreReport, args: &RestoreArgs) {
     notes(page, report);
 }
 
-/// The figures, without those that are nothing.
+/// The counts and sizes, without those that are zero.
 fn sums(report: &RestoreReport, written: &'static str) -> Vec<(&'static str, String)> {
     let mut sums = vec![(written, files(report.files_written, report.bytes_written))];
     if report.files_kept > 0 {

@@ -35,8 +35,8 @@ impl<'a> OpenDatabase<'a> {
         }
     }
 
-    /// At most so many tables and blobs are held open at once. Without further words it is what the soft limit of this
-    /// process (`RLIMIT_NOFILE`) leaves, less a reserve; that limit is never changed.
+    /// At most so many tables and blobs are held open at once. Default: what the soft limit of this process
+    /// (`RLIMIT_NOFILE`) leaves, less a reserve. That limit is never changed.
     #[must_use]
     pub fn with_open_files_limit(mut self, limit: Option<usize>) -> Self {
         self.open_files_limit = limit;

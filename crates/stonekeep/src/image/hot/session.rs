@@ -120,7 +120,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Goes round until a round closes and its WALs are right.
+    /// Repeats rounds until one closes and its WALs are right.
     fn run(mut self, host: &mut dyn CaptureHost) -> Result<HotCapture> {
         let mut looks = 0;
         loop {

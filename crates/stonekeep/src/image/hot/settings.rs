@@ -32,7 +32,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Finds out.
+    /// Reads OPTIONS, and finds the directories.
     ///
     /// # Errors
     /// `Refused` or `Unsupported` where such a database cannot be captured while it is written, unless forced.

@@ -39,7 +39,7 @@ pub(super) struct WalWindow {
 #[derive(Debug)]
 struct OpenWal {
     file: Pinned,
-    /// What is in it, if it gets no more writes and was read for fear of being written over.
+    /// Its content, if it gets no more writes and was read because it might be overwritten.
     done: Option<Spooled>,
 }
 

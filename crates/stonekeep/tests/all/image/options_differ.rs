@@ -51,7 +51,7 @@ fn a_closed_database_takes_the_options_file_that_fits() {
     let image = image(database.path());
     assert!(!differs(&image));
     assert_eq!(families(&image), ["default", "new"]);
-    assert_eq!(image.column_families[1].id(), family);
+    assert_eq!(image.column_families[1].id, family.0);
 }
 
 fn newest_options(path: &Path) -> std::path::PathBuf {
