@@ -22,6 +22,8 @@ pub struct Stat {
 pub trait Object: Send + Sync {
     /// Its length when it was opened.
     fn size_bytes(&self) -> u64;
+    /// Its length now. A stream compares both at its end: one that read parts of two versions fails there.
+    fn size_bytes_now(&self) -> io::Result<u64>;
     /// Reads at most `buffer.len()` bytes at `offset`; 0 only at the end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
     /// The descriptor, where the store is a local directory.

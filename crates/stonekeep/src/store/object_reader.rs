@@ -1,5 +1,6 @@
 //! A visible or staged file as a stream.
 
+use std::cmp::Ordering;
 use std::io::{self, Read};
 
 use stonekeep_format::Crc32c;
@@ -10,7 +11,8 @@ use crate::{Error, Observer, Result};
 /// How much is read at a time for a checksum alone.
 const CHECKSUM_BUFFER_BYTES: usize = 256 << 10;
 
-/// Reads an object from its beginning.
+/// Reads an object from its beginning. At its end the length must be the one that it was opened with: else it is an error
+/// of the kind `UnexpectedEof`, if the object is shorter now, or `Other`.
 pub struct ObjectReader<'a> {
     object: &'a dyn Object,
     offset: u64,
@@ -27,8 +29,22 @@ impl Read for ObjectReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.object.read_at(buffer, self.offset)?;
         self.offset += count as u64;
+        if self.offset >= self.object.size_bytes() || (count == 0 && !buffer.is_empty()) {
+            require_same_size(self.object)?;
+        }
         Ok(count)
     }
+}
+
+fn require_same_size(object: &dyn Object) -> io::Result<()> {
+    let (opened, now) = (object.size_bytes(), object.size_bytes_now()?);
+    let kind = match now.cmp(&opened) {
+        Ordering::Equal => return Ok(()),
+        Ordering::Less => io::ErrorKind::UnexpectedEof,
+        Ordering::Greater => io::ErrorKind::Other,
+    };
+    let message = format!("it had {opened} bytes when it was opened, and has {now} now");
+    Err(io::Error::new(kind, message))
 }
 
 /// The checksum of a stored file; ends when somebody asks to stop. `name` is for messages.

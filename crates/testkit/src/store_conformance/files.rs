@@ -1,7 +1,9 @@
 //! Checks of the contract on files: puts, uploads, reads, listings, deletions.
 
+use std::io::Read;
+
 use stonekeep::ErrorKind;
-use stonekeep::store::{Durability, EntryKind, Persist, Put, PutContent, PutMode, Store};
+use stonekeep::store::{Durability, EntryKind, ObjectReader, Persist, Put, PutContent, PutMode, Store};
 
 use super::place::{Check, Place, content, key, made, names, put, uploads};
 
@@ -21,6 +23,7 @@ pub(super) const CHECKS: &[(&str, Check)] = &[
     ("reads may begin and end anywhere", ranged_reads),
     ("a file above the limit is not read", limited_reads),
     ("an open file outlives its name", open_files_stay),
+    ("a stream has one version of a file", a_stream_has_one_version),
     ("a copy replaces nothing", copy_replaces_nothing),
     ("a copy has the content and is another file", copy_has_content),
     (
@@ -41,6 +44,28 @@ pub(super) const CHECKS: &[(&str, Check)] = &[
         visible_files_are_synced,
     ),
 ];
+
+fn a_stream_has_one_version(place: &Place) {
+    let store = made(place);
+    put(&store, "a", b"1111");
+    let object = store.open(&key("a")).unwrap();
+    let mut stream = ObjectReader::new(object.as_ref());
+    let mut bytes = vec![0; 2];
+    stream.read_exact(&mut bytes).unwrap();
+    let replacing = PutContent::Bytes(b"222222");
+    let put = store.put(
+        "put",
+        &key("a"),
+        replacing,
+        PutMode::Replace,
+        Durability::Buffered,
+    );
+    assert_eq!(put.unwrap(), Put::Done);
+    assert!(
+        stream.read_to_end(&mut bytes).is_err() || bytes == b"1111",
+        "{bytes:?}"
+    );
+}
 
 fn root_is_made(place: &Place) {
     let (one, other) = (place(), place());

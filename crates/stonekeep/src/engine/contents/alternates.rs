@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use stonekeep_format::Crc32c;
 
-use super::file::{BackupFile, FileSource};
+use super::content::FileSource;
+use super::file::BackupFile;
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::excluded::stored_by_others;
 use crate::store::Store;

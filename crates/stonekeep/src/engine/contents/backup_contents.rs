@@ -6,9 +6,10 @@ use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::{BackupId, Crc32c, SequenceNumber};
 
 use super::alternates::Alternates;
+use super::content::{Content, FileSource};
 use super::current::{CURRENT_LIMIT_BYTES, wrong_current};
 use super::damage::{damaged, damaged_files, incomplete, wrong_checksum};
-use super::file::{BackupFile, FileSource};
+use super::file::BackupFile;
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::described;
 use crate::repo::expected_sizes::ExpectedSizes;
@@ -167,13 +168,15 @@ fn listed_files(
 pub(in crate::engine) fn require_stored<'f>(
     store: &Store,
     id: BackupId,
-    files: impl Iterator<Item = &'f BackupFile>,
+    files: impl Iterator<Item = &'f Content>,
 ) -> Result<()> {
     let mut findings = Vec::new();
     for file in files.filter(|file| matches!(file.source, FileSource::Stored)) {
-        let Some(path) = &file.path else { continue };
-        let stored = look(store, &file.key()?)?;
-        findings.extend(Wrong::of(stored, Some(file.size_bytes)).map(|wrong| wrong.finding(path)));
+        let wrong = Wrong::of(look(store, &file.key)?, Some(file.size_bytes));
+        findings.extend(wrong.map(|wrong| Finding {
+            file: file.key.to_string(),
+            reason: wrong.to_string(),
+        }));
     }
     require_none(id, findings)
 }

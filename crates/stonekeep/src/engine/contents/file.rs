@@ -1,28 +1,14 @@
 //! One file of a backup, and where its bytes are.
 
-use std::sync::Arc;
-
 use stonekeep_format::Crc32c;
 use stonekeep_format::backup_meta::MetaFile;
 use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::unique_id::SessionId;
 
+use super::content::{Content, FileSource};
 use crate::Result;
-use crate::store::{Key, Store};
-
-/// Where the bytes of a file are.
-#[derive(Debug, Clone)]
-pub(in crate::engine) enum FileSource {
-    /// In the repository, at its path.
-    Stored,
-    /// At its path in another repository: the backup excludes the file.
-    Alternate(Store),
-    /// Here, with the right checksum.
-    Bytes(Arc<[u8]>),
-    /// The backup excludes the file, and neither another backup nor another repository has it.
-    Nowhere,
-}
+use crate::store::Key;
 
 /// One file of the database that a backup brings back.
 #[derive(Debug, Clone)]
@@ -85,6 +71,19 @@ impl BackupFile {
     /// Those of [`Key::new`], which no file of a backup has.
     pub(in crate::engine) fn key(&self) -> Result<Key> {
         Key::new(self.path_text())
+    }
+
+    /// What it is to hold.
+    ///
+    /// # Errors
+    /// As [`Self::key`].
+    pub(in crate::engine) fn content(&self) -> Result<Content> {
+        Ok(Content {
+            key: self.key()?,
+            size_bytes: self.size_bytes,
+            crc32c: self.crc32c,
+            source: self.source.clone(),
+        })
     }
 
     /// Whether it is a file in the repository that backups share.

@@ -5,13 +5,17 @@
 
 mod alternates;
 mod backup_contents;
+mod content;
 pub(super) mod current;
 pub(super) mod damage;
 mod file;
+mod file_copier;
 mod options_files;
 
 pub(super) use self::backup_contents::{BackupContents, require_stored};
-pub(super) use self::file::{BackupFile, FileSource};
+pub(super) use self::content::{Content, FileSource};
+pub(super) use self::file::BackupFile;
+pub(super) use self::file_copier::FileCopier;
 pub use self::options_files::RewrittenOptions;
 pub(super) use self::options_files::{
     AdjustedOptions, Destination, adjust_options, is_same_directory, wal_dir_of,

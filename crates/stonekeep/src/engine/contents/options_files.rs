@@ -15,7 +15,8 @@ use stonekeep_format::options::{
     OptionsFile, unescape, wal_dirs_by_line, with_wal_dir, with_wal_dir_by_line,
 };
 
-use super::file::{BackupFile, FileSource};
+use super::content::FileSource;
+use super::file::BackupFile;
 use crate::target::real_path;
 use crate::{Error, Result, Warning, WarningName};
 

@@ -1,7 +1,7 @@
 //! Making the directory of an opened backup.
 
 use std::fs;
-use std::io::{self, Cursor};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use stonekeep_format::BackupId;
@@ -11,16 +11,14 @@ use super::close::remove_made;
 use super::marker::{MARKER, Marker};
 use super::report::InPlaceReport;
 use crate::engine::BackupEngineReadOnly;
-use crate::engine::contents::damage::{damaged, wrong_checksum};
 use crate::engine::contents::{
-    AdjustedOptions, BackupContents, BackupFile, Destination, FileSource, adjust_options,
+    AdjustedOptions, BackupContents, BackupFile, Destination, FileCopier, adjust_options,
 };
-use crate::engine::transfer::{Meter, Metered};
 use crate::repo::catalog::{self, LoadedMeta};
 use crate::repo::index::RepositoryIndex;
 use crate::repo::pin::{self, Pinned};
-use crate::store::{Key, ObjectReader, Store};
-use crate::target::{TargetDisk, TargetPath};
+use crate::store::Store;
+use crate::target::{TargetDirectory, TargetDisk, TargetPath};
 use crate::{Error, IoContext, Observer, Phase, Result, Warning, WarningName};
 
 /// One opening under way.
@@ -138,7 +136,8 @@ impl Opening<'_> {
             names: backup.files.iter().map(|file| file.name.to_string()).collect(),
         };
         marker.write(directory)?;
-        TargetDisk::new(self.engine.io_buffer_bytes()).sync_directory(&TargetPath::root(directory))?;
+        let disk = TargetDisk::new(self.engine.io_buffer_bytes());
+        disk.sync_directory(&TargetPath::root(directory))?;
         let mut report = InPlaceReport {
             backup_id: backup.id,
             directory: directory.to_owned(),
@@ -155,6 +154,13 @@ impl Opening<'_> {
             Phase::Copying,
             (backup.files.len() as u64, bytes_to_copy(backup)),
         );
+        let copier = FileCopier {
+            engine: self.engine,
+            disk: &disk,
+            target: &TargetDirectory::new(directory),
+            meter: &meter,
+            id: backup.id,
+        };
         let (current, others): (Vec<_>, Vec<_>) = backup
             .files
             .iter()
@@ -164,7 +170,8 @@ impl Opening<'_> {
             if self.link(file, directory)? {
                 report.files_linked += 1
             } else {
-                let copied = self.copy(backup.id, file, directory, &meter);
+                let at = copier.target.at(&file.name.to_string())?;
+                let copied = copier.copy(&file.content()?, &at);
                 copied.map_err(|error| pinned.explain(self.store(), error))?;
                 report.files_copied += 1;
                 report.bytes_copied += file.size_bytes;
@@ -197,33 +204,7 @@ impl Opening<'_> {
         }
     }
 
-    fn copy(&self, id: BackupId, file: &BackupFile, directory: &Path, meter: &Meter<'_>) -> Result<()> {
-        let at = TargetPath::root(directory).with_key(Key::new(file.name.to_string())?);
-        let (disk, size) = (TargetDisk::new(self.engine.io_buffer_bytes()), file.size_bytes);
-        let found = match &file.source {
-            FileSource::Bytes(bytes) => {
-                let mut reader = Metered::new(Cursor::new(bytes), &file.name, size, meter);
-                disk.write(&at, &mut reader, size)?;
-                reader.crc32c()
-            }
-            FileSource::Stored => {
-                let key = file.key()?;
-                let (object, name) = (self.store().open(&key)?, key.shown_in(self.store()));
-                let mut reader = Metered::new(ObjectReader::new(object.as_ref()), &name, size, meter);
-                disk.write(&at, &mut reader, size)?;
-                reader.crc32c()
-            }
-            FileSource::Alternate(..) | FileSource::Nowhere => {
-                return Err(damaged(id, &file.path_text(), "it is excluded".into()));
-            }
-        };
-        match file.crc32c.filter(|expected| *expected != found) {
-            Some(expected) => Err(wrong_checksum(id, &file.path_text(), expected, found)),
-            None => Ok(()),
-        }
-    }
-
-    /// Removes what was made, after an error that is the one to tell.
+    /// Removes what was made, after an error that is the one to report.
     fn take_back(&self, directory: &Path, made: bool) {
         let removed = match Marker::read(directory) {
             Ok(marker) => remove_made(directory, &marker),

@@ -208,7 +208,7 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
         adjusted.warnings.extend(owner::warn(targets, &listings.db)?);
         let is_replaced = !freed && listings.db.is_file(CURRENT) && other.is_none();
         let (kept, sequences) = self.compare(&backup, &listings, is_replaced)?;
-        let included = included::decide(&backup.included, targets, circumstances.repository)?;
+        let included = included::decide(&backup, targets, circumstances.repository)?;
         let lacks_facts = backup.lacks_facts;
         let inputs = PlanInputs {
             targets,
@@ -221,7 +221,7 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
         };
         let mut plan = Plan::make(backup, inputs, adjusted)?;
         if context.needs_only_written_files() {
-            let written = plan.writes.iter().filter_map(|write| write.file.of_database());
+            let written = plan.writes.iter().map(|write| &write.content);
             require_stored(store, self.id, written).map_err(|error| self.explain(error))?;
         }
         plan.add_included(included);

@@ -10,10 +10,10 @@ use std::path::Path;
 use super::moves::{Move, MovedFile};
 use super::record::RestoreRecord;
 use super::switchover::Switchover;
-use super::write::{Write, WrittenFile};
-use crate::repo::included::IncludedFile;
+use super::write::Write;
+use crate::engine::contents::{BackupContents, Content, FileSource};
 use crate::store::Key;
-use crate::target::{Area, TargetDirectories, TargetDirectory, TargetEntry, TargetPath, real_path};
+use crate::target::{TargetDirectories, TargetDirectory, TargetEntry, TargetPath, real_path};
 use crate::{Error, Result};
 
 /// What is to be done for the files of the application.
@@ -32,19 +32,19 @@ pub(super) struct Included {
 /// `Refused` if something that is no regular file stands in the way, or if one of them would lie in the repository or
 /// among WALs; I/O errors.
 pub(super) fn decide(
-    files: &[IncludedFile],
+    backup: &BackupContents,
     targets: &TargetDirectories,
     repository: Option<&Path>,
 ) -> Result<Included> {
     let mut included = Included::default();
-    if files.is_empty() {
+    if backup.included.is_empty() {
         return Ok(included);
     }
     let target = targets.db();
     let wals = targets.separate_wals().map(|wals| real_path(wals.path()));
     let others: Vec<_> = repository.map(real_path).into_iter().chain(wals).collect();
     let mut above = Directories::default();
-    for (number, file) in (0u32..).zip(files) {
+    for (number, file) in (0u32..).zip(&backup.included) {
         let path = real_path(&target.path().join(&file.path));
         if let Some(other) = others.iter().find(|other| path.starts_with(other)) {
             let message = format!("{} would lie in {}", file.path, other.display());
@@ -61,8 +61,13 @@ pub(super) fn decide(
             }
         }
         included.writes.push(Write {
-            area: Area::Db,
-            file: WrittenFile::Included(number, file.clone()),
+            to: MovedFile::included(number, &file.path),
+            content: Content {
+                key: file.key(backup.id)?,
+                size_bytes: file.size_bytes,
+                crc32c: Some(file.checksum()),
+                source: FileSource::Stored,
+            },
         });
     }
     included.directories = above.missing();
@@ -115,7 +120,7 @@ impl Included {
     /// How files move: what is replaced first.
     pub(super) fn moves(&self) -> impl Iterator<Item = Move> {
         let away = self.replaced.iter().cloned().map(Move::Away);
-        let coming = self.writes.iter().map(|write| Move::In(write.to()));
+        let coming = self.writes.iter().map(|write| Move::In(write.to.clone()));
         away.chain(coming)
     }
 }

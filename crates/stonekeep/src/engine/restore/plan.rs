@@ -11,7 +11,7 @@ use super::moves::{Move, MovedFile};
 use super::old_database::Sequences;
 use super::record::{self, RecordHead, RestoreRecord};
 use super::report::{RestoreAction, RestoredFile};
-use super::write::{Write, WrittenFile};
+use super::write::Write;
 use crate::engine::contents::{AdjustedOptions, BackupContents, BackupFile};
 use crate::store::EntryKind;
 use crate::target::{ARCHIVE, Area, CURRENT, TargetDirectories, TargetDirectory};
@@ -79,13 +79,13 @@ impl Plan {
             writes: Vec::new(),
             warnings: adjusted.warnings,
         };
-        plan.add_identity(&backup);
+        plan.add_identity(&backup)?;
         let staying_wals = plan.decide_on_old_files(inputs);
         backup.require_complete(|file| {
             let name = file.name.to_string();
             !inputs.kept.contains(&name) && !staying_wals.contains(&name)
         })?;
-        plan.decide_on_new_files(backup.files, inputs, &staying_wals);
+        plan.decide_on_new_files(backup.files, inputs, &staying_wals)?;
         plan.require_free_places(inputs)?;
         Ok(plan)
     }
@@ -95,11 +95,11 @@ impl Plan {
         let record = &mut self.record;
         record.moves.extend(included.moves());
         for write in &included.writes {
-            let name = write.to().name;
+            let name = write.to.name.clone();
             record.head.left_alone.retain(|other| *other != name);
             record.files.push(RestoredFile {
                 name,
-                size_bytes: write.file.size_bytes(),
+                size_bytes: write.content.size_bytes,
                 action: RestoreAction::Write,
             });
         }
@@ -109,7 +109,7 @@ impl Plan {
 
     /// Bytes to be written.
     pub(super) fn bytes(&self) -> u64 {
-        self.writes.iter().map(|write| write.file.size_bytes()).sum()
+        self.writes.iter().map(|write| write.content.size_bytes).sum()
     }
 
     /// After the old files were removed to make room.
@@ -118,20 +118,22 @@ impl Plan {
         self.record.head.had_current = false;
     }
 
-    fn add_identity(&mut self, backup: &BackupContents) {
+    fn add_identity(&mut self, backup: &BackupContents) -> Result<()> {
         if let Some(identity) = backup.identity() {
-            self.write(Area::Db, "IDENTITY".into(), identity);
+            self.write(Area::Db, "IDENTITY".into(), &identity)?;
         } else if backup.database_id.is_none() {
             let message = "the backup does not have the database's id, as those that RocksDB made of older databases: \
                            the restored database gets a new one when it is opened";
             self.warnings
                 .push(Warning::general(WarningName::DatabaseId, message));
         }
+        Ok(())
     }
 
-    fn write(&mut self, area: Area, name: String, file: BackupFile) {
+    fn write(&mut self, area: Area, name: String, file: &BackupFile) -> Result<()> {
+        let to = MovedFile::new(area, &name);
         if file.name != DbFileName::Current {
-            self.record.moves.push(Move::In(MovedFile::new(area, &name)));
+            self.record.moves.push(Move::In(to.clone()));
         }
         if file.crc32c.is_none() {
             self.record.head.unverifiable.push(file.path_text());
@@ -141,10 +143,9 @@ impl Plan {
             size_bytes: file.size_bytes,
             action: RestoreAction::Write,
         });
-        self.writes.push(Write {
-            area,
-            file: WrittenFile::Database(file),
-        });
+        let content = file.content()?;
+        self.writes.push(Write { to, content });
+        Ok(())
     }
 
     fn decide_on_new_files(
@@ -152,7 +153,7 @@ impl Plan {
         files: Vec<BackupFile>,
         inputs: PlanInputs<'_>,
         staying_wals: &BTreeSet<String>,
-    ) {
+    ) -> Result<()> {
         for file in files {
             let name = file.name.to_string();
             let is_wal = matches!(file.name, DbFileName::Wal(_));
@@ -170,9 +171,10 @@ impl Plan {
             } else if is_wal && staying_wals.contains(&name) {
                 self.record.head.wal_files_kept.push(name);
             } else {
-                self.write(area, name, file);
+                self.write(area, name, &file)?;
             }
         }
+        Ok(())
     }
 
     /// The names of the WALs that are beside the new ones in the end.

@@ -32,8 +32,8 @@ pub(super) enum Room {
 /// I/O errors. That there is no room is an answer.
 pub(super) fn look(plan: &Plan, targets: &TargetDirectories, disk: &TargetDisk) -> Result<Room> {
     let all = weigh(targets, disk, |area, _, balance| {
-        let writes = plan.writes.iter().filter(|write| write.area == area);
-        balance.needed += writes.map(|write| write.file.size_bytes()).sum::<u64>();
+        let writes = plan.writes.iter().filter(|write| write.to.area == area);
+        balance.needed += writes.map(|write| write.content.size_bytes).sum::<u64>();
         Ok(())
     })?;
     if all.values().all(|one| one.needed <= one.free) {
@@ -93,9 +93,9 @@ fn weigh(
 /// Files that an earlier run has staged with the right length need no room, whether they are used or replaced.
 fn needed_bytes(plan: &Plan, area: Area, target: &TargetDirectory) -> Result<u64> {
     let mut needed = 0;
-    for write in plan.writes.iter().filter(|write| write.area == area) {
-        let at = target.new_file(&write.to().staged_name())?;
-        needed += write.file.size_bytes().saturating_sub(size_of(target, &at)?);
+    for write in plan.writes.iter().filter(|write| write.to.area == area) {
+        let at = target.new_file(&write.to.staged_name())?;
+        needed += write.content.size_bytes.saturating_sub(size_of(target, &at)?);
     }
     Ok(needed)
 }

@@ -35,6 +35,10 @@ impl Object for LocalObject {
         self.size_bytes
     }
 
+    fn size_bytes_now(&self) -> io::Result<u64> {
+        Ok(tree::size_bytes(&rustix::fs::fstat(&self.file)?))
+    }
+
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.reads.read_at(&self.file, buffer, offset)
     }

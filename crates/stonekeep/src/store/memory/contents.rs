@@ -56,6 +56,10 @@ impl Object for MemoryObject {
         self.0.bytes.len() as u64
     }
 
+    fn size_bytes_now(&self) -> io::Result<u64> {
+        Ok(self.size_bytes())
+    }
+
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
         let rest = self.0.bytes.get(offset..).unwrap_or_default();

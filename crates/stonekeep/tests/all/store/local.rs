@@ -1,6 +1,7 @@
 //! The store in a local directory: the contract, then what only a file system can do to it.
 
 use std::fs;
+use std::io::{self, Read};
 use std::num::NonZeroUsize;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
@@ -8,7 +9,9 @@ use std::path::Path;
 use rustix::fs::{CWD, FileType, Mode};
 use stonekeep::ErrorKind;
 use stonekeep::store::local::{LocalStore, SyncMethod};
-use stonekeep::store::{Durability, EntryKind, Key, LockWait, Persist, PutContent, PutMode, Store, Upload};
+use stonekeep::store::{
+    Durability, EntryKind, Key, LockWait, ObjectReader, Persist, PutContent, PutMode, Store, Upload,
+};
 use stonekeep_testkit::store_conformance;
 use stonekeep_testkit::store_conformance::uploads;
 use tempfile::TempDir;
@@ -34,6 +37,26 @@ pub(super) fn put(store: &Store, path: &str, content: &[u8]) {
     store
         .finish(vec![(staged, key(path))], PutMode::IfAbsent, Durability::Durable)
         .unwrap();
+}
+
+#[test]
+fn a_file_that_grows_or_shrinks_while_it_is_read_is_an_error() {
+    for (content, kind) in [
+        (&b"123456 and more"[..], io::ErrorKind::Other),
+        (b"1234", io::ErrorKind::UnexpectedEof),
+    ] {
+        let (directory, store) = made();
+        store.create_root(Durability::Buffered).unwrap();
+        put(&store, "a", b"123456");
+        let object = store.open(&key("a")).unwrap();
+        let mut stream = ObjectReader::new(object.as_ref());
+        stream.read_exact(&mut [0; 3]).unwrap();
+        fs::write(directory.path().join("a"), content).unwrap();
+        let error = stream.read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), kind);
+        let sizes = format!("it had 6 bytes when it was opened, and has {} now", content.len());
+        assert_eq!(error.to_string(), sizes);
+    }
 }
 
 fn make_fifo(path: &Path) {

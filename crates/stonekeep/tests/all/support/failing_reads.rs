@@ -36,6 +36,10 @@ impl Object for BadSector {
         self.size_bytes
     }
 
+    fn size_bytes_now(&self) -> io::Result<u64> {
+        Ok(self.size_bytes)
+    }
+
     fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<usize> {
         self.stops.stop();
         Err(self.kind.into())
