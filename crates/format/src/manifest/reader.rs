@@ -152,13 +152,22 @@ impl Fold {
             ));
         }
         let edit = VersionEdit::decode_without_keys(record.payload, record.offset)?;
-        for placed in self.groups.push(edit, record.offset)? {
-            self.state.apply(placed.edit, placed.offset)?;
-            self.applied_edits += 1;
+        if self.groups.is_empty() && edit.atomic_group_remaining.is_none() {
+            self.apply(edit, record.offset)?;
+        } else {
+            for placed in self.groups.push(edit, record.offset)? {
+                self.apply(placed.edit, placed.offset)?;
+            }
         }
         if self.groups.is_empty() {
             self.applied_bytes = record.end_offset;
         }
+        Ok(())
+    }
+
+    fn apply(&mut self, edit: VersionEdit, offset: u64) -> Result<()> {
+        self.state.apply(edit, offset)?;
+        self.applied_edits += 1;
         Ok(())
     }
 }

@@ -53,11 +53,6 @@ impl TargetDirectories {
         &self.db
     }
 
-    /// Where WALs go.
-    pub(crate) fn wals(&self) -> &TargetDirectory {
-        self.wal.as_ref().unwrap_or(&self.db)
-    }
-
     /// The separate directory of WALs, if there is one.
     pub(crate) fn separate_wals(&self) -> Option<&TargetDirectory> {
         self.wal.as_ref()
@@ -72,7 +67,7 @@ impl TargetDirectories {
     pub(crate) fn of(&self, area: Area) -> &TargetDirectory {
         match area {
             Area::Db => &self.db,
-            Area::Wal => self.wals(),
+            Area::Wal => self.wal.as_ref().unwrap_or(&self.db),
         }
     }
 

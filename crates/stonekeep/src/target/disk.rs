@@ -37,7 +37,7 @@ const KEPT_OPEN_WAIT: Duration = Duration::from_millis(20);
 /// How much fits on a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FreeSpace {
-    /// Tells file systems apart.
+    /// Identifies the file system.
     pub(crate) device: u64,
     /// Bytes that may still be written.
     pub(crate) free_bytes: u64,

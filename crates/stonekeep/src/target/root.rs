@@ -170,7 +170,7 @@ impl TargetRoot {
         Some(Warning::about(WarningName::Owner, path, message))
     }
 
-    /// Whether nothing stands in a directory but what the file system keeps of files that were open when they were removed.
+    /// Whether nothing is in a directory but what the file system keeps of files that were open when they were removed.
     pub(super) fn has_only_kept_open(&self, at: &TargetPath) -> Result<bool> {
         let mut is_kept = true;
         listing::names(&self.tree, at.key(), &mut |entry| {
@@ -221,9 +221,9 @@ pub(super) fn key_of(at: &TargetPath) -> Result<&Key> {
     at.key().ok_or_else(no_file)
 }
 
-/// Removes a file that is not whole.
+/// Removes a file that is not complete.
 pub(super) fn discard(place: &Place) {
     if let Err(left) = place.unlink() {
-        tracing::warn!(reason = %left.one_line(), "a file that is not whole stays");
+        tracing::warn!(reason = %left.one_line(), "an incomplete file stays");
     }
 }

@@ -107,7 +107,7 @@ impl BackupContents {
         Some(BackupFile::generated(DbFileName::Identity, id.into_bytes()))
     }
 
-    /// Refuses a backup that excludes files which are stored nowhere else; `is_needed` tells for which of them that
+    /// Refuses a backup that excludes files which are stored nowhere else; `is_needed` decides for which of them that
     /// matters.
     ///
     /// # Errors

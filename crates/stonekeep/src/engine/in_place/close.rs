@@ -7,7 +7,7 @@ use std::path::Path;
 
 use stonekeep_format::file_name::DbFileName;
 
-use super::marker::{MARKER, Marker};
+use super::marker::{self, MARKER};
 use crate::image::lock::LockState;
 use crate::{Error, ErrorKind, IoContext, Result};
 
@@ -18,8 +18,8 @@ use crate::{Error, ErrorKind, IoContext, Result};
 /// `NotFound` if it is none of ours, `Locked` while a process has it open for writing, `Refused` if other files lie in
 /// it: then nothing is removed.
 pub fn close_in_place(at: &Path) -> Result<()> {
-    let marker = require_closable(at)?;
-    remove_made(at, &marker)?;
+    let made = require_closable(at)?;
+    remove_made(at, made)?;
     fs::remove_dir(at).context("removing", at)
 }
 
@@ -34,20 +34,20 @@ pub fn plan_close_in_place(at: &Path) -> Result<Vec<String>> {
     Ok(there)
 }
 
-fn require_closable(at: &Path) -> Result<Marker> {
-    let marker = Marker::read(at)?;
+fn require_closable(at: &Path) -> Result<Vec<String>> {
+    let made = marker::read_names(at)?;
     if let Some(holder) = LockState::of(at)?.holder() {
         let message = format!("{} is open in {holder}", at.display());
         return Err(Error::new(ErrorKind::Locked, message).with_hint("close it there first"));
     }
-    let strangers = strangers(at, &marker)?;
-    let Some(first) = strangers.first() else {
-        return Ok(marker);
+    let unknown = unknown_files(at, &made)?;
+    let Some(first) = unknown.first() else {
+        return Ok(made);
     };
     let message = format!(
         "{} has {} files that opening did not make, {first:?} among them: nothing was removed",
         at.display(),
-        strangers.len()
+        unknown.len()
     );
     Err(Error::refused(message).with_hint(
         "it was opened for writing, or used for something else; remove it yourself if nothing in it is needed",
@@ -55,25 +55,23 @@ fn require_closable(at: &Path) -> Result<Marker> {
 }
 
 fn names(at: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(at).context("reading", at)? {
-        names.push(
-            entry
-                .context("reading", at)?
-                .file_name()
-                .to_string_lossy()
-                .into_owned(),
-        );
-    }
-    Ok(names)
+    let entries = fs::read_dir(at).context("reading", at)?;
+    let names = entries.map(|entry| {
+        Ok(entry
+            .context("reading", at)?
+            .file_name()
+            .to_string_lossy()
+            .into_owned())
+    });
+    names.collect()
 }
 
-fn strangers(at: &Path, marker: &Marker) -> Result<Vec<String>> {
-    let made: HashSet<&str> = marker.names.iter().map(String::as_str).collect();
-    let mut strangers = names(at)?;
-    strangers.retain(|name| name != MARKER && !made.contains(name.as_str()) && !comes_with_opening(name));
-    strangers.sort();
-    Ok(strangers)
+fn unknown_files(at: &Path, made: &[String]) -> Result<Vec<String>> {
+    let made: HashSet<&str> = made.iter().map(String::as_str).collect();
+    let mut unknown = names(at)?;
+    unknown.retain(|name| name != MARKER && !made.contains(name.as_str()) && !comes_with_opening(name));
+    unknown.sort();
+    Ok(unknown)
 }
 
 fn comes_with_opening(name: &str) -> bool {
@@ -84,14 +82,11 @@ fn comes_with_opening(name: &str) -> bool {
 }
 
 /// Removes the files, the marker last, so that an interrupted removal can be repeated.
-pub(super) fn remove_made(at: &Path, marker: &Marker) -> Result<()> {
-    let added = names(at)?;
-    let added = added.into_iter().filter(|name| comes_with_opening(name));
-    let mut names = marker.names.clone();
-    names.extend(added);
-    names.push(MARKER.to_owned());
-    for name in names {
-        // The marker may come from a stranger: a name is one path component of RocksDB's, or it is not removed.
+pub(super) fn remove_made(at: &Path, mut made: Vec<String>) -> Result<()> {
+    made.extend(names(at)?.into_iter().filter(|name| comes_with_opening(name)));
+    made.push(MARKER.to_owned());
+    for name in made {
+        // The marker may come from an untrusted source: a name is one path component of RocksDB's, or it is not removed.
         if name != MARKER && DbFileName::parse(&name).is_none() {
             continue;
         }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::contents::BackupContents;
 use crate::repo::checked_lines::{self, CheckedLines};
 use crate::{Error, ErrorKind, IoContext, Result};
 
@@ -15,6 +16,7 @@ pub const MARKER: &str = ".stonekeep-open";
 /// A million names.
 const LIMIT_BYTES: u64 = 64 << 20;
 
+/// Its first line. The names of the files that opening makes follow, the marker not among them.
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {
     stonekeep_open: u32,
@@ -23,72 +25,48 @@ struct Header {
     meta_crc32c: u32,
 }
 
-/// What it says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Marker {
-    pub(super) repository: String,
-    pub(super) backup_id: u32,
-    pub(super) meta_crc32c: u32,
-    /// The names of the files that opening makes, the marker not among them.
-    pub(super) names: Vec<String>,
+/// Writes it into a directory that has none, and makes it durable. The caller syncs the directory.
+pub(super) fn write(directory: &Path, repository: &str, backup: &BackupContents) -> Result<()> {
+    let header = Header {
+        stonekeep_open: 1,
+        repository: repository.to_owned(),
+        backup_id: backup.id.get(),
+        meta_crc32c: backup.meta_crc32c.0,
+    };
+    let mut text = CheckedLines::default();
+    text.push(&header)?;
+    for file in &backup.files {
+        text.push(&file.name.to_string())?;
+    }
+    let (text, path) = (text.finish()?, directory.join(MARKER));
+    let mut file = fs::File::create_new(&path).context("making", &path)?;
+    file.write_all(&text)
+        .and_then(|()| file.sync_all())
+        .context("writing", &path)
 }
 
-impl Marker {
-    /// Writes it into a directory that has none, and makes it durable. The caller syncs the directory.
-    pub(super) fn write(&self, directory: &Path) -> Result<()> {
-        let header = Header {
-            stonekeep_open: 1,
-            repository: self.repository.clone(),
-            backup_id: self.backup_id,
-            meta_crc32c: self.meta_crc32c,
-        };
-        let mut text = CheckedLines::default();
-        text.push(&header)?;
-        self.names.iter().try_for_each(|name| text.push(name))?;
-        let (text, path) = (text.finish()?, directory.join(MARKER));
-        let mut file = fs::File::create_new(&path).context("making", &path)?;
-        file.write_all(&text)
-            .and_then(|()| file.sync_all())
-            .context("writing", &path)
+/// The names in it; `NotFound` if the directory has none.
+pub(super) fn read_names(directory: &Path) -> Result<Vec<String>> {
+    let path = directory.join(MARKER);
+    let name = path.display().to_string();
+    let size = match fs::symlink_metadata(&path) {
+        Ok(metadata) if metadata.is_file() => metadata.len(),
+        Ok(_) => return Err(Error::corrupt(name, "it is no regular file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(not_ours(directory)),
+        Err(error) => return Err(error).context("looking at", &path),
+    };
+    if size > LIMIT_BYTES {
+        return Err(Error::corrupt(name, format!("{size} bytes are too many")));
     }
-
-    /// Reads it; `NotFound` if the directory has none.
-    pub(super) fn read(directory: &Path) -> Result<Self> {
-        let path = directory.join(MARKER);
-        let size = match fs::symlink_metadata(&path) {
-            Ok(metadata) if metadata.is_file() => metadata.len(),
-            Ok(_) => {
-                return Err(Error::corrupt(
-                    path.display().to_string(),
-                    "it is no regular file",
-                ));
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(not_ours(directory)),
-            Err(error) => return Err(error).context("looking at", &path),
-        };
-        let name = path.display().to_string();
-        if size > LIMIT_BYTES {
-            return Err(Error::corrupt(name, format!("{size} bytes are too many")));
-        }
-        let text = fs::read(&path).context("reading", &path)?;
-        let mut lines = checked_lines::lines(&name, &text)?;
-        let header = lines.next().ok_or_else(|| Error::corrupt(&name, "it is empty"))?;
-        let header: Header = checked_lines::parse(&name, header)?;
-        if header.stonekeep_open != 1 {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("{name} was written by a newer program"),
-            ));
-        }
-        Ok(Marker {
-            repository: header.repository,
-            backup_id: header.backup_id,
-            meta_crc32c: header.meta_crc32c,
-            names: lines
-                .map(|line| checked_lines::parse(&name, line))
-                .collect::<Result<_>>()?,
-        })
+    let text = fs::read(&path).context("reading", &path)?;
+    let mut lines = checked_lines::lines(&name, &text)?;
+    let header = lines.next().ok_or_else(|| Error::corrupt(&name, "it is empty"))?;
+    let header: Header = checked_lines::parse(&name, header)?;
+    if header.stonekeep_open != 1 {
+        let message = format!("{name} was written by a newer program");
+        return Err(Error::new(ErrorKind::Unsupported, message));
     }
+    lines.map(|line| checked_lines::parse(&name, line)).collect()
 }
 
 fn not_ours(directory: &Path) -> Error {

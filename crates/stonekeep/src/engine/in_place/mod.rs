@@ -39,7 +39,7 @@ impl BackupEngineReadOnly {
     /// byte of a backup first; otherwise linked files are looked at, not read.
     ///
     /// # Errors
-    /// `Refused` if something stands at `at`, or if it lies in the repository; `Corrupt` if the backup is not whole;
+    /// `Refused` if something is at `at`, or if it lies in the repository; `Corrupt` if the backup is damaged;
     /// `InvalidArgument` if it was made without some files; `NotFound`, `Stopped`, and I/O errors. After an error, what
     /// was made is removed again.
     pub fn open_in_place(
@@ -77,7 +77,7 @@ impl BackupEngineReadOnly {
     ) -> Result<InPlaceReport> {
         let mut last = None;
         for id in self.candidates(which)?.ids {
-            if which == WhichBackup::LatestValid && !self.is_whole(id, observer)? {
+            if which == WhichBackup::LatestValid && !self.is_clean_backup(id, observer)? {
                 continue;
             }
             let opening = Opening {
@@ -103,7 +103,7 @@ impl BackupEngineReadOnly {
     ///
     /// # Errors
     /// As [`BackupEngineReadOnly::verify_backups`], and where a file of it could not be read.
-    fn is_whole(&self, id: BackupId, observer: &dyn Observer) -> Result<bool> {
+    fn is_clean_backup(&self, id: BackupId, observer: &dyn Observer) -> Result<bool> {
         let report = self.verify_each(id.into(), VerifyLevel::Checksum, observer)?;
         match report.unchecked.first() {
             Some(first) if report.findings.is_empty() => {

@@ -8,7 +8,7 @@ use stonekeep_format::BackupId;
 use stonekeep_format::file_name::DbFileName;
 
 use super::close::remove_made;
-use super::marker::{MARKER, Marker};
+use super::marker::{self, MARKER};
 use super::report::InPlaceReport;
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::contents::{
@@ -104,7 +104,7 @@ impl Opening<'_> {
         }
     }
 
-    /// An error if anything stands there.
+    /// An error if anything is there.
     fn require_room(&self) -> Result<()> {
         let mut entries = match fs::read_dir(self.at) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -129,13 +129,7 @@ impl Opening<'_> {
         directory: &Path,
         adjusted: AdjustedOptions,
     ) -> Result<InPlaceReport> {
-        let marker = Marker {
-            repository: self.store().location().to_owned(),
-            backup_id: backup.id.get(),
-            meta_crc32c: backup.meta_crc32c.0,
-            names: backup.files.iter().map(|file| file.name.to_string()).collect(),
-        };
-        marker.write(directory)?;
+        marker::write(directory, self.store().location(), backup)?;
         let disk = TargetDisk::new(self.engine.io_buffer_bytes());
         disk.sync_directory(&TargetPath::root(directory))?;
         let mut report = InPlaceReport {
@@ -206,8 +200,8 @@ impl Opening<'_> {
 
     /// Removes what was made, after an error that is the one to report.
     fn take_back(&self, directory: &Path, made: bool) {
-        let removed = match Marker::read(directory) {
-            Ok(marker) => remove_made(directory, &marker),
+        let removed = match marker::read_names(directory) {
+            Ok(names) => remove_made(directory, names),
             Err(_) => Ok(()),
         };
         if let Err(error) = removed {
@@ -224,7 +218,7 @@ fn bytes_to_copy(backup: &BackupContents) -> u64 {
     copied.map(|file| file.size_bytes).sum()
 }
 
-/// Files of the application may lie in directories, which closing could not tell from those of others.
+/// Files of the application may lie in directories, which closing could not distinguish from those of others.
 fn left_in_repository(backup: &BackupContents) -> Option<Warning> {
     let count = backup.included.len();
     let message = format!(

@@ -23,17 +23,14 @@ pub(super) fn abort(disk: &TargetDisk, db_dir: &Path, wal_dir: Option<&Path>) ->
         held: Some(&held),
     };
     // Read again, since only now nobody else moves files.
-    let (rolled_back, files_moved_back) = match Unfinished::read(&targets)? {
-        Unfinished::Committed(record) => return Err(too_late(&targets, &record)),
-        _ if is_freed(&targets)? => return Err(freed(&targets)),
+    let (rolled_back, files_moved_back) = match read(&targets)? {
         Unfinished::Moving(record) => {
             switchover.require_old_files(&record)?;
             switchover.write_complete(targets.db(), "aborting", b"")?;
             (true, switchover.go_back(&record)?)
         }
         Unfinished::Aborting(Some(record)) => (true, switchover.go_back(&record)?),
-        Unfinished::Aborting(None) => (true, 0),
-        Unfinished::Nothing => (false, 0),
+        unfinished => (matches!(unfinished, Unfinished::Aborting(None)), 0),
     };
     switchover.forget_record()?;
     Ok(AbortReport {
@@ -52,15 +49,12 @@ pub(super) fn plan(disk: &TargetDisk, db_dir: &Path, wal_dir: Option<&Path>) -> 
         disk,
         held: None,
     };
-    let (rolled_back, files_moved_back) = match Unfinished::read(&targets)? {
-        Unfinished::Committed(record) => return Err(too_late(&targets, &record)),
-        _ if is_freed(&targets)? => return Err(freed(&targets)),
+    let (rolled_back, files_moved_back) = match read(&targets)? {
         Unfinished::Moving(record) | Unfinished::Aborting(Some(record)) => {
             switchover.require_old_files(&record)?;
             (true, switchover.count_moves_back(&record)?)
         }
-        Unfinished::Aborting(None) => (true, 0),
-        Unfinished::Nothing => (false, 0),
+        unfinished => (matches!(unfinished, Unfinished::Aborting(None)), 0),
     };
     Ok(AbortReport {
         rolled_back,
@@ -88,7 +82,7 @@ impl Switchover<'_> {
     /// How many old files [`Self::go_back`] would move.
     fn count_moves_back(&self, record: &RestoreRecord) -> Result<u64> {
         let mut count = 0;
-        for step in record.moves.iter().filter(|step| !matches!(step, Move::In(_))) {
+        for step in record.old_moves() {
             let (_, to) = step.ends(self.targets)?;
             count += u64::from(self.targets.of(step.place().area).has(&to)?);
         }
@@ -102,8 +96,8 @@ impl Switchover<'_> {
     pub(super) fn go_back(&self, record: &RestoreRecord) -> Result<u64> {
         self.require_old_files(record)?;
         self.secure_moved_files()?;
-        self.take_back(record, |step| matches!(step, Move::In(_)))?;
-        let mut moved = self.take_back(record, |step| !matches!(step, Move::In(_)))?;
+        self.take_back(record.new_moves())?;
+        let mut moved = self.take_back(record.old_moves())?;
         self.remove_directories(record)?;
         let db = self.targets.db();
         if let Some(directory) = &record.head.keep_old {
@@ -122,16 +116,16 @@ impl Switchover<'_> {
         Ok(moved)
     }
 
-    fn take_back(&self, record: &RestoreRecord, wanted: impl Fn(&Move) -> bool) -> Result<u64> {
+    fn take_back<'m>(&self, moves: impl DoubleEndedIterator<Item = &'m Move>) -> Result<u64> {
         let mut moved = 0;
         let (mut gaining, mut losing) = (BTreeSet::new(), BTreeSet::new());
-        for step in record.moves.iter().rev().filter(|step| wanted(step)) {
+        for step in moves.rev() {
             let target = self.targets.of(step.place().area);
             let (from, to) = step.ends(self.targets)?;
             gaining.extend(from.parent());
             losing.extend(to.parent());
             // A new file that is staged has not been moved, or is back: what has its name is the old file. New files are
-            // taken back first, so that what stands in an old one's place then came meanwhile: RocksDB writes a LOG even
+            // taken back first, so that what is in an old one's place then came meanwhile: RocksDB writes a LOG even
             // when it cannot open a database.
             match (target.has(&to)?, target.has(&from)?, step) {
                 (true, false, _) => self.disk.rename(&to, &from)?,
@@ -150,8 +144,7 @@ impl Switchover<'_> {
 
     /// An old file that is neither away nor back is lost, and the old state with it.
     fn require_old_files(&self, record: &RestoreRecord) -> Result<()> {
-        let old = record.moves.iter().filter(|step| !matches!(step, Move::In(_)));
-        for step in old {
+        for step in record.old_moves() {
             let target = self.targets.of(step.place().area);
             let (from, to) = step.ends(self.targets)?;
             if !target.has(&from)? && !target.has(&to)? {
@@ -164,19 +157,19 @@ impl Switchover<'_> {
     }
 }
 
-fn too_late(targets: &TargetDirectories, record: &RestoreRecord) -> Error {
-    let message = format!(
-        "the restore of backup {} into {} is complete, and cannot be taken back",
-        record.head.backup_id,
-        targets.db().path().display()
-    );
-    Error::refused(message).with_hint("restoring the same backup again removes what is left of the old state")
-}
-
-fn freed(targets: &TargetDirectories) -> Error {
-    let message = format!(
-        "the old state of {} was removed to make room for the new one, and cannot come back",
-        targets.db().path().display()
-    );
-    Error::refused(message).with_hint("restore again, this backup or another one")
+/// What an earlier restore has left, if it can be taken back.
+fn read(targets: &TargetDirectories) -> Result<Unfinished> {
+    let place = targets.db().path().display();
+    match Unfinished::read(targets)? {
+        Unfinished::Committed(record) => Err(Error::refused(format!(
+            "the restore of backup {} into {place} is complete, and cannot be taken back",
+            record.head.backup_id
+        ))
+        .with_hint("restoring the same backup again removes what is left of the old state")),
+        _ if is_freed(targets)? => Err(Error::refused(format!(
+            "the old state of {place} was removed to make room for the new one, and cannot come back"
+        ))
+        .with_hint("restore again, this backup or another one")),
+        unfinished => Ok(unfinished),
+    }
 }

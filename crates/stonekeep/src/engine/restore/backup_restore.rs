@@ -37,7 +37,7 @@ pub(super) struct BackupRestore<'c, 'a> {
 }
 
 impl RestoreContext<'_> {
-    /// Whatever speaks against a restore, before anything is made at the target.
+    /// Refuses a restore that must not begin, before anything is made at the target.
     pub(super) fn refuse(&self) -> Result<()> {
         self.refuse_keep_old()?;
         let targets = &self.targets;
@@ -49,7 +49,7 @@ impl RestoreContext<'_> {
         }
     }
 
-    /// Whatever speaks against the directory for the old state.
+    /// Refuses a directory that cannot take the old state.
     fn refuse_keep_old(&self) -> Result<()> {
         let Some(directory) = &self.options.keep_old else {
             return Ok(());

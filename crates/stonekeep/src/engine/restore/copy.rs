@@ -12,14 +12,7 @@ use crate::target::{Area, TargetDirectory, TargetEntry, TargetPath};
 use crate::{Observer, Phase, Result};
 
 /// The names of what earlier runs have staged.
-#[derive(Debug, Default)]
-pub(super) struct Staged(BTreeSet<(Area, String)>);
-
-impl Staged {
-    fn has(&self, write: &Write) -> bool {
-        !self.0.is_empty() && self.0.contains(&(write.to.area, write.to.staged_name()))
-    }
-}
+pub(super) type Staged = BTreeSet<(Area, String)>;
 
 /// Copies a plan's files.
 #[derive(Clone, Copy)]
@@ -42,7 +35,7 @@ impl Copier<'_> {
             let wanted: BTreeSet<String> = writes.map(|write| write.to.staged_name()).collect();
             for name in names {
                 if wanted.contains(&name) {
-                    staged.0.insert((area, name));
+                    staged.insert((area, name));
                 } else {
                     self.discard(target, &target.new_file(&name)?)?;
                 }
@@ -72,8 +65,10 @@ impl Copier<'_> {
                 meter: &meter,
                 id: plan.record.head.backup_id,
             };
-            let at = copier.target.new_file(&write.to.staged_name())?;
-            let reused = earlier.has(write) && self.is_staged(&copier, &write.content, &at)?;
+            let name = write.to.staged_name();
+            let at = copier.target.new_file(&name)?;
+            let is_there = !earlier.is_empty() && earlier.contains(&(write.to.area, name));
+            let reused = is_there && self.is_staged(&copier, &write.content, &at)?;
             if !reused {
                 copier.copy(&write.content, &at)?;
             }

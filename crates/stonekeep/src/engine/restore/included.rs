@@ -29,7 +29,7 @@ pub(super) struct Included {
 /// Decides where these files go.
 ///
 /// # Errors
-/// `Refused` if something that is no regular file stands in the way, or if one of them would lie in the repository or
+/// `Refused` if one of the places is taken by something that is no regular file, or if one of them would lie in the repository or
 /// among WALs; I/O errors.
 pub(super) fn decide(
     backup: &BackupContents,
@@ -159,13 +159,8 @@ impl Switchover<'_> {
             if place.included.is_none() || !target.has(&from)? {
                 continue;
             }
-            self.disk.make_directory(&kept)?;
-            for (end, _) in place.name.match_indices('/') {
-                let above = kept.with_key(Key::new(place.name.get(..end).unwrap_or_default())?);
-                self.disk.make_directory(&above)?;
-                self.sync_parent(&above)?;
-            }
             let to = kept.with_key(Key::new(place.name.as_str())?);
+            self.make_with_parents(&to.parent().unwrap_or_else(|| kept.clone()))?;
             self.disk.rename(&from, &to)?;
             self.sync_parent(&to)?;
         }

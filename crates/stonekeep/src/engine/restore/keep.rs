@@ -1,4 +1,4 @@
-//! Which files of the target are the backup's already: they are checked where they stand, and stay.
+//! Which files of the target are the backup's already: they are checked in place, and stay.
 
 use std::collections::HashSet;
 use std::io;

@@ -29,7 +29,7 @@ const PROBE: &str = ".stonekeep-probe";
 /// Refuses a directory that cannot take the old state.
 ///
 /// # Errors
-/// `Refused` if something stands there, or if it is part of the target or of the repository, or on another file system;
+/// `Refused` if it is not empty, or if it is part of the target or of the repository, or on another file system;
 /// `InvalidArgument` for a path that a record cannot hold.
 pub(super) fn require_usable(
     directory: &Path,
@@ -172,35 +172,25 @@ impl Switchover<'_> {
                 .remove(&TargetPath::root(directory).with_key(Key::trusted(PROBE)))?;
         }
         for (area, target) in self.targets.all() {
-            let kept = TargetPath::root(directory);
             if target.names(&target.staged("old"))?.is_empty() {
                 continue;
             }
-            self.disk.make_directory(&kept)?;
-            let below = match area {
-                Area::Db => None,
-                Area::Wal => Some(WALS),
+            let root = TargetPath::root(directory);
+            let to = match area {
+                Area::Db => root,
+                Area::Wal => child(&root, WALS)?,
             };
-            self.move_folder(target, (directory, below), ARCHIVE)?;
-            self.move_folder(target, (directory, below), "")?;
+            self.move_folder(target, &target.old_file(ARCHIVE)?, &child(&to, ARCHIVE)?)?;
+            self.move_folder(target, &target.staged("old"), &to)?;
         }
         self.move_included(directory, record)?;
         self.move_current(directory)
     }
 
     /// Moves one folder of a target's old files, CURRENT aside.
-    fn move_folder(
-        &self,
-        target: &TargetDirectory,
-        (directory, below): (&Path, Option<&str>),
-        folder: &str,
-    ) -> Result<()> {
-        let old = match folder {
-            "" => target.staged("old"),
-            folder => target.old_file(folder)?,
-        };
-        let names = target.entries(old.key())?;
-        let files: Vec<String> = names
+    fn move_folder(&self, target: &TargetDirectory, old: &TargetPath, to: &TargetPath) -> Result<()> {
+        let files: Vec<String> = target
+            .entries(old.key())?
             .into_iter()
             .filter(|name| name.kind == EntryKind::File && name.name != CURRENT)
             .filter(|name| DbFileName::parse(&name.name).is_some())
@@ -209,22 +199,22 @@ impl Switchover<'_> {
         if files.is_empty() {
             return Ok(());
         }
-        let mut to = TargetPath::root(directory);
-        for part in below
-            .into_iter()
-            .chain(Some(folder).filter(|folder| !folder.is_empty()))
-        {
-            to = child(&to, part)?;
-            self.disk.make_directory(&to)?;
-            if let Some(parent) = to.parent() {
-                self.disk.sync_directory(&parent)?;
-            }
-        }
+        self.make_with_parents(to)?;
         for name in &files {
-            self.disk.rename(&child(&old, name)?, &child(&to, name)?)?;
+            self.disk.rename(&child(old, name)?, &child(to, name)?)?;
         }
-        self.disk.sync_directory(&to)?;
-        self.disk.sync_directory(&old)
+        self.disk.sync_directory(to)?;
+        self.disk.sync_directory(old)
+    }
+
+    /// Makes a directory with those above it below its root, and the root.
+    pub(super) fn make_with_parents(&self, directory: &TargetPath) -> Result<()> {
+        if let Some(parent) = directory.parent() {
+            self.make_with_parents(&parent)?;
+            self.disk.make_directory(directory)?;
+            return self.disk.sync_directory(&parent);
+        }
+        self.disk.make_directory(directory)
     }
 
     /// The last step, by which the directory becomes a database.
@@ -242,7 +232,7 @@ impl Switchover<'_> {
     }
 }
 
-/// A record may come from a stranger: files go to a directory only that has nothing but old files by that record.
+/// A record may come from an untrusted source: files go to a directory only that has nothing but old files by that record.
 fn require_own(directory: &Path, record: &RestoreRecord) -> Result<()> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -1,4 +1,4 @@
-//! `RestoreDBFromBackup`: a backup becomes a database again, and what stood in its place stays until that is sure.
+//! `RestoreDBFromBackup`: a backup becomes a database again. What was there before stays until the new state is complete.
 //!
 //! # Protocol
 //! Everything is staged inside the target, so that it works for mount points, and every move is a rename. Each step is
@@ -6,7 +6,7 @@
 //! - **R0** The target's `LOCK` is taken as RocksDB takes it, and `lock` in the staging directory. The target is empty, a
 //!   database, or has an unfinished restore.
 //! - **R1** There is room. New files are written to `new/`, each checked against its checksum on the way; files that a
-//!   keep mode keeps are checked where they stand.
+//!   keep mode keeps are checked in place.
 //! - **R2** `state` says what moves. It is written beside the new files, made durable with them and with all names, and
 //!   only then gets its name. From here on a restore goes forward.
 //! - **R3** `CURRENT` is replaced by one that RocksDB rejects. Without one it would make an empty database in the same
@@ -74,7 +74,7 @@ impl BackupEngineReadOnly {
     /// # Errors
     /// `Locked` if a process has the target's database open, `Refused` where files would be lost that are not the
     /// old database's, `Corrupt` with the file of the backup that is damaged, `NotFound` if there is no such backup,
-    /// `InvalidArgument` for excluded files that are nowhere, `Stopped` by the observer. Nothing that stood at the
+    /// `InvalidArgument` for excluded files that are nowhere, `Stopped` by the observer. Nothing at the
     /// target has changed after an error, unless its hint says how to go on.
     pub fn restore_db_from_backup(
         &self,

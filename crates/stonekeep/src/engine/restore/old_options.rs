@@ -47,7 +47,7 @@ impl OldOptions {
             return None;
         }
         let message = format!(
-            "WALs of the old database stand in {}, its wal_dir: opened with that wal_dir, the restored database would \
+            "WALs of the old database are in {}, its wal_dir: opened with that wal_dir, the restored database would \
              replay them. Restore with this wal_dir, or remove them",
             old.display()
         );

@@ -215,7 +215,7 @@ impl Plan {
             if !keep_log_files {
                 self.record.moves.push(Move::Away(place));
             } else if is_wal_area && here.entries.contains_key(name) {
-                let message = "it stays in archive/, since a WAL of that name stands beside it";
+                let message = "it stays in archive/, since there is a WAL of that name beside it";
                 self.warnings
                     .push(Warning::about(WarningName::WalsKept, place.path(), message));
             } else if is_wal_area {

@@ -1,8 +1,9 @@
 //! The record of a restore that has begun to move files: `state`.
 //!
 //! A text of JSON lines that ends in its own length and checksum. Whoever reads it moves files by it, so that names in it
-//! are checked like those in a meta file: a directory may come from a stranger.
+//! are checked like those in a meta file: a directory may come from an untrusted source.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -108,21 +109,12 @@ mod backup_id {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Line {
-    Move(Move),
-    File(RestoredFile),
-    Directory(String),
-}
-
-/// A [`Line`] that is written.
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum WrittenLine<'a> {
-    Move(&'a Move),
-    File(&'a RestoredFile),
-    Directory(&'a str),
+enum Line<'a> {
+    Move(Cow<'a, Move>),
+    File(Cow<'a, RestoredFile>),
+    Directory(Cow<'a, str>),
 }
 
 impl RestoreRecord {
@@ -164,6 +156,16 @@ impl RestoreRecord {
         })
     }
 
+    /// The moves of R4: those of the old database's files.
+    pub(super) fn old_moves(&self) -> impl DoubleEndedIterator<Item = &Move> {
+        self.moves.iter().filter(|step| !matches!(step, Move::In(_)))
+    }
+
+    /// The moves of R5: those of the new files.
+    pub(super) fn new_moves(&self) -> impl DoubleEndedIterator<Item = &Move> {
+        self.moves.iter().filter(|step| matches!(step, Move::In(_)))
+    }
+
     /// Whether anything of an old database goes.
     pub(super) fn replaces(&self) -> bool {
         self.head.had_current || self.old_files().next().is_some()
@@ -181,13 +183,13 @@ impl RestoreRecord {
             ..self.head.clone()
         })?;
         for step in &self.moves {
-            text.push(&WrittenLine::Move(step))?;
+            text.push(&Line::Move(Cow::Borrowed(step)))?;
         }
         for file in &self.files {
-            text.push(&WrittenLine::File(file))?;
+            text.push(&Line::File(Cow::Borrowed(file)))?;
         }
         for directory in &self.directories {
-            text.push(&WrittenLine::Directory(directory))?;
+            text.push(&Line::Directory(Cow::Borrowed(directory)))?;
         }
         text.finish()
     }
@@ -204,13 +206,13 @@ impl RestoreRecord {
         let (mut moves, mut files, mut directories) = (Vec::new(), Vec::new(), Vec::new());
         for line in lines {
             match checked_lines::parse(name, line)? {
-                Line::Move(step) if step.is_legal() => moves.push(step),
+                Line::Move(step) if step.is_legal() => moves.push(step.into_owned()),
                 Line::Move(step) => {
                     let reason = format!("{:?} is no name of a file that moves", step.place().name);
                     return Err(Error::corrupt(name, reason));
                 }
-                Line::File(file) => files.push(file),
-                Line::Directory(path) if is_storable(&path) => directories.push(path),
+                Line::File(file) => files.push(file.into_owned()),
+                Line::Directory(path) if is_storable(&path) => directories.push(path.into_owned()),
                 Line::Directory(path) => {
                     let reason = format!("{path:?} is no directory of the application's");
                     return Err(Error::corrupt(name, reason));

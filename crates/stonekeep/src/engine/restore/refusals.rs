@@ -39,14 +39,15 @@ pub(super) fn require_restorable(
                 Area::Wal => "no directory of WALs alone",
             };
             let message = format!("{} is {what}: it has {name:?}", target.path().display());
-            return Err(Error::refused(message)
-                .with_hint("restore into a new directory, or move away what stands there"));
+            return Err(
+                Error::refused(message).with_hint("restore into a new directory, or move away what is there")
+            );
         }
     }
     Ok(())
 }
 
-/// The first name that speaks against it.
+/// The first name that makes it neither.
 fn not_empty_nor_database(
     targets: &TargetDirectories,
     here: &TargetListing,

@@ -57,9 +57,9 @@ pub struct RestoreReport {
     pub wal_files_kept: Vec<String>,
     /// Files of the backup that have no checksum, so that nobody can say whether they are right.
     pub unverifiable: Vec<String>,
-    /// Newer backups that were not whole, and why.
+    /// Newer backups that were damaged, and why.
     pub passed_over: Vec<PassedOver>,
-    /// What stands at the target and is no part of a database.
+    /// What is at the target and is no part of a database.
     pub left_alone: Vec<String>,
     /// The OPTIONS files whose `wal_dir` is another one than in the backup.
     pub rewritten_options: Vec<RewrittenOptions>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::plan::Plan;
-use crate::target::{Area, TargetDirectories, TargetDirectory, TargetDisk, TargetEntry, TargetPath};
+use crate::target::{TargetDirectories, TargetDirectory, TargetDisk, TargetEntry, TargetPath};
 use crate::{Error, Result};
 
 /// Bytes that are missing on one file system.
@@ -31,19 +31,14 @@ pub(super) enum Room {
 /// # Errors
 /// I/O errors. That there is no room is an answer.
 pub(super) fn look(plan: &Plan, targets: &TargetDirectories, disk: &TargetDisk) -> Result<Room> {
-    let all = weigh(targets, disk, |area, _, balance| {
-        let writes = plan.writes.iter().filter(|write| write.to.area == area);
-        balance.needed += writes.map(|write| write.content.size_bytes).sum::<u64>();
-        Ok(())
-    })?;
-    if all.values().all(|one| one.needed <= one.free) {
+    // What is staged already is looked at only where room is short.
+    if weigh(plan, targets, disk, false)?
+        .values()
+        .all(|one| one.needed <= one.free)
+    {
         return Ok(Room::Enough);
     }
-    let systems = weigh(targets, disk, |area, target, balance| {
-        balance.needed += needed_bytes(plan, area, target)?;
-        balance.old += old_bytes(plan, area, target)?;
-        Ok(())
-    })?;
+    let systems = weigh(plan, targets, disk, true)?;
     let short: Vec<&Balance> = systems.values().filter(|one| one.needed > one.free).collect();
     let Some(first) = short.first() else {
         return Ok(Room::Enough);
@@ -74,38 +69,36 @@ pub(super) fn look(plan: &Plan, targets: &TargetDirectories, disk: &TargetDisk) 
     })
 }
 
-/// The balance of each file system, to which `add` adds what is in one directory.
+/// The balance of each file system. Exactly, files that an earlier run has staged with the right length need no room,
+/// whether they are used or replaced, and the old files are counted.
 fn weigh(
+    plan: &Plan,
     targets: &TargetDirectories,
     disk: &TargetDisk,
-    add: impl Fn(Area, &TargetDirectory, &mut Balance) -> Result<()>,
+    exactly: bool,
 ) -> Result<BTreeMap<u64, Balance>> {
     let mut systems: BTreeMap<u64, Balance> = BTreeMap::new();
     for (area, target) in targets.all() {
         let space = disk.free_space(target.path())?;
         let balance = systems.entry(space.device).or_default();
         balance.free = space.free_bytes;
-        add(area, target, balance)?;
+        for write in plan.writes.iter().filter(|write| write.to.area == area) {
+            let staged = if exactly {
+                size_of(target, &target.new_file(&write.to.staged_name())?)?
+            } else {
+                0
+            };
+            balance.needed += write.content.size_bytes.saturating_sub(staged);
+        }
+        let old = plan
+            .record
+            .old_files()
+            .filter(|file| exactly && file.area == area);
+        for file in old {
+            balance.old += size_of(target, &target.at(&file.path())?)?;
+        }
     }
     Ok(systems)
-}
-
-/// Files that an earlier run has staged with the right length need no room, whether they are used or replaced.
-fn needed_bytes(plan: &Plan, area: Area, target: &TargetDirectory) -> Result<u64> {
-    let mut needed = 0;
-    for write in plan.writes.iter().filter(|write| write.to.area == area) {
-        let at = target.new_file(&write.to.staged_name())?;
-        needed += write.content.size_bytes.saturating_sub(size_of(target, &at)?);
-    }
-    Ok(needed)
-}
-
-fn old_bytes(plan: &Plan, area: Area, target: &TargetDirectory) -> Result<u64> {
-    let mut old = 0;
-    for file in plan.record.old_files().filter(|file| file.area == area) {
-        old += size_of(target, &target.at(&file.path())?)?;
-    }
-    Ok(old)
 }
 
 fn size_of(target: &TargetDirectory, at: &TargetPath) -> Result<u64> {

@@ -9,7 +9,7 @@ use super::report::RestoreReport;
 use super::switchover::EarlierMoves;
 use super::unfinished::{Unfinished, is_freed};
 use crate::engine::info::{Candidates, PassedOver, WhichBackup};
-use crate::repo::catalog::{self, SizedMeta};
+use crate::repo::catalog;
 use crate::shortage::Shortage;
 use crate::target::{CURRENT, CURRENT_LIMIT_BYTES};
 use crate::{Error, ErrorKind, Phase, Result, Warning, WarningName};
@@ -17,8 +17,6 @@ use crate::{Error, ErrorKind, Phase, Result, Warning, WarningName};
 /// The backups to try, in this order.
 struct Choice<'c, 'a> {
     candidates: Candidates,
-    /// What the choice has read of the first one.
-    known: Option<SizedMeta>,
     /// The first one, where it has been read completely.
     first: Option<BackupRestore<'c, 'a>>,
 }
@@ -81,8 +79,7 @@ impl<'a> RestoreContext<'a> {
 
     /// The backups to try. One that is named by its number, or is the newest, must be readable.
     fn choose(&self) -> Result<Choice<'_, 'a>> {
-        let mut candidates = self.engine.candidates_in(self.which, &self.index.borrow())?;
-        let known = candidates.first.take();
+        let candidates = self.engine.candidates_in(self.which, &self.index.borrow())?;
         let first = match candidates.ids.first() {
             Some(id) if self.which != WhichBackup::LatestValid => {
                 let read = BackupRestore::read(self, *id, None);
@@ -90,11 +87,7 @@ impl<'a> RestoreContext<'a> {
             }
             _ => None,
         };
-        Ok(Choice {
-            candidates,
-            known,
-            first,
-        })
+        Ok(Choice { candidates, first })
     }
 
     /// What an earlier restore was about, if this one would only bring it to its end.
@@ -145,10 +138,13 @@ impl<'a> RestoreContext<'a> {
 
     /// Tries backups until one is valid.
     fn try_each(&self, choice: Choice<'_, 'a>) -> Result<RestoreReport> {
-        let (mut passed_over, mut known, mut first) =
-            (choice.candidates.passed_over, choice.known, choice.first);
+        let Choice {
+            candidates,
+            mut first,
+        } = choice;
+        let (mut passed_over, mut known) = (candidates.passed_over, candidates.first);
         let mut last = Error::not_found("there is no backup to restore");
-        for id in choice.candidates.ids {
+        for id in candidates.ids {
             let read = match first.take() {
                 Some(read) => Ok(read),
                 None => BackupRestore::read(self, id, known.take()),
@@ -238,9 +234,7 @@ impl<'a> RestoreContext<'a> {
             ),
         };
         Error::new(ErrorKind::Io, message)
-            .with_hint(format!(
-                "what stood there is unharmed; {advice} and restore again"
-            ))
+            .with_hint(format!("what was there is unchanged; {advice} and restore again"))
             .with_source(error)
     }
 

@@ -25,7 +25,7 @@ pub(super) struct Switchover<'a> {
 }
 
 impl Switchover<'_> {
-    /// Makes the staging directories; in a separate `wal_dir` with a word on whose they are.
+    /// Makes the staging directories; in a separate `wal_dir` with a record of the restore that they belong to.
     pub(super) fn prepare(&self) -> Result<()> {
         for (_, target) in self.targets.all() {
             for name in ["new", "old"] {
@@ -99,7 +99,7 @@ impl Switchover<'_> {
         let db = self.targets.db();
         self.disk.replace(&db.new_file(CURRENT)?, &db.at(CURRENT)?)?;
         self.disk.sync_directory(db.root())?;
-        // Before old files go: a CURRENT that came back here would tell that they are still needed.
+        // Before old files go: a CURRENT that came back here would mean that they are still needed.
         self.disk.sync_directory(&db.staged("new"))
     }
 
@@ -156,7 +156,7 @@ impl Switchover<'_> {
         Ok(removed)
     }
 
-    /// What else stands in a staging directory.
+    /// Removes what else is in a staging directory.
     fn remove_all_but_the_lock(&self, target: &TargetDirectory) -> Result<u64> {
         let mut removed = 0;
         for name in target.names(&target.staging())? {
@@ -251,7 +251,7 @@ impl Switchover<'_> {
     /// R4, as far as it is still to be done.
     fn old_files(&self, record: &RestoreRecord, earlier: EarlierMoves) -> Result<Moves> {
         let mut moves = Moves::default();
-        for step in record.moves.iter().filter(|step| !matches!(step, Move::In(_))) {
+        for step in record.old_moves() {
             let (target, (from, to)) = (self.targets.of(step.place().area), step.ends(self.targets)?);
             // A file that is at both ends is two files: the old one has moved already, and the new one is in its place.
             let is_done = earlier == EarlierMoves::Possible
@@ -303,7 +303,7 @@ impl Switchover<'_> {
     /// lost, and the new state with it.
     fn new_files(&self, record: &RestoreRecord, earlier: EarlierMoves) -> Result<Moves> {
         let mut moves = Moves::default();
-        for step in record.moves.iter().filter(|step| matches!(step, Move::In(_))) {
+        for step in record.new_moves() {
             let (target, (from, to)) = (self.targets.of(step.place().area), step.ends(self.targets)?);
             let is_done = earlier == EarlierMoves::Possible && !target.has(&from)?;
             if is_done && !target.has(&to)? {

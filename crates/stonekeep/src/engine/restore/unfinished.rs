@@ -30,7 +30,7 @@ pub(super) struct WalOwner {
 }
 
 impl Unfinished {
-    /// Looks at what stands there, and changes nothing.
+    /// Reads what an earlier restore has left, and changes nothing.
     ///
     /// # Errors
     /// `Refused` where the traces do not fit each other, so that going on could lose files; `Corrupt` if the record is damaged.
@@ -55,7 +55,7 @@ impl Unfinished {
         } else if has_marker(db)? || has_old_files(targets)? {
             Ok(Unfinished::Moving(record))
         } else {
-            // The database was still whole when the restore ended, and may have been opened since: what was written
+            // The database was still complete when the restore ended, and may have been opened since: what was written
             // down about its files may be wrong by now.
             Ok(Unfinished::Nothing)
         }
@@ -123,7 +123,7 @@ fn require_own_wal_dir(targets: &TargetDirectories) -> Result<()> {
     let owner: WalOwner = serde_json::from_slice(&text).map_err(|_| {
         Error::new(
             ErrorKind::Corrupt,
-            format!("{at} does not say whose restore it is of"),
+            format!("{at} does not name the restore that it belongs to"),
         )
     })?;
     if owner == WalOwner::of(targets) {

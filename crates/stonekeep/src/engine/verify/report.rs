@@ -159,11 +159,14 @@ pub struct VerifiedBackup {
     pub excluded: Vec<String>,
 }
 
+/// Backups by what concerns them: a file, of which kind it is, and the reason.
+type Concerned<K> = HashMap<(String, K, String), BTreeSet<BackupId>>;
+
 /// Findings while they are gathered: one entry for the same thing, however many backups it touches.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    found: HashMap<(String, FindingKind, String), BTreeSet<BackupId>>,
-    unchecked: HashMap<(String, UncheckedCause, String), BTreeSet<BackupId>>,
+    found: Concerned<FindingKind>,
+    unchecked: Concerned<UncheckedCause>,
 }
 
 impl Findings {
@@ -184,35 +187,34 @@ impl Findings {
 
     /// Puts what concerns backups that are still wanted into a report, in the order of the files.
     pub(super) fn report(self, report: &mut VerifyReport, keep: impl Fn(BackupId) -> bool) {
-        let kept =
-            |ids: BTreeSet<BackupId>| -> Vec<BackupId> { ids.into_iter().filter(|id| keep(*id)).collect() };
-        let findings = self
-            .found
-            .into_iter()
-            .map(|((file, kind, reason), ids)| VerifyFinding {
-                kind,
-                file,
-                reason,
-                backups: kept(ids),
-            });
-        report.findings = findings.filter(|finding| !finding.backups.is_empty()).collect();
-        report
-            .findings
-            .sort_by(|a, b| (&a.file, &a.reason).cmp(&(&b.file, &b.reason)));
-        let unchecked = self
-            .unchecked
-            .into_iter()
-            .map(|((file, cause, reason), ids)| UncheckedFile {
-                file,
-                cause,
-                reason,
-                backups: kept(ids),
-            });
-        report.unchecked = unchecked.filter(|file| !file.backups.is_empty()).collect();
-        report
-            .unchecked
-            .sort_by(|a, b| (&a.file, &a.reason).cmp(&(&b.file, &b.reason)));
+        let found = sorted(self.found, &keep).map(|((file, kind, reason), backups)| VerifyFinding {
+            file,
+            kind,
+            reason,
+            backups,
+        });
+        report.findings = found.collect();
+        let unchecked = sorted(self.unchecked, &keep).map(|((file, cause, reason), backups)| UncheckedFile {
+            file,
+            cause,
+            reason,
+            backups,
+        });
+        report.unchecked = unchecked.collect();
     }
+}
+
+fn sorted<K>(
+    concerned: Concerned<K>,
+    keep: impl Fn(BackupId) -> bool,
+) -> impl Iterator<Item = ((String, K, String), Vec<BackupId>)> {
+    let kept = concerned.into_iter().map(|(key, ids)| {
+        let ids: Vec<BackupId> = ids.into_iter().filter(|id| keep(*id)).collect();
+        (key, ids)
+    });
+    let mut kept: Vec<_> = kept.filter(|(_, ids)| !ids.is_empty()).collect();
+    kept.sort_by(|(a, _), (b, _)| (&a.0, &a.2).cmp(&(&b.0, &b.2)));
+    kept.into_iter()
 }
 
 /// What [`crate::engine::BackupEngineReadOnly::verify_backups`] found.
