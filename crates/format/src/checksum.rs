@@ -75,7 +75,7 @@ impl ChecksumType {
     }
 }
 
-/// The checksum of a block and the byte after it, without context; 0 for [`ChecksumType::None`]. After a block stands
+/// The checksum of a block and the byte after it, without context; 0 for [`ChecksumType::None`]. After a block comes
 /// its compression type; bytes that have none, as a footer's, give their own last byte.
 pub fn block_checksum(kind: ChecksumType, block: &[u8], compression: u8) -> u32 {
     match kind {

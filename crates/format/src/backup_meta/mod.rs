@@ -163,12 +163,12 @@ impl MetaFile {
     }
 
     /// The checksum that its line gives, else the one in its name.
-    pub fn told_crc32c(&self) -> Option<Crc32c> {
+    pub fn recorded_crc32c(&self) -> Option<Crc32c> {
         self.crc32c.or(self.path.crc32c())
     }
 
     /// The size in bytes that its line gives, else the one in its name.
-    pub fn told_size_bytes(&self) -> Option<u64> {
+    pub fn recorded_size_bytes(&self) -> Option<u64> {
         self.size_bytes.or(self.path.size_bytes())
     }
 

@@ -83,7 +83,7 @@ impl LogEnd {
     }
 
     /// What is damaged, if it is more than a tail that was not written in full. A recycled log has no such
-    /// damage: what follows its end cannot be told apart from it.
+    /// damage: what follows its end cannot be distinguished from it.
     pub fn damage(&self) -> Option<FormatError> {
         if self.recycled {
             return None;

@@ -37,11 +37,6 @@ impl TableIdentity {
     pub fn is_same_table(&self, other: &Self) -> bool {
         self.unique_id.is_some() && self == other
     }
-
-    /// Whether they are two tables for certain. Tables without a unique id prove nothing.
-    pub fn is_another_table(&self, other: &Self) -> bool {
-        self.unique_id.is_some() && other.unique_id.is_some() && self != other
-    }
 }
 
 #[cfg(test)]
@@ -57,7 +52,7 @@ mod tests {
             smallest_seqno: SequenceNumber(3),
             largest_seqno: SequenceNumber(4),
         };
-        assert!(table.is_same_table(&table) && !table.is_another_table(&table));
+        assert!(table.is_same_table(&table));
         let number = FileNumber(8);
         let unique_id = Some(UniqueId { low: 1, high: 3 });
         let seqno = SequenceNumber(5);
@@ -73,14 +68,14 @@ mod tests {
                 ..table
             },
         ] {
-            assert!(!table.is_same_table(&other) && table.is_another_table(&other));
+            assert!(!table.is_same_table(&other));
         }
         let unknown = TableIdentity {
             unique_id: None,
             ..table
         };
         for (left, right) in [(table, unknown), (unknown, table), (unknown, unknown)] {
-            assert!(!left.is_same_table(&right) && !left.is_another_table(&right));
+            assert!(!left.is_same_table(&right));
         }
     }
 

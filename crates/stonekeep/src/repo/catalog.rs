@@ -6,10 +6,9 @@ use stonekeep_format::BackupId;
 
 use super::facts::BackupFacts;
 use super::layout;
-pub use super::loaded_meta::LoadedMeta;
-use super::loaded_meta::no_such_backup;
+pub use super::loaded_meta::{LoadedMeta, MetaState};
 use crate::store::{EntryKind, Store};
-use crate::{Error, ErrorKind, Result, Warning, WarningName};
+use crate::{Result, Warning, WarningName};
 
 /// The names in `meta/`: one listing, no file is read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -58,36 +57,6 @@ impl SizedMeta {
     }
 }
 
-/// A meta file that is there, readable or not.
-#[derive(Debug)]
-pub enum MetaState {
-    /// It can be read.
-    Readable(LoadedMeta),
-    /// It is damaged (`Corrupt`) or too new (`Unsupported`): the backup is kept, and holds back every shared file.
-    Unreadable(BackupId, Error),
-}
-
-impl MetaState {
-    /// The backup.
-    pub fn id(&self) -> BackupId {
-        match self {
-            MetaState::Readable(loaded) => loaded.id,
-            MetaState::Unreadable(id, _) => *id,
-        }
-    }
-
-    /// The meta file, or the reason why it cannot be read.
-    ///
-    /// # Errors
-    /// The reason.
-    pub fn into_result(self) -> Result<LoadedMeta> {
-        match self {
-            MetaState::Readable(loaded) => Ok(loaded),
-            MetaState::Unreadable(_, error) => Err(error),
-        }
-    }
-}
-
 /// Lists the backups without reading any.
 ///
 /// # Errors
@@ -123,12 +92,5 @@ pub(crate) fn warn_of_private(name: &str) -> Option<Warning> {
 /// # Errors
 /// `NotFound` if there is no such backup, and I/O errors of the store.
 pub fn load(store: &Store, id: BackupId) -> Result<MetaState> {
-    match LoadedMeta::read(store, id, &layout::meta(id)) {
-        Ok(loaded) => Ok(MetaState::Readable(loaded)),
-        Err(error) => match error.kind() {
-            ErrorKind::Corrupt | ErrorKind::Unsupported => Ok(MetaState::Unreadable(id, error)),
-            ErrorKind::NotFound => Err(no_such_backup(store, id)),
-            _ => Err(error),
-        },
-    }
+    MetaState::of(store, id, LoadedMeta::read(store, id, &layout::meta(id)))
 }

@@ -24,7 +24,7 @@ pub fn stored_by_others(store: &Store, wanted: &HashSet<String>) -> Result<HashM
     for id in catalog::list(store)?.ids {
         let loaded = match catalog::load(store, id) {
             Ok(MetaState::Readable(loaded)) => loaded,
-            Ok(MetaState::Unreadable(..)) => continue,
+            Ok(MetaState::Unreadable(_)) => continue,
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
@@ -32,7 +32,7 @@ pub fn stored_by_others(store: &Store, wanted: &HashSet<String>) -> Result<HashM
             let path = file.path.to_string();
             if wanted.contains(&path) {
                 let known = stored.entry(path).or_default();
-                *known = known.or(file.told_crc32c());
+                *known = known.or(file.recorded_crc32c());
             }
         }
     }

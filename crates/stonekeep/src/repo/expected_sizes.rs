@@ -56,7 +56,7 @@ impl<'a> ExpectedSizes<'a> {
     pub fn expected(&self, file: &MetaFile) -> Option<u64> {
         let recorded = || self.facts.get(&file.path).copied();
         let in_manifest = || self.manifest.get(&file.path.restored_name()).copied();
-        file.told_size_bytes().or_else(recorded).or_else(in_manifest)
+        file.recorded_size_bytes().or_else(recorded).or_else(in_manifest)
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn read_for_sizes<'a>(
     file_count: usize,
     buffer: &mut Vec<u8>,
 ) -> Result<Option<BackupFacts>> {
-    let unknown = files.filter(|(_, file)| file.told_size_bytes().is_none());
+    let unknown = files.filter(|(_, file)| file.recorded_size_bytes().is_none());
     // The header is line 0.
     let lines: Vec<usize> = unknown.map(|(place, _)| place + 1).collect();
     let (lines, from) = (lines.as_slice(), file_count + 1);

@@ -6,7 +6,7 @@ use stonekeep_format::{BackupId, Crc32c};
 use super::layout;
 use super::pieces::Pieces;
 use crate::store::{Key, Store};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// See the [module](self).
 #[derive(Debug, Clone)]
@@ -76,6 +76,43 @@ impl LoadedMeta {
     /// Whether this is the content of a meta file with these bytes, by length and checksum.
     pub fn is_of(&self, bytes: &[u8]) -> bool {
         self.size_bytes == bytes.len() as u64 && self.crc32c.0 == crc32c::crc32c(bytes)
+    }
+}
+
+/// A meta file that exists, readable or not.
+#[derive(Debug)]
+pub enum MetaState<T = LoadedMeta> {
+    /// It can be read.
+    Readable(T),
+    /// It is damaged (`Corrupt`) or too new (`Unsupported`): the backup is kept, and so is every shared file.
+    Unreadable(Error),
+}
+
+impl<T> MetaState<T> {
+    /// The state of the meta file of this backup after it was read.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such backup, and I/O errors of the store.
+    pub(super) fn of(store: &Store, id: BackupId, read: Result<T>) -> Result<Self> {
+        match read {
+            Ok(meta) => Ok(MetaState::Readable(meta)),
+            Err(error) => match error.kind() {
+                ErrorKind::Corrupt | ErrorKind::Unsupported => Ok(MetaState::Unreadable(error)),
+                ErrorKind::NotFound => Err(no_such_backup(store, id)),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// The meta file, or the reason why it cannot be read.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn into_result(self) -> Result<T> {
+        match self {
+            MetaState::Readable(meta) => Ok(meta),
+            MetaState::Unreadable(error) => Err(error),
+        }
     }
 }
 

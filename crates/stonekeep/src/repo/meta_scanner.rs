@@ -13,11 +13,11 @@ use super::facts::BackupFacts;
 use super::facts_reader;
 use super::known_files::KnownFiles;
 use super::layout;
-use super::loaded_meta::{self, LoadedMeta};
+use super::loaded_meta::{self, LoadedMeta, MetaState};
 use super::path_set::PathSet;
 use super::stored_files::StoredFiles;
+use crate::Result;
 use crate::store::{Key, Store};
-use crate::{Error, ErrorKind, Result};
 
 /// A meta file, with its plain files apart from the others.
 #[derive(Debug)]
@@ -28,15 +28,6 @@ pub struct ScannedMeta {
     pub places: Vec<usize>,
     /// The plain files, with their checksums.
     pub plain: Vec<(PathId, Crc32c)>,
-}
-
-/// A meta file that exists, readable or not.
-#[derive(Debug)]
-pub enum ScanState {
-    /// It can be read.
-    Readable(Box<ScannedMeta>),
-    /// It is damaged (`Corrupt`) or too new (`Unsupported`).
-    Unreadable(Error),
 }
 
 impl ScannedMeta {
@@ -71,15 +62,14 @@ impl MetaScanner {
     ///
     /// # Errors
     /// `NotFound`, and I/O errors of the store.
-    pub fn read(&mut self, store: &Store, known: KnownFiles<'_>, id: BackupId) -> Result<ScanState> {
-        match self.read_at(store, known, id, &layout::meta(id)) {
-            Ok(scanned) => Ok(ScanState::Readable(Box::new(scanned))),
-            Err(error) => match error.kind() {
-                ErrorKind::Corrupt | ErrorKind::Unsupported => Ok(ScanState::Unreadable(error)),
-                ErrorKind::NotFound => Err(loaded_meta::no_such_backup(store, id)),
-                _ => Err(error),
-            },
-        }
+    pub fn read(
+        &mut self,
+        store: &Store,
+        known: KnownFiles<'_>,
+        id: BackupId,
+    ) -> Result<MetaState<ScannedMeta>> {
+        let read = self.read_at(store, known, id, &layout::meta(id));
+        MetaState::of(store, id, read)
     }
 
     /// Reads the meta file of this backup under another key.

@@ -53,7 +53,7 @@ fn file(file: &MetaFile) -> Value {
     json!({
         "path": file.path.to_string(),
         "crc32c": file.crc32c.map(|crc| crc.0),
-        "size_bytes": file.told_size_bytes(),
+        "size_bytes": file.recorded_size_bytes(),
         "temperature": temperature_name(file.temperature),
         "excluded": file.excluded.then_some(true),
         "fields": fields(&file.fields),

@@ -120,7 +120,7 @@ impl<'k> MetaDecoder<'k> {
         }
         if self.there != u64::from(self.file_count) {
             let (there, announced) = (self.there, self.file_count);
-            return Err(end.corrupt(format!("{there} files stand there, {announced} are announced")));
+            return Err(end.corrupt(format!("{there} files are listed, {announced} are announced")));
         }
         Ok(BackupMeta {
             head: self.head,

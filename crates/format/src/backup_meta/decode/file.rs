@@ -75,7 +75,7 @@ impl FileFields {
             }
         };
         if repeated {
-            Err(line.corrupt(format!("the field {} stands there twice", shown(name))))
+            Err(line.corrupt(format!("the field {} occurs twice", shown(name))))
         } else {
             Ok(())
         }

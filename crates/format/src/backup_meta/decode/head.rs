@@ -64,7 +64,7 @@ impl HeadDecoder {
         if self.head.app_metadata.is_empty() {
             Ok(true)
         } else {
-            Err(line.corrupt("the application's metadata stand there twice"))
+            Err(line.corrupt("the application's metadata occur twice"))
         }
     }
 

@@ -30,7 +30,7 @@ impl BackupFile {
             name: file.path.restored_name(),
             path: Some(file.path.clone()),
             size_bytes,
-            crc32c: file.told_crc32c(),
+            crc32c: file.recorded_crc32c(),
             session: file.path.shared_name().and_then(|name| name.session_id()),
             source,
         }

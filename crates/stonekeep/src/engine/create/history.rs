@@ -101,7 +101,7 @@ fn newest_of(database_id: &str, store: &Store, inputs: &PlanInputs<'_>) -> Resul
                     return Ok(Some(earlier));
                 }
             }
-            Ok(MetaState::Unreadable(..)) => {}
+            Ok(MetaState::Unreadable(_)) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }

@@ -251,7 +251,7 @@ impl<'a> PlanInputs<'a> {
         while let Some(id) = self.unread.pop() {
             match catalog::load(self.store, id) {
                 Ok(MetaState::Readable(loaded)) => return Ok(Some(loaded)),
-                Ok(MetaState::Unreadable(id, error)) => {
+                Ok(MetaState::Unreadable(error)) => {
                     tracing::warn!(%id, reason = %error.one_line(), "the meta file cannot be read");
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {}

@@ -30,7 +30,7 @@ impl Namers {
                     let named = files.find(|file| file.path == *path);
                     namers.backups.extend(named.map(|file| (id, file.crc32c)));
                 }
-                Ok(MetaState::Unreadable(id, _)) => namers.unreadable.push(id),
+                Ok(MetaState::Unreadable(_)) => namers.unreadable.push(id),
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }

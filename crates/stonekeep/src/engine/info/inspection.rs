@@ -18,7 +18,8 @@ use crate::repo::included;
 use crate::repo::index::RepositoryIndex;
 use crate::repo::known_files::KnownFiles;
 use crate::repo::listed::{self, Listed};
-use crate::repo::meta_scanner::{MetaScanner, ScanState, ScannedMeta};
+use crate::repo::loaded_meta::MetaState;
+use crate::repo::meta_scanner::{MetaScanner, ScannedMeta};
 use crate::repo::stored_files::{PrivateFiles, StoredFiles};
 use crate::store::Store;
 use crate::{ErrorKind, Result};
@@ -113,7 +114,7 @@ impl Inspection<'_> {
         let mut scanner = lock(&self.scanners).pop().unwrap_or_default();
         let state = scanner.read(self.store, self.stored.known(), id);
         lock(&self.scanners).push(scanner);
-        if let Some(ScanState::Readable(scanned)) = if_exists(state)? {
+        if let Some(MetaState::Readable(scanned)) = if_exists(state)? {
             let look = |store| PrivateFiles::look(store, id, &scanned.loaded.meta.files);
             let private = private_in.map(look).transpose()?;
             lock(&self.sharing).add(&scanned, private.as_ref(), |_| None);
@@ -135,8 +136,8 @@ impl Inspection<'_> {
         };
         let inspected = match if_exists(scanner.read(self.store, known, id))? {
             None => None,
-            Some(ScanState::Readable(scanned)) => Some(self.readable(&mut scanner, &scanned)?),
-            Some(ScanState::Unreadable(error)) => Some(Inspectee {
+            Some(MetaState::Readable(scanned)) => Some(self.readable(&mut scanner, &scanned)?),
+            Some(MetaState::Unreadable(error)) => Some(Inspectee {
                 info: unreadable(id, &error),
                 sizes: None,
             }),
@@ -254,7 +255,7 @@ fn files(
 }
 
 /// `None` for a backup that was deleted since it was listed.
-fn if_exists(state: Result<ScanState>) -> Result<Option<ScanState>> {
+fn if_exists(state: Result<MetaState<ScannedMeta>>) -> Result<Option<MetaState<ScannedMeta>>> {
     match state {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         state => state.map(Some),

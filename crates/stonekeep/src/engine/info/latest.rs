@@ -163,6 +163,6 @@ impl BackupEngineReadOnly {
 fn read_for_sizes(store: &Store, id: BackupId) -> Result<std::result::Result<SizedMeta, Error>> {
     match catalog::load(store, id)? {
         MetaState::Readable(loaded) => SizedMeta::read(store, loaded).map(Ok),
-        MetaState::Unreadable(_, error) => Ok(Err(error)),
+        MetaState::Unreadable(error) => Ok(Err(error)),
     }
 }

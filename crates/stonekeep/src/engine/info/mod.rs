@@ -39,7 +39,7 @@ impl BackupEngineReadOnly {
     pub fn get_backup_info(&self, id: BackupId, detail: InfoDetail) -> Result<BackupInfo> {
         let store = self.store();
         if detail == InfoDetail::Head {
-            return head_of(store, catalog::load(store, id)?);
+            return head_of(store, id, catalog::load(store, id)?);
         }
         let index = RepositoryIndex::new(store);
         let inspected = match index.backups()?.ids.binary_search(&id) {
@@ -92,7 +92,7 @@ impl BackupEngineReadOnly {
             }
             match catalog::load(index.store(), *id) {
                 Ok(state) => {
-                    let info = head_of(index.store(), state)?;
+                    let info = head_of(index.store(), *id, state)?;
                     valid += usize::from(info.state.may_be_valid());
                     backups.push(info);
                 }
@@ -113,8 +113,8 @@ impl BackupEngineReadOnly {
         let store = self.store();
         for id in self.backup_ids()?.into_iter().rev() {
             match catalog::load(store, id) {
-                Ok(state @ MetaState::Readable(_)) => return head_of(store, state).map(Some),
-                Ok(MetaState::Unreadable(..)) => {}
+                Ok(state @ MetaState::Readable(_)) => return head_of(store, id, state).map(Some),
+                Ok(MetaState::Unreadable(_)) => {}
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -124,9 +124,9 @@ impl BackupEngineReadOnly {
 }
 
 /// What the meta file and our facts say of a backup.
-fn head_of(store: &Store, state: MetaState) -> Result<BackupInfo> {
+fn head_of(store: &Store, id: BackupId, state: MetaState) -> Result<BackupInfo> {
     match state {
         MetaState::Readable(loaded) => Ok(head(&loaded, loaded.facts_head(store)?.as_ref(), None)),
-        MetaState::Unreadable(id, error) => Ok(unreadable(id, &error)),
+        MetaState::Unreadable(error) => Ok(unreadable(id, &error)),
     }
 }

@@ -32,7 +32,8 @@ use crate::repo::facts::BackupFacts;
 use crate::repo::index::RepositoryIndex;
 use crate::repo::known_files::KnownFiles;
 use crate::repo::loaded_meta::LoadedMeta;
-use crate::repo::meta_scanner::{MetaScanner, ScanState};
+use crate::repo::loaded_meta::MetaState;
+use crate::repo::meta_scanner::{MetaScanner, ScannedMeta};
 use crate::repo::path_set::PathSet;
 use crate::repo::stored_files::StoredFiles;
 use crate::repo::wrong::Wrong;
@@ -108,7 +109,7 @@ impl BackupEngineReadOnly {
             }
             match verifier.read(id) {
                 Ok(state) => {
-                    readable += usize::from(matches!(state, ScanState::Readable(_)));
+                    readable += usize::from(matches!(state, MetaState::Readable(_)));
                     verifier.backup(id, state)?;
                 }
                 Err(error) if all && error.kind() == ErrorKind::NotFound => {}
@@ -144,7 +145,7 @@ struct Verifier<'a> {
 impl Verifier<'_> {
     /// Reads a meta file. With the sizes alone, the directories of shared files are listed while the first one is read; else
     /// each file is opened, which says more.
-    fn read(&mut self, id: BackupId) -> Result<ScanState> {
+    fn read(&mut self, id: BackupId) -> Result<MetaState<ScannedMeta>> {
         let (store, none) = (self.index.store(), PathTable::default());
         let none = KnownFiles {
             paths: &none,
@@ -165,10 +166,10 @@ impl Verifier<'_> {
     }
 
     /// The files of a backup, and what its small files say of each other.
-    fn backup(&mut self, id: BackupId, state: ScanState) -> Result<()> {
+    fn backup(&mut self, id: BackupId, state: MetaState<ScannedMeta>) -> Result<()> {
         let scanned = match state {
-            ScanState::Readable(scanned) => scanned,
-            ScanState::Unreadable(error) => {
+            MetaState::Readable(scanned) => scanned,
+            MetaState::Unreadable(error) => {
                 self.unreadable(id, &error);
                 return Ok(());
             }
@@ -202,7 +203,7 @@ impl Verifier<'_> {
                 VerifyLevel::Size => self.check(&file.path, expected, id)?,
                 VerifyLevel::Checksum => self.claim(file, expected, loaded.id)?,
             }
-            if file.told_crc32c().is_none() {
+            if file.recorded_crc32c().is_none() {
                 unverifiable.push(file.path.to_string());
             }
         }
@@ -281,7 +282,7 @@ impl Verifier<'_> {
         };
         let said = Said {
             size_bytes: expected,
-            crc32c: file.told_crc32c(),
+            crc32c: file.recorded_crc32c(),
             ids: vec![id],
         };
         self.claims.add(&file.path, likely_bytes, said);

@@ -72,7 +72,7 @@ impl Inventory<'_> {
 fn owned_by(store: &Store, id: BackupId) -> Result<Owned> {
     let loaded = match catalog::load(store, id) {
         Ok(MetaState::Readable(loaded)) => loaded,
-        Ok(MetaState::Unreadable(..)) => return Ok(Owned::Any),
+        Ok(MetaState::Unreadable(_)) => return Ok(Owned::Any),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Owned::Any),
         Err(error) => return Err(error),
     };

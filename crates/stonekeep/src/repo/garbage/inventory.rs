@@ -9,7 +9,8 @@ use super::origins::Origins;
 use super::plan::{Area, Garbage, GarbageKind, Total};
 use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::LoadedMeta;
-use crate::repo::meta_scanner::{MetaScanner, ScanState};
+use crate::repo::loaded_meta::MetaState;
+use crate::repo::meta_scanner::MetaScanner;
 use crate::repo::path_set::PathSet;
 use crate::repo::pin::LivePins;
 use crate::repo::stored_files::StoredFiles;
@@ -180,13 +181,13 @@ impl<'a> Inventory<'a> {
 
     fn add_to_delete(&mut self, scanner: &mut MetaScanner, id: BackupId) -> Result<()> {
         let meta = match scanner.read(self.store, self.stored.known(), id) {
-            Ok(ScanState::Readable(scanned)) => Some(scanned),
-            Ok(ScanState::Unreadable(_)) => None,
+            Ok(MetaState::Readable(scanned)) => Some(scanned),
+            Ok(MetaState::Unreadable(_)) => None,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             Err(error) if error.kind() == ErrorKind::Io => None,
             Err(error) => return Err(error),
         };
-        self.origins.add_deleted(self.stored, id, meta.as_deref());
+        self.origins.add_deleted(self.stored, id, meta.as_ref());
         Ok(())
     }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use stonekeep_format::BackupId;
 
 use crate::repo::catalog::{self, Listing, MetaVersion};
-use crate::repo::meta_scanner::{MetaScanner, ScanState, ScannedMeta};
+use crate::repo::loaded_meta::MetaState;
+use crate::repo::meta_scanner::{MetaScanner, ScannedMeta};
 use crate::repo::path_set::PathSet;
 use crate::repo::stored_files::StoredFiles;
 use crate::store::Store;
@@ -52,7 +53,7 @@ impl Metas {
                 continue;
             }
             match scanner.read(store, stored.known(), *id) {
-                Ok(ScanState::Readable(scanned)) if is_to_delete(&mut scanner, &scanned)? => {}
+                Ok(MetaState::Readable(scanned)) if is_to_delete(&mut scanner, &scanned)? => {}
                 state => metas.add(stored, (*id, *version), state)?,
             }
         }
@@ -79,11 +80,11 @@ impl Metas {
         &mut self,
         stored: &StoredFiles,
         (id, version): (BackupId, MetaVersion),
-        state: Result<ScanState>,
+        state: Result<MetaState<ScannedMeta>>,
     ) -> Result<()> {
         match state {
-            Ok(ScanState::Readable(scanned)) => scanned.add_to(&mut self.named, stored),
-            Ok(ScanState::Unreadable(error)) => {
+            Ok(MetaState::Readable(scanned)) => scanned.add_to(&mut self.named, stored),
+            Ok(MetaState::Unreadable(error)) => {
                 let finding = error.findings().first();
                 let reason = finding.map_or_else(|| error.one_line(), |finding| finding.reason.clone());
                 self.unreadable.insert(id, reason);
