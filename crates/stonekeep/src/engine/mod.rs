@@ -79,7 +79,7 @@ impl BackupEngineReadOnly {
             return Err(Error::invalid("destroy_old_data with a read-only engine"));
         }
         let store = store.into();
-        repo::require(&store)?;
+        repo::require(&RepositoryIndex::new(&store))?;
         Ok(BackupEngineReadOnly::new(options, store))
     }
 
@@ -218,7 +218,7 @@ impl BackupEngine {
     /// # Errors
     /// `NotFound` if there is no repository; as [`Self::open`].
     pub fn open_existing(options: BackupEngineOptions, store: impl Into<Store>) -> Result<Self> {
-        Self::open_if(options, store.into(), repo::require_in)
+        Self::open_if(options, store.into(), repo::require)
     }
 
     fn open_if(
@@ -233,7 +233,7 @@ impl BackupEngine {
         }
         let index = RepositoryIndex::new(&store);
         check(&index)?;
-        let state = repo::state_of(&index)?;
+        let state = repo::root_state(&index)?;
         drop(index);
         if let repo::RootState::Foreign(name) = &state {
             return Err(repo::foreign(&store, name));

@@ -74,15 +74,11 @@ pub enum RootState {
     Foreign(String),
 }
 
-/// Looks at the root.
+/// What the index says of the root.
 ///
 /// # Errors
 /// I/O errors of the store.
-pub fn root_state(store: &Store) -> Result<RootState> {
-    state_of(&RepositoryIndex::new(store))
-}
-
-pub(crate) fn state_of(index: &RepositoryIndex<'_>) -> Result<RootState> {
+pub fn root_state(index: &RepositoryIndex<'_>) -> Result<RootState> {
     let Some(entries) = index.root()? else {
         return Ok(RootState::Absent);
     };
@@ -102,21 +98,13 @@ pub(crate) fn state_of(index: &RepositoryIndex<'_>) -> Result<RootState> {
     })
 }
 
-/// The repository in this store, for reading.
+/// Requires a repository, for reading.
 ///
 /// # Errors
 /// `NotFound` where there is none.
-pub fn require(store: &Store) -> Result<()> {
-    require_in(&RepositoryIndex::new(store))
-}
-
-/// The same by an index.
-///
-/// # Errors
-/// As [`require`].
-pub fn require_in(index: &RepositoryIndex<'_>) -> Result<()> {
+pub fn require(index: &RepositoryIndex<'_>) -> Result<()> {
     let location = index.store().location();
-    match state_of(index)? {
+    match root_state(index)? {
         RootState::Repository => Ok(()),
         RootState::Absent => Err(Error::not_found(format!(
             "there is no repository at {location}: the path does not exist"

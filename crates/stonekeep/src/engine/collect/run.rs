@@ -56,7 +56,7 @@ impl Collection<'_> {
     /// Does it, in the order that the [module](super) gives.
     pub(super) fn run(&self) -> Result<CollectReport> {
         let index = RepositoryIndex::new(self.store());
-        repo::require_in(&index)?;
+        repo::require(&index)?;
         let lock = self.engine.lock(self.observer)?;
         self.observer.progressed(&Progress::begin(Phase::Planning));
         garbage::drop_void_records(self.store())?;
@@ -106,7 +106,7 @@ impl Collection<'_> {
     /// Reports what would be done.
     pub(super) fn plan(&self) -> Result<CollectReport> {
         let index = RepositoryIndex::new(self.store());
-        repo::require_in(&index)?;
+        repo::require(&index)?;
         self.observer.progressed(&Progress::begin(Phase::Planning));
         let (Choice { to_delete, kept }, metas) = self.choose(&index)?;
         let mut inventory = self.inventory(&index, metas, pin::all(self.store())?, &to_delete)?;

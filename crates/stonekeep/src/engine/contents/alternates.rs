@@ -9,6 +9,7 @@ use super::content::FileSource;
 use super::file::BackupFile;
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::excluded::stored_by_others;
+use crate::repo::index::RepositoryIndex;
 use crate::store::Store;
 use crate::store::local::LocalStore;
 use crate::{ErrorKind, Result, repo};
@@ -43,7 +44,7 @@ impl Alternates {
         let mut others = Vec::new();
         for directory in directories {
             let store: Store = Store::from(LocalStore::new(directory));
-            repo::require(&store)?;
+            repo::require(&RepositoryIndex::new(&store))?;
             let checksums = stored_by_others(&store, &wanted)?;
             others.push(Alternate { store, checksums });
         }

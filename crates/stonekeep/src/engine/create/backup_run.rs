@@ -13,6 +13,7 @@ use super::plan::Plan;
 use super::planner::Planner;
 use crate::engine::transfer::Amount;
 use crate::image::{CaptureHost, DatabaseImage, ImageFile};
+use crate::repo::index::RepositoryIndex;
 use crate::repo::{self, RootState, garbage, ids, layout};
 use crate::store::Held;
 use crate::{Error, Phase, Result};
@@ -51,7 +52,7 @@ impl<'a> BackupRun<'a> {
         if !dry_run {
             limit_modes(&context);
         }
-        let state = repo::root_state(context.store())?;
+        let state = repo::root_state(&RepositoryIndex::new(context.store()))?;
         let lock = if state == RootState::Repository && !dry_run {
             Some(open_repository(&context, &state)?)
         } else {
@@ -74,7 +75,7 @@ impl<'a> BackupRun<'a> {
     /// Takes the writer's lock, and makes the repository if there is none yet.
     pub(super) fn lock(&mut self) -> Result<()> {
         if self.lock.is_none() {
-            let state = repo::root_state(self.context.store())?;
+            let state = repo::root_state(&RepositoryIndex::new(self.context.store()))?;
             self.made_repository = state != RootState::Repository;
             self.lock = Some(open_repository(&self.context, &state)?);
             // Another process may have made the repository meanwhile.

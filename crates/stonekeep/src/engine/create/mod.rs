@@ -101,11 +101,7 @@ impl BackupEngine {
         options: &CreateBackupOptions,
         observer: &dyn Observer,
     ) -> Result<CreateReport> {
-        self.check_create_options(options)?;
-        Self::check_place(self.store(), source)?;
-        let (sources, unknown_formats) = (self.source_files(), UnknownFormats::default());
-        guarded(observer, |observer| {
-            let context = self.context(source, &sources, &unknown_formats, options, observer);
+        self.with_context(source, options, observer, |context| {
             context.with_priority(|| run::create(context))
         })
     }
@@ -120,35 +116,31 @@ impl BackupEngine {
         options: &CreateBackupOptions,
         observer: &dyn Observer,
     ) -> Result<CreateReport> {
+        self.with_context(source, options, observer, run::preview)
+    }
+
+    fn with_context(
+        &self,
+        source: &dyn ImageSource,
+        options: &CreateBackupOptions,
+        observer: &dyn Observer,
+        work: impl FnOnce(Context<'_>) -> Result<CreateReport>,
+    ) -> Result<CreateReport> {
         self.check_create_options(options)?;
         Self::check_place(self.store(), source)?;
-        let (sources, unknown_formats) = (self.source_files(), UnknownFormats::default());
+        let engine = self.options();
+        let sources = SourceFiles::new(engine.use_direct_reads, engine.io_buffer_size_bytes);
+        let unknown_formats = UnknownFormats::default();
         guarded(observer, |observer| {
-            run::preview(self.context(source, &sources, &unknown_formats, options, observer))
+            work(Context {
+                engine: &self.reader,
+                options,
+                source,
+                observer,
+                sources: &sources,
+                unknown_formats: &unknown_formats,
+            })
         })
-    }
-
-    fn source_files(&self) -> SourceFiles {
-        let options = self.options();
-        SourceFiles::new(options.use_direct_reads, options.io_buffer_size_bytes)
-    }
-
-    fn context<'a>(
-        &'a self,
-        source: &'a dyn ImageSource,
-        sources: &'a SourceFiles,
-        unknown_formats: &'a UnknownFormats,
-        options: &'a CreateBackupOptions,
-        observer: &'a dyn Observer,
-    ) -> Context<'a> {
-        Context {
-            engine: &self.reader,
-            options,
-            source,
-            observer,
-            sources,
-            unknown_formats,
-        }
     }
 
     fn check_create_options(&self, options: &CreateBackupOptions) -> Result<()> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use stonekeep_format::file_name::DbFileName;
 
 use super::listing::{ListedEntry, TargetListing, TargetListings};
+use crate::repo::index::RepositoryIndex;
 use crate::store::local::LocalStore;
 use crate::store::{Entry, EntryKind, Store};
 use crate::target::{ARCHIVE, Area, STAGING, TargetDirectories, TargetDirectory, real_path};
@@ -104,7 +105,10 @@ fn is_repository(target: &TargetDirectory, name: &str) -> bool {
     let store = Store::from(LocalStore::new(target.path().join(name)));
     let is_meta = |entry: &Entry| entry.kind == EntryKind::Directory && entry.name == "meta";
     let has_meta = || store.list(None).is_ok_and(|entries| entries.iter().any(is_meta));
-    matches!(repo::root_state(&store), Ok(repo::RootState::Repository)) && has_meta()
+    matches!(
+        repo::root_state(&RepositoryIndex::new(&store)),
+        Ok(repo::RootState::Repository)
+    ) && has_meta()
 }
 
 /// A separate `wal_dir` that has anything but WALs may be somebody else's. What RocksDB leaves beside them does not count.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use stonekeep::engine::create::FileAction;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, CreateBackupOptions};
 use stonekeep::image::{Capture, CaptureHost, Content, DatabaseImage, Directory, ImageFile, ImageSource};
+use stonekeep::repo::index::RepositoryIndex;
 use stonekeep::repo::{RootState, root_state};
 use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
@@ -266,14 +267,20 @@ fn a_refused_first_backup_leaves_no_repository() {
         refuse()
     });
     create(&store, &source).unwrap_err();
-    assert_eq!(root_state(&store).unwrap(), RootState::Empty);
+    assert_eq!(
+        root_state(&RepositoryIndex::new(&store)).unwrap(),
+        RootState::Empty
+    );
     // One that may succeed the next time leaves what it has copied.
     let source = live(&scene, |host, image| {
         host.take(&shared_files(image))?;
         Err(Error::source_changed("the database changes all the time"))
     });
     create(&store, &source).unwrap_err();
-    assert_eq!(root_state(&store).unwrap(), RootState::Repository);
+    assert_eq!(
+        root_state(&RepositoryIndex::new(&store)).unwrap(),
+        RootState::Repository
+    );
     let report = scene.create(&store).unwrap();
     assert_eq!(report.files_resumed, 5, "what was taken serves the next run");
     assert_valid(&store, &[1], "resumed");
