@@ -20,37 +20,7 @@ struct End {
     crc32c: u32,
 }
 
-/// A text that is being written.
-#[derive(Debug, Default)]
-pub(crate) struct CheckedLines {
-    text: Vec<u8>,
-    lines: usize,
-}
-
-impl CheckedLines {
-    /// Adds a line.
-    pub(crate) fn push<T: Serialize>(&mut self, line: &T) -> Result<()> {
-        self.lines += 1;
-        self.push_uncounted(line)
-    }
-
-    /// The text with its last line.
-    pub(crate) fn finish(mut self) -> Result<Vec<u8>> {
-        let end = End {
-            lines: self.lines,
-            crc32c: crc32c::crc32c(&self.text),
-        };
-        self.push_uncounted(&Trailer { end })?;
-        Ok(self.text)
-    }
-
-    fn push_uncounted<T: Serialize>(&mut self, line: &T) -> Result<()> {
-        self.text.extend(line_of(line)?);
-        Ok(())
-    }
-}
-
-/// The same text, made line by line while it is read, so that it is never complete in memory.
+/// A text that is made line by line while it is read, so that it is never complete in memory.
 #[derive(Debug)]
 pub(crate) struct CheckedText<I> {
     lines: I,
@@ -76,6 +46,16 @@ impl<I: Iterator<Item = Result<Vec<u8>>>> CheckedText<I> {
             crc32c: 0,
             ended: false,
         }
+    }
+
+    /// The complete text.
+    pub(crate) fn complete(mut self) -> Result<Vec<u8>> {
+        let mut complete = Vec::new();
+        while !self.ended {
+            self.make_piece()?;
+            complete.append(&mut self.text);
+        }
+        Ok(complete)
     }
 
     /// Makes a piece of the text, of which nothing is left.
@@ -191,12 +171,11 @@ mod tests {
     #[test]
     fn a_text_is_the_same_however_it_is_made() {
         for count in [0, 1, 3, 20_000] {
-            let mut writer = CheckedLines::default();
-            (0..count).for_each(|n: u32| writer.push(&n).unwrap());
+            let made = || CheckedText::new((0..count).map(|n: u32| line_of(&n)));
             let mut text = Vec::new();
-            let mut made = CheckedText::new((0..count).map(|n| line_of(&n)));
-            made.read_to_end(&mut text).unwrap();
-            assert_eq!(text, writer.finish().unwrap());
+            made().read_to_end(&mut text).unwrap();
+            assert_eq!(text, made().complete().unwrap());
+            assert_eq!(lines("x", &text).unwrap().count(), count as usize);
         }
         let mut failing = CheckedText::new([Err(Error::invalid("no line"))].into_iter());
         let error = failing.read_to_end(&mut Vec::new()).unwrap_err();
@@ -205,10 +184,8 @@ mod tests {
 
     #[test]
     fn checked_lines_parse_to_what_was_written_and_damage_is_detected() {
-        let mut writer = CheckedLines::default();
-        writer.push(&"one").unwrap();
-        writer.push(&2).unwrap();
-        let text = writer.finish().unwrap();
+        let text = CheckedText::new([line_of(&"one"), line_of(&2)].into_iter());
+        let text = text.complete().unwrap();
         let read: Vec<_> = lines("x", &text).unwrap().collect();
         assert_eq!(read, [&b"\"one\""[..], b"2"]);
         for at in 0..text.len() {

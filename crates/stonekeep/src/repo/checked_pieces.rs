@@ -92,15 +92,14 @@ fn look_through(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repo::checked_lines::CheckedLines;
+    use crate::repo::checked_lines::{CheckedText, line_of};
     use crate::store::PutMode;
     use crate::store::memory::MemoryStore;
     use crate::store::{Durability, Key};
 
     fn text(lines: usize) -> Vec<u8> {
-        let mut writer = CheckedLines::default();
-        (0..lines).for_each(|n| writer.push(&format!("{n:0>99}")).unwrap());
-        writer.finish().unwrap()
+        let lines = (0..lines).map(|n| line_of(&format!("{n:0>99}")));
+        CheckedText::new(lines).complete().unwrap()
     }
 
     fn read_text(text: &[u8], wanted: Wanted<'_>) -> Result<Vec<Vec<u8>>> {

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::iter;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::engine::contents::BackupContents;
-use crate::repo::checked_lines::{self, CheckedLines};
+use crate::repo::checked_lines::{self, CheckedText, line_of};
 use crate::{Error, ErrorKind, IoContext, Result};
 
 /// Its name.
@@ -33,12 +34,9 @@ pub(super) fn write(directory: &Path, repository: &str, backup: &BackupContents)
         backup_id: backup.id.get(),
         meta_crc32c: backup.meta_crc32c.0,
     };
-    let mut text = CheckedLines::default();
-    text.push(&header)?;
-    for file in &backup.files {
-        text.push(&file.name.to_string())?;
-    }
-    let (text, path) = (text.finish()?, directory.join(MARKER));
+    let names = backup.files.iter().map(|file| line_of(&file.name.to_string()));
+    let text = CheckedText::new(iter::once(line_of(&header)).chain(names)).complete()?;
+    let path = directory.join(MARKER);
     let mut file = fs::File::create_new(&path).context("making", &path)?;
     file.write_all(&text)
         .and_then(|()| file.sync_all())

@@ -4,6 +4,7 @@
 //! are checked like those in a meta file: a directory may come from an untrusted source.
 
 use std::borrow::Cow;
+use std::iter;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use super::report::{RestoreAction, RestoreReport, RestoredFile};
 use crate::engine::contents::RewrittenOptions;
 use crate::engine::transfer::Amount;
 use crate::image::include::is_storable;
-use crate::repo::checked_lines::{self, CheckedLines};
+use crate::repo::checked_lines::{self, CheckedText, line_of};
 use crate::target::TargetDirectories;
 use crate::{Error, Result};
 
@@ -172,26 +173,21 @@ impl RestoreRecord {
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
-        let mut text = CheckedLines::default();
         let has_included = self.moves.iter().any(|step| step.place().included.is_some());
-        text.push(&RecordHead {
+        let head = RecordHead {
             stonekeep_restore: if has_included {
                 VERSION_WITH_INCLUDED
             } else {
                 VERSION
             },
             ..self.head.clone()
-        })?;
-        for step in &self.moves {
-            text.push(&Line::Move(Cow::Borrowed(step)))?;
-        }
-        for file in &self.files {
-            text.push(&Line::File(Cow::Borrowed(file)))?;
-        }
-        for directory in &self.directories {
-            text.push(&Line::Directory(Cow::Borrowed(directory)))?;
-        }
-        text.finish()
+        };
+        let moves = self.moves.iter().map(|step| Line::Move(Cow::Borrowed(step)));
+        let files = self.files.iter().map(|file| Line::File(Cow::Borrowed(file)));
+        let directories = self.directories.iter();
+        let directories = directories.map(|path| Line::Directory(Cow::Borrowed(path)));
+        let lines = moves.chain(files).chain(directories).map(|line| line_of(&line));
+        CheckedText::new(iter::once(line_of(&head)).chain(lines)).complete()
     }
 
     /// `Corrupt` for anything that was not written so.
