@@ -16,7 +16,7 @@
 //! Source of truth: `db/log_format.h`, `db/log_reader.cc`, `db/log_writer.cc`. Version rule (`log_format.h`): a
 //! reader ignores unknown types of 128 and above, any other unknown type needs a newer reader.
 //!
-//! [`LogScanner`] reads a log in pieces of any size, [`scan`] one that is in memory, [`LogWriter`] writes one.
+//! [`LogScanner`] reads a log in pieces of any size. [`LogWriter`] writes the log of a MANIFEST.
 //! A scanner never steps over damage: it stops there, and [`LogEnd`] says where and why, since what that means
 //! depends on the file: a torn tail is normal in the newest WAL and a hole in an older one.
 
