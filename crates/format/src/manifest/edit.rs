@@ -99,4 +99,13 @@ impl VersionEdit {
             .filter_map(|file| file.min_log_number_to_keep);
         in_files.next_back().or(self.min_log_number_to_keep)
     }
+
+    /// Takes the files out, and keeps what else the edit says.
+    pub(super) fn leave_out_files(&mut self) {
+        self.min_log_number_to_keep = self.wal_floor();
+        self.new_files.clear();
+        self.deleted_files.clear();
+        self.blob_additions.clear();
+        self.blob_garbage.clear();
+    }
 }

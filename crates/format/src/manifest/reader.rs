@@ -20,6 +20,7 @@ pub struct ManifestReader {
 #[derive(Debug)]
 struct Fold {
     state: DatabaseState,
+    leaves_out_files: bool,
     groups: GroupBuffer,
     applied_bytes: u64,
     applied_edits: u64,
@@ -70,11 +71,19 @@ impl ManifestReader {
             scanner: LogScanner::manifest_from(applied_bytes),
             fold: Fold {
                 state,
+                leaves_out_files: false,
                 groups: GroupBuffer::default(),
                 applied_bytes,
                 applied_edits: 0,
             },
         }
+    }
+
+    /// Leaves tables and blob files out of the state.
+    #[must_use]
+    pub fn without_files(mut self) -> Self {
+        self.fold.leaves_out_files = true;
+        self
     }
 
     /// Reads a MANIFEST that is in memory.
@@ -151,7 +160,10 @@ impl Fold {
                 reason,
             ));
         }
-        let edit = VersionEdit::decode_without_keys(record.payload, record.offset)?;
+        let mut edit = VersionEdit::decode_without_keys(record.payload, record.offset)?;
+        if self.leaves_out_files {
+            edit.leave_out_files();
+        }
         if self.groups.is_empty() && edit.atomic_group_remaining.is_none() {
             self.apply(edit, record.offset)?;
         } else {

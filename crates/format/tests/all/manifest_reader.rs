@@ -43,6 +43,22 @@ fn read(fixture: &Fixture) -> DatabaseState {
     state
 }
 
+#[test]
+fn a_state_without_files_has_everything_else() {
+    for fixture in ALL {
+        let mut reader = ManifestReader::new().without_files();
+        reader.push(fixture.bytes).unwrap();
+        let ((state, _), complete) = (reader.finish().unwrap(), read(fixture));
+        assert_eq!(live_files(&state), BTreeSet::new(), "{}", fixture.name);
+        assert_eq!(state.db_id(), complete.db_id());
+        assert_eq!(state.last_sequence(), complete.last_sequence());
+        assert_eq!(state.next_file_number(), complete.next_file_number());
+        assert_eq!(state.min_wal_to_keep(), complete.min_wal_to_keep());
+        assert_eq!(state.tracked_wals(), complete.tracked_wals());
+        assert_eq!(state.column_families().len(), complete.column_families().len());
+    }
+}
+
 fn records(bytes: &[u8]) -> Vec<OwnedRecord> {
     let (records, end) = scan(LogScanner::manifest(), bytes).unwrap();
     assert!(end.is_clean());

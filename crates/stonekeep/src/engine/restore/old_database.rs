@@ -24,7 +24,7 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// The id of the database at the target, by the MANIFEST, else by IDENTITY. A damaged database is the usual reason to
 /// restore: one that cannot be read has no id.
 pub(super) fn id(db: &TargetDirectory) -> Option<String> {
-    let mut reader = ManifestReader::new();
+    let mut reader = ManifestReader::new().without_files();
     // The first edit has it (`VersionSet::WriteCurrentStateToManifest` in db/version_set.cc), and no later one another:
     // little of the file is read.
     let _ = read_manifest(db, |bytes| {
@@ -40,7 +40,7 @@ pub(super) fn last_sequence(
     targets: &TargetDirectories,
     listings: &TargetListings,
 ) -> Option<SequenceNumber> {
-    let mut reader = ManifestReader::new();
+    let mut reader = ManifestReader::new().without_files();
     read_manifest(targets.db(), |bytes| reader.push(bytes).map(|()| true)).ok()?;
     let (state, _) = reader.finish().ok()?;
     let mut last = state.last_sequence().unwrap_or_default();

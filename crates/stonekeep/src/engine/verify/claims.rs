@@ -54,12 +54,7 @@ impl Claims {
     /// Adds what a backup says of a file that is [known](Self::known).
     pub(super) fn add_known(&mut self, path: PathId, crc32c: Crc32c, id: BackupId) {
         if let Some((size_bytes, said)) = self.said.get_mut(path.index()) {
-            let new = Said {
-                size_bytes: Some(*size_bytes),
-                crc32c: Some(crc32c),
-                ids: vec![id],
-            };
-            add(said, new);
+            add(said, Said::by(id, Some(*size_bytes), Some(crc32c)));
         }
     }
 
@@ -134,6 +129,15 @@ impl Claim {
 }
 
 impl Said {
+    /// What one backup says.
+    pub(super) fn by(id: BackupId, size_bytes: Option<u64>, crc32c: Option<Crc32c>) -> Self {
+        Said {
+            size_bytes,
+            crc32c,
+            ids: vec![id],
+        }
+    }
+
     /// Whether they do not give another length.
     pub(super) fn may_have(&self, size_bytes: u64) -> bool {
         self.size_bytes.is_none_or(|said| said == size_bytes)

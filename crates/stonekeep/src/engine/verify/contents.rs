@@ -2,7 +2,7 @@
 
 use std::io;
 
-use stonekeep_format::{BackupId, Crc32c};
+use stonekeep_format::Crc32c;
 
 use super::claims::{Claim, Claims, Said};
 use super::report::{FindingKind, Findings, is_shortage};
@@ -65,7 +65,7 @@ pub(super) fn verify(
                 bytes_checked += crc32c.map_or(0, |_| size_bytes);
                 compare(&claim, size_bytes, crc32c, findings);
             }
-            Found::Bad(kind, reason) => add(findings, &claim, claim.ids(), (kind, &reason)),
+            Found::Bad(kind, reason) => findings.add(kind, claim.path.clone(), reason, claim.ids()),
             Found::Unchecked(error) => findings.add_unchecked(&claim.path, &error, claim.ids()),
         }
     }
@@ -96,7 +96,7 @@ fn look(engine: &BackupEngineReadOnly, claim: &Claim, meter: &Meter<'_>) -> Resu
 fn compare(claim: &Claim, size_bytes: u64, crc32c: Option<Crc32c>, findings: &mut Findings) {
     for said in &claim.said {
         if let Some((kind, reason)) = wrong(claim, said, size_bytes, crc32c) {
-            add(findings, claim, said.ids.iter().copied(), (kind, &reason));
+            findings.add(kind, claim.path.clone(), reason, said.ids.iter().copied());
         }
     }
 }
@@ -124,13 +124,4 @@ fn wrong(
             format!("its checksum is {found} instead of {wanted}"),
         )
     })
-}
-
-fn add(
-    findings: &mut Findings,
-    claim: &Claim,
-    ids: impl Iterator<Item = BackupId>,
-    (kind, reason): (FindingKind, &str),
-) {
-    ids.for_each(|id| findings.add(kind, claim.path.clone(), reason.to_owned(), id));
 }

@@ -34,11 +34,7 @@ impl Verifier<'_> {
                         self.check(&path, size_bytes, id)?;
                         continue;
                     }
-                    let said = Said {
-                        size_bytes,
-                        crc32c: path.crc32c().or(*crc32c),
-                        ids: vec![id],
-                    };
+                    let said = Said::by(id, size_bytes, path.crc32c().or(*crc32c));
                     self.claims.add(&path, size_bytes.unwrap_or(0), said);
                 }
             }

@@ -228,16 +228,12 @@ impl Verifier<'_> {
         self.report.files_checked += facts.included.len() as u64;
         if self.report.level == VerifyLevel::Size {
             for (path, wrong) in included::findings(store, id, &facts.included)? {
-                self.findings.add(wrong.into(), path, wrong.to_string(), id);
+                self.findings.add(wrong.into(), path, wrong.to_string(), [id]);
             }
             return Ok(());
         }
         for file in &facts.included {
-            let said = Said {
-                size_bytes: Some(file.size_bytes),
-                crc32c: Some(file.checksum()),
-                ids: vec![id],
-            };
+            let said = Said::by(id, Some(file.size_bytes), Some(file.checksum()));
             self.claims
                 .add_other(file.key(id)?.to_string(), file.size_bytes, said);
         }
@@ -259,7 +255,7 @@ impl Verifier<'_> {
             Ok(stored) => {
                 if let Some(wrong) = Wrong::of(stored, expected) {
                     self.findings
-                        .add(wrong.into(), path.to_string(), wrong.to_string(), id);
+                        .add(wrong.into(), path.to_string(), wrong.to_string(), [id]);
                 }
             }
             Err(error) if error.kind() == ErrorKind::Io => {
@@ -280,11 +276,7 @@ impl Verifier<'_> {
                 found => found?.map_or(0, |found| found.size_bytes.unwrap_or_default()),
             },
         };
-        let said = Said {
-            size_bytes: expected,
-            crc32c: file.recorded_crc32c(),
-            ids: vec![id],
-        };
+        let said = Said::by(id, expected, file.recorded_crc32c());
         self.claims.add(&file.path, likely_bytes, said);
         Ok(())
     }
@@ -314,12 +306,8 @@ impl Verifier<'_> {
             .findings()
             .first()
             .map_or_else(|| error.one_line(), |finding| finding.reason.clone());
-        self.findings.add(
-            FindingKind::UnreadableMeta,
-            layout::meta(id).to_string(),
-            reason,
-            id,
-        );
+        let file = layout::meta(id).to_string();
+        self.findings.add(FindingKind::UnreadableMeta, file, reason, [id]);
         self.add_backup(id, state, Vec::new());
     }
 

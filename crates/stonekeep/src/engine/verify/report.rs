@@ -170,8 +170,14 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    pub(super) fn add(&mut self, kind: FindingKind, file: String, reason: String, id: BackupId) {
-        self.found.entry((file, kind, reason)).or_default().insert(id);
+    pub(super) fn add(
+        &mut self,
+        kind: FindingKind,
+        file: String,
+        reason: String,
+        ids: impl IntoIterator<Item = BackupId>,
+    ) {
+        self.found.entry((file, kind, reason)).or_default().extend(ids);
     }
 
     /// A file that could not be read.

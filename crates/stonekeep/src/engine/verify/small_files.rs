@@ -21,12 +21,9 @@ impl Verifier<'_> {
         let path = match files.find(|file| file.path.restored_name() == DbFileName::Current) {
             Some(file) => file.path.to_string(),
             None => {
-                self.findings.add(
-                    FindingKind::Inconsistent,
-                    layout::meta(loaded.id).to_string(),
-                    "names no CURRENT".into(),
-                    loaded.id,
-                );
+                let (file, reason) = (layout::meta(loaded.id).to_string(), "names no CURRENT".into());
+                self.findings
+                    .add(FindingKind::Inconsistent, file, reason, [loaded.id]);
                 return Ok(());
             }
         };
@@ -48,7 +45,7 @@ impl Verifier<'_> {
         };
         if let Some(reason) = wrong_current(&bytes, &loaded.meta.files) {
             self.findings
-                .add(FindingKind::Inconsistent, path, reason, loaded.id);
+                .add(FindingKind::Inconsistent, path, reason, [loaded.id]);
         }
         Ok(())
     }
@@ -65,7 +62,8 @@ impl Verifier<'_> {
             Ok(findings) => {
                 for finding in findings {
                     let (file, reason) = (finding.file, finding.reason);
-                    self.findings.add(FindingKind::Unlisted, file, reason, loaded.id);
+                    self.findings
+                        .add(FindingKind::Unlisted, file, reason, [loaded.id]);
                 }
             }
             // What is wrong with the MANIFEST itself is a finding already, or the next level's.
