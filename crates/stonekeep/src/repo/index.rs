@@ -1,4 +1,4 @@
-//! What lies in a repository: each directory is listed once, when something in it is first asked for.
+//! The files in a repository: each directory is listed once, when something in it is first asked for.
 
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -15,7 +15,7 @@ use super::layout;
 use super::loaded_meta::LoadedMeta;
 use super::stored_files::{StoredEntry, StoredFiles};
 use crate::parallel::thread_or_none;
-use crate::store::{Detail, Entry, Store};
+use crate::store::{Entry, Store};
 use crate::{Finding, Result};
 
 /// The listings of one run. They do not change: a later look takes a new index.
@@ -24,7 +24,6 @@ use crate::{Finding, Result};
 #[derive(Debug)]
 pub struct RepositoryIndex<'a> {
     store: &'a Store,
-    detail: Detail,
     root: OnceLock<Option<Vec<Entry>>>,
     backups: OnceLock<Listing>,
     private: OnceLock<Vec<Entry>>,
@@ -36,20 +35,10 @@ pub struct RepositoryIndex<'a> {
 }
 
 impl<'a> RepositoryIndex<'a> {
-    /// An index with the sizes of files. Nothing is listed yet.
+    /// An index of this repository. Nothing is listed yet.
     pub fn new(store: &'a Store) -> Self {
-        Self::with_detail(store, Detail::Sizes)
-    }
-
-    /// An index without the sizes of files, which is cheaper where each size costs a system call.
-    pub fn of_names(store: &'a Store) -> Self {
-        Self::with_detail(store, Detail::Names)
-    }
-
-    fn with_detail(store: &'a Store, detail: Detail) -> Self {
         RepositoryIndex {
             store,
-            detail,
             root: OnceLock::new(),
             backups: OnceLock::new(),
             private: OnceLock::new(),
@@ -59,7 +48,7 @@ impl<'a> RepositoryIndex<'a> {
         }
     }
 
-    /// The store that the repository lies in.
+    /// The store of the repository.
     pub fn store(&self) -> &'a Store {
         self.store
     }
@@ -107,7 +96,7 @@ impl<'a> RepositoryIndex<'a> {
         let mut listing = lock(&self.listing);
         once(&self.shared, || match listing.take() {
             Some(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
-            None => list_shared(self.store, self.detail),
+            None => list_shared(self.store),
         })
     }
 
@@ -116,8 +105,8 @@ impl<'a> RepositoryIndex<'a> {
     pub fn begin_listing(&self) {
         let mut listing = lock(&self.listing);
         if self.shared.get().is_none() && listing.is_none() {
-            let (store, detail) = (self.store.clone(), self.detail);
-            *listing = thread_or_none(thread::Builder::new().spawn(move || list_shared(&store, detail)));
+            let store = self.store.clone();
+            *listing = thread_or_none(thread::Builder::new().spawn(move || list_shared(&store)));
         }
     }
 
@@ -146,7 +135,7 @@ impl<'a> RepositoryIndex<'a> {
         if let Some((_, files)) = last.as_ref().filter(|(of, _)| *of == id) {
             return Ok(Arc::clone(files));
         }
-        let listed = StoredFiles::list(self.store, &[layout::private(id)], self.detail)?;
+        let listed = StoredFiles::list(self.store, &[layout::private(id)])?;
         let files = Arc::new(listed);
         *last = Some((id, Arc::clone(&files)));
         Ok(files)
@@ -162,9 +151,9 @@ impl Drop for RepositoryIndex<'_> {
     }
 }
 
-fn list_shared(store: &Store, detail: Detail) -> Result<StoredFiles> {
+fn list_shared(store: &Store) -> Result<StoredFiles> {
     let directories = [layout::shared_directory(), layout::shared_checksum_directory()];
-    StoredFiles::list(store, &directories, detail)
+    StoredFiles::list(store, &directories)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

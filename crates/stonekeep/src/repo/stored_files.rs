@@ -10,7 +10,7 @@ use super::path_set::PathSet;
 use crate::Result;
 use crate::store::{Detail, Entry, EntryKind, Key, Store};
 
-/// A backup has few private files; so many are looked at one by one instead of listing their directory.
+/// Up to this number, private files are looked at one by one instead of listing their directory.
 const FEW_FILES: usize = 16;
 
 /// What a listing says of a file.
@@ -18,7 +18,7 @@ const FEW_FILES: usize = 16;
 pub struct StoredEntry {
     /// What it is.
     pub kind: EntryKind,
-    /// Its size; `None` where only names were listed.
+    /// Its size; `None` if it is not a regular file and was not listed.
     pub size_bytes: Option<u64>,
 }
 
@@ -49,16 +49,15 @@ impl StoredFiles {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub(super) fn list(store: &Store, directories: &[Key], detail: Detail) -> Result<Self> {
+    pub(super) fn list(store: &Store, directories: &[Key]) -> Result<Self> {
         let (mut files, mut path) = (StoredFiles::default(), String::new());
         for directory in directories {
-            store.visit(Some(directory), detail, &mut |entry| {
+            store.visit(Some(directory), Detail::Sizes, &mut |entry| {
                 path.clear();
                 path.extend([directory.as_str(), "/", &entry.name]);
                 match RepoPath::parse(&path) {
                     Some(parsed) => {
-                        let size_bytes = (detail == Detail::Sizes).then_some(entry.size_bytes);
-                        let kind = entry.kind;
+                        let (kind, size_bytes) = (entry.kind, Some(entry.size_bytes));
                         files.add(&path, &parsed, StoredEntry { kind, size_bytes });
                     }
                     None => files.foreign.push((directory.clone(), entry)),
@@ -83,7 +82,7 @@ impl StoredFiles {
         }
     }
 
-    /// Entries with names that no meta file can have, each with its directory; without sizes where only names were listed.
+    /// Entries with names that no meta file can have, each with its directory.
     pub fn foreign(&self) -> &[(Key, Entry)] {
         &self.foreign
     }
@@ -139,10 +138,7 @@ impl PrivateFiles {
             0..=FEW_FILES => look_at_each(store, private()),
             _ => None,
         };
-        let files = few.map_or_else(
-            || StoredFiles::list(store, &[layout::private(id)], Detail::Sizes),
-            Ok,
-        );
+        let files = few.map_or_else(|| StoredFiles::list(store, &[layout::private(id)]), Ok);
         files.map(PrivateFiles)
     }
 
