@@ -32,6 +32,7 @@
 //! ```
 //!
 //! # Features
+//! - `object-store`: repositories in object stores, read only so far (`store::remote`).
 //! - `serde`: reports implement `Serialize`, options also `Deserialize`.
 //! - `probes`: internals for the tests of this repository. Not covered by any promise.
 

@@ -6,6 +6,7 @@ use clap::Args;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, BackupEngineReadOnly};
 use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
+use stonekeep::store::remote::RemoteStore;
 use stonekeep::{Error, ErrorKind};
 
 use crate::usage_error::UsageError;
@@ -14,25 +15,42 @@ use crate::{mistakes, mount_points};
 /// Where the repository is.
 #[derive(Debug, Args)]
 pub(crate) struct RepoArgs {
-    /// The repository, a directory in the format of RocksDB's BackupEngine
+    /// The repository: a directory in the format of RocksDB's BackupEngine, or, for reading, the URL of one in an object store
+    /// (s3://BUCKET/PREFIX, gs://, az://)
     #[arg(long, env = "STONEKEEP_REPO", hide_env_values = true, value_name = "REPO")]
     repo: PathBuf,
+    #[command(flatten)]
+    settings: StoreArgs,
+}
+
+/// Settings of the store that the repository is in.
+#[derive(Debug, Args)]
+pub(crate) struct StoreArgs {
+    /// A setting of the object store, such as aws_region=eu-west-1, instead of the environment variable of that name; may be
+    /// repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_setting)]
+    store_option: Vec<(String, String)>,
+}
+
+fn parse_setting(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("a setting is KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 impl RepoArgs {
-    /// The directory.
+    /// The directory or the URL.
     pub(crate) fn path(&self) -> &Path {
         &self.repo
     }
 
     /// Opens the repository for reading.
     pub(crate) fn open(&self, options: BackupEngineOptions) -> anyhow::Result<BackupEngineReadOnly> {
-        open(&self.repo, options)
+        open(&self.repo, &self.settings, options)
     }
 
     /// Opens an existing repository for writing.
     pub(crate) fn open_to_change(&self, options: BackupEngineOptions) -> anyhow::Result<BackupEngine> {
-        let store = store(&self.repo, &options)?;
+        let store = self.store(&options)?;
         let engine = BackupEngine::open_existing(options, store);
         engine.map_err(|error| explain(&self.repo, error))
     }
@@ -40,14 +58,22 @@ impl RepoArgs {
     /// Opens a repository for writing; the first backup creates it.
     pub(crate) fn open_or_create(&self, options: BackupEngineOptions) -> anyhow::Result<BackupEngine> {
         mount_points::check_mounted(&self.repo)?;
-        let store = store(&self.repo, &options)?;
-        Ok(BackupEngine::open(options, store)?)
+        Ok(BackupEngine::open(options.clone(), self.store(&options)?)?)
+    }
+
+    /// The store that the repository is in.
+    pub(crate) fn store(&self, options: &BackupEngineOptions) -> anyhow::Result<Store> {
+        store(&self.repo, &self.settings, options)
     }
 }
 
-/// Opens the repository in this directory for reading.
-pub(crate) fn open(repo: &Path, options: BackupEngineOptions) -> anyhow::Result<BackupEngineReadOnly> {
-    let store = store(repo, &options)?;
+/// Opens the repository at this path or URL for reading.
+pub(crate) fn open(
+    repo: &Path,
+    settings: &StoreArgs,
+    options: BackupEngineOptions,
+) -> anyhow::Result<BackupEngineReadOnly> {
+    let store = store(repo, settings, &options)?;
     let engine = BackupEngineReadOnly::open(options, store);
     engine.map_err(|error| explain(repo, error))
 }
@@ -67,14 +93,26 @@ fn explain(repo: &Path, error: Error) -> anyhow::Error {
     explained.into()
 }
 
-fn store(repo: &Path, options: &BackupEngineOptions) -> anyhow::Result<Store> {
-    if let Some((scheme, _)) = repo.to_str().and_then(|text| text.split_once("://")) {
+fn store(repo: &Path, settings: &StoreArgs, options: &BackupEngineOptions) -> anyhow::Result<Store> {
+    let settings = &settings.store_option;
+    if let Some(url) = repo.to_str().filter(|text| text.contains("://")) {
+        let endpoint = endpoint_of_aws_tools().filter(|_| url.starts_with("s3"));
+        let settings: Vec<_> = endpoint.into_iter().chain(settings.iter().cloned()).collect();
+        let store = RemoteStore::open(url, &settings).map_err(|error| {
+            let usage = UsageError::new(error.to_string());
+            match error.hint() {
+                Some(hint) => usage.with_hint(hint),
+                None => usage.with_hint("for a directory of that name, put ./ before it"),
+            }
+        })?;
+        return Ok(store.into());
+    }
+    if !settings.is_empty() {
         let message = format!(
-            "{} names a store of kind {scheme:?}, and repositories are directories",
+            "--store-option is for object stores, and {} is a directory",
             repo.display()
         );
-        let hint = "object stores are not supported yet; for a directory of that name, put ./ before it";
-        return Err(UsageError::new(message).with_hint(hint).into());
+        return Err(UsageError::new(message).into());
     }
     let store = LocalStore::new(repo).with_sync_method(options.sync_method);
     Ok(match options.io_buffer_size_bytes {
@@ -82,4 +120,11 @@ fn store(repo: &Path, options: &BackupEngineOptions) -> anyhow::Result<Store> {
         None => store,
     }
     .into())
+}
+
+/// The endpoint in the variables of the AWS tools. The crate object_store takes the last of all endpoints in the environment.
+fn endpoint_of_aws_tools() -> Option<(String, String)> {
+    let given = |name| std::env::var(name).ok().filter(|endpoint| !endpoint.is_empty());
+    let endpoint = given("AWS_ENDPOINT_URL_S3").or_else(|| given("AWS_ENDPOINT_URL"))?;
+    Some(("aws_endpoint".to_owned(), endpoint))
 }

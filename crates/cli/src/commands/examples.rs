@@ -24,6 +24,7 @@ pub(crate) const VERIFY: &str = "Examples:
 pub(crate) const RESTORE: &str = "Examples:
   stonekeep restore --repo /backups/app --to /var/lib/app/restored
   stonekeep restore latest-valid --repo /backups/app --to /var/lib/app/db
+  stonekeep restore latest-valid --repo s3://bucket/app --to /var/lib/app/restored
   stonekeep restore --before '2026-03-01 08:00' --repo /backups/app --to /var/lib/app/restored
   stonekeep restore --abort --to /var/lib/app/db";
 

@@ -29,6 +29,7 @@ mod mounts;
 mod newcomers;
 mod real_repositories;
 mod refusals;
+mod remote;
 mod restore;
 mod running;
 mod selection;

@@ -59,10 +59,25 @@ fn a_repository_that_is_a_link_to_nothing() {
 }
 
 #[test]
-fn a_store_that_is_no_directory() {
-    run(["list", "--repo", "s3://bucket/prefix"])
+fn a_url_that_names_no_store() {
+    for (url, reason) in [
+        ("ftp://host/prefix", "use s3, gs or az"),
+        ("s3:///prefix", "it names no bucket"),
+        ("s3://me:word@bucket/a//b", "is not the URL of a store"),
+    ] {
+        let ended = run(["list", "--repo", url])
+            .code(2)
+            .warns(reason)
+            .warns("put ./ before it");
+        assert!(!ended.stderr.contains("word"), "{ended:?}");
+    }
+    let wrong = ["--store-option", "aws_regoin=x"];
+    run(["list", "--repo", "s3://bucket/prefix"].into_iter().chain(wrong))
         .code(2)
-        .warns("object stores are not supported yet");
+        .warns("aws_regoin");
+    run(["list", "--repo", "."].into_iter().chain(wrong))
+        .code(2)
+        .warns("--store-option is for object stores");
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub mod memory;
 mod object_reader;
 mod operation;
 mod pin_name;
+#[cfg(feature = "object-store")]
+pub mod remote;
 mod staging;
 mod waiting;
 mod writing;

@@ -4,8 +4,8 @@ mod args;
 mod report;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use stonekeep::BackupEngine;
 use stonekeep::image::{ImageSource, NoHost};
-use stonekeep::{BackupEngine, LocalStore};
 
 use super::Session;
 use crate::exit::Exit;
@@ -20,7 +20,7 @@ pub(crate) fn run(args: BackupArgs, session: &Session) -> anyhow::Result<Exit> {
     mistakes::check_order(&args.database, args.repo.path())?;
     let source = args.source();
     // Opening refuses a database in the place of a repository, too, but does not say what is wrong.
-    BackupEngine::check_place(&LocalStore::new(args.repo.path()).into(), &source)?;
+    BackupEngine::check_place(&args.repo.store(&engine_options)?, &source)?;
     raise_open_files_limit();
 
     let watcher = session.watch()?;

@@ -8,6 +8,7 @@ use stonekeep::engine::{BackupEngineOptions, RestoreMode, RestoreOptions};
 use crate::args::choice::{Choice, one_of};
 use crate::args::engine::{SyncArgs, WorkArgs, WriteArgs};
 use crate::args::quantity::parse_rate;
+use crate::args::repository::StoreArgs;
 use crate::args::select::SelectArgs;
 use crate::args::which::Which;
 use crate::commands::Session;
@@ -22,7 +23,8 @@ pub(crate) struct RestoreArgs {
     /// The backup: an id, latest, latest~N (the Nth before the newest), or latest-valid (the newest that is not damaged)
     #[arg(value_name = "ID", default_value = "latest", conflicts_with = "abort")]
     pub(super) backup: Which,
-    /// The repository, a directory in the format of RocksDB's BackupEngine
+    /// The repository: a directory in the format of RocksDB's BackupEngine, or the URL of one in an object store
+    /// (s3://BUCKET/PREFIX, gs://, az://)
     #[arg(
         long,
         env = "STONEKEEP_REPO",
@@ -31,6 +33,8 @@ pub(crate) struct RestoreArgs {
         required_unless_present = "abort"
     )]
     pub(super) repo: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) settings: StoreArgs,
     #[command(flatten)]
     pub(super) select: SelectArgs,
     /// The directory to restore to, new, empty, or that of a database

@@ -14,7 +14,7 @@ pub(crate) fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<Exit> 
     let Some(repo) = args.repo.as_deref().filter(|_| !args.abort) else {
         return abort::run(&args, session);
     };
-    let engine = repository::open(repo, args.engine_options(session))?;
+    let engine = repository::open(repo, &args.settings, args.engine_options(session))?;
     let which = args.select.which(&engine, args.backup)?;
     let options = args.restore_options();
     let watcher = session.watch()?;

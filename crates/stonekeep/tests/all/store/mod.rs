@@ -7,3 +7,4 @@ pub(crate) mod local_holding;
 pub(crate) mod memory;
 pub(crate) mod pins;
 pub(crate) mod processes;
+mod remote;

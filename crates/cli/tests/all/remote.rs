@@ -1,0 +1,155 @@
+//! Repositories in an S3 server: `STONEKEEP_TEST_S3` is the URL of a bucket, `AWS_…` its endpoint and credentials.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use object_store::ObjectStoreExt;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::path::Path as ObjectPath;
+use stonekeep_testkit::skip;
+use tokio::runtime::Runtime;
+
+use crate::command::{Ended, run, stonekeep};
+use crate::world::World;
+
+/// The bucket of the test server, and a prefix in it that no other test uses.
+struct Bucket {
+    url: String,
+    client: AmazonS3,
+    runtime: Runtime,
+}
+
+impl Bucket {
+    /// `None`, after a note, without a server.
+    #[expect(clippy::print_stderr, reason = "a skipped test says why")]
+    fn of_test(test: &str) -> Option<Self> {
+        const NEEDED: &str = "needs an S3 server: STONEKEEP_TEST_S3=s3://BUCKET and its AWS_… variables";
+        let url = std::env::var("STONEKEEP_TEST_S3").unwrap_or_default();
+        match url.as_str() {
+            // This machine can have none.
+            "none" => eprintln!("skipped: {test}: {NEEDED}"),
+            "" => skip::because(test, NEEDED).unwrap(),
+            _ => {}
+        }
+        let name = url.strip_prefix("s3://")?.to_owned();
+        Some(Bucket {
+            client: AmazonS3Builder::from_env()
+                .with_bucket_name(name)
+                .build()
+                .unwrap(),
+            url,
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap(),
+        })
+    }
+
+    /// Copies a directory to a prefix, as any tool does.
+    fn put_directory(&self, directory: &Path, prefix: &str) {
+        for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
+            let at = format!("{prefix}/{}", entry.file_name().into_string().unwrap());
+            if entry.file_type().unwrap().is_dir() {
+                self.put_directory(&entry.path(), &at);
+            } else {
+                let bytes = fs::read(entry.path()).unwrap();
+                let path = ObjectPath::parse(at).unwrap();
+                self.runtime
+                    .block_on(self.client.put(&path, bytes.into()))
+                    .unwrap();
+            }
+        }
+    }
+
+    fn url(&self, prefix: &str) -> String {
+        format!("{}/{prefix}", self.url)
+    }
+}
+
+#[test]
+fn a_repository_on_s3_is_listed_verified_and_restored() {
+    let Some(bucket) = Bucket::of_test("a_repository_on_s3_is_listed_verified_and_restored") else {
+        return;
+    };
+    let world = World::with_two_backups();
+    let prefix = format!("read/{}", std::process::id());
+    bucket.put_directory(&world.repo(), &prefix);
+    let (url, here) = (bucket.url(&prefix), world.word("repo"));
+    for verb in [&["list"][..], &["show", "1"], &["diff", "1", "2"], &["verify"]] {
+        let at = |repo: &str| run(verb.iter().copied().chain(["--repo", repo])).ok().stdout;
+        assert_eq!(at(&url), at(&here), "{verb:?}");
+    }
+    let (from_s3, from_disk) = (world.word("from-s3"), world.word("from-disk"));
+    run(["restore", "latest", "--repo", &url, "--to", &from_s3]).ok();
+    run(["restore", "latest", "--repo", &here, "--to", &from_disk]).ok();
+    for entry in fs::read_dir(&from_disk).unwrap().map(Result::unwrap) {
+        let restored = fs::read(Path::new(&from_s3).join(entry.file_name())).unwrap();
+        assert!(restored == fs::read(entry.path()).unwrap(), "{entry:?}");
+    }
+    for verb in [
+        &["backup", world.db()][..],
+        &["delete", "1"],
+        &["purge", "--keep=1"],
+        &["gc"],
+    ] {
+        run(verb.iter().copied().chain(["--repo", &url]))
+            .code(1)
+            .warns("cannot write to object stores yet");
+    }
+}
+
+#[test]
+fn the_endpoint_of_the_aws_tools_comes_first_whatever_the_order() {
+    let of_tools = [
+        "AWS_ENDPOINT_URL_S3=http://127.0.0.1:1",
+        "AWS_ENDPOINT_URL=http://127.0.0.1:1",
+    ];
+    for of_tools in of_tools {
+        let other = "AWS_ENDPOINT=http://127.0.0.1:2";
+        for order in [[of_tools, other], [other, of_tools]] {
+            let mut command = Command::new("env");
+            command
+                .args([
+                    "-i",
+                    "AWS_ACCESS_KEY_ID=id",
+                    "AWS_SECRET_ACCESS_KEY=key",
+                    "AWS_REGION=r",
+                    "AWS_ALLOW_HTTP=true",
+                ])
+                .args(order)
+                .arg(stonekeep().get_program())
+                .args(["list", "--repo", "s3://bucket/p"]);
+            Ended::from(command.output().unwrap())
+                .code(1)
+                .warns("http://127.0.0.1:1/");
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_store_is_named_with_what_to_check() {
+    let Some(bucket) = Bucket::of_test("what_is_wrong_with_a_store_is_named_with_what_to_check") else {
+        return;
+    };
+    run(["list", "--repo", &bucket.url("nothing-is-here")])
+        .code(4)
+        .warns("there is no repository");
+    run(["list", "--repo", "s3://no-such-bucket/p"])
+        .code(1)
+        .warns("NoSuchBucket")
+        .warns("check the name of the bucket");
+    let url = bucket.url("x");
+    let mut command: Command = stonekeep();
+    command
+        .env("AWS_SECRET_ACCESS_KEY", "a-wrong-one")
+        .args(["list", "--repo", &url]);
+    let ended = Ended::from(command.output().unwrap())
+        .code(1)
+        .warns("check the credentials");
+    assert!(!ended.stderr.contains("a-wrong-one"), "{ended:?}");
+    let nowhere = "aws_endpoint=http://127.0.0.1:1";
+    run(["list", "--repo", &url, "--store-option", nowhere])
+        .code(1)
+        .warns("check the endpoint and the network");
+}

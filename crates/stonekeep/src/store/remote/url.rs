@@ -1,0 +1,134 @@
+//! Opens the client of a URL, with the settings of the provider's environment variables and of options.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::path::Path;
+use url::Url;
+
+use super::errors;
+use crate::{Error, Result};
+
+/// The limit in time of a whole request: none, since a slow line would exceed any with a large object. A body that stalls
+/// ends by the limit of the client.
+const NO_LIMIT: (&str, &str) = ("timeout", "365 days");
+
+/// The client, the prefix, and the place for messages.
+pub(super) fn open(url: &str, options: &[(String, String)]) -> Result<(Arc<dyn ObjectStore>, Path, String)> {
+    let parsed = Url::parse(url).map_err(|error| invalid(url, &error))?;
+    let bucket = parsed.host_str().filter(|host| !host.is_empty());
+    let bucket = bucket.ok_or_else(|| invalid(url, &"it names no bucket"))?;
+    let prefix = Path::from_url_path(parsed.path()).map_err(|error| invalid(url, &error))?;
+    let store: Arc<dyn ObjectStore> = match parsed.scheme() {
+        "s3" | "s3a" => {
+            let builder = AmazonS3Builder::from_env();
+            let set =
+                |builder: AmazonS3Builder, key: AmazonS3ConfigKey, value| builder.with_config(key, value);
+            let builder = with_options(builder, options, set)?.with_bucket_name(bucket);
+            Arc::new(builder.build().map_err(|error| contradiction(url, error))?)
+        }
+        "gs" => {
+            let builder = GoogleCloudStorageBuilder::from_env();
+            let set = |builder: GoogleCloudStorageBuilder, key: GoogleConfigKey, value| {
+                builder.with_config(key, value)
+            };
+            let builder = with_options(builder, options, set)?.with_bucket_name(bucket);
+            Arc::new(builder.build().map_err(|error| contradiction(url, error))?)
+        }
+        "az" => {
+            let builder = MicrosoftAzureBuilder::from_env();
+            let set =
+                |builder: MicrosoftAzureBuilder, key: AzureConfigKey, value| builder.with_config(key, value);
+            let builder = with_options(builder, options, set)?.with_container_name(bucket);
+            Arc::new(builder.build().map_err(|error| contradiction(url, error))?)
+        }
+        scheme => {
+            let reason = format!("{scheme:?} is not a kind of store: use s3, gs or az");
+            return Err(invalid(url, &reason));
+        }
+    };
+    let place = match prefix.as_ref() {
+        "" => format!("{}://{bucket}", parsed.scheme()),
+        prefix => format!("{}://{bucket}/{prefix}", parsed.scheme()),
+    };
+    Ok((store, prefix, place))
+}
+
+/// The builder with the defaults of this crate and these options, in their order.
+fn with_options<B, K: FromStr>(
+    builder: B,
+    options: &[(String, String)],
+    set: impl Fn(B, K, String) -> B,
+) -> Result<B> {
+    let options = options
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    [NO_LIMIT]
+        .into_iter()
+        .chain(options)
+        .try_fold(builder, |builder, (name, value)| {
+            let key = name.to_ascii_lowercase().parse();
+            let key = key.map_err(|_| Error::invalid(format!("this store has no option {name:?}")))?;
+            Ok(set(builder, key, value.to_owned()))
+        })
+}
+
+fn invalid(url: &str, reason: &dyn fmt::Display) -> Error {
+    let url = errors::without_secrets(url);
+    Error::invalid(format!("{url:?} is not the URL of a store: {reason}"))
+}
+
+fn contradiction(url: &str, error: object_store::Error) -> Error {
+    let reason = errors::without_secrets(&error.to_string());
+    Error::invalid(format!(
+        "{} cannot be opened: {reason}",
+        errors::without_secrets(url)
+    ))
+    .with_hint("check the environment variables of the provider and the options of the store")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(url: &str, options: &[(&str, &str)]) -> Result<(String, String)> {
+        let options: Vec<_> = options
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        open(url, &options).map(|(_, prefix, place)| (prefix.to_string(), place))
+    }
+
+    #[test]
+    fn a_url_names_bucket_and_prefix() {
+        let options = [("aws_region", "eu-west-1"), ("AWS_ACCESS_KEY_ID", "id")];
+        for (url, prefix, place) in [
+            ("s3://bucket", "", "s3://bucket"),
+            ("s3://bucket/", "", "s3://bucket"),
+            ("s3://bucket/db/one/", "db/one", "s3://bucket/db/one"),
+            ("s3a://bucket/a%20b", "a b", "s3a://bucket/a b"),
+        ] {
+            let expected = (prefix.to_owned(), place.to_owned());
+            assert_eq!(opened(url, &options).unwrap(), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_no_store_has_is_invalid() {
+        for (url, options, reason) in [
+            ("s3:///prefix", [("aws_region", "x")], "no bucket"),
+            ("ftp://host/p", [("aws_region", "x")], "use s3, gs or az"),
+            ("s3://bucket/p", [("aws_regoin", "x")], "aws_regoin"),
+            ("s3://bucket/a//b", [("aws_region", "x")], "not the URL"),
+        ] {
+            let error = opened(url, &options).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::InvalidArgument, "{url}");
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+    }
+}
