@@ -50,7 +50,7 @@ pub(super) fn new_file(number: FileNumber, size_bytes: u64, sequences: RangeIncl
     }
 }
 
-/// The addition of a table of the state, whose keys are those of [`new_file`].
+/// The addition of a table of the state, whose keys are those of `new_file`.
 pub fn added_again(table: &TableFile) -> NewFile {
     let sequences = table.smallest_seqno.0..=table.largest_seqno.0;
     let checksum = table.checksum.as_ref();
