@@ -106,7 +106,11 @@ mod tests {
 
     #[test]
     fn a_url_names_bucket_and_prefix() {
-        let options = [("aws_region", "eu-west-1"), ("AWS_ACCESS_KEY_ID", "id")];
+        let options = [
+            ("aws_region", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("aws_secret_access_key", "key"),
+        ];
         for (url, prefix, place) in [
             ("s3://bucket", "", "s3://bucket"),
             ("s3://bucket/", "", "s3://bucket"),
