@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         [argument] if argument == WRITE => true,
         _ => return Err(format!("usage: cargo xtask api [{WRITE}]")),
     };
-    let rustdoc = nightly_options()?;
+    let rustdoc = rustdoc_with_unstable_options()?;
     let mut is_as_listed = true;
     for library in &LIBRARIES {
         let api = public_items(library, &rustdoc)?;
@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
 
 /// A rustdoc of the toolchain in use that takes unstable options: its JSON output is one. The variable is set for rustdoc
 /// alone, since build scripts look at it, too, and would run again.
-fn nightly_options() -> Result<PathBuf, String> {
+fn rustdoc_with_unstable_options() -> Result<PathBuf, String> {
     let script = workspace::target().join("rustdoc-json.sh");
     let rustdoc = std::env::var("RUSTDOC").unwrap_or_else(|_| "rustdoc".to_owned());
     let text = format!("#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec '{rustdoc}' \"$@\"\n");
@@ -111,7 +111,7 @@ fn text(api: &PublicApi) -> String {
     api.items().map(|item| format!("{item}\n")).collect()
 }
 
-/// Prints the lines that differ; whether none does.
+/// Prints the lines that differ, and returns whether there are none.
 fn compare(package: &str, api: &PublicApi, list: &Path) -> Result<bool, String> {
     let listed = fs::read_to_string(list).map_err(|error| format!("{}: {error}", list.display()))?;
     let found = text(api);

@@ -55,10 +55,14 @@ impl RepoArgs {
         engine.map_err(|error| explain(&self.repo, error))
     }
 
-    /// Opens a repository for writing; the first backup creates it.
-    pub(crate) fn open_or_create(&self, options: BackupEngineOptions) -> anyhow::Result<BackupEngine> {
+    /// Opens a repository in this [store](Self::store) for writing; the first backup creates it.
+    pub(crate) fn open_or_create(
+        &self,
+        store: Store,
+        options: BackupEngineOptions,
+    ) -> anyhow::Result<BackupEngine> {
         mount_points::check_mounted(&self.repo)?;
-        Ok(BackupEngine::open(options.clone(), self.store(&options)?)?)
+        Ok(BackupEngine::open(options, store)?)
     }
 
     /// The store that the repository is in.

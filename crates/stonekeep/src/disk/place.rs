@@ -122,7 +122,18 @@ impl Place {
         }
     }
 
-    /// Removes the name, unless a directory stands there; whether there was one.
+    /// Gives the file a second name. `EXIST` if that is taken.
+    pub(crate) fn link_to(&self, to: &Place) -> rustix::io::Result<()> {
+        rustix::fs::linkat(
+            &*self.directory,
+            self.name(),
+            &*to.directory,
+            to.name(),
+            AtFlags::empty(),
+        )
+    }
+
+    /// Removes the name, unless it is that of a directory, and returns whether it existed.
     pub(crate) fn unlink(&self) -> Result<bool> {
         match rustix::fs::unlinkat(&*self.directory, self.name(), AtFlags::empty()) {
             Ok(()) => Ok(true),

@@ -67,13 +67,7 @@ fn rename_with_flag(from: &Place, to: &Place) -> rustix::io::Result<()> {
 }
 
 fn link(from: &Place, to: &Place) -> rustix::io::Result<()> {
-    rustix::fs::linkat(
-        &*from.directory,
-        from.name(),
-        &*to.directory,
-        to.name(),
-        AtFlags::empty(),
-    )?;
+    from.link_to(to)?;
     match rustix::fs::unlinkat(&*from.directory, from.name(), AtFlags::empty()) {
         // The file has its new name; the answer must not look as if there were no links.
         Err(errno) if is_unavailable(errno) => Err(Errno::IO),

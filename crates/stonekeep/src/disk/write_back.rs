@@ -1,10 +1,10 @@
 //! Writing to the disk while more is still being copied.
 //!
-//! The kernel would keep what is written in memory for up to half a minute, and the sync at the end would have to wait for
-//! all of it. So every few megabytes, and at the end of each file, it is told that they are not needed any more
-//! (`POSIX_FADV_DONTNEED`): it begins to write them at once, waits for nothing, and lets those go that are clean already.
-//! Of many small files, too, each worker hands over its own, where a sync of all would do it in one thread. Nothing depends
-//! on it: a write that fails so is told by the sync that follows, as any other.
+//! The kernel would keep written pages in memory for up to half a minute, and the sync at the end would have to wait for all
+//! of them. So every few megabytes, and at the end of each file, the kernel is advised that they are not needed any more
+//! (`POSIX_FADV_DONTNEED`): it begins to write them at once without waiting, and drops those that are clean. Each worker does
+//! so for its own files, where one sync of all would write them in one thread. Nothing depends on the advice: the sync that
+//! follows reports a failed write, as any other.
 
 use std::fs::File;
 use std::num::NonZeroU64;
@@ -13,19 +13,19 @@ use rustix::fs::Advice;
 
 use super::directory::Directory;
 
-/// So much of a file is handed to the disk at a time.
+/// The number of bytes after which the kernel is advised to write them.
 const PIECE_BYTES: u64 = 8 << 20;
 
-/// What of a new file the disk has been told to write.
+/// How far the kernel has been advised to write a new file.
 #[derive(Debug, Default)]
 pub(crate) struct WriteBack {
     begun_bytes: u64,
-    /// There is no disk to tell.
+    /// The file system is in memory: there is nothing to write back.
     in_memory: bool,
 }
 
 impl WriteBack {
-    /// For a file in this directory whose first bytes have been handed over before.
+    /// For a file in this directory whose first bytes are being written already.
     pub(crate) fn of(directory: &Directory, begun_bytes: u64) -> Self {
         WriteBack {
             begun_bytes,
@@ -33,7 +33,7 @@ impl WriteBack {
         }
     }
 
-    /// How many bytes have been handed over.
+    /// The number of bytes that the kernel has been advised to write.
     pub(super) fn begun_bytes(&self) -> u64 {
         self.begun_bytes
     }

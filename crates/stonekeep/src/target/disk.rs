@@ -185,14 +185,7 @@ impl TargetDisk {
 
     fn link(&self, from: &TargetPath, to: &TargetPath) -> Result<()> {
         let (source, target) = (self.root(from).place(from)?, self.root(to).place(to)?);
-        let linked = rustix::fs::linkat(
-            &*source.directory,
-            source.name(),
-            &*target.directory,
-            target.name(),
-            AtFlags::empty(),
-        );
-        match linked {
+        match source.link_to(&target) {
             Ok(()) => Ok(()),
             Err(Errno::EXIST) => Err(target.failed("making", Errno::EXIST)),
             Err(_) => {

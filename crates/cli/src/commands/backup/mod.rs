@@ -20,7 +20,8 @@ pub(crate) fn run(args: BackupArgs, session: &Session) -> anyhow::Result<Exit> {
     mistakes::check_order(&args.database, args.repo.path())?;
     let source = args.source();
     // Opening refuses a database in the place of a repository, too, but does not say what is wrong.
-    BackupEngine::check_place(&args.repo.store(&engine_options)?, &source)?;
+    let store = args.repo.store(&engine_options)?;
+    BackupEngine::check_place(&store, &source)?;
     raise_open_files_limit();
 
     let watcher = session.watch()?;
@@ -30,7 +31,7 @@ pub(crate) fn run(args: BackupArgs, session: &Session) -> anyhow::Result<Exit> {
     }
     let engine = args
         .repo
-        .open_or_create(engine_options)?
+        .open_or_create(store, engine_options)?
         .with_components(components);
     let report = if args.dry_run {
         engine.plan_new_backup(&source, &create_options, &watcher)

@@ -2,7 +2,6 @@
 
 use std::slice;
 
-use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
 use super::LocalStore;
@@ -153,14 +152,7 @@ fn try_to_link(tree: &Tree, from: &Key, to: &Key) -> Result<Option<bool>> {
     let source = tree.find_place(from)?.ok_or_else(missing)?;
     source.look_at_file()?.ok_or_else(missing)?;
     let target = tree.make_place(to)?;
-    let linked = rustix::fs::linkat(
-        &*source.directory,
-        source.name(),
-        &*target.directory,
-        target.name(),
-        AtFlags::empty(),
-    );
-    match linked {
+    match source.link_to(&target) {
         Ok(()) => Ok(Some(true)),
         Err(Errno::EXIST) => Ok(Some(false)),
         Err(Errno::NOENT) => Err(missing()),

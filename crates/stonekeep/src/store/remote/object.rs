@@ -79,7 +79,7 @@ impl RemoteObject {
         self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until bytes are there; the object goes on behind them, so that the end of the body is an error.
+    /// Waits until unread bytes are there. The caller has not reached the end of the object, so the end of the body is an error.
     fn fill(&self, body: &mut Body) -> Result<()> {
         while body.rest.is_empty() {
             let doing = format!("reading {}", self.path);

@@ -141,30 +141,18 @@ fn damage_in_an_object_store_is_found() {
     let at = format!("{PREFIX}/shared_checksum/{}", damaged.name);
     put(&copied.objects, &at, vec![0; damaged.size_bytes as usize]);
     let engine = copied.engine();
-    let by_size = engine
-        .verify_backups(VerifyWhat::All, VerifyLevel::Size, &Quiet)
-        .unwrap();
-    assert!(by_size.is_clean());
-    let report = engine
-        .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)
-        .unwrap();
-    assert!(
-        report
-            .findings
+    let verify = |level| engine.verify_backups(VerifyWhat::All, level, &Quiet).unwrap();
+    let is_found = |level| {
+        let findings = verify(level).findings;
+        findings
             .iter()
             .any(|finding| finding.file.ends_with(&damaged.name))
-    );
+    };
+    assert!(verify(VerifyLevel::Size).is_clean());
+    assert!(is_found(VerifyLevel::Checksum));
     let path = ObjectPath::parse(&at).unwrap();
     copied.objects.delete(&path).now_or_never().unwrap().unwrap();
-    let report = engine
-        .verify_backups(VerifyWhat::All, VerifyLevel::Size, &Quiet)
-        .unwrap();
-    assert!(
-        report
-            .findings
-            .iter()
-            .any(|finding| finding.file.ends_with(&damaged.name))
-    );
+    assert!(is_found(VerifyLevel::Size));
 }
 
 #[test]
