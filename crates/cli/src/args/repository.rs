@@ -9,6 +9,7 @@ use stonekeep::store::local::LocalStore;
 use stonekeep::store::remote::RemoteStore;
 use stonekeep::{Error, ErrorKind};
 
+use super::place::{place, scheme};
 use crate::usage_error::UsageError;
 use crate::{mistakes, mount_points};
 
@@ -17,7 +18,7 @@ use crate::{mistakes, mount_points};
 pub(crate) struct RepoArgs {
     /// The repository: a directory in the format of RocksDB's BackupEngine, or, for reading, the URL of one in an object store
     /// (s3://BUCKET/PREFIX, gs://, az://)
-    #[arg(long, env = "STONEKEEP_REPO", hide_env_values = true, value_name = "REPO")]
+    #[arg(long, env = "STONEKEEP_REPO", hide_env_values = true, value_name = "REPO", value_parser = place())]
     repo: PathBuf,
     #[command(flatten)]
     settings: StoreArgs,
@@ -99,7 +100,7 @@ fn explain(repo: &Path, error: Error) -> anyhow::Error {
 
 fn store(repo: &Path, settings: &StoreArgs, options: &BackupEngineOptions) -> anyhow::Result<Store> {
     let settings = &settings.store_option;
-    if let Some(url) = repo.to_str().filter(|text| text.contains("://")) {
+    if let Some(url) = repo.to_str().filter(|text| scheme(text).is_some()) {
         let endpoint = endpoint_of_aws_tools().filter(|_| url.starts_with("s3"));
         let settings: Vec<_> = endpoint.into_iter().chain(settings.iter().cloned()).collect();
         let store = RemoteStore::open(url, &settings).map_err(|error| {

@@ -87,6 +87,9 @@ fn a_repository_on_s3_is_listed_verified_and_restored() {
         let restored = fs::read(Path::new(&from_s3).join(entry.file_name())).unwrap();
         assert!(restored == fs::read(entry.path()).unwrap(), "{entry:?}");
     }
+    run(["open", "latest", "--repo", &url, "--at", &world.word("opened")])
+        .code(1)
+        .warns("only in a local repository");
     for verb in [
         &["backup", world.db()][..],
         &["delete", "1"],
@@ -97,6 +100,40 @@ fn a_repository_on_s3_is_listed_verified_and_restored() {
             .code(1)
             .warns("cannot write to object stores yet");
     }
+}
+
+#[test]
+fn a_file_url_is_a_directory_and_other_schemes_are_named() {
+    let world = World::new();
+    let url = format!("file://{}", world.word("a%20repo"));
+    run(["backup", world.db(), "--repo", &url])
+        .ok()
+        .says(&world.word("a repo"));
+    run(["verify", "--repo", &url]).ok();
+    run(["verify", "--repo", &world.word("a repo")]).ok();
+    let to = world.word("restored");
+    run(["restore", "1", "--repo", &url, "--to", &to]).ok();
+    for (repo, reason) in [
+        ("file://host/backups", "files of another host (host)"),
+        ("ftp://host/backups", "\"ftp\" is not a kind of store"),
+    ] {
+        run(["list", "--repo", repo]).code(2).warns(reason);
+    }
+    run([
+        "restore",
+        "1",
+        "--repo",
+        &url,
+        "--to",
+        &to,
+        "--alternate-dir=s3://bucket/p",
+    ])
+    .code(2)
+    .warns("must be a directory");
+    // The way out for a directory of such a name.
+    run(["list", "--repo", "./ftp://host/backups"])
+        .code(4)
+        .warns("there is no repository");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use stonekeep::engine::{BackupEngineOptions, RestoreMode, RestoreOptions};
 
 use crate::args::choice::{Choice, one_of};
 use crate::args::engine::{SyncArgs, WorkArgs, WriteArgs};
+use crate::args::place::{directory, place};
 use crate::args::quantity::parse_rate;
 use crate::args::repository::StoreArgs;
 use crate::args::select::SelectArgs;
@@ -30,6 +31,7 @@ pub(crate) struct RestoreArgs {
         env = "STONEKEEP_REPO",
         hide_env_values = true,
         value_name = "REPO",
+        value_parser = place(),
         required_unless_present = "abort"
     )]
     pub(super) repo: Option<PathBuf>,
@@ -57,7 +59,7 @@ pub(crate) struct RestoreArgs {
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     keep_log_files: bool,
     /// Another repository to look for excluded files in; may be repeated
-    #[arg(long, value_name = "REPO")]
+    #[arg(long, value_name = "REPO", value_parser = directory())]
     alternate_dir: Vec<PathBuf>,
     /// Restore over a database that has another database id
     #[arg(long)]

@@ -39,7 +39,8 @@ impl BackupEngineReadOnly {
     /// byte of a backup first; otherwise linked files are looked at, not read.
     ///
     /// # Errors
-    /// `Refused` if something is at `at`, or if it lies in the repository; `Corrupt` if the backup is damaged;
+    /// `Unsupported` unless the repository is a local directory, whose files can be linked; `Refused` if something is at
+    /// `at`, or if it lies in the repository; `Corrupt` if the backup is damaged;
     /// `InvalidArgument` if it was made without some files; `NotFound`, `Stopped`, and I/O errors. After an error, what
     /// was made is removed again.
     pub fn open_in_place(
@@ -75,6 +76,9 @@ impl BackupEngineReadOnly {
         observer: &dyn Observer,
         verb: &dyn Fn(&Opening<'_>, BackupId) -> Result<InPlaceReport>,
     ) -> Result<InPlaceReport> {
+        if self.store().directory().is_none() {
+            return Err(needs_directory(self.store().location()));
+        }
         let mut last = None;
         for id in self.candidates(which)?.ids {
             if which == WhichBackup::LatestValid && !self.is_clean_backup(id, observer)? {
@@ -113,4 +117,11 @@ impl BackupEngineReadOnly {
             _ => Ok(report.is_clean()),
         }
     }
+}
+
+/// The error for a repository whose files cannot be linked: opening would copy the whole backup without saying so.
+fn needs_directory(location: &str) -> Error {
+    let message =
+        format!("a backup can be opened in place only in a local repository, and {location} is none");
+    Error::new(ErrorKind::Unsupported, message).with_hint("restore the backup into a directory instead")
 }

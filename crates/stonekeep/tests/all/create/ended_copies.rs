@@ -14,11 +14,11 @@ use stonekeep::engine::{
 };
 use stonekeep::image::{Content, DatabaseImage, ImageFile, ImageSource, NoHost};
 use stonekeep::store::Store;
-use stonekeep::{ErrorKind, Observer, Phase, Progress, Quiet, Result, StopSwitch};
+use stonekeep::{Error, ErrorKind, Observer, Phase, Progress, Quiet, Result, StopSwitch};
 
 use crate::image::tweaked::Tweaked;
 use crate::support::failing_reads::FailingReads;
-use crate::support::scene::{Scene, assert_valid, id, memory, named};
+use crate::support::scene::{Scene, assert_valid, directory, id, memory, named};
 
 const MISTAKE: &str = "an observer's own mistake";
 
@@ -75,25 +75,33 @@ fn an_error_of_the_database_names_the_databases_file() {
 #[test]
 fn a_stop_request_hides_no_error_and_an_error_names_the_repositorys_file() {
     let scene = Scene::new();
-    let store = memory();
+    let store = directory(&scene);
     scene.create(&store).unwrap();
-    let path = named(&store, 1)
-        .into_iter()
-        .find(|path| path.ends_with(".sst"))
-        .unwrap();
-    for count in [1, 4] {
+    let (to, at) = (scene.path("restored"), scene.path("opened"));
+    let (which, options) = (WhichBackup::Latest, RestoreOptions::default());
+    let fails = |ends_with: &str, verb: &dyn Fn(&Store, &StopSwitch) -> Error| {
+        let path = named(&store, 1)
+            .into_iter()
+            .find(|path| path.ends_with(ends_with))
+            .unwrap();
         let switch = StopSwitch::new();
         let failing = FailingReads::new(store.clone(), &path, std::io::ErrorKind::TimedOut);
-        let failing: Store = failing.and_stopping(&switch).into();
-        let to = scene.path("restored");
-        let (which, options) = (WhichBackup::Latest, RestoreOptions::default());
-        let restored = engine(&failing, count).restore_db_from_backup(which, &to, &options, &switch);
-        let error = restored.unwrap_err();
+        let error = verb(&failing.and_stopping(&switch).into(), &switch);
         assert_eq!(error.kind(), ErrorKind::Io);
         let expected = format!("reading {path} of {}: timed out", store.location());
         assert_eq!(error.one_line(), expected);
-        let opened = engine(&failing, count).open_in_place(which, &scene.path("opened"), &StopSwitch::new());
-        assert_eq!(opened.unwrap_err().one_line(), expected);
+    };
+    for count in [1, 4] {
+        fails(".sst", &|store, switch| {
+            let restored = engine(store, count).restore_db_from_backup(which, &to, &options, switch);
+            restored.unwrap_err()
+        });
+        // Tables are linked.
+        fails(".log", &|store, switch| {
+            engine(store, count)
+                .open_in_place(which, &at, switch)
+                .unwrap_err()
+        });
     }
 }
 
@@ -178,7 +186,7 @@ fn a_backup_with_a_panicking_observer_frees_the_lock_and_harms_nothing() {
 #[test]
 fn every_other_verb_with_a_panicking_observer_can_be_run_again() {
     let scene = Scene::new();
-    let store = memory();
+    let store = directory(&scene);
     scene.create(&store).unwrap();
     scene.create(&store).unwrap();
     let engine = engine(&store, 2);

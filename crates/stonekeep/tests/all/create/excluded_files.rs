@@ -16,7 +16,7 @@ use stonekeep::store::Store;
 use stonekeep::{ErrorKind, Quiet, Result};
 use stonekeep_testkit::database::DatabaseBuilder;
 
-use crate::support::scene::{Scene, assert_valid, id, key, memory, names, options, put, reader};
+use crate::support::scene::{Scene, assert_valid, directory, id, key, memory, names, options, put, reader};
 
 const TABLES: usize = 30;
 
@@ -148,7 +148,8 @@ fn excluded_files_that_are_nowhere_are_counted_and_named_in_one_line() {
 
 #[test]
 fn latest_valid_passes_over_a_backup_whose_files_are_nowhere() {
-    let (mut scene, store) = (scene(), memory());
+    let mut scene = scene();
+    let store = directory(&scene);
     scene.create_with(&store, schema_2()).unwrap();
     scene.change();
     back_up_excluding(&scene, &store);

@@ -8,17 +8,16 @@ use stonekeep::engine::in_place::{MARKER, close_in_place};
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::format::file_name::DbFileName;
 use stonekeep::store::Store;
-use stonekeep::store::local::LocalStore;
 use stonekeep::{ErrorKind, Quiet};
 use stonekeep_testkit::database::DatabaseBuilder;
 
-use crate::restore::scene::{Tree, TwoStates, assert_same, tree};
+use crate::restore::scene::{Tree, TwoStates, assert_same, backed_up, tree};
 use crate::support::scene::{self, Scene};
 
 /// A repository on disk with one backup, and what opens from it.
 fn on_disk(builder: DatabaseBuilder) -> (Scene, Store) {
     let scene = Scene::with(builder);
-    let store: Store = Store::from(LocalStore::new(scene.path("repository")));
+    let store: Store = scene::directory(&scene);
     scene.create(&store).unwrap();
     (scene, store)
 }
@@ -61,15 +60,49 @@ fn tables_are_links_and_the_rest_is_copied() {
 
 #[test]
 fn what_opens_is_the_backup_also_without_links() {
-    let states = TwoStates::new();
-    for id in [1, 2] {
-        let at = states.scene.path("opened");
-        let which = WhichBackup::Id(scene::id(id));
-        let report = states.reader().open_in_place(which, &at, &Quiet).unwrap();
-        assert_eq!(report.files_linked, 0, "a store in memory has nothing to link");
-        assert_same(&opened(&at), &states.states[id as usize - 1], "opened");
-        close_in_place(&at).unwrap();
+    let (mut scene, store) = on_disk(DatabaseBuilder::new());
+    let first = backed_up(&scene);
+    scene.change();
+    scene.create(&store).unwrap();
+    let states = [first, backed_up(&scene)];
+    let device = |path: &Path| fs::metadata(path).unwrap().dev();
+    // Another file system has no links to the repository, where the machine has one.
+    let memory = Path::new("/dev/shm");
+    let elsewhere = memory.is_dir().then(|| tempfile::tempdir_in(memory).unwrap());
+    let elsewhere = elsewhere.filter(|at| device(at.path()) != device(&scene.path("repository")));
+    let places = [
+        Some(scene.path("opened")),
+        elsewhere.as_ref().map(|at| at.path().join("opened")),
+    ];
+    for (number, at) in places.into_iter().flatten().enumerate() {
+        for (state, id) in states.iter().zip(1..) {
+            let which = WhichBackup::Id(scene::id(id));
+            let report = scene::reader(&store).open_in_place(which, &at, &Quiet).unwrap();
+            assert_eq!(report.files_linked > 0, number == 0, "{}", at.display());
+            assert_same(&opened(&at), state, "opened");
+            close_in_place(&at).unwrap();
+        }
     }
+}
+
+#[test]
+fn a_repository_that_is_no_directory_is_not_copied() {
+    let states = TwoStates::new();
+    let at = states.scene.path("opened");
+    for which in [WhichBackup::Latest, WhichBackup::LatestValid] {
+        let reader = states.reader();
+        let opened = reader.open_in_place(which, &at, &Quiet).unwrap_err();
+        let planned = reader.plan_open_in_place(which, &at, &Quiet).unwrap_err();
+        for error in [opened, planned] {
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert!(
+                error.to_string().contains("only in a local repository"),
+                "{error}"
+            );
+            assert!(error.hint().unwrap().contains("restore"), "{error:?}");
+        }
+    }
+    assert!(!at.exists());
 }
 
 #[test]

@@ -130,7 +130,8 @@ fn a_wal_dir_that_is_right_stays_as_it_is() {
 /// RocksDB up to 6.20 writes the database's own directory as its `wal_dir`.
 #[test]
 fn a_copy_of_a_database_that_names_itself_does_not_name_the_original() {
-    let (scene, store) = (Scene::new(), scene::memory());
+    let scene = Scene::new();
+    let store = scene::directory(&scene);
     let home = scene.database.path();
     let (name, text) = options_file(home);
     let own = with_wal_dir(&text, &bytes(home)).unwrap();

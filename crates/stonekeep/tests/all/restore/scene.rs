@@ -94,7 +94,7 @@ pub(crate) fn restore_on(
 }
 
 /// What a backup of the database brings back: everything but what RocksDB makes anew, and OPTIONS files but the newest.
-fn backed_up(scene: &Scene) -> Tree {
+pub(crate) fn backed_up(scene: &Scene) -> Tree {
     let mut files = tree(scene.database.path());
     let newest = files
         .keys()

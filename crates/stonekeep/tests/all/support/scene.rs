@@ -11,6 +11,7 @@ use stonekeep::format::BackupId;
 use stonekeep::image::include::IncludePattern;
 use stonekeep::image::{Directory, SourceKind};
 use stonekeep::repo::catalog;
+use stonekeep::store::local::LocalStore;
 use stonekeep::store::memory::MemoryStore;
 use stonekeep::store::{Entry, EntryKind, Key, PutMode, Store};
 use stonekeep::{Quiet, Result};
@@ -91,6 +92,11 @@ pub(crate) fn options() -> BackupEngineOptions {
 
 pub(crate) fn memory() -> Store {
     Store::from(MemoryStore::new())
+}
+
+/// A store in a directory beside the scene's database.
+pub(crate) fn directory(scene: &Scene) -> Store {
+    Store::from(LocalStore::new(scene.path("repository")))
 }
 
 pub(crate) fn id(id: u32) -> BackupId {

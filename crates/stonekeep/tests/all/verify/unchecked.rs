@@ -10,7 +10,7 @@ use stonekeep::store::Store;
 use stonekeep::{ErrorKind, Quiet};
 
 use crate::support::failing_reads::FailingReads;
-use crate::support::scene::{Scene, memory, put, reader};
+use crate::support::scene::{Scene, directory, memory, put, reader};
 use crate::verify::basics::{findings, flip, two_backups};
 
 const LEVELS: [VerifyLevel; 2] = [VerifyLevel::Size, VerifyLevel::Checksum];
@@ -158,10 +158,10 @@ fn a_file_without_a_descriptor_is_tried_once_more() {
 /// Passing over a backup that may be whole would open an older state without need.
 #[test]
 fn a_backup_that_could_not_be_read_is_not_passed_over_as_damaged() {
-    let inner = memory();
+    let scene = Scene::new();
+    let inner = directory(&scene);
     let (_, own) = two_backups(&inner);
-    let at = Scene::new().path("opened");
-    std::fs::create_dir_all(at.parent().unwrap()).unwrap();
+    let at = scene.path("opened");
     let open = |store: Store| reader(&store).open_in_place(WhichBackup::LatestValid, &at, &Quiet);
     let failing = FailingReads::opening(inner.clone(), &own, Errno::MFILE.raw_os_error(), u32::MAX);
     let error = open(failing.into()).unwrap_err();
@@ -169,5 +169,4 @@ fn a_backup_that_could_not_be_read_is_not_passed_over_as_damaged() {
     assert!(!at.join(MARKER).exists());
     put(&inner, &own, b"damaged");
     assert_eq!(open(inner).unwrap().backup_id.get(), 1);
-    std::fs::remove_dir_all(at.parent().unwrap()).unwrap();
 }
