@@ -105,7 +105,7 @@ mod tests {
     fn read_text(text: &[u8], wanted: Wanted<'_>) -> Result<Vec<Vec<u8>>> {
         let (store, key) = (MemoryStore::new(), Key::trusted("x"));
         store.create_root(Durability::Durable)?;
-        let staged = store.upload("area", &key, &mut &*text, 0)?;
+        let staged = store.upload("area", &key, &mut &*text, 0, PutMode::IfAbsent)?;
         store.finish(
             vec![(staged, key.clone())],
             PutMode::IfAbsent,

@@ -24,7 +24,7 @@ use super::included::{self, IncludedFile};
 use super::layout;
 use super::went_back::WentBack;
 use crate::image::{CaptureKind, ImageColumnFamily, LiveCapture};
-use crate::store::{Store, Upload};
+use crate::store::{PutMode, Store, Upload};
 use crate::{Error, ErrorKind, Result, Warning, WarningName};
 
 /// The version of the text that is written, and the newest that is read.
@@ -163,7 +163,13 @@ impl BackupFacts {
         id: BackupId,
         files: impl Iterator<Item = Result<Vec<u8>>>,
     ) -> Result<Upload> {
-        store.upload(area, &layout::facts(id), &mut self.text(files), 0)
+        store.upload(
+            area,
+            &layout::facts(id),
+            &mut self.text(files),
+            0,
+            PutMode::Replace,
+        )
     }
 }
 

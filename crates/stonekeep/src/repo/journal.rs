@@ -47,7 +47,7 @@ pub fn append(
 ) -> Result<()> {
     let mut text = CheckedText::new(lines.map(Ok));
     let key = Key::new(format!("{DIRECTORY}{chunk:08}"))?;
-    let staged = store.upload(area, &key, &mut text, 0)?;
+    let staged = store.record(area, &key, &mut text)?;
     store.persist(Persist::Uploads(&[staged]), durability)
 }
 

@@ -53,7 +53,7 @@ pub fn write(
     });
     let lines = std::iter::once(head).chain(entries.iter().map(checked_lines::line_of));
     let key = Key::new(format!("{DIRECTORY}{}", serial % 2))?;
-    let staged = store.upload(area, &key, &mut CheckedText::new(lines), 0)?;
+    let staged = store.record(area, &key, &mut CheckedText::new(lines))?;
     store.persist(Persist::Uploads(&[staged]), durability)
 }
 

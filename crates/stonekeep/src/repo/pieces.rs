@@ -124,7 +124,9 @@ mod tests {
     fn stored(text: &[u8]) -> (MemoryStore, Key) {
         let (store, key) = (MemoryStore::new(), Key::trusted("x"));
         store.create_root(Durability::Durable).unwrap();
-        let staged = store.upload("area", &key, &mut &*text, 0).unwrap();
+        let staged = store
+            .upload("area", &key, &mut &*text, 0, PutMode::IfAbsent)
+            .unwrap();
         store
             .finish(
                 vec![(staged, key.clone())],

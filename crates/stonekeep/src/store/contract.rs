@@ -65,8 +65,10 @@ pub struct Upload {
 pub struct Leftover {
     /// The run.
     pub run: String,
-    /// Its files, complete or in part.
+    /// Its files, complete or in part; where uploads are [named](Uploads::Named) at once, its records only.
     pub uploads: Vec<Upload>,
+    /// Keys under which it may have left an object that is not complete, although it has the right size.
+    pub doubtful: Vec<Key>,
 }
 
 /// What a put writes.
@@ -141,6 +143,9 @@ pub(crate) trait Lease: fmt::Debug + Send + Sync {
     /// How long it is certain to last from now on. An error if it is lost: it ran out, or somebody removed its file.
     fn valid_for(&self) -> Result<Duration>;
 
+    /// Whether the one who had it before was dead, and may have left what it was doing half done.
+    fn took_over(&self) -> bool;
+
     /// Ends it as the death of its holder does: a lock becomes free, a pin stays behind.
     fn abandon(self: Box<Self>);
 }
@@ -171,10 +176,23 @@ pub struct Place {
 pub struct StoreTraits {
     /// How many requests at a time serve it best, if it is not the machine's cores that decide.
     pub parallelism: Parallelism,
-    /// How many bytes a request should ask for.
-    pub request_bytes: usize,
-    /// Whether a listing has sizes without further requests.
-    pub lists_sizes: bool,
+    /// What becomes of an upload until it is finished.
+    pub uploads: Uploads,
+}
+
+/// What becomes of an upload until it is finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Uploads {
+    /// It is written apart from the visible files, and what a killed run has written of it can be resumed. Finishing it is a
+    /// rename, to any key.
+    Resumable,
+    /// The same, but what a killed run has left of it is complete or absent.
+    Staged,
+    /// It has its key as soon as it is complete: the store has no rename. No reader looks there before another file names it.
+    /// It must be finished under the key that it was uploaded for, which changes nothing any more. What a killed run
+    /// has left under the keys of its files is found by listing those.
+    Named,
 }
 
 /// How many requests at a time serve a place best.
@@ -229,7 +247,16 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
         mode: PutMode,
         durability: Durability,
     ) -> Result<Put>;
-    fn upload(&self, run: &str, key: &Key, content: &mut dyn Read, expected_bytes: u64) -> Result<Upload>;
+    fn now(&self) -> Option<SystemTime>;
+    fn upload(
+        &self,
+        run: &str,
+        key: &Key,
+        content: &mut dyn Read,
+        expected_bytes: u64,
+        mode: PutMode,
+    ) -> Result<Upload>;
+    fn record(&self, run: &str, name: &Key, content: &mut dyn Read) -> Result<Upload>;
     fn resume(
         &self,
         upload: &Upload,

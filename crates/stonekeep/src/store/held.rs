@@ -43,6 +43,11 @@ impl Held {
         self.valid_for().map(drop)
     }
 
+    /// Whether the one who had the lock before was dead, and may have left what it was doing half done.
+    pub fn took_over(&self) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.took_over())
+    }
+
     fn is_dead(&self) -> bool {
         self.interceptors.iter().any(|interceptor| interceptor.is_dead())
     }

@@ -9,7 +9,8 @@
 //!   them visible under their final keys, each one complete or not at all. With [`Durability::Durable`] the batch is
 //!   durable (content, names, and every directory above them up to the root) when `finish` returns.
 //! - What a run that died has uploaded is still there: [`Store::leftovers`] lists it, so that the next run can finish or
-//!   resume it, or [discard](Store::discard) it.
+//!   resume it, or [discard](Store::discard) it. Stores without a rename give an upload its key at once, which
+//!   [`Uploads`] tells: nobody may read it before another file, the last one that is put, names it.
 //! - [`Store::persist`] is the one way to make anything else durable.
 //! - One holder at a time has the [`Store::lease`], over processes and machines that share the store.
 //!   A [`Store::pin`] is a visible file that is known to be alive while it is held.
@@ -35,11 +36,12 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use self::contract::Backend;
 pub use self::contract::{
     Detail, Durability, Leftover, LocalFile, LockWait, NotDeleted, Object, Parallelism, Persist, PinState,
-    Place, Put, PutContent, PutMode, Room, Stat, StoreTraits, Upload,
+    Place, Put, PutContent, PutMode, Room, Stat, StoreTraits, Upload, Uploads,
 };
 pub use self::held::Held;
 pub use self::object_reader::ObjectReader;
@@ -104,6 +106,11 @@ impl Store {
     /// What the place is like.
     pub fn traits(&self) -> StoreTraits {
         self.backend.traits()
+    }
+
+    /// The store's own time, by which its files are dated, where that is not this machine's: known while a lock is held.
+    pub fn now(&self) -> Option<SystemTime> {
+        self.backend.now()
     }
 
     /// What the user should know of this place, as far as it has been noticed: a file system whose locks or syncs

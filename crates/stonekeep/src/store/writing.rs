@@ -43,19 +43,22 @@ impl Store {
     }
 
     /// Writes all of `content` where no reader looks, for this key, replacing what the run had written for it. Not durable
-    /// yet. `expected_bytes` lets the store reserve room; on failure nothing of the file stays.
+    /// yet. `expected_bytes` lets the store reserve room; on failure nothing of the file stays. Where uploads are
+    /// [named](super::Uploads::Named) at once, `mode` says what happens if the key is taken.
     ///
     /// # Errors
-    /// An [`Error`](crate::Error) that `content` wraps in an I/O error comes back as it was; I/O errors of the store.
+    /// An [`Error`](crate::Error) that `content` wraps in an I/O error comes back as it was; `Refused` if another object has
+    /// taken the key of an upload that is named at once; I/O errors of the store.
     pub fn upload(
         &self,
         run: &str,
         key: &Key,
         content: &mut dyn Read,
         expected_bytes: u64,
+        mode: PutMode,
     ) -> Result<Upload> {
         if self.interceptors.is_empty() {
-            return self.backend.upload(run, key, content, expected_bytes);
+            return self.backend.upload(run, key, content, expected_bytes, mode);
         }
         let upload = Upload {
             run: run.to_owned(),
@@ -64,10 +67,31 @@ impl Store {
         };
         self.before(&Operation::Upload(upload.clone()))?;
         let mut halves = Halves::new(self, content, Operation::UploadHalf(upload), expected_bytes);
-        let upload = self.backend.upload(run, key, &mut halves, expected_bytes);
+        let upload = self.backend.upload(run, key, &mut halves, expected_bytes, mode);
         let upload = halves.outcome(upload)?;
         self.after(&Operation::Upload(upload.clone()));
         Ok(upload)
+    }
+
+    /// Writes a record of the run itself, which never becomes visible, replacing the one of this name. Not durable yet.
+    ///
+    /// # Errors
+    /// As [`Store::upload`].
+    pub fn record(&self, run: &str, name: &Key, content: &mut dyn Read) -> Result<Upload> {
+        if self.interceptors.is_empty() {
+            return self.backend.record(run, name, content);
+        }
+        let record = Upload {
+            run: run.to_owned(),
+            key: name.clone(),
+            size_bytes: 0,
+        };
+        self.before(&Operation::Upload(record.clone()))?;
+        let mut halves = Halves::new(self, content, Operation::UploadHalf(record), 0);
+        let record = self.backend.record(run, name, &mut halves);
+        let record = halves.outcome(record)?;
+        self.after(&Operation::Upload(record.clone()));
+        Ok(record)
     }
 
     /// Keeps the first `upload.size_bytes` bytes of an upload, adds all of `content` to them, and takes the file over for
@@ -125,7 +149,7 @@ impl Store {
         Ok(cloned)
     }
 
-    /// Opens an upload that is not finished.
+    /// Opens an upload that is not finished, or a record of a run.
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -137,7 +161,8 @@ impl Store {
     }
 
     /// Makes uploads visible under these keys, in the order given. Those whose key is taken stay as they are and come back,
-    /// unless they are to replace what is there. Content, names, and every directory above them are durable on return,
+    /// unless they are to replace what is there. Where uploads are [named](super::Uploads::Named) at once, only the key that an
+    /// upload was made for is possible. Content, names, and every directory above them are durable on return,
     /// if asked.
     ///
     /// # Errors

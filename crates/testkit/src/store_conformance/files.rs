@@ -79,7 +79,9 @@ fn root_is_made(place: &Place) {
 
 fn nothing_without_root(place: &Place) {
     let store = place();
-    let error = store.upload("area", &key("a"), &mut &b"1"[..], 1).unwrap_err();
+    let error = store
+        .upload("area", &key("a"), &mut &b"1"[..], 1, PutMode::IfAbsent)
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert_eq!(store.list(None).unwrap(), []);
     assert!(!store.exists().unwrap());

@@ -4,17 +4,24 @@
 
 mod files;
 mod holding;
+mod named;
 mod place;
 mod staging;
 
+use stonekeep::store::Uploads;
+
 pub use self::place::{Place, runs, uploads};
 
-/// Runs every check on a place of its own, which `fresh` makes: empty, without a root.
+/// Runs every check that concerns this kind of store on a place of its own, which `fresh` makes: empty, without a root.
 ///
 /// # Panics
 /// Where a check fails; it names the check.
 pub fn run(fresh: impl Fn() -> Place) {
-    for checks in [files::CHECKS, staging::CHECKS, holding::CHECKS] {
+    let uploads = match fresh()().traits().uploads {
+        Uploads::Named => named::CHECKS,
+        _ => staging::CHECKS,
+    };
+    for checks in [files::CHECKS, uploads, holding::CHECKS] {
         for &(sentence, check) in checks {
             let place = fresh();
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check(&place)));

@@ -20,7 +20,13 @@ pub(super) fn key(path: &str) -> Key {
 
 pub(super) fn stage(store: &Store, area: &str, path: &str, content: &[u8]) -> Upload {
     store
-        .upload(area, &key(path), &mut &*content, content.len() as u64)
+        .upload(
+            area,
+            &key(path),
+            &mut &*content,
+            content.len() as u64,
+            PutMode::IfAbsent,
+        )
         .unwrap()
 }
 

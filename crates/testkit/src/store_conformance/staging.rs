@@ -62,7 +62,9 @@ fn expected_length_is_a_hint(place: &Place) {
     let store = made(place);
     let bytes = vec![7; 100_000];
     for expected in [0, 10, 1 << 30] {
-        let staged = store.upload("7", &key("a"), &mut &*bytes, expected).unwrap();
+        let staged = store
+            .upload("7", &key("a"), &mut &*bytes, expected, PutMode::IfAbsent)
+            .unwrap();
         assert_eq!(staged.size_bytes, 100_000);
         assert_eq!(staged_content(&store, &staged), bytes);
     }
@@ -87,7 +89,7 @@ fn failed_stage_leaves_nothing(place: &Place) {
     let source = io::Error::new(io::ErrorKind::TimedOut, "the disk is gone");
     let mut failing = Failing(3_000_000, Some(source));
     let error = store
-        .upload("7", &key("d/a"), &mut failing, 4_000_000)
+        .upload("7", &key("d/a"), &mut failing, 4_000_000, PutMode::IfAbsent)
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io);
     assert_eq!(error.io_kind(), Some(io::ErrorKind::TimedOut));
@@ -98,7 +100,9 @@ fn failed_stage_leaves_nothing(place: &Place) {
 fn content_errors_come_back(place: &Place) {
     let store = made(place);
     let mut failing = Failing(10, Some(io::Error::other(Error::stopped())));
-    let error = store.upload("7", &key("a"), &mut failing, 20).unwrap_err();
+    let error = store
+        .upload("7", &key("a"), &mut failing, 20, PutMode::IfAbsent)
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Stopped);
 }
 
@@ -223,7 +227,9 @@ fn no_aliases(place: &Place) {
 fn area_names(place: &Place) {
     let store = made(place);
     for area in ["", "..", "a/b", "/"] {
-        let error = store.upload(area, &key("a"), &mut &b"1"[..], 1).unwrap_err();
+        let error = store
+            .upload(area, &key("a"), &mut &b"1"[..], 1, PutMode::IfAbsent)
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{area:?}");
     }
 }

@@ -78,11 +78,15 @@ fn load(found: &Files) -> Store {
         match path.strip_prefix(STAGING).and_then(|path| path.split_once('/')) {
             Some((area, path)) => {
                 let key = Key::new(path).unwrap();
-                store.upload(area, &key, &mut content, length).unwrap();
+                store
+                    .upload(area, &key, &mut content, length, PutMode::IfAbsent)
+                    .unwrap();
             }
             None => {
                 let key = Key::new(path).unwrap();
-                let staged = store.upload("load", &key, &mut content, length).unwrap();
+                let staged = store
+                    .upload("load", &key, &mut content, length, PutMode::IfAbsent)
+                    .unwrap();
                 let taken = store
                     .finish(vec![(staged, key)], PutMode::IfAbsent, Durability::Durable)
                     .unwrap();

@@ -192,7 +192,10 @@ fn copy(
     for _ in 0..READS {
         let reader = image::read_from_start(Arc::clone(&file));
         let mut source = Metered::new(reader, &name, size_bytes, meter);
-        match context.store().upload(area, key, &mut source, size_bytes) {
+        match context
+            .store()
+            .upload(area, key, &mut source, size_bytes, PutMode::IfAbsent)
+        {
             Ok(staged) => return Ok(Some((staged, source.crc32c().0))),
             Err(error) if error.io_kind() == Some(io::ErrorKind::UnexpectedEof) => {
                 size_bytes = length(&file, key)?;

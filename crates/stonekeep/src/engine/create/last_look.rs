@@ -84,7 +84,9 @@ mod tests {
 
     fn put(store: &MemoryStore, path: &str) {
         let key = Key::new(path).unwrap();
-        let staged: Upload = store.upload("1", &key, &mut &b"abc"[..], 3).unwrap();
+        let staged: Upload = store
+            .upload("1", &key, &mut &b"abc"[..], 3, PutMode::IfAbsent)
+            .unwrap();
         let taken = store
             .finish(vec![(staged, key)], PutMode::IfAbsent, Durability::Buffered)
             .unwrap();

@@ -11,7 +11,7 @@ use super::ends;
 use super::source::explain_short_source;
 use crate::engine::transfer::{Meter, Metered};
 use crate::image::{ImageFile, SourceFile};
-use crate::store::{Key, ObjectReader, Upload};
+use crate::store::{Key, ObjectReader, PutMode, Upload};
 use crate::{Clock, Error, ErrorKind, Result};
 
 /// How long a batch copies until it is made durable and written down: with the last read that is under way, a killed run
@@ -187,7 +187,7 @@ impl Copying<'_> {
         let staged = self
             .context
             .store()
-            .upload(self.area, key, &mut content, size_bytes);
+            .upload(self.area, key, &mut content, size_bytes, PutMode::IfAbsent);
         let staged = staged.map_err(|error| explain_short_source(error, image))?;
         Ok(OpenCopy {
             staged,

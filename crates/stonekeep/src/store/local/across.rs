@@ -88,7 +88,7 @@ mod tests {
         std::fs::create_dir(root.join("tables")).unwrap();
         for durability in [Durability::Durable, Durability::Buffered] {
             store
-                .upload(AREA, &Key::trusted("x"), &mut &b"one"[..], 3)
+                .upload(AREA, &Key::trusted("x"), &mut &b"one"[..], 3, PutMode::IfAbsent)
                 .unwrap();
             let place = store.copy_beside(&from, AREA, &to, durability).unwrap();
             assert_eq!(place.as_str(), "tables/stonekeep-staging/7/1");

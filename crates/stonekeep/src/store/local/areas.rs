@@ -263,9 +263,17 @@ mod tests {
         let root = directory.path();
         std::fs::create_dir(root.join("tables")).unwrap();
         let (one, two) = (store(root), Key::trusted("tables/2.sst"));
-        let table = one.upload("7", &two, &mut &b"table"[..], 5).unwrap();
+        let table = one
+            .upload("7", &two, &mut &b"table"[..], 5, PutMode::IfAbsent)
+            .unwrap();
         let own = one
-            .upload("7", &Key::trusted("private/7/CURRENT"), &mut &b"x"[..], 1)
+            .upload(
+                "7",
+                &Key::trusted("private/7/CURRENT"),
+                &mut &b"x"[..],
+                1,
+                PutMode::IfAbsent,
+            )
             .unwrap();
         one.persist(Persist::Uploads(&[table.clone(), own.clone()]))
             .unwrap();
@@ -296,11 +304,15 @@ mod tests {
         let root = directory.path();
         std::fs::create_dir(root.join("tables")).unwrap();
         let key = Key::trusted("tables/2.sst");
-        store(root).upload("7", &key, &mut &b"table"[..], 5).unwrap();
+        store(root)
+            .upload("7", &key, &mut &b"table"[..], 5, PutMode::IfAbsent)
+            .unwrap();
         let without = LocalStore::new(root);
         assert_eq!(runs(&without), ["7"]);
         assert!(without.areas.staged(&without.tree, "7").unwrap().is_empty());
-        without.upload("8", &key, &mut &b"table"[..], 5).unwrap();
+        without
+            .upload("8", &key, &mut &b"table"[..], 5, PutMode::IfAbsent)
+            .unwrap();
         without.discard("7").unwrap();
         let with = store(root);
         assert_eq!(runs(&with), ["8"]);

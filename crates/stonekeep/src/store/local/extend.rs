@@ -91,6 +91,7 @@ fn length(file: &File) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::PutMode;
     use crate::store::contract::Backend;
 
     #[test]
@@ -98,7 +99,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = LocalStore::new(directory.path());
         let key = Key::trusted("a");
-        let staged = store.upload("1", &key, &mut &b"12345"[..], 5).unwrap();
+        let staged = store
+            .upload("1", &key, &mut &b"12345"[..], 5, PutMode::IfAbsent)
+            .unwrap();
         let at = |area: &str| directory.path().join(format!("stonekeep/tmp/{area}/a"));
         std::fs::hard_link(at("1"), directory.path().join("visible")).unwrap();
         let kept = Upload {

@@ -122,6 +122,10 @@ impl Lease for LockGuard {
             .with_hint("another process may have taken the lock meanwhile; run this again"))
     }
 
+    fn took_over(&self) -> bool {
+        false
+    }
+
     /// The system releases the locks of the dead.
     fn abandon(self: Box<Self>) {}
 }

@@ -20,6 +20,7 @@ use std::io::{self, Read};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustix::fs::{OFlags, StatVfs};
 
@@ -28,9 +29,9 @@ use self::object::LocalObject;
 use super::contract::{Backend, Lease};
 use super::{
     Detail, Durability, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist, PinState, Place,
-    Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, Upload, new_pin_name,
+    Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, Upload, Uploads, new_pin_name,
 };
-use crate::buffers::{Buffers, DEFAULT_BUFFER_BYTES};
+use crate::buffers::Buffers;
 pub use crate::disk::SyncMethod;
 use crate::disk::{Clones, Entry, FileSystems, Syncs, Tree, Written, file_system, listing, new_file, tree};
 use crate::parallel::{movers_of, run_bounded};
@@ -145,8 +146,7 @@ impl Backend for LocalStore {
                 Some(false) => Parallelism::Flash,
                 None => Parallelism::Cores,
             },
-            request_bytes: DEFAULT_BUFFER_BYTES.get(),
-            lists_sizes: false,
+            uploads: Uploads::Resumable,
         }
     }
 
@@ -226,7 +226,23 @@ impl Backend for LocalStore {
         Ok(put)
     }
 
-    fn upload(&self, run: &str, key: &Key, content: &mut dyn Read, expected_bytes: u64) -> Result<Upload> {
+    /// It dates its files itself.
+    fn now(&self) -> Option<SystemTime> {
+        None
+    }
+
+    fn record(&self, run: &str, name: &Key, content: &mut dyn Read) -> Result<Upload> {
+        self.upload(run, name, content, 0, PutMode::Replace)
+    }
+
+    fn upload(
+        &self,
+        run: &str,
+        key: &Key,
+        content: &mut dyn Read,
+        expected_bytes: u64,
+        _: PutMode,
+    ) -> Result<Upload> {
         let place = self.areas.place(&self.tree, run, key)?;
         self.syncs.begin(&self.tree)?;
         self.syncs.forget(&place);
@@ -318,7 +334,11 @@ impl Backend for LocalStore {
     fn leftovers(&self) -> Result<Vec<Leftover>> {
         let leftover = |run: String| {
             let uploads = self.areas.staged(&self.tree, &run)?;
-            Ok(Leftover { run, uploads })
+            Ok(Leftover {
+                run,
+                uploads,
+                doubtful: Vec::new(),
+            })
         };
         Areas::list(&self.tree)?.into_iter().map(leftover).collect()
     }

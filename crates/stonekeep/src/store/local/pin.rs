@@ -139,6 +139,10 @@ impl Lease for PinGuard {
         Err(Error::new(ErrorKind::Locked, message))
     }
 
+    fn took_over(&self) -> bool {
+        false
+    }
+
     fn abandon(mut self: Box<Self>) {
         self.abandoned = true;
     }

@@ -23,7 +23,7 @@ impl LocalStore {
         mode: PutMode,
         durability: Durability,
     ) -> Result<Put> {
-        let upload = self.upload(run, key, &mut &*bytes, bytes.len() as u64)?;
+        let upload = self.upload(run, key, &mut &*bytes, bytes.len() as u64, mode)?;
         let taken = self.finish(vec![(upload, key.clone())], mode, durability)?;
         let Some((upload, _)) = taken.first() else {
             return Ok(Put::Done);
@@ -82,7 +82,7 @@ fn put_staged_copy(
         },
         Some(false) | None => {
             let mut content = ObjectReader::new(object.as_ref());
-            store.upload(area, key, &mut content, object.size_bytes())?
+            store.upload(area, key, &mut content, object.size_bytes(), mode)?
         }
     };
     let taken = store.finish(vec![(upload, key.clone())], mode, durability)?;
@@ -207,7 +207,9 @@ mod tests {
             std::fs::write(directory.path().join(name), content).unwrap();
         }
         let (from, to, kept) = (Key::trusted("a"), Key::trusted("b"), Key::trusted("kept"));
-        let upload = store.upload("7", &kept, &mut &b"x"[..], 1).unwrap();
+        let upload = store
+            .upload("7", &kept, &mut &b"x"[..], 1, PutMode::IfAbsent)
+            .unwrap();
         for durability in [Durability::Durable, Durability::Buffered] {
             let put = store.put("7", &to, PutContent::CopyOf(&from), PutMode::Replace, durability);
             assert_eq!(put.unwrap(), Put::Done);

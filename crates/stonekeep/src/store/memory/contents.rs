@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
-use crate::store::staging::area_key;
 use crate::store::{Entry, EntryKind, Key, LocalFile, Object, Stat, Upload};
 use crate::{Error, Result};
 
@@ -149,10 +148,9 @@ impl Contents {
         Ok(entries)
     }
 
-    pub(super) fn uploads(&self, area: &str) -> Result<Vec<Upload>> {
-        let directory = area_key(area)?;
+    pub(super) fn uploads(&self, area: &str, directory: &Key) -> Result<Vec<Upload>> {
         let mut found = Vec::new();
-        for (place, inode) in self.below(&directory) {
+        for (place, inode) in self.below(directory) {
             let key = &place.as_str()[directory.as_str().len() + 1..];
             found.push(Upload {
                 run: area.to_owned(),

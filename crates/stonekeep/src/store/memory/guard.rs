@@ -33,6 +33,10 @@ impl Lease for LockGuard {
         }
     }
 
+    fn took_over(&self) -> bool {
+        false
+    }
+
     /// The memory forgets the locks of the dead, as the system does.
     fn abandon(self: Box<Self>) {}
 }
@@ -67,6 +71,10 @@ impl Lease for PinGuard {
                 format!("the pin {} is lost", self.key),
             ))
         }
+    }
+
+    fn took_over(&self) -> bool {
+        false
     }
 
     /// The file stays, and nobody holds it.

@@ -27,15 +27,12 @@ use self::object::RemoteObject;
 use super::contract::{Backend, Lease};
 use super::{
     Detail, Durability, Entry, EntryKind, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist,
-    PinState, Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, Upload,
+    PinState, Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, Upload, Uploads,
 };
 use crate::{Error, ErrorKind, Result, Warning};
 
 /// How many requests at a time: they wait for the network, not for the processor.
 const REQUESTS: usize = 16;
-
-/// How much a request should ask for: the time to the first byte is that of some hundred KiB.
-const REQUEST_BYTES: usize = 4 << 20;
 
 /// A repository in an object store, read only. See the [module](self).
 #[derive(Debug)]
@@ -145,8 +142,7 @@ impl Backend for RemoteStore {
     fn traits(&self) -> StoreTraits {
         StoreTraits {
             parallelism: Parallelism::Fixed(REQUESTS),
-            request_bytes: REQUEST_BYTES,
-            lists_sizes: true,
+            uploads: Uploads::Named,
         }
     }
 
@@ -204,7 +200,15 @@ impl Backend for RemoteStore {
         self.read_only()
     }
 
-    fn upload(&self, _: &str, _: &Key, _: &mut dyn Read, _: u64) -> Result<Upload> {
+    fn now(&self) -> Option<SystemTime> {
+        None
+    }
+
+    fn upload(&self, _: &str, _: &Key, _: &mut dyn Read, _: u64, _: PutMode) -> Result<Upload> {
+        self.read_only()
+    }
+
+    fn record(&self, _: &str, _: &Key, _: &mut dyn Read) -> Result<Upload> {
         self.read_only()
     }
 

@@ -68,7 +68,13 @@ impl Operation {
         put_facts(store, 9, &[5, 9]);
         put_table(store, 9);
         store
-            .upload("9", &key("private/9/CURRENT"), &mut &b"half"[..], 4)
+            .upload(
+                "9",
+                &key("private/9/CURRENT"),
+                &mut &b"half"[..],
+                4,
+                PutMode::IfAbsent,
+            )
             .unwrap();
     }
 
@@ -317,7 +323,9 @@ fn the_record_of_a_backup_that_was_never_synced_survives_too() {
     put_table(&store, 2);
     put_private(&store, 2);
     let meta = meta_text(2, &[2]);
-    let staged = store.upload("2", &key("meta/2"), &mut &*meta, 0).unwrap();
+    let staged = store
+        .upload("2", &key("meta/2"), &mut &*meta, 0, PutMode::IfAbsent)
+        .unwrap();
     let taken = store.finish(
         vec![(staged, key("meta/2"))],
         PutMode::IfAbsent,

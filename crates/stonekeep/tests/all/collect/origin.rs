@@ -9,7 +9,7 @@ use stonekeep::engine::{BackupEngine, BackupEngineOptions, Components};
 use stonekeep::repo::garbage::withdraw;
 use stonekeep::store::local::LocalStore;
 use stonekeep::store::memory::MemoryStore;
-use stonekeep::store::{Durability, Store};
+use stonekeep::store::{Durability, PutMode, Store};
 use stonekeep::{Clock, Quiet};
 use stonekeep_testkit::fake_clock::FakeClock;
 
@@ -207,7 +207,13 @@ fn what_a_record_of_ours_names_goes_at_once() {
     put_our_backup(&store, 6, &[2, 60]);
     withdraw(&store, &[id(6)].into(), &|| Ok(())).unwrap();
     // A staging area that no journal speaks of.
-    let staged = store.upload("7", &key("shared_checksum/x"), &mut &b"half"[..], 4);
+    let staged = store.upload(
+        "7",
+        &key("shared_checksum/x"),
+        &mut &b"half"[..],
+        4,
+        PutMode::IfAbsent,
+    );
     staged.unwrap();
     let report = aging.collect();
     assert_eq!(files(&store), files_of(&[(1, &[1, 2])]));

@@ -36,7 +36,13 @@ pub(crate) fn engine(store: &Store) -> BackupEngine {
 /// Puts a file where it is to be. In memory it is durable; a real disk does not lose power in a test.
 pub(crate) fn put(store: &Store, path: &str, bytes: &[u8]) {
     let staged = store
-        .upload(AREA, &key(path), &mut &*bytes, bytes.len() as u64)
+        .upload(
+            AREA,
+            &key(path),
+            &mut &*bytes,
+            bytes.len() as u64,
+            PutMode::IfAbsent,
+        )
         .unwrap();
     let durability = match store.directory() {
         None => Durability::Durable,

@@ -109,7 +109,13 @@ fn a_file_that_another_program_stored_meanwhile_is_durable_before_a_backup_names
     let store: Store = disk.clone().into();
     let (bytes, to, other) = (read(&reference, &path), key(&path), store.clone());
     let without_sync = Deed::Do(Box::new(move || {
-        let staged = other.upload("other", &key("x"), &mut &*bytes, bytes.len() as u64);
+        let staged = other.upload(
+            "other",
+            &key("x"),
+            &mut &*bytes,
+            bytes.len() as u64,
+            PutMode::IfAbsent,
+        );
         let batch = vec![(staged.unwrap(), to)];
         other
             .finish(batch, PutMode::IfAbsent, Durability::Buffered)
@@ -291,8 +297,14 @@ fn second_run_syncs(store: &Store, source: &dyn ImageSource) -> usize {
         for staged in uploads(store, &area) {
             let object = store.open_upload(&staged).unwrap();
             let mut reader = ObjectReader::new(object.as_ref());
-            copy.upload(&area, &staged.key, &mut reader, staged.size_bytes)
-                .unwrap();
+            copy.upload(
+                &area,
+                &staged.key,
+                &mut reader,
+                staged.size_bytes,
+                PutMode::IfAbsent,
+            )
+            .unwrap();
         }
     }
     let counting = FaultStore::counting(copy);
@@ -322,7 +334,7 @@ fn what_was_staged_without_sync_is_read_before_it_is_used() {
         .unwrap();
     let zeros = vec![0; usize::try_from(table.size_bytes).unwrap()];
     store
-        .upload("1", &table.key, &mut &*zeros, table.size_bytes)
+        .upload("1", &table.key, &mut &*zeros, table.size_bytes, PutMode::IfAbsent)
         .unwrap();
     let report = scene.create(&store).unwrap();
     assert_eq!(report.files_resumed, 4);

@@ -28,7 +28,7 @@ fn made() -> MemoryStore {
 /// A backup in small: a lock, a data file, the file that commits it.
 fn scenario(store: &Store, durability: Durability) -> Result<()> {
     let guard = store.lease(LockWait::Fail, "scenario", &|| false)?;
-    let data = store.upload("1", &key("data/1"), &mut &b"data"[..], 4)?;
+    let data = store.upload("1", &key("data/1"), &mut &b"data"[..], 4, PutMode::IfAbsent)?;
     store.persist(Persist::Uploads(std::slice::from_ref(&data)), durability)?;
     store.finish(vec![(data, key("data/1"))], PutMode::IfAbsent, durability)?;
     guard.check()?;
@@ -99,7 +99,9 @@ fn a_kill_while_publishing_leaves_a_part_of_the_batch() {
     let disk = made();
     let store = FaultStore::kill_at(disk.clone(), 6);
     let batch = ["a", "b"].map(|path| {
-        let staged = store.upload("1", &key(path), &mut &b"x"[..], 1).unwrap();
+        let staged = store
+            .upload("1", &key(path), &mut &b"x"[..], 1, PutMode::IfAbsent)
+            .unwrap();
         (staged, key(path))
     });
     store
@@ -186,7 +188,9 @@ fn a_record_shows_what_was_durable_when_a_file_appeared() {
 fn a_record_follows_later_syncs_copies_and_deletions() {
     let store = RecordStore::new(made());
     let put = |path: &str, durability| {
-        let staged = store.upload("1", &key(path), &mut &b"x"[..], 1).unwrap();
+        let staged = store
+            .upload("1", &key(path), &mut &b"x"[..], 1, PutMode::IfAbsent)
+            .unwrap();
         store
             .finish(vec![(staged, key(path))], PutMode::IfAbsent, durability)
             .unwrap();
@@ -253,7 +257,9 @@ fn stores_wait_and_compute_ages_by_their_clock() {
         assert_eq!(clock.slept() - slept, Duration::from_secs(30));
     }
     let pin = key("stonekeep/pins/elsewhere-0");
-    let staged = local.upload("1", &pin, &mut &b""[..], 0).unwrap();
+    let staged = local
+        .upload("1", &pin, &mut &b""[..], 0, PutMode::IfAbsent)
+        .unwrap();
     local
         .finish(
             vec![(staged, pin.clone())],
@@ -265,7 +271,9 @@ fn stores_wait_and_compute_ages_by_their_clock() {
     clock.advance(Duration::from_secs(24 * 3600));
     assert_eq!(local.sweep_pin(&pin).unwrap(), PinState::Removed);
 
-    let staged = memory.upload("1", &key("a"), &mut &b""[..], 0).unwrap();
+    let staged = memory
+        .upload("1", &key("a"), &mut &b""[..], 0, PutMode::IfAbsent)
+        .unwrap();
     memory
         .finish(vec![(staged, key("a"))], PutMode::IfAbsent, Durability::Buffered)
         .unwrap();

@@ -29,7 +29,9 @@ pub(super) fn made() -> (TempDir, Store) {
 }
 
 fn stage(store: &Store, path: &str, content: &[u8]) -> Upload {
-    store.upload("1", &key(path), &mut &*content, 0).unwrap()
+    store
+        .upload("1", &key(path), &mut &*content, 0, PutMode::IfAbsent)
+        .unwrap()
 }
 
 pub(super) fn put(store: &Store, path: &str, content: &[u8]) {
@@ -183,7 +185,11 @@ fn staging_never_leaves_through_a_link() {
     symlink(outside.path().join("kept"), area.join("deep/kept")).unwrap();
     make_fifo(&area.join("fifo"));
 
-    assert!(store.upload("1", &key("link/a"), &mut &b"1"[..], 1).is_err());
+    assert!(
+        store
+            .upload("1", &key("link/a"), &mut &b"1"[..], 1, PutMode::IfAbsent)
+            .is_err()
+    );
     stage(&store, "deep/kept", b"staged");
     let staged = uploads(&store, "1");
     assert_eq!(staged.len(), 1);

@@ -16,7 +16,9 @@ fn made() -> MemoryStore {
 }
 
 fn stage(store: &MemoryStore, path: &str) -> Upload {
-    store.upload("1", &key(path), &mut path.as_bytes(), 0).unwrap()
+    store
+        .upload("1", &key(path), &mut path.as_bytes(), 0, PutMode::IfAbsent)
+        .unwrap()
 }
 
 fn publish(store: &MemoryStore, path: &str, durability: Durability) {
@@ -37,6 +39,14 @@ fn content(store: &MemoryStore, path: &str) -> Option<Vec<u8>> {
 fn keeps_the_contract() {
     store_conformance::run(|| {
         let store = MemoryStore::new();
+        Box::new(move || store.clone().into())
+    });
+}
+
+#[test]
+fn keeps_the_contract_of_named_uploads() {
+    store_conformance::run(|| {
+        let store = MemoryStore::with_named_uploads();
         Box::new(move || store.clone().into())
     });
 }

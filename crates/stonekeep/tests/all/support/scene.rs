@@ -171,7 +171,13 @@ pub(crate) fn put(store: &Store, path: &str, bytes: &[u8]) {
     let durable = stonekeep::store::Durability::Durable;
     store.delete_one(&key(path)).unwrap();
     let staged = store
-        .upload("foreign", &key("x"), &mut &*bytes, bytes.len() as u64)
+        .upload(
+            "foreign",
+            &key("x"),
+            &mut &*bytes,
+            bytes.len() as u64,
+            PutMode::IfAbsent,
+        )
         .unwrap();
     let taken = store
         .finish(vec![(staged, key(path))], PutMode::IfAbsent, durable)
