@@ -21,6 +21,9 @@
 mod contract;
 mod halves;
 mod held;
+#[cfg(feature = "object-store")]
+#[expect(dead_code, unused_imports, reason = "the stores that take it follow")]
+mod lease;
 pub mod local;
 pub mod memory;
 mod object_reader;

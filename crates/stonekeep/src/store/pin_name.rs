@@ -17,11 +17,15 @@ const BOOT_ID_DIGITS: usize = 32;
 
 /// A name that no other pin has: `<boot id>-<random>`, in lower case hexadecimal.
 pub(crate) fn new_pin_name() -> String {
+    format!("{}-{:016x}", boot_id().unwrap_or("elsewhere"), random())
+}
+
+/// A number that no other call yields, here or elsewhere.
+pub(super) fn random() -> u64 {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    // The operating system seeds RandomState once a thread; process and serial tell a forked child's names apart.
+    // The operating system seeds RandomState once a thread; process and serial tell a forked child's numbers apart.
     let serial = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let random = RandomState::new().hash_one((std::process::id(), serial));
-    format!("{}-{random:016x}", boot_id().unwrap_or("elsewhere"))
+    RandomState::new().hash_one((std::process::id(), serial))
 }
 
 /// Whether the pin of this name was made under this kernel.
@@ -30,7 +34,8 @@ pub(super) fn is_from_here(name: &str) -> bool {
     made_at.is_some() && made_at == boot_id()
 }
 
-fn boot_id() -> Option<&'static str> {
+/// The id of the running kernel's start, the same in every container of the machine.
+pub(super) fn boot_id() -> Option<&'static str> {
     static BOOT: OnceLock<Option<String>> = OnceLock::new();
     BOOT.get_or_init(|| {
         let text = fs::read_to_string(BOOT_ID).ok()?;
