@@ -24,7 +24,7 @@ const LIBRARIES: [Library; 3] = [
     },
     Library {
         package: "stonekeep",
-        features: "object-store,serde",
+        features: "hdfs,object-store,serde",
     },
     Library {
         package: "stonekeep-rocksdb",

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, BackupEngineReadOnly};
 use stonekeep::store::Store;
+use stonekeep::store::hdfs::HdfsStore;
 use stonekeep::store::local::LocalStore;
 use stonekeep::store::remote::RemoteStore;
 use stonekeep::{Error, ErrorKind};
@@ -17,7 +18,7 @@ use crate::{mistakes, mount_points};
 #[derive(Debug, Args)]
 pub(crate) struct RepoArgs {
     /// The repository: a directory in the format of RocksDB's BackupEngine, or, for reading, the URL of one in an object store
-    /// (s3://BUCKET/PREFIX, gs://, az://)
+    /// (s3://BUCKET/PREFIX, gs://, az://) or in HDFS (hdfs://HOST:PORT/PATH)
     #[arg(long, env = "STONEKEEP_REPO", hide_env_values = true, value_name = "REPO", value_parser = place())]
     repo: PathBuf,
     #[command(flatten)]
@@ -27,8 +28,8 @@ pub(crate) struct RepoArgs {
 /// Settings of the store that the repository is in.
 #[derive(Debug, Args)]
 pub(crate) struct StoreArgs {
-    /// A setting of the object store, such as aws_region=eu-west-1, instead of the environment variable of that name; may be
-    /// repeated
+    /// A setting of the object store, such as aws_region=eu-west-1, instead of the environment variable of that name, or of
+    /// HDFS, such as hdfs_user=backup; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_setting)]
     store_option: Vec<(String, String)>,
 }
@@ -101,20 +102,17 @@ fn explain(repo: &Path, error: Error) -> anyhow::Error {
 fn store(repo: &Path, settings: &StoreArgs, options: &BackupEngineOptions) -> anyhow::Result<Store> {
     let settings = &settings.store_option;
     if let Some(url) = repo.to_str().filter(|text| scheme(text).is_some()) {
-        let endpoint = endpoint_of_aws_tools().filter(|_| url.starts_with("s3"));
-        let settings: Vec<_> = endpoint.into_iter().chain(settings.iter().cloned()).collect();
-        let store = RemoteStore::open(url, &settings).map_err(|error| {
+        return Ok(store_at(url, settings).map_err(|error| {
             let usage = UsageError::new(error.to_string());
             match error.hint() {
                 Some(hint) => usage.with_hint(hint),
                 None => usage.with_hint("for a directory of that name, put ./ before it"),
             }
-        })?;
-        return Ok(store.into());
+        })?);
     }
     if !settings.is_empty() {
         let message = format!(
-            "--store-option is for object stores, and {} is a directory",
+            "--store-option is for object stores and HDFS, and {} is a directory",
             repo.display()
         );
         return Err(UsageError::new(message).into());
@@ -125,6 +123,16 @@ fn store(repo: &Path, settings: &StoreArgs, options: &BackupEngineOptions) -> an
         None => store,
     }
     .into())
+}
+
+/// The store that is no directory.
+fn store_at(url: &str, settings: &[(String, String)]) -> stonekeep::Result<Store> {
+    if scheme(url).is_some_and(|scheme| scheme.eq_ignore_ascii_case("hdfs")) {
+        return Ok(HdfsStore::open(url, settings)?.into());
+    }
+    let endpoint = endpoint_of_aws_tools().filter(|_| url.starts_with("s3"));
+    let settings: Vec<_> = endpoint.into_iter().chain(settings.iter().cloned()).collect();
+    Ok(RemoteStore::open(url, &settings)?.into())
 }
 
 /// The endpoint in the variables of the AWS tools. The crate object_store takes the last of all endpoints in the environment.

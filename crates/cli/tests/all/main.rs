@@ -18,6 +18,7 @@ mod exit_codes;
 mod filtered;
 mod full_output;
 mod fuse;
+mod hdfs;
 mod help;
 mod in_place;
 mod inspect;

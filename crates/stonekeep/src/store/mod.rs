@@ -20,6 +20,8 @@
 
 mod contract;
 mod halves;
+#[cfg(feature = "hdfs")]
+pub mod hdfs;
 mod held;
 #[cfg(feature = "object-store")]
 #[expect(dead_code, unused_imports, reason = "the stores that take it follow")]

@@ -48,7 +48,7 @@ pub(super) fn open(url: &str, options: &[(String, String)]) -> Result<(Arc<dyn O
             Arc::new(builder.build().map_err(|error| contradiction(url, error))?)
         }
         scheme => {
-            let reason = format!("{scheme:?} is not a kind of store: use s3, gs or az");
+            let reason = format!("{scheme:?} is not a kind of store: use s3, gs, az or hdfs");
             return Err(invalid(url, &reason));
         }
     };
@@ -126,7 +126,7 @@ mod tests {
     fn what_no_store_has_is_invalid() {
         for (url, options, reason) in [
             ("s3:///prefix", [("aws_region", "x")], "no bucket"),
-            ("ftp://host/p", [("aws_region", "x")], "use s3, gs or az"),
+            ("ftp://host/p", [("aws_region", "x")], "use s3, gs, az or hdfs"),
             ("s3://bucket/p", [("aws_regoin", "x")], "aws_regoin"),
             ("s3://bucket/a//b", [("aws_region", "x")], "not the URL"),
         ] {

@@ -1,0 +1,195 @@
+//! Repositories in HDFS: `STONEKEEP_TEST_HDFS` is the URL of a directory. `STONEKEEP_TEST_HDFS_SERVER` is `PROGRAM DIRECTORY`: called
+//! as `PROGRAM VERB DIRECTORY`, it stops and starts parts of the cluster.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use hdfs_native::{Client, ClientBuilder, WriteOptions};
+use stonekeep_testkit::skip;
+use tokio::runtime::Runtime;
+
+use crate::command::{Ended, run, stonekeep};
+use crate::world::World;
+
+/// The tests stop parts of the cluster, so that one runs at a time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// The test cluster, and a directory in it that no other test uses.
+struct Cluster {
+    url: String,
+    /// The path of the directory.
+    root: String,
+    client: Client,
+    runtime: Runtime,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Cluster {
+    /// `None`, after a note, without a cluster.
+    #[expect(clippy::print_stderr, reason = "a skipped test says why")]
+    fn of_test(test: &str) -> Option<Self> {
+        const NEEDED: &str = "needs HDFS: STONEKEEP_TEST_HDFS=hdfs://HOST:PORT/PATH and HADOOP_USER_NAME";
+        let url = std::env::var("STONEKEEP_TEST_HDFS").unwrap_or_default();
+        match url.as_str() {
+            // This machine can have none.
+            "none" => eprintln!("skipped: {test}: {NEEDED}"),
+            "" => skip::because(test, NEEDED).unwrap(),
+            _ => {}
+        }
+        let (address, path) = url.strip_prefix("hdfs://")?.split_once('/')?;
+        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let runtime = Runtime::new().unwrap();
+        let client = ClientBuilder::new()
+            .with_url(format!("hdfs://{address}"))
+            .with_io_runtime(runtime.handle().clone())
+            .build()
+            .unwrap();
+        let root = format!("/{path}/{test}-{}", std::process::id());
+        runtime.block_on(client.mkdirs(&root, 0o755, true)).unwrap();
+        Some(Cluster {
+            url: format!("hdfs://{address}{root}"),
+            root,
+            client,
+            runtime,
+            _alone: alone,
+        })
+    }
+
+    /// Copies a directory, as any tool does.
+    fn put_directory(&self, directory: &Path, at: &str) {
+        for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
+            let at = format!("{at}/{}", entry.file_name().into_string().unwrap());
+            if entry.file_type().unwrap().is_dir() {
+                self.put_directory(&entry.path(), &at);
+            } else {
+                self.put(&at, fs::read(entry.path()).unwrap());
+            }
+        }
+    }
+
+    fn put(&self, at: &str, bytes: Vec<u8>) {
+        let path = format!("{}/{at}", self.root);
+        let write = async {
+            let mut file = self.client.create(&path, WriteOptions::default()).await?;
+            file.write_bytes(bytes.into()).await?;
+            file.close().await
+        };
+        self.runtime.block_on(write).unwrap();
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/{path}", self.url)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let _ = self.runtime.block_on(self.client.delete(&self.root, true));
+    }
+}
+
+/// Runs the program that controls the cluster; `false`, after a note, where there is none.
+fn control(test: &str, verb: &str, arguments: &[&str]) -> bool {
+    let server = std::env::var("STONEKEEP_TEST_HDFS_SERVER").unwrap_or_default();
+    let Some((program, directory)) = server.rsplit_once(' ') else {
+        skip::because(test, "needs STONEKEEP_TEST_HDFS_SERVER='PROGRAM DIRECTORY'").unwrap();
+        return false;
+    };
+    let ended = Command::new(program)
+        .args([verb, directory])
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(ended.status.success(), "{verb}: {ended:?}");
+    true
+}
+
+#[test]
+fn a_repository_in_hdfs_is_listed_verified_and_restored() {
+    let Some(cluster) = Cluster::of_test("a_repository_in_hdfs_is_listed_verified_and_restored") else {
+        return;
+    };
+    let mut world = World::with_two_backups();
+    world.database.add_tables(1, 3_000_000);
+    world.run(["backup", world.db()]).ok();
+    cluster.put_directory(&world.repo(), "app");
+    let (url, here) = (cluster.url("app"), world.word("repo"));
+    for verb in [&["list"][..], &["show", "1"], &["diff", "1", "2"], &["verify"]] {
+        let at = |repo: &str| run(verb.iter().copied().chain(["--repo", repo])).ok().stdout;
+        assert_eq!(at(&url), at(&here), "{verb:?}");
+    }
+    let (from_hdfs, from_disk) = (world.word("from-hdfs"), world.word("from-disk"));
+    run(["restore", "latest", "--repo", &url, "--to", &from_hdfs]).ok();
+    run(["restore", "latest", "--repo", &here, "--to", &from_disk]).ok();
+    for entry in fs::read_dir(&from_disk).unwrap().map(Result::unwrap) {
+        let restored = fs::read(Path::new(&from_hdfs).join(entry.file_name())).unwrap();
+        assert!(restored == fs::read(entry.path()).unwrap(), "{entry:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_hdfs_is_named_with_what_to_check() {
+    let Some(cluster) = Cluster::of_test("what_is_wrong_with_hdfs_is_named_with_what_to_check") else {
+        return;
+    };
+    let list = |repo: &str| run(["list", "--repo", repo]);
+    list(&cluster.url("nothing-is-here"))
+        .code(4)
+        .warns("there is no repository");
+    cluster.put("file", vec![1]);
+    list(&cluster.url("file")).code(1).warns("/file is a file");
+    cluster.put("private/meta/1", vec![1]);
+    let secret = format!("{}/private", cluster.root);
+    cluster
+        .runtime
+        .block_on(cluster.client.set_permission(&secret, 0o700))
+        .unwrap();
+    run([
+        "list",
+        "--repo",
+        &cluster.url("private"),
+        "--store-option",
+        "hdfs_user=eve",
+    ])
+    .code(1)
+    .warns("user=eve")
+    .warns("check the user");
+}
+
+#[test]
+fn a_wrong_address_is_named_within_a_limit() {
+    let mut command: Command = stonekeep();
+    command
+        .env_remove("HADOOP_CONF_DIR")
+        .env_remove("HADOOP_HOME")
+        .args(["list", "--repo", "hdfs://127.0.0.1/p"]);
+    Ended::from(command.output().unwrap())
+        .code(2)
+        .warns("HADOOP_CONF_DIR");
+    let begun = Instant::now();
+    run(["list", "--repo", "hdfs://127.0.0.1:1/p"])
+        .code(1)
+        .warns("Connection refused")
+        .warns("check the host and the port");
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_backup_is_restored_although_a_data_node_is_dead() {
+    const TEST: &str = "a_backup_is_restored_although_a_data_node_is_dead";
+    let Some(cluster) = Cluster::of_test(TEST) else {
+        return;
+    };
+    let world = World::with_two_backups();
+    cluster.put_directory(&world.repo(), "app");
+    if !control(TEST, "kill-datanode", &["1"]) {
+        return;
+    }
+    let (url, to) = (cluster.url("app"), world.word("restored"));
+    let ended = run(["restore", "latest", "--repo", &url, "--to", &to]);
+    control(TEST, "start-datanode", &["1"]);
+    ended.ok();
+}

@@ -1,0 +1,213 @@
+//! Runs calls of the asynchronous client on threads of its own, each with a limit in time, and repeats those that only read.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use hdfs_native::{ClientBuilder, HdfsError};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::{sleep, timeout};
+
+use super::address::Address;
+use super::errors::{self, Cause};
+use crate::{Error, Result};
+
+/// Threads for the network. They move bytes, and compute the checksums that HDFS has of its own.
+const NETWORK_THREADS: usize = 2;
+
+/// How long a call may take. The client has no limit of its own: with a NameNode that hangs, it waits for ever.
+const CALL_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long calls are repeated while the NameNode restarts or a replica is being replaced.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Settings that replace those of the configuration, since each has to end before a limit of ours, which would hide the
+/// reason: how often a NameNode is tried, how long a DataNode may be silent until another replica is read.
+const CONFIGURATION: [(&str, &str); 2] = [
+    ("dfs.client.failover.max.attempts", "3"),
+    ("dfs.client.socket-timeout", "20000"),
+];
+
+/// Why a call failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Hdfs(HdfsError),
+    NoAnswer(Duration),
+}
+
+impl Failure {
+    pub(super) fn cause(&self) -> Cause {
+        match self {
+            Failure::Hdfs(error) => Cause::of(error),
+            Failure::NoAnswer(_) => Cause::Unreached,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Hdfs(error) => f.write_str(&errors::in_short(error)),
+            Failure::NoAnswer(limit) => write!(f, "no answer within {} s", limit.as_secs()),
+        }
+    }
+}
+
+/// A client, and the runtime that it runs on.
+pub(super) struct Client {
+    address: Address,
+    /// For messages.
+    display: String,
+    /// Replaced when a call was not answered, since its connection may be dead without anybody having noticed.
+    native: Mutex<hdfs_native::Client>,
+    /// Whether the NameNode has ever answered. A first contact is not repeated: its address may be wrong.
+    answered: AtomicBool,
+    /// `None` when it is dropped only.
+    runtime: Option<Runtime>,
+}
+
+impl Client {
+    /// Contacts nothing.
+    pub(super) fn new(address: Address) -> Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(NETWORK_THREADS)
+            .thread_name("stonekeep-hdfs")
+            .enable_all()
+            .build()
+            .map_err(|error| Error::io("starting threads for the network", error))?;
+        let native = build(&address, &runtime).map_err(|error| {
+            let message = format!("{} cannot be opened: {}", address.display(), errors::in_short(&error));
+            Error::invalid(message).with_hint(
+                "write the port of the NameNode (usually 8020), or set HADOOP_CONF_DIR to the directory whose hdfs-site.xml \
+                 names the NameNodes of the name service",
+            )
+        })?;
+        Ok(Client {
+            display: address.display(),
+            native: Mutex::new(native),
+            address,
+            answered: AtomicBool::new(false),
+            runtime: Some(runtime),
+        })
+    }
+
+    /// The path of the repository's root.
+    pub(super) fn root(&self) -> &str {
+        &self.address.path
+    }
+
+    /// Waits for a call, which must change nothing: it is repeated while that may help.
+    pub(super) fn ask<T, F>(&self, doing: &str, request: impl Fn(hdfs_native::Client) -> F) -> Result<T>
+    where
+        F: Future<Output = hdfs_native::Result<T>>,
+    {
+        self.look(doing, request)
+            .map_err(|failure| self.explain(doing, &failure))
+    }
+
+    /// The same, with the failure as it came.
+    pub(super) fn look<T, F>(
+        &self,
+        doing: &str,
+        request: impl Fn(hdfs_native::Client) -> F,
+    ) -> std::result::Result<T, Failure>
+    where
+        F: Future<Output = hdfs_native::Result<T>>,
+    {
+        let (mut waited, mut pause) = (Duration::ZERO, FIRST_PAUSE);
+        loop {
+            let failure = match self.once(CALL_LIMIT, request(self.native())) {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            let answered = self.answered.load(Ordering::Relaxed);
+            if !answered || !failure.cause().may_pass() || waited >= PATIENCE {
+                return Err(failure);
+            }
+            tracing::warn!("{doing} of {}: {failure}; trying again", self.display);
+            self.pause(pause);
+            waited += pause;
+            if let Failure::NoAnswer(limit) = failure {
+                waited += limit;
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// One try, within a limit. Whatever it was to change may have been changed if it fails.
+    pub(super) fn once<T>(
+        &self,
+        limit: Duration,
+        request: impl Future<Output = hdfs_native::Result<T>>,
+    ) -> std::result::Result<T, Failure> {
+        let Some(runtime) = &self.runtime else {
+            return Err(Failure::NoAnswer(Duration::ZERO));
+        };
+        match runtime.block_on(async { timeout(limit, request).await }) {
+            Ok(Ok(answer)) => {
+                self.answered.store(true, Ordering::Relaxed);
+                Ok(answer)
+            }
+            Ok(Err(error)) => Err(Failure::Hdfs(error)),
+            Err(_) => {
+                self.reconnect(runtime);
+                Err(Failure::NoAnswer(limit))
+            }
+        }
+    }
+
+    /// The error of a failure; `doing` is what was tried on which path, as in "listing meta".
+    pub(super) fn explain(&self, doing: &str, failure: &Failure) -> Error {
+        match failure {
+            Failure::Hdfs(error) => errors::explain(doing, &self.display, error),
+            Failure::NoAnswer(limit) => errors::no_answer(doing, &self.display, *limit),
+        }
+    }
+
+    fn native(&self) -> hdfs_native::Client {
+        self.native.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn reconnect(&self, runtime: &Runtime) {
+        if let Ok(new) = build(&self.address, runtime) {
+            *self.native.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        }
+    }
+
+    pub(super) fn pause(&self, duration: Duration) {
+        if let Some(runtime) = &self.runtime {
+            runtime.block_on(async { sleep(duration).await });
+        }
+    }
+}
+
+fn build(address: &Address, runtime: &Runtime) -> hdfs_native::Result<hdfs_native::Client> {
+    let builder = ClientBuilder::new()
+        .with_url(&address.url)
+        .with_config(CONFIGURATION)
+        .with_io_runtime(runtime.handle().clone());
+    match &address.settings.user {
+        Some(user) => builder.with_user(user).build(),
+        None => builder.build(),
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // Dropping a runtime waits for its threads, and panics in asynchronous code.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Client").field(&self.display).finish()
+    }
+}
