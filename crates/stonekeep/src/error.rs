@@ -75,6 +75,7 @@ struct Inner {
     hint: Option<String>,
     findings: Vec<Finding>,
     source_changed: bool,
+    wants_content_again: bool,
     about_a_backup: bool,
     shortage: Option<Shortage>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -89,6 +90,7 @@ impl Error {
             hint: None,
             findings: Vec::new(),
             source_changed: false,
+            wants_content_again: false,
             about_a_backup: false,
             shortage: None,
             source: None,
@@ -212,6 +214,18 @@ impl Error {
     /// Whether the database changed under the capture, so that another one may succeed.
     pub fn is_source_changed(&self) -> bool {
         self.0.source_changed
+    }
+
+    /// Whether an upload ended without an answer, and has to be given its content from the beginning.
+    pub(crate) fn wants_content_again(&self) -> bool {
+        self.0.wants_content_again
+    }
+
+    /// Says that the upload has to be given its content once more.
+    #[cfg(feature = "object-store")]
+    pub(crate) fn content_again(mut self) -> Self {
+        self.0.wants_content_again = true;
+        self
     }
 
     /// Whether one backup is damaged, unsupported or gone, so that another one may serve.

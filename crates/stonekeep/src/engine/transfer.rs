@@ -101,6 +101,11 @@ impl<'a> Meter<'a> {
         self.bytes_moved(bytes);
     }
 
+    /// Takes back bytes that were counted, and have to be moved again.
+    pub(crate) fn take_back(&self, bytes: u64) {
+        self.bytes_done.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     fn bytes_moved(&self, bytes: u64) {
         let before = self.bytes_done.fetch_add(bytes, Ordering::Relaxed);
         if before / self.interval_bytes != (before + bytes) / self.interval_bytes {

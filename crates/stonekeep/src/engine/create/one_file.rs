@@ -18,6 +18,9 @@ use crate::{Clock, Error, ErrorKind, Result};
 /// loses no more than ten seconds of copying, however large the files are.
 const BATCH_TIME: Duration = Duration::from_secs(8);
 
+/// How many times an upload of a file is made again because its end was not answered.
+const UNANSWERED_UPLOADS: u32 = 3;
+
 /// When a batch ends.
 #[derive(Clone, Copy)]
 pub(super) struct Limit<'a> {
@@ -170,12 +173,36 @@ impl Copying<'_> {
         complete(&job, open.staged, source.crc32c()).map(Copied::Complete)
     }
 
+    /// Copies a file from its first byte. An upload whose end was not answered is made again, over what it may have left.
     fn begin<'m>(
+        &self,
+        key: &Key,
+        image: &'m ImageFile,
+        mut source: SourceFile,
+        meter: &'m Meter<'m>,
+    ) -> Result<OpenCopy<'m>> {
+        let mut mode = PutMode::IfAbsent;
+        for _ in 0..UNANSWERED_UPLOADS {
+            match self.begin_once(key, image, source, meter, mode) {
+                Err(error) if error.wants_content_again() => {
+                    tracing::warn!(%key, error = %error.one_line(), "the file is uploaded again");
+                    meter.take_back(image.size_bytes);
+                }
+                open => return open,
+            }
+            mode = PutMode::Replace;
+            source = self.context.sources.open_anywhere(image)?;
+        }
+        self.begin_once(key, image, source, meter, mode)
+    }
+
+    fn begin_once<'m>(
         &self,
         key: &Key,
         image: &'m ImageFile,
         source: SourceFile,
         meter: &'m Meter<'m>,
+        mode: PutMode,
     ) -> Result<OpenCopy<'m>> {
         let (size_bytes, buffer_bytes) = (image.size_bytes, self.context.engine.io_buffer_bytes());
         let source = Metered::new(source.into_reader(), image, size_bytes, meter).at_most(buffer_bytes.get());
@@ -187,7 +214,7 @@ impl Copying<'_> {
         let staged = self
             .context
             .store()
-            .upload(self.area, key, &mut content, size_bytes, PutMode::IfAbsent);
+            .upload(self.area, key, &mut content, size_bytes, mode);
         let staged = staged.map_err(|error| explain_short_source(error, image))?;
         Ok(OpenCopy {
             staged,

@@ -67,17 +67,27 @@ impl Client {
         self.wait(doing, STALL_LIMIT, bytes)
     }
 
+    /// Waits for work that keeps limits in time of its own.
+    pub(super) fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        match &self.runtime {
+            Some(runtime) => Ok(runtime.block_on(work)),
+            None => Err(Error::refused(format!("{} is closed", self.display))),
+        }
+    }
+
+    /// The error of a request to this store.
+    pub(super) fn explain(&self, doing: &str, error: object_store::Error) -> Error {
+        errors::explain(doing, &self.display, error)
+    }
+
     fn wait<T>(
         &self,
         doing: &str,
         limit: Duration,
         request: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T> {
-        let Some(runtime) = &self.runtime else {
-            return Err(Error::refused(format!("{} is closed", self.display)));
-        };
-        match runtime.block_on(async { timeout(limit, request).await }) {
-            Ok(answer) => answer.map_err(|error| errors::explain(doing, &self.display, error)),
+        match self.block_on(async { timeout(limit, request).await })? {
+            Ok(answer) => answer.map_err(|error| self.explain(doing, error)),
             Err(_) => Err(errors::no_answer(doing, &self.display, limit)),
         }
     }

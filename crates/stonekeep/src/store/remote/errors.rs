@@ -48,7 +48,7 @@ pub(super) fn no_answer(doing: &str, place: &str, limit: Duration) -> Error {
 }
 
 /// The texts of an error and its causes, each only if the text before does not end with it.
-fn all_causes(error: &object_store::Error) -> String {
+pub(super) fn all_causes(error: &object_store::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

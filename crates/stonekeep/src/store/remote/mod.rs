@@ -1,7 +1,7 @@
 //! A store in an object store: S3, Google Cloud Storage, Azure Blob Storage, or any other client of the crate `object_store`.
 //!
-//! It is read only: backups can be listed, verified and restored from it. Everything that changes the store ends with
-//! [`ErrorKind::Unsupported`], so that readers hold no pin.
+//! Files are written under their final keys ([`upload`]). There is no lease yet, so that backups can be listed, verified and
+//! restored, but not made: taking a lease or a pin ends with [`ErrorKind::Unsupported`].
 //!
 //! A key is an object under the prefix of the repository; a directory is a common prefix. Objects of other tools are passed
 //! over: markers that end with `/`, and names that no [`Key`] can have. An object that is being read is bound to the ETag
@@ -12,6 +12,8 @@
 mod client;
 mod errors;
 mod object;
+mod paths;
+mod upload;
 mod url;
 
 use std::fs::File;
@@ -19,12 +21,17 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{GetOptions, ListResult, ObjectMeta, ObjectStore};
 
 use self::client::Client;
 use self::object::RemoteObject;
+use self::paths::Paths;
+use self::upload::{Sessions, Writer};
+use self::url::Opened;
 use super::contract::{Backend, Lease};
+use super::staging::record_key;
 use super::{
     Detail, Durability, Entry, EntryKind, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist,
     PinState, Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, Upload, Uploads,
@@ -38,8 +45,9 @@ const REQUESTS: usize = 16;
 #[derive(Debug)]
 pub struct RemoteStore {
     place: Place,
-    prefix: Path,
+    paths: Paths,
     client: Arc<Client>,
+    writer: Writer,
 }
 
 impl RemoteStore {
@@ -52,8 +60,7 @@ impl RemoteStore {
     /// `InvalidArgument` for another URL, an unknown option, or settings that contradict each other. The store is not
     /// contacted.
     pub fn open(url: &str, options: &[(String, String)]) -> Result<Self> {
-        let (store, prefix, place) = url::open(url, options)?;
-        RemoteStore::build(store, prefix, place)
+        RemoteStore::build(url::open(url, options)?)
     }
 
     /// The repository under a prefix of any other client of the crate `object_store`. `identity` names the place, without
@@ -64,13 +71,31 @@ impl RemoteStore {
     pub fn new(store: Arc<dyn ObjectStore>, prefix: &str, identity: &str) -> Result<Self> {
         let parsed = Path::parse(prefix);
         let prefix = parsed.map_err(|error| Error::invalid(format!("{prefix:?} is not a path: {error}")))?;
-        RemoteStore::build(store, prefix, identity.to_owned())
+        RemoteStore::build(Opened {
+            reads: Arc::clone(&store),
+            writes: Arc::clone(&store),
+            sessions: Sessions::ByHandle(store),
+            prefix,
+            display: identity.to_owned(),
+        })
     }
 
-    fn build(store: Arc<dyn ObjectStore>, prefix: Path, display: String) -> Result<Self> {
+    /// Gives large files by the requests of multipart uploads, so that a completion is sent once, and what a killed process has
+    /// left can be removed. `multipart` is the same client, and repeats no request by itself.
+    #[must_use]
+    pub fn with_multipart(mut self, multipart: Arc<dyn MultipartStore>) -> Self {
+        self.writer.set_sessions(Sessions::ById(multipart));
+        self
+    }
+
+    fn build(opened: Opened) -> Result<Self> {
+        let display = opened.display;
+        let client = Arc::new(Client::new(opened.reads, display.clone())?);
+        let paths = Paths::new(opened.prefix);
         Ok(RemoteStore {
-            client: Arc::new(Client::new(store, display.clone())?),
-            prefix,
+            writer: Writer::new(Arc::clone(&client), paths.clone(), opened.writes, opened.sessions),
+            client,
+            paths,
             place: Place {
                 identity: display.clone(),
                 display,
@@ -79,17 +104,8 @@ impl RemoteStore {
         })
     }
 
-    fn path(&self, key: Option<&Key>) -> Result<Path> {
-        let joined = match key {
-            Some(key) => format!("{}/{key}", self.prefix),
-            None => self.prefix.to_string(),
-        };
-        let parsed = Path::parse(joined);
-        parsed.map_err(|error| Error::invalid(format!("an object store has no such key: {error}")))
-    }
-
     fn list_path(&self, directory: Option<&Key>) -> Result<ListResult> {
-        let path = self.path(directory)?;
+        let path = self.paths.of(directory)?;
         let store = Arc::clone(self.client.store());
         let prefix = path.clone();
         let listing = async move { store.list_with_delimiter(Some(&prefix)).await };
@@ -161,7 +177,7 @@ impl Backend for RemoteStore {
     }
 
     fn create_root(&self, _: Durability) -> Result<()> {
-        self.read_only()
+        Ok(())
     }
 
     fn limit_modes(&self, _: u32) {}
@@ -178,7 +194,7 @@ impl Backend for RemoteStore {
     }
 
     fn stat(&self, key: &Key) -> Result<Option<Stat>> {
-        let path = self.path(Some(key))?;
+        let path = self.paths.of(Some(key))?;
         let store = Arc::clone(self.client.store());
         let head = async move { store.get_opts(&path, GetOptions::new().with_head(true)).await };
         match self.client.run(&format!("asking for {key}"), head) {
@@ -192,60 +208,78 @@ impl Backend for RemoteStore {
     }
 
     fn open(&self, key: &Key) -> Result<Box<dyn Object>> {
-        let path = self.path(Some(key))?;
+        let path = self.paths.of(Some(key))?;
         Ok(Box::new(RemoteObject::open(Arc::clone(&self.client), path)?))
     }
 
-    fn put(&self, _: &str, _: &Key, _: PutContent<'_>, _: PutMode, _: Durability) -> Result<Put> {
-        self.read_only()
+    /// A put that was acknowledged is durable.
+    fn put(
+        &self,
+        run: &str,
+        key: &Key,
+        content: PutContent<'_>,
+        mode: PutMode,
+        _: Durability,
+    ) -> Result<Put> {
+        self.writer.put(run, key, content, mode)
     }
 
     fn now(&self) -> Option<SystemTime> {
         None
     }
 
-    fn upload(&self, _: &str, _: &Key, _: &mut dyn Read, _: u64, _: PutMode) -> Result<Upload> {
-        self.read_only()
+    fn upload(
+        &self,
+        run: &str,
+        key: &Key,
+        content: &mut dyn Read,
+        expected_bytes: u64,
+        mode: PutMode,
+    ) -> Result<Upload> {
+        self.writer.upload(run, key, content, expected_bytes, mode)
     }
 
-    fn record(&self, _: &str, _: &Key, _: &mut dyn Read) -> Result<Upload> {
-        self.read_only()
+    fn record(&self, run: &str, name: &Key, content: &mut dyn Read) -> Result<Upload> {
+        self.writer.record(run, name, content)
     }
 
-    fn resume(&self, _: &Upload, _: &str, _: &mut dyn Read, _: u64) -> Result<Upload> {
-        self.read_only()
+    fn resume(&self, upload: &Upload, _: &str, _: &mut dyn Read, _: u64) -> Result<Upload> {
+        let key = &upload.key;
+        Err(Error::refused(format!("{key}: no object can be extended")))
     }
 
     fn upload_clone(&self, _: &str, _: &Key, _: &File, _: u64) -> Result<Option<Upload>> {
-        self.read_only()
+        Ok(None)
     }
 
-    fn open_upload(&self, _: &Upload) -> Result<Box<dyn Object>> {
-        self.read_only()
+    fn open_upload(&self, upload: &Upload) -> Result<Box<dyn Object>> {
+        self.open(&record_key(&upload.run, &upload.key)?)
     }
 
-    fn finish(&self, _: Vec<(Upload, Key)>, _: PutMode, _: Durability) -> Result<Vec<(Upload, Key)>> {
-        self.read_only()
+    fn finish(&self, uploads: Vec<(Upload, Key)>, _: PutMode, _: Durability) -> Result<Vec<(Upload, Key)>> {
+        match uploads.iter().find(|(upload, key)| upload.key != *key) {
+            None => Ok(Vec::new()),
+            Some((upload, key)) => Err(Error::refused(format!(
+                "{} is the name of an object already, and cannot become {key}: {} has no rename",
+                upload.key, self.place.display
+            ))),
+        }
     }
 
     fn persist(&self, _: Persist<'_>) -> Result<()> {
-        self.read_only()
+        Ok(())
     }
 
     fn leftovers(&self) -> Result<Vec<Leftover>> {
-        Ok(Vec::new())
+        self.writer.leftovers()
     }
 
-    fn discard(&self, _: &str) -> Result<()> {
-        self.read_only()
+    fn discard(&self, run: &str) -> Result<()> {
+        self.writer.discard(run)
     }
 
     fn delete(&self, keys: &[Key]) -> Vec<NotDeleted> {
-        let refused = |key: &Key| NotDeleted {
-            key: key.clone(),
-            error: read_only(&self.place.display),
-        };
-        keys.iter().map(refused).collect()
+        self.writer.delete(keys)
     }
 
     fn lease(&self, _: LockWait, _: &str, _: &dyn Fn() -> bool) -> Result<Box<dyn Lease>> {

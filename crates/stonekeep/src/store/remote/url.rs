@@ -4,33 +4,51 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use object_store::ObjectStore;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::path::Path;
+use object_store::{ObjectStore, RetryConfig};
 use url::Url;
 
 use super::errors;
+use super::upload::Sessions;
 use crate::{Error, Result};
 
 /// The limit in time of a whole request: none, since a slow line would exceed any with a large object. A body that stalls
 /// ends by the limit of the client.
 const NO_LIMIT: (&str, &str) = ("timeout", "365 days");
 
-/// The client, the prefix, and the place for messages.
-pub(super) fn open(url: &str, options: &[(String, String)]) -> Result<(Arc<dyn ObjectStore>, Path, String)> {
+/// What a URL names.
+pub(super) struct Opened {
+    /// The client for reading, which repeats requests by itself.
+    pub(super) reads: Arc<dyn ObjectStore>,
+    /// The client for writing, which does not.
+    pub(super) writes: Arc<dyn ObjectStore>,
+    /// How large files are written.
+    pub(super) sessions: Sessions,
+    /// The prefix of the repository.
+    pub(super) prefix: Path,
+    /// The place for messages. Has no credentials in it.
+    pub(super) display: String,
+}
+
+/// The clients, the prefix, and the place.
+pub(super) fn open(url: &str, options: &[(String, String)]) -> Result<Opened> {
     let parsed = Url::parse(url).map_err(|error| invalid(url, &error))?;
     let bucket = parsed.host_str().filter(|host| !host.is_empty());
     let bucket = bucket.ok_or_else(|| invalid(url, &"it names no bucket"))?;
     let prefix = Path::from_url_path(parsed.path()).map_err(|error| invalid(url, &error))?;
-    let store: Arc<dyn ObjectStore> = match parsed.scheme() {
+    let (reads, writes, sessions): (Arc<dyn ObjectStore>, Arc<dyn ObjectStore>, _) = match parsed.scheme() {
         "s3" | "s3a" => {
             let builder = AmazonS3Builder::from_env();
             let set =
                 |builder: AmazonS3Builder, key: AmazonS3ConfigKey, value| builder.with_config(key, value);
             let builder = with_options(builder, options, set)?.with_bucket_name(bucket);
-            Arc::new(builder.build().map_err(|error| contradiction(url, error))?)
+            let build = |builder: AmazonS3Builder| builder.build().map_err(|error| contradiction(url, error));
+            let reads = Arc::new(build(builder.clone())?);
+            let writes = Arc::new(build(builder.with_retry(once()))?);
+            (reads, writes.clone(), Sessions::ById(writes))
         }
         "gs" => {
             let builder = GoogleCloudStorageBuilder::from_env();
@@ -38,14 +56,23 @@ pub(super) fn open(url: &str, options: &[(String, String)]) -> Result<(Arc<dyn O
                 builder.with_config(key, value)
             };
             let builder = with_options(builder, options, set)?.with_bucket_name(bucket);
-            Arc::new(builder.build().map_err(|error| contradiction(url, error))?)
+            let build = |builder: GoogleCloudStorageBuilder| {
+                builder.build().map_err(|error| contradiction(url, error))
+            };
+            let reads = Arc::new(build(builder.clone())?);
+            let writes = Arc::new(build(builder.with_retry(once()))?);
+            (reads, writes.clone(), Sessions::ById(writes))
         }
         "az" => {
             let builder = MicrosoftAzureBuilder::from_env();
             let set =
                 |builder: MicrosoftAzureBuilder, key: AzureConfigKey, value| builder.with_config(key, value);
             let builder = with_options(builder, options, set)?.with_container_name(bucket);
-            Arc::new(builder.build().map_err(|error| contradiction(url, error))?)
+            let build =
+                |builder: MicrosoftAzureBuilder| builder.build().map_err(|error| contradiction(url, error));
+            let reads = Arc::new(build(builder.clone())?);
+            let writes = Arc::new(build(builder.with_retry(once()))?);
+            (reads.clone(), writes, Sessions::ByHandle(reads))
         }
         scheme => {
             let reason = format!("{scheme:?} is not a kind of store: use s3, gs, az or hdfs");
@@ -56,7 +83,21 @@ pub(super) fn open(url: &str, options: &[(String, String)]) -> Result<(Arc<dyn O
         "" => format!("{}://{bucket}", parsed.scheme()),
         prefix => format!("{}://{bucket}/{prefix}", parsed.scheme()),
     };
-    Ok((store, prefix, place))
+    Ok(Opened {
+        reads,
+        writes,
+        sessions,
+        prefix,
+        display: place,
+    })
+}
+
+/// No repetition by the client.
+fn once() -> RetryConfig {
+    RetryConfig {
+        max_retries: 0,
+        ..RetryConfig::default()
+    }
 }
 
 /// The builder with the defaults of this crate and these options, in their order.
@@ -101,7 +142,7 @@ mod tests {
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
-        open(url, &options).map(|(_, prefix, place)| (prefix.to_string(), place))
+        open(url, &options).map(|opened| (opened.prefix.to_string(), opened.display))
     }
 
     #[test]

@@ -8,3 +8,4 @@ pub(crate) mod memory;
 pub(crate) mod pins;
 pub(crate) mod processes;
 mod remote;
+mod remote_upload;

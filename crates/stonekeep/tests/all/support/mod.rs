@@ -1,5 +1,7 @@
 //! What the tests of several folders use.
 
 pub(crate) mod failing_reads;
+pub(crate) mod faults;
+pub(crate) mod faulty_objects;
 pub(crate) mod scene;
 pub(crate) mod second_process;

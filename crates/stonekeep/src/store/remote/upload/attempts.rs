@@ -1,0 +1,100 @@
+//! Repeats requests that may be repeated: with pauses that grow and differ, for a limited time.
+
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::time::Duration;
+
+use object_store::{Error, Result};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::answer::is_final;
+
+/// How long one request may take that has no content to speak of.
+pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long a request is repeated.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// The attempts at one request.
+#[derive(Debug)]
+pub(super) struct Attempts {
+    begun: Instant,
+    made: u32,
+}
+
+impl Attempts {
+    pub(super) fn new() -> Self {
+        Attempts {
+            begun: Instant::now(),
+            made: 1,
+        }
+    }
+
+    /// Waits until the next attempt; `false`, at once, when the time for them is over.
+    pub(super) async fn pause(&mut self) -> bool {
+        if self.begun.elapsed() >= PATIENCE {
+            return false;
+        }
+        sleep(pause_after(self.made, RandomState::new().hash_one(self.made))).await;
+        self.made = self.made.saturating_add(1);
+        true
+    }
+}
+
+/// Twice as long after each attempt, and between half of that and all of it.
+fn pause_after(made: u32, random: u64) -> Duration {
+    let factor = 1_u32.checked_shl(made.saturating_sub(1)).unwrap_or(u32::MAX);
+    let half = FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE) / 2;
+    let jitter = random % (half.as_micros() as u64).max(1);
+    half + Duration::from_micros(jitter)
+}
+
+/// The answer to a request, or an error when the limit is over.
+pub(super) async fn within<T>(limit: Duration, request: impl Future<Output = Result<T>>) -> Result<T> {
+    match timeout(limit, request).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            let text = format!("no answer within {} s", limit.as_secs());
+            Err(Error::Generic {
+                store: "network",
+                source: io::Error::new(io::ErrorKind::TimedOut, text).into(),
+            })
+        }
+    }
+}
+
+/// The answer to a request that changes nothing more when it is carried out twice.
+pub(super) async fn repeated<T, R>(limit: Duration, mut request: impl FnMut() -> R) -> Result<T>
+where
+    R: Future<Output = Result<T>>,
+{
+    let mut attempts = Attempts::new();
+    loop {
+        match within(limit, request()).await {
+            Err(error) if !is_final(&error) && attempts.pause().await => {
+                tracing::debug!(error = %super::super::errors::without_secrets(&error.to_string()), "asking again");
+            }
+            answer => return answer,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_up_to_a_limit_and_differ() {
+        assert_eq!(pause_after(1, 0), FIRST_PAUSE / 2);
+        assert_eq!(pause_after(3, 0), FIRST_PAUSE * 2);
+        for made in [8, 31, 32, 33, u32::MAX] {
+            assert_eq!(pause_after(made, 0), LONGEST_PAUSE / 2, "{made}");
+            assert!(pause_after(made, u64::MAX) < LONGEST_PAUSE, "{made}");
+        }
+        assert_ne!(pause_after(5, 1), pause_after(5, 1_000_000_007));
+    }
+}

@@ -1,0 +1,73 @@
+//! One PUT, repeated until it is certain what became of it.
+
+use object_store::path::Path;
+use object_store::{PutMode, PutOptions, PutPayload};
+use stonekeep_format::Crc32c;
+
+use super::answer::{is_final, is_taken};
+use super::attempts::{Attempts, within};
+use super::requests::Requests;
+use super::stamp::{There, Token};
+use crate::Result;
+
+/// How a put ended.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// The object there is ours.
+    Written,
+    /// Another object is there.
+    Taken(There),
+}
+
+impl Requests {
+    /// Puts an object; with `create` only if nothing is there.
+    pub(super) fn put_once(
+        &self,
+        path: &Path,
+        content: PutPayload,
+        crc32c: Option<Crc32c>,
+        create: bool,
+    ) -> Result<Outcome> {
+        let put = self.put_until_certain(path, content, crc32c, create);
+        self.wait(&format!("writing {path}"), put)
+    }
+
+    pub(super) async fn put_until_certain(
+        &self,
+        path: &Path,
+        content: PutPayload,
+        crc32c: Option<Crc32c>,
+        create: bool,
+    ) -> object_store::Result<Outcome> {
+        let token = Token::new();
+        let size_bytes = content.content_length() as u64;
+        let options = || PutOptions {
+            mode: if create {
+                PutMode::Create
+            } else {
+                PutMode::Overwrite
+            },
+            attributes: token.stamp(crc32c),
+            ..PutOptions::default()
+        };
+        let mut attempts = Attempts::new();
+        loop {
+            let put = self.objects.put_opts(path, content.clone(), options());
+            let error = match within(self.budget.limit(), put).await {
+                Ok(_) => return Ok(Outcome::Written),
+                Err(error) if is_final(&error) => return Err(error),
+                Err(error) => error,
+            };
+            match self.look(path).await? {
+                Some(there) if there.is_of(&token, size_bytes) => return Ok(Outcome::Written),
+                // Also where the answer was another one: the attempt before may have been refused unnoticed.
+                Some(there) if create => return Ok(Outcome::Taken(there)),
+                Some(_) | None => {}
+            }
+            tracing::debug!(%path, taken = is_taken(&error), "a put has to be repeated");
+            if !attempts.pause().await {
+                return Err(error);
+            }
+        }
+    }
+}
