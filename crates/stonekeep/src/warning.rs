@@ -97,6 +97,8 @@ warning_names! {
     NotCleanedUp = "not-cleaned-up",
     /// Files that a deletion or collection could not remove.
     NotRemoved = "not-removed",
+    /// The store cannot be listed, so that a newer backup than the one that was taken as the latest may exist.
+    NotListed = "not-listed",
     /// A newer backup is damaged and was passed over.
     PassedOver = "passed-over",
     /// LevelDB wrote the database, not RocksDB.

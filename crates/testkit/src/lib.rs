@@ -5,6 +5,7 @@ pub mod fake_clock;
 pub mod fault_store;
 pub mod faults;
 pub mod fixtures;
+pub mod http_server;
 pub mod record_store;
 pub mod skip;
 pub mod step_sample;

@@ -7,8 +7,9 @@ use stonekeep::engine::{BackupEngine, BackupEngineOptions, BackupEngineReadOnly}
 use stonekeep::store::Store;
 use stonekeep::store::hdfs::HdfsStore;
 use stonekeep::store::local::LocalStore;
-use stonekeep::store::remote::RemoteStore;
+use stonekeep::store::remote::{RemoteStore, WebStore};
 use stonekeep::{Error, ErrorKind};
+use url::Url;
 
 use super::place::{place, scheme};
 use crate::usage_error::UsageError;
@@ -18,7 +19,7 @@ use crate::{mistakes, mount_points};
 #[derive(Debug, Args)]
 pub(crate) struct RepoArgs {
     /// The repository: a directory in the format of RocksDB's BackupEngine, or, for reading, the URL of one in an object store
-    /// (s3://BUCKET/PREFIX, gs://, az://) or in HDFS (hdfs://HOST:PORT/PATH)
+    /// (s3://BUCKET/PREFIX, gs://, az://), in HDFS (hdfs://HOST:PORT/PATH) or at a web server (https://HOST/PATH)
     #[arg(long, env = "STONEKEEP_REPO", hide_env_values = true, value_name = "REPO", value_parser = place())]
     repo: PathBuf,
     #[command(flatten)]
@@ -99,24 +100,31 @@ fn explain(repo: &Path, error: Error) -> anyhow::Error {
     explained.into()
 }
 
+/// The store of the directory that a file is in which is named by its URL, and the file's name there; `None` for a path.
+pub(crate) fn store_of_file(file: &Path, settings: &StoreArgs) -> anyhow::Result<Option<(Store, String)>> {
+    let Some(url) = url(file) else {
+        require_none(file, settings)?;
+        return Ok(None);
+    };
+    let no_file =
+        || UsageError::new("the URL names no file").with_hint("name a file, as in s3://BUCKET/PREFIX/meta/7");
+    let mut directory = Url::parse(url).map_err(|error| UsageError::new(error.to_string()))?;
+    let name = directory
+        .path_segments()
+        .and_then(|mut segments| segments.next_back());
+    let name = name
+        .filter(|name| !name.is_empty())
+        .ok_or_else(no_file)?
+        .to_owned();
+    directory.path_segments_mut().map_err(|()| no_file())?.pop();
+    Ok(Some((remote_store(directory.as_str(), settings)?, name)))
+}
+
 fn store(repo: &Path, settings: &StoreArgs, options: &BackupEngineOptions) -> anyhow::Result<Store> {
-    let settings = &settings.store_option;
-    if let Some(url) = repo.to_str().filter(|text| scheme(text).is_some()) {
-        return Ok(store_at(url, settings).map_err(|error| {
-            let usage = UsageError::new(error.to_string());
-            match error.hint() {
-                Some(hint) => usage.with_hint(hint),
-                None => usage.with_hint("for a directory of that name, put ./ before it"),
-            }
-        })?);
+    if let Some(url) = url(repo) {
+        return Ok(remote_store(url, settings)?);
     }
-    if !settings.is_empty() {
-        let message = format!(
-            "--store-option is for object stores and HDFS, and {} is a directory",
-            repo.display()
-        );
-        return Err(UsageError::new(message).into());
-    }
+    require_none(repo, settings)?;
     let store = LocalStore::new(repo).with_sync_method(options.sync_method);
     Ok(match options.io_buffer_size_bytes {
         Some(buffer_bytes) => store.with_buffer_bytes(buffer_bytes),
@@ -125,14 +133,37 @@ fn store(repo: &Path, settings: &StoreArgs, options: &BackupEngineOptions) -> an
     .into())
 }
 
-/// The store that is no directory.
-fn store_at(url: &str, settings: &[(String, String)]) -> stonekeep::Result<Store> {
-    if scheme(url).is_some_and(|scheme| scheme.eq_ignore_ascii_case("hdfs")) {
-        return Ok(HdfsStore::open(url, settings)?.into());
+fn url(place: &Path) -> Option<&str> {
+    place.to_str().filter(|text| scheme(text).is_some())
+}
+
+fn remote_store(url: &str, settings: &StoreArgs) -> Result<Store, UsageError> {
+    let settings = &settings.store_option;
+    let opened = match scheme(url).map(str::to_ascii_lowercase).as_deref() {
+        Some("hdfs") => HdfsStore::open(url, settings).map(Store::from),
+        Some("http" | "https") => WebStore::open(url, settings).map(Store::from),
+        _ => {
+            let endpoint = endpoint_of_aws_tools().filter(|_| url.starts_with("s3"));
+            let settings: Vec<_> = endpoint.into_iter().chain(settings.iter().cloned()).collect();
+            RemoteStore::open(url, &settings).map(Store::from)
+        }
+    };
+    opened.map_err(|error| {
+        let usage = UsageError::new(error.to_string());
+        let hint = error
+            .hint()
+            .unwrap_or("for a directory of that name, put ./ before it");
+        usage.with_hint(hint)
+    })
+}
+
+/// Refuses settings of a store for a path.
+fn require_none(path: &Path, settings: &StoreArgs) -> Result<(), UsageError> {
+    if settings.store_option.is_empty() {
+        return Ok(());
     }
-    let endpoint = endpoint_of_aws_tools().filter(|_| url.starts_with("s3"));
-    let settings: Vec<_> = endpoint.into_iter().chain(settings.iter().cloned()).collect();
-    Ok(RemoteStore::open(url, &settings)?.into())
+    let message = format!("--store-option is for stores, and {} is a path", path.display());
+    Err(UsageError::new(message))
 }
 
 /// The endpoint in the variables of the AWS tools. The crate object_store takes the last of all endpoints in the environment.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use stonekeep::engine::BackupEngineReadOnly;
 use stonekeep::engine::info::{BackupInfo, InfoDetail, WhichBackup};
 use stonekeep::format::BackupId;
-use stonekeep::{Error, Result};
+use stonekeep::{Error, Result, Warning};
 
 use super::time::parse_time;
 use super::which::Which;
@@ -49,11 +49,15 @@ impl SelectArgs {
         Ok(selected.map(|backup| backup.id).collect())
     }
 
-    /// The backup that `which` names among the selected ones.
-    pub(crate) fn resolve(&self, engine: &BackupEngineReadOnly, which: Which) -> anyhow::Result<BackupId> {
+    /// The backup that `which` names among the selected ones, and what the choice may have missed.
+    pub(crate) fn resolve(
+        &self,
+        engine: &BackupEngineReadOnly,
+        which: Which,
+    ) -> anyhow::Result<(BackupId, Vec<Warning>)> {
         match self.which(engine, which)? {
-            WhichBackup::Id(id) => Ok(id),
-            which => Ok(engine.resolve(which)?),
+            WhichBackup::Id(id) => Ok((id, Vec::new())),
+            which => Ok(engine.resolve_with_warnings(which)?),
         }
     }
 

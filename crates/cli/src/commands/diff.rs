@@ -28,9 +28,10 @@ pub(crate) struct DiffArgs {
 pub(crate) fn run(args: &DiffArgs, session: &Session) -> anyhow::Result<Exit> {
     let engine = args.repo.open(session.engine_options())?;
     let all = SelectArgs::default();
-    let (a, b) = (all.resolve(&engine, args.a)?, all.resolve(&engine, args.b)?);
+    let [(a, doubts_a), (b, doubts_b)] = [all.resolve(&engine, args.a)?, all.resolve(&engine, args.b)?];
     let diff = engine.diff(a, b)?;
     session.output.data(&diff, |page| text(page, &diff))?;
+    session.output.warnings(&[doubts_a, doubts_b].concat());
     Ok(Exit::Success)
 }
 

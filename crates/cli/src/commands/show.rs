@@ -38,11 +38,12 @@ pub(crate) fn run(args: &ShowArgs, session: &Session) -> anyhow::Result<Exit> {
     } else {
         InfoDetail::Sizes
     };
-    let id = args.select.resolve(&engine, args.backup)?;
+    let (id, doubts) = args.select.resolve(&engine, args.backup)?;
     let mut info = engine.get_backup_info(id, detail)?;
     translate(&mut info.capture_warnings);
     let document = json!({ "backup": info });
     session.output.data(&document, |page| text(page, &info))?;
+    session.output.warnings(&doubts);
     Ok(Exit::Success)
 }
 

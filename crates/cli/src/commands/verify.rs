@@ -82,15 +82,17 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> anyhow::Result<Exit> 
     let engine = args
         .repo
         .open(options.with_verify_rate_limit(args.verify_rate_limit))?;
-    let what = match args.backup {
-        None if !args.select.is_given() => VerifyWhat::All,
-        which => args
-            .select
-            .resolve(&engine, which.unwrap_or(Which::Latest(0)))?
-            .into(),
+    let (what, doubts) = match args.backup {
+        None if !args.select.is_given() => (VerifyWhat::All, Vec::new()),
+        which => {
+            let which = which.unwrap_or(Which::Latest(0));
+            let (id, doubts) = args.select.resolve(&engine, which)?;
+            (id.into(), doubts)
+        }
     };
     let watcher = session.watch()?;
     let mut report = engine.verify_backups(what, args.level, &watcher)?;
+    report.warnings.extend(doubts);
     translate(&mut report.warnings);
     let output = &session.output;
     let document = VerifyJson {

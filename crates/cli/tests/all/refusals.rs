@@ -61,7 +61,7 @@ fn a_repository_that_is_a_link_to_nothing() {
 #[test]
 fn a_url_that_names_no_store() {
     for (url, reason) in [
-        ("ftp://host/prefix", "use s3, gs, az or hdfs"),
+        ("ftp://host/prefix", "use s3, gs, az, hdfs, https or file"),
         ("s3:///prefix", "it names no bucket"),
         ("s3://me:word@bucket/a//b", "is not the URL of a store"),
     ] {
@@ -77,7 +77,7 @@ fn a_url_that_names_no_store() {
         .warns("aws_regoin");
     run(["list", "--repo", "."].into_iter().chain(wrong))
         .code(2)
-        .warns("--store-option is for object stores");
+        .warns("--store-option is for stores");
 }
 
 #[test]

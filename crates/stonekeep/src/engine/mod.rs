@@ -31,7 +31,7 @@ use self::transfer::Meter;
 use crate::buffers::{Buffer, Buffers, DEFAULT_BUFFER_BYTES, DEFAULT_READ_BYTES};
 use crate::repo::index::RepositoryIndex;
 use crate::store::{Durability, Held, Parallelism, Store};
-use crate::{Clock, Error, Observer, Phase, Progress, Result, SystemClock, repo};
+use crate::{Clock, Error, ErrorKind, Observer, Phase, Progress, Result, SystemClock, repo};
 
 /// More workers than this gain nothing on one machine's disks, however many cores it has.
 const MAX_DEFAULT_WORKERS: usize = 16;
@@ -230,6 +230,11 @@ impl BackupEngine {
             return Err(Error::invalid(
                 "max_valid_backups_to_open is for read-only engines: one that writes must know every backup",
             ));
+        }
+        if !store.traits().lists {
+            let message = format!("{} can only be read, since it cannot be listed", store.location());
+            return Err(Error::new(ErrorKind::Unsupported, message)
+                .with_hint("change the repository in the place that the server reads its files from"));
         }
         let index = RepositoryIndex::new(&store);
         check(&index)?;

@@ -18,7 +18,8 @@ use crate::{ErrorKind, Result};
 /// I/O errors of the store.
 pub fn stored_by_others(store: &Store, wanted: &HashSet<String>) -> Result<HashMap<String, Option<Crc32c>>> {
     let mut stored: HashMap<String, Option<Crc32c>> = HashMap::new();
-    if wanted.is_empty() {
+    // Where the other backups cannot be listed, none of them is known.
+    if wanted.is_empty() || !store.traits().lists {
         return Ok(stored);
     }
     for id in catalog::list(store)?.ids {

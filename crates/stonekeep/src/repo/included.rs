@@ -149,12 +149,15 @@ pub(crate) fn findings_of(store: &Store, id: BackupId, files: &[IncludedFile]) -
 /// I/O errors of the store.
 pub(crate) fn without_facts(store: &Store, id: BackupId, used: &str) -> Result<Option<Warning>> {
     let directory = layout::included(id);
-    if store.list(Some(&directory))?.is_empty() {
+    let message = if !store.traits().lists {
+        format!("backup {id} has no facts: if it includes files of the application, they cannot be {used}")
+    } else if store.list(Some(&directory))?.is_empty() {
         return Ok(None);
-    }
-    let message = format!(
-        "the facts of backup {id} are missing or damaged: the files that it includes cannot be {used}"
-    );
+    } else {
+        format!(
+            "the facts of backup {id} are missing or damaged: the files that it includes cannot be {used}"
+        )
+    };
     Ok(Some(Warning::about(
         WarningName::NotIncluded,
         directory.as_str(),

@@ -103,6 +103,9 @@ impl<'a> RepositoryIndex<'a> {
     /// Begins to list the shared files on a second thread, unless they are listed already. The first question for one of
     /// them waits for the thread, and returns its error.
     pub fn begin_listing(&self) {
+        if !self.store.traits().lists {
+            return;
+        }
         let mut listing = lock(&self.listing);
         if self.shared.get().is_none() && listing.is_none() {
             let store = self.store.clone();
@@ -110,11 +113,15 @@ impl<'a> RepositoryIndex<'a> {
         }
     }
 
-    /// What is stored under this path: `None` if there is nothing.
+    /// What is stored under this path: `None` if there is nothing. Where nothing can be listed, each question is a request.
     ///
     /// # Errors
     /// I/O errors of the store.
     pub fn get(&self, path: &RepoPath) -> Result<Option<StoredEntry>> {
+        if !self.store.traits().lists {
+            let stat = self.store.stat(&layout::file(path)?)?;
+            return Ok(stat.map(|stat| StoredEntry::file(stat.size_bytes)));
+        }
         match path {
             RepoPath::Private(name) => Ok(self.private_files(name.backup())?.get(path)),
             RepoPath::Shared(_) | RepoPath::SharedChecksum(_) => Ok(self.shared()?.get(path)),

@@ -103,6 +103,11 @@ pub fn made_by_an_empty_run() -> [Key; 3] {
     ["stonekeep/tmp", "stonekeep/lock", "stonekeep"].map(Key::trusted)
 }
 
+/// `stonekeep/latest`
+pub fn latest_hint() -> Key {
+    Key::trusted("stonekeep/latest")
+}
+
 /// `stonekeep/pins`
 pub fn pins_directory() -> Key {
     Key::trusted("stonekeep/pins")

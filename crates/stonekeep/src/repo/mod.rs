@@ -9,6 +9,7 @@
 //!   ids/<id>                  the claim of an id: no later backup of ours gets it
 //!   deleted/<id>-<crc>        meta files of deleted backups whose files are not all gone yet
 //!   pins/<random>             backups that somebody is reading
+//!   latest                    where readers of a place that cannot be listed begin to look for the newest backup
 //!   tmp/<area>/               what is being built
 //!   lock                      the writer's lock
 //! ```
@@ -29,6 +30,7 @@ pub mod included;
 pub mod index;
 pub mod journal;
 pub mod known_files;
+pub mod latest_hint;
 pub mod layout;
 pub mod listed;
 pub mod loaded_meta;
@@ -104,6 +106,10 @@ pub fn root_state(index: &RepositoryIndex<'_>) -> Result<RootState> {
 /// `NotFound` where there is none.
 pub fn require(index: &RepositoryIndex<'_>) -> Result<()> {
     let location = index.store().location();
+    if !index.store().traits().lists {
+        // Whether a backup is there is seen when it is asked for.
+        return Ok(());
+    }
     match root_state(index)? {
         RootState::Repository => Ok(()),
         RootState::Absent => Err(Error::not_found(format!(

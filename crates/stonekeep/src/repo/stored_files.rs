@@ -8,6 +8,7 @@ use super::known_files::KnownFiles;
 use super::layout;
 use super::path_set::PathSet;
 use crate::Result;
+use crate::parallel::run_bounded;
 use crate::store::{Detail, Entry, EntryKind, Key, Store};
 
 /// Up to this number, private files are looked at one by one instead of listing their directory.
@@ -67,6 +68,28 @@ impl StoredFiles {
         files.paths.shrink_to_fit();
         files.entries.shrink_to_fit();
         Ok(files)
+    }
+
+    /// Looks at each of these files, so many at a time, where nothing can be listed.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub(crate) fn looked_at<'a>(
+        store: &Store,
+        workers: usize,
+        files: impl Iterator<Item = &'a MetaFile>,
+    ) -> Result<Self> {
+        let stats = run_bounded(workers, files.collect(), |file| {
+            Ok((file, store.stat(&layout::file(&file.path)?)?))
+        })?;
+        let mut found = StoredFiles::default();
+        for (file, stat) in stats {
+            if let Some(stat) = stat {
+                let entry = StoredEntry::file(stat.size_bytes);
+                found.add(&file.path.to_string(), &file.path, entry);
+            }
+        }
+        Ok(found)
     }
 
     /// The paths.
@@ -138,6 +161,9 @@ impl PrivateFiles {
             0..=FEW_FILES => look_at_each(store, private()),
             _ => None,
         };
+        if !store.traits().lists {
+            return StoredFiles::looked_at(store, 1, private()).map(PrivateFiles);
+        }
         let files = few.map_or_else(|| StoredFiles::list(store, &[layout::private(id)]), Ok);
         files.map(PrivateFiles)
     }

@@ -178,6 +178,8 @@ pub struct StoreTraits {
     pub parallelism: Parallelism,
     /// What becomes of an upload until it is finished.
     pub uploads: Uploads,
+    /// Whether directories can be listed. Where not, what is not named by its key cannot be found.
+    pub lists: bool,
 }
 
 /// What becomes of an upload until it is finished.

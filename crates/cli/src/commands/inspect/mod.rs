@@ -19,6 +19,8 @@ use stonekeep::format::FormatError;
 use stonekeep::{Error, Result};
 
 use super::Session;
+use crate::args::place::place;
+use crate::args::repository::{self, StoreArgs};
 use crate::exit::Exit;
 use crate::output::text::{Page, Style};
 use crate::output::units::bytes;
@@ -33,16 +35,24 @@ use source::Source;
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::INSPECT)]
 pub(crate) struct InspectArgs {
-    /// The file
-    #[arg(value_name = "FILE")]
+    /// The file, or the URL of one in a store, as in s3://BUCKET/PREFIX/private/7/MANIFEST-000012
+    #[arg(value_name = "FILE", value_parser = place())]
     file: PathBuf,
+    #[command(flatten)]
+    settings: StoreArgs,
     /// The kind of file [default: detected]
     #[arg(long = "as", value_name = "KIND")]
     kind: Option<Kind>,
 }
 
 pub(crate) fn run(args: &InspectArgs, session: &Session) -> anyhow::Result<Exit> {
-    let source = Source::open(&args.file)?;
+    let source = match repository::store_of_file(&args.file, &args.settings)? {
+        Some((store, name)) => {
+            let url = format!("{}/{name}", store.location());
+            Source::stored(&store, &name, &url)?
+        }
+        None => Source::open(&args.file)?,
+    };
     let kind = match args.kind {
         Some(kind) => kind,
         None => detect(&source)?,

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use stonekeep::store::{Key, Object, ObjectReader, Store};
 use stonekeep::{Error, IoContext, Result};
 
 /// This much is read to detect a file's kind: a block of a log.
@@ -17,11 +18,27 @@ const PIECE_BYTES: usize = 1 << 20;
 /// A file with its length.
 pub(super) struct Source {
     path: PathBuf,
-    file: File,
+    content: Content,
     size_bytes: u64,
 }
 
+/// Where the bytes are.
+enum Content {
+    Local(File),
+    Stored(Box<dyn Object>),
+}
+
 impl Source {
+    /// A file of a store; `url` is its name for messages.
+    pub(super) fn stored(store: &Store, name: &str, url: &str) -> anyhow::Result<Self> {
+        let object = store.open(&Key::new(name)?)?;
+        Ok(Source {
+            path: url.into(),
+            size_bytes: object.size_bytes(),
+            content: Content::Stored(object),
+        })
+    }
+
     pub(super) fn open(path: &Path) -> Result<Self> {
         let metadata = path.metadata().map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error::not_found(format!("there is no file {}", path.display())),
@@ -34,7 +51,7 @@ impl Source {
         let file = File::open(path).context("opening", path)?;
         Ok(Source {
             path: path.to_owned(),
-            file,
+            content: Content::Local(file),
             size_bytes: metadata.len(),
         })
     }
@@ -66,7 +83,10 @@ impl Source {
     /// Like [`Source::range`], for readers that add the path themselves.
     pub(super) fn read_at(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, offset)?;
+        match &self.content {
+            Content::Local(file) => file.read_exact_at(&mut bytes, offset)?,
+            Content::Stored(object) => read_exact_at(object.as_ref(), &mut bytes, offset)?,
+        }
         Ok(bytes)
     }
 
@@ -82,9 +102,12 @@ impl Source {
     /// Hands out the file piece by piece.
     pub(super) fn pieces(&self, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let mut buffer = vec![0; PIECE_BYTES];
-        let mut file = &self.file;
+        let mut content: Box<dyn Read + '_> = match &self.content {
+            Content::Local(file) => Box::new(file),
+            Content::Stored(object) => Box::new(ObjectReader::new(object.as_ref())),
+        };
         loop {
-            match file.read(&mut buffer).context("reading", &self.path)? {
+            match content.read(&mut buffer).context("reading", &self.path)? {
                 0 => return Ok(()),
                 count => take(&buffer[..count])?,
             }
@@ -95,4 +118,19 @@ impl Source {
     pub(super) fn complaint(&self, error: stonekeep::format::FormatError) -> Error {
         Error::format(self.path.display().to_string(), error)
     }
+}
+
+fn read_exact_at(object: &dyn Object, mut bytes: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match object.read_at(bytes, offset) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => {
+                bytes = &mut bytes[count..];
+                offset += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

@@ -25,7 +25,7 @@ pub(crate) struct RestoreArgs {
     #[arg(value_name = "ID", default_value = "latest", conflicts_with = "abort")]
     pub(super) backup: Which,
     /// The repository: a directory in the format of RocksDB's BackupEngine, or the URL of one in an object store
-    /// (s3://BUCKET/PREFIX, gs://, az://)
+    /// (s3://BUCKET/PREFIX, gs://, az://), in HDFS (hdfs://HOST:PORT/PATH) or at a web server (https://HOST/PATH)
     #[arg(
         long,
         env = "STONEKEEP_REPO",

@@ -11,9 +11,9 @@ use super::report::{CollectReport, KeptBackup};
 use crate::engine::BackupEngineReadOnly;
 use crate::repo::garbage::{self, Inventory, IsToDelete, Metas, Policy, Withdrawn};
 use crate::repo::index::RepositoryIndex;
-use crate::repo::layout;
 use crate::repo::loaded_meta::no_such_backup;
 use crate::repo::pin::{self, LivePins};
+use crate::repo::{latest_hint, layout};
 use crate::store::{Held, Store};
 use crate::{Error, Observer, Phase, Progress, Result, Warning, WarningName, repo};
 
@@ -69,6 +69,11 @@ impl Collection<'_> {
         let collected = self.collect(&index, metas, (&deleted, &left), &lock);
         let mut report = collected.map_err(|error| garbage::after_deleting(error, &deleted))?;
         report.kept_backups = kept;
+        let mut newest_first = index.backups()?.ids.iter().rev();
+        latest_hint::repair(
+            self.store(),
+            newest_first.find(|id| !deleted.contains(id)).copied(),
+        );
         match (self.wanted, left.into_iter().next()) {
             // Whoever asks for one backup must not take it for deleted; a purge tries again the next time.
             (Wanted::These(_), Some((id, error))) => {

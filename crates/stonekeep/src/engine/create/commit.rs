@@ -15,7 +15,7 @@ use super::plan::Plan;
 use super::{publish, record};
 use crate::parallel::run_both;
 use crate::repo::facts_reader::FileLines;
-use crate::repo::{garbage, ids, layout};
+use crate::repo::{garbage, ids, latest_hint, layout};
 use crate::store::{Durability, Held, Key, Persist, Put, PutContent, PutMode, Store, Upload};
 use crate::{Error, Phase, Result};
 
@@ -113,7 +113,10 @@ impl Commit<'_> {
             .look(id, &description.private)
             .and_then(|()| self.look(id, shared))
         {
-            Ok(()) => Ok(Outcome::Committed),
+            Ok(()) => {
+                latest_hint::committed(self.store(), &self.area.name, id, &description.text);
+                Ok(Outcome::Committed)
+            }
             Err(error) => Err(self.withdraw(id, error)),
         }
     }

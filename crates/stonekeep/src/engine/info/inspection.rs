@@ -10,6 +10,7 @@ use super::report::{BackupFileInfo, BackupInfo, BackupState, InfoDetail, head, u
 use super::sharing::{Sharing, Sum};
 use crate::engine::BackupEngineReadOnly;
 use crate::parallel::run_bounded;
+use crate::repo::catalog;
 use crate::repo::described::{self, Described};
 use crate::repo::expected_sizes::ExpectedSizes;
 use crate::repo::facts::BackupFacts;
@@ -18,7 +19,7 @@ use crate::repo::included;
 use crate::repo::index::RepositoryIndex;
 use crate::repo::known_files::KnownFiles;
 use crate::repo::listed::{self, Listed};
-use crate::repo::loaded_meta::MetaState;
+use crate::repo::loaded_meta::{MetaState, no_such_backup};
 use crate::repo::meta_scanner::{MetaScanner, ScannedMeta};
 use crate::repo::stored_files::{PrivateFiles, StoredFiles};
 use crate::store::Store;
@@ -90,6 +91,39 @@ pub(super) fn inspect(
         })?,
     };
     Ok(inspection.finish(inspected.into_iter().flatten().collect()))
+}
+
+/// Inspects one backup where the others cannot be listed: what it shares with them is not known.
+///
+/// # Errors
+/// `NotFound`, and I/O errors of the store.
+pub(super) fn inspect_alone(
+    engine: &BackupEngineReadOnly,
+    id: BackupId,
+    detail: InfoDetail,
+) -> Result<BackupInfo> {
+    let store = engine.store();
+    let stored = match catalog::load(store, id)? {
+        MetaState::Unreadable(error) => return Ok(unreadable(id, &error)),
+        MetaState::Readable(loaded) => {
+            StoredFiles::looked_at(store, engine.workers(), loaded.meta.files.iter())?
+        }
+    };
+    let inspection = Inspection {
+        store,
+        detail,
+        stored: &stored,
+        sharing: Mutex::new(Sharing::new(&stored, detail == InfoDetail::Files)),
+        scanners: Mutex::default(),
+    };
+    let one = inspection.inspect(id)?.into_iter().collect();
+    let mut info = inspection
+        .finish(one)
+        .backups
+        .pop()
+        .ok_or_else(|| no_such_backup(store, id))?;
+    (info.unique_bytes, info.shared_bytes) = (None, None);
+    Ok(info)
 }
 
 impl Inspection<'_> {

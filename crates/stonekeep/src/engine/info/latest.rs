@@ -5,9 +5,9 @@ use stonekeep_format::BackupId;
 use crate::engine::BackupEngineReadOnly;
 use crate::repo::catalog::{self, MetaState, SizedMeta};
 use crate::repo::index::RepositoryIndex;
-use crate::repo::layout;
+use crate::repo::{latest_hint, layout};
 use crate::store::Store;
-use crate::{Error, ErrorKind, Finding, Result};
+use crate::{Error, ErrorKind, Finding, Result, Warning, WarningName};
 
 /// A backup by its number or by its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,6 +51,8 @@ pub(crate) struct Candidates {
     pub(crate) passed_over: Vec<PassedOver>,
     /// What was read of the first one for the choice.
     pub(crate) first: Option<SizedMeta>,
+    /// What the choice may have missed.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl BackupEngineReadOnly {
@@ -60,9 +62,20 @@ impl BackupEngineReadOnly {
     /// # Errors
     /// `NotFound` if there is no backup, `Corrupt` if all are damaged, I/O errors of the store.
     pub fn resolve(&self, which: WhichBackup) -> Result<BackupId> {
+        self.resolve_with_warnings(which).map(|(id, _)| id)
+    }
+
+    /// The same, with what the choice may have missed: where the store cannot be listed, a newer backup than the latest that
+    /// was found may exist.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub fn resolve_with_warnings(&self, which: WhichBackup) -> Result<(BackupId, Vec<Warning>)> {
         let candidates = self.candidates(which)?;
-        let first = candidates.ids.first().copied();
-        first.ok_or_else(|| self.none_to_take(&candidates.passed_over))
+        match candidates.ids.first() {
+            Some(first) => Ok((*first, candidates.warnings)),
+            None => Err(self.none_to_take(&candidates.passed_over)),
+        }
     }
 
     /// The backups to try for this choice, in order, with those that need not be tried and why. One by its number, and the
@@ -88,6 +101,11 @@ impl BackupEngineReadOnly {
         let wanted = match which {
             WhichBackup::Id(id) => {
                 candidates.ids.push(id);
+                return Ok(candidates);
+            }
+            WhichBackup::Latest if !self.store().traits().lists => {
+                candidates.ids.push(latest_hint::find(self.store())?);
+                candidates.warnings.push(newer_may_exist(self.store()));
                 return Ok(candidates);
             }
             WhichBackup::Latest => {
@@ -165,4 +183,13 @@ fn read_for_sizes(store: &Store, id: BackupId) -> Result<std::result::Result<Siz
         MetaState::Readable(loaded) => SizedMeta::read(store, loaded).map(Ok),
         MetaState::Unreadable(error) => Ok(Err(error)),
     }
+}
+
+fn newer_may_exist(store: &Store) -> Warning {
+    let message = format!(
+        "cannot be listed: a newer backup may exist than the newest of the {} ids from that in {} on",
+        latest_hint::LOOK_AHEAD + 1,
+        layout::latest_hint()
+    );
+    Warning::about(WarningName::NotListed, store.location(), message)
 }

@@ -11,7 +11,7 @@ mod sharing;
 use stonekeep_format::BackupId;
 
 pub use self::diff::{BackupDiff, DiffSide};
-use self::inspection::{Asked, Inspected, inspect};
+use self::inspection::{Asked, Inspected, inspect, inspect_alone};
 pub(super) use self::latest::Candidates;
 pub use self::latest::{PassedOver, WhichBackup};
 pub use self::report::{BackupFileInfo, BackupInfo, BackupState, InfoDetail, RepositoryInfo};
@@ -40,6 +40,9 @@ impl BackupEngineReadOnly {
         let store = self.store();
         if detail == InfoDetail::Head {
             return head_of(store, id, catalog::load(store, id)?);
+        }
+        if !store.traits().lists {
+            return inspect_alone(self, id, detail);
         }
         let index = RepositoryIndex::new(store);
         let inspected = match index.backups()?.ids.binary_search(&id) {

@@ -181,7 +181,7 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
         // Both take a while where there are many files.
         let find = || {
             let index = context.index.borrow();
-            let index = Some(&*index).filter(|_| !context.needs_only_written_files());
+            let index = Some(&*index).filter(|_| store.traits().lists && !context.needs_only_written_files());
             BackupContents::find(index, store, loaded, facts, &options.alternate_dirs)
         };
         let (backup, listings) = run_both(2, find, || TargetListings::read(targets));
@@ -220,7 +220,8 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
             sequences,
         };
         let mut plan = Plan::make(backup, inputs, adjusted)?;
-        if context.needs_only_written_files() {
+        // Where nothing can be listed, each look would be a request: what is missing is missed when it is copied.
+        if store.traits().lists && context.needs_only_written_files() {
             let written = plan.writes.iter().map(|write| &write.content);
             require_stored(store, self.id, written).map_err(|error| self.explain(error))?;
         }

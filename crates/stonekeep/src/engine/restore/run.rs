@@ -143,6 +143,7 @@ impl<'a> RestoreContext<'a> {
             mut first,
         } = choice;
         let (mut passed_over, mut known) = (candidates.passed_over, candidates.first);
+        let doubts = candidates.warnings;
         let mut last = Error::not_found("there is no backup to restore");
         for id in candidates.ids {
             let read = match first.take() {
@@ -150,7 +151,8 @@ impl<'a> RestoreContext<'a> {
                 None => BackupRestore::read(self, id, known.take()),
             };
             last = match read.and_then(BackupRestore::run) {
-                Ok(report) => {
+                Ok(mut report) => {
+                    report.warnings.extend(doubts);
                     passed_over.retain(|other| other.id > id);
                     passed_over.sort_by_key(|other| std::cmp::Reverse(other.id));
                     return Ok(RestoreReport {

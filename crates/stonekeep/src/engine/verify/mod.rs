@@ -244,6 +244,9 @@ impl Verifier<'_> {
     fn check(&mut self, path: &RepoPath, expected: Option<u64>, id: BackupId) -> Result<()> {
         let (stored, is_new) = match (path, self.index.shared()) {
             (RepoPath::Private(_), _) => (self.index.get(path), true),
+            _ if !self.index.store().traits().lists => {
+                (self.index.get(path), self.checked_others.insert(path.clone()))
+            }
             (_, Ok(files)) => match files.find(path) {
                 Some(stored) => (Ok(files.entry(stored)), self.checked.insert(stored)),
                 None => (Ok(None), self.checked_others.insert(path.clone())),
@@ -319,12 +322,25 @@ impl Verifier<'_> {
             findings,
             ..
         } = self;
-        let there = engine.backup_ids()?;
-        let there = |id: BackupId| there.binary_search(&id).is_ok();
+        let there = still_there(engine, report.backups.iter().map(|backup| backup.id))?;
+        let there = |id: BackupId| there.contains(&id);
         report.backups.retain(|backup| there(backup.id));
         report.backups.sort_by_key(|backup| backup.id);
         findings.report(&mut report, there);
         report.settle();
         Ok(report)
     }
+}
+
+/// Which of these backups exist now.
+fn still_there(
+    engine: &BackupEngineReadOnly,
+    ids: impl Iterator<Item = BackupId>,
+) -> Result<HashSet<BackupId>> {
+    let store = engine.store();
+    if store.traits().lists {
+        return Ok(engine.backup_ids()?.into_iter().collect());
+    }
+    let found = ids.map(|id| Ok(store.stat(&layout::meta(id))?.map(|_| id)));
+    found.filter_map(Result::transpose).collect()
 }

@@ -19,7 +19,9 @@ use crate::store::{Entry, EntryKind, Key, Store};
 use crate::{Error, ErrorKind, Result};
 
 /// The names in `stonekeep/`.
-const OUR_NAMES: [&str; 7] = ["backups", "deleted", "files", "ids", "lock", "pins", "tmp"];
+const OUR_NAMES: [&str; 8] = [
+    "backups", "deleted", "files", "ids", "latest", "lock", "pins", "tmp",
+];
 
 /// See the [module](self).
 #[derive(Debug)]

@@ -141,6 +141,7 @@ impl Backend for HdfsStore {
         StoreTraits {
             parallelism: Parallelism::Fixed(CALLS),
             uploads: Uploads::Staged,
+            lists: true,
         }
     }
 

@@ -147,6 +147,7 @@ impl Backend for LocalStore {
                 None => Parallelism::Cores,
             },
             uploads: Uploads::Resumable,
+            lists: true,
         }
     }
 

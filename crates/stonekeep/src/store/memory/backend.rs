@@ -92,6 +92,7 @@ impl Backend for Memory {
         StoreTraits {
             parallelism: Parallelism::Cores,
             uploads: self.uploads,
+            lists: true,
         }
     }
 

@@ -15,6 +15,7 @@ mod object;
 mod paths;
 mod upload;
 mod url;
+mod web;
 
 use std::fs::File;
 use std::io::Read;
@@ -30,6 +31,7 @@ use self::object::RemoteObject;
 use self::paths::Paths;
 use self::upload::{Sessions, Writer};
 use self::url::Opened;
+pub use self::web::WebStore;
 use super::contract::{Backend, Lease};
 use super::staging::record_key;
 use super::{
@@ -159,6 +161,7 @@ impl Backend for RemoteStore {
         StoreTraits {
             parallelism: Parallelism::Fixed(REQUESTS),
             uploads: Uploads::Named,
+            lists: true,
         }
     }
 

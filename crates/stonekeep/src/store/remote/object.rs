@@ -2,12 +2,13 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange};
+use object_store::{GetOptions, GetRange, ObjectMeta};
 
 use super::client::Client;
 use crate::store::{LocalFile, Object};
@@ -17,10 +18,34 @@ use crate::{Error, Result};
 pub(super) struct RemoteObject {
     client: Arc<Client>,
     path: Path,
-    size_bytes: u64,
-    /// What a later request must find again; `None` if the store has no ETags.
-    e_tag: Option<String>,
+    /// What a later request must find again.
+    version: Version,
     body: Mutex<Body>,
+}
+
+/// Which version of an object an answer is of.
+#[derive(PartialEq, Eq)]
+struct Version {
+    /// `None` if the store has no ETags.
+    e_tag: Option<String>,
+    /// In whole seconds on most stores, and the same for all objects of some: an ETag says more.
+    modified: SystemTime,
+    size_bytes: u64,
+}
+
+impl Version {
+    fn of(meta: &ObjectMeta) -> Self {
+        Version {
+            e_tag: meta.e_tag.clone(),
+            modified: SystemTime::from(meta.last_modified),
+            size_bytes: meta.size,
+        }
+    }
+
+    /// What If-Match must say. A weak ETag matches nothing there.
+    fn strong(&self) -> Option<String> {
+        self.e_tag.clone().filter(|tag| !tag.starts_with("W/"))
+    }
 }
 
 /// The body of an answer, and how far it was read.
@@ -42,8 +67,7 @@ impl RemoteObject {
         Ok(RemoteObject {
             client,
             path,
-            size_bytes: found.meta.size,
-            e_tag: found.meta.e_tag.clone(),
+            version: Version::of(&found.meta),
             body: Mutex::new(Body {
                 stream: found.into_stream(),
                 rest: Bytes::new(),
@@ -52,27 +76,43 @@ impl RemoteObject {
         })
     }
 
-    /// A body that begins here, of the same version.
+    /// A body that begins here, of the same version. A server without ranges sends the object from its beginning.
     fn body_from(&self, offset: u64) -> Result<Body> {
         let store = Arc::clone(self.client.store());
-        let options = GetOptions::new()
-            .with_if_match(self.e_tag.clone())
-            .with_range(Some(GetRange::Offset(offset)));
+        let whole = GetOptions::new().with_if_match(self.version.strong());
+        let rest = whole.clone().with_range(Some(GetRange::Offset(offset)));
         let path = self.path.clone();
-        let get = async move { store.get_opts(&path, options).await };
-        let found = self.client.run(&format!("reading {}", self.path), get)?;
-        if found.meta.size != self.size_bytes || found.range.start != offset {
+        let get = async move {
+            match store.get_opts(&path, rest).await {
+                Err(object_store::Error::NotSupported { .. }) => store.get_opts(&path, whole).await,
+                found => found,
+            }
+        };
+        let doing = format!("reading {}", self.path);
+        let found = self.client.run(&doing, get)?;
+        if Version::of(&found.meta) != self.version {
             let reason = "another object took its place while it was read";
-            return Err(Error::io(
-                format!("reading {}", self.path),
-                io::Error::other(reason),
-            ));
+            return Err(Error::io(doing, io::Error::other(reason)));
         }
-        Ok(Body {
+        let mut body = Body {
+            offset: found.range.start,
             stream: found.into_stream(),
             rest: Bytes::new(),
-            offset,
-        })
+        };
+        self.skip_to(offset, &mut body)?;
+        Ok(body)
+    }
+
+    /// Passes over what comes before this offset.
+    fn skip_to(&self, offset: u64, body: &mut Body) -> Result<()> {
+        while body.offset < offset {
+            self.fill(body)?;
+            let before = usize::try_from(offset - body.offset).unwrap_or(usize::MAX);
+            let count = before.min(body.rest.len());
+            body.rest.advance(count);
+            body.offset += count as u64;
+        }
+        Ok(())
     }
 
     fn body(&self) -> MutexGuard<'_, Body> {
@@ -86,7 +126,7 @@ impl RemoteObject {
             let next = async { body.stream.next().await.transpose() };
             body.rest = self.client.next(&doing, next)?.ok_or_else(|| {
                 let at = body.offset;
-                let reason = format!("the body ended at {at} of {} bytes", self.size_bytes);
+                let reason = format!("the body ended at {at} of {} bytes", self.version.size_bytes);
                 Error::io(doing, io::Error::new(io::ErrorKind::UnexpectedEof, reason))
             })?;
         }
@@ -96,16 +136,16 @@ impl RemoteObject {
 
 impl Object for RemoteObject {
     fn size_bytes(&self) -> u64 {
-        self.size_bytes
+        self.version.size_bytes
     }
 
     /// Every byte is of the version with the ETag, so that the length cannot change.
     fn size_bytes_now(&self) -> io::Result<u64> {
-        Ok(self.size_bytes)
+        Ok(self.version.size_bytes)
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        if offset >= self.size_bytes || buffer.is_empty() {
+        if offset >= self.version.size_bytes || buffer.is_empty() {
             return Ok(0);
         }
         let mut body = self.body();

@@ -75,7 +75,7 @@ pub(super) fn open(url: &str, options: &[(String, String)]) -> Result<Opened> {
             (reads.clone(), writes, Sessions::ByHandle(reads))
         }
         scheme => {
-            let reason = format!("{scheme:?} is not a kind of store: use s3, gs, az or hdfs");
+            let reason = format!("{scheme:?} is not a kind of store: use s3, gs, az, hdfs, https or file");
             return Err(invalid(url, &reason));
         }
     };
@@ -101,7 +101,7 @@ fn once() -> RetryConfig {
 }
 
 /// The builder with the defaults of this crate and these options, in their order.
-fn with_options<B, K: FromStr>(
+pub(super) fn with_options<B, K: FromStr>(
     builder: B,
     options: &[(String, String)],
     set: impl Fn(B, K, String) -> B,
@@ -119,12 +119,23 @@ fn with_options<B, K: FromStr>(
         })
 }
 
-fn invalid(url: &str, reason: &dyn fmt::Display) -> Error {
+/// A URL without user, password, query and a slash at its end, for messages.
+pub(super) fn shown(url: &Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let host = url.host_str().unwrap_or_default();
+    format!(
+        "{}://{host}{port}{}",
+        url.scheme(),
+        url.path().trim_end_matches('/')
+    )
+}
+
+pub(super) fn invalid(url: &str, reason: &dyn fmt::Display) -> Error {
     let url = errors::without_secrets(url);
     Error::invalid(format!("{url:?} is not the URL of a store: {reason}"))
 }
 
-fn contradiction(url: &str, error: object_store::Error) -> Error {
+pub(super) fn contradiction(url: &str, error: object_store::Error) -> Error {
     let reason = errors::without_secrets(&error.to_string());
     Error::invalid(format!(
         "{} cannot be opened: {reason}",
@@ -167,7 +178,11 @@ mod tests {
     fn what_no_store_has_is_invalid() {
         for (url, options, reason) in [
             ("s3:///prefix", [("aws_region", "x")], "no bucket"),
-            ("ftp://host/p", [("aws_region", "x")], "use s3, gs, az or hdfs"),
+            (
+                "ftp://host/p",
+                [("aws_region", "x")],
+                "use s3, gs, az, hdfs, https or file",
+            ),
             ("s3://bucket/p", [("aws_regoin", "x")], "aws_regoin"),
             ("s3://bucket/a//b", [("aws_region", "x")], "not the URL"),
         ] {

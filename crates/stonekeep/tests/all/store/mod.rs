@@ -9,3 +9,4 @@ pub(crate) mod pins;
 pub(crate) mod processes;
 mod remote;
 mod remote_upload;
+mod web;

@@ -1,0 +1,218 @@
+//! A repository at a plain web server: files are read by their names, nothing can be listed, nothing is changed.
+//!
+//! Any server that answers GET and HEAD will do. One without ranges is asked for a file from its beginning again when it is
+//! read from another place. A file is bound to its ETag, or its time where the server has no ETags, and its size.
+
+use std::fs::File;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use object_store::http::HttpBuilder;
+use object_store::path::Path;
+use object_store::{ClientConfigKey, GetOptions};
+use url::Url;
+
+use super::client::Client;
+use super::object::RemoteObject;
+use super::url as place_url;
+use crate::store::contract::{Backend, Lease};
+use crate::store::{
+    Detail, Durability, Entry, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist, PinState,
+    Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, Upload, Uploads,
+};
+use crate::{Error, ErrorKind, Result, Warning};
+
+/// As many as browsers have to one server.
+const REQUESTS: usize = 6;
+
+/// A repository at a web server, read only. See the [module](self).
+#[derive(Debug)]
+pub struct WebStore {
+    place: Place,
+    client: Arc<Client>,
+}
+
+impl WebStore {
+    /// The repository at `https://HOST/PATH`, or `http://HOST/PATH` with the option `allow_http=true`. A query, such as a
+    /// signature that is valid for the whole directory, goes with every request, and is in no message. `options` are those of
+    /// the crate `object_store` for HTTP clients, such as `proxy_url`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for another URL or an unknown option. The server is not contacted.
+    pub fn open(url: &str, options: &[(String, String)]) -> Result<Self> {
+        let parsed = Url::parse(url).map_err(|error| place_url::invalid(url, &error))?;
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            let reason = "a user and a password are not supported";
+            return Err(place_url::invalid(url, &reason));
+        }
+        let allowed =
+            |(name, value): &(String, String)| name.eq_ignore_ascii_case("allow_http") && value == "true";
+        if parsed.scheme() == "http" && !options.iter().any(allowed) {
+            let reason = "nothing protects what is read over http";
+            return Err(place_url::invalid(url, &reason).with_hint(
+                "use https, or accept it with the option allow_http=true (--store-option allow_http=true)",
+            ));
+        }
+        let builder = HttpBuilder::new().with_url(url);
+        let set = |builder: HttpBuilder, key: ClientConfigKey, value: String| builder.with_config(key, value);
+        let builder = place_url::with_options(builder, options, set)?;
+        let store = builder
+            .build()
+            .map_err(|error| place_url::contradiction(url, error))?;
+        let display = place_url::shown(&parsed);
+        Ok(WebStore {
+            client: Arc::new(Client::new(Arc::new(store), display.clone())?),
+            place: Place {
+                identity: display.clone(),
+                display,
+                directory: None,
+            },
+        })
+    }
+
+    fn read_only<T>(&self) -> Result<T> {
+        Err(self.is_read_only())
+    }
+
+    fn is_read_only(&self) -> Error {
+        let message = format!("{} is a web server, and can only be read", self.place.display);
+        Error::new(ErrorKind::Unsupported, message)
+            .with_hint("back up into the place that the server reads its files from")
+    }
+}
+
+impl From<WebStore> for Store {
+    fn from(store: WebStore) -> Self {
+        Store::of(store)
+    }
+}
+
+fn path(key: &Key) -> Result<Path> {
+    Path::parse(key.as_str())
+        .map_err(|error| Error::invalid(format!("a web server has no such file: {error}")))
+}
+
+impl Backend for WebStore {
+    fn place(&self) -> &Place {
+        &self.place
+    }
+
+    fn traits(&self) -> StoreTraits {
+        StoreTraits {
+            parallelism: Parallelism::Fixed(REQUESTS),
+            uploads: Uploads::Named,
+            lists: false,
+        }
+    }
+
+    fn warnings(&self) -> Vec<Warning> {
+        Vec::new()
+    }
+
+    fn room(&self) -> Room {
+        Room::default()
+    }
+
+    fn now(&self) -> Option<SystemTime> {
+        None
+    }
+
+    /// A directory of a web server is seen in its files alone.
+    fn exists(&self) -> Result<bool> {
+        Ok(true)
+    }
+
+    fn create_root(&self, _: Durability) -> Result<()> {
+        self.read_only()
+    }
+
+    fn limit_modes(&self, _: u32) {}
+
+    fn list(&self, _: Option<&Key>, _: Detail, _: &mut dyn FnMut(Entry)) -> Result<()> {
+        let message = format!("{} is a web server, and cannot be listed", self.place.display);
+        Err(Error::new(ErrorKind::Unsupported, message)
+            .with_hint("name one backup by its id, or latest: show, verify and restore need no listing then"))
+    }
+
+    fn stat(&self, key: &Key) -> Result<Option<Stat>> {
+        let path = path(key)?;
+        let store = Arc::clone(self.client.store());
+        let head = async move { store.get_opts(&path, GetOptions::new().with_head(true)).await };
+        match self.client.run(&format!("asking for {key}"), head) {
+            Ok(found) => Ok(Some(Stat {
+                size_bytes: found.meta.size,
+                modified: Some(SystemTime::from(found.meta.last_modified)),
+            })),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn open(&self, key: &Key) -> Result<Box<dyn Object>> {
+        Ok(Box::new(RemoteObject::open(
+            Arc::clone(&self.client),
+            path(key)?,
+        )?))
+    }
+
+    fn put(&self, _: &str, _: &Key, _: PutContent<'_>, _: PutMode, _: Durability) -> Result<Put> {
+        self.read_only()
+    }
+
+    fn upload(&self, _: &str, _: &Key, _: &mut dyn Read, _: u64, _: PutMode) -> Result<Upload> {
+        self.read_only()
+    }
+
+    fn record(&self, _: &str, _: &Key, _: &mut dyn Read) -> Result<Upload> {
+        self.read_only()
+    }
+
+    fn resume(&self, _: &Upload, _: &str, _: &mut dyn Read, _: u64) -> Result<Upload> {
+        self.read_only()
+    }
+
+    fn upload_clone(&self, _: &str, _: &Key, _: &File, _: u64) -> Result<Option<Upload>> {
+        self.read_only()
+    }
+
+    fn open_upload(&self, _: &Upload) -> Result<Box<dyn Object>> {
+        self.read_only()
+    }
+
+    fn finish(&self, _: Vec<(Upload, Key)>, _: PutMode, _: Durability) -> Result<Vec<(Upload, Key)>> {
+        self.read_only()
+    }
+
+    fn persist(&self, _: Persist<'_>) -> Result<()> {
+        self.read_only()
+    }
+
+    fn leftovers(&self) -> Result<Vec<Leftover>> {
+        Ok(Vec::new())
+    }
+
+    fn discard(&self, _: &str) -> Result<()> {
+        self.read_only()
+    }
+
+    fn delete(&self, keys: &[Key]) -> Vec<NotDeleted> {
+        let refused = |key: &Key| NotDeleted {
+            key: key.clone(),
+            error: self.is_read_only(),
+        };
+        keys.iter().map(refused).collect()
+    }
+
+    fn lease(&self, _: LockWait, _: &str, _: &dyn Fn() -> bool) -> Result<Box<dyn Lease>> {
+        self.read_only()
+    }
+
+    fn pin(&self, _: &Key, _: &[u8]) -> Result<(Key, Box<dyn Lease>)> {
+        self.read_only()
+    }
+
+    fn sweep_pin(&self, _: &Key) -> Result<PinState> {
+        self.read_only()
+    }
+}
