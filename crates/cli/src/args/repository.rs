@@ -35,12 +35,21 @@ pub(crate) struct StoreArgs {
     store_option: Vec<(String, String)>,
 }
 
-fn parse_setting(text: &str) -> Result<(String, String), String> {
+/// A setting of a store.
+pub(crate) fn parse_setting(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("a setting is KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
 }
 
 impl RepoArgs {
+    /// The repository at this path or URL, with settings of its store.
+    pub(crate) fn at(repo: PathBuf, store_option: Vec<(String, String)>) -> Self {
+        RepoArgs {
+            repo,
+            settings: StoreArgs { store_option },
+        }
+    }
+
     /// The directory or the URL.
     pub(crate) fn path(&self) -> &Path {
         &self.repo

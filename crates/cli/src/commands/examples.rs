@@ -35,6 +35,11 @@ pub(crate) const OPEN: &str = "Examples:
 pub(crate) const CLOSE: &str = "Examples:
   stonekeep close /backups/look";
 
+pub(crate) const COPY: &str = "Examples:
+  stonekeep copy --from /backups/app --to /mnt/usb/app
+  stonekeep copy latest --from s3://bucket/app --to /backups/app
+  stonekeep copy 3 4 --new-ids --from /backups/old --to /backups/app --dry-run";
+
 pub(crate) const DELETE: &str = "Examples:
   stonekeep delete 3 4 --repo /backups/app
   stonekeep delete --tag test --repo /backups/app --dry-run

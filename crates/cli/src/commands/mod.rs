@@ -4,6 +4,7 @@ pub(crate) mod backup;
 pub(crate) mod close;
 pub(crate) mod collect_report;
 pub(crate) mod completions;
+pub(crate) mod copy;
 pub(crate) mod delete;
 pub(crate) mod demo;
 pub(crate) mod diff;
@@ -58,7 +59,7 @@ pub(crate) fn host_name() -> String {
 /// The hint for an exit code, whatever the error was.
 pub(crate) fn advice(verb: &str, exit: Exit) -> Option<&'static str> {
     match exit {
-        Exit::Locked if matches!(verb, "backup" | "delete" | "purge" | "gc") => {
+        Exit::Locked if matches!(verb, "backup" | "copy" | "delete" | "purge" | "gc") => {
             Some("--lock-wait lets a command wait")
         }
         Exit::Signalled(_) => what_a_stop_leaves(verb),
@@ -72,6 +73,10 @@ fn what_a_stop_leaves(verb: &str) -> Option<&'static str> {
         "backup" => Some(
             "no backup was made, older ones are as they were; files that were copied whole stay in the repository, \
              and the next backup uses them (stonekeep gc removes them)",
+        ),
+        "copy" => Some(
+            "backups that were copied whole are in the target; files that were copied whole stay there, and the same command \
+             uses them (stonekeep gc removes them)",
         ),
         "restore" => Some(
             "the old files at the target are unchanged; run the same command again to resume the restore, or undo it \

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::command::{line, stonekeep};
 
-const VERBS: [&str; 16] = [
+const VERBS: [&str; 17] = [
     "backup",
     "list",
     "show",
@@ -13,6 +13,7 @@ const VERBS: [&str; 16] = [
     "restore",
     "open",
     "close",
+    "copy",
     "delete",
     "purge",
     "gc",

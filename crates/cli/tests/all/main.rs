@@ -9,6 +9,7 @@
 mod backup;
 mod collect;
 mod command;
+mod copy;
 mod demo;
 mod denied_calls;
 mod documents;

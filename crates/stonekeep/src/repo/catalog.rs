@@ -29,7 +29,20 @@ pub struct MetaVersion {
     modified: Option<SystemTime>,
 }
 
+impl MetaVersion {
+    /// The length of the meta file.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+}
+
 impl Listing {
+    /// What the listing says of this backup's meta file, if it is there.
+    pub fn version(&self, id: BackupId) -> Option<MetaVersion> {
+        let at = self.ids.binary_search(&id).ok()?;
+        self.versions.get(at).copied()
+    }
+
     /// The paths of the unknown names.
     pub fn unknown_paths(&self) -> impl Iterator<Item = String> {
         let directory = layout::meta_directory();

@@ -5,37 +5,80 @@
 //! with one that was believed dead. A claim stays after its backup is deleted. Collections keep the largest one only:
 //! no smaller id is ever chosen.
 //!
+//! A copy keeps the id that the backup has, where it is free: no trace has it, and no larger one is claimed. While the copy
+//! is under way the claim says of which backup, so that the next run goes on under that id; when it has ended, the claim is
+//! one like any other.
+//!
 //! RocksDB's engine and versions of Stonekeep before claims know nothing of them, and choose 1 + the largest id in
 //! `meta/` (and, ours, that of other traces).
 
-use stonekeep_format::BackupId;
+use std::collections::BTreeSet;
+
+use stonekeep_format::{BackupId, Crc32c};
 
 use super::index::RepositoryIndex;
 use super::layout;
 use crate::store::{Durability, Entry, EntryKind, Put, PutContent, PutMode, Store, new_pin_name};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
+
+/// A claim is a line.
+const CLAIM_LIMIT_BYTES: u64 = 1 << 10;
+
+/// Which ids have left a trace in a repository.
+#[derive(Debug, Clone, Default)]
+pub struct Traces {
+    /// Those of the backups that exist.
+    pub backups: BTreeSet<BackupId>,
+    /// Those that are claimed.
+    pub claimed: BTreeSet<BackupId>,
+    /// Those of private directories, of facts, and of records of deletions.
+    pub others: BTreeSet<BackupId>,
+}
+
+impl Traces {
+    /// Lists them.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub fn read(index: &RepositoryIndex<'_>) -> Result<Self> {
+        let store = index.store();
+        let ids_of = |entries: &[Entry]| -> Vec<BackupId> {
+            let ids = entries.iter().filter_map(|entry| BackupId::parse(&entry.name));
+            ids.collect()
+        };
+        let records = store.list(Some(&layout::deleted_directory()))?;
+        let records = records.iter().filter(|entry| entry.kind == EntryKind::File);
+        let records = records.filter_map(|entry| layout::parse_deleted(&entry.name));
+        let mut others: BTreeSet<BackupId> = records.map(|(id, _)| id).collect();
+        others.extend(ids_of(index.private()?));
+        others.extend(ids_of(&store.list(Some(&layout::facts_directory()))?));
+        let claims = store.list(Some(&layout::ids_directory()))?;
+        Ok(Traces {
+            backups: index.backups()?.ids.iter().copied().collect(),
+            claimed: ids_of(&claims).into_iter().collect(),
+            others,
+        })
+    }
+
+    /// The largest one: a new backup gets a larger id.
+    pub fn largest(&self) -> Option<BackupId> {
+        let sets = [&self.backups, &self.claimed, &self.others];
+        sets.iter().filter_map(|ids| ids.last().copied()).max()
+    }
+
+    /// Whether a backup of this id was there once, or may have been: the id has a trace, or a larger one is claimed.
+    pub fn is_used(&self, id: BackupId) -> bool {
+        let later = self.claimed.last().is_some_and(|largest| *largest >= id);
+        later || self.others.contains(&id) || self.backups.contains(&id)
+    }
+}
 
 /// The largest id that any trace in the repository has, claims included: a new backup gets a larger one.
 ///
 /// # Errors
 /// I/O errors of the store.
 pub fn largest(index: &RepositoryIndex<'_>) -> Result<Option<BackupId>> {
-    let store = index.store();
-    let largest_of = |entries: &[Entry]| {
-        entries
-            .iter()
-            .filter_map(|entry| BackupId::parse(&entry.name))
-            .max()
-    };
-    let mut largest = index.backups()?.ids.last().copied();
-    largest = largest.max(largest_of(index.private()?));
-    for directory in [layout::facts_directory(), layout::ids_directory()] {
-        largest = largest.max(largest_of(&store.list(Some(&directory))?));
-    }
-    let records = store.list(Some(&layout::deleted_directory()))?;
-    let records = records.iter().filter(|entry| entry.kind == EntryKind::File);
-    let ids = records.filter_map(|entry| layout::parse_deleted(&entry.name));
-    Ok(largest.max(ids.map(|(id, _)| id).max()))
+    Ok(Traces::read(index)?.largest())
 }
 
 /// The id after this one.
@@ -56,6 +99,52 @@ pub fn claim(store: &Store, run: &str, id: BackupId, durability: Durability) -> 
     let content = PutContent::Bytes(token.as_bytes());
     let put = store.put(run, &layout::id_claim(id), content, PutMode::IfAbsent, durability)?;
     Ok(put != Put::Taken)
+}
+
+/// Claims an id for the copy of a backup whose meta file has this checksum and length: `Same` if it was claimed for this very
+/// copy before. The claim is durable on return, if asked.
+///
+/// # Errors
+/// Those of the store.
+pub fn claim_for_copy(
+    store: &Store,
+    run: &str,
+    id: BackupId,
+    meta: (Crc32c, u64),
+    durability: Durability,
+) -> Result<Put> {
+    let token = copy_token(meta);
+    let content = PutContent::Bytes(token.as_bytes());
+    store.put(run, &layout::id_claim(id), content, PutMode::IfAbsent, durability)
+}
+
+/// Whether an id is claimed for the copy of such a backup, which has not ended.
+///
+/// # Errors
+/// Those of the store.
+pub fn is_claimed_for_copy(store: &Store, id: BackupId, meta: (Crc32c, u64)) -> Result<bool> {
+    match store.read(&layout::id_claim(id), CLAIM_LIMIT_BYTES) {
+        Ok(token) => Ok(token == copy_token(meta).as_bytes()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes the claim of a copy that has ended one like any other, so that the backup is not copied again once it is deleted.
+///
+/// # Errors
+/// Those of the store.
+pub fn end_copy(store: &Store, run: &str, id: BackupId, durability: Durability) -> Result<()> {
+    let token = format!("{}\n", new_pin_name());
+    let content = PutContent::Bytes(token.as_bytes());
+    let key = layout::id_claim(id);
+    store
+        .put(run, &key, content, PutMode::Replace, durability)
+        .map(drop)
+}
+
+fn copy_token((crc32c, size_bytes): (Crc32c, u64)) -> String {
+    format!("copy {:08x} {size_bytes}\n", crc32c.0)
 }
 
 /// Puts the claim of an id whose last trace is about to be removed, durably. One that is there already is enough.

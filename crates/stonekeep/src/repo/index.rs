@@ -76,6 +76,17 @@ impl<'a> RepositoryIndex<'a> {
         once(&self.backups, || catalog::list(self.store))
     }
 
+    /// The length of the meta file of this backup: `None` if there is no such backup.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub fn meta_size(&self, id: BackupId) -> Result<Option<u64>> {
+        if !self.store.traits().lists {
+            return Ok(self.store.stat(&layout::meta(id))?.map(|stat| stat.size_bytes));
+        }
+        Ok(self.backups()?.version(id).map(|version| version.size_bytes()))
+    }
+
     /// The entries of `private/`.
     ///
     /// # Errors

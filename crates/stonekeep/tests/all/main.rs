@@ -8,6 +8,7 @@
 )]
 
 mod collect;
+mod copy;
 mod create;
 mod handle;
 mod hot;

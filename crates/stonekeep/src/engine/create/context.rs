@@ -1,13 +1,13 @@
 //! What every step of a backup under way works with.
 
 use super::unknown_formats::UnknownFormats;
+pub(super) use crate::engine::full_disk::is_full;
 use crate::engine::transfer::{Amount, Meter};
-use crate::engine::{BackupEngineReadOnly, CreateBackupOptions};
+use crate::engine::{BackupEngineReadOnly, CreateBackupOptions, full_disk};
 use crate::image::{ImageSource, SourceFiles};
 use crate::parallel::run_apart;
-use crate::shortage::Shortage;
 use crate::store::Store;
-use crate::{Error, ErrorKind, Observer, Phase, Progress, Result};
+use crate::{Error, Observer, Phase, Progress, Result};
 
 /// See the [module](self).
 #[derive(Clone, Copy)]
@@ -45,37 +45,7 @@ impl<'a> Context<'a> {
 
     /// Says how much was missing, if something ran out, and if it is known already how much is wanted.
     pub(super) fn explain_full_disk(&self, wanted: Amount, error: Error) -> Error {
-        let Some(shortage) = error.shortage().filter(|_| is_full(&error)) else {
-            return error;
-        };
-        let Amount { files, bytes } = wanted;
-        let room = self.store().room().unwrap_or_default();
-        let location = self.store().location();
-        let mut message = match shortage {
-            Shortage::Inodes => format!("{location} has no inode left for a new file"),
-            Shortage::Quota => format!("the quota is exhausted on {location}"),
-            _ => format!("{location} is full"),
-        };
-        match (shortage, room.bytes, room.files) {
-            _ if bytes == 0 => {}
-            (Shortage::Inodes, _, Some(left)) => {
-                message += &format!(
-                    ": the backup needs {files} new files and their directories, {left} inodes are free now that the \
-                     unfinished copies are removed"
-                );
-            }
-            (Shortage::Bytes, Some(free), _) if free < bytes => {
-                message += &format!(
-                    ": the backup needs {bytes} bytes, {free} are free now that the unfinished copies are removed: {} \
-                     are missing",
-                    bytes - free
-                );
-            }
-            _ => message += &format!(": the backup needs {bytes} bytes in {files} new files"),
-        }
-        Error::new(ErrorKind::Io, message)
-            .with_hint(shortage.advice())
-            .with_source(error)
+        full_disk::explain(self.store(), wanted, "the backup needs", error)
     }
 
     /// Runs something, with less priority if that was asked for.
@@ -92,12 +62,4 @@ impl<'a> Context<'a> {
         };
         run_apart(lower, work)
     }
-}
-
-/// Whether there is no room, or none that this user may have.
-pub(super) fn is_full(error: &Error) -> bool {
-    matches!(
-        error.shortage(),
-        Some(Shortage::Bytes | Shortage::Inodes | Shortage::Quota)
-    )
 }

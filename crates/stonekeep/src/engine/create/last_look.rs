@@ -11,7 +11,7 @@ use crate::store::{Detail, EntryKind, Key, Store};
 
 /// The files that must be there, each found by its path. The paths are compared as they are written: what RocksDB would
 /// read as the same name is another file.
-pub(super) struct LastLook {
+pub(in crate::engine) struct LastLook {
     files: PathTable,
     directories: BTreeSet<Key>,
 }
@@ -21,7 +21,7 @@ impl LastLook {
     ///
     /// # Errors
     /// `InvalidArgument` for names that no stored file can have.
-    pub(super) fn at<'p>(paths: impl Iterator<Item = &'p RepoPath>) -> Result<Self> {
+    pub(in crate::engine) fn at<'p>(paths: impl Iterator<Item = &'p RepoPath>) -> Result<Self> {
         let mut look = LastLook {
             files: PathTable::default(),
             directories: BTreeSet::new(),
@@ -43,7 +43,7 @@ impl LastLook {
     ///
     /// # Errors
     /// Those of the store.
-    pub(super) fn missing(&self, store: &Store) -> Result<Option<String>> {
+    pub(in crate::engine) fn missing(&self, store: &Store) -> Result<Option<String>> {
         let (mut seen, mut path) = (vec![false; self.files.len()], String::new());
         for directory in &self.directories {
             store.visit(Some(directory), Detail::Names, &mut |entry| {

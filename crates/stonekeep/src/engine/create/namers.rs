@@ -9,7 +9,7 @@ use crate::{Error, ErrorKind, Finding, Result};
 
 /// See the [module](self).
 #[derive(Debug, Default)]
-pub(super) struct Namers {
+pub(in crate::engine) struct Namers {
     /// The backups that name the file, each with the checksum that its meta file has for it.
     backups: Vec<(BackupId, Option<Crc32c>)>,
     /// Backups that cannot be read, and so may name it.
@@ -21,7 +21,7 @@ impl Namers {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub(super) fn read(store: &Store, path: &RepoPath) -> Result<Self> {
+    pub(in crate::engine) fn read(store: &Store, path: &RepoPath) -> Result<Self> {
         let mut namers = Namers::default();
         for id in catalog::list(store)?.ids {
             match catalog::load(store, id) {
@@ -39,18 +39,18 @@ impl Namers {
     }
 
     /// The backups that name it.
-    pub(super) fn ids(&self) -> impl Iterator<Item = BackupId> {
+    pub(in crate::engine) fn ids(&self) -> impl Iterator<Item = BackupId> {
         self.backups.iter().map(|(id, _)| *id)
     }
 
     /// Whether bytes with this checksum may take the place of the file: they are what every backup says of it, and
     /// there is none that cannot be read.
-    pub(super) fn agree_on(&self, crc32c: Crc32c) -> bool {
+    pub(in crate::engine) fn agree_on(&self, crc32c: Crc32c) -> bool {
         self.unreadable.is_empty() && self.backups.iter().all(|(_, named)| *named == Some(crc32c))
     }
 
     /// The error for a file that cannot be replaced.
-    pub(super) fn harmed(&self, path: &RepoPath, reason: &str) -> Error {
+    pub(in crate::engine) fn harmed(&self, path: &RepoPath, reason: &str) -> Error {
         let ids: Vec<String> = self.ids().map(|id| id.to_string()).collect();
         let unreadable: Vec<String> = self.unreadable.iter().map(ToString::to_string).collect();
         if ids.is_empty() {

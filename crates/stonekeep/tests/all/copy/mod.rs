@@ -1,0 +1,5 @@
+//! Copies of backups between repositories.
+
+mod basics;
+mod crash;
+mod refusals;
