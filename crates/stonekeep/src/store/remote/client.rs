@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::ObjectStore;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::errors;
@@ -21,11 +24,17 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(180);
 /// How long a body may bring no byte.
 const STALL_LIMIT: Duration = Duration::from_secs(30);
 
+/// What all objects together may fetch before it is asked for.
+const READING_BYTES: u64 = 40 << 20;
+const READING_UNIT_BYTES: u64 = 1 << 10;
+
 /// A client, and the runtime that it runs on.
 pub(super) struct Client {
     store: Arc<dyn ObjectStore>,
     /// For messages; has no credentials.
     display: String,
+    /// What may be fetched before it is asked for.
+    reading: Arc<Semaphore>,
     /// `None` when it is dropped only.
     runtime: Option<Runtime>,
 }
@@ -41,6 +50,7 @@ impl Client {
         Ok(Client {
             store,
             display,
+            reading: Arc::new(Semaphore::new((READING_BYTES / READING_UNIT_BYTES) as usize)),
             runtime: Some(runtime),
         })
     }
@@ -75,6 +85,20 @@ impl Client {
         }
     }
 
+    /// Does work on the threads of the network; `None` if they have ended.
+    pub(super) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<JoinHandle<T>> {
+        self.runtime.as_ref().map(|runtime| runtime.spawn(work))
+    }
+
+    /// Room for bytes that are fetched before they are asked for; `None` if there is none now.
+    pub(super) fn share_for_reading(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(bytes.div_ceil(READING_UNIT_BYTES)).ok()?;
+        Arc::clone(&self.reading).try_acquire_many_owned(units).ok()
+    }
+
     /// The error of a request to this store.
     pub(super) fn explain(&self, doing: &str, error: object_store::Error) -> Error {
         errors::explain(doing, &self.display, error)
@@ -90,6 +114,30 @@ impl Client {
             Ok(answer) => answer.map_err(|error| self.explain(doing, error)),
             Err(_) => Err(errors::no_answer(doing, &self.display, limit)),
         }
+    }
+}
+
+/// The answer to a request, or an error when none comes.
+pub(super) async fn within_answer_limit<T>(
+    request: impl Future<Output = object_store::Result<T>>,
+) -> object_store::Result<T> {
+    timeout(ANSWER_LIMIT, request)
+        .await
+        .unwrap_or_else(|_| Err(nothing_within(ANSWER_LIMIT)))
+}
+
+/// The next bytes of a body, or an error when none come.
+pub(super) async fn within_stall_limit<T>(next: impl Future<Output = T>) -> object_store::Result<T> {
+    timeout(STALL_LIMIT, next)
+        .await
+        .map_err(|_| nothing_within(STALL_LIMIT))
+}
+
+fn nothing_within(limit: Duration) -> object_store::Error {
+    let text = format!("nothing arrived within {} s", limit.as_secs());
+    object_store::Error::Generic {
+        store: "network",
+        source: io::Error::new(io::ErrorKind::TimedOut, text).into(),
     }
 }
 

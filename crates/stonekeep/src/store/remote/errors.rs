@@ -47,6 +47,19 @@ pub(super) fn no_answer(doing: &str, place: &str, limit: Duration) -> Error {
     Error::io(format!("{doing} of {place}"), cause).with_hint(NETWORK)
 }
 
+/// Whether the store refuses a range: that of an empty object, or any.
+pub(super) fn is_about_a_range(error: &object_store::Error) -> bool {
+    let names_it = || {
+        let text = all_causes(error).to_lowercase();
+        text.contains("416") || text.contains("range")
+    };
+    match error {
+        object_store::Error::NotSupported { .. } => true,
+        object_store::Error::Generic { .. } => names_it(),
+        _ => false,
+    }
+}
+
 /// The texts of an error and its causes, each only if the text before does not end with it.
 pub(super) fn all_causes(error: &object_store::Error) -> String {
     let mut text = error.to_string();

@@ -9,10 +9,12 @@
 //!
 //! The asynchronous client runs on threads of its own. Every function blocks, and must not be called from asynchronous code.
 
+mod ahead;
 mod client;
 mod errors;
 mod object;
 mod paths;
+mod ranges;
 mod upload;
 mod url;
 mod web;

@@ -1,106 +1,92 @@
-//! Reads an object as a stream that begins where it is asked for.
+//! Reads an object as a stream that begins where it is asked for, with the ranges that come next under way.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use object_store::GetResult;
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectMeta};
 
+use super::ahead::Ahead;
 use super::client::Client;
+use super::ranges::{self, ATTEMPTS, Ranges, Version};
 use crate::store::{LocalFile, Object};
 use crate::{Error, Result};
+
+/// What is read in order before it is likely that the rest is read, too: the end of a table is looked at alone.
+const IN_ORDER_BYTES: u64 = 1 << 20;
 
 /// An object, bound to the version that it had when it was opened.
 pub(super) struct RemoteObject {
     client: Arc<Client>,
-    path: Path,
-    /// What a later request must find again.
-    version: Version,
+    ranges: Ranges,
     body: Mutex<Body>,
-}
-
-/// Which version of an object an answer is of.
-#[derive(PartialEq, Eq)]
-struct Version {
-    /// `None` if the store has no ETags.
-    e_tag: Option<String>,
-    /// In whole seconds on most stores, and the same for all objects of some: an ETag says more.
-    modified: SystemTime,
-    size_bytes: u64,
-}
-
-impl Version {
-    fn of(meta: &ObjectMeta) -> Self {
-        Version {
-            e_tag: meta.e_tag.clone(),
-            modified: SystemTime::from(meta.last_modified),
-            size_bytes: meta.size,
-        }
-    }
-
-    /// What If-Match must say. A weak ETag matches nothing there.
-    fn strong(&self) -> Option<String> {
-        self.e_tag.clone().filter(|tag| !tag.starts_with("W/"))
-    }
 }
 
 /// The body of an answer, and how far it was read.
 struct Body {
-    stream: BoxStream<'static, object_store::Result<Bytes>>,
+    /// The stream of the range that is read, which ends before the object does.
+    stream: Option<BoxStream<'static, object_store::Result<Bytes>>>,
     /// Bytes that have arrived and were not read.
     rest: Bytes,
     /// The offset of the first of them in the object.
     offset: u64,
+    /// Where the range ends.
+    end: u64,
+    in_order_bytes: u64,
+    /// How many bodies in a row brought no byte.
+    failures: u32,
+    ahead: Ahead,
+}
+
+impl Body {
+    fn new(found: GetResult, ahead: Ahead) -> Self {
+        Body {
+            offset: found.range.start,
+            end: found.range.end,
+            stream: Some(found.into_stream()),
+            rest: Bytes::new(),
+            in_order_bytes: 0,
+            failures: 0,
+            ahead,
+        }
+    }
 }
 
 impl RemoteObject {
     /// One request: its answer has the size, and its body is read as it is asked for.
     pub(super) fn open(client: Arc<Client>, path: Path) -> Result<Self> {
         let store = Arc::clone(client.store());
-        let at = path.clone();
-        let get = async move { store.get_opts(&at, GetOptions::new()).await };
-        let found = client.run(&format!("reading {path}"), get)?;
+        let found = client.run(&format!("reading {path}"), ranges::first(&store, &path))?;
+        let ranges = Ranges {
+            version: Version::of(&found.meta),
+            path,
+        };
         Ok(RemoteObject {
             client,
-            path,
-            version: Version::of(&found.meta),
-            body: Mutex::new(Body {
-                stream: found.into_stream(),
-                rest: Bytes::new(),
-                offset: 0,
-            }),
+            ranges,
+            body: Mutex::new(Body::new(found, Ahead::default())),
         })
     }
 
+    fn body(&self) -> MutexGuard<'_, Body> {
+        self.body.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A body that begins here, of the same version. A server without ranges sends the object from its beginning.
-    fn body_from(&self, offset: u64) -> Result<Body> {
-        let store = Arc::clone(self.client.store());
-        let whole = GetOptions::new().with_if_match(self.version.strong());
-        let rest = whole.clone().with_range(Some(GetRange::Offset(offset)));
-        let path = self.path.clone();
-        let get = async move {
-            match store.get_opts(&path, rest).await {
-                Err(object_store::Error::NotSupported { .. }) => store.get_opts(&path, whole).await,
-                found => found,
-            }
-        };
-        let doing = format!("reading {}", self.path);
+    fn begin_at(&self, body: &mut Body, offset: u64) -> Result<()> {
+        let doing = format!("reading {}", self.ranges.path);
+        let get = self.ranges.get(Arc::clone(self.client.store()), offset);
         let found = self.client.run(&doing, get)?;
-        if Version::of(&found.meta) != self.version {
-            let reason = "another object took its place while it was read";
-            return Err(Error::io(doing, io::Error::other(reason)));
-        }
-        let mut body = Body {
-            offset: found.range.start,
-            stream: found.into_stream(),
-            rest: Bytes::new(),
+        let ahead = std::mem::take(&mut body.ahead);
+        *body = Body {
+            in_order_bytes: body.in_order_bytes,
+            failures: body.failures,
+            ..Body::new(found, ahead)
         };
-        self.skip_to(offset, &mut body)?;
-        Ok(body)
+        self.skip_to(offset, body)
     }
 
     /// Passes over what comes before this offset.
@@ -115,20 +101,50 @@ impl RemoteObject {
         Ok(())
     }
 
-    fn body(&self) -> MutexGuard<'_, Body> {
-        self.body.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until unread bytes are there. The caller has not reached the end of the object, so the end of the body is an error.
+    /// Waits until unread bytes are there. The caller has not reached the end of the object.
     fn fill(&self, body: &mut Body) -> Result<()> {
         while body.rest.is_empty() {
-            let doing = format!("reading {}", self.path);
-            let next = async { body.stream.next().await.transpose() };
-            body.rest = self.client.next(&doing, next)?.ok_or_else(|| {
-                let at = body.offset;
-                let reason = format!("the body ended at {at} of {} bytes", self.version.size_bytes);
-                Error::io(doing, io::Error::new(io::ErrorKind::UnexpectedEof, reason))
-            })?;
+            if body.offset >= body.end {
+                self.next_range(body)?;
+                continue;
+            }
+            let doing = format!("reading {}", self.ranges.path);
+            let Some(stream) = &mut body.stream else {
+                self.begin_at(body, body.offset)?;
+                continue;
+            };
+            let next = async { stream.next().await.transpose() };
+            let ended = match self.client.next(&doing, next) {
+                Ok(Some(bytes)) => {
+                    (body.rest, body.failures) = (bytes, 0);
+                    continue;
+                }
+                Ok(None) => {
+                    let reason = format!("the body ended at {} of {} bytes", body.offset, body.end);
+                    Error::io(doing, io::Error::new(io::ErrorKind::UnexpectedEof, reason))
+                }
+                Err(error) => error,
+            };
+            body.failures += 1;
+            if body.failures == ATTEMPTS {
+                return Err(ended);
+            }
+            // The rest of the range is asked for again.
+            self.begin_at(body, body.offset)?;
+        }
+        Ok(())
+    }
+
+    fn next_range(&self, body: &mut Body) -> Result<()> {
+        let doing = format!("reading {}", self.ranges.path);
+        match body.ahead.take(body.offset) {
+            Some(under_way) => {
+                let bytes = self.client.block_on(under_way.bytes())?;
+                body.rest = bytes.map_err(|error| self.client.explain(&doing, error))?;
+                body.end = body.offset + body.rest.len() as u64;
+                body.stream = None;
+            }
+            None => self.begin_at(body, body.offset)?,
         }
         Ok(())
     }
@@ -136,21 +152,23 @@ impl RemoteObject {
 
 impl Object for RemoteObject {
     fn size_bytes(&self) -> u64 {
-        self.version.size_bytes
+        self.ranges.version.size_bytes
     }
 
     /// Every byte is of the version with the ETag, so that the length cannot change.
     fn size_bytes_now(&self) -> io::Result<u64> {
-        Ok(self.version.size_bytes)
+        Ok(self.ranges.version.size_bytes)
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        if offset >= self.version.size_bytes || buffer.is_empty() {
+        if offset >= self.ranges.version.size_bytes || buffer.is_empty() {
             return Ok(0);
         }
         let mut body = self.body();
         if body.offset != offset {
-            *body = self.body_from(offset).map_err(io::Error::other)?;
+            body.in_order_bytes = 0;
+            body.ahead = Ahead::default();
+            self.begin_at(&mut body, offset).map_err(io::Error::other)?;
         }
         self.fill(&mut body).map_err(io::Error::other)?;
         let count = buffer.len().min(body.rest.len());
@@ -159,6 +177,11 @@ impl Object for RemoteObject {
             buffer.copy_from_slice(&bytes);
         }
         body.offset += count as u64;
+        body.in_order_bytes += count as u64;
+        if body.in_order_bytes >= IN_ORDER_BYTES {
+            let end = body.end;
+            body.ahead.extend(&self.client, &self.ranges, end);
+        }
         Ok(count)
     }
 

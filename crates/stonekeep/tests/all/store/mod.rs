@@ -8,5 +8,6 @@ pub(crate) mod memory;
 pub(crate) mod pins;
 pub(crate) mod processes;
 mod remote;
+mod remote_ranges;
 mod remote_upload;
 mod web;
