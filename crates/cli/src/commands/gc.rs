@@ -18,9 +18,10 @@ use crate::exit::Exit;
 pub(crate) struct GcArgs {
     #[command(flatten)]
     repo: RepoArgs,
-    /// Keep files of unknown origin that are newer than this: another engine may be writing them
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "1h")]
-    min_age: Duration,
+    /// Keep files of unknown origin that are newer than this: another engine may be writing them [default: 1h; 24h in an
+    /// object store]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    min_age: Option<Duration>,
     /// Show what would be removed; change nothing
     #[arg(long)]
     dry_run: bool,
@@ -34,10 +35,11 @@ pub(crate) fn run(args: &GcArgs, session: &Session) -> anyhow::Result<Exit> {
     let options = args.lock.apply(args.sync.apply(session.engine_options()));
     let engine = args.repo.open_to_change(options)?;
     let watcher = session.watch()?;
+    let min_age = args.min_age.unwrap_or_else(|| engine.default_min_age());
     let report = if args.dry_run {
-        engine.plan_garbage_collect(args.min_age, &watcher)
+        engine.plan_garbage_collect(min_age, &watcher)
     } else {
-        engine.garbage_collect(args.min_age, &watcher)
+        engine.garbage_collect(min_age, &watcher)
     };
     collect_report::print(report?, session)?;
     Ok(Exit::Success)

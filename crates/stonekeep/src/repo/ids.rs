@@ -90,6 +90,14 @@ pub fn next(id: BackupId) -> Result<BackupId> {
         .ok_or_else(|| Error::refused("the largest backup id that RocksDB allows is taken"))
 }
 
+/// Claims an id if no trace of a backup is where its private files go; whether it was free.
+///
+/// # Errors
+/// Those of the store.
+pub fn take(store: &Store, run: &str, id: BackupId, durability: Durability) -> Result<bool> {
+    Ok(store.list(Some(&layout::private(id)))?.is_empty() && claim(store, run, id, durability)?)
+}
+
 /// Claims an id with a token that no other run has; whether it was free. The claim is durable on return, if asked.
 ///
 /// # Errors

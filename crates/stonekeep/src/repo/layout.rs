@@ -93,6 +93,16 @@ pub fn id_claim(id: BackupId) -> Key {
     Key::trusted(format!("stonekeep/ids/{id}"))
 }
 
+/// `stonekeep/doubtful`
+pub fn doubtful_directory() -> Key {
+    Key::trusted("stonekeep/doubtful")
+}
+
+/// `stonekeep/doubtful/<id>`, see [`doubtful`](super::doubtful)
+pub fn doubtful(id: BackupId) -> Key {
+    Key::trusted(format!("stonekeep/doubtful/{id}"))
+}
+
 /// `stonekeep/tmp`, the directory of all staging areas, for messages: a store may keep them elsewhere.
 pub fn staging_directory() -> Key {
     Key::trusted("stonekeep/tmp")

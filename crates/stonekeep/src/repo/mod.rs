@@ -10,14 +10,18 @@
 //!   deleted/<id>-<crc>        meta files of deleted backups whose files are not all gone yet
 //!   pins/<random>             backups that somebody is reading
 //!   latest                    where readers of a place that cannot be listed begin to look for the newest backup
-//!   tmp/<area>/               what is being built
-//!   lock                      the writer's lock
+//!   tmp/<area>/               what is being built, where files get their names by a rename
+//!   lock                      the writer's lock of a local directory
+//!   leases/<random>           the writer's lock of other places
+//!   runs/<run>/               what runs have written down, where files have their names as soon as they are uploaded
+//!   doubtful/<id>             an id that a writer had claimed which lost its lock
 //! ```
 
 pub mod catalog;
 pub(crate) mod checked_lines;
 mod checked_pieces;
 pub mod described;
+pub mod doubtful;
 pub mod excluded;
 pub mod expected_sizes;
 pub mod facts;

@@ -58,10 +58,14 @@ pub use self::report::{
 use self::run::{Collection, Wanted};
 use super::BackupEngine;
 use super::callbacks::guarded;
+use crate::store::Uploads;
 use crate::{Observer, Quiet, Result};
 
 /// How long files of unknown origin have to be unchanged where nobody says otherwise.
 pub const DEFAULT_MIN_AGE: Duration = Duration::from_secs(3600);
+
+/// The same where the repository is not in a local directory.
+pub const DEFAULT_REMOTE_MIN_AGE: Duration = Duration::from_secs(24 * 3600);
 
 impl BackupEngine {
     /// Deletes a backup, valid or not (`DeleteBackup`), and collects garbage. Deleting goes on where an earlier run
@@ -147,8 +151,17 @@ impl BackupEngine {
         guarded(observer, |observer| self.collection(wanted, observer).plan())
     }
 
+    /// How long files of unknown origin have to be unchanged unless the caller says otherwise: [`DEFAULT_MIN_AGE`] in a local
+    /// directory, [`DEFAULT_REMOTE_MIN_AGE`] elsewhere, where an upload may take as long and clocks differ.
+    pub fn default_min_age(&self) -> Duration {
+        match self.store().traits().uploads {
+            Uploads::Resumable => DEFAULT_MIN_AGE,
+            _ => DEFAULT_REMOTE_MIN_AGE,
+        }
+    }
+
     /// Removes what no backup needs (`GarbageCollect`), also what killed backups have left for the next one. Files whose
-    /// origin no record has must be unchanged for `min_age`; see [`DEFAULT_MIN_AGE`].
+    /// origin no record has must be unchanged for `min_age`; see [`Self::default_min_age`].
     ///
     /// # Errors
     /// As [`Self::delete_backup`].
@@ -179,7 +192,7 @@ impl BackupEngine {
         Collection {
             engine: &self.reader,
             wanted,
-            min_age: DEFAULT_MIN_AGE,
+            min_age: self.default_min_age(),
             keep_unfinished: true,
             observer,
         }

@@ -9,6 +9,7 @@ use super::apply::{Apply, Left};
 use super::purge::{Purge, PurgeOptions};
 use super::report::{CollectReport, KeptBackup};
 use crate::engine::BackupEngineReadOnly;
+use crate::repo::doubtful;
 use crate::repo::garbage::{self, Inventory, IsToDelete, Metas, Policy, Withdrawn};
 use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::no_such_backup;
@@ -60,6 +61,7 @@ impl Collection<'_> {
         let lock = self.engine.lock(self.observer)?;
         self.observer.progressed(&Progress::begin(Phase::Planning));
         garbage::drop_void_records(self.store())?;
+        doubtful::settle(self.store(), &lock)?;
         let (Choice { to_delete, kept }, metas) = self.choose(&index)?;
         let Withdrawn { deleted, left } = garbage::withdraw(self.store(), &to_delete, &|| {
             self.check_stop()?;
@@ -209,7 +211,7 @@ impl Collection<'_> {
         lock: Option<&Held>,
     ) -> Result<CollectReport> {
         let policy = Policy {
-            now: self.engine.clock.now(),
+            now: self.store().now().unwrap_or_else(|| self.engine.clock.now()),
             min_age: self.min_age,
             keep_unfinished: self.keep_unfinished,
         };

@@ -1,6 +1,7 @@
 //! One run of a backup: the lock, the id and the staging area that it has, and the engine's side of captures.
 
 use std::os::unix::fs::MetadataExt;
+use std::time::Instant;
 
 use stonekeep_format::{BackupId, FileNumber};
 
@@ -14,8 +15,8 @@ use super::planner::Planner;
 use crate::engine::transfer::Amount;
 use crate::image::{CaptureHost, DatabaseImage, ImageFile};
 use crate::repo::index::RepositoryIndex;
-use crate::repo::{self, RootState, garbage, ids, layout};
-use crate::store::Held;
+use crate::repo::{self, RootState, doubtful, garbage, ids, included, layout};
+use crate::store::{Held, Key, Uploads};
 use crate::{Error, Phase, Result};
 
 /// How often a source that changes is captured. Each attempt has all that the ones before have copied, so it is short; of
@@ -34,6 +35,10 @@ pub(super) struct BackupRun<'a> {
     made_repository: bool,
     pub(super) planner: Planner<'a>,
     pub(super) id: BackupId,
+    /// Whether this run has claimed that id.
+    id_claimed: bool,
+    /// When the repository was read.
+    read_at: Instant,
     /// The run's own staging area, once it has something to stage.
     area: Option<Area>,
     /// How much room the backup needs, as far as is known.
@@ -58,6 +63,7 @@ impl<'a> BackupRun<'a> {
         } else {
             None
         };
+        let read_at = context.engine.clock.instant();
         let (inputs, id) = read(&context)?;
         Ok(BackupRun {
             context,
@@ -67,6 +73,8 @@ impl<'a> BackupRun<'a> {
             made_repository: false,
             planner: Planner::new(context, inputs),
             id,
+            id_claimed: false,
+            read_at,
             area: None,
             new: Amount::default(),
         })
@@ -79,6 +87,7 @@ impl<'a> BackupRun<'a> {
             self.made_repository = state != RootState::Repository;
             self.lock = Some(open_repository(&self.context, &state)?);
             // Another process may have made the repository meanwhile.
+            self.read_at = self.context.engine.clock.instant();
             let (inputs, id) = read(&self.context)?;
             self.planner.replace_inputs(inputs);
             self.id = id;
@@ -87,11 +96,15 @@ impl<'a> BackupRun<'a> {
     }
 
     /// Removes what this run has made of a new repository, after a refusal: what was copied of a database that cannot be
-    /// backed up is of no use. Directories that are not empty stay, as those of another process do.
+    /// backed up is of no use. Directories that are not empty stay, as those of another process do. Files that have
+    /// their names already are left to a collection, which knows by the journal whose they are.
     pub(super) fn unmake_repository(&mut self) {
         let (Some(lock), true) = (self.lock.take(), self.made_repository) else {
             return;
         };
+        if self.names_at_once() {
+            return;
+        }
         self.discard_areas(|_| false);
         for key in layout::made_by_an_empty_run() {
             if let Err(error) = self.context.store().delete_one(&key) {
@@ -133,6 +146,49 @@ impl<'a> BackupRun<'a> {
             (Some(area), Some(lock)) => Ok(Writing { area, lock }),
             _ => Err(Error::refused("the repository is not locked")),
         }
+    }
+
+    /// Whether files have their final names as soon as they are copied.
+    pub(super) fn names_at_once(&self) -> bool {
+        self.context.store().traits().uploads == Uploads::Named
+    }
+
+    /// Where files have their final names as soon as they are copied: claims the id, so that private files can be copied,
+    /// and removes what an earlier attempt has copied.
+    pub(super) fn prepare_private(&mut self) -> Result<()> {
+        if !self.names_at_once() {
+            return Ok(());
+        }
+        let (context, durability) = (self.context, self.context.engine.durability());
+        let store = context.store();
+        if self.id_claimed {
+            let left = store.list(Some(&layout::private(self.id)))?;
+            let left: Result<Vec<Key>> = left
+                .iter()
+                .map(|entry| layout::private(self.id).join(&entry.name))
+                .collect();
+            store
+                .delete(&left?)
+                .into_iter()
+                .try_for_each(|left| Err(left.error))?;
+            return included::remove_all(store, self.id);
+        }
+        self.lock()?;
+        while !ids::take(store, &self.id.to_string(), self.id, durability)? {
+            self.id = next_free(&context, self.id)?;
+        }
+        self.id_claimed = true;
+        Ok(())
+    }
+
+    /// When the repository was read.
+    pub(super) fn read_at(&self) -> Instant {
+        self.read_at
+    }
+
+    /// The id, if this run has claimed it.
+    pub(super) fn claimed_id(&self) -> Option<BackupId> {
+        self.id_claimed.then_some(self.id)
     }
 
     /// The plan for this image.
@@ -251,7 +307,14 @@ fn open_repository(context: &Context<'_>, state: &RootState) -> Result<Held> {
     repo::require_or_create(context.store(), state, context.engine.durability())?;
     let lock = context.engine.lock(context.observer)?;
     garbage::drop_void_records(context.store())?;
+    doubtful::settle(context.store(), &lock)?;
     Ok(lock)
+}
+
+/// An id that is larger than this one and all others.
+pub(super) fn next_free(context: &Context<'_>, taken: BackupId) -> Result<BackupId> {
+    let largest = ids::largest(&RepositoryIndex::new(context.store()))?;
+    ids::next(taken.max(largest.unwrap_or(taken)))
 }
 
 /// C1: what the repository knows, and the id of the next backup.

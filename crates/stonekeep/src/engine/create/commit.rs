@@ -1,10 +1,12 @@
 //! Steps C3 to C8 of a backup: from files that are stored or staged to a backup that exists.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use stonekeep_format::BackupId;
 
 use super::area::Area;
+use super::backup_run::next_free;
 use super::context::Context;
 use super::decision::PlannedFile;
 use super::decision::{Action, Target};
@@ -19,6 +21,9 @@ use crate::repo::{garbage, ids, latest_hint, layout};
 use crate::store::{Durability, Held, Key, Persist, Put, PutContent, PutMode, Store, Upload};
 use crate::{Error, Phase, Result};
 
+/// How long a listing stands for another one before the commit.
+const LISTING_IS_FRESH: Duration = Duration::from_secs(60);
+
 /// Everything that the commit needs.
 pub(super) struct Commit<'a> {
     pub(super) context: Context<'a>,
@@ -27,6 +32,10 @@ pub(super) struct Commit<'a> {
     pub(super) area: &'a Area,
     pub(super) included: &'a Included,
     pub(super) lock: &'a Held,
+    /// The id that is claimed already: where private files have their names as soon as they are copied.
+    pub(super) claimed: Option<BackupId>,
+    /// When the run began to list the shared files.
+    pub(super) listed_at: Instant,
 }
 
 /// The records of a backup, under the id that it gets.
@@ -58,10 +67,21 @@ impl Commit<'_> {
             publish::shared(&self.context, &self.plan)?;
             let ready = self.plan.files.iter().filter_map(PlannedFile::ready);
             let shared = LastLook::at(ready.filter_map(|ready| ready.path))?;
-            self.look(id, &shared).map(|()| shared)
+            if !self.was_listed_just_now() {
+                self.look(id, &shared)?;
+            }
+            Result::Ok(shared)
         };
         let (shared, description) = run_both(self.context.engine.workers(), share, || self.describe(id));
         Ok((shared?, description?))
+    }
+
+    /// Whether the shared files were listed so lately that they need not be before the commit, only after it. Nobody but the
+    /// holder of the lock removes files there.
+    fn was_listed_just_now(&self) -> bool {
+        let elapsed = self.context.engine.clock.instant();
+        let elapsed = elapsed.saturating_duration_since(self.listed_at);
+        self.claimed.is_some() && elapsed < LISTING_IS_FRESH
     }
 
     /// Describes the backup under this id. Our facts and the claim are staged.
@@ -94,9 +114,7 @@ impl Commit<'_> {
     /// The claim of the id, C4 and C6 for private files, C4 for included ones, C5, C7 and C8.
     pub(super) fn commit(&self, description: Description, shared: &LastLook) -> Result<Outcome> {
         let id = description.id;
-        let is_free = self.store().list(Some(&layout::private(id)))?.is_empty()
-            && ids::claim(self.store(), &self.area.name, id, self.durability())?
-            && self.publish_private(id)?;
+        let is_free = (self.claimed == Some(id) || self.take(id)?) && self.publish_private(id)?;
         if !is_free {
             return Ok(Outcome::IdTaken);
         }
@@ -118,6 +136,24 @@ impl Commit<'_> {
                 Ok(Outcome::Committed)
             }
             Err(error) => Err(self.withdraw(id, error)),
+        }
+    }
+
+    fn take(&self, id: BackupId) -> Result<bool> {
+        ids::take(self.store(), &self.area.name, id, self.durability())
+    }
+
+    /// The next id that is free, claimed if it must be.
+    pub(super) fn take_next(&mut self, mut id: BackupId) -> Result<BackupId> {
+        loop {
+            id = next_free(&self.context, id)?;
+            if self.claimed.is_none() {
+                return Ok(id);
+            }
+            if self.take(id)? {
+                self.claimed = Some(id);
+                return Ok(id);
+            }
         }
     }
 

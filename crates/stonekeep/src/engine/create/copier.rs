@@ -1,10 +1,13 @@
 //! Step C2 of a backup: files into the staging area, in batches.
 //!
-//! A batch ends after a while even in the middle of a file. It is made durable, then written down in the journal.
+//! Where uploads can be resumed, a batch ends after a while even in the middle of a file. It is made durable, then written
+//! down in the journal. Elsewhere all files are one batch, of which the journal is written while it goes on: no worker waits
+//! for the others.
 
 use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use stonekeep_format::{BackupId, Crc32c, FileNumber};
 
@@ -16,13 +19,17 @@ use crate::engine::transfer::Meter;
 use crate::parallel::run_bounded;
 use crate::repo::journal::{self, JournalEntry};
 use crate::repo::partial::{self, PartialEntry};
-use crate::store::{Durability, ObjectReader, Persist, Store, Upload};
+use crate::store::{Durability, ObjectReader, Persist, Store, Upload, Uploads};
 use crate::{Error, Phase, Result};
 
 /// A batch ends after so many bytes or files: what a killed run must copy again at most, against a flush of the disk
 /// for each batch. It also ends after some seconds.
 const BATCH_BYTES: u64 = 4 << 30;
 const BATCH_FILES: usize = 16_384;
+
+/// Where a batch has no end, so many files or so much time make a chunk of the journal.
+const CHUNK_FILES: usize = 1_000;
+const CHUNK_TIME: Duration = Duration::from_secs(10);
 
 /// Copies what is planned.
 pub(super) struct Copier<'a> {
@@ -37,13 +44,25 @@ pub(super) struct Copier<'a> {
 }
 
 /// What a batch has come to.
-#[derive(Default)]
 struct Batch<'m> {
     done: Vec<(usize, StagedFile)>,
-    /// A line for each file that another run may use.
+    /// How many of these have been written down.
+    written: usize,
+    /// A line for each file that another run may use, and that is not written down yet.
     journal: Vec<Vec<u8>>,
+    /// How many chunks the journal has.
+    chunks: usize,
+    /// When the last one was begun.
+    chunk_begun: Instant,
     unfinished: Vec<Job<'m>>,
     shortened: Vec<FileNumber>,
+}
+
+/// A part of the journal, and the files that it is about.
+struct Chunk {
+    number: usize,
+    lines: Vec<Vec<u8>>,
+    files: Vec<Upload>,
 }
 
 impl<'a> Copier<'a> {
@@ -68,7 +87,11 @@ impl<'a> Copier<'a> {
         let before = self.area.copied;
         let meter = self.context.meter_on(Phase::Copying, before, to_do);
         while !jobs.is_empty() {
-            let next = jobs.drain(..in_one_batch(&jobs)).collect();
+            let next = if self.may_resume() {
+                jobs.drain(..in_one_batch(&jobs)).collect()
+            } else {
+                jobs.drain(..).collect()
+            };
             let unfinished = self.batch(next, &meter)?;
             for job in unfinished.into_iter().rev() {
                 jobs.push_front(job);
@@ -85,6 +108,10 @@ impl<'a> Copier<'a> {
 
     fn store(&self) -> &'a Store {
         self.context.store()
+    }
+
+    fn may_resume(&self) -> bool {
+        self.store().traits().uploads == Uploads::Resumable
     }
 
     fn is_durable(&self) -> bool {
@@ -113,17 +140,31 @@ impl<'a> Copier<'a> {
     /// Copies some files, and writes down what has come of it even when one fails, so that the next run need not copy it
     /// again. On a full disk there is no next run to save it for: the caller frees the area. Returns what is still to do.
     fn batch<'m>(&mut self, jobs: Vec<Job<'m>>, meter: &'m Meter<'m>) -> Result<Vec<Job<'m>>> {
-        let batch: Mutex<Batch<'m>> = Mutex::default();
+        let clock = self.context.engine.clock.as_ref();
+        let batch = Mutex::new(Batch {
+            done: Vec::new(),
+            written: 0,
+            journal: Vec::new(),
+            chunks: self.area.chunks,
+            chunk_begun: clock.instant(),
+            unfinished: Vec::new(),
+            shortened: Vec::new(),
+        });
         let copying = Copying {
             context: self.context,
             area: &self.area.name,
             id: self.id,
-            limit: Limit::from_now(self.context.engine.clock.as_ref()),
+            limit: if self.may_resume() {
+                Limit::from_now(clock)
+            } else {
+                Limit::none(clock)
+            },
         };
         let workers = self.context.engine.workers();
         let outcome = run_bounded(workers, jobs, |job| self.attempt(&copying, job, meter, &batch));
         let mut batch = batch.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.shortened.append(&mut batch.shortened);
+        self.area.chunks = batch.chunks;
         if outcome.as_ref().is_err_and(is_full) {
             return outcome.map(|_| Vec::new());
         }
@@ -173,9 +214,41 @@ impl<'a> Copier<'a> {
             }
             Err(error) => return Err(error),
         }
+        let chunk = self.chunk_of(&mut batch);
         drop(batch);
         meter.file_done();
-        Ok(())
+        chunk.map_or(Ok(()), |chunk| self.append_chunk(chunk))
+    }
+
+    /// What is due to be written down while the batch goes on.
+    fn chunk_of(&self, batch: &mut Batch<'_>) -> Option<Chunk> {
+        let now = self.context.engine.clock.instant();
+        let is_due = batch.journal.len() >= CHUNK_FILES
+            || now.saturating_duration_since(batch.chunk_begun) >= CHUNK_TIME;
+        if self.may_resume() || !is_due || batch.journal.is_empty() {
+            return None;
+        }
+        let new = batch.done.get(batch.written..).unwrap_or_default();
+        let chunk = Chunk {
+            number: batch.chunks,
+            lines: std::mem::take(&mut batch.journal),
+            files: new.iter().map(|(_, file)| file.staged.clone()).collect(),
+        };
+        batch.written = batch.done.len();
+        batch.chunks += 1;
+        batch.chunk_begun = now;
+        Some(chunk)
+    }
+
+    /// Makes files durable, then writes them down.
+    fn append_chunk(&self, chunk: Chunk) -> Result<()> {
+        let (store, durability) = (self.store(), self.context.engine.durability());
+        store.persist(Persist::Uploads(&chunk.files), durability)?;
+        if chunk.lines.is_empty() {
+            return Ok(());
+        }
+        let lines = chunk.lines.into_iter();
+        journal::append(store, &self.area.name, chunk.number, lines, durability)
     }
 
     /// The line that a file gets when it is durable. Private files are of one capture only, so they are not worth one.
@@ -192,23 +265,20 @@ impl<'a> Copier<'a> {
     }
 
     fn write_down(&mut self, batch: &mut Batch<'_>) -> Result<()> {
-        let durability = self.context.engine.durability();
-        let mut staged: Vec<Upload> = batch.done.iter().map(|(_, file)| file.staged.clone()).collect();
+        let new = batch.done.get(batch.written..).unwrap_or_default();
+        let mut files: Vec<Upload> = new.iter().map(|(_, file)| file.staged.clone()).collect();
         let mut entries = Vec::new();
         for job in &batch.unfinished {
             if let JobProgress::Open(open) = &job.progress {
-                staged.push(open.staged.clone());
+                files.push(open.staged.clone());
                 entries.extend(self.partial_entry(job, &open.staged, open.crc32c()));
             }
         }
-        self.store().persist(Persist::Uploads(&staged), durability)?;
         let durable = self.is_durable();
         batch.done.iter_mut().for_each(|(_, file)| file.durable = durable);
-        if !batch.journal.is_empty() {
-            let (area, chunk) = (&self.area.name, self.area.chunks);
-            journal::append(self.store(), area, chunk, batch.journal.drain(..), durability)?;
-            self.area.chunks += 1;
-        }
+        let (number, lines) = (self.area.chunks, std::mem::take(&mut batch.journal));
+        self.area.chunks += usize::from(!lines.is_empty());
+        self.append_chunk(Chunk { number, lines, files })?;
         self.write_partial(&entries)
     }
 

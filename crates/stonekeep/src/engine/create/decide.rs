@@ -13,7 +13,7 @@ use crate::engine::BackupEngineOptions;
 use crate::image::ImageFile;
 use crate::repo::facts::{FileFacts, Session};
 use crate::repo::wrong::Wrong;
-use crate::store::EntryKind;
+use crate::store::{EntryKind, Uploads};
 
 /// A table or blob of the database, with what is known of it.
 pub(super) struct Candidate<'i> {
@@ -58,6 +58,8 @@ pub(super) struct Rules<'o> {
     pub(super) engine: &'o BackupEngineOptions,
     /// Whether a callback may exclude files.
     pub(super) may_exclude: bool,
+    /// Whether the name of a copy has to be known before it is made.
+    pub(super) uploads: Uploads,
 }
 
 impl<'i> Candidate<'i> {
@@ -137,8 +139,10 @@ pub(super) fn next_step(file: &Candidate<'_>, rules: Rules<'_>, inputs: &PlanInp
     let target = file.target(rules.engine);
     let step = match &target {
         Target::Shared(path) => compare(file, path, inputs)?,
-        // The callback is asked by name; and it is better to read a file twice than to write it in vain.
+        // The callback is asked by name, and some stores have to know it; and it is better to read a file twice than to write
+        // it in vain.
         _ if rules.may_exclude
+            || rules.uploads == Uploads::Named
             || inputs.has_legacy_name(file.number, file.kind, file.image.size_bytes)? =>
         {
             Step::ReadContent
@@ -200,6 +204,9 @@ fn compare(file: &Candidate<'_>, path: &RepoPath, inputs: &PlanInputs<'_>) -> Re
         return Ok(missing(file, path, record));
     };
     let record = record.unwrap_or_default();
+    if record.backup.is_none() && inputs.leftovers.is_doubtful(path) {
+        return Ok(copy(Target::Shared(path.clone())));
+    }
     let found_bytes = found.size_bytes.unwrap_or_default();
     Ok(match found.kind {
         EntryKind::File if found_bytes == file.image.size_bytes => same_size(file, path, record, inputs),

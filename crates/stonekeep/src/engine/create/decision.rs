@@ -10,7 +10,7 @@ use stonekeep_format::{BackupId, Crc32c, FileNumber};
 use super::identity::Identity;
 use crate::image::ImageFile;
 use crate::repo::facts::{FileFacts, Session};
-use crate::store::Upload;
+use crate::store::{PutMode, Upload};
 use crate::{Error, Result};
 
 /// The name that a file gets in the repository.
@@ -60,6 +60,8 @@ pub(super) struct Decision {
     pub(super) identity: Identity,
     pub(super) session: Session,
     pub(super) action: Action,
+    /// What a copy does with what has its name.
+    pub(super) mode: PutMode,
     /// Whether older backups name the file and lack it, so that storing it again heals them.
     pub(super) heals: bool,
     /// Which line about a file of the newest backup's facts says the same.
@@ -170,6 +172,10 @@ impl EarlyDecisions {
     pub(super) fn take(&mut self, image: &ImageFile) -> Option<Box<Decision>> {
         let decision = self.decisions.remove(&shareable(&image.name)?)?;
         is_about(&decision, image).then_some(decision)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.decisions.is_empty()
     }
 
     pub(super) fn clear(&mut self) {

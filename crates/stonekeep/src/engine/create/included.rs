@@ -56,19 +56,28 @@ impl Beside {
 }
 
 /// Files of the application in the staging area.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Included {
     files: Vec<(Upload, IncludedFile)>,
     /// The id under which the files are visible already, or 0.
     published_as: AtomicU32,
 }
 
-/// Copies what the options ask for into the area, and makes it durable.
+/// Copies what the options ask for into the area, and makes it durable; where files have their names as soon as they are
+/// copied, under this id.
 ///
 /// # Errors
 /// `Refused` for too many files, `Stopped`, I/O errors.
-pub(super) fn stage(context: &Context<'_>, image: &DatabaseImage, area: &str) -> Result<(Included, Beside)> {
-    let mut staged = Included::default();
+pub(super) fn stage(
+    context: &Context<'_>,
+    image: &DatabaseImage,
+    area: &str,
+    id: Option<BackupId>,
+) -> Result<(Included, Beside)> {
+    let mut staged = Included {
+        files: Vec::new(),
+        published_as: AtomicU32::new(id.map_or(0, BackupId::get)),
+    };
     if context.options.include.is_empty() {
         return Ok((staged, Beside::new(context, image, Vec::new(), Vec::new())));
     }
@@ -76,7 +85,11 @@ pub(super) fn stage(context: &Context<'_>, image: &DatabaseImage, area: &str) ->
     let mut gone = Vec::new();
     let found = find(context, image, &mut |file| {
         meter.check()?;
-        let (key, path) = (Key::new(format!("files/{}", file.path))?, file.path.clone());
+        let path = file.path.clone();
+        let key = match id {
+            Some(id) => layout::included(id).join(&path)?,
+            None => Key::new(format!("files/{path}"))?,
+        };
         match copy(context, area, &key, file, &meter)? {
             Some((copied, crc32c)) => {
                 let size_bytes = copied.size_bytes;
@@ -194,7 +207,7 @@ fn copy(
         let mut source = Metered::new(reader, &name, size_bytes, meter);
         match context
             .store()
-            .upload(area, key, &mut source, size_bytes, PutMode::IfAbsent)
+            .upload(area, key, &mut source, size_bytes, PutMode::Replace)
         {
             Ok(staged) => return Ok(Some((staged, source.crc32c().0))),
             Err(error) if error.io_kind() == Some(io::ErrorKind::UnexpectedEof) => {

@@ -55,6 +55,8 @@ pub(super) struct PlanInputs<'a> {
     legacy_names: OnceCell<HashSet<(FileNumber, SharedKind, u64)>>,
     /// Files of the backups that are read, except those that are `recorded`.
     named: HashMap<RepoPath, StoredRecord, RandomState>,
+    /// Those of them that only killed runs have published.
+    published: HashMap<RepoPath, FileFacts>,
     sessions: HashMap<u64, Vec<SessionId>>,
     /// Older backups that are not read yet, newest last.
     unread: Vec<BackupId>,
@@ -92,6 +94,7 @@ impl<'a> PlanInputs<'a> {
             largest_number: None,
             legacy_names: OnceCell::new(),
             named: HashMap::default(),
+            published: HashMap::new(),
             sessions: HashMap::new(),
             unread: Vec::new(),
             leftovers_added: false,
@@ -121,7 +124,21 @@ impl<'a> PlanInputs<'a> {
     /// Whether our facts say that what is stored under this path is another file of the same number.
     pub(super) fn is_another(&self, path: &RepoPath, number: FileNumber, identity: &Identity) -> bool {
         let recorded = self.recorded(number);
-        recorded.is_some_and(|recorded| recorded.facts.path == *path && identity.is_not_of(&recorded.facts))
+        let recorded = recorded.filter(|recorded| recorded.facts.path == *path);
+        let published = self.published.get(path);
+        let mut records = recorded
+            .map(|recorded| &recorded.facts)
+            .into_iter()
+            .chain(published);
+        records.any(|facts| identity.is_not_of(facts))
+    }
+
+    /// Whether no backup names this path, as far as records have been read.
+    pub(super) fn is_unnamed(&self, path: &RepoPath) -> bool {
+        match self.lookup(path) {
+            Lookup::Named(record) => record.backup.is_none(),
+            Lookup::Unnamed | Lookup::MoreToRead => true,
+        }
     }
 
     /// What the records say about a stored file.
@@ -229,6 +246,7 @@ impl<'a> PlanInputs<'a> {
         self.recorded = Vec::new();
         self.newest_files = Vec::new();
         self.named = HashMap::default();
+        self.published = HashMap::new();
     }
 
     fn recorded(&self, number: FileNumber) -> Option<&Recorded> {
@@ -350,7 +368,8 @@ impl<'a> PlanInputs<'a> {
                 // The run may have been killed between giving the name and making it durable.
                 durable: false,
             };
-            self.named.entry(file.path).or_insert(record);
+            self.named.entry(file.path.clone()).or_insert(record);
+            self.published.insert(file.path.clone(), file);
         }
         Ok(())
     }

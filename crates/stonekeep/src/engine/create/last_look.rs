@@ -55,8 +55,13 @@ impl LastLook {
                 }
             })?;
         }
-        let missing = self.files.ids().zip(seen).find(|(_, seen)| !seen);
-        Ok(missing.map(|(id, _)| String::from_utf8_lossy(self.files.path(id)).into_owned()))
+        // A store may forget a file in a listing, and has it all the same.
+        let missing = self.files.ids().zip(seen).filter(|(_, seen)| !seen);
+        let mut missing = missing.map(|(id, _)| String::from_utf8_lossy(self.files.path(id)).into_owned());
+        missing.try_fold(None, |found, path| match found {
+            Some(path) => Ok(Some(path)),
+            None => Ok(store.stat(&Key::new(&*path)?)?.is_none().then_some(path)),
+        })
     }
 }
 

@@ -1,7 +1,8 @@
 //! What runs that did not end have left: files in staging areas, and published files that no backup names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::unique_id::SessionId;
 use stonekeep_format::{BackupId, FileNumber};
 
@@ -10,7 +11,7 @@ use super::identity::Identity;
 use crate::repo::facts::FileFacts;
 use crate::repo::journal::JournalEntry;
 use crate::repo::{catalog, facts_reader, journal, layout};
-use crate::store::{self, Store, Upload};
+use crate::store::{self, Key, Store, Upload};
 use crate::{Observer, Result};
 
 /// A file that an earlier run has staged, all of it.
@@ -28,6 +29,8 @@ pub(super) struct Leftovers {
     staged: HashMap<FileNumber, Vec<Leftover>>,
     /// Files that a journal names and that are not in its area any more.
     gone: Vec<JournalEntry>,
+    /// Keys that may have no complete object, although they have one of the right size.
+    doubtful: HashSet<String>,
 }
 
 impl Leftovers {
@@ -37,6 +40,7 @@ impl Leftovers {
             runs: store.leftovers()?,
             staged: HashMap::new(),
             gone: Vec::new(),
+            doubtful: HashSet::new(),
         };
         for run in &leftovers.runs {
             let journal = journal::read(store, run)?;
@@ -51,6 +55,8 @@ impl Leftovers {
                 }
             }
             leftovers.gone.extend(journal.gone);
+            let doubtful = run.doubtful.iter().map(|key| key.as_str().to_owned());
+            leftovers.doubtful.extend(doubtful);
         }
         Ok(leftovers)
     }
@@ -73,6 +79,16 @@ impl Leftovers {
     ) -> Option<&Leftover> {
         let mut staged = self.staged.get(&number)?.iter();
         staged.find(|leftover| identity.is_of(&leftover.facts) && wanted(&leftover.facts))
+    }
+
+    /// Whether what is stored under this path may be incomplete.
+    pub(super) fn is_doubtful(&self, path: &RepoPath) -> bool {
+        !self.doubtful.is_empty() && self.doubtful.contains(&path.to_string())
+    }
+
+    /// What is stored under this key is not complete.
+    pub(super) fn doubt(&mut self, key: Key) {
+        self.doubtful.insert(key.as_str().to_owned());
     }
 
     /// Forgets staged files: one that is not what its journal says, or those of an area that is discarded.

@@ -45,6 +45,23 @@
 //! | in C7 | the backup exists completely, or does not exist |
 //! | after C7 | the backup exists; an empty area may be left |
 //!
+//! # Where uploads have their names at once
+//! An object store has no rename ([`Uploads::Named`](crate::store::Uploads::Named)), so that the same steps change what is
+//! visible in another order. The lock is a lease, which keeps every other writer of ours away; other engines do not write there.
+//! - **C2** The id is claimed before anything else is copied, since private files and those of the application are uploaded
+//!   under it. Shared files are uploaded under their final names; a file whose name contains its checksum is read for it
+//!   before. One that replaces something is not uploaded while a backup that cannot be read may name that. The journal is
+//!   `stonekeep/runs/<run>/`, a chunk for every 1,000 files or ten seconds, while copies go on.
+//! - **C3, C4** do nothing more. **C5** Our facts are uploaded. **C6** The listing that the plan was made from stands for the
+//!   look at shared files if it is younger than a minute.
+//! - **C7** is the same, and fenced by the store as a deletion is. **C8** is the same.
+//!
+//! What a crash leaves: shared files under their names. Those in the journal are used by the next run; one that is not is
+//! read and compared before it is used; one that the store holds for doubtful is uploaded again. Private files, facts and files
+//! of the application under a claimed id without a meta file: the next run claims another id, a collection removes them at
+//! once. A writer that lost its lock just before C7 may commit all the same where its request was under way:
+//! `repo/doubtful.rs`.
+//!
 //! On a full disk the area is freed; after other errors, and when somebody asked to stop, it stays for the next run.
 
 mod area;

@@ -35,7 +35,7 @@ impl<'a> Limit<'a> {
         Limit { clock, ends_at }
     }
 
-    /// Never.
+    /// Never: each file is copied to its end.
     pub(super) fn none(clock: &'a dyn Clock) -> Self {
         Limit { clock, ends_at: None }
     }
@@ -156,7 +156,7 @@ impl Copying<'_> {
                 if let Some((staged, crc32c)) = self.share_blocks(&key, image, &source, meter)? {
                     return complete(&job, staged, crc32c).map(Copied::Complete);
                 }
-                self.begin(&key, image, source, meter)?
+                self.begin(&key, job.file, source, meter)?
             }
         };
         if open.source.source().left() > 0 {
@@ -177,11 +177,11 @@ impl Copying<'_> {
     fn begin<'m>(
         &self,
         key: &Key,
-        image: &'m ImageFile,
+        file: &'m PlannedFile<'m>,
         mut source: SourceFile,
         meter: &'m Meter<'m>,
     ) -> Result<OpenCopy<'m>> {
-        let mut mode = PutMode::IfAbsent;
+        let (image, mut mode) = (file.image, file.decision.mode);
         for _ in 0..UNANSWERED_UPLOADS {
             match self.begin_once(key, image, source, meter, mode) {
                 Err(error) if error.wants_content_again() => {

@@ -4,7 +4,8 @@
 //! over all attempts: a file that is stored or was copied is neither opened nor read again, and may vanish from the
 //! database meanwhile.
 
-use stonekeep_format::FileNumber;
+use stonekeep_format::backup_name::RepoPath;
+use stonekeep_format::{Crc32c, FileNumber};
 
 use super::context::Context;
 use super::decide::{self, Candidate, Rules, Step};
@@ -19,8 +20,8 @@ use crate::image::ImageFile;
 use crate::parallel::run_bounded;
 use crate::repo::facts::Session;
 use crate::repo::layout;
-use crate::store;
-use crate::{Phase, Result};
+use crate::store::{self, PutMode, Uploads};
+use crate::{ErrorKind, Phase, Result};
 
 /// See the [module](self).
 pub(super) struct Planner<'a> {
@@ -28,6 +29,8 @@ pub(super) struct Planner<'a> {
     pub(super) inputs: PlanInputs<'a>,
     database_id: Option<String>,
     early: EarlyDecisions,
+    /// Whether decisions were forgotten whose files may be stored by now, unlike what the index says.
+    forgot: bool,
     /// How many tables were opened for their session id.
     pub(super) tables_opened: u64,
 }
@@ -47,6 +50,7 @@ impl<'a> Planner<'a> {
             inputs,
             database_id: None,
             early: EarlyDecisions::default(),
+            forgot: false,
             tables_opened: 0,
         }
     }
@@ -54,15 +58,20 @@ impl<'a> Planner<'a> {
     /// Decides from these inputs from now on.
     pub(super) fn replace_inputs(&mut self, inputs: PlanInputs<'a>) {
         self.inputs = inputs;
-        self.early.clear();
+        self.forget_decisions();
     }
 
     /// Sets the database that the files are of.
     pub(super) fn set_database_id(&mut self, database_id: Option<&str>) {
         if self.database_id.as_deref() != database_id {
-            self.early.clear();
+            self.forget_decisions();
             self.database_id = database_id.map(str::to_owned);
         }
+    }
+
+    fn forget_decisions(&mut self) {
+        self.forgot |= !self.early.is_empty();
+        self.early.clear();
     }
 
     /// Whether a table or blob is stored or staged, if that is known without reading it.
@@ -92,7 +101,7 @@ impl<'a> Planner<'a> {
                 ..
             } if candidate.identity.unique_id().is_some() => Ok(true),
             Step::Decided { action, heals } => {
-                let decision = self.decision(candidate, action, heals);
+                let decision = self.decision(candidate, action, heals)?;
                 self.early.insert(image, decision);
                 Ok(true)
             }
@@ -115,7 +124,7 @@ impl<'a> Planner<'a> {
             let decision = match self.candidate(image)? {
                 None => private(image),
                 Some(mut candidate) => match self.step_with_session(&mut candidate) {
-                    Ok(Step::Decided { action, heals }) => self.decision(candidate, action, heals),
+                    Ok(Step::Decided { action, heals }) => self.decision(candidate, action, heals)?,
                     Ok(_) => {
                         to_read.push((decided.files.len(), candidate));
                         private(image)
@@ -177,7 +186,7 @@ impl<'a> Planner<'a> {
             }
             let step = self.step(&mut candidate)?;
             if let (Step::Decided { action, heals }, Some(file)) = (step, decided.files.get_mut(at)) {
-                file.decision = self.decision(candidate, action, heals);
+                file.decision = self.decision(candidate, action, heals)?;
             }
         }
         for at in shortened.into_iter().rev() {
@@ -187,7 +196,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn decision(&self, candidate: Candidate<'_>, action: Action, heals: bool) -> Box<Decision> {
+    fn decision(&self, candidate: Candidate<'_>, action: Action, heals: bool) -> Result<Box<Decision>> {
         let (identity, session) = (candidate.identity, candidate.session);
         let line = match &action {
             Action::Reuse { path, crc32c, .. } => {
@@ -195,13 +204,38 @@ impl<'a> Planner<'a> {
             }
             _ => None,
         };
-        Box::new(Decision {
+        let mode = match &action {
+            Action::Copy(Target::Shared(path)) if self.is_stored(path)? => PutMode::Replace,
+            _ => PutMode::IfAbsent,
+        };
+        Ok(Box::new(Decision {
             identity,
             session,
             action,
+            mode,
             heals,
             line,
-        })
+        }))
+    }
+
+    /// Whether something may have this path.
+    fn is_stored(&self, path: &RepoPath) -> Result<bool> {
+        Ok(self.forgot || self.inputs.index.get(path)?.is_some())
+    }
+
+    /// Where files have their names as soon as they are copied, what has the name is replaced before it can be compared. No
+    /// backup that is read names it; it must not belong to one that cannot be read.
+    fn require_replaceable(&self, file: &Candidate<'_>, path: &RepoPath) -> Result<()> {
+        let store = self.context.store();
+        if store.traits().uploads != Uploads::Named || self.inputs.index.get(path)?.is_none() {
+            return Ok(());
+        }
+        let namers = Namers::read(store, path)?;
+        if namers.agree_on(file.content.unwrap_or(Crc32c(0))) {
+            Ok(())
+        } else {
+            Err(namers.harmed(path, "is not known to be the database's file"))
+        }
     }
 
     fn candidate<'i>(&self, image: &'i ImageFile) -> Result<Option<Candidate<'i>>> {
@@ -234,15 +268,26 @@ impl<'a> Planner<'a> {
         let rules = Rules {
             engine: self.context.engine.options(),
             may_exclude: self.context.engine.exclude_files_callback.is_some(),
+            uploads: store.traits().uploads,
         };
         loop {
             match decide::next_step(candidate, rules, &self.inputs)? {
                 Step::ReadMore => self.inputs.read_more()?,
                 Step::ReadStored(path) => {
                     let key = layout::file(&path)?;
-                    let object = store.open(&key)?;
-                    let crc32c = store::checksum(object.as_ref(), key.as_str(), observer)?;
-                    self.inputs.add_checksum(&path, crc32c);
+                    let read = store
+                        .open(&key)
+                        .and_then(|object| store::checksum(object.as_ref(), key.as_str(), observer));
+                    match read {
+                        Ok(crc32c) => self.inputs.add_checksum(&path, crc32c),
+                        // Listed, and not there.
+                        Err(error)
+                            if error.kind() == ErrorKind::NotFound && self.inputs.is_unnamed(&path) =>
+                        {
+                            self.inputs.leftovers.doubt(key);
+                        }
+                        Err(error) => return Err(error),
+                    }
                 }
                 Step::Conflict {
                     path,
@@ -255,6 +300,14 @@ impl<'a> Planner<'a> {
                     }
                     let action = Action::Copy(Target::Shared(path));
                     return Ok(Step::Decided { action, heals: true });
+                }
+                Step::Decided {
+                    action: Action::Copy(Target::Shared(path)),
+                    heals: false,
+                } => {
+                    self.require_replaceable(candidate, &path)?;
+                    let action = Action::Copy(Target::Shared(path));
+                    return Ok(Step::Decided { action, heals: false });
                 }
                 // What was not durable when it was written down may have lost bytes in a power failure.
                 Step::Decided {
@@ -274,6 +327,7 @@ fn private(image: &ImageFile) -> Box<Decision> {
         identity: Identity::of_private(image),
         session: Session::Unknown,
         action: Action::Copy(Target::Private),
+        mode: PutMode::Replace,
         heals: false,
         line: None,
     })

@@ -1,7 +1,5 @@
 //! One backup from its capture to its commit.
 
-use stonekeep_format::BackupId;
-
 use super::backup_run::BackupRun;
 use super::commit::{Commit, Outcome};
 use super::context::{Context, is_full};
@@ -10,7 +8,6 @@ use super::included::{self, Beside, Included};
 use super::plan::Plan;
 use super::report::CreateReport;
 use crate::image::{Capture, CaptureHost};
-use crate::repo::ids;
 use crate::repo::index::RepositoryIndex;
 use crate::{Error, ErrorKind, Phase, Result};
 
@@ -82,11 +79,16 @@ fn attempt(run: &mut BackupRun<'_>) -> Result<Result<CreateReport>> {
 /// C2, from the plan on: every file of it is stored or staged then.
 fn copy(run: &mut BackupRun<'_>, capture: &dyn Capture, plan: &mut Plan<'_>) -> Result<(Included, Beside)> {
     let (context, image) = (run.context, plan.image);
+    run.prepare_private()?;
+    let id = run.claimed_id();
     let area = run.writing()?.area;
-    let (included, beside) = included::stage(&context, image, &area.name)?;
+    let (included, beside) = included::stage(&context, image, &area.name, id)?;
     plan.warnings.extend(beside.warnings.iter().cloned());
-    let (planned, with_partials) = (plan.areas(), area.with_partials());
-    run.discard_areas(|name| planned.contains(name) || with_partials.contains(name));
+    if !run.names_at_once() {
+        let area = run.writing()?.area;
+        let (planned, with_partials) = (plan.areas(), area.with_partials());
+        run.discard_areas(|name| planned.contains(name) || with_partials.contains(name));
+    }
     run.new = plan.new_files();
     tracing::info!(
         kind = %image.kind,
@@ -113,6 +115,7 @@ fn commit(
 ) -> Result<CreateReport> {
     tracing::info!(files = plan.files.len(), "every file is stored or staged");
     let (context, mut id) = (run.context, run.id);
+    let (claimed, listed_at) = (run.claimed_id(), run.read_at());
     run.planner.inputs.forget_files();
     let writing = run.writing()?;
     context.report(Phase::Committing);
@@ -122,10 +125,12 @@ fn commit(
         area: writing.area,
         included,
         lock: writing.lock,
+        claimed,
+        listed_at,
     };
     let (shared, mut description) = commit.share(id)?;
     while let Outcome::IdTaken = commit.commit(description, &shared)? {
-        id = next_free(&context, id)?;
+        id = commit.take_next(id)?;
         commit.stage_private_again(id)?;
         capture.confirm()?;
         description = commit.describe(id)?;
@@ -139,9 +144,4 @@ fn commit(
     report.warnings.extend(context.sources.warnings());
     report.warnings.extend(context.store().warnings());
     Ok(report.accept(&context.options.accept))
-}
-
-fn next_free(context: &Context<'_>, taken: BackupId) -> Result<BackupId> {
-    let largest = ids::largest(&RepositoryIndex::new(context.store()))?;
-    ids::next(taken.max(largest.unwrap_or(taken)))
 }

@@ -15,12 +15,12 @@ use crate::repo::path_set::PathSet;
 use crate::repo::pin::LivePins;
 use crate::repo::stored_files::StoredFiles;
 use crate::repo::{facts_reader, is_root_name, journal, layout, partial};
-use crate::store::{Entry, EntryKind, Key, Store};
+use crate::store::{Entry, EntryKind, Key, Store, Uploads};
 use crate::{Error, ErrorKind, Result};
 
 /// The names in `stonekeep/`.
-const OUR_NAMES: [&str; 8] = [
-    "backups", "deleted", "files", "ids", "latest", "lock", "pins", "tmp",
+const OUR_NAMES: [&str; 11] = [
+    "backups", "deleted", "doubtful", "files", "ids", "latest", "leases", "lock", "pins", "runs", "tmp",
 ];
 
 /// See the [module](self).
@@ -251,6 +251,11 @@ impl<'a> Inventory<'a> {
                 None => drop(self.unknown.insert(format!("{directory}/{}", entry.name))),
             }
         }
+        // Where nobody but us writes, a claim says whose the private files are: no run is under way beside this one.
+        if self.store.traits().uploads == Uploads::Named {
+            let unused = self.claimed.iter().filter(|id| !self.metas.ids.contains(id));
+            unused.for_each(|id| self.origins.add_claim(*id));
+        }
         Ok(())
     }
 
@@ -260,6 +265,7 @@ impl<'a> Inventory<'a> {
                 .origins
                 .add_journal(self.stored, &journal::read(self.store, &leftover)?)
                 || !partial::read(self.store, &leftover)?.is_empty();
+            self.origins.add_doubtful(self.stored, &leftover.doubtful);
             let mut total = Total::default();
             let files = leftover
                 .uploads

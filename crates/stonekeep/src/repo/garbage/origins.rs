@@ -12,6 +12,7 @@ use crate::repo::journal::Journal;
 use crate::repo::meta_scanner::ScannedMeta;
 use crate::repo::path_set::PathSet;
 use crate::repo::stored_files::StoredFiles;
+use crate::store::Key;
 
 /// Stored files of known origin.
 #[derive(Debug, Default)]
@@ -56,6 +57,17 @@ impl Origins {
             insert(&mut self.unfinished, stored, &entry.file.path);
         }
         !(journal.staged.is_empty() && journal.gone.is_empty())
+    }
+
+    /// Adds an id that is claimed, without a backup.
+    pub(super) fn add_claim(&mut self, id: BackupId) {
+        self.private.entry(id).or_insert(GarbageKind::LeftOver);
+    }
+
+    /// Adds what a killed run may have left incomplete.
+    pub(super) fn add_doubtful(&mut self, stored: &StoredFiles, keys: &[Key]) {
+        let paths = keys.iter().filter_map(|key| RepoPath::parse(key.as_str()));
+        paths.for_each(|path| insert(&mut self.left_over, stored, &path));
     }
 
     /// Whether the meta file of this deleted backup could be read.

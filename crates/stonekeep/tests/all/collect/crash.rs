@@ -68,13 +68,7 @@ impl Operation {
         put_facts(store, 9, &[5, 9]);
         put_table(store, 9);
         store
-            .upload(
-                "9",
-                &key("private/9/CURRENT"),
-                &mut &b"half"[..],
-                4,
-                PutMode::IfAbsent,
-            )
+            .record("9", &key("private/9/CURRENT"), &mut &b"half"[..])
             .unwrap();
     }
 
@@ -87,8 +81,8 @@ impl Operation {
         }
     }
 
-    fn undisturbed(&self, sync: bool) -> Undisturbed {
-        let (_, store) = memory();
+    fn undisturbed(&self, make: Make, sync: bool) -> Undisturbed {
+        let store = made(make);
         self.fill(&store);
         let counting = FaultStore::counting(store.clone());
         (self.run)(&open(counting.clone().into(), sync)).unwrap();
@@ -106,6 +100,19 @@ impl Operation {
         (self.run)(&open(killed.clone().into(), sync)).unwrap_err();
         assert!(killed.stopped_before().is_some());
     }
+}
+
+/// Makes a store in memory.
+type Make = fn() -> MemoryStore;
+
+/// With each kind of uploads.
+const MAKES: [Make; 2] = [MemoryStore::new, MemoryStore::with_named_uploads];
+
+/// One of these, with its root.
+fn made(make: Make) -> Store {
+    let store = Store::from(make());
+    store.create_root(Durability::Durable).unwrap();
+    store
 }
 
 /// What an operation leaves when nothing happens, at once and after a thorough collection, and its steps.
@@ -146,7 +153,7 @@ fn collect_everything(store: &Store) -> BTreeSet<String> {
 
 #[test]
 fn the_operations_have_the_steps_that_are_stopped() {
-    let steps = DELETE.undisturbed(true).steps;
+    let steps = DELETE.undisturbed(MemoryStore::new, true).steps;
     let position = |start: &str| {
         let at = steps.iter().position(|step| step.starts_with(start));
         at.unwrap_or_else(|| panic!("{start} is missing in {steps:?}"))
@@ -171,12 +178,12 @@ fn the_operations_have_the_steps_that_are_stopped() {
 
 #[test]
 fn killed_at_any_step() {
-    for operation in OPERATIONS {
+    for (operation, make) in OPERATIONS.into_iter().flat_map(|it| MAKES.map(|make| (it, make))) {
         for sync in [true, false] {
-            let expected = operation.undisturbed(sync);
+            let expected = operation.undisturbed(make, sync);
             for (before, name) in StepSample::new(operation.name, &expected.steps).of(&expected.steps) {
                 let when = format!("{}, sync {sync}, killed before {name}", operation.name);
-                let (_, store) = memory();
+                let store = made(make);
                 operation.fill(&store);
                 operation.kill(&store, sync, before + 1);
                 assert_nothing_lost(&store, &when);
@@ -191,10 +198,10 @@ fn killed_at_any_step() {
 
 #[test]
 fn killed_and_then_collected_without_asking_for_the_same_again() {
-    for operation in OPERATIONS {
-        let expected = operation.undisturbed(true);
+    for (operation, make) in OPERATIONS.into_iter().flat_map(|it| MAKES.map(|make| (it, make))) {
+        let expected = operation.undisturbed(make, true);
         for (before, name) in StepSample::new(operation.name, &expected.steps).of(&expected.steps) {
-            let (_, store) = memory();
+            let store = made(make);
             operation.fill(&store);
             operation.kill(&store, true, before + 1);
             let left = open(store.clone(), true).backup_ids().unwrap();
@@ -220,7 +227,7 @@ fn power_lost_at_any_step() {
             .into_iter()
             .flat_map(|sync| powers.map(|p| (sync, p)))
         {
-            let expected = operation.undisturbed(sync);
+            let expected = operation.undisturbed(MemoryStore::new, sync);
             for (before, name) in StepSample::new(operation.name, &expected.steps).of(&expected.steps) {
                 let when = format!("{}, sync {sync}, {how}, lost before {name}", operation.name);
                 let (disk, store) = memory();
@@ -243,7 +250,7 @@ fn power_lost_at_any_step() {
 fn power_lost_after_it_returned() {
     for operation in OPERATIONS {
         for sync in [true, false] {
-            let expected = operation.undisturbed(sync);
+            let expected = operation.undisturbed(MemoryStore::new, sync);
             let (disk, store) = memory();
             operation.fill(&store);
             (operation.run)(&open(store.clone(), sync)).unwrap();
@@ -260,11 +267,11 @@ fn power_lost_after_it_returned() {
 
 #[test]
 fn an_error_at_any_step_harms_nothing_and_is_returned_unless_it_only_keeps_a_file() {
-    for operation in OPERATIONS {
-        let expected = operation.undisturbed(true);
+    for (operation, make) in OPERATIONS.into_iter().flat_map(|it| MAKES.map(|make| (it, make))) {
+        let expected = operation.undisturbed(make, true);
         for (before, name) in StepSample::new(operation.name, &expected.steps).of(&expected.steps) {
             let when = format!("{}, an error instead of {name}", operation.name);
-            let (_, store) = memory();
+            let store = made(make);
             operation.fill(&store);
             let kind = io::ErrorKind::PermissionDenied;
             let failing = FaultStore::fail_once_at(store.clone(), before + 1, kind);
@@ -293,7 +300,7 @@ fn an_error_at_any_step_harms_nothing_and_is_returned_unless_it_only_keeps_a_fil
 #[test]
 fn killed_at_any_step_on_local_disk() {
     for operation in [DELETE, PURGE] {
-        let expected = operation.undisturbed(false);
+        let expected = operation.undisturbed(MemoryStore::new, false);
         let sample = StepSample::new(operation.name, &expected.steps);
         for step in sample.steps().iter().copied() {
             let name = &expected.steps[step - 1];

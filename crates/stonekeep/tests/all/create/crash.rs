@@ -35,7 +35,10 @@ enum Power {
 
 /// A repository in memory, as it stands before the run that is killed; made anew for each step.
 fn memory(scene: &Scene, before: Before) -> MemoryStore {
-    let store = MemoryStore::new();
+    filled(MemoryStore::new(), scene, before)
+}
+
+fn filled(store: MemoryStore, scene: &Scene, before: Before) -> MemoryStore {
     if before == Before::OneBackup {
         let shared: Store = store.clone().into();
         scene.create(&shared).unwrap();
@@ -119,7 +122,18 @@ fn crash_at_every_step(before: Before, how: &BackupEngineOptions, power: Power) 
     crash_with(&two_states(), before, how, power);
 }
 
-fn crash_with((first, second): &(Scene, Scene), before: Before, how: &BackupEngineOptions, power: Power) {
+fn crash_with(states: &(Scene, Scene), before: Before, how: &BackupEngineOptions, power: Power) {
+    crash_in(MemoryStore::new, states, before, how, power);
+}
+
+fn crash_in(
+    make: fn() -> MemoryStore,
+    (first, second): &(Scene, Scene),
+    before: Before,
+    how: &BackupEngineOptions,
+    power: Power,
+) {
+    let memory = |scene: &Scene, before| filled(make(), scene, before);
     let names = steps(second, memory(first, before).into(), how);
     assert!(names.len() > 20, "{names:?}");
     let sample = StepSample::new(&format!("{power:?}, sync {}", how.sync), &names);
@@ -200,6 +214,22 @@ fn a_killed_backup_that_includes_files_harms_nothing() {
         }
         crash_with(&states, before, &one_worker(true), Power::Fails);
         crash_with(&states, before, &one_worker(true), Power::FailsAfterNames);
+    }
+}
+
+#[test]
+fn a_killed_backup_whose_files_have_their_names_at_once_harms_nothing() {
+    let states = two_states_with_files();
+    for before in [Before::Nothing, Before::OneBackup] {
+        for how in [one_worker(true), two_workers(true)] {
+            crash_in(
+                MemoryStore::with_named_uploads,
+                &states,
+                before,
+                &how,
+                Power::Stays,
+            );
+        }
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod included_files;
 pub(crate) mod incremental;
 pub(crate) mod journal;
 pub(crate) mod live;
+pub(crate) mod named_uploads;
 pub(crate) mod naming;
 pub(crate) mod order;
 pub(crate) mod rates;

@@ -173,7 +173,7 @@ pub(crate) fn put(store: &Store, path: &str, bytes: &[u8]) {
     let staged = store
         .upload(
             "foreign",
-            &key("x"),
+            &key(path),
             &mut &*bytes,
             bytes.len() as u64,
             PutMode::IfAbsent,
