@@ -57,9 +57,7 @@ pub(super) fn copy(context: Context<'_>, what: &CopyWhat) -> Result<CopyReport> 
     let outcome = Run::new(context, what, &source, &target).and_then(|mut run| {
         let outcome = run.each(&chosen, Some(&mut writing));
         wanted = run.wanted;
-        if run.report.in_state(CopyState::Copied).next().is_some() {
-            latest_hint::repair(context.target(), run.ids.newest());
-        }
+        latest_hint::repair(context.target(), run.ids.newest());
         match outcome {
             Ok(()) => Ok(run.report),
             Err(error) => Err(after_copying(error, &run.report)),

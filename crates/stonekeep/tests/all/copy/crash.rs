@@ -81,7 +81,7 @@ fn crash_at_every_step(new: fn() -> MemoryStore, how: &BackupEngineOptions, powe
         let fault = FaultStore::kill_at(store.clone(), index + 1);
         let outcome = run(&from, fault.clone().into(), how);
         // Who dies while cleaning up has copied everything.
-        let is_late = |step: &String| step.starts_with("discard") || step.starts_with("put stonekeep/ids/");
+        let is_late = |step: &String| step.starts_with("discard") || step.starts_with("put stonekeep/");
         let late = fault.stopped_before().is_some_and(|step| is_late(&step));
         assert!(outcome.is_err() || late, "{name}");
         match power {
