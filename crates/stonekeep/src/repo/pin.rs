@@ -142,12 +142,15 @@ impl LivePins {
     }
 }
 
-/// Reads the pins that are held, and removes those whose holder is dead.
+/// Reads the pins that are held, and removes those whose holder is dead. Finding that out may take minutes, but ends when
+/// `should_stop`: then all pins count as held.
 ///
 /// # Errors
 /// I/O errors of the store.
-pub fn live(store: &Store) -> Result<LivePins> {
-    read(store, |key| Ok(store.sweep_pin(key)? == PinState::Held))
+pub fn live(store: &Store, should_stop: &dyn Fn() -> bool) -> Result<LivePins> {
+    read(store, |key| {
+        Ok(store.sweep_pin(key, should_stop)? == PinState::Held)
+    })
 }
 
 /// Reads all pins, also those whose holder is dead, and changes nothing.

@@ -278,7 +278,9 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     fn leftovers(&self) -> Result<Vec<Leftover>>;
     fn discard(&self, run: &str) -> Result<()>;
     fn delete(&self, keys: &[Key]) -> Vec<NotDeleted>;
+    /// `Unsupported` where a holder of the lease that was stopped could go on to delete what others use by then.
+    fn require_collectable(&self) -> Result<()>;
     fn lease(&self, wait: LockWait, holder: &str, should_stop: &dyn Fn() -> bool) -> Result<Box<dyn Lease>>;
     fn pin(&self, directory: &Key, content: &[u8]) -> Result<(Key, Box<dyn Lease>)>;
-    fn sweep_pin(&self, key: &Key) -> Result<PinState>;
+    fn sweep_pin(&self, key: &Key, should_stop: &dyn Fn() -> bool) -> Result<PinState>;
 }

@@ -24,7 +24,6 @@ mod halves;
 pub mod hdfs;
 mod held;
 #[cfg(feature = "object-store")]
-#[expect(dead_code, unused_imports, reason = "the stores that take it follow")]
 mod lease;
 pub mod local;
 pub mod memory;
@@ -242,6 +241,11 @@ impl Store {
         Ok(Held::new(lease, Arc::clone(&self.interceptors)))
     }
 
+    /// Refuses a collection where nothing keeps a process that was stopped from going on with one later.
+    pub(crate) fn require_collectable(&self) -> Result<()> {
+        self.backend.require_collectable()
+    }
+
     /// Makes a visible file with this content in a directory, under a name of the store's choice, that counts as held until
     /// it is dropped, which removes it.
     ///
@@ -256,13 +260,15 @@ impl Store {
     }
 
     /// Looks at a pin that somebody made, and removes it if its holder is dead. One that is gone already counts as removed.
+    /// Where a store has no locks, a pin that seems to be dead is watched for some minutes; when `should_stop`, it
+    /// counts as held.
     ///
     /// # Errors
     /// I/O errors.
-    pub fn sweep_pin(&self, key: &Key) -> Result<PinState> {
+    pub fn sweep_pin(&self, key: &Key, should_stop: &dyn Fn() -> bool) -> Result<PinState> {
         self.around(
             || Operation::SweepPin(key.clone()),
-            || self.backend.sweep_pin(key),
+            || self.backend.sweep_pin(key, should_stop),
         )
     }
 

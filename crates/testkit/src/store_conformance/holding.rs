@@ -113,7 +113,8 @@ fn lock_excludes_only_lockers(place: &Place) {
 fn pins_are_visible(place: &Place) {
     let (one, other) = (made(place), place());
     let (pin, guard) = one.pin(&pins(), b"3\n1234\nthe meta file").unwrap();
-    assert_eq!(content(&other, pin.as_str()), b"3\n1234\nthe meta file");
+    // A store may put lines of its own before it.
+    assert!(content(&other, pin.as_str()).ends_with(b"3\n1234\nthe meta file"));
     let listed = other.list(Some(&key("stonekeep/pins"))).unwrap();
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].name, pin.name());
@@ -128,13 +129,13 @@ fn pins_are_held(place: &Place) {
     let guards = [first_held, second_held];
     for store in [&one, &other] {
         for pin in [&first, &second] {
-            assert_eq!(store.sweep_pin(pin).unwrap(), PinState::Held);
+            assert_eq!(store.sweep_pin(pin, &|| false).unwrap(), PinState::Held);
             assert!(store.stat(pin).unwrap().is_some());
         }
     }
     guards.iter().for_each(|guard| guard.check().unwrap());
     drop(guards);
-    assert_eq!(one.sweep_pin(&first).unwrap(), PinState::Removed);
+    assert_eq!(one.sweep_pin(&first, &|| false).unwrap(), PinState::Removed);
 }
 
 /// A killed holder leaves a visible file without a lock.
@@ -143,14 +144,22 @@ fn stale_pins_are_removed(place: &Place) {
     let (pin, guard) = store.pin(&pins(), b"").unwrap();
     drop(guard);
     put(&store, pin.as_str(), b"the holder is dead");
-    assert_eq!(store.sweep_pin(&pin).unwrap(), PinState::Removed);
+    // Without locks, only time tells.
+    let limit = Instant::now() + Duration::from_secs(60);
+    while store.sweep_pin(&pin, &|| false).unwrap() == PinState::Held {
+        assert!(Instant::now() < limit);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(store.sweep_pin(&pin, &|| false).unwrap(), PinState::Removed);
     assert_eq!(store.stat(&pin).unwrap(), None);
 }
 
 fn missing_pins(place: &Place) {
     let store = made(place);
     assert_eq!(
-        store.sweep_pin(&key("stonekeep/pins/missing")).unwrap(),
+        store
+            .sweep_pin(&key("stonekeep/pins/missing"), &|| false)
+            .unwrap(),
         PinState::Removed
     );
 }
@@ -160,7 +169,7 @@ fn pins_replace_nothing(place: &Place) {
     let (first, guard) = one.pin(&pins(), b"first").unwrap();
     let (second, _guard) = other.pin(&pins(), b"second").unwrap();
     assert_ne!(first, second);
-    assert_eq!(content(&other, first.as_str()), b"first");
+    assert!(content(&other, first.as_str()).ends_with(b"first"));
     guard.check().unwrap();
 }
 

@@ -57,6 +57,7 @@ impl Collection<'_> {
     /// Does it, in the order that the [module](super) gives.
     pub(super) fn run(&self) -> Result<CollectReport> {
         let index = RepositoryIndex::new(self.store());
+        self.store().require_collectable()?;
         repo::require(&index)?;
         let lock = self.engine.lock(self.observer)?;
         self.observer.progressed(&Progress::begin(Phase::Planning));
@@ -182,15 +183,16 @@ impl Collection<'_> {
 
     /// D3.
     fn live_pins(&self) -> Result<LivePins> {
+        let should_stop = || self.observer.should_stop();
         for _ in 1..LOOKS_AT_PINS {
-            let pins = pin::live(self.store())?;
+            let pins = pin::live(self.store(), &should_stop)?;
             if pins.unreadable.is_empty() {
                 return Ok(pins);
             }
             self.check_stop()?;
             self.engine.clock.sleep(BREAK_BETWEEN_LOOKS);
         }
-        pin::live(self.store())
+        pin::live(self.store(), &should_stop)
     }
 
     /// D4.

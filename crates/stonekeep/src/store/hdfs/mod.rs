@@ -261,6 +261,10 @@ impl Backend for HdfsStore {
         keys.iter().map(refused).collect()
     }
 
+    fn require_collectable(&self) -> Result<()> {
+        self.read_only()
+    }
+
     fn lease(&self, _: LockWait, _: &str, _: &dyn Fn() -> bool) -> Result<Box<dyn Lease>> {
         self.read_only()
     }
@@ -269,7 +273,7 @@ impl Backend for HdfsStore {
         self.read_only()
     }
 
-    fn sweep_pin(&self, _: &Key) -> Result<PinState> {
+    fn sweep_pin(&self, _: &Key, _: &dyn Fn() -> bool) -> Result<PinState> {
         self.read_only()
     }
 }

@@ -4,11 +4,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::clock::StoreClock;
-use super::objects::{Found, Listed, Overwritten};
+use super::objects::{Found, Listed, Overwritten, may_pass};
 use super::others::{Ground, Living, Others};
 use super::record::Record;
 use super::same_host::LockFile;
 use crate::{Error, ErrorKind, Result};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The holder's side of one lease.
 #[derive(Debug)]
@@ -165,9 +167,11 @@ impl Keeper {
             return self.valid_for().map(drop);
         }
         let accepted_for = accepted_for(&self.ground, &self.store_clock);
-        self.write(|record| {
-            record.deleting = true;
-            record.set_accepted_for(accepted_for);
+        self.persistently(|| {
+            self.write(|record| {
+                record.deleting = true;
+                record.set_accepted_for(accepted_for);
+            })
         })?;
         locked(&self.state).says_deleting = true;
         Ok(())
@@ -239,7 +243,7 @@ impl Keeper {
         let start = self.ground.clock.boottime();
         let mut waited = false;
         loop {
-            let other = match self.look()? {
+            let other = match self.persistently(|| self.look())? {
                 Look::Alone => return Ok(waited),
                 Look::Another(other) => other,
             };
@@ -258,6 +262,26 @@ impl Keeper {
         }
     }
 
+    /// Renews it, if need be repeatedly.
+    pub(crate) fn renew_now(&self) -> Result<()> {
+        self.persistently(|| self.renew())
+    }
+
+    /// Tries again what failed for the moment, as long as the lease is valid.
+    fn persistently<T>(&self, mut request: impl FnMut() -> Result<T>) -> Result<T> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let error = match request() {
+                Err(error) if may_pass(&error) => error,
+                answer => return answer,
+            };
+            self.valid_for()?;
+            tracing::debug!(reason = %error.one_line(), "a request under a lease is tried again");
+            self.ground.clock.sleep(pause);
+            pause = (pause * 2).min(self.ground.times.tried_again_after());
+        }
+    }
+
     /// A request had no definite answer, and the store may carry it out for so long.
     pub(crate) fn in_doubt_for(&self, time: Duration) {
         let until = self.ground.clock.boottime() + time;
@@ -269,7 +293,11 @@ impl Keeper {
     pub(super) fn release(&self) {
         // Waits for a write that is under way.
         let _written = locked(&self.written);
-        let until = locked(&self.state).in_doubt_until;
+        let until = {
+            let mut state = locked(&self.state);
+            state.lost.get_or_insert_with(|| "it was released".to_owned());
+            state.in_doubt_until
+        };
         let rest = until.saturating_sub(self.ground.clock.boottime());
         if !rest.is_zero() {
             tracing::info!(
@@ -278,9 +306,6 @@ impl Keeper {
             );
             self.ground.clock.sleep(rest);
         }
-        locked(&self.state)
-            .lost
-            .get_or_insert_with(|| "it was released".to_owned());
         if let Err(error) = self.ground.objects.delete(&self.name) {
             tracing::warn!(reason = %error.one_line(), "the lease stays behind, as if its holder had died");
         }

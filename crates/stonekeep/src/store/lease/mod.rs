@@ -40,6 +40,7 @@ mod held;
 mod keep;
 mod objects;
 mod others;
+mod pin;
 mod record;
 mod same_host;
 #[cfg(test)]
@@ -49,11 +50,14 @@ mod take;
 mod tests;
 mod times;
 
-pub(crate) use self::clock::{BootClock, LeaseClock, StoreClock};
+#[cfg(test)]
+use self::clock::LeaseClock;
+pub(crate) use self::clock::{BootClock, StoreClock};
 pub(crate) use self::held::HeldLease;
 pub(crate) use self::keep::Keeper;
 pub(crate) use self::objects::{Found, LeaseObjects, Listed, Overwritten, Version};
 pub(crate) use self::others::Ground;
+pub(crate) use self::pin::{HeldPin, PinWatch};
 pub(crate) use self::same_host::directories;
 pub(crate) use self::times::Times;
 use super::LockWait;

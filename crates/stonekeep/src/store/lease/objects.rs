@@ -1,9 +1,10 @@
 //! What the protocol needs of a place: a handful of small objects in one directory.
 
 use std::fmt;
+use std::io;
 use std::time::SystemTime;
 
-use crate::Result;
+use crate::{Error, ErrorKind, Result};
 
 /// The objects below `stonekeep/leases/`. Requests have the limit in time of [`super::Times::request_limit`] and are not
 /// repeated inside; a listing shows what was put before it was asked for.
@@ -52,4 +53,10 @@ pub(crate) struct Listed {
 pub(crate) struct Found {
     pub(crate) content: Vec<u8>,
     pub(crate) version: Version,
+}
+
+/// Whether a request that failed so may succeed when it is made again.
+pub(super) fn may_pass(error: &Error) -> bool {
+    let lasting = [io::ErrorKind::PermissionDenied, io::ErrorKind::NotFound];
+    error.kind() == ErrorKind::Io && !error.io_kind().is_some_and(|kind| lasting.contains(&kind))
 }

@@ -281,7 +281,8 @@ impl LeaseObjects for Client {
         {
             let mut inside = self.world.inside();
             let there = inside.objects.get(name).map(|object| object.2.to_string());
-            if there != read.e_tag && !inside.ignores_conditions {
+            let is_any = read.e_tag.is_none() || inside.ignores_conditions;
+            if there != read.e_tag && !is_any {
                 return Ok(Overwritten::Changed);
             }
             inside.write(name, content);

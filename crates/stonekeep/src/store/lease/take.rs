@@ -2,12 +2,11 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::io;
 use std::time::Duration;
 
 use super::clock::StoreClock;
 use super::keep::{Begin, Keeper, accepted_for};
-use super::objects::Listed;
+use super::objects::{Listed, may_pass};
 use super::others::{Ground, Living, Others};
 use super::record::Record;
 use super::same_host::LockFile;
@@ -229,11 +228,6 @@ impl Waiting<'_> {
         }
         request()
     }
-}
-
-fn may_pass(error: &Error) -> bool {
-    let lasting = [io::ErrorKind::PermissionDenied, io::ErrorKind::NotFound];
-    error.kind() == ErrorKind::Io && !error.io_kind().is_some_and(|kind| lasting.contains(&kind))
 }
 
 fn is_locked(location: &str, other: &Living) -> Error {

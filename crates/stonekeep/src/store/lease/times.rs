@@ -72,6 +72,11 @@ impl Times {
         self.period / 300
     }
 
+    /// Without a renewal for more than this, a pin's holder itself takes it for lost: 4 min.
+    pub(crate) fn pin_valid(self) -> Duration {
+        self.period * 2 / 5
+    }
+
     /// A pin is not taken for dead before it is this old: 5 min.
     pub(crate) fn pin_old(self) -> Duration {
         self.period / 2
@@ -98,11 +103,12 @@ mod tests {
             times.margin(),
             times.sent_within(),
             times.poll(),
+            times.pin_valid(),
             times.pin_old(),
             times.pin_watched(),
         ]
         .map(|time| time.as_secs());
-        assert_eq!(seconds, [60, 10, 10, 300, 60, 120, 2, 300, 180]);
+        assert_eq!(seconds, [60, 10, 10, 300, 60, 120, 2, 240, 300, 180]);
         assert_eq!(
             Times::of_period(Duration::from_secs(600)).unwrap(),
             Times::default()

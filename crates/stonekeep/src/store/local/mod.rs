@@ -361,6 +361,10 @@ impl Backend for LocalStore {
         keys.iter().filter_map(not_deleted).collect()
     }
 
+    fn require_collectable(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn lease(&self, wait: LockWait, holder: &str, should_stop: &dyn Fn() -> bool) -> Result<Box<dyn Lease>> {
         self.areas.forget();
         lock::take(&self.tree, &*self.clock, wait, holder, should_stop)
@@ -372,7 +376,7 @@ impl Backend for LocalStore {
         Ok((key, lease))
     }
 
-    fn sweep_pin(&self, key: &Key) -> Result<PinState> {
+    fn sweep_pin(&self, key: &Key, _: &dyn Fn() -> bool) -> Result<PinState> {
         pin::remove_if_stale(&self.tree, &*self.clock, key)
     }
 

@@ -317,6 +317,10 @@ impl Backend for Memory {
         left
     }
 
+    fn require_collectable(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn lease(&self, wait: LockWait, holder: &str, should_stop: &dyn Fn() -> bool) -> Result<Box<dyn Lease>> {
         let got = wait_for(wait, &*self.clock, should_stop, || {
             Ok(self.made()?.take_lock(holder))
@@ -337,7 +341,7 @@ impl Backend for Memory {
         Ok((key, Box::new(lease)))
     }
 
-    fn sweep_pin(&self, key: &Key) -> Result<PinState> {
+    fn sweep_pin(&self, key: &Key, _: &dyn Fn() -> bool) -> Result<PinState> {
         let mut contents = self.lock();
         contents.file(key)?;
         if contents.pins.contains_key(key) {

@@ -77,6 +77,16 @@ impl Client {
         self.wait(doing, STALL_LIMIT, bytes)
     }
 
+    /// Waits for the answer to a request with a limit of its own.
+    pub(super) fn within<T>(
+        &self,
+        doing: &str,
+        limit: Duration,
+        request: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<T> {
+        self.wait(doing, limit, request)
+    }
+
     /// Waits for work that keeps limits in time of its own.
     pub(super) fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         match &self.runtime {

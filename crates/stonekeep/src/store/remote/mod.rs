@@ -1,7 +1,7 @@
 //! A store in an object store: S3, Google Cloud Storage, Azure Blob Storage, or any other client of the crate `object_store`.
 //!
-//! Files are written under their final keys ([`upload`]). There is no lease yet, so that backups can be listed, verified and
-//! restored, but not made: taking a lease or a pin ends with [`ErrorKind::Unsupported`].
+//! Files are written under their final keys (`upload`). While the lease is held (`holding.rs`), each put and each deletion goes
+//! through a fence (`fence.rs`); uploads do not, since no reader looks at them before a put names them.
 //!
 //! A key is an object under the prefix of the repository; a directory is a common prefix. Objects of other tools are passed
 //! over: markers that end with `/`, and names that no [`Key`] can have. An object that is being read is bound to the ETag
@@ -12,9 +12,15 @@
 mod ahead;
 mod client;
 mod errors;
+mod fence;
+mod holding;
+mod lease_objects;
 mod object;
 mod paths;
+mod provider;
 mod ranges;
+mod signed;
+mod under_lease;
 mod upload;
 mod url;
 mod web;
@@ -29,12 +35,17 @@ use object_store::path::Path;
 use object_store::{GetOptions, ListResult, ObjectMeta, ObjectStore};
 
 use self::client::Client;
+use self::fence::Sender;
+use self::holding::Holding;
 use self::object::RemoteObject;
 use self::paths::Paths;
+use self::provider::Clients;
+pub use self::signed::SignedRequests;
 use self::upload::{Sessions, Writer};
 use self::url::Opened;
 pub use self::web::WebStore;
 use super::contract::{Backend, Lease};
+use super::lease::Times;
 use super::staging::record_key;
 use super::{
     Detail, Durability, Entry, EntryKind, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist,
@@ -52,6 +63,7 @@ pub struct RemoteStore {
     paths: Paths,
     client: Arc<Client>,
     writer: Writer,
+    holding: Holding,
 }
 
 impl RemoteStore {
@@ -76,9 +88,20 @@ impl RemoteStore {
         let parsed = Path::parse(prefix);
         let prefix = parsed.map_err(|error| Error::invalid(format!("{prefix:?} is not a path: {error}")))?;
         RemoteStore::build(Opened {
-            reads: Arc::clone(&store),
-            writes: Arc::clone(&store),
-            sessions: Sessions::ByHandle(store),
+            new_client: Box::new({
+                let store = Arc::clone(&store);
+                move || Ok(Arc::clone(&store))
+            }),
+            clients: Clients {
+                reads: Arc::clone(&store),
+                writes: Arc::clone(&store),
+                sender: Sender::Plain {
+                    store: Arc::clone(&store),
+                    used_by_one_process: false,
+                },
+                sessions: Sessions::ByHandle(store),
+            },
+            times: Times::default(),
             prefix,
             display: identity.to_owned(),
         })
@@ -94,10 +117,18 @@ impl RemoteStore {
 
     fn build(opened: Opened) -> Result<Self> {
         let display = opened.display;
-        let client = Arc::new(Client::new(opened.reads, display.clone())?);
+        let Clients {
+            reads,
+            writes,
+            sessions,
+            sender,
+        } = opened.clients;
+        let client = Arc::new(Client::new(reads, display.clone())?);
         let paths = Paths::new(opened.prefix);
+        let new_client = opened.new_client;
         Ok(RemoteStore {
-            writer: Writer::new(Arc::clone(&client), paths.clone(), opened.writes, opened.sessions),
+            writer: Writer::new(Arc::clone(&client), paths.clone(), writes, sessions),
+            holding: Holding::new(paths.clone(), display.clone(), new_client, sender, opened.times),
             client,
             paths,
             place: Place {
@@ -115,22 +146,12 @@ impl RemoteStore {
         let listing = async move { store.list_with_delimiter(Some(&prefix)).await };
         self.client.run(&format!("listing {path}"), listing)
     }
-
-    fn read_only<T>(&self) -> Result<T> {
-        Err(read_only(&self.place.display))
-    }
 }
 
 impl From<RemoteStore> for Store {
     fn from(store: RemoteStore) -> Self {
         Store::of(store)
     }
-}
-
-fn read_only(place: &str) -> Error {
-    let message = format!("{place} is an object store, and Stonekeep cannot write to object stores yet");
-    Error::new(ErrorKind::Unsupported, message)
-        .with_hint("back up into a directory, and copy the directory to the object store with another tool")
 }
 
 /// The entry of an object; `None` for markers and for names that no key can have.
@@ -226,11 +247,12 @@ impl Backend for RemoteStore {
         mode: PutMode,
         _: Durability,
     ) -> Result<Put> {
-        self.writer.put(run, key, content, mode)
+        let fence = self.holding.fence(&self.client);
+        self.writer.put(run, key, content, mode, fence.as_ref())
     }
 
     fn now(&self) -> Option<SystemTime> {
-        None
+        self.holding.now()
     }
 
     fn upload(
@@ -280,22 +302,28 @@ impl Backend for RemoteStore {
     }
 
     fn discard(&self, run: &str) -> Result<()> {
-        self.writer.discard(run)
+        let fence = self.holding.fence(&self.client);
+        self.writer.discard(run, fence.as_ref())
     }
 
     fn delete(&self, keys: &[Key]) -> Vec<NotDeleted> {
-        self.writer.delete(keys)
+        self.writer
+            .delete(keys, self.holding.fence(&self.client).as_ref())
     }
 
-    fn lease(&self, _: LockWait, _: &str, _: &dyn Fn() -> bool) -> Result<Box<dyn Lease>> {
-        self.read_only()
+    fn require_collectable(&self) -> Result<()> {
+        self.holding.require_collectable()
     }
 
-    fn pin(&self, _: &Key, _: &[u8]) -> Result<(Key, Box<dyn Lease>)> {
-        self.read_only()
+    fn lease(&self, wait: LockWait, holder: &str, should_stop: &dyn Fn() -> bool) -> Result<Box<dyn Lease>> {
+        self.holding.take(wait, holder, should_stop)
     }
 
-    fn sweep_pin(&self, _: &Key) -> Result<PinState> {
-        self.read_only()
+    fn pin(&self, directory: &Key, content: &[u8]) -> Result<(Key, Box<dyn Lease>)> {
+        self.holding.pin(directory, content)
+    }
+
+    fn sweep_pin(&self, key: &Key, should_stop: &dyn Fn() -> bool) -> Result<PinState> {
+        self.holding.sweep_pin(key, should_stop)
     }
 }

@@ -2,31 +2,34 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::path::Path;
-use object_store::{ObjectStore, RetryConfig};
 use url::Url;
 
 use super::errors;
-use super::upload::Sessions;
+use super::holding::NewClient;
+use super::provider::{self, Clients, Provider};
+use crate::store::lease::Times;
 use crate::{Error, Result};
 
 /// The limit in time of a whole request: none, since a slow line would exceed any with a large object. A body that stalls
 /// ends by the limit of the client.
 const NO_LIMIT: (&str, &str) = ("timeout", "365 days");
 
+/// The option with the seconds that a lease lasts.
+const LEASE_PERIOD: &str = "lease_period";
+
 /// What a URL names.
 pub(super) struct Opened {
-    /// The client for reading, which repeats requests by itself.
-    pub(super) reads: Arc<dyn ObjectStore>,
-    /// The client for writing, which does not.
-    pub(super) writes: Arc<dyn ObjectStore>,
-    /// How large files are written.
-    pub(super) sessions: Sessions,
+    pub(super) clients: Clients,
+    /// Makes further clients, which repeat no request by themselves.
+    pub(super) new_client: NewClient,
+    /// The times of leases and pins.
+    pub(super) times: Times,
     /// The prefix of the repository.
     pub(super) prefix: Path,
     /// The place for messages. Has no credentials in it.
@@ -39,40 +42,26 @@ pub(super) fn open(url: &str, options: &[(String, String)]) -> Result<Opened> {
     let bucket = parsed.host_str().filter(|host| !host.is_empty());
     let bucket = bucket.ok_or_else(|| invalid(url, &"it names no bucket"))?;
     let prefix = Path::from_url_path(parsed.path()).map_err(|error| invalid(url, &error))?;
-    let (reads, writes, sessions): (Arc<dyn ObjectStore>, Arc<dyn ObjectStore>, _) = match parsed.scheme() {
+    let (settings, times) = lease_times(options)?;
+    let (clients, new_client) = match parsed.scheme() {
         "s3" | "s3a" => {
-            let builder = AmazonS3Builder::from_env();
             let set =
                 |builder: AmazonS3Builder, key: AmazonS3ConfigKey, value| builder.with_config(key, value);
-            let builder = with_options(builder, options, set)?.with_bucket_name(bucket);
-            let build = |builder: AmazonS3Builder| builder.build().map_err(|error| contradiction(url, error));
-            let reads = Arc::new(build(builder.clone())?);
-            let writes = Arc::new(build(builder.with_retry(once()))?);
-            (reads, writes.clone(), Sessions::ById(writes))
+            let builder = with_options(AmazonS3Builder::from_env(), &settings, set)?;
+            clients(url, builder.with_bucket_name(bucket))?
         }
         "gs" => {
-            let builder = GoogleCloudStorageBuilder::from_env();
             let set = |builder: GoogleCloudStorageBuilder, key: GoogleConfigKey, value| {
                 builder.with_config(key, value)
             };
-            let builder = with_options(builder, options, set)?.with_bucket_name(bucket);
-            let build = |builder: GoogleCloudStorageBuilder| {
-                builder.build().map_err(|error| contradiction(url, error))
-            };
-            let reads = Arc::new(build(builder.clone())?);
-            let writes = Arc::new(build(builder.with_retry(once()))?);
-            (reads, writes.clone(), Sessions::ById(writes))
+            let builder = with_options(GoogleCloudStorageBuilder::from_env(), &settings, set)?;
+            clients(url, builder.with_bucket_name(bucket))?
         }
         "az" => {
-            let builder = MicrosoftAzureBuilder::from_env();
             let set =
                 |builder: MicrosoftAzureBuilder, key: AzureConfigKey, value| builder.with_config(key, value);
-            let builder = with_options(builder, options, set)?.with_container_name(bucket);
-            let build =
-                |builder: MicrosoftAzureBuilder| builder.build().map_err(|error| contradiction(url, error));
-            let reads = Arc::new(build(builder.clone())?);
-            let writes = Arc::new(build(builder.with_retry(once()))?);
-            (reads.clone(), writes, Sessions::ByHandle(reads))
+            let builder = with_options(MicrosoftAzureBuilder::from_env(), &settings, set)?;
+            clients(url, builder.with_container_name(bucket))?
         }
         scheme => {
             let reason = format!("{scheme:?} is not a kind of store: use s3, gs, az, hdfs, https or file");
@@ -84,20 +73,38 @@ pub(super) fn open(url: &str, options: &[(String, String)]) -> Result<Opened> {
         prefix => format!("{}://{bucket}/{prefix}", parsed.scheme()),
     };
     Ok(Opened {
-        reads,
-        writes,
-        sessions,
+        clients,
+        new_client,
+        times,
         prefix,
         display: place,
     })
 }
 
-/// No repetition by the client.
-fn once() -> RetryConfig {
-    RetryConfig {
-        max_retries: 0,
-        ..RetryConfig::default()
-    }
+fn clients<P: Provider>(url: &str, provider: P) -> Result<(Clients, NewClient)> {
+    let clients = provider::clients(&provider).map_err(|error| contradiction(url, error))?;
+    let url = url.to_owned();
+    let new_client = move || provider::one_more(&provider).map_err(|error| contradiction(&url, error));
+    Ok((clients, Box::new(new_client)))
+}
+
+/// The options without the one that is this crate's own.
+fn lease_times(options: &[(String, String)]) -> Result<(Vec<(String, String)>, Times)> {
+    let is_own = |option: &&(String, String)| option.0.eq_ignore_ascii_case(LEASE_PERIOD);
+    let times = match options.iter().rfind(is_own) {
+        None => Times::default(),
+        Some((name, text)) => {
+            let seconds = text.strip_suffix('s').unwrap_or(text).trim().parse();
+            let seconds = seconds.map_err(|_| {
+                Error::invalid(format!(
+                    "{name}={text} is no time: use seconds, as in {LEASE_PERIOD}=600s"
+                ))
+            })?;
+            Times::of_period(Duration::from_secs(seconds))?
+        }
+    };
+    let settings = options.iter().filter(|option| !is_own(option)).cloned().collect();
+    Ok((settings, times))
 }
 
 /// The builder with the defaults of this crate and these options, in their order.

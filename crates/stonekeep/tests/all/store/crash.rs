@@ -53,9 +53,9 @@ fn the_pin_of_a_killed_process_is_stale() {
     let (holder, key) = Holder::start(test, directory.path());
     let key = Key::new(key).unwrap();
     assert_eq!(store.read(&key, 100).unwrap(), b"the content");
-    assert_eq!(store.sweep_pin(&key).unwrap(), PinState::Held);
+    assert_eq!(store.sweep_pin(&key, &|| false).unwrap(), PinState::Held);
     holder.kill();
     assert_eq!(store.read(&key, 100).unwrap(), b"the content");
-    assert_eq!(store.sweep_pin(&key).unwrap(), PinState::Removed);
+    assert_eq!(store.sweep_pin(&key, &|| false).unwrap(), PinState::Removed);
     assert_eq!(store.stat(&key).unwrap(), None);
 }

@@ -119,13 +119,13 @@ fn a_dead_holder_leaves_its_pin_unheld() {
     for disk in [local, memory] {
         let store = FaultStore::kill_at(disk.clone(), 2);
         let (pin, guard) = store.pin(&key("stonekeep/pins"), b"content").unwrap();
-        assert_eq!(disk.sweep_pin(&pin).unwrap(), PinState::Held);
+        assert_eq!(disk.sweep_pin(&pin, &|| false).unwrap(), PinState::Held);
         store.discard("any").unwrap_err();
         assert!(guard.check().is_err());
         drop(guard);
         assert_eq!(disk.read(&pin, 100).unwrap(), b"content");
         assert_eq!(runs(&disk), [""; 0]);
-        assert_eq!(disk.sweep_pin(&pin).unwrap(), PinState::Removed);
+        assert_eq!(disk.sweep_pin(&pin, &|| false).unwrap(), PinState::Removed);
     }
 }
 
@@ -267,9 +267,9 @@ fn stores_wait_and_compute_ages_by_their_clock() {
             Durability::Buffered,
         )
         .unwrap();
-    assert_eq!(local.sweep_pin(&pin).unwrap(), PinState::Held);
+    assert_eq!(local.sweep_pin(&pin, &|| false).unwrap(), PinState::Held);
     clock.advance(Duration::from_secs(24 * 3600));
-    assert_eq!(local.sweep_pin(&pin).unwrap(), PinState::Removed);
+    assert_eq!(local.sweep_pin(&pin, &|| false).unwrap(), PinState::Removed);
 
     let staged = memory
         .upload("1", &key("a"), &mut &b""[..], 0, PutMode::IfAbsent)

@@ -223,7 +223,7 @@ fn a_fifo_does_not_hang_anything() {
     assert_eq!(store.open(&key("fifo")).err().unwrap().kind(), ErrorKind::Corrupt);
     let error = store.lease(LockWait::Fail, "me", &|| false).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
-    assert!(store.sweep_pin(&pin).is_err());
+    assert!(store.sweep_pin(&pin, &|| false).is_err());
     let entries = store.list(None).unwrap();
     let fifo = entries.iter().find(|entry| entry.name == "fifo").unwrap();
     assert_eq!((fifo.kind, fifo.size_bytes), (EntryKind::Other, 0));

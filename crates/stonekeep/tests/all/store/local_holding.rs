@@ -43,7 +43,7 @@ fn a_pin_from_elsewhere_stays_for_an_hour() {
     let store = Store::from(LocalStore::new(directory.path()).with_clock(clock.clone()));
     let pin = key("stonekeep/pins/0123456789abcdef0123456789abcdef-0123456789abcdef");
     put(&store, pin.as_str(), b"made on another machine");
-    assert_eq!(store.sweep_pin(&pin).unwrap(), PinState::Held);
+    assert_eq!(store.sweep_pin(&pin, &|| false).unwrap(), PinState::Held);
     let file = fs::File::options()
         .write(true)
         .open(directory.path().join(pin.as_str()))
@@ -53,11 +53,11 @@ fn a_pin_from_elsewhere_stays_for_an_hour() {
         file.set_modified(clock.now() - age).unwrap();
     };
     set_age(59);
-    assert_eq!(store.sweep_pin(&pin).unwrap(), PinState::Held);
+    assert_eq!(store.sweep_pin(&pin, &|| false).unwrap(), PinState::Held);
     file.set_modified(clock.now() + Duration::from_secs(600)).unwrap();
-    assert_eq!(store.sweep_pin(&pin).unwrap(), PinState::Held);
+    assert_eq!(store.sweep_pin(&pin, &|| false).unwrap(), PinState::Held);
     set_age(61);
-    assert_eq!(store.sweep_pin(&pin).unwrap(), PinState::Removed);
+    assert_eq!(store.sweep_pin(&pin, &|| false).unwrap(), PinState::Removed);
 }
 
 /// A collector may look at a pin at any moment while it is made.
@@ -77,7 +77,9 @@ fn collectors_never_take_a_pin_that_is_being_made() {
         scope.spawn(|| {
             while making.load(Ordering::SeqCst) {
                 for entry in store.names(Some(&pins)).unwrap() {
-                    store.sweep_pin(&pins.join(&entry.name).unwrap()).unwrap();
+                    store
+                        .sweep_pin(&pins.join(&entry.name).unwrap(), &|| false)
+                        .unwrap();
                 }
             }
         });

@@ -183,5 +183,5 @@ fn no_lease_or_pin_is_held_after_a_crash() {
     let again = store.lease(LockWait::Fail, "alive", &|| false).unwrap();
     drop(guard);
     again.check().unwrap();
-    assert_eq!(store.sweep_pin(&pin).unwrap(), PinState::Removed);
+    assert_eq!(store.sweep_pin(&pin, &|| false).unwrap(), PinState::Removed);
 }

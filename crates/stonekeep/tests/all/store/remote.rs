@@ -1,4 +1,4 @@
-//! Repositories in an object store are read as those in a directory, and are never changed.
+//! Repositories in an object store are read as those in a directory.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,9 +9,9 @@ use futures_util::FutureExt;
 use object_store::memory::InMemory;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
-use stonekeep::engine::{BackupEngine, BackupEngineReadOnly};
+use stonekeep::engine::BackupEngineReadOnly;
 use stonekeep::store::remote::RemoteStore;
-use stonekeep::store::{EntryKind, Key, LockWait, Store};
+use stonekeep::store::{EntryKind, Key, Store};
 use stonekeep::{
     ErrorKind, InfoDetail, LocalStore, Quiet, RestoreOptions, VerifyLevel, VerifyWhat, WhichBackup,
 };
@@ -60,7 +60,7 @@ fn put(objects: &InMemory, at: &str, bytes: Vec<u8>) {
     objects.put(&path, bytes.into()).now_or_never().unwrap().unwrap();
 }
 
-fn copy(objects: &InMemory, directory: &Path, prefix: &str) {
+pub(super) fn copy(objects: &InMemory, directory: &Path, prefix: &str) {
     for entry in fs::read_dir(directory).unwrap() {
         let entry = entry.unwrap();
         let at = format!("{prefix}/{}", entry.file_name().into_string().unwrap());
@@ -197,31 +197,4 @@ fn an_empty_prefix_is_no_repository() {
     let store = RemoteStore::new(objects, "nothing/here", "a test").unwrap();
     let error = BackupEngineReadOnly::open(options(), store).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-}
-
-#[test]
-fn no_backup_is_made_in_an_object_store() {
-    let copied = Copied::new();
-    let store = copied.store();
-    let lease = store.lease(LockWait::Fail, "a test", &|| false);
-    assert_eq!(lease.unwrap_err().kind(), ErrorKind::Unsupported);
-    let engine = BackupEngine::open(options(), copied.store()).unwrap();
-    let before = copied.objects.to_string();
-    let error = engine
-        .delete_backup(stonekeep::BackupId::FIRST, &Quiet)
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
-    let error = copied.scene.create(&copied.store()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.hint().is_some());
-    assert_eq!(copied.objects.to_string(), before);
-    assert_eq!(
-        copied
-            .engine()
-            .get_all_backup_info(InfoDetail::Sizes)
-            .unwrap()
-            .backups
-            .len(),
-        2
-    );
 }

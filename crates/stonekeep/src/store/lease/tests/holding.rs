@@ -118,6 +118,22 @@ fn a_renewal_without_an_answer_does_not_count_and_is_repeated() {
 }
 
 #[test]
+fn a_look_that_fails_is_repeated_as_long_as_the_lease_is_valid() {
+    let world = World::new();
+    let host = world.host();
+    let keeper = taken(&host, LockWait::Fail, "a").unwrap();
+    host.client.faults().is_cut_off = true;
+    let (back, client) = (MINUTE * 2, Arc::clone(&host.client));
+    world.after(back, move || client.faults().is_cut_off = false);
+    assert!(!keeper.wait_until_alone().unwrap());
+    assert!(world.time() >= back && world.time() < MINUTE * 3);
+    host.client.faults().is_cut_off = true;
+    let error = keeper.wait_until_alone().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked);
+    assert!(world.time() >= MINUTE * 5);
+}
+
+#[test]
 fn while_another_lease_is_there_the_holder_waits() {
     let world = World::new();
     let keeper = Arc::new(taken(&world.host(), LockWait::Fail, "a").unwrap());

@@ -1,6 +1,7 @@
 //! The protocol of the lease, played through with clocks that only tests move.
 
 mod holding;
+mod pins;
 mod racing;
 mod same_machine;
 mod taking;

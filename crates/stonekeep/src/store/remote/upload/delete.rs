@@ -7,6 +7,7 @@ use object_store::{Error as Failure, Result as Answer};
 use super::answer;
 use super::attempts::{ANSWER_LIMIT, repeated};
 use super::requests::Requests;
+use crate::store::remote::fence::Fence;
 use crate::store::{Key, NotDeleted};
 use crate::{Error, Result};
 
@@ -14,12 +15,15 @@ use crate::{Error, Result};
 const KEYS_AT_ONCE: usize = 1_000;
 
 impl Requests {
-    /// Deletes files; those that are not there count as deleted.
-    pub(super) fn delete(&self, keys: &[Key]) -> Vec<NotDeleted> {
+    /// Deletes files; those that are not there count as deleted. Under a lease, as its holder.
+    pub(super) fn delete(&self, keys: &[Key], fence: Option<&Fence>) -> Vec<NotDeleted> {
         let mut left = Vec::new();
         for keys in keys.chunks(KEYS_AT_ONCE) {
             let paths: Result<Vec<Path>> = keys.iter().map(|key| self.paths.of(Some(key))).collect();
-            let answers = paths.and_then(|paths| self.client.block_on(self.delete_all(&paths)));
+            let answers = paths.and_then(|paths| match fence {
+                Some(fence) => self.delete_fenced(fence, &paths),
+                None => self.client.block_on(self.delete_all(&paths)),
+            });
             match answers {
                 Ok(answers) => left.extend(keys.iter().zip(answers).filter_map(|(key, answer)| {
                     let error = answer.err()?;
@@ -28,7 +32,7 @@ impl Requests {
                 })),
                 Err(error) => {
                     let text = error.one_line();
-                    let again = |key: &Key| not_deleted(key, Error::refused(text.clone()));
+                    let again = |key: &Key| not_deleted(key, Error::new(error.kind(), text.clone()));
                     left.extend(keys.iter().map(again));
                 }
             }

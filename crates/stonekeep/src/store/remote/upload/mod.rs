@@ -28,6 +28,7 @@ mod attempts;
 mod budget;
 mod creates;
 mod delete;
+mod fenced;
 mod marks;
 mod multipart;
 mod parts;

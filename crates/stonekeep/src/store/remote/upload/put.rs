@@ -6,25 +6,27 @@ use stonekeep_format::Crc32c;
 use super::single_put::Outcome;
 use super::stamp::There;
 use super::{Writer, parts};
+use crate::store::remote::fence::Fence;
 use crate::store::remote::object::RemoteObject;
 use crate::store::staging::run_key;
 use crate::store::{Key, Object, ObjectReader, Put, PutContent, PutMode};
 use crate::{Error, Result};
 
 impl Writer {
-    /// Puts a file under its key.
+    /// Puts a file under its key; under a lease, as its holder.
     pub(in super::super) fn put(
         &self,
         run: &str,
         key: &Key,
         content: PutContent<'_>,
         mode: PutMode,
+        fence: Option<&Fence>,
     ) -> Result<Put> {
         // Also refuses a run that is no plain name.
         run_key(run)?;
         let requests = &self.requests;
         let from = match content {
-            PutContent::Bytes(bytes) => return self.put_bytes(run, key, bytes, mode),
+            PutContent::Bytes(bytes) => return self.put_bytes(run, key, bytes, mode, fence),
             PutContent::CopyOf(from) => requests.paths.of(Some(from))?,
         };
         let object = RemoteObject::open(requests.client.clone(), from)?;
@@ -32,7 +34,7 @@ impl Writer {
         let size_bytes = object.size_bytes();
         if parts::is_one(size_bytes) {
             let bytes = parts::whole(key, &mut reader, size_bytes)?;
-            return self.put_bytes(run, key, &bytes, mode);
+            return self.put_bytes(run, key, &bytes, mode, fence);
         }
         if mode == PutMode::IfAbsent {
             let path = requests.paths.of(Some(key))?;
@@ -47,7 +49,14 @@ impl Writer {
         Ok(Put::Done)
     }
 
-    fn put_bytes(&self, run: &str, key: &Key, bytes: &[u8], mode: PutMode) -> Result<Put> {
+    fn put_bytes(
+        &self,
+        run: &str,
+        key: &Key,
+        bytes: &[u8],
+        mode: PutMode,
+        fence: Option<&Fence>,
+    ) -> Result<Put> {
         let requests = &self.requests;
         let path = requests.paths.of(Some(key))?;
         let crc32c = Crc32c(crc32c::crc32c(bytes));
@@ -60,7 +69,11 @@ impl Writer {
                 return self.same_or_taken(&path, &there, bytes);
             }
         }
-        match requests.put_once(&path, bytes.to_vec().into(), Some(crc32c), create)? {
+        let outcome = match fence {
+            Some(fence) => requests.put_fenced(fence, &path, bytes, crc32c, create)?,
+            None => requests.put_once(&path, bytes.to_vec().into(), Some(crc32c), create)?,
+        };
+        match outcome {
             Outcome::Written => Ok(Put::Done),
             Outcome::Taken(there) => self.same_or_taken(&path, &there, bytes),
         }

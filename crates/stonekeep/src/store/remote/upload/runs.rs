@@ -12,6 +12,7 @@ use super::marks::{LIMIT_BYTES, Mark};
 use super::run_keys::{MARKS, PROBES, probe_key};
 use super::stamp::Token;
 use super::{Writer, answer};
+use crate::store::remote::fence::Fence;
 use crate::store::remote::object::RemoteObject;
 use crate::store::staging::{RUNS, record_key, run_key};
 use crate::store::{Key, Leftover, NotDeleted, Object, ObjectReader, PutMode, Upload};
@@ -30,8 +31,8 @@ struct Found {
 
 impl Writer {
     /// Deletes files; those that are not there count as deleted.
-    pub(in super::super) fn delete(&self, keys: &[Key]) -> Vec<NotDeleted> {
-        self.requests.delete(keys)
+    pub(in super::super) fn delete(&self, keys: &[Key], fence: Option<&Fence>) -> Vec<NotDeleted> {
+        self.requests.delete(keys, fence)
     }
 
     /// Writes a record of the run.
@@ -72,7 +73,7 @@ impl Writer {
     }
 
     /// Removes what a run has left beside its files. A mark stays while its completion may be under way.
-    pub(in super::super) fn discard(&self, run: &str) -> Result<()> {
+    pub(in super::super) fn discard(&self, run: &str, fence: Option<&Fence>) -> Result<()> {
         let Some((_, found)) = self.runs_below(&run_key(run)?)?.pop_first() else {
             return Ok(());
         };
@@ -83,39 +84,41 @@ impl Writer {
         if !found.marks.is_empty() {
             let now = self.now(run)?;
             for at in found.marks {
-                if self.settle(&at, now)? {
+                if self.settle(&at, now, fence)? {
                     gone.push(at);
                 }
             }
         }
-        self.delete(&gone).pop().map_or(Ok(()), |left| Err(left.error))
+        // A request that arrives late does no harm: the names of a run are never used again.
+        self.delete(&gone, None)
+            .pop()
+            .map_or(Ok(()), |left| Err(left.error))
     }
 
     /// Deals with the upload of a mark; `false` if it is too early.
-    fn settle(&self, at: &Key, now: SystemTime) -> Result<bool> {
+    fn settle(&self, at: &Key, now: SystemTime, fence: Option<&Fence>) -> Result<bool> {
         let Some(mark) = self.read_mark(at)? else {
             return Ok(true);
         };
         let path = self.requests.paths.of(Some(&Key::new(mark.key)?))?;
         let mark_path = self.requests.paths.of(Some(at))?;
-        self.requests
-            .wait(&format!("aborting an upload to {path}"), async {
-                if self.requests.look(&path).await?.is_some() {
-                    // It may be what the upload became: aborting it has destroyed such objects.
-                    return Ok(true);
-                }
-                let Some(written) = self.requests.look(&mark_path).await? else {
-                    return Ok(true);
-                };
-                let age = now.duration_since(written.modified).unwrap_or_default();
-                if age < COMPLETION_IS_OVER {
-                    return Ok(false);
-                }
-                if !mark.upload_id.is_empty() {
-                    self.requests.sessions.abort(&path, &mark.upload_id).await?;
-                }
-                Ok(true)
-            })
+        let requests = &self.requests;
+        let doing = format!("aborting an upload to {path}");
+        if requests.wait(&doing, requests.look(&path))?.is_some() {
+            // It may be what the upload became: aborting it has destroyed such objects.
+            return Ok(true);
+        }
+        let Some(written) = requests.wait(&doing, requests.look(&mark_path))? else {
+            return Ok(true);
+        };
+        let age = now.duration_since(written.modified).unwrap_or_default();
+        if age < COMPLETION_IS_OVER {
+            return Ok(false);
+        }
+        if !mark.upload_id.is_empty() {
+            requests.abort(fence, &path, &mark.upload_id, &doing)?;
+        }
+        Ok(true)
     }
 
     /// The store's time, which it gives to an object with a fresh name.

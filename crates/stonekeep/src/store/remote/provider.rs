@@ -1,0 +1,152 @@
+//! What the clients of the providers have in common.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::azure::{MicrosoftAzure, MicrosoftAzureBuilder};
+use object_store::client::{HttpClient, HttpConnector, ReqwestConnector};
+use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder};
+use object_store::signer::Signer;
+use object_store::{ClientOptions, ObjectStore, Result, RetryConfig};
+
+use super::fence::Sender;
+use super::signed::{SignedClient, SignedRequests};
+use super::upload::Sessions;
+
+/// The settings of a client.
+pub(super) trait Provider: Clone + Send + Sync + 'static {
+    type Client: ObjectStore + Signer;
+    const REQUESTS: SignedRequests;
+
+    fn with_retries(self, retries: RetryConfig) -> Self;
+    fn with_connector(self, connector: Connector) -> Self;
+    fn client(self) -> Result<Self::Client>;
+    fn sessions(reads: &Arc<Self::Client>, writes: &Arc<Self::Client>) -> Sessions;
+}
+
+/// The clients of one store.
+pub(super) struct Clients {
+    /// Repeats requests by itself.
+    pub(super) reads: Arc<dyn ObjectStore>,
+    /// Does not.
+    pub(super) writes: Arc<dyn ObjectStore>,
+    pub(super) sessions: Sessions,
+    pub(super) sender: Sender,
+}
+
+/// Makes the clients of a store.
+pub(super) fn clients<P: Provider>(provider: &P) -> Result<Clients> {
+    let reads = Arc::new(provider.clone().client()?);
+    let connector = Connector::default();
+    let writes = provider.clone().with_retries(once());
+    let writes = Arc::new(writes.with_connector(connector.clone()).client()?);
+    let sender = match connector.last() {
+        Some(http) => Sender::Signed(SignedClient::new(writes.clone(), P::REQUESTS, http)),
+        None => Sender::Plain {
+            store: writes.clone(),
+            used_by_one_process: false,
+        },
+    };
+    Ok(Clients {
+        sessions: P::sessions(&reads, &writes),
+        reads,
+        writes,
+        sender,
+    })
+}
+
+/// Makes one more client, which repeats no request by itself.
+pub(super) fn one_more<P: Provider>(provider: &P) -> Result<Arc<dyn ObjectStore>> {
+    Ok(Arc::new(provider.clone().with_retries(once()).client()?))
+}
+
+fn once() -> RetryConfig {
+    RetryConfig {
+        max_retries: 0,
+        ..RetryConfig::default()
+    }
+}
+
+/// Connects as the client does by itself, and keeps the last connection: the client's own, after those for credentials. So
+/// signed requests go through the same proxy, and trust the same certificates.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Connector {
+    last: Arc<Mutex<Option<HttpClient>>>,
+}
+
+impl Connector {
+    fn last(&self) -> Option<HttpClient> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl HttpConnector for Connector {
+    fn connect(&self, options: &ClientOptions) -> Result<HttpClient> {
+        let client = ReqwestConnector::default().connect(options)?;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(client.clone());
+        Ok(client)
+    }
+}
+
+impl Provider for AmazonS3Builder {
+    type Client = AmazonS3;
+    const REQUESTS: SignedRequests = SignedRequests::S3;
+
+    fn with_retries(self, retries: RetryConfig) -> Self {
+        self.with_retry(retries)
+    }
+
+    fn with_connector(self, connector: Connector) -> Self {
+        self.with_http_connector(connector)
+    }
+
+    fn client(self) -> Result<AmazonS3> {
+        self.build()
+    }
+
+    fn sessions(_: &Arc<AmazonS3>, writes: &Arc<AmazonS3>) -> Sessions {
+        Sessions::ById(writes.clone())
+    }
+}
+
+impl Provider for GoogleCloudStorageBuilder {
+    type Client = GoogleCloudStorage;
+    const REQUESTS: SignedRequests = SignedRequests::Google;
+
+    fn with_retries(self, retries: RetryConfig) -> Self {
+        self.with_retry(retries)
+    }
+
+    fn with_connector(self, connector: Connector) -> Self {
+        self.with_http_connector(connector)
+    }
+
+    fn client(self) -> Result<GoogleCloudStorage> {
+        self.build()
+    }
+
+    fn sessions(_: &Arc<GoogleCloudStorage>, writes: &Arc<GoogleCloudStorage>) -> Sessions {
+        Sessions::ById(writes.clone())
+    }
+}
+
+impl Provider for MicrosoftAzureBuilder {
+    type Client = MicrosoftAzure;
+    const REQUESTS: SignedRequests = SignedRequests::Azure;
+
+    fn with_retries(self, retries: RetryConfig) -> Self {
+        self.with_retry(retries)
+    }
+
+    fn with_connector(self, connector: Connector) -> Self {
+        self.with_http_connector(connector)
+    }
+
+    fn client(self) -> Result<MicrosoftAzure> {
+        self.build()
+    }
+
+    fn sessions(reads: &Arc<MicrosoftAzure>, _: &Arc<MicrosoftAzure>) -> Sessions {
+        Sessions::ByHandle(reads.clone())
+    }
+}

@@ -1,0 +1,218 @@
+//! Requests that the store refuses after a certain time: signed URLs.
+//!
+//! What is signed is the method, the path, the query and, where the provider can, headers: a condition, the checksum of the
+//! content (its bytes are not signed) and the metadata. Azure signs no headers. A URL says until when it is accepted, by the
+//! signer's wall clock. Each request is sent once, by an HTTP client with the settings of the store's own.
+
+mod answer;
+mod bulk;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use md5::{Digest, Md5};
+use object_store::client::{HttpClient, HttpRequest};
+use object_store::path::Path;
+use object_store::signer::{HeaderMap, HeaderName, HeaderValue, Method, SignedUrlOptions, Signer, Url};
+use object_store::{Attribute, Attributes, Error, Result};
+
+pub(super) use self::answer::{Answer, failure};
+pub(super) use self::bulk::deleted;
+
+/// Whose way of signing requests it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SignedRequests {
+    /// Amazon S3, and stores with its protocol.
+    S3,
+    /// Google Cloud Storage.
+    Google,
+    /// Azure Blob Storage.
+    Azure,
+}
+
+/// What signs requests, and what sends them.
+#[derive(Clone)]
+pub(super) struct SignedClient {
+    signer: Arc<dyn Signer>,
+    requests: SignedRequests,
+    http: HttpClient,
+}
+
+/// A request that is accepted for a limited time.
+pub(super) struct Signed {
+    request: HttpRequest,
+    /// For messages.
+    path: Path,
+}
+
+impl SignedClient {
+    pub(super) fn new(signer: Arc<dyn Signer>, requests: SignedRequests, http: HttpClient) -> Self {
+        SignedClient {
+            signer,
+            requests,
+            http,
+        }
+    }
+
+    /// Whether one request can delete many objects.
+    pub(super) fn deletes_many(&self) -> bool {
+        self.requests == SignedRequests::S3
+    }
+
+    /// Puts an object with this metadata; with `create` only if there is none.
+    pub(super) async fn put(
+        &self,
+        path: &Path,
+        content: Bytes,
+        metadata: &Attributes,
+        create: bool,
+        accepted_for: Duration,
+    ) -> Result<Signed> {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-md5", value(&STANDARD.encode(Md5::digest(&content)))?);
+        if create {
+            let (name, condition) = match self.requests {
+                SignedRequests::Google => ("x-goog-if-generation-match", "0"),
+                SignedRequests::S3 | SignedRequests::Azure => ("if-none-match", "*"),
+            };
+            headers.insert(name, HeaderValue::from_static(condition));
+        }
+        let prefix = match self.requests {
+            SignedRequests::S3 => "x-amz-meta-",
+            SignedRequests::Google => "x-goog-meta-",
+            SignedRequests::Azure => "x-ms-meta-",
+        };
+        for (attribute, text) in metadata {
+            if let Attribute::Metadata(name) = attribute {
+                let name = HeaderName::from_bytes(format!("{prefix}{name}").as_bytes()).map_err(unusable)?;
+                headers.insert(name, value(text)?);
+            }
+        }
+        self.sign(Method::PUT, path, &[], headers, content, accepted_for)
+            .await
+    }
+
+    /// Deletes one object.
+    pub(super) async fn delete(&self, path: &Path, accepted_for: Duration) -> Result<Signed> {
+        let nothing = (HeaderMap::new(), Bytes::new());
+        self.sign(Method::DELETE, path, &[], nothing.0, nothing.1, accepted_for)
+            .await
+    }
+
+    /// Deletes many objects, where a store can ([`SignedClient::deletes_many`]).
+    pub(super) async fn delete_many(&self, paths: &[Path], accepted_for: Duration) -> Result<Signed> {
+        let body = Bytes::from(bulk::request(paths));
+        let mut headers = HeaderMap::new();
+        headers.insert("content-md5", value(&STANDARD.encode(Md5::digest(&body)))?);
+        headers.insert("content-type", HeaderValue::from_static("application/xml"));
+        let bucket = Path::default();
+        self.sign(
+            Method::POST,
+            &bucket,
+            &[("delete", "")],
+            headers,
+            body,
+            accepted_for,
+        )
+        .await
+    }
+
+    /// Ends a multipart upload that was not completed.
+    pub(super) async fn abort(&self, path: &Path, upload_id: &str, accepted_for: Duration) -> Result<Signed> {
+        let query = [match self.requests {
+            SignedRequests::Google | SignedRequests::S3 => ("uploadId", upload_id),
+            SignedRequests::Azure => {
+                return Err(Error::NotSupported {
+                    source: "Azure has no request that aborts an upload".into(),
+                });
+            }
+        }];
+        self.sign(
+            Method::DELETE,
+            path,
+            &query,
+            HeaderMap::new(),
+            Bytes::new(),
+            accepted_for,
+        )
+        .await
+    }
+
+    async fn sign(
+        &self,
+        method: Method,
+        path: &Path,
+        query: &[(&str, &str)],
+        headers: HeaderMap,
+        body: Bytes,
+        accepted_for: Duration,
+    ) -> Result<Signed> {
+        let url = if self.requests == SignedRequests::Azure {
+            self.signer.signed_url(method.clone(), path, accepted_for).await?
+        } else {
+            let mut options = SignedUrlOptions::new().with_query(query.iter().copied());
+            options.signed_headers = headers.clone();
+            self.signer
+                .signed_url_opts(method.clone(), path, accepted_for, &options)
+                .await?
+        };
+        let mut request = HttpRequest::new(body.into());
+        *request.uri_mut() = uri(&url)?;
+        *request.headers_mut() = headers;
+        if self.requests == SignedRequests::Azure && method == Method::PUT {
+            let kind = HeaderValue::from_static("BlockBlob");
+            request.headers_mut().insert("x-ms-blob-type", kind);
+        }
+        *request.method_mut() = method;
+        Ok(Signed {
+            request,
+            path: path.clone(),
+        })
+    }
+
+    /// Sends a request once. An error means that nobody knows whether it was carried out.
+    pub(super) async fn send(&self, signed: Signed) -> Result<Answer> {
+        let unknown = |error: object_store::client::HttpError| Error::Generic {
+            store: "network",
+            source: error.into(),
+        };
+        let response = self.http.execute(signed.request).await.map_err(unknown)?;
+        let status = response.status().as_u16();
+        let body = response.into_body().bytes().await.map_err(unknown)?;
+        Ok(Answer {
+            status,
+            body,
+            path: signed.path,
+        })
+    }
+}
+
+impl fmt::Debug for SignedClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The signer's own text may have credentials in it.
+        f.debug_tuple("SignedClient").field(&self.requests).finish()
+    }
+}
+
+fn uri<T: std::str::FromStr>(url: &Url) -> Result<T>
+where
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    url.as_str().parse().map_err(unusable)
+}
+
+fn value(text: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(text).map_err(unusable)
+}
+
+fn unusable(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Generic {
+        store: "signing",
+        source: error.into(),
+    }
+}
