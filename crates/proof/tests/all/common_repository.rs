@@ -22,14 +22,14 @@ fn id(number: u32) -> BackupId {
 }
 
 /// A repository that both engines write into, and a database that changes between backups.
-struct Shared {
+pub(crate) struct Shared {
     root: tempfile::TempDir,
     closed: ClosedDatabase,
-    recorded: Vec<Recorded>,
+    pub(crate) recorded: Vec<Recorded>,
 }
 
 impl Shared {
-    fn new(recipe: &str) -> Self {
+    pub(crate) fn new(recipe: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
         let closed = Workbench::create(makers::by_name(recipe).unwrap(), root.path())
             .unwrap()
@@ -41,7 +41,7 @@ impl Shared {
         }
     }
 
-    fn repository(&self) -> std::path::PathBuf {
+    pub(crate) fn repository(&self) -> std::path::PathBuf {
         self.root.path().join("repo")
     }
 
@@ -56,7 +56,7 @@ impl Shared {
     }
 
     /// A change, then a backup by Stonekeep.
-    fn ours(&mut self) -> u32 {
+    pub(crate) fn ours(&mut self) -> u32 {
         self.change();
         let report = ours::back_up(&ours::engine(&self.repository()), &self.closed);
         let id = report.backup_id.get();
@@ -69,7 +69,7 @@ impl Shared {
     }
 
     /// A change, then a backup by RocksDB.
-    fn theirs(&mut self) -> u32 {
+    pub(crate) fn theirs(&mut self) -> u32 {
         let mut bench = self.reopen();
         bench.change().unwrap();
         let recorded = their_backups::back_up(&self.rocksdb(), &bench, &their_backups::defaults(), b"theirs");
@@ -84,7 +84,7 @@ impl Shared {
     }
 
     /// The backups with these ids are there, no others, and nothing else; both engines restore them.
-    fn holds(&mut self, ids: &[u32], what: &str) {
+    pub(crate) fn holds(&mut self, ids: &[u32], what: &str) {
         self.recorded.retain(|backup| ids.contains(&backup.id));
         let repository = self.repository();
         judge::accepts(&repository, &self.recorded, what);

@@ -8,6 +8,7 @@ mod dying_disk;
 mod blob_direct_write;
 mod checkpoints;
 mod common_repository;
+mod copies;
 mod damage;
 mod damaging;
 mod engine;
