@@ -138,7 +138,8 @@ pub enum Serves {
     WholeFiles,
 }
 
-fn file(root: &Path, serves: Serves, request: &Request) -> Response {
+/// The answer of a server of files to this request.
+pub fn file(root: &Path, serves: Serves, request: &Request) -> Response {
     let path = request.target.split('?').next().unwrap_or_default();
     let at: PathBuf = root.join(path.trim_start_matches('/'));
     let Ok(bytes) = std::fs::read(&at) else {

@@ -11,15 +11,19 @@
 
 mod ahead;
 mod client;
+mod climb;
+mod concurrency;
 mod errors;
 mod fence;
 mod holding;
 mod lease_objects;
+mod limits;
 mod object;
 mod paths;
 mod provider;
 mod ranges;
 mod signed;
+mod traffic;
 mod under_lease;
 mod upload;
 mod url;
@@ -37,6 +41,7 @@ use object_store::{GetOptions, ListResult, ObjectMeta, ObjectStore};
 use self::client::Client;
 use self::fence::Sender;
 use self::holding::Holding;
+use self::limits::Limits;
 use self::object::RemoteObject;
 use self::paths::Paths;
 use self::provider::Clients;
@@ -53,8 +58,9 @@ use super::{
 };
 use crate::{Error, ErrorKind, Result, Warning};
 
-/// How many requests at a time: they wait for the network, not for the processor.
-const REQUESTS: usize = 16;
+/// How many files at a time: they wait for the network, not for the processor. How many requests these send at a time is found
+/// out.
+const FILES: usize = 32;
 
 /// A repository in an object store, read only. See the [module](self).
 #[derive(Debug)]
@@ -64,6 +70,7 @@ pub struct RemoteStore {
     client: Arc<Client>,
     writer: Writer,
     holding: Holding,
+    limits: Limits,
 }
 
 impl RemoteStore {
@@ -104,6 +111,7 @@ impl RemoteStore {
             times: Times::default(),
             prefix,
             display: identity.to_owned(),
+            limits: Limits::default(),
         })
     }
 
@@ -131,6 +139,7 @@ impl RemoteStore {
             holding: Holding::new(paths.clone(), display.clone(), new_client, sender, opened.times),
             client,
             paths,
+            limits: opened.limits,
             place: Place {
                 identity: display.clone(),
                 display,
@@ -182,7 +191,7 @@ impl Backend for RemoteStore {
 
     fn traits(&self) -> StoreTraits {
         StoreTraits {
-            parallelism: Parallelism::Fixed(REQUESTS),
+            parallelism: Parallelism::Fixed(FILES.min(self.limits.max_requests)),
             uploads: Uploads::Named,
             lists: true,
         }

@@ -11,6 +11,7 @@ use object_store::{ClientOptions, ObjectStore, Result, RetryConfig};
 
 use super::fence::Sender;
 use super::signed::{SignedClient, SignedRequests};
+use super::traffic::Traffic;
 use super::upload::Sessions;
 
 /// The settings of a client.
@@ -34,10 +35,11 @@ pub(super) struct Clients {
     pub(super) sender: Sender,
 }
 
-/// Makes the clients of a store.
-pub(super) fn clients<P: Provider>(provider: &P) -> Result<Clients> {
-    let reads = Arc::new(provider.clone().client()?);
-    let connector = Connector::default();
+/// Makes the clients of a store. Requests under a lease, which run out, and those of leases do not wait for others.
+pub(super) fn clients<P: Provider>(provider: &P, traffic: &Traffic) -> Result<Clients> {
+    let reads = provider.clone().with_connector(Connector::new(traffic.clone()));
+    let reads = Arc::new(reads.client()?);
+    let connector = Connector::new(traffic.clone());
     let writes = provider.clone().with_retries(once());
     let writes = Arc::new(writes.with_connector(connector.clone()).client()?);
     let sender = match connector.last() {
@@ -68,13 +70,21 @@ fn once() -> RetryConfig {
 }
 
 /// Connects as the client does by itself, and keeps the last connection: the client's own, after those for credentials. So
-/// signed requests go through the same proxy, and trust the same certificates.
-#[derive(Debug, Clone, Default)]
+/// signed requests go through the same proxy, and trust the same certificates. The client itself sends as the traffic allows.
+#[derive(Debug, Clone)]
 pub(super) struct Connector {
     last: Arc<Mutex<Option<HttpClient>>>,
+    traffic: Traffic,
 }
 
 impl Connector {
+    fn new(traffic: Traffic) -> Self {
+        Connector {
+            last: Arc::default(),
+            traffic,
+        }
+    }
+
     fn last(&self) -> Option<HttpClient> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -84,7 +94,7 @@ impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> Result<HttpClient> {
         let client = ReqwestConnector::default().connect(options)?;
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(client.clone());
-        Ok(client)
+        Ok(self.traffic.govern(client))
     }
 }
 

@@ -12,7 +12,9 @@ use url::Url;
 
 use super::errors;
 use super::holding::NewClient;
+use super::limits::{self, Limits};
 use super::provider::{self, Clients, Provider};
+use super::traffic::Traffic;
 use crate::store::lease::Times;
 use crate::{Error, Result};
 
@@ -34,10 +36,14 @@ pub(super) struct Opened {
     pub(super) prefix: Path,
     /// The place for messages. Has no credentials in it.
     pub(super) display: String,
+    /// What may be asked of the store.
+    pub(super) limits: Limits,
 }
 
 /// The clients, the prefix, and the place.
 pub(super) fn open(url: &str, options: &[(String, String)]) -> Result<Opened> {
+    let (limits, options) = &Limits::take(options)?;
+    let traffic = &Traffic::new(*limits);
     let parsed = Url::parse(url).map_err(|error| invalid(url, &error))?;
     let bucket = parsed.host_str().filter(|host| !host.is_empty());
     let bucket = bucket.ok_or_else(|| invalid(url, &"it names no bucket"))?;
@@ -48,20 +54,20 @@ pub(super) fn open(url: &str, options: &[(String, String)]) -> Result<Opened> {
             let set =
                 |builder: AmazonS3Builder, key: AmazonS3ConfigKey, value| builder.with_config(key, value);
             let builder = with_options(AmazonS3Builder::from_env(), &settings, set)?;
-            clients(url, builder.with_bucket_name(bucket))?
+            clients(url, builder.with_bucket_name(bucket), traffic)?
         }
         "gs" => {
             let set = |builder: GoogleCloudStorageBuilder, key: GoogleConfigKey, value| {
                 builder.with_config(key, value)
             };
             let builder = with_options(GoogleCloudStorageBuilder::from_env(), &settings, set)?;
-            clients(url, builder.with_bucket_name(bucket))?
+            clients(url, builder.with_bucket_name(bucket), traffic)?
         }
         "az" => {
             let set =
                 |builder: MicrosoftAzureBuilder, key: AzureConfigKey, value| builder.with_config(key, value);
             let builder = with_options(MicrosoftAzureBuilder::from_env(), &settings, set)?;
-            clients(url, builder.with_container_name(bucket))?
+            clients(url, builder.with_container_name(bucket), traffic)?
         }
         scheme => {
             let reason = format!("{scheme:?} is not a kind of store: use s3, gs, az, hdfs, https or file");
@@ -78,11 +84,12 @@ pub(super) fn open(url: &str, options: &[(String, String)]) -> Result<Opened> {
         times,
         prefix,
         display: place,
+        limits: *limits,
     })
 }
 
-fn clients<P: Provider>(url: &str, provider: P) -> Result<(Clients, NewClient)> {
-    let clients = provider::clients(&provider).map_err(|error| contradiction(url, error))?;
+fn clients<P: Provider>(url: &str, provider: P, traffic: &Traffic) -> Result<(Clients, NewClient)> {
+    let clients = provider::clients(&provider, traffic).map_err(|error| contradiction(url, error))?;
     let url = url.to_owned();
     let new_client = move || provider::one_more(&provider).map_err(|error| contradiction(&url, error));
     Ok((clients, Box::new(new_client)))
@@ -121,7 +128,11 @@ pub(super) fn with_options<B, K: FromStr>(
         .chain(options)
         .try_fold(builder, |builder, (name, value)| {
             let key = name.to_ascii_lowercase().parse();
-            let key = key.map_err(|_| Error::invalid(format!("this store has no option {name:?}")))?;
+            let key = key.map_err(|_| {
+                let own = limits::NAMES.join(", ");
+                Error::invalid(format!("this store has no option {name:?}"))
+                    .with_hint(format!("options are those of the crate object_store, and {own}"))
+            })?;
             Ok(set(builder, key, value.to_owned()))
         })
 }

@@ -14,7 +14,9 @@ use object_store::{ClientConfigKey, GetOptions};
 use url::Url;
 
 use super::client::Client;
+use super::limits::Limits;
 use super::object::RemoteObject;
+use super::traffic::Traffic;
 use super::url as place_url;
 use crate::store::contract::{Backend, Lease};
 use crate::store::{
@@ -31,6 +33,7 @@ const REQUESTS: usize = 6;
 pub struct WebStore {
     place: Place,
     client: Arc<Client>,
+    limits: Limits,
 }
 
 impl WebStore {
@@ -54,7 +57,10 @@ impl WebStore {
                 "use https, or accept it with the option allow_http=true (--store-option allow_http=true)",
             ));
         }
-        let builder = HttpBuilder::new().with_url(url);
+        let (limits, options) = &Limits::take(options)?;
+        let builder = HttpBuilder::new()
+            .with_url(url)
+            .with_http_connector(Traffic::new(*limits));
         let set = |builder: HttpBuilder, key: ClientConfigKey, value: String| builder.with_config(key, value);
         let builder = place_url::with_options(builder, options, set)?;
         let store = builder
@@ -62,6 +68,7 @@ impl WebStore {
             .map_err(|error| place_url::contradiction(url, error))?;
         let display = place_url::shown(&parsed);
         Ok(WebStore {
+            limits: *limits,
             client: Arc::new(Client::new(Arc::new(store), display.clone())?),
             place: Place {
                 identity: display.clone(),
@@ -100,7 +107,7 @@ impl Backend for WebStore {
 
     fn traits(&self) -> StoreTraits {
         StoreTraits {
-            parallelism: Parallelism::Fixed(REQUESTS),
+            parallelism: Parallelism::Fixed(REQUESTS.min(self.limits.max_requests)),
             uploads: Uploads::Named,
             lists: false,
         }

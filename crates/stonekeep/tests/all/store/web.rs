@@ -2,6 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use stonekeep::engine::{BackupEngine, BackupEngineReadOnly};
 use stonekeep::repo::latest_hint;
@@ -11,7 +15,7 @@ use stonekeep::{
     BackupId, ErrorKind, InfoDetail, LocalStore, Quiet, RestoreOptions, VerifyLevel, VerifyWhat, WarningName,
     WhichBackup,
 };
-use stonekeep_testkit::http_server::{HttpServer, Response, Serves};
+use stonekeep_testkit::http_server::{self, HttpServer, Response, Serves};
 
 use crate::support::scene::{Scene, id, options};
 
@@ -275,4 +279,61 @@ fn urls_that_expose_something_are_refused() {
         .into();
     assert_eq!(store.location(), "https://host:8443/backups");
     assert_eq!(BackupId::FIRST, id(1));
+}
+
+/// How many requests a server had to answer at a time.
+#[derive(Default)]
+struct Together {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Together {
+    fn count<T>(&self, work: impl FnOnce() -> T) -> T {
+        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        thread::sleep(Duration::from_millis(2));
+        let done = work();
+        self.now.fetch_sub(1, Ordering::SeqCst);
+        done
+    }
+}
+
+#[test]
+fn no_more_requests_are_on_their_way_than_the_limit_and_refused_ones_are_repeated() {
+    let world = World::new();
+    let (root, together) = (world.root(), Arc::new(Together::default()));
+    let (seen, number) = (Arc::clone(&together), AtomicUsize::new(0));
+    let server = HttpServer::start(move |request| {
+        // A few of the first round.
+        let refused = [3, 7].contains(&number.fetch_add(1, Ordering::SeqCst));
+        seen.count(|| {
+            if refused {
+                Response::new(503, "slow down")
+            } else {
+                http_server::file(&root, Serves::Ranges, request)
+            }
+        })
+    })
+    .unwrap();
+    let options_of = |most: &str| {
+        [("allow_http", "true"), ("max_requests", most)]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    };
+    for most in [1, 2] {
+        together.most.store(0, Ordering::SeqCst);
+        let store = WebStore::open(&server.url(), &options_of(&most.to_string())).unwrap();
+        // More workers than requests.
+        let engine = BackupEngineReadOnly::open(
+            options().with_max_background_operations(std::num::NonZeroUsize::new(8)),
+            store,
+        )
+        .unwrap();
+        let report = engine
+            .verify_backups(VerifyWhat::from(id(2)), VerifyLevel::Checksum, &Quiet)
+            .unwrap();
+        assert!(report.is_clean(), "{report:?}");
+        assert!(together.most.load(Ordering::SeqCst) <= most);
+    }
+    assert!(WebStore::open(&server.url(), &options_of("none")).is_err());
 }

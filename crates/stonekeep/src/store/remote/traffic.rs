@@ -1,0 +1,128 @@
+//! Sends the HTTP requests of a client, the repeated ones too, as many at a time as serve the store, and no faster than allowed.
+//!
+//! A request holds its place until the head of the answer is there: with the body of a PUT, without that of a GET. A reader
+//! may hold the body of one object while it asks for another.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+    ReqwestConnector,
+};
+
+use super::concurrency::Concurrency;
+use super::limits::Limits;
+
+/// Too many requests, and unavailable: S3's SlowDown, Azure's ServerBusy.
+const ASKS_FOR_FEWER: [u16; 2] = [429, 503];
+
+/// What all clients of a store share.
+#[derive(Debug, Clone)]
+pub(super) struct Traffic {
+    concurrency: Arc<Concurrency>,
+    pace: Option<Arc<Pace>>,
+}
+
+impl Traffic {
+    pub(super) fn new(limits: Limits) -> Self {
+        Traffic {
+            concurrency: Arc::new(Concurrency::new(limits.max_requests)),
+            pace: limits.requests_per_second.map(|rate| Arc::new(Pace::new(rate))),
+        }
+    }
+
+    /// The client within the limits.
+    pub(super) fn govern(&self, client: HttpClient) -> HttpClient {
+        let traffic = self.clone();
+        HttpClient::new(Governed { client, traffic })
+    }
+}
+
+impl HttpConnector for Traffic {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(self.govern(ReqwestConnector::default().connect(options)?))
+    }
+}
+
+/// A client with its limits.
+struct Governed {
+    client: HttpClient,
+    traffic: Traffic,
+}
+
+impl fmt::Debug for Governed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Governed").finish_non_exhaustive()
+    }
+}
+
+impl Governed {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let bytes = request.body().content_length() as u64;
+        if let Some(pace) = &self.traffic.pace {
+            tokio::time::sleep(pace.wait(Instant::now())).await;
+        }
+        let permit = self.traffic.concurrency.permit().await;
+        let answer = self.client.execute(request).await;
+        match &answer {
+            Ok(answer) if ASKS_FOR_FEWER.contains(&answer.status().as_u16()) => permit.pushed_back(),
+            Err(error) if error.kind() == HttpErrorKind::Timeout => permit.pushed_back(),
+            Ok(_) => permit.answered(bytes),
+            Err(_) => drop(permit),
+        }
+        answer
+    }
+}
+
+impl HttpService for Governed {
+    fn call<'a, 'b>(&'a self, request: HttpRequest) -> BoxFuture<'b, Result<HttpResponse, HttpError>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        Box::pin(self.send(request))
+    }
+}
+
+/// Requests at even distances.
+#[derive(Debug)]
+struct Pace {
+    distance: Duration,
+    next: Mutex<Option<Instant>>,
+}
+
+impl Pace {
+    fn new(requests_per_second: u32) -> Self {
+        Pace {
+            distance: Duration::from_secs(1) / requests_per_second.max(1),
+            next: Mutex::default(),
+        }
+    }
+
+    /// How long the next request has to wait. Unused time is not saved up.
+    fn wait(&self, now: Instant) -> Duration {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = next.map_or(now, |at| at.max(now));
+        *next = Some(at + self.distance);
+        at - now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_come_at_even_distances() {
+        let (pace, now) = (Pace::new(10), Instant::now());
+        let waits: Vec<_> = (0..3).map(|_| pace.wait(now).as_millis()).collect();
+        assert_eq!(waits, [0, 100, 200]);
+        let later = now + Duration::from_secs(60);
+        let waits: Vec<_> = (0..2).map(|_| pace.wait(later).as_millis()).collect();
+        assert_eq!(waits, [0, 100]);
+    }
+}
