@@ -34,7 +34,7 @@
 //! # Features
 //! - `hdfs`: repositories in HDFS, read only so far (`store::hdfs`). The crate `hdfs-native`, which it uses, reads Hadoop's
 //!   environment variables.
-//! - `object-store`: repositories in object stores, read only so far (`store::remote`).
+//! - `object-store`: repositories in object stores (`store::remote`).
 //! - `serde`: reports implement `Serialize`, options also `Deserialize`.
 //! - `probes`: internals for the tests of this repository. Not covered by any promise.
 

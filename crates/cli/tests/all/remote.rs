@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use futures_util::TryStreamExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -15,7 +16,7 @@ use crate::command::{Ended, run, stonekeep};
 use crate::world::World;
 
 /// The bucket of the test server, and a prefix in it that no other test uses.
-struct Bucket {
+pub(crate) struct Bucket {
     url: String,
     client: AmazonS3,
     runtime: Runtime,
@@ -24,7 +25,7 @@ struct Bucket {
 impl Bucket {
     /// `None`, after a note, without a server.
     #[expect(clippy::print_stderr, reason = "a skipped test says why")]
-    fn of_test(test: &str) -> Option<Self> {
+    pub(crate) fn of_test(test: &str) -> Option<Self> {
         const NEEDED: &str = "needs an S3 server: STONEKEEP_TEST_S3=s3://BUCKET and its AWS_… variables";
         let url = std::env::var("STONEKEEP_TEST_S3").unwrap_or_default();
         match url.as_str() {
@@ -75,7 +76,20 @@ impl Bucket {
             .collect()
     }
 
-    fn url(&self, prefix: &str) -> String {
+    /// The keys below a prefix, sorted.
+    pub(crate) fn keys(&self, prefix: &str) -> Vec<String> {
+        let prefix = ObjectPath::parse(prefix).unwrap();
+        let listed = self.client.list(Some(&prefix)).try_collect::<Vec<_>>();
+        let listed = self.runtime.block_on(listed).unwrap();
+        let mut keys: Vec<String> = listed
+            .into_iter()
+            .map(|object| object.location.to_string())
+            .collect();
+        keys.sort();
+        keys
+    }
+
+    pub(crate) fn url(&self, prefix: &str) -> String {
         format!("{}/{prefix}", self.url)
     }
 }

@@ -62,7 +62,7 @@ use crate::{Error, ErrorKind, Result, Warning};
 /// out.
 const FILES: usize = 32;
 
-/// A repository in an object store, read only. See the [module](self).
+/// A repository in an object store. See the [module](self).
 #[derive(Debug)]
 pub struct RemoteStore {
     place: Place,

@@ -26,6 +26,7 @@
 mod answer;
 mod attempts;
 mod budget;
+mod buffers;
 mod creates;
 mod delete;
 mod fenced;
@@ -47,6 +48,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 
 use self::budget::Budget;
+use self::buffers::{Buffers, KEPT_BYTES};
 use self::creates::Creates;
 use self::multipart::Transfer;
 use self::parts::{Parts, part_bytes};
@@ -80,6 +82,7 @@ impl Writer {
                 objects,
                 sessions,
                 budget: Budget::new(),
+                buffers: Buffers::default(),
             },
             creates: Creates::default(),
         }
@@ -105,11 +108,12 @@ impl Writer {
         let part_bytes = part_bytes(expected_bytes);
         let share_bytes = match expected_bytes {
             0 => part_bytes,
-            expected_bytes => expected_bytes.min(part_bytes),
+            small if small < KEPT_BYTES => small,
+            _ => part_bytes,
         };
         let share = requests.client.block_on(requests.budget.take(share_bytes))?;
         let mut parts = Parts::new(key, content, part_bytes);
-        let first = parts.next(share_bytes)?;
+        let first = parts.next(requests.buffers.take(share_bytes))?;
         let size_bytes = if parts.is_at_end()? {
             let size_bytes = first.len() as u64;
             self.upload_small(run, key, &path, first, mode)?;
@@ -131,7 +135,11 @@ impl Writer {
         // The client's threads only move bytes: this one computes.
         let crc32c = stonekeep_format::Crc32c(crc32c::crc32c(&bytes));
         let create = mode == PutMode::IfAbsent && self.creates.honoured(&self.requests, run)?;
-        match self.requests.put_once(path, bytes.into(), Some(crc32c), create)? {
+        let content = self.requests.buffers.lend(bytes);
+        match self
+            .requests
+            .put_once(path, content.into(), Some(crc32c), create)?
+        {
             Outcome::Written => Ok(()),
             Outcome::Taken(there) if there.has_content(size_bytes, crc32c) => Ok(()),
             Outcome::Taken(_) => Err(taken(key)),

@@ -90,7 +90,8 @@ impl<'w> Transfer<'w> {
             }
             share = self.wait(parts.part_bytes())?;
             // Outside of the runtime: the content may be an object of another store.
-            bytes = parts.next(parts.part_bytes())?;
+            let buffer = self.requests.buffers.take(parts.part_bytes());
+            bytes = parts.next(buffer)?;
         }
         let (requests, doing) = (self.requests, self.doing());
         requests.wait(&doing, async {
@@ -106,9 +107,12 @@ impl<'w> Transfer<'w> {
         let index = self.arrived.len();
         self.arrived.push(None);
         let limit = self.requests.budget.limit();
-        let sent = self
-            .session
-            .send(self.path, index, PutPayload::from(bytes), limit);
+        let sent = self.session.send(
+            self.path,
+            index,
+            PutPayload::from(self.requests.buffers.lend(bytes)),
+            limit,
+        );
         self.under_way.push(Box::pin(sent.map_ok(move |arrived| {
             drop(share);
             (index, arrived)

@@ -28,7 +28,8 @@ pub(super) fn is_one(file_bytes: u64) -> bool {
 /// The content of a file that is one request.
 pub(super) fn whole(key: &Key, content: &mut dyn Read, expected_bytes: u64) -> Result<Vec<u8>> {
     let mut parts = Parts::new(key, content, MIN_PART_BYTES);
-    let bytes = parts.next(expected_bytes)?;
+    let room = usize::try_from(expected_bytes.min(MIN_PART_BYTES)).unwrap_or_default();
+    let bytes = parts.next(Vec::with_capacity(room))?;
     if parts.is_at_end()? {
         Ok(bytes)
     } else {
@@ -66,10 +67,9 @@ impl<'c> Parts<'c> {
         self.sent_bytes
     }
 
-    /// The next part, which is shorter than the others only at the end; room is made for the bytes that are expected.
-    pub(super) fn next(&mut self, expected_bytes: u64) -> Result<Vec<u8>> {
-        let room = usize::try_from(expected_bytes.min(self.part_bytes)).unwrap_or_default();
-        let mut bytes = Vec::with_capacity(room);
+    /// The next part, in this empty buffer. It is shorter than the others only at the end.
+    pub(super) fn next(&mut self, buffer: Vec<u8>) -> Result<Vec<u8>> {
+        let mut bytes = buffer;
         bytes.extend(self.ahead.take());
         let left = self.part_bytes.saturating_sub(bytes.len() as u64);
         let read = (&mut *self.content).take(left).read_to_end(&mut bytes);
@@ -109,9 +109,9 @@ mod tests {
         let (key, content) = (Key::trusted("a"), vec![7; length]);
         let mut content = &*content;
         let mut parts = Parts::new(&key, &mut content, part_bytes);
-        let mut lengths = vec![parts.next(part_bytes).unwrap().len()];
+        let mut lengths = vec![parts.next(Vec::new()).unwrap().len()];
         while !parts.is_at_end().unwrap() {
-            lengths.push(parts.next(3).unwrap().len());
+            lengths.push(parts.next(Vec::with_capacity(3)).unwrap().len());
         }
         assert_eq!(parts.sent_bytes(), length as u64);
         lengths

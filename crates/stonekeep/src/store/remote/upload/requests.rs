@@ -9,6 +9,7 @@ use object_store::{GetOptions, ObjectStore};
 use super::answer;
 use super::attempts::{ANSWER_LIMIT, repeated};
 use super::budget::Budget;
+use super::buffers::Buffers;
 use super::session::Sessions;
 use super::stamp::There;
 use crate::store::remote::client::Client;
@@ -24,6 +25,7 @@ pub(super) struct Requests {
     pub(super) objects: Arc<dyn ObjectStore>,
     pub(super) sessions: Sessions,
     pub(super) budget: Budget,
+    pub(super) buffers: Buffers,
 }
 
 impl Requests {
