@@ -128,6 +128,64 @@ fn a_repository_on_s3_is_listed_verified_and_restored() {
 }
 
 #[test]
+fn a_repository_is_copied_to_s3_and_back() {
+    let Some(bucket) = Bucket::of_test("a_repository_is_copied_to_s3_and_back") else {
+        return;
+    };
+    let mut world = World::with_two_backups();
+    let prefix = format!("copied/{}", std::process::id());
+    let (url, repo, back) = (bucket.url(&prefix), world.word("repo"), world.word("back"));
+    let to_s3 = ["copy", "--from", &repo, "--to", &url];
+    run(to_s3).ok().says("copied backups 1-2");
+    run(["verify", "--repo", &url]).ok();
+    run(to_s3).ok().says("already there: backups 1-2");
+    let from_s3 = ["copy", "--from", &url, "--to", &back];
+    run(from_s3).ok().says("copied backups 1-2");
+    for directory in [
+        "meta",
+        "private/1",
+        "private/2",
+        "shared_checksum",
+        "stonekeep/backups",
+    ] {
+        for path in world.stored(directory) {
+            let copied = world.path("back").join(path.strip_prefix(&repo).unwrap());
+            assert!(fs::read(&path).unwrap() == fs::read(copied).unwrap(), "{path:?}");
+        }
+    }
+    world.database.write(10);
+    run(["backup", world.db(), "--repo", &back]).ok().says("backup 3");
+    run(["copy", "latest", "--from", &back, "--to", &url])
+        .ok()
+        .says("copied backup 3")
+        .says("stored already");
+    // One that is purged there does not come back.
+    run(["delete", "1", "--repo", &url]).ok();
+    run(to_s3).ok().warns("skipped: backup 1");
+    let list = run(["list", "--repo", &url]).ok();
+    assert_eq!(list.stdout.lines().count(), 4, "{list:?}");
+    run(["verify", "--repo", &url]).ok();
+    for left in ["leases", "runs", "pins"] {
+        assert_eq!(
+            bucket.names(&format!("{prefix}/stonekeep/{left}")),
+            [""; 0],
+            "{left}"
+        );
+    }
+    let (also, between) = (
+        bucket.url(&format!("{prefix}-2")),
+        ["copy", "--all", "--from", &url],
+    );
+    run(between.into_iter().chain(["--to", &also]))
+        .ok()
+        .says("copied backups 2-3");
+    run(["verify", "--repo", &also]).ok();
+    run(["copy", "--from", &url, "--to", &format!("{url}/below")])
+        .code(1)
+        .warns("lies inside the other");
+}
+
+#[test]
 fn a_file_url_is_a_directory_and_other_schemes_are_named() {
     let world = World::new();
     let url = format!("file://{}", world.word("a%20repo"));
@@ -180,6 +238,18 @@ fn a_repository_at_a_web_server_is_read_without_a_listing() {
         .warns("cannot be listed")
         .warns("by its id");
     at(&["list"]).code(1).warns("cannot be listed");
+    let copy = [
+        "copy",
+        "2",
+        "--from",
+        &server.url,
+        "--from-store-option",
+        "allow_http=true",
+        "--to",
+        &world.word("copied"),
+    ];
+    run(copy).ok().says("copied backup 2");
+    run(["verify", "--repo", &world.word("copied")]).ok();
     at(&["backup", world.db()]).code(1).warns("can only be read");
     at(&["restore", "9", "--to", &to])
         .code(4)

@@ -18,14 +18,15 @@
 //! Each step is durable before the next one begins; with `sync = false` file syncs are left out, the order is not. The source is
 //! only read. Before each step that others see, the writer's lock of the target is looked at.
 //! - **K0** The target's directories are made where there are none; **K1** its writer's lock is taken, records of deletions that
-//!   did not happen are removed, and its directories are listed.
+//!   did not happen are removed, backups of writers that lost the lock are looked at (`repo/doubtful.rs`), and its directories
+//!   are listed.
 //!
 //! Then for each backup, oldest first:
 //! - **K2** What the target has under its id decides: the same meta file means that it is there; another one, that it is refused;
 //!   a trace of one that is gone, or the claim of a larger id, that it was there once. Else it is pinned in the source, where that
 //!   can be written, and its files are looked for there with their sizes.
-//! - **K3** Shared files that the target has are used again: by what a meta file there says of them, else by their bytes. The
-//!   others are copied to an area of this run's own, and get their names, never replacing what a backup of the target means.
+//! - **K3** Shared files that the target has are used again: by what a meta file there says of them, else by their bytes,
+//!   unless the store holds them for doubtful. The others are copied to an area of this run's own, and get their names, never replacing what a backup of the target means.
 //!   Each file's checksum is computed on the way, and a wrong one ends the file before its last bytes are written. All shared
 //!   files are looked for.
 //! - **K4** The id is claimed, by putting `stonekeep/ids/<id>` if it is absent, with the checksum of the meta file.

@@ -43,7 +43,7 @@ impl<'a> OneBackup<'_, 'a> {
     pub(super) fn copy(&mut self) -> Result<CopiedFiles> {
         let (context, backup, id) = (self.context, self.backup, self.id);
         let mut plan = SharedPlan::make(backup, self.files)?;
-        plan.settle(&context, backup)?;
+        plan.settle(&context, self.staging, backup)?;
         let private = self.private()?;
         let to_do = self.to_do(&plan, &private);
         *self.wanted = to_do;
@@ -128,11 +128,15 @@ impl<'a> OneBackup<'_, 'a> {
     /// K4. Whether an earlier run had claimed the id for this very copy. What stands in the private directory of an id that was
     /// free belongs to another engine's backup.
     fn claim(&self, text: &[u8]) -> Result<bool> {
-        let (store, area) = (self.store(), &self.staging.area);
-        match ids::claim_for_copy(store, area, self.id, binding(text), self.durability())? {
+        let (store, area, id, meta) = (self.store(), &self.staging.area, self.id, binding(text));
+        let is_free = store.list(Some(&layout::private(id)))?.is_empty();
+        if !is_free && !ids::is_claimed_for_copy(store, id, meta)? {
+            return Err(self.id_taken());
+        }
+        match ids::claim_for_copy(store, area, id, meta, self.durability())? {
             Put::Same => Ok(true),
-            Put::Done if store.list(Some(&layout::private(self.id)))?.is_empty() => Ok(false),
-            _ => Err(self.id_taken()),
+            Put::Done => Ok(false),
+            Put::Taken => Err(self.id_taken()),
         }
     }
 
@@ -146,7 +150,8 @@ impl<'a> OneBackup<'_, 'a> {
         let (mut new, mut replaced, mut there) = (Vec::new(), Vec::new(), Vec::new());
         let mut counts = CopiedFiles::default();
         for (wanted, key) in private {
-            if claimed_before && has_content(&self.context, wanted, key)? {
+            let is_doubtful = self.staging.is_doubtful(key);
+            if claimed_before && !is_doubtful && has_content(&self.context, wanted, key)? {
                 meter.skip(wanted.size_bytes);
                 meter.file_done();
                 counts.resumed(wanted.size_bytes);

@@ -20,7 +20,7 @@ use crate::engine::transfer::Amount;
 use crate::repo::catalog::MetaState;
 use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::no_such_backup;
-use crate::repo::{self, RootState, catalog, described, garbage, latest_hint, layout};
+use crate::repo::{self, RootState, catalog, described, doubtful, garbage, latest_hint, layout};
 use crate::store::Held;
 use crate::{Error, ErrorKind, Phase, Progress, Result};
 
@@ -117,6 +117,7 @@ fn begin(context: &Context<'_>) -> Result<Writing> {
     repo::require_or_create(target, &state, context.durability())?;
     let lock = context.to.lock(context.observer)?;
     garbage::drop_void_records(target)?;
+    doubtful::settle(target, &lock)?;
     Ok(Writing {
         lock,
         staging: Staging::begin(target)?,

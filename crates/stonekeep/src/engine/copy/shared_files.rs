@@ -6,6 +6,7 @@ use stonekeep_format::backup_name::RepoPath;
 use super::context::Context;
 use super::report::CopiedFiles;
 use super::source_backup::{SourceBackup, WantedFile};
+use super::staging::Staging;
 use super::target_files::{TargetFiles, There};
 use crate::engine::create::namers::Namers;
 use crate::parallel::run_bounded;
@@ -58,8 +59,16 @@ impl<'b> SharedPlan<'b> {
     ///
     /// # Errors
     /// `Refused`, `Stopped`, and I/O errors of the target.
-    pub(super) fn settle(&mut self, context: &Context<'_>, backup: &SourceBackup) -> Result<()> {
-        let compared = std::mem::take(&mut self.compared);
+    pub(super) fn settle(
+        &mut self,
+        context: &Context<'_>,
+        staging: &Staging,
+        backup: &SourceBackup,
+    ) -> Result<()> {
+        let compared = std::mem::take(&mut self.compared).into_iter();
+        let (doubtful, compared): (Vec<_>, Vec<_>) =
+            compared.partition(|wanted| staging.is_doubtful(&wanted.from));
+        self.replaced.extend(doubtful);
         let compare = |wanted: &'b WantedFile| Ok((wanted, has_content(context, wanted, &wanted.from)?));
         for (wanted, same) in run_bounded(context.workers(), compared, compare)? {
             if same {

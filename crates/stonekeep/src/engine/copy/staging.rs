@@ -1,6 +1,6 @@
 //! The staging area of a copy, and what runs that did not end have staged.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::context::Context;
 use super::source_backup::WantedFile;
@@ -20,6 +20,8 @@ pub(super) struct Staging {
     earlier: Vec<String>,
     /// What all earlier runs have staged, backups too, by the keys that it is for.
     files: HashMap<Key, Vec<Upload>>,
+    /// Keys under which the store may have an object that is not whole.
+    doubtful: HashSet<Key>,
 }
 
 impl Staging {
@@ -29,7 +31,9 @@ impl Staging {
     /// I/O errors of the store.
     pub(super) fn begin(store: &Store) -> Result<Self> {
         let (mut files, mut runs) = (HashMap::<Key, Vec<Upload>>::new(), Vec::new());
+        let mut doubtful = HashSet::new();
         for leftover in store.leftovers()? {
+            doubtful.extend(leftover.doubtful);
             for upload in leftover.uploads {
                 if !journal::is_part_of(&upload.key) {
                     files.entry(upload.key.clone()).or_default().push(upload);
@@ -44,6 +48,7 @@ impl Staging {
             area: area.ok_or_else(|| Error::refused("no name is left for a staging area"))?,
             earlier: runs,
             files,
+            doubtful,
         })
     }
 
@@ -69,6 +74,11 @@ impl Staging {
             }
         }
         Ok(None)
+    }
+
+    /// Whether what an earlier run has left under this key may not be whole, however it looks.
+    pub(super) fn is_doubtful(&self, key: &Key) -> bool {
+        self.doubtful.contains(key)
     }
 
     /// Forgets what has got its name.
