@@ -222,7 +222,7 @@ impl Error {
     }
 
     /// Says that the upload has to be given its content once more.
-    #[cfg(feature = "object-store")]
+    #[cfg(any(feature = "hdfs", feature = "object-store"))]
     pub(crate) fn content_again(mut self) -> Self {
         self.0.wants_content_again = true;
         self

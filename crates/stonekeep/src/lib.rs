@@ -32,7 +32,7 @@
 //! ```
 //!
 //! # Features
-//! - `hdfs`: repositories in HDFS, read only so far (`store::hdfs`). The crate `hdfs-native`, which it uses, reads Hadoop's
+//! - `hdfs`: repositories in HDFS (`store::hdfs`). The crate `hdfs-native`, which it uses, reads Hadoop's
 //!   environment variables.
 //! - `object-store`: repositories in object stores (`store::remote`).
 //! - `serde`: reports implement `Serialize`, options also `Deserialize`.

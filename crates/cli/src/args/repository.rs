@@ -18,8 +18,8 @@ use crate::{mistakes, mount_points};
 /// Where the repository is.
 #[derive(Debug, Args)]
 pub(crate) struct RepoArgs {
-    /// The repository: a directory in the format of RocksDB's BackupEngine, or, for reading, the URL of one in an object store
-    /// (s3://BUCKET/PREFIX, gs://, az://), in HDFS (hdfs://HOST:PORT/PATH) or at a web server (https://HOST/PATH)
+    /// The repository: a directory in the format of RocksDB's BackupEngine, or the URL of one in an object store (s3://BUCKET/PREFIX,
+    /// gs://, az://), in HDFS (hdfs://HOST:PORT/PATH) or, for reading, at a web server (https://HOST/PATH)
     #[arg(long, env = "STONEKEEP_REPO", hide_env_values = true, value_name = "REPO", value_parser = place())]
     repo: PathBuf,
     #[command(flatten)]

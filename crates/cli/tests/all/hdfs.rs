@@ -80,6 +80,14 @@ impl Cluster {
         self.runtime.block_on(write).unwrap();
     }
 
+    /// The files below a directory.
+    fn files(&self, at: &str) -> Vec<String> {
+        let path = format!("{}/{at}", self.root);
+        let listed = self.runtime.block_on(self.client.list_status(&path, true));
+        let files = listed.unwrap().into_iter().filter(|it| !it.isdir);
+        files.map(|it| it.path).collect()
+    }
+
     fn url(&self, path: &str) -> String {
         format!("{}/{path}", self.url)
     }
@@ -192,4 +200,44 @@ fn a_backup_is_restored_although_a_data_node_is_dead() {
     let ended = run(["restore", "latest", "--repo", &url, "--to", &to]);
     control(TEST, "start-datanode", &["1"]);
     ended.ok();
+}
+
+#[test]
+fn backups_in_hdfs_are_made_restored_and_deleted() {
+    let Some(cluster) = Cluster::of_test("backups_in_hdfs_are_made_restored_and_deleted") else {
+        return;
+    };
+    let mut world = World::new();
+    // Longer than what is held in memory, so that its bytes are handed on while they are read.
+    world.database.add_tables(2, 1_500_000);
+    let url = cluster.url("app");
+    let at = |words: &[&str]| run(words.iter().copied().chain(["--repo", &url]));
+    at(&["backup", world.db()]).ok();
+    let same = at(&["backup", world.db(), "--json"]).ok().json();
+    assert!(
+        same["files_reused"].as_u64() > same["files_copied"].as_u64(),
+        "{same}"
+    );
+    world.database.add_tables(2, 20_000);
+    at(&["backup", world.db()]).ok();
+    at(&["verify"]).ok().says("3 backups");
+    let restored = world.word("restored");
+    at(&["restore", "latest", "--to", &restored]).ok();
+    for entry in fs::read_dir(&restored).unwrap().map(Result::unwrap) {
+        let original = world.database.path().join(entry.file_name());
+        assert!(
+            fs::read(&original).unwrap() == fs::read(entry.path()).unwrap(),
+            "{entry:?}"
+        );
+    }
+    at(&["purge", "--keep", "1"]).ok();
+    at(&["gc"]).ok().says("removed 0 files");
+    at(&["list"]).ok().says("1 backup");
+    at(&["delete", "3", "--yes"]).ok();
+    let left: Vec<String> = cluster
+        .files("app")
+        .into_iter()
+        .filter(|file| !file.contains("/ids/"))
+        .collect();
+    assert_eq!(left, [""; 0]);
 }

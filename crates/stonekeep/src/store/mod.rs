@@ -23,7 +23,11 @@ mod halves;
 #[cfg(feature = "hdfs")]
 pub mod hdfs;
 mod held;
-#[cfg(feature = "object-store")]
+#[cfg(any(feature = "hdfs", feature = "object-store"))]
+#[cfg_attr(
+    not(feature = "object-store"),
+    expect(dead_code, reason = "HDFS fences by renames, not by signatures")
+)]
 mod lease;
 pub mod local;
 pub mod memory;

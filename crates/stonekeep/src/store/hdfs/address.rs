@@ -1,7 +1,9 @@
 //! Reads the URL of a repository in HDFS, and the options that say how files are written there.
 
 use std::fmt;
+use std::time::Duration;
 
+use crate::store::lease::Times;
 use crate::{Error, Key, Result};
 
 const URL: &str = "write hdfs://HOST:PORT/PATH, or hdfs://NAMESERVICE/PATH with HADOOP_CONF_DIR";
@@ -22,6 +24,8 @@ pub(super) struct Settings {
     pub(super) user: Option<String>,
     pub(super) replication: Option<u32>,
     pub(super) block_size: Option<u64>,
+    /// Of the lease.
+    pub(super) times: Times,
 }
 
 impl Address {
@@ -76,10 +80,16 @@ impl Settings {
                     }
                     settings.block_size = Some(bytes);
                 }
+                "lease_period" => {
+                    let seconds = value.strip_suffix('s').unwrap_or(value);
+                    let seconds = number(name, seconds, 1, 24 * 3600)?;
+                    settings.times = Times::of_period(Duration::from_secs(seconds))?;
+                }
                 "hdfs_user" => return Err(Error::invalid(format!("{name} is empty"))),
                 _ => {
-                    return Err(Error::invalid(format!("HDFS has no option {name:?}"))
-                        .with_hint("there are hdfs_user, hdfs_replication and hdfs_block_size"));
+                    return Err(Error::invalid(format!("HDFS has no option {name:?}")).with_hint(
+                        "there are hdfs_user, hdfs_replication, hdfs_block_size and lease_period",
+                    ));
                 }
             }
         }
@@ -141,12 +151,14 @@ mod tests {
             ("HDFS_USER", "backup"),
             ("hdfs_replication", "2"),
             ("hdfs_block_size", "1048576"),
+            ("lease_period", "30s"),
         ];
         let settings = parsed("hdfs://n1:8020/p", &options).unwrap().settings;
         let expected = Settings {
             user: Some("backup".to_owned()),
             replication: Some(2),
             block_size: Some(1 << 20),
+            times: Times::of_period(Duration::from_secs(30)).unwrap(),
         };
         assert_eq!(settings, expected);
     }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hdfs_native::{ClientBuilder, HdfsError};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::{sleep, timeout};
 
 use super::address::Address;
@@ -18,7 +18,7 @@ use crate::{Error, Result};
 const NETWORK_THREADS: usize = 2;
 
 /// How long a call may take. The client has no limit of its own: with a NameNode that hangs, it waits for ever.
-const CALL_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const CALL_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long calls are repeated while the NameNode restarts or a replica is being replaced.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -47,6 +47,17 @@ impl Failure {
             Failure::NoAnswer(_) => Cause::Unreached,
         }
     }
+
+    /// Whether the NameNode has only not yet heard of the last block of a file that was to be closed.
+    pub(super) fn is_not_closed_in_time(&self) -> bool {
+        matches!(self, Failure::Hdfs(HdfsError::OperationFailed(text)) if text.contains("complete file in time"))
+    }
+
+    /// A file that is closed with another length than what was written.
+    pub(super) fn wrong_length(found: u64, written: u64) -> Self {
+        let text = format!("it has {found} bytes, and {written} were written");
+        Failure::Hdfs(HdfsError::DataTransferError(text))
+    }
 }
 
 impl fmt::Display for Failure {
@@ -67,6 +78,7 @@ pub(super) struct Client {
     native: Mutex<hdfs_native::Client>,
     /// Whether the NameNode has ever answered. A first contact is not repeated: its address may be wrong.
     answered: AtomicBool,
+    threads: Handle,
     /// `None` when it is dropped only.
     runtime: Option<Runtime>,
 }
@@ -80,7 +92,7 @@ impl Client {
             .enable_all()
             .build()
             .map_err(|error| Error::io("starting threads for the network", error))?;
-        let native = build(&address, &runtime).map_err(|error| {
+        let native = build(&address, runtime.handle()).map_err(|error| {
             let message = format!("{} cannot be opened: {}", address.display(), errors::in_short(&error));
             Error::invalid(message).with_hint(
                 "write the port of the NameNode (usually 8020), or set HADOOP_CONF_DIR to the directory whose hdfs-site.xml \
@@ -92,13 +104,23 @@ impl Client {
             native: Mutex::new(native),
             address,
             answered: AtomicBool::new(false),
+            threads: runtime.handle().clone(),
             runtime: Some(runtime),
         })
     }
 
-    /// The path of the repository's root.
-    pub(super) fn root(&self) -> &str {
-        &self.address.path
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// For messages.
+    pub(super) fn display(&self) -> &str {
+        &self.display
+    }
+
+    /// The absolute path of what is below the repository's root.
+    pub(super) fn path(&self, below: &str) -> String {
+        format!("{}/{below}", self.address.path)
     }
 
     /// Waits for a call, which must change nothing: it is repeated while that may help.
@@ -119,24 +141,43 @@ impl Client {
     where
         F: Future<Output = hdfs_native::Result<T>>,
     {
-        let (mut waited, mut pause) = (Duration::ZERO, FIRST_PAUSE);
+        self.block_on(self.persistently(doing, request))
+    }
+
+    /// The same in asynchronous code.
+    pub(super) async fn persistently<T, F>(
+        &self,
+        doing: &str,
+        request: impl Fn(hdfs_native::Client) -> F,
+    ) -> std::result::Result<T, Failure>
+    where
+        F: Future<Output = hdfs_native::Result<T>>,
+    {
+        let mut patience = Patience::new();
         loop {
-            let failure = match self.once(CALL_LIMIT, request(self.native())) {
+            let failure = match self.within(CALL_LIMIT, request(self.native())).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            let answered = self.answered.load(Ordering::Relaxed);
-            if !answered || !failure.cause().may_pass() || waited >= PATIENCE {
+            if !failure.cause().may_pass() || !patience.go_on(self, doing, &failure).await {
                 return Err(failure);
             }
-            tracing::warn!("{doing} of {}: {failure}; trying again", self.display);
-            self.pause(pause);
-            waited += pause;
-            if let Failure::NoAnswer(limit) = failure {
-                waited += limit;
-            }
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// Whether something is there.
+    pub(super) async fn is_there(&self, path: &str, doing: &str) -> Result<bool> {
+        let asked = self.persistently(doing, async |native| native.get_file_info(path).await);
+        match asked.await {
+            Ok(_) => Ok(true),
+            Err(failure) if failure.cause() == Cause::Absent => Ok(false),
+            Err(failure) => Err(self.explain(doing, &failure)),
+        }
+    }
+
+    /// Runs asynchronous code.
+    pub(super) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.threads.block_on(work)
     }
 
     /// One try, within a limit. Whatever it was to change may have been changed if it fails.
@@ -145,17 +186,23 @@ impl Client {
         limit: Duration,
         request: impl Future<Output = hdfs_native::Result<T>>,
     ) -> std::result::Result<T, Failure> {
-        let Some(runtime) = &self.runtime else {
-            return Err(Failure::NoAnswer(Duration::ZERO));
-        };
-        match runtime.block_on(async { timeout(limit, request).await }) {
+        self.block_on(self.within(limit, request))
+    }
+
+    /// The same in asynchronous code.
+    pub(super) async fn within<T>(
+        &self,
+        limit: Duration,
+        request: impl Future<Output = hdfs_native::Result<T>>,
+    ) -> std::result::Result<T, Failure> {
+        match timeout(limit, request).await {
             Ok(Ok(answer)) => {
                 self.answered.store(true, Ordering::Relaxed);
                 Ok(answer)
             }
             Ok(Err(error)) => Err(Failure::Hdfs(error)),
             Err(_) => {
-                self.reconnect(runtime);
+                self.reconnect();
                 Err(Failure::NoAnswer(limit))
             }
         }
@@ -169,28 +216,63 @@ impl Client {
         }
     }
 
-    fn native(&self) -> hdfs_native::Client {
+    pub(super) fn native(&self) -> hdfs_native::Client {
         self.native.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn reconnect(&self, runtime: &Runtime) {
-        if let Ok(new) = build(&self.address, runtime) {
+    fn reconnect(&self) {
+        if let Ok(new) = build(&self.address, &self.threads) {
             *self.native.lock().unwrap_or_else(PoisonError::into_inner) = new;
         }
     }
 
     pub(super) fn pause(&self, duration: Duration) {
-        if let Some(runtime) = &self.runtime {
-            runtime.block_on(async { sleep(duration).await });
-        }
+        self.block_on(async { sleep(duration).await });
     }
 }
 
-fn build(address: &Address, runtime: &Runtime) -> hdfs_native::Result<hdfs_native::Client> {
+/// How long something is tried again, and with which pauses.
+#[derive(Debug)]
+pub(super) struct Patience {
+    limit: Duration,
+    waited: Duration,
+    pause: Duration,
+}
+
+impl Patience {
+    pub(super) fn new() -> Self {
+        Patience::of(PATIENCE)
+    }
+
+    pub(super) fn of(limit: Duration) -> Self {
+        Patience {
+            limit,
+            waited: Duration::ZERO,
+            pause: FIRST_PAUSE,
+        }
+    }
+
+    /// Pauses after a failure that may pass; `false` if it is no use. A first contact is not repeated: its address may be wrong.
+    pub(super) async fn go_on(&mut self, client: &Client, doing: &str, failure: &Failure) -> bool {
+        if !client.answered.load(Ordering::Relaxed) || self.waited >= self.limit {
+            return false;
+        }
+        tracing::warn!("{doing} of {}: {failure}; trying again", client.display);
+        sleep(self.pause).await;
+        self.waited += self.pause;
+        if let Failure::NoAnswer(limit) = failure {
+            self.waited += *limit;
+        }
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        true
+    }
+}
+
+fn build(address: &Address, threads: &Handle) -> hdfs_native::Result<hdfs_native::Client> {
     let builder = ClientBuilder::new()
         .with_url(&address.url)
         .with_config(CONFIGURATION)
-        .with_io_runtime(runtime.handle().clone());
+        .with_io_runtime(threads.clone());
     match &address.settings.user {
         Some(user) => builder.with_user(user).build(),
         None => builder.build(),

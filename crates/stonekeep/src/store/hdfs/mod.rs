@@ -1,46 +1,66 @@
 //! A store in HDFS, the file system of Hadoop, through the client of the crate `hdfs-native`.
 //!
-//! It is read only: backups can be listed, verified and restored from it. Everything that changes the store ends with
-//! [`ErrorKind::Unsupported`], so that readers hold no pin.
+//! A key is a file under the path of the repository.
 //!
-//! A key is a file under the path of the repository. A file that is being read is bound to the blocks that it had when it was
-//! opened: where another one takes its place, the read fails or goes on with the old one, and never mixes them.
+//! - **Reading.** A file that is being read is bound to the blocks that it had when it was opened: where another one takes its
+//!   place, the read fails or goes on with the old one, and never mixes them.
+//! - **Writing.** A file is written under a random name, closed, and renamed to its place among the staged ones
+//!   (`whole_file.rs`). So what has a name there is complete, and what a killed run has staged can be taken over, not
+//!   resumed. Finishing is a rename that replaces nothing, or that replaces in one step.
+//! - **One writer.** The lease has a directory that everything goes through, and that the next holder renames first (`holder.rs`).
+//!   Without a lease the same happens in `stonekeep/tmp/`, unfenced.
+//! - **Failing.** The client has no limit in time of its own: each call has one here. Calls that only read are repeated while the
+//!   NameNode restarts or a DataNode is replaced; renames are repeated when a look has shown that they were not carried out
+//!   (`rename.rs`); files are written again from their beginning.
 //!
-//! The client has no limit in time of its own: each call has one here, and those that only read are repeated while the
-//! NameNode restarts or a DataNode is replaced. It runs on threads of its own. Every function blocks, and must not be called
-//! from asynchronous code.
+//! The client runs on threads of its own. Every function blocks, and must not be called from asynchronous code.
 
 mod address;
+mod changes;
 mod client;
 mod errors;
+mod holder;
+mod holding;
+mod layout;
 mod object;
+mod rename;
+mod small_files;
+mod status;
+mod whole_file;
+mod workshop;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hdfs_native::client::{FileStatus, ListStatusIterator};
+use hdfs_native::client::FileStatus;
 
 use self::address::Address;
+use self::changes::Changes;
 use self::client::Client;
 use self::errors::Cause;
+use self::holding::Holding;
 use self::object::HdfsObject;
+use self::status::{entry, modified};
 use super::contract::{Backend, Lease};
+use super::lease::Times;
 use super::{
-    Detail, Durability, Entry, EntryKind, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist,
-    PinState, Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, Upload, Uploads,
+    Detail, Durability, Entry, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist, PinState,
+    Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, Upload, Uploads,
 };
-use crate::{Error, ErrorKind, Result, Warning};
+use crate::{Error, Result, Warning};
 
 /// How many calls at a time: they wait for disks and for the NameNode, not for the processor.
-const CALLS: usize = 16;
+const CALLS: usize = 64;
 
-/// A repository in HDFS, read only. See the [module](self).
+/// A repository in HDFS. See the [module](self).
 #[derive(Debug)]
 pub struct HdfsStore {
     place: Place,
     client: Arc<Client>,
+    changes: Changes,
+    holding: Holding,
 }
 
 impl HdfsStore {
@@ -57,8 +77,12 @@ impl HdfsStore {
     pub fn open(url: &str, options: &[(String, String)]) -> Result<Self> {
         let address = Address::parse(url, options)?;
         let display = address.display();
+        let holding = Holding::new(address.clone());
+        let client = Arc::new(Client::new(address)?);
         Ok(HdfsStore {
-            client: Arc::new(Client::new(address)?),
+            changes: Changes::new(Arc::clone(&client)),
+            client,
+            holding,
             place: Place {
                 identity: display.clone(),
                 display,
@@ -68,11 +92,10 @@ impl HdfsStore {
     }
 
     fn path(&self, key: Option<&Key>) -> String {
-        let root = self.client.root();
-        match key {
-            Some(key) => format!("{root}/{key}"),
-            None if root.is_empty() => "/".to_owned(),
-            None => root.to_owned(),
+        match (key, self.client.address().path.as_str()) {
+            (Some(key), _) => self.client.path(key.as_str()),
+            (None, "") => "/".to_owned(),
+            (None, root) => root.to_owned(),
         }
     }
 
@@ -90,8 +113,14 @@ impl HdfsStore {
         }
     }
 
-    fn read_only<T>(&self) -> Result<T> {
-        Err(read_only(&self.place.display))
+    /// Another period of the lease than 10 minutes, at least a second and at most a day. All other times of leases and pins are
+    /// parts of it. Every process that uses the repository must have the same one.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for another time.
+    pub fn with_lease_period(mut self, period: Duration) -> Result<Self> {
+        self.holding.set_times(Times::of_period(period)?);
+        Ok(self)
     }
 }
 
@@ -101,35 +130,9 @@ impl From<HdfsStore> for Store {
     }
 }
 
-fn read_only(place: &str) -> Error {
-    let message = format!("{place} is in HDFS, and Stonekeep cannot write to HDFS yet");
-    Error::new(ErrorKind::Unsupported, message)
-        .with_hint("back up into a directory, and copy the directory with hdfs dfs -put")
-}
-
 /// The key as messages name it, before "of" and the place.
 fn shown(key: Option<&Key>) -> &str {
     key.map_or("the root", Key::as_str)
-}
-
-/// Times of HDFS are in milliseconds.
-fn modified(status: &FileStatus) -> Option<SystemTime> {
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(status.modification_time))
-}
-
-fn entry(status: &FileStatus) -> Entry {
-    let name = status.path.rsplit('/').next().unwrap_or_default();
-    let kind = match status.isdir {
-        _ if !Key::is_legal(name) => EntryKind::Other,
-        true => EntryKind::Directory,
-        false => EntryKind::File,
-    };
-    Entry {
-        name: name.to_owned(),
-        kind,
-        size_bytes: if status.isdir { 0 } else { status.length as u64 },
-        modified: modified(status),
-    }
 }
 
 impl Backend for HdfsStore {
@@ -165,18 +168,22 @@ impl Backend for HdfsStore {
     }
 
     fn create_root(&self, _: Durability) -> Result<()> {
-        self.read_only()
+        let (path, mode) = (self.path(None), self.changes.workshop.directory_mode());
+        self.client.ask("making the root", async |native| {
+            native.mkdirs(&path, mode, false).await
+        })
     }
 
-    fn limit_modes(&self, _: u32) {}
+    fn limit_modes(&self, directory_mode: u32) {
+        self.changes.workshop.limit_modes(directory_mode);
+    }
 
     fn list(&self, at: Option<&Key>, _: Detail, each: &mut dyn FnMut(Entry)) -> Result<()> {
         let path = self.path(at);
         let doing = format!("listing {}", shown(at));
-        let listing = self.client.look(&doing, async |native| {
-            let pages = native.list_status_iter(&path, false);
-            all(&pages).await
-        });
+        let listing = self
+            .client
+            .look(&doing, async |native| native.list_status(&path, false).await);
         let entries = match listing {
             Ok(entries) => entries,
             Err(failure) if failure.cause() == Cause::Absent => return Ok(()),
@@ -209,80 +216,81 @@ impl Backend for HdfsStore {
         Ok(Box::new(HdfsObject::open(Arc::clone(&self.client), path, key)?))
     }
 
-    fn put(&self, _: &str, _: &Key, _: PutContent<'_>, _: PutMode, _: Durability) -> Result<Put> {
-        self.read_only()
+    fn put(&self, _: &str, key: &Key, content: PutContent<'_>, mode: PutMode, _: Durability) -> Result<Put> {
+        self.changes.put(key, content, mode)
     }
 
     fn now(&self) -> Option<SystemTime> {
-        None
+        Some(self.changes.workshop.keeper()?.store_now())
     }
 
-    fn upload(&self, _: &str, _: &Key, _: &mut dyn Read, _: u64, _: PutMode) -> Result<Upload> {
-        self.read_only()
+    fn upload(&self, run: &str, key: &Key, content: &mut dyn Read, _: u64, _: PutMode) -> Result<Upload> {
+        self.changes.upload(run, key, content)
     }
 
-    fn record(&self, _: &str, _: &Key, _: &mut dyn Read) -> Result<Upload> {
-        self.read_only()
+    fn record(&self, run: &str, name: &Key, content: &mut dyn Read) -> Result<Upload> {
+        self.changes.upload(run, name, content)
     }
 
-    fn resume(&self, _: &Upload, _: &str, _: &mut dyn Read, _: u64) -> Result<Upload> {
-        self.read_only()
+    fn resume(&self, upload: &Upload, _: &str, _: &mut dyn Read, _: u64) -> Result<Upload> {
+        let message = format!("{} is complete: uploads to HDFS are not resumed", upload.key);
+        Err(Error::refused(message))
     }
 
     fn upload_clone(&self, _: &str, _: &Key, _: &File, _: u64) -> Result<Option<Upload>> {
-        self.read_only()
+        Ok(None)
     }
 
-    fn open_upload(&self, _: &Upload) -> Result<Box<dyn Object>> {
-        self.read_only()
+    fn open_upload(&self, upload: &Upload) -> Result<Box<dyn Object>> {
+        Ok(Box::new(self.changes.open(upload)?))
     }
 
-    fn finish(&self, _: Vec<(Upload, Key)>, _: PutMode, _: Durability) -> Result<Vec<(Upload, Key)>> {
-        self.read_only()
+    fn finish(
+        &self,
+        uploads: Vec<(Upload, Key)>,
+        mode: PutMode,
+        _: Durability,
+    ) -> Result<Vec<(Upload, Key)>> {
+        self.changes.finish(uploads, mode)
     }
 
-    fn persist(&self, _: Persist<'_>) -> Result<()> {
-        self.read_only()
+    /// Each DataNode of a file's replicas has acknowledged it when it was closed, and the NameNode logs a change before it
+    /// answers.
+    fn persist(&self, what: Persist<'_>) -> Result<()> {
+        match what {
+            Persist::Files(keys) => self.changes.require_there(keys),
+            Persist::Uploads(_) | Persist::Names(_) => Ok(()),
+        }
     }
 
     fn leftovers(&self) -> Result<Vec<Leftover>> {
-        Ok(Vec::new())
+        self.changes.workshop.leftovers()
     }
 
-    fn discard(&self, _: &str) -> Result<()> {
-        self.read_only()
+    fn discard(&self, run: &str) -> Result<()> {
+        self.changes.workshop.discard(run)
     }
 
     fn delete(&self, keys: &[Key]) -> Vec<NotDeleted> {
-        let refused = |key: &Key| NotDeleted {
-            key: key.clone(),
-            error: read_only(&self.place.display),
-        };
-        keys.iter().map(refused).collect()
+        self.changes.delete(keys)
     }
 
+    /// Renames fence them.
     fn require_collectable(&self) -> Result<()> {
-        self.read_only()
+        Ok(())
     }
 
-    fn lease(&self, _: LockWait, _: &str, _: &dyn Fn() -> bool) -> Result<Box<dyn Lease>> {
-        self.read_only()
+    fn lease(&self, wait: LockWait, holder: &str, should_stop: &dyn Fn() -> bool) -> Result<Box<dyn Lease>> {
+        self.holding
+            .take(&self.changes.workshop, wait, holder, should_stop)
     }
 
-    fn pin(&self, _: &Key, _: &[u8]) -> Result<(Key, Box<dyn Lease>)> {
-        self.read_only()
+    fn pin(&self, directory: &Key, content: &[u8]) -> Result<(Key, Box<dyn Lease>)> {
+        self.holding.pin(directory, content)
     }
 
-    fn sweep_pin(&self, _: &Key, _: &dyn Fn() -> bool) -> Result<PinState> {
-        self.read_only()
+    fn sweep_pin(&self, key: &Key, should_stop: &dyn Fn() -> bool) -> Result<PinState> {
+        let keeper = self.changes.workshop.keeper();
+        self.holding.sweep_pin(keeper.as_deref(), key, should_stop)
     }
-}
-
-/// Every page of a listing.
-async fn all(pages: &ListStatusIterator) -> hdfs_native::Result<Vec<FileStatus>> {
-    let mut found = Vec::new();
-    while let Some(status) = pages.next().await {
-        found.push(status?);
-    }
-    Ok(found)
 }

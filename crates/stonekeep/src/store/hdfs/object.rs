@@ -59,9 +59,22 @@ struct ReadPlace {
 impl HdfsObject {
     pub(super) fn open(client: Arc<Client>, path: String, key: &Key) -> Result<Self> {
         let doing = format!("reading {key}");
-        let status = client.ask(&doing, async |native| native.get_file_info(&path).await)?;
-        if status.isdir {
+        // The places of its blocks are known from now on, so that it can be read for a while after its name is gone.
+        let (status, reader) = client.ask(&doing, async |native| {
+            let status = native.get_file_info(&path).await?;
+            let reader = if status.isdir {
+                None
+            } else {
+                Some(native.read(&path).await?)
+            };
+            Ok((status, reader))
+        })?;
+        let Some(reader) = reader else {
             return Err(Error::corrupt(key.as_str(), "it is a directory"));
+        };
+        if reader.file_length() != status.length {
+            let reason = "another file took its place while it was opened";
+            return Err(Error::io(doing, io::Error::other(reason)));
         }
         Ok(HdfsObject {
             client,
@@ -70,7 +83,7 @@ impl HdfsObject {
             size_bytes: status.length as u64,
             modified: status.modification_time,
             place: Mutex::new(ReadPlace {
-                reader: None,
+                reader: Some(reader),
                 window: None,
                 window_bytes: FIRST_WINDOW_BYTES,
                 window_end: 0,

@@ -79,6 +79,11 @@ impl Keeper {
         &self.ground
     }
 
+    /// The name of its object.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) fn store_clock(&self) -> &StoreClock {
         &self.store_clock
     }

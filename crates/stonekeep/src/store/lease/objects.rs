@@ -23,6 +23,12 @@ pub(crate) trait LeaseObjects: fmt::Debug + Send + Sync {
 
     /// An object that is not there counts as deleted.
     fn delete(&self, name: &str) -> Result<()>;
+
+    /// From now on nothing is carried out any more that the holder of this lease, who is dead or has lost it, may have sent or
+    /// sends later. Nothing is to be done where its requests run out.
+    fn shut_out(&self, _name: &str) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Which version of an object was read, where the place has versions.

@@ -94,7 +94,10 @@ impl Others {
             match self.judge(ground, store_clock, lease)? {
                 Verdict::Gone => {}
                 Verdict::Living(other) => living.push(other),
-                Verdict::Dead(proof) => self.remove(ground, &lease.name, proof),
+                Verdict::Dead(proof) => {
+                    ground.objects.shut_out(&lease.name)?;
+                    self.remove(ground, &lease.name, proof);
+                }
             }
         }
         Ok(living)

@@ -2,6 +2,7 @@
 
 pub(crate) mod crash;
 pub(crate) mod decorators;
+mod hdfs;
 pub(crate) mod local;
 pub(crate) mod local_holding;
 pub(crate) mod memory;
