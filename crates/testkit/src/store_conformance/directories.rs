@@ -25,6 +25,7 @@ pub(super) const CHECKS: &[(&str, Check)] = &[
         "deleting is idempotent and reports what is left",
         deleting_is_idempotent_and_reports_what_is_left,
     ),
+    ("a name that is too long for a file is not there", long_names),
     ("a directory cannot be copied", directories_are_not_copied),
 ];
 
@@ -120,4 +121,17 @@ fn directories_are_not_copied(place: &Place) {
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
     }
+}
+
+fn long_names(place: &Place) {
+    let store = made(place);
+    let long = key(&"long".repeat(100));
+    assert_eq!(store.stat(&long).unwrap(), None);
+    store.delete_one(&long).unwrap();
+    assert_eq!(store.open(&long).err().unwrap().kind(), ErrorKind::NotFound);
+    let copy = PutContent::CopyOf(&long);
+    let error = store
+        .put("copies", &key("b"), copy, PutMode::IfAbsent, Durability::Durable)
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
 }

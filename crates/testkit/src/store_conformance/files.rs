@@ -77,7 +77,7 @@ fn listing_has_both(place: &Place) {
 
 fn missing_files(place: &Place) {
     let store = made(place);
-    for path in ["missing", "no/such", &"long".repeat(100)] {
+    for path in ["missing", "no/such"] {
         assert_eq!(store.stat(&key(path)).unwrap(), None, "{path}");
         store.delete_one(&key(path)).unwrap();
         let Err(error) = store.open(&key(path)) else {

@@ -161,9 +161,16 @@ impl SignedClient {
                 .signed_url_opts(method.clone(), path, accepted_for, &options)
                 .await?
         };
+        let length = body.len();
         let mut request = HttpRequest::new(body.into());
         *request.uri_mut() = uri(&url)?;
         *request.headers_mut() = headers;
+        if method == Method::PUT {
+            // The client leaves it out for an empty body, and stores refuse that.
+            request
+                .headers_mut()
+                .insert("content-length", HeaderValue::from(length));
+        }
         if self.requests == SignedRequests::Azure && method == Method::PUT {
             let kind = HeaderValue::from_static("BlockBlob");
             request.headers_mut().insert("x-ms-blob-type", kind);
