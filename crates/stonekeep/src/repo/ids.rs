@@ -18,7 +18,7 @@ use stonekeep_format::{BackupId, Crc32c};
 
 use super::index::RepositoryIndex;
 use super::layout;
-use crate::store::{Durability, Entry, EntryKind, Put, PutContent, PutMode, Store, new_pin_name};
+use crate::store::{Durability, Entry, EntryKind, Put, PutContent, PutMode, Store, Uploads, new_pin_name};
 use crate::{Error, ErrorKind, Result};
 
 /// A claim is a line.
@@ -73,12 +73,18 @@ impl Traces {
     }
 }
 
-/// The largest id that any trace in the repository has, claims included: a new backup gets a larger one.
+/// The largest id that any trace in the repository has, claims included: a new backup gets a larger one. Where uploads have
+/// their names at once, every run puts a claim before any other trace, so that claims and backups are all that is listed.
 ///
 /// # Errors
 /// I/O errors of the store.
 pub fn largest(index: &RepositoryIndex<'_>) -> Result<Option<BackupId>> {
-    Ok(Traces::read(index)?.largest())
+    if index.store().traits().uploads != Uploads::Named {
+        return Ok(Traces::read(index)?.largest());
+    }
+    let claims = index.store().list(Some(&layout::ids_directory()))?;
+    let claimed = claims.iter().filter_map(|entry| BackupId::parse(&entry.name));
+    Ok(claimed.chain(index.backups()?.ids.last().copied()).max())
 }
 
 /// The id after this one.

@@ -59,11 +59,9 @@ impl<'a> RepositoryIndex<'a> {
     /// I/O errors of the store.
     pub fn root(&self) -> Result<Option<&[Entry]>> {
         let list = || {
-            if self.store.exists()? {
-                self.store.list(None).map(Some)
-            } else {
-                Ok(None)
-            }
+            let entries = self.store.list(None)?;
+            let is_there = !entries.is_empty() || self.store.exists()?;
+            Ok(is_there.then_some(entries))
         };
         Ok(once(&self.root, list)?.as_deref())
     }

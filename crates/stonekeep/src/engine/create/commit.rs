@@ -76,8 +76,8 @@ impl Commit<'_> {
         Ok((shared?, description?))
     }
 
-    /// Whether the shared files were listed so lately that they need not be before the commit, only after it. Nobody but the
-    /// holder of the lock removes files there.
+    /// Whether the shared files were listed, and private ones uploaded, so lately that they need not be looked for before
+    /// the commit, only after it. Nobody but the holder of the lock removes files there.
     fn was_listed_just_now(&self) -> bool {
         let elapsed = self.context.engine.clock.instant();
         let elapsed = elapsed.saturating_duration_since(self.listed_at);
@@ -121,7 +121,9 @@ impl Commit<'_> {
         self.included
             .publish(self.store(), &self.area.name, id, self.durability())?;
         self.publish_facts(id, description.facts)?;
-        self.look(id, &description.private)?;
+        if !self.was_listed_just_now() {
+            self.look(id, &description.private)?;
+        }
         self.lock.check()?;
         if !self.publish_meta(id, &description.text)? {
             self.store().delete_one(&layout::facts(id))?;

@@ -311,12 +311,7 @@ impl Keeper {
             );
             self.ground.clock.sleep(rest);
         }
-        if let Err(error) = self.ground.objects.delete(&self.name) {
-            tracing::warn!(reason = %error.one_line(), "the lease stays behind, as if its holder had died");
-        }
-        if let Some(lock) = locked(&self.lock).take() {
-            lock.remove();
-        }
+        self.ground.remove(&self.name, locked(&self.lock).take());
     }
 
     /// Ends it as the death of the process does.

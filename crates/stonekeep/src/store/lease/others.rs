@@ -17,6 +17,10 @@ use super::times::Times;
 use crate::Result;
 use crate::store::pin_name::boot_id;
 
+/// How often the removal of an own lease is tried.
+const REMOVALS: u32 = 4;
+const PAUSE_BETWEEN_REMOVALS: Duration = Duration::from_millis(250);
+
 /// Where leases lie, and the times and clocks that they are kept by.
 #[derive(Debug, Clone)]
 pub(crate) struct Ground {
@@ -27,6 +31,27 @@ pub(crate) struct Ground {
     pub(crate) lock_directories: Vec<PathBuf>,
     /// The place, for messages.
     pub(crate) location: String,
+}
+
+impl Ground {
+    /// Removes an own lease, and its locked file. If the lease cannot be removed, the file stays and is unlocked: it tells
+    /// the next process on this machine that nobody holds the lease.
+    pub(super) fn remove(&self, lease: &str, lock: Option<LockFile>) {
+        for attempt in 1..=REMOVALS {
+            match self.objects.delete(lease) {
+                Ok(()) => {
+                    if let Some(lock) = lock {
+                        lock.remove();
+                    }
+                    return;
+                }
+                Err(error) if attempt == REMOVALS => {
+                    tracing::warn!(reason = %error.one_line(), "the lease stays behind, as if its holder had died");
+                }
+                Err(_) => self.clock.sleep(PAUSE_BETWEEN_REMOVALS),
+            }
+        }
+    }
 }
 
 /// A lease of another one that must be respected.

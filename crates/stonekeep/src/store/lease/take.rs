@@ -128,12 +128,7 @@ impl Attempt {
     }
 
     fn give_way(self, ground: &Ground) {
-        if let Err(error) = ground.objects.delete(&self.name) {
-            tracing::warn!(reason = %error.one_line(), "an own lease stays behind until it has run out");
-        }
-        if let Some(lock) = self.lock {
-            lock.remove();
-        }
+        ground.remove(&self.name, self.lock);
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod excluded_files;
 pub(crate) mod facts;
 pub(crate) mod heal;
 pub(crate) mod ids;
+pub(crate) mod in_object_stores;
 pub(crate) mod included_files;
 pub(crate) mod incremental;
 pub(crate) mod journal;

@@ -75,6 +75,18 @@ impl FaultyObjects {
         self.seen().requests.iter().filter(|(it, _)| *it == verb).count()
     }
 
+    /// How often this directory was listed.
+    pub(crate) fn listings_of(&self, directory: &str) -> usize {
+        let seen = self.seen();
+        let listings = seen.requests.iter().filter(|(verb, _)| *verb == Verb::List);
+        listings.filter(|(_, path)| path.as_ref() == directory).count()
+    }
+
+    /// No fault happens any more.
+    pub(crate) fn forget_faults(&self) {
+        self.seen().faults.clear();
+    }
+
     /// The most bytes that were on the way at a time.
     pub(crate) fn most_moving_bytes(&self) -> usize {
         self.seen().most_moving_bytes

@@ -1,0 +1,169 @@
+//! Backups into object stores in memory: what they ask for, and what requests that fail or lose their answers leave.
+
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use stonekeep::engine::BackupEngine;
+use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
+use stonekeep::store::Store;
+use stonekeep::store::remote::RemoteStore;
+use stonekeep::{Error, ErrorKind, Quiet};
+use stonekeep_testkit::database::DatabaseBuilder;
+
+use crate::support::faults::{FAILURES, Fault, How, VERBS, Verb, When};
+use crate::support::faulty_objects::{Create, FaultyObjects};
+use crate::support::scene::{Scene, assert_valid, ids, options};
+
+/// What an unchanged backup may ask for besides listings.
+const REQUESTS_OF_AN_UNCHANGED_BACKUP: usize = 25;
+
+/// How many histories with faults are tried; `STONEKEEP_FAULT_RUNS` replaces it.
+const RUNS: u32 = 48;
+
+fn store_of(objects: &Arc<FaultyObjects>) -> Store {
+    let store = RemoteStore::new(Arc::clone(objects) as _, "db/one", "objects of a test").unwrap();
+    let store = store.with_lease_period(Duration::from_secs(600)).unwrap();
+    store
+        .with_multipart(Arc::clone(objects) as _)
+        .used_by_one_process()
+        .into()
+}
+
+fn asked(objects: &FaultyObjects, verbs: &[Verb]) -> usize {
+    verbs.iter().map(|verb| objects.requests(*verb)).sum()
+}
+
+#[test]
+fn an_unchanged_backup_asks_for_little() {
+    let others = [
+        Verb::Put,
+        Verb::Get,
+        Verb::Head,
+        Verb::Begin,
+        Verb::Part,
+        Verb::Complete,
+        Verb::Delete,
+    ];
+    let mut scene = Scene::with(DatabaseBuilder::new());
+    scene.database.add_tables(50, 2_000);
+    let objects = FaultyObjects::new(Create::Honoured);
+    scene.create(&store_of(&objects)).unwrap();
+    let before = (asked(&objects, &others), objects.requests(Verb::List));
+    let listings = objects.listings_of("db/one/shared_checksum");
+    // A process of its own knows nothing of what the store honours.
+    let report = scene.create(&store_of(&objects)).unwrap();
+    assert!(report.files_reused > 50, "{report:?}");
+    let requests = asked(&objects, &others) - before.0;
+    assert!(requests <= REQUESTS_OF_AN_UNCHANGED_BACKUP, "{requests} requests");
+    assert_eq!(objects.listings_of("db/one/shared_checksum") - listings, 2);
+    let listings = objects.requests(Verb::List) - before.1;
+    assert!(listings <= 18, "{listings} listings");
+}
+
+/// A history of backups, a deletion and a collection, of which requests fail.
+#[derive(Debug, Clone)]
+struct History {
+    create: Create,
+    faults: Vec<Fault>,
+}
+
+fn history() -> impl Strategy<Value = History> {
+    let create = prop_oneof![
+        Just(Create::Honoured),
+        Just(Create::Ignored),
+        Just(Create::NotImplemented)
+    ];
+    let fault = (
+        prop::sample::select(VERBS.iter().copied().chain([Verb::Get]).collect::<Vec<_>>()),
+        0..60_usize,
+        prop::bool::ANY,
+        prop::sample::select(FAILURES.iter().copied().chain([How::Denied]).collect::<Vec<_>>()),
+    );
+    let fault = fault.prop_map(|(verb, nth, before, how)| Fault {
+        verb,
+        path_has: "",
+        nth,
+        when: if before { When::Before } else { When::After },
+        how,
+    });
+    (create, prop::collection::vec(fault, 1..6)).prop_map(|(create, faults)| History { create, faults })
+}
+
+/// An operation ends well, or with an error that names a cause; it does not panic.
+fn ended<T>(outcome: Result<T, Error>) -> Option<T> {
+    match outcome {
+        Ok(report) => Some(report),
+        Err(error) => {
+            assert_ne!(error.kind(), ErrorKind::InvalidArgument, "{}", error.one_line());
+            None
+        }
+    }
+}
+
+fn play(history: &History, scenes: &[Scene; 3]) {
+    let objects = FaultyObjects::new(history.create);
+    scenes[0].create(&store_of(&objects)).unwrap();
+    objects.fail(history.faults.clone());
+    let how = options().with_max_background_operations(NonZeroUsize::new(2));
+    for scene in scenes {
+        ended(scene.create_with(&store_of(&objects), how.clone()));
+    }
+    let engine = || BackupEngine::open(options(), store_of(&objects));
+    if let Some(engine) = ended(engine()) {
+        ended(engine.purge_old_backups(2, &Quiet));
+    }
+    if let Some(engine) = ended(engine()) {
+        ended(engine.garbage_collect(Duration::from_secs(24 * 3600), &Quiet));
+    }
+    objects.forget_faults();
+    // Nothing fails any more: what is there is right, and the next run goes on.
+    let store = store_of(&objects);
+    assert_valid(&store, &ids(&store), "after the faults");
+    let report = scenes[2].create(&store).unwrap();
+    assert_valid(&store, &ids(&store), "after another backup");
+    assert!(ids(&store).contains(&report.backup_id.get()));
+    let engine = engine().unwrap();
+    engine
+        .garbage_collect(Duration::from_secs(24 * 3600), &Quiet)
+        .unwrap();
+    let verified = engine
+        .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)
+        .unwrap();
+    assert!(verified.is_clean(), "{verified:?}");
+    let left: Vec<String> = objects.contents().into_keys().collect();
+    for part in ["/stonekeep/leases/", "/stonekeep/pins/"] {
+        assert!(!left.iter().any(|path| path.contains(part)), "{left:?}");
+    }
+    assert_eq!(objects.violations(), Vec::<String>::new());
+}
+
+#[test]
+fn requests_that_fail_or_lose_their_answers_lose_no_backup() {
+    let mut scenes = [Scene::new(), Scene::new(), Scene::new()];
+    scenes[1].change();
+    scenes[2].change();
+    scenes[2].change();
+    let runs = std::env::var("STONEKEEP_FAULT_RUNS")
+        .ok()
+        .and_then(|runs| runs.parse().ok());
+    let config = Config {
+        cases: runs.unwrap_or(RUNS),
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut runner = TestRunner::new_with_rng(
+        config,
+        prop::test_runner::TestRng::deterministic_rng(prop::test_runner::RngAlgorithm::ChaCha),
+    );
+    runner
+        .run(&history(), |history| {
+            let played = catch_unwind(AssertUnwindSafe(|| play(&history, &scenes)));
+            prop_assert!(played.is_ok(), "see above");
+            Ok(())
+        })
+        .unwrap();
+}
