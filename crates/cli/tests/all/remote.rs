@@ -65,7 +65,7 @@ impl Bucket {
     }
 
     /// The objects below a prefix.
-    fn names(&self, prefix: &str) -> Vec<String> {
+    pub(crate) fn names(&self, prefix: &str) -> Vec<String> {
         let prefix = ObjectPath::from(prefix);
         let listing = self.client.list_with_delimiter(Some(&prefix));
         let found = self.runtime.block_on(listing).unwrap();
@@ -290,7 +290,7 @@ struct PythonServer {
 }
 
 impl PythonServer {
-    fn of_test(test: &str, directory: &Path) -> Option<Self> {
+    pub(crate) fn of_test(test: &str, directory: &Path) -> Option<Self> {
         let mut command = Command::new("python3");
         command
             .args([
