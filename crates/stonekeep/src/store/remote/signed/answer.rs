@@ -28,14 +28,7 @@ impl Answer {
 
     /// The store has not carried the request out because it came too late.
     pub(in super::super) fn is_expired(&self) -> bool {
-        let text = self.text().to_ascii_lowercase();
-        // S3 and Google, garage, Azure.
-        let says = [
-            "expired",
-            "date is too old",
-            "not valid in the specified time frame",
-        ];
-        matches!(self.status, 400 | 401 | 403) && says.iter().any(|words| text.contains(words))
+        matches!(self.status, 400 | 401 | 403) && says_expired(&self.text())
     }
 
     /// The store may still carry the request out, or has done so.
@@ -54,6 +47,18 @@ impl Answer {
         let shown = self.body.get(..SHOWN_BYTES).unwrap_or(&self.body);
         String::from_utf8_lossy(shown).into_owned()
     }
+}
+
+/// Whether a store means by this that a request came too late.
+pub(super) fn says_expired(text: &str) -> bool {
+    // S3 and Google, garage, Azure.
+    let words = [
+        "expired",
+        "date is too old",
+        "not valid in the specified time frame",
+    ];
+    let text = text.to_ascii_lowercase();
+    words.iter().any(|words| text.contains(words))
 }
 
 /// The error of a request that was not carried out, in the terms of the client.

@@ -7,6 +7,8 @@ use object_store::{Error, Result};
 use quick_xml::escape::escape;
 use serde::Deserialize;
 
+use super::answer::says_expired;
+
 /// The body that names these objects.
 pub(super) fn request(paths: &[Path]) -> String {
     let mut body = String::from(r#"<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">"#);
@@ -38,7 +40,7 @@ enum Outcome {
     },
 }
 
-/// What became of each object. `None` for one that the answer does not name.
+/// What became of each object. `None` for one that the answer does not name, and where the request came too late.
 ///
 /// # Errors
 /// `Generic` for what is no such answer.
@@ -50,6 +52,8 @@ pub(in super::super) fn deleted(paths: &[Path], body: &[u8]) -> Result<Vec<Optio
     let mut outcomes = BTreeMap::new();
     for outcome in answer.outcomes {
         let (key, outcome) = match outcome {
+            // MinIO says of each object, not of the request, that it came too late.
+            Outcome::Error { code, message, .. } if says_expired(&code) || says_expired(&message) => continue,
             Outcome::Deleted { key } => (key, Ok(())),
             Outcome::Error { key, code, .. } if code == "NoSuchKey" => (key, Ok(())),
             Outcome::Error { key, code, message } => (key.clone(), Err(refused(key, &code, &message))),
@@ -92,6 +96,9 @@ mod tests {
         assert!(matches!(outcomes[1], Some(Err(Error::PermissionDenied { .. }))));
         assert!(outcomes[2].is_none());
         assert!(matches!(outcomes[3], Some(Ok(()))));
+        let late = br"<DeleteResult><Error><Key>c</Key><Code>AccessDenied</Code>
+            <Message>Request has expired</Message></Error></DeleteResult>";
+        assert!(deleted(&paths, late).unwrap()[1].is_none());
         let error = b"<Error><Code>InternalError</Code></Error>";
         assert!(deleted(&paths, error).is_err());
         assert!(deleted(&paths, b"").is_err());
