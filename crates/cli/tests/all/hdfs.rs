@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -240,4 +240,48 @@ fn backups_in_hdfs_are_made_restored_and_deleted() {
         .filter(|file| !file.contains("/ids/"))
         .collect();
     assert_eq!(left, [""; 0]);
+}
+
+#[test]
+fn a_backup_goes_on_although_a_data_node_is_killed_and_waits_in_safe_mode() {
+    const TEST: &str = "a_backup_goes_on_although_a_data_node_is_killed_and_waits_in_safe_mode";
+    let Some(cluster) = Cluster::of_test(TEST) else {
+        return;
+    };
+    let mut world = World::new();
+    world.database.add_tables(6, 24_000_000);
+    let url = cluster.url("app");
+    let backup = |url: &str| {
+        let mut command = stonekeep();
+        command.args(["backup", world.db(), "--repo", url]);
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    if !control(TEST, "safemode", &["enter"]) {
+        return;
+    }
+    let waiting = backup(&url);
+    std::thread::sleep(Duration::from_secs(1));
+    control(TEST, "safemode", &["leave"]);
+    Ended::from(waiting.wait_with_output().unwrap()).ok();
+    // Everything again, into another repository.
+    let url = cluster.url("other");
+    let copying = backup(&url);
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(30)
+        && !cluster
+            .files("")
+            .iter()
+            .any(|file| file.contains("/other/stonekeep/runs/"))
+    {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    control(TEST, "kill-datanode", &["1"]);
+    let ended = Ended::from(copying.wait_with_output().unwrap());
+    control(TEST, "start-datanode", &["1"]);
+    ended.ok();
+    run(["verify", "--repo", &url]).ok().says("1 backup");
 }

@@ -160,7 +160,7 @@ impl Store {
         )
     }
 
-    /// Makes uploads visible under these keys, in the order given. Those whose key is taken stay as they are and come back,
+    /// Makes uploads visible under these keys, in any order. Those whose key is taken stay as they are and come back,
     /// unless they are to replace what is there. Where uploads are [named](super::Uploads::Named) at once, only the key that an
     /// upload was made for is possible. Content, names, and every directory above them are durable on return,
     /// if asked.

@@ -186,7 +186,6 @@ impl Copying<'_> {
             match self.begin_once(key, image, source, meter, mode) {
                 Err(error) if error.wants_content_again() => {
                     tracing::warn!(%key, error = %error.one_line(), "the file is uploaded again");
-                    meter.take_back(image.size_bytes);
                 }
                 open => return open,
             }
@@ -215,7 +214,13 @@ impl Copying<'_> {
             .context
             .store()
             .upload(self.area, key, &mut content, size_bytes, mode);
-        let staged = staged.map_err(|error| explain_short_source(error, image))?;
+        let staged = match staged {
+            Err(error) if error.wants_content_again() => {
+                meter.take_back(size_bytes - source.source().left());
+                return Err(error);
+            }
+            staged => staged.map_err(|error| explain_short_source(error, image))?,
+        };
         Ok(OpenCopy {
             staged,
             source,

@@ -200,7 +200,13 @@ impl Client {
                 self.answered.store(true, Ordering::Relaxed);
                 Ok(answer)
             }
-            Ok(Err(error)) => Err(Failure::Hdfs(error)),
+            Ok(Err(error)) => {
+                // A refusal is an answer, too.
+                if Cause::of(&error) != Cause::Unreached {
+                    self.answered.store(true, Ordering::Relaxed);
+                }
+                Err(Failure::Hdfs(error))
+            }
             Err(_) => {
                 self.reconnect();
                 Err(Failure::NoAnswer(limit))
