@@ -13,7 +13,7 @@ use stonekeep_format::{FileNumber, SequenceNumber};
 use super::checked_lines;
 use crate::Result;
 
-/// See the [module](self).
+/// See the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileFacts {
     /// Its path in the repository.

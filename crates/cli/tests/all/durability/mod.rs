@@ -4,6 +4,7 @@
 //! what may be found after each of them. Without any one sync some of these tests fail.
 
 mod collect;
+mod copy;
 mod create;
 mod ext4;
 mod open;

@@ -44,7 +44,7 @@
 //! | in K3 | files in the area, and shared files that no meta file names: the next copy uses those whose bytes are right, and collections remove them |
 //! | from K4 to K6 | the same, and an id that is claimed for this copy: the next one goes on under it |
 //! | in K7 | the backup is in the target completely, or not at all |
-//! | after K7 | the backup is there; an area may be left, and a claim that speaks of a copy |
+//! | after K7 | the backup is there, durably as soon as the next copy has found it; an area may be left, and a claim that speaks of a copy |
 //!
 //! No journal is needed: what has been staged whole is recognised by the checksum that the source's meta file has. On a full
 //! disk the area is freed; after other errors, and when somebody asked to stop, it stays for the next run.

@@ -20,8 +20,8 @@ use crate::engine::transfer::Amount;
 use crate::repo::catalog::MetaState;
 use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::no_such_backup;
-use crate::repo::{self, RootState, catalog, described, doubtful, garbage, latest_hint, layout};
-use crate::store::Held;
+use crate::repo::{self, RootState, catalog, described, doubtful, garbage, ids, latest_hint, layout};
+use crate::store::{Held, Persist};
 use crate::{Error, ErrorKind, Phase, Progress, Result};
 
 /// What the steps share that change something.
@@ -58,6 +58,7 @@ pub(super) fn copy(context: Context<'_>, what: &CopyWhat) -> Result<CopyReport> 
         let outcome = run.each(&chosen, Some(&mut writing));
         wanted = run.wanted;
         latest_hint::repair(context.target(), run.ids.newest());
+        let outcome = outcome.and_then(|()| run.secure(&writing.staging.area));
         match outcome {
             Ok(()) => Ok(run.report),
             Err(error) => Err(after_copying(error, &run.report)),
@@ -199,6 +200,20 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Ends a copy that was killed when its backup was there already: makes that durable, and the claim one like any other.
+    fn secure(&self, area: &str) -> Result<()> {
+        if self.report.in_state(CopyState::AlreadyThere).next().is_none() {
+            return Ok(());
+        }
+        let (target, durability) = (self.context.target(), self.context.durability());
+        let directories = [layout::meta_directory(), layout::ids_directory()];
+        target.persist(Persist::Names(&directories), durability)?;
+        match self.ids.claimed_for_a_copy_that_is_there()? {
+            Some(id) => ids::end_copy(target, area, id, durability),
+            None => Ok(()),
+        }
     }
 
     fn one(&mut self, id: BackupId, writing: Option<&mut Writing>) -> Result<CopiedBackup> {

@@ -108,6 +108,26 @@ impl<'a> TargetIds<'a> {
         ids::next(largest)
     }
 
+    /// The backup of the newest claim, if that speaks of a copy under way: the one that was killed last.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub(super) fn claimed_for_a_copy_that_is_there(&self) -> Result<Option<BackupId>> {
+        let newest = self.traces.claimed.last().copied();
+        let Some(id) = newest.filter(|id| self.traces.backups.contains(id)) else {
+            return Ok(None);
+        };
+        let store = self.index.store();
+        match LoadedMeta::unparsed(store, id) {
+            Ok(there) if ids::is_claimed_for_copy(store, id, (there.crc32c, there.size_bytes))? => {
+                Ok(Some(id))
+            }
+            Ok(_) => Ok(None),
+            Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The newest backup.
     pub(super) fn newest(&self) -> Option<BackupId> {
         self.traces.backups.last().copied()

@@ -23,7 +23,7 @@ const OUR_NAMES: [&str; 11] = [
     "backups", "deleted", "doubtful", "files", "ids", "latest", "leases", "lock", "pins", "runs", "tmp",
 ];
 
-/// See the [module](self).
+/// See the module.
 #[derive(Debug)]
 pub struct Inventory<'a> {
     pub(super) store: &'a Store,

@@ -28,7 +28,7 @@ use crate::{Error, ErrorKind, Result, Warning};
 /// As many as browsers have to one server.
 const REQUESTS: usize = 6;
 
-/// A repository at a web server, read only. See the [module](self).
+/// A repository at a web server, read only. See the module.
 #[derive(Debug)]
 pub struct WebStore {
     place: Place,

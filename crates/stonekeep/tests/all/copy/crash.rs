@@ -149,6 +149,27 @@ fn what_was_staged_is_not_sent_again() {
     }
 }
 
+#[test]
+fn a_backup_whose_copy_was_killed_after_its_commit_can_be_purged_for_good() {
+    let (_scene, from) = three_backups();
+    let store = MemoryStore::new();
+    let counting = FaultStore::counting(MemoryStore::new());
+    run(&from, counting.clone().into(), &workers(1)).unwrap();
+    let names = counting.step_names();
+    let last_claim = names
+        .iter()
+        .rposition(|name| name.starts_with("put stonekeep/ids/3"));
+    let fault = FaultStore::kill_at(store.clone(), last_claim.unwrap() + 1);
+    drop(run(&from, fault.into(), &workers(1)));
+    let to: Store = store.into();
+    assert_eq!(ids(&to), [1, 2, 3]);
+    copy(&from, &to, CopyWhat::All).unwrap();
+    let engine = BackupEngine::open(options(), to.clone()).unwrap();
+    engine.delete_backup(id(3), &Quiet).unwrap();
+    let report = copy(&from, &to, CopyWhat::All).unwrap();
+    assert_eq!(report.backups[2].state, CopyState::Purged, "{report:?}");
+}
+
 /// Facts are copied, too, and do not count as files.
 fn is_upload_of_file(step: &str) -> bool {
     step.starts_with("upload ") && !step.ends_with("second half") && !step.contains("stonekeep/backups/")
