@@ -32,6 +32,7 @@ mod newcomers;
 mod real_repositories;
 mod refusals;
 mod remote;
+mod remote_kills;
 mod remote_lease;
 mod remote_writing;
 mod restore;
