@@ -9,6 +9,7 @@ pub(crate) mod memory;
 pub(crate) mod pins;
 pub(crate) mod processes;
 mod remote;
+mod remote_backup;
 mod remote_lease;
 mod remote_ranges;
 mod remote_upload;
