@@ -99,6 +99,12 @@ impl HdfsStore {
         }
     }
 
+    /// The error for a root that is a file.
+    fn is_a_file(&self) -> Error {
+        let cause = io::Error::from(io::ErrorKind::NotADirectory);
+        Error::io(format!("{} is a file", self.place.display), cause)
+    }
+
     /// `None` if nothing is there.
     fn status(&self, key: Option<&Key>) -> Result<Option<FileStatus>> {
         let path = self.path(key);
@@ -159,10 +165,7 @@ impl Backend for HdfsStore {
     fn exists(&self) -> Result<bool> {
         let found = self.status(None)?;
         match found {
-            Some(status) if !status.isdir => {
-                let cause = io::Error::from(io::ErrorKind::NotADirectory);
-                Err(Error::io(format!("{} is a file", self.place.display), cause))
-            }
+            Some(status) if !status.isdir => Err(self.is_a_file()),
             found => Ok(found.is_some()),
         }
     }
@@ -194,7 +197,10 @@ impl Backend for HdfsStore {
         };
         // The listing of a file is the file itself.
         if entries.iter().any(|status| status.path == path) {
-            return Err(Error::corrupt(shown(at), "it is no directory"));
+            return Err(match at {
+                Some(key) => Error::corrupt(key.as_str(), "it is no directory"),
+                None => self.is_a_file(),
+            });
         }
         entries.iter().map(entry).for_each(each);
         Ok(())
