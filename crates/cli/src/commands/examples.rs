@@ -8,6 +8,10 @@ pub(crate) const BACKUP: &str = "Examples:
   stonekeep backup /var/lib/app/db --repo /backups/app --tag nightly --lock-wait 30m
   stonekeep backup /var/lib/app/db --repo /backups/app --dry-run";
 
+pub(crate) const CHECK_STORE: &str = "Examples:
+  stonekeep check-store --repo s3://bucket/app
+  stonekeep check-store --repo /backups/app --json";
+
 pub(crate) const LIST: &str = "Examples:
   stonekeep list --repo /backups/app
   stonekeep list --repo /backups/app --tag nightly --before 1w";

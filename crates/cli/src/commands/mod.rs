@@ -1,6 +1,7 @@
 //! The verbs, one file each.
 
 pub(crate) mod backup;
+pub(crate) mod check_store;
 pub(crate) mod close;
 pub(crate) mod collect_report;
 pub(crate) mod completions;
@@ -86,6 +87,7 @@ fn what_a_stop_leaves(verb: &str) -> Option<&'static str> {
             "backups that are gone from the list are deleted; the next stonekeep gc removes the rest of their files",
         ),
         "verify" => Some("nothing was changed"),
+        "check-store" => Some("what was written is removed again"),
         "open" => Some("the part of the directory that was made is removed again"),
         _ => None,
     }

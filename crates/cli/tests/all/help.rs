@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::command::{line, stonekeep};
 
-const VERBS: [&str; 17] = [
+const VERBS: [&str; 18] = [
     "backup",
     "list",
     "show",
@@ -14,6 +14,7 @@ const VERBS: [&str; 17] = [
     "open",
     "close",
     "copy",
+    "check-store",
     "delete",
     "purge",
     "gc",

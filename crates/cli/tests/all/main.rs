@@ -46,4 +46,5 @@ mod threads;
 mod traced_reads;
 mod verify;
 mod wal_dir;
+mod web;
 mod world;

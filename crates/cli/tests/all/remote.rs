@@ -1,9 +1,8 @@
 //! Repositories in an S3 server: `STONEKEEP_TEST_S3` is the URL of a bucket, `AWS_…` its endpoint and credentials.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use futures_util::TryStreamExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
@@ -13,6 +12,7 @@ use stonekeep_testkit::skip;
 use tokio::runtime::Runtime;
 
 use crate::command::{Ended, run, stonekeep};
+use crate::shape;
 use crate::world::World;
 
 /// The bucket of the test server, and a prefix in it that no other test uses.
@@ -220,106 +220,31 @@ fn a_file_url_is_a_directory_and_other_schemes_are_named() {
 }
 
 #[test]
-fn a_repository_at_a_web_server_is_read_without_a_listing() {
-    let world = World::with_two_backups();
-    let Some(server) = PythonServer::of_test("a_repository_at_a_web_server", &world.repo()) else {
-        return;
-    };
-    let at = |words: &[&str]| {
-        let more = ["--repo", &server.url, "--store-option", "allow_http=true"];
-        run(words.iter().copied().chain(more))
-    };
-    let to = world.word("restored");
-    at(&["restore", "1", "--to", &to]).ok();
-    at(&["verify", "2"]).ok();
-    at(&["show", "2", "--files"]).ok().says("shared_checksum/");
-    at(&["verify"])
-        .code(1)
-        .warns("cannot be listed")
-        .warns("by its id");
-    at(&["list"]).code(1).warns("cannot be listed");
-    let copy = [
-        "copy",
-        "2",
-        "--from",
-        &server.url,
-        "--from-store-option",
-        "allow_http=true",
-        "--to",
-        &world.word("copied"),
-    ];
-    run(copy).ok().says("copied backup 2");
-    run(["verify", "--repo", &world.word("copied")]).ok();
-    at(&["backup", world.db()]).code(1).warns("can only be read");
-    at(&["restore", "9", "--to", &to])
+fn what_a_store_promises_is_tried() {
+    let world = World::with_backup();
+    let document = world.json(["check-store"]);
+    let expected = "location: string, promises: [{name: string, verdict: string, seen: string, follows: string}], warnings: []";
+    shape::check(&document, "check-store", expected);
+    world
+        .run(["check-store"])
+        .ok()
+        .says("honoured: list after write: 100 of 100")
+        .says("can hold repositories");
+    world.run(["verify"]).ok();
+    run(["check-store", "--repo", &world.word("nowhere")])
         .code(4)
-        .warns("there is no backup 9");
-    at(&["show", "latest"]).code(4).warns("stonekeep/latest");
-    let hint = "{\"stonekeep_latest\":1,\"backup_id\":1,\"meta_crc32c\":0}";
-    fs::write(world.repo().join("stonekeep/latest"), hint).unwrap();
-    let newest = || run(["show", "2", "--repo", &world.word("repo")]).ok().stdout;
-    let seen = at(&["show", "latest"]).ok().warns("a newer backup may exist");
-    assert_eq!(seen.stdout.lines().next(), newest().lines().next());
-    let manifest = world
-        .stored("private/2")
-        .into_iter()
-        .find(|path| path.to_string_lossy().contains("MANIFEST"));
-    let manifest = manifest.unwrap();
-    let url = format!(
-        "{}/private/2/{}",
-        server.url,
-        manifest.file_name().unwrap().to_str().unwrap()
-    );
-    let there = run(["inspect", &url, "--store-option", "allow_http=true"]).ok();
-    let here = run(["inspect", manifest.to_str().unwrap()]).ok();
-    assert_eq!(
-        there.stdout.lines().skip(1).collect::<Vec<_>>(),
-        here.stdout.lines().skip(1).collect::<Vec<_>>()
-    );
-    let file_url = format!("file://{}", manifest.to_str().unwrap());
-    assert_eq!(run(["inspect", &file_url]).ok().stdout, here.stdout);
-    run(["list", "--repo", &server.url])
-        .code(2)
-        .warns("allow_http=true");
-}
-
-/// `python3 -m http.server`: whole files only, no ETags.
-struct PythonServer {
-    process: std::process::Child,
-    url: String,
-}
-
-impl PythonServer {
-    pub(crate) fn of_test(test: &str, directory: &Path) -> Option<Self> {
-        let mut command = Command::new("python3");
-        command
-            .args([
-                "-u",
-                "-m",
-                "http.server",
-                "0",
-                "--bind",
-                "127.0.0.1",
-                "--directory",
-            ])
-            .arg(directory)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut process = skip::unless(command.spawn().ok(), test, "needs python3").unwrap()?;
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let port = line.split_whitespace().skip_while(|word| *word != "port").nth(1);
-        let url = format!("http://127.0.0.1:{}", port.expect("a port"));
-        Some(PythonServer { process, url })
-    }
-}
-
-impl Drop for PythonServer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        .warns("there is no directory");
+    if let Some(bucket) = Bucket::of_test("what_a_store_promises_is_tried") {
+        let url = bucket.url(&format!("check/{}", std::process::id()));
+        let tried = run(["check-store", "--repo", &url]).ok();
+        let tried = tried
+            .says("create if absent")
+            .says("expiry of signed requests")
+            .says("checksums");
+        assert!(!tried.stdout.contains("X-Amz"), "{tried:?}");
+        run(["list", "--repo", &url])
+            .code(4)
+            .warns("there is no repository");
     }
 }
 

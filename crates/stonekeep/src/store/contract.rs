@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use super::promise::Promise;
 use crate::disk::Entry;
 use crate::{Error, Key, Result, Warning};
 
@@ -283,4 +284,6 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     fn lease(&self, wait: LockWait, holder: &str, should_stop: &dyn Fn() -> bool) -> Result<Box<dyn Lease>>;
     fn pin(&self, directory: &Key, content: &[u8]) -> Result<(Key, Box<dyn Lease>)>;
     fn sweep_pin(&self, key: &Key, should_stop: &dyn Fn() -> bool) -> Result<PinState>;
+    /// Tries what only such a place promises, below a directory for it.
+    fn examine(&self, below: &Key, should_stop: &dyn Fn() -> bool) -> Result<Vec<Promise>>;
 }

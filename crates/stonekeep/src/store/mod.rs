@@ -18,6 +18,7 @@
 //! A `Backend` (`contract.rs`) keeps it for one kind of place. What is the same for all of them is in [`Store`]: an
 //! [`Interceptor`] sees every operation, which is how tests record requests and let any of them fail.
 
+pub mod check;
 mod contract;
 mod halves;
 #[cfg(feature = "hdfs")]
@@ -34,6 +35,7 @@ pub mod memory;
 mod object_reader;
 mod operation;
 mod pin_name;
+mod promise;
 #[cfg(feature = "object-store")]
 pub mod remote;
 mod staging;

@@ -177,10 +177,22 @@ fn verbs() -> BTreeSet<String> {
     let variants = arms.filter_map(|line| line.trim_start().strip_prefix("Verb::"));
     let verbs: BTreeSet<String> = variants
         .filter_map(|line| line.split([' ', '(']).next())
-        .map(str::to_lowercase)
+        .map(kebab_case)
         .collect();
     assert!(verbs.contains("backup"));
     verbs
+}
+
+/// The name of a command, of its variant.
+fn kebab_case(variant: &str) -> String {
+    let mut name = String::new();
+    for letter in variant.chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
 }
 
 #[test]
@@ -189,10 +201,13 @@ fn each_command_that_is_named_exists() {
     let mut findings = BTreeSet::new();
     for (name, text) in documents() {
         for rest in text.split("stonekeep ").skip(1) {
-            let end = rest.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !c.is_ascii_lowercase() && c != '-')
+                .unwrap_or(rest.len());
             let (word, after) = rest.split_at(end);
             let is_word = after.starts_with([' ', '`', '\n', ':']);
-            if is_word && !word.is_empty() && !verbs.contains(word) {
+            let is_option = word.starts_with('-');
+            if is_word && !is_option && !word.is_empty() && !verbs.contains(word) {
                 findings.insert(format!("{name}: there is no stonekeep {word}"));
             }
         }

@@ -45,6 +45,7 @@ use self::object::HdfsObject;
 use self::status::{entry, modified};
 use super::contract::{Backend, Lease};
 use super::lease::Times;
+use super::promise::Promise;
 use super::{
     Detail, Durability, Entry, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist, PinState,
     Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, Upload, Uploads,
@@ -152,6 +153,10 @@ impl Backend for HdfsStore {
             uploads: Uploads::Staged,
             lists: true,
         }
+    }
+
+    fn examine(&self, _: &Key, _: &dyn Fn() -> bool) -> Result<Vec<Promise>> {
+        Ok(Vec::new())
     }
 
     fn warnings(&self) -> Vec<Warning> {

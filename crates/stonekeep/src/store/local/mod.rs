@@ -8,6 +8,7 @@
 mod across;
 mod areas;
 
+mod examine;
 mod extend;
 mod lock;
 mod object;
@@ -27,6 +28,7 @@ use rustix::fs::{OFlags, StatVfs};
 use self::areas::{Areas, is_hidden};
 use self::object::LocalObject;
 use super::contract::{Backend, Lease};
+use super::promise::Promise;
 use super::{
     Detail, Durability, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist, PinState, Place,
     Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, Upload, Uploads, new_pin_name,
@@ -378,6 +380,10 @@ impl Backend for LocalStore {
 
     fn sweep_pin(&self, key: &Key, _: &dyn Fn() -> bool) -> Result<PinState> {
         pin::remove_if_stale(&self.tree, &*self.clock, key)
+    }
+
+    fn examine(&self, below: &Key, _: &dyn Fn() -> bool) -> Result<Vec<Promise>> {
+        self.examine_directory(below)
     }
 
     fn warnings(&self) -> Vec<Warning> {

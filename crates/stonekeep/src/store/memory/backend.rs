@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use super::contents::{Contents, Inode, MemoryObject};
 use super::guard::{LockGuard, PinGuard};
 use crate::store::contract::{Backend, Lease};
+use crate::store::promise::Promise;
 use crate::store::staging::{RUNS, STAGING, area_key, record_key, run_key, staged_key};
 use crate::store::waiting::{locked, wait_for};
 use crate::store::{
@@ -94,6 +95,10 @@ impl Backend for Memory {
             uploads: self.uploads,
             lists: true,
         }
+    }
+
+    fn examine(&self, _: &Key, _: &dyn Fn() -> bool) -> Result<Vec<Promise>> {
+        Ok(Vec::new())
     }
 
     fn warnings(&self) -> Vec<Warning> {

@@ -74,6 +74,14 @@ impl Holding {
         }
     }
 
+    /// What signs requests, where there is a signer.
+    pub(super) fn signed(&self) -> Option<&SignedClient> {
+        match &self.sender {
+            Sender::Signed(client) => Some(client),
+            Sender::Plain { .. } => None,
+        }
+    }
+
     /// `Unsupported` without a signer, unless the caller vouches for one process.
     pub(super) fn require_collectable(&self) -> Result<()> {
         match &self.sender {

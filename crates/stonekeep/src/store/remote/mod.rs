@@ -20,6 +20,7 @@ mod lease_objects;
 mod limits;
 mod object;
 mod paths;
+mod probe;
 mod provider;
 mod ranges;
 mod signed;
@@ -51,6 +52,7 @@ use self::url::Opened;
 pub use self::web::WebStore;
 use super::contract::{Backend, Lease};
 use super::lease::Times;
+use super::promise::Promise;
 use super::staging::record_key;
 use super::{
     Detail, Durability, Entry, EntryKind, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist,
@@ -195,6 +197,10 @@ impl Backend for RemoteStore {
             uploads: Uploads::Named,
             lists: true,
         }
+    }
+
+    fn examine(&self, below: &Key, should_stop: &dyn Fn() -> bool) -> Result<Vec<Promise>> {
+        self.probe(below, should_stop)
     }
 
     fn warnings(&self) -> Vec<Warning> {

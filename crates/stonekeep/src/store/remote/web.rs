@@ -19,6 +19,7 @@ use super::object::RemoteObject;
 use super::traffic::Traffic;
 use super::url as place_url;
 use crate::store::contract::{Backend, Lease};
+use crate::store::promise::Promise;
 use crate::store::{
     Detail, Durability, Entry, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist, PinState,
     Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, Upload, Uploads,
@@ -111,6 +112,10 @@ impl Backend for WebStore {
             uploads: Uploads::Named,
             lists: false,
         }
+    }
+
+    fn examine(&self, _: &Key, _: &dyn Fn() -> bool) -> Result<Vec<Promise>> {
+        Ok(Vec::new())
     }
 
     fn warnings(&self) -> Vec<Warning> {

@@ -1,5 +1,7 @@
 //! What the answer to a signed request says.
 
+use std::fmt;
+
 use bytes::Bytes;
 use object_store::Error;
 use object_store::path::Path;
@@ -19,6 +21,11 @@ impl Answer {
     /// The request was carried out.
     pub(in super::super) fn is_done(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    /// These credentials may not do that.
+    pub(in super::super) fn is_forbidden(&self) -> bool {
+        matches!(self.status, 401 | 403)
     }
 
     /// The text of it.
@@ -59,6 +66,20 @@ pub(super) fn says_expired(text: &str) -> bool {
     ];
     let text = text.to_ascii_lowercase();
     words.iter().any(|words| text.contains(words))
+}
+
+/// The status and the code of S3's error, without the rest of its text.
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.text();
+        let code = text
+            .split_once("<Code>")
+            .and_then(|(_, rest)| rest.split_once('<'));
+        match code {
+            Some((code, _)) => write!(f, "{} {code}", self.status),
+            None => write!(f, "status {}", self.status),
+        }
+    }
 }
 
 /// The error of a request that was not carried out, in the terms of the client.

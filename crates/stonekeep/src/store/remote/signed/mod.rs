@@ -143,7 +143,8 @@ impl SignedClient {
         .await
     }
 
-    async fn sign(
+    /// Signs any request.
+    pub(super) async fn sign(
         &self,
         method: Method,
         path: &Path,

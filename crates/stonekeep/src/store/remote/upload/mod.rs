@@ -69,6 +69,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
+    /// The client that repeats no request by itself, where there is one.
+    pub(super) fn objects(&self) -> &Arc<dyn ObjectStore> {
+        &self.requests.objects
+    }
+
     pub(super) fn new(
         client: Arc<Client>,
         paths: Paths,

@@ -1,0 +1,205 @@
+//! The settings of a bucket that matter to backups, as far as these credentials may ask for them.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use object_store::path::Path;
+use object_store::signer::{HeaderMap, Method};
+
+use super::super::errors;
+use super::super::signed::SignedClient;
+use crate::store::promise::{Promise, Verdict};
+
+const ACCEPTED_FOR: Duration = Duration::from_secs(60);
+
+/// A question about a bucket: the query, the permission that it needs, and what an answer means.
+struct Question {
+    name: &'static str,
+    query: &'static str,
+    permission: &'static str,
+    /// The code of the answer for a bucket that has no such setting.
+    absent: &'static str,
+    read: fn(&str, &Path) -> Promise,
+}
+
+const VERSIONING: &str = "versioning";
+const LIFECYCLE: &str = "lifecycle rules";
+const OBJECT_LOCK: &str = "object lock";
+
+const QUESTIONS: [Question; 3] = [
+    Question {
+        name: VERSIONING,
+        query: "versioning",
+        permission: "s3:GetBucketVersioning",
+        absent: "NoSuchVersioningConfiguration",
+        read: versioning,
+    },
+    Question {
+        name: LIFECYCLE,
+        query: "lifecycle",
+        permission: "s3:GetLifecycleConfiguration",
+        absent: "NoSuchLifecycleConfiguration",
+        read: lifecycle,
+    },
+    Question {
+        name: OBJECT_LOCK,
+        query: "object-lock",
+        permission: "s3:GetBucketObjectLockConfiguration",
+        absent: "ObjectLockConfigurationNotFoundError",
+        read: object_lock,
+    },
+];
+
+/// What the bucket of this prefix says.
+pub(super) async fn settings(signed: &SignedClient, prefix: &Path) -> Vec<Promise> {
+    if !signed.deletes_many() {
+        let seen = "only buckets of S3 are asked";
+        return vec![
+            Promise::new("bucket settings", Verdict::Unknown, seen)
+                .with_consequence("look at soft delete, versioning and lifecycle rules yourself"),
+        ];
+    }
+    let mut promises = Vec::new();
+    for question in QUESTIONS {
+        promises.push(question.ask(signed, prefix).await);
+    }
+    promises
+}
+
+impl Question {
+    async fn ask(&self, signed: &SignedClient, prefix: &Path) -> Promise {
+        let unknown = |seen: String| Promise::new(self.name, Verdict::Unknown, seen);
+        let (bucket, query) = (Path::default(), [(self.query, "")]);
+        let (no_headers, no_body) = (HeaderMap::new(), Bytes::new());
+        let request = signed
+            .sign(Method::GET, &bucket, &query, no_headers, no_body, ACCEPTED_FOR)
+            .await;
+        let answer = match request {
+            Ok(request) => signed.send(request).await,
+            Err(error) => Err(error),
+        };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return unknown(errors::without_secrets(&errors::all_causes(&error))),
+        };
+        let text = String::from_utf8_lossy(answer.body());
+        if answer.is_done() {
+            (self.read)(&text, prefix)
+        } else if text.contains(self.absent) {
+            Promise::new(self.name, Verdict::Honoured, "none")
+        } else if answer.is_forbidden() {
+            unknown(format!("permission {} is missing", self.permission))
+        } else {
+            unknown(format!("the store does not tell: {answer}"))
+        }
+    }
+}
+
+fn versioning(answer: &str, _: &Path) -> Promise {
+    if element(answer, "Status") == Some("Enabled") {
+        return Promise::new(VERSIONING, Verdict::Honoured, "on").with_consequence(
+            "deleted files stay as old versions, and cost: add a lifecycle rule that removes noncurrent versions",
+        );
+    }
+    Promise::new(VERSIONING, Verdict::Honoured, "off")
+}
+
+fn object_lock(answer: &str, _: &Path) -> Promise {
+    match element(answer, "Mode") {
+        Some(mode) => Promise::new(OBJECT_LOCK, Verdict::Honoured, format!("{mode}, by default")).with_consequence(
+            "nothing can be deleted before its time, leases and pins included: each of them stays that long",
+        ),
+        None => Promise::new(OBJECT_LOCK, Verdict::Honoured, "no default retention"),
+    }
+}
+
+/// A rule that expires objects deletes tables that newer backups still name.
+fn lifecycle(answer: &str, prefix: &Path) -> Promise {
+    let rules = answer.split("<Rule>").skip(1);
+    let deletes = |rule: &&str| {
+        let is_on = element(rule, "Status") == Some("Enabled");
+        let expires = rule.split_once("<Expiration>").map(|(_, rest)| rest);
+        let after =
+            expires.is_some_and(|rest| element(rest, "Days").is_some() || element(rest, "Date").is_some());
+        let of = element(rule, "Prefix").unwrap_or_default().trim_end_matches('/');
+        let concerns = prefix.as_ref().starts_with(of) || of.starts_with(prefix.as_ref());
+        is_on && after && concerns
+    };
+    match rules.filter(deletes).count() {
+        0 => Promise::new(
+            LIFECYCLE,
+            Verdict::Honoured,
+            "none deletes objects of the repository",
+        ),
+        count => Promise::new(
+            LIFECYCLE,
+            Verdict::Broken,
+            format!("{count} rules delete objects of the repository by their age"),
+        )
+        .with_consequence("they delete files that newer backups share: restrict them to another prefix"),
+    }
+}
+
+/// The text of the first element of this name.
+fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    rest.split_once("</").map(|(text, _)| text.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_that_delete_shared_files_are_found() {
+        let rule = |status: &str, prefix: &str, action: &str| {
+            format!(
+                "<Rule><ID>a</ID><Filter><Prefix>{prefix}</Prefix></Filter><Status>{status}</Status>{action}</Rule>"
+            )
+        };
+        let days = "<Expiration><Days>35</Days></Expiration>";
+        let marker = "<Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>";
+        let old =
+            "<NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration>";
+        for (rules, verdict) in [
+            (rule("Enabled", "", days), Verdict::Broken),
+            (rule("Enabled", "db/", days), Verdict::Broken),
+            (rule("Enabled", "db/one/shared_checksum/", days), Verdict::Broken),
+            (rule("Enabled", "logs/", days), Verdict::Honoured),
+            (rule("Disabled", "", days), Verdict::Honoured),
+            (rule("Enabled", "", marker), Verdict::Honoured),
+            (rule("Enabled", "", old), Verdict::Honoured),
+            (
+                rule("Enabled", "logs/", days) + &rule("Enabled", "", days),
+                Verdict::Broken,
+            ),
+            (String::new(), Verdict::Honoured),
+        ] {
+            let answer = format!("<LifecycleConfiguration>{rules}</LifecycleConfiguration>");
+            assert_eq!(
+                lifecycle(&answer, &Path::from("db/one")).verdict,
+                verdict,
+                "{answer}"
+            );
+        }
+    }
+
+    #[test]
+    fn versioning_and_retention_are_read() {
+        let root = Path::default();
+        let on = versioning(
+            "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
+            &root,
+        );
+        assert!(on.seen == "on" && on.follows.contains("noncurrent"), "{on:?}");
+        assert_eq!(versioning("<VersioningConfiguration/>", &root).seen, "off");
+        let locked =
+            "<Rule><DefaultRetention><Mode>COMPLIANCE</Mode><Days>9</Days></DefaultRetention></Rule>";
+        assert!(object_lock(locked, &root).seen.contains("COMPLIANCE"));
+        assert!(
+            object_lock("<ObjectLockEnabled>Enabled</ObjectLockEnabled>", &root)
+                .follows
+                .is_empty()
+        );
+    }
+}
