@@ -78,7 +78,7 @@ impl Killed {
 
     /// No lease, pin or record of a run is left, and no private file without a backup.
     fn assert_nothing_is_left(&self) {
-        self.run(&["gc", "--lock-wait=60s"]);
+        self.run(&["gc", "--lock-wait=60s", "--min-age=0s"]);
         let below = |directory: &str| self.bucket.keys(&format!("{}/{directory}", self.prefix));
         for directory in ["stonekeep/leases", "stonekeep/pins", "stonekeep/deleted"] {
             assert_eq!(below(directory), [""; 0], "{directory}");

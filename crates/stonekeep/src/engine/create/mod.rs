@@ -58,8 +58,8 @@
 //!
 //! What a crash leaves: shared files under their names. Those in the journal are used by the next run; one that is not is
 //! read and compared before it is used; one that the store holds for doubtful is uploaded again. Private files, facts and files
-//! of the application under a claimed id without a meta file: the next run claims another id, a collection removes them at
-//! once. A writer that lost its lock just before C7 may commit all the same where its request was under way:
+//! of the application under a claimed id without a meta file: the next run claims another id, a collection removes them
+//! after an hour: another engine may have taken that id. A writer that lost its lock just before C7 may commit all the same where its request was under way:
 //! `repo/doubtful.rs`.
 //!
 //! On a full disk the area is freed; after other errors, and when somebody asked to stop, it stays for the next run.

@@ -251,12 +251,13 @@ impl<'a> Inventory<'a> {
                 None => drop(self.unknown.insert(format!("{directory}/{}", entry.name))),
             }
         }
-        // Where nobody but us writes, a claim says whose the private files are: no run is under way beside this one.
-        if self.store.traits().uploads == Uploads::Named {
-            let unused = self.claimed.iter().filter(|id| !self.metas.ids.contains(id));
-            unused.for_each(|id| self.origins.add_claim(*id));
-        }
         Ok(())
+    }
+
+    /// Whether the private files of an id without a backup are those of a run of ours, by its claim, where the claim comes
+    /// before them. No such run is under way beside this one, but another engine may have taken the same id.
+    pub(super) fn is_claimed_first(&self, id: BackupId) -> bool {
+        self.store.traits().uploads == Uploads::Named && self.claimed.contains(&id)
     }
 
     fn add_areas(&mut self) -> Result<()> {

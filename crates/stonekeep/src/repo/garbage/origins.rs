@@ -59,11 +59,6 @@ impl Origins {
         !(journal.staged.is_empty() && journal.gone.is_empty())
     }
 
-    /// Adds an id that is claimed, without a backup.
-    pub(super) fn add_claim(&mut self, id: BackupId) {
-        self.private.entry(id).or_insert(GarbageKind::LeftOver);
-    }
-
     /// Adds what a killed run may have left incomplete.
     pub(super) fn add_doubtful(&mut self, stored: &StoredFiles, keys: &[Key]) {
         let paths = keys.iter().filter_map(|key| RepoPath::parse(key.as_str()));

@@ -13,6 +13,9 @@ use crate::repo::{catalog, layout};
 use crate::store::{Detail, Entry, EntryKind, Key};
 use crate::{Result, Warning, WarningName};
 
+/// How long private files stay of which only the claim of their id says that they are ours.
+const CLAIMED_STAYS: Duration = Duration::from_secs(3600);
+
 /// What to remove of all that is in the inventory.
 ///
 /// # Errors
@@ -181,7 +184,13 @@ impl Planner<'_> {
         if self.inventory.metas.ids.contains(&id) {
             return;
         }
-        let claimed = self.inventory.origins.private(id);
+        let entries = std::iter::once(&directory.entry).chain(&directory.files);
+        let age = self.age(entries.map(|entry| entry.modified));
+        let by_claim = || {
+            let is_old = age >= self.policy.min_age.min(CLAIMED_STAYS);
+            (is_old && self.inventory.is_claimed_first(id)).then_some(GarbageKind::LeftOver)
+        };
+        let claimed = self.inventory.origins.private(id).or_else(by_claim);
         let kind = claimed.unwrap_or(GarbageKind::UnknownOrigin);
         let (key, mut files) = (layout::private(id), Vec::new());
         for entry in &directory.files {
@@ -198,8 +207,6 @@ impl Planner<'_> {
             self.plan.private.extend(files);
             self.plan.private_directories.push(id);
         } else {
-            let entries = std::iter::once(&directory.entry).chain(&directory.files);
-            let age = self.age(entries.map(|entry| entry.modified));
             let directory = Some(id);
             self.unknown.push(Unknown {
                 files,

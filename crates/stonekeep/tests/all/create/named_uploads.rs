@@ -1,6 +1,9 @@
 //! Backups into a store whose uploads have their names at once.
 
+use std::time::Duration;
+
 use stonekeep::engine::BackupEngine;
+use stonekeep::engine::collect::{DeletedFile, GarbageKind};
 use stonekeep::engine::create::FileAction;
 use stonekeep::store::Store;
 use stonekeep::store::memory::MemoryStore;
@@ -38,6 +41,7 @@ fn a_backup_leaves_its_files_and_its_claim_alone() {
             "stonekeep/backups/1",
             "stonekeep/files/1/app.json",
             "stonekeep/ids/1",
+            "stonekeep/latest",
         ]
         .map(str::to_owned),
     );
@@ -112,8 +116,11 @@ fn a_claim_says_whose_the_private_files_of_a_killed_run_are() {
     scene.create(&fault.into()).unwrap_err();
     assert_eq!(names(&store, "private"), ["1", "2"].map(str::to_owned).into());
     let engine = BackupEngine::open(options(), store.clone()).unwrap();
-    let report = engine.garbage_collect(engine.default_min_age(), &Quiet).unwrap();
-    assert_eq!(report.too_young, 0);
+    let young = engine.garbage_collect(engine.default_min_age(), &Quiet).unwrap();
+    assert_eq!(young.too_young, 1, "{young:?}");
+    let report = engine.garbage_collect(Duration::ZERO, &Quiet).unwrap();
+    let left_over = |file: &DeletedFile| file.why == GarbageKind::LeftOver;
+    assert!(report.deleted_files.iter().all(left_over), "{report:?}");
     assert_eq!(names(&store, "private"), ["1".to_owned()].into());
     assert_eq!(runs(&store), [""; 0]);
     scene.create(&store).unwrap();
