@@ -129,7 +129,7 @@ impl BackupEngineReadOnly {
     pub(crate) fn workers(&self) -> usize {
         let chosen = || {
             let cores = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
-            default_workers(cores, self.store.traits().parallelism)
+            default_workers(cores, self.store.parallelism())
         };
         self.options
             .max_background_operations

@@ -172,11 +172,9 @@ pub struct Place {
     pub directory: Option<PathBuf>,
 }
 
-/// What a place is like.
+/// What kind of place it is, as far as that is known without asking it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreTraits {
-    /// How many requests at a time serve it best, if it is not the machine's cores that decide.
-    pub parallelism: Parallelism,
     /// What becomes of an upload until it is finished.
     pub uploads: Uploads,
     /// Whether directories can be listed. Where not, what is not named by its key cannot be found.
@@ -234,6 +232,7 @@ pub struct Room {
 pub(crate) trait Backend: fmt::Debug + Send + Sync {
     fn place(&self) -> &Place;
     fn traits(&self) -> StoreTraits;
+    fn parallelism(&self) -> Parallelism;
     fn warnings(&self) -> Vec<Warning>;
     fn room(&self) -> Room;
     fn exists(&self) -> Result<bool>;

@@ -113,9 +113,14 @@ impl Store {
         self.directory().map_or(Ok(()), inside)
     }
 
-    /// What the place is like.
+    /// What kind of place it is.
     pub fn traits(&self) -> StoreTraits {
         self.backend.traits()
+    }
+
+    /// How many requests at a time serve the place best, if it is not the machine's cores that decide.
+    pub fn parallelism(&self) -> Parallelism {
+        self.backend.parallelism()
     }
 
     /// The store's own time, by which its files are dated, where that is not this machine's: known while a lock is held.

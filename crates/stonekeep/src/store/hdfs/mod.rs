@@ -149,10 +149,13 @@ impl Backend for HdfsStore {
 
     fn traits(&self) -> StoreTraits {
         StoreTraits {
-            parallelism: Parallelism::Fixed(CALLS),
             uploads: Uploads::Staged,
             lists: true,
         }
+    }
+
+    fn parallelism(&self) -> Parallelism {
+        Parallelism::Fixed(CALLS)
     }
 
     fn examine(&self, _: &Key, _: &dyn Fn() -> bool) -> Result<Vec<Promise>> {

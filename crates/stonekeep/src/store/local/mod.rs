@@ -140,17 +140,14 @@ impl Backend for LocalStore {
     }
 
     fn traits(&self) -> StoreTraits {
-        let root = self.tree.find(None).ok().flatten();
         StoreTraits {
-            parallelism: match root.and_then(|root| file_system::is_rotational(&root)) {
-                // One that reads and one that writes.
-                Some(true) => Parallelism::Fixed(2),
-                Some(false) => Parallelism::Flash,
-                None => Parallelism::Cores,
-            },
             uploads: Uploads::Resumable,
             lists: true,
         }
+    }
+
+    fn parallelism(&self) -> Parallelism {
+        self.parallelism_of_disk()
     }
 
     fn room(&self) -> Room {

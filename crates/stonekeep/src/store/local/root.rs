@@ -1,16 +1,27 @@
-//! Making the directory of a repository.
+//! The directory of a repository: making it, and what its disk is like.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 
 use super::LocalStore;
-use crate::disk::{Making, no_directory};
-use crate::store::Durability;
+use crate::disk::{Making, file_system, no_directory};
 use crate::store::contract::Backend;
+use crate::store::{Durability, Parallelism};
 use crate::{Error, IoContext, Result};
 
 impl LocalStore {
+    /// How many requests at a time serve the disk of the root best.
+    pub(super) fn parallelism_of_disk(&self) -> Parallelism {
+        let root = self.tree.find(None).ok().flatten();
+        match root.and_then(|root| file_system::is_rotational(&root)) {
+            // One that reads and one that writes.
+            Some(true) => Parallelism::Fixed(2),
+            Some(false) => Parallelism::Flash,
+            None => Parallelism::Cores,
+        }
+    }
+
     /// [`crate::store::Store::create_root`].
     pub(super) fn make_root(&self, durability: Durability) -> Result<()> {
         let path = self.tree.root_path();

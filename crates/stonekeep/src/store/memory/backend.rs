@@ -91,10 +91,13 @@ impl Backend for Memory {
 
     fn traits(&self) -> StoreTraits {
         StoreTraits {
-            parallelism: Parallelism::Cores,
             uploads: self.uploads,
             lists: true,
         }
+    }
+
+    fn parallelism(&self) -> Parallelism {
+        Parallelism::Cores
     }
 
     fn examine(&self, _: &Key, _: &dyn Fn() -> bool) -> Result<Vec<Promise>> {

@@ -193,10 +193,13 @@ impl Backend for RemoteStore {
 
     fn traits(&self) -> StoreTraits {
         StoreTraits {
-            parallelism: Parallelism::Fixed(FILES.min(self.limits.max_requests)),
             uploads: Uploads::Named,
             lists: true,
         }
+    }
+
+    fn parallelism(&self) -> Parallelism {
+        Parallelism::Fixed(FILES.min(self.limits.max_requests))
     }
 
     fn examine(&self, below: &Key, should_stop: &dyn Fn() -> bool) -> Result<Vec<Promise>> {

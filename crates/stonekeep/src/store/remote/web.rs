@@ -108,10 +108,13 @@ impl Backend for WebStore {
 
     fn traits(&self) -> StoreTraits {
         StoreTraits {
-            parallelism: Parallelism::Fixed(REQUESTS.min(self.limits.max_requests)),
             uploads: Uploads::Named,
             lists: false,
         }
+    }
+
+    fn parallelism(&self) -> Parallelism {
+        Parallelism::Fixed(REQUESTS.min(self.limits.max_requests))
     }
 
     fn examine(&self, _: &Key, _: &dyn Fn() -> bool) -> Result<Vec<Promise>> {

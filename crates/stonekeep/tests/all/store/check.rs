@@ -114,7 +114,7 @@ fn a_failure_and_a_stop_leave_nothing_behind() {
         Store::from(MemoryStore::new()),
         Store::from(MemoryStore::with_named_uploads()),
     ] {
-        if store.traits().parallelism == stonekeep::store::Parallelism::Cores {
+        if store.parallelism() == stonekeep::store::Parallelism::Cores {
             store.create_root(Durability::Buffered).unwrap();
         }
         let failing = store.intercepted_by(Arc::new(Full(AtomicUsize::new(0))));
