@@ -9,7 +9,7 @@ use super::layout;
 use super::path_set::PathSet;
 use crate::Result;
 use crate::parallel::run_bounded;
-use crate::store::{Detail, Entry, EntryKind, Key, Store};
+use crate::store::{Detail, Entry, EntryKind, Key, Store, Uploads};
 
 /// Up to this number, private files are looked at one by one instead of listing their directory.
 const FEW_FILES: usize = 16;
@@ -151,19 +151,18 @@ impl StoredFiles {
 pub struct PrivateFiles(StoredFiles);
 
 impl PrivateFiles {
-    /// Looks at each file if there are few, else at their directory.
+    /// Looks at each file if there are few and a look is cheap, else at their directory.
     ///
     /// # Errors
     /// I/O errors of the store.
     pub fn look(store: &Store, id: BackupId, files: &[MetaFile]) -> Result<Self> {
         let private = || files.iter().filter(|file| file.path.shared_name().is_none());
-        let few = match private().count() {
-            0..=FEW_FILES => look_at_each(store, private()),
-            _ => None,
-        };
-        if !store.traits().lists {
+        let traits = store.traits();
+        if !traits.lists {
             return StoredFiles::looked_at(store, 1, private()).map(PrivateFiles);
         }
+        let is_cheap = traits.uploads == Uploads::Resumable && private().count() <= FEW_FILES;
+        let few = is_cheap.then(|| look_at_each(store, private())).flatten();
         let files = few.map_or_else(|| StoredFiles::list(store, &[layout::private(id)]), Ok);
         files.map(PrivateFiles)
     }
