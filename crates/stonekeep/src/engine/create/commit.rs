@@ -1,6 +1,5 @@
 //! Steps C3 to C8 of a backup: from files that are stored or staged to a backup that exists.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use stonekeep_format::BackupId;
@@ -15,13 +14,14 @@ use super::last_look::LastLook;
 use super::one_file::{Copied, Copying, Job, Limit};
 use super::plan::Plan;
 use super::{publish, record};
+use crate::engine::meta_commit;
 use crate::parallel::run_both;
 use crate::repo::facts_reader::FileLines;
-use crate::repo::{garbage, ids, latest_hint, layout};
-use crate::store::{Durability, Held, Key, Persist, Put, PutContent, PutMode, Store, Upload};
+use crate::repo::{ids, latest_hint, layout};
+use crate::store::{Durability, Held, Key, Persist, PutMode, Store, Upload};
 use crate::{Error, Phase, Result};
 
-/// How long a listing stands for another one before the commit.
+/// A listing of the shared files that is younger than this is not repeated before the commit.
 const LISTING_IS_FRESH: Duration = Duration::from_secs(60);
 
 /// Everything that the commit needs.
@@ -137,7 +137,7 @@ impl Commit<'_> {
                 latest_hint::committed(self.store(), &self.area.name, id, &description.text);
                 Ok(Outcome::Committed)
             }
-            Err(error) => Err(self.withdraw(id, error)),
+            Err(error) => Err(meta_commit::withdraw(self.store(), id, error)),
         }
     }
 
@@ -251,43 +251,6 @@ impl Commit<'_> {
 
     /// C7: the commit. False if the id is taken.
     fn publish_meta(&self, id: BackupId, text: &[u8]) -> Result<bool> {
-        let key = layout::meta(id);
-        let content = PutContent::Bytes(text);
-        let put = self.store().put(
-            &self.area.name,
-            &key,
-            content,
-            PutMode::IfAbsent,
-            self.durability(),
-        );
-        match put {
-            Ok(put) => Ok(put != Put::Taken),
-            Err(error) if matches!(self.store().stat(&key), Ok(None)) => Err(error),
-            Err(error) => Err(Error::new(
-                error.kind(),
-                format!("backup {id} is there, but whether it survives a power failure is unknown"),
-            )
-            .with_hint("look at the disk, then verify that backup; nothing was deleted")
-            .with_source(error)),
-        }
-    }
-
-    /// C8 found a loss: the backup lacks files that it names, so its meta file is deleted.
-    fn withdraw(&self, id: BackupId, error: Error) -> Error {
-        let withdrawn = garbage::withdraw(self.store(), &BTreeSet::from([id]), &|| Ok(()));
-        let left = withdrawn.map(|withdrawn| withdrawn.left.into_iter().next());
-        match left {
-            // Whoever took the files may have taken the meta file, too.
-            Ok(None) => error,
-            Ok(Some((_, second))) | Err(second) => Error::new(
-                error.kind(),
-                format!(
-                    "backup {id} lost files and could not be withdrawn: {}",
-                    second.one_line()
-                ),
-            )
-            .with_hint(format!("delete backup {id}"))
-            .with_source(error),
-        }
+        meta_commit::put(self.store(), &self.area.name, id, text, self.durability())
     }
 }

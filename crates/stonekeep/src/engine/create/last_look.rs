@@ -55,7 +55,7 @@ impl LastLook {
                 }
             })?;
         }
-        // A store may forget a file in a listing, and has it all the same.
+        // The listing of an object store may lack a file that is there.
         let missing = self.files.ids().zip(seen).filter(|(_, seen)| !seen);
         let mut missing = missing.map(|(id, _)| String::from_utf8_lossy(self.files.path(id)).into_owned());
         missing.try_fold(None, |found, path| match found {

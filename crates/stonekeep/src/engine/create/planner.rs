@@ -301,14 +301,6 @@ impl<'a> Planner<'a> {
                     let action = Action::Copy(Target::Shared(path));
                     return Ok(Step::Decided { action, heals: true });
                 }
-                Step::Decided {
-                    action: Action::Copy(Target::Shared(path)),
-                    heals: false,
-                } => {
-                    self.require_replaceable(candidate, &path)?;
-                    let action = Action::Copy(Target::Shared(path));
-                    return Ok(Step::Decided { action, heals: false });
-                }
                 // What was not durable when it was written down may have lost bytes in a power failure.
                 Step::Decided {
                     action: Action::Publish(file),
@@ -316,7 +308,16 @@ impl<'a> Planner<'a> {
                 } if !file.durable && !leftovers::is_complete(store, observer, &file)? => {
                     self.inputs.leftovers.forget(|staged| *staged == file.staged);
                 }
-                step => return Ok(step),
+                step => {
+                    if let Step::Decided {
+                        action: Action::Copy(Target::Shared(path)),
+                        heals: false,
+                    } = &step
+                    {
+                        self.require_replaceable(candidate, path)?;
+                    }
+                    return Ok(step);
+                }
             }
         }
     }
