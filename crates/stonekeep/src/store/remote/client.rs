@@ -65,7 +65,7 @@ impl Client {
         doing: &str,
         request: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T> {
-        self.wait(doing, ANSWER_LIMIT, request)
+        self.within(doing, ANSWER_LIMIT, request)
     }
 
     /// Waits for the next bytes of a body.
@@ -74,7 +74,7 @@ impl Client {
         doing: &str,
         bytes: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T> {
-        self.wait(doing, STALL_LIMIT, bytes)
+        self.within(doing, STALL_LIMIT, bytes)
     }
 
     /// Waits for the answer to a request with a limit of its own.
@@ -84,7 +84,10 @@ impl Client {
         limit: Duration,
         request: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T> {
-        self.wait(doing, limit, request)
+        match self.block_on(async { timeout(limit, request).await })? {
+            Ok(answer) => answer.map_err(|error| self.explain(doing, error)),
+            Err(_) => Err(errors::no_answer(doing, &self.display, limit)),
+        }
     }
 
     /// Waits for work that keeps limits in time of its own.
@@ -112,18 +115,6 @@ impl Client {
     /// The error of a request to this store.
     pub(super) fn explain(&self, doing: &str, error: object_store::Error) -> Error {
         errors::explain(doing, &self.display, error)
-    }
-
-    fn wait<T>(
-        &self,
-        doing: &str,
-        limit: Duration,
-        request: impl Future<Output = object_store::Result<T>>,
-    ) -> Result<T> {
-        match self.block_on(async { timeout(limit, request).await })? {
-            Ok(answer) => answer.map_err(|error| self.explain(doing, error)),
-            Err(_) => Err(errors::no_answer(doing, &self.display, limit)),
-        }
     }
 }
 
