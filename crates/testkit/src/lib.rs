@@ -7,6 +7,7 @@ pub mod faults;
 pub mod fixtures;
 pub mod http_server;
 pub mod record_store;
+pub mod server;
 pub mod skip;
 pub mod step_sample;
 pub mod store_conformance;

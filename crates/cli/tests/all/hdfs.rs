@@ -230,6 +230,19 @@ fn backups_in_hdfs_are_made_restored_and_deleted() {
             "{entry:?}"
         );
     }
+    let (back, also) = (world.word("back"), cluster.url("also"));
+    run(["copy", "--from", &url, "--to", &back])
+        .ok()
+        .says("copied backups 1-3");
+    run(["verify", "--repo", &back]).ok();
+    run(["copy", "--from", &back, "--to", &also])
+        .ok()
+        .says("copied backups 1-3");
+    run(["verify", "--repo", &also]).ok();
+    at(&["check-store"]).ok().says("can hold repositories");
+    run(["check-store", "--repo", &cluster.url("absent")])
+        .code(4)
+        .warns("there is no directory");
     at(&["purge", "--keep", "1"]).ok();
     at(&["gc"]).ok().says("removed 0 files");
     at(&["list"]).ok().says("1 backup");

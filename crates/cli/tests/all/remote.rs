@@ -1,11 +1,13 @@
-//! Repositories in an S3 server: `STONEKEEP_TEST_S3` is the URL of a bucket, `AWS_…` its endpoint and credentials.
+//! Repositories in an S3 server: `STONEKEEP_TEST_S3` is the URL of a bucket, `AWS_…` its endpoint and credentials. A container of
+//! Azure (`az://…`, `AZURE_…`) is possible, too.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use futures_util::TryStreamExt;
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
 use stonekeep_testkit::skip;
@@ -18,7 +20,7 @@ use crate::world::World;
 /// The bucket of the test server, and a prefix in it that no other test uses.
 pub(crate) struct Bucket {
     url: String,
-    client: AmazonS3,
+    client: Box<dyn ObjectStore>,
     runtime: Runtime,
 }
 
@@ -34,12 +36,18 @@ impl Bucket {
             "" => skip::because(test, NEEDED).unwrap(),
             _ => {}
         }
-        let name = url.strip_prefix("s3://")?.to_owned();
+        let client: Box<dyn ObjectStore> = match url.split_once("://")? {
+            ("az", name) => {
+                let builder = MicrosoftAzureBuilder::from_env().with_container_name(name);
+                Box::new(builder.build().unwrap())
+            }
+            (_, name) => {
+                let builder = AmazonS3Builder::from_env().with_bucket_name(name);
+                Box::new(builder.build().unwrap())
+            }
+        };
         Some(Bucket {
-            client: AmazonS3Builder::from_env()
-                .with_bucket_name(name)
-                .build()
-                .unwrap(),
+            client,
             url,
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -69,9 +77,10 @@ impl Bucket {
         let prefix = ObjectPath::from(prefix);
         let listing = self.client.list_with_delimiter(Some(&prefix));
         let found = self.runtime.block_on(listing).unwrap();
-        found
-            .objects
-            .iter()
+        let objects = found.objects.iter();
+        objects
+            // SeaweedFS lists empty directories for a while.
+            .filter(|object| object.location != prefix)
             .map(|object| object.location.to_string())
             .collect()
     }
@@ -235,16 +244,15 @@ fn what_a_store_promises_is_tried() {
         .code(4)
         .warns("there is no directory");
     if let Some(bucket) = Bucket::of_test("what_a_store_promises_is_tried") {
-        let url = bucket.url(&format!("check/{}", std::process::id()));
+        let prefix = format!("check/{}", std::process::id());
+        let url = bucket.url(&prefix);
         let tried = run(["check-store", "--repo", &url]).ok();
         let tried = tried
             .says("create if absent")
             .says("expiry of signed requests")
             .says("checksums");
         assert!(!tried.stdout.contains("X-Amz"), "{tried:?}");
-        run(["list", "--repo", &url])
-            .code(4)
-            .warns("there is no repository");
+        assert_eq!(bucket.keys(&prefix), [""; 0]);
     }
 }
 

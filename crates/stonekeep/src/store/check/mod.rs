@@ -8,7 +8,7 @@ mod tries;
 
 use self::tries::{DIRECTORY, Tries};
 pub use super::promise::{Promise, Verdict};
-use super::{Store, new_pin_name};
+use super::{Store, Uploads, new_pin_name};
 use crate::{Error, ErrorKind, Key, Observer, Result, Warning};
 
 /// What [`Store::check`] has found.
@@ -44,7 +44,8 @@ impl Store {
             let message = format!("{} can only be read: there is nothing to try", self.location());
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
-        if self.directory().is_some() && !self.exists()? {
+        // Object stores have no directories.
+        if self.traits().uploads != Uploads::Named && !self.exists()? {
             let message = format!("there is no directory {}", self.location());
             return Err(Error::not_found(message).with_hint("make it first"));
         }

@@ -31,10 +31,12 @@ mod url;
 mod web;
 
 use std::fs::File;
+use std::future::ready;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use futures_util::{StreamExt, TryStreamExt};
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{GetOptions, ListResult, ObjectMeta, ObjectStore};
@@ -214,10 +216,19 @@ impl Backend for RemoteStore {
         Room::default()
     }
 
-    /// An object store has no empty directories: the root is there if anything is in it.
+    /// An object store has no empty directories: the root is there if an object is below it. SeaweedFS has them for a while,
+    /// but lists them only with a delimiter.
     fn exists(&self) -> Result<bool> {
-        let found = self.list_path(None)?;
-        Ok(!found.objects.is_empty() || !found.common_prefixes.is_empty())
+        let path = self.paths.of(None)?;
+        let store = Arc::clone(self.client.store());
+        let prefix = path.clone();
+        let first = async move {
+            let is_below = |object: &ObjectMeta| ready(object.location != prefix);
+            let mut below = store.list(Some(&prefix)).try_filter(is_below).boxed();
+            below.try_next().await
+        };
+        let first = self.client.run(&format!("listing {path}"), first)?;
+        Ok(first.is_some())
     }
 
     fn create_root(&self, _: Durability) -> Result<()> {
@@ -233,7 +244,10 @@ impl Backend for RemoteStore {
             .iter()
             .filter_map(directory)
             .for_each(&mut *each);
-        found.objects.iter().filter_map(file).for_each(each);
+        // Some stores list the marker of the directory itself, whose key ends with a slash.
+        let path = self.paths.of(at)?;
+        let below = found.objects.iter().filter(|object| object.location != path);
+        below.filter_map(file).for_each(each);
         Ok(())
     }
 

@@ -12,6 +12,8 @@ pub(crate) mod processes;
 mod remote;
 mod remote_backup;
 mod remote_lease;
+mod remote_markers;
 mod remote_ranges;
 mod remote_upload;
+mod servers;
 mod web;

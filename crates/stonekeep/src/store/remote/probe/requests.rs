@@ -11,6 +11,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use super::super::client::Client;
 use super::super::errors;
 use super::super::signed::{Answer, SignedClient};
+use super::super::upload::is_unsupported;
 use crate::Result;
 use crate::store::promise::{Promise, Verdict};
 
@@ -46,11 +47,7 @@ impl Probe<'_> {
         let ended = self.client.block_on(race)?;
         let winners = ended.iter().filter(|put| put.is_ok()).count();
         let unsupported = ended.iter().find_map(|put| match put {
-            Err(
-                error @ (object_store::Error::NotImplemented { .. }
-                | object_store::Error::NotSupported { .. }),
-            ) => Some(errors::all_causes(error)),
-            Err(error) if errors::all_causes(error).contains("501") => Some(errors::all_causes(error)),
+            Err(error) if is_unsupported(error) => Some(errors::all_causes(error)),
             _ => None,
         });
         let seen = format!("{winners} of {RACERS} that created one object at a time succeeded");

@@ -35,7 +35,7 @@ pub(super) fn is_taken(error: &Error) -> bool {
 }
 
 /// Whether the store cannot do this kind of request.
-pub(super) fn is_unsupported(error: &Error) -> bool {
+pub(in super::super) fn is_unsupported(error: &Error) -> bool {
     matches!(error, Error::NotSupported { .. } | Error::NotImplemented { .. }) || status(error) == Some(501)
 }
 

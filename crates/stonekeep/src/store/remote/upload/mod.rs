@@ -47,6 +47,7 @@ use std::sync::Arc;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
+pub(super) use self::answer::is_unsupported;
 use self::budget::Budget;
 use self::buffers::{Buffers, KEPT_BYTES};
 use self::creates::Creates;

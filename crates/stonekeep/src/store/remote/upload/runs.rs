@@ -178,6 +178,8 @@ impl Writer {
             match name.split_once('/') {
                 Some((MARKS, _)) => found.marks.push(key),
                 Some((PROBES, _)) => found.probes.push(key),
+                // The markers of these directories, made by another tool.
+                None if matches!(name, MARKS | PROBES) => {}
                 _ => found.records.push((Key::new(name)?, size_bytes)),
             }
         }
