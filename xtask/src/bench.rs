@@ -17,6 +17,12 @@ const CRC32C_FLAGS: &str = if cfg!(target_arch = "aarch64") {
     "-C target-feature=+sse4.2,+pclmulqdq"
 };
 
+/// Repositories on servers, beside another program.
+const REMOTE: &str = "remote";
+
+/// The other program, and its version.
+const EAT_ROCKS: [&str; 2] = ["eat-rocks", "0.4.0"];
+
 /// Builds the command and the bench for speed, and runs the bench with these arguments.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     proof::require_build_tools()?;
@@ -33,16 +39,59 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         "--",
     ]);
     let target = workspace::target();
+    let stonekeep = target.join("release/stonekeep");
     // A verb has arguments of its own.
-    if arguments.first().is_none_or(|first| first.starts_with('-')) {
-        bench.arg("--command").arg(target.join("release/stonekeep"));
-        bench.arg("--dir").arg(target.join("bench"));
+    let (verb, arguments) = match arguments.split_first() {
+        Some((first, rest)) if !first.starts_with('-') => (Some(first.as_str()), rest),
+        _ => (None, arguments),
+    };
+    bench.args(verb);
+    match verb {
+        None => {
+            bench.arg("--command").arg(stonekeep);
+            bench.arg("--dir").arg(target.join("bench"));
+        }
+        Some(REMOTE) => {
+            bench.arg("--command").arg(stonekeep);
+            bench.args(
+                eat_rocks()
+                    .iter()
+                    .flat_map(|file| ["--eat-rocks".as_ref(), file.as_os_str()]),
+            );
+        }
+        Some(_) => {}
     }
     if arguments.iter().any(|argument| argument == WITH_CRC32C) {
         bench.arg("--crc32c-bench").arg(build_with_crc32c()?);
     }
     let passed_on = arguments.iter().filter(|argument| *argument != WITH_CRC32C);
     workspace::run(bench.args(passed_on))
+}
+
+/// The other program, which is built in a directory of its own if it is not there yet; `None`, after a note, if it
+/// cannot be built.
+fn eat_rocks() -> Option<PathBuf> {
+    let [name, version] = EAT_ROCKS;
+    let root = workspace::target().join(format!("{name}-{version}"));
+    let program = root.join("bin").join(name);
+    if program.exists() {
+        return Some(program);
+    }
+    eprintln!("building {name} {version}, which takes some minutes");
+    let mut install = workspace::cargo();
+    install
+        .args(["install", name, "--version", version, "--features", "cli"])
+        .args(["--locked", "--quiet", "--root"])
+        .arg(&root)
+        // Else its build stays there.
+        .env_remove("CARGO_TARGET_DIR");
+    match workspace::run(&mut install) {
+        Ok(()) => Some(program),
+        Err(reason) => {
+            eprintln!("{name} takes no part: {reason}");
+            None
+        }
+    }
 }
 
 /// Builds the bench once more, with another RocksDB, in a directory of its own.

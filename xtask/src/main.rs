@@ -21,6 +21,7 @@ usage: cargo xtask <command>
 
   proof [arguments of cargo test]   tests against real RocksDB and other programs
   bench [arguments of the bench]    measures beside RocksDB's engine; --help lists them
+  bench remote [--help]             measures repositories on servers, beside other programs
   api [--write]                     compares the public items of the libraries with docs/api, or writes these
   soak [--help]                     captures databases while they are written, and judges each image
   crashes [arguments of the tests]  the crash tests, each stopping at every step

@@ -23,6 +23,10 @@ pub(crate) struct Arguments {
 pub(crate) enum Verb {
     /// How create, open, list, delete and gc grow with the number of files, and with that of backups.
     Growth(Growth),
+    /// Repositories on an S3 server and in HDFS beside other programs, where the environment names them: STONEKEEP_TEST_S3
+    /// is s3://BUCKET/PREFIX, with AWS_ENDPOINT_URL and credentials; STONEKEEP_TEST_HDFS is hdfs://HOST:PORT/PATH, and
+    /// STONEKEEP_TEST_HDFS_SERVER is 'PROGRAM DIRECTORY', such that PROGRAM dfs DIRECTORY is Hadoop's hdfs dfs.
+    Remote(Remote),
     /// Makes the data of some scenarios and leaves it there, and prints the jobs that work on it: each is the standard
     /// input of `stonekeep-bench work`, which can so be run under strace, perf or callgrind.
     Prepare(Prepare),
@@ -91,6 +95,38 @@ pub(crate) struct Growth {
     #[arg(long, default_value = "/dev/shm")]
     pub(crate) mem: PathBuf,
     /// Writes everything that was measured to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Draws a chart into this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+}
+
+/// How servers are measured.
+#[derive(Debug, Args)]
+pub(crate) struct Remote {
+    /// How often each contestant has its turn.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) rounds: u16,
+    /// Three rounds, and a quarter of the data.
+    #[arg(long, conflicts_with_all = ["rounds", "tiny"])]
+    pub(crate) quick: bool,
+    /// Very little data, to see that everything runs; the figures mean nothing.
+    #[arg(long)]
+    pub(crate) tiny: bool,
+    /// Only scenarios with this in their names, as in s3/small/push or hdfs/; may be given more than once.
+    #[arg(long, value_name = "PART")]
+    pub(crate) only: Vec<String>,
+    /// A directory on a file system in memory.
+    #[arg(long, default_value = "/dev/shm")]
+    pub(crate) mem: PathBuf,
+    /// The stonekeep command.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) command: PathBuf,
+    /// The eat-rocks command; else it takes no part.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) eat_rocks: Option<PathBuf>,
+    /// Writes everything that was measured to this file, anew after each scenario.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
     /// Draws a chart into this file.

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::data::cached::{self, Cached};
 use crate::data::{self, Step};
+use crate::machine;
 use crate::result::{Comparison, Row};
 use crate::scenario::{Contestant, Place, Scenario, Set, Setting, sets};
 use crate::task::{self, Counting};
@@ -18,25 +19,33 @@ pub(crate) struct Runner<'a> {
     pub(crate) counting: &'a Counting,
     /// Called with a line about each step.
     pub(crate) progress: &'a dyn Fn(&str),
+    /// Called with each comparison as soon as it is done.
+    pub(crate) finished: &'a dyn Fn(&Comparison) -> Result<()>,
 }
 
 /// Engines count a few more or less of the small files.
 const ITEMS_MAY_DIFFER_BY: u64 = 8;
 
 impl Runner<'_> {
-    /// Compares everything in a place.
+    /// Compares everything in a place, and clears up after each set.
     ///
     /// # Errors
     /// Those of the contestants: nothing is measured that does not work.
-    pub(crate) fn compare(&self, setting: &Setting) -> Result<Vec<Comparison>> {
-        let mut done = Vec::new();
-        for set in sets::of(setting) {
+    pub(crate) fn compare(
+        &self,
+        setting: &Setting,
+        sets: Vec<Set>,
+        clear: impl Fn() -> Result<()>,
+    ) -> Result<()> {
+        for set in sets {
             let set = self.wanted_of(set, setting.place);
             if !set.scenarios.is_empty() {
-                done.extend(self.set(setting, set)?);
+                let done = self.set(setting, set);
+                clear()?;
+                done?;
             }
         }
-        Ok(done)
+        Ok(())
     }
 
     /// Compares what shares its data, which goes afterwards.
@@ -47,7 +56,11 @@ impl Runner<'_> {
         run_all(&set.make)?;
         let scenarios = set.scenarios.into_iter();
         let done: Result<Vec<_>> = scenarios
-            .map(|scenario| self.scenario(setting, scenario))
+            .map(|scenario| {
+                let comparison = self.scenario(setting, scenario)?;
+                (self.finished)(&comparison)?;
+                Ok(comparison)
+            })
             .collect();
         for entry in std::fs::read_dir(&setting.directory)? {
             data::remove(&entry?.path())?;
@@ -115,6 +128,7 @@ impl Runner<'_> {
             title: scenario.title,
             rows,
             judgements: Vec::new(),
+            load: machine::load(),
         };
         comparison.judge(scenario.wanted);
         Ok(comparison)
@@ -123,7 +137,11 @@ impl Runner<'_> {
     fn round(&self, setting: &Setting, contestant: &Contestant, row: &mut Row) -> Result<()> {
         run_all(&contestant.before)?;
         // What others have written must not be written out on this one's time.
-        rustix::fs::syncfs(File::open(&setting.directory)?)?;
+        match setting.place {
+            Place::Memory | Place::Disk => rustix::fs::syncfs(File::open(&setting.directory)?)?,
+            // Nor what a server on this machine has written.
+            Place::S3 | Place::Hdfs => rustix::fs::sync(),
+        }
         let done = task::run_by(contestant.program.as_deref(), &contestant.job)?;
         row.runs.push(done.figures);
         row.items = done.items;
@@ -139,10 +157,13 @@ impl Runner<'_> {
 
 /// As in `memory/small/backup`.
 fn full_name(place: Place, name: &str) -> String {
-    match place {
-        Place::Memory => format!("memory/{name}"),
-        Place::Disk => format!("disk/{name}"),
-    }
+    let place = match place {
+        Place::Memory => "memory",
+        Place::Disk => "disk",
+        Place::S3 => "s3",
+        Place::Hdfs => "hdfs",
+    };
+    format!("{place}/{name}")
 }
 
 fn blank(contestant: &Contestant) -> Row {

@@ -76,6 +76,13 @@ impl Machine {
     }
 }
 
+/// How busy this machine was over the last minute.
+pub(crate) fn load() -> f64 {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let first = text.split(' ').next().and_then(|load| load.parse().ok());
+    first.unwrap_or(0.0)
+}
+
 fn log_of_a_database(directory: &Path) -> Result<String> {
     let tables = Tables {
         count: 1,

@@ -8,32 +8,35 @@
 )]
 
 mod arguments;
+mod compare;
 mod comparison;
 mod data;
 mod grow;
 mod machine;
 mod measure;
+mod remote;
 mod report;
 mod result;
+mod room;
 mod scenario;
+mod server;
 mod spread;
 mod strace;
 mod task;
 mod usage;
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Parser;
-use serde::Serialize;
 
-use crate::arguments::{Arguments, Compare, Growth, Prepare, Verb};
+use crate::arguments::{Arguments, Growth, Prepare, Verb};
 use crate::comparison::Runner;
 use crate::machine::Machine;
-use crate::report::{Report, chart, curves, growth, table};
+use crate::report::live::{write, write_json};
+use crate::report::{curves, growth};
+use crate::room::room;
 use crate::scenario::{Place, Programs, Scale, Setting};
 use crate::task::Counting;
 
@@ -47,8 +50,9 @@ fn main() -> ExitCode {
         Some(Verb::Write { database }) => task::write_forever(database, || println!("ready")),
         Some(Verb::Crc32c) => print_crc32c(),
         Some(Verb::Growth(growth)) => grow(growth),
+        Some(Verb::Remote(remote)) => remote::run(remote),
         Some(Verb::Prepare(prepare)) => make_data(prepare),
-        None => compare(&arguments.compare),
+        None => compare::run(&arguments.compare),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -64,75 +68,6 @@ fn work() -> Result<()> {
     Ok(())
 }
 
-fn compare(arguments: &Compare) -> Result<()> {
-    let rounds = if arguments.quick {
-        3
-    } else {
-        arguments.rounds.into()
-    };
-    let counting = if arguments.no_counts {
-        Counting::Skipped("not requested".to_owned())
-    } else {
-        Counting::find()
-    };
-    let runner = Runner {
-        rounds,
-        only: &arguments.only,
-        counting: &counting,
-        progress: &|what| eprintln!("{what}"),
-    };
-    let (memory, disk) = (room(&arguments.mem)?, room(&arguments.dir)?);
-    let programs = programs(arguments)?;
-    let machine = Machine::look(memory.path(), disk.path())?;
-    let mut comparisons = Vec::new();
-    for (place, directory) in [(Place::Memory, memory.path()), (Place::Disk, disk.path())] {
-        comparisons.extend(runner.compare(&Setting {
-            place,
-            directory: directory.to_owned(),
-            scale: scale(arguments.tiny),
-            programs: programs.clone(),
-        })?);
-    }
-    let report = Report {
-        time: now(),
-        machine,
-        rounds,
-        not_counted: match counting {
-            Counting::Possible => None,
-            Counting::Skipped(reason) => Some(reason),
-        },
-        command_bytes: programs
-            .command
-            .as_deref()
-            .map(fs::metadata)
-            .transpose()?
-            .map(|it| it.len()),
-        comparisons,
-    };
-    print!("{}", table::markdown(&report));
-    write_json(arguments.json.as_deref(), &report)?;
-    write(arguments.svg.as_deref(), || Ok(chart::svg(&report)))
-}
-
-/// The programs to measure, by absolute paths.
-fn programs(arguments: &Compare) -> Result<Programs> {
-    let path = |file: &Option<PathBuf>| file.as_deref().map(found).transpose();
-    let programs = Programs {
-        command: path(&arguments.command)?,
-        against: path(&arguments.against)?,
-        crc32c_bench: path(&arguments.crc32c_bench)?,
-    };
-    if let Some(program) = &programs.crc32c_bench {
-        let crc32c = task::crc32c_of(program)?;
-        ensure!(
-            crc32c.starts_with("Supported"),
-            "RocksDB in {} says of the processor's CRC-32C: {crc32c}",
-            program.display()
-        );
-    }
-    Ok(programs)
-}
-
 fn print_crc32c() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let machine = Machine::look(directory.path(), directory.path())?;
@@ -146,10 +81,11 @@ fn grow(arguments: &Growth) -> Result<()> {
         only: &[],
         counting: &Counting::Skipped("they grow as time does".to_owned()),
         progress: &|what| eprintln!("{what}"),
+        finished: &|_| Ok(()),
     };
     let memory = room(&arguments.mem)?;
     let report = growth::Growth {
-        time: now(),
+        time: room::now(),
         machine: Machine::look(memory.path(), memory.path())?,
         rounds: runner.rounds,
         axes: grow::run(&runner, memory.path(), arguments.most)?,
@@ -165,12 +101,13 @@ fn make_data(arguments: &Prepare) -> Result<()> {
         only: &arguments.only,
         counting: &Counting::Skipped("nothing is measured".to_owned()),
         progress: &|_| {},
+        finished: &|_| Ok(()),
     };
     fs::create_dir(&arguments.directory).with_context(|| arguments.directory.display().to_string())?;
     let setting = Setting {
         place: Place::Memory,
         directory: arguments.directory.canonicalize()?,
-        scale: scale(arguments.tiny),
+        scale: Scale::of(arguments.tiny),
         programs: Programs::default(),
     };
     for (name, contestant) in runner.prepare(&setting)? {
@@ -181,42 +118,4 @@ fn make_data(arguments: &Prepare) -> Result<()> {
         );
     }
     Ok(())
-}
-
-fn scale(tiny: bool) -> Scale {
-    if tiny { Scale::TINY } else { Scale::FULL }
-}
-
-fn now() -> u64 {
-    let time = SystemTime::now().duration_since(UNIX_EPOCH);
-    time.map_or(0, |time| time.as_secs())
-}
-
-/// An empty directory that goes when the run is over.
-fn room(parent: &Path) -> Result<tempfile::TempDir> {
-    let context = || format!("making a directory in {}", parent.display());
-    fs::create_dir_all(parent).with_context(context)?;
-    let parent = parent.canonicalize().with_context(context)?;
-    tempfile::Builder::new()
-        .prefix("stonekeep-bench-")
-        .tempdir_in(parent)
-        .with_context(context)
-}
-
-fn found(command: &Path) -> Result<PathBuf> {
-    command
-        .canonicalize()
-        .with_context(|| format!("looking for {}", command.display()))
-}
-
-fn write_json(path: Option<&Path>, report: &impl Serialize) -> Result<()> {
-    write(path, || Ok(serde_json::to_string_pretty(report)?))
-}
-
-/// Writes a file, if it is wanted.
-fn write(path: Option<&Path>, text: impl FnOnce() -> Result<String>) -> Result<()> {
-    match path {
-        Some(path) => fs::write(path, text()?).with_context(|| path.display().to_string()),
-        None => Ok(()),
-    }
 }

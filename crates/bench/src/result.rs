@@ -5,7 +5,8 @@ use serde::Serialize;
 use crate::data::cached::Cached;
 use crate::measure::Figures;
 use crate::scenario::{
-    AGAINST, FLOOR, Figure, Peer, Place, ROCKSDB, ROCKSDB_CRC32C, STONEKEEP, TWO_WORKERS, Wanted,
+    AGAINST, CLIENT, EAT_ROCKS, FLOOR, Figure, HDFS_DFS, Peer, Place, ROCKSDB, ROCKSDB_CRC32C, STONEKEEP,
+    TWO_WORKERS, WITHOUT_LATENCY, Wanted,
 };
 use crate::spread::Spread;
 use crate::strace::Counts;
@@ -18,6 +19,8 @@ pub(crate) struct Comparison {
     pub(crate) title: String,
     pub(crate) rows: Vec<Row>,
     pub(crate) judgements: Vec<Judgement>,
+    /// How busy the machine was over the last minute, at the end.
+    pub(crate) load: f64,
 }
 
 /// One contestant's runs.
@@ -40,6 +43,8 @@ pub(crate) struct Judgement {
     pub(crate) wanted: Wanted,
     /// `None` if it was not measured here.
     pub(crate) seen: Option<f64>,
+    /// The same figure of the peer that has to reach it, too, if there is such a condition.
+    pub(crate) condition: Option<f64>,
 }
 
 impl Row {
@@ -55,7 +60,8 @@ impl Row {
         match figure {
             Figure::Wall => median(|run| run.wall_s),
             Figure::Cpu => median(Figures::cpu_s),
-            Figure::Peak => median(|run| run.peak_bytes as f64),
+            // A program can be too small for its peak to be known.
+            Figure::Peak => median(|run| run.peak_bytes as f64).filter(|peak| *peak > 0.0),
             Figure::Flushes => counted(|counts| counts.flushes),
             Figure::TablesOpened => counted(|counts| counts.tables_opened),
             Figure::CallsPerItem => counted(|counts| counts.calls).map(|calls| calls / self.items as f64),
@@ -76,6 +82,10 @@ impl Comparison {
             Peer::RocksDbCrc32c => self.row(ROCKSDB_CRC32C),
             Peer::TwoWorkers => self.row(TWO_WORKERS),
             Peer::Against => self.row(AGAINST),
+            Peer::Client => self.row(CLIENT),
+            Peer::EatRocks => self.row(EAT_ROCKS),
+            Peer::HdfsDfs => self.row(HDFS_DFS),
+            Peer::WithoutLatency => self.row(WITHOUT_LATENCY),
             Peer::Floor => {
                 let floors = self.rows.iter().filter(|row| row.who.starts_with(FLOOR));
                 floors.min_by(|a, b| a.wall().median.total_cmp(&b.wall().median))
@@ -96,6 +106,7 @@ impl Comparison {
         let judged = wanted.into_iter().map(|wanted| Judgement {
             wanted,
             seen: self.seen(wanted),
+            condition: self.condition(wanted),
         });
         self.judgements = judged.collect();
     }
@@ -104,18 +115,36 @@ impl Comparison {
     fn seen(&self, wanted: Wanted) -> Option<f64> {
         let ours = self.rows.iter().filter(|row| row.who.starts_with(STONEKEEP));
         let seen = ours.filter_map(|row| match wanted {
-            Wanted::Ratio { figure, of, .. } => self.ratio(row, figure, of),
+            Wanted::Ratio { figure, of, .. } | Wanted::RatioIf { figure, of, .. } => {
+                self.ratio(row, figure, of)
+            }
             Wanted::Limit { figure, .. } => row.figure(figure),
         });
         seen.max_by(f64::total_cmp)
     }
+
+    fn condition(&self, wanted: Wanted) -> Option<f64> {
+        match wanted {
+            Wanted::RatioIf {
+                figure,
+                of,
+                reached_by,
+                ..
+            } => self.ratio(self.peer(reached_by)?, figure, of),
+            Wanted::Ratio { .. } | Wanted::Limit { .. } => None,
+        }
+    }
 }
 
 impl Judgement {
-    /// Whether what is wanted was reached, if it was measured.
+    /// Whether what is wanted was reached, if it was measured and the condition holds.
     pub(crate) fn is_met(&self) -> Option<bool> {
-        let (Wanted::Ratio { at_most, .. } | Wanted::Limit { at_most, .. }) = self.wanted;
-        self.seen.map(|seen| seen <= at_most)
+        let at_most = self.wanted.at_most();
+        let holds = match self.wanted {
+            Wanted::RatioIf { .. } => self.condition.is_some_and(|ratio| ratio <= at_most),
+            Wanted::Ratio { .. } | Wanted::Limit { .. } => true,
+        };
+        self.seen.filter(|_| holds).map(|seen| seen <= at_most)
     }
 }
 
@@ -150,6 +179,7 @@ mod tests {
                 row("floor fdatasync", &[5.0, 1.0, 5.0]),
             ],
             judgements: Vec::new(),
+            load: 0.0,
         };
         let limit = Wanted::Limit {
             figure: Figure::Flushes,
@@ -165,5 +195,33 @@ mod tests {
         assert_eq!(seen, [Some(0.5), Some(1.25), None]);
         let met: Vec<_> = comparison.judgements.iter().map(Judgement::is_met).collect();
         assert_eq!(met, [Some(true), Some(false), None]);
+    }
+
+    #[test]
+    fn a_ratio_with_a_condition_is_wanted_where_the_other_peer_reaches_it() {
+        let judged = |client: f64| {
+            let mut comparison = Comparison {
+                place: Place::S3,
+                name: "a/b".into(),
+                title: String::new(),
+                rows: vec![
+                    row(STONEKEEP, &[0.5]),
+                    row(CLIENT, &[client]),
+                    row(EAT_ROCKS, &[1.0]),
+                ],
+                judgements: Vec::new(),
+                load: 0.0,
+            };
+            comparison.judge(vec![Wanted::RatioIf {
+                figure: Figure::Wall,
+                of: Peer::EatRocks,
+                at_most: 0.6,
+                reached_by: Peer::Client,
+            }]);
+            let judgement = &comparison.judgements[0];
+            (judgement.seen, judgement.condition, judgement.is_met())
+        };
+        assert_eq!(judged(0.4), (Some(0.5), Some(0.4), Some(true)));
+        assert_eq!(judged(0.9), (Some(0.5), Some(0.9), None));
     }
 }

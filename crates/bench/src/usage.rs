@@ -15,11 +15,13 @@ pub(crate) enum Whose {
     Children,
 }
 
-/// Processor time so far.
+/// Processor time so far, and memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
     pub(crate) user: Duration,
     pub(crate) system: Duration,
+    /// The most memory that one process had at a time.
+    pub(crate) peak_bytes: u64,
 }
 
 impl Usage {
@@ -39,6 +41,7 @@ impl Usage {
         Usage {
             user: duration(usage.ru_utime),
             system: duration(usage.ru_stime),
+            peak_bytes: u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024,
         }
     }
 
@@ -47,6 +50,7 @@ impl Usage {
         Usage {
             user: self.user.saturating_sub(before.user),
             system: self.system.saturating_sub(before.system),
+            peak_bytes: self.peak_bytes,
         }
     }
 }

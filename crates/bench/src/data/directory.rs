@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use rustix::fs::{Advice, fadvise};
+use stonekeep_format::file_name::DbFileName;
 
 /// Gives a directory the same files as another one, and so on below it. Tables become hard links, which are never written
 /// through.
@@ -26,6 +27,48 @@ pub(crate) fn twin(of: &Path, at: &Path) -> Result<()> {
             fs::copy(from, to)?;
         }
     }
+    Ok(())
+}
+
+/// The files of a closed database that a backup has, with their names.
+///
+/// # Errors
+/// Those of the file system.
+pub(crate) fn database_files(database: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(database).with_context(|| database.display().to_string())? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let wanted = matches!(
+            DbFileName::parse(&name),
+            Some(DbFileName::Table { .. } | DbFileName::Manifest(_) | DbFileName::Options(_))
+                | Some(DbFileName::Current | DbFileName::Wal(_))
+        );
+        if wanted {
+            files.push((database.join(&name), name));
+        }
+    }
+    Ok(files)
+}
+
+/// Makes a checkpoint of a closed database: hard links of the files that a backup has.
+///
+/// # Errors
+/// Those of the file system.
+pub(crate) fn checkpoint(of: &Path, at: &Path) -> Result<()> {
+    fs::create_dir_all(at)?;
+    for (path, name) in database_files(of)? {
+        fs::hard_link(path, at.join(name))?;
+    }
+    Ok(())
+}
+
+/// Sees to it that there are so many tables below a directory.
+///
+/// # Errors
+/// If there are not; those of the file system.
+pub(crate) fn expect_tables(at: &Path, count: u64) -> Result<()> {
+    let found = files(at)?.iter().filter(|path| is_table(path)).count() as u64;
+    ensure!(found == count, "there are {found} tables, not {count}");
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 
 use self::synthetic::Shape;
 use self::tables::Tables;
+use crate::server::bucket::Bucket;
 use crate::task::{self, Job};
 
 /// Something that is done before or after a run, and not measured.
@@ -24,6 +25,8 @@ pub(crate) enum Step {
     PutAside(PathBuf),
     /// A directory gets the same files as another one: tables as hard links, since they never change, others as copies.
     Twin { of: PathBuf, at: PathBuf },
+    /// A directory gets hard links of those files of a database that a checkpoint has.
+    Checkpoint { of: PathBuf, at: PathBuf },
     /// A database with real tables is made.
     Tables { tables: Tables, at: PathBuf },
     /// A synthetic database is made: the one that the newest backup of such a repository is of.
@@ -32,6 +35,12 @@ pub(crate) enum Step {
     Repository { shape: Shape, at: PathBuf },
     /// One table of a hundred goes from a restored database.
     LoseTables { of: PathBuf },
+    /// There must be so many tables in a directory and below it.
+    ExpectTables { at: PathBuf, count: u64 },
+    /// All files of a directory and below it are put into an object store.
+    Upload { of: PathBuf, to: Bucket },
+    /// All objects of a prefix go, of which there must be so many.
+    RemoveObjects { of: Bucket, at_least: u64 },
     /// The page cache forgets the files in a directory and below it.
     Forget(PathBuf),
     /// Of each table in a directory, the first quarter is read.
@@ -50,6 +59,10 @@ impl Step {
             Step::Remove(path) => remove(path),
             Step::PutAside(path) => directory::put_aside(path),
             Step::Twin { of, at } => directory::twin(of, at),
+            Step::Checkpoint { of, at } => directory::checkpoint(of, at),
+            Step::ExpectTables { at, count } => directory::expect_tables(at, *count),
+            Step::Upload { of, to } => upload(of, to),
+            Step::RemoveObjects { of, at_least } => of.remove(*at_least),
             Step::Tables { tables, at } => tables::make(*tables, at),
             Step::Database { shape, at } => synthetic::database(*shape, at),
             Step::Repository { shape, at } => synthetic::repository(*shape, at),
@@ -60,6 +73,18 @@ impl Step {
         }
         .with_context(|| format!("{self:?}"))
     }
+}
+
+/// Requests at a time where nothing is measured.
+const REQUESTS: usize = 32;
+
+fn upload(of: &Path, to: &Bucket) -> Result<()> {
+    let mut files = Vec::new();
+    for path in directory::files(of)? {
+        let name = path.strip_prefix(of)?.to_string_lossy().into_owned();
+        files.push((path, name));
+    }
+    to.put(files, REQUESTS)
 }
 
 /// Removes a directory, which need not be there.

@@ -2,15 +2,27 @@
 
 use super::Report;
 use super::cells::{absent, aligned, ratio};
-use crate::result::Judgement;
+use crate::result::{Comparison, Judgement};
 use crate::scenario::{Figure, MIB, Peer, Wanted};
 
 /// The limit of the stripped command, which contains the clients of object stores.
 const COMMAND_BYTES: f64 = 22e6;
 
+const HEAD: [&str; 5] = ["", "figure", "wanted", "seen", ""];
+
+/// One line for each wanted figure of a comparison; nothing without any.
+pub(super) fn of_comparison(comparison: &Comparison) -> String {
+    let mut lines = vec![HEAD.map(str::to_owned).to_vec()];
+    lines.extend(comparison.judgements.iter().map(|it| line(&comparison.name, it)));
+    match lines.len() {
+        1 => String::new(),
+        _ => format!("\n{}", aligned(&lines)),
+    }
+}
+
 /// One line for each wanted figure.
 pub(super) fn table(report: &Report) -> String {
-    let mut lines = vec![["", "figure", "wanted", "seen", ""].map(str::to_owned).to_vec()];
+    let mut lines = vec![HEAD.map(str::to_owned).to_vec()];
     for comparison in &report.comparisons {
         for judgement in &comparison.judgements {
             lines.push(line(&comparison.name, judgement));
@@ -33,9 +45,11 @@ pub(super) fn table(report: &Report) -> String {
 
 fn line(name: &str, judgement: &Judgement) -> Vec<String> {
     let (what, shown): (String, fn(f64) -> String) = match judgement.wanted {
-        Wanted::Ratio { figure, of, .. } => (format!("{} of {}", word(figure), peer(of)), |seen| {
-            ratio(Some(seen))
-        }),
+        Wanted::Ratio { figure, of, .. } | Wanted::RatioIf { figure, of, .. } => {
+            (format!("{} of {}", word(figure), peer(of)), |seen| {
+                ratio(Some(seen))
+            })
+        }
         Wanted::Limit { figure, .. } => {
             let shown = match figure {
                 Figure::Wall | Figure::Cpu => |seen: f64| format!("{:.1} ms", seen * 1e3),
@@ -46,13 +60,12 @@ fn line(name: &str, judgement: &Judgement) -> Vec<String> {
             (word(figure).to_owned(), shown)
         }
     };
-    let (Wanted::Ratio { at_most, .. } | Wanted::Limit { at_most, .. }) = judgement.wanted;
     vec![
         name.to_owned(),
         what,
-        shown(at_most),
+        shown(judgement.wanted.at_most()),
         judgement.seen.map_or_else(absent, shown),
-        verdict(judgement.is_met()),
+        outcome(judgement),
     ]
 }
 
@@ -74,6 +87,19 @@ fn peer(peer: Peer) -> &'static str {
         Peer::RocksDbCrc32c => "rocksdb 2 crc32c",
         Peer::TwoWorkers => "2 workers",
         Peer::Against => "the other build",
+        Peer::Client => "the bare client",
+        Peer::EatRocks => "eat-rocks",
+        Peer::HdfsDfs => "hdfs dfs",
+        Peer::WithoutLatency => "that without latency",
+    }
+}
+
+fn outcome(judgement: &Judgement) -> String {
+    match (judgement.wanted, judgement.condition, judgement.is_met()) {
+        (Wanted::RatioIf { reached_by, .. }, Some(other), None) => {
+            format!("not wanted: {} has {}", peer(reached_by), ratio(Some(other)))
+        }
+        (_, _, is_met) => verdict(is_met),
     }
 }
 

@@ -5,14 +5,15 @@ pub(crate) mod chart;
 pub(crate) mod curves;
 pub(crate) mod growth;
 mod judgements;
-pub(crate) mod table;
+pub(crate) mod live;
+mod table;
 
 use serde::Serialize;
 
 use crate::machine::Machine;
 use crate::result::Comparison;
 
-/// Everything that a run found out; also the form of `--json`.
+/// Everything that a run found out so far; also the form of `--json`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     /// Seconds since 1970.

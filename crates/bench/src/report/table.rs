@@ -7,16 +7,8 @@ use crate::result::{Comparison, Row};
 use crate::scenario::{Figure, Peer};
 use crate::spread::Spread;
 
-/// The whole report.
-pub(crate) fn markdown(report: &Report) -> String {
-    let mut out = machine(report);
-    for comparison in &report.comparisons {
-        out += &table(comparison);
-    }
-    out + &judgements::table(report)
-}
-
-fn machine(report: &Report) -> String {
+/// What stands above all comparisons.
+pub(super) fn machine(report: &Report) -> String {
     let counted = match &report.not_counted {
         None => "system calls counted by strace in a run of their own".to_owned(),
         Some(reason) => format!("system calls not counted: skipped: {reason}"),
@@ -28,7 +20,24 @@ fn machine(report: &Report) -> String {
     )
 }
 
-const HEAD: [&str; 15] = [
+/// One comparison, with the wanted figures.
+pub(super) fn section(comparison: &Comparison) -> String {
+    table(comparison) + &judgements::of_comparison(comparison)
+}
+
+/// Columns of ratios.
+const PEERS: [(&str, Peer); 8] = [
+    ("of rocksdb 2", Peer::RocksDb),
+    ("of crc32c", Peer::RocksDbCrc32c),
+    ("of floor", Peer::Floor),
+    ("of other build", Peer::Against),
+    ("of bare client", Peer::Client),
+    ("of eat-rocks", Peer::EatRocks),
+    ("of hdfs dfs", Peer::HdfsDfs),
+    ("of without latency", Peer::WithoutLatency),
+];
+
+const HEAD: [&str; 11] = [
     "",
     "median s",
     "min",
@@ -40,20 +49,18 @@ const HEAD: [&str; 15] = [
     "written MiB",
     "flushes",
     "calls",
-    "of rocksdb 2",
-    "of crc32c",
-    "of floor",
-    "of other build",
 ];
 
 fn table(comparison: &Comparison) -> String {
-    let mut lines = vec![HEAD.map(str::to_owned).to_vec()];
+    let head = HEAD.into_iter().chain(PEERS.map(|(head, _)| head));
+    let mut lines = vec![head.map(str::to_owned).collect()];
     lines.extend(comparison.rows.iter().map(|row| cells(comparison, row)));
     drop_absent_columns(&mut lines);
     format!(
-        "\n### {}\n\n{}\n\n{}{}",
+        "\n### {}\n\n{}; load at the end {:.1}\n\n{}{}",
         comparison.name,
         comparison.title,
+        comparison.load,
         aligned(&lines),
         cached(comparison)
     )
@@ -98,7 +105,8 @@ fn cells(comparison: &Comparison, row: &Row) -> Vec<String> {
     let median = |of: fn(&Figures) -> f64| seconds(Spread::of(row.runs.iter().map(of)).median);
     let count = |count: Option<u64>| count.map_or_else(absent, |count| count.to_string());
     let counts = row.counts.as_ref();
-    vec![
+    let ratios = PEERS.map(|(_, peer)| ratio(comparison.ratio(row, Figure::Wall, peer)));
+    let figures = [
         row.who.clone(),
         seconds(wall.median),
         seconds(wall.min),
@@ -110,9 +118,6 @@ fn cells(comparison: &Comparison, row: &Row) -> Vec<String> {
         mean(|run| run.written_bytes),
         count(counts.map(|counts| counts.flushes)),
         count(counts.map(|counts| counts.calls)),
-        ratio(comparison.ratio(row, Figure::Wall, Peer::RocksDb)),
-        ratio(comparison.ratio(row, Figure::Wall, Peer::RocksDbCrc32c)),
-        ratio(comparison.ratio(row, Figure::Wall, Peer::Floor)),
-        ratio(comparison.ratio(row, Figure::Wall, Peer::Against)),
-    ]
+    ];
+    figures.into_iter().chain(ratios).collect()
 }

@@ -186,8 +186,8 @@ impl Build {
 
     fn clear(&self) -> Step {
         match self.place {
-            Place::Memory => Step::Remove(self.out.clone()),
             Place::Disk => Step::PutAside(self.out.clone()),
+            _ => Step::Remove(self.out.clone()),
         }
     }
 }

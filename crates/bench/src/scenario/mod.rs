@@ -5,6 +5,7 @@ mod catalog;
 mod command;
 pub(crate) mod growth;
 mod hot;
+pub(crate) mod remote;
 pub(crate) mod sets;
 mod tables;
 
@@ -24,6 +25,10 @@ pub(crate) enum Place {
     Memory,
     /// A disk: how near it comes to what the disk can do.
     Disk,
+    /// A server that speaks S3; databases are in memory.
+    S3,
+    /// HDFS; databases are in memory.
+    Hdfs,
 }
 
 /// A place to measure in.
@@ -45,6 +50,8 @@ pub(crate) struct Programs {
     pub(crate) against: Option<PathBuf>,
     /// Another build of this program, with a RocksDB that uses the processor's CRC-32C.
     pub(crate) crc32c_bench: Option<PathBuf>,
+    /// The command `eat-rocks`.
+    pub(crate) eat_rocks: Option<PathBuf>,
 }
 
 /// How much data.
@@ -67,6 +74,11 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
+    /// The full one, or the tiny one.
+    pub(crate) fn of(tiny: bool) -> Self {
+        if tiny { Scale::TINY } else { Scale::FULL }
+    }
+
     /// What the wanted figures are about.
     pub(crate) const FULL: Scale = Scale {
         large: Tables {
@@ -148,6 +160,14 @@ pub(crate) enum Peer {
     TwoWorkers,
     /// The other build of the command.
     Against,
+    /// The bare client of object stores.
+    Client,
+    /// The command eat-rocks.
+    EatRocks,
+    /// Hadoop's own shell.
+    HdfsDfs,
+    /// Stonekeep without the latency.
+    WithoutLatency,
 }
 
 /// Which figure.
@@ -174,6 +194,13 @@ pub(crate) enum Figure {
 pub(crate) enum Wanted {
     /// At most so much of a peer's.
     Ratio { figure: Figure, of: Peer, at_most: f64 },
+    /// The same, where another peer is that good.
+    RatioIf {
+        figure: Figure,
+        of: Peer,
+        at_most: f64,
+        reached_by: Peer,
+    },
     /// At most this.
     Limit { figure: Figure, at_most: f64 },
 }
@@ -185,6 +212,10 @@ pub(crate) const ROCKSDB_CRC32C: &str = "rocksdb 2 crc32c";
 pub(crate) const AGAINST: &str = "other build";
 pub(crate) const FLOOR: &str = "floor";
 pub(crate) const TWO_WORKERS: &str = "stonekeep 2";
+pub(crate) const CLIENT: &str = "bare client";
+pub(crate) const EAT_ROCKS: &str = "eat-rocks";
+pub(crate) const HDFS_DFS: &str = "hdfs dfs";
+pub(crate) const WITHOUT_LATENCY: &str = "without latency";
 
 impl Contestant {
     /// Stonekeep as it comes.
@@ -230,6 +261,15 @@ impl Contestant {
 }
 
 impl Wanted {
+    /// The figure's limit.
+    pub(crate) fn at_most(self) -> f64 {
+        match self {
+            Wanted::Ratio { at_most, .. }
+            | Wanted::RatioIf { at_most, .. }
+            | Wanted::Limit { at_most, .. } => at_most,
+        }
+    }
+
     fn wall(of: Peer, at_most: f64) -> Self {
         let figure = Figure::Wall;
         Wanted::Ratio { figure, of, at_most }

@@ -160,7 +160,7 @@ impl Data {
     fn of_copying(&self, of_rocksdb: f64) -> Vec<Wanted> {
         match self.place {
             Place::Disk => vec![Wanted::wall(Peer::Floor, 1.15)],
-            Place::Memory => vec![
+            _ => vec![
                 Wanted::wall(Peer::RocksDb, of_rocksdb),
                 Wanted::wall(Peer::Floor, 1.25),
                 Wanted::Ratio {
@@ -250,8 +250,8 @@ impl Data {
         let floor = Contestant::new(FLOOR, By::Floor(Flush::Syncfs), task.clone());
         let contestants = vec![Contestant::stonekeep(task), floor];
         let forget = |it: Contestant| match self.place {
-            Place::Memory => it,
             Place::Disk => it.before(Step::Forget(self.repository.clone())),
+            _ => it,
         };
         let wanted = vec![Wanted::wall(Peer::Floor, 1.25)];
         let contestants = contestants.into_iter().map(forget).collect();
@@ -278,7 +278,7 @@ impl Data {
     /// What a backup does to the page cache, of which the database has a quarter of each table. Only on disk: a file
     /// system in memory is all page cache.
     fn cache(&self) -> Option<Scenario> {
-        if self.place == Place::Memory {
+        if self.place != Place::Disk {
             return None;
         }
         let ours = backup(&self.database, &self.out);
@@ -296,8 +296,8 @@ impl Data {
 
     fn clearing(&self, contestants: Vec<Contestant>) -> Vec<Contestant> {
         let clear = match self.place {
-            Place::Memory => Step::Remove(self.out.clone()),
             Place::Disk => Step::PutAside(self.out.clone()),
+            _ => Step::Remove(self.out.clone()),
         };
         let contestants = contestants.into_iter();
         contestants.map(|it| it.after(clear.clone())).collect()

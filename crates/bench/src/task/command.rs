@@ -1,4 +1,4 @@
-//! The measured work, done by the command `stonekeep`.
+//! The measured work, done by a program: the command `stonekeep`, or another one.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::Done;
 use crate::measure::{Figures, measure};
 use crate::usage::{Usage, Whose};
 
-/// Starts the command and waits for its end.
+/// Starts the program and waits for its end.
 pub(super) fn work(command: &Path, arguments: &[OsString], items: u64) -> Result<Done> {
     let ((), figures) = measure(|| {
         let output = Command::new(command)
@@ -26,13 +26,17 @@ pub(super) fn work(command: &Path, arguments: &[OsString], items: u64) -> Result
         );
         Ok(())
     })?;
-    // The other figures of `measure` are those of this process. The kernel's peak of children is not reported either: a
-    // child begins as a copy of this process, and may be smaller.
+    // The other figures of `measure` are those of this process.
     let usage = Usage::now(Whose::Children);
+    // A child begins as a copy of this process: the kernel's peak of one that stays smaller is that of the copy.
+    let own_bytes = Usage::now(Whose::Own).peak_bytes;
     let figures = Figures {
         wall_s: figures.wall_s,
         user_s: usage.user.as_secs_f64(),
         system_s: usage.system.as_secs_f64(),
+        peak_bytes: Some(usage.peak_bytes)
+            .filter(|peak| *peak > own_bytes)
+            .unwrap_or(0),
         ..Figures::default()
     };
     Ok(Done { items, figures })

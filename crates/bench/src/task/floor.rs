@@ -12,9 +12,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use anyhow::{Context, Result, anyhow, bail};
 use stonekeep_format::backup_name::RepoPath;
-use stonekeep_format::file_name::DbFileName;
 
 use super::{Done, Flush, Keep, Task};
+use crate::data::directory::database_files;
 use crate::measure::measure;
 
 const THREADS: usize = 2;
@@ -57,23 +57,6 @@ pub(super) fn work(flush: Flush, task: &Task) -> Result<Done> {
     })?;
     let items = items as u64;
     Ok(Done { items, figures })
-}
-
-/// The files of a closed database that a backup has.
-fn database_files(database: &Path) -> Result<Vec<(PathBuf, String)>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(database).with_context(|| database.display().to_string())? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        let wanted = matches!(
-            DbFileName::parse(&name),
-            Some(DbFileName::Table { .. } | DbFileName::Manifest(_) | DbFileName::Options(_))
-                | Some(DbFileName::Current | DbFileName::Wal(_))
-        );
-        if wanted {
-            files.push((database.join(&name), name));
-        }
-    }
-    Ok(files)
 }
 
 /// The files of the latest backup, with the names that they are restored under.

@@ -1,5 +1,6 @@
 //! The pieces of work that are measured, each in a process of its own.
 
+mod bare;
 mod child;
 mod command;
 mod floor;
@@ -18,6 +19,7 @@ pub(crate) use self::child::{Counting, count, crc32c_of, run, run_by};
 pub(crate) use self::hot::write_forever;
 pub(crate) use self::work::work;
 use crate::measure::Figures;
+use crate::server::bucket::Bucket;
 
 /// Who does the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +31,8 @@ pub(crate) enum By {
     RocksDb(i32),
     /// A bare program of two threads.
     Floor(Flush),
+    /// A bare client of an object store, with so many requests at a time.
+    Client(usize),
 }
 
 /// How the bare program makes files durable.
@@ -92,7 +96,9 @@ pub(crate) enum Task {
         stored: bool,
         times: usize,
     },
-    /// A run of the command `stonekeep`.
+    /// The files of a closed database are put into an object store.
+    Put { database: PathBuf, bucket: Bucket },
+    /// A run of the command `stonekeep`, or of another program.
     Command {
         command: PathBuf,
         arguments: Vec<OsString>,

@@ -38,7 +38,9 @@ pub(super) fn work(workers: Option<NonZeroUsize>, task: &Task) -> Result<Done> {
             open(repository, workers)?.garbage_collect(Duration::ZERO, &Quiet)?;
             Ok(1)
         }
-        Task::Capture { .. } | Task::Command { .. } => bail!("that has a file of its own"),
+        Task::Capture { .. } | Task::Command { .. } | Task::Put { .. } => {
+            bail!("that has a file of its own")
+        }
     })?;
     Ok(Done { items, figures })
 }

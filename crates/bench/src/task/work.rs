@@ -4,7 +4,7 @@ use std::io;
 
 use anyhow::{Context, Result};
 
-use super::{By, Done, Job, Task, command, floor, hot, rocksdb, stonekeep};
+use super::{By, Done, Job, Task, bare, command, floor, hot, rocksdb, stonekeep};
 
 /// Reads the job as JSON from standard input, and does it.
 ///
@@ -32,6 +32,7 @@ pub(crate) fn work() -> Result<Done> {
         (By::Stonekeep(workers), task) => stonekeep::work(workers, task),
         (By::RocksDb(threads), task) => rocksdb::work(threads, task),
         (By::Floor(flush), task) => floor::work(flush, task),
+        (By::Client(requests), task) => bare::work(requests, task),
     };
     done.with_context(|| format!("{:?}", job.by))
 }

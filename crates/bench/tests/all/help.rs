@@ -12,7 +12,9 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn the_help_is_as_it_was_written_down() {
-    let said = [&[][..], &["growth"], &["prepare"]].map(help).join("\n");
+    let said = [&[][..], &["growth"], &["remote"], &["prepare"]]
+        .map(help)
+        .join("\n");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/all/help.txt");
     if std::env::var_os("STONEKEEP_BLESS").is_some() {
         fs::write(&path, &said).unwrap();

@@ -3,4 +3,5 @@
 
 mod growth;
 mod help;
+mod remote;
 mod tiny;
