@@ -34,6 +34,7 @@ mod refusals;
 mod remote;
 mod remote_kills;
 mod remote_lease;
+mod remote_proxy;
 mod remote_servers;
 mod remote_writing;
 mod restore;
