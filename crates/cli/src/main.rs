@@ -8,6 +8,7 @@ mod interrupt;
 mod mistakes;
 mod mount_points;
 mod output;
+mod store_settings;
 mod usage_error;
 
 use std::ffi::OsString;

@@ -12,6 +12,7 @@ use stonekeep::{Error, ErrorKind};
 use url::Url;
 
 use super::place::{place, scheme};
+use crate::store_settings::{self, Settings};
 use crate::usage_error::UsageError;
 use crate::{mistakes, mount_points};
 
@@ -29,7 +30,7 @@ pub(crate) struct RepoArgs {
 /// Settings of the store that the repository is in.
 #[derive(Debug, Args)]
 pub(crate) struct StoreArgs {
-    /// A setting of the object store, such as aws_region=eu-west-1, instead of the environment variable of that name, or of
+    /// A setting of the object store, such as aws_region=eu-west-1 or aws_profile=NAME, instead of the environment variable of that name, or of
     /// HDFS, such as hdfs_user=backup; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_setting)]
     store_option: Vec<(String, String)>,
@@ -152,9 +153,12 @@ fn remote_store(url: &str, settings: &StoreArgs) -> Result<Store, UsageError> {
         Some("hdfs") => HdfsStore::open(url, settings).map(Store::from),
         Some("http" | "https") => WebStore::open(url, settings).map(Store::from),
         _ => {
-            let endpoint = endpoint_of_aws_tools().filter(|_| url.starts_with("s3"));
-            let settings: Vec<_> = endpoint.into_iter().chain(settings.iter().cloned()).collect();
-            RemoteStore::open(url, &settings).map(Store::from)
+            let Settings { options, credentials } = store_settings::collect(url, settings)?;
+            match credentials {
+                Some(credentials) => RemoteStore::open_with_credentials(url, &options, credentials),
+                None => RemoteStore::open(url, &options),
+            }
+            .map(Store::from)
         }
     };
     opened.map_err(|error| {
@@ -173,11 +177,4 @@ fn require_none(path: &Path, settings: &StoreArgs) -> Result<(), UsageError> {
     }
     let message = format!("--store-option is for stores, and {} is a path", path.display());
     Err(UsageError::new(message))
-}
-
-/// The endpoint in the variables of the AWS tools. The crate object_store takes the last of all endpoints in the environment.
-fn endpoint_of_aws_tools() -> Option<(String, String)> {
-    let given = |name| std::env::var(name).ok().filter(|endpoint| !endpoint.is_empty());
-    let endpoint = given("AWS_ENDPOINT_URL_S3").or_else(|| given("AWS_ENDPOINT_URL"))?;
-    Some(("aws_endpoint".to_owned(), endpoint))
 }

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod aws_profiles;
 mod backup;
 mod collect;
 mod command;
@@ -39,6 +40,7 @@ mod remote_servers;
 mod remote_writing;
 mod restore;
 mod running;
+mod s3_server;
 mod selection;
 mod shape;
 mod shortages;

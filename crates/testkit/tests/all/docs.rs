@@ -226,8 +226,8 @@ fn the_readme_names_every_command() {
 
 #[test]
 fn each_flag_that_is_named_exists() {
-    // Flags of cargo, of systemctl, of Docker, of eat-rocks, of MariaDB, of Ceph.
-    const OTHERS: [&str; 14] = [
+    // Flags of cargo, of systemctl, of Docker, of eat-rocks, of MariaDB, of Ceph, of the AWS CLI.
+    const OTHERS: [&str; 16] = [
         "--root",
         "--user",
         "--example",
@@ -242,6 +242,8 @@ fn each_flag_that_is_named_exists() {
         "--tc-heuristic-recover",
         "--out-dir",
         "--mkfs",
+        "--format",
+        "--profile",
     ];
     let help = root().join("crates/cli/tests/all/help");
     let help: String = fs::read_dir(help)

@@ -13,6 +13,7 @@ mod ahead;
 mod client;
 mod climb;
 mod concurrency;
+mod credentials;
 mod errors;
 mod fence;
 mod holding;
@@ -25,6 +26,7 @@ mod provider;
 mod ranges;
 mod signed;
 mod traffic;
+mod trust;
 mod under_lease;
 mod upload;
 mod url;
@@ -42,6 +44,7 @@ use object_store::path::Path;
 use object_store::{GetOptions, ListResult, ObjectMeta, ObjectStore};
 
 use self::client::Client;
+pub use self::credentials::{CredentialSource, Credentials};
 use self::fence::Sender;
 use self::holding::Holding;
 use self::limits::Limits;
@@ -80,14 +83,33 @@ pub struct RemoteStore {
 impl RemoteStore {
     /// The repository at a URL: `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`.
     ///
-    /// Credentials, endpoint and region are read from the environment variables of the provider (`AWS_…`, `GOOGLE_…`,
-    /// `AZURE_…`); `options` replace them, each named as the crate `object_store` names it, such as `aws_region`.
+    /// `options` are credentials, endpoint, region and the like, each named as the crate `object_store` names it, such as
+    /// `aws_region`, or [`ca_bundle`](RemoteStore::has_option), a file of certificates in PEM to trust besides the system's. Without
+    /// credentials, those of the container or of the instance are used. No environment variable is read.
     ///
     /// # Errors
     /// `InvalidArgument` for another URL, an unknown option, or settings that contradict each other. The store is not
     /// contacted.
     pub fn open(url: &str, options: &[(String, String)]) -> Result<Self> {
-        RemoteStore::build(url::open(url, options)?)
+        RemoteStore::build(url::open(url, options, None)?)
+    }
+
+    /// The repository at a URL `s3://BUCKET/PREFIX`, with credentials from a source: they may end while they are used.
+    ///
+    /// # Errors
+    /// As [`RemoteStore::open`]; `InvalidArgument` also for another kind of store.
+    pub fn open_with_credentials(
+        url: &str,
+        options: &[(String, String)],
+        credentials: Arc<dyn CredentialSource>,
+    ) -> Result<Self> {
+        RemoteStore::build(url::open(url, options, Some(credentials))?)
+    }
+
+    /// Whether a store of this URL has an option of this name. Those that have to do with the provider's environment variables
+    /// are named as these, in lower case.
+    pub fn has_option(url: &str, name: &str) -> bool {
+        url::has_option(url, name)
     }
 
     /// The repository under a prefix of any other client of the crate `object_store`. `identity` names the place, without

@@ -9,6 +9,7 @@ use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder};
 use object_store::signer::Signer;
 use object_store::{ClientOptions, ObjectStore, Result, RetryConfig};
 
+use super::credentials::{CredentialSource, Renewing, SignedAgain};
 use super::fence::Sender;
 use super::signed::{SignedClient, SignedRequests};
 use super::traffic::Traffic;
@@ -19,6 +20,10 @@ pub(super) trait Provider: Clone + Send + Sync + 'static {
     type Client: ObjectStore + Signer;
     const REQUESTS: SignedRequests;
 
+    /// What fetches credentials again that the store says have ended.
+    fn credentials(&self) -> Option<Arc<Renewing>> {
+        None
+    }
     fn with_retries(self, retries: RetryConfig) -> Self;
     fn with_connector(self, connector: Connector) -> Self;
     fn client(self) -> Result<Self::Client>;
@@ -37,13 +42,16 @@ pub(super) struct Clients {
 
 /// Makes the clients of a store. Requests under a lease, which run out, and those of leases do not wait for others.
 pub(super) fn clients<P: Provider>(provider: &P, traffic: &Traffic) -> Result<Clients> {
-    let reads = provider.clone().with_connector(Connector::new(traffic.clone()));
+    let new_connector = || Connector::new(Some(traffic.clone()), provider.credentials());
+    let reads = provider.clone().with_connector(new_connector());
     let reads = Arc::new(reads.client()?);
-    let connector = Connector::new(traffic.clone());
+    let connector = new_connector();
     let writes = provider.clone().with_retries(once());
     let writes = Arc::new(writes.with_connector(connector.clone()).client()?);
     let sender = match connector.last() {
-        Some(http) => Sender::Signed(SignedClient::new(writes.clone(), P::REQUESTS, http)),
+        Some(http) => Sender::Signed(
+            SignedClient::new(writes.clone(), P::REQUESTS, http).with_credentials(provider.credentials()),
+        ),
         None => Sender::Plain {
             store: writes.clone(),
             used_by_one_process: false,
@@ -59,7 +67,9 @@ pub(super) fn clients<P: Provider>(provider: &P, traffic: &Traffic) -> Result<Cl
 
 /// Makes one more client, which repeats no request by itself.
 pub(super) fn one_more<P: Provider>(provider: &P) -> Result<Arc<dyn ObjectStore>> {
-    Ok(Arc::new(provider.clone().with_retries(once()).client()?))
+    let connector = Connector::new(None, provider.credentials());
+    let one_more = provider.clone().with_retries(once()).with_connector(connector);
+    Ok(Arc::new(one_more.client()?))
 }
 
 fn once() -> RetryConfig {
@@ -70,18 +80,21 @@ fn once() -> RetryConfig {
 }
 
 /// Connects as the client does by itself, and keeps the last connection: the client's own, after those for credentials. So
-/// signed requests go through the same proxy, and trust the same certificates. The client itself sends as the traffic allows.
+/// signed requests go through the same proxy, and trust the same certificates. The client itself sends as the traffic allows,
+/// and once more what was signed by credentials that have ended.
 #[derive(Debug, Clone)]
 pub(super) struct Connector {
     last: Arc<Mutex<Option<HttpClient>>>,
-    traffic: Traffic,
+    traffic: Option<Traffic>,
+    credentials: Option<Arc<Renewing>>,
 }
 
 impl Connector {
-    fn new(traffic: Traffic) -> Self {
+    fn new(traffic: Option<Traffic>, credentials: Option<Arc<Renewing>>) -> Self {
         Connector {
             last: Arc::default(),
             traffic,
+            credentials,
         }
     }
 
@@ -94,24 +107,54 @@ impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> Result<HttpClient> {
         let client = ReqwestConnector::default().connect(options)?;
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(client.clone());
-        Ok(self.traffic.govern(client))
+        let client = match &self.traffic {
+            Some(traffic) => traffic.govern(client),
+            None => client,
+        };
+        Ok(match &self.credentials {
+            Some(credentials) => SignedAgain::client(client, Arc::clone(credentials)),
+            None => client,
+        })
     }
 }
 
-impl Provider for AmazonS3Builder {
+/// The settings of S3, and credentials that all clients share.
+#[derive(Clone)]
+pub(super) struct S3 {
+    builder: AmazonS3Builder,
+    credentials: Arc<Renewing>,
+}
+
+impl S3 {
+    pub(super) fn new(builder: AmazonS3Builder, source: Option<Arc<dyn CredentialSource>>) -> Result<Self> {
+        let credentials = Arc::new(Renewing::new(source, &builder)?);
+        Ok(S3 {
+            builder: builder.with_credentials(credentials.clone()),
+            credentials,
+        })
+    }
+}
+
+impl Provider for S3 {
     type Client = AmazonS3;
     const REQUESTS: SignedRequests = SignedRequests::S3;
 
-    fn with_retries(self, retries: RetryConfig) -> Self {
-        self.with_retry(retries)
+    fn credentials(&self) -> Option<Arc<Renewing>> {
+        Some(Arc::clone(&self.credentials))
     }
 
-    fn with_connector(self, connector: Connector) -> Self {
-        self.with_http_connector(connector)
+    fn with_retries(mut self, retries: RetryConfig) -> Self {
+        self.builder = self.builder.with_retry(retries);
+        self
+    }
+
+    fn with_connector(mut self, connector: Connector) -> Self {
+        self.builder = self.builder.with_http_connector(connector);
+        self
     }
 
     fn client(self) -> Result<AmazonS3> {
-        self.build()
+        self.builder.build()
     }
 
     fn sessions(_: &Arc<AmazonS3>, writes: &Arc<AmazonS3>) -> Sessions {

@@ -1,7 +1,8 @@
-//! Opens the client of a URL, with the settings of the provider's environment variables and of options.
+//! Opens the client of a URL, with the settings that options name.
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
@@ -10,11 +11,13 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::path::Path;
 use url::Url;
 
+use super::credentials::CredentialSource;
 use super::errors;
 use super::holding::NewClient;
 use super::limits::{self, Limits};
-use super::provider::{self, Clients, Provider};
+use super::provider::{self, Clients, Provider, S3};
 use super::traffic::Traffic;
+use super::trust;
 use crate::store::lease::Times;
 use crate::{Error, Result};
 
@@ -41,7 +44,11 @@ pub(super) struct Opened {
 }
 
 /// The clients, the prefix, and the place.
-pub(super) fn open(url: &str, options: &[(String, String)]) -> Result<Opened> {
+pub(super) fn open(
+    url: &str,
+    options: &[(String, String)],
+    credentials: Option<Arc<dyn CredentialSource>>,
+) -> Result<Opened> {
     let (limits, options) = &Limits::take(options)?;
     let traffic = &Traffic::new(*limits);
     let parsed = Url::parse(url).map_err(|error| invalid(url, &error))?;
@@ -49,24 +56,32 @@ pub(super) fn open(url: &str, options: &[(String, String)]) -> Result<Opened> {
     let bucket = bucket.ok_or_else(|| invalid(url, &"it names no bucket"))?;
     let prefix = Path::from_url_path(parsed.path()).map_err(|error| invalid(url, &error))?;
     let (settings, times) = lease_times(options)?;
+    let (settings, trust) = trust::take(&settings)?;
+    if credentials.is_some() && !is_s3(parsed.scheme()) {
+        return Err(invalid(url, &"only S3 has credentials from a source"));
+    }
     let (clients, new_client) = match parsed.scheme() {
         "s3" | "s3a" => {
             let set =
                 |builder: AmazonS3Builder, key: AmazonS3ConfigKey, value| builder.with_config(key, value);
-            let builder = with_options(AmazonS3Builder::from_env(), &settings, set)?;
-            clients(url, builder.with_bucket_name(bucket), traffic)?
+            let builder = AmazonS3Builder::new().with_client_options(trust);
+            let builder = with_options(builder, &settings, set)?.with_bucket_name(bucket);
+            let provider = S3::new(builder, credentials).map_err(|error| contradiction(url, error))?;
+            clients(url, provider, traffic)?
         }
         "gs" => {
             let set = |builder: GoogleCloudStorageBuilder, key: GoogleConfigKey, value| {
                 builder.with_config(key, value)
             };
-            let builder = with_options(GoogleCloudStorageBuilder::from_env(), &settings, set)?;
+            let builder = GoogleCloudStorageBuilder::new().with_client_options(trust);
+            let builder = with_options(builder, &settings, set)?;
             clients(url, builder.with_bucket_name(bucket), traffic)?
         }
         "az" => {
             let set =
                 |builder: MicrosoftAzureBuilder, key: AzureConfigKey, value| builder.with_config(key, value);
-            let builder = with_options(MicrosoftAzureBuilder::from_env(), &settings, set)?;
+            let builder = MicrosoftAzureBuilder::new().with_client_options(trust);
+            let builder = with_options(builder, &settings, set)?;
             clients(url, builder.with_container_name(bucket), traffic)?
         }
         scheme => {
@@ -86,6 +101,24 @@ pub(super) fn open(url: &str, options: &[(String, String)]) -> Result<Opened> {
         display: place,
         limits: *limits,
     })
+}
+
+fn is_s3(scheme: &str) -> bool {
+    matches!(scheme, "s3" | "s3a")
+}
+
+/// Whether a store of this URL has an option of this name.
+pub(super) fn has_option(url: &str, name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let is_own = name == LEASE_PERIOD || trust::is_name(&name) || limits::NAMES.contains(&&*name);
+    let (scheme, _) = url.split_once(':').unwrap_or_default();
+    let is_of_client = match scheme.to_ascii_lowercase().as_str() {
+        scheme if is_s3(scheme) => name.parse::<AmazonS3ConfigKey>().is_ok(),
+        "gs" => name.parse::<GoogleConfigKey>().is_ok(),
+        "az" => name.parse::<AzureConfigKey>().is_ok(),
+        _ => false,
+    };
+    is_own || is_of_client
 }
 
 fn clients<P: Provider>(url: &str, provider: P, traffic: &Traffic) -> Result<(Clients, NewClient)> {
@@ -159,7 +192,7 @@ pub(super) fn contradiction(url: &str, error: object_store::Error) -> Error {
         "{} cannot be opened: {reason}",
         errors::without_secrets(url)
     ))
-    .with_hint("check the environment variables of the provider and the options of the store")
+    .with_hint("check the options of the store, and the environment variables of the provider")
 }
 
 #[cfg(test)]
@@ -171,7 +204,7 @@ mod tests {
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
-        open(url, &options).map(|opened| (opened.prefix.to_string(), opened.display))
+        open(url, &options, None).map(|opened| (opened.prefix.to_string(), opened.display))
     }
 
     #[test]
@@ -189,6 +222,25 @@ mod tests {
         ] {
             let expected = (prefix.to_owned(), place.to_owned());
             assert_eq!(opened(url, &options).unwrap(), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn options_are_those_of_the_kind_of_store() {
+        for (url, name, expected) in [
+            ("s3://b", "aws_region", true),
+            ("S3a://b", "AWS_REGION", true),
+            ("s3://b", "aws_profile", false),
+            ("s3://b", "google_service_account", false),
+            ("gs://b", "google_service_account", true),
+            ("az://b", "azure_storage_account_name", true),
+            ("az://b", "allow_http", true),
+            ("gs://b", "lease_period", true),
+            ("s3://b", "ca_bundle", true),
+            ("hdfs://h", "hdfs_user", false),
+            ("no url", "aws_region", false),
+        ] {
+            assert_eq!(has_option(url, name), expected, "{url} {name}");
         }
     }
 

@@ -17,6 +17,7 @@ use super::client::Client;
 use super::limits::Limits;
 use super::object::RemoteObject;
 use super::traffic::Traffic;
+use super::trust;
 use super::url as place_url;
 use crate::store::contract::{Backend, Lease};
 use crate::store::promise::Promise;
@@ -40,7 +41,7 @@ pub struct WebStore {
 impl WebStore {
     /// The repository at `https://HOST/PATH`, or `http://HOST/PATH` with the option `allow_http=true`. A query, such as a
     /// signature that is valid for the whole directory, goes with every request, and is in no message. `options` are those of
-    /// the crate `object_store` for HTTP clients, such as `proxy_url`.
+    /// the crate `object_store` for HTTP clients, such as `proxy_url`, and `ca_bundle`, a file of certificates to trust.
     ///
     /// # Errors
     /// `InvalidArgument` for another URL or an unknown option. The server is not contacted.
@@ -59,7 +60,9 @@ impl WebStore {
             ));
         }
         let (limits, options) = &Limits::take(options)?;
+        let (options, trust) = &trust::take(options)?;
         let builder = HttpBuilder::new()
+            .with_client_options(trust.clone())
             .with_url(url)
             .with_http_connector(Traffic::new(*limits));
         let set = |builder: HttpBuilder, key: ClientConfigKey, value: String| builder.with_config(key, value);

@@ -1,5 +1,6 @@
 //! The stores.
 
+mod bucket;
 mod check;
 pub(crate) mod crash;
 pub(crate) mod decorators;

@@ -13,9 +13,9 @@ use stonekeep::engine::BackupEngine;
 use stonekeep::store::remote::RemoteStore;
 use stonekeep::store::{Durability, Held, Key, LockWait, Put, PutContent, PutMode, Store};
 use stonekeep::{ErrorKind, LocalStore, Quiet};
-use stonekeep_testkit::skip;
 use stonekeep_testkit::store_conformance::{self, Place};
 
+use super::bucket::{self, opened};
 use crate::support::holding_proxy::HoldingProxy;
 use crate::support::scene::{Scene, options};
 
@@ -124,26 +124,6 @@ fn a_collection_needs_a_signer_or_a_caller_that_vouches() {
     collect(open().used_by_one_process()).unwrap();
 }
 
-/// A bucket of the server of the tests, or a note that there is none.
-fn bucket(test: &str) -> Option<String> {
-    let needed = "needs an S3 server: STONEKEEP_TEST_S3=s3://BUCKET and its AWS_… variables";
-    let bucket = std::env::var("STONEKEEP_TEST_S3").unwrap_or_default();
-    match &*bucket {
-        "" => skip::because(test, needed).unwrap(),
-        "none" => {}
-        _ => return Some(bucket),
-    }
-    None
-}
-
-fn opened(url: &str, options: &[(&str, &str)]) -> Store {
-    let options: Vec<_> = options
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
-    RemoteStore::open(url, &options).unwrap().into()
-}
-
 /// One more place in the bucket that no other test uses.
 fn place_in(bucket: &str, test: &str) -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -154,7 +134,9 @@ fn place_in(bucket: &str, test: &str) -> String {
 #[test]
 fn leases_and_pins_of_a_real_server_keep_the_contract() {
     let test = "leases_and_pins_of_a_real_server_keep_the_contract";
-    let Some(bucket) = bucket(test) else { return };
+    let Some(bucket) = bucket::of_test(test) else {
+        return;
+    };
     store_conformance::run_on_holding(|| {
         let url = place_in(&bucket, test);
         Box::new(move || opened(&url, &[("lease_period", "4")])) as Place
@@ -164,7 +146,9 @@ fn leases_and_pins_of_a_real_server_keep_the_contract() {
 #[test]
 fn a_holder_changes_a_real_server_by_signed_requests() {
     let test = "a_holder_changes_a_real_server_by_signed_requests";
-    let Some(bucket) = bucket(test) else { return };
+    let Some(bucket) = bucket::of_test(test) else {
+        return;
+    };
     let store = opened(&place_in(&bucket, test), &[]);
     let _held = take(&store, LockWait::Fail, "a").unwrap();
     assert_eq!(
@@ -210,7 +194,9 @@ fn assert_refused(answer: &str) {
 #[test]
 fn a_request_that_arrives_too_late_is_refused_and_made_again() {
     let test = "a_request_that_arrives_too_late_is_refused_and_made_again";
-    let Some(bucket) = bucket(test) else { return };
+    let Some(bucket) = bucket::of_test(test) else {
+        return;
+    };
     for words in ["PUT /", "?delete"] {
         let proxy = HoldingProxy::start(&std::env::var("AWS_ENDPOINT").unwrap());
         let url = place_in(&bucket, test);
@@ -240,7 +226,9 @@ fn a_request_that_arrives_too_late_is_refused_and_made_again() {
 #[test]
 fn a_holder_that_was_stopped_changes_nothing_when_it_goes_on() {
     let test = "a_holder_that_was_stopped_changes_nothing_when_it_goes_on";
-    let Some(bucket) = bucket(test) else { return };
+    let Some(bucket) = bucket::of_test(test) else {
+        return;
+    };
     let proxy = HoldingProxy::start(&std::env::var("AWS_ENDPOINT").unwrap());
     let url = place_in(&bucket, test);
     let period = ("lease_period", PERIOD);

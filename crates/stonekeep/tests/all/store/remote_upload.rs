@@ -10,9 +10,9 @@ use std::time::Duration;
 use stonekeep::ErrorKind;
 use stonekeep::store::remote::RemoteStore;
 use stonekeep::store::{Durability, Key, Put, PutContent, PutMode, Store};
-use stonekeep_testkit::skip;
 use stonekeep_testkit::store_conformance::{self, Place};
 
+use super::bucket;
 use crate::support::faults::{FAILURES, Fault, How, VERBS, Verb, When};
 use crate::support::faulty_objects::{Create, FaultyObjects};
 
@@ -371,18 +371,13 @@ fn all_transfers_together_keep_to_one_budget() {
 #[test]
 fn a_real_server_keeps_the_contract() {
     let test = "a_real_server_keeps_the_contract";
-    let needed = "needs an S3 server: STONEKEEP_TEST_S3=s3://BUCKET and its AWS_… variables";
-    let bucket = std::env::var("STONEKEEP_TEST_S3").unwrap_or_default();
-    if matches!(&*bucket, "" | "none") {
-        if bucket.is_empty() {
-            skip::because(test, needed).unwrap();
-        }
+    let Some(bucket) = bucket::of_test(test) else {
         return;
-    }
+    };
     let next = AtomicUsize::new(0);
     store_conformance::run_on_files(|| {
         let number = next.fetch_add(1, Ordering::Relaxed);
         let url = format!("{bucket}/contract/{}/{number}", std::process::id());
-        Box::new(move || RemoteStore::open(&url, &[]).unwrap().into()) as Place
+        Box::new(move || bucket::opened(&url, &[])) as Place
     });
 }

@@ -22,6 +22,7 @@ use object_store::{Attribute, Attributes, Error, Result};
 
 pub(super) use self::answer::{Answer, failure};
 pub(super) use self::bulk::deleted;
+use super::credentials::{Renewing, names_expired_token};
 
 /// Whose way of signing requests it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub(super) struct SignedClient {
     signer: Arc<dyn Signer>,
     requests: SignedRequests,
     http: HttpClient,
+    /// What the signer signs with, where it can fetch them again.
+    credentials: Option<Arc<Renewing>>,
 }
 
 /// A request that is accepted for a limited time.
@@ -56,7 +59,12 @@ impl SignedClient {
             signer,
             requests,
             http,
+            credentials: None,
         }
+    }
+
+    pub(super) fn with_credentials(self, credentials: Option<Arc<Renewing>>) -> Self {
+        SignedClient { credentials, ..self }
     }
 
     /// Whether one request can delete many objects.
@@ -184,7 +192,12 @@ impl SignedClient {
     }
 
     /// Sends a request once. An error means that nobody knows whether it was carried out.
+    /// Credentials that have ended are fetched again, for the next signature.
     pub(super) async fn send(&self, signed: Signed) -> Result<Answer> {
+        let token = self
+            .credentials
+            .as_ref()
+            .and_then(|_| session_token(&signed.request));
         let unknown = |error: object_store::client::HttpError| Error::Generic {
             store: "network",
             source: error.into(),
@@ -192,6 +205,12 @@ impl SignedClient {
         let response = self.http.execute(signed.request).await.map_err(unknown)?;
         let status = response.status().as_u16();
         let body = response.into_body().bytes().await.map_err(unknown)?;
+        if let (Some(credentials), Some(token)) = (&self.credentials, token)
+            && matches!(status, 400 | 401 | 403)
+            && names_expired_token(&body)
+        {
+            credentials.renew(&token).await;
+        }
         Ok(Answer {
             status,
             body,
@@ -205,6 +224,14 @@ impl fmt::Debug for SignedClient {
         // The signer's own text may have credentials in it.
         f.debug_tuple("SignedClient").field(&self.requests).finish()
     }
+}
+
+/// The token in the URL of a request.
+fn session_token(request: &HttpRequest) -> Option<String> {
+    let url = Url::parse(&request.uri().to_string()).ok()?;
+    let mut query = url.query_pairs();
+    let (_, token) = query.find(|(name, _)| name == "X-Amz-Security-Token")?;
+    Some(token.into_owned())
 }
 
 fn uri<T: std::str::FromStr>(url: &Url) -> Result<T>
