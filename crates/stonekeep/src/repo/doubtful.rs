@@ -28,19 +28,27 @@ use crate::{ErrorKind, Result};
 /// So long a record stays: a writer that was woken may have committed, and died before it looked again.
 const STAYS: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Writes down what a dead holder of the lock has claimed, if the lock was taken over, and looks at what was written down before.
-/// The lock must be held.
+/// What is written down.
 ///
 /// # Errors
 /// I/O errors of the store.
-pub fn settle(store: &Store, lock: &Held) -> Result<()> {
+pub(super) fn list(store: &Store) -> Result<Vec<Entry>> {
     if store.traits().uploads != Uploads::Named {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    if lock.took_over() {
+    store.list(Some(&layout::doubtful_directory()))
+}
+
+/// Writes down what a dead holder of the lock has claimed, if the lock was taken over, and looks at what was written down before.
+///
+/// # Errors
+/// I/O errors of the store.
+pub(super) fn settle(store: &Store, lock: &Held, mut listed: Vec<Entry>) -> Result<()> {
+    if lock.took_over() && store.traits().uploads == Uploads::Named {
         record(store)?;
+        listed = list(store)?;
     }
-    for entry in store.list(Some(&layout::doubtful_directory()))? {
+    for entry in listed {
         if let Some(id) = BackupId::parse(&entry.name) {
             look(store, id, &entry)?;
         }

@@ -20,13 +20,9 @@ impl LoadedMeta {
         read(store, self, Wanted::All, &mut Vec::new())
     }
 
-    /// The same, each file handed over as its line is read; what was handed over counts only if the facts come back.
-    ///
-    /// # Errors
-    /// As [`Self::facts`].
-    pub fn facts_each(&self, store: &Store, take: &mut dyn FnMut(FileFacts)) -> Result<Option<BackupFacts>> {
-        let facts = read_some(store, self.id, Wanted::All, &mut Vec::new(), take)?;
-        Ok(facts.filter(|facts| facts.belong_to(self.id, self.crc32c, self.size_bytes)))
+    /// Whether these facts are about it.
+    pub fn is_described_by(&self, facts: &BackupFacts) -> bool {
+        facts.belong_to(self.id, self.crc32c, self.size_bytes)
     }
 
     /// The same, with only those files whose sizes neither the meta file nor a name has.
@@ -45,6 +41,19 @@ impl LoadedMeta {
     pub fn facts_head(&self, store: &Store) -> Result<Option<BackupFacts>> {
         read(store, self, Wanted::None, &mut Vec::new())
     }
+}
+
+/// The facts of a backup, whatever its meta file is, each file handed over as its line is read; what was handed over counts only
+/// if the facts come back.
+///
+/// # Errors
+/// I/O errors of the store.
+pub fn read_each(
+    store: &Store,
+    id: BackupId,
+    take: &mut dyn FnMut(FileFacts),
+) -> Result<Option<BackupFacts>> {
+    read_some(store, id, Wanted::All, &mut Vec::new(), take)
 }
 
 /// The facts of this meta file with those of these files whose sizes neither the meta file nor a name has. Each file comes
@@ -76,7 +85,7 @@ fn read(
 ) -> Result<Option<BackupFacts>> {
     let mut files = Vec::new();
     let facts = read_some(store, of.id, wanted, buffer, &mut |file| files.push(file))?;
-    let facts = facts.filter(|facts| facts.belong_to(of.id, of.crc32c, of.size_bytes));
+    let facts = facts.filter(|facts| of.is_described_by(facts));
     Ok(facts.map(|facts| BackupFacts { files, ..facts }))
 }
 

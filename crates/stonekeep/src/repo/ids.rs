@@ -36,26 +36,21 @@ pub struct Traces {
 }
 
 impl Traces {
-    /// Lists them.
+    /// Lists those that are not claims.
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub fn read(index: &RepositoryIndex<'_>) -> Result<Self> {
+    pub fn read(index: &RepositoryIndex<'_>, claimed: BTreeSet<BackupId>) -> Result<Self> {
         let store = index.store();
-        let ids_of = |entries: &[Entry]| -> Vec<BackupId> {
-            let ids = entries.iter().filter_map(|entry| BackupId::parse(&entry.name));
-            ids.collect()
-        };
         let records = store.list(Some(&layout::deleted_directory()))?;
         let records = records.iter().filter(|entry| entry.kind == EntryKind::File);
         let records = records.filter_map(|entry| layout::parse_deleted(&entry.name));
         let mut others: BTreeSet<BackupId> = records.map(|(id, _)| id).collect();
         others.extend(ids_of(index.private()?));
         others.extend(ids_of(&store.list(Some(&layout::facts_directory()))?));
-        let claims = store.list(Some(&layout::ids_directory()))?;
         Ok(Traces {
             backups: index.backups()?.ids.iter().copied().collect(),
-            claimed: ids_of(&claims).into_iter().collect(),
+            claimed,
             others,
         })
     }
@@ -78,13 +73,29 @@ impl Traces {
 ///
 /// # Errors
 /// I/O errors of the store.
-pub fn largest(index: &RepositoryIndex<'_>) -> Result<Option<BackupId>> {
-    if index.store().traits().uploads != Uploads::Named {
-        return Ok(Traces::read(index)?.largest());
-    }
-    let claims = index.store().list(Some(&layout::ids_directory()))?;
-    let claimed = claims.iter().filter_map(|entry| BackupId::parse(&entry.name));
-    Ok(claimed.chain(index.backups()?.ids.last().copied()).max())
+pub fn largest(index: &RepositoryIndex<'_>, claimed: BTreeSet<BackupId>) -> Result<Option<BackupId>> {
+    let traces = match index.store().traits().uploads {
+        Uploads::Named => Traces {
+            backups: index.backups()?.ids.last().copied().into_iter().collect(),
+            claimed,
+            others: BTreeSet::new(),
+        },
+        _ => Traces::read(index, claimed)?,
+    };
+    Ok(traces.largest())
+}
+
+/// The ids that are claimed.
+///
+/// # Errors
+/// I/O errors of the store.
+pub fn claimed(store: &Store) -> Result<BTreeSet<BackupId>> {
+    let claims = store.list(Some(&layout::ids_directory()))?;
+    Ok(ids_of(&claims).collect())
+}
+
+fn ids_of(entries: &[Entry]) -> impl Iterator<Item = BackupId> + '_ {
+    entries.iter().filter_map(|entry| BackupId::parse(&entry.name))
 }
 
 /// The id after this one.

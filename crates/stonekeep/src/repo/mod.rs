@@ -48,7 +48,8 @@ pub mod went_back;
 pub mod wrong;
 
 use self::index::RepositoryIndex;
-use crate::store::{Durability, EntryKind, Store};
+use crate::parallel::run_both;
+use crate::store::{Durability, EntryKind, Held, Store};
 use crate::{Error, Result};
 
 /// The names that a repository's root can have; `LATEST_BACKUP` is of very old RocksDB and ignored.
@@ -139,6 +140,21 @@ pub fn require_or_create(store: &Store, state: &RootState, durability: Durabilit
         RootState::Repository | RootState::Absent | RootState::Empty => store.create_root(durability),
         RootState::Foreign(name) => Err(foreign(store, name)),
     }
+}
+
+/// Deals with what earlier holders of the lock have left undecided: records of deletions that did not happen, and backups that
+/// may have been committed after their writer had lost it. The lock must be held.
+///
+/// # Errors
+/// I/O errors of the store.
+pub fn settle(store: &Store, lock: &Held, workers: usize) -> Result<()> {
+    let (records, doubtful) = run_both(
+        workers,
+        || store.list(Some(&layout::deleted_directory())),
+        || doubtful::list(store),
+    );
+    garbage::drop_void_records(store, &records?)?;
+    doubtful::settle(store, lock, doubtful?)
 }
 
 /// The refusal to write into a directory that is no repository.

@@ -215,7 +215,7 @@ impl Store {
         self.around(|| Operation::Leftovers, || self.backend.leftovers())
     }
 
-    /// Removes what a run has uploaded and not finished.
+    /// Removes what a run has uploaded and not finished, if it was among the [leftovers](Self::leftovers) or used this store.
     ///
     /// # Errors
     /// I/O errors.

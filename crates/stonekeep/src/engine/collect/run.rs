@@ -9,7 +9,6 @@ use super::apply::{Apply, Left};
 use super::purge::{Purge, PurgeOptions};
 use super::report::{CollectReport, KeptBackup};
 use crate::engine::BackupEngineReadOnly;
-use crate::repo::doubtful;
 use crate::repo::garbage::{self, Inventory, IsToDelete, Metas, Policy, Withdrawn};
 use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::no_such_backup;
@@ -61,8 +60,7 @@ impl Collection<'_> {
         repo::require(&index)?;
         let lock = self.engine.lock(self.observer)?;
         self.observer.progressed(&Progress::begin(Phase::Planning));
-        garbage::drop_void_records(self.store())?;
-        doubtful::settle(self.store(), &lock)?;
+        repo::settle(self.store(), &lock, self.engine.workers())?;
         let (Choice { to_delete, kept }, metas) = self.choose(&index)?;
         let Withdrawn { deleted, left } = garbage::withdraw(self.store(), &to_delete, &|| {
             self.check_stop()?;

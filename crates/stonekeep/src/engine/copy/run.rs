@@ -20,7 +20,7 @@ use crate::engine::transfer::Amount;
 use crate::repo::catalog::MetaState;
 use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::no_such_backup;
-use crate::repo::{self, RootState, catalog, described, doubtful, garbage, ids, latest_hint, layout};
+use crate::repo::{self, RootState, catalog, described, ids, latest_hint, layout};
 use crate::store::{Held, Persist};
 use crate::{Error, ErrorKind, Phase, Progress, Result};
 
@@ -117,8 +117,7 @@ fn begin(context: &Context<'_>) -> Result<Writing> {
     let state = repo::root_state(&RepositoryIndex::new(target))?;
     repo::require_or_create(target, &state, context.durability())?;
     let lock = context.to.lock(context.observer)?;
-    garbage::drop_void_records(target)?;
-    doubtful::settle(target, &lock)?;
+    repo::settle(target, &lock, context.to.workers())?;
     Ok(Writing {
         lock,
         staging: Staging::begin(target)?,

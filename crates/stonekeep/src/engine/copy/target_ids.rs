@@ -41,7 +41,7 @@ impl<'a> TargetIds<'a> {
     /// # Errors
     /// I/O errors of the store.
     pub(super) fn read(context: &Context<'_>, index: &'a RepositoryIndex<'a>) -> Result<Self> {
-        let traces = Traces::read(index)?;
+        let traces = Traces::read(index, ids::claimed(index.store())?)?;
         let mut by_content = HashMap::new();
         if context.options.new_ids {
             for id in &traces.backups {

@@ -14,8 +14,9 @@ use super::plan::Plan;
 use super::planner::Planner;
 use crate::engine::transfer::Amount;
 use crate::image::{CaptureHost, DatabaseImage, ImageFile};
+use crate::parallel::run_both;
 use crate::repo::index::RepositoryIndex;
-use crate::repo::{self, RootState, doubtful, garbage, ids, included, layout};
+use crate::repo::{self, RootState, ids, included, layout};
 use crate::store::{Held, Key, Uploads};
 use crate::{Error, Phase, Result};
 
@@ -306,22 +307,28 @@ fn limit_modes(context: &Context<'_>) {
 fn open_repository(context: &Context<'_>, state: &RootState) -> Result<Held> {
     repo::require_or_create(context.store(), state, context.engine.durability())?;
     let lock = context.engine.lock(context.observer)?;
-    garbage::drop_void_records(context.store())?;
-    doubtful::settle(context.store(), &lock)?;
+    repo::settle(context.store(), &lock, context.engine.workers())?;
     Ok(lock)
 }
 
 /// An id that is larger than this one and all others.
 pub(super) fn next_free(context: &Context<'_>, taken: BackupId) -> Result<BackupId> {
-    let largest = ids::largest(&RepositoryIndex::new(context.store()))?;
+    let store = context.store();
+    let largest = ids::largest(&RepositoryIndex::new(store), ids::claimed(store)?)?;
     ids::next(taken.max(largest.unwrap_or(taken)))
 }
 
 /// C1: what the repository knows, and the id of the next backup.
 fn read<'a>(context: &Context<'a>) -> Result<(PlanInputs<'a>, BackupId)> {
     context.report(Phase::Planning);
-    let inputs = PlanInputs::read(context.store())?;
-    let id = match ids::largest(&inputs.index)? {
+    let (store, workers) = (context.store(), context.engine.workers());
+    let (inputs, claimed) = run_both(
+        workers,
+        || PlanInputs::read(store, workers),
+        || ids::claimed(store),
+    );
+    let inputs = inputs?;
+    let id = match ids::largest(&inputs.index, claimed?)? {
         None => BackupId::FIRST,
         Some(largest) => ids::next(largest)?,
     };

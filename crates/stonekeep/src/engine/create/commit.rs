@@ -97,9 +97,10 @@ impl Commit<'_> {
         let (store, area) = (self.store(), &self.area.name);
         let facts = record::facts(&self.context, &self.plan, self.included, id, &text);
         let (newest, mut buffer) = (self.plan.newest.map(layout::facts), Vec::new());
-        // Without it the lines are made anew.
+        // Without it the lines are made anew, which costs less than reading it from far away.
         let newest = newest
             .as_ref()
+            .filter(|_| self.claimed.is_none())
             .and_then(|key| FileLines::open(store, key, &mut buffer).ok());
         let facts = facts.stage(store, area, id, record::file_lines(&self.plan, id, newest))?;
         store.persist(Persist::Uploads(std::slice::from_ref(&facts)), self.durability())?;
@@ -129,10 +130,12 @@ impl Commit<'_> {
             self.store().delete_one(&layout::facts(id))?;
             return Ok(Outcome::IdTaken);
         }
-        match self
-            .look(id, &description.private)
-            .and_then(|()| self.look(id, shared))
-        {
+        let (private, shared) = run_both(
+            self.context.engine.workers(),
+            || self.look(id, &description.private),
+            || self.look(id, shared),
+        );
+        match private.and(shared) {
             Ok(()) => {
                 latest_hint::committed(self.store(), &self.area.name, id, &description.text);
                 Ok(Outcome::Committed)

@@ -11,9 +11,11 @@ use stonekeep_format::{BackupId, Crc32c, FileNumber};
 use super::decision::shareable;
 use super::identity::Identity;
 use super::leftovers::Leftovers;
+use crate::parallel::run_both;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::described;
 use crate::repo::facts::{BackupFacts, FileFacts};
+use crate::repo::facts_reader;
 use crate::repo::index::RepositoryIndex;
 use crate::store::Store;
 use crate::{ErrorKind, Result};
@@ -83,11 +85,15 @@ impl<'a> PlanInputs<'a> {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub(super) fn read(store: &'a Store) -> Result<Self> {
+    pub(super) fn read(store: &'a Store, workers: usize) -> Result<Self> {
+        let index = RepositoryIndex::new(store);
+        index.begin_listing();
+        let (backups, leftovers) = run_both(workers, || index.backups().map(drop), || Leftovers::read(store));
+        backups?;
         let mut inputs = PlanInputs {
             store,
-            index: RepositoryIndex::new(store),
-            leftovers: Leftovers::read(store)?,
+            index,
+            leftovers: leftovers?,
             newest: None,
             recorded: Vec::new(),
             newest_files: Vec::new(),
@@ -101,8 +107,7 @@ impl<'a> PlanInputs<'a> {
         };
         inputs.unread.clone_from(&inputs.index.backups()?.ids);
         if !inputs.unread.is_empty() {
-            inputs.index.begin_listing();
-            inputs.read_newest()?;
+            inputs.read_newest(workers)?;
         }
         let sessions = inputs.leftovers.sessions().into_iter();
         sessions.for_each(|session| inputs.add_session(session));
@@ -279,10 +284,10 @@ impl<'a> PlanInputs<'a> {
         Ok(None)
     }
 
-    fn read_newest(&mut self) -> Result<()> {
+    fn read_newest(&mut self, workers: usize) -> Result<()> {
         // Facts that are bound to the meta file say everything that is in it, so that it need not be parsed.
         if let Some(id) = self.unread.last().copied()
-            && self.read_newest_facts(id)?
+            && self.read_newest_facts(id, workers)?
         {
             self.unread.pop();
             return Ok(());
@@ -291,7 +296,7 @@ impl<'a> PlanInputs<'a> {
             return Ok(());
         };
         // Another one than the last, if that cannot be read.
-        if self.read_newest_facts(loaded.id)? {
+        if self.read_newest_facts(loaded.id, workers)? {
             return Ok(());
         }
         let numbers = loaded.meta.files.iter();
@@ -309,22 +314,26 @@ impl<'a> PlanInputs<'a> {
     }
 
     /// Reads the facts about a backup; whether there are any about its present meta file.
-    fn read_newest_facts(&mut self, id: BackupId) -> Result<bool> {
-        let loaded = match LoadedMeta::unparsed(self.store, id) {
+    fn read_newest_facts(&mut self, id: BackupId, workers: usize) -> Result<bool> {
+        let store = self.store;
+        let (mut recorded, mut line) = (Vec::new(), 0);
+        let facts = || {
+            facts_reader::read_each(store, id, &mut |facts| {
+                if let Some(number) = facts.number() {
+                    recorded.push(Recorded { number, line, facts });
+                }
+                line += 1;
+            })
+        };
+        let (facts, loaded) = run_both(workers, facts, || LoadedMeta::unparsed(store, id));
+        let loaded = match loaded {
             Ok(loaded) => loaded,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => {
                 return Ok(false);
             }
             Err(error) => return Err(error),
         };
-        let (mut recorded, mut line) = (Vec::new(), 0);
-        let facts = loaded.facts_each(self.store, &mut |facts| {
-            if let Some(number) = facts.number() {
-                recorded.push(Recorded { number, line, facts });
-            }
-            line += 1;
-        })?;
-        let Some(facts) = facts else {
+        let Some(facts) = facts?.filter(|facts| loaded.is_described_by(facts)) else {
             return Ok(false);
         };
         for Recorded { number, facts, .. } in &recorded {

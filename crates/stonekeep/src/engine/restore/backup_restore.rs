@@ -97,8 +97,7 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
             Verb::Restore => pin::pin_known(store, id, loaded)?,
         };
         let meta = &pinned.loaded;
-        let is_of_meta = |facts: &BackupFacts| facts.belong_to(meta.id, meta.crc32c, meta.size_bytes);
-        let facts = match facts.filter(is_of_meta) {
+        let facts = match facts.filter(|facts| meta.is_described_by(facts)) {
             Some(facts) => Some(facts),
             None => meta.facts_for_sizes(store)?,
         };

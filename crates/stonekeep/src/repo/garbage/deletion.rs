@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use stonekeep_format::{BackupId, Crc32c};
 
 use crate::repo::layout;
-use crate::store::{self, Durability, Key, Persist, Put, PutContent, PutMode, Store};
+use crate::store::{self, Durability, Entry, Key, Persist, Put, PutContent, PutMode, Store};
 use crate::{Error, ErrorKind, Quiet, Result};
 
 /// In the name of a record whose meta file could not be read.
@@ -82,14 +82,14 @@ pub fn secure(store: &Store) -> Result<()> {
     store.persist(Persist::Names(&directories), Durability::Durable)
 }
 
-/// Removes the records of backups that exist: their deletion was stopped before its commit. One that cannot be removed
+/// Removes those of these records whose backups exist: the deletion was stopped before its commit. One that cannot be removed
 /// harms nobody, as long as the meta file is there.
 ///
 /// # Errors
 /// I/O errors of the store while it lists or reads.
-pub fn drop_void_records(store: &Store) -> Result<()> {
+pub fn drop_void_records(store: &Store, records: &[Entry]) -> Result<()> {
     let directory = layout::deleted_directory();
-    for entry in store.list(Some(&directory))? {
+    for entry in records {
         let Some((id, crc32c)) = layout::parse_deleted(&entry.name) else {
             continue;
         };

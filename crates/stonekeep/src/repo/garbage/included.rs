@@ -78,7 +78,7 @@ fn owned_by(store: &Store, id: BackupId) -> Result<Owned> {
     };
     Ok(match facts_reader::read_any_head(store, id)? {
         None => Owned::Any,
-        Some(facts) if facts.belong_to(id, loaded.crc32c, loaded.size_bytes) => {
+        Some(facts) if loaded.is_described_by(&facts) => {
             Owned::These(facts.included.into_iter().map(|file| file.path).collect())
         }
         Some(_) => Owned::These(BTreeSet::new()),

@@ -11,7 +11,11 @@ use tokio::task::JoinHandle;
 use super::client::Client;
 use super::ranges::Ranges;
 
-/// How many ranges of one object are under way besides the one that is read, if all objects together leave room for them.
+/// How many ranges are under way, if they leave room. Where more objects are read at a time, each is read by one request after
+/// another, which costs less memory.
+const RANGES_AT_ONCE: usize = 8;
+
+/// How many of one object at most, besides the one that is read.
 const RANGES_AHEAD: usize = 3;
 
 /// A range that is fetched on the threads of the network.
@@ -41,6 +45,8 @@ impl Drop for UnderWay {
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
     ranges: VecDeque<UnderWay>,
+    /// Counts the object among those that are read in order.
+    stream: Option<Arc<()>>,
 }
 
 impl Ahead {
@@ -52,8 +58,10 @@ impl Ahead {
 
     /// Fetches what comes after `end`, as far as there is room.
     pub(super) fn extend(&mut self, client: &Client, ranges: &Ranges, end: u64) {
+        self.stream.get_or_insert_with(|| client.stream());
+        let ahead = RANGES_AHEAD.min((RANGES_AT_ONCE / client.streams().max(1)).saturating_sub(1));
         let mut next = self.ranges.back().map_or(end, |last| ranges.end_of(last.offset));
-        while self.ranges.len() < RANGES_AHEAD && next < ranges.version.size_bytes {
+        while self.ranges.len() < ahead && next < ranges.version.size_bytes {
             let Some(share) = client.share_for_reading(ranges.end_of(next) - next) else {
                 return;
             };

@@ -25,7 +25,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(180);
 const STALL_LIMIT: Duration = Duration::from_secs(30);
 
 /// What all objects together may fetch before it is asked for.
-const READING_BYTES: u64 = 40 << 20;
+const READING_BYTES: u64 = 48 << 20;
 const READING_UNIT_BYTES: u64 = 1 << 10;
 
 /// A client, and the runtime that it runs on.
@@ -35,6 +35,8 @@ pub(super) struct Client {
     display: String,
     /// What may be fetched before it is asked for.
     reading: Arc<Semaphore>,
+    /// One for each object that is read in order.
+    streams: Arc<()>,
     /// `None` when it is dropped only.
     runtime: Option<Runtime>,
 }
@@ -51,6 +53,7 @@ impl Client {
             store,
             display,
             reading: Arc::new(Semaphore::new((READING_BYTES / READING_UNIT_BYTES) as usize)),
+            streams: Arc::new(()),
             runtime: Some(runtime),
         })
     }
@@ -110,6 +113,16 @@ impl Client {
     pub(super) fn share_for_reading(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
         let units = u32::try_from(bytes.div_ceil(READING_UNIT_BYTES)).ok()?;
         Arc::clone(&self.reading).try_acquire_many_owned(units).ok()
+    }
+
+    /// What an object has as long as it is read in order.
+    pub(super) fn stream(&self) -> Arc<()> {
+        Arc::clone(&self.streams)
+    }
+
+    /// How many objects are read in order.
+    pub(super) fn streams(&self) -> usize {
+        Arc::strong_count(&self.streams) - 1
     }
 
     /// The error of a request to this store.

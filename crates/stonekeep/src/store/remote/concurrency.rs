@@ -8,10 +8,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::climb::{Climb, Window};
 
 /// Before anything is known of the store.
-const FIRST: usize = 8;
+const FIRST: usize = 16;
 
 /// More requests at a time than this serve no store better.
-pub(super) const MOST: usize = 64;
+pub(super) const MOST: usize = 128;
 
 /// A request that is given up after so long has run into a time limit; one that is given up before was not needed any more.
 const GIVEN_UP: Duration = Duration::from_secs(20);

@@ -67,7 +67,7 @@ use crate::{Error, ErrorKind, Result, Warning};
 
 /// How many files at a time: they wait for the network, not for the processor. How many requests these send at a time is found
 /// out.
-const FILES: usize = 64;
+const FILES: usize = 128;
 
 /// A repository in an object store. See the [module](self).
 #[derive(Debug)]

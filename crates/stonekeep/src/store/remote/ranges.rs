@@ -12,7 +12,7 @@ use super::client::{within_answer_limit, within_stall_limit};
 use super::errors;
 
 /// What one request asks for.
-const RANGE_BYTES: u64 = 8 << 20;
+const RANGE_BYTES: u64 = 16 << 20;
 
 /// How many times a range is asked for that ends early.
 pub(super) const ATTEMPTS: u32 = 3;

@@ -13,6 +13,7 @@ pub(crate) mod processes;
 mod remote;
 mod remote_backup;
 mod remote_lease;
+mod remote_leftovers;
 mod remote_markers;
 mod remote_ranges;
 mod remote_upload;

@@ -10,9 +10,9 @@ use stonekeep::store::{Key, ObjectReader, Store};
 use crate::support::faults::{Fault, How, Verb, When};
 use crate::support::faulty_objects::{Create, FaultyObjects};
 
-const LARGE_BYTES: usize = 42_000_000;
-/// Of 8 MiB each.
-const RANGES: usize = 6;
+const LARGE_BYTES: usize = 60_000_000;
+/// Of 16 MiB each.
+const RANGES: usize = 4;
 
 fn bytes(seed: u32) -> Vec<u8> {
     (0..LARGE_BYTES as u32)
@@ -55,7 +55,7 @@ fn each_range_is_asked_for_once() {
 
 #[test]
 fn small_and_empty_objects_are_read() {
-    for length in [0, 1, 8 << 20, (8 << 20) + 1] {
+    for length in [0, 1, 16 << 20, (16 << 20) + 1] {
         let expected = &bytes(2)[..length];
         let (_, store) = store_with("p/a", expected);
         assert_eq!(store.open(&key("a")).unwrap().size_bytes(), length as u64);

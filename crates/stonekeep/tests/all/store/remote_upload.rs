@@ -5,7 +5,6 @@ use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 
 use stonekeep::ErrorKind;
 use stonekeep::store::remote::RemoteStore;
@@ -16,21 +15,21 @@ use super::bucket;
 use crate::support::faults::{FAILURES, Fault, How, VERBS, Verb, When};
 use crate::support::faulty_objects::{Create, FaultyObjects};
 
-const RUN: &str = "7";
+pub(super) const RUN: &str = "7";
 
 /// A file of two parts.
 const LARGE_BYTES: usize = (8 << 20) + 1000;
 
-fn key(path: &str) -> Key {
+pub(super) fn key(path: &str) -> Key {
     Key::new(path).unwrap()
 }
 
-fn store_of(objects: &Arc<FaultyObjects>) -> Store {
+pub(super) fn store_of(objects: &Arc<FaultyObjects>) -> Store {
     let store = RemoteStore::new(Arc::clone(objects) as _, "p", "objects of a test").unwrap();
     store.with_multipart(Arc::clone(objects) as _).into()
 }
 
-fn large(first: u8) -> Vec<u8> {
+pub(super) fn large(first: u8) -> Vec<u8> {
     let mut bytes = vec![first; LARGE_BYTES];
     bytes[LARGE_BYTES - 1] = first.wrapping_add(1);
     bytes
@@ -44,7 +43,7 @@ fn put(store: &Store, path: &str, bytes: &[u8], mode: PutMode) -> Put {
 }
 
 /// As the engine does it: an upload without an answer is made again, over what it may have left.
-fn upload(store: &Store, path: &str, bytes: &[u8]) {
+pub(super) fn upload(store: &Store, path: &str, bytes: &[u8]) {
     let size_bytes = bytes.len() as u64;
     let upload = |mode| store.upload(RUN, &key(path), &mut &*bytes, size_bytes, mode);
     if upload(PutMode::IfAbsent).is_err() {
@@ -181,10 +180,23 @@ fn a_put_that_lost_its_answer_is_ones_own_and_another_object_is_not() {
 }
 
 #[test]
+fn a_store_that_does_not_know_the_condition_gets_it_once() {
+    let objects = FaultyObjects::new(Create::NotImplemented);
+    let store = store_of(&objects);
+    upload(&store, "tables/1", b"one");
+    assert_eq!(objects.requests(Verb::Put), 2);
+    upload(&store, "tables/2", b"two");
+    assert_eq!(put(&store, "ids/1", b"three", PutMode::IfAbsent), Put::Done);
+    assert_eq!(objects.requests(Verb::Put), 4);
+    // Nothing but a look keeps a key from being taken twice there.
+    assert_eq!(put(&store, "ids/1", b"four", PutMode::IfAbsent), Put::Taken);
+    assert_eq!(objects.requests(Verb::Put), 4);
+}
+
+#[test]
 fn a_refusal_is_not_repeated() {
     let objects = FaultyObjects::new(Create::Ignored);
     let store = store_of(&objects);
-    upload(&store, "tables/1", b"makes the probe");
     let before = objects.requests(Verb::Put);
     objects.fail([Fault {
         verb: Verb::Put,
@@ -250,66 +262,6 @@ fn what_was_sent_of_a_file_that_fails_is_removed() {
     assert!(objects.requests(Verb::Part) >= 2);
     assert_eq!(objects.uploads_under_way(), 0);
     assert_eq!(objects.contents(), BTreeMap::new());
-}
-
-/// A run was killed when it had sent the completion of this file, which the store has not carried out.
-fn killed_in_a_completion() -> Arc<FaultyObjects> {
-    let objects = FaultyObjects::new(Create::Honoured);
-    let store = store_of(&objects);
-    objects.fail([Fault {
-        verb: Verb::Complete,
-        path_has: "",
-        nth: 0,
-        when: When::Before,
-        how: How::Reset,
-    }]);
-    let bytes = large(3);
-    let failed = store.upload(
-        RUN,
-        &key("tables/3"),
-        &mut &*bytes,
-        bytes.len() as u64,
-        PutMode::IfAbsent,
-    );
-    assert_eq!(failed.unwrap_err().kind(), ErrorKind::Io);
-    let leftovers = store_of(&objects).leftovers().unwrap();
-    assert_eq!(leftovers.len(), 1);
-    assert_eq!((&*leftovers[0].run, &*leftovers[0].uploads), (RUN, &[][..]));
-    assert_eq!(leftovers[0].doubtful, [key("tables/3")]);
-    objects
-}
-
-#[test]
-fn an_upload_whose_completion_may_be_under_way_is_aborted_later() {
-    let objects = killed_in_a_completion();
-    let store = store_of(&objects);
-    store.discard(RUN).unwrap();
-    assert_eq!(objects.requests(Verb::Abort), 0);
-    assert_eq!(store.leftovers().unwrap().len(), 1);
-    objects.date_forward("/probes/", Duration::from_secs(14 * 60));
-    store.discard(RUN).unwrap();
-    assert_eq!(objects.uploads_under_way(), 1);
-    objects.date_forward("/probes/", Duration::from_secs(16 * 60));
-    store.discard(RUN).unwrap();
-    assert_eq!(objects.uploads_under_way(), 0);
-    assert_eq!(store.leftovers().unwrap(), []);
-    assert_eq!(objects.contents(), BTreeMap::new());
-    assert_eq!(objects.violations(), [""; 0]);
-}
-
-#[test]
-fn no_upload_to_a_key_with_an_object_is_aborted() {
-    let objects = killed_in_a_completion();
-    let store = store_of(&objects);
-    // The next run uploads the file again.
-    store
-        .upload("8", &key("tables/3"), &mut &*large(3), 0, PutMode::Replace)
-        .unwrap();
-    objects.date_forward("/probes/", Duration::from_secs(24 * 60 * 60));
-    store.discard(RUN).unwrap();
-    assert_eq!(objects.requests(Verb::Abort), 0);
-    assert_eq!(store.leftovers().unwrap(), []);
-    assert_eq!(objects.contents().keys().collect::<Vec<_>>(), ["p/tables/3"]);
 }
 
 #[test]

@@ -26,27 +26,24 @@ impl Requests {
         let token = Token::new();
         let size_bytes = content.len() as u64;
         let content = Bytes::from(content.to_vec());
-        let options = PutOptions {
-            mode: if create {
-                PutMode::Create
-            } else {
-                PutMode::Overwrite
-            },
-            attributes: token.stamp(Some(crc32c)),
-            ..PutOptions::default()
-        };
         let doing = format!("writing {path}");
         let mut attempts = Attempts::new();
         loop {
+            let options = PutOptions {
+                mode: self.creates.mode(create),
+                attributes: token.stamp(Some(crc32c)),
+                ..PutOptions::default()
+            };
             let error = match fence.put(path, &content, &options)? {
                 Ok(()) => return Ok(Outcome::Written),
+                Err(error) if self.creates.is_unknown(&options.mode, &error) => continue,
                 Err(error) if is_final(&error) => return Err(self.client.explain(&doing, error)),
                 Err(error) => error,
             };
             match self.wait(&doing, self.look(path))? {
                 Some(there) if there.is_of(&token, size_bytes) => return Ok(Outcome::Written),
                 // Also where the answer was another one: the attempt before may have been refused unnoticed.
-                Some(there) if create => return Ok(Outcome::Taken(there)),
+                Some(there) if options.mode == PutMode::Create => return Ok(Outcome::Taken(there)),
                 Some(_) | None => {}
             }
             if !self.client.block_on(attempts.pause())? {

@@ -42,7 +42,7 @@ mod single_put;
 mod stamp;
 
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -66,7 +66,6 @@ use crate::store::{Key, PutMode, Upload};
 #[derive(Debug)]
 pub(super) struct Writer {
     requests: Requests,
-    creates: Creates,
 }
 
 impl Writer {
@@ -89,8 +88,9 @@ impl Writer {
                 sessions,
                 budget: Budget::new(),
                 buffers: Buffers::default(),
+                creates: Creates::default(),
+                touched: Mutex::default(),
             },
-            creates: Creates::default(),
         }
     }
 
@@ -122,7 +122,7 @@ impl Writer {
         let first = parts.next(requests.buffers.take(share_bytes))?;
         let size_bytes = if parts.is_at_end()? {
             let size_bytes = first.len() as u64;
-            self.upload_small(run, key, &path, first, mode)?;
+            self.upload_small(key, &path, first, mode)?;
             drop(share);
             size_bytes
         } else {
@@ -136,11 +136,11 @@ impl Writer {
         })
     }
 
-    fn upload_small(&self, run: &str, key: &Key, path: &Path, bytes: Vec<u8>, mode: PutMode) -> Result<()> {
+    fn upload_small(&self, key: &Key, path: &Path, bytes: Vec<u8>, mode: PutMode) -> Result<()> {
         let size_bytes = bytes.len() as u64;
         // The client's threads only move bytes: this one computes.
         let crc32c = stonekeep_format::Crc32c(crc32c::crc32c(&bytes));
-        let create = mode == PutMode::IfAbsent && self.creates.honoured(&self.requests, run)?;
+        let create = mode == PutMode::IfAbsent;
         let content = self.requests.buffers.lend(bytes);
         match self
             .requests

@@ -174,6 +174,7 @@ impl<'w> Transfer<'w> {
             token: self.token.as_str().to_owned(),
         };
         let at = self.requests.mark_path(self.run, &self.token)?;
+        self.requests.touched().insert(self.run.to_owned());
         let requests = self.requests;
         if let Err(error) = requests.wait(&format!("writing {at}"), requests.put_mark(&at, &mark)) {
             self.abort(size_bytes);

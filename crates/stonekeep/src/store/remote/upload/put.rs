@@ -26,7 +26,7 @@ impl Writer {
         run_key(run)?;
         let requests = &self.requests;
         let from = match content {
-            PutContent::Bytes(bytes) => return self.put_bytes(run, key, bytes, mode, fence),
+            PutContent::Bytes(bytes) => return self.put_bytes(key, bytes, mode, fence),
             PutContent::CopyOf(from) => requests.paths.of(Some(from))?,
         };
         let object = RemoteObject::open(requests.client.clone(), from)?;
@@ -34,7 +34,7 @@ impl Writer {
         let size_bytes = object.size_bytes();
         if parts::is_one(size_bytes) {
             let bytes = parts::whole(key, &mut reader, size_bytes)?;
-            return self.put_bytes(run, key, &bytes, mode, fence);
+            return self.put_bytes(key, &bytes, mode, fence);
         }
         if mode == PutMode::IfAbsent {
             let path = requests.paths.of(Some(key))?;
@@ -49,25 +49,13 @@ impl Writer {
         Ok(Put::Done)
     }
 
-    fn put_bytes(
-        &self,
-        run: &str,
-        key: &Key,
-        bytes: &[u8],
-        mode: PutMode,
-        fence: Option<&Fence>,
-    ) -> Result<Put> {
+    fn put_bytes(&self, key: &Key, bytes: &[u8], mode: PutMode, fence: Option<&Fence>) -> Result<Put> {
         let requests = &self.requests;
         let path = requests.paths.of(Some(key))?;
         let crc32c = Crc32c(crc32c::crc32c(bytes));
-        let mut create = false;
-        if mode == PutMode::IfAbsent {
-            create = self.creates.honoured(requests, run)?;
-            if !create
-                && let Some(there) = requests.wait(&format!("asking for {path}"), requests.look(&path))?
-            {
-                return self.same_or_taken(&path, &there, bytes);
-            }
+        let create = mode == PutMode::IfAbsent;
+        if create && let Some(there) = requests.wait(&format!("asking for {path}"), requests.look(&path))? {
+            return self.same_or_taken(&path, &there, bytes);
         }
         let outcome = match fence {
             Some(fence) => requests.put_fenced(fence, &path, bytes, crc32c, create)?,

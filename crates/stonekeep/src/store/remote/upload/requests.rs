@@ -1,7 +1,8 @@
 //! The requests that writing is made of, and the limits that they share.
 
+use std::collections::BTreeSet;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use object_store::path::Path;
 use object_store::{GetOptions, ObjectStore};
@@ -10,6 +11,7 @@ use super::answer;
 use super::attempts::{ANSWER_LIMIT, repeated};
 use super::budget::Budget;
 use super::buffers::Buffers;
+use super::creates::Creates;
 use super::session::Sessions;
 use super::stamp::There;
 use crate::store::remote::client::Client;
@@ -26,9 +28,16 @@ pub(super) struct Requests {
     pub(super) sessions: Sessions,
     pub(super) budget: Budget,
     pub(super) buffers: Buffers,
+    pub(super) creates: Creates,
+    /// The runs that may have something beside their files: those that were listed, and those that this process wrote for.
+    pub(super) touched: Mutex<BTreeSet<String>>,
 }
 
 impl Requests {
+    pub(super) fn touched(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What is under a path now.
     pub(super) async fn look(&self, path: &Path) -> object_store::Result<Option<There>> {
         let head = || async {

@@ -38,6 +38,7 @@ impl Writer {
     /// Writes a record of the run.
     pub(in super::super) fn record(&self, run: &str, name: &Key, content: &mut dyn Read) -> Result<Upload> {
         let at = record_key(run, name)?;
+        self.requests.touched().insert(run.to_owned());
         let written = self.upload(run, &at, content, 0, PutMode::Replace)?;
         Ok(Upload {
             key: name.clone(),
@@ -48,6 +49,7 @@ impl Writer {
     /// All runs that have left something.
     pub(in super::super) fn leftovers(&self) -> Result<Vec<Leftover>> {
         let runs = self.runs_below(&Key::new(RUNS)?)?;
+        self.requests.touched().extend(runs.keys().cloned());
         let leftover = |(run, found): (String, Found)| {
             let uploads = found.records.into_iter().map(|(key, size_bytes)| Upload {
                 run: run.clone(),
@@ -72,9 +74,14 @@ impl Writer {
         runs.into_iter().map(leftover).collect()
     }
 
-    /// Removes what a run has left beside its files. A mark stays while its completion may be under way.
+    /// Removes what a run has left beside its files, if it was listed or this process wrote for it. A mark stays while its
+    /// completion may be under way.
     pub(in super::super) fn discard(&self, run: &str, fence: Option<&Fence>) -> Result<()> {
-        let Some((_, found)) = self.runs_below(&run_key(run)?)?.pop_first() else {
+        let directory = run_key(run)?;
+        if !self.requests.touched().contains(run) {
+            return Ok(());
+        }
+        let Some((_, found)) = self.runs_below(&directory)?.pop_first() else {
             return Ok(());
         };
         let mut gone = found.probes;

@@ -41,27 +41,25 @@ impl Requests {
     ) -> object_store::Result<Outcome> {
         let token = Token::new();
         let size_bytes = content.content_length() as u64;
-        let options = || PutOptions {
-            mode: if create {
-                PutMode::Create
-            } else {
-                PutMode::Overwrite
-            },
-            attributes: token.stamp(crc32c),
-            ..PutOptions::default()
-        };
         let mut attempts = Attempts::new();
         loop {
-            let put = self.objects.put_opts(path, content.clone(), options());
+            let mode = self.creates.mode(create);
+            let options = PutOptions {
+                mode: mode.clone(),
+                attributes: token.stamp(crc32c),
+                ..PutOptions::default()
+            };
+            let put = self.objects.put_opts(path, content.clone(), options);
             let error = match within(self.budget.limit(), put).await {
                 Ok(_) => return Ok(Outcome::Written),
+                Err(error) if self.creates.is_unknown(&mode, &error) => continue,
                 Err(error) if is_final(&error) => return Err(error),
                 Err(error) => error,
             };
             match self.look(path).await? {
                 Some(there) if there.is_of(&token, size_bytes) => return Ok(Outcome::Written),
                 // Also where the answer was another one: the attempt before may have been refused unnoticed.
-                Some(there) if create => return Ok(Outcome::Taken(there)),
+                Some(there) if mode == PutMode::Create => return Ok(Outcome::Taken(there)),
                 Some(_) | None => {}
             }
             tracing::debug!(%path, taken = is_taken(&error), "a put has to be repeated");
