@@ -97,6 +97,10 @@ fn left_alone(page: &mut Page<'_>, report: &CollectReport, would: &str) {
             files(report.unfinished.files, report.unfinished.bytes)
         ));
     }
+    if report.aborted_uploads > 0 {
+        let uploads = count(report.aborted_uploads, "upload");
+        page.line(format!("{uploads} of killed backups {would}aborted"));
+    }
     for unknown in &report.unknown_files {
         page.line(format!("no part of any backup, {would}left alone: {unknown}"));
     }

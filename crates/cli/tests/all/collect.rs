@@ -8,7 +8,7 @@ use crate::world::World;
 const BEGIN: &str = "dry_run: bool, done: bool, deleted_backups: [number], kept_backups: [], \
     deleted_files: [{path: string, size_bytes: number, why: string}], freed_bytes: number, not_removed: [], held_by_pins: [], \
     held_back: [], held_back_total: {files: number, bytes: number}, too_young: number, \
-    unfinished: {files: number, bytes: number}, strangers: [], warnings: []";
+    unfinished: {files: number, bytes: number}, aborted_uploads: number, strangers: [], warnings: []";
 
 fn ids(world: &World) -> Vec<u64> {
     let document = world.json(["list"]);

@@ -63,6 +63,7 @@ impl Interceptor for Meddling {
             | Operation::Lease
             | Operation::Pin(_)
             | Operation::SweepPin(_)
+            | Operation::SweepUploads(_)
             | Operation::UploadHalf(_)
             | Operation::ResumeHalf(_) => false,
             operation => operation.is_change(),

@@ -216,6 +216,27 @@ pub enum Detail {
     Names,
     /// Sizes and ages, too.
     Sizes,
+    /// Names and kinds; fails if another file is in the place of one that this handle has uploaded, where the store can tell.
+    AsUploaded,
+}
+
+/// What becomes of uploads in parts that no run owns any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UploadSweep {
+    /// They are counted.
+    Count,
+    /// They are aborted.
+    Abort,
+}
+
+/// What was found of uploads in parts that no run owns any more.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SweptUploads {
+    /// How many are aborted, or would be.
+    pub aborted: u64,
+    /// The files that are there all the same: aborting an upload to one of them may destroy it.
+    pub beside_files: Vec<Key>,
 }
 
 /// What may still be written, as far as the place knows.
@@ -278,6 +299,9 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     fn leftovers(&self) -> Result<Vec<Leftover>>;
     fn discard(&self, run: &str) -> Result<()>;
     fn delete(&self, keys: &[Key]) -> Vec<NotDeleted>;
+    /// Deals with uploads in parts that no run owns any more and that are older than this. Nothing is found where there are none, and
+    /// where they cannot be listed.
+    fn sweep_uploads(&self, min_age: Duration, sweep: UploadSweep) -> Result<SweptUploads>;
     /// `Unsupported` where a holder of the lease that was stopped could go on to delete what others use by then.
     fn require_collectable(&self) -> Result<()>;
     fn lease(&self, wait: LockWait, holder: &str, should_stop: &dyn Fn() -> bool) -> Result<Box<dyn Lease>>;

@@ -46,12 +46,12 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use self::contract::Backend;
 pub use self::contract::{
     Detail, Durability, Leftover, LocalFile, LockWait, NotDeleted, Object, Parallelism, Persist, PinState,
-    Place, Put, PutContent, PutMode, Room, Stat, StoreTraits, Upload, Uploads,
+    Place, Put, PutContent, PutMode, Room, Stat, StoreTraits, SweptUploads, Upload, UploadSweep, Uploads,
 };
 pub use self::held::Held;
 pub use self::object_reader::ObjectReader;
@@ -280,6 +280,18 @@ impl Store {
         self.around(
             || Operation::SweepPin(key.clone()),
             || self.backend.sweep_pin(key, should_stop),
+        )
+    }
+
+    /// Deals with uploads in parts that no run owns any more and that are older than this: what killed processes have left of them,
+    /// where the store has such uploads and lists them.
+    ///
+    /// # Errors
+    /// `Locked` if the lease is lost, and I/O errors.
+    pub fn sweep_uploads(&self, min_age: Duration, sweep: UploadSweep) -> Result<SweptUploads> {
+        self.around(
+            || Operation::SweepUploads(sweep),
+            || self.backend.sweep_uploads(min_age, sweep),
         )
     }
 

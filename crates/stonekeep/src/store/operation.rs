@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Durability, Key, Object, Persist, Put, PutMode, Upload};
+use super::{Durability, Key, Object, Persist, Put, PutMode, Upload, UploadSweep};
 use crate::{Error, Result};
 
 /// Sees each operation of a [`Store`](super::Store) before it happens and after it has succeeded.
@@ -88,6 +88,8 @@ pub enum Operation {
     /// The directory of the pin.
     Pin(Key),
     SweepPin(Key),
+    /// [`super::Store::sweep_uploads`]
+    SweepUploads(UploadSweep),
     Room,
 }
 
@@ -111,6 +113,7 @@ impl Operation {
                 | Operation::OpenUpload(_)
                 | Operation::Leftovers
                 | Operation::Room
+                | Operation::SweepUploads(UploadSweep::Count)
         )
     }
 }
@@ -150,6 +153,7 @@ impl fmt::Display for Operation {
             Operation::Lease => write!(f, "lease"),
             Operation::Pin(directory) => write!(f, "pin {directory}"),
             Operation::SweepPin(key) => write!(f, "sweep_pin {key}"),
+            Operation::SweepUploads(sweep) => write!(f, "sweep_uploads {sweep:?}"),
             Operation::Room => write!(f, "room"),
         }
     }

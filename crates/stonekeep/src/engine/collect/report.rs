@@ -87,6 +87,11 @@ pub struct CollectReport {
     ///
     /// [`garbage_collect`]: crate::engine::BackupEngine::garbage_collect
     pub unfinished: Total,
+    /// Uploads in parts that killed backups had begun, and that were aborted: their parts cost, and are seen by nobody. Only
+    /// [`garbage_collect`] looks for them, in stores that have such uploads.
+    ///
+    /// [`garbage_collect`]: crate::engine::BackupEngine::garbage_collect
+    pub aborted_uploads: u64,
     /// Names that no repository has, left alone.
     #[cfg_attr(feature = "serde", serde(rename = "strangers"))]
     pub unknown_files: Vec<String>,
@@ -109,6 +114,7 @@ impl CollectReport {
             retained: plan.retained,
             too_young: plan.too_young,
             unfinished: plan.unfinished,
+            aborted_uploads: 0,
             unknown_files: std::mem::take(&mut plan.unknown_files),
             warnings: std::mem::take(&mut plan.warnings),
         }

@@ -14,8 +14,8 @@ use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::no_such_backup;
 use crate::repo::pin::{self, LivePins};
 use crate::repo::{latest_hint, layout};
-use crate::store::{Held, Store};
-use crate::{Error, Observer, Phase, Progress, Result, Warning, WarningName, repo};
+use crate::store::{Held, Store, UploadSweep, Uploads};
+use crate::{Error, ErrorKind, Observer, Phase, Progress, Result, Warning, WarningName, repo};
 
 /// A pin is made first and written after that. Whoever sees it in between looks again so often, with so long a break:
 /// together longer than a write takes.
@@ -99,6 +99,7 @@ impl Collection<'_> {
             garbage::secure(self.store())?;
         }
         let mut report = self.apply(&mut inventory, deleted, Some(lock))?;
+        self.sweep_uploads(UploadSweep::Abort, &mut report)?;
         report.warnings.extend(left.iter().map(|(id, error)| {
             let message = format!(
                 "could not be removed, so that backup {id} still exists: {}",
@@ -117,8 +118,33 @@ impl Collection<'_> {
         let (Choice { to_delete, kept }, metas) = self.choose(&index)?;
         let mut inventory = self.inventory(&index, metas, pin::all(self.store())?, &to_delete)?;
         let mut report = self.apply(&mut inventory, &to_delete, None)?;
+        self.sweep_uploads(UploadSweep::Count, &mut report)?;
         report.kept_backups = kept;
         Ok(report)
+    }
+
+    /// After D5, uploads in parts whose files have never been there.
+    fn sweep_uploads(&self, sweep: UploadSweep, report: &mut CollectReport) -> Result<()> {
+        if self.keep_unfinished || self.store().traits().uploads != Uploads::Named {
+            return Ok(());
+        }
+        let swept = match self.store().sweep_uploads(self.min_age, sweep) {
+            Err(error) if error.kind() != ErrorKind::Locked => {
+                let message = format!("uploads of killed runs were not looked at: {}", error.one_line());
+                report
+                    .warnings
+                    .push(Warning::general(WarningName::NotRemoved, message));
+                return Ok(());
+            }
+            swept => swept?,
+        };
+        report.aborted_uploads = swept.aborted;
+        report.warnings.extend(swept.beside_files.iter().map(|key| {
+            let message = "an upload to it was not completed, and its parts stay: aborting it may destroy the file; a lifecycle \
+                           rule of the bucket (AbortIncompleteMultipartUpload) removes them";
+            Warning::about(WarningName::NotRemoved, key.as_str(), message)
+        }));
+        Ok(())
     }
 
     fn store(&self) -> &Store {

@@ -1,4 +1,5 @@
-//! Whether every file of a backup that is about to be committed has its name: one listing for each directory.
+//! Whether every file of a backup that is about to be committed has its name, and is the one that was uploaded, as far as the store
+//! can tell: one listing for each directory.
 
 use std::collections::BTreeSet;
 
@@ -46,7 +47,7 @@ impl LastLook {
     pub(in crate::engine) fn missing(&self, store: &Store) -> Result<Option<String>> {
         let (mut seen, mut path) = (vec![false; self.files.len()], String::new());
         for directory in &self.directories {
-            store.visit(Some(directory), Detail::Names, &mut |entry| {
+            store.visit(Some(directory), Detail::AsUploaded, &mut |entry| {
                 path.clear();
                 path.extend([directory.as_str(), "/", &entry.name]);
                 let found = self.files.find(path.as_bytes());

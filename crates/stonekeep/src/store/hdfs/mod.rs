@@ -48,7 +48,8 @@ use super::lease::Times;
 use super::promise::Promise;
 use super::{
     Detail, Durability, Entry, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist, PinState,
-    Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, Upload, Uploads,
+    Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, SweptUploads, Upload, UploadSweep,
+    Uploads,
 };
 use crate::{Error, Result, Warning};
 
@@ -301,6 +302,11 @@ impl Backend for HdfsStore {
 
     fn pin(&self, directory: &Key, content: &[u8]) -> Result<(Key, Box<dyn Lease>)> {
         self.holding.pin(directory, content)
+    }
+
+    /// There are no such uploads.
+    fn sweep_uploads(&self, _: Duration, _: UploadSweep) -> Result<SweptUploads> {
+        Ok(SweptUploads::default())
     }
 
     fn sweep_pin(&self, key: &Key, should_stop: &dyn Fn() -> bool) -> Result<PinState> {

@@ -14,6 +14,7 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, OFlags};
 use rustix::io::Errno;
 
+use super::other_door;
 use crate::disk::Place;
 use crate::disk::tree::Tree;
 use crate::store::contract::Lease;
@@ -42,6 +43,7 @@ pub(super) fn take(
     let place = tree.make_place(&Key::trusted(LOCK))?;
     match wait_for(wait, clock, should_stop, || attempt(&place))? {
         Some(file) => {
+            other_door::require_closed(tree, clock)?;
             write_holder(&file, holder);
             Ok(Box::new(LockGuard { place, file }))
         }

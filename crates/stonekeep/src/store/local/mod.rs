@@ -7,21 +7,21 @@
 
 mod across;
 mod areas;
-
 mod examine;
 mod extend;
 mod lock;
 mod object;
+mod other_door;
 mod pin;
 mod put;
 mod root;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{OFlags, StatVfs};
 
@@ -31,7 +31,8 @@ use super::contract::{Backend, Lease};
 use super::promise::Promise;
 use super::{
     Detail, Durability, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist, PinState, Place,
-    Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, Upload, Uploads, new_pin_name,
+    Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, SweptUploads, Upload, UploadSweep, Uploads,
+    new_pin_name,
 };
 use crate::buffers::Buffers;
 pub use crate::disk::SyncMethod;
@@ -162,13 +163,7 @@ impl Backend for LocalStore {
     }
 
     fn exists(&self) -> Result<bool> {
-        let path = self.tree.root_path();
-        match std::fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => Ok(true),
-            Ok(_) => Err(Error::invalid(format!("{} is no directory", path.display()))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error).context("looking at", path),
-        }
+        self.root_exists()
     }
 
     fn create_root(&self, durability: Durability) -> Result<()> {
@@ -183,7 +178,7 @@ impl Backend for LocalStore {
 
     fn list(&self, directory: Option<&Key>, detail: Detail, each: &mut dyn FnMut(Entry)) -> Result<()> {
         let detail = match detail {
-            Detail::Names => listing::names,
+            Detail::Names | Detail::AsUploaded => listing::names,
             Detail::Sizes => listing::visit,
         };
         detail(&self.tree, directory, &mut |entry| {
@@ -373,6 +368,11 @@ impl Backend for LocalStore {
         let key = directory.join(&new_pin_name())?;
         let lease = pin::make(&self.tree, &key, content)?;
         Ok((key, lease))
+    }
+
+    /// There are no such uploads.
+    fn sweep_uploads(&self, _: Duration, _: UploadSweep) -> Result<SweptUploads> {
+        Ok(SweptUploads::default())
     }
 
     fn sweep_pin(&self, key: &Key, _: &dyn Fn() -> bool) -> Result<PinState> {

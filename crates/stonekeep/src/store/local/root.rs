@@ -11,6 +11,17 @@ use crate::store::{Durability, Parallelism};
 use crate::{Error, IoContext, Result};
 
 impl LocalStore {
+    /// Whether the root is a directory that is there.
+    pub(super) fn root_exists(&self) -> Result<bool> {
+        let path = self.tree.root_path();
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => Ok(true),
+            Ok(_) => Err(Error::invalid(format!("{} is no directory", path.display()))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error).context("looking at", path),
+        }
+    }
+
     /// How many requests at a time serve the disk of the root best.
     pub(super) fn parallelism_of_disk(&self) -> Parallelism {
         let root = self.tree.find(None).ok().flatten();

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::contents::{Contents, Inode, MemoryObject};
 use super::guard::{LockGuard, PinGuard};
@@ -13,7 +13,8 @@ use crate::store::staging::{RUNS, STAGING, area_key, record_key, run_key, staged
 use crate::store::waiting::{locked, wait_for};
 use crate::store::{
     Detail, Durability, Entry, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist, PinState,
-    Place, Put, PutContent, PutMode, Room, Stat, StoreTraits, Upload, Uploads, new_pin_name,
+    Place, Put, PutContent, PutMode, Room, Stat, StoreTraits, SweptUploads, Upload, UploadSweep, Uploads,
+    new_pin_name,
 };
 use crate::{Clock, Error, ErrorKind, Result, Warning};
 
@@ -347,6 +348,11 @@ impl Backend for Memory {
         drop(contents);
         let lease = PinGuard::new(self.contents.clone(), key.clone(), inode);
         Ok((key, Box::new(lease)))
+    }
+
+    /// There are no such uploads.
+    fn sweep_uploads(&self, _: Duration, _: UploadSweep) -> Result<SweptUploads> {
+        Ok(SweptUploads::default())
     }
 
     fn sweep_pin(&self, key: &Key, _: &dyn Fn() -> bool) -> Result<PinState> {

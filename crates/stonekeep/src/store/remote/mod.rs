@@ -14,6 +14,7 @@ mod client;
 mod climb;
 mod concurrency;
 mod credentials;
+mod encryption;
 mod errors;
 mod fence;
 mod holding;
@@ -36,7 +37,7 @@ use std::fs::File;
 use std::future::ready;
 use std::io::Read;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::multipart::MultipartStore;
@@ -61,9 +62,10 @@ use super::promise::Promise;
 use super::staging::record_key;
 use super::{
     Detail, Durability, Entry, EntryKind, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist,
-    PinState, Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, Upload, Uploads,
+    PinState, Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, SweptUploads, Upload,
+    UploadSweep, Uploads,
 };
-use crate::{Error, ErrorKind, Result, Warning};
+use crate::{Clock, Error, ErrorKind, Result, SystemClock, Warning};
 
 /// How many files at a time: they wait for the network, not for the processor. How many requests these send at a time is found
 /// out.
@@ -259,7 +261,7 @@ impl Backend for RemoteStore {
 
     fn limit_modes(&self, _: u32) {}
 
-    fn list(&self, at: Option<&Key>, _: Detail, each: &mut dyn FnMut(Entry)) -> Result<()> {
+    fn list(&self, at: Option<&Key>, detail: Detail, each: &mut dyn FnMut(Entry)) -> Result<()> {
         let found = self.list_path(at)?;
         found
             .common_prefixes
@@ -269,6 +271,9 @@ impl Backend for RemoteStore {
         // Some stores list the marker of the directory itself, whose key ends with a slash.
         let path = self.paths.of(at)?;
         let below = found.objects.iter().filter(|object| object.location != path);
+        if detail == Detail::AsUploaded {
+            self.writer.require_as_uploaded(&found.objects)?;
+        }
         below.filter_map(file).for_each(each);
         Ok(())
     }
@@ -363,6 +368,16 @@ impl Backend for RemoteStore {
     fn delete(&self, keys: &[Key]) -> Vec<NotDeleted> {
         self.writer
             .delete(keys, self.holding.fence(&self.client).as_ref())
+    }
+
+    fn sweep_uploads(&self, min_age: Duration, sweep: UploadSweep) -> Result<SweptUploads> {
+        let Some(signed) = self.holding.signed() else {
+            return Ok(SweptUploads::default());
+        };
+        let now = self.now().unwrap_or_else(|| SystemClock.now());
+        let fence = self.holding.fence(&self.client);
+        self.writer
+            .sweep_unmarked(signed, fence.as_ref(), now, min_age, sweep)
     }
 
     fn require_collectable(&self) -> Result<()> {

@@ -6,10 +6,11 @@ use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::azure::{MicrosoftAzure, MicrosoftAzureBuilder};
 use object_store::client::{HttpClient, HttpConnector, ReqwestConnector};
 use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder};
-use object_store::signer::Signer;
+use object_store::signer::{HeaderMap, Signer};
 use object_store::{ClientOptions, ObjectStore, Result, RetryConfig};
 
 use super::credentials::{CredentialSource, Renewing, SignedAgain};
+use super::encryption;
 use super::fence::Sender;
 use super::signed::{SignedClient, SignedRequests};
 use super::traffic::Traffic;
@@ -28,6 +29,10 @@ pub(super) trait Provider: Clone + Send + Sync + 'static {
     fn with_connector(self, connector: Connector) -> Self;
     fn client(self) -> Result<Self::Client>;
     fn sessions(reads: &Arc<Self::Client>, writes: &Arc<Self::Client>) -> Sessions;
+    /// What the client says in each put besides the object: a signed put has to say the same.
+    fn put_headers(&self) -> Result<HeaderMap> {
+        Ok(HeaderMap::new())
+    }
 }
 
 /// The clients of one store.
@@ -49,9 +54,11 @@ pub(super) fn clients<P: Provider>(provider: &P, traffic: &Traffic) -> Result<Cl
     let writes = provider.clone().with_retries(once());
     let writes = Arc::new(writes.with_connector(connector.clone()).client()?);
     let sender = match connector.last() {
-        Some(http) => Sender::Signed(
-            SignedClient::new(writes.clone(), P::REQUESTS, http).with_credentials(provider.credentials()),
-        ),
+        Some(http) => {
+            let signed = SignedClient::new(writes.clone(), P::REQUESTS, http);
+            let signed = signed.with_credentials(provider.credentials());
+            Sender::Signed(signed.with_put_headers(provider.put_headers()?))
+        }
         None => Sender::Plain {
             store: writes.clone(),
             used_by_one_process: false,
@@ -159,6 +166,10 @@ impl Provider for S3 {
 
     fn sessions(_: &Arc<AmazonS3>, writes: &Arc<AmazonS3>) -> Sessions {
         Sessions::ById(writes.clone())
+    }
+
+    fn put_headers(&self) -> Result<HeaderMap> {
+        encryption::put_headers(&self.builder)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use object_store::http::HttpBuilder;
 use object_store::path::Path;
@@ -23,7 +23,8 @@ use crate::store::contract::{Backend, Lease};
 use crate::store::promise::Promise;
 use crate::store::{
     Detail, Durability, Entry, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist, PinState,
-    Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, Upload, Uploads,
+    Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, SweptUploads, Upload, UploadSweep,
+    Uploads,
 };
 use crate::{Error, ErrorKind, Result, Warning};
 
@@ -232,6 +233,11 @@ impl Backend for WebStore {
 
     fn pin(&self, _: &Key, _: &[u8]) -> Result<(Key, Box<dyn Lease>)> {
         self.read_only()
+    }
+
+    /// There are no such uploads.
+    fn sweep_uploads(&self, _: Duration, _: UploadSweep) -> Result<SweptUploads> {
+        Ok(SweptUploads::default())
     }
 
     fn sweep_pin(&self, _: &Key, _: &dyn Fn() -> bool) -> Result<PinState> {

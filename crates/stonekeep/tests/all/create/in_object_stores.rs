@@ -1,18 +1,22 @@
 //! Backups into object stores in memory: what they ask for, and what requests that fail or lose their answers leave.
 
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use object_store::path::Path;
+use object_store::{ObjectStore, PutOptions};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use stonekeep::engine::BackupEngine;
 use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
-use stonekeep::store::Store;
 use stonekeep::store::remote::RemoteStore;
+use stonekeep::store::{Interceptor, Operation, Refusal, Store};
 use stonekeep::{Error, ErrorKind, Quiet};
 use stonekeep_testkit::database::DatabaseBuilder;
+use tokio::runtime::Builder;
 
 use crate::support::faults::{FAILURES, Fault, How, VERBS, Verb, When};
 use crate::support::faulty_objects::{Create, FaultyObjects};
@@ -62,6 +66,73 @@ fn an_unchanged_backup_asks_for_little() {
     assert_eq!(objects.listings_of("db/one/shared_checksum") - listings, 2);
     let listings = objects.requests(Verb::List) - before.1;
     assert!(listings <= 18, "{listings} listings");
+}
+
+/// Just before or just after the commit, another program replaces an object by one of the same length.
+struct Replaced {
+    objects: Arc<FaultyObjects>,
+    is_before: bool,
+    /// A part of its key, until it is replaced.
+    key_has: Mutex<Option<&'static str>>,
+}
+
+impl Replaced {
+    fn replace(&self, operation: &Operation) {
+        let is_commit = matches!(operation, Operation::Put { key, .. } if key.as_str().starts_with("meta/"));
+        let Some(key_has) = self.key_has.lock().unwrap().take_if(|_| is_commit) else {
+            return;
+        };
+        let contents = self.objects.contents();
+        let (key, bytes) = contents
+            .iter()
+            .find(|(key, _)| key.contains(key_has))
+            .unwrap_or_else(|| panic!("{key_has}: {:?}", contents.keys()));
+        let (path, other) = (Path::parse(key).unwrap(), vec![b'x'; bytes.len()]);
+        let put = self.objects.put_opts(&path, other.into(), PutOptions::default());
+        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(put).unwrap();
+    }
+}
+
+impl fmt::Debug for Replaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Replaced")
+    }
+}
+
+impl Interceptor for Replaced {
+    fn before(&self, operation: &Operation) -> Result<(), Refusal> {
+        if self.is_before {
+            self.replace(operation);
+        }
+        Ok(())
+    }
+
+    fn after(&self, operation: &Operation) {
+        if !self.is_before {
+            self.replace(operation);
+        }
+    }
+}
+
+#[test]
+fn a_backup_with_an_object_that_another_program_replaced_is_withdrawn() {
+    let scene = Scene::new();
+    for (key_has, is_before) in [("/CURRENT", true), (".sst", true), ("/MANIFEST", false)] {
+        let objects = FaultyObjects::new(Create::Honoured);
+        let replaced = Arc::new(Replaced {
+            objects: Arc::clone(&objects),
+            is_before,
+            key_has: Mutex::new(Some(key_has)),
+        });
+        let store = store_of(&objects);
+        let error = scene.create(&store.intercepted_by(replaced)).unwrap_err();
+        assert!(
+            error.to_string().contains("took the place of"),
+            "{key_has}: {error}"
+        );
+        assert_eq!(ids(&store), [0; 0], "{key_has}");
+    }
 }
 
 /// A history of backups, a deletion and a collection, of which requests fail.

@@ -89,3 +89,36 @@ fn collectors_never_take_a_pin_that_is_being_made() {
     });
     assert_eq!(store.names(Some(&pins)).unwrap(), []);
 }
+
+#[test]
+fn a_writer_refuses_while_another_one_writes_as_into_an_object_store() {
+    let (directory, _) = made();
+    let clock = Arc::new(FakeClock::at_unix_seconds(1_700_000_000));
+    let store = Store::from(LocalStore::new(directory.path()).with_clock(clock.clone()));
+    let leases = directory.path().join("stonekeep/leases");
+    fs::create_dir_all(&leases).unwrap();
+    let lease = leases.join("0123456789abcdef");
+    fs::write(&lease, r#"{"stonekeep_lease":1,"holder":"backup, process 7"}"#).unwrap();
+    let renewed = |at| {
+        let file = fs::File::options().write(true).open(&lease).unwrap();
+        file.set_modified(at).unwrap();
+    };
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    // The clock of the store may be ahead.
+    for at in [clock.now() - minutes(19), clock.now() + minutes(4)] {
+        renewed(at);
+        let error = store.lease(LockWait::Fail, "me", &|| false).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Locked);
+        assert!(error.to_string().contains("backup, process 7"), "{error}");
+        assert!(error.hint().unwrap().contains("one door"), "{error:?}");
+    }
+    // It was not locked meanwhile, and dead leases do not count.
+    renewed(clock.now() - minutes(20));
+    drop(store.lease(LockWait::Fail, "me", &|| false).unwrap());
+    fs::write(&lease, "no lease").unwrap();
+    renewed(clock.now());
+    let error = store.lease(LockWait::Fail, "me", &|| false).unwrap_err();
+    assert!(error.to_string().contains("another process"), "{error}");
+    fs::remove_file(&lease).unwrap();
+    drop(store.lease(LockWait::Fail, "me", &|| false).unwrap());
+}

@@ -44,6 +44,8 @@ pub(super) struct SignedClient {
     http: HttpClient,
     /// What the signer signs with, where it can fetch them again.
     credentials: Option<Arc<Renewing>>,
+    /// What each put says besides: how the object is to be encrypted.
+    put_headers: HeaderMap,
 }
 
 /// A request that is accepted for a limited time.
@@ -53,6 +55,14 @@ pub(super) struct Signed {
     path: Path,
 }
 
+#[cfg(test)]
+impl Signed {
+    /// Where it goes, and its headers.
+    pub(super) fn parts(&self) -> (String, HeaderMap) {
+        (self.request.uri().to_string(), self.request.headers().clone())
+    }
+}
+
 impl SignedClient {
     pub(super) fn new(signer: Arc<dyn Signer>, requests: SignedRequests, http: HttpClient) -> Self {
         SignedClient {
@@ -60,6 +70,7 @@ impl SignedClient {
             requests,
             http,
             credentials: None,
+            put_headers: HeaderMap::new(),
         }
     }
 
@@ -67,9 +78,20 @@ impl SignedClient {
         SignedClient { credentials, ..self }
     }
 
+    /// Sends these headers with each put, signed.
+    pub(super) fn with_put_headers(mut self, headers: HeaderMap) -> Self {
+        self.put_headers = headers;
+        self
+    }
+
     /// Whether one request can delete many objects.
     pub(super) fn deletes_many(&self) -> bool {
         self.requests == SignedRequests::S3
+    }
+
+    /// Whether a request lists the multipart uploads of a bucket.
+    pub(super) fn lists_uploads(&self) -> bool {
+        self.requests != SignedRequests::Azure
     }
 
     /// Puts an object with this metadata; with `create` only if there is none.
@@ -81,7 +103,7 @@ impl SignedClient {
         create: bool,
         accepted_for: Duration,
     ) -> Result<Signed> {
-        let mut headers = HeaderMap::new();
+        let mut headers = self.put_headers.clone();
         headers.insert("content-md5", value(&STANDARD.encode(Md5::digest(&content)))?);
         if create {
             let (name, condition) = match self.requests {

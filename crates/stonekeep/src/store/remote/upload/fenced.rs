@@ -8,7 +8,7 @@ use stonekeep_format::Crc32c;
 use super::answer::is_final;
 use super::attempts::Attempts;
 use super::requests::Requests;
-use super::single_put::Outcome;
+use super::single_put::{Outcome, Receipt};
 use super::stamp::Token;
 use crate::Result;
 use crate::store::remote::fence::Fence;
@@ -26,6 +26,11 @@ impl Requests {
         let token = Token::new();
         let size_bytes = content.len() as u64;
         let content = Bytes::from(content.to_vec());
+        let receipt = || Receipt {
+            token: token.clone(),
+            e_tag: None,
+            size_bytes,
+        };
         let doing = format!("writing {path}");
         let mut attempts = Attempts::new();
         loop {
@@ -35,13 +40,13 @@ impl Requests {
                 ..PutOptions::default()
             };
             let error = match fence.put(path, &content, &options)? {
-                Ok(()) => return Ok(Outcome::Written),
+                Ok(()) => return Ok(Outcome::Written(receipt())),
                 Err(error) if self.creates.is_unknown(&options.mode, &error) => continue,
                 Err(error) if is_final(&error) => return Err(self.client.explain(&doing, error)),
                 Err(error) => error,
             };
             match self.wait(&doing, self.look(path))? {
-                Some(there) if there.is_of(&token, size_bytes) => return Ok(Outcome::Written),
+                Some(there) if there.is_of(&token, size_bytes) => return Ok(Outcome::Written(receipt())),
                 // Also where the answer was another one: the attempt before may have been refused unnoticed.
                 Some(there) if options.mode == PutMode::Create => return Ok(Outcome::Taken(there)),
                 Some(_) | None => {}

@@ -40,6 +40,9 @@ mod runs;
 mod session;
 mod single_put;
 mod stamp;
+mod unchanged;
+mod unmarked;
+mod uploaded;
 
 use std::io::Read;
 use std::sync::{Arc, Mutex};
@@ -56,6 +59,7 @@ use self::parts::{Parts, part_bytes};
 use self::requests::{Requests, taken};
 pub(super) use self::session::Sessions;
 use self::single_put::Outcome;
+use self::uploaded::Uploaded;
 use super::client::Client;
 use super::paths::Paths;
 use crate::Result;
@@ -66,6 +70,7 @@ use crate::store::{Key, PutMode, Upload};
 #[derive(Debug)]
 pub(super) struct Writer {
     requests: Requests,
+    uploaded: Uploaded,
 }
 
 impl Writer {
@@ -91,6 +96,7 @@ impl Writer {
                 creates: Creates::default(),
                 touched: Mutex::default(),
             },
+            uploaded: Uploaded::default(),
         }
     }
 
@@ -122,12 +128,15 @@ impl Writer {
         let first = parts.next(requests.buffers.take(share_bytes))?;
         let size_bytes = if parts.is_at_end()? {
             let size_bytes = first.len() as u64;
-            self.upload_small(key, &path, first, mode)?;
+            self.upload_small(run, key, &path, first, mode)?;
             drop(share);
             size_bytes
         } else {
             let transfer = Transfer::begin(requests, run, key, &path, mode)?;
-            transfer.send(first, share, &mut parts, expected_bytes)?
+            let receipt = transfer.send(first, share, &mut parts, expected_bytes)?;
+            let size_bytes = receipt.size_bytes;
+            self.uploaded.note(run, &path, receipt);
+            size_bytes
         };
         Ok(Upload {
             run: run.to_owned(),
@@ -136,7 +145,7 @@ impl Writer {
         })
     }
 
-    fn upload_small(&self, key: &Key, path: &Path, bytes: Vec<u8>, mode: PutMode) -> Result<()> {
+    fn upload_small(&self, run: &str, key: &Key, path: &Path, bytes: Vec<u8>, mode: PutMode) -> Result<()> {
         let size_bytes = bytes.len() as u64;
         // The client's threads only move bytes: this one computes.
         let crc32c = stonekeep_format::Crc32c(crc32c::crc32c(&bytes));
@@ -146,7 +155,10 @@ impl Writer {
             .requests
             .put_once(path, content.into(), Some(crc32c), create)?
         {
-            Outcome::Written => Ok(()),
+            Outcome::Written(receipt) => {
+                self.uploaded.note(run, path, receipt);
+                Ok(())
+            }
             Outcome::Taken(there) if there.has_content(size_bytes, crc32c) => Ok(()),
             Outcome::Taken(_) => Err(taken(key)),
         }

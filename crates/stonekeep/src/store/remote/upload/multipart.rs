@@ -15,6 +15,7 @@ use super::marks::Mark;
 use super::parts::Parts;
 use super::requests::{Requests, taken};
 use super::session::{Arrived, Session};
+use super::single_put::Receipt;
 use super::stamp::Token;
 use crate::Result;
 use crate::store::{Key, PutMode};
@@ -63,14 +64,14 @@ impl<'w> Transfer<'w> {
         })
     }
 
-    /// Sends all parts, and completes the object. Its length is returned.
+    /// Sends all parts, and completes the object.
     pub(super) fn send(
         mut self,
         first: Vec<u8>,
         share: Share,
         parts: &mut Parts<'_>,
         expected_bytes: u64,
-    ) -> Result<u64> {
+    ) -> Result<Receipt> {
         let sent = self
             .send_parts(first, share, parts)
             .and_then(|()| self.require_free());
@@ -166,7 +167,7 @@ impl<'w> Transfer<'w> {
         there.map_or(Ok(()), |_| Err(taken(self.key)))
     }
 
-    fn complete(mut self, size_bytes: u64) -> Result<u64> {
+    fn complete(mut self, size_bytes: u64) -> Result<Receipt> {
         let mark = Mark {
             key: self.key.to_string(),
             size_bytes,
@@ -184,20 +185,28 @@ impl<'w> Transfer<'w> {
         let (path, token) = (self.path, &self.token);
         let session = &mut self.session;
         let ended = requests.client.block_on(async {
-            let Err(error) = session.complete(path, parts, COMPLETION_LIMIT).await else {
-                requests.remove_own(&at).await;
-                return Ok(());
+            let error = match session.complete(path, parts, COMPLETION_LIMIT).await {
+                Ok(e_tag) => {
+                    requests.remove_own(&at).await;
+                    return Ok(e_tag);
+                }
+                Err(error) => error,
             };
             // The answer may be lost, or another one's: only the object tells.
-            let there = requests.look(path).await;
-            if matches!(&there, Ok(Some(there)) if there.is_of(token, size_bytes)) {
-                requests.remove_own(&at).await;
-                return Ok(());
+            match requests.look(path).await {
+                Ok(Some(there)) if there.is_of(token, size_bytes) => {
+                    requests.remove_own(&at).await;
+                    Ok(there.e_tag)
+                }
+                _ => Err(error),
             }
-            Err(error)
         })?;
         match ended {
-            Ok(()) => Ok(size_bytes),
+            Ok(e_tag) => Ok(Receipt {
+                token: self.token,
+                e_tag,
+                size_bytes,
+            }),
             Err(error) if is_final(&error) && !is_gone(&error) => {
                 Err(requests.client.explain(&format!("completing {path}"), error))
             }

@@ -62,7 +62,7 @@ impl Writer {
             None => requests.put_once(&path, bytes.to_vec().into(), Some(crc32c), create)?,
         };
         match outcome {
-            Outcome::Written => Ok(Put::Done),
+            Outcome::Written(_) => Ok(Put::Done),
             Outcome::Taken(there) => self.same_or_taken(&path, &there, bytes),
         }
     }

@@ -23,9 +23,9 @@ const COMPLETION_IS_OVER: Duration = Duration::from_secs(15 * 60);
 
 /// What a run has there.
 #[derive(Debug, Default)]
-struct Found {
+pub(super) struct Found {
     records: Vec<(Key, u64)>,
-    marks: Vec<Key>,
+    pub(super) marks: Vec<Key>,
     probes: Vec<Key>,
 }
 
@@ -77,6 +77,7 @@ impl Writer {
     /// Removes what a run has left beside its files, if it was listed or this process wrote for it. A mark stays while its
     /// completion may be under way.
     pub(in super::super) fn discard(&self, run: &str, fence: Option<&Fence>) -> Result<()> {
+        self.uploaded.forget(run);
         let directory = run_key(run)?;
         if !self.requests.touched().contains(run) {
             return Ok(());
@@ -143,7 +144,7 @@ impl Writer {
     }
 
     /// `None` if it is gone.
-    fn read_mark(&self, at: &Key) -> Result<Option<Mark>> {
+    pub(super) fn read_mark(&self, at: &Key) -> Result<Option<Mark>> {
         let object = match RemoteObject::open(self.requests.client.clone(), self.requests.paths.of(Some(at))?)
         {
             Err(error) if error.kind() == crate::ErrorKind::NotFound => return Ok(None),
@@ -164,7 +165,7 @@ impl Writer {
     }
 
     /// What is below the directory of all runs or of one.
-    fn runs_below(&self, directory: &Key) -> Result<BTreeMap<String, Found>> {
+    pub(super) fn runs_below(&self, directory: &Key) -> Result<BTreeMap<String, Found>> {
         let prefix = self.requests.paths.of(Some(directory))?;
         let objects = self
             .requests

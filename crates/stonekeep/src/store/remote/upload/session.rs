@@ -90,18 +90,18 @@ impl Session {
         }
     }
 
-    /// Makes the parts one object. Not repeated.
+    /// Makes the parts one object, whose ETag is returned. Not repeated.
     pub(super) async fn complete(
         &mut self,
         path: &Path,
         parts: Vec<PartId>,
         limit: std::time::Duration,
-    ) -> Result<()> {
+    ) -> Result<Option<String>> {
         let completed = match self {
             Session::ById(store, id) => within(limit, store.complete_multipart(path, id, parts)).await,
             Session::ByHandle(handle) => within(limit, handle.complete()).await,
         };
-        completed.map(drop)
+        completed.map(|put| put.e_tag)
     }
 
     /// Removes the parts of an upload that was never completed.

@@ -10,11 +10,20 @@ use super::requests::Requests;
 use super::stamp::{There, Token};
 use crate::Result;
 
+/// How a store knows an object of ours.
+#[derive(Debug, Clone)]
+pub(super) struct Receipt {
+    pub(super) token: Token,
+    /// As the store gave it in its answer, where it has told it.
+    pub(super) e_tag: Option<String>,
+    pub(super) size_bytes: u64,
+}
+
 /// How a put ended.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// The object there is ours.
-    Written,
+    Written(Receipt),
     /// Another object is there.
     Taken(There),
 }
@@ -41,6 +50,11 @@ impl Requests {
     ) -> object_store::Result<Outcome> {
         let token = Token::new();
         let size_bytes = content.content_length() as u64;
+        let receipt = |e_tag| Receipt {
+            token: token.clone(),
+            e_tag,
+            size_bytes,
+        };
         let mut attempts = Attempts::new();
         loop {
             let mode = self.creates.mode(create);
@@ -51,13 +65,15 @@ impl Requests {
             };
             let put = self.objects.put_opts(path, content.clone(), options);
             let error = match within(self.budget.limit(), put).await {
-                Ok(_) => return Ok(Outcome::Written),
+                Ok(put) => return Ok(Outcome::Written(receipt(put.e_tag))),
                 Err(error) if self.creates.is_unknown(&mode, &error) => continue,
                 Err(error) if is_final(&error) => return Err(error),
                 Err(error) => error,
             };
             match self.look(path).await? {
-                Some(there) if there.is_of(&token, size_bytes) => return Ok(Outcome::Written),
+                Some(there) if there.is_of(&token, size_bytes) => {
+                    return Ok(Outcome::Written(receipt(there.e_tag)));
+                }
                 // Also where the answer was another one: the attempt before may have been refused unnoticed.
                 Some(there) if mode == PutMode::Create => return Ok(Outcome::Taken(there)),
                 Some(_) | None => {}

@@ -49,6 +49,7 @@ impl Token {
 pub(super) struct There {
     pub(super) size_bytes: u64,
     pub(super) modified: SystemTime,
+    pub(super) e_tag: Option<String>,
     token: Option<String>,
     crc32c: Option<String>,
 }
@@ -62,6 +63,7 @@ impl There {
         There {
             size_bytes: found.meta.size,
             modified: SystemTime::from(found.meta.last_modified),
+            e_tag: found.meta.e_tag.clone(),
             token: metadata(TOKEN),
             crc32c: metadata(CRC32C),
         }
