@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::checked_lines::{self, CheckedText};
 use super::facts::FileFacts;
 use super::partial;
-use crate::Result;
 use crate::store::{Durability, Key, Leftover, Persist, Store, Upload};
+use crate::{ErrorKind, Result};
 
 const DIRECTORY: &str = "journal/";
 
@@ -74,7 +74,12 @@ pub fn read(store: &Store, leftover: &Leftover) -> Result<Journal> {
         .map(|file| (file.key.as_str().to_owned(), file))
         .collect();
     for chunk in &chunks {
-        let Ok(entries) = decode(chunk.key.as_str(), &partial::read_staged(store, chunk)?) else {
+        let text = match partial::read_staged(store, chunk) {
+            // Some stores list for a while what is gone.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            text => text?,
+        };
+        let Ok(entries) = decode(chunk.key.as_str(), &text) else {
             break;
         };
         for entry in entries {

@@ -6,12 +6,12 @@ use stonekeep_format::{BackupId, Crc32c};
 
 use super::content::{Content, FileSource};
 use super::damage::{damaged, wrong_checksum};
-use crate::Result;
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::transfer::{Meter, Metered};
 use crate::repo::wrong::Wrong;
 use crate::store::{LocalFile, Object, ObjectReader, Store};
 use crate::target::{TargetDirectory, TargetDisk, TargetPath};
+use crate::{Error, Result};
 
 /// Copies files of one backup into one directory.
 pub(in crate::engine) struct FileCopier<'a> {
@@ -23,7 +23,8 @@ pub(in crate::engine) struct FileCopier<'a> {
 }
 
 impl FileCopier<'_> {
-    /// Writes the file to a place where none is.
+    /// Writes the file to a place where none is. One that is missing or has another checksum is read once more: it may have been
+    /// changed on the way.
     ///
     /// # Errors
     /// `Corrupt` for a file that is not what it should be, `Stopped`, and I/O errors.
@@ -40,10 +41,23 @@ impl FileCopier<'_> {
                 return Err(damaged(self.id, content.key.as_str(), "it is nowhere".into()));
             }
         };
+        let is_wrong = |error: &Error| error.kind() == crate::ErrorKind::Corrupt;
+        match self.copy_checked(store, content, at) {
+            Err(error) if is_wrong(&error) && self.target.look(at)?.is_none() => {
+                tracing::debug!(reason = %error.one_line(), "a file is read once more");
+                self.copy_checked(store, content, at)
+            }
+            copied => copied,
+        }
+    }
+
+    /// Leaves nothing of a file with a wrong checksum, or of one that is missing.
+    fn copy_checked(&self, store: &Store, content: &Content, at: &TargetPath) -> Result<()> {
         let found = self.copy_from(store, content, at)?;
         match content.crc32c {
             Some(expected) if expected != found => {
                 self.disk.remove(at)?;
+                self.meter.take_back(content.size_bytes);
                 Err(wrong_checksum(self.id, content.key.as_str(), expected, found))
             }
             _ => Ok(()),

@@ -11,6 +11,9 @@ use crate::repo::wrong::Wrong;
 use crate::store::{Key, ObjectReader, PutMode, Upload};
 use crate::{Error, Finding, Result};
 
+/// How often a file is copied again whose upload ended without an answer.
+const UNANSWERED_UPLOADS: u32 = 2;
+
 /// Copies a file of the source to the area of this run, for this key; the mode says what happens to a key that is taken where
 /// the file gets it at once.
 ///
@@ -18,6 +21,27 @@ use crate::{Error, Finding, Result};
 /// `Corrupt`, with a finding, for a file that is not what the source's records say; then nothing of it is in the target.
 /// `Stopped`, and I/O errors of both stores.
 pub(super) fn copy(
+    context: &Context<'_>,
+    area: &str,
+    wanted: &WantedFile,
+    (to, mode): (&Key, PutMode),
+    meter: &Meter<'_>,
+) -> Result<Upload> {
+    let mut mode = mode;
+    for _ in 0..UNANSWERED_UPLOADS {
+        match copy_once(context, area, wanted, (to, mode), meter) {
+            Err(error) if error.wants_content_again() => {
+                tracing::warn!(key = %to, error = %error.one_line(), "the file is copied again");
+            }
+            copied => return copied,
+        }
+        // Over what the upload before may have left.
+        mode = PutMode::Replace;
+    }
+    copy_once(context, area, wanted, (to, mode), meter)
+}
+
+fn copy_once(
     context: &Context<'_>,
     area: &str,
     wanted: &WantedFile,
@@ -46,6 +70,9 @@ pub(super) fn copy(
         wrong: &wrong,
     };
     let copied = context.target().upload(area, to, &mut content, size_bytes, mode);
+    if copied.as_ref().is_err_and(Error::wants_content_again) {
+        meter.take_back(size_bytes - content.inner.left());
+    }
     let copied = copied.map_err(|error| match error.io_kind() {
         Some(ErrorKind::UnexpectedEof) => wrong("ends early".to_owned()),
         _ => error,

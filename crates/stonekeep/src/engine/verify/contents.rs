@@ -47,7 +47,14 @@ pub(super) fn verify(
     let meter = engine.meter(observer, limiter, Phase::Verifying, (claims.len() as u64, bytes));
     let results = run_bounded(engine.workers(), claims, |claim| {
         meter.check()?;
-        let found = look(engine, &claim, &meter)?;
+        let mut found = look(engine, &claim, &meter)?;
+        if is_wrong(&claim, &found) {
+            // It may have been changed on the way.
+            if let Found::File(size_bytes, Some(_)) = found {
+                meter.take_back(size_bytes);
+            }
+            found = look(engine, &claim, &meter)?;
+        }
         meter.file_done();
         Ok((claim, found))
     })?;
@@ -90,6 +97,18 @@ fn look(engine: &BackupEngineReadOnly, claim: &Claim, meter: &Meter<'_>) -> Resu
         }
         Err(error) if error.kind() == ErrorKind::Stopped => Err(error),
         Err(error) => Ok(Found::Unchecked(error)),
+    }
+}
+
+/// Whether it is missing, or has a checksum that none of the backups has for it.
+fn is_wrong(claim: &Claim, found: &Found) -> bool {
+    match *found {
+        Found::File(size_bytes, Some(crc32c)) => {
+            let of_any = |said: &Said| wrong(claim, said, size_bytes, Some(crc32c)).is_none();
+            !claim.said.iter().any(of_any)
+        }
+        Found::Bad(kind, _) => kind == FindingKind::Missing,
+        Found::File(_, None) | Found::Unchecked(_) => false,
     }
 }
 

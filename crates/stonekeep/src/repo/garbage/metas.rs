@@ -20,7 +20,7 @@ pub struct Metas {
     pub named: PathSet,
     /// All of them.
     pub ids: BTreeSet<BackupId>,
-    /// Those that cannot be read, and why.
+    /// Those that cannot be read, and why: damaged ones, and those that are listed and cannot be found.
     pub unreadable: BTreeMap<BackupId, String>,
     /// Names in `meta/` that are no backup.
     pub unknown: BTreeSet<String>,
@@ -54,7 +54,7 @@ impl Metas {
             }
             match scanner.read(store, stored.known(), *id) {
                 Ok(MetaState::Readable(scanned)) if is_to_delete(&mut scanner, &scanned)? => {}
-                state => metas.add(stored, (*id, *version), state)?,
+                state => metas.add((store, stored), (*id, *version), state)?,
             }
         }
         Ok(metas)
@@ -70,7 +70,7 @@ impl Metas {
         for (id, version) in listing.ids.iter().zip(listing.versions) {
             if self.read.get(id) != Some(&version) {
                 let state = scanner.read(store, stored.known(), *id);
-                self.add(stored, (*id, version), state)?;
+                self.add((store, stored), (*id, version), state)?;
             }
         }
         Ok(())
@@ -78,7 +78,7 @@ impl Metas {
 
     fn add(
         &mut self,
-        stored: &StoredFiles,
+        (store, stored): (&Store, &StoredFiles),
         (id, version): (BackupId, MetaVersion),
         state: Result<MetaState<ScannedMeta>>,
     ) -> Result<()> {
@@ -89,7 +89,14 @@ impl Metas {
                 let reason = finding.map_or_else(|| error.one_line(), |finding| finding.reason.clone());
                 self.unreadable.insert(id, reason);
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                // Some stores cannot read for a while what they list: what such a backup names is unknown.
+                if catalog::list(store)?.version(id).is_none() {
+                    return Ok(());
+                }
+                self.unreadable
+                    .insert(id, "is listed, and cannot be found".to_owned());
+            }
             Err(error) => return Err(error),
         }
         self.ids.insert(id);

@@ -186,7 +186,7 @@ impl Keeper {
         let mut written = locked(&self.written);
         self.valid_for()?;
         let Some(found) = self.ground.objects.get(&self.name)? else {
-            return Err(self.lose("somebody removed its object"));
+            return Err(self.not_found());
         };
         if !is_of(&found, &written) {
             return Err(self.lose("another object has its name"));
@@ -211,6 +211,21 @@ impl Keeper {
                     self.ground.location
                 ),
             )),
+        }
+    }
+
+    /// The error for an own object that cannot be read. Some stores cannot read for a while what they list.
+    fn not_found(&self) -> Error {
+        match self.ground.objects.list() {
+            Ok(listed) if listed.iter().any(|lease| lease.name == self.name) => Error::new(
+                ErrorKind::Io,
+                format!(
+                    "the lease of {} is listed, and cannot be read",
+                    self.ground.location
+                ),
+            ),
+            Ok(_) => self.lose("somebody removed its object"),
+            Err(error) => error,
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::errors;
+use super::{attempts, errors};
 use crate::{Error, Result};
 
 /// Threads for the network. They only move bytes: checksums are computed by the callers.
@@ -69,6 +69,14 @@ impl Client {
         request: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T> {
         self.within(doing, ANSWER_LIMIT, request)
+    }
+
+    /// Waits for the answer to a request that reads, which is made again where the answer was none.
+    pub(super) fn read<T, R>(&self, doing: &str, request: impl FnMut() -> R) -> Result<T>
+    where
+        R: Future<Output = object_store::Result<T>>,
+    {
+        self.run(doing, attempts::read(request))
     }
 
     /// Waits for the next bytes of a body.

@@ -10,6 +10,8 @@
 //! The asynchronous client runs on threads of its own. Every function blocks, and must not be called from asynchronous code.
 
 mod ahead;
+mod answer;
+mod attempts;
 mod client;
 mod climb;
 mod concurrency;
@@ -32,6 +34,7 @@ mod under_lease;
 mod upload;
 mod url;
 mod web;
+mod whole;
 
 use std::fs::File;
 use std::future::ready;
@@ -178,10 +181,9 @@ impl RemoteStore {
 
     fn list_path(&self, directory: Option<&Key>) -> Result<ListResult> {
         let path = self.paths.of(directory)?;
-        let store = Arc::clone(self.client.store());
-        let prefix = path.clone();
-        let listing = async move { store.list_with_delimiter(Some(&prefix)).await };
-        self.client.run(&format!("listing {path}"), listing)
+        let store = self.client.store();
+        let listing = || store.list_with_delimiter(Some(&path));
+        self.client.read(&format!("listing {path}"), listing)
     }
 }
 
@@ -244,14 +246,12 @@ impl Backend for RemoteStore {
     /// but lists them only with a delimiter.
     fn exists(&self) -> Result<bool> {
         let path = self.paths.of(None)?;
-        let store = Arc::clone(self.client.store());
-        let prefix = path.clone();
-        let first = async move {
-            let is_below = |object: &ObjectMeta| ready(object.location != prefix);
-            let mut below = store.list(Some(&prefix)).try_filter(is_below).boxed();
-            below.try_next().await
+        let first = || async {
+            let is_below = |object: &ObjectMeta| ready(object.location != path);
+            let below = self.client.store().list(Some(&path));
+            below.try_filter(is_below).boxed().try_next().await
         };
-        let first = self.client.run(&format!("listing {path}"), first)?;
+        let first = self.client.read(&format!("listing {path}"), first)?;
         Ok(first.is_some())
     }
 
@@ -280,9 +280,9 @@ impl Backend for RemoteStore {
 
     fn stat(&self, key: &Key) -> Result<Option<Stat>> {
         let path = self.paths.of(Some(key))?;
-        let store = Arc::clone(self.client.store());
-        let head = async move { store.get_opts(&path, GetOptions::new().with_head(true)).await };
-        match self.client.run(&format!("asking for {key}"), head) {
+        let store = self.client.store();
+        let head = || store.get_opts(&path, GetOptions::new().with_head(true));
+        match self.client.read(&format!("asking for {key}"), head) {
             Ok(found) => Ok(Some(Stat {
                 size_bytes: found.meta.size,
                 modified: Some(SystemTime::from(found.meta.last_modified)),

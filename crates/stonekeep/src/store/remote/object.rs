@@ -1,7 +1,7 @@
 //! Reads an object as a stream that begins where it is asked for, with the ranges that come next under way.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
@@ -12,6 +12,7 @@ use object_store::path::Path;
 use super::ahead::Ahead;
 use super::client::Client;
 use super::ranges::{self, ATTEMPTS, Ranges, Version};
+use super::whole;
 use crate::store::{LocalFile, Object};
 use crate::{Error, Result};
 
@@ -22,7 +23,13 @@ const IN_ORDER_BYTES: u64 = 1 << 20;
 pub(super) struct RemoteObject {
     client: Arc<Client>,
     ranges: Ranges,
-    body: Mutex<Body>,
+    content: Content,
+}
+
+enum Content {
+    /// All of a small one, checked.
+    Whole(Bytes),
+    Stream(Mutex<Body>),
 }
 
 /// The body of an answer, and how far it was read.
@@ -59,27 +66,27 @@ impl RemoteObject {
     /// One request: its answer has the size, and its body is read as it is asked for.
     pub(super) fn open(client: Arc<Client>, path: Path) -> Result<Self> {
         let store = Arc::clone(client.store());
-        let found = client.run(&format!("reading {path}"), ranges::first(&store, &path))?;
+        let found = client.read(&format!("reading {path}"), || ranges::first(&store, &path))?;
         let ranges = Ranges {
             version: Version::of(&found.meta),
             path,
         };
+        let content = match whole::expected(&found) {
+            Some(expected) => Content::Whole(whole::read(&client, &ranges, found, &expected)?),
+            None => Content::Stream(Mutex::new(Body::new(found, Ahead::default()))),
+        };
         Ok(RemoteObject {
             client,
             ranges,
-            body: Mutex::new(Body::new(found, Ahead::default())),
+            content,
         })
-    }
-
-    fn body(&self) -> MutexGuard<'_, Body> {
-        self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A body that begins here, of the same version. A server without ranges sends the object from its beginning.
     fn begin_at(&self, body: &mut Body, offset: u64) -> Result<()> {
         let doing = format!("reading {}", self.ranges.path);
-        let get = self.ranges.get(Arc::clone(self.client.store()), offset);
-        let found = self.client.run(&doing, get)?;
+        let get = || self.ranges.get(Arc::clone(self.client.store()), offset);
+        let found = self.client.read(&doing, get)?;
         let ahead = std::mem::take(&mut body.ahead);
         *body = Body {
             in_order_bytes: body.in_order_bytes,
@@ -164,7 +171,10 @@ impl Object for RemoteObject {
         if offset >= self.ranges.version.size_bytes || buffer.is_empty() {
             return Ok(0);
         }
-        let mut body = self.body();
+        let mut body = match &self.content {
+            Content::Whole(bytes) => return Ok(copy_from(bytes, offset, buffer)),
+            Content::Stream(body) => body.lock().unwrap_or_else(PoisonError::into_inner),
+        };
         if body.offset != offset {
             body.in_order_bytes = 0;
             body.ahead = Ahead::default();
@@ -188,4 +198,15 @@ impl Object for RemoteObject {
     fn local_file(&self) -> Option<LocalFile<'_>> {
         None
     }
+}
+
+/// How many bytes from this offset on were copied.
+fn copy_from(bytes: &[u8], offset: u64, buffer: &mut [u8]) -> usize {
+    let rest = usize::try_from(offset).ok().and_then(|at| bytes.get(at..));
+    let rest = rest.unwrap_or_default();
+    let count = buffer.len().min(rest.len());
+    if let (Some(to), Some(from)) = (buffer.get_mut(..count), rest.get(..count)) {
+        to.copy_from_slice(from);
+    }
+    count
 }

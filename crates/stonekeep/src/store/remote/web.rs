@@ -156,9 +156,9 @@ impl Backend for WebStore {
 
     fn stat(&self, key: &Key) -> Result<Option<Stat>> {
         let path = path(key)?;
-        let store = Arc::clone(self.client.store());
-        let head = async move { store.get_opts(&path, GetOptions::new().with_head(true)).await };
-        match self.client.run(&format!("asking for {key}"), head) {
+        let store = self.client.store();
+        let head = || store.get_opts(&path, GetOptions::new().with_head(true));
+        match self.client.read(&format!("asking for {key}"), head) {
             Ok(found) => Ok(Some(Stat {
                 size_bytes: found.meta.size,
                 modified: Some(SystemTime::from(found.meta.last_modified)),

@@ -135,6 +135,30 @@ fn a_backup_with_an_object_that_another_program_replaced_is_withdrawn() {
     }
 }
 
+#[test]
+fn a_journal_that_is_listed_and_gone_ends_no_backup() {
+    let (scene, objects) = (Scene::new(), FaultyObjects::new(Create::Honoured));
+    let fails = |verb, path_has, how| {
+        objects.fail([Fault {
+            verb,
+            path_has,
+            nth: 0,
+            when: When::Before,
+            how,
+        }]);
+    };
+    fails(Verb::Put, "/private/", How::Denied);
+    scene.create(&store_of(&objects)).unwrap_err();
+    fails(Verb::Get, "/journal/", How::Hidden);
+    let report = scene.create(&store_of(&objects)).unwrap();
+    assert_eq!(objects.faults_left(), 0);
+    assert_valid(
+        &store_of(&objects),
+        &[report.backup_id.get()],
+        "after a journal that was a ghost",
+    );
+}
+
 /// A history of backups, a deletion and a collection, of which requests fail.
 #[derive(Debug, Clone)]
 struct History {

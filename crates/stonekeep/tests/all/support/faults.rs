@@ -49,6 +49,10 @@ pub(crate) enum How {
     Timeout,
     /// For good, which no other of these is.
     Denied,
+    /// The object is listed, and cannot be found.
+    Hidden,
+    /// The last byte of the object is another one. Of reads only.
+    WrongByte,
 }
 
 /// Those after which a request is repeated.
@@ -86,6 +90,11 @@ impl How {
                 path,
                 source: "status code: 403 Forbidden: AccessDenied".into(),
             },
+            How::Hidden => Error::NotFound {
+                path,
+                source: "status code: 404 Not Found: NoSuchKey".into(),
+            },
+            How::WrongByte => generic("a wrong byte"),
             How::Skewed => Error::PermissionDenied {
                 path,
                 source: "status code: 403 Forbidden: RequestTimeTooSkewed".into(),

@@ -13,11 +13,11 @@ use object_store::memory::InMemory;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-use super::faults::{Fault, Verb, When};
+use super::faults::{Fault, How, Verb, When};
 
 /// Whether "create only if absent" is honoured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,6 +196,21 @@ fn is_lease(path: &Path) -> bool {
     path.as_ref().contains("stonekeep/leases")
 }
 
+/// The same with another last byte.
+async fn spoiled(found: GetResult) -> Result<GetResult> {
+    let (meta, range) = (found.meta.clone(), found.range.clone());
+    let (attributes, extensions) = (found.attributes.clone(), found.extensions.clone());
+    let mut bytes = found.bytes().await?.to_vec();
+    *bytes.last_mut().unwrap() ^= 1;
+    Ok(GetResult {
+        payload: GetResultPayload::Stream(stream::iter([Ok(bytes.into())]).boxed()),
+        meta,
+        range,
+        attributes,
+        extensions,
+    })
+}
+
 async fn yield_now() {
     let mut is_second = false;
     std::future::poll_fn(|context| {
@@ -249,8 +264,13 @@ impl ObjectStore for FaultyObjects {
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
         let verb = if options.head { Verb::Head } else { Verb::Get };
-        let get = self.objects.get_opts(path, options);
-        let mut found = self.carry_out(verb, path, get).await?;
+        let mut found = match self.arrive(verb, path) {
+            None => self.objects.get_opts(path, options).await?,
+            Some(fault) if fault.how == How::WrongByte => {
+                spoiled(self.objects.get_opts(path, options).await?).await?
+            }
+            Some(fault) => return Err(fault.how.error(path)),
+        };
         if let Some((path_has, by)) = self.seen().younger
             && path.as_ref().contains(path_has)
         {

@@ -31,6 +31,21 @@ fn after_a_gap_it_is_lost_for_good() {
     assert_eq!(world.content(&name), before, "it is not renewed");
 }
 
+/// Some stores cannot read for a while what they list.
+#[test]
+fn one_that_is_listed_and_cannot_be_read_is_not_lost() {
+    let world = World::new();
+    let keeper = taken(&world.host(), LockWait::Fail, "a").unwrap();
+    let [name] = world.names().try_into().unwrap();
+    let content = world.content(&name);
+    world.remove(&name);
+    world.show_ghost(&name);
+    assert_eq!(keeper.renew().unwrap_err().kind(), ErrorKind::Io);
+    world.put(&name, content.as_bytes());
+    keeper.renew().unwrap();
+    keeper.valid_for().unwrap();
+}
+
 #[test]
 fn an_answer_that_comes_too_late_does_not_bring_it_back() {
     let world = World::new();

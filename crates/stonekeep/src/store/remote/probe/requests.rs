@@ -8,10 +8,10 @@ use object_store::path::Path;
 use object_store::signer::{HeaderMap, HeaderValue, Method};
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 
+use super::super::answer::is_unsupported;
 use super::super::client::Client;
 use super::super::errors;
 use super::super::signed::{Answer, SignedClient};
-use super::super::upload::is_unsupported;
 use crate::Result;
 use crate::store::promise::{Promise, Verdict};
 

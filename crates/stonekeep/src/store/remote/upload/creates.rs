@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use object_store::{Error, PutMode};
 
-use super::answer::is_unsupported;
+use super::super::answer::is_unsupported;
 
 /// What is known of the store.
 #[derive(Debug, Default)]

@@ -4,8 +4,8 @@ use futures_util::stream::{self, StreamExt};
 use object_store::path::Path;
 use object_store::{Error as Failure, Result as Answer};
 
-use super::answer;
-use super::attempts::{ANSWER_LIMIT, repeated};
+use super::super::answer;
+use super::super::attempts::{ANSWER_LIMIT, repeated};
 use super::requests::Requests;
 use crate::store::remote::fence::Fence;
 use crate::store::{Key, NotDeleted};

@@ -5,8 +5,8 @@ use object_store::path::Path;
 use object_store::{PutMode, PutOptions};
 use stonekeep_format::Crc32c;
 
-use super::answer::is_final;
-use super::attempts::Attempts;
+use super::super::answer::is_final;
+use super::super::attempts::Attempts;
 use super::requests::Requests;
 use super::single_put::{Outcome, Receipt};
 use super::stamp::Token;

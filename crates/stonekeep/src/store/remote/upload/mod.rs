@@ -23,8 +23,6 @@
 //! A completion is sent once: two of them for one upload have destroyed the object on some stores. An upload is aborted only if it
 //! was never completed and nothing is under its key, since aborting one that had completed has destroyed the object, too.
 
-mod answer;
-mod attempts;
 mod budget;
 mod buffers;
 mod creates;
@@ -50,7 +48,6 @@ use std::sync::{Arc, Mutex};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-pub(super) use self::answer::is_unsupported;
 use self::budget::Budget;
 use self::buffers::{Buffers, KEPT_BYTES};
 use self::creates::Creates;
@@ -59,6 +56,7 @@ use self::parts::{Parts, part_bytes};
 use self::requests::{Requests, taken};
 pub(super) use self::session::Sessions;
 use self::single_put::Outcome;
+pub(super) use self::stamp::checksum_in;
 use self::uploaded::Uploaded;
 use super::client::Client;
 use super::paths::Paths;

@@ -9,7 +9,7 @@ use futures_util::{FutureExt, TryFutureExt};
 use object_store::path::Path;
 use object_store::{PutPayload, Result as Answer};
 
-use super::answer::is_final;
+use super::super::answer::is_final;
 use super::budget::Share;
 use super::marks::Mark;
 use super::parts::Parts;

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use object_store::path::Path;
 use object_store::{GetOptions, ObjectStore};
 
-use super::answer;
-use super::attempts::{ANSWER_LIMIT, repeated};
+use super::super::answer;
+use super::super::attempts::{ANSWER_LIMIT, repeated};
 use super::budget::Budget;
 use super::buffers::Buffers;
 use super::creates::Creates;

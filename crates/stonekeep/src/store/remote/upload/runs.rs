@@ -7,11 +7,12 @@ use std::time::{Duration, SystemTime};
 use futures_util::TryStreamExt;
 use object_store::path::Path;
 
-use super::attempts::{ANSWER_LIMIT, repeated};
+use super::super::answer;
+use super::super::attempts::{ANSWER_LIMIT, repeated};
+use super::Writer;
 use super::marks::{LIMIT_BYTES, Mark};
 use super::run_keys::{MARKS, PROBES, probe_key};
 use super::stamp::Token;
-use super::{Writer, answer};
 use crate::store::remote::fence::Fence;
 use crate::store::remote::object::RemoteObject;
 use crate::store::staging::{RUNS, record_key, run_key};

@@ -8,8 +8,8 @@ use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{Attributes, MultipartUpload, ObjectStore, PutMultipartOptions, PutPayload, Result};
 
-use super::answer;
-use super::attempts::{ANSWER_LIMIT, repeated, within};
+use super::super::answer;
+use super::super::attempts::{ANSWER_LIMIT, repeated, within};
 
 /// How a store begins multipart uploads.
 pub(in super::super) enum Sessions {

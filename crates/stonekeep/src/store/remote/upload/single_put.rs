@@ -4,8 +4,8 @@ use object_store::path::Path;
 use object_store::{PutMode, PutOptions, PutPayload};
 use stonekeep_format::Crc32c;
 
-use super::answer::{is_final, is_taken};
-use super::attempts::{Attempts, within};
+use super::super::answer::{is_final, is_taken};
+use super::super::attempts::{Attempts, within};
 use super::requests::Requests;
 use super::stamp::{There, Token};
 use crate::Result;

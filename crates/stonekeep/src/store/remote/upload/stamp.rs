@@ -44,6 +44,12 @@ impl Token {
     }
 }
 
+/// The checksum that the metadata of an object has, as its text.
+pub(in super::super) fn checksum_in(metadata: &Attributes) -> Option<String> {
+    let value = metadata.get(&Attribute::Metadata(Cow::Borrowed(CRC32C)))?;
+    Some(value.as_ref().to_owned())
+}
+
 /// An object that is there.
 #[derive(Debug, Clone)]
 pub(super) struct There {

@@ -21,8 +21,8 @@ use object_store::path::Path;
 use object_store::signer::{HeaderMap, Method};
 use serde::Deserialize;
 
+use super::super::attempts::{ANSWER_LIMIT, repeated};
 use super::Writer;
-use super::attempts::{ANSWER_LIMIT, repeated};
 use crate::Result;
 use crate::store::remote::fence::Fence;
 use crate::store::remote::signed::{SignedClient, failure};

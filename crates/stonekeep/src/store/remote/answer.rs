@@ -2,7 +2,7 @@
 
 use object_store::{Error, Result};
 
-use super::super::errors;
+use super::errors;
 
 /// Whether the request was not carried out, and will not be if it is repeated.
 pub(super) fn is_final(error: &Error) -> bool {
@@ -27,6 +27,21 @@ pub(super) fn is_final(error: &Error) -> bool {
             None => is(&["incorrectly configured region"]),
         },
     }
+}
+
+/// Whether a request that reads is worth another attempt, which the client does not make by itself: the answer was cut or is no
+/// answer to it, or the store says so with a status that refuses.
+pub(super) fn is_worth_another(error: &Error) -> bool {
+    const WORDS: [&str; 6] = [
+        "Error getting list response body",
+        "invalid list response",
+        "RequestTimeout",
+        "RequestTimeTooSkewed",
+        "ExpiredToken",
+        "OperationAborted",
+    ];
+    let text = errors::all_causes(error);
+    WORDS.iter().any(|words| text.contains(words)) || status(error) == Some(408)
 }
 
 /// Whether the answer says that an object is there already. It may be the one that this very request has written.
@@ -90,6 +105,32 @@ mod tests {
             },
         ] {
             assert!(!is_final(&error), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_was_cut_on_the_way_is_asked_for_again() {
+        for (text, expected) in [
+            (
+                "Error getting list response body: end of file before message length reached",
+                true,
+            ),
+            ("Got invalid list response: ill-formed document", true),
+            (
+                "Server returned non-2xx status code: 400 Bad Request: <Code>RequestTimeout</Code>",
+                true,
+            ),
+            (
+                "Server returned non-2xx status code: 403 Forbidden: AccessDenied",
+                false,
+            ),
+            (
+                "Server returned non-2xx status code: 500 Internal Server Error: ",
+                false,
+            ),
+            ("connection refused", false),
+        ] {
+            assert_eq!(is_worth_another(&generic(text)), expected, "{text}");
         }
     }
 

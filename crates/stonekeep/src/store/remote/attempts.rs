@@ -8,7 +8,7 @@ use std::time::Duration;
 use object_store::{Error, Result};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::answer::is_final;
+use super::answer::{is_final, is_worth_another};
 
 /// How long one request may take that has no content to speak of.
 pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -76,7 +76,27 @@ where
     loop {
         match within(limit, request()).await {
             Err(error) if !is_final(&error) && attempts.pause().await => {
-                tracing::debug!(error = %super::super::errors::without_secrets(&error.to_string()), "asking again");
+                tracing::debug!(error = %super::errors::without_secrets(&error.to_string()), "asking again");
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// How often what reads is asked for that the client does not repeat itself.
+const READS: u32 = 5;
+
+/// The answer to a request that reads, through a client that repeats requests without an answer by itself.
+pub(super) async fn read<T, R>(mut request: impl FnMut() -> R) -> Result<T>
+where
+    R: Future<Output = Result<T>>,
+{
+    let mut attempts = Attempts::new();
+    loop {
+        match request().await {
+            Err(error) if attempts.made < READS && is_worth_another(&error) => {
+                attempts.pause().await;
+                tracing::debug!(error = %super::errors::without_secrets(&error.to_string()), "reading again");
             }
             answer => return answer,
         }
