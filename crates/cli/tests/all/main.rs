@@ -37,6 +37,7 @@ mod remote_kills;
 mod remote_lease;
 mod remote_proxy;
 mod remote_servers;
+mod remote_together;
 mod remote_uploads;
 mod remote_writing;
 mod restore;
