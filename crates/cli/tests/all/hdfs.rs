@@ -80,6 +80,14 @@ impl Cluster {
         self.runtime.block_on(write).unwrap();
     }
 
+    /// The directories in a directory.
+    fn directories(&self, at: &str) -> Vec<String> {
+        let path = format!("{}/{at}", self.root);
+        let listed = self.runtime.block_on(self.client.list_status(&path, false));
+        let directories = listed.unwrap().into_iter().filter(|it| it.isdir);
+        directories.map(|it| it.path).collect()
+    }
+
     /// The files below a directory.
     fn files(&self, at: &str) -> Vec<String> {
         let path = format!("{}/{at}", self.root);
@@ -245,6 +253,11 @@ fn backups_in_hdfs_are_made_restored_and_deleted() {
         .warns("there is no directory");
     at(&["purge", "--keep", "1"]).ok();
     at(&["gc"]).ok().says("removed 0 files");
+    // Empty directories count for a quota.
+    assert_eq!(cluster.directories("app/private").len(), 1);
+    for empty in ["app/stonekeep/tmp", "app/stonekeep/runs"] {
+        assert_eq!(cluster.directories(empty), [""; 0], "{empty}");
+    }
     at(&["list"]).ok().says("1 backup");
     at(&["delete", "3", "--yes"]).ok();
     let left: Vec<String> = cluster

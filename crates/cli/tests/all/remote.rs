@@ -72,6 +72,13 @@ impl Bucket {
         }
     }
 
+    /// The content of an object, if it is there.
+    pub(crate) fn get(&self, key: &str) -> Option<Vec<u8>> {
+        let path = ObjectPath::parse(key).ok()?;
+        let get = async { self.client.get(&path).await?.bytes().await };
+        Some(self.runtime.block_on(get).ok()?.to_vec())
+    }
+
     /// The objects below a prefix.
     pub(crate) fn names(&self, prefix: &str) -> Vec<String> {
         let prefix = ObjectPath::from(prefix);

@@ -4,10 +4,13 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
+use stonekeep_testkit::http_server::{HttpServer, Response};
 use stonekeep_testkit::skip;
 
 use crate::command::run;
+use crate::remote::Bucket;
 use crate::world::World;
 
 #[test]
@@ -72,6 +75,50 @@ fn a_repository_at_a_web_server_is_read_without_a_listing() {
     run(["list", "--repo", &server.url])
         .code(2)
         .warns("allow_http=true");
+}
+
+/// A bucket that is a public web site: its objects are read without a listing and without credentials.
+#[test]
+fn the_newest_backup_in_a_public_bucket_is_found_by_its_hint() {
+    let test = "the_newest_backup_in_a_public_bucket_is_found_by_its_hint";
+    let Some(bucket) = Bucket::of_test(test) else {
+        return;
+    };
+    let (mut world, prefix) = (World::new(), format!("web/{}", std::process::id()));
+    let bucket_url = bucket.url(&prefix);
+    let backup = |world: &World| run(["backup", world.db(), "--repo", &bucket_url]).ok();
+    backup(&world);
+    world.database.add_tables(1, 20_000);
+    backup(&world);
+    // The bucket is one for one thread.
+    let bucket = Mutex::new(bucket);
+    let server = HttpServer::start(move |request| {
+        let key = request.target.trim_start_matches('/').replace("%2D", "-");
+        match bucket.lock().unwrap().get(&key) {
+            Some(bytes) => Response::new(200, bytes),
+            None => Response::new(404, "no such key"),
+        }
+    })
+    .unwrap();
+    let url = format!("{}/{prefix}", server.url());
+    let at = |words: &[&str]| {
+        let more = ["--repo", &url, "--store-option", "allow_http=true"];
+        run(words.iter().copied().chain(more))
+    };
+    let (latest, second) = (world.word("latest"), world.word("second"));
+    at(&["restore", "latest", "--to", &latest]).ok();
+    run(["restore", "2", "--repo", &bucket_url, "--to", &second]).ok();
+    for entry in fs::read_dir(&second).unwrap().map(Result::unwrap) {
+        let from_web = fs::read(Path::new(&latest).join(entry.file_name())).unwrap();
+        assert!(from_web == fs::read(entry.path()).unwrap(), "{entry:?}");
+    }
+    // The hint follows deletions, too.
+    run(["delete", "2", "--repo", &bucket_url]).ok();
+    at(&["restore", "2", "--to", &world.word("gone")]).code(4);
+    let shown = at(&["show", "latest"]).ok();
+    assert_eq!(shown.stdout, at(&["show", "1"]).ok().stdout);
+    let asked = server.requests();
+    assert!(asked.iter().all(|request| !request.target.contains("list-type")));
 }
 
 /// `python3 -m http.server`: whole files only, no ETags.

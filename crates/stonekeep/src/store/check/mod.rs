@@ -6,6 +6,8 @@
 
 mod tries;
 
+use std::io;
+
 use self::tries::{DIRECTORY, Tries};
 pub use super::promise::{Promise, Verdict};
 use super::{Store, Uploads, new_pin_name};
@@ -33,6 +35,13 @@ impl StoreCheck {
     }
 }
 
+/// A step that these credentials may not do.
+fn denied(error: &Error) -> Promise {
+    Promise::new("permissions", Verdict::Broken, error.one_line()).with_consequence(
+        "backups need the permissions to list, read, write and delete; restores those to list and read",
+    )
+}
+
 impl Store {
     /// Tries what the store promises. The repository in it, if there is one, is not touched, and others may use it meanwhile.
     ///
@@ -49,14 +58,23 @@ impl Store {
             let message = format!("there is no directory {}", self.location());
             return Err(Error::not_found(message).with_hint("make it first"));
         }
+        // Without this nothing else is worth a try.
+        self.names(None)?;
         let random = new_pin_name();
         let below = Key::new(DIRECTORY)?.join(&random)?;
         let should_stop = || observer.should_stop();
         let mut tries = Tries::new(self, below.clone(), format!("check-{random}"), &should_stop);
-        let tried = tries.all().and_then(|mut promises| {
-            promises.extend(self.backend.examine(&below, &should_stop)?);
-            Ok(promises)
-        });
+        let tried = match tries.all() {
+            Ok(mut promises) => self.backend.examine(&below, &should_stop).map(|found| {
+                promises.extend(found);
+                promises
+            }),
+            // Whoever asks wants to know which permission is missing, and may have no other.
+            Err(error) if error.io_kind() == Some(io::ErrorKind::PermissionDenied) => {
+                Ok(vec![denied(&error)])
+            }
+            Err(error) => Err(error),
+        };
         let removed = tries.remove_all();
         let mut promises = tried?;
         promises.push(removed);

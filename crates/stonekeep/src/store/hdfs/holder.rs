@@ -23,7 +23,7 @@ use hdfs_native::client::FileStatus;
 
 use super::client::Client;
 use super::errors::Cause;
-use super::layout::{LEASES, RUNS, STONEKEEP, is_left, name_of_left};
+use super::layout::{LEASES, RUNS, STONEKEEP, UNFENCED, is_left, is_unfinished, name_of_left};
 use super::small_files::SmallFiles;
 use super::status::{modified, name};
 use crate::Result;
@@ -107,7 +107,7 @@ impl LeaseObjects for Leases {
 
 impl Leases {
     /// Renames the directories of holders without a lease, who died before they had put it or after it was removed, and removes
-    /// what no run has staged in those that were left. `own` holds the lease, and `now` is the time by the store's clock.
+    /// what no run has staged in those that were left, and what was written without a lease and never got its name. `own` holds the lease, and `now` is the time by the store's clock.
     pub(super) fn clear_away(&self, own: &str, now: SystemTime, period: Duration) -> Result<()> {
         let native = self.files.client().native();
         let list = async |path: String| match native.list_status(&path, false).await {
@@ -128,7 +128,26 @@ impl Leases {
                 self.shut_out(name)?;
             }
         }
-        Ok(())
+        self.clear_unfenced(list(self.files.client().path(UNFENCED)), now - period * 2)
+    }
+
+    /// Removes files that were begun before a time and never got their name, as those of a reader that was killed while it wrote
+    /// its pin. One that is written to is younger: each is small.
+    fn clear_unfenced(
+        &self,
+        listed: impl Future<Output = hdfs_native::Result<Vec<FileStatus>>>,
+        before: SystemTime,
+    ) -> Result<()> {
+        let native = self.files.client().native();
+        self.files.request("removing unfinished files", async {
+            for file in listed.await? {
+                let is_old = modified(&file).is_some_and(|modified| modified < before);
+                if !file.isdir && is_unfinished(name(&file)) && is_old {
+                    native.delete(&file.path, false).await?;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Removes unfinished files, and the directory if it is empty then.

@@ -38,11 +38,16 @@ pub(super) fn staged_name(key: &Key) -> String {
 
 /// The key of a staged file; `None` for what is none, as a file that is being written.
 pub(super) fn staged_key(name: &str) -> Option<Key> {
-    if name.starts_with(UNFINISHED) {
+    if is_unfinished(name) {
         return None;
     }
     let key = Key::new(name.replace("%2F", "/").replace("%25", "%")).ok()?;
     (staged_name(&key) == name).then_some(key)
+}
+
+/// Whether a file is being written, or was when its writer died.
+pub(super) fn is_unfinished(name: &str) -> bool {
+    name.starts_with(UNFINISHED)
 }
 
 /// A name for a file that is being written, which was never used.

@@ -128,3 +128,46 @@ fn a_failure_and_a_stop_leave_nothing_behind() {
         }
     }
 }
+
+/// Credentials that may not do one kind of operation.
+#[derive(Debug)]
+struct MayNot(fn(&Operation) -> bool);
+
+impl Interceptor for MayNot {
+    fn before(&self, operation: &Operation) -> Result<(), Refusal> {
+        if (self.0)(operation) {
+            let refused = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+            return Err(Refusal::Fails(Error::io(format!("{operation}: 403"), refused)));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_missing_permission_is_named() {
+    let store = remote();
+    for (may_not, named) in [
+        (
+            MayNot(|operation| matches!(operation, Operation::Put { .. })),
+            "put ",
+        ),
+        (
+            MayNot(|operation| matches!(operation, Operation::Open(_))),
+            "open ",
+        ),
+        (
+            MayNot(|operation| matches!(operation, Operation::Delete(_))),
+            "delete ",
+        ),
+    ] {
+        let check = store.intercepted_by(Arc::new(may_not)).check(&Quiet).unwrap();
+        assert!(!check.is_usable(), "{check:?}");
+        let denied = &check.promises[0];
+        assert_eq!((denied.name, denied.verdict), ("permissions", Verdict::Broken));
+        assert!(denied.seen.contains(named), "{check:?}");
+        assert!(denied.follows.contains("permissions to list"), "{check:?}");
+    }
+    let may_not = MayNot(|operation| matches!(operation, Operation::List(_)));
+    let error = store.intercepted_by(Arc::new(may_not)).check(&Quiet).unwrap_err();
+    assert_eq!(error.io_kind(), Some(std::io::ErrorKind::PermissionDenied));
+}

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use hdfs_native::{Client, ClientBuilder};
+use hdfs_native::{Client, ClientBuilder, WriteOptions};
 use stonekeep::ErrorKind;
 use stonekeep::store::hdfs::HdfsStore;
 use stonekeep::store::{Durability, Key, LockWait, Put, PutContent, PutMode, Store};
@@ -113,5 +113,51 @@ fn whoever_has_lost_the_lease_changes_nothing_any_more() {
     assert_eq!(store.read(&key("meta/2"), 10).unwrap(), b"22");
     store.discard("run").unwrap();
     assert_eq!(store.leftovers().unwrap(), []);
+    runtime.block_on(client.delete(&root, true)).unwrap();
+}
+
+async fn write(client: &Client, path: &str) {
+    let mut file = client.create(path, WriteOptions::default()).await.unwrap();
+    file.write_bytes(b"a part of a pin".as_slice().into())
+        .await
+        .unwrap();
+    file.close().await.unwrap();
+}
+
+/// What a reader leaves that is killed while it writes its pin.
+#[test]
+fn pins_that_were_never_complete_are_removed() {
+    let test = "pins_that_were_never_complete_are_removed";
+    let Some(url) = directory_of(test) else { return };
+    let period = Duration::from_secs(8);
+    let store = HdfsStore::open(&url, &[]).unwrap();
+    let store: Store = store.with_lease_period(period).unwrap().into();
+    store.create_root(Durability::Durable).unwrap();
+    let (_, pin) = store.pin(&key("stonekeep/pins"), b"a pin").unwrap();
+    let (address, root) = url["hdfs://".len()..].split_once('/').unwrap();
+    let (runtime, root) = (Runtime::new().unwrap(), format!("/{root}"));
+    let client = ClientBuilder::new()
+        .with_url(format!("hdfs://{address}"))
+        .with_io_runtime(runtime.handle().clone())
+        .build()
+        .unwrap();
+    let unfenced = format!("{root}/stonekeep/tmp");
+    let names = || {
+        let listed = runtime.block_on(client.list_status(&unfenced, false)).unwrap();
+        let mut names: Vec<String> = listed
+            .iter()
+            .map(|file| file.path.rsplit('/').next().unwrap().to_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    runtime.block_on(write(&client, &format!("{unfenced}/%-old")));
+    runtime.block_on(write(&client, &format!("{unfenced}/other")));
+    std::thread::sleep(period * 2 + Duration::from_secs(1));
+    runtime.block_on(write(&client, &format!("{unfenced}/%-young")));
+    drop(store.lease(LockWait::Fail, "a collector", &|| false).unwrap());
+    assert_eq!(names(), ["%-young", "other"]);
+    pin.check().unwrap();
+    drop(pin);
     runtime.block_on(client.delete(&root, true)).unwrap();
 }

@@ -19,6 +19,8 @@ struct Question {
     permission: &'static str,
     /// The code of the answer for a bucket that has no such setting.
     absent: &'static str,
+    /// What follows from that.
+    absent_follows: &'static str,
     read: fn(&str, &Path) -> Promise,
 }
 
@@ -26,12 +28,20 @@ const VERSIONING: &str = "versioning";
 const LIFECYCLE: &str = "lifecycle rules";
 const OBJECT_LOCK: &str = "object lock";
 
+/// What follows where no rule removes the parts of uploads.
+pub(super) const NO_RULE_ABORTS: &str = "what killed backups had uploaded in parts stays, and costs, unless gc finds it: add a rule with \
+    AbortIncompleteMultipartUpload";
+
+/// Classes from which an object must be made available before it is read.
+pub(super) const ARCHIVES: [&str; 2] = ["GLACIER", "DEEP_ARCHIVE"];
+
 const QUESTIONS: [Question; 3] = [
     Question {
         name: VERSIONING,
         query: "versioning",
         permission: "s3:GetBucketVersioning",
         absent: "NoSuchVersioningConfiguration",
+        absent_follows: "",
         read: versioning,
     },
     Question {
@@ -39,6 +49,7 @@ const QUESTIONS: [Question; 3] = [
         query: "lifecycle",
         permission: "s3:GetLifecycleConfiguration",
         absent: "NoSuchLifecycleConfiguration",
+        absent_follows: NO_RULE_ABORTS,
         read: lifecycle,
     },
     Question {
@@ -46,6 +57,7 @@ const QUESTIONS: [Question; 3] = [
         query: "object-lock",
         permission: "s3:GetBucketObjectLockConfiguration",
         absent: "ObjectLockConfigurationNotFoundError",
+        absent_follows: "",
         read: object_lock,
     },
 ];
@@ -86,7 +98,7 @@ impl Question {
         if answer.is_done() {
             (self.read)(&text, prefix)
         } else if text.contains(self.absent) {
-            Promise::new(self.name, Verdict::Honoured, "none")
+            Promise::new(self.name, Verdict::Honoured, "none").with_consequence(self.absent_follows)
         } else if answer.is_forbidden() {
             unknown(format!("permission {} is missing", self.permission))
         } else {
@@ -113,35 +125,53 @@ fn object_lock(answer: &str, _: &Path) -> Promise {
     }
 }
 
-/// A rule that expires objects deletes tables that newer backups still name.
+/// A rule that expires objects deletes tables that newer backups still name, and one that archives them keeps them from being read.
 fn lifecycle(answer: &str, prefix: &Path) -> Promise {
-    let rules = answer.split("<Rule>").skip(1);
-    let deletes = |rule: &&str| {
-        let is_on = element(rule, "Status") == Some("Enabled");
-        let expires = rule.split_once("<Expiration>").map(|(_, rest)| rest);
-        let after =
-            expires.is_some_and(|rest| element(rest, "Days").is_some() || element(rest, "Date").is_some());
+    let rules = answer.split("<Rule>").skip(1).filter(|rule| {
         let of = element(rule, "Prefix").unwrap_or_default().trim_end_matches('/');
         let concerns = prefix.as_ref().starts_with(of) || of.starts_with(prefix.as_ref());
-        is_on && after && concerns
-    };
-    match rules.filter(deletes).count() {
-        0 => Promise::new(
-            LIFECYCLE,
-            Verdict::Honoured,
-            "none deletes objects of the repository",
-        ),
-        count => Promise::new(
-            LIFECYCLE,
-            Verdict::Broken,
-            format!("{count} rules delete objects of the repository by their age"),
-        )
-        .with_consequence("they delete files that newer backups share: restrict them to another prefix"),
+        concerns && element(rule, "Status") == Some("Enabled")
+    });
+    let (mut deleting, mut archiving, mut aborts) = (0, 0, false);
+    for rule in rules {
+        let expires = rule.split_once("<Expiration>").map(|(_, rest)| rest);
+        let by_age = |rest: &str| element(rest, "Days").is_some() || element(rest, "Date").is_some();
+        deleting += usize::from(expires.is_some_and(by_age));
+        let moved = rule
+            .split_once("<Transition>")
+            .and_then(|(_, rest)| element(rest, "StorageClass"));
+        archiving += usize::from(moved.is_some_and(|class| ARCHIVES.contains(&class)));
+        aborts |= rule.contains("<AbortIncompleteMultipartUpload>");
     }
+    let found = |verdict, seen: String| Promise::new(LIFECYCLE, verdict, seen);
+    if deleting > 0 {
+        return found(
+            Verdict::Broken,
+            format!("{deleting} rules delete objects of the repository by their age"),
+        )
+        .with_consequence("they delete files that newer backups share: restrict them to another prefix");
+    }
+    if archiving > 0 {
+        return found(
+            Verdict::Ignored,
+            format!("{archiving} rules archive objects of the repository"),
+        )
+        .with_consequence(
+            "archived files must be made available before they are read, by backups, too: use no such rule",
+        );
+    }
+    let none = "none deletes objects of the repository";
+    if aborts {
+        return found(
+            Verdict::Honoured,
+            format!("{none}; one aborts uploads that are not completed"),
+        );
+    }
+    found(Verdict::Honoured, none.to_owned()).with_consequence(NO_RULE_ABORTS)
 }
 
 /// The text of the first element of this name.
-fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     rest.split_once("</").map(|(text, _)| text.trim())
 }
@@ -161,6 +191,8 @@ mod tests {
         let marker = "<Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>";
         let old =
             "<NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration>";
+        let archive = "<Transition><Days>9</Days><StorageClass>DEEP_ARCHIVE</StorageClass></Transition>";
+        let cold = "<Transition><Days>9</Days><StorageClass>STANDARD_IA</StorageClass></Transition>";
         for (rules, verdict) in [
             (rule("Enabled", "", days), Verdict::Broken),
             (rule("Enabled", "db/", days), Verdict::Broken),
@@ -173,6 +205,12 @@ mod tests {
                 rule("Enabled", "logs/", days) + &rule("Enabled", "", days),
                 Verdict::Broken,
             ),
+            (rule("Enabled", "", archive), Verdict::Ignored),
+            (rule("Enabled", "", cold), Verdict::Honoured),
+            (
+                rule("Enabled", "", archive) + &rule("Enabled", "", days),
+                Verdict::Broken,
+            ),
             (String::new(), Verdict::Honoured),
         ] {
             let answer = format!("<LifecycleConfiguration>{rules}</LifecycleConfiguration>");
@@ -180,6 +218,22 @@ mod tests {
                 lifecycle(&answer, &Path::from("db/one")).verdict,
                 verdict,
                 "{answer}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_rule_that_aborts_uploads_is_found_or_recommended() {
+        let abort = "<Rule><Filter><Prefix></Prefix></Filter><Status>Enabled</Status><AbortIncompleteMultipartUpload>\
+            <DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>";
+        let root = Path::from("db");
+        assert_eq!(lifecycle(abort, &root).follows, "");
+        for without in ["", &abort.replace("Enabled", "Disabled")] {
+            let promise = lifecycle(without, &root);
+            assert_eq!(promise.verdict, Verdict::Honoured);
+            assert!(
+                promise.follows.contains("AbortIncompleteMultipartUpload"),
+                "{promise:?}"
             );
         }
     }

@@ -2,6 +2,7 @@
 
 mod bucket;
 mod requests;
+mod uploads;
 
 use std::time::SystemTime;
 
@@ -44,7 +45,12 @@ impl RemoteStore {
             );
             return Ok(promises);
         };
-        for tried in [Probe::refuses_wrong_checksum, Probe::refuses_late_requests] {
+        for tried in [
+            Probe::refuses_wrong_checksum,
+            Probe::refuses_late_requests,
+            Probe::lists_and_aborts_uploads,
+            Probe::keeps_objects_at_hand,
+        ] {
             go_on()?;
             promises.push(tried(&probe, signed)?);
         }

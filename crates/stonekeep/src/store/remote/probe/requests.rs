@@ -141,7 +141,7 @@ impl Probe<'_> {
         Ok(answer.map_err(|error| errors::without_secrets(&errors::all_causes(&error))))
     }
 
-    async fn remove(&self, path: &Path) {
+    pub(super) async fn remove(&self, path: &Path) {
         // What stays is found when everything is removed.
         drop(self.writes.delete(path).await);
     }

@@ -11,6 +11,7 @@ use object_store::ObjectMeta;
 use object_store::path::Path;
 
 use super::single_put::Receipt;
+
 /// The uploads of each run.
 #[derive(Debug, Default)]
 pub(super) struct Uploaded {
