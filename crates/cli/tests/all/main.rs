@@ -33,6 +33,7 @@ mod newcomers;
 mod real_repositories;
 mod refusals;
 mod remote;
+mod remote_collector;
 mod remote_kills;
 mod remote_lease;
 mod remote_proxy;
