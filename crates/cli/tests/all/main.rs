@@ -48,6 +48,7 @@ mod selection;
 mod shape;
 mod shortages;
 mod signals;
+mod store_mistakes;
 mod terminal;
 mod threads;
 mod traced_reads;

@@ -310,10 +310,10 @@ fn what_is_wrong_with_a_store_is_named_with_what_to_check() {
         .args(["list", "--repo", &url]);
     let ended = Ended::from(command.output().unwrap())
         .code(1)
-        .warns("check the credentials");
+        .warns("the secret key does not belong to the access key");
     assert!(!ended.stderr.contains("a-wrong-one"), "{ended:?}");
     let nowhere = "aws_endpoint=http://127.0.0.1:1";
     run(["list", "--repo", &url, "--store-option", nowhere])
         .code(1)
-        .warns("check the endpoint and the network");
+        .warns("check host and port of the endpoint");
 }

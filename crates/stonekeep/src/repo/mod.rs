@@ -117,16 +117,27 @@ pub fn require(index: &RepositoryIndex<'_>) -> Result<()> {
     }
     match root_state(index)? {
         RootState::Repository => Ok(()),
-        RootState::Absent => Err(Error::not_found(format!(
-            "there is no repository at {location}: the path does not exist"
-        ))),
+        RootState::Absent => {
+            let (why, hint) = match index.store().directory() {
+                Some(_) => (
+                    "the path does not exist",
+                    "check the path; the first backup creates a repository",
+                ),
+                None => (
+                    "nothing is stored there",
+                    "check the URL, its prefix too; the first backup creates a repository",
+                ),
+            };
+            Err(Error::not_found(format!("there is no repository at {location}: {why}")).with_hint(hint))
+        }
         RootState::Empty => Err(Error::not_found(format!(
             "there is no repository at {location}: the directory is empty"
         ))
         .with_hint("if the repository is on a disk of its own, check that it is mounted")),
         RootState::Foreign(name) => Err(Error::not_found(format!(
             "{location} is no repository: it has no meta directory, but {name:?}"
-        ))),
+        ))
+        .with_hint("if the repository is further down, name its own path or prefix")),
     }
 }
 

@@ -3,6 +3,7 @@
 use object_store::{Error, Result};
 
 use super::errors;
+use super::first_contact::NEVER_REACHED;
 
 /// Whether the request was not carried out, and will not be if it is repeated.
 pub(super) fn is_final(error: &Error) -> bool {
@@ -24,7 +25,7 @@ pub(super) fn is_final(error: &Error) -> bool {
             Some(408 | 429) => false,
             Some(501) => true,
             Some(status) => (300..500).contains(&status),
-            None => is(&["incorrectly configured region"]),
+            None => is(&["incorrectly configured region", NEVER_REACHED]),
         },
     }
 }
@@ -143,6 +144,7 @@ mod tests {
             generic(
                 "Received redirect without LOCATION, this normally indicates an incorrectly configured region",
             ),
+            generic(&format!("Connection refused {NEVER_REACHED}")),
             Error::PermissionDenied {
                 path: "p".to_owned(),
                 source: "403 AccessDenied".into(),

@@ -4,47 +4,39 @@ use std::error::Error as _;
 use std::io;
 use std::time::Duration;
 
+use super::said::{Said, Wrong};
 use crate::Error;
-
-const CREDENTIALS: &str = "check the credentials, their permission to read and to list the prefix, the region, and the clock of this machine";
-const BUCKET: &str = "check the name of the bucket, the region and the endpoint";
-const NETWORK: &str = "check the endpoint and the network";
 
 /// The error of a request; `doing` is what was tried on which key, as in "reading meta/3".
 pub(super) fn explain(doing: &str, place: &str, error: object_store::Error) -> Error {
     use object_store::Error as Remote;
     let doing = format!("{doing} of {place}");
     let text = without_secrets(&all_causes(&error));
-    let failed = |kind, hint| Error::io(doing.clone(), io::Error::new(kind, text.clone())).with_hint(hint);
-    // Some answers, those to listings among them, come without a kind of their own.
-    let is = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let is_refusal = matches!(
+        error,
+        Remote::PermissionDenied { .. } | Remote::Unauthenticated { .. }
+    );
+    let said = Said::of(&text).counted_as_refusal(is_refusal);
+    let wrong = said.wrong();
     match &error {
         Remote::Precondition { .. } => Error::io(
             doing,
             io::Error::other("another object took its place while it was read"),
         ),
-        Remote::PermissionDenied { .. } | Remote::Unauthenticated { .. } => {
-            failed(io::ErrorKind::PermissionDenied, CREDENTIALS)
-        }
-        _ if is(&["NoSuchBucket", "ContainerNotFound"]) => failed(io::ErrorKind::NotFound, BUCKET),
-        Remote::NotFound { .. } => {
+        Remote::NotFound { .. } if wrong != Wrong::Bucket => {
             let cause = io::Error::new(io::ErrorKind::NotFound, text);
             Error::not_found(format!("{doing}: it does not exist")).with_source(cause)
         }
-        _ if is(&["401 Unauthorized", "403 Forbidden"]) => {
-            failed(io::ErrorKind::PermissionDenied, CREDENTIALS)
-        }
-        _ => failed(io::ErrorKind::Other, NETWORK),
+        _ => Error::io(doing, io::Error::new(wrong.io_kind(), said.words())).with_hint(said.hint()),
     }
 }
 
 /// The error of a request that nothing answers.
 pub(super) fn no_answer(doing: &str, place: &str, limit: Duration) -> Error {
-    let cause = io::Error::new(
-        io::ErrorKind::TimedOut,
-        format!("no answer within {} s", limit.as_secs()),
-    );
-    Error::io(format!("{doing} of {place}"), cause).with_hint(NETWORK)
+    let text = format!("no answer within {} s", limit.as_secs());
+    let hint = Said::of(&text).hint();
+    let cause = io::Error::new(io::ErrorKind::TimedOut, text);
+    Error::io(format!("{doing} of {place}"), cause).with_hint(hint)
 }
 
 /// Whether the store refuses a range: that of an empty object, or any.

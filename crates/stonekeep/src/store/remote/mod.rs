@@ -19,6 +19,8 @@ mod credentials;
 mod encryption;
 mod errors;
 mod fence;
+mod first_contact;
+mod headers;
 mod holding;
 mod lease_objects;
 mod limits;
@@ -27,6 +29,8 @@ mod paths;
 mod probe;
 mod provider;
 mod ranges;
+mod region;
+mod said;
 mod signed;
 mod traffic;
 mod trust;
@@ -70,8 +74,7 @@ use super::{
 };
 use crate::{Clock, Error, ErrorKind, Result, SystemClock, Warning};
 
-/// How many files at a time: they wait for the network, not for the processor. How many requests these send at a time is found
-/// out.
+/// How many files at a time: they wait for the network alone. How many requests these send at a time is found out.
 const FILES: usize = 128;
 
 /// A repository in an object store. See the [module](self).
@@ -90,19 +93,19 @@ impl RemoteStore {
     ///
     /// `options` are credentials, endpoint, region and the like, each named as the crate `object_store` names it, such as
     /// `aws_region`, or [`ca_bundle`](RemoteStore::has_option), a file of certificates in PEM to trust besides the system's. Without
-    /// credentials, those of the container or of the instance are used. No environment variable is read.
+    /// credentials, those of the container or of the instance are used. No environment variable is read. Without a region, S3 is
+    /// asked for that of the bucket; nothing else is asked for before the store is used.
     ///
     /// # Errors
-    /// `InvalidArgument` for another URL, an unknown option, or settings that contradict each other. The store is not
-    /// contacted.
+    /// `InvalidArgument` for another URL, an unknown option, or settings that contradict each other.
     pub fn open(url: &str, options: &[(String, String)]) -> Result<Self> {
         RemoteStore::build(url::open(url, options, None)?)
     }
 
-    /// The repository at a URL `s3://BUCKET/PREFIX`, with credentials from a source: they may end while they are used.
+    /// The same with credentials from a source, which may end while they are used.
     ///
     /// # Errors
-    /// As [`RemoteStore::open`]; `InvalidArgument` also for another kind of store.
+    /// As [`RemoteStore::open`]; `InvalidArgument` also for what is not S3.
     pub fn open_with_credentials(
         url: &str,
         options: &[(String, String)],
@@ -111,8 +114,7 @@ impl RemoteStore {
         RemoteStore::build(url::open(url, options, Some(credentials))?)
     }
 
-    /// Whether a store of this URL has an option of this name. Those that have to do with the provider's environment variables
-    /// are named as these, in lower case.
+    /// Whether a store of this URL has an option of this name, which is that of the provider's variable in lower case.
     pub fn has_option(url: &str, name: &str) -> bool {
         url::has_option(url, name)
     }

@@ -15,6 +15,8 @@ use object_store::client::{
 };
 
 use super::concurrency::Concurrency;
+use super::first_contact::Reached;
+use super::headers::Headers;
 use super::limits::Limits;
 
 /// Too many requests, and unavailable: S3's SlowDown, Azure's ServerBusy.
@@ -25,6 +27,7 @@ const ASKS_FOR_FEWER: [u16; 2] = [429, 503];
 pub(super) struct Traffic {
     concurrency: Arc<Concurrency>,
     pace: Option<Arc<Pace>>,
+    reached: Reached,
 }
 
 impl Traffic {
@@ -32,11 +35,13 @@ impl Traffic {
         Traffic {
             concurrency: Arc::new(Concurrency::new(limits.max_requests)),
             pace: limits.requests_per_second.map(|rate| Arc::new(Pace::new(rate))),
+            reached: Reached::default(),
         }
     }
 
     /// The client within the limits.
     pub(super) fn govern(&self, client: HttpClient) -> HttpClient {
+        let client = Headers::client(self.reached.guard(client));
         let traffic = self.clone();
         HttpClient::new(Governed { client, traffic })
     }

@@ -16,6 +16,7 @@ use super::errors;
 use super::holding::NewClient;
 use super::limits::{self, Limits};
 use super::provider::{self, Clients, Provider, S3};
+use super::region;
 use super::traffic::Traffic;
 use super::trust;
 use crate::store::lease::Times;
@@ -64,8 +65,9 @@ pub(super) fn open(
         "s3" | "s3a" => {
             let set =
                 |builder: AmazonS3Builder, key: AmazonS3ConfigKey, value| builder.with_config(key, value);
-            let builder = AmazonS3Builder::new().with_client_options(trust);
+            let builder = AmazonS3Builder::new().with_client_options(trust.clone());
             let builder = with_options(builder, &settings, set)?.with_bucket_name(bucket);
+            let builder = region::discovered(builder, bucket, &trust);
             let provider = S3::new(builder, credentials).map_err(|error| contradiction(url, error))?;
             clients(url, provider, traffic)?
         }

@@ -15,7 +15,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 pub(super) use self::renewing::Renewing;
-pub(super) use self::signed_again::{SignedAgain, names_expired_token};
+pub(super) use self::signed_again::{SignedAgain, names_expired_token, signed_region};
 
 /// Credentials for S3.
 #[derive(Clone, PartialEq, Eq)]

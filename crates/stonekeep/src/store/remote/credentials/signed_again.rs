@@ -103,6 +103,11 @@ pub(in super::super) fn names_expired_token(body: &[u8]) -> bool {
     body.windows(words.len()).any(|part| part == words)
 }
 
+/// The region that a request was signed for.
+pub(in super::super) fn signed_region(headers: &HeaderMap) -> Option<String> {
+    scope(headers).map(|(region, _)| region)
+}
+
 /// The region and the service that a request was signed for.
 fn scope(headers: &HeaderMap) -> Option<(String, String)> {
     // AWS4-HMAC-SHA256 Credential=ID/20260101/REGION/SERVICE/aws4_request, …

@@ -7,6 +7,7 @@ use object_store::path::Path;
 use object_store::signer::{HeaderMap, Method};
 
 use super::super::errors;
+use super::super::said::element;
 use super::super::signed::SignedClient;
 use crate::store::promise::{Promise, Verdict};
 
@@ -168,12 +169,6 @@ fn lifecycle(answer: &str, prefix: &Path) -> Promise {
         );
     }
     found(Verdict::Honoured, none.to_owned()).with_consequence(NO_RULE_ABORTS)
-}
-
-/// The text of the first element of this name.
-pub(super) fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    rest.split_once("</").map(|(text, _)| text.trim())
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use object_store::signer::{HeaderMap, Method};
 use object_store::{ObjectStoreExt, Result as Asked};
 
 use super::super::errors;
+use super::super::said::element;
 use super::super::signed::{Answer, SignedClient};
-use super::bucket::{ARCHIVES, NO_RULE_ABORTS, element};
+use super::bucket::{ARCHIVES, NO_RULE_ABORTS};
 use super::requests::Probe;
 use crate::Result;
 use crate::store::promise::{Promise, Verdict};

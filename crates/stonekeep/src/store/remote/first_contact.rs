@@ -1,0 +1,135 @@
+//! Fails soon at a host that has never answered: its name or its port is probably wrong.
+//!
+//! A host that has answered once is asked again for minutes by the client, while it restarts. One that nothing is heard of is tried
+//! three times within a second if it refuses connections, and once if it does not answer; the metadata service of an
+//! instance, which most machines do not have, is given one second.
+
+use std::collections::HashSet;
+use std::error::Error as _;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use object_store::client::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService};
+use tokio::time::{sleep, timeout};
+
+/// Pauses between the attempts to connect.
+const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(500)];
+
+const METADATA_LIMIT: Duration = Duration::from_secs(1);
+
+/// What the paths of metadata services begin with: AWS, Google, Azure.
+const METADATA: [&str; 4] = [
+    "/latest/api/token",
+    "/latest/meta-data/",
+    "/computeMetadata/",
+    "/metadata/identity/",
+];
+
+/// What the text of such an error ends with.
+pub(super) const NEVER_REACHED: &str = "(this host has never answered)";
+
+/// The hosts that have answered.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reached {
+    hosts: Arc<Mutex<HashSet<String>>>,
+}
+
+impl Reached {
+    fn has(&self, host: &str) -> bool {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.contains(host)
+    }
+
+    fn add(&self, host: &str) {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.insert(host.to_owned());
+    }
+
+    /// The client that fails soon at others.
+    pub(super) fn guard(&self, client: HttpClient) -> HttpClient {
+        HttpClient::new(FirstContact {
+            client,
+            reached: self.clone(),
+        })
+    }
+}
+
+struct FirstContact {
+    client: HttpClient,
+    reached: Reached,
+}
+
+impl FirstContact {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let host = request
+            .uri()
+            .authority()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        if self.reached.has(&host) {
+            return self.client.execute(request).await;
+        }
+        let is_metadata = METADATA.iter().any(|path| request.uri().path().starts_with(path));
+        let mut pauses = PAUSES.iter();
+        loop {
+            let attempt = self.client.execute(request.clone());
+            let ended = if is_metadata {
+                timeout(METADATA_LIMIT, attempt)
+                    .await
+                    .unwrap_or_else(|_| Err(no_answer()))
+            } else {
+                attempt.await
+            };
+            let error = match ended {
+                Ok(answer) => {
+                    self.reached.add(&host);
+                    return Ok(answer);
+                }
+                Err(error) => error,
+            };
+            match (error.kind(), pauses.next()) {
+                (HttpErrorKind::Connect, Some(pause)) if !is_metadata => sleep(*pause).await,
+                (HttpErrorKind::Connect | HttpErrorKind::Timeout, _) => return Err(for_good(&error)),
+                _ => return Err(error),
+            }
+        }
+    }
+}
+
+impl HttpService for FirstContact {
+    fn call<'a, 'b>(&'a self, request: HttpRequest) -> BoxFuture<'b, Result<HttpResponse, HttpError>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        Box::pin(self.send(request))
+    }
+}
+
+impl fmt::Debug for FirstContact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FirstContact").finish_non_exhaustive()
+    }
+}
+
+fn no_answer() -> HttpError {
+    let text = format!("no answer within {} s", METADATA_LIMIT.as_secs());
+    HttpError::new_boxed(HttpErrorKind::Timeout, text.into())
+}
+
+/// The error as one that the client does not repeat.
+fn for_good(error: &HttpError) -> HttpError {
+    let mut text = String::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text.push_str(if text.is_empty() { "" } else { ": " });
+            text.push_str(&more);
+        }
+        source = cause.source();
+    }
+    HttpError::new_boxed(HttpErrorKind::Unknown, format!("{text} {NEVER_REACHED}").into())
+}
