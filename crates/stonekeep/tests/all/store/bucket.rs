@@ -18,7 +18,8 @@ pub(super) fn of_test(test: &str) -> Option<String> {
 
 /// The store at a URL, with options besides those of the server.
 pub(super) fn opened(url: &str, options: &[(&str, &str)]) -> Store {
-    let of_server = std::env::vars().filter(|(name, _)| name.starts_with("AWS_"));
+    let is_of_provider = |name: &str| name.starts_with("AWS_") || name.starts_with("AZURE_");
+    let of_server = std::env::vars().filter(|(name, _)| is_of_provider(name));
     let mut settings: Vec<_> = of_server
         .map(|(name, value)| (name.to_ascii_lowercase(), value))
         .filter(|(name, _)| RemoteStore::has_option(url, name))
