@@ -68,7 +68,12 @@ impl Collection<'_> {
         })?;
         tracing::info!(backups = deleted.len(), "deleted from the list of backups");
         let collected = self.collect(&index, metas, (&deleted, &left), &lock);
-        let mut report = collected.map_err(|error| garbage::after_deleting(error, &deleted))?;
+        let with_deleted = |error| garbage::after_deleting(error, &deleted);
+        let mut report = collected.map_err(with_deleted)?;
+        if !report.not_removed.is_empty() {
+            // A lost lock may be why.
+            lock.check().map_err(with_deleted)?;
+        }
         report.kept_backups = kept;
         let mut newest_first = index.backups()?.ids.iter().rev();
         latest_hint::repair(

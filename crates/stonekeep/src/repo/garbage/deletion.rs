@@ -35,7 +35,7 @@ pub struct Withdrawn {
 /// until then, and [`secure`] makes that durable.
 ///
 /// # Errors
-/// Those of `before_each`; I/O errors of the store while records are put or synced.
+/// Those of `before_each`; `Locked` if the lock is lost; I/O errors of the store while records are put or synced.
 pub fn withdraw(
     store: &Store,
     ids: &BTreeSet<BackupId>,
@@ -61,6 +61,10 @@ pub fn withdraw(
         before_each().map_err(|error| after_deleting(error, &withdrawn.deleted))?;
         match store.delete_one(&layout::meta(id)) {
             Ok(()) => drop(withdrawn.deleted.insert(id)),
+            // Another process changes the repository by now.
+            Err(error) if error.kind() == ErrorKind::Locked => {
+                return Err(after_deleting(error, &withdrawn.deleted));
+            }
             Err(error) => withdrawn.left.push((id, error)),
         }
     }

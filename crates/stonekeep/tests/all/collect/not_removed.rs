@@ -1,10 +1,12 @@
 //! Files that a collection cannot remove: it goes on, reports them, and the next one tries again.
 
+use std::sync::Arc;
+
 use stonekeep::engine::collect::CollectReport;
 use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::format::BackupId;
-use stonekeep::store::Store;
-use stonekeep::{Error, Quiet, Result, WarningName};
+use stonekeep::store::{Interceptor, Operation, Refusal, Store};
+use stonekeep::{Error, ErrorKind, Quiet, Result, WarningName};
 use stonekeep_testkit::fault_store::FaultStore;
 
 use crate::collect::scene::*;
@@ -137,4 +139,30 @@ fn an_error_after_the_deletion_says_what_is_deleted() {
     let error = engine(&failing).delete_backup(id(1), &Quiet).unwrap_err();
     assert_eq!(error.io_kind(), Some(kind));
     assert!(error.to_string().contains("backup 1 is deleted"), "{error}");
+}
+
+/// From the first deletion of a meta file on, another process holds the lock.
+#[derive(Debug)]
+struct LosesTheLock;
+
+impl Interceptor for LosesTheLock {
+    fn before(&self, operation: &Operation) -> std::result::Result<(), Refusal> {
+        match operation {
+            Operation::Delete(key) if key.as_str().starts_with("meta/") => {
+                Err(Refusal::Fails(Error::new(ErrorKind::Locked, "the lease is lost")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn a_purge_that_loses_its_lock_at_a_deletion_is_an_error() {
+    let store = three();
+    let losing = store.intercepted_by(Arc::new(LosesTheLock));
+    let error = engine(&losing).purge_old_backups(1, &Quiet).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
+    assert_clean(&store);
+    engine(&store).purge_old_backups(1, &Quiet).unwrap();
+    assert_eq!(files(&store), files_of(&[THIRD]));
 }
