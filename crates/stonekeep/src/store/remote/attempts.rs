@@ -57,13 +57,16 @@ fn pause_after(made: u32, random: u64) -> Duration {
 pub(super) async fn within<T>(limit: Duration, request: impl Future<Output = Result<T>>) -> Result<T> {
     match timeout(limit, request).await {
         Ok(answer) => answer,
-        Err(_) => {
-            let text = format!("no answer within {} s", limit.as_secs());
-            Err(Error::Generic {
-                store: "network",
-                source: io::Error::new(io::ErrorKind::TimedOut, text).into(),
-            })
-        }
+        Err(_) => Err(no_answer(limit)),
+    }
+}
+
+/// The error of a request that nothing answers.
+pub(super) fn no_answer(limit: Duration) -> Error {
+    let text = format!("no answer within {} s", limit.as_secs());
+    Error::Generic {
+        store: "network",
+        source: io::Error::new(io::ErrorKind::TimedOut, text).into(),
     }
 }
 

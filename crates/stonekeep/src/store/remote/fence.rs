@@ -22,6 +22,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use tokio::time::timeout;
 
+use super::attempts::{no_answer, within};
 use super::client::Client;
 use super::signed::{Answer, Signed, SignedClient, deleted, failure};
 use crate::store::lease::Keeper;
@@ -181,13 +182,7 @@ impl Fence {
             }
             let until = begun + life.by_store;
             let limit = until.saturating_sub(self.keeper.ground().clock.boottime());
-            let sent = self
-                .client
-                .block_on(async { timeout(limit, client.send(signed)).await })?;
-            let answer = match sent {
-                Ok(answer) => answer,
-                Err(_) => Err(no_answer(limit)),
-            };
+            let answer = self.client.block_on(within(limit, client.send(signed)))?;
             let is_doubtful = answer.as_ref().map_or(true, Answer::is_doubtful);
             if is_doubtful {
                 let rest = until.saturating_sub(self.keeper.ground().clock.boottime());
@@ -281,13 +276,5 @@ fn unless_absent(answer: object_store::Result<()>) -> object_store::Result<()> {
     match answer {
         Err(object_store::Error::NotFound { .. }) => Ok(()),
         answer => answer,
-    }
-}
-
-fn no_answer(limit: Duration) -> object_store::Error {
-    let text = format!("no answer within {} s", limit.as_secs());
-    object_store::Error::Generic {
-        store: "network",
-        source: std::io::Error::new(std::io::ErrorKind::TimedOut, text).into(),
     }
 }
