@@ -26,8 +26,8 @@ impl Creates {
         }
     }
 
-    /// Whether this error says that the store does not know the condition, so that the put is to be repeated without it.
-    pub(super) fn is_unknown(&self, mode: &PutMode, error: &Error) -> bool {
+    /// Notes it if this error says that the store does not know the condition. Then the put is to be repeated, without it.
+    pub(super) fn note_unknown(&self, mode: &PutMode, error: &Error) -> bool {
         let is_unknown = *mode == PutMode::Create && is_unsupported(error);
         if is_unknown {
             tracing::debug!("the store cannot create an object only if it is absent");

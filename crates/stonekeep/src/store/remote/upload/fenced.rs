@@ -41,7 +41,7 @@ impl Requests {
             };
             let error = match fence.put(path, &content, &options)? {
                 Ok(()) => return Ok(Outcome::Written(receipt())),
-                Err(error) if self.creates.is_unknown(&options.mode, &error) => continue,
+                Err(error) if self.creates.note_unknown(&options.mode, &error) => continue,
                 Err(error) if is_final(&error) => return Err(self.client.explain(&doing, error)),
                 Err(error) => error,
             };

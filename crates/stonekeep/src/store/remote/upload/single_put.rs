@@ -66,7 +66,7 @@ impl Requests {
             let put = self.objects.put_opts(path, content.clone(), options);
             let error = match within(self.budget.limit(), put).await {
                 Ok(put) => return Ok(Outcome::Written(receipt(put.e_tag))),
-                Err(error) if self.creates.is_unknown(&mode, &error) => continue,
+                Err(error) if self.creates.note_unknown(&mode, &error) => continue,
                 Err(error) if is_final(&error) => return Err(error),
                 Err(error) => error,
             };
