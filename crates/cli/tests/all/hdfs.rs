@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use hdfs_native::{Client, ClientBuilder, WriteOptions};
+use hdfs_native::client::FileStatus;
+use hdfs_native::{Client, ClientBuilder, HdfsError, WriteOptions};
 use stonekeep_testkit::skip;
 use tokio::runtime::Runtime;
 
@@ -18,7 +19,7 @@ use crate::world::World;
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The test cluster, and a directory in it that no other test uses.
-struct Cluster {
+pub(crate) struct Cluster {
     url: String,
     /// The path of the directory.
     root: String,
@@ -30,7 +31,7 @@ struct Cluster {
 impl Cluster {
     /// `None`, after a note, without a cluster.
     #[expect(clippy::print_stderr, reason = "a skipped test says why")]
-    fn of_test(test: &str) -> Option<Self> {
+    pub(crate) fn of_test(test: &str) -> Option<Self> {
         const NEEDED: &str = "needs HDFS: STONEKEEP_TEST_HDFS=hdfs://HOST:PORT/PATH and HADOOP_USER_NAME";
         let url = std::env::var("STONEKEEP_TEST_HDFS").unwrap_or_default();
         match url.as_str() {
@@ -80,29 +81,42 @@ impl Cluster {
         self.runtime.block_on(write).unwrap();
     }
 
-    /// The directories in a directory.
-    fn directories(&self, at: &str) -> Vec<String> {
-        let path = format!("{}/{at}", self.root);
-        let listed = self.runtime.block_on(self.client.list_status(&path, false));
-        let directories = listed.unwrap().into_iter().filter(|it| it.isdir);
+    /// The directories in a directory, which may be absent.
+    pub(crate) fn directories(&self, at: &str) -> Vec<String> {
+        let directories = self.listed(at, false).into_iter().filter(|it| it.isdir);
         directories.map(|it| it.path).collect()
     }
 
-    /// The files below a directory.
-    fn files(&self, at: &str) -> Vec<String> {
-        let path = format!("{}/{at}", self.root);
-        let listed = self.runtime.block_on(self.client.list_status(&path, true));
-        let files = listed.unwrap().into_iter().filter(|it| !it.isdir);
+    /// The files below a directory, which may be absent.
+    pub(crate) fn files(&self, at: &str) -> Vec<String> {
+        let files = self.listed(at, true).into_iter().filter(|it| !it.isdir);
         files.map(|it| it.path).collect()
     }
 
-    fn url(&self, path: &str) -> String {
+    fn listed(&self, at: &str, recursive: bool) -> Vec<FileStatus> {
+        let path = self.path(at);
+        match self.runtime.block_on(self.client.list_status(&path, recursive)) {
+            Err(HdfsError::FileNotFound(_)) => Vec::new(),
+            listed => listed.unwrap(),
+        }
+    }
+
+    /// The path of what is in the directory.
+    pub(crate) fn path(&self, at: &str) -> String {
+        format!("{}/{at}", self.root)
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}/{path}", self.url)
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // To be looked at.
+            return;
+        }
         let _ = self.runtime.block_on(self.client.delete(&self.root, true));
     }
 }

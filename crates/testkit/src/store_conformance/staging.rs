@@ -1,8 +1,10 @@
 //! Checks of the contract on staging and publishing.
 
 use std::io::{self, Read};
+use std::sync::Barrier;
+use std::thread;
 
-use stonekeep::store::{Durability, Persist, PutMode, Store, Upload};
+use stonekeep::store::{Durability, LockWait, Persist, PutMode, Store, Upload};
 use stonekeep::{Error, ErrorKind};
 
 use super::place::{Check, Place, content, key, made, names, put, runs, stage, uploads};
@@ -26,6 +28,10 @@ pub(super) const CHECKS: &[(&str, Check)] = &[
     (
         "another handle finds, reads and publishes what was staged",
         leftovers_are_found,
+    ),
+    (
+        "the next holder finds what was staged, by many threads at once",
+        leftovers_are_found_at_once,
     ),
     ("areas are apart from each other", areas_are_apart),
     (
@@ -198,6 +204,35 @@ fn leftovers_are_found(place: &Place) {
         .unwrap();
     assert_eq!(taken, []);
     assert_eq!(content(&second, "private/7/CURRENT"), b"MANIFEST-000004\n");
+}
+
+fn leftovers_are_found_at_once(place: &Place) {
+    let store = made(place);
+    let lease = |store: &Store| store.lease(LockWait::Forever, "a test", &|| false).unwrap();
+    let held = lease(&store);
+    let paths: Vec<String> = (0..16).map(|n| format!("d/{n}")).collect();
+    let staged: Vec<Upload> = paths
+        .iter()
+        .map(|path| stage(&store, "7", path, path.as_bytes()))
+        .collect();
+    drop(held);
+    drop(store);
+    // Each holder takes them over from the one before.
+    for _ in 0..4 {
+        let next = place();
+        let _held = lease(&next);
+        assert_eq!(uploads(&next, "7").len(), staged.len());
+        let begin = Barrier::new(staged.len());
+        thread::scope(|scope| {
+            for (staged, path) in staged.iter().zip(&paths) {
+                let (next, begin) = (&next, &begin);
+                scope.spawn(move || {
+                    begin.wait();
+                    assert_eq!(staged_content(next, staged), path.as_bytes());
+                });
+            }
+        });
+    }
 }
 
 fn areas_are_apart(place: &Place) {

@@ -190,8 +190,7 @@ impl<'a> Run<'a> {
             }
             match self.one(*id, writing.as_deref_mut()) {
                 Ok(backup) => self.report.add(backup),
-                // It was deleted since the listing.
-                Err(error) if self.all && error.kind() == ErrorKind::NotFound => {}
+                Err(error) if self.all && self.was_deleted(*id, &error)? => {}
                 Err(error) => {
                     let backup = not_copied(*id, error)?;
                     self.report.add(backup);
@@ -199,6 +198,13 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a backup of the source was deleted there since it was listed. That something is not there may be said of the
+    /// target, too.
+    fn was_deleted(&self, id: BackupId, error: &Error) -> Result<bool> {
+        let meta = layout::meta(id);
+        Ok(error.kind() == ErrorKind::NotFound && self.context.source().stat(&meta)?.is_none())
     }
 
     /// Ends a copy that was killed when its backup was there already: makes that durable, and the claim one like any other.

@@ -24,6 +24,8 @@ pub(super) struct Workshop {
     keeper: Mutex<Weak<Keeper>>,
     /// Directories that are known to be there.
     made: Mutex<BTreeSet<String>>,
+    /// Held by who takes over what a run has staged: another thread must not look for it while it moves.
+    taking_over: Mutex<()>,
     directory_mode: AtomicU32,
 }
 
@@ -33,6 +35,7 @@ impl Workshop {
             client,
             keeper: Mutex::default(),
             made: Mutex::default(),
+            taking_over: Mutex::default(),
             directory_mode: AtomicU32::new(0o755),
         }
     }
@@ -86,7 +89,12 @@ impl Workshop {
         require_name(run)?;
         let bench = self.bench()?;
         let own = format!("{bench}/{run}");
-        if locked(&self.made).contains(&own) || self.is_there(&own)? {
+        let _alone = locked(&self.taking_over);
+        if locked(&self.made).contains(&own) {
+            return Ok(Some(own));
+        }
+        if self.is_there(&own)? {
+            locked(&self.made).insert(own.clone());
             return Ok(Some(own));
         }
         for place in self.places(&bench)? {
@@ -107,6 +115,7 @@ impl Workshop {
             if renamed == Renamed::NoDirectory {
                 return Err(self.is_lost());
             }
+            locked(&self.made).insert(own.clone());
             return Ok(Some(own));
         }
         Ok(None)

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use stonekeep::engine::copy::{CopyOptions, CopyReport, CopyState, CopyWhat};
 use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions};
-use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
 use stonekeep::store::memory::MemoryStore;
-use stonekeep::{Quiet, Result};
+use stonekeep::store::{Interceptor, Operation, Refusal, Store};
+use stonekeep::{Error, ErrorKind, Quiet, Result};
 use stonekeep_testkit::fault_store::FaultStore;
 use stonekeep_testkit::step_sample::StepSample;
 
@@ -214,4 +216,52 @@ fn a_killed_copy_leaves_nothing_after_a_collection() {
             .unwrap();
         assert!(report.is_clean(), "{name}");
     }
+}
+
+/// A store in which one change fails since something is not there.
+#[derive(Debug)]
+struct Vanishing {
+    at: usize,
+    changes: AtomicUsize,
+}
+
+impl Interceptor for Vanishing {
+    fn before(&self, operation: &Operation) -> std::result::Result<(), Refusal> {
+        let is_here = operation.is_change() && self.changes.fetch_add(1, Ordering::Relaxed) == self.at;
+        let gone = || Error::new(ErrorKind::NotFound, format!("{operation}: it is gone"));
+        if is_here {
+            Err(Refusal::Fails(gone()))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// That something is not there does not mean that the backup was deleted in the source.
+#[test]
+fn a_backup_that_is_not_copied_is_never_passed_over() {
+    let (_scene, from) = three_backups();
+    let mut ended_well = 0;
+    for at in 0..usize::MAX {
+        let store: Store = target(&from, MemoryStore::new).into();
+        let vanishing = Arc::new(Vanishing {
+            at,
+            changes: AtomicUsize::new(0),
+        });
+        let report = run(
+            &from,
+            store.clone().intercepted_by(Arc::clone(&vanishing) as _),
+            &workers(1),
+        );
+        let when = format!("change {at}");
+        if let Ok(report) = report {
+            assert_eq!(report.backups.len(), 3, "{when}: {report:?}");
+            ended_well += 1;
+        }
+        check(&from, &store, &when);
+        if vanishing.changes.load(Ordering::Relaxed) <= at {
+            break;
+        }
+    }
+    assert!(ended_well > 0);
 }
