@@ -1,8 +1,8 @@
 //! Ends the running verb cleanly on the first signal, the process at once on the second.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
@@ -30,7 +30,15 @@ pub(crate) struct Interrupt {
     number: Arc<AtomicUsize>,
 }
 
+/// That of the process, whose signals there is one of.
+static OF_PROCESS: LazyLock<Interrupt> = LazyLock::new(Interrupt::default);
+
 impl Interrupt {
+    /// That of this process.
+    pub(crate) fn of_process() -> Self {
+        OF_PROCESS.clone()
+    }
+
     /// Takes over the signals for the rest of the process. Until this is called they end the process, which is right
     /// for verbs that only look.
     pub(crate) fn install(&self) -> io::Result<()> {

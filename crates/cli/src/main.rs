@@ -50,7 +50,7 @@ fn run(command: Option<String>, cli: Cli) -> Exit {
             json: cli.global.json,
             quiet: cli.global.quiet,
         },
-        interrupt: Interrupt::default(),
+        interrupt: Interrupt::of_process(),
     };
     let error = match cli.verb.run(&session) {
         Ok(exit) => return exit,
@@ -63,7 +63,9 @@ fn run(command: Option<String>, cli: Cli) -> Exit {
     }
     let mut failure = Failure::new(&error);
     let name = session.output.command.as_deref().unwrap_or_default();
-    if let Some(advice) = commands::advice(name, exit) {
+    // What stopped in the middle of a commit says itself what is left.
+    let says_more = matches!(exit, Exit::Signalled(_)) && failure.hint.is_some();
+    if let Some(advice) = commands::advice(name, exit).filter(|_| !says_more) {
         failure.advise(advice);
     }
     session.output.failure(&failure, exit.code());

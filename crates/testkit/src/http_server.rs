@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// What a client asks for.
 #[derive(Debug, Clone)]
@@ -53,6 +54,20 @@ impl Response {
 /// Decides what is answered.
 pub type Handler = dyn Fn(&Request) -> Response + Send + Sync;
 
+/// Decides from the head of a request whether it is ignored.
+type Ignored = dyn Fn(&Request) -> bool + Send + Sync;
+
+/// Between two looks whether the server ends.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
+/// How a connection ended for the server.
+enum Served {
+    /// The client has ended it.
+    All,
+    /// It stays open, and nothing more happens.
+    Ignored,
+}
+
 /// See the [module](self). It ends when it is dropped.
 pub struct HttpServer {
     address: SocketAddr,
@@ -67,8 +82,21 @@ impl HttpServer {
     /// # Errors
     /// Without a free port.
     pub fn start(handler: impl Fn(&Request) -> Response + Send + Sync + 'static) -> io::Result<Self> {
+        HttpServer::start_with(|_| false, handler)
+    }
+
+    /// The same, but for requests for which `ignored` says yes when their heads have arrived: their bodies are never read, and they
+    /// are never answered.
+    ///
+    /// # Errors
+    /// As [`HttpServer::start`].
+    pub fn start_with(
+        ignored: impl Fn(&Request) -> bool + Send + Sync + 'static,
+        handler: impl Fn(&Request) -> Response + Send + Sync + 'static,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let (address, handler): (_, Arc<Handler>) = (listener.local_addr()?, Arc::new(handler));
+        let ignored: Arc<Ignored> = Arc::new(ignored);
         let (requests, stops) = (
             Arc::<Mutex<Vec<Request>>>::default(),
             Arc::<AtomicBool>::default(),
@@ -81,8 +109,14 @@ impl HttpServer {
                 }
                 let Ok(stream) = stream else { continue };
                 let (handler, log) = (Arc::clone(&handler), Arc::clone(&log));
+                let (ignored, is_stopped) = (Arc::clone(&ignored), Arc::clone(&is_stopped));
                 // A client that goes away ends its connection.
-                thread::spawn(move || drop(serve(&stream, handler.as_ref(), &log)));
+                thread::spawn(move || {
+                    let served = serve(&stream, handler.as_ref(), ignored.as_ref(), &log);
+                    while matches!(served, Ok(Served::Ignored)) && !is_stopped.load(Ordering::Relaxed) {
+                        thread::sleep(BETWEEN_LOOKS);
+                    }
+                });
             }
         };
         Ok(HttpServer {
@@ -179,12 +213,24 @@ pub fn file(root: &Path, serves: Serves, request: &Request) -> Response {
         .with("Content-Range", range)
 }
 
-fn serve(stream: &TcpStream, handler: &Handler, log: &Mutex<Vec<Request>>) -> io::Result<()> {
+fn serve(
+    stream: &TcpStream,
+    handler: &Handler,
+    ignored: &Ignored,
+    log: &Mutex<Vec<Request>>,
+) -> io::Result<Served> {
     let (mut reader, mut writer) = (BufReader::new(stream), stream);
-    while let Some(request) = read(&mut reader)? {
+    while let Some(mut request) = read_head(&mut reader)? {
+        let is_ignored = ignored(&request);
+        if !is_ignored {
+            request.body = read_body(&mut reader, &request)?;
+        }
         log.lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(request.clone());
+        if is_ignored {
+            return Ok(Served::Ignored);
+        }
         let response = handler(&request);
         let mut answer = format!("HTTP/1.1 {} Answer\r\n", response.status);
         for (name, value) in &response.headers {
@@ -197,11 +243,11 @@ fn serve(stream: &TcpStream, handler: &Handler, log: &Mutex<Vec<Request>>) -> io
         }
         writer.write_all(&answer)?;
     }
-    Ok(())
+    Ok(Served::All)
 }
 
-/// The next request of a connection; `None` at its end.
-fn read(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
+/// The next request of a connection without its body; `None` at its end.
+fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
@@ -217,15 +263,18 @@ fn read(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
             None => break,
         };
     }
-    let length = headers
-        .get("content-length")
-        .and_then(|length| length.parse().ok());
-    let mut body = Vec::new();
-    reader.take(length.unwrap_or(0)).read_to_end(&mut body)?;
     Ok(Some(Request {
         method,
         target,
         headers,
-        body,
+        body: Vec::new(),
     }))
+}
+
+fn read_body(reader: &mut impl BufRead, request: &Request) -> io::Result<Vec<u8>> {
+    let length = request.headers.get("content-length");
+    let length = length.and_then(|length| length.parse().ok());
+    let mut body = Vec::new();
+    reader.take(length.unwrap_or(0)).read_to_end(&mut body)?;
+    Ok(body)
 }

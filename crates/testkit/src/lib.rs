@@ -2,6 +2,7 @@
 
 pub mod database;
 pub mod fake_clock;
+pub mod fake_s3;
 pub mod fault_store;
 pub mod faults;
 pub mod faulty_proxy;

@@ -12,6 +12,7 @@ use stonekeep::{Error, ErrorKind};
 use url::Url;
 
 use super::place::{place, scheme};
+use crate::interrupt::Interrupt;
 use crate::store_settings::{self, Settings};
 use crate::usage_error::UsageError;
 use crate::{mistakes, mount_points};
@@ -149,16 +150,18 @@ fn url(place: &Path) -> Option<&str> {
 
 fn remote_store(url: &str, settings: &StoreArgs) -> Result<Store, UsageError> {
     let settings = &settings.store_option;
+    let interrupt = Interrupt::of_process();
+    let stops = move || interrupt.came();
     let opened = match scheme(url).map(str::to_ascii_lowercase).as_deref() {
-        Some("hdfs") => HdfsStore::open(url, settings).map(Store::from),
-        Some("http" | "https") => WebStore::open(url, settings).map(Store::from),
+        Some("hdfs") => HdfsStore::open(url, settings).map(|store| store.with_stop(stops).into()),
+        Some("http" | "https") => WebStore::open(url, settings).map(|store| store.with_stop(stops).into()),
         _ => {
             let Settings { options, credentials } = store_settings::collect(url, settings)?;
             match credentials {
                 Some(credentials) => RemoteStore::open_with_credentials(url, &options, credentials),
                 None => RemoteStore::open(url, &options),
             }
-            .map(Store::from)
+            .map(|store| store.with_stop(stops).into())
         }
     };
     opened.map_err(|error| {

@@ -48,6 +48,7 @@ mod selection;
 mod shape;
 mod shortages;
 mod signals;
+mod silence;
 mod store_mistakes;
 mod terminal;
 mod threads;

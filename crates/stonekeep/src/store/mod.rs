@@ -39,6 +39,8 @@ mod promise;
 #[cfg(feature = "object-store")]
 pub mod remote;
 mod staging;
+#[cfg(any(feature = "hdfs", feature = "object-store"))]
+mod stop;
 mod waiting;
 mod writing;
 

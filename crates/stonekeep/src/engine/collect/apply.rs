@@ -159,6 +159,10 @@ impl<'a> Apply<'a> {
                 }
             }
             for NotDeleted { key, error } in left {
+                // The store does not answer any more.
+                if error.kind() == ErrorKind::Stopped {
+                    return Err(error);
+                }
                 self.report.add_not_removed(key.as_str(), &error);
                 all_left.push(key);
             }

@@ -33,7 +33,7 @@
 //! - **K5** Private files and files of the application follow, under their final names; **K6** our facts; then private files are
 //!   looked for.
 //! - **K7** The commit: the meta file appears under `meta/<id>`. **K8** All files are looked for again: after a loss the meta file
-//!   is withdrawn. Then the claim becomes one like any other.
+//!   is withdrawn, as in C8. Then the claim becomes one like any other.
 //!
 //! # What a crash leaves
 //! `tests/all/copy/crash.rs` stops at every store operation, and looks.

@@ -226,7 +226,7 @@ impl<'a> OneBackup<'_, 'a> {
             return Err(self.id_taken());
         }
         let looked = self.look(private).and_then(|()| self.look(shared));
-        looked.map_err(|error| meta_commit::withdraw(store, self.id, error))?;
+        looked.map_err(|error| meta_commit::after_last_look(store, self.id, error))?;
         if let Err(error) = ids::end_copy(store, area, self.id, self.durability()) {
             // Only a copy after the backup is deleted is mistaken then.
             tracing::warn!(reason = %error.one_line(), "the claim of the id still says that the copy is under way");

@@ -140,7 +140,7 @@ impl Commit<'_> {
                 latest_hint::committed(self.store(), &self.area.name, id, &description.text);
                 Ok(Outcome::Committed)
             }
-            Err(error) => Err(meta_commit::withdraw(self.store(), id, error)),
+            Err(error) => Err(meta_commit::after_last_look(self.store(), id, error)),
         }
     }
 

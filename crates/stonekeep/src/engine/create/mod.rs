@@ -33,7 +33,7 @@
 //! - **C7** The commit: the meta file appears under `meta/<id>`. If somebody took the id, private files are staged again
 //!   and C4 to C7 repeated with another id.
 //! - **C8** A last look, since a foreign collector may have run between C6 and C7: after a loss the meta file is
-//!   withdrawn and the run fails.
+//!   withdrawn and the run fails. A look that fails finds no loss: the backup stays, and the error says so.
 //!
 //! # What a crash leaves
 //! `tests/all/create/crash.rs` stops at every store operation, and looks.

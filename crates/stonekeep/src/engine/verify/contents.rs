@@ -82,6 +82,7 @@ pub(super) fn verify(
 fn look(engine: &BackupEngineReadOnly, claim: &Claim, meter: &Meter<'_>) -> Result<Found> {
     let object = match engine.store().open(&Key::new(claim.path.as_str())?) {
         Ok(object) => object,
+        Err(error) if error.kind() == ErrorKind::Stopped => return Err(error),
         Err(error) => return Ok(Wrong::of_opening(&error).map_or(Found::Unchecked(error), Found::from)),
     };
     let size_bytes = object.size_bytes();

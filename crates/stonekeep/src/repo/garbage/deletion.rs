@@ -65,6 +65,11 @@ pub fn withdraw(
             Err(error) if error.kind() == ErrorKind::Locked => {
                 return Err(after_deleting(error, &withdrawn.deleted));
             }
+            // The store does not answer.
+            Err(error) if error.kind() == ErrorKind::Stopped => {
+                let error = error.with_note(&format!("whether backup {id} is deleted is not known"));
+                return Err(after_deleting(error, &withdrawn.deleted));
+            }
             Err(error) => withdrawn.left.push((id, error)),
         }
     }

@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::address::Address;
 use super::errors::{self, Cause};
+use crate::store::stop::Stop;
 use crate::{Error, Result};
 
 /// Threads for the network. They move bytes, and compute the checksums that HDFS has of its own.
@@ -38,6 +39,8 @@ const CONFIGURATION: [(&str, &str); 2] = [
 pub(super) enum Failure {
     Hdfs(HdfsError),
     NoAnswer(Duration),
+    /// Somebody has asked to stop, and no answer came.
+    Stopped,
 }
 
 impl Failure {
@@ -45,6 +48,7 @@ impl Failure {
         match self {
             Failure::Hdfs(error) => Cause::of(error),
             Failure::NoAnswer(_) => Cause::Unreached,
+            Failure::Stopped => Cause::Other,
         }
     }
 
@@ -65,6 +69,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Hdfs(error) => f.write_str(&errors::in_short(error)),
             Failure::NoAnswer(limit) => write!(f, "no answer within {} s", limit.as_secs()),
+            Failure::Stopped => f.write_str("stopped on request"),
         }
     }
 }
@@ -78,6 +83,7 @@ pub(super) struct Client {
     native: Mutex<hdfs_native::Client>,
     /// Whether the NameNode has ever answered. A first contact is not repeated: its address may be wrong.
     answered: AtomicBool,
+    stop: Stop,
     threads: Handle,
     /// `None` when it is dropped only.
     runtime: Option<Runtime>,
@@ -85,7 +91,7 @@ pub(super) struct Client {
 
 impl Client {
     /// Contacts nothing.
-    pub(super) fn new(address: Address) -> Result<Self> {
+    pub(super) fn new(address: Address, stop: Stop) -> Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(NETWORK_THREADS)
             .thread_name("stonekeep-hdfs")
@@ -104,9 +110,15 @@ impl Client {
             native: Mutex::new(native),
             address,
             answered: AtomicBool::new(false),
+            stop,
             threads: runtime.handle().clone(),
             runtime: Some(runtime),
         })
+    }
+
+    /// What tells whether to stop.
+    pub(super) fn stop(&self) -> &Stop {
+        &self.stop
     }
 
     pub(super) fn address(&self) -> &Address {
@@ -195,7 +207,10 @@ impl Client {
         limit: Duration,
         request: impl Future<Output = hdfs_native::Result<T>>,
     ) -> std::result::Result<T, Failure> {
-        match timeout(limit, request).await {
+        let Ok(answer) = self.stop.wait_for(timeout(limit, request)).await else {
+            return Err(Failure::Stopped);
+        };
+        match answer {
             Ok(Ok(answer)) => {
                 self.answered.store(true, Ordering::Relaxed);
                 Ok(answer)
@@ -219,6 +234,7 @@ impl Client {
         match failure {
             Failure::Hdfs(error) => errors::explain(doing, &self.display, error),
             Failure::NoAnswer(limit) => errors::no_answer(doing, &self.display, *limit),
+            Failure::Stopped => Error::stopped(),
         }
     }
 
@@ -233,7 +249,7 @@ impl Client {
     }
 
     pub(super) fn pause(&self, duration: Duration) {
-        self.block_on(async { sleep(duration).await });
+        let _ = self.block_on(self.stop.wait_for(sleep(duration)));
     }
 }
 
@@ -260,11 +276,11 @@ impl Patience {
 
     /// Pauses after a failure that may pass; `false` if it is no use. A first contact is not repeated: its address may be wrong.
     pub(super) async fn go_on(&mut self, client: &Client, doing: &str, failure: &Failure) -> bool {
-        if !client.answered.load(Ordering::Relaxed) || self.waited >= self.limit {
+        if !client.answered.load(Ordering::Relaxed) || self.waited >= self.limit || client.stop.is_asked() {
             return false;
         }
         tracing::warn!("{doing} of {}: {failure}; trying again", client.display);
-        sleep(self.pause).await;
+        let _ = client.stop.wait_for(sleep(self.pause)).await;
         self.waited += self.pause;
         if let Failure::NoAnswer(limit) = failure {
             self.waited += *limit;

@@ -11,6 +11,7 @@ use crate::store::contract::Lease;
 use crate::store::lease::{
     self, BootClock, Ground, HeldPin, Keeper, LeaseObjects, PinWatch, StoreClock, Times,
 };
+use crate::store::stop::Stop;
 use crate::store::{Key, LockWait, PinState, new_pin_name};
 use crate::{Error, Result};
 
@@ -19,16 +20,18 @@ use crate::{Error, Result};
 pub(super) struct Holding {
     address: Address,
     times: Times,
+    stop: Stop,
     /// The store's clock, as the last own pin has shown it.
     clock_of_pin: Mutex<Option<StoreClock>>,
     watch: Mutex<PinWatch>,
 }
 
 impl Holding {
-    pub(super) fn new(address: Address) -> Self {
+    pub(super) fn new(address: Address, stop: Stop) -> Self {
         Holding {
             times: address.settings.times,
             address,
+            stop,
             clock_of_pin: Mutex::default(),
             watch: Mutex::default(),
         }
@@ -40,7 +43,7 @@ impl Holding {
 
     /// A client that shares nothing with the one that moves data.
     fn client(&self) -> Result<Arc<Client>> {
-        Ok(Arc::new(Client::new(self.address.clone())?))
+        Ok(Arc::new(Client::new(self.address.clone(), self.stop.clone())?))
     }
 
     fn ground(&self, objects: Arc<dyn LeaseObjects>) -> Ground {
@@ -48,6 +51,7 @@ impl Holding {
             objects,
             clock: Arc::new(BootClock),
             times: self.times,
+            stop: self.stop.clone(),
             lock_directories: lease::directories(),
             location: self.address.display(),
         }

@@ -46,6 +46,7 @@ use self::status::{entry, modified};
 use super::contract::{Backend, Lease};
 use super::lease::Times;
 use super::promise::Promise;
+use super::stop::Stop;
 use super::{
     Detail, Durability, Entry, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist, PinState,
     Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, SweptUploads, Upload, UploadSweep,
@@ -78,9 +79,9 @@ impl HdfsStore {
     /// store is not contacted.
     pub fn open(url: &str, options: &[(String, String)]) -> Result<Self> {
         let address = Address::parse(url, options)?;
-        let display = address.display();
-        let holding = Holding::new(address.clone());
-        let client = Arc::new(Client::new(address)?);
+        let (display, stop) = (address.display(), Stop::default());
+        let holding = Holding::new(address.clone(), stop.clone());
+        let client = Arc::new(Client::new(address, stop)?);
         Ok(HdfsStore {
             changes: Changes::new(Arc::clone(&client)),
             client,
@@ -91,6 +92,14 @@ impl HdfsStore {
                 directory: None,
             },
         })
+    }
+
+    /// Gives up waiting for HDFS a few seconds after this says yes: a call that is under way then may have been carried out. An
+    /// [`Observer`](crate::Observer) is asked between calls only.
+    #[must_use]
+    pub fn with_stop(self, should_stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.client.stop().ask(should_stop);
+        self
     }
 
     fn path(&self, key: Option<&Key>) -> String {

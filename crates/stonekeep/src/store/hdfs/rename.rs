@@ -4,7 +4,7 @@
 //! name. So after an error the source tells what happened: if it is there, nothing did, and if it is gone, the rename was
 //! carried out, unless the whole directory is gone, too, since another one has taken the lease.
 
-use super::client::{CALL_LIMIT, Client, Patience};
+use super::client::{CALL_LIMIT, Client, Failure, Patience};
 use super::errors::Cause;
 use crate::Result;
 
@@ -44,6 +44,9 @@ impl Rename<'_> {
                 Err(failure) => failure,
             };
             let cause = failure.cause();
+            if matches!(failure, Failure::Stopped) {
+                return Err(client.explain(doing, &failure));
+            }
             if cause.may_pass() {
                 in_doubt = true;
                 if !patience.go_on(client, doing, &failure).await {

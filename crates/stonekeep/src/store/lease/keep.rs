@@ -12,6 +12,9 @@ use crate::{Error, ErrorKind, Result};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
+/// How often a holder that waits for the end of a request in doubt looks whether to stop.
+const STOP_ASKED_EVERY: Duration = Duration::from_millis(200);
+
 /// The holder's side of one lease.
 #[derive(Debug)]
 pub(crate) struct Keeper {
@@ -278,8 +281,16 @@ impl Keeper {
                     Error::new(ErrorKind::Locked, message).with_hint("run this again when it has finished")
                 );
             }
+            self.go_on()?;
             self.ground.clock.sleep(self.ground.times.poll());
         }
+    }
+
+    fn go_on(&self) -> Result<()> {
+        if self.ground.stop.is_asked() {
+            return Err(Error::stopped());
+        }
+        Ok(())
     }
 
     /// Renews it, if need be repeatedly.
@@ -296,6 +307,7 @@ impl Keeper {
                 answer => return answer,
             };
             self.valid_for()?;
+            self.go_on()?;
             tracing::debug!(reason = %error.one_line(), "a request under a lease is tried again");
             self.ground.clock.sleep(pause);
             pause = (pause * 2).min(self.ground.times.tried_again_after());
@@ -318,15 +330,32 @@ impl Keeper {
             state.lost.get_or_insert_with(|| "it was released".to_owned());
             state.in_doubt_until
         };
-        let rest = until.saturating_sub(self.ground.clock.boottime());
-        if !rest.is_zero() {
+        if self.wait_until(until) {
+            self.ground.remove(&self.name, locked(&self.lock).take());
+        } else {
             tracing::info!(
-                seconds = rest.as_secs(),
+                "the lease stays behind, as if its holder had died: a request may still be carried out"
+            );
+            drop(locked(&self.lock).take());
+        }
+    }
+
+    /// Waits until no request is in doubt any more; `false` if somebody asks to stop before.
+    fn wait_until(&self, until: Duration) -> bool {
+        let rest = || until.saturating_sub(self.ground.clock.boottime());
+        if !rest().is_zero() {
+            tracing::info!(
+                seconds = rest().as_secs(),
                 "the lease is kept until an unanswered request has run out"
             );
-            self.ground.clock.sleep(rest);
         }
-        self.ground.remove(&self.name, locked(&self.lock).take());
+        while !rest().is_zero() {
+            if self.ground.stop.is_asked() {
+                return false;
+            }
+            self.ground.clock.sleep(rest().min(STOP_ASKED_EVERY));
+        }
+        true
     }
 
     /// Ends it as the death of the process does.

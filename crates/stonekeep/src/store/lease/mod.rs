@@ -21,7 +21,8 @@
 //!   The own lease gone: lost. Another one there: wait until it is gone or dead, and sign anew.
 //! - L6 Before the first deletion the lease says `deleting`.
 //! - L7 To release it, wait for a renewal under way and until unanswered requests cannot be accepted any more, then remove the
-//!   object. A lease that cannot be removed runs out.
+//!   object. A lease that cannot be removed runs out. A holder that is asked to stop does not wait: it leaves its lease as one that
+//!   is killed does.
 //!
 //! # What a crash or a pause leaves
 //! | at | is left | then |

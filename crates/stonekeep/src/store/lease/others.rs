@@ -14,8 +14,9 @@ use super::objects::{LeaseObjects, Listed};
 use super::record::Record;
 use super::same_host::LockFile;
 use super::times::Times;
-use crate::Result;
 use crate::store::pin_name::boot_id;
+use crate::store::stop::Stop;
+use crate::{ErrorKind, Result};
 
 /// How often the removal of an own lease is tried.
 const REMOVALS: u32 = 4;
@@ -27,6 +28,7 @@ pub(crate) struct Ground {
     pub(crate) objects: Arc<dyn LeaseObjects>,
     pub(crate) clock: Arc<dyn LeaseClock>,
     pub(crate) times: Times,
+    pub(crate) stop: Stop,
     /// Where the locked files of this machine's holders are.
     pub(crate) lock_directories: Vec<PathBuf>,
     /// The place, for messages.
@@ -45,8 +47,9 @@ impl Ground {
                     }
                     return;
                 }
-                Err(error) if attempt == REMOVALS => {
+                Err(error) if attempt == REMOVALS || error.kind() == ErrorKind::Stopped => {
                     tracing::warn!(reason = %error.one_line(), "the lease stays behind, as if its holder had died");
+                    return;
                 }
                 Err(_) => self.clock.sleep(PAUSE_BETWEEN_REMOVALS),
             }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::objects::{Found, LeaseObjects, Listed, Overwritten, Version};
 use super::{Ground, LeaseClock, Times};
+use crate::store::stop::Stop;
 use crate::{Error, ErrorKind, Result};
 
 type Event = Box<dyn FnOnce() + Send>;
@@ -153,6 +154,7 @@ impl Host {
             objects: self.client.clone(),
             clock: self.clock.clone(),
             times: Times::default(),
+            stop: Stop::default(),
             lock_directories: Vec::new(),
             location: "s3://bucket/p".to_owned(),
         }

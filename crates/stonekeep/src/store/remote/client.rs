@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::{attempts, errors};
+use crate::store::stop::Stop;
 use crate::{Error, Result};
 
 /// Threads for the network. They only move bytes: checksums are computed by the callers.
@@ -37,12 +38,18 @@ pub(super) struct Client {
     reading: Arc<Semaphore>,
     /// One for each object that is read in order.
     streams: Arc<()>,
+    stop: Stop,
     /// `None` when it is dropped only.
     runtime: Option<Runtime>,
 }
 
 impl Client {
     pub(super) fn new(store: Arc<dyn ObjectStore>, display: String) -> Result<Self> {
+        Client::of(store, display, Stop::default())
+    }
+
+    /// One that stops with others.
+    pub(super) fn of(store: Arc<dyn ObjectStore>, display: String, stop: Stop) -> Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(NETWORK_THREADS)
             .thread_name("stonekeep-net")
@@ -54,8 +61,18 @@ impl Client {
             display,
             reading: Arc::new(Semaphore::new((READING_BYTES / READING_UNIT_BYTES) as usize)),
             streams: Arc::new(()),
+            stop,
             runtime: Some(runtime),
         })
+    }
+
+    pub(super) fn display(&self) -> &str {
+        &self.display
+    }
+
+    /// What tells whether to stop.
+    pub(super) fn stop(&self) -> &Stop {
+        &self.stop
     }
 
     pub(super) fn store(&self) -> &Arc<dyn ObjectStore> {
@@ -101,10 +118,10 @@ impl Client {
         }
     }
 
-    /// Waits for work that keeps limits in time of its own.
+    /// Waits for work that keeps limits in time of its own, unless somebody asks to stop.
     pub(super) fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         match &self.runtime {
-            Some(runtime) => Ok(runtime.block_on(work)),
+            Some(runtime) => runtime.block_on(self.stop.wait_for(work)),
             None => Err(Error::refused(format!("{} is closed", self.display))),
         }
     }

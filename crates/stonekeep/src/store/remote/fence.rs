@@ -182,13 +182,13 @@ impl Fence {
             }
             let until = begun + life.by_store;
             let limit = until.saturating_sub(self.keeper.ground().clock.boottime());
-            let answer = self.client.block_on(within(limit, client.send(signed)))?;
-            let is_doubtful = answer.as_ref().map_or(true, Answer::is_doubtful);
-            if is_doubtful {
+            let sent = self.client.block_on(within(limit, client.send(signed)));
+            let is_definite = matches!(&sent, Ok(Ok(answer)) if !answer.is_doubtful());
+            if !is_definite {
                 let rest = until.saturating_sub(self.keeper.ground().clock.boottime());
                 self.keeper.in_doubt_for(rest);
             }
-            match answer {
+            match sent? {
                 Ok(late) if late.is_expired() => self.keeper.renew_now()?,
                 answer => return Ok(answer),
             }
@@ -246,13 +246,11 @@ impl Fence {
     ) -> Result<object_store::Result<T>> {
         self.keeper.wait_until_alone()?;
         let limit = self.keeper.may_be_accepted_for()?;
-        match self.client.block_on(async { timeout(limit, request).await })? {
-            Ok(answer) => Ok(answer),
-            Err(_) => {
-                self.keeper.in_doubt_for(self.keeper.ground().times.sent_within());
-                Ok(Err(no_answer(limit)))
-            }
+        let answer = self.client.block_on(async { timeout(limit, request).await });
+        if !matches!(answer, Ok(Ok(_))) {
+            self.keeper.in_doubt_for(self.keeper.ground().times.sent_within());
         }
+        Ok(answer?.unwrap_or_else(|_| Err(no_answer(limit))))
     }
 }
 

@@ -15,6 +15,7 @@ use super::paths::Paths;
 use super::signed::{SignedClient, SignedRequests};
 use crate::store::contract::Lease;
 use crate::store::lease::{self, BootClock, Ground, HeldPin, Keeper, PinWatch, StoreClock, Times};
+use crate::store::stop::Stop;
 use crate::store::{Key, LockWait, PinState, new_pin_name};
 use crate::{Error, ErrorKind, Result};
 
@@ -30,6 +31,7 @@ pub(super) struct Holding {
     location: String,
     new_client: NewClient,
     times: Times,
+    stop: Stop,
     sender: Sender,
     keeper: Mutex<Weak<Keeper>>,
     /// The store's clock, as the last own pin has shown it.
@@ -38,18 +40,20 @@ pub(super) struct Holding {
 }
 
 impl Holding {
+    /// `client` is the store's.
     pub(super) fn new(
+        client: &Client,
         paths: Paths,
-        location: String,
         new_client: NewClient,
         sender: Sender,
         times: Times,
     ) -> Self {
         Holding {
             paths,
-            location,
+            location: client.display().to_owned(),
             new_client,
             times,
+            stop: client.stop().clone(),
             sender,
             keeper: Mutex::default(),
             clock_of_pin: Mutex::default(),
@@ -102,13 +106,14 @@ impl Holding {
 
     /// What a lease or a pin needs, below this directory.
     fn ground(&self, directory: &Key) -> Result<Ground> {
-        let client = Client::new((self.new_client)()?, self.location.clone())?;
+        let client = Client::of((self.new_client)()?, self.location.clone(), self.stop.clone())?;
         let directory = self.paths.of(Some(directory))?;
         let limit = self.times.request_limit();
         Ok(Ground {
             objects: Arc::new(LeaseDirectory::new(Arc::new(client), directory, limit)),
             clock: Arc::new(BootClock),
             times: self.times,
+            stop: self.stop.clone(),
             lock_directories: lease::directories(),
             location: self.location.clone(),
         })

@@ -169,7 +169,7 @@ impl RemoteStore {
         let new_client = opened.new_client;
         Ok(RemoteStore {
             writer: Writer::new(Arc::clone(&client), paths.clone(), writes, sessions),
-            holding: Holding::new(paths.clone(), display.clone(), new_client, sender, opened.times),
+            holding: Holding::new(&client, paths.clone(), new_client, sender, opened.times),
             client,
             paths,
             limits: opened.limits,

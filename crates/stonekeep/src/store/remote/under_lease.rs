@@ -1,4 +1,4 @@
-//! Settings of a store for the changes that are made under its lease.
+//! Settings of a store: how changes are made under its lease, and when to give up waiting for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,5 +42,13 @@ impl RemoteStore {
     pub fn with_lease_period(mut self, period: Duration) -> Result<Self> {
         self.holding.set_times(Times::of_period(period)?);
         Ok(self)
+    }
+
+    /// Gives up waiting for the store a few seconds after this says yes: a request that is under way then may have been carried out.
+    /// An [`Observer`](crate::Observer) is asked between requests only.
+    #[must_use]
+    pub fn with_stop(self, should_stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.client.stop().ask(should_stop);
+        self
     }
 }

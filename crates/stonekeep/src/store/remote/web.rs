@@ -83,6 +83,13 @@ impl WebStore {
         })
     }
 
+    /// As [`RemoteStore::with_stop`](super::RemoteStore::with_stop).
+    #[must_use]
+    pub fn with_stop(self, should_stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.client.stop().ask(should_stop);
+        self
+    }
+
     fn read_only<T>(&self) -> Result<T> {
         Err(self.is_read_only())
     }
