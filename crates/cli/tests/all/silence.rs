@@ -246,3 +246,27 @@ fn a_deletion_that_waits_ends_soon_after_a_signal() {
     silent.is_clean(&world);
     assert!(!silent.server.requests().is_empty());
 }
+
+/// Waits for half a minute, which is the least that a server is given for its answer.
+#[test]
+fn a_part_whose_bytes_are_not_taken_is_sent_again_long_before_a_slow_line_would_have_taken_them() {
+    let (mut world, silent) = (World::new(), Silent::new());
+    world.database.add_tables(2, 26_000_000);
+    let sent = AtomicUsize::new(0);
+    // The first part of the second table: what the line can do is known from the first one.
+    silent.ignore(Some(Box::new(move |request| {
+        is_put_of(request, "partNumber=") && sent.fetch_add(1, Ordering::SeqCst) == 4
+    })));
+    let begun = Instant::now();
+    let one_at_a_time = "--max-background-operations=1";
+    silent.run(&["backup", world.db(), one_at_a_time]).ok();
+    assert_eq!(silent.ignored.load(Ordering::SeqCst), 1);
+    // A line that is as slow as a backup bears takes four minutes for these bytes.
+    assert!(
+        begun.elapsed() < Duration::from_secs(150),
+        "{:?}",
+        begun.elapsed()
+    );
+    silent.ignore(None);
+    silent.run(&["verify"]).ok();
+}

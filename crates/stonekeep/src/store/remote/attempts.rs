@@ -71,13 +71,24 @@ pub(super) fn no_answer(limit: Duration) -> Error {
 }
 
 /// The answer to a request that changes nothing more when it is carried out twice.
-pub(super) async fn repeated<T, R>(limit: Duration, mut request: impl FnMut() -> R) -> Result<T>
+pub(super) async fn repeated<T, R>(limit: Duration, request: impl FnMut() -> R) -> Result<T>
+where
+    R: Future<Output = Result<T>>,
+{
+    repeated_within(|| limit, request).await
+}
+
+/// The same with a limit for each attempt.
+pub(super) async fn repeated_within<T, R>(
+    mut limit: impl FnMut() -> Duration,
+    mut request: impl FnMut() -> R,
+) -> Result<T>
 where
     R: Future<Output = Result<T>>,
 {
     let mut attempts = Attempts::new();
     loop {
-        match within(limit, request()).await {
+        match within(limit(), request()).await {
             Err(error) if !is_final(&error) && attempts.pause().await => {
                 tracing::debug!(error = %super::errors::without_secrets(&error.to_string()), "asking again");
             }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,10 +19,10 @@ use crate::{Error, Result};
 const NETWORK_THREADS: usize = 2;
 
 /// How long a request may take, its repetitions included: a listing of many pages, the begin of a body.
-const ANSWER_LIMIT: Duration = Duration::from_secs(180);
+pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(180);
 
 /// How long a body may bring no byte.
-const STALL_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const STALL_LIMIT: Duration = Duration::from_secs(30);
 
 /// What all objects together may fetch before it is asked for.
 const READING_BYTES: u64 = 48 << 20;
@@ -153,30 +152,6 @@ impl Client {
     /// The error of a request to this store.
     pub(super) fn explain(&self, doing: &str, error: object_store::Error) -> Error {
         errors::explain(doing, &self.display, error)
-    }
-}
-
-/// The answer to a request, or an error when none comes.
-pub(super) async fn within_answer_limit<T>(
-    request: impl Future<Output = object_store::Result<T>>,
-) -> object_store::Result<T> {
-    timeout(ANSWER_LIMIT, request)
-        .await
-        .unwrap_or_else(|_| Err(nothing_within(ANSWER_LIMIT)))
-}
-
-/// The next bytes of a body, or an error when none come.
-pub(super) async fn within_stall_limit<T>(next: impl Future<Output = T>) -> object_store::Result<T> {
-    timeout(STALL_LIMIT, next)
-        .await
-        .map_err(|_| nothing_within(STALL_LIMIT))
-}
-
-fn nothing_within(limit: Duration) -> object_store::Error {
-    let text = format!("nothing arrived within {} s", limit.as_secs());
-    object_store::Error::Generic {
-        store: "network",
-        source: io::Error::new(io::ErrorKind::TimedOut, text).into(),
     }
 }
 

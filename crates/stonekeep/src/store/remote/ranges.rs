@@ -8,7 +8,8 @@ use futures_util::StreamExt;
 use object_store::path::Path;
 use object_store::{Error, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore, Result};
 
-use super::client::{within_answer_limit, within_stall_limit};
+use super::attempts::within;
+use super::client::{ANSWER_LIMIT, STALL_LIMIT};
 use super::errors;
 
 /// What one request asks for.
@@ -109,9 +110,9 @@ impl Ranges {
     }
 
     async fn read(&self, store: Arc<dyn ObjectStore>, offset: u64, bytes: &mut BytesMut) -> Result<()> {
-        let mut body = within_answer_limit(self.get(store, offset)).await?.into_stream();
-        while let Some(some) = within_stall_limit(body.next()).await? {
-            bytes.extend_from_slice(&some?);
+        let mut body = within(ANSWER_LIMIT, self.get(store, offset)).await?.into_stream();
+        while let Some(some) = within(STALL_LIMIT, async { body.next().await.transpose() }).await? {
+            bytes.extend_from_slice(&some);
         }
         Ok(())
     }

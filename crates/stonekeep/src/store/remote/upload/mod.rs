@@ -28,6 +28,7 @@ mod buffers;
 mod creates;
 mod delete;
 mod fenced;
+mod line;
 mod marks;
 mod multipart;
 mod parts;

@@ -107,12 +107,12 @@ impl<'w> Transfer<'w> {
     fn start(&mut self, bytes: Vec<u8>, share: Share) {
         let index = self.arrived.len();
         self.arrived.push(None);
-        let limit = self.requests.budget.limit();
+        let sending = self.requests.budget.begin();
         let sent = self.session.send(
             self.path,
             index,
             PutPayload::from(self.requests.buffers.lend(bytes)),
-            limit,
+            sending,
         );
         self.under_way.push(Box::pin(sent.map_ok(move |arrived| {
             drop(share);

@@ -9,7 +9,8 @@ use object_store::path::Path;
 use object_store::{Attributes, MultipartUpload, ObjectStore, PutMultipartOptions, PutPayload, Result};
 
 use super::super::answer;
-use super::super::attempts::{ANSWER_LIMIT, repeated, within};
+use super::super::attempts::{ANSWER_LIMIT, repeated, repeated_within, within};
+use super::line::Sending;
 
 /// How a store begins multipart uploads.
 pub(in super::super) enum Sessions {
@@ -72,14 +73,16 @@ impl Session {
         path: &Path,
         index: usize,
         content: PutPayload,
-        limit: std::time::Duration,
+        mut sending: Sending,
     ) -> BoxFuture<'static, Result<Arrived>> {
         match self {
             Session::ById(store, id) => {
                 let (store, id, path) = (Arc::clone(store), id.clone(), path.clone());
                 Box::pin(async move {
                     let send = || store.put_part(&path, &id, index, content.clone());
-                    repeated(limit, send).await.map(Some)
+                    let part = repeated_within(|| sending.limit(), send).await?;
+                    sending.arrived(content.content_length() as u64);
+                    Ok(Some(part))
                 })
             }
             Session::ByHandle(handle) => {

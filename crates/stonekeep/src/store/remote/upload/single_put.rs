@@ -55,7 +55,7 @@ impl Requests {
             e_tag,
             size_bytes,
         };
-        let mut attempts = Attempts::new();
+        let (mut attempts, mut sending) = (Attempts::new(), self.budget.begin());
         loop {
             let mode = self.creates.mode(create);
             let options = PutOptions {
@@ -64,8 +64,11 @@ impl Requests {
                 ..PutOptions::default()
             };
             let put = self.objects.put_opts(path, content.clone(), options);
-            let error = match within(self.budget.limit(), put).await {
-                Ok(put) => return Ok(Outcome::Written(receipt(put.e_tag))),
+            let error = match within(sending.limit(), put).await {
+                Ok(put) => {
+                    sending.arrived(size_bytes);
+                    return Ok(Outcome::Written(receipt(put.e_tag)));
+                }
                 Err(error) if self.creates.note_unknown(&mode, &error) => continue,
                 Err(error) if is_final(&error) => return Err(error),
                 Err(error) => error,
