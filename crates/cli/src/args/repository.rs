@@ -13,7 +13,7 @@ use url::Url;
 
 use super::place::{place, scheme};
 use crate::interrupt::Interrupt;
-use crate::store_settings::{self, Settings};
+use crate::store_settings::{self, Settings, hadoop};
 use crate::usage_error::UsageError;
 use crate::{mistakes, mount_points};
 
@@ -153,7 +153,10 @@ fn remote_store(url: &str, settings: &StoreArgs) -> Result<Store, UsageError> {
     let interrupt = Interrupt::of_process();
     let stops = move || interrupt.came();
     let opened = match scheme(url).map(str::to_ascii_lowercase).as_deref() {
-        Some("hdfs") => HdfsStore::open(url, settings).map(|store| store.with_stop(stops).into()),
+        Some("hdfs") => {
+            hadoop::check()?;
+            HdfsStore::open(url, settings).map(|store| store.with_stop(stops).into())
+        }
         Some("http" | "https") => WebStore::open(url, settings).map(|store| store.with_stop(stops).into()),
         _ => {
             let Settings { options, credentials } = store_settings::collect(url, settings)?;

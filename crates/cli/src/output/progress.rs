@@ -102,7 +102,7 @@ impl Watcher {
         let waits = state.phase == Some(Phase::WaitingForLock) && state.phase_began.elapsed() >= WAIT_DELAY;
         let silent = self.output.quiet || self.output.json;
         if waits && !silent && !std::mem::replace(&mut state.wait_said, true) {
-            let line = "waiting: another process is changing the repository";
+            let line = "waiting for the lock: another process has it, or the store does not answer yet";
             self.output.aside(|page| page.line(line));
         }
     }

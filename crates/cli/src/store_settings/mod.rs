@@ -6,6 +6,7 @@
 mod aws_files;
 mod aws_profile;
 mod credential_process;
+pub(crate) mod hadoop;
 mod ini;
 mod names;
 mod profile_credentials;

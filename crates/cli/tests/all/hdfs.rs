@@ -171,6 +171,27 @@ fn what_is_wrong_with_hdfs_is_named_with_what_to_check() {
         .warns("there is no repository");
     cluster.put("file", vec![1]);
     list(&cluster.url("file")).code(1).warns("/file is a file");
+    list(&cluster.url("file/app"))
+        .code(1)
+        .warns("/file/app")
+        .warns("(is not a directory)")
+        .warns("a repository is a directory");
+    let world = World::new();
+    run(["backup", world.db(), "--repo", &cluster.url("no/parent")])
+        .code(4)
+        .warns("/no/parent")
+        .warns("hdfs dfs -mkdir -p");
+    run([
+        "backup",
+        world.db(),
+        "--repo",
+        &cluster.url("of-eve"),
+        "--store-option",
+        "hdfs_user=eve",
+    ])
+    .code(1)
+    .warns("access=WRITE")
+    .warns("check the user");
     cluster.put("private/meta/1", vec![1]);
     let secret = format!("{}/private", cluster.root);
     cluster

@@ -21,6 +21,8 @@ mod filtered;
 mod full_output;
 mod fuse;
 mod hdfs;
+mod hdfs_mistakes;
+mod hdfs_stub;
 mod help;
 mod in_place;
 mod inspect;

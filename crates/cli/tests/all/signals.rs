@@ -126,7 +126,7 @@ fn another_process_that_changes_the_repository_is_named_with_5() {
     let mut waiting = world.command();
     waiting.args(["backup", world.db(), "--lock-wait=forever"]);
     let mut waiting = Running::start(waiting);
-    waiting.wait_for_words("waiting: another process is changing the repository");
+    waiting.wait_for_words("waiting for the lock: another process has it");
     running.send(Signal::TERM);
     waiting.end().ok();
     running.end().code(143);

@@ -44,7 +44,12 @@ pub(super) fn explain(store: &Store, wanted: Amount, needs: &str, error: Error) 
         }
         _ => message += &format!(": {needs} {bytes} bytes in {files} new files"),
     }
+    // A store may know better how to get more.
+    let advice = match (shortage, error.hint()) {
+        (Shortage::Quota, Some(hint)) => hint.to_owned(),
+        _ => shortage.advice().to_owned(),
+    };
     Error::new(ErrorKind::Io, message)
-        .with_hint(shortage.advice())
+        .with_hint(advice)
         .with_source(error)
 }

@@ -98,13 +98,8 @@ impl Client {
             .enable_all()
             .build()
             .map_err(|error| Error::io("starting threads for the network", error))?;
-        let native = build(&address, runtime.handle()).map_err(|error| {
-            let message = format!("{} cannot be opened: {}", address.display(), errors::in_short(&error));
-            Error::invalid(message).with_hint(
-                "write the port of the NameNode (usually 8020), or set HADOOP_CONF_DIR to the directory whose hdfs-site.xml \
-                 names the NameNodes of the name service",
-            )
-        })?;
+        let native = build(&address, runtime.handle())
+            .map_err(|error| errors::not_opened(&address.url, &address.display(), &error))?;
         Ok(Client {
             display: address.display(),
             native: Mutex::new(native),
@@ -216,8 +211,8 @@ impl Client {
                 Ok(answer)
             }
             Ok(Err(error)) => {
-                // A refusal is an answer, too.
-                if Cause::of(&error) != Cause::Unreached {
+                // A refusal is an answer, too, but for that of a NameNode that nothing is to be asked of.
+                if !matches!(Cause::of(&error), Cause::Unreached | Cause::Standby) {
                     self.answered.store(true, Ordering::Relaxed);
                 }
                 Err(Failure::Hdfs(error))

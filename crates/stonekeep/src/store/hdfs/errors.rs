@@ -8,14 +8,21 @@ use hdfs_native::HdfsError;
 use crate::Error;
 
 const ADDRESS: &str = "check the host and the port of the NameNode (dfs.namenode.rpc-address, usually port 8020), and that it runs";
+const NO_RPC: &str = "something answers there as no NameNode does: check the port (dfs.namenode.rpc-address, usually port 8020); the NameNode's web \
+                      interface has another port (9870)";
+const NO_NAME_NODE: &str =
+    "this is another port of Hadoop: use that of the NameNode (dfs.namenode.rpc-address, usually port 8020)";
+const PATH: &str = "a repository is a directory: check the path";
 const PERMISSION: &str =
     "check the user (option hdfs_user, variable HADOOP_USER_NAME) and the permissions of the path";
 const QUOTA: &str = "raise the quota of the directory (hdfs dfsadmin -setSpaceQuota, -setQuota), or purge old backups; \
-                     the backups that are there are unharmed";
+                     the backups that are there are unharmed. While a file is written, HDFS counts a whole block of each replica: \
+                     a smaller hdfs_block_size or hdfs_replication needs less";
 const SAFE_MODE: &str = "the NameNode takes no changes in safe mode: see hdfs dfsadmin -safemode get";
 const DATA_NODES: &str =
     "check that DataNodes run and have room (hdfs dfsadmin -report), and that this machine reaches them";
-const KERBEROS: &str = "check the ticket (klist) and that the library libgssapi_krb5 is installed";
+const KERBEROS: &str = "check the ticket (klist; kinit gets one), that HADOOP_CONF_DIR names the directory of the cluster's core-site.xml, and that the \
+                        library libgssapi_krb5 is installed";
 const STANDBY: &str = "this NameNode is not the active one: use the name service, with HADOOP_CONF_DIR naming its configuration";
 
 /// What a failure is, as far as the store acts on it.
@@ -36,6 +43,8 @@ pub(super) enum Cause {
     Kerberos,
     /// The NameNode was not reached, or went away.
     Unreached,
+    /// What answers is no NameNode.
+    NoNameNode,
     /// Bytes could not be read from or written to DataNodes.
     DataNodes,
     Other,
@@ -63,6 +72,10 @@ impl Cause {
             "AccessControlException" if text.contains("(is not a directory)") => Cause::NotADirectory,
             "ParentNotDirectoryException" => Cause::NotADirectory,
             "PathIsNotEmptyDirectoryException" => Cause::NotEmpty,
+            "AccessControlException" if text.contains("SIMPLE authentication is not enabled") => {
+                Cause::Kerberos
+            }
+            "RpcNoSuchProtocolException" => Cause::NoNameNode,
             "AccessControlException" | "AuthorizationException" => Cause::Permission,
             "StandbyException" => Cause::Standby,
             _ if is("QuotaExceededException") => Cause::Quota,
@@ -102,6 +115,8 @@ impl Cause {
             Cause::Standby => Some(STANDBY),
             Cause::Kerberos => Some(KERBEROS),
             Cause::Unreached => Some(ADDRESS),
+            Cause::NoNameNode => Some(NO_NAME_NODE),
+            Cause::NotADirectory => Some(PATH),
             Cause::DataNodes => Some(DATA_NODES),
             _ => None,
         }
@@ -118,9 +133,34 @@ pub(super) fn explain(doing: &str, place: &str, error: &HdfsError) -> Error {
             .with_source(io::Error::new(cause.kind(), text)),
         _ => Error::io(doing, io::Error::new(cause.kind(), text)),
     };
-    match cause.hint() {
+    // So the client says that the other side has closed the connection.
+    let is_closed = cause == Cause::Unreached && explained.one_line().contains("listener disconnected");
+    match cause.hint().map(|hint| if is_closed { NO_RPC } else { hint }) {
         Some(hint) => explained.with_hint(hint),
         None => explained,
+    }
+}
+
+/// The error of a client that cannot be made for the NameNode or the name service of this URL.
+pub(super) fn not_opened(url: &str, place: &str, error: &HdfsError) -> Error {
+    let name = url.trim_start_matches("hdfs://");
+    let text = in_short(error);
+    match error {
+        HdfsError::XmlParseError(_) => {
+            let message =
+                format!("{place} cannot be opened: the configuration of Hadoop is not valid XML: {text}");
+            Error::invalid(message).with_hint(
+                "correct core-site.xml or hdfs-site.xml in the directory that HADOOP_CONF_DIR names",
+            )
+        }
+        _ => {
+            let message =
+                format!("{place} cannot be opened: nothing says where the name service {name} is: {text}");
+            Error::invalid(message).with_hint(format!(
+                "write the host and the port of the NameNode (usually 8020), or set HADOOP_CONF_DIR to the directory whose \
+                 hdfs-site.xml names the NameNodes (dfs.ha.namenodes.{name})"
+            ))
+        }
     }
 }
 

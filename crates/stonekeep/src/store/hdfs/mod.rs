@@ -52,7 +52,7 @@ use super::{
     Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, SweptUploads, Upload, UploadSweep,
     Uploads,
 };
-use crate::{Error, Result, Warning};
+use crate::{Error, ErrorKind, Result, Warning};
 
 /// How many calls at a time: they wait for disks and for the NameNode, not for the processor.
 const CALLS: usize = 64;
@@ -114,6 +114,7 @@ impl HdfsStore {
     fn is_a_file(&self) -> Error {
         let cause = io::Error::from(io::ErrorKind::NotADirectory);
         Error::io(format!("{} is a file", self.place.display), cause)
+            .with_hint("a repository is a directory: check the path")
     }
 
     /// `None` if nothing is there.
@@ -190,9 +191,20 @@ impl Backend for HdfsStore {
 
     fn create_root(&self, _: Durability) -> Result<()> {
         let (path, mode) = (self.path(None), self.changes.workshop.directory_mode());
-        self.client.ask("making the root", async |native| {
+        let made = self.client.ask("making the root", async |native| {
             native.mkdirs(&path, mode, false).await
-        })
+        });
+        match made {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let message = format!(
+                    "{}: the directory that the repository is to be in does not exist",
+                    self.place.display
+                );
+                let hint = "check the path, or make that directory (hdfs dfs -mkdir -p)";
+                Err(Error::not_found(message).with_hint(hint))
+            }
+            made => made,
+        }
     }
 
     fn limit_modes(&self, directory_mode: u32) {
@@ -209,7 +221,10 @@ impl Backend for HdfsStore {
             Ok(entries) => entries,
             Err(failure) if failure.cause() == Cause::Absent => return Ok(()),
             Err(failure) if failure.cause() == Cause::NotADirectory => {
-                return Err(Error::corrupt(shown(at), "a part of this path is a file"));
+                return Err(match at {
+                    Some(key) => Error::corrupt(key.as_str(), "a part of this path is a file"),
+                    None => self.client.explain(&doing, &failure),
+                });
             }
             Err(failure) => return Err(self.client.explain(&doing, &failure)),
         };

@@ -83,7 +83,13 @@ impl SmallFiles {
     ) -> hdfs_native::Result<()> {
         let native = self.client.native();
         let written = format!("{}/{}", self.client.path(through), unfinished_name());
-        let options = WriteOptions::default().create_parent(false);
+        let settings = &self.client.address().settings;
+        let options = WriteOptions {
+            block_size: settings.block_size,
+            replication: settings.replication,
+            create_parent: false,
+            ..WriteOptions::default()
+        };
         let mut file = native.create(&written, options).await?;
         file.write_bytes(Bytes::copy_from_slice(content)).await?;
         file.close().await?;

@@ -63,6 +63,11 @@ pub(crate) struct Found {
 
 /// Whether a request that failed so may succeed when it is made again.
 pub(super) fn may_pass(error: &Error) -> bool {
-    let lasting = [io::ErrorKind::PermissionDenied, io::ErrorKind::NotFound];
+    let lasting = [
+        io::ErrorKind::PermissionDenied,
+        io::ErrorKind::NotFound,
+        io::ErrorKind::QuotaExceeded,
+        io::ErrorKind::NotADirectory,
+    ];
     error.kind() == ErrorKind::Io && !error.io_kind().is_some_and(|kind| lasting.contains(&kind))
 }
