@@ -13,7 +13,7 @@ use super::facts::BackupFacts;
 use super::file_check;
 use super::layout;
 use super::loaded_meta::LoadedMeta;
-use super::stored_files::{StoredEntry, StoredFiles};
+use super::stored_files::{PrivateFiles, StoredEntry, StoredFiles};
 use crate::parallel::thread_or_none;
 use crate::store::{Entry, Store};
 use crate::{Finding, Result};
@@ -27,6 +27,7 @@ pub struct RepositoryIndex<'a> {
     root: OnceLock<Option<Vec<Entry>>>,
     backups: OnceLock<Listing>,
     private: OnceLock<Vec<Entry>>,
+    all_private: OnceLock<Option<PrivateFiles>>,
     shared: OnceLock<StoredFiles>,
     /// The thread that lists the shared files.
     listing: Mutex<Option<JoinHandle<Result<StoredFiles>>>>,
@@ -42,6 +43,7 @@ impl<'a> RepositoryIndex<'a> {
             root: OnceLock::new(),
             backups: OnceLock::new(),
             private: OnceLock::new(),
+            all_private: OnceLock::new(),
             shared: OnceLock::new(),
             listing: Mutex::new(None),
             private_files: Mutex::new(None),
@@ -92,6 +94,21 @@ impl<'a> RepositoryIndex<'a> {
     pub fn private(&self) -> Result<&[Entry]> {
         let list = || self.store.list(Some(&layout::private_directory()));
         Ok(once(&self.private, list)?)
+    }
+
+    /// The private files of all backups, where one listing has them all.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub fn all_private(&self) -> Result<Option<&PrivateFiles>> {
+        let list = || {
+            let listed = StoredFiles::all_private(self.store)?;
+            Ok(listed.map(|(files, entries)| {
+                self.private.get_or_init(|| entries);
+                files
+            }))
+        };
+        Ok(once(&self.all_private, list)?.as_ref())
     }
 
     /// The files in `shared/` and `shared_checksum/`.

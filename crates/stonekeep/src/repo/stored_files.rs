@@ -1,5 +1,8 @@
 //! The files in some directories of a repository: their paths, kinds and sizes.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use stonekeep_format::BackupId;
 use stonekeep_format::backup_meta::{MetaFile, PathId, PathTable};
 use stonekeep_format::backup_name::RepoPath;
@@ -68,6 +71,36 @@ impl StoredFiles {
         files.paths.shrink_to_fit();
         files.entries.shrink_to_fit();
         Ok(files)
+    }
+
+    /// Lists the files below `private/`, and what is directly in it, if the store lists that at once.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub(super) fn all_private(store: &Store) -> Result<Option<(PrivateFiles, Vec<Entry>)>> {
+        let (mut files, mut entries) = (StoredFiles::default(), BTreeMap::new());
+        let directory = layout::private_directory();
+        let is_listed = store.visit_below(&directory, &mut |key, stat| {
+            let below = key
+                .as_str()
+                .get(directory.as_str().len() + 1..)
+                .unwrap_or_default();
+            let (name, kind, size_bytes) = match below.split_once('/') {
+                Some((name, _)) => (name, EntryKind::Directory, 0),
+                None => (below, EntryKind::File, stat.size_bytes),
+            };
+            entries.entry(name.to_owned()).or_insert_with(|| Entry {
+                name: name.to_owned(),
+                kind,
+                size_bytes,
+                modified: stat.modified.filter(|_| kind == EntryKind::File),
+            });
+            if let Some(path) = RepoPath::parse(key.as_str()) {
+                files.add(key.as_str(), &path, StoredEntry::file(stat.size_bytes));
+            }
+        })?;
+        let entries = entries.into_values().collect();
+        Ok(is_listed.then(|| (PrivateFiles(Arc::new(files)), entries)))
     }
 
     /// Looks at each of these files, so many at a time, where nothing can be listed.
@@ -146,9 +179,9 @@ impl StoredFiles {
     }
 }
 
-/// The stored private files of a backup.
-#[derive(Debug)]
-pub struct PrivateFiles(StoredFiles);
+/// The stored private files of a backup, or of all of them.
+#[derive(Debug, Clone)]
+pub struct PrivateFiles(Arc<StoredFiles>);
 
 impl PrivateFiles {
     /// Looks at each file if there are few and a look is cheap, else at their directory.
@@ -159,12 +192,16 @@ impl PrivateFiles {
         let private = || files.iter().filter(|file| file.path.shared_name().is_none());
         let traits = store.traits();
         if !traits.lists {
-            return StoredFiles::looked_at(store, 1, private()).map(PrivateFiles);
+            return Ok(PrivateFiles(Arc::new(StoredFiles::looked_at(
+                store,
+                1,
+                private(),
+            )?)));
         }
         let is_cheap = traits.uploads == Uploads::Resumable && private().count() <= FEW_FILES;
         let few = is_cheap.then(|| look_at_each(store, private())).flatten();
         let files = few.map_or_else(|| StoredFiles::list(store, &[layout::private(id)]), Ok);
-        files.map(PrivateFiles)
+        Ok(PrivateFiles(Arc::new(files?)))
     }
 
     /// What is stored under this path: `None` if there is nothing, or it is not one of the files.

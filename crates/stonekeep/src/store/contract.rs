@@ -260,6 +260,8 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     fn create_root(&self, durability: Durability) -> Result<()>;
     fn limit_modes(&self, directory_mode: u32);
     fn list(&self, directory: Option<&Key>, detail: Detail, each: &mut dyn FnMut(Entry)) -> Result<()>;
+    /// Hands over every file below a directory, if one listing has them all; else `false`, and nothing.
+    fn list_below(&self, directory: &Key, each: &mut dyn FnMut(Key, Stat)) -> Result<bool>;
     fn stat(&self, key: &Key) -> Result<Option<Stat>>;
     fn open(&self, key: &Key) -> Result<Box<dyn Object>>;
     fn put(

@@ -199,6 +199,18 @@ impl Store {
         )
     }
 
+    /// Hands over every file below a directory, in no order, if one listing has them all, as in object stores; else `false`, and
+    /// nothing is handed over.
+    ///
+    /// # Errors
+    /// I/O errors.
+    pub fn visit_below(&self, directory: &Key, each: &mut dyn FnMut(Key, Stat)) -> Result<bool> {
+        self.around(
+            || Operation::List(Some(directory.clone())),
+            || self.backend.list_below(directory, each),
+        )
+    }
+
     /// Size and age of a visible regular file; `None` if nothing is there.
     ///
     /// # Errors

@@ -27,6 +27,7 @@ pub(super) const CHECKS: &[(&str, Check)] = &[
     ),
     ("a name that is too long for a file is not there", long_names),
     ("a directory cannot be copied", directories_are_not_copied),
+    ("a listing has one directory only", nothing_below),
 ];
 
 fn root_is_made(place: &Place) {
@@ -134,4 +135,11 @@ fn long_names(place: &Place) {
         .put("copies", &key("b"), copy, PutMode::IfAbsent, Durability::Durable)
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+fn nothing_below(place: &Place) {
+    let store = made(place);
+    put(&store, "d/a", b"1");
+    let is_listed = store.visit_below(&key("d"), &mut |key, _| panic!("{key}"));
+    assert!(!is_listed.unwrap());
 }

@@ -23,6 +23,11 @@ pub(super) const CHECKS: &[(&str, Check)] = &[
         records_are_apart,
     ),
     ("a record replaces the one of its name", records_are_replaced),
+    (
+        "a directory of more than one page is listed whole, also again",
+        pages_are_whole,
+    ),
+    ("all files below a directory are listed at once", files_below),
 ];
 
 fn finish(store: &Store, upload: Upload, to: &Key) -> Result<Vec<(Upload, Key)>> {
@@ -137,4 +142,52 @@ fn records_are_replaced(place: &Place) {
     let record = store.record("7", &key("partial"), &mut &b"next"[..]).unwrap();
     assert_eq!(record.size_bytes, 4);
     assert_eq!(uploads(&place(), "7"), [record]);
+}
+
+/// Stores list 1,000 names at a time.
+fn pages_are_whole(place: &Place) {
+    const FILES: usize = 1_050;
+    let (store, name) = (made(place), |number: usize| format!("{number:06}"));
+    std::thread::scope(|scope| {
+        for first in 0..32 {
+            let store = &store;
+            scope.spawn(move || {
+                for number in (first..FILES).step_by(32) {
+                    stage(store, "7", &format!("d/{}", name(number)), b"1");
+                }
+            });
+        }
+    });
+    let mut expected: Vec<String> = (0..FILES).map(name).collect();
+    assert_eq!(names(&store, "d"), expected);
+    // The last name of the first page goes, others come before and after it.
+    store.delete_one(&key("d/000999")).unwrap();
+    for come in ["000500-between", "000999-after", "002000"] {
+        stage(&store, "7", &format!("d/{come}"), b"1");
+        expected.push(come.to_owned());
+    }
+    expected.retain(|name| name != "000999");
+    expected.sort();
+    assert_eq!(names(&store, "d"), expected);
+    assert_eq!(names(&place(), "d"), expected);
+}
+
+fn files_below(place: &Place) {
+    let store = made(place);
+    for path in ["d/a", "d/1/b", "d/1/2/c", "dd/e", "f"] {
+        stage(&store, "7", path, path.as_bytes());
+    }
+    let mut found = Vec::new();
+    let is_listed = store.visit_below(&key("d"), &mut |key, stat| {
+        found.push((key.to_string(), stat.size_bytes));
+    });
+    assert!(is_listed.unwrap());
+    found.sort();
+    let expected = [("d/1/2/c", 7), ("d/1/b", 5), ("d/a", 3)];
+    assert_eq!(found, expected.map(|(path, size)| (path.to_owned(), size)));
+    assert!(
+        store
+            .visit_below(&key("none"), &mut |key, _| panic!("{key}"))
+            .unwrap()
+    );
 }

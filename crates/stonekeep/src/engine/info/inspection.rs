@@ -19,7 +19,7 @@ use crate::repo::included;
 use crate::repo::index::RepositoryIndex;
 use crate::repo::known_files::KnownFiles;
 use crate::repo::listed::{self, Listed};
-use crate::repo::loaded_meta::{MetaState, no_such_backup};
+use crate::repo::loaded_meta::{LoadedMeta, MetaState, no_such_backup};
 use crate::repo::meta_scanner::{MetaScanner, ScannedMeta};
 use crate::repo::stored_files::{PrivateFiles, StoredFiles};
 use crate::store::Store;
@@ -49,6 +49,8 @@ struct Inspection<'a> {
     store: &'a Store,
     detail: InfoDetail,
     stored: &'a StoredFiles,
+    /// The private files of all backups, where they have been listed at once.
+    private: Option<&'a PrivateFiles>,
     sharing: Mutex<Sharing<'a>>,
     /// One for each worker that is not reading.
     scanners: Mutex<Vec<MetaScanner>>,
@@ -76,6 +78,10 @@ pub(super) fn inspect(
         store: index.store(),
         detail,
         stored,
+        private: match asked {
+            Asked::All | Asked::Newest(_) => index.all_private()?,
+            Asked::One(_) => None,
+        },
         sharing: Mutex::new(Sharing::new(stored, detail == InfoDetail::Files)),
         scanners: Mutex::default(),
     };
@@ -86,7 +92,7 @@ pub(super) fn inspect(
             if id == one {
                 inspection.inspect(id)
             } else {
-                inspection.count(id, None).map(|()| None)
+                inspection.count(id, false).map(|()| None)
             }
         })?,
     };
@@ -113,6 +119,7 @@ pub(super) fn inspect_alone(
         store,
         detail,
         stored: &stored,
+        private: None,
         sharing: Mutex::new(Sharing::new(&stored, detail == InfoDetail::Files)),
         scanners: Mutex::default(),
     };
@@ -131,7 +138,7 @@ impl Inspection<'_> {
         let (mut inspected, mut valid) = (Vec::new(), 0);
         for id in ids.into_iter().rev() {
             if valid >= wanted {
-                self.count(id, Some(self.store))?;
+                self.count(id, true)?;
                 continue;
             }
             let one = self.inspect(id)?;
@@ -143,17 +150,24 @@ impl Inspection<'_> {
         Ok(inspected)
     }
 
-    /// Counts the files of a backup that is not asked for; its private ones as far as they are looked for in a store.
-    fn count(&self, id: BackupId, private_in: Option<&Store>) -> Result<()> {
+    /// Counts the files of a backup that is not asked for; its private ones if they are to be looked for.
+    fn count(&self, id: BackupId, with_private: bool) -> Result<()> {
         let mut scanner = lock(&self.scanners).pop().unwrap_or_default();
         let state = scanner.read(self.store, self.stored.known(), id);
         lock(&self.scanners).push(scanner);
         if let Some(MetaState::Readable(scanned)) = if_exists(state)? {
-            let look = |store| PrivateFiles::look(store, id, &scanned.loaded.meta.files);
-            let private = private_in.map(look).transpose()?;
+            let look = || self.private_files(&scanned.loaded);
+            let private = with_private.then(look).transpose()?;
             lock(&self.sharing).add(&scanned, private.as_ref(), |_| None);
         }
         Ok(())
+    }
+
+    fn private_files(&self, loaded: &LoadedMeta) -> Result<PrivateFiles> {
+        match self.private {
+            Some(all) => Ok(all.clone()),
+            None => PrivateFiles::look(self.store, loaded.id, &loaded.meta.files),
+        }
     }
 
     /// `None` if it was deleted since it was listed.
@@ -182,7 +196,7 @@ impl Inspection<'_> {
 
     fn readable(&self, scanner: &mut MetaScanner, scanned: &ScannedMeta) -> Result<Inspectee> {
         let (store, loaded) = (self.store, &scanned.loaded);
-        let private = PrivateFiles::look(store, loaded.id, &loaded.meta.files)?;
+        let private = self.private_files(loaded)?;
         let facts = scanner.facts_for_sizes(store, scanned)?;
         let described = match &facts {
             Some(_) => None,

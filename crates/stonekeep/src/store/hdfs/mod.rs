@@ -239,6 +239,10 @@ impl Backend for HdfsStore {
         Ok(())
     }
 
+    fn list_below(&self, _: &Key, _: &mut dyn FnMut(Key, Stat)) -> Result<bool> {
+        Ok(false)
+    }
+
     fn stat(&self, key: &Key) -> Result<Option<Stat>> {
         match self.status(Some(key))? {
             Some(status) if status.isdir => Err(Error::corrupt(key.as_str(), "it is a directory")),

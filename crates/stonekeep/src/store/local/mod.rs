@@ -188,6 +188,10 @@ impl Backend for LocalStore {
         })
     }
 
+    fn list_below(&self, _: &Key, _: &mut dyn FnMut(Key, Stat)) -> Result<bool> {
+        Ok(false)
+    }
+
     fn stat(&self, key: &Key) -> Result<Option<Stat>> {
         let Some(place) = self.tree.find_place(key)? else {
             return Ok(None);

@@ -132,6 +132,14 @@ impl Backend for Memory {
         Ok(())
     }
 
+    fn list_below(&self, directory: &Key, each: &mut dyn FnMut(Key, Stat)) -> Result<bool> {
+        if self.uploads != Uploads::Named {
+            return Ok(false);
+        }
+        self.lock().files_below(directory, each);
+        Ok(true)
+    }
+
     fn stat(&self, key: &Key) -> Result<Option<Stat>> {
         let found = self.lock().file(key)?;
         Ok(found.map(|inode| inode.stat()))

@@ -118,6 +118,11 @@ impl Contents {
             .filter(move |(key, _)| key.as_str().starts_with(&prefix))
     }
 
+    pub(super) fn files_below(&self, directory: &Key, each: &mut dyn FnMut(Key, Stat)) {
+        self.below(directory)
+            .for_each(|(key, inode)| each(key.clone(), inode.stat()));
+    }
+
     pub(super) fn remove_below(&mut self, directory: &Key) {
         let gone: Vec<Key> = self.below(directory).map(|(key, _)| key.clone()).collect();
         for key in gone {

@@ -24,6 +24,7 @@ mod headers;
 mod holding;
 mod lease_objects;
 mod limits;
+mod listing;
 mod object;
 mod paths;
 mod probe;
@@ -41,21 +42,20 @@ mod web;
 mod whole;
 
 use std::fs::File;
-use std::future::ready;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use futures_util::{StreamExt, TryStreamExt};
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
-use object_store::{GetOptions, ListResult, ObjectMeta, ObjectStore};
+use object_store::{GetOptions, ObjectStore};
 
 use self::client::Client;
 pub use self::credentials::{CredentialSource, Credentials};
 use self::fence::Sender;
 use self::holding::Holding;
 use self::limits::Limits;
+use self::listing::Listings;
 use self::object::RemoteObject;
 use self::paths::Paths;
 use self::provider::Clients;
@@ -68,9 +68,9 @@ use super::lease::Times;
 use super::promise::Promise;
 use super::staging::record_key;
 use super::{
-    Detail, Durability, Entry, EntryKind, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist,
-    PinState, Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, SweptUploads, Upload,
-    UploadSweep, Uploads,
+    Detail, Durability, Entry, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist, PinState,
+    Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, SweptUploads, Upload, UploadSweep,
+    Uploads,
 };
 use crate::{Clock, Error, ErrorKind, Result, SystemClock, Warning};
 
@@ -83,6 +83,7 @@ pub struct RemoteStore {
     place: Place,
     paths: Paths,
     client: Arc<Client>,
+    listings: Listings,
     writer: Writer,
     holding: Holding,
     limits: Limits,
@@ -135,6 +136,7 @@ impl RemoteStore {
             clients: Clients {
                 reads: Arc::clone(&store),
                 writes: Arc::clone(&store),
+                lists_in_order: false,
                 sender: Sender::Plain {
                     store: Arc::clone(&store),
                     used_by_one_process: false,
@@ -161,6 +163,7 @@ impl RemoteStore {
         let Clients {
             reads,
             writes,
+            lists_in_order,
             sessions,
             sender,
         } = opened.clients;
@@ -170,6 +173,7 @@ impl RemoteStore {
         Ok(RemoteStore {
             writer: Writer::new(Arc::clone(&client), paths.clone(), writes, sessions),
             holding: Holding::new(&client, paths.clone(), new_client, sender, opened.times),
+            listings: Listings::new(Arc::clone(&client), paths.clone(), lists_in_order),
             client,
             paths,
             limits: opened.limits,
@@ -180,40 +184,12 @@ impl RemoteStore {
             },
         })
     }
-
-    fn list_path(&self, directory: Option<&Key>) -> Result<ListResult> {
-        let path = self.paths.of(directory)?;
-        let store = self.client.store();
-        let listing = || store.list_with_delimiter(Some(&path));
-        self.client.read(&format!("listing {path}"), listing)
-    }
 }
 
 impl From<RemoteStore> for Store {
     fn from(store: RemoteStore) -> Self {
         Store::of(store)
     }
-}
-
-/// The entry of an object; `None` for markers and for names that no key can have.
-fn file(object: &ObjectMeta) -> Option<Entry> {
-    let name = object.location.filename().filter(|name| Key::is_legal(name))?;
-    Some(Entry {
-        name: name.to_owned(),
-        kind: EntryKind::File,
-        size_bytes: object.size,
-        modified: Some(SystemTime::from(object.last_modified)),
-    })
-}
-
-fn directory(prefix: &Path) -> Option<Entry> {
-    let name = prefix.filename().filter(|name| Key::is_legal(name))?;
-    Some(Entry {
-        name: name.to_owned(),
-        kind: EntryKind::Directory,
-        size_bytes: 0,
-        modified: None,
-    })
 }
 
 impl Backend for RemoteStore {
@@ -244,17 +220,8 @@ impl Backend for RemoteStore {
         Room::default()
     }
 
-    /// An object store has no empty directories: the root is there if an object is below it. SeaweedFS has them for a while,
-    /// but lists them only with a delimiter.
     fn exists(&self) -> Result<bool> {
-        let path = self.paths.of(None)?;
-        let first = || async {
-            let is_below = |object: &ObjectMeta| ready(object.location != path);
-            let below = self.client.store().list(Some(&path));
-            below.try_filter(is_below).boxed().try_next().await
-        };
-        let first = self.client.read(&format!("listing {path}"), first)?;
-        Ok(first.is_some())
+        self.listings.is_any()
     }
 
     fn create_root(&self, _: Durability) -> Result<()> {
@@ -264,20 +231,17 @@ impl Backend for RemoteStore {
     fn limit_modes(&self, _: u32) {}
 
     fn list(&self, at: Option<&Key>, detail: Detail, each: &mut dyn FnMut(Entry)) -> Result<()> {
-        let found = self.list_path(at)?;
-        found
-            .common_prefixes
-            .iter()
-            .filter_map(directory)
-            .for_each(&mut *each);
-        // Some stores list the marker of the directory itself, whose key ends with a slash.
-        let path = self.paths.of(at)?;
-        let below = found.objects.iter().filter(|object| object.location != path);
+        let listed = self.listings.directory(at)?;
         if detail == Detail::AsUploaded {
-            self.writer.require_as_uploaded(&found.objects)?;
+            self.writer.require_as_uploaded(&listed.objects)?;
         }
-        below.filter_map(file).for_each(each);
+        listed.entries().for_each(each);
         Ok(())
+    }
+
+    fn list_below(&self, directory: &Key, each: &mut dyn FnMut(Key, Stat)) -> Result<bool> {
+        self.listings.below(directory, each)?;
+        Ok(true)
     }
 
     fn stat(&self, key: &Key) -> Result<Option<Stat>> {
@@ -285,10 +249,7 @@ impl Backend for RemoteStore {
         let store = self.client.store();
         let head = || store.get_opts(&path, GetOptions::new().with_head(true));
         match self.client.read(&format!("asking for {key}"), head) {
-            Ok(found) => Ok(Some(Stat {
-                size_bytes: found.meta.size,
-                modified: Some(SystemTime::from(found.meta.last_modified)),
-            })),
+            Ok(found) => Ok(Some(listing::stat(&found.meta))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }

@@ -20,6 +20,8 @@ use super::upload::Sessions;
 pub(super) trait Provider: Clone + Send + Sync + 'static {
     type Client: ObjectStore + Signer;
     const REQUESTS: SignedRequests;
+    /// Whether listings are in the order of the names, and can begin after any of them.
+    const LISTS_IN_ORDER: bool;
 
     /// What fetches credentials again that the store says have ended.
     fn credentials(&self) -> Option<Arc<Renewing>> {
@@ -41,6 +43,8 @@ pub(super) struct Clients {
     pub(super) reads: Arc<dyn ObjectStore>,
     /// Does not.
     pub(super) writes: Arc<dyn ObjectStore>,
+    /// Whether listings are in the order of the names, and can begin after any of them.
+    pub(super) lists_in_order: bool,
     pub(super) sessions: Sessions,
     pub(super) sender: Sender,
 }
@@ -68,6 +72,7 @@ pub(super) fn clients<P: Provider>(provider: &P, traffic: &Traffic) -> Result<Cl
         sessions: P::sessions(&reads, &writes),
         reads,
         writes,
+        lists_in_order: P::LISTS_IN_ORDER,
         sender,
     })
 }
@@ -145,6 +150,7 @@ impl S3 {
 impl Provider for S3 {
     type Client = AmazonS3;
     const REQUESTS: SignedRequests = SignedRequests::S3;
+    const LISTS_IN_ORDER: bool = true;
 
     fn credentials(&self) -> Option<Arc<Renewing>> {
         Some(Arc::clone(&self.credentials))
@@ -176,6 +182,7 @@ impl Provider for S3 {
 impl Provider for GoogleCloudStorageBuilder {
     type Client = GoogleCloudStorage;
     const REQUESTS: SignedRequests = SignedRequests::Google;
+    const LISTS_IN_ORDER: bool = true;
 
     fn with_retries(self, retries: RetryConfig) -> Self {
         self.with_retry(retries)
@@ -197,6 +204,8 @@ impl Provider for GoogleCloudStorageBuilder {
 impl Provider for MicrosoftAzureBuilder {
     type Client = MicrosoftAzure;
     const REQUESTS: SignedRequests = SignedRequests::Azure;
+    /// The client begins after a name only where it is not the emulator that it asks.
+    const LISTS_IN_ORDER: bool = false;
 
     fn with_retries(self, retries: RetryConfig) -> Self {
         self.with_retry(retries)

@@ -161,6 +161,10 @@ impl Backend for WebStore {
             .with_hint("name one backup by its id, or latest: show, verify and restore need no listing then"))
     }
 
+    fn list_below(&self, _: &Key, _: &mut dyn FnMut(Key, Stat)) -> Result<bool> {
+        Ok(false)
+    }
+
     fn stat(&self, key: &Key) -> Result<Option<Stat>> {
         let path = path(key)?;
         let store = self.client.store();

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use object_store::path::Path;
-use object_store::{ObjectStore, PutOptions};
+use object_store::{ObjectStore, ObjectStoreExt, PutOptions};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use stonekeep::engine::BackupEngine;
+use stonekeep::engine::info::InfoDetail;
 use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
+use stonekeep::engine::{BackupEngine, BackupEngineReadOnly};
 use stonekeep::store::remote::RemoteStore;
 use stonekeep::store::{Interceptor, Operation, Refusal, Store};
 use stonekeep::{Error, ErrorKind, Quiet};
@@ -66,6 +67,35 @@ fn an_unchanged_backup_asks_for_little() {
     assert_eq!(objects.listings_of("db/one/shared_checksum") - listings, 2);
     let listings = objects.requests(Verb::List) - before.1;
     assert!(listings <= 18, "{listings} listings");
+}
+
+#[test]
+fn a_list_of_backups_reads_two_objects_of_each_and_lists_all_private_files_at_once() {
+    const BACKUPS: usize = 6;
+    let mut scene = Scene::with(DatabaseBuilder::new());
+    scene.database.add_tables(3, 2_000);
+    let objects = FaultyObjects::new(Create::Honoured);
+    let store = store_of(&objects);
+    for _ in 0..BACKUPS {
+        scene.create(&store).unwrap();
+    }
+    let lost = Path::from("db/one/private/2/CURRENT");
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(objects.delete(&lost)).unwrap();
+    let engine = BackupEngineReadOnly::open(options(), store_of(&objects)).unwrap();
+    let before = [Verb::Get, Verb::Head, Verb::List].map(|verb| objects.requests(verb));
+    let listed = engine.get_all_backup_info(InfoDetail::Sizes).unwrap();
+    let after = [Verb::Get, Verb::Head, Verb::List].map(|verb| objects.requests(verb));
+    assert_eq!(after[0] - before[0], 2 * BACKUPS);
+    assert_eq!(after[1] - before[1], 0);
+    // meta, shared, shared_checksum, private.
+    assert_eq!(after[2] - before[2], 4);
+    let states = listed.backups.iter().map(|info| info.state.may_be_valid());
+    assert_eq!(states.collect::<Vec<_>>(), [true, false, true, true, true, true]);
+    assert!(
+        listed.backups.iter().all(|info| info.unique_bytes > Some(0)),
+        "{listed:?}"
+    );
 }
 
 /// Just before or just after the commit, another program replaces an object by one of the same length.
