@@ -164,6 +164,9 @@ impl<'a> RepositoryIndex<'a> {
     }
 
     fn private_files(&self, id: BackupId) -> Result<Arc<StoredFiles>> {
+        if let Some(Some(all)) = self.all_private.get() {
+            return Ok(all.files());
+        }
         let mut last = lock(&self.private_files);
         if let Some((_, files)) = last.as_ref().filter(|(of, _)| *of == id) {
             return Ok(Arc::clone(files));

@@ -184,11 +184,15 @@ impl StoredFiles {
 pub struct PrivateFiles(Arc<StoredFiles>);
 
 impl PrivateFiles {
-    /// Looks at each file if there are few and a look is cheap, else at their directory.
+    /// Those of all backups, where they are listed; else looks at each file if there are few and a look is cheap, else at their
+    /// directory.
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub fn look(store: &Store, id: BackupId, files: &[MetaFile]) -> Result<Self> {
+    pub fn look(store: &Store, all: Option<&PrivateFiles>, id: BackupId, files: &[MetaFile]) -> Result<Self> {
+        if let Some(all) = all {
+            return Ok(all.clone());
+        }
         let private = || files.iter().filter(|file| file.path.shared_name().is_none());
         let traits = store.traits();
         if !traits.lists {
@@ -202,6 +206,11 @@ impl PrivateFiles {
         let few = is_cheap.then(|| look_at_each(store, private())).flatten();
         let files = few.map_or_else(|| StoredFiles::list(store, &[layout::private(id)]), Ok);
         Ok(PrivateFiles(Arc::new(files?)))
+    }
+
+    /// The files.
+    pub(super) fn files(&self) -> Arc<StoredFiles> {
+        Arc::clone(&self.0)
     }
 
     /// What is stored under this path: `None` if there is nothing, or it is not one of the files.

@@ -48,6 +48,8 @@ impl PurgeOptions {
 pub(super) struct Purge<'a> {
     store: &'a Store,
     stored: &'a StoredFiles,
+    /// The private files of all backups, where they have been listed at once.
+    private: Option<&'a PrivateFiles>,
     left_to_keep: usize,
     /// Those that are beyond the number to keep.
     pub(super) to_delete: BTreeSet<BackupId>,
@@ -68,10 +70,15 @@ struct Hold {
 
 impl<'a> Purge<'a> {
     /// By these options.
-    pub(super) fn new(store: &'a Store, stored: &'a StoredFiles, options: &PurgeOptions) -> Self {
+    pub(super) fn new(
+        store: &'a Store,
+        (stored, private): (&'a StoredFiles, Option<&'a PrivateFiles>),
+        options: &PurgeOptions,
+    ) -> Self {
         Purge {
             store,
             stored,
+            private,
             left_to_keep: options.num_backups_to_keep,
             to_delete: BTreeSet::new(),
             kept: Vec::new(),
@@ -90,7 +97,7 @@ impl<'a> Purge<'a> {
         let facts = scanner.facts_for_sizes(store, scanned)?;
         let sizes = ExpectedSizes::read(store, loaded, facts.as_ref())?;
         let files = &loaded.meta.files;
-        let private = PrivateFiles::look(store, loaded.id, files)?;
+        let private = PrivateFiles::look(store, self.private, loaded.id, files)?;
         let get = |path: &RepoPath| Ok(self.stored.get_of_backup(path, &private));
         let is_valid = file_check::findings(files, &sizes, get)?.is_empty();
         let is_to_delete = is_valid && self.counts_out(scanned, facts.as_ref());

@@ -177,7 +177,7 @@ impl Collection<'_> {
             Wanted::These(ids) => self.all_there(&backups.ids, ids)?,
             Wanted::Everything => backups.ids.iter().copied().collect(),
             Wanted::AllButNewest(options) => {
-                let mut purge = Purge::new(self.store(), stored, options);
+                let mut purge = Purge::new(self.store(), (stored, index.all_private()?), options);
                 let metas = read(&BTreeSet::new(), &mut |scanner, scanned| {
                     purge.is_to_delete(scanner, scanned)
                 })?;

@@ -164,10 +164,7 @@ impl Inspection<'_> {
     }
 
     fn private_files(&self, loaded: &LoadedMeta) -> Result<PrivateFiles> {
-        match self.private {
-            Some(all) => Ok(all.clone()),
-            None => PrivateFiles::look(self.store, loaded.id, &loaded.meta.files),
-        }
+        PrivateFiles::look(self.store, self.private, loaded.id, &loaded.meta.files)
     }
 
     /// `None` if it was deleted since it was listed.

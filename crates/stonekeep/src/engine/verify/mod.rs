@@ -76,6 +76,7 @@ impl BackupEngineReadOnly {
         }
         let mut verifier = Verifier {
             engine: self,
+            verifies_all: all,
             index: RepositoryIndex::new(self.store()),
             scanner: MetaScanner::default(),
             checked: PathSet::default(),
@@ -130,6 +131,7 @@ impl BackupEngineReadOnly {
 
 struct Verifier<'a> {
     engine: &'a BackupEngineReadOnly,
+    verifies_all: bool,
     index: RepositoryIndex<'a>,
     scanner: MetaScanner,
     /// Shared files that are checked without reading them: those that are stored, and all others.
@@ -154,6 +156,10 @@ impl Verifier<'_> {
         match self.report.level {
             VerifyLevel::Size if self.report.backups.is_empty() => {
                 self.index.begin_listing();
+                if self.verifies_all {
+                    // An error is reported of each backup, whose own files are listed then.
+                    drop(self.index.all_private());
+                }
                 self.scanner.read(store, none, id)
             }
             VerifyLevel::Size => {

@@ -15,7 +15,7 @@ use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngine, BackupEngineReadOnly};
 use stonekeep::store::remote::RemoteStore;
 use stonekeep::store::{Interceptor, Operation, Refusal, Store};
-use stonekeep::{Error, ErrorKind, Quiet};
+use stonekeep::{BackupId, Error, ErrorKind, Quiet};
 use stonekeep_testkit::database::DatabaseBuilder;
 use tokio::runtime::Builder;
 
@@ -96,6 +96,20 @@ fn a_list_of_backups_reads_two_objects_of_each_and_lists_all_private_files_at_on
         listed.backups.iter().all(|info| info.unique_bytes > Some(0)),
         "{listed:?}"
     );
+    let listings = objects.listings_of("db/one/private");
+    let verified = engine
+        .verify_backups(VerifyWhat::All, VerifyLevel::Size, &Quiet)
+        .unwrap();
+    let corrupt = verified
+        .backups
+        .iter()
+        .filter(|backup| !backup.state.may_be_valid());
+    assert_eq!(corrupt.map(|backup| backup.id.get()).collect::<Vec<_>>(), [2]);
+    let engine = BackupEngine::open(options(), store_of(&objects)).unwrap();
+    // The corrupt one does not count, and stays.
+    let purged = engine.purge_old_backups(4, &Quiet).unwrap();
+    assert_eq!(purged.deleted_backups, [BackupId::FIRST]);
+    assert_eq!(objects.listings_of("db/one/private") - listings, 2);
 }
 
 /// Just before or just after the commit, another program replaces an object by one of the same length.
