@@ -10,7 +10,10 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::thread;
+use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::skip;
@@ -21,6 +24,9 @@ pub const SERVERS: &str = "STONEKEEP_TEST_SERVERS";
 pub const KINDS: &str = "STONEKEEP_TEST_SERVER_KINDS";
 /// The URL of a bucket, which the tests of object stores use.
 pub const BUCKET: &str = "STONEKEEP_TEST_S3";
+
+/// Between two looks whether a server has ended.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
 /// What a program says that cannot have its server here.
 const UNAVAILABLE: i32 = 69;
@@ -43,10 +49,7 @@ impl Server {
             return Ok(None);
         };
         let (program, directory) = (programs.join(kind), TempDir::new()?);
-        let started = Command::new(&program)
-            .arg("start")
-            .arg(directory.path())
-            .output()?;
+        let started = start(&program, &directory)?;
         if started.status.code() == Some(UNAVAILABLE) {
             skip::because(test, last_line(&started))?;
             return Ok(None);
@@ -66,6 +69,41 @@ impl Server {
         Err(io::Error::other(why))
     }
 
+    /// What tells a client where the server is, and with which credentials: names and values of environment variables.
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
+    /// Kills the server's process; its files stay.
+    ///
+    /// # Errors
+    /// Where it does not run.
+    pub fn kill(&self) -> io::Result<()> {
+        let text = std::fs::read_to_string(self.directory.path().join("pid"))?;
+        let pid = text.split_whitespace().next().and_then(|pid| pid.parse().ok());
+        let pid = pid.and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
+        kill_process(pid, Signal::KILL)?;
+        // It is gone when it has no executable any more; nobody else may have waited for it yet.
+        let executable = format!("/proc/{}/exe", pid.as_raw_nonzero());
+        while std::fs::read_link(&executable).is_ok() {
+            thread::sleep(BETWEEN_LOOKS);
+        }
+        Ok(())
+    }
+
+    /// Starts a killed server again, with its files and at its address.
+    ///
+    /// # Errors
+    /// Where it does not start, or not at its address.
+    pub fn start_again(&self) -> io::Result<()> {
+        let started = start(&self.program, &self.directory)?;
+        if exports(&started) == self.variables {
+            return Ok(());
+        }
+        let why = String::from_utf8_lossy(&started.stderr).into_owned();
+        Err(io::Error::other(why))
+    }
+
     /// The URL of the bucket that the server has.
     pub fn bucket(&self) -> Option<String> {
         let of = |name: &str, scheme: &str| {
@@ -80,12 +118,25 @@ impl Server {
     /// # Panics
     /// If one of them fails or is not there.
     pub fn runs(&self, tests: &[&str]) {
+        self.runs_with(&[], tests);
+    }
+
+    /// The same, with these variables where they are not set.
+    ///
+    /// # Panics
+    /// As [`Server::runs`].
+    pub fn runs_with(&self, defaults: &[(&str, &str)], tests: &[&str]) {
         let program = std::env::current_exe().expect("the path of this program");
         let mut command = Command::new(program);
         command
             .args(["--exact", "--nocapture", "--test-threads=1"])
             .args(tests);
         command.env(BUCKET, self.bucket().expect("a server with a bucket"));
+        for (name, value) in defaults {
+            if std::env::var_os(name).is_none() {
+                command.env(name, value);
+            }
+        }
         let ended = command
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .output();
@@ -112,6 +163,10 @@ impl Drop for Server {
             .output();
         drop(stop);
     }
+}
+
+fn start(program: &Path, directory: &TempDir) -> io::Result<Output> {
+    Command::new(program).arg("start").arg(directory.path()).output()
 }
 
 /// The directory of the programs, where this kind is to be started.

@@ -71,7 +71,7 @@ impl Cluster {
         }
     }
 
-    fn put(&self, at: &str, bytes: Vec<u8>) {
+    pub(crate) fn put(&self, at: &str, bytes: Vec<u8>) {
         let path = format!("{}/{at}", self.root);
         let write = async {
             let mut file = self.client.create(&path, WriteOptions::default()).await?;

@@ -10,6 +10,7 @@ use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
+use stonekeep_testkit::server::Server;
 use stonekeep_testkit::skip;
 use tokio::runtime::Runtime;
 
@@ -46,14 +47,30 @@ impl Bucket {
                 Box::new(builder.build().unwrap())
             }
         };
-        Some(Bucket {
+        Some(Bucket::of_client(url, client))
+    }
+
+    /// The bucket of a server that the test has started.
+    pub(crate) fn of_server(server: &Server) -> Self {
+        let url = server.bucket().unwrap();
+        let mut builder = AmazonS3Builder::new().with_url(&url);
+        for (name, value) in server.variables() {
+            if let Ok(key) = name.to_lowercase().parse() {
+                builder = builder.with_config(key, value);
+            }
+        }
+        Bucket::of_client(url, Box::new(builder.build().unwrap()))
+    }
+
+    fn of_client(url: String, client: Box<dyn ObjectStore>) -> Self {
+        Bucket {
             client,
             url,
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .unwrap(),
-        })
+        }
     }
 
     /// Copies a directory to a prefix, as any tool does.
@@ -63,13 +80,15 @@ impl Bucket {
             if entry.file_type().unwrap().is_dir() {
                 self.put_directory(&entry.path(), &at);
             } else {
-                let bytes = fs::read(entry.path()).unwrap();
-                let path = ObjectPath::parse(at).unwrap();
-                self.runtime
-                    .block_on(self.client.put(&path, bytes.into()))
-                    .unwrap();
+                self.put(&at, fs::read(entry.path()).unwrap());
             }
         }
+    }
+
+    pub(crate) fn put(&self, key: &str, bytes: Vec<u8>) {
+        let path = ObjectPath::parse(key).unwrap();
+        let put = self.client.put(&path, bytes.into());
+        self.runtime.block_on(put).unwrap();
     }
 
     /// The content of an object, if it is there.

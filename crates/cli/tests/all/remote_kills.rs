@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::command::{run, stonekeep};
 use crate::hdfs::Cluster;
+use crate::place::Place;
 use crate::remote::Bucket;
 use crate::world::{World, tables};
 
@@ -17,44 +18,8 @@ use crate::world::{World, tables};
 const KILLS: u64 = 6;
 const KILLS_IN_HDFS: u64 = 2;
 
-/// Short leases: one that was deleting is waited for.
-const LEASE: [&str; 2] = ["--store-option", "lease_period=20s"];
-
 /// How many collections may find what is not old enough.
-const PATIENCE: u32 = 60;
-
-/// Where a repository is.
-enum Place {
-    Bucket(Bucket),
-    Hdfs(Cluster),
-}
-
-impl Place {
-    /// The size of a table that is sent in parts, or that is too large to be held in memory.
-    fn large_table(&self) -> usize {
-        match self {
-            Place::Bucket(_) => 9 << 20,
-            Place::Hdfs(_) => 1_500_000,
-        }
-    }
-
-    fn url(&self, prefix: &str) -> String {
-        match self {
-            Place::Bucket(bucket) => bucket.url(prefix),
-            Place::Hdfs(cluster) => cluster.url(prefix),
-        }
-    }
-
-    /// What is below a prefix, without it.
-    fn keys(&self, prefix: &str) -> Vec<String> {
-        let (keys, start) = match self {
-            Place::Bucket(bucket) => (bucket.keys(prefix), prefix.to_owned()),
-            Place::Hdfs(cluster) => (cluster.files(prefix), cluster.path(prefix)),
-        };
-        let keys = keys.into_iter();
-        keys.map(|key| key[start.len() + 1..].to_owned()).collect()
-    }
-}
+const PATIENCE: u32 = 120;
 
 /// A repository on the server, and moments at which its commands are killed.
 struct Killed {
@@ -109,7 +74,10 @@ impl Killed {
     /// Runs this on the repository, and kills it at a moment within a time, or somewhat later.
     fn kill(&mut self, words: &[&str], within: Duration) {
         let mut command = stonekeep();
-        command.args(words).args(["--repo", &self.url]).args(LEASE);
+        command
+            .args(words)
+            .args(["--repo", &self.url])
+            .args(self.place.options("--store-option"));
         self.kill_command(command, within);
     }
 
@@ -131,7 +99,7 @@ impl Killed {
 
     /// Runs this, which must succeed, waiting for what a killed one was deleting.
     fn run(&self, words: &[&str]) {
-        let more = ["--repo", &self.url].into_iter().chain(LEASE);
+        let more = [vec!["--repo", &self.url], self.place.options("--store-option")].concat();
         run(words.iter().copied().chain(more)).ok();
     }
 
@@ -151,7 +119,8 @@ impl Killed {
         collect();
         // What a killed reader or one that was about to take the lease has left stays until it is old.
         for _ in 0..PATIENCE {
-            if below("stonekeep/pins").is_empty() && self.holders().is_empty() {
+            let is_empty = |directory: &str| below(&format!("stonekeep/{directory}")).is_empty();
+            if is_empty("pins") && is_empty("tmp") && self.holders().is_empty() {
                 break;
             }
             thread::sleep(Duration::from_secs(1));
@@ -241,7 +210,7 @@ fn copy(mut killed: Killed) {
         let words = ["copy", "--all", "--from", &repo, "--to", url];
         words
             .into_iter()
-            .chain(["--to-store-option", LEASE[1]])
+            .chain(killed.place.options("--to-store-option"))
             .map(str::to_owned)
             .collect()
     };

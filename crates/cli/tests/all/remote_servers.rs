@@ -13,6 +13,14 @@ const TESTS: [&str; 4] = [
 /// What is wrong with a bucket or with credentials, in the words of S3.
 const ERRORS_OF_S3: &str = "remote::what_is_wrong_with_a_store_is_named_with_what_to_check";
 
+/// Every verb is killed.
+const KILLS: [&str; 4] = [
+    "remote_kills::a_killed_purge_or_collection_loses_no_backup",
+    "remote_kills::a_killed_backup_sends_nothing_twice",
+    "remote_kills::a_killed_restore_is_resumed",
+    "remote_kills::a_killed_copy_is_resumed",
+];
+
 fn holds_repositories(test: &str, kind: &str) {
     let Some(server) = Server::start(test, kind).unwrap() else {
         return;
@@ -26,6 +34,14 @@ fn holds_repositories(test: &str, kind: &str) {
 #[test]
 fn minio_holds_repositories() {
     holds_repositories("minio_holds_repositories", "minio");
+}
+
+#[test]
+fn minio_loses_nothing_when_commands_are_killed() {
+    let test = "minio_loses_nothing_when_commands_are_killed";
+    if let Some(server) = Server::start(test, "minio").unwrap() {
+        server.runs_with(&[("STONEKEEP_KILLS", "1")], &KILLS);
+    }
 }
 
 #[test]

@@ -41,11 +41,15 @@ impl Running {
         let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("asking for its end").is_some()
+    }
+
     /// Waits until something is true that the command brings about, and fails if it ends without.
     #[track_caller]
     pub(crate) fn wait_until(&mut self, is_so: impl Fn() -> bool) {
         loop {
-            let has_ended = self.child.try_wait().expect("asking for its end").is_some();
+            let has_ended = self.has_ended();
             if is_so() {
                 return;
             }

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufReader, Write};
 use std::net::TcpStream;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use fastrand::Rng;
 use rustix::net::sockopt::set_socket_linger;
 
 use super::ghosts::keys_in;
+use super::hold::Side;
 use super::plan::Fault;
 use super::request_kind::{RequestKind, key_of};
 use super::shared::Shared;
@@ -37,7 +39,9 @@ impl<'a> Connection<'a> {
 
     /// Passes requests on until one side ends the connection.
     pub(super) fn serve(&self) -> io::Result<()> {
-        let server = TcpStream::connect(&self.shared.server)?;
+        let server = TcpStream::connect(&self.shared.server).inspect_err(|_| {
+            self.shared.refused.fetch_add(1, Ordering::Relaxed);
+        })?;
         for stream in [self.client, &server] {
             stream.set_nodelay(true)?;
         }
@@ -64,10 +68,18 @@ impl<'a> Connection<'a> {
             if fault == Some(Fault::ResetBefore) {
                 return self.reset();
             }
+            let held = self.shared.gate.side_of(kind, exchange.request.head.target());
+            if held == Some(Side::Before) {
+                self.shared.gate.hold();
+            }
             exchange.pass_on(&server)?;
             let Some(answer) = Message::read(&mut answers, kind == RequestKind::Head)? else {
                 return Ok(());
             };
+            if held == Some(Side::After) {
+                self.shared.gate.hold();
+                return Ok(());
+            }
             if exchange.answer(answer)? == Goes::Ends {
                 return Ok(());
             }

@@ -6,6 +6,7 @@
 
 mod connection;
 mod ghosts;
+mod hold;
 mod plan;
 mod request_kind;
 mod shared;
@@ -17,6 +18,7 @@ use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 
 use self::connection::Connection;
+pub use self::hold::{Hold, Side};
 pub use self::plan::{Fault, Plan};
 pub use self::request_kind::RequestKind;
 use self::shared::Shared;
@@ -35,12 +37,24 @@ impl FaultyProxy {
     /// # Errors
     /// Without a free port, and for another URL.
     pub fn start(server: &str, plan: Plan) -> io::Result<Self> {
+        FaultyProxy::with(server, plan, None)
+    }
+
+    /// The same, without faults; one request is held up.
+    ///
+    /// # Errors
+    /// As [`FaultyProxy::start`].
+    pub fn holding(server: &str, hold: Hold) -> io::Result<Self> {
+        FaultyProxy::with(server, Plan::default(), Some(hold))
+    }
+
+    fn with(server: &str, plan: Plan, hold: Option<Hold>) -> io::Result<Self> {
         let server = server
             .strip_prefix("http://")
             .ok_or(io::ErrorKind::InvalidInput)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared::new(server.trim_end_matches('/'), plan));
+        let shared = Arc::new(Shared::new(server.trim_end_matches('/'), plan, hold));
         let serving = Arc::clone(&shared);
         let accept = move || {
             for client in listener.incoming().map_while(Result::ok) {
@@ -64,6 +78,21 @@ impl FaultyProxy {
         format!("http://{}", self.address)
     }
 
+    /// Whether the request that was to be held up is.
+    pub fn holds(&self) -> bool {
+        self.shared.gate.holds()
+    }
+
+    /// Lets it go on.
+    pub fn let_go(&self) {
+        self.shared.gate.let_go();
+    }
+
+    /// How many connections the server has refused.
+    pub fn refused(&self) -> usize {
+        self.shared.refused.load(Ordering::Relaxed)
+    }
+
     /// The requests so far, without their signatures, each with its fault.
     pub fn log(&self) -> Vec<(String, Option<Fault>)> {
         self.shared.inside().log.clone()
@@ -72,6 +101,7 @@ impl FaultyProxy {
 
 impl Drop for FaultyProxy {
     fn drop(&mut self) {
+        self.let_go();
         self.shared.stops.store(true, Ordering::Relaxed);
         // Wakes the thread.
         drop(TcpStream::connect(self.address));

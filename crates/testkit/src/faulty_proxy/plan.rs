@@ -89,8 +89,8 @@ fn faults_of(kind: RequestKind) -> Vec<Fault> {
     faults
 }
 
-/// How often and where requests fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How often and where requests fail; by default none does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Plan {
     /// What everything else follows from.
     pub seed: u64,

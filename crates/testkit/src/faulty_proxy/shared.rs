@@ -1,9 +1,10 @@
 //! What all connections of a proxy share.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::ghosts::Ghosts;
+use super::hold::{Gate, Hold};
 use super::plan::{Decisions, Fault, Plan};
 
 /// See the [module](self).
@@ -12,6 +13,9 @@ pub(super) struct Shared {
     /// `HOST:PORT` of the server.
     pub(super) server: String,
     inside: Mutex<Inside>,
+    pub(super) gate: Gate,
+    /// Connections that the server did not accept.
+    pub(super) refused: AtomicUsize,
     pub(super) stops: AtomicBool,
 }
 
@@ -24,7 +28,7 @@ pub(super) struct Inside {
 }
 
 impl Shared {
-    pub(super) fn new(server: &str, plan: Plan) -> Self {
+    pub(super) fn new(server: &str, plan: Plan, hold: Option<Hold>) -> Self {
         Shared {
             server: server.to_owned(),
             inside: Mutex::new(Inside {
@@ -32,6 +36,8 @@ impl Shared {
                 ghosts: Ghosts::default(),
                 log: Vec::new(),
             }),
+            gate: Gate::new(hold),
+            refused: AtomicUsize::new(0),
             stops: AtomicBool::new(false),
         }
     }

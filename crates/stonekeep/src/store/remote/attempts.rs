@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::time::Duration;
 
-use object_store::{Error, Result};
+use object_store::{BackoffConfig, Error, Result, RetryConfig};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::answer::{is_final, is_worth_another};
@@ -18,6 +18,25 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long the client itself repeats what reads: shorter than what waits for it, so that its error is the one that is shown.
+const PATIENCE_OF_READS: Duration = Duration::from_secs(165);
+
+/// How the client repeats requests that read. Only the time counts: of its own accord it ends after ten attempts, and since its
+/// pauses are random, those may be over in a few seconds, while a server restarts.
+pub(super) fn of_reads() -> RetryConfig {
+    RetryConfig {
+        // More than fit into the time.
+        max_retries: 10_000,
+        retry_timeout: PATIENCE_OF_READS,
+        backoff: BackoffConfig {
+            init_backoff: FIRST_PAUSE,
+            max_backoff: LONGEST_PAUSE,
+            // A pause is between the first one and so many times the last one.
+            base: 3.0,
+        },
+    }
+}
 
 /// The attempts at one request.
 #[derive(Debug)]

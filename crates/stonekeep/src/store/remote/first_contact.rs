@@ -2,7 +2,8 @@
 //!
 //! A host that has answered once is asked again for minutes by the client, while it restarts. One that nothing is heard of is tried
 //! three times within a second if it refuses connections, and once if it does not answer; the metadata service of an
-//! instance, which most machines do not have, is given one second.
+//! instance, which most machines do not have, is given one second. A request that was not sent since its connection had just ended,
+//! as when the server is restarted, is repeated, too.
 
 use std::collections::HashSet;
 use std::error::Error as _;
@@ -26,6 +27,9 @@ const METADATA: [&str; 4] = [
     "/computeMetadata/",
     "/metadata/identity/",
 ];
+
+/// What the HTTP client says of a request that it has not sent, when the server has just closed its connection.
+const CANCELED: &str = "operation was canceled";
 
 /// What the text of such an error ends with.
 pub(super) const NEVER_REACHED: &str = "(this host has never answered)";
@@ -69,7 +73,7 @@ impl FirstContact {
             .map(ToString::to_string)
             .unwrap_or_default();
         if self.reached.has(&host) {
-            return self.client.execute(request).await;
+            return self.client.execute(request).await.map_err(as_unsent);
         }
         let is_metadata = METADATA.iter().any(|path| request.uri().path().starts_with(path));
         let mut pauses = PAUSES.iter();
@@ -119,8 +123,22 @@ fn no_answer() -> HttpError {
     HttpError::new_boxed(HttpErrorKind::Timeout, text.into())
 }
 
+/// What was never sent, since its connection had just ended, as an error that the client repeats: by itself it does not.
+fn as_unsent(error: HttpError) -> HttpError {
+    if error.kind() == HttpErrorKind::Unknown && texts(&error).contains(CANCELED) {
+        return HttpError::new_boxed(HttpErrorKind::Request, texts(&error).into());
+    }
+    error
+}
+
 /// The error as one that the client does not repeat.
 fn for_good(error: &HttpError) -> HttpError {
+    let text = format!("{} {NEVER_REACHED}", texts(error));
+    HttpError::new_boxed(HttpErrorKind::Unknown, text.into())
+}
+
+/// The texts of the causes, each once.
+fn texts(error: &HttpError) -> String {
     let mut text = String::new();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -131,5 +149,23 @@ fn for_good(error: &HttpError) -> HttpError {
         }
         source = cause.source();
     }
-    HttpError::new_boxed(HttpErrorKind::Unknown, format!("{text} {NEVER_REACHED}").into())
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(kind: HttpErrorKind, text: &str) -> HttpErrorKind {
+        as_unsent(HttpError::new_boxed(kind, text.to_owned().into())).kind()
+    }
+
+    #[test]
+    fn what_was_never_sent_is_repeated() {
+        let canceled = "client error (Canceled): operation was canceled: connection was not ready";
+        let unknown = HttpErrorKind::Unknown;
+        assert_eq!(failed(unknown, canceled), HttpErrorKind::Request);
+        assert_eq!(failed(unknown, "certificate has expired"), unknown);
+        assert_eq!(failed(HttpErrorKind::Timeout, canceled), HttpErrorKind::Timeout);
+    }
 }

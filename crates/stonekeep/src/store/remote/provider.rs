@@ -9,6 +9,7 @@ use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder};
 use object_store::signer::{HeaderMap, Signer};
 use object_store::{ClientOptions, ObjectStore, Result, RetryConfig};
 
+use super::attempts;
 use super::credentials::{CredentialSource, Renewing, SignedAgain};
 use super::encryption;
 use super::fence::Sender;
@@ -52,8 +53,8 @@ pub(super) struct Clients {
 /// Makes the clients of a store. Requests under a lease, which run out, and those of leases do not wait for others.
 pub(super) fn clients<P: Provider>(provider: &P, traffic: &Traffic) -> Result<Clients> {
     let new_connector = || Connector::new(Some(traffic.clone()), provider.credentials());
-    let reads = provider.clone().with_connector(new_connector());
-    let reads = Arc::new(reads.client()?);
+    let reads = provider.clone().with_retries(attempts::of_reads());
+    let reads = Arc::new(reads.with_connector(new_connector()).client()?);
     let connector = new_connector();
     let writes = provider.clone().with_retries(once());
     let writes = Arc::new(writes.with_connector(connector.clone()).client()?);

@@ -13,6 +13,7 @@ use object_store::path::Path;
 use object_store::{ClientConfigKey, GetOptions};
 use url::Url;
 
+use super::attempts;
 use super::client::Client;
 use super::limits::Limits;
 use super::object::RemoteObject;
@@ -64,6 +65,7 @@ impl WebStore {
         let (options, trust) = &trust::take(options)?;
         let builder = HttpBuilder::new()
             .with_client_options(trust.clone())
+            .with_retry(attempts::of_reads())
             .with_url(url)
             .with_http_connector(Traffic::new(*limits));
         let set = |builder: HttpBuilder, key: ClientConfigKey, value: String| builder.with_config(key, value);
