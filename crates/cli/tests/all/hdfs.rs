@@ -13,7 +13,8 @@ use stonekeep_testkit::skip;
 use tokio::runtime::Runtime;
 
 use crate::command::{Ended, run, stonekeep};
-use crate::world::World;
+use crate::running::{Running, tables_below};
+use crate::world::{World, tables};
 
 /// The tests stop parts of the cluster, so that one runs at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -345,4 +346,41 @@ fn a_backup_goes_on_although_a_data_node_is_killed_and_waits_in_safe_mode() {
     control(TEST, "start-datanode", &["1"]);
     ended.ok();
     run(["verify", "--repo", &url]).ok().says("1 backup");
+}
+
+#[test]
+fn a_backup_and_a_restore_go_on_although_the_name_node_is_killed() {
+    const TEST: &str = "a_backup_and_a_restore_go_on_although_the_name_node_is_killed";
+    let Some(cluster) = Cluster::of_test(TEST) else {
+        return;
+    };
+    let mut world = World::new();
+    world.database.add_tables(20, 100_000);
+    let (url, to) = (cluster.url("app"), world.word("restored"));
+    run(["backup", world.db(), "--repo", &url]).ok();
+    let before = tables(world.database.path());
+    world.database.add_tables(20, 100_000);
+    // So slow that both have much left to do.
+    let slowly = |words: &[&str]| {
+        let mut command = stonekeep();
+        command
+            .args(words)
+            .args(["--repo", &url, "--max-background-operations=1"]);
+        Running::start(command)
+    };
+    let mut backup = slowly(&["backup", world.db(), "--backup-rate-limit=300000"]);
+    let mut restore = slowly(&["restore", "1", "--to", &to, "--restore-rate-limit=300000"]);
+    backup.wait_until(|| !cluster.files("app/stonekeep/leases").is_empty());
+    restore.wait_until(|| tables_below(&world.path("restored")) > 0);
+    if !control(TEST, "kill-namenode", &[]) {
+        return;
+    }
+    control(TEST, "start-namenode", &[]);
+    backup.end().ok();
+    restore.end().ok();
+    assert!(tables(&world.path("restored")) == before);
+    run(["verify", "--level=checksum", "--repo", &url])
+        .ok()
+        .says("2 backups");
+    assert_eq!(cluster.files("app/stonekeep/leases"), [""; 0]);
 }
