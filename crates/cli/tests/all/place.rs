@@ -20,6 +20,14 @@ impl Place {
         }
     }
 
+    /// The same with the shortest lease. In an object store a signature must fit into it.
+    pub(crate) fn shortest(&self, word: &'static str) -> Vec<&'static str> {
+        match self {
+            Place::Bucket(_) => vec![word, "lease_period=20s"],
+            Place::Hdfs(_) => vec![word, "lease_period=10s", word, "hdfs_block_size=1048576"],
+        }
+    }
+
     /// Writes a file, as any tool does.
     pub(crate) fn put(&self, key: &str, bytes: &[u8]) {
         match self {
