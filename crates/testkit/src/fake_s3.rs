@@ -57,7 +57,8 @@ impl FakeS3 {
         locked(&self.uploads).len()
     }
 
-    fn answer(&self, request: &Request) -> Response {
+    /// What it answers.
+    pub fn answer(&self, request: &Request) -> Response {
         let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
         let path = percent_decoded(path.trim_start_matches('/'));
         let key = path.split_once('/').map_or("", |(_, key)| key);

@@ -9,6 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
 /// What a client asks for.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -52,7 +56,7 @@ impl Response {
 }
 
 /// Decides what is answered.
-pub type Handler = dyn Fn(&Request) -> Response + Send + Sync;
+type Handler = dyn Fn(&Request) -> Response + Send + Sync;
 
 /// Decides from the head of a request whether it is ignored.
 type Ignored = dyn Fn(&Request) -> bool + Send + Sync;
@@ -70,6 +74,7 @@ enum Served {
 
 /// See the [module](self). It ends when it is dropped.
 pub struct HttpServer {
+    scheme: &'static str,
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Request>>>,
     stops: Arc<AtomicBool>,
@@ -94,9 +99,48 @@ impl HttpServer {
         ignored: impl Fn(&Request) -> bool + Send + Sync + 'static,
         handler: impl Fn(&Request) -> Response + Send + Sync + 'static,
     ) -> io::Result<Self> {
+        HttpServer::listen("http", move |stream, log, is_stopped| {
+            let served = serve(&stream, &handler, &ignored, log);
+            while matches!(served, Ok(Served::Ignored)) && !is_stopped.load(Ordering::Relaxed) {
+                thread::sleep(BETWEEN_LOOKS);
+            }
+        })
+    }
+
+    /// The same as [`HttpServer::start`] over TLS, with a certificate that only [`authority`] vouches for.
+    ///
+    /// # Errors
+    /// Without a free port.
+    pub fn start_tls(handler: impl Fn(&Request) -> Response + Send + Sync + 'static) -> io::Result<Self> {
+        let fixture = |name: &str| format!("{}/fixtures/tls/{name}", env!("CARGO_MANIFEST_DIR"));
+        let chain = CertificateDer::pem_file_iter(fixture("server.pem")).map_err(io::Error::other)?;
+        let chain = chain.collect::<Result<_, _>>().map_err(io::Error::other)?;
+        let key = PrivateKeyDer::from_pem_file(fixture("server.key")).map_err(io::Error::other)?;
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(io::Error::other)?;
+        let config = Arc::new(config);
+        HttpServer::listen("https", move |stream, log, _| {
+            if let Ok(connection) = ServerConnection::new(Arc::clone(&config)) {
+                // A client that does not trust the certificate ends its connection.
+                drop(serve(
+                    StreamOwned::new(connection, stream),
+                    &handler,
+                    &|_| false,
+                    log,
+                ));
+            }
+        })
+    }
+
+    /// Handles each connection in a thread of its own.
+    fn listen(
+        scheme: &'static str,
+        connection: impl Fn(TcpStream, &Mutex<Vec<Request>>, &AtomicBool) + Send + Sync + 'static,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let (address, handler): (_, Arc<Handler>) = (listener.local_addr()?, Arc::new(handler));
-        let ignored: Arc<Ignored> = Arc::new(ignored);
+        let (address, connection) = (listener.local_addr()?, Arc::new(connection));
         let (requests, stops) = (
             Arc::<Mutex<Vec<Request>>>::default(),
             Arc::<AtomicBool>::default(),
@@ -108,18 +152,13 @@ impl HttpServer {
                     break;
                 }
                 let Ok(stream) = stream else { continue };
-                let (handler, log) = (Arc::clone(&handler), Arc::clone(&log));
-                let (ignored, is_stopped) = (Arc::clone(&ignored), Arc::clone(&is_stopped));
-                // A client that goes away ends its connection.
-                thread::spawn(move || {
-                    let served = serve(&stream, handler.as_ref(), ignored.as_ref(), &log);
-                    while matches!(served, Ok(Served::Ignored)) && !is_stopped.load(Ordering::Relaxed) {
-                        thread::sleep(BETWEEN_LOOKS);
-                    }
-                });
+                let (connection, log) = (Arc::clone(&connection), Arc::clone(&log));
+                let is_stopped = Arc::clone(&is_stopped);
+                thread::spawn(move || connection(stream, &log, &is_stopped));
             }
         };
         Ok(HttpServer {
+            scheme,
             address,
             requests,
             stops,
@@ -136,9 +175,9 @@ impl HttpServer {
         HttpServer::start(move |request| file(&root, serves, request))
     }
 
-    /// `http://127.0.0.1:PORT`
+    /// `http://127.0.0.1:PORT`, or with `https`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// What was asked for so far.
@@ -159,6 +198,11 @@ impl Drop for HttpServer {
             drop(thread.join());
         }
     }
+}
+
+/// The file of the certificate that vouches for servers of [`HttpServer::start_tls`], in PEM.
+pub fn authority() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tls/ca.pem")
 }
 
 /// What a server of files can do.
@@ -214,16 +258,16 @@ pub fn file(root: &Path, serves: Serves, request: &Request) -> Response {
 }
 
 fn serve(
-    stream: &TcpStream,
+    stream: impl Read + Write,
     handler: &Handler,
     ignored: &Ignored,
     log: &Mutex<Vec<Request>>,
 ) -> io::Result<Served> {
-    let (mut reader, mut writer) = (BufReader::new(stream), stream);
-    while let Some(mut request) = read_head(&mut reader)? {
+    let mut stream = BufReader::new(stream);
+    while let Some(mut request) = read_head(&mut stream)? {
         let is_ignored = ignored(&request);
         if !is_ignored {
-            request.body = read_body(&mut reader, &request)?;
+            request.body = read_body(&mut stream, &request)?;
         }
         log.lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -241,7 +285,8 @@ fn serve(
         if request.method != "HEAD" {
             answer.extend(&response.body);
         }
-        writer.write_all(&answer)?;
+        stream.get_mut().write_all(&answer)?;
+        stream.get_mut().flush()?;
     }
     Ok(Served::All)
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use stonekeep_format::backup_name::RepoPath;
 
 use super::stored_files::StoredEntry;
-use crate::store::EntryKind;
+use crate::store::{EntryKind, Store};
 use crate::{Error, ErrorKind, Finding};
 
 /// See the [module](self).
@@ -13,6 +13,8 @@ use crate::{Error, ErrorKind, Finding};
 pub enum Wrong {
     /// There is no such file.
     Missing,
+    /// The store lists it, and does not find it when it is read. Some stores show an object only after a while.
+    ListedOnly,
     /// It is a directory, a link or a device.
     NoFile,
     /// The file has another size.
@@ -47,9 +49,12 @@ impl Wrong {
         }
     }
 
-    /// What is wrong with a file that could not be opened; `None` if the error says nothing about the file.
-    pub fn of_opening(error: &Error) -> Option<Self> {
+    /// What is wrong with a file that was found in a listing, where the store has listings, and could not be opened; `None` if the error
+    /// says nothing about the file.
+    pub fn of_opening(store: &Store, error: &Error) -> Option<Self> {
+        let is_listed = store.directory().is_none() && store.traits().lists;
         match error.kind() {
+            ErrorKind::NotFound if is_listed => Some(Wrong::ListedOnly),
             ErrorKind::NotFound => Some(Wrong::Missing),
             ErrorKind::Corrupt => Some(Wrong::NoFile),
             _ => None,
@@ -61,6 +66,9 @@ impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Wrong::Missing => f.write_str("is missing"),
+            Wrong::ListedOnly => f.write_str(
+                "is listed, and was not found when it was read: run this again later, unless another program has removed it",
+            ),
             Wrong::NoFile => f.write_str("is no regular file"),
             Wrong::Size { found, expected } => write!(f, "has {found} bytes instead of {expected}"),
         }

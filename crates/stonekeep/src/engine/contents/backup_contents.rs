@@ -215,7 +215,10 @@ fn load_small_files(store: &Store, loaded: &LoadedMeta, files: &mut [BackupFile]
         let bytes = store
             .read(&key, limit_bytes)
             .map_err(|error| match error.kind() {
-                ErrorKind::NotFound => damaged(loaded.id, key.as_str(), Wrong::Missing.to_string()),
+                ErrorKind::NotFound => {
+                    let wrong = Wrong::of_opening(store, &error).unwrap_or(Wrong::Missing);
+                    damaged(loaded.id, key.as_str(), wrong.to_string())
+                }
                 _ => error,
             })?;
         let found = Crc32c(crc32c::crc32c(&bytes));

@@ -83,7 +83,9 @@ fn look(engine: &BackupEngineReadOnly, claim: &Claim, meter: &Meter<'_>) -> Resu
     let object = match engine.store().open(&Key::new(claim.path.as_str())?) {
         Ok(object) => object,
         Err(error) if error.kind() == ErrorKind::Stopped => return Err(error),
-        Err(error) => return Ok(Wrong::of_opening(&error).map_or(Found::Unchecked(error), Found::from)),
+        Err(error) => {
+            return Ok(Wrong::of_opening(engine.store(), &error).map_or(Found::Unchecked(error), Found::from));
+        }
     };
     let size_bytes = object.size_bytes();
     if !claim.may_have(size_bytes) {

@@ -75,7 +75,7 @@ pub enum FindingKind {
 impl From<Wrong> for FindingKind {
     fn from(wrong: Wrong) -> Self {
         match wrong {
-            Wrong::Missing | Wrong::NoFile => FindingKind::Missing,
+            Wrong::Missing | Wrong::ListedOnly | Wrong::NoFile => FindingKind::Missing,
             Wrong::Size { .. } => FindingKind::WrongSize,
         }
     }

@@ -18,7 +18,8 @@ use tokio::time::{sleep, timeout};
 /// Pauses between the attempts to connect.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(500)];
 
-const METADATA_LIMIT: Duration = Duration::from_secs(1);
+/// How long the metadata service of an instance may take to answer.
+pub(super) const METADATA_LIMIT: Duration = Duration::from_secs(1);
 
 /// What the paths of metadata services begin with: AWS, Google, Azure.
 const METADATA: [&str; 4] = [

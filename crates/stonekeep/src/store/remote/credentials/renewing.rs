@@ -11,6 +11,7 @@ use object_store::aws::{
 use object_store::{ClientConfigKey, CredentialProvider, Error, Result, RetryConfig};
 use tokio::sync::Mutex;
 
+use super::super::first_contact::METADATA_LIMIT;
 use super::{CredentialSource, Credentials};
 use crate::{Clock, SystemClock};
 
@@ -23,9 +24,6 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// How long the last credentials are used while no new ones can be fetched whose end is not known: the client fetches them five
 /// minutes before.
 const BRIDGED: Duration = Duration::from_secs(240);
-
-/// How long the metadata service of an instance may take to answer.
-const METADATA_LIMIT: &str = "1 s";
 
 /// See the module.
 pub(in super::super) struct Renewing {
@@ -177,7 +175,9 @@ fn provider(settings: &Builder) -> Result<AwsCredentialProvider> {
             ..RetryConfig::default()
         };
         let limit = Key::Client(ClientConfigKey::Timeout);
-        settings = settings.with_retry(once).with_config(limit, METADATA_LIMIT);
+        settings = settings
+            .with_retry(once)
+            .with_config(limit, format!("{} s", METADATA_LIMIT.as_secs()));
     }
     Ok(Arc::clone(settings.build()?.credentials()))
 }
