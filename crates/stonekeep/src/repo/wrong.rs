@@ -49,12 +49,18 @@ impl Wrong {
         }
     }
 
-    /// What is wrong with a file that was found in a listing, where the store has listings, and could not be opened; `None` if the error
-    /// says nothing about the file.
-    pub fn of_opening(store: &Store, error: &Error) -> Option<Self> {
+    /// The same of a file that was found in a listing before, where the store has listings.
+    pub fn of_opening_listed(store: &Store, error: &Error) -> Option<Self> {
         let is_listed = store.directory().is_none() && store.traits().lists;
+        match Wrong::of_opening(error) {
+            Some(Wrong::Missing) if is_listed => Some(Wrong::ListedOnly),
+            wrong => wrong,
+        }
+    }
+
+    /// What is wrong with a file that could not be opened; `None` if the error says nothing about the file.
+    pub fn of_opening(error: &Error) -> Option<Self> {
         match error.kind() {
-            ErrorKind::NotFound if is_listed => Some(Wrong::ListedOnly),
             ErrorKind::NotFound => Some(Wrong::Missing),
             ErrorKind::Corrupt => Some(Wrong::NoFile),
             _ => None,

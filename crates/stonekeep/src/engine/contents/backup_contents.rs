@@ -216,7 +216,7 @@ fn load_small_files(store: &Store, loaded: &LoadedMeta, files: &mut [BackupFile]
             .read(&key, limit_bytes)
             .map_err(|error| match error.kind() {
                 ErrorKind::NotFound => {
-                    let wrong = Wrong::of_opening(store, &error).unwrap_or(Wrong::Missing);
+                    let wrong = Wrong::of_opening_listed(store, &error).unwrap_or(Wrong::Missing);
                     damaged(loaded.id, key.as_str(), wrong.to_string())
                 }
                 _ => error,

@@ -68,7 +68,7 @@ impl FileCopier<'_> {
         let (key, expected) = (&content.key, content.size_bytes);
         let wrong = |wrong: Wrong| damaged(self.id, key.as_str(), wrong.to_string());
         let opened = store.open(key);
-        let object = opened.map_err(|error| Wrong::of_opening(store, &error).map_or(error, wrong))?;
+        let object = opened.map_err(|error| Wrong::of_opening_listed(store, &error).map_or(error, wrong))?;
         let found = object.size_bytes();
         if found != expected {
             return Err(wrong(Wrong::Size { found, expected }));

@@ -52,7 +52,7 @@ fn copy_once(
     let (store, key, size_bytes) = (context.source(), &wanted.from, wanted.size_bytes);
     let wrong = |reason: String| damaged(vec![Finding::new(key.as_str(), reason)]);
     let opened = store.open(key);
-    let object = opened.map_err(|error| match Wrong::of_opening(store, &error) {
+    let object = opened.map_err(|error| match Wrong::of_opening_listed(store, &error) {
         Some(what) => wrong(what.to_string()),
         None => error,
     })?;

@@ -3,12 +3,14 @@
 use std::io;
 
 use stonekeep_format::Crc32c;
+use stonekeep_format::backup_name::RepoPath;
 
 use super::claims::{Claim, Claims, Said};
 use super::report::{FindingKind, Findings, is_shortage};
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::transfer::{Meter, Metered};
 use crate::parallel::run_bounded;
+use crate::repo::index::RepositoryIndex;
 use crate::repo::stored_files::StoredEntry;
 use crate::repo::wrong::Wrong;
 use crate::store::{Key, ObjectReader};
@@ -37,6 +39,7 @@ impl From<Wrong> for Found {
 /// `Stopped`. A file that cannot be read must not end the verification of all others.
 pub(super) fn verify(
     engine: &BackupEngineReadOnly,
+    index: &RepositoryIndex<'_>,
     claims: Claims,
     findings: &mut Findings,
     observer: &dyn Observer,
@@ -47,13 +50,13 @@ pub(super) fn verify(
     let meter = engine.meter(observer, limiter, Phase::Verifying, (claims.len() as u64, bytes));
     let results = run_bounded(engine.workers(), claims, |claim| {
         meter.check()?;
-        let mut found = look(engine, &claim, &meter)?;
+        let mut found = look(engine, index, &claim, &meter)?;
         if is_wrong(&claim, &found) {
             // It may have been changed on the way.
             if let Found::File(size_bytes, Some(_)) = found {
                 meter.take_back(size_bytes);
             }
-            found = look(engine, &claim, &meter)?;
+            found = look(engine, index, &claim, &meter)?;
         }
         meter.file_done();
         Ok((claim, found))
@@ -63,7 +66,7 @@ pub(super) fn verify(
         let found = match found {
             Found::Unchecked(error) if is_shortage(&error) => {
                 meter.check()?;
-                look(engine, &claim, &meter)?
+                look(engine, index, &claim, &meter)?
             }
             found => found,
         };
@@ -79,12 +82,21 @@ pub(super) fn verify(
     Ok(bytes_checked)
 }
 
-fn look(engine: &BackupEngineReadOnly, claim: &Claim, meter: &Meter<'_>) -> Result<Found> {
-    let object = match engine.store().open(&Key::new(claim.path.as_str())?) {
+fn look(
+    engine: &BackupEngineReadOnly,
+    index: &RepositoryIndex<'_>,
+    claim: &Claim,
+    meter: &Meter<'_>,
+) -> Result<Found> {
+    let object = match index.store().open(&Key::new(claim.path.as_str())?) {
         Ok(object) => object,
         Err(error) if error.kind() == ErrorKind::Stopped => return Err(error),
         Err(error) => {
-            return Ok(Wrong::of_opening(engine.store(), &error).map_or(Found::Unchecked(error), Found::from));
+            return Ok(match Wrong::of_opening(&error) {
+                Some(Wrong::Missing) if is_listed(index, &claim.path) => Wrong::ListedOnly.into(),
+                Some(wrong) => wrong.into(),
+                None => Found::Unchecked(error),
+            });
         }
     };
     let size_bytes = object.size_bytes();
@@ -101,6 +113,12 @@ fn look(engine: &BackupEngineReadOnly, claim: &Claim, meter: &Meter<'_>) -> Resu
         Err(error) if error.kind() == ErrorKind::Stopped => Err(error),
         Err(error) => Ok(Found::Unchecked(error)),
     }
+}
+
+/// Whether the store lists a file that it does not find.
+fn is_listed(index: &RepositoryIndex<'_>, path: &str) -> bool {
+    let path = RepoPath::parse(path).filter(|_| index.store().traits().lists);
+    path.is_some_and(|path| index.get(&path).is_ok_and(|stored| stored.is_some()))
 }
 
 /// Whether it is missing, or has a checksum that none of the backups has for it.

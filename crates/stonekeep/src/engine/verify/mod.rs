@@ -122,7 +122,7 @@ impl BackupEngineReadOnly {
         if level == VerifyLevel::Checksum {
             let claims = std::mem::take(&mut verifier.claims);
             verifier.report.files_checked = claims.len() as u64;
-            let read = contents::verify(self, claims, &mut verifier.findings, observer);
+            let read = contents::verify(self, &verifier.index, claims, &mut verifier.findings, observer);
             verifier.report.bytes_checked = read?;
         }
         verifier.finish()

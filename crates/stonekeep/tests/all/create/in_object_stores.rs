@@ -110,6 +110,11 @@ fn a_list_of_backups_reads_two_objects_of_each_and_lists_all_private_files_at_on
     let purged = engine.purge_old_backups(4, &Quiet).unwrap();
     assert_eq!(purged.deleted_backups, [BackupId::FIRST]);
     assert_eq!(objects.listings_of("db/one/private") - listings, 2);
+    for level in [VerifyLevel::Size, VerifyLevel::Checksum] {
+        let verified = engine.verify_backups(VerifyWhat::All, level, &Quiet).unwrap();
+        let reasons = verified.findings.iter().map(|finding| finding.reason.as_str());
+        assert_eq!(reasons.collect::<Vec<_>>(), ["is missing"], "{level:?}");
+    }
 }
 
 /// Just before or just after the commit, another program replaces an object by one of the same length.
