@@ -1,7 +1,8 @@
 //! Decides how many requests at a time serve a store best, from how much it answers: no clock, no requests.
 //!
 //! The limit climbs while that pays: a larger one is tried, and kept if the work done in a second grows by [`PAYS`]; else the
-//! one before comes back, and stays for [`REST`] windows before the next try. A store that asks for fewer requests, or lets
+//! one before comes back, and stays for [`REST`] windows before the next try. It doubles until a larger one has not paid for
+//! the first time, since a run may be short; then it grows by half. A store that asks for fewer requests, or lets
 //! them run into a time limit, gets half as many. Work that does not need all of the limit says nothing about the store.
 
 use std::time::Duration;
@@ -43,6 +44,8 @@ pub(super) struct Climb {
     /// The limit before the one that is tried, and the work in a second that it had.
     tried_from: Option<(usize, f64)>,
     rest: u32,
+    /// Whether each larger limit has paid so far.
+    doubles: bool,
 }
 
 impl Climb {
@@ -53,6 +56,7 @@ impl Climb {
             most,
             tried_from: None,
             rest: 0,
+            doubles: true,
         }
     }
 
@@ -75,6 +79,7 @@ impl Climb {
             Some((before, rate_before)) if rate < rate_before * PAYS => {
                 self.limit = before;
                 self.rest = REST;
+                self.doubles = false;
             }
             _ if self.rest > 0 => self.rest -= 1,
             _ => self.try_more(rate),
@@ -86,10 +91,12 @@ impl Climb {
         self.limit = (self.limit / 2).max(1);
         self.tried_from = None;
         self.rest = REST;
+        self.doubles = false;
     }
 
     fn try_more(&mut self, rate: f64) {
-        let more = self.limit + (self.limit / 2).max(1);
+        let step = if self.doubles { self.limit } else { self.limit / 2 };
+        let more = self.limit + step.max(1);
         // A last step that is too small to show would be taken back.
         let more = if more + more / 4 >= self.most {
             self.most
@@ -164,6 +171,25 @@ mod tests {
                 mean(&limits)
             );
         }
+    }
+
+    #[test]
+    fn the_limit_doubles_until_that_does_not_pay() {
+        let store = Simulated {
+            at_once: 70,
+            refuses_beyond: usize::MAX,
+        };
+        let mut climb = Climb::new(16, 1000);
+        let limits: Vec<usize> = (0..20)
+            .map(|_| {
+                store.serve(&mut climb);
+                climb.limit()
+            })
+            .collect();
+        assert_eq!(limits[..4], [32, 64, 128, 256]);
+        // 256 served no more than 128 did, and 128 more than 64.
+        assert_eq!(limits[4..12], [128; 8]);
+        assert!(limits[12..].iter().all(|limit| *limit <= 192), "{limits:?}");
     }
 
     #[test]

@@ -190,9 +190,9 @@ mod tests {
         for _ in 0..FIRST {
             take(&concurrency).unwrap().answered(1);
         }
-        assert_eq!(concurrency.limit(), FIRST + FIRST / 2);
+        assert_eq!(concurrency.limit(), 2 * FIRST);
         let held: Vec<Permit> = (0..MOST).map_while(|_| take(&concurrency)).collect();
-        assert_eq!(held.len(), FIRST + FIRST / 2);
+        assert_eq!(held.len(), 2 * FIRST);
     }
 
     #[test]
