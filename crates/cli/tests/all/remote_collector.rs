@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::process::Signal;
+use stonekeep_testkit::faulty_proxy::{FaultyProxy, Hold, RequestKind, Side};
 
 use crate::command::Ended;
 use crate::remote::Bucket;
@@ -12,8 +13,6 @@ use crate::running::Running;
 use crate::world::{World, tables};
 
 const PERIOD: [&str; 2] = ["--store-option", "lease_period=20"];
-/// So slow that there is time to stop it in the middle.
-const SLOWLY: [&str; 2] = ["--store-option", "requests_per_second=3"];
 
 fn command(world: &World, words: &[&str], url: &str) -> Command {
     let mut command = world.command();
@@ -41,8 +40,11 @@ fn a_stopped_collector_removes_nothing_when_it_goes_on() {
     let Some(bucket) = Bucket::of_test(test) else {
         return;
     };
-    // It holds the lease; it has recorded which backup it deletes.
-    for stopped_at in ["leases", "deleted"] {
+    // It holds the lease and reads which backups there are; it has recorded which backup it deletes.
+    for (stopped_at, kind, about, side) in [
+        ("reading", RequestKind::List, "meta%2F", Side::Before),
+        ("recorded", RequestKind::Put, "/stonekeep/deleted/", Side::After),
+    ] {
         let mut world = World::new();
         let prefix = format!("collector/{}/{stopped_at}", std::process::id());
         let url = bucket.url(&prefix);
@@ -52,12 +54,22 @@ fn a_stopped_collector_removes_nothing_when_it_goes_on() {
         world.database.compact();
         ended(&world, &["backup", world.db()], &url).ok();
 
+        let hold = Hold {
+            kind,
+            about,
+            number: 1,
+            side,
+        };
+        let endpoint = std::env::var("AWS_ENDPOINT_URL").unwrap();
+        let proxy = FaultyProxy::holding(&endpoint, hold).unwrap();
         let mut collector = command(&world, &["purge", "--keep=1"], &url);
-        collector.args(SLOWLY);
+        for name in ["AWS_ENDPOINT", "AWS_ENDPOINT_URL"] {
+            collector.env(name, proxy.url());
+        }
         let mut collector = Running::start(collector);
-        let directory = format!("{prefix}/stonekeep/{stopped_at}");
-        collector.wait_until(|| !bucket.names(&directory).is_empty());
+        collector.wait_until(|| proxy.holds());
         collector.send(Signal::STOP);
+        proxy.let_go();
         let again = ["backup", old.to_str().unwrap(), "--lock-wait=forever"];
         ended(&world, &again, &url).ok();
         ended(&world, &["purge", "--keep=9", "--lock-wait=forever"], &url).ok();

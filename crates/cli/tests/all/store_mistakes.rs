@@ -234,31 +234,34 @@ fn an_empty_prefix_and_one_of_something_else_are_told_apart() {
     assert!(server.requests().iter().all(|request| request.method == "GET"));
 }
 
-/// A listing of one level of a directory.
+/// A listing of a directory: of one level with a delimiter, else of everything below.
 fn listing(root: &Path, request: &Request) -> Response {
     let query = request.target.split_once('?').map_or("", |(_, query)| query);
     let prefix = query.split('&').find_map(|pair| pair.strip_prefix("prefix="));
     let prefix = prefix.unwrap_or_default().replace("%2F", "/");
     let mut xml = String::from("<ListBucketResult><IsTruncated>false</IsTruncated>");
-    let entries = fs::read_dir(root.join(&prefix))
-        .into_iter()
-        .flatten()
-        .map(Result::unwrap);
-    for entry in entries {
+    list_into(&mut xml, root, &prefix, query.contains("delimiter="));
+    Response::new(200, xml + "</ListBucketResult>")
+}
+
+fn list_into(xml: &mut String, root: &Path, prefix: &str, one_level: bool) {
+    let entries = fs::read_dir(root.join(prefix)).into_iter().flatten();
+    for entry in entries.map(Result::unwrap) {
         let key = format!("{prefix}{}", entry.file_name().to_str().unwrap());
         let metadata = entry.metadata().unwrap();
-        if metadata.is_dir() {
-            xml.push_str(&format!(
-                "<CommonPrefixes><Prefix>{key}/</Prefix></CommonPrefixes>"
-            ));
-        } else {
+        if !metadata.is_dir() {
             let (size, time) = (metadata.len(), "2026-11-30T00:00:00Z");
             xml.push_str(&format!(
                 "<Contents><Key>{key}</Key><Size>{size}</Size><LastModified>{time}</LastModified></Contents>"
             ));
+        } else if one_level {
+            xml.push_str(&format!(
+                "<CommonPrefixes><Prefix>{key}/</Prefix></CommonPrefixes>"
+            ));
+        } else {
+            list_into(xml, root, &format!("{key}/"), one_level);
         }
     }
-    Response::new(200, xml + "</ListBucketResult>")
 }
 
 #[test]
