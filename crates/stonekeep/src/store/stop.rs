@@ -28,8 +28,8 @@ const GRACE: Duration = Duration::from_secs(3);
 /// How long all else may take after the first request without an answer.
 const TIDYING: Duration = Duration::from_secs(2);
 
-/// How often it is asked whether to stop.
-const POLL: Duration = Duration::from_millis(50);
+/// How often it is asked whether to stop: each of many waits wakes up a thread for it.
+const POLL: Duration = Duration::from_millis(250);
 
 /// Whether to stop, as all waits for one store see it. Clones are the same one. By itself it never says so.
 #[derive(Clone, Default)]
