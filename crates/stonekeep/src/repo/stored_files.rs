@@ -195,17 +195,16 @@ impl PrivateFiles {
         }
         let private = || files.iter().filter(|file| file.path.shared_name().is_none());
         let traits = store.traits();
-        if !traits.lists {
-            return Ok(PrivateFiles(Arc::new(StoredFiles::looked_at(
-                store,
-                1,
-                private(),
-            )?)));
-        }
         let is_cheap = traits.uploads == Uploads::Resumable && private().count() <= FEW_FILES;
-        let few = is_cheap.then(|| look_at_each(store, private())).flatten();
-        let files = few.map_or_else(|| StoredFiles::list(store, &[layout::private(id)]), Ok);
-        Ok(PrivateFiles(Arc::new(files?)))
+        let few = || is_cheap.then(|| look_at_each(store, private())).flatten();
+        let files = if !traits.lists {
+            StoredFiles::looked_at(store, 1, private())?
+        } else if let Some(few) = few() {
+            few
+        } else {
+            StoredFiles::list(store, &[layout::private(id)])?
+        };
+        Ok(PrivateFiles(Arc::new(files)))
     }
 
     /// The files.

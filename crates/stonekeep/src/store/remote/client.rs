@@ -3,9 +3,10 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use object_store::ObjectStore;
+use object_store::path::Path;
+use object_store::{GetOptions, ObjectMeta, ObjectStore};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
@@ -13,7 +14,8 @@ use tokio::time::timeout;
 
 use super::{attempts, errors};
 use crate::store::stop::Stop;
-use crate::{Error, Result};
+use crate::store::{Key, Stat};
+use crate::{Error, ErrorKind, Result};
 
 /// Threads for the network. They only move bytes: checksums are computed by the callers.
 const NETWORK_THREADS: usize = 2;
@@ -95,6 +97,16 @@ impl Client {
         self.run(doing, attempts::read(request))
     }
 
+    /// Size and age of an object; `None` if there is none.
+    pub(super) fn stat(&self, key: &Key, path: &Path) -> Result<Option<Stat>> {
+        let head = || self.store.get_opts(path, GetOptions::new().with_head(true));
+        match self.read(&format!("asking for {key}"), head) {
+            Ok(found) => Ok(Some(stat(&found.meta))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Waits for the next bytes of a body.
     pub(super) fn next<T>(
         &self,
@@ -152,6 +164,14 @@ impl Client {
     /// The error of a request to this store.
     pub(super) fn explain(&self, doing: &str, error: object_store::Error) -> Error {
         errors::explain(doing, &self.display, error)
+    }
+}
+
+/// Size and age, as an answer or a listing has them.
+pub(super) fn stat(object: &ObjectMeta) -> Stat {
+    Stat {
+        size_bytes: object.size,
+        modified: Some(SystemTime::from(object.last_modified)),
     }
 }
 

@@ -7,14 +7,13 @@
 use std::collections::HashMap;
 use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectMeta, Result as Answer};
 
 use super::super::{Entry, EntryKind, Key, Stat};
-use super::client::Client;
+use super::client::{Client, stat};
 use super::paths::Paths;
 use crate::Result;
 
@@ -174,21 +173,14 @@ impl Listed {
             .filter_map(|prefix| entry(prefix, EntryKind::Directory));
         let files = self.objects.iter().filter_map(|object| {
             let entry = entry(&object.location, EntryKind::File)?;
+            let Stat { size_bytes, modified } = stat(object);
             Some(Entry {
-                size_bytes: object.size,
-                modified: Some(SystemTime::from(object.last_modified)),
+                size_bytes,
+                modified,
                 ..entry
             })
         });
         directories.chain(files)
-    }
-}
-
-/// The size and the age that a listing or an answer has.
-pub(super) fn stat(object: &ObjectMeta) -> Stat {
-    Stat {
-        size_bytes: object.size,
-        modified: Some(SystemTime::from(object.last_modified)),
     }
 }
 

@@ -46,9 +46,9 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use object_store::ObjectStore;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
-use object_store::{GetOptions, ObjectStore};
 
 use self::client::Client;
 pub use self::credentials::{CredentialSource, Credentials};
@@ -72,7 +72,7 @@ use super::{
     Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, SweptUploads, Upload, UploadSweep,
     Uploads,
 };
-use crate::{Clock, Error, ErrorKind, Result, SystemClock, Warning};
+use crate::{Clock, Error, Result, SystemClock, Warning};
 
 /// How many files at a time: they wait for the network alone. How many requests these send at a time is found out.
 const FILES: usize = 128;
@@ -245,14 +245,7 @@ impl Backend for RemoteStore {
     }
 
     fn stat(&self, key: &Key) -> Result<Option<Stat>> {
-        let path = self.paths.of(Some(key))?;
-        let store = self.client.store();
-        let head = || store.get_opts(&path, GetOptions::new().with_head(true));
-        match self.client.read(&format!("asking for {key}"), head) {
-            Ok(found) => Ok(Some(listing::stat(&found.meta))),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        self.client.stat(key, &self.paths.of(Some(key))?)
     }
 
     fn open(&self, key: &Key) -> Result<Box<dyn Object>> {

@@ -8,9 +8,9 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use object_store::ClientConfigKey;
 use object_store::http::HttpBuilder;
 use object_store::path::Path;
-use object_store::{ClientConfigKey, GetOptions};
 use url::Url;
 
 use super::attempts;
@@ -168,17 +168,7 @@ impl Backend for WebStore {
     }
 
     fn stat(&self, key: &Key) -> Result<Option<Stat>> {
-        let path = path(key)?;
-        let store = self.client.store();
-        let head = || store.get_opts(&path, GetOptions::new().with_head(true));
-        match self.client.read(&format!("asking for {key}"), head) {
-            Ok(found) => Ok(Some(Stat {
-                size_bytes: found.meta.size,
-                modified: Some(SystemTime::from(found.meta.last_modified)),
-            })),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        self.client.stat(key, &path(key)?)
     }
 
     fn open(&self, key: &Key) -> Result<Box<dyn Object>> {
