@@ -118,6 +118,11 @@ pub fn latest_hint() -> Key {
     Key::trusted("stonekeep/latest")
 }
 
+/// `stonekeep/verified`, see [`verified`](super::verified)
+pub fn verified_directory() -> Key {
+    Key::trusted("stonekeep/verified")
+}
+
 /// `stonekeep/pins`
 pub fn pins_directory() -> Key {
     Key::trusted("stonekeep/pins")

@@ -9,6 +9,7 @@
 //!   ids/<id>                  the claim of an id: no later backup of ours gets it
 //!   deleted/<id>-<crc>        meta files of deleted backups whose files are not all gone yet
 //!   pins/<random>             backups that somebody is reading
+//!   verified/<random>         when files were last verified, and which were found damaged
 //!   latest                    where readers of a place that cannot be listed begin to look for the newest backup
 //!   tmp/<area>/               what is being built, where files get their names by a rename
 //!   lock                      the writer's lock of a local directory
@@ -44,6 +45,7 @@ pub(crate) mod path_set;
 mod pieces;
 pub mod pin;
 pub mod stored_files;
+pub mod verified;
 pub mod went_back;
 pub mod wrong;
 

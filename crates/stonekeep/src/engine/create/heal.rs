@@ -10,6 +10,7 @@ use super::namers::Namers;
 use super::plan::Plan;
 use super::report::CreateReport;
 use crate::engine::verify::VerifyLevel;
+use crate::repo::verified;
 use crate::{Quiet, Result};
 
 /// Adds to the report of a committed backup which files it has healed, and which older backups are complete again.
@@ -20,10 +21,20 @@ pub(super) fn report(context: &Context<'_>, plan: &Plan<'_>, report: &mut Create
         return;
     }
     report.healed_files = healed.iter().map(ToString::to_string).collect();
+    note_replaced(context, &report.healed_files);
     match complete_again(context, &healed, report.backup_id) {
         Ok(complete) => report.healed_backups = complete,
         // The backup exists all the same.
         Err(error) => tracing::warn!(reason = %error.one_line(), "healed backups could not be looked at"),
+    }
+}
+
+/// What a verification found of these files is past. If that cannot be recorded, they count as damaged until the next one.
+fn note_replaced(context: &Context<'_>, files: &[String]) {
+    let engine = context.engine;
+    let noted = verified::replaced(engine.store(), engine.clock.now(), files, engine.durability());
+    if let Err(error) = noted {
+        tracing::warn!(reason = %error.one_line(), "that files were replaced could not be recorded");
     }
 }
 

@@ -19,8 +19,9 @@ use crate::store::{Entry, EntryKind, Key, Store, Uploads};
 use crate::{Error, ErrorKind, Result};
 
 /// The names in `stonekeep/`.
-const OUR_NAMES: [&str; 11] = [
+const OUR_NAMES: [&str; 12] = [
     "backups", "deleted", "doubtful", "files", "ids", "latest", "leases", "lock", "pins", "runs", "tmp",
+    "verified",
 ];
 
 /// See the module.

@@ -1,6 +1,9 @@
 //! Stored files of a wrong size: the next backup replaces them, if that harms no other backup.
 
-use stonekeep::store::Store;
+use stonekeep::repo::catalog;
+use stonekeep::repo::verified::{self, Outcome, Recorder, Wanted};
+use stonekeep::store::{Durability, Store};
+use stonekeep::{Clock, SystemClock};
 use stonekeep_testkit::database::DatabaseBuilder;
 use stonekeep_testkit::fault_store::FaultStore;
 
@@ -23,6 +26,34 @@ fn a_stored_file_of_a_wrong_size_is_healed() {
     }
     assert_valid(&store, &[1, 2, 3, 4, 5], "healed");
     assert_eq!(scene.create(&store).unwrap().healed_files, [""; 0]);
+}
+
+#[test]
+fn a_file_that_was_found_damaged_is_not_known_as_such_when_it_is_healed() {
+    let (scene, store, path) = backed_up(DatabaseBuilder::new());
+    let loaded = catalog::load(&store, id(1)).unwrap().into_result().unwrap();
+    let file = loaded
+        .meta
+        .files
+        .iter()
+        .find(|file| file.path.to_string() == path);
+    let wanted = Wanted {
+        size_bytes: file.unwrap().recorded_size_bytes(),
+        crc32c: file.unwrap().recorded_crc32c(),
+    };
+    let recorder = Recorder::begin(&store, &SystemClock, Durability::Durable).unwrap();
+    recorder.record(&path, wanted, Outcome::Damaged("its checksum is wrong".into()));
+    recorder.finish().unwrap();
+    let findings = || {
+        verified::read(&store, SystemClock.now())
+            .unwrap()
+            .findings(&loaded)
+    };
+    assert_eq!(findings().len(), 1);
+    assert_eq!(findings()[0].file, path);
+    store.delete_one(&key(&path)).unwrap();
+    assert_eq!(scene.create(&store).unwrap().healed_files, [&*path]);
+    assert_eq!(findings(), []);
 }
 
 #[test]

@@ -2,5 +2,6 @@
 
 pub(crate) mod basics;
 pub(crate) mod missing_lines;
+pub(crate) mod stamps;
 pub(crate) mod strange_repository;
 pub(crate) mod unchecked;

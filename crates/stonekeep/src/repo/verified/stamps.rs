@@ -1,0 +1,182 @@
+//! All stamps of a repository together.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use super::stamp::{self, Outcome, Stamp, Wanted};
+use crate::parallel::run_bounded;
+use crate::repo::layout;
+use crate::repo::loaded_meta::LoadedMeta;
+use crate::store::{EntryKind, Key, Store};
+use crate::{Error, ErrorKind, Finding, Result};
+
+/// How many files are read at a time. There is one, unless verifications were killed.
+const AT_ONCE: usize = 4;
+
+/// What was found wrong with a file, and not found right since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Damage<'a> {
+    /// What is wrong.
+    pub reason: &'a str,
+    /// When it was found, in milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+/// See the [module](super).
+#[derive(Debug, Default)]
+pub struct Stamps {
+    by_path: HashMap<Box<str>, Vec<Stamp>>,
+    /// The files that they were read from, also those that are damaged.
+    pub(super) files: Vec<Key>,
+    /// Files that could not be read.
+    unread: usize,
+    now_ms: u64,
+}
+
+/// Reads all stamps. There are none where nothing can be listed.
+///
+/// # Errors
+/// I/O errors of the store while it lists. A file that cannot be read makes the stamps
+/// [incomplete](Stamps::is_complete).
+pub fn read(store: &Store, now: SystemTime) -> Result<Stamps> {
+    let mut stamps = Stamps::at(now);
+    if !store.traits().lists {
+        return Ok(stamps);
+    }
+    let directory = layout::verified_directory();
+    let entries = store.names(Some(&directory))?;
+    let files = entries.iter().filter(|entry| entry.kind == EntryKind::File);
+    let keys = files.map(|entry| directory.join(&entry.name));
+    let texts = run_bounded(AT_ONCE, keys.collect::<Result<Vec<Key>>>()?, |key| {
+        let text = store.read(&key, layout::RECORD_LIMIT_BYTES);
+        Ok((key, text))
+    })?;
+    for (key, text) in texts {
+        stamps.add_file(key, text);
+    }
+    Ok(stamps)
+}
+
+impl Stamps {
+    /// None, at this time.
+    pub(super) fn at(now: SystemTime) -> Self {
+        Stamps {
+            now_ms: stamp::milliseconds(now),
+            ..Stamps::default()
+        }
+    }
+
+    /// Whether every file could be read, or is damaged or of another version. Else files may be damaged that do not seem so.
+    pub fn is_complete(&self) -> bool {
+        self.unread == 0
+    }
+
+    /// What was found wrong with a file that is expected to be so, and not found right since.
+    pub fn damage(&self, path: &str, wanted: Wanted) -> Option<Damage<'_>> {
+        let stamp = self.get(path, wanted)?;
+        match &stamp.outcome {
+            Outcome::Damaged(reason) => Some(Damage {
+                reason,
+                at_ms: stamp.at_ms.min(self.now_ms),
+            }),
+            Outcome::Right | Outcome::Replaced => None,
+        }
+    }
+
+    /// When a file that is expected to be so was last read, in milliseconds since 1970; never later than now. `None`
+    /// if it never was.
+    pub fn verified_ms(&self, path: &str, wanted: Wanted) -> Option<u64> {
+        let stamp = self.get(path, wanted)?;
+        (stamp.outcome != Outcome::Replaced).then(|| stamp.at_ms.min(self.now_ms))
+    }
+
+    /// The files of a backup with bytes that were found wrong, and not found right since.
+    pub fn findings(&self, loaded: &LoadedMeta) -> Vec<Finding> {
+        if self.by_path.is_empty() {
+            return Vec::new();
+        }
+        let files = loaded.meta.files.iter().filter(|file| !file.excluded);
+        let found = files.filter_map(|file| {
+            let path = file.path.to_string();
+            let wanted = Wanted {
+                size_bytes: file.recorded_size_bytes(),
+                crc32c: file.recorded_crc32c(),
+            };
+            let reason = self.damage(&path, wanted)?.reason.to_owned();
+            Some(Finding { file: path, reason })
+        });
+        found.collect()
+    }
+
+    /// The stamp of a file.
+    pub(super) fn get(&self, path: &str, wanted: Wanted) -> Option<&Stamp> {
+        let stamps = self.by_path.get(path)?.iter();
+        let fitting = stamps.filter(|stamp| stamp.wanted.fits(&wanted));
+        fitting.max_by_key(|stamp| stamp.rank(self.now_ms))
+    }
+
+    /// Every stamp, with the path of its file, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Stamp)> {
+        let paths = self.by_path.iter();
+        paths.flat_map(|(path, stamps)| stamps.iter().map(move |stamp| (&**path, stamp)))
+    }
+
+    /// The stamps of this path, however its file is expected to be.
+    pub(super) fn of(&self, path: &str) -> &[Stamp] {
+        self.by_path.get(path).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether they are in one file, or none.
+    pub(super) fn is_compact(&self) -> bool {
+        self.files.len() <= 1
+    }
+
+    /// Keeps the stamps of these paths.
+    pub(super) fn retain(&mut self, mut is_named: impl FnMut(&str) -> bool) {
+        self.by_path.retain(|path, _| is_named(path));
+    }
+
+    fn add_file(&mut self, key: Key, text: Result<Vec<u8>>) {
+        let decoded = text
+            .and_then(|text| stamp::decode(key.as_str(), &text, &mut |path, stamp| self.add(path, stamp)));
+        match decoded {
+            Ok(()) => self.files.push(key),
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                log(&key, &error);
+                self.files.push(key);
+            }
+            // Another verification has merged it, or a newer version wrote it.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported) => {}
+            Err(error) => {
+                log(&key, &error);
+                self.unread += 1;
+            }
+        }
+    }
+
+    /// Adds a stamp in the place of all others of the same file.
+    pub(super) fn replace(&mut self, path: &str, stamp: Stamp) {
+        if let Some(stamps) = self.by_path.get_mut(path) {
+            stamps.retain(|known| !known.wanted.fits(&stamp.wanted));
+        }
+        self.by_path.entry(path.into()).or_default().push(stamp);
+    }
+
+    /// Adds a stamp, unless a later one of the same file is there.
+    pub(super) fn add(&mut self, path: &str, stamp: Stamp) {
+        let now_ms = self.now_ms;
+        let Some(stamps) = self.by_path.get_mut(path) else {
+            self.by_path.insert(path.into(), vec![stamp]);
+            return;
+        };
+        match stamps.iter_mut().find(|known| known.wanted == stamp.wanted) {
+            Some(known) if known.rank(now_ms) <= stamp.rank(now_ms) => *known = stamp,
+            Some(_) => {}
+            None => stamps.push(stamp),
+        }
+    }
+}
+
+fn log(key: &Key, error: &Error) {
+    tracing::warn!(%key, reason = %error.one_line(), "stamps of verification cannot be read; the files count as never verified");
+}
