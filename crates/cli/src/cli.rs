@@ -57,7 +57,7 @@ pub(crate) enum Verb {
     Copy(commands::copy::CopyArgs),
     CheckStore(commands::check_store::CheckStoreArgs),
     Delete(commands::delete::DeleteArgs),
-    Purge(commands::purge::PurgeArgs),
+    Purge(Box<commands::purge::PurgeArgs>),
     Gc(commands::gc::GcArgs),
     Inspect(commands::inspect::InspectArgs),
     Diff(commands::diff::DiffArgs),

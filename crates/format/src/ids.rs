@@ -44,6 +44,14 @@ impl ColumnFamilyId {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct BackupId(u32);
 
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for BackupId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = u32::deserialize(deserializer)?;
+        BackupId::new(number).ok_or_else(|| serde::de::Error::custom("no backup has this id"))
+    }
+}
+
 impl BackupId {
     /// The first id that an engine gives.
     pub const FIRST: BackupId = BackupId(1);

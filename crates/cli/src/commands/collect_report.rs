@@ -1,14 +1,14 @@
 //! Prints the reports of `delete`, `purge` and `gc`.
 
 use stonekeep::WarningName;
-use stonekeep::engine::collect::{CollectReport, DeletedFile};
+use stonekeep::engine::collect::{CollectReport, DeletedFile, Goes, KeepRule, KeptBy};
 
 use super::Session;
 use crate::output::command_words::translate;
 use crate::output::json::word;
 use crate::output::print_error::PrintError;
-use crate::output::text::{Page, Style};
-use crate::output::units::{backup_ids, bytes, count, files};
+use crate::output::text::{Page, Style, Table};
+use crate::output::units::{backup_ids, bytes, count, files, local_time};
 
 pub(super) fn print(mut report: CollectReport, session: &Session) -> Result<(), PrintError> {
     translate(&mut report.warnings);
@@ -59,6 +59,9 @@ fn plan_text(page: &mut Page<'_>, report: &CollectReport) {
                 .map(|file| (file.path.as_str(), file.size_bytes, word(file.why))),
         );
     }
+    if !report.decisions.is_empty() {
+        page.table(&decisions(report));
+    }
     if !report.deleted_backups.is_empty() {
         page.line(format!("would delete {}", backup_ids(&report.deleted_backups)));
     }
@@ -71,15 +74,44 @@ fn plan_text(page: &mut Page<'_>, report: &CollectReport) {
     left_alone(page, report, "would be ");
 }
 
-/// Which backups stay beyond the number to keep, and why.
+/// Each backup with all rules that keep it, or why it goes.
+fn decisions(report: &CollectReport) -> Table {
+    let mut table = Table::new(&["backup", "time", "decision", "because"]);
+    for decision in &report.decisions {
+        let rules: Vec<String> = decision.kept_by.iter().map(ToString::to_string).collect();
+        let (word, because) = match decision.goes {
+            None => ("stays", rules.join(", ")),
+            Some(Goes::TotalSize) => ("goes", "total size".to_owned()),
+            Some(_) => ("goes", "no rule".to_owned()),
+        };
+        let time = decision.timestamp_seconds.map(local_time).unwrap_or_default();
+        table.row(vec![
+            decision.id.to_string().into(),
+            time.into(),
+            word.into(),
+            because.into(),
+        ]);
+    }
+    table
+}
+
+/// Which backups stay only because the database went back to an older state.
 fn kept(page: &mut Page<'_>, report: &CollectReport, verb: &str) {
-    for kept in &report.kept_backups {
-        page.line(format!(
-            "{verb} backup {}: {} (--accept {} lets it go)",
-            kept.id,
-            kept.went_back,
-            WarningName::SequenceWentBack
-        ));
+    for decision in &report.decisions {
+        if let [
+            KeptBy {
+                rule: KeepRule::SequenceWentBack,
+                detail,
+                ..
+            },
+        ] = decision.kept_by.as_slice()
+        {
+            page.line(format!(
+                "{verb} backup {}: {detail} (--accept {} lets it go)",
+                decision.id,
+                WarningName::SequenceWentBack
+            ));
+        }
     }
 }
 

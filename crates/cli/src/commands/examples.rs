@@ -50,8 +50,9 @@ pub(crate) const DELETE: &str = "Examples:
   stonekeep delete --before 90d --repo /backups/app --yes";
 
 pub(crate) const PURGE: &str = "Examples:
-  stonekeep purge --keep 7 --repo /backups/app
-  stonekeep purge --keep 7 --repo /backups/app --dry-run";
+  stonekeep purge --keep-last 7 --repo /backups/app
+  stonekeep purge --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --repo /backups/app --dry-run
+  stonekeep purge --keep-within 14d --keep-tag release --min-count 3 --repo /backups/app";
 
 pub(crate) const GC: &str = "Examples:
   stonekeep gc --repo /backups/app

@@ -5,7 +5,7 @@ use std::fs;
 use crate::shape;
 use crate::world::World;
 
-const BEGIN: &str = "dry_run: bool, done: bool, deleted_backups: [number], kept_backups: [], \
+const BEGIN: &str = "dry_run: bool, done: bool, deleted_backups: [number], decisions: [], \
     deleted_files: [{path: string, size_bytes: number, why: string}], freed_bytes: number, not_removed: [], held_by_pins: [], \
     held_back: [], held_back_total: {files: number, bytes: number}, too_young: number, \
     unfinished: {files: number, bytes: number}, aborted_uploads: number, strangers: [], warnings: []";
@@ -115,13 +115,12 @@ fn what_was_before_the_database_went_back_is_kept_until_that_is_accepted() {
         .ok()
         .says("would keep backup 1: the sequence number of the database went back from 140 to 130");
     let document = world.json(["purge", "--keep=1"]);
-    let kept = &document["kept_backups"][0];
-    assert_eq!(
-        (&kept["id"], &kept["warning"]),
-        (&1.into(), &"sequence-went-back".into())
-    );
+    let kept = &document["decisions"][0];
+    assert_eq!((&kept["id"], &kept["goes"]), (&1.into(), &().into()));
+    let kept = &kept["kept_by"][0];
+    assert_eq!(kept["rule"], "sequence-went-back");
     assert!(
-        kept["reason"].as_str().unwrap().contains("after backup 1"),
+        kept["detail"].as_str().unwrap().contains("after backup 1"),
         "{kept}"
     );
     assert_eq!(ids(&world), [1, 2]);

@@ -50,6 +50,7 @@ mod remote_together;
 mod remote_uploads;
 mod remote_writing;
 mod restore;
+mod retention;
 mod running;
 mod s3_server;
 mod selection;

@@ -187,6 +187,8 @@ macro_rules! with {
     };
 }
 
+pub(super) use with;
+
 with!(BackupEngineOptions:
     /// Sets [`Self::share_table_files`].
     with_share_table_files(share_table_files: bool),

@@ -5,6 +5,7 @@
 //! checksum, come as ids of a table of paths.
 
 use std::mem;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use stonekeep_format::backup_meta::{LineMemory, MetaDecoder, MetaFile, MetaLine, PathId};
 use stonekeep_format::{BackupId, Crc32c};
@@ -47,6 +48,24 @@ impl ScannedMeta {
     /// How many files the meta file lists.
     pub fn file_count(&self) -> usize {
         self.places.len() + self.plain.len()
+    }
+}
+
+/// Scanners for several threads: one for each that is reading.
+#[derive(Debug, Default)]
+pub struct Scanners(Mutex<Vec<MetaScanner>>);
+
+impl Scanners {
+    /// Lends a scanner that no other thread uses.
+    pub fn with<R>(&self, work: impl FnOnce(&mut MetaScanner) -> R) -> R {
+        let mut scanner = self.idle().pop().unwrap_or_default();
+        let result = work(&mut scanner);
+        self.idle().push(scanner);
+        result
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<MetaScanner>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -21,6 +21,16 @@ impl PathSet {
         is_new
     }
 
+    /// Adds all paths of another set.
+    pub fn insert_all(&mut self, other: &PathSet) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (word, more) in self.0.iter_mut().zip(&other.0) {
+            *word |= more;
+        }
+    }
+
     /// Whether the path is in the set.
     pub fn contains(&self, id: PathId) -> bool {
         let (word, bit) = place(id);

@@ -44,17 +44,17 @@
 mod apply;
 mod purge;
 mod report;
+pub mod retention;
 mod run;
 
 use std::time::Duration;
 
 use stonekeep_format::BackupId;
 
-pub use self::purge::PurgeOptions;
 pub use self::report::{
-    CollectReport, DeletedFile, GarbageKind, HeldByPin, KeptBackup, NotRemoved, RetainingBackup, Total,
-    WentBack,
+    CollectReport, DeletedFile, GarbageKind, HeldByPin, NotRemoved, RetainingBackup, Total,
 };
+pub use self::retention::{BackupDecision, Goes, Keep, KeepRule, KeptBy, Period, PurgeOptions};
 use self::run::{Collection, Wanted};
 use super::BackupEngine;
 use super::callbacks::guarded;
@@ -133,21 +133,23 @@ impl BackupEngine {
         self.plan_purge(&PurgeOptions::keep(num_backups_to_keep), observer)
     }
 
-    /// [`Self::purge_old_backups`] with options.
+    /// Deletes the valid backups that no rule keeps, and collects garbage. Corrupt and unsupported ones are neither counted
+    /// nor deleted. The last valid backup from before the database went back to an older state stays as well, until that is
+    /// accepted.
     ///
     /// # Errors
-    /// As [`Self::delete_backup`].
+    /// As [`Self::delete_backup`], and `InvalidArgument` without any rule.
     pub fn purge(&self, options: &PurgeOptions, observer: &dyn Observer) -> Result<CollectReport> {
-        let wanted = Wanted::AllButNewest(options);
+        let wanted = Wanted::Purge(options);
         guarded(observer, |observer| self.collection(wanted, observer).run())
     }
 
     /// What [`Self::purge`] would do now; see [`Self::plan_delete_backup`].
     ///
     /// # Errors
-    /// As [`Self::plan_delete_backup`].
+    /// As [`Self::plan_delete_backup`], and `InvalidArgument` without any rule.
     pub fn plan_purge(&self, options: &PurgeOptions, observer: &dyn Observer) -> Result<CollectReport> {
-        let wanted = Wanted::AllButNewest(options);
+        let wanted = Wanted::Purge(options);
         guarded(observer, |observer| self.collection(wanted, observer).plan())
     }
 

@@ -1,61 +1,186 @@
-//! Which backups a purge deletes.
+//! What a purge has to know of each backup, and which it deletes by that.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
+use jiff::Timestamp;
 use stonekeep_format::BackupId;
 use stonekeep_format::backup_name::RepoPath;
 
-use super::report::KeptBackup;
+use super::retention::{BackupDecision, Candidate, KeepRule, KeptBy, PurgeOptions, decide, drop_over};
 use crate::repo::expected_sizes::ExpectedSizes;
 use crate::repo::facts::BackupFacts;
 use crate::repo::file_check;
+use crate::repo::garbage::Metas;
+use crate::repo::included::bytes_of;
 use crate::repo::meta_scanner::{MetaScanner, ScannedMeta};
+use crate::repo::path_set::PathSet;
 use crate::repo::stored_files::{PrivateFiles, StoredFiles};
 use crate::repo::went_back::WentBack;
 use crate::store::Store;
 use crate::{Result, WarningName};
 
-/// Which backups a purge keeps.
-#[derive(Debug, Clone, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default))]
-#[non_exhaustive]
-pub struct PurgeOptions {
-    /// How many valid backups stay, the newest ones.
-    pub num_backups_to_keep: usize,
-    /// What the user accepts: with [`WarningName::SequenceWentBack`] backups from before the database went back to an older
-    /// state may go as well.
-    pub accept: Vec<WarningName>,
+/// What is stored, for a purge.
+#[derive(Clone, Copy)]
+pub(super) struct Stored<'a> {
+    pub(super) store: &'a Store,
+    pub(super) shared: &'a StoredFiles,
+    /// The private files of all backups, where they have been listed at once.
+    pub(super) private: Option<&'a PrivateFiles>,
 }
 
-impl PurgeOptions {
-    /// Keeps so many valid backups.
-    pub fn keep(num_backups_to_keep: usize) -> Self {
-        PurgeOptions {
-            num_backups_to_keep,
-            accept: Vec::new(),
+/// What a purge has to know of a backup whose meta file can be read.
+pub(super) struct Examined {
+    id: BackupId,
+    timestamp_seconds: i64,
+    sequence_number: u64,
+    /// What is wrong with its files; `None` if it is valid.
+    wrong: Option<String>,
+    /// Bytes of the files that it has for itself.
+    own_bytes: u64,
+    facts: Option<Facts>,
+}
+
+/// What our facts say of it.
+struct Facts {
+    database_id: Option<String>,
+    tags: Vec<String>,
+    went_back: Vec<WentBack>,
+    accepts_going_back: bool,
+}
+
+impl Stored<'_> {
+    /// Looks at a backup.
+    ///
+    /// # Errors
+    /// I/O errors of the store.
+    pub(super) fn examine(self, scanner: &mut MetaScanner, scanned: &ScannedMeta) -> Result<Examined> {
+        let (loaded, store) = (&scanned.loaded, self.store);
+        let facts = scanner.facts_for_sizes(store, scanned)?;
+        let sizes = ExpectedSizes::read(store, loaded, facts.as_ref())?;
+        let files = &loaded.meta.files;
+        let private = PrivateFiles::look(store, self.private, loaded.id, files)?;
+        let get = |path: &RepoPath| Ok(self.shared.get_of_backup(path, &private));
+        let findings = file_check::findings(files, &sizes, get)?;
+        let own = files.iter().filter(|file| file.path.shared_name().is_none());
+        let own = own.filter_map(|file| private.get(&file.path)?.size_bytes);
+        let included = facts.as_ref().map_or(0, |facts| bytes_of(&facts.included));
+        let head = &loaded.meta.head;
+        Ok(Examined {
+            id: loaded.id,
+            timestamp_seconds: head.timestamp_seconds(),
+            sequence_number: facts
+                .as_ref()
+                .map_or(head.sequence.value(), |facts| facts.sequence_number),
+            wrong: findings.first().map(ToString::to_string),
+            own_bytes: own.sum::<u64>() + included,
+            facts: facts.map(Facts::of),
+        })
+    }
+}
+
+impl Facts {
+    fn of(facts: BackupFacts) -> Self {
+        Facts {
+            accepts_going_back: facts.accepts_going_back(),
+            database_id: facts.database_id,
+            tags: facts.tags,
+            went_back: facts.went_back,
         }
     }
+}
 
-    /// Sets [`Self::accept`].
-    pub fn with_accept(mut self, accept: impl Into<Vec<WarningName>>) -> Self {
-        self.accept = accept.into();
-        self
+/// Decides about all backups, oldest first.
+pub(super) fn choose(
+    options: &PurgeOptions,
+    backups: &[Examined],
+    (metas, shared): (&Metas, &StoredFiles),
+    now: SystemTime,
+) -> Vec<BackupDecision> {
+    let mut went_back = GoingBack::new(options);
+    let mut candidates = Vec::new();
+    for backup in backups.iter().rev() {
+        if backup.wrong.is_none() {
+            let held = went_back.release(backup);
+            let held = held.map(|held| KeptBy::new(KeepRule::SequenceWentBack, held.to_string()));
+            candidates.push(Candidate {
+                id: backup.id,
+                timestamp_seconds: backup.timestamp_seconds,
+                tags: backup
+                    .facts
+                    .as_ref()
+                    .map(|facts| facts.tags.clone())
+                    .unwrap_or_default(),
+                kept_by: held.into_iter().collect(),
+            });
+        }
+        went_back.note(backup);
+    }
+    candidates.reverse();
+    let mut decisions = decide(
+        options,
+        candidates,
+        Timestamp::try_from(now).unwrap_or(Timestamp::MAX),
+    );
+    for backup in backups {
+        if let Some(wrong) = &backup.wrong {
+            decisions.push(not_valid(backup.id, Some(backup.timestamp_seconds), wrong));
+        }
+    }
+    if let Some(limit) = options.max_total_size_bytes {
+        let mut counted = Counted::default();
+        drop_over(limit, &mut decisions, |id| {
+            let backup = backups.iter().find(|backup| backup.id == id);
+            counted.add(
+                metas.named_by(id),
+                shared,
+                backup.map_or(0, |backup| backup.own_bytes),
+            )
+        });
+    }
+    let unreadable = metas.unreadable.iter();
+    decisions.extend(unreadable.map(|(id, reason)| not_valid(*id, None, reason)));
+    decisions.sort_unstable_by_key(|decision| decision.id);
+    decisions
+}
+
+fn not_valid(id: BackupId, timestamp_seconds: Option<i64>, reason: &str) -> BackupDecision {
+    BackupDecision {
+        id,
+        timestamp_seconds,
+        goes: None,
+        kept_by: vec![KeptBy::new(KeepRule::NotValid, reason)],
     }
 }
 
-/// Counts valid backups, the newest first.
-pub(super) struct Purge<'a> {
-    store: &'a Store,
-    stored: &'a StoredFiles,
-    /// The private files of all backups, where they have been listed at once.
-    private: Option<&'a PrivateFiles>,
-    left_to_keep: usize,
-    /// Those that are beyond the number to keep.
-    pub(super) to_delete: BTreeSet<BackupId>,
-    /// Those that are beyond it and stay all the same.
-    pub(super) kept: Vec<KeptBackup>,
-    accepts_going_back: bool,
+/// The files that are counted already.
+#[derive(Default)]
+struct Counted {
+    shared: PathSet,
+    bytes: u64,
+}
+
+impl Counted {
+    /// Counts the files of a backup; the bytes of all so far.
+    fn add(&mut self, named: Option<&PathSet>, stored: &StoredFiles, own_bytes: u64) -> u64 {
+        self.bytes += own_bytes;
+        for id in stored
+            .paths()
+            .ids()
+            .filter(|id| named.is_some_and(|named| named.contains(*id)))
+        {
+            if self.shared.insert(id) {
+                let entry = stored.entry(id);
+                self.bytes += entry.and_then(|entry| entry.size_bytes).unwrap_or_default();
+            }
+        }
+        self.bytes
+    }
+}
+
+/// Databases that went back to an older state, from the newest backup to the oldest.
+struct GoingBack {
+    is_accepted: bool,
     /// Databases of which a backup accepts what all older ones say.
     accepted: BTreeSet<Option<String>>,
     /// Whatever newer backups say that is not accepted; of each, the last backup before it stays.
@@ -68,77 +193,33 @@ struct Hold {
     went_back: WentBack,
 }
 
-impl<'a> Purge<'a> {
-    /// By these options.
-    pub(super) fn new(
-        store: &'a Store,
-        (stored, private): (&'a StoredFiles, Option<&'a PrivateFiles>),
-        options: &PurgeOptions,
-    ) -> Self {
-        Purge {
-            store,
-            stored,
-            private,
-            left_to_keep: options.num_backups_to_keep,
-            to_delete: BTreeSet::new(),
-            kept: Vec::new(),
-            accepts_going_back: options.accept.contains(&WarningName::SequenceWentBack),
+impl GoingBack {
+    fn new(options: &PurgeOptions) -> Self {
+        GoingBack {
+            is_accepted: options.accept.contains(&WarningName::SequenceWentBack),
             accepted: BTreeSet::new(),
             holds: Vec::new(),
         }
     }
 
-    /// Whether this backup, older than all before, is to be deleted. Corrupt ones stay.
-    ///
-    /// # Errors
-    /// I/O errors of the store.
-    pub(super) fn is_to_delete(&mut self, scanner: &mut MetaScanner, scanned: &ScannedMeta) -> Result<bool> {
-        let (loaded, store) = (&scanned.loaded, self.store);
-        let facts = scanner.facts_for_sizes(store, scanned)?;
-        let sizes = ExpectedSizes::read(store, loaded, facts.as_ref())?;
-        let files = &loaded.meta.files;
-        let private = PrivateFiles::look(store, self.private, loaded.id, files)?;
-        let get = |path: &RepoPath| Ok(self.stored.get_of_backup(path, &private));
-        let is_valid = file_check::findings(files, &sizes, get)?.is_empty();
-        let is_to_delete = is_valid && self.counts_out(scanned, facts.as_ref());
-        if let Some(facts) = &facts {
-            self.note_holds(facts);
-        }
-        Ok(is_to_delete)
-    }
-
-    /// Counts a valid backup; whether it is to go.
-    fn counts_out(&mut self, scanned: &ScannedMeta, facts: Option<&BackupFacts>) -> bool {
-        let id = scanned.loaded.id;
-        let held = self.release(scanned, facts);
-        if self.left_to_keep > 0 {
-            self.left_to_keep -= 1;
-            return false;
-        }
-        if let Some(went_back) = held {
-            self.kept.push(KeptBackup { id, went_back });
-            return false;
-        }
-        self.to_delete.insert(id);
-        true
-    }
-
     /// What holds this backup, if it is the newest valid one from before a database went back; it holds no older one.
-    fn release(&mut self, scanned: &ScannedMeta, facts: Option<&BackupFacts>) -> Option<WentBack> {
-        let loaded = &scanned.loaded;
-        let sequence = facts.map_or(loaded.meta.head.sequence.value(), |facts| facts.sequence_number);
+    fn release(&mut self, backup: &Examined) -> Option<WentBack> {
         let holds = |hold: &mut Hold| {
+            let facts = backup.facts.as_ref();
             facts.is_none_or(|facts| facts.database_id == hold.database_id)
-                && hold.went_back.is_before(loaded.id.get(), sequence)
+                && hold.went_back.is_before(backup.id.get(), backup.sequence_number)
         };
         self.holds.extract_if(.., holds).map(|hold| hold.went_back).last()
     }
 
-    fn note_holds(&mut self, facts: &BackupFacts) {
-        if facts.accepts_going_back() {
+    fn note(&mut self, backup: &Examined) {
+        let Some(facts) = &backup.facts else {
+            return;
+        };
+        if facts.accepts_going_back {
             self.accepted.insert(facts.database_id.clone());
         }
-        if self.accepts_going_back || self.accepted.contains(&facts.database_id) {
+        if self.is_accepted || self.accepted.contains(&facts.database_id) {
             return;
         }
         for went_back in &facts.went_back {

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-#[cfg(feature = "serde")]
-use serde::ser::SerializeStruct;
 use stonekeep_format::BackupId;
 
+use super::retention::BackupDecision;
 use crate::repo::garbage::{Garbage, GarbagePlan};
 pub use crate::repo::garbage::{GarbageKind, HeldByPin, RetainingBackup, Total};
-pub use crate::repo::went_back::WentBack;
 use crate::{Error, Warning, WarningName};
 
 /// One file that was removed.
@@ -35,27 +33,6 @@ pub struct NotRemoved {
     pub reason: String,
 }
 
-/// A backup that a purge kept beyond the number of backups to keep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct KeptBackup {
-    /// The backup.
-    pub id: BackupId,
-    /// Why: it is the last valid one from before the database went back to an older state, which nobody has accepted.
-    pub went_back: WentBack,
-}
-
-#[cfg(feature = "serde")]
-impl serde::Serialize for KeptBackup {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("KeptBackup", 3)?;
-        fields.serialize_field("id", &self.id)?;
-        fields.serialize_field("warning", &WarningName::SequenceWentBack)?;
-        fields.serialize_field("reason", &self.went_back.to_string())?;
-        fields.end()
-    }
-}
-
 /// What deleting, purging or collecting did.
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -65,8 +42,8 @@ pub struct CollectReport {
     pub done: bool,
     /// The backups that were deleted, oldest first; those too whose deletion an earlier run had begun, if they were asked for.
     pub deleted_backups: Vec<BackupId>,
-    /// The backups that a purge kept beyond the number to keep, oldest first.
-    pub kept_backups: Vec<KeptBackup>,
+    /// What a purge decided about each backup, oldest first.
+    pub decisions: Vec<BackupDecision>,
     /// The files that were removed.
     pub deleted_files: Vec<DeletedFile>,
     /// Their bytes.
@@ -105,7 +82,7 @@ impl CollectReport {
         CollectReport {
             done,
             deleted_backups,
-            kept_backups: Vec::new(),
+            decisions: Vec::new(),
             deleted_files: Vec::new(),
             freed_bytes: 0,
             not_removed: Vec::new(),

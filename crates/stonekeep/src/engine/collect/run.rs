@@ -1,15 +1,16 @@
 //! One collection from the lock to the last removal, or without touching anything.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use stonekeep_format::BackupId;
 
 use super::apply::{Apply, Left};
-use super::purge::{Purge, PurgeOptions};
-use super::report::{CollectReport, KeptBackup};
+use super::purge::{self, Stored};
+use super::report::CollectReport;
+use super::retention::{BackupDecision, PurgeOptions};
 use crate::engine::BackupEngineReadOnly;
-use crate::repo::garbage::{self, Inventory, IsToDelete, Metas, Policy, Withdrawn};
+use crate::repo::garbage::{self, Examine, Inventory, Metas, Policy, Withdrawn};
 use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::no_such_backup;
 use crate::repo::pin::{self, LivePins};
@@ -29,8 +30,8 @@ pub(super) enum Wanted<'a> {
     Nothing,
     /// These.
     These(&'a [BackupId]),
-    /// All valid ones but so many of the newest.
-    AllButNewest(&'a PurgeOptions),
+    /// Valid ones that no rule keeps.
+    Purge(&'a PurgeOptions),
     /// All, whatever state they are in.
     Everything,
 }
@@ -48,8 +49,8 @@ pub(super) struct Collection<'a> {
 struct Choice {
     /// The backups to delete.
     to_delete: BTreeSet<BackupId>,
-    /// Those that a purge keeps beyond the number to keep, oldest first.
-    kept: Vec<KeptBackup>,
+    /// What a purge decided about each backup, oldest first.
+    decisions: Vec<BackupDecision>,
 }
 
 impl Collection<'_> {
@@ -61,7 +62,7 @@ impl Collection<'_> {
         let lock = self.engine.lock(self.observer)?;
         self.observer.progressed(&Progress::begin(Phase::Planning));
         repo::settle(self.store(), &lock, self.engine.workers())?;
-        let (Choice { to_delete, kept }, metas) = self.choose(&index)?;
+        let (Choice { to_delete, decisions }, metas) = self.choose(&index)?;
         let Withdrawn { deleted, left } = garbage::withdraw(self.store(), &to_delete, &|| {
             self.check_stop()?;
             lock.check()
@@ -74,7 +75,7 @@ impl Collection<'_> {
             // A lost lock may be why.
             lock.check().map_err(with_deleted)?;
         }
-        report.kept_backups = kept;
+        report.decisions = decisions;
         let mut newest_first = index.backups()?.ids.iter().rev();
         latest_hint::repair(
             self.store(),
@@ -120,11 +121,11 @@ impl Collection<'_> {
         let index = RepositoryIndex::new(self.store());
         repo::require(&index)?;
         self.observer.progressed(&Progress::begin(Phase::Planning));
-        let (Choice { to_delete, kept }, metas) = self.choose(&index)?;
+        let (Choice { to_delete, decisions }, metas) = self.choose(&index)?;
         let mut inventory = self.inventory(&index, metas, pin::all(self.store())?, &to_delete)?;
         let mut report = self.apply(&mut inventory, &to_delete, None)?;
         self.sweep_uploads(UploadSweep::Count, &mut report)?;
-        report.kept_backups = kept;
+        report.decisions = decisions;
         Ok(report)
     }
 
@@ -156,6 +157,11 @@ impl Collection<'_> {
         self.engine.store()
     }
 
+    /// The time of the store where it has one: a machine's may be wrong.
+    fn now(&self) -> SystemTime {
+        self.store().now().unwrap_or_else(|| self.engine.clock.now())
+    }
+
     fn check_stop(&self) -> Result<()> {
         if self.observer.should_stop() {
             Err(Error::stopped())
@@ -167,31 +173,44 @@ impl Collection<'_> {
     /// D1: the backups to delete, and what the others name. The shared files are listed before any meta file is read: what
     /// comes later is nobody's to collect.
     fn choose(&self, index: &RepositoryIndex<'_>) -> Result<(Choice, Metas)> {
-        let (stored, backups) = (index.shared()?, index.backups()?);
-        let should_stop = || self.observer.should_stop();
-        let read = |but: &BTreeSet<BackupId>, is_to_delete: IsToDelete<'_>| {
-            Metas::read(self.store(), (backups, stored), but, is_to_delete, &should_stop)
-        };
         let to_delete = match self.wanted {
             Wanted::Nothing => BTreeSet::new(),
-            Wanted::These(ids) => self.all_there(&backups.ids, ids)?,
-            Wanted::Everything => backups.ids.iter().copied().collect(),
-            Wanted::AllButNewest(options) => {
-                let mut purge = Purge::new(self.store(), (stored, index.all_private()?), options);
-                let metas = read(&BTreeSet::new(), &mut |scanner, scanned| {
-                    purge.is_to_delete(scanner, scanned)
-                })?;
-                purge.kept.reverse();
-                let choice = Choice {
-                    to_delete: purge.to_delete,
-                    kept: purge.kept,
-                };
-                return Ok((choice, metas));
-            }
+            Wanted::These(ids) => self.all_there(&index.backups()?.ids, ids)?,
+            Wanted::Everything => index.backups()?.ids.iter().copied().collect(),
+            Wanted::Purge(options) => return self.purge(index, options),
         };
-        let metas = read(&to_delete, &mut |_, _| Ok(false))?;
-        let kept = Vec::new();
-        Ok((Choice { to_delete, kept }, metas))
+        let (metas, _) = self.metas(index, &to_delete, &|_, _| Ok(()))?;
+        let decisions = Vec::new();
+        Ok((Choice { to_delete, decisions }, metas))
+    }
+
+    fn purge(&self, index: &RepositoryIndex<'_>, options: &PurgeOptions) -> Result<(Choice, Metas)> {
+        options.check()?;
+        let stored = Stored {
+            store: self.store(),
+            shared: index.shared()?,
+            private: index.all_private()?,
+        };
+        let (mut metas, backups) = self.metas(index, &BTreeSet::new(), &|scanner, scanned| {
+            stored.examine(scanner, scanned)
+        })?;
+        let decisions = purge::choose(options, &backups, (&metas, stored.shared), self.now());
+        let go = decisions.iter().filter(|decision| decision.goes.is_some());
+        let to_delete = go.map(|decision| decision.id).collect();
+        metas.leave_out(&to_delete);
+        Ok((Choice { to_delete, decisions }, metas))
+    }
+
+    fn metas<T: Send>(
+        &self,
+        index: &RepositoryIndex<'_>,
+        but: &BTreeSet<BackupId>,
+        examine: Examine<'_, T>,
+    ) -> Result<(Metas, Vec<T>)> {
+        let listed = (index.backups()?, index.shared()?);
+        let should_stop = || self.observer.should_stop();
+        let workers = self.engine.workers();
+        Metas::read(self.store(), listed, but, workers, examine, &should_stop)
     }
 
     /// Those that exist, or are being deleted since an earlier run.
@@ -242,7 +261,7 @@ impl Collection<'_> {
         lock: Option<&Held>,
     ) -> Result<CollectReport> {
         let policy = Policy {
-            now: self.store().now().unwrap_or_else(|| self.engine.clock.now()),
+            now: self.now(),
             min_age: self.min_age,
             keep_unfinished: self.keep_unfinished,
         };

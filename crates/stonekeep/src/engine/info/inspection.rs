@@ -20,7 +20,7 @@ use crate::repo::index::RepositoryIndex;
 use crate::repo::known_files::KnownFiles;
 use crate::repo::listed::{self, Listed};
 use crate::repo::loaded_meta::{LoadedMeta, MetaState, no_such_backup};
-use crate::repo::meta_scanner::{MetaScanner, ScannedMeta};
+use crate::repo::meta_scanner::{MetaScanner, ScannedMeta, Scanners};
 use crate::repo::stored_files::{PrivateFiles, StoredFiles};
 use crate::store::Store;
 use crate::{ErrorKind, Result};
@@ -52,8 +52,7 @@ struct Inspection<'a> {
     /// The private files of all backups, where they have been listed at once.
     private: Option<&'a PrivateFiles>,
     sharing: Mutex<Sharing<'a>>,
-    /// One for each worker that is not reading.
-    scanners: Mutex<Vec<MetaScanner>>,
+    scanners: Scanners,
 }
 
 /// A backup, except for what it shares.
@@ -83,7 +82,7 @@ pub(super) fn inspect(
             Asked::One(_) => None,
         },
         sharing: Mutex::new(Sharing::new(stored, detail == InfoDetail::Files)),
-        scanners: Mutex::default(),
+        scanners: Scanners::default(),
     };
     let inspected = match asked {
         Asked::Newest(wanted) => inspection.newest(ids, wanted)?,
@@ -121,7 +120,7 @@ pub(super) fn inspect_alone(
         stored: &stored,
         private: None,
         sharing: Mutex::new(Sharing::new(&stored, detail == InfoDetail::Files)),
-        scanners: Mutex::default(),
+        scanners: Scanners::default(),
     };
     let one = inspection.inspect(id)?.into_iter().collect();
     let mut info = inspection
@@ -152,9 +151,9 @@ impl Inspection<'_> {
 
     /// Counts the files of a backup that is not asked for; its private ones if they are to be looked for.
     fn count(&self, id: BackupId, with_private: bool) -> Result<()> {
-        let mut scanner = lock(&self.scanners).pop().unwrap_or_default();
-        let state = scanner.read(self.store, self.stored.known(), id);
-        lock(&self.scanners).push(scanner);
+        let state = self
+            .scanners
+            .with(|scanner| scanner.read(self.store, self.stored.known(), id));
         if let Some(MetaState::Readable(scanned)) = if_exists(state)? {
             let look = || self.private_files(&scanned.loaded);
             let private = with_private.then(look).transpose()?;
@@ -169,7 +168,6 @@ impl Inspection<'_> {
 
     /// `None` if it was deleted since it was listed.
     fn inspect(&self, id: BackupId) -> Result<Option<Inspectee>> {
-        let mut scanner = lock(&self.scanners).pop().unwrap_or_default();
         let none = PathTable::default();
         // All lines are decoded where all files are listed.
         let known = match self.detail {
@@ -179,16 +177,15 @@ impl Inspection<'_> {
             },
             _ => self.stored.known(),
         };
-        let inspected = match if_exists(scanner.read(self.store, known, id))? {
-            None => None,
-            Some(MetaState::Readable(scanned)) => Some(self.readable(&mut scanner, &scanned)?),
-            Some(MetaState::Unreadable(error)) => Some(Inspectee {
-                info: unreadable(id, &error),
-                sizes: None,
-            }),
-        };
-        lock(&self.scanners).push(scanner);
-        Ok(inspected)
+        self.scanners
+            .with(|scanner| match if_exists(scanner.read(self.store, known, id))? {
+                None => Ok(None),
+                Some(MetaState::Readable(scanned)) => self.readable(scanner, &scanned).map(Some),
+                Some(MetaState::Unreadable(error)) => Ok(Some(Inspectee {
+                    info: unreadable(id, &error),
+                    sizes: None,
+                })),
+            })
     }
 
     fn readable(&self, scanner: &mut MetaScanner, scanned: &ScannedMeta) -> Result<Inspectee> {

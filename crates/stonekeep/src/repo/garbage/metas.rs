@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stonekeep_format::BackupId;
 
+use crate::parallel::run_bounded;
 use crate::repo::catalog::{self, Listing, MetaVersion};
 use crate::repo::loaded_meta::MetaState;
-use crate::repo::meta_scanner::{MetaScanner, ScannedMeta};
+use crate::repo::meta_scanner::{MetaScanner, ScannedMeta, Scanners};
 use crate::repo::path_set::PathSet;
 use crate::repo::stored_files::StoredFiles;
 use crate::store::Store;
@@ -24,40 +25,69 @@ pub struct Metas {
     pub unreadable: BTreeMap<BackupId, String>,
     /// Names in `meta/` that are no backup.
     pub unknown: BTreeSet<String>,
+    /// What each readable one names.
+    named_by: BTreeMap<BackupId, PathSet>,
     read: BTreeMap<BackupId, MetaVersion>,
 }
 
-/// Whether a backup is to be deleted.
-pub type IsToDelete<'a> = &'a mut dyn FnMut(&mut MetaScanner, &ScannedMeta) -> Result<bool>;
+/// Looks at a readable meta file.
+pub type Examine<'a, T> = &'a (dyn Fn(&mut MetaScanner, &ScannedMeta) -> Result<T> + Sync);
 
 impl Metas {
-    /// Reads the listed meta files, the newest first, except those of these backups, which are to be deleted. Readable
-    /// ones may turn out to be to be deleted, too.
+    /// Reads the listed meta files, so many at a time, except those of these backups, which are to be deleted; with what
+    /// `examine` finds of the readable ones, oldest first.
     ///
     /// # Errors
-    /// `Stopped`, and I/O errors of the store: an unknown meta file is not taken for a damaged one.
-    pub fn read(
+    /// `Stopped`, those of `examine`, and I/O errors of the store: an unknown meta file is not taken for a damaged one.
+    pub fn read<T: Send>(
         store: &Store,
         (listing, stored): (&Listing, &StoredFiles),
         but: &BTreeSet<BackupId>,
-        is_to_delete: IsToDelete<'_>,
-        should_stop: &dyn Fn() -> bool,
-    ) -> Result<Self> {
-        let (mut metas, mut scanner) = (Metas::default(), MetaScanner::default());
+        workers: usize,
+        examine: Examine<'_, T>,
+        should_stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<(Self, Vec<T>)> {
+        let (mut metas, scanners) = (Metas::default(), Scanners::default());
         metas.unknown.extend(listing.unknown_paths());
-        for (id, version) in listing.ids.iter().zip(&listing.versions).rev() {
+        let listed = listing.ids.iter().copied().zip(listing.versions.iter().copied());
+        let newest_first = listed.filter(|(id, _)| !but.contains(id)).rev().collect();
+        let read = run_bounded(workers, newest_first, |(id, version)| {
             if should_stop() {
                 return Err(Error::stopped());
             }
-            if but.contains(id) {
-                continue;
-            }
-            match scanner.read(store, stored.known(), *id) {
-                Ok(MetaState::Readable(scanned)) if is_to_delete(&mut scanner, &scanned)? => {}
-                state => metas.add((store, stored), (*id, *version), state)?,
-            }
+            scanners.with(|scanner| {
+                let read = scanner.read(store, stored.known(), id);
+                let found = match &read {
+                    Ok(MetaState::Readable(scanned)) => Some(examine(scanner, scanned)?),
+                    _ => None,
+                };
+                Ok(((id, version), named_of(read, stored), found))
+            })
+        })?;
+        let mut examined = Vec::new();
+        for (backup, named, found) in read.into_iter().rev() {
+            metas.add(store, backup, named)?;
+            examined.extend(found);
         }
-        Ok(metas)
+        Ok((metas, examined))
+    }
+
+    /// Leaves out readable ones that are to be deleted.
+    pub fn leave_out(&mut self, to_delete: &BTreeSet<BackupId>) {
+        for id in to_delete {
+            self.ids.remove(id);
+            self.read.remove(id);
+            self.named_by.remove(id);
+        }
+        self.named = PathSet::default();
+        for named in self.named_by.values() {
+            self.named.insert_all(named);
+        }
+    }
+
+    /// The stored files that this backup names, if it can be read.
+    pub fn named_by(&self, id: BackupId) -> Option<&PathSet> {
+        self.named_by.get(&id)
     }
 
     /// Reads those that are new, or have been written anew, since the last look.
@@ -69,8 +99,8 @@ impl Metas {
         self.unknown.extend(listing.unknown_paths());
         for (id, version) in listing.ids.iter().zip(listing.versions) {
             if self.read.get(id) != Some(&version) {
-                let state = scanner.read(store, stored.known(), *id);
-                self.add((store, stored), (*id, version), state)?;
+                let read = scanner.read(store, stored.known(), *id);
+                self.add(store, (*id, version), named_of(read, stored))?;
             }
         }
         Ok(())
@@ -78,12 +108,15 @@ impl Metas {
 
     fn add(
         &mut self,
-        (store, stored): (&Store, &StoredFiles),
+        store: &Store,
         (id, version): (BackupId, MetaVersion),
-        state: Result<MetaState<ScannedMeta>>,
+        named: Result<MetaState<PathSet>>,
     ) -> Result<()> {
-        match state {
-            Ok(MetaState::Readable(scanned)) => scanned.add_to(&mut self.named, stored),
+        match named {
+            Ok(MetaState::Readable(named)) => {
+                self.named.insert_all(&named);
+                self.named_by.insert(id, named);
+            }
             Ok(MetaState::Unreadable(error)) => {
                 let finding = error.findings().first();
                 let reason = finding.map_or_else(|| error.one_line(), |finding| finding.reason.clone());
@@ -103,4 +136,16 @@ impl Metas {
         self.read.insert(id, version);
         Ok(())
     }
+}
+
+/// What a meta file that has been read names.
+fn named_of(read: Result<MetaState<ScannedMeta>>, stored: &StoredFiles) -> Result<MetaState<PathSet>> {
+    Ok(match read? {
+        MetaState::Readable(scanned) => {
+            let mut named = PathSet::default();
+            scanned.add_to(&mut named, stored);
+            MetaState::Readable(named)
+        }
+        MetaState::Unreadable(error) => MetaState::Unreadable(error),
+    })
 }

@@ -19,6 +19,6 @@ mod verdict;
 
 pub use self::deletion::{Withdrawn, after_deleting, drop_void_records, secure, withdraw};
 pub use self::inventory::Inventory;
-pub use self::metas::{IsToDelete, Metas};
+pub use self::metas::{Examine, Metas};
 pub use self::plan::{Area, Garbage, GarbageKind, GarbagePlan, HeldByPin, Policy, RetainingBackup, Total};
 pub use self::verdict::plan;

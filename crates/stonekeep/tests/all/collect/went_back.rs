@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use stonekeep::engine::collect::{CollectReport, PurgeOptions};
+use stonekeep::engine::collect::{BackupDecision, CollectReport, KeepRule, PurgeOptions};
 use stonekeep::engine::create::CreateReport;
 use stonekeep::engine::info::InfoDetail;
 use stonekeep::engine::{BackupEngine, CreateBackupOptions};
@@ -53,7 +53,7 @@ impl Story {
     fn purge(&self, keep: usize) -> CollectReport {
         let dry = self.engine().plan_purge_old_backups(keep, &Quiet).unwrap();
         let report = self.engine().purge_old_backups(keep, &Quiet).unwrap();
-        assert_eq!(dry.kept_backups, report.kept_backups);
+        assert_eq!(dry.decisions, report.decisions);
         assert_eq!(dry.deleted_backups, report.deleted_backups);
         report
     }
@@ -74,8 +74,20 @@ fn said(report: &CreateReport) -> Vec<bool> {
     said.map(|warning| warning.accepted).collect()
 }
 
+/// Why a backup stays that only this rule keeps.
+fn reason(decision: &BackupDecision) -> Option<&str> {
+    match decision.kept_by.as_slice() {
+        [kept] if kept.rule == KeepRule::SequenceWentBack => Some(&kept.detail),
+        _ => None,
+    }
+}
+
 fn kept(report: &CollectReport) -> Vec<u32> {
-    report.kept_backups.iter().map(|kept| kept.id.get()).collect()
+    let kept = report
+        .decisions
+        .iter()
+        .filter(|decision| reason(decision).is_some());
+    kept.map(|decision| decision.id.get()).collect()
 }
 
 #[test]
@@ -117,7 +129,8 @@ fn a_purge_keeps_the_last_backup_before_it_night_after_night() {
         assert_eq!(kept(&report), [2], "night {night}");
         assert_eq!(ids(&story.store), [2, night]);
     }
-    let reason = story.purge(1).kept_backups[0].went_back.to_string();
+    let decisions = story.purge(1).decisions;
+    let reason = decisions.iter().find_map(reason).unwrap();
     assert!(reason.contains("from 87 to 60 after backup 2"), "{reason}");
 }
 
