@@ -12,6 +12,33 @@ pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
     time_at(text, &ZonedDateTime::now())
 }
 
+/// A time to come: as [`parse_time`], but a duration such as `90d` counts from now on.
+pub(crate) fn parse_time_to_come(text: &str) -> Result<Timestamp, String> {
+    to_come_at(text, &ZonedDateTime::now())
+}
+
+fn to_come_at(text: &str, now: &ZonedDateTime) -> Result<Timestamp, String> {
+    let time = match time_at(text, now) {
+        // An age.
+        Ok(time)
+            if text
+                .trim()
+                .ends_with(|c: char| c.is_ascii_alphabetic() && c != 'Z') =>
+        {
+            let age = now.timestamp().duration_since(time);
+            now.timestamp()
+                .checked_add(age)
+                .map_err(|error| error.to_string())
+        }
+        time => time,
+    }?;
+    if time > now.timestamp() {
+        Ok(time)
+    } else {
+        Err("that time is over".to_owned())
+    }
+}
+
 fn time_at(text: &str, now: &ZonedDateTime) -> Result<Timestamp, String> {
     let text = text.trim();
     if let Ok(time) = text.parse::<Timestamp>() {
@@ -69,5 +96,17 @@ mod tests {
         for text in ["", "yesterday", "90", "2026-13-01", "25:00", "-1h"] {
             assert!(time_at(text, &now).is_err(), "{text}");
         }
+        for (text, expected) in [
+            ("36h", "2026-03-12T00:00:00Z"),
+            ("2026-04-01T08:00:00Z", "2026-04-01T08:00:00Z"),
+            ("2026-04-01", "2026-04-01T04:00:00Z"),
+            ("08:30", "2026-03-10T12:30:00Z"),
+        ] {
+            assert_eq!(to_come_at(text, &now), Ok(expected.parse().unwrap()), "{text}");
+        }
+        assert_eq!(
+            to_come_at("2026-03-01", &now),
+            Err("that time is over".to_owned())
+        );
     }
 }

@@ -54,6 +54,13 @@ pub(crate) const PURGE: &str = "Examples:
   stonekeep purge --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --repo /backups/app --dry-run
   stonekeep purge --keep-within 14d --keep-tag release --min-count 3 --repo /backups/app";
 
+pub(crate) const HOLD: &str = "Examples:
+  stonekeep hold 7 --reason 'before the migration' --repo /backups/app
+  stonekeep hold latest --until 90d --repo /backups/app";
+
+pub(crate) const RELEASE: &str = "Examples:
+  stonekeep release 7 --repo /backups/app";
+
 pub(crate) const GC: &str = "Examples:
   stonekeep gc --repo /backups/app
   stonekeep gc --min-age 1d --repo /backups/app --dry-run";

@@ -11,11 +11,13 @@ pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod examples;
 pub(crate) mod gc;
+pub(crate) mod hold;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod open;
 pub(crate) mod purge;
+pub(crate) mod release;
 pub(crate) mod restore;
 pub(crate) mod show;
 pub(crate) mod verify;
@@ -60,7 +62,12 @@ pub(crate) fn host_name() -> String {
 /// The hint for an exit code, whatever the error was.
 pub(crate) fn advice(verb: &str, exit: Exit) -> Option<&'static str> {
     match exit {
-        Exit::Locked if matches!(verb, "backup" | "copy" | "delete" | "purge" | "gc") => {
+        Exit::Locked
+            if matches!(
+                verb,
+                "backup" | "copy" | "delete" | "purge" | "hold" | "release" | "gc"
+            ) =>
+        {
             Some("--lock-wait lets a command wait")
         }
         Exit::Signalled(_) => what_a_stop_leaves(verb),

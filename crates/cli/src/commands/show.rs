@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::output::app_metadata::AppMetadata;
 use crate::output::backup_info::{capture_text, if_read, prepared_text};
 use crate::output::command_words::translate;
+use crate::output::hold::describe;
 use crate::output::text::{Page, Style, Table};
 use crate::output::units::{bytes, files, local_time, maybe_bytes, temperature_name};
 
@@ -94,6 +95,9 @@ fn fields(info: &BackupInfo) -> Vec<(&'static str, String)> {
         ("made by", known(&info.created_by)),
         ("meta schema", read(info.schema.clone())),
     ];
+    if let Some(hold) = &info.hold {
+        fields.push(("held", describe(hold)));
+    }
     if let Some(engine) = &info.engine {
         fields.push(("written by", engine.clone()));
     }

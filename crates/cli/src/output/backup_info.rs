@@ -39,11 +39,14 @@ pub(crate) fn state_cell(info: &BackupInfo) -> Cell {
         BackupState::Unsupported(_) => Style::Warning,
         _ => Style::Plain,
     };
-    let state = info.state.name();
-    match info.excluded_files {
-        0 => Cell::styled(style, state),
-        excluded => Cell::styled(style, format!("{state}, {excluded} excluded")),
+    let mut state = info.state.name().to_owned();
+    if info.excluded_files > 0 {
+        state += &format!(", {} excluded", info.excluded_files);
     }
+    if info.hold.is_some() {
+        state += ", held";
+    }
+    Cell::styled(style, state)
 }
 
 /// A value from a meta file, or a mark that it could not be read.

@@ -5,6 +5,7 @@ pub(crate) mod backup_info;
 pub(crate) mod command_words;
 pub(crate) mod escape;
 pub(crate) mod failure;
+pub(crate) mod hold;
 pub(crate) mod json;
 pub(crate) mod print_error;
 pub(crate) mod progress;

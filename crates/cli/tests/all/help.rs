@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::command::{line, stonekeep};
 
-const VERBS: [&str; 18] = [
+const VERBS: [&str; 20] = [
     "backup",
     "list",
     "show",
@@ -17,6 +17,8 @@ const VERBS: [&str; 18] = [
     "check-store",
     "delete",
     "purge",
+    "hold",
+    "release",
     "gc",
     "inspect",
     "diff",

@@ -190,3 +190,50 @@ fn mistakes_are_explained() {
     world.run(["purge", "--keep-last=0", "--keep-daily=0"]).ok();
     assert_eq!(left(&world), [1], "the only valid backup stays");
 }
+
+#[test]
+fn a_held_backup_stays_until_it_is_released() {
+    let world = backups_at(&[0, 1, 2]);
+    let held = world.json(["hold", "1", "--reason", "the audit", "--until", "90d"]);
+    crate::shape::check(
+        &held,
+        "hold",
+        "hold: {backup_id: number, meta_crc32c: number, held_at_seconds: number, until_seconds: number, reason: string, host: string}",
+    );
+    world
+        .run(["hold", "latest~1"])
+        .ok()
+        .says("backup 2 is held until it is released");
+    world
+        .run(["delete", "1"])
+        .code(1)
+        .warns("backup 1 is held: until 20")
+        .warns("the audit")
+        .warns("stonekeep release 1");
+    world.run(["list"]).ok().says("valid, held");
+    world.run(["show", "1"]).ok().says(": the audit");
+    world
+        .run(["purge", "--keep-last=1", "--dry-run"])
+        .ok()
+        .says("hold until 20")
+        .says("the audit");
+    world.run(["purge", "--keep-last=1"]).ok();
+    assert_eq!(left(&world), [1, 2, 3]);
+    let destroy = ["backup", world.db(), "--destroy-old-data", "--yes"];
+    world.run(destroy).code(1).warns("backup 1 is held");
+    world
+        .run(["release", "1"])
+        .ok()
+        .says("backup 1 is released; it was held until 20");
+    world.run(["release", "1"]).code(4).warns("backup 1 is not held");
+    world.run(["release", "2"]).ok();
+    world.run(["purge", "--keep-last=1"]).ok();
+    assert_eq!(left(&world), [3]);
+    world.run(["hold", "9"]).code(4).warns("no backup 9");
+    world
+        .run(["hold", "3", "--until", "2001-01-01"])
+        .code(2)
+        .warns("that time is over");
+    world.run(["gc"]).ok();
+    world.run(["verify"]).ok();
+}

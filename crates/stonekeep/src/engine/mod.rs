@@ -12,6 +12,7 @@ mod contents;
 pub mod copy;
 pub mod create;
 mod full_disk;
+pub mod hold;
 pub mod in_place;
 pub mod info;
 mod meta_commit;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use stonekeep_format::BackupId;
 
+use super::hold::Hold;
 use super::in_place::InPlaceReport;
 use super::info::{BackupDiff, BackupInfo, InfoDetail, RepositoryInfo, WhichBackup};
 use super::restore::RestoreReport;
@@ -36,6 +37,7 @@ reading! {
     get_backup_info(id: BackupId, detail: InfoDetail) -> Result<BackupInfo>;
     get_all_backup_info(detail: InfoDetail) -> Result<RepositoryInfo>;
     get_latest_backup_info() -> Result<Option<BackupInfo>>;
+    holds() -> Result<Vec<Hold>>;
     resolve(which: WhichBackup) -> Result<BackupId>;
     diff(a: BackupId, b: BackupId) -> Result<BackupDiff>;
     verify_backups(what: impl Into<VerifyWhat>, level: VerifyLevel, observer: &dyn Observer) -> Result<VerifyReport>;

@@ -44,7 +44,7 @@ impl Traces {
         let store = index.store();
         let records = store.list(Some(&layout::deleted_directory()))?;
         let records = records.iter().filter(|entry| entry.kind == EntryKind::File);
-        let records = records.filter_map(|entry| layout::parse_deleted(&entry.name));
+        let records = records.filter_map(|entry| layout::parse_id_and_crc(&entry.name));
         let mut others: BTreeSet<BackupId> = records.map(|(id, _)| id).collect();
         others.extend(ids_of(index.private()?));
         others.extend(ids_of(&store.list(Some(&layout::facts_directory()))?));

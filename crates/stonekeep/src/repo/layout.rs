@@ -74,8 +74,18 @@ pub fn deleted(id: BackupId, meta_crc32c: Crc32c) -> Key {
     Key::trusted(format!("stonekeep/deleted/{id}-{:08x}", meta_crc32c.0))
 }
 
-/// The id and checksum that a name in `stonekeep/deleted` spells.
-pub fn parse_deleted(name: &str) -> Option<(BackupId, Crc32c)> {
+/// `stonekeep/holds`
+pub fn holds_directory() -> Key {
+    Key::trusted("stonekeep/holds")
+}
+
+/// `stonekeep/holds/<id>-<crc32c of the meta file in hex>`
+pub fn hold(id: BackupId, meta_crc32c: Crc32c) -> Key {
+    Key::trusted(format!("stonekeep/holds/{id}-{:08x}", meta_crc32c.0))
+}
+
+/// The id and checksum that a name in `stonekeep/deleted` or `stonekeep/holds` spells.
+pub fn parse_id_and_crc(name: &str) -> Option<(BackupId, Crc32c)> {
     let (id, crc) = name.split_once('-')?;
     let crc = (crc.len() == 8)
         .then(|| u32::from_str_radix(crc, 16).ok())
@@ -145,9 +155,9 @@ mod tests {
         let id = BackupId::new(7).unwrap();
         let key = deleted(id, Crc32c(0xbeef));
         assert_eq!(key.as_str(), "stonekeep/deleted/7-0000beef");
-        assert_eq!(parse_deleted(key.name()), Some((id, Crc32c(0xbeef))));
+        assert_eq!(parse_id_and_crc(key.name()), Some((id, Crc32c(0xbeef))));
         for bad in ["7", "7-", "7-beef", "0-0000beef", "7-0000beeg", "7-0000beef0"] {
-            assert_eq!(parse_deleted(bad), None, "{bad}");
+            assert_eq!(parse_id_and_crc(bad), None, "{bad}");
         }
     }
 }

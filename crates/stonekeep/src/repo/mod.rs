@@ -30,6 +30,7 @@ pub mod facts_reader;
 pub mod file_check;
 mod file_facts;
 pub mod garbage;
+pub mod holds;
 pub mod ids;
 pub mod included;
 pub mod index;

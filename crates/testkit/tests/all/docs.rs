@@ -120,7 +120,7 @@ fn each_invariant_has_tests_that_exist() {
         }
         for test in tests {
             count += 1;
-            let function = format!("fn {test}()");
+            let function = format!("fn {test}(");
             if !texts.iter().any(|text| text.contains(&function)) {
                 findings.push(format!("there is no test {test}"));
             }

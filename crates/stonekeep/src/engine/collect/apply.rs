@@ -37,7 +37,7 @@ pub(super) struct Left {
 
 impl Left {
     fn holds(&self, record: &Key) -> bool {
-        let id = layout::parse_deleted(record.name()).map(|(id, _)| id);
+        let id = layout::parse_id_and_crc(record.name()).map(|(id, _)| id);
         self.shared || id.is_some_and(|id| self.backups.contains(&id))
     }
 }

@@ -12,10 +12,12 @@ use crate::repo::expected_sizes::ExpectedSizes;
 use crate::repo::facts::BackupFacts;
 use crate::repo::file_check;
 use crate::repo::garbage::Metas;
+use crate::repo::holds::{Hold, Holds};
 use crate::repo::included::bytes_of;
 use crate::repo::meta_scanner::{MetaScanner, ScannedMeta};
 use crate::repo::path_set::PathSet;
 use crate::repo::stored_files::{PrivateFiles, StoredFiles};
+use crate::repo::verified::DamagedFiles;
 use crate::repo::went_back::WentBack;
 use crate::store::Store;
 use crate::{Result, WarningName};
@@ -27,6 +29,9 @@ pub(super) struct Stored<'a> {
     pub(super) shared: &'a StoredFiles,
     /// The private files of all backups, where they have been listed at once.
     pub(super) private: Option<&'a PrivateFiles>,
+    /// Files that a verification found damaged.
+    pub(super) damaged: &'a DamagedFiles<'a>,
+    pub(super) holds: &'a Holds,
 }
 
 /// What a purge has to know of a backup whose meta file can be read.
@@ -36,6 +41,8 @@ pub(super) struct Examined {
     sequence_number: u64,
     /// What is wrong with its files; `None` if it is valid.
     wrong: Option<String>,
+    /// Why an operator holds it.
+    held: Option<String>,
     /// Bytes of the files that it has for itself.
     own_bytes: u64,
     facts: Option<Facts>,
@@ -61,7 +68,8 @@ impl Stored<'_> {
         let files = &loaded.meta.files;
         let private = PrivateFiles::look(store, self.private, loaded.id, files)?;
         let get = |path: &RepoPath| Ok(self.shared.get_of_backup(path, &private));
-        let findings = file_check::findings(files, &sizes, get)?;
+        let mut findings = file_check::findings(files, &sizes, get)?;
+        findings.extend(self.damaged.findings(scanned));
         let own = files.iter().filter(|file| file.path.shared_name().is_none());
         let own = own.filter_map(|file| private.get(&file.path)?.size_bytes);
         let included = facts.as_ref().map_or(0, |facts| bytes_of(&facts.included));
@@ -72,6 +80,7 @@ impl Stored<'_> {
             sequence_number: facts
                 .as_ref()
                 .map_or(head.sequence.value(), |facts| facts.sequence_number),
+            held: self.holds.of(loaded.id, Some(loaded.crc32c)).map(Hold::describe),
             wrong: findings.first().map(ToString::to_string),
             own_bytes: own.sum::<u64>() + included,
             facts: facts.map(Facts::of),
@@ -101,8 +110,9 @@ pub(super) fn choose(
     let mut candidates = Vec::new();
     for backup in backups.iter().rev() {
         if backup.wrong.is_none() {
-            let held = went_back.release(backup);
-            let held = held.map(|held| KeptBy::new(KeepRule::SequenceWentBack, held.to_string()));
+            let before = went_back.release(backup);
+            let before = before.map(|before| KeptBy::new(KeepRule::SequenceWentBack, before.to_string()));
+            let held = backup.held.as_ref().map(|why| KeptBy::new(KeepRule::Hold, why));
             candidates.push(Candidate {
                 id: backup.id,
                 timestamp_seconds: backup.timestamp_seconds,
@@ -111,7 +121,7 @@ pub(super) fn choose(
                     .as_ref()
                     .map(|facts| facts.tags.clone())
                     .unwrap_or_default(),
-                kept_by: held.into_iter().collect(),
+                kept_by: held.into_iter().chain(before).collect(),
             });
         }
         went_back.note(backup);
@@ -184,11 +194,11 @@ struct GoingBack {
     /// Databases of which a backup accepts what all older ones say.
     accepted: BTreeSet<Option<String>>,
     /// Whatever newer backups say that is not accepted; of each, the last backup before it stays.
-    holds: Vec<Hold>,
+    setbacks: Vec<Setback>,
 }
 
 /// A database that went back.
-struct Hold {
+struct Setback {
     database_id: Option<String>,
     went_back: WentBack,
 }
@@ -198,18 +208,23 @@ impl GoingBack {
         GoingBack {
             is_accepted: options.accept.contains(&WarningName::SequenceWentBack),
             accepted: BTreeSet::new(),
-            holds: Vec::new(),
+            setbacks: Vec::new(),
         }
     }
 
     /// What holds this backup, if it is the newest valid one from before a database went back; it holds no older one.
     fn release(&mut self, backup: &Examined) -> Option<WentBack> {
-        let holds = |hold: &mut Hold| {
+        let is_before = |setback: &mut Setback| {
             let facts = backup.facts.as_ref();
-            facts.is_none_or(|facts| facts.database_id == hold.database_id)
-                && hold.went_back.is_before(backup.id.get(), backup.sequence_number)
+            facts.is_none_or(|facts| facts.database_id == setback.database_id)
+                && setback
+                    .went_back
+                    .is_before(backup.id.get(), backup.sequence_number)
         };
-        self.holds.extract_if(.., holds).map(|hold| hold.went_back).last()
+        self.setbacks
+            .extract_if(.., is_before)
+            .map(|setback| setback.went_back)
+            .last()
     }
 
     fn note(&mut self, backup: &Examined) {
@@ -223,12 +238,13 @@ impl GoingBack {
             return;
         }
         for went_back in &facts.went_back {
-            let is_known = |hold: &Hold| {
-                hold.database_id == facts.database_id && hold.went_back.last_before == went_back.last_before
+            let is_known = |setback: &Setback| {
+                setback.database_id == facts.database_id
+                    && setback.went_back.last_before == went_back.last_before
             };
             // Every backup that says so is newer than the one that it holds.
-            if !self.holds.iter().any(is_known) {
-                self.holds.push(Hold {
+            if !self.setbacks.iter().any(is_known) {
+                self.setbacks.push(Setback {
                     database_id: facts.database_id.clone(),
                     went_back: *went_back,
                 });

@@ -1,7 +1,7 @@
 //! One collection from the lock to the last removal, or without touching anything.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use stonekeep_format::BackupId;
 
@@ -11,10 +11,11 @@ use super::report::CollectReport;
 use super::retention::{BackupDecision, PurgeOptions};
 use crate::engine::BackupEngineReadOnly;
 use crate::repo::garbage::{self, Examine, Inventory, Metas, Policy, Withdrawn};
+use crate::repo::holds::{Hold, Holds};
 use crate::repo::index::RepositoryIndex;
-use crate::repo::loaded_meta::no_such_backup;
+use crate::repo::loaded_meta::{MetaState, no_such_backup};
 use crate::repo::pin::{self, LivePins};
-use crate::repo::{latest_hint, layout};
+use crate::repo::{catalog, holds, latest_hint, layout, verified};
 use crate::store::{Held, Store, UploadSweep, Uploads};
 use crate::{Error, ErrorKind, Observer, Phase, Progress, Result, Warning, WarningName, repo};
 
@@ -106,6 +107,9 @@ impl Collection<'_> {
         }
         let mut report = self.apply(&mut inventory, deleted, Some(lock))?;
         self.sweep_uploads(UploadSweep::Abort, &mut report)?;
+        if matches!(self.wanted, Wanted::Nothing) {
+            self.remove_void_holds(&inventory)?;
+        }
         report.warnings.extend(left.iter().map(|(id, error)| {
             let message = format!(
                 "could not be removed, so that backup {id} still exists: {}",
@@ -157,11 +161,6 @@ impl Collection<'_> {
         self.engine.store()
     }
 
-    /// The time of the store where it has one: a machine's may be wrong.
-    fn now(&self) -> SystemTime {
-        self.store().now().unwrap_or_else(|| self.engine.clock.now())
-    }
-
     fn check_stop(&self) -> Result<()> {
         if self.observer.should_stop() {
             Err(Error::stopped())
@@ -179,22 +178,65 @@ impl Collection<'_> {
             Wanted::Everything => index.backups()?.ids.iter().copied().collect(),
             Wanted::Purge(options) => return self.purge(index, options),
         };
+        self.refuse_held(&to_delete)?;
         let (metas, _) = self.metas(index, &to_delete, &|_, _| Ok(()))?;
         let decisions = Vec::new();
         Ok((Choice { to_delete, decisions }, metas))
     }
 
+    /// Refuses to delete backups that are held.
+    fn refuse_held(&self, to_delete: &BTreeSet<BackupId>) -> Result<()> {
+        if to_delete.is_empty() {
+            return Ok(());
+        }
+        let holds = self.holds()?;
+        for id in to_delete.iter().filter(|id| holds.has(**id)) {
+            let meta = match catalog::load(self.store(), *id) {
+                Ok(MetaState::Readable(loaded)) => Some(loaded.crc32c),
+                Ok(MetaState::Unreadable(_)) => None,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) if error.kind() == ErrorKind::Io => None,
+                Err(error) => return Err(error),
+            };
+            if let Some(hold) = holds.of(*id, meta) {
+                return Err(hold.refusal());
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes holds of backups that a foreign engine has deleted, and those whose time is over.
+    fn remove_void_holds(&self, inventory: &Inventory<'_>) -> Result<()> {
+        let Holds {
+            holds,
+            over: mut void,
+        } = self.holds()?;
+        let is_gone = |hold: &Hold| !inventory.has_trace_of(hold.backup_id);
+        void.extend(holds.into_iter().filter(is_gone));
+        if void.is_empty() {
+            return Ok(());
+        }
+        holds::remove(self.store(), &void)
+    }
+
+    fn holds(&self) -> Result<Holds> {
+        holds::read(self.store(), self.engine.time(), self.engine.workers())
+    }
+
     fn purge(&self, index: &RepositoryIndex<'_>, options: &PurgeOptions) -> Result<(Choice, Metas)> {
         options.check()?;
+        let (stamps, shared) = (verified::read(self.store(), self.engine.time())?, index.shared()?);
         let stored = Stored {
             store: self.store(),
-            shared: index.shared()?,
+            shared,
             private: index.all_private()?,
+            damaged: &stamps.damaged(shared.paths()),
+            holds: &self.holds()?,
         };
         let (mut metas, backups) = self.metas(index, &BTreeSet::new(), &|scanner, scanned| {
             stored.examine(scanner, scanned)
         })?;
-        let decisions = purge::choose(options, &backups, (&metas, stored.shared), self.now());
+        let decisions = purge::choose(options, &backups, (&metas, stored.shared), self.engine.time());
         let go = decisions.iter().filter(|decision| decision.goes.is_some());
         let to_delete = go.map(|decision| decision.id).collect();
         metas.leave_out(&to_delete);
@@ -218,7 +260,7 @@ impl Collection<'_> {
         let records = self.store().list(Some(&layout::deleted_directory()))?;
         let records = records
             .iter()
-            .filter_map(|entry| layout::parse_deleted(&entry.name));
+            .filter_map(|entry| layout::parse_id_and_crc(&entry.name));
         let there: BTreeSet<BackupId> = records
             .map(|(id, _)| id)
             .chain(existing.iter().copied())
@@ -261,7 +303,7 @@ impl Collection<'_> {
         lock: Option<&Held>,
     ) -> Result<CollectReport> {
         let policy = Policy {
-            now: self.now(),
+            now: self.engine.time(),
             min_age: self.min_age,
             keep_unfinished: self.keep_unfinished,
         };

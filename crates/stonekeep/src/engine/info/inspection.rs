@@ -9,12 +9,13 @@ use stonekeep_format::{BackupId, Temperature};
 use super::report::{BackupFileInfo, BackupInfo, BackupState, InfoDetail, head, unreadable};
 use super::sharing::{Sharing, Sum};
 use crate::engine::BackupEngineReadOnly;
-use crate::parallel::run_bounded;
+use crate::parallel::{run_both, run_bounded};
 use crate::repo::catalog;
 use crate::repo::described::{self, Described};
 use crate::repo::expected_sizes::ExpectedSizes;
 use crate::repo::facts::BackupFacts;
 use crate::repo::file_check;
+use crate::repo::holds::{self, Holds};
 use crate::repo::included;
 use crate::repo::index::RepositoryIndex;
 use crate::repo::known_files::KnownFiles;
@@ -51,6 +52,7 @@ struct Inspection<'a> {
     stored: &'a StoredFiles,
     /// The private files of all backups, where they have been listed at once.
     private: Option<&'a PrivateFiles>,
+    holds: Holds,
     sharing: Mutex<Sharing<'a>>,
     scanners: Scanners,
 }
@@ -73,14 +75,18 @@ pub(super) fn inspect(
     detail: InfoDetail,
 ) -> Result<Inspected> {
     let (ids, stored) = (index.backups()?.ids.clone(), index.shared()?);
+    let private = || match asked {
+        Asked::All | Asked::Newest(_) => index.all_private(),
+        Asked::One(_) => Ok(None),
+    };
+    let holds = || holds::read(index.store(), engine.time(), 1);
+    let (private, holds) = run_both(engine.workers(), private, holds);
     let inspection = Inspection {
         store: index.store(),
         detail,
         stored,
-        private: match asked {
-            Asked::All | Asked::Newest(_) => index.all_private()?,
-            Asked::One(_) => None,
-        },
+        private: private?,
+        holds: holds?,
         sharing: Mutex::new(Sharing::new(stored, detail == InfoDetail::Files)),
         scanners: Scanners::default(),
     };
@@ -119,6 +125,7 @@ pub(super) fn inspect_alone(
         detail,
         stored: &stored,
         private: None,
+        holds: Holds::default(),
         sharing: Mutex::new(Sharing::new(&stored, detail == InfoDetail::Files)),
         scanners: Scanners::default(),
     };
@@ -181,10 +188,11 @@ impl Inspection<'_> {
             .with(|scanner| match if_exists(scanner.read(self.store, known, id))? {
                 None => Ok(None),
                 Some(MetaState::Readable(scanned)) => self.readable(scanner, &scanned).map(Some),
-                Some(MetaState::Unreadable(error)) => Ok(Some(Inspectee {
-                    info: unreadable(id, &error),
-                    sizes: None,
-                })),
+                Some(MetaState::Unreadable(error)) => {
+                    let mut info = unreadable(id, &error);
+                    info.hold = self.holds.of(id, None).cloned();
+                    Ok(Some(Inspectee { info, sizes: None }))
+                }
             })
     }
 
@@ -212,6 +220,7 @@ impl Inspection<'_> {
         };
         let mut info = head(loaded, facts.as_ref(), described.as_ref());
         info.number_files += scanned.plain.len() as u64;
+        info.hold = self.holds.of(loaded.id, Some(loaded.crc32c)).cloned();
         info.state = if findings.is_empty() {
             BackupState::Valid
         } else {

@@ -11,6 +11,7 @@ use crate::image::{CaptureKind, ImageColumnFamily, LiveCapture};
 use crate::repo::catalog::LoadedMeta;
 use crate::repo::described::Described;
 use crate::repo::facts::BackupFacts;
+use crate::repo::holds::Hold;
 use crate::repo::included::bytes_of;
 use crate::repo::layout;
 use crate::{Error, ErrorKind, Finding, Warning, WarningName};
@@ -141,6 +142,8 @@ pub struct BackupInfo {
     pub capture_warnings: Vec<Warning>,
     /// The program that made the backup, if ours.
     pub created_by: Option<String>,
+    /// That an operator holds it; not looked at with [`InfoDetail::Head`].
+    pub hold: Option<Hold>,
     /// The files, where they were asked for.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub files: Option<Vec<BackupFileInfo>>,
@@ -231,6 +234,7 @@ impl BackupInfo {
             tags: Vec::new(),
             capture_warnings: Vec::new(),
             created_by: None,
+            hold: None,
             files: None,
             warnings: Vec::new(),
         }

@@ -99,7 +99,7 @@ pub fn secure(store: &Store) -> Result<()> {
 pub fn drop_void_records(store: &Store, records: &[Entry]) -> Result<()> {
     let directory = layout::deleted_directory();
     for entry in records {
-        let Some((id, crc32c)) = layout::parse_deleted(&entry.name) else {
+        let Some((id, crc32c)) = layout::parse_id_and_crc(&entry.name) else {
             continue;
         };
         let exists = match checksum(store, &layout::meta(id)) {

@@ -19,9 +19,9 @@ use crate::store::{Entry, EntryKind, Key, Store, Uploads};
 use crate::{Error, ErrorKind, Result};
 
 /// The names in `stonekeep/`.
-const OUR_NAMES: [&str; 12] = [
-    "backups", "deleted", "doubtful", "files", "ids", "latest", "leases", "lock", "pins", "runs", "tmp",
-    "verified",
+const OUR_NAMES: [&str; 13] = [
+    "backups", "deleted", "doubtful", "files", "holds", "ids", "latest", "leases", "lock", "pins", "runs",
+    "tmp", "verified",
 ];
 
 /// See the module.
@@ -168,6 +168,11 @@ impl<'a> Inventory<'a> {
         !self.records.is_empty()
     }
 
+    /// Whether a backup exists, or has been deleted and its record is still there.
+    pub fn has_trace_of(&self, id: BackupId) -> bool {
+        self.metas.ids.contains(&id) || self.records.iter().any(|record| record.id == id)
+    }
+
     /// Names at the root and in our own directory that no repository has.
     fn add_unknown_names(&mut self, index: &RepositoryIndex<'_>) -> Result<()> {
         let root = index.root()?.unwrap_or_default().iter();
@@ -200,7 +205,7 @@ impl<'a> Inventory<'a> {
             if should_stop() {
                 return Err(Error::stopped());
             }
-            let name = layout::parse_deleted(&entry.name).filter(|_| entry.kind == EntryKind::File);
+            let name = layout::parse_id_and_crc(&entry.name).filter(|_| entry.kind == EntryKind::File);
             let Some((id, meta_crc32c)) = name else {
                 self.unknown.insert(format!("{directory}/{}", entry.name));
                 continue;

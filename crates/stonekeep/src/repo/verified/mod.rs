@@ -52,4 +52,4 @@ mod stamps;
 
 pub use self::recorder::{Recorder, replaced};
 pub use self::stamp::{Outcome, Stamp, Wanted};
-pub use self::stamps::{Damage, Stamps, read};
+pub use self::stamps::{Damage, DamagedFiles, Stamps, read};

@@ -3,10 +3,14 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
+use stonekeep_format::backup_meta::{MetaFile, PathId, PathTable};
+use stonekeep_format::backup_name::RepoPath;
+
 use super::stamp::{self, Outcome, Stamp, Wanted};
 use crate::parallel::run_bounded;
 use crate::repo::layout;
 use crate::repo::loaded_meta::LoadedMeta;
+use crate::repo::meta_scanner::ScannedMeta;
 use crate::store::{EntryKind, Key, Store};
 use crate::{Error, ErrorKind, Finding, Result};
 
@@ -31,6 +35,31 @@ pub struct Stamps {
     /// Files that could not be read.
     unread: usize,
     now_ms: u64,
+}
+
+/// Files that were found damaged, and not found right since.
+#[derive(Debug)]
+pub struct DamagedFiles<'a> {
+    stamps: &'a Stamps,
+    /// Those that a table of paths has.
+    shared: HashMap<PathId, &'a str>,
+    is_empty: bool,
+}
+
+impl DamagedFiles<'_> {
+    /// Those of a backup whose known files have the paths of that table.
+    pub fn findings(&self, scanned: &ScannedMeta) -> Vec<Finding> {
+        if self.is_empty {
+            return Vec::new();
+        }
+        let mut findings = self.stamps.findings(&scanned.loaded);
+        findings.extend(scanned.plain.iter().filter_map(|(id, crc32c)| {
+            let path = *self.shared.get(id)?;
+            let file = MetaFile::new(RepoPath::parse(path)?, *crc32c);
+            self.stamps.finding(&file)
+        }));
+        findings
+    }
 }
 
 /// Reads all stamps. There are none where nothing can be listed.
@@ -96,16 +125,38 @@ impl Stamps {
             return Vec::new();
         }
         let files = loaded.meta.files.iter().filter(|file| !file.excluded);
-        let found = files.filter_map(|file| {
-            let path = file.path.to_string();
-            let wanted = Wanted {
-                size_bytes: file.recorded_size_bytes(),
-                crc32c: file.recorded_crc32c(),
-            };
-            let reason = self.damage(&path, wanted)?.reason.to_owned();
-            Some(Finding { file: path, reason })
-        });
-        found.collect()
+        files.filter_map(|file| self.finding(file)).collect()
+    }
+
+    fn finding(&self, file: &MetaFile) -> Option<Finding> {
+        let path = file.path.to_string();
+        let wanted = Wanted {
+            size_bytes: file.recorded_size_bytes(),
+            crc32c: file.recorded_crc32c(),
+        };
+        let reason = self.damage(&path, wanted)?.reason.to_owned();
+        Some(Finding { file: path, reason })
+    }
+
+    /// The files that were found damaged, for a look at many backups.
+    pub fn damaged(&self, paths: &PathTable) -> DamagedFiles<'_> {
+        let is_damage = |stamp: &Stamp| matches!(stamp.outcome, Outcome::Damaged(_));
+        let damaged = self
+            .by_path
+            .iter()
+            .filter(|(_, stamps)| stamps.iter().any(is_damage));
+        let mut files = DamagedFiles {
+            stamps: self,
+            shared: HashMap::new(),
+            is_empty: true,
+        };
+        for (path, _) in damaged {
+            files.is_empty = false;
+            if let Some(id) = paths.find(path.as_bytes()) {
+                files.shared.insert(id, path);
+            }
+        }
+        files
     }
 
     /// The stamp of a file.

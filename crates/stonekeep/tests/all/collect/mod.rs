@@ -5,6 +5,7 @@ pub(crate) mod crash;
 pub(crate) mod fixtures;
 pub(crate) mod foreign_records;
 pub(crate) mod generated;
+mod holds;
 pub(crate) mod misread_metas;
 mod not_removed;
 pub(crate) mod origin;
