@@ -78,7 +78,7 @@ pub use engine::create::CreateReport;
 pub use engine::in_place::InPlaceReport;
 pub use engine::info::{BackupDiff, BackupInfo, BackupState, InfoDetail, RepositoryInfo, WhichBackup};
 pub use engine::restore::RestoreReport;
-pub use engine::verify::{VerifyLevel, VerifyReport, VerifyWhat};
+pub use engine::verify::{Sample, VerifyLevel, VerifyOptions, VerifyReport, VerifyWhat};
 pub use engine::{
     BackupEngine, BackupEngineOptions, BackupEngineReadOnly, Components, CreateBackupOptions, MetaSchema,
     RateLimiter, RestoreMode, RestoreOptions,

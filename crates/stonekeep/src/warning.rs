@@ -95,6 +95,8 @@ warning_names! {
     RestoreResumed = "restore-resumed",
     /// The restore is complete, but what it replaced could not be removed.
     NotCleanedUp = "not-cleaned-up",
+    /// When files were verified is not remembered, since the repository cannot be written.
+    NotRemembered = "not-remembered",
     /// Files that a deletion or collection could not remove.
     NotRemoved = "not-removed",
     /// The store cannot be listed, so that a newer backup than the one that was taken as the latest may exist.

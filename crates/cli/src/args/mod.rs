@@ -5,6 +5,7 @@ pub(crate) mod engine;
 pub(crate) mod place;
 pub(crate) mod quantity;
 pub(crate) mod repository;
+pub(crate) mod sample;
 pub(crate) mod select;
 pub(crate) mod time;
 pub(crate) mod which;

@@ -23,6 +23,7 @@ pub(crate) const SHOW: &str = "Examples:
 pub(crate) const VERIFY: &str = "Examples:
   stonekeep verify --repo /backups/app
   stonekeep verify latest --repo /backups/app
+  stonekeep verify --sample 1/7 --max-duration 2h --repo /backups/app
   stonekeep verify --level size --repo /backups/app";
 
 pub(crate) const RESTORE: &str = "Examples:

@@ -93,7 +93,9 @@ fn what_a_stop_leaves(verb: &str) -> Option<&'static str> {
         "delete" | "purge" | "gc" => Some(
             "backups that are gone from the list are deleted; the next stonekeep gc removes the rest of their files",
         ),
-        "verify" => Some("nothing was changed"),
+        "verify" => Some(
+            "the repository remembers which files were verified; --sample and --max-duration begin with the others",
+        ),
         "check-store" => Some("what was written is removed again"),
         "open" => Some("the part of the directory that was made is removed again"),
         _ => None,

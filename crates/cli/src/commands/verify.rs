@@ -1,12 +1,14 @@
 //! `stonekeep verify`: checks backups for damage.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 use stonekeep::engine::info::BackupState;
 use stonekeep::engine::verify::{
-    UncheckedCause, UncheckedFile, VerifiedBackup, VerifyLevel, VerifyReport, VerifyWhat,
+    Sample, UncheckedCause, UncheckedFile, VerifiedBackup, VerifyLevel, VerifyOptions, VerifyReport,
+    VerifyWhat,
 };
 
 use stonekeep::format::BackupId;
@@ -14,15 +16,17 @@ use stonekeep::format::BackupId;
 use super::Session;
 use crate::args::choice::{Choice, one_of};
 use crate::args::engine::WorkArgs;
-use crate::args::quantity::parse_rate;
+use crate::args::quantity::{parse_duration, parse_rate};
 use crate::args::repository::RepoArgs;
+use crate::args::sample::parse_sample;
 use crate::args::select::SelectArgs;
 use crate::args::which::{Which, parse_id_or_latest};
 use crate::exit::Exit;
 use crate::output::command_words::translate;
 use crate::output::json::word;
 use crate::output::text::{Page, Style};
-use crate::output::units::{backup_ids, bytes, count, first_to_last};
+use crate::output::units::{backup_ids, bytes, count, files, first_to_last, local_time};
+use crate::usage_error::UsageError;
 
 /// This many files that could not be read are named in text; JSON names them all.
 const MAX_UNCHECKED_SHOWN: usize = 20;
@@ -31,7 +35,8 @@ const MAX_UNCHECKED_SHOWN: usize = 20;
 ///
 /// By default, reads every byte of all backups; a file that several backups share is read once. Reports each damaged file
 /// with the backups that it affects, and ends with exit code 3. Reports files that could not be read separately; if there
-/// is no other finding, the exit code is 1.
+/// is no other finding, the exit code is 1. The repository remembers when each file was read and whether it was right. With
+/// --sample or --max-duration, a run reads those files that were not read for the longest time, and looks at the sizes of all others.
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::VERIFY)]
 pub(crate) struct VerifyArgs {
@@ -48,6 +53,12 @@ pub(crate) struct VerifyArgs {
     /// What to check
     #[arg(long, value_name = "LEVEL", value_parser = one_of(LEVELS), default_value = "checksum")]
     level: VerifyLevel,
+    /// Read only so much of the files: a part such as 5% or 1/7, or a size; 1/7 on each day of a week reads all of them
+    #[arg(long, value_name = "PART", value_parser = parse_sample, help_heading = "A part at a time")]
+    sample: Option<Sample>,
+    /// Begin to read no further file after this time; at least one file is read
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, help_heading = "A part at a time")]
+    max_duration: Option<Duration>,
     /// Limit in bytes per second, such as 50MiB/s; 0 is no limit
     #[arg(long, value_name = "RATE", value_parser = parse_rate, default_value = "0",
           help_heading = "Reading and writing")]
@@ -78,6 +89,10 @@ struct VerifyJson<'a> {
 }
 
 pub(crate) fn run(args: &VerifyArgs, session: &Session) -> anyhow::Result<Exit> {
+    if args.level == VerifyLevel::Size && (args.sample.is_some() || args.max_duration.is_some()) {
+        let message = "--sample and --max-duration limit how much is read, and --level size reads no file";
+        return Err(UsageError::new(message).into());
+    }
     let options = args.work.apply(session.engine_options());
     let engine = args
         .repo
@@ -91,7 +106,11 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> anyhow::Result<Exit> 
         }
     };
     let watcher = session.watch()?;
-    let mut report = engine.verify_backups(what, args.level, &watcher)?;
+    let how = VerifyOptions::default()
+        .with_level(args.level)
+        .with_sample(args.sample)
+        .with_max_duration(args.max_duration);
+    let mut report = engine.verify(what, &how, &watcher)?;
     report.warnings.extend(doubts);
     translate(&mut report.warnings);
     let output = &session.output;
@@ -141,6 +160,7 @@ fn text(page: &mut Page<'_>, report: &VerifyReport, quiet: bool) {
     }
     if !quiet || !report.is_clean() {
         verdict(page, report);
+        left(page, report);
     }
 }
 
@@ -191,6 +211,20 @@ fn unchecked(page: &mut Page<'_>, files: &[UncheckedFile]) {
                       (--max-background-operations)";
         page.marked(Style::Hint, "hint:", advice);
     }
+}
+
+/// What a sample or a limit in time has left for another run.
+fn left(page: &mut Page<'_>, report: &VerifyReport) {
+    if report.files_left == 0 {
+        return;
+    }
+    let left = files(report.files_left, report.bytes_left);
+    let oldest = match (report.oldest_verified_seconds, report.never_verified_bytes) {
+        (Some(seconds), _) => format!("; all files were verified since {}", local_time(seconds)),
+        (None, Some(never)) => format!("; {} were never verified", bytes(never)),
+        (None, None) => String::new(),
+    };
+    page.line(format!("left for the next run: {left}{oldest}"));
 }
 
 fn verdict(page: &mut Page<'_>, report: &VerifyReport) {

@@ -12,7 +12,8 @@ use crate::world::World;
 /// The user with no rights, as most systems number it.
 const NOBODY: u32 = 65_534;
 
-const HEAD: &str = "clean: bool, level: string, files_checked: number, bytes_checked: number, files_excluded: number, backups: [{id: number, \
+const HEAD: &str = "clean: bool, level: string, files_checked: number, bytes_checked: number, files_left: number, \
+    bytes_left: number, oldest_verified: string, never_verified_bytes: number, files_excluded: number, backups: [{id: number, \
     state: string, findings: [";
 
 #[test]
@@ -190,4 +191,40 @@ fn verbose_logs_what_is_done() {
         .warns("deleted from the list");
     let quiet = world.run(["verify"]).ok();
     assert_eq!(quiet.stderr, "");
+}
+
+#[test]
+fn a_part_at_a_time_verifies_everything() {
+    let world = World::with_two_backups();
+    let all = world.json(["verify", "--level=size"])["files_checked"]
+        .as_u64()
+        .unwrap();
+    let first = world.json(["verify", "--sample", "10%"]);
+    let (read, left) = (&first["files_checked"], &first["files_left"]);
+    assert_eq!(read.as_u64().unwrap() + left.as_u64().unwrap(), all);
+    assert!(first["oldest_verified"].is_null() && first["never_verified_bytes"].as_u64() > Some(0));
+    world
+        .run(["verify", "--sample=1"])
+        .ok()
+        .says("left for the next run: ")
+        .says(" were never verified");
+    let second = world.json(["verify", "--sample=100%", "--max-duration", "1h"]);
+    assert_eq!(second["never_verified_bytes"], 0);
+    assert!(second["oldest_verified"].is_string());
+    world
+        .run(["verify", "--max-duration=0"])
+        .ok()
+        .says("; all files were verified since 20");
+    world.run(["verify", "--sample=1/7", "--level=size"]).code(2);
+    for wrong in ["0%", "8/7", "none", "0"] {
+        world.run(["verify", "--sample", wrong]).code(2);
+    }
+    let damaged = world.damage_shared_file();
+    world.run(["verify"]).code(3);
+    // It is not read, and not forgotten.
+    world
+        .run(["verify", "--max-duration=0"])
+        .code(3)
+        .says(&format!("damaged: {damaged}: "))
+        .says("as an earlier verification found");
 }

@@ -31,7 +31,7 @@ pub use self::report::InPlaceReport;
 use super::BackupEngineReadOnly;
 use super::callbacks::guarded;
 use super::info::WhichBackup;
-use super::verify::VerifyLevel;
+use super::verify::{VerifyLevel, VerifyOptions};
 use crate::{Error, ErrorKind, Observer, Result};
 
 impl BackupEngineReadOnly {
@@ -108,7 +108,7 @@ impl BackupEngineReadOnly {
     /// # Errors
     /// As [`BackupEngineReadOnly::verify_backups`], and where a file of it could not be read.
     fn is_clean_backup(&self, id: BackupId, observer: &dyn Observer) -> Result<bool> {
-        let report = self.verify_each(id.into(), VerifyLevel::Checksum, observer)?;
+        let report = self.verify_each(id.into(), &VerifyOptions::plain(VerifyLevel::Checksum), observer)?;
         match report.unchecked.first() {
             Some(first) if report.findings.is_empty() => {
                 let message = format!("backup {id} could not be verified: {}", first.reason);

@@ -14,6 +14,11 @@ pub(super) fn time<S: Serializer>(seconds: &i64, serializer: S) -> Result<S::Ok,
     fields.end()
 }
 
+/// A time in RFC 3339, UTC, or null.
+pub(crate) fn maybe_time<S: Serializer>(seconds: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_some(&seconds.and_then(utc))
+}
+
 /// `app_metadata` as text if it is UTF-8, and `app_metadata_hex`, in upper case as meta files have it.
 pub(super) fn app_metadata<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();

@@ -12,6 +12,8 @@ use stonekeep_format::BackupId;
 
 pub use self::diff::{BackupDiff, DiffSide};
 use self::inspection::{Asked, Inspected, inspect, inspect_alone};
+#[cfg(feature = "serde")]
+pub(crate) use self::json::maybe_time;
 pub(super) use self::latest::Candidates;
 pub use self::latest::{PassedOver, WhichBackup};
 pub use self::report::{BackupFileInfo, BackupInfo, BackupState, InfoDetail, RepositoryInfo};

@@ -46,11 +46,6 @@ impl Claims {
         }
     }
 
-    /// How many files the claims are about.
-    pub(super) fn len(&self) -> usize {
-        self.shared.len() + self.others.len()
-    }
-
     /// Adds what a backup says of a file that is [known](Self::known).
     pub(super) fn add_known(&mut self, path: PathId, crc32c: Crc32c, id: BackupId) {
         if let Some((size_bytes, said)) = self.said.get_mut(path.index()) {

@@ -1,17 +1,19 @@
 //! `VerifyBackup(id, true)`: every file is opened, and every byte read whose length can be right.
 
 use std::io;
+use std::time::Instant;
 
 use stonekeep_format::Crc32c;
 use stonekeep_format::backup_name::RepoPath;
 
-use super::claims::{Claim, Claims, Said};
+use super::claims::{Claim, Said};
 use super::report::{FindingKind, Findings, is_shortage};
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::transfer::{Meter, Metered};
 use crate::parallel::run_bounded;
 use crate::repo::index::RepositoryIndex;
 use crate::repo::stored_files::StoredEntry;
+use crate::repo::verified::{Outcome, Recorder, Wanted};
 use crate::repo::wrong::Wrong;
 use crate::store::{Key, ObjectReader};
 use crate::{Error, ErrorKind, Observer, Phase, Result};
@@ -32,24 +34,52 @@ impl From<Wrong> for Found {
     }
 }
 
-/// Opens and reads what the claims are about; how many bytes were read to the end. Files for which descriptors or memory
-/// were lacking are tried once more at the end, one after another.
+/// What is to be read, and until when.
+pub(super) struct Reading<'a> {
+    /// In this order.
+    pub(super) claims: Vec<Claim>,
+    /// No file is begun after that, except for the first one.
+    pub(super) until: Option<Instant>,
+    pub(super) recorder: Option<&'a Recorder<'a>>,
+}
+
+/// What has been read.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub(super) files: u64,
+    /// Of the files that were read to the end.
+    pub(super) bytes: u64,
+    /// The files that were not begun.
+    pub(super) left: Vec<Claim>,
+}
+
+/// Opens and reads what the claims are about. Files for which descriptors or memory were lacking are tried once more at the end, one after
+/// another.
 ///
 /// # Errors
 /// `Stopped`. A file that cannot be read must not end the verification of all others.
 pub(super) fn verify(
     engine: &BackupEngineReadOnly,
     index: &RepositoryIndex<'_>,
-    claims: Claims,
+    reading: Reading<'_>,
     findings: &mut Findings,
     observer: &dyn Observer,
-) -> Result<u64> {
-    let claims = claims.into_sorted();
+) -> Result<Read> {
+    let Reading {
+        claims,
+        until,
+        recorder,
+    } = reading;
     let bytes = claims.iter().map(|claim| claim.likely_bytes).sum();
     let limiter = &engine.verify_rate_limiter;
     let meter = engine.meter(observer, limiter, Phase::Verifying, (claims.len() as u64, bytes));
-    let results = run_bounded(engine.workers(), claims, |claim| {
+    let is_over = || until.is_some_and(|until| engine.clock.instant() >= until);
+    let numbered = claims.into_iter().enumerate().collect();
+    let results = run_bounded(engine.workers(), numbered, |(number, claim)| {
         meter.check()?;
+        if number > 0 && is_over() {
+            return Ok((claim, None));
+        }
         let mut found = look(engine, index, &claim, &meter)?;
         if is_wrong(&claim, &found) {
             // It may have been changed on the way.
@@ -59,27 +89,55 @@ pub(super) fn verify(
             found = look(engine, index, &claim, &meter)?;
         }
         meter.file_done();
-        Ok((claim, found))
+        record(recorder, &claim, &found);
+        Ok((claim, Some(found)))
     })?;
-    let mut bytes_checked = 0;
+    let mut read = Read::default();
     for (claim, found) in results {
         let found = match found {
-            Found::Unchecked(error) if is_shortage(&error) => {
-                meter.check()?;
-                look(engine, index, &claim, &meter)?
+            None => {
+                read.left.push(claim);
+                continue;
             }
-            found => found,
+            Some(Found::Unchecked(error)) if is_shortage(&error) => {
+                meter.check()?;
+                let found = look(engine, index, &claim, &meter)?;
+                record(recorder, &claim, &found);
+                found
+            }
+            Some(found) => found,
         };
+        read.files += 1;
         match found {
             Found::File(size_bytes, crc32c) => {
-                bytes_checked += crc32c.map_or(0, |_| size_bytes);
+                read.bytes += crc32c.map_or(0, |_| size_bytes);
                 compare(&claim, size_bytes, crc32c, findings);
             }
             Found::Bad(kind, reason) => findings.add(kind, claim.path.clone(), reason, claim.ids()),
             Found::Unchecked(error) => findings.add_unchecked(&claim.path, &error, claim.ids()),
         }
     }
-    Ok(bytes_checked)
+    Ok(read)
+}
+
+/// Leaves a stamp for each of those that a file can be, if all of its bytes were read.
+fn record(recorder: Option<&Recorder<'_>>, claim: &Claim, found: &Found) {
+    let (Some(recorder), Found::File(size_bytes, crc32c @ Some(_))) = (recorder, found) else {
+        return;
+    };
+    for said in &claim.said {
+        let outcome = match wrong(claim, said, *size_bytes, *crc32c) {
+            None => Outcome::Right,
+            Some((FindingKind::WrongChecksum | FindingKind::LyingMeta, reason)) => Outcome::Damaged(reason),
+            // A look at the size is enough.
+            Some(_) => continue,
+        };
+        let wanted = Wanted {
+            size_bytes: said.size_bytes.or(Some(*size_bytes)),
+            crc32c: said.crc32c,
+        };
+        recorder.record(&claim.path, wanted, outcome);
+    }
 }
 
 fn look(

@@ -6,9 +6,13 @@
 //! Verifying holds up nobody and takes no pin: a file that is gone because its backup was deleted meanwhile is no
 //! finding; the meta files are listed again to know that. A file that backups share is read once.
 
+mod choice;
 mod claims;
 mod contents;
 mod excluded;
+mod memory;
+mod options;
+mod remembered;
 mod report;
 mod small_files;
 
@@ -19,6 +23,8 @@ use stonekeep_format::backup_meta::{MetaFile, PathTable};
 use stonekeep_format::backup_name::RepoPath;
 
 use self::claims::{Claims, Said};
+use self::memory::Memory;
+pub use self::options::{Sample, VerifyOptions};
 use self::report::Findings;
 pub use self::report::{
     FindingKind, UncheckedCause, UncheckedFile, VerifiedBackup, VerifyFinding, VerifyLevel, VerifyReport,
@@ -52,17 +58,35 @@ impl BackupEngineReadOnly {
         level: VerifyLevel,
         observer: &dyn Observer,
     ) -> Result<VerifyReport> {
+        self.verify(what, &VerifyOptions::plain(level), observer)
+    }
+
+    /// Verifies backups, or a part of their files, and remembers when each file was verified and whether it was right.
+    ///
+    /// # Errors
+    /// As [`Self::verify_backups`]; `InvalidArgument` for a sample of nothing, or of files that are not read. What was read before
+    /// a stop is remembered.
+    pub fn verify(
+        &self,
+        what: impl Into<VerifyWhat>,
+        options: &VerifyOptions,
+        observer: &dyn Observer,
+    ) -> Result<VerifyReport> {
         let what = what.into();
-        guarded(observer, |observer| self.verify_each(what, level, observer))
+        options.check()?;
+        guarded(observer, |observer| self.verify_each(what, options, observer))
     }
 
     /// The same for a verb that calls the observer already.
     pub(super) fn verify_each(
         &self,
         what: VerifyWhat,
-        level: VerifyLevel,
+        options: &VerifyOptions,
         observer: &dyn Observer,
     ) -> Result<VerifyReport> {
+        let (began, level) = (self.clock.instant(), options.level);
+        // Before the backups are listed: a stamp of a file that none of these names is about a file that is gone.
+        let memory = Memory::begin(self, options);
         let all = what == VerifyWhat::All;
         let ids = match what {
             VerifyWhat::All => self.backup_ids()?,
@@ -84,16 +108,7 @@ impl BackupEngineReadOnly {
             claims: Claims::default(),
             findings: Findings::default(),
             excluded: Vec::new(),
-            report: VerifyReport {
-                level,
-                backups: Vec::new(),
-                findings: Vec::new(),
-                unchecked: Vec::new(),
-                files_checked: 0,
-                bytes_checked: 0,
-                files_excluded: 0,
-                warnings: Vec::new(),
-            },
+            report: VerifyReport::new(level),
         };
         let wanted = self
             .options()
@@ -120,10 +135,7 @@ impl BackupEngineReadOnly {
         }
         verifier.settle_excluded()?;
         if level == VerifyLevel::Checksum {
-            let claims = std::mem::take(&mut verifier.claims);
-            verifier.report.files_checked = claims.len() as u64;
-            let read = contents::verify(self, &verifier.index, claims, &mut verifier.findings, observer);
-            verifier.report.bytes_checked = read?;
+            verifier.read_files(options, memory, began, observer)?;
         }
         verifier.finish()
     }

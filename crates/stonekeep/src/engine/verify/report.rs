@@ -40,7 +40,7 @@ impl From<&[BackupId]> for VerifyWhat {
 
 /// How closely a backup is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum VerifyLevel {
@@ -234,6 +234,22 @@ pub struct VerifyReport {
     pub files_checked: u64,
     /// Bytes read, each file counted once.
     pub bytes_checked: u64,
+    /// Files that a sample or a limit in time left for another run, and their bytes. They were looked at for their sizes.
+    pub files_left: u64,
+    /// The bytes of those files.
+    pub bytes_left: u64,
+    /// When the file of the verified backups was read that was not read for the longest time, in seconds since 1970; `None` if one never
+    /// was, or if that is not remembered.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            rename = "oldest_verified",
+            serialize_with = "crate::engine::info::maybe_time"
+        )
+    )]
+    pub oldest_verified_seconds: Option<i64>,
+    /// Bytes of the files that were never read, if that is remembered.
+    pub never_verified_bytes: Option<u64>,
     /// Files that backups were made without and that no other backup stores, which were not checked; each counted once.
     pub files_excluded: u64,
     /// The backups, oldest first.
@@ -247,6 +263,23 @@ pub struct VerifyReport {
 }
 
 impl VerifyReport {
+    pub(super) fn new(level: VerifyLevel) -> Self {
+        VerifyReport {
+            level,
+            files_checked: 0,
+            bytes_checked: 0,
+            files_left: 0,
+            bytes_left: 0,
+            oldest_verified_seconds: None,
+            never_verified_bytes: None,
+            files_excluded: 0,
+            backups: Vec::new(),
+            findings: Vec::new(),
+            unchecked: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
     /// Whether everything was looked at, and nothing is wrong.
     pub fn is_clean(&self) -> bool {
         self.findings.is_empty() && self.unchecked.is_empty()

@@ -35,8 +35,8 @@
 //! put once more.
 //!
 //! Stamps are hints about the past. A file that is lost or damaged means that its stamps were never made. A stamp of the future,
-//! as a clock leaves that was put back, counts as made now, and loses against any other one; V3 dates it at the begin of the run, so
-//! that it delays nothing.
+//! as a clock leaves that was put back, counts as made now, and loses against any other one; V3 dates it just before the begin of
+//! the run, so that it delays nothing.
 //!
 //! # Damage
 //! A stamp with damage stays until a later verification finds the file right, until a backup replaces the file (which leaves a stamp
@@ -51,5 +51,6 @@ mod stamp;
 mod stamps;
 
 pub use self::recorder::{Recorder, replaced};
-pub use self::stamp::{Outcome, Stamp, Wanted};
-pub use self::stamps::{Damage, DamagedFiles, Stamps, read};
+pub(crate) use self::stamp::milliseconds;
+pub use self::stamp::{Outcome, Wanted};
+pub use self::stamps::{DamagedFiles, Stamps, read};

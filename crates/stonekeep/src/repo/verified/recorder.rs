@@ -137,9 +137,11 @@ impl<'a> Recorder<'a> {
             return Ok(());
         }
         let mut all = Stamps::at(self.began);
+        // Before each file of this run, whose clock may not have moved on since.
+        let latest_ms = stamp::milliseconds(self.began).saturating_sub(1);
         for (path, earlier) in self.earlier.iter() {
             let mut earlier = earlier.clone();
-            earlier.at_ms = earlier.at_ms.min(stamp::milliseconds(self.began));
+            earlier.at_ms = earlier.at_ms.min(latest_ms);
             all.add(path, earlier);
         }
         // These count whatever a clock that was put back says.

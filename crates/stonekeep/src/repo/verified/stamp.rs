@@ -46,7 +46,7 @@ pub enum Outcome {
 
 /// What is known of a file since some time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp {
+pub(crate) struct Stamp {
     /// Which file.
     pub wanted: Wanted,
     /// When, in milliseconds since 1970.
@@ -160,7 +160,7 @@ pub(super) fn decode(name: &str, text: &[u8], each: &mut dyn FnMut(&str, Stamp))
 }
 
 /// A time as stamps have it. One before 1970 is 1970.
-pub(super) fn milliseconds(time: SystemTime) -> u64 {
+pub(crate) fn milliseconds(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod basics;
 pub(crate) mod missing_lines;
+pub(crate) mod sample;
 pub(crate) mod stamps;
 pub(crate) mod strange_repository;
 pub(crate) mod unchecked;

@@ -1,0 +1,135 @@
+//! Reads the files of the verified backups, with what earlier verifications have left.
+
+use std::time::Instant;
+
+use stonekeep_format::BackupId;
+
+use super::choice::{Choice, choose, verified_ms};
+use super::claims::Claim;
+use super::contents::{self, Reading};
+use super::memory::Memory;
+use super::options::VerifyOptions;
+use super::report::FindingKind;
+use super::{BackupState, Verifier};
+use crate::repo::verified::{Recorder, Stamps, Wanted, milliseconds};
+use crate::{Observer, Result, Warning, WarningName};
+
+impl Verifier<'_> {
+    /// Reads the files of all backups that were read, or those that are chosen.
+    ///
+    /// # Errors
+    /// `Stopped`; those of the store that are not about one file.
+    pub(super) fn read_files(
+        &mut self,
+        options: &VerifyOptions,
+        mut memory: Memory<'_>,
+        began: Instant,
+        observer: &dyn Observer,
+    ) -> Result<()> {
+        let claims = std::mem::take(&mut self.claims).into_sorted();
+        if let (Memory::Kept(recorder), true) = (&mut memory, self.knows_all_files()) {
+            let find = |path: &str| claims.binary_search_by(|claim| claim.path.as_str().cmp(path));
+            recorder.retain(|path| find(path).is_ok());
+        }
+        let none = Stamps::default();
+        let stamps = memory.recorder().map_or(&none, Recorder::earlier);
+        let choice = if options.leaves_some() {
+            if self.verifies_all {
+                // An error is reported of each file, which is looked at by itself then.
+                drop(self.index.all_private());
+            }
+            let oldest_first = options.max_duration.is_some();
+            let findings = &mut self.findings;
+            choose(
+                &self.index,
+                claims,
+                stamps,
+                options.sample,
+                oldest_first,
+                findings,
+            )?
+        } else {
+            Choice::all(claims)
+        };
+        let reading = Reading {
+            claims: choice.chosen,
+            until: options.max_duration.and_then(|time| began.checked_add(time)),
+            recorder: memory.recorder(),
+        };
+        let read = contents::verify(self.engine, &self.index, reading, &mut self.findings, observer);
+        let read = match read {
+            Ok(read) => read,
+            Err(error) => {
+                drop(memory.finish());
+                return Err(error);
+            }
+        };
+        (self.report.files_checked, self.report.bytes_checked) = (read.files, read.bytes);
+        let left: Vec<Claim> = choice.left.into_iter().chain(read.left).collect();
+        self.report.files_left = left.len() as u64;
+        self.report.bytes_left = left.iter().map(|claim| claim.likely_bytes).sum();
+        if memory.recorder().is_some() {
+            self.add_known_damage(stamps, &left);
+            self.add_oldest(stamps, left.iter().chain(&choice.settled));
+        }
+        if let Some(reason) = memory.finish() {
+            self.warn_not_remembered(options, &reason);
+        }
+        Ok(())
+    }
+
+    /// Whether no backup may name further files.
+    fn knows_all_files(&self) -> bool {
+        let is_known = |state: &BackupState| matches!(state, BackupState::Valid);
+        self.verifies_all
+            && self.engine.options().max_valid_backups_to_open.is_none()
+            && self.report.backups.iter().all(|backup| is_known(&backup.state))
+    }
+
+    /// What earlier runs found wrong with files that this one has not read.
+    fn add_known_damage(&mut self, stamps: &Stamps, left: &[Claim]) {
+        for claim in left {
+            for said in &claim.said {
+                let wanted = Wanted {
+                    size_bytes: said.size_bytes,
+                    crc32c: said.crc32c,
+                };
+                if let Some(damage) = stamps.damage(&claim.path, wanted) {
+                    let reason = format!("{}, as an earlier verification found", damage.reason);
+                    let ids = said.ids.iter().copied();
+                    let (kind, path) = (FindingKind::WrongChecksum, claim.path.clone());
+                    self.findings
+                        .add(kind, path, reason, ids.collect::<Vec<BackupId>>());
+                }
+            }
+        }
+    }
+
+    /// Which time is the oldest at which one of the files was read, now that these were not read.
+    fn add_oldest<'c>(&mut self, stamps: &Stamps, unread: impl Iterator<Item = &'c Claim>) {
+        let mut oldest = Some(milliseconds(self.engine.clock.now()));
+        let mut never_bytes = 0;
+        for claim in unread {
+            let at_ms = verified_ms(stamps, claim);
+            if at_ms.is_none() {
+                never_bytes += claim.likely_bytes;
+            }
+            oldest = oldest.min(at_ms);
+        }
+        self.report.never_verified_bytes = Some(never_bytes);
+        self.report.oldest_verified_seconds = oldest.and_then(|ms| i64::try_from(ms / 1000).ok());
+    }
+
+    fn warn_not_remembered(&mut self, options: &VerifyOptions, reason: &str) {
+        let follows = if options.leaves_some() {
+            "; the next run begins with the same files"
+        } else {
+            ""
+        };
+        let message = format!("when its files were verified is not remembered{follows}: {reason}");
+        let location = self.engine.store().location();
+        self.report
+            .warnings
+            .push(Warning::about(WarningName::NotRemembered, location, message));
+    }
+}
