@@ -7,7 +7,7 @@ use super::Session;
 use crate::args::repository::RepoArgs;
 use crate::args::select::SelectArgs;
 use crate::exit::Exit;
-use crate::output::backup_info::{if_read, state_cell};
+use crate::output::backup_info::{if_read, state_cell, verified_text};
 use crate::output::command_words::translate;
 use crate::output::text::{Page, Style, Table};
 use crate::output::units::{count, local_time, maybe_bytes};
@@ -53,7 +53,11 @@ fn text(page: &mut Page<'_>, info: &RepositoryInfo, args: &ListArgs) {
     } else {
         page.table(&table(&info.backups));
         let backups = count(info.backups.len() as u64, "backup");
-        page.line(format!("{backups}, {} in all", maybe_bytes(info.total_bytes)));
+        let verified = verified_text(info.oldest_verified_seconds, info.never_verified_bytes);
+        page.line(format!(
+            "{backups}, {} in all, {verified}",
+            maybe_bytes(info.total_bytes)
+        ));
     }
     for backup in &info.backups {
         reasons(page, backup);

@@ -10,7 +10,7 @@ use crate::args::select::SelectArgs;
 use crate::args::which::{Which, parse_id_or_latest};
 use crate::exit::Exit;
 use crate::output::app_metadata::AppMetadata;
-use crate::output::backup_info::{capture_text, if_read, prepared_text};
+use crate::output::backup_info::{capture_text, if_read, prepared_text, verified_text};
 use crate::output::command_words::translate;
 use crate::output::hold::describe;
 use crate::output::text::{Page, Style, Table};
@@ -84,6 +84,10 @@ fn fields(info: &BackupInfo) -> Vec<(&'static str, String)> {
         ("size", maybe_bytes(info.size_bytes)),
         ("its own", maybe_bytes(info.unique_bytes)),
         ("shared with others", maybe_bytes(info.shared_bytes)),
+        (
+            "verified",
+            verified_text(info.oldest_verified_seconds, info.never_verified_bytes),
+        ),
         ("database id", known(&info.database_id)),
         ("column families", known(&families)),
         ("RocksDB version", known(&info.rocksdb_version)),

@@ -4,12 +4,21 @@ use stonekeep::engine::info::{BackupInfo, BackupState};
 use stonekeep::image::{CaptureKind, ClosingRule, LiveCapture};
 
 use super::text::{Cell, Style};
-use super::units::{bytes, count, milliseconds};
+use super::units::{bytes, count, local_time, milliseconds};
 
 /// Transactions without an outcome, in words.
 pub(crate) fn prepared_text(transactions: u64) -> String {
     let transactions = count(transactions, "transaction");
     format!("{transactions}, neither committed nor rolled back")
+}
+
+/// Since when all files have been verified, in words, or how much never was.
+pub(crate) fn verified_text(oldest_seconds: Option<i64>, never_bytes: Option<u64>) -> String {
+    match (oldest_seconds, never_bytes) {
+        (Some(seconds), _) => format!("all verified since {}", local_time(seconds)),
+        (None, Some(never)) => format!("{} never verified", bytes(never)),
+        (None, None) => "not known when it was verified".to_owned(),
+    }
 }
 
 /// How the image was taken, in words.

@@ -8,6 +8,7 @@ use stonekeep_format::{BackupId, Temperature};
 
 use super::report::{BackupFileInfo, BackupInfo, BackupState, InfoDetail, head, unreadable};
 use super::sharing::{Sharing, Sum};
+use super::verification::{Verifications, Verified};
 use crate::engine::BackupEngineReadOnly;
 use crate::parallel::{run_both, run_bounded};
 use crate::repo::catalog;
@@ -16,15 +17,16 @@ use crate::repo::expected_sizes::ExpectedSizes;
 use crate::repo::facts::BackupFacts;
 use crate::repo::file_check;
 use crate::repo::holds::{self, Holds};
-use crate::repo::included;
+use crate::repo::included::{self, IncludedFile};
 use crate::repo::index::RepositoryIndex;
 use crate::repo::known_files::KnownFiles;
 use crate::repo::listed::{self, Listed};
 use crate::repo::loaded_meta::{LoadedMeta, MetaState, no_such_backup};
 use crate::repo::meta_scanner::{MetaScanner, ScannedMeta, Scanners};
 use crate::repo::stored_files::{PrivateFiles, StoredFiles};
+use crate::repo::verified::{self, StampsByPath};
 use crate::store::Store;
-use crate::{ErrorKind, Result};
+use crate::{ErrorKind, Finding, Result};
 
 /// Which backups are asked for. The others are read as well, since files may be shared with them.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +45,8 @@ pub(super) struct Inspected {
     pub(super) backups: Vec<BackupInfo>,
     /// Bytes of all stored files of all backups; without the private ones where one backup was asked for.
     pub(super) total_bytes: u64,
+    /// What is remembered of verifications of the backups that were asked for.
+    pub(super) verified: Verified,
 }
 
 /// What all workers see.
@@ -53,6 +57,8 @@ struct Inspection<'a> {
     /// The private files of all backups, where they have been listed at once.
     private: Option<&'a PrivateFiles>,
     holds: Holds,
+    /// `None` where it cannot be known.
+    verifications: Option<Verifications<'a>>,
     sharing: Mutex<Sharing<'a>>,
     scanners: Scanners,
 }
@@ -79,14 +85,22 @@ pub(super) fn inspect(
         Asked::All | Asked::Newest(_) => index.all_private(),
         Asked::One(_) => Ok(None),
     };
-    let holds = || holds::read(index.store(), engine.time(), 1);
-    let (private, holds) = run_both(engine.workers(), private, holds);
+    let records = || {
+        let holds = holds::read(index.store(), engine.time(), 1);
+        (holds, verified::read(index.store(), engine.time()))
+    };
+    let (private, (holds, stamps)) = run_both(engine.workers(), private, records);
+    let stamps = stamps?;
     let inspection = Inspection {
         store: index.store(),
         detail,
         stored,
         private: private?,
         holds: holds?,
+        verifications: Some(Verifications::new(
+            StampsByPath::new(&stamps, stored.paths()),
+            stored,
+        )),
         sharing: Mutex::new(Sharing::new(stored, detail == InfoDetail::Files)),
         scanners: Scanners::default(),
     };
@@ -126,6 +140,7 @@ pub(super) fn inspect_alone(
         stored: &stored,
         private: None,
         holds: Holds::default(),
+        verifications: None,
         sharing: Mutex::new(Sharing::new(&stored, detail == InfoDetail::Files)),
         scanners: Scanners::default(),
     };
@@ -218,9 +233,12 @@ impl Inspection<'_> {
             let stored = || self.stored.get_of_backup(&file.path, &private)?.size_bytes;
             sizes.expected(file).or_else(stored)
         };
+        let verified = self.verified(scanned, size_of, included, &mut findings)?;
         let mut info = head(loaded, facts.as_ref(), described.as_ref());
         info.number_files += scanned.plain.len() as u64;
         info.hold = self.holds.of(loaded.id, Some(loaded.crc32c)).cloned();
+        info.oldest_verified_seconds = verified.and_then(|verified| verified.oldest_seconds);
+        info.never_verified_bytes = verified.map(|verified| verified.never_bytes);
         info.state = if findings.is_empty() {
             BackupState::Valid
         } else {
@@ -245,6 +263,26 @@ impl Inspection<'_> {
         })
     }
 
+    /// When the files were verified; adds what was found wrong with them then.
+    fn verified(
+        &self,
+        scanned: &ScannedMeta,
+        size_of: impl Fn(&MetaFile) -> Option<u64>,
+        included: &[IncludedFile],
+        findings: &mut Vec<Finding>,
+    ) -> Result<Option<Verified>> {
+        let Some(verifications) = &self.verifications else {
+            return Ok(None);
+        };
+        let (verified, found) = verifications.of(scanned, size_of, included)?;
+        for finding in found {
+            if !findings.iter().any(|known| known.file == finding.file) {
+                findings.push(finding);
+            }
+        }
+        Ok(Some(verified))
+    }
+
     fn finish(self, inspected: Vec<Inspectee>) -> Inspected {
         let sharing = self.sharing.into_inner().unwrap_or_else(PoisonError::into_inner);
         let unique = sharing.unique();
@@ -267,6 +305,7 @@ impl Inspection<'_> {
         Inspected {
             backups: inspected.into_iter().map(finish).collect(),
             total_bytes: sharing.total_bytes() + included_bytes,
+            verified: self.verifications.map(Verifications::of_all).unwrap_or_default(),
         }
     }
 }

@@ -7,11 +7,12 @@ mod json;
 mod latest;
 mod report;
 mod sharing;
+mod verification;
 
 use stonekeep_format::BackupId;
 
 pub use self::diff::{BackupDiff, DiffSide};
-use self::inspection::{Asked, Inspected, inspect, inspect_alone};
+use self::inspection::{Asked, inspect, inspect_alone};
 #[cfg(feature = "serde")]
 pub(crate) use self::json::maybe_time;
 pub(super) use self::latest::Candidates;
@@ -65,12 +66,16 @@ impl BackupEngineReadOnly {
             RepositoryIndex::new(store),
             self.options().max_valid_backups_to_open,
         );
-        let (backups, total_bytes) = if detail == InfoDetail::Head {
-            (self.heads(&index, wanted.unwrap_or(usize::MAX))?, None)
+        let (backups, total_bytes, verified) = if detail == InfoDetail::Head {
+            (self.heads(&index, wanted.unwrap_or(usize::MAX))?, None, None)
         } else {
             let asked = wanted.map_or(Asked::All, Asked::Newest);
-            let Inspected { backups, total_bytes } = inspect(self, &index, asked, detail)?;
-            (backups, Some(total_bytes))
+            let inspected = inspect(self, &index, asked, detail)?;
+            (
+                inspected.backups,
+                Some(inspected.total_bytes),
+                Some(inspected.verified),
+            )
         };
         let mut unknown = index.backups()?.unknown.clone();
         unknown.sort_unstable();
@@ -84,6 +89,8 @@ impl BackupEngineReadOnly {
             backups,
             unknown_files: unknown,
             total_bytes,
+            oldest_verified_seconds: verified.and_then(|verified| verified.oldest_seconds),
+            never_verified_bytes: verified.map(|verified| verified.never_bytes),
             warnings,
         })
     }

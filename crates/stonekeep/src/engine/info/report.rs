@@ -37,9 +37,9 @@ pub enum InfoDetail {
 pub enum BackupState {
     /// Nobody looked.
     Unchecked,
-    /// What was looked at is right.
+    /// What was looked at is right, and nothing else is known.
     Valid,
-    /// Its meta file is damaged, or files are missing or wrong.
+    /// Its meta file is damaged, or files are missing or wrong, also as an earlier verification found.
     Corrupt(Vec<Finding>),
     /// Its meta file needs a newer program; the reason.
     Unsupported(String),
@@ -144,6 +144,15 @@ pub struct BackupInfo {
     pub created_by: Option<String>,
     /// That an operator holds it; not looked at with [`InfoDetail::Head`].
     pub hold: Option<Hold>,
+    /// When the file of it was verified that was not verified for the longest time, in seconds since 1970, never later than now; `None` if
+    /// one never was, or if that is not known, as with [`InfoDetail::Head`].
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "oldest_verified", serialize_with = "json::maybe_time")
+    )]
+    pub oldest_verified_seconds: Option<i64>,
+    /// Bytes of its files that were never verified, if that is known.
+    pub never_verified_bytes: Option<u64>,
     /// The files, where they were asked for.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub files: Option<Vec<BackupFileInfo>>,
@@ -190,6 +199,15 @@ pub struct RepositoryInfo {
     pub unknown_files: Vec<String>,
     /// Bytes of all files that readable backups name, each counted once; `None` where they were not looked at.
     pub total_bytes: Option<u64>,
+    /// When the file of these backups was verified that was not verified for the longest time, in seconds since 1970, never later than now; `None` if
+    /// one never was, or if that is not known, as with [`InfoDetail::Head`].
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "oldest_verified", serialize_with = "json::maybe_time")
+    )]
+    pub oldest_verified_seconds: Option<i64>,
+    /// Bytes of their files that were never verified, if that is known.
+    pub never_verified_bytes: Option<u64>,
     /// What the user should know.
     pub warnings: Vec<Warning>,
 }
@@ -235,6 +253,8 @@ impl BackupInfo {
             capture_warnings: Vec::new(),
             created_by: None,
             hold: None,
+            oldest_verified_seconds: None,
+            never_verified_bytes: None,
             files: None,
             warnings: Vec::new(),
         }

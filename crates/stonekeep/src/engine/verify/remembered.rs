@@ -108,11 +108,12 @@ impl Verifier<'_> {
     /// Which time is the oldest at which one of the files was read, now that these were not read.
     fn add_oldest<'c>(&mut self, stamps: &Stamps, unread: impl Iterator<Item = &'c Claim>) {
         let mut oldest = Some(milliseconds(self.engine.clock.now()));
-        let mut never_bytes = 0;
+        let mut never_bytes = 0_u64;
         for claim in unread {
             let at_ms = verified_ms(stamps, claim);
             if at_ms.is_none() {
-                never_bytes += claim.likely_bytes;
+                // Meta files may tell any sizes.
+                never_bytes = never_bytes.saturating_add(claim.likely_bytes);
             }
             oldest = oldest.min(at_ms);
         }

@@ -46,10 +46,12 @@
 //! RocksDB's engine looks at nothing in `stonekeep/`. Older versions of Stonekeep leave the directory alone, and `gc` names it
 //! as unknown.
 
+mod by_path;
 mod recorder;
 mod stamp;
 mod stamps;
 
+pub use self::by_path::{Known, StampsByPath};
 pub use self::recorder::{Recorder, replaced};
 pub(crate) use self::stamp::milliseconds;
 pub use self::stamp::{Outcome, Wanted};

@@ -161,9 +161,23 @@ impl Stamps {
 
     /// The stamp of a file.
     pub(super) fn get(&self, path: &str, wanted: Wanted) -> Option<&Stamp> {
-        let stamps = self.by_path.get(path)?.iter();
-        let fitting = stamps.filter(|stamp| stamp.wanted.fits(&wanted));
+        self.choose(self.of(path), wanted)
+    }
+
+    /// The one among stamps of one path that counts for a file.
+    pub(super) fn choose<'s>(&self, stamps: &'s [Stamp], wanted: Wanted) -> Option<&'s Stamp> {
+        let fitting = stamps.iter().filter(|stamp| stamp.wanted.fits(&wanted));
         fitting.max_by_key(|stamp| stamp.rank(self.now_ms))
+    }
+
+    /// A time, or now if it is in the future.
+    pub(super) fn not_later(&self, at_ms: u64) -> u64 {
+        at_ms.min(self.now_ms)
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_path.is_empty()
     }
 
     /// Every stamp, with the path of its file, in no order.

@@ -88,8 +88,8 @@ fn a_list_of_backups_reads_two_objects_of_each_and_lists_all_private_files_at_on
     let after = [Verb::Get, Verb::Head, Verb::List].map(|verb| objects.requests(verb));
     assert_eq!(after[0] - before[0], 2 * BACKUPS);
     assert_eq!(after[1] - before[1], 0);
-    // meta, shared, shared_checksum, private, and the holds.
-    assert_eq!(after[2] - before[2], 5);
+    // meta, shared, shared_checksum, private, the holds, and the stamps of verification.
+    assert_eq!(after[2] - before[2], 6);
     let states = listed.backups.iter().map(|info| info.state.may_be_valid());
     assert_eq!(states.collect::<Vec<_>>(), [true, false, true, true, true, true]);
     assert!(

@@ -3,3 +3,4 @@
 pub(crate) mod basics;
 pub(crate) mod fixtures_backups;
 pub(crate) mod sizes;
+pub(crate) mod verified;

@@ -1,0 +1,151 @@
+//! When the files of backups were last verified, and what was found wrong with them then.
+
+use std::sync::{Mutex, PoisonError};
+
+use stonekeep_format::backup_meta::MetaFile;
+
+use crate::repo::included::IncludedFile;
+use crate::repo::meta_scanner::ScannedMeta;
+use crate::repo::path_set::PathSet;
+use crate::repo::stored_files::StoredFiles;
+use crate::repo::verified::{Known, StampsByPath, Wanted};
+use crate::{Finding, Result};
+
+/// What is remembered of verifications of some files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Verified {
+    /// When the file was read that was not read for the longest time; `None` if one never was.
+    pub(super) oldest_seconds: Option<i64>,
+    /// Bytes of the files that were never read.
+    pub(super) never_bytes: u64,
+}
+
+/// What is remembered of the verifications of all files.
+pub(super) struct Verifications<'a> {
+    stamps: StampsByPath<'a>,
+    stored: &'a StoredFiles,
+    all: Mutex<All>,
+}
+
+/// Of all backups together, each file once.
+#[derive(Default)]
+struct All {
+    never: Sum,
+    shared: PathSet,
+}
+
+/// Files that are looked at one after another.
+#[derive(Debug, Clone, Copy)]
+struct Sum {
+    /// `None` if one of them never was.
+    oldest_ms: Option<u64>,
+    never_bytes: u64,
+}
+
+impl Default for Sum {
+    fn default() -> Self {
+        Sum {
+            oldest_ms: Some(u64::MAX),
+            never_bytes: 0,
+        }
+    }
+}
+
+impl Sum {
+    fn add(&mut self, verified_ms: Option<u64>, size_bytes: u64) {
+        self.oldest_ms = self.oldest_ms.min(verified_ms);
+        if verified_ms.is_none() {
+            // Meta files may tell any sizes.
+            self.never_bytes = self.never_bytes.saturating_add(size_bytes);
+        }
+    }
+
+    fn verified(&self) -> Verified {
+        let oldest = self.oldest_ms.filter(|oldest| *oldest != u64::MAX);
+        Verified {
+            oldest_seconds: oldest.and_then(|ms| i64::try_from(ms / 1000).ok()),
+            never_bytes: self.never_bytes,
+        }
+    }
+}
+
+impl<'a> Verifications<'a> {
+    pub(super) fn new(stamps: StampsByPath<'a>, stored: &'a StoredFiles) -> Self {
+        Verifications {
+            stamps,
+            stored,
+            all: Mutex::default(),
+        }
+    }
+
+    /// Those of the files of a backup, and what was found wrong with them; adds them to those of all backups.
+    ///
+    /// # Errors
+    /// None in practice; an included file with an impossible path.
+    pub(super) fn of(
+        &self,
+        scanned: &ScannedMeta,
+        size_of: impl Fn(&MetaFile) -> Option<u64>,
+        included: &[IncludedFile],
+    ) -> Result<(Verified, Vec<Finding>)> {
+        let (mut own, mut findings) = (Sum::default(), Vec::new());
+        let mut note = |path: &dyn Fn() -> String, known: Known<'_>, size_bytes: u64| {
+            own.add(known.verified_ms, size_bytes);
+            if let Some(reason) = known.damage {
+                let reason = format!("{reason}, as a verification found");
+                findings.push(Finding { file: path(), reason });
+            }
+        };
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, crc32c) in &scanned.plain {
+            let wanted = Wanted {
+                size_bytes: None,
+                crc32c: Some(*crc32c),
+            };
+            let known = self.stamps.known(*id, wanted);
+            let size_bytes = self
+                .stored
+                .entry(*id)
+                .and_then(|entry| entry.size_bytes)
+                .unwrap_or(0);
+            let path = || String::from_utf8_lossy(self.stored.paths().path(*id)).into_owned();
+            note(&path, known, size_bytes);
+            if all.shared.insert(*id) {
+                all.never.add(known.verified_ms, size_bytes);
+            }
+        }
+        for file in scanned.others() {
+            let size_bytes = size_of(file);
+            let wanted = Wanted {
+                size_bytes,
+                crc32c: file.recorded_crc32c(),
+            };
+            let known = self.stamps.other(&file.path.to_string(), wanted);
+            note(&|| file.path.to_string(), known, size_bytes.unwrap_or(0));
+            if self
+                .stored
+                .find(&file.path)
+                .is_none_or(|id| all.shared.insert(id))
+            {
+                all.never.add(known.verified_ms, size_bytes.unwrap_or(0));
+            }
+        }
+        for file in included {
+            let path = file.key(scanned.loaded.id)?.to_string();
+            let wanted = Wanted {
+                size_bytes: Some(file.size_bytes),
+                crc32c: Some(file.checksum()),
+            };
+            let known = self.stamps.other(&path, wanted);
+            note(&|| path.clone(), known, file.size_bytes);
+            all.never.add(known.verified_ms, file.size_bytes);
+        }
+        Ok((own.verified(), findings))
+    }
+
+    /// Those of the files of all backups that were asked for.
+    pub(super) fn of_all(self) -> Verified {
+        let all = self.all.into_inner().unwrap_or_else(PoisonError::into_inner);
+        all.never.verified()
+    }
+}
