@@ -1,10 +1,14 @@
 //! The command line: the commands and the arguments that they have in common.
 
-use clap::{ArgAction, CommandFactory, Parser, Subcommand};
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, Command, CommandFactory, Parser, Subcommand};
 use serde_json::json;
 
 use crate::commands::{self, Session};
 use crate::exit::Exit;
+use crate::invocation::plan::{EVERY, ONE_AT_A_TIME};
+use crate::option;
 
 /// Backs up, verifies and restores RocksDB databases, in the directory format of RocksDB's own BackupEngine.
 #[derive(Debug, Parser)]
@@ -18,9 +22,13 @@ use crate::exit::Exit;
         "  stonekeep list --repo /backups/app\n",
         "  stonekeep verify --repo /backups/app\n",
         "  stonekeep restore latest --repo /backups/app --to /var/lib/app/restored\n",
-        "  stonekeep purge --keep 7 --repo /backups/app\n\n",
+        "  stonekeep purge --keep 7 --repo /backups/app\n",
+        "  stonekeep backup --all --config /etc/stonekeep/config.toml\n\n",
         "Exit codes: 0 done, 1 failed or refused, 2 usage error, 3 damage found, 4 not found, 5 locked by another process, \
-         129, 130 and 143 ended by a signal."
+         129, 130 and 143 ended by a signal.\n\n\
+         Every option is also an environment variable: --lock-wait is STONEKEEP_LOCK_WAIT, for backup alone STONEKEEP_BACKUP_LOCK_WAIT. \
+         A database of the configuration file is named in place of a path: stonekeep backup app. docs/cli.md and docs/configuration.md \
+         describe both."
     )
 )]
 pub(crate) struct Cli {
@@ -42,6 +50,30 @@ pub(crate) struct GlobalArgs {
     /// Log to standard error (-vv for more)
     #[arg(long, short, global = true, action = ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
+    /// The configuration file [default: that of the user, else /etc/stonekeep/config.toml]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Configuration")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// The declaration of the command line, with `--all` for the commands that can be run for every database.
+pub(crate) fn command() -> Command {
+    let mut cli = Cli::command();
+    let names: Vec<String> = cli
+        .get_subcommands()
+        .filter(|command| option::takes_a_repository(command) && option::find(command, "all").is_none())
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    for name in names
+        .iter()
+        .filter(|name| !ONE_AT_A_TIME.contains(&name.as_str()))
+    {
+        cli = cli.mut_subcommand(name, |command| {
+            let all = Arg::new(EVERY).long("all").action(ArgAction::SetTrue);
+            let help = "Run it for every database of the configuration file";
+            command.arg(all.help(help).help_heading("Configuration"))
+        });
+    }
+    cli
 }
 
 /// The commands.
@@ -63,6 +95,7 @@ pub(crate) enum Verb {
     Gc(commands::gc::GcArgs),
     Inspect(commands::inspect::InspectArgs),
     Diff(commands::diff::DiffArgs),
+    Config(commands::config::ConfigArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),
     Demo(commands::demo::DemoArgs),
@@ -90,8 +123,9 @@ impl Verb {
             Verb::Gc(args) => commands::gc::run(&args, session),
             Verb::Inspect(args) => commands::inspect::run(&args, session),
             Verb::Diff(args) => commands::diff::run(&args, session),
-            Verb::Completions(args) => commands::completions::run(&args, Cli::command(), session),
-            Verb::Man(args) => commands::man::run(&args, Cli::command(), session),
+            Verb::Config(args) => commands::config::run(&args, &command(), session),
+            Verb::Completions(args) => commands::completions::run(&args, command(), session),
+            Verb::Man(args) => commands::man::run(&args, command(), session),
             Verb::Demo(args) => commands::demo::run(&args, session),
             Verb::Version => {
                 let version = env!("CARGO_PKG_VERSION");

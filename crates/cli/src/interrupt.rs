@@ -28,6 +28,7 @@ pub(crate) fn survive_long_files() {
 pub(crate) struct Interrupt {
     came: Arc<AtomicBool>,
     number: Arc<AtomicUsize>,
+    is_installed: Arc<AtomicBool>,
 }
 
 /// That of the process, whose signals there is one of.
@@ -40,8 +41,12 @@ impl Interrupt {
     }
 
     /// Takes over the signals for the rest of the process. Until this is called they end the process, which is right
-    /// for verbs that only look.
+    /// for verbs that only look. Called again, it does nothing: with two handlers, the first signal would be the second one of one
+    /// of them.
     pub(crate) fn install(&self) -> io::Result<()> {
+        if self.is_installed.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
         // A process that `nohup` started is to go on when the terminal is gone.
         let wanted = |signal: &i32| *signal != SIGHUP || !is_ignored(SIGHUP);
         for signal in SIGNALS.into_iter().filter(wanted) {

@@ -109,6 +109,8 @@ warning_names! {
     UnknownFiles = "unknown-files",
     /// A file that `include` asks for is not in the backup, or a pattern of it matches no file.
     NotIncluded = "not-included",
+    /// A database that a pattern of the command's configuration file has found is gone.
+    Vanished = "vanished",
 }
 
 impl FromStr for WarningName {

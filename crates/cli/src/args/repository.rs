@@ -21,7 +21,8 @@ use crate::{mistakes, mount_points};
 #[derive(Debug, Args)]
 pub(crate) struct RepoArgs {
     /// The repository: a directory in the format of RocksDB's BackupEngine, or the URL of one in an object store (s3://BUCKET/PREFIX,
-    /// gs://, az://), in HDFS (hdfs://HOST:PORT/PATH) or, for reading, at a web server (https://HOST/PATH)
+    /// gs://, az://), in HDFS (hdfs://HOST:PORT/PATH) or, for reading, at a web server (https://HOST/PATH), or a name in the
+    /// configuration file
     #[arg(long, env = "STONEKEEP_REPO", hide_env_values = true, value_name = "REPO", value_parser = place())]
     repo: PathBuf,
     #[command(flatten)]

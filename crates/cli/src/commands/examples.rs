@@ -73,6 +73,10 @@ pub(crate) const INSPECT: &str = "Examples:
 pub(crate) const DIFF: &str = "Examples:
   stonekeep diff latest~1 latest --repo /backups/app";
 
+pub(crate) const CONFIG: &str = "Examples:
+  stonekeep config check
+  stonekeep config show app --config /etc/stonekeep/config.toml";
+
 pub(crate) const COMPLETIONS: &str = "Examples:
   stonekeep completions bash > /etc/bash_completion.d/stonekeep";
 

@@ -26,8 +26,16 @@ const EXIT_STATUS: [(&str, &str); 9] = [
     ("143", "Ended by SIGTERM."),
 ];
 
-const ENVIRONMENT: [(&str, &str); 4] = [
+const ENVIRONMENT: [(&str, &str); 6] = [
     ("STONEKEEP_REPO", "The repository, if --repo is not given."),
+    (
+        "STONEKEEP_CONFIG",
+        "The configuration file, if --config is not given.",
+    ),
+    (
+        "STONEKEEP_OPTION",
+        "The value of any other option, as STONEKEEP_LOCK_WAIT for --lock-wait; STONEKEEP_BACKUP_LOCK_WAIT for that of backup alone.",
+    ),
     ("NO_COLOR", "If set, output has no colours."),
     ("TERM", "If \"dumb\", output has no colours."),
     (

@@ -5,6 +5,7 @@ pub(crate) mod check_store;
 pub(crate) mod close;
 pub(crate) mod collect_report;
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod copy;
 pub(crate) mod delete;
 pub(crate) mod demo;
@@ -22,6 +23,8 @@ pub(crate) mod restore;
 pub(crate) mod show;
 pub(crate) mod verify;
 
+use std::path::PathBuf;
+
 use stonekeep::engine::BackupEngineOptions;
 
 use crate::exit::Exit;
@@ -33,6 +36,8 @@ use crate::output::progress::Watcher;
 pub(crate) struct Session {
     pub(crate) output: Output,
     pub(crate) interrupt: Interrupt,
+    /// The configuration file that `--config` names.
+    pub(crate) config: Option<PathBuf>,
 }
 
 impl Session {

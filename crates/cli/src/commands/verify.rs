@@ -43,7 +43,7 @@ pub(crate) struct VerifyArgs {
     /// The backup: an id, latest, or latest~N (the Nth before the newest) [default: all, or the newest that is selected]
     #[arg(value_name = "ID", value_parser = parse_id_or_latest, conflicts_with = "all")]
     backup: Option<Which>,
-    /// Verify all backups, which is the default
+    /// Verify all backups, which is the default; without a repository, those of every database of the configuration file
     #[arg(long)]
     all: bool,
     #[command(flatten)]

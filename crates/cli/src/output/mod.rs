@@ -14,8 +14,11 @@ pub(crate) mod text;
 pub(crate) mod units;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
+use serde_json::Value;
 use stonekeep::Warning;
 
 use failure::Failure;
@@ -24,7 +27,7 @@ use print_error::PrintError;
 use text::Page;
 
 /// How the command speaks.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Output {
     /// The verb, as JSON documents name it; `None` before it is known.
     pub(crate) command: Option<String>,
@@ -32,6 +35,64 @@ pub(crate) struct Output {
     pub(crate) json: bool,
     /// Whether progress and closing notes are left out.
     pub(crate) quiet: bool,
+    /// Takes the document, for what is done with it when the command has ended.
+    pub(crate) record: Option<Record>,
+    /// The database that this is about, if there are several.
+    pub(crate) heading: Option<Heading>,
+}
+
+/// The document of a command: kept, and in JSON not printed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Record(Arc<Mutex<Option<Value>>>);
+
+impl Record {
+    fn put(&self, body: &impl Serialize) -> io::Result<()> {
+        let new = serde_json::to_value(body)?;
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&mut *kept, new) {
+            // An error after the report.
+            (Some(Value::Object(kept)), Value::Object(new)) => kept.extend(new),
+            (kept, new) => *kept = Some(new),
+        }
+        Ok(())
+    }
+
+    /// The document without what all begin with.
+    pub(crate) fn take(&self) -> Value {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        kept.unwrap_or_else(|| Value::Object(serde_json::Map::new()))
+    }
+}
+
+/// A line before what is printed about one of several databases, once on each stream.
+#[derive(Debug, Clone)]
+pub(crate) struct Heading {
+    text: String,
+    on_stdout: Arc<AtomicBool>,
+    on_stderr: Arc<AtomicBool>,
+}
+
+impl Heading {
+    fn new(text: &str) -> Self {
+        Heading {
+            text: text.to_owned(),
+            on_stdout: Arc::default(),
+            on_stderr: Arc::default(),
+        }
+    }
+
+    /// Writes it before a text, unless the stream has it already. A terminal that shows both streams needs one.
+    fn before(&self, page: &mut Page<'_>, is_shown: &AtomicBool, text: impl FnOnce(&mut Page<'_>)) {
+        if !is_shown.load(Ordering::SeqCst) {
+            page.head(&self.text);
+        }
+        text(page);
+        if !page.is_untouched() {
+            is_shown.store(true, Ordering::SeqCst);
+            let are_one = io::stdout().is_terminal() && io::stderr().is_terminal();
+            self.on_stderr.fetch_or(are_one, Ordering::SeqCst);
+        }
+    }
 }
 
 impl Output {
@@ -44,9 +105,13 @@ impl Output {
         if self.json {
             return self.document(document);
         }
+        self.keep(document)?;
         let mut sink = BufWriter::new(io::stdout().lock());
         let mut page = Page::new(&mut sink, has_colours(&io::stdout()));
-        text(&mut page);
+        match &self.heading {
+            Some(heading) => heading.before(&mut page, &heading.on_stdout, text),
+            None => text(&mut page),
+        }
         Ok(page.finish()?)
     }
 
@@ -55,6 +120,7 @@ impl Output {
         if self.json {
             return self.document(document);
         }
+        self.keep(document)?;
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
         Ok(out.flush()?)
@@ -88,7 +154,7 @@ impl Output {
     ) -> Result<(), PrintError> {
         let is_silent = self.quiet && !self.json;
         let printed = if is_silent {
-            Ok(())
+            self.keep(document)
         } else {
             self.data(document, text)
         };
@@ -134,7 +200,10 @@ impl Output {
     pub(crate) fn aside(&self, text: impl FnOnce(&mut Page<'_>)) {
         let mut lines = Vec::new();
         let mut page = Page::new(&mut lines, has_colours(&io::stderr()));
-        text(&mut page);
+        match &self.heading {
+            Some(heading) => heading.before(&mut page, &heading.on_stderr, text),
+            None => text(&mut page),
+        }
         if page.finish().is_ok() {
             let _ = io::stderr().write_all(&lines);
         }
@@ -142,10 +211,13 @@ impl Output {
 
     /// Prints why the command failed.
     pub(crate) fn failure(&self, failure: &Failure, exit_code: u8) {
+        let body = error_body(failure, exit_code);
         if !self.json {
+            // Only what is printed can fail.
+            drop(self.keep(&body));
             return self.aside(|page| failure.write(page));
         }
-        let Err(unwritten) = self.document(&error_body(failure, exit_code)) else {
+        let Err(unwritten) = self.document(&body) else {
             return;
         };
         // The reader of the document does not get it: then a person must be able to read the error.
@@ -158,7 +230,26 @@ impl Output {
         });
     }
 
+    /// The same output for one of several databases, with a heading.
+    pub(crate) fn about(&self, text: &str) -> Self {
+        let heading = (!self.json).then(|| Heading::new(text));
+        Output {
+            heading,
+            ..self.clone()
+        }
+    }
+
+    fn keep(&self, body: &impl Serialize) -> Result<(), PrintError> {
+        if let Some(record) = &self.record {
+            record.put(body)?;
+        }
+        Ok(())
+    }
+
     fn document(&self, body: &impl Serialize) -> Result<(), PrintError> {
+        if self.record.is_some() {
+            return self.keep(body);
+        }
         let json =
             serde_json::to_string(&Document::new(self.command.as_deref(), body)).map_err(io::Error::from)?;
         let mut out = io::stdout().lock();

@@ -51,6 +51,8 @@ pub(crate) struct Page<'a> {
     sink: &'a mut dyn Write,
     colour: bool,
     failed: Option<io::Error>,
+    /// What comes before the first line, if there is one.
+    heading: Option<String>,
 }
 
 impl<'a> Page<'a> {
@@ -59,7 +61,18 @@ impl<'a> Page<'a> {
             sink,
             colour,
             failed: None,
+            heading: None,
         }
+    }
+
+    /// A line before the others, if others follow.
+    pub(crate) fn head(&mut self, text: &str) {
+        self.heading = Some(Style::Strong.paint(text, self.colour));
+    }
+
+    /// Whether the line before the others is still to be written.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.heading.is_some()
     }
 
     /// A line.
@@ -156,6 +169,9 @@ impl<'a> Page<'a> {
     }
 
     fn put(&mut self, safe_line: &str) {
+        if let Some(heading) = self.heading.take() {
+            self.put(&heading);
+        }
         if self.failed.is_none() {
             self.failed = writeln!(self.sink, "{safe_line}").err();
         }

@@ -12,17 +12,34 @@ struct Machine {
     workspace: PathBuf,
 }
 
+/// The directories that documents name.
+const DIRECTORIES: [&str; 6] = [
+    "/tmp/",
+    "/var/lib/app",
+    "/var/lib/orders",
+    "/var/lib/kafka-streams",
+    "/backups",
+    "/run/secrets",
+];
+
 impl Machine {
     fn new() -> Self {
         let machine = Machine {
             root: tempfile::tempdir().unwrap(),
             workspace: Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."),
         };
-        for directory in ["var/lib/app", "backups", "tmp"] {
+        for directory in [
+            "var/lib/app",
+            "var/lib/orders",
+            "backups",
+            "tmp",
+            "etc/stonekeep",
+            "run/secrets",
+        ] {
             fs::create_dir_all(machine.root.path().join(directory)).unwrap();
         }
         machine
-            .shell("cp -r crates/cli/sample/state1 /var/lib/app/db")
+            .shell("cp -r crates/cli/sample/state1 /var/lib/app/db; cp -r crates/cli/sample/state1 /var/lib/orders/db")
             .ok();
         machine
     }
@@ -34,10 +51,7 @@ impl Machine {
     /// Runs a script in the workspace, with the directories of this machine.
     fn shell(&self, script: &str) -> Ended {
         let root = self.root.path().to_str().unwrap();
-        let mut script = script.to_owned();
-        for directory in ["/tmp/", "/var/lib/app", "/backups"] {
-            script = script.replace(directory, &format!("{root}{directory}"));
-        }
+        let script = self.here(script);
         let binaries = Path::new(env!("CARGO_BIN_EXE_stonekeep")).parent().unwrap();
         let path = std::env::var("PATH").unwrap();
         let output = Command::new("sh")
@@ -45,8 +59,28 @@ impl Machine {
             .current_dir(&self.workspace)
             .env("PATH", format!("{}:{path}", binaries.display()))
             .env_remove("STONEKEEP_REPO")
+            .env("STONEKEEP_CONFIG", format!("{root}/etc/stonekeep/config.toml"))
             .output();
         Ended::from(output.unwrap())
+    }
+
+    /// A text with the directories of this machine.
+    fn here(&self, text: &str) -> String {
+        let root = self.root.path().to_str().unwrap();
+        let mut text = text.to_owned();
+        for directory in DIRECTORIES {
+            text = text.replace(directory, &format!("{root}{directory}"));
+        }
+        text
+    }
+
+    /// Puts the configuration file into its place.
+    fn configure(&self, text: &str) {
+        fs::write(
+            self.root.path().join("etc/stonekeep/config.toml"),
+            self.here(text),
+        )
+        .unwrap();
     }
 
     /// Runs a command, unless this machine lacks a program that it needs.
@@ -87,7 +121,7 @@ fn the_shell_examples_of_the_readme_run() {
     let machine = Machine::new();
     machine.back_up();
     for block in blocks(&machine.document("README.md"), "sh") {
-        if !block.starts_with("cargo install ") {
+        if !block.contains("cargo install ") {
             machine.shell(&block).ok();
         }
     }
@@ -148,5 +182,61 @@ fn the_alerts_for_operators_report_an_empty_repository() {
         if let Some(ended) = machine.example(alert) {
             ended.says("valid backup");
         }
+    }
+}
+
+#[test]
+fn the_examples_of_the_configuration_run() {
+    let machine = Machine::new();
+    let document = machine.document("docs/configuration.md");
+    let files = blocks(&document, "toml");
+    machine.configure(&files[0]);
+    for block in blocks(&document, "sh") {
+        machine.shell(&block).ok();
+    }
+    let root = machine.root.path();
+    for made in [
+        "backups/app/meta/1",
+        "backups/orders/meta/1",
+        "var/lib/app/restored/CURRENT",
+    ] {
+        assert!(root.join(made).is_file(), "{made}");
+    }
+    let crontab = blocks(&document, "cron").remove(0);
+    let mut jobs: Vec<String> = crontab
+        .lines()
+        .filter(|line| line.contains(" * "))
+        .map(|line| line.split_whitespace().skip(6).collect::<Vec<_>>().join(" "))
+        .collect();
+    let units = blocks(&document, "ini").remove(0);
+    let starts = units
+        .lines()
+        .filter_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/"));
+    jobs.extend(starts.map(str::to_owned));
+    assert_eq!(jobs.len(), 4);
+    for job in jobs {
+        let ended = machine.shell(&job).ok();
+        assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", ""), "{job}");
+    }
+    assert!(root.join("backups/orders/meta/3").is_file());
+}
+
+#[test]
+fn each_file_of_the_configuration_is_right() {
+    let machine = Machine::new();
+    let files = blocks(&machine.document("docs/configuration.md"), "toml");
+    let all = ["key-id", "backup-key", "ping-url"].map(|name| format!("/run/secrets/{name}"));
+    machine
+        .shell(&format!(
+            "umask 077; for file in {}; do echo https://localhost/x > $file; done",
+            all.join(" ")
+        ))
+        .ok();
+    assert!(files.len() >= 4);
+    for file in files {
+        machine.configure(&file.replace("\"pass\", \"show\"", "\"echo\""));
+        machine
+            .shell("BACKUP_KEY_ID=id stonekeep config check; stonekeep config show")
+            .ok();
     }
 }

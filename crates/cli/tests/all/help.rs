@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::command::{line, stonekeep};
 
-const VERBS: [&str; 20] = [
+const VERBS: [&str; 21] = [
     "backup",
     "list",
     "show",
@@ -22,6 +22,7 @@ const VERBS: [&str; 20] = [
     "gc",
     "inspect",
     "diff",
+    "config",
     "completions",
     "man",
     "demo",
@@ -46,6 +47,9 @@ fn each_verb_explains_itself() {
     check("stonekeep", &line("--help").ok().stdout);
     for verb in VERBS {
         check(verb, &line(&format!("{verb} --help")).ok().stdout);
+    }
+    for (name, words) in [("config-check", "config check"), ("config-show", "config show")] {
+        check(name, &line(&format!("{words} --help")).ok().stdout);
     }
 }
 

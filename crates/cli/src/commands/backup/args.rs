@@ -30,7 +30,7 @@ const MAX_APP_METADATA_BYTES: u64 = 1 << 20;
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::BACKUP)]
 pub(crate) struct BackupArgs {
-    /// The directory of the database
+    /// The directory of the database, or a name in the configuration file
     #[arg(value_name = "DB")]
     pub(super) database: PathBuf,
     #[command(flatten)]

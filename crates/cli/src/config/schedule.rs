@@ -1,0 +1,50 @@
+//! How often a database is to be backed up and verified.
+//!
+//! Nothing is started by it: cron and systemd do that. It is what the age of the newest backup is judged by.
+
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+use toml::de::DeTable;
+
+use super::table::Reader;
+
+/// The table `schedule` of a database, or of the defaults.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Schedule {
+    /// A backup is to be made at least this often.
+    #[serde(rename = "backup_every_seconds", serialize_with = "seconds")]
+    pub(crate) backup_every: Option<Duration>,
+    /// All bytes are to be verified at least this often.
+    #[serde(rename = "verify_every_seconds", serialize_with = "seconds")]
+    pub(crate) verify_every: Option<Duration>,
+}
+
+const KEYS: [&str; 2] = ["backup-every", "verify-every"];
+
+impl Schedule {
+    pub(super) fn read<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>, place: &str) -> Self {
+        let mut schedule = Schedule::default();
+        for (key, value) in table {
+            let what = format!("{place}.{}", key.get_ref());
+            match &**key.get_ref() {
+                "backup-every" => schedule.backup_every = reader.duration(value, &what),
+                "verify-every" => schedule.verify_every = reader.duration(value, &what),
+                other => reader.unknown(key.span(), (other, place), KEYS),
+            }
+        }
+        schedule
+    }
+
+    /// This one, and the other where this one says nothing.
+    pub(super) fn or(self, other: Schedule) -> Schedule {
+        Schedule {
+            backup_every: self.backup_every.or(other.backup_every),
+            verify_every: self.verify_every.or(other.verify_every),
+        }
+    }
+}
+
+fn seconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(|time| time.as_secs()).serialize(serializer)
+}

@@ -1,0 +1,177 @@
+//! The databases and repositories of the configuration file that a command line names.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::Command;
+use stonekeep::{Error, Result};
+
+use super::job::{PLACES, Place};
+use super::typed::Typed;
+use crate::args::path::wants_a_path;
+use crate::args::place::scheme;
+use crate::config::{Config, Entry, Target, is_bare_name};
+use crate::option;
+use crate::usage_error::UsageError;
+
+/// What the words of a command line name.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    /// The databases that are named as words, or all.
+    pub(super) entries: Vec<Entry>,
+    /// Several databases may be meant, also if there is one: the output is the same for any number.
+    pub(super) are_several: bool,
+    /// Repositories that options name, in place of their values.
+    pub(super) places: Vec<Place>,
+    /// The database that `--repo` names.
+    pub(super) of_repo: Vec<Entry>,
+    /// The database that `--from` names.
+    pub(super) from: Option<Entry>,
+    /// Words that name no database.
+    pub(super) words: Vec<OsString>,
+}
+
+/// Whether a word may be a name in the file: `app`, `streams/0_1/store`, but not `latest` or `7`.
+pub(super) fn may_be_name(word: &OsString) -> bool {
+    let Some(text) = word.to_str() else {
+        return false;
+    };
+    let mut parts = text.split('/');
+    let first = parts.next().unwrap_or_default();
+    let is_part = |part: &str| !part.is_empty() && part != "." && part != "..";
+    is_bare_name(first) && crate::config::is_free(first) && parts.all(is_part) && scheme(text).is_none()
+}
+
+/// Looks up what the words name.
+pub(super) fn resolve(
+    config: &Config,
+    typed: &Typed<'_>,
+    repo: Option<&[OsString]>,
+    all: bool,
+) -> anyhow::Result<Named> {
+    let mut named = Named::default();
+    let mut words = typed.words.iter().peekable();
+    let mut count = 0;
+    if option::takes_a_repository(typed.command) {
+        while let Some(entries) = words
+            .peek()
+            .map(|word| entries(config, word))
+            .transpose()?
+            .flatten()
+        {
+            words.next();
+            named.are_several |= entries.iter().any(|entry| entry.is_found) && !is_one(&entries);
+            named.entries.extend(entries);
+            count += 1;
+        }
+    }
+    named.words = words.cloned().collect();
+    named.are_several |= count > 1 || all;
+    if all {
+        if count > 0 {
+            return Err(UsageError::new("--all cannot be used with the names of databases").into());
+        }
+        named.entries = config.all()?;
+    }
+    check_word(config, typed, &named)?;
+    for (option, store_option) in PLACES {
+        let values = match option {
+            "repo" => repo,
+            _ => typed
+                .option(option)
+                .filter(|_| has_place(typed.command, store_option)),
+        };
+        for value in values.unwrap_or_default() {
+            place(config, (option, store_option), value, &mut named)?;
+        }
+    }
+    Ok(named)
+}
+
+/// Whether it is the database of a pattern that is named with its parts.
+fn is_one(entries: &[Entry]) -> bool {
+    entries.len() == 1
+}
+
+fn has_place(command: &Command, store_option: &str) -> bool {
+    option::find(command, store_option).is_some()
+}
+
+fn entries(config: &Config, word: &OsString) -> Result<Option<Vec<Entry>>> {
+    match word.to_str().filter(|_| may_be_name(word)) {
+        Some(word) => config.named(word),
+        None => Ok(None),
+    }
+}
+
+/// Reports a name that is probably misspelt: where a directory is wanted that is not there, or where a backup is wanted.
+fn check_word(config: &Config, typed: &Typed<'_>, named: &Named) -> anyhow::Result<()> {
+    let Some(word) = named.words.first().filter(|word| may_be_name(word)) else {
+        return Ok(());
+    };
+    let text = word.to_string_lossy();
+    if !option::takes_a_repository(typed.command) || Path::new(word).exists() {
+        return Ok(());
+    }
+    let known = config.nearest(&text);
+    let message = format!("there is no database {text} in {}", config.path.display());
+    let hint = known.map(|name| format!("did you mean {name}?"));
+    match (wants_a_path(typed.command), hint) {
+        (true, hint) => {
+            let hint = hint.unwrap_or_else(|| "a path begins with / or ./".to_owned());
+            Err(
+                Error::not_found(format!("{message}, and no directory of that name"))
+                    .with_hint(hint)
+                    .into(),
+            )
+        }
+        (false, Some(hint)) => Err(UsageError::new(message).with_hint(hint).into()),
+        (false, None) => Ok(()),
+    }
+}
+
+/// The repository that the value of an option names.
+fn place(
+    config: &Config,
+    (option, store_option): (&'static str, &'static str),
+    value: &OsString,
+    named: &mut Named,
+) -> Result<()> {
+    let Some(text) = value.to_str().filter(|_| may_be_name(value)) else {
+        return Ok(());
+    };
+    let place = |target: Target| Place {
+        option,
+        store_option,
+        target,
+    };
+    if let Some(repository) = config.repository(text) {
+        // What is copied from a database's repository goes to where the database would be there.
+        let from = named.from.as_ref().filter(|_| option == "to");
+        let below = from.and_then(|entry| config.target_in(text, entry));
+        named.places.push(place(below.unwrap_or(repository)));
+        return Ok(());
+    }
+    let Some(entries) = config.named(text)? else {
+        return Ok(());
+    };
+    if option == "repo" {
+        named.are_several |= entries.iter().any(|entry| entry.is_found) && !is_one(&entries);
+        named.of_repo = entries;
+        return Ok(());
+    }
+    let [entry] = &entries[..] else {
+        let message = format!(
+            "--{option} {text} names {} databases, and one is wanted",
+            entries.len()
+        );
+        return Err(Error::invalid(message));
+    };
+    if let Some(target) = entry.targets.first() {
+        named.places.push(place(target.clone()));
+    }
+    if option == "from" {
+        named.from = Some(entry.clone());
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! A command for one database and one repository, as a complete command line.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use clap::Command;
+use stonekeep::Result;
+
+use super::layers::Setting;
+use super::secrets::Secrets;
+use crate::config::{Config, Entry, Target};
+use crate::option;
+
+/// The options of a command that name a repository, with the one that has settings of its store.
+pub(super) const PLACES: [(&str, &str); 3] = [
+    ("repo", "store-option"),
+    ("from", "from-store-option"),
+    ("to", "to-store-option"),
+];
+
+/// A repository of the file, for one of the options that name one.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// The option that names it.
+    pub(crate) option: &'static str,
+    pub(super) store_option: &'static str,
+    pub(crate) target: Target,
+}
+
+/// A command line that is to be run.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// The database that it is for, if the command line names it.
+    pub(crate) entry: Option<Entry>,
+    /// Repositories of the file.
+    pub(crate) places: Vec<Place>,
+    pub(super) path: Vec<String>,
+    pub(crate) settings: Vec<Setting>,
+    /// Words behind the options.
+    pub(super) words: Vec<OsString>,
+    pub(super) config: Option<Arc<Config>>,
+}
+
+impl Job {
+    /// The words of the command line, the first one the program's name. Secrets are looked up now.
+    pub(crate) fn words(&self, cli: &Command, secrets: &mut Secrets) -> Result<Vec<OsString>> {
+        let mut words: Vec<OsString> = vec!["stonekeep".into()];
+        words.extend(self.path.iter().map(OsString::from));
+        // What is typed comes after what the file says of the store, so that it counts.
+        for place in &self.places {
+            words.push(format!("--{}={}", place.option, place.target.location).into());
+            if let Some(config) = &self.config {
+                for setting in secrets.settings(config, &place.target)? {
+                    words.push(format!("--{}={setting}", place.store_option).into());
+                }
+            }
+        }
+        let command = self.command(cli);
+        for setting in &self.settings {
+            let of_command = command.and_then(|command| option::find(command, &setting.long));
+            if let Some(arg) = of_command.or_else(|| option::find(cli, &setting.long)) {
+                words.extend(option::words(arg, &setting.values));
+            }
+        }
+        if !self.words.is_empty() {
+            words.push("--".into());
+            words.extend(self.words.iter().cloned());
+        }
+        Ok(words)
+    }
+
+    /// The declaration of the command.
+    pub(crate) fn command<'c>(&self, cli: &'c Command) -> Option<&'c Command> {
+        let mut command = cli;
+        for name in &self.path {
+            command = command.find_subcommand(name)?;
+        }
+        Some(command)
+    }
+
+    /// The first name of the command.
+    pub(crate) fn verb(&self) -> &str {
+        self.path.first().map_or("", String::as_str)
+    }
+
+    /// Whether a switch is on.
+    pub(crate) fn has(&self, long: &str) -> bool {
+        let is_on =
+            |setting: &Setting| setting.long == long && setting.values.iter().any(|value| value == "true");
+        self.settings.iter().any(is_on)
+    }
+}

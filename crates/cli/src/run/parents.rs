@@ -1,0 +1,82 @@
+//! Makes the directories between the place that databases share and the repository of one of them.
+//!
+//! The place itself is never made: a disk that is not mounted would be missed. On a local disk, where every directory must be made
+//! before there can be something in it.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::Path;
+
+use rustix::process::geteuid;
+use stonekeep::{IoContext, Result};
+
+use crate::args::place::scheme;
+use crate::invocation::{Job, Place};
+
+/// The commands that make a repository, with the option that names it.
+const MAKERS: [(&str, &str); 2] = [("backup", "repo"), ("copy", "to")];
+
+/// Makes those that a job needs.
+pub(super) fn make(job: &Job) -> anyhow::Result<()> {
+    let is_made = |place: &&Place| MAKERS.contains(&(job.verb(), place.option));
+    for place in job.places.iter().filter(is_made) {
+        let target = &place.target;
+        if scheme(&target.location).is_none() && !job.has("dry-run") {
+            make_below(Path::new(&target.shared), Path::new(&target.location))?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes what is between them. They belong to the owner of the shared place, as what root makes in a repository does.
+fn make_below(shared: &Path, repository: &Path) -> Result<()> {
+    let Some(parent) = repository.parent().filter(|parent| *parent != shared) else {
+        return Ok(());
+    };
+    let Ok(below) = parent.strip_prefix(shared) else {
+        return Ok(());
+    };
+    // That the place is missing is reported where the repository is opened.
+    let Ok(about) = fs::metadata(shared) else {
+        return Ok(());
+    };
+    let mut directory = shared.to_owned();
+    for name in below {
+        let above = directory.clone();
+        directory.push(name);
+        match fs::create_dir(&directory) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+            Err(error) => return Err(error).context("making", &directory),
+        }
+        if geteuid().is_root() {
+            chown(&directory, Some(about.uid()), Some(about.gid())).context("giving away", &directory)?;
+        }
+        let sync = File::open(&above).and_then(|above| above.sync_all());
+        sync.context("syncing", &above)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_below_the_shared_place_is_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let shared = directory.path().join("shared");
+        make_below(&shared, &shared.join("a/b/c")).unwrap();
+        assert!(!shared.exists());
+        fs::create_dir(&shared).unwrap();
+        for _ in 0..2 {
+            make_below(&shared, &shared.join("a/b/c")).unwrap();
+            assert!(shared.join("a/b").is_dir() && !shared.join("a/b/c").exists());
+        }
+        make_below(&shared, &shared.join("d")).unwrap();
+        assert!(!shared.join("d").exists());
+        fs::write(shared.join("file"), "").unwrap();
+        assert!(make_below(&shared, &shared.join("file/b/c")).is_err());
+    }
+}

@@ -1,0 +1,267 @@
+//! Databases, repositories and options of a configuration file.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::command::{Ended, stonekeep, word};
+use crate::world::World;
+
+/// Databases and a configuration file in one directory, which `@` stands for in the file.
+pub(crate) struct Configured {
+    pub(crate) world: World,
+}
+
+/// Two databases in one place.
+pub(crate) const TWO: &str = r#"
+[repository.nas]
+path = "@/nas"
+
+[database.app]
+path = "@/db"
+repository = "nas"
+
+[database.orders]
+path = "@/orders"
+repository = "nas"
+"#;
+
+impl Configured {
+    pub(crate) fn new(text: &str) -> Self {
+        let world = World::new();
+        fs::create_dir(world.path("nas")).unwrap();
+        let configured = Configured { world };
+        configured.copy("db", "orders");
+        configured.write(text);
+        configured
+    }
+
+    pub(crate) fn write(&self, text: &str) {
+        let text = text.replace('@', &self.world.word(""));
+        fs::write(
+            self.world.path("config.toml"),
+            text.replace("//", "/").replace(":/", "://"),
+        )
+        .unwrap();
+    }
+
+    /// Copies a database.
+    pub(crate) fn copy(&self, from: &str, to: &str) {
+        let to = self.world.path(to);
+        fs::create_dir_all(&to).unwrap();
+        for entry in fs::read_dir(self.world.path(from)).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+
+    pub(crate) fn command(&self, line: &str) -> Command {
+        let mut command = stonekeep();
+        command.env("STONEKEEP_CONFIG", self.world.path("config.toml"));
+        command.current_dir(self.world.path(""));
+        command.args(line.split_whitespace());
+        command
+    }
+
+    pub(crate) fn run(&self, line: &str) -> Ended {
+        Ended::from(self.command(line).output().unwrap())
+    }
+
+    pub(crate) fn json(&self, line: &str) -> Value {
+        self.run(&format!("{line} --json")).json()
+    }
+
+    pub(crate) fn ids(&self, database: &str) -> Vec<u64> {
+        let list = self.json(&format!("list {database}"));
+        let backups = list["backups"].as_array().unwrap().iter();
+        backups.map(|backup| backup["id"].as_u64().unwrap()).collect()
+    }
+}
+
+#[test]
+fn a_name_stands_for_its_database_and_its_repository() {
+    let configured = Configured::new(TWO);
+    configured.run("backup app").ok().says("nas/app");
+    assert!(configured.world.path("nas/app/meta/1").is_file());
+    configured.run("list app").ok().says("valid");
+    configured.run("list --repo app").ok().says("valid");
+    configured.run("verify app latest").ok();
+    configured.run("verify app --all").ok();
+    configured.run("show app").ok();
+    configured.run("purge app --keep 3").ok();
+    configured.run("gc app").ok();
+    let to = configured.world.word("restored");
+    configured
+        .run(&format!("restore app latest-valid --to {to}"))
+        .ok();
+    // A path is what it was.
+    configured.run("backup ./db --repo ./nas/app").ok();
+    assert_eq!(configured.ids("app"), [1, 2]);
+    fs::create_dir(configured.world.path("second")).unwrap();
+    configured.run("copy --from app --to ./second/app").ok();
+    configured
+        .run("copy latest --from app --to orders")
+        .ok()
+        .says("nas/orders");
+    fs::remove_dir_all(configured.world.path("nas/orders")).unwrap();
+    configured.run("backup app --repo ./elsewhere").ok();
+    assert!(configured.world.path("elsewhere/meta/1").is_file());
+    configured
+        .run("list orders")
+        .code(4)
+        .warns("there is no repository");
+}
+
+#[test]
+fn a_name_that_is_probably_misspelt_is_named() {
+    let configured = Configured::new(TWO);
+    configured
+        .run("backup apps")
+        .code(4)
+        .warns("there is no database apps in")
+        .warns("did you mean app?");
+    configured.run("list oders").code(2).warns("did you mean orders?");
+    configured.run("list --repo nass").code(4);
+    // A directory of the name is meant if no database has it.
+    configured.run("backup db --repo ./there").ok();
+    let without = Ended::from(stonekeep().args(["backup", "--all"]).output().unwrap());
+    without
+        .code(4)
+        .warns("there is none")
+        .warns("/etc/stonekeep/config.toml");
+}
+
+#[test]
+fn all_databases_are_run_and_a_failure_stops_none() {
+    let configured = Configured::new(TWO);
+    fs::rename(
+        configured.world.path("db/CURRENT"),
+        configured.world.path("current"),
+    )
+    .unwrap();
+    let ended = configured.run("backup --all");
+    let failed = ended.code.unwrap();
+    assert!(failed == 3 || failed == 4, "{ended:#?}");
+    let ended = ended.says("orders\nbackup 1 of").warns("app\nerror: ");
+    ended.warns("error: 1 of 2 runs failed: app");
+    let document = configured.json("backup --all");
+    assert_eq!(document["command"], "backup");
+    let parts = document["databases"].as_array().unwrap();
+    assert_eq!(
+        (&parts[0]["name"], &parts[0]["exit_code"]),
+        (&json!("app"), &json!(failed))
+    );
+    assert_eq!(parts[0]["error"]["exit_code"], failed);
+    assert_eq!(
+        (&parts[1]["name"], &parts[1]["backup_id"]),
+        (&json!("orders"), &json!(2))
+    );
+    fs::rename(
+        configured.world.path("current"),
+        configured.world.path("db/CURRENT"),
+    )
+    .unwrap();
+    configured.run("backup --all --quiet").ok();
+    let quiet = configured.run("verify --all").ok();
+    assert_eq!(
+        quiet
+            .stdout
+            .lines()
+            .filter(|line| ["app", "orders"].contains(line))
+            .count(),
+        2
+    );
+    configured.run("list --all -q").ok().says("app\nid ");
+    configured.run("purge --all --keep 1").ok();
+    assert_eq!(configured.ids("orders"), [3]);
+    configured.run("gc app orders").ok().says("orders\n");
+    configured
+        .run("restore app orders --to x")
+        .code(2)
+        .warns("for one database");
+    configured
+        .run("backup --all app")
+        .code(2)
+        .warns("--all cannot be used");
+}
+
+#[test]
+fn several_repositories_are_written_one_after_the_other() {
+    let configured = Configured::new(
+        "[repository.nas]\npath = \"@/nas\"\n[repository.far]\npath = \"@/far\"\n\
+         [database.app]\npath = \"@/db\"\nrepository = [\"nas\", \"far\", \"@/third\"]\n",
+    );
+    fs::create_dir(configured.world.path("far")).unwrap();
+    configured.run("backup app").ok().says("app in far\n");
+    for place in ["nas/app", "far/app", "third"] {
+        assert!(configured.world.path(place).join("meta/1").is_file(), "{place}");
+    }
+    configured.run("restore app --to x").code(2).warns("--repo");
+    configured.run("restore app --repo far --to x").ok();
+    configured.run("verify app --repo nas").ok();
+    // What both have under one id is of two runs.
+    configured.run("copy --from app --to far").says("far/app");
+    let document = configured.json("backup app");
+    assert_eq!(document["databases"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_file_that_others_could_have_written_is_refused() {
+    let configured = Configured::new(TWO);
+    let path = configured.world.path("config.toml");
+    fs::set_permissions(&path, Permissions::from_mode(0o664)).unwrap();
+    configured
+        .run("backup app")
+        .code(1)
+        .warns("can be written by others (mode 0664)")
+        .warns("chmod go-w");
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    // Only root can give a file away.
+    if chown(&path, Some(12345), None).is_ok() {
+        let ended = configured.run("backup app").code(1);
+        ended
+            .warns("belongs to user 12345")
+            .warns("hint: ")
+            .warns("chown");
+        configured.run("backup ./db --repo ./there").ok();
+    }
+    let missing = configured.run("list app --config ./absent.toml").code(4);
+    missing.warns("there is no configuration file ./absent.toml");
+    configured
+        .run("config check --config .")
+        .code(1)
+        .warns("is a directory");
+}
+
+#[test]
+fn the_places_are_searched_in_their_order() {
+    let configured = Configured::new(TWO);
+    let home = configured.world.path("home");
+    let user = home.join(".config/stonekeep");
+    fs::create_dir_all(&user).unwrap();
+    fs::copy(configured.world.path("config.toml"), user.join("config.toml")).unwrap();
+    let check = |variables: &[(&str, &Path)], line: &str| {
+        let mut command = stonekeep();
+        command
+            .env_remove("XDG_CONFIG_HOME")
+            .current_dir(configured.world.path(""));
+        command.env("HOME", &home).envs(variables.iter().copied());
+        Ended::from(command.args(line.split_whitespace()).output().unwrap())
+    };
+    let own = word(&user.join("config.toml")).to_owned();
+    check(&[], "config check").ok().says(&own);
+    // Neither the working directory nor a relative place is searched.
+    let nowhere = Path::new("home/.config");
+    check(&[("XDG_CONFIG_HOME", nowhere)], "config check")
+        .ok()
+        .says(&own);
+    let named = configured.world.path("config.toml");
+    check(&[("STONEKEEP_CONFIG", &named)], "config check")
+        .ok()
+        .says(word(&named));
+    let options = format!("config check --config {own}");
+    check(&[("STONEKEEP_CONFIG", &named)], &options).ok().says(&own);
+}
