@@ -1,6 +1,7 @@
 //! The engine options that several commands share, under RocksDB's names.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use clap::{ArgAction, Args};
 use stonekeep::engine::BackupEngineOptions;
@@ -8,7 +9,7 @@ use stonekeep::store::LockWait;
 use stonekeep::store::local::SyncMethod;
 
 use super::choice::{Choice, one_of};
-use super::quantity::{parse_buffer_bytes, parse_lock_wait, parse_some, parse_some_bytes};
+use super::quantity::{parse_buffer_bytes, parse_duration, parse_lock_wait, parse_some, parse_some_bytes};
 
 /// How files are read and written.
 #[derive(Debug, Args)]
@@ -105,4 +106,12 @@ impl LockArgs {
     pub(crate) fn apply(&self, options: BackupEngineOptions) -> BackupEngineOptions {
         options.with_lock_wait(self.lock_wait)
     }
+}
+
+/// How long what is deleted can be undeleted.
+#[derive(Debug, Args)]
+pub(crate) struct UndeleteArgs {
+    /// Keep the files of what is deleted for so long, such as 7d: undelete puts the backups back until then
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) undelete_for: Option<Duration>,
 }

@@ -8,7 +8,7 @@ use crate::output::command_words::translate;
 use crate::output::json::word;
 use crate::output::print_error::PrintError;
 use crate::output::text::{Page, Style, Table};
-use crate::output::units::{backup_ids, bytes, count, files, local_time};
+use crate::output::units::{backup_ids, bytes, count, files, local_time, until};
 
 pub(super) fn print(mut report: CollectReport, session: &Session) -> Result<(), PrintError> {
     translate(&mut report.warnings);
@@ -31,6 +31,7 @@ fn text(page: &mut Page<'_>, report: &CollectReport) {
         page.line(format!("deleted {}", backup_ids(&report.deleted_backups)));
     }
     kept(page, report, "kept");
+    undeletable(page, report, "stay");
     page.line(format!(
         "removed {}, {} freed",
         count(report.deleted_files.len() as u64, "file"),
@@ -66,6 +67,7 @@ fn plan_text(page: &mut Page<'_>, report: &CollectReport) {
         page.line(format!("would delete {}", backup_ids(&report.deleted_backups)));
     }
     kept(page, report, "would keep");
+    undeletable(page, report, "would stay");
     page.line(format!(
         "would remove {} and free {}; nothing was changed",
         count(report.deleted_files.len() as u64, "file"),
@@ -112,6 +114,18 @@ fn kept(page: &mut Page<'_>, report: &CollectReport, verb: &str) {
                 WarningName::SequenceWentBack
             ));
         }
+    }
+}
+
+/// Which deleted backups can be undeleted, and what that costs.
+fn undeletable(page: &mut Page<'_>, report: &CollectReport, stay: &str) {
+    for kept in &report.kept_for_undelete {
+        page.line(format!(
+            "backup {}: {} {stay} until {}, for undelete",
+            kept.backup_id,
+            files(kept.files, kept.bytes),
+            until(kept.until_seconds)
+        ));
     }
 }
 

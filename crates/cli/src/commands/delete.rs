@@ -2,12 +2,13 @@
 
 use clap::Args;
 use stonekeep::engine::BackupEngine;
+use stonekeep::engine::collect::DeleteOptions;
 use stonekeep::engine::info::{BackupState, InfoDetail};
 use stonekeep::format::BackupId;
 use stonekeep::{Error, Result};
 
 use super::{Session, collect_report};
-use crate::args::engine::{LockArgs, SyncArgs};
+use crate::args::engine::{LockArgs, SyncArgs, UndeleteArgs};
 use crate::args::repository::RepoArgs;
 use crate::args::select::SelectArgs;
 use crate::args::which::parse_id;
@@ -33,6 +34,8 @@ pub(crate) struct DeleteArgs {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
+    undelete: UndeleteArgs,
+    #[command(flatten)]
     lock: LockArgs,
     #[command(flatten)]
     sync: SyncArgs,
@@ -49,11 +52,12 @@ pub(crate) fn run(args: &DeleteArgs, session: &Session) -> anyhow::Result<Exit> 
     if !args.yes && !args.dry_run {
         check_that_one_is_left(&engine, &ids)?;
     }
+    let how = DeleteOptions::default().with_undelete_for(args.undelete.undelete_for);
     let watcher = session.watch()?;
     let report = if args.dry_run {
-        engine.plan_delete_backups(&ids, &watcher)
+        engine.plan_delete_backups(&ids, &how, &watcher)
     } else {
-        engine.delete_backups(&ids, &watcher)
+        engine.delete_backups(&ids, &how, &watcher)
     };
     collect_report::print(report?, session)?;
     Ok(Exit::Success)

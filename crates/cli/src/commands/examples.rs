@@ -48,12 +48,17 @@ pub(crate) const COPY: &str = "Examples:
 pub(crate) const DELETE: &str = "Examples:
   stonekeep delete 3 4 --repo /backups/app
   stonekeep delete --tag test --repo /backups/app --dry-run
+  stonekeep delete 3 --undelete-for 7d --repo /backups/app
   stonekeep delete --before 90d --repo /backups/app --yes";
 
 pub(crate) const PURGE: &str = "Examples:
   stonekeep purge --keep-last 7 --repo /backups/app
   stonekeep purge --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --repo /backups/app --dry-run
   stonekeep purge --keep-within 14d --keep-tag release --min-count 3 --repo /backups/app";
+
+pub(crate) const UNDELETE: &str = "Examples:
+  stonekeep list --deleted --repo /backups/app
+  stonekeep undelete 7 --repo /backups/app";
 
 pub(crate) const HOLD: &str = "Examples:
   stonekeep hold 7 --reason 'before the migration' --repo /backups/app

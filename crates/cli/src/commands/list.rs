@@ -1,6 +1,8 @@
 //! `stonekeep list`: the backups of a repository.
 
 use clap::Args;
+use serde_json::json;
+use stonekeep::engine::BackupEngineReadOnly;
 use stonekeep::engine::info::{BackupInfo, BackupState, InfoDetail, RepositoryInfo};
 
 use super::Session;
@@ -10,7 +12,7 @@ use crate::exit::Exit;
 use crate::output::backup_info::{if_read, state_cell, verified_text};
 use crate::output::command_words::translate;
 use crate::output::text::{Page, Style, Table};
-use crate::output::units::{count, local_time, maybe_bytes};
+use crate::output::units::{count, local_time, maybe_bytes, until};
 
 /// List the backups of a repository
 ///
@@ -23,10 +25,16 @@ pub(crate) struct ListArgs {
     repo: RepoArgs,
     #[command(flatten)]
     select: SelectArgs,
+    /// List the deleted backups that can be undeleted instead
+    #[arg(long, conflicts_with_all = ["before", "tag"])]
+    deleted: bool,
 }
 
 pub(crate) fn run(args: &ListArgs, session: &Session) -> anyhow::Result<Exit> {
     let engine = args.repo.open(session.engine_options())?;
+    if args.deleted {
+        return deleted(&engine, session);
+    }
     let mut info = engine.get_all_backup_info(InfoDetail::Sizes)?;
     info.backups.retain(|backup| args.select.has(backup));
     translate(&mut info.warnings);
@@ -35,6 +43,32 @@ pub(crate) fn run(args: &ListArgs, session: &Session) -> anyhow::Result<Exit> {
     }
     session.output.data(&info, |page| text(page, &info, args))?;
     session.output.warnings(&info.warnings);
+    Ok(Exit::Success)
+}
+
+/// Lists what `undelete` can put back.
+fn deleted(engine: &BackupEngineReadOnly, session: &Session) -> anyhow::Result<Exit> {
+    let (deleted, location) = (engine.deleted_backups()?, engine.store().location());
+    let document = json!({ "repository": location, "deleted_backups": deleted });
+    session.output.data(&document, |page| {
+        if deleted.is_empty() {
+            page.line(format!("{location} has no deleted backups that can be undeleted"));
+            return;
+        }
+        let mut table = Table::new(&["id", "time", ">sequence", ">files", "until", "tags"]);
+        for backup in &deleted {
+            let over = if backup.is_over { " (over)" } else { "" };
+            table.row(vec![
+                backup.info.id.to_string().into(),
+                local_time(backup.info.timestamp_seconds).into(),
+                backup.info.sequence_number.to_string().into(),
+                backup.info.number_files.to_string().into(),
+                format!("{}{over}", until(backup.until_seconds)).into(),
+                backup.info.tags.join(" ").into(),
+            ]);
+        }
+        page.table(&table);
+    })?;
     Ok(Exit::Success)
 }
 

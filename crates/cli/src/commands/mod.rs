@@ -21,6 +21,7 @@ pub(crate) mod purge;
 pub(crate) mod release;
 pub(crate) mod restore;
 pub(crate) mod show;
+pub(crate) mod undelete;
 pub(crate) mod verify;
 
 use std::path::PathBuf;
@@ -70,7 +71,7 @@ pub(crate) fn advice(verb: &str, exit: Exit) -> Option<&'static str> {
         Exit::Locked
             if matches!(
                 verb,
-                "backup" | "copy" | "delete" | "purge" | "hold" | "release" | "gc"
+                "backup" | "copy" | "delete" | "purge" | "undelete" | "hold" | "release" | "gc"
             ) =>
         {
             Some("--lock-wait lets a command wait")
@@ -101,6 +102,7 @@ fn what_a_stop_leaves(verb: &str) -> Option<&'static str> {
         "verify" => Some(
             "the repository remembers which files were verified; --sample and --max-duration begin with the others",
         ),
+        "undelete" => Some("nothing was changed"),
         "check-store" => Some("what was written is removed again"),
         "open" => Some("the part of the directory that was made is removed again"),
         _ => None,

@@ -6,7 +6,7 @@ use stonekeep::format::BackupId;
 use stonekeep::{Error, WarningName};
 
 use super::{Session, collect_report};
-use crate::args::engine::{LockArgs, SyncArgs};
+use crate::args::engine::{LockArgs, SyncArgs, UndeleteArgs};
 use crate::args::quantity::parse_bytes;
 use crate::args::repository::RepoArgs;
 use crate::args::which::parse_id;
@@ -32,6 +32,8 @@ pub(crate) struct PurgeArgs {
     /// Accept the warning sequence-went-back: keep no extra backup for it
     #[arg(long, value_name = "NAME")]
     accept: Vec<WarningName>,
+    #[command(flatten)]
+    undelete: UndeleteArgs,
     #[command(flatten)]
     lock: LockArgs,
     #[command(flatten)]
@@ -104,7 +106,10 @@ impl RetentionArgs {
 }
 
 pub(crate) fn run(args: &PurgeArgs, session: &Session) -> anyhow::Result<Exit> {
-    let purge = args.retention.options().with_accept(args.accept.clone());
+    let purge = args.retention.options();
+    let purge = purge
+        .with_accept(args.accept.clone())
+        .with_undelete_for(args.undelete.undelete_for);
     if purge.keeps_none() && !args.yes && !args.dry_run {
         let error = Error::refused("--keep-last=0 deletes every valid backup in the repository");
         return Err(error.with_hint("add --yes if that is meant").into());

@@ -112,6 +112,11 @@ pub(crate) fn temperature_name(temperature: Temperature) -> Option<&'static str>
     (temperature != Temperature::Unknown).then(|| temperature.name())
 }
 
+/// A deadline in local time.
+pub(crate) fn until(seconds: Option<i64>) -> String {
+    seconds.map_or_else(|| "an unknown time".to_owned(), local_time)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

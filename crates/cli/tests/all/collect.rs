@@ -6,7 +6,7 @@ use crate::shape;
 use crate::world::World;
 
 const BEGIN: &str = "dry_run: bool, done: bool, deleted_backups: [number], decisions: [], \
-    deleted_files: [{path: string, size_bytes: number, why: string}], freed_bytes: number, not_removed: [], held_by_pins: [], \
+    deleted_files: [{path: string, size_bytes: number, why: string}], freed_bytes: number, not_removed: [], held_by_pins: [], kept_for_undelete: [], \
     held_back: [], held_back_total: {files: number, bytes: number}, too_young: number, \
     unfinished: {files: number, bytes: number}, aborted_uploads: number, strangers: [], warnings: []";
 

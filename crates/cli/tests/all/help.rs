@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::command::{line, stonekeep};
 
-const VERBS: [&str; 21] = [
+const VERBS: &[&str] = &[
     "backup",
     "list",
     "show",
@@ -17,6 +17,7 @@ const VERBS: [&str; 21] = [
     "check-store",
     "delete",
     "purge",
+    "undelete",
     "hold",
     "release",
     "gc",

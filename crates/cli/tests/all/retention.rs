@@ -237,3 +237,38 @@ fn a_held_backup_stays_until_it_is_released() {
     world.run(["gc"]).ok();
     world.run(["verify"]).ok();
 }
+
+#[test]
+fn what_is_deleted_for_a_while_can_be_undeleted() {
+    let world = backups_at(&[0, 1, 2]);
+    world
+        .run(["purge", "--keep-last=1", "--undelete-for=7d", "--dry-run"])
+        .ok()
+        .says("backup 1: ")
+        .says("would stay until")
+        .says("remove 0 files");
+    let document = world.json(["purge", "--keep-last=1", "--undelete-for=7d"]);
+    assert_eq!(document["deleted_backups"], json!([1, 2]));
+    assert_eq!(document["deleted_files"], json!([]));
+    assert_eq!(document["kept_for_undelete"][1]["backup_id"], 2);
+    assert_eq!(left(&world), [3]);
+    world.run(["gc", "--min-age=0"]).ok();
+    world
+        .run(["list", "--deleted"])
+        .ok()
+        .says("2026-01-02 12:00:00")
+        .says("until");
+    let deleted = world.json(["list", "--deleted"]);
+    assert_eq!(deleted["deleted_backups"][0]["id"], 1);
+    assert_eq!(deleted["deleted_backups"][0]["is_over"], false);
+    world.run(["backup", world.db()]).ok().says("backup 4");
+    world.run(["undelete", "1"]).ok().says("backup 1 is there again");
+    world.run(["undelete", "1"]).code(1).warns("backup 1 exists");
+    world.run(["undelete", "9"]).code(4).warns("list --deleted");
+    world.run(["verify"]).ok();
+    assert_eq!(left(&world), [1, 3, 4]);
+    world.run(["delete", "2"]).ok().says("deleted backup 2");
+    world.run(["list", "--deleted"]).ok().says("no deleted backups");
+    world.run(["undelete", "2"]).code(4);
+    world.run(["restore", "1", "--to", &world.word("restored")]).ok();
+}

@@ -62,7 +62,7 @@ pub(super) fn after_last_look(store: &Store, id: BackupId, error: Error) -> Erro
             .with_hint(hint)
             .with_source(error);
     }
-    let withdrawn = garbage::withdraw(store, &BTreeSet::from([id]), &|| Ok(()));
+    let withdrawn = garbage::withdraw(store, &BTreeSet::from([id]), None, &|| Ok(()));
     let left = withdrawn.map(|withdrawn| withdrawn.left.into_iter().next());
     match left {
         // Whoever took the files may have taken the meta file, too.

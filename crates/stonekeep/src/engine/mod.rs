@@ -21,6 +21,7 @@ mod rate_limiter;
 mod reading;
 pub mod restore;
 pub(crate) mod transfer;
+pub mod undelete;
 pub mod verify;
 
 use std::fmt;

@@ -8,6 +8,7 @@ use super::hold::Hold;
 use super::in_place::InPlaceReport;
 use super::info::{BackupDiff, BackupInfo, InfoDetail, RepositoryInfo, WhichBackup};
 use super::restore::RestoreReport;
+use super::undelete::DeletedBackup;
 use super::verify::{VerifyLevel, VerifyReport, VerifyWhat};
 use super::{BackupEngine, BackupEngineOptions, RestoreOptions};
 use crate::store::Store;
@@ -37,6 +38,7 @@ reading! {
     get_backup_info(id: BackupId, detail: InfoDetail) -> Result<BackupInfo>;
     get_all_backup_info(detail: InfoDetail) -> Result<RepositoryInfo>;
     get_latest_backup_info() -> Result<Option<BackupInfo>>;
+    deleted_backups() -> Result<Vec<DeletedBackup>>;
     holds() -> Result<Vec<Hold>>;
     resolve(which: WhichBackup) -> Result<BackupId>;
     diff(a: BackupId, b: BackupId) -> Result<BackupDiff>;

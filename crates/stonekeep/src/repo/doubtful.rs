@@ -75,7 +75,7 @@ fn look(store: &Store, id: BackupId, entry: &Entry) -> Result<()> {
             let findings = RepositoryIndex::new(store).findings(&loaded, None)?;
             if let Some(finding) = findings.first() {
                 tracing::warn!(%id, %finding, "a writer that had lost its lock committed an incomplete backup: it is withdrawn");
-                garbage::withdraw(store, &BTreeSet::from([id]), &|| Ok(()))?;
+                garbage::withdraw(store, &BTreeSet::from([id]), None, &|| Ok(()))?;
             }
         }
         Ok(MetaState::Unreadable(_)) => return Ok(()),

@@ -9,6 +9,9 @@ use crate::store::Key;
 /// The largest meta or facts file that is read: a million files at 512 bytes a line.
 pub const RECORD_LIMIT_BYTES: u64 = 512 << 20;
 
+/// The end of the name of a deadline.
+const UNTIL: &str = ".until";
+
 /// `meta`, where a backup's existence is decided.
 pub fn meta_directory() -> Key {
     Key::trusted("meta")
@@ -72,6 +75,16 @@ pub fn deleted_directory() -> Key {
 /// `stonekeep/deleted/<id>-<crc32c of the meta file in hex>`
 pub fn deleted(id: BackupId, meta_crc32c: Crc32c) -> Key {
     Key::trusted(format!("stonekeep/deleted/{id}-{:08x}", meta_crc32c.0))
+}
+
+/// `stonekeep/deleted/<id>-<crc32c of the meta file in hex>.until`
+pub fn deleted_until(id: BackupId, meta_crc32c: Crc32c) -> Key {
+    Key::trusted(format!("{}{UNTIL}", deleted(id, meta_crc32c)))
+}
+
+/// The id and checksum in the name of a deadline in `stonekeep/deleted`.
+pub fn parse_deleted_until(name: &str) -> Option<(BackupId, Crc32c)> {
+    parse_id_and_crc(name.strip_suffix(UNTIL)?)
 }
 
 /// `stonekeep/holds`
@@ -156,6 +169,13 @@ mod tests {
         let key = deleted(id, Crc32c(0xbeef));
         assert_eq!(key.as_str(), "stonekeep/deleted/7-0000beef");
         assert_eq!(parse_id_and_crc(key.name()), Some((id, Crc32c(0xbeef))));
+        let until = deleted_until(id, Crc32c(0xbeef));
+        assert_eq!(until.as_str(), "stonekeep/deleted/7-0000beef.until");
+        assert_eq!(parse_deleted_until(until.name()), Some((id, Crc32c(0xbeef))));
+        assert_eq!(
+            (parse_id_and_crc(until.name()), parse_deleted_until(key.name())),
+            (None, None)
+        );
         for bad in ["7", "7-", "7-beef", "0-0000beef", "7-0000beeg", "7-0000beef0"] {
             assert_eq!(parse_id_and_crc(bad), None, "{bad}");
         }

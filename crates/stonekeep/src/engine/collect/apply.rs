@@ -37,7 +37,9 @@ pub(super) struct Left {
 
 impl Left {
     fn holds(&self, record: &Key) -> bool {
-        let id = layout::parse_id_and_crc(record.name()).map(|(id, _)| id);
+        let name = record.name();
+        let id = layout::parse_id_and_crc(name).or_else(|| layout::parse_deleted_until(name));
+        let id = id.map(|(id, _)| id);
         self.shared || id.is_some_and(|id| self.backups.contains(&id))
     }
 }

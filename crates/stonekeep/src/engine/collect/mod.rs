@@ -42,6 +42,7 @@
 //! Nothing depends on the options that new backups are made with. RocksDB's own engine honours neither lock nor pins.
 
 mod apply;
+mod options;
 mod purge;
 mod report;
 pub mod retention;
@@ -51,8 +52,9 @@ use std::time::Duration;
 
 use stonekeep_format::BackupId;
 
+pub use self::options::DeleteOptions;
 pub use self::report::{
-    CollectReport, DeletedFile, GarbageKind, HeldByPin, NotRemoved, RetainingBackup, Total,
+    CollectReport, DeletedFile, GarbageKind, HeldByPin, KeptForUndelete, NotRemoved, RetainingBackup, Total,
 };
 pub use self::retention::{BackupDecision, Goes, Keep, KeepRule, KeptBy, Period, PurgeOptions};
 use self::run::{Collection, Wanted};
@@ -75,7 +77,7 @@ impl BackupEngine {
     /// `NotFound` if there is no such backup, `Locked` if another process writes into the repository, `Stopped` by the
     /// observer, I/O errors. The backup may be deleted nevertheless; the next collection removes what is left.
     pub fn delete_backup(&self, id: BackupId, observer: &dyn Observer) -> Result<CollectReport> {
-        self.delete_backups(&[id], observer)
+        self.delete_backups(&[id], &DeleteOptions::default(), observer)
     }
 
     /// What [`Self::delete_backup`] would do now. Nothing is changed, no lock is taken, and a pin whose holder is dead
@@ -84,16 +86,21 @@ impl BackupEngine {
     /// # Errors
     /// `NotFound` if there is no such backup, I/O errors.
     pub fn plan_delete_backup(&self, id: BackupId, observer: &dyn Observer) -> Result<CollectReport> {
-        self.plan_delete_backups(&[id], observer)
+        self.plan_delete_backups(&[id], &DeleteOptions::default(), observer)
     }
 
     /// Deletes these backups, or none of them if one is not there, and collects garbage once.
     ///
     /// # Errors
     /// As [`Self::delete_backup`].
-    pub fn delete_backups(&self, ids: &[BackupId], observer: &dyn Observer) -> Result<CollectReport> {
+    pub fn delete_backups(
+        &self,
+        ids: &[BackupId],
+        options: &DeleteOptions,
+        observer: &dyn Observer,
+    ) -> Result<CollectReport> {
         guarded(observer, |observer| {
-            self.collection(Wanted::These(ids), observer).run()
+            self.collection(Wanted::These(ids, options), observer).run()
         })
     }
 
@@ -101,9 +108,14 @@ impl BackupEngine {
     ///
     /// # Errors
     /// As [`Self::plan_delete_backup`].
-    pub fn plan_delete_backups(&self, ids: &[BackupId], observer: &dyn Observer) -> Result<CollectReport> {
+    pub fn plan_delete_backups(
+        &self,
+        ids: &[BackupId],
+        options: &DeleteOptions,
+        observer: &dyn Observer,
+    ) -> Result<CollectReport> {
         guarded(observer, |observer| {
-            self.collection(Wanted::These(ids), observer).plan()
+            self.collection(Wanted::These(ids, options), observer).plan()
         })
     }
 

@@ -6,7 +6,7 @@ use stonekeep_format::BackupId;
 
 use super::retention::BackupDecision;
 use crate::repo::garbage::{Garbage, GarbagePlan};
-pub use crate::repo::garbage::{GarbageKind, HeldByPin, RetainingBackup, Total};
+pub use crate::repo::garbage::{GarbageKind, HeldByPin, KeptForUndelete, RetainingBackup, Total};
 use crate::{Error, Warning, WarningName};
 
 /// One file that was removed.
@@ -52,6 +52,8 @@ pub struct CollectReport {
     pub not_removed: Vec<NotRemoved>,
     /// Deleted backups that somebody reads: their files go with the first collection after the last reader has ended.
     pub held_by_pins: Vec<HeldByPin>,
+    /// Deleted backups whose files stay for a while, so that they can be undeleted.
+    pub kept_for_undelete: Vec<KeptForUndelete>,
     /// Backups that nobody can read, which therefore hold back every shared file.
     #[cfg_attr(feature = "serde", serde(rename = "held_back"))]
     pub retaining_backups: Vec<RetainingBackup>,
@@ -87,6 +89,7 @@ impl CollectReport {
             freed_bytes: 0,
             not_removed: Vec::new(),
             held_by_pins: std::mem::take(&mut plan.held_by_pins),
+            kept_for_undelete: std::mem::take(&mut plan.kept_for_undelete),
             retaining_backups: std::mem::take(&mut plan.retaining_backups),
             retained: plan.retained,
             too_young: plan.too_young,

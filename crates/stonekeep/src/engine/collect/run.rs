@@ -6,11 +6,12 @@ use std::time::Duration;
 use stonekeep_format::BackupId;
 
 use super::apply::{Apply, Left};
+use super::options::DeleteOptions;
 use super::purge::{self, Stored};
 use super::report::CollectReport;
 use super::retention::{BackupDecision, PurgeOptions};
 use crate::engine::BackupEngineReadOnly;
-use crate::repo::garbage::{self, Examine, Inventory, Metas, Policy, Withdrawn};
+use crate::repo::garbage::{self, Deadline, Examine, Inventory, Metas, Policy, ToDelete, Withdrawn};
 use crate::repo::holds::{Hold, Holds};
 use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::{MetaState, no_such_backup};
@@ -30,7 +31,7 @@ pub(super) enum Wanted<'a> {
     /// None: garbage only.
     Nothing,
     /// These.
-    These(&'a [BackupId]),
+    These(&'a [BackupId], &'a DeleteOptions),
     /// Valid ones that no rule keeps.
     Purge(&'a PurgeOptions),
     /// All, whatever state they are in.
@@ -64,10 +65,11 @@ impl Collection<'_> {
         self.observer.progressed(&Progress::begin(Phase::Planning));
         repo::settle(self.store(), &lock, self.engine.workers())?;
         let (Choice { to_delete, decisions }, metas) = self.choose(&index)?;
-        let Withdrawn { deleted, left } = garbage::withdraw(self.store(), &to_delete, &|| {
-            self.check_stop()?;
-            lock.check()
-        })?;
+        let Withdrawn { deleted, left } =
+            garbage::withdraw(self.store(), &to_delete, self.deadline(), &|| {
+                self.check_stop()?;
+                lock.check()
+            })?;
         tracing::info!(backups = deleted.len(), "deleted from the list of backups");
         let collected = self.collect(&index, metas, (&deleted, &left), &lock);
         let with_deleted = |error| garbage::after_deleting(error, &deleted);
@@ -84,7 +86,7 @@ impl Collection<'_> {
         );
         match (self.wanted, left.into_iter().next()) {
             // Whoever asks for one backup must not take it for deleted; a purge tries again the next time.
-            (Wanted::These(_), Some((id, error))) => {
+            (Wanted::These(..), Some((id, error))) => {
                 let error = error.with_note(&format!("backup {id} still exists"));
                 Err(garbage::after_deleting(error, &deleted))
             }
@@ -174,7 +176,7 @@ impl Collection<'_> {
     fn choose(&self, index: &RepositoryIndex<'_>) -> Result<(Choice, Metas)> {
         let to_delete = match self.wanted {
             Wanted::Nothing => BTreeSet::new(),
-            Wanted::These(ids) => self.all_there(&index.backups()?.ids, ids)?,
+            Wanted::These(ids, _) => self.all_there(&index.backups()?.ids, ids)?,
             Wanted::Everything => index.backups()?.ids.iter().copied().collect(),
             Wanted::Purge(options) => return self.purge(index, options),
         };
@@ -271,6 +273,17 @@ impl Collection<'_> {
         }
     }
 
+    /// Until when the files of what is deleted stay.
+    fn deadline(&self) -> Option<Deadline> {
+        let undelete_for = match self.wanted {
+            Wanted::These(_, options) => options.undelete_for,
+            Wanted::Purge(options) => options.undelete_for,
+            Wanted::Nothing | Wanted::Everything => None,
+        };
+        let far = Duration::from_secs(u32::MAX.into());
+        undelete_for.map(|time| Deadline::at(self.engine.time() + time.min(far)))
+    }
+
     /// D3.
     fn live_pins(&self) -> Result<LivePins> {
         let should_stop = || self.observer.should_stop();
@@ -293,7 +306,12 @@ impl Collection<'_> {
         pins: LivePins,
         to_delete: &BTreeSet<BackupId>,
     ) -> Result<Inventory<'i>> {
-        Inventory::read(index, metas, pins, to_delete, &|| self.observer.should_stop())
+        let to_delete = ToDelete {
+            ids: to_delete,
+            deadline: self.deadline(),
+        };
+        let at = (to_delete, self.engine.time());
+        Inventory::read(index, metas, pins, at, &|| self.observer.should_stop())
     }
 
     fn apply(

@@ -17,8 +17,8 @@ use self::inspection::{Asked, inspect, inspect_alone};
 pub(crate) use self::json::maybe_time;
 pub(super) use self::latest::Candidates;
 pub use self::latest::{PassedOver, WhichBackup};
+use self::report::unreadable;
 pub use self::report::{BackupFileInfo, BackupInfo, BackupState, InfoDetail, RepositoryInfo};
-use self::report::{head, unreadable};
 use super::BackupEngineReadOnly;
 use crate::repo::catalog::{self, MetaState};
 use crate::repo::index::RepositoryIndex;
@@ -138,7 +138,7 @@ impl BackupEngineReadOnly {
 /// What the meta file and our facts say of a backup.
 fn head_of(store: &Store, id: BackupId, state: MetaState) -> Result<BackupInfo> {
     match state {
-        MetaState::Readable(loaded) => Ok(head(&loaded, loaded.facts_head(store)?.as_ref(), None)),
+        MetaState::Readable(loaded) => Ok(BackupInfo::of(&loaded, loaded.facts_head(store)?.as_ref())),
         MetaState::Unreadable(error) => Ok(unreadable(id, &error)),
     }
 }

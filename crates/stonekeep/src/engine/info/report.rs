@@ -225,6 +225,11 @@ pub(super) fn unreadable(id: BackupId, error: &Error) -> BackupInfo {
 }
 
 impl BackupInfo {
+    /// What a meta file and our facts about it say; no file of the backup is looked at.
+    pub(crate) fn of(loaded: &LoadedMeta, facts: Option<&BackupFacts>) -> Self {
+        head(loaded, facts, None)
+    }
+
     fn blank(id: BackupId) -> Self {
         BackupInfo {
             id,

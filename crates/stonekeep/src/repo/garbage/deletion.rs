@@ -13,7 +13,8 @@ use std::collections::BTreeSet;
 
 use stonekeep_format::{BackupId, Crc32c};
 
-use crate::repo::layout;
+use super::deadline::{self, Deadline};
+use crate::repo::{catalog, layout};
 use crate::store::{self, Durability, Entry, Key, Persist, Put, PutContent, PutMode, Store};
 use crate::{Error, ErrorKind, Quiet, Result};
 
@@ -34,23 +35,30 @@ pub struct Withdrawn {
 /// whose meta file cannot be removed does not keep the others. `before_each` may end it; its error says what was deleted
 /// until then, and [`secure`] makes that durable.
 ///
+/// With a deadline the files stay until then, also those of a backup that was deleted before; without one they go at once, also those
+/// that had a deadline.
+///
 /// # Errors
 /// Those of `before_each`; `Locked` if the lock is lost; I/O errors of the store while records are put or synced.
 pub fn withdraw(
     store: &Store,
     ids: &BTreeSet<BackupId>,
+    deadline: Option<Deadline>,
     before_each: &dyn Fn() -> Result<()>,
 ) -> Result<Withdrawn> {
     let mut withdrawn = Withdrawn::default();
     let (mut recorded, mut records) = (Vec::new(), Vec::new());
     for id in ids {
         before_each()?;
-        match put_record(store, *id)? {
-            Some(record) => {
+        match put_record(store, *id, deadline)? {
+            Some(keys) => {
                 recorded.push(*id);
-                records.push(record);
+                records.extend(keys);
             }
-            None => drop(withdrawn.deleted.insert(*id)),
+            None => {
+                set_deadline(store, *id, deadline)?;
+                withdrawn.deleted.insert(*id);
+            }
         }
     }
     if records.is_empty() {
@@ -77,6 +85,25 @@ pub fn withdraw(
     Ok(withdrawn)
 }
 
+/// Sets or removes the deadline of a backup that was deleted before.
+fn set_deadline(store: &Store, id: BackupId, deadline: Option<Deadline>) -> Result<()> {
+    let directory = layout::deleted_directory();
+    let run = run_of(id);
+    for entry in store.list(Some(&directory))? {
+        let record = layout::parse_id_and_crc(&entry.name);
+        let until = layout::parse_deleted_until(&entry.name);
+        match (deadline, record, until) {
+            (Some(deadline), Some((of, crc32c)), _) if of == id => {
+                deadline::put(store, &run, (id, crc32c), deadline)?;
+                discard(store, &run);
+            }
+            (None, _, Some((of, _))) if of == id => store.delete_one(&directory.join(&entry.name)?)?,
+            _ => {}
+        }
+    }
+    store.persist(Persist::Names(&[directory]), Durability::Durable)
+}
+
 /// Makes deletions durable, those of a run that was killed before it could do so included.
 ///
 /// # Errors
@@ -91,15 +118,22 @@ pub fn secure(store: &Store) -> Result<()> {
     store.persist(Persist::Names(&directories), Durability::Durable)
 }
 
-/// Removes those of these records whose backups exist: the deletion was stopped before its commit. One that cannot be removed
-/// harms nobody, as long as the meta file is there.
+/// Removes those of these records and deadlines whose backups exist: the deletion was stopped before its commit, or the backup was
+/// undeleted. One that cannot be removed harms nobody, as long as the meta file is there.
 ///
 /// # Errors
 /// I/O errors of the store while it lists or reads.
 pub fn drop_void_records(store: &Store, records: &[Entry]) -> Result<()> {
-    let directory = layout::deleted_directory();
+    let of = |entry: &Entry| {
+        let until = || layout::parse_deleted_until(&entry.name);
+        layout::parse_id_and_crc(&entry.name).or_else(until)
+    };
+    if !records.iter().any(|entry| of(entry).is_some()) {
+        return Ok(());
+    }
+    let (directory, backups) = (layout::deleted_directory(), catalog::list(store)?);
     for entry in records {
-        let Some((id, crc32c)) = layout::parse_id_and_crc(&entry.name) else {
+        let Some((id, crc32c)) = of(entry).filter(|(id, _)| backups.version(*id).is_some()) else {
             continue;
         };
         let exists = match checksum(store, &layout::meta(id)) {
@@ -128,25 +162,27 @@ pub fn after_deleting(error: Error, deleted: &BTreeSet<BackupId>) -> Error {
     }
 }
 
-/// Puts the record of a backup: the bytes of its meta file, or nothing where those cannot be read. `None` if there is no
-/// such backup. Another record of this name is damaged and replaced: the backup exists as long as its meta file does.
-fn put_record(store: &Store, id: BackupId) -> Result<Option<Key>> {
+/// Puts the record of a backup, the bytes of its meta file or nothing where those cannot be read, and its deadline. `None` if there
+/// is no such backup. Another record of this name is damaged and replaced: the backup exists as long as its meta file does.
+fn put_record(store: &Store, id: BackupId, deadline: Option<Deadline>) -> Result<Option<Vec<Key>>> {
     let meta = layout::meta(id);
-    let (record, content, durability) = match checksum(store, &meta) {
-        Ok(crc32c) => (
-            layout::deleted(id, crc32c),
-            PutContent::CopyOf(&meta),
-            Durability::Buffered,
-        ),
+    let (crc32c, content, durability) = match checksum(store, &meta) {
+        Ok(crc32c) => (crc32c, PutContent::CopyOf(&meta), Durability::Buffered),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Io) => {
             tracing::warn!(%id, reason = %error.one_line(), "a meta file that cannot be read is deleted");
-            let record = layout::deleted(id, NO_CHECKSUM);
-            (record, PutContent::Bytes(&[]), Durability::Durable)
+            (NO_CHECKSUM, PutContent::Bytes(&[]), Durability::Durable)
         }
         Err(error) => return Err(error),
     };
-    let run = format!("delete-{id}");
+    let (run, record) = (run_of(id), layout::deleted(id, crc32c));
+    let mut keys = vec![record.clone()];
+    // What nobody can read is not put back.
+    let deadline = deadline.filter(|_| crc32c != NO_CHECKSUM);
+    let stages = deadline.is_some() || matches!(content, PutContent::Bytes(_));
+    if let Some(deadline) = deadline {
+        keys.push(deadline::put(store, &run, (id, crc32c), deadline)?);
+    }
     let put = |mode| store.put(&run, &record, content, mode, durability);
     let put = match put(PutMode::IfAbsent) {
         Ok(Put::Taken) => put(PutMode::Replace),
@@ -156,10 +192,21 @@ fn put_record(store: &Store, id: BackupId) -> Result<Option<Key>> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         put => put?,
     };
-    if matches!(content, PutContent::Bytes(_)) {
-        store.discard(&run)?;
+    if stages {
+        discard(store, &run);
     }
-    Ok(Some(record))
+    Ok(Some(keys))
+}
+
+/// What is left in the staging area harms nobody.
+fn discard(store: &Store, run: &str) {
+    if let Err(error) = store.discard(run) {
+        tracing::warn!(run, reason = %error.one_line(), "the staging area of a deletion could not be removed");
+    }
+}
+
+fn run_of(id: BackupId) -> String {
+    format!("delete-{id}")
 }
 
 fn checksum(store: &Store, key: &Key) -> Result<Crc32c> {

@@ -1,15 +1,16 @@
 //! What lies in a repository besides the backups that stay: everything that a collection decides about.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use stonekeep_format::{BackupId, Crc32c};
 
+use super::deadline::{ToDelete, UndeletableBackup};
 use super::metas::Metas;
 use super::origins::Origins;
 use super::plan::{Area, Garbage, GarbageKind, Total};
 use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::LoadedMeta;
-use crate::repo::loaded_meta::MetaState;
 use crate::repo::meta_scanner::MetaScanner;
 use crate::repo::path_set::PathSet;
 use crate::repo::pin::LivePins;
@@ -36,6 +37,8 @@ pub struct Inventory<'a> {
     pub(super) pins: Vec<PinnedBackup>,
     /// Pins that nobody here can read: they may keep anything.
     pub(super) unreadable_pins: Vec<Key>,
+    /// Deleted backups whose deadline is not over.
+    pub(super) undeletable: Vec<UndeletableBackup>,
     pub(super) origins: Origins,
     /// The records of deleted backups.
     pub(super) records: Vec<Record>,
@@ -55,7 +58,7 @@ pub struct Inventory<'a> {
     pub(super) unknown: BTreeSet<String>,
 }
 
-/// The record of a deleted backup: its meta file under another name.
+/// The record of a deleted backup, its meta file under another name, or its deadline.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Record {
     /// The record.
@@ -120,7 +123,7 @@ impl IncludedDirectory {
 }
 
 impl<'a> Inventory<'a> {
-    /// Reads everything. Backups that are to be deleted, but still exist (a dry run), count as deleted.
+    /// Reads everything, at this time. Backups that are to be deleted count as deleted.
     ///
     /// # Errors
     /// `Stopped`, I/O errors of the store.
@@ -128,7 +131,7 @@ impl<'a> Inventory<'a> {
         index: &'a RepositoryIndex<'_>,
         metas: Metas,
         pins: LivePins,
-        to_delete: &BTreeSet<BackupId>,
+        (to_delete, now): (ToDelete<'_>, SystemTime),
         should_stop: &dyn Fn() -> bool,
     ) -> Result<Self> {
         let (store, stored) = (index.store(), index.shared()?);
@@ -139,6 +142,7 @@ impl<'a> Inventory<'a> {
             metas,
             pins: pinned.collect(),
             unreadable_pins: pins.unreadable,
+            undeletable: Vec::new(),
             origins: Origins::default(),
             records: Vec::new(),
             facts: Vec::new(),
@@ -151,16 +155,22 @@ impl<'a> Inventory<'a> {
         };
         inventory.add_unknown_names(index)?;
         let mut scanner = MetaScanner::default();
-        for id in to_delete {
-            inventory.add_to_delete(&mut scanner, *id)?;
+        for id in to_delete.ids {
+            inventory.add_to_delete(&mut scanner, *id, to_delete.deadline)?;
         }
-        inventory.add_records(&mut scanner, should_stop)?;
+        inventory.add_records(&mut scanner, (to_delete, now), should_stop)?;
         inventory.add_facts(should_stop)?;
         inventory.add_claims()?;
         inventory.add_areas()?;
         inventory.add_included()?;
         inventory.add_private(index.private()?)?;
         Ok(inventory)
+    }
+
+    /// Deleted backups whose files stay, for a reader or to be undeleted, with the stored files that they name.
+    pub(super) fn kept(&self) -> impl Iterator<Item = (BackupId, &PathSet)> {
+        let pins = self.pins.iter().map(|pin| (pin.id, &pin.named));
+        pins.chain(self.undeletable.iter().map(|backup| (backup.id, &backup.named)))
     }
 
     /// Whether backups have been deleted whose records are still there.
@@ -184,42 +194,6 @@ impl<'a> Inventory<'a> {
                 self.unknown.insert(format!("{ours}/{}", entry.name));
             }
         }
-        Ok(())
-    }
-
-    fn add_to_delete(&mut self, scanner: &mut MetaScanner, id: BackupId) -> Result<()> {
-        let meta = match scanner.read(self.store, self.stored.known(), id) {
-            Ok(MetaState::Readable(scanned)) => Some(scanned),
-            Ok(MetaState::Unreadable(_)) => None,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) if error.kind() == ErrorKind::Io => None,
-            Err(error) => return Err(error),
-        };
-        self.origins.add_deleted(self.stored, id, meta.as_ref());
-        Ok(())
-    }
-
-    fn add_records(&mut self, scanner: &mut MetaScanner, should_stop: &dyn Fn() -> bool) -> Result<()> {
-        let directory = layout::deleted_directory();
-        for entry in self.store.list(Some(&directory))? {
-            if should_stop() {
-                return Err(Error::stopped());
-            }
-            let name = layout::parse_id_and_crc(&entry.name).filter(|_| entry.kind == EntryKind::File);
-            let Some((id, meta_crc32c)) = name else {
-                self.unknown.insert(format!("{directory}/{}", entry.name));
-                continue;
-            };
-            let key = directory.join(&entry.name)?;
-            let meta = scanner.read_at(self.store, self.stored.known(), id, &key);
-            // One that cannot be read names nothing: what it named has to be old to be collected.
-            if let Err(error) = &meta {
-                tracing::warn!(%key, reason = %error.one_line(), "the record of a deleted backup cannot be read");
-            }
-            self.origins.add_deleted(self.stored, id, meta.as_ref().ok());
-            self.records.push(Record { key, id, meta_crc32c });
-        }
-        self.records.sort();
         Ok(())
     }
 

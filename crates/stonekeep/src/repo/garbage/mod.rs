@@ -9,16 +9,23 @@
 //!
 //! A deletion is the record put, then the meta file deleted; [`withdraw`] has the states that a crash leaves.
 
+mod deadline;
 mod deletion;
 mod included;
 mod inventory;
+mod kept;
 mod metas;
 mod origins;
 mod plan;
+mod records;
 mod verdict;
 
+pub use self::deadline::{Deadline, ToDelete};
 pub use self::deletion::{Withdrawn, after_deleting, drop_void_records, secure, withdraw};
 pub use self::inventory::Inventory;
 pub use self::metas::{Examine, Metas};
-pub use self::plan::{Area, Garbage, GarbageKind, GarbagePlan, HeldByPin, Policy, RetainingBackup, Total};
+pub use self::plan::{
+    Area, Garbage, GarbageKind, GarbagePlan, HeldByPin, KeptForUndelete, Policy, RetainingBackup, Total,
+};
+pub use self::records::deleted;
 pub use self::verdict::plan;

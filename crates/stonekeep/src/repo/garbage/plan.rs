@@ -95,6 +95,21 @@ pub struct HeldByPin {
     pub bytes: u64,
 }
 
+/// A deleted backup whose files stay, so that it can be undeleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct KeptForUndelete {
+    /// The backup.
+    pub backup_id: BackupId,
+    /// Until when, in seconds since 1970, UTC; `None` if that cannot be read, and is never over.
+    pub until_seconds: Option<i64>,
+    /// How many files stay only for that.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
 /// A backup that keeps every shared file, since nobody can read which of them it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -144,7 +159,7 @@ pub struct GarbagePlan {
     pub facts: Vec<Garbage>,
     /// Staging areas.
     pub areas: Vec<Area>,
-    /// Records of deleted backups whose files are all gone then.
+    /// Records and deadlines of deleted backups whose files are all gone then.
     pub records: Vec<Key>,
     /// The id to be claimed first: no other trace of it, nor of a larger one, is left.
     pub claim: Option<BackupId>,
@@ -152,6 +167,8 @@ pub struct GarbagePlan {
     pub claims: Vec<Key>,
     /// What readers keep.
     pub held_by_pins: Vec<HeldByPin>,
+    /// What deadlines keep.
+    pub kept_for_undelete: Vec<KeptForUndelete>,
     /// Backups that cannot be read.
     pub retaining_backups: Vec<RetainingBackup>,
     /// Shared files that stay only because of those.

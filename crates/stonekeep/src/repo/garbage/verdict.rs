@@ -1,6 +1,6 @@
 //! Decides about each thing in the inventory, without changing anything.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};
 
 use stonekeep_format::BackupId;
@@ -8,7 +8,8 @@ use stonekeep_format::backup_meta::PathId;
 use stonekeep_format::backup_name::RepoPath;
 
 use super::inventory::{IncludedDirectory, Inventory, PrivateDirectory};
-use super::plan::{Garbage, GarbageKind, GarbagePlan, HeldByPin, Policy, RetainingBackup, Total};
+use super::kept::Kept;
+use super::plan::{Garbage, GarbageKind, GarbagePlan, Policy, RetainingBackup, Total};
 use crate::repo::{catalog, layout};
 use crate::store::{Detail, Entry, EntryKind, Key};
 use crate::{Result, Warning, WarningName};
@@ -26,8 +27,7 @@ pub fn plan(inventory: &mut Inventory<'_>, policy: &Policy) -> Result<GarbagePla
         inventory,
         policy,
         plan: GarbagePlan::default(),
-        pinned: Vec::new(),
-        pinned_private: BTreeMap::new(),
+        kept: Kept::default(),
         unknown: Vec::new(),
         is_held_without_record: false,
     };
@@ -39,7 +39,7 @@ pub fn plan(inventory: &mut Inventory<'_>, policy: &Policy) -> Result<GarbagePla
         planner.included(directory);
     }
     planner.judge_unknown();
-    planner.held_by_pins();
+    planner.kept();
     planner.ours();
     planner.claims();
     planner.report();
@@ -53,10 +53,7 @@ struct Planner<'a> {
     inventory: &'a Inventory<'a>,
     policy: &'a Policy,
     plan: GarbagePlan,
-    /// Shared files that only pins keep.
-    pinned: Vec<(Option<PathId>, u64)>,
-    /// Private directories that only pins keep.
-    pinned_private: BTreeMap<BackupId, Total>,
+    kept: Kept,
     unknown: Vec<Unknown>,
     is_held_without_record: bool,
 }
@@ -117,7 +114,7 @@ impl Planner<'_> {
     /// Carries out the verdict about a file; gives it back if its age matters.
     fn decide(&mut self, path: Option<PathId>, file: Garbage) -> Option<Garbage> {
         match self.verdict(path) {
-            Verdict::Pinned => self.pinned.push((path, file.size_bytes)),
+            Verdict::Pinned => self.kept.add_shared(path, file.size_bytes),
             Verdict::Retained => self.plan.retained.add(file.size_bytes),
             Verdict::Unfinished => self.plan.unfinished.add(file.size_bytes),
             Verdict::Delete(GarbageKind::UnknownOrigin) => return Some(file),
@@ -129,7 +126,7 @@ impl Planner<'_> {
     /// Of a name that no meta file can have there is no path.
     fn verdict(&self, path: Option<PathId>) -> Verdict {
         let inventory = self.inventory;
-        let is_pinned = |path: PathId| inventory.pins.iter().any(|pin| pin.named.contains(path));
+        let is_pinned = |path: PathId| inventory.kept().any(|(_, named)| named.contains(path));
         if !inventory.unreadable_pins.is_empty() || path.is_some_and(is_pinned) {
             return Verdict::Pinned;
         }
@@ -201,8 +198,8 @@ impl Planner<'_> {
             }
         }
         if self.is_pinned(id) {
-            let total = self.pinned_private.entry(id).or_default();
-            files.iter().for_each(|file| total.add(file.size_bytes));
+            self.kept
+                .add_private(id, files.iter().map(|file| file.size_bytes));
         } else if claimed.is_some() {
             self.plan.private.extend(files);
             self.plan.private_directories.push(id);
@@ -219,11 +216,8 @@ impl Planner<'_> {
     /// Nobody but us puts anything there, so that its origin is known.
     fn included(&mut self, included: &IncludedDirectory) {
         if self.is_pinned(included.id) {
-            let total = self.pinned_private.entry(included.id).or_default();
-            included
-                .files
-                .iter()
-                .for_each(|(_, size_bytes)| total.add(*size_bytes));
+            let sizes = included.files.iter().map(|(_, size_bytes)| *size_bytes);
+            self.kept.add_private(included.id, sizes);
             return;
         }
         let kind = self
@@ -244,7 +238,7 @@ impl Planner<'_> {
     }
 
     fn is_pinned(&self, id: BackupId) -> bool {
-        !self.inventory.unreadable_pins.is_empty() || self.inventory.pins.iter().any(|pin| pin.id == id)
+        !self.inventory.unreadable_pins.is_empty() || self.inventory.kept().any(|(kept, _)| kept == id)
     }
 
     /// How long nothing of this has been changed. A time to come counts as now, and so does it if no time is known.
@@ -319,28 +313,11 @@ impl Planner<'_> {
         self.plan.claims = smaller.map(|id| layout::id_claim(*id)).collect();
     }
 
-    /// Which pins keep files. Usually the record of the pinned backup stays with them. A reader that came too late, and
-    /// has not noticed yet, has none; then the file's origin may be known by any record.
-    fn held_by_pins(&mut self) {
-        for pin in &self.inventory.pins {
-            let mut total = self.pinned_private.get(&pin.id).copied().unwrap_or_default();
-            for (path, size_bytes) in &self.pinned {
-                if path.is_some_and(|path| pin.named.contains(path)) {
-                    total.add(*size_bytes);
-                }
-            }
-            if total == Total::default() {
-                continue;
-            }
-            self.plan.held_by_pins.push(HeldByPin {
-                backup_id: pin.id,
-                files: total.files,
-                bytes: total.bytes,
-            });
-            let mut records = self.inventory.records.iter();
-            self.is_held_without_record |=
-                !records.any(|record| (record.id, record.meta_crc32c) == (pin.id, pin.meta_crc32c));
-        }
+    /// Which pins and deadlines keep files.
+    fn kept(&mut self) {
+        let inventory = self.inventory;
+        self.plan.kept_for_undelete = self.kept.for_undelete(inventory);
+        (self.plan.held_by_pins, self.is_held_without_record) = self.kept.by_pins(inventory);
     }
 
     fn report(&mut self) {

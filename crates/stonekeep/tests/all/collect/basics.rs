@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use stonekeep::engine::collect::{CollectReport, DEFAULT_MIN_AGE, GarbageKind};
+use stonekeep::engine::collect::{CollectReport, DEFAULT_MIN_AGE, DeleteOptions, GarbageKind};
 use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, MetaSchema};
 use stonekeep::store::Store;
@@ -83,7 +83,7 @@ fn several_are_deleted_at_once_and_none_if_one_is_missing() {
     let (_, store) = memory();
     put_three(&store);
     let error = engine(&store)
-        .delete_backups(&[id(1), id(7)], &Quiet)
+        .delete_backups(&[id(1), id(7)], &DeleteOptions::default(), &Quiet)
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("no backup 7"), "{error}");
@@ -97,7 +97,7 @@ fn several_are_deleted_at_once_and_none_if_one_is_missing() {
     assert_eq!(files(&store), files_of(&[FIRST, SECOND, THIRD]));
 
     let report = engine(&store)
-        .delete_backups(&[id(3), id(1), id(3)], &Quiet)
+        .delete_backups(&[id(3), id(1), id(3)], &DeleteOptions::default(), &Quiet)
         .unwrap();
     assert_eq!(deleted(&report), [1, 3]);
     assert_eq!(files(&store), files_of(&[SECOND]));
@@ -309,7 +309,7 @@ fn the_commit_is_durable_and_first_also_without_sync() {
 fn a_deletion_that_ended_after_its_commit_can_be_asked_for_again() {
     let (_, store) = memory();
     put_three(&store);
-    stonekeep::repo::garbage::withdraw(&store, &[id(2)].into(), &|| Ok(())).unwrap();
+    stonekeep::repo::garbage::withdraw(&store, &[id(2)].into(), None, &|| Ok(())).unwrap();
     let planned = engine(&store).plan_delete_backup(id(2), &Quiet).unwrap();
     let report = engine(&store).delete_backup(id(2), &Quiet).unwrap();
     assert_eq!(deleted(&report), [2]);
@@ -323,7 +323,7 @@ fn a_deletion_that_ended_after_its_commit_can_be_asked_for_again() {
 fn a_backup_under_a_reused_id_is_not_taken_for_the_deleted_one() {
     let (_, store) = memory();
     put_three(&store);
-    stonekeep::repo::garbage::withdraw(&store, &[id(3)].into(), &|| Ok(())).unwrap();
+    stonekeep::repo::garbage::withdraw(&store, &[id(3)].into(), None, &|| Ok(())).unwrap();
     // RocksDB's engine removes private/3 and gives the id to its next backup.
     for name in ["CURRENT", "MANIFEST-000005", "000006.log"] {
         store.delete_one(&key(&format!("private/3/{name}"))).unwrap();

@@ -5,6 +5,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use stonekeep::engine::collect::PurgeOptions;
 use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions};
 use stonekeep::repo::garbage::withdraw;
@@ -37,13 +38,17 @@ const DELETE: Operation = operation("delete", false, |engine| {
 const PURGE: Operation = operation("purge", false, |engine| {
     engine.purge_old_backups(1, &Quiet).map(drop)
 });
-const OPERATIONS: [Operation; 5] = [
+const OPERATIONS: [Operation; 6] = [
     DELETE,
     PURGE,
     operation("delete the damaged one", true, |engine| {
         engine.delete_backup(id(4), &Quiet).map(drop)
     }),
     operation("purge, held back", true, PURGE.run),
+    operation("purge for a while", false, |engine| {
+        let options = PurgeOptions::keep(1).with_undelete_for(Duration::from_secs(3600));
+        engine.purge(&options, &Quiet).map(drop)
+    }),
     operation("collect", false, |engine| {
         engine.garbage_collect(Duration::ZERO, &Quiet).map(drop)
     }),
@@ -359,7 +364,7 @@ fn the_record_of_a_backup_that_was_never_synced_survives_too() {
         Durability::Buffered,
     );
     assert_eq!(taken.unwrap(), []);
-    withdraw(&store, &[id(2)].into(), &|| Ok(())).unwrap();
+    withdraw(&store, &[id(2)].into(), None, &|| Ok(())).unwrap();
     disk.crash();
     let report = open(store.clone(), true).purge_old_backups(1, &Quiet).unwrap();
     assert_eq!((report.too_young, report.deleted_files.len()), (0, 1 + 3));

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use stonekeep::engine::collect::DeleteOptions;
 use stonekeep::engine::info::{BackupState, InfoDetail, WhichBackup};
 use stonekeep::engine::{MetaSchema, RestoreOptions};
 use stonekeep::store::Store;
@@ -70,7 +71,7 @@ fn names_of_development_versions_are_read_restored_and_deleted() {
         two.scene.create(&two.store).unwrap();
         assert_valid(&two.store, &[1, 2, 3], &when);
         engine(&two.store)
-            .delete_backups(&[id(1), id(2)], &Quiet)
+            .delete_backups(&[id(1), id(2)], &DeleteOptions::default(), &Quiet)
             .unwrap();
         assert_valid(&two.store, &[3], &when);
         let kept = named(&two.store, 3);

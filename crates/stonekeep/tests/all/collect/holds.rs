@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use stonekeep::engine::collect::{KeepRule, PurgeOptions};
+use stonekeep::engine::collect::{DeleteOptions, KeepRule, PurgeOptions};
 use stonekeep::engine::hold::HoldOptions;
 use stonekeep::engine::info::InfoDetail;
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, Components};
@@ -37,7 +37,7 @@ fn no_verb_deletes_a_held_backup() {
     hold(&engine, 1);
     for result in [
         engine.delete_backup(id(1), &Quiet),
-        engine.delete_backups(&[id(2), id(1)], &Quiet),
+        engine.delete_backups(&[id(2), id(1)], &DeleteOptions::default(), &Quiet),
         engine.plan_delete_backup(id(1), &Quiet),
     ] {
         let error = result.unwrap_err();

@@ -11,5 +11,6 @@ mod not_removed;
 pub(crate) mod origin;
 pub(crate) mod retained;
 pub(crate) mod scene;
+mod undelete;
 pub(crate) mod unfinished;
 pub(crate) mod went_back;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stonekeep::engine::collect::CollectReport;
+use stonekeep::engine::collect::{CollectReport, DeleteOptions};
 use stonekeep::engine::verify::{VerifyLevel, VerifyWhat};
 use stonekeep::format::BackupId;
 use stonekeep::store::{Interceptor, Operation, Refusal, Store};
@@ -26,7 +26,7 @@ fn three() -> Store {
 /// Deletes backups where this file cannot be removed.
 fn delete_without(store: &Store, stays: &str, ids: &[BackupId]) -> Result<CollectReport> {
     let stuck: Store = Store::from(FaultStore::undeletable(store.clone(), key(stays)));
-    engine(&stuck).delete_backups(ids, &Quiet)
+    engine(&stuck).delete_backups(ids, &DeleteOptions::default(), &Quiet)
 }
 
 fn paths(report: &CollectReport) -> Vec<&str> {

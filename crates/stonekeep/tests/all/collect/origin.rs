@@ -205,7 +205,7 @@ fn what_a_record_of_ours_names_goes_at_once() {
     put_table(&store, 50);
     // One that was withdrawn after its commit.
     put_our_backup(&store, 6, &[2, 60]);
-    withdraw(&store, &[id(6)].into(), &|| Ok(())).unwrap();
+    withdraw(&store, &[id(6)].into(), None, &|| Ok(())).unwrap();
     // A staging area that no journal speaks of.
     let staged = store.upload(
         "7",

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use stonekeep::engine::collect::DeleteOptions;
 use stonekeep::engine::{BackupEngine, CreateBackupOptions};
 use stonekeep::store::Store;
 use stonekeep::{ErrorKind, Quiet};
@@ -27,7 +28,9 @@ fn no_id_comes_twice_whatever_is_deleted() {
     assert_eq!((create(&engine), create(&engine)), (1, 2));
     engine.delete_backup(id(2), &Quiet).unwrap();
     assert_eq!(create(&engine), 3, "within one engine");
-    engine.delete_backups(&[id(1), id(3)], &Quiet).unwrap();
+    engine
+        .delete_backups(&[id(1), id(3)], &DeleteOptions::default(), &Quiet)
+        .unwrap();
     engine.garbage_collect(Duration::ZERO, &Quiet).unwrap();
     assert_eq!(create(&BackupEngine::open(options(), store.clone()).unwrap()), 4);
     engine.purge_old_backups(0, &Quiet).unwrap();

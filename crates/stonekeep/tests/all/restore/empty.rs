@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
+use stonekeep::engine::collect::DeleteOptions;
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::{BackupEngine, RestoreOptions};
 use stonekeep::store::Store;
@@ -148,7 +149,7 @@ impl Observer for Deleter {
             && !self.0.backup_ids().unwrap().is_empty()
         {
             self.0
-                .delete_backups(&[scene::id(1), scene::id(2)], &Quiet)
+                .delete_backups(&[scene::id(1), scene::id(2)], &DeleteOptions::default(), &Quiet)
                 .unwrap();
         }
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::Scope;
 use std::time::Duration;
 
-use stonekeep::engine::collect::DEFAULT_MIN_AGE;
+use stonekeep::engine::collect::{DEFAULT_MIN_AGE, DeleteOptions};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, Components};
 use stonekeep::format::backup_name::RepoPath;
 use stonekeep::repo::catalog;
@@ -126,7 +126,7 @@ fn a_pin_holds_no_more_than_its_backup() {
     let pinned = pin::pin(&store, id(2)).unwrap();
     let live = pin::pin(&store, id(4)).unwrap();
     let report = engine(&store)
-        .delete_backups(&[id(1), id(2), id(3)], &Quiet)
+        .delete_backups(&[id(1), id(2), id(3)], &DeleteOptions::default(), &Quiet)
         .unwrap();
     let held: Vec<_> = report
         .held_by_pins

@@ -1,0 +1,136 @@
+//! The records of deleted backups, and which of these can be undeleted.
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use stonekeep_format::{BackupId, Crc32c};
+
+use super::deadline::{self, Deadline, ToDelete, UndeletableBackup};
+use super::inventory::{Inventory, Record};
+use crate::repo::layout;
+use crate::repo::loaded_meta::{LoadedMeta, MetaState};
+use crate::repo::meta_scanner::{MetaScanner, ScannedMeta};
+use crate::repo::path_set::PathSet;
+use crate::store::{EntryKind, Store};
+use crate::{Error, ErrorKind, Result};
+
+impl Inventory<'_> {
+    pub(super) fn add_to_delete(
+        &mut self,
+        scanner: &mut MetaScanner,
+        id: BackupId,
+        deadline: Option<Deadline>,
+    ) -> Result<()> {
+        let meta = match scanner.read(self.store, self.stored.known(), id) {
+            Ok(MetaState::Readable(scanned)) => Some(scanned),
+            Ok(MetaState::Unreadable(_)) => None,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Io => None,
+            Err(error) => return Err(error),
+        };
+        if let (Some(deadline), Some(scanned)) = (deadline, &meta) {
+            self.add_undeletable(scanned, deadline);
+        }
+        self.origins.add_deleted(self.stored, id, meta.as_ref());
+        Ok(())
+    }
+
+    fn add_undeletable(&mut self, scanned: &ScannedMeta, deadline: Deadline) {
+        let mut named = PathSet::default();
+        scanned.add_to(&mut named, self.stored);
+        self.undeletable.push(UndeletableBackup {
+            id: scanned.loaded.id,
+            deadline,
+            named,
+        });
+    }
+
+    pub(super) fn add_records(
+        &mut self,
+        scanner: &mut MetaScanner,
+        (to_delete, now): (ToDelete<'_>, SystemTime),
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<()> {
+        let directory = layout::deleted_directory();
+        let entries = self.store.list(Some(&directory))?;
+        let deadlines = entries
+            .iter()
+            .filter_map(|entry| layout::parse_deleted_until(&entry.name));
+        let deadlines: BTreeSet<(BackupId, Crc32c)> = deadlines.collect();
+        for entry in &entries {
+            if should_stop() {
+                return Err(Error::stopped());
+            }
+            if let Some((id, meta_crc32c)) = layout::parse_deleted_until(&entry.name) {
+                let key = directory.join(&entry.name)?;
+                self.records.push(Record { key, id, meta_crc32c });
+                continue;
+            }
+            let name = layout::parse_id_and_crc(&entry.name).filter(|_| entry.kind == EntryKind::File);
+            let Some((id, meta_crc32c)) = name else {
+                self.unknown.insert(format!("{directory}/{}", entry.name));
+                continue;
+            };
+            let key = directory.join(&entry.name)?;
+            let meta = scanner.read_at(self.store, self.stored.known(), id, &key);
+            // One that cannot be read names nothing: what it named has to be old to be collected.
+            if let Err(error) = &meta {
+                tracing::warn!(%key, reason = %error.one_line(), "the record of a deleted backup cannot be read");
+            }
+            let deadline = if to_delete.ids.contains(&id) {
+                to_delete.deadline
+            } else if deadlines.contains(&(id, meta_crc32c)) {
+                deadline::read(self.store, id, meta_crc32c)?
+            } else {
+                None
+            };
+            let meta = match (meta, deadline.filter(|deadline| !deadline.is_over(now))) {
+                // It may be read the next time.
+                (Err(error), Some(_)) if error.kind() == ErrorKind::Io => return Err(error),
+                (Err(_), _) => None,
+                (Ok(scanned), deadline) => {
+                    if let Some(deadline) = deadline {
+                        self.add_undeletable(&scanned, deadline);
+                    }
+                    Some(scanned)
+                }
+            };
+            self.origins.add_deleted(self.stored, id, meta.as_ref());
+            self.records.push(Record { key, id, meta_crc32c });
+        }
+        self.undeletable.sort_by_key(|backup| backup.id);
+        self.records.sort();
+        Ok(())
+    }
+}
+
+/// The deleted backups whose records can be read, each with its deadline, if it has one.
+///
+/// # Errors
+/// I/O errors of the store.
+pub fn deleted(store: &Store) -> Result<Vec<(LoadedMeta, Option<Deadline>)>> {
+    let (directory, mut deleted) = (layout::deleted_directory(), Vec::new());
+    let entries = store.list(Some(&directory))?;
+    let deadlines = entries
+        .iter()
+        .filter_map(|entry| layout::parse_deleted_until(&entry.name));
+    let deadlines: BTreeSet<(BackupId, Crc32c)> = deadlines.collect();
+    for (id, crc32c) in entries
+        .iter()
+        .filter_map(|entry| layout::parse_id_and_crc(&entry.name))
+    {
+        let loaded = match LoadedMeta::read(store, id, &layout::deleted(id, crc32c)) {
+            Ok(loaded) if loaded.crc32c == crc32c => loaded,
+            Err(error) if error.kind() == ErrorKind::Io => return Err(error),
+            // Damaged, or removed meanwhile.
+            _ => continue,
+        };
+        let deadline = if deadlines.contains(&(id, crc32c)) {
+            deadline::read(store, id, crc32c)?
+        } else {
+            None
+        };
+        deleted.push((loaded, deadline));
+    }
+    Ok(deleted)
+}
