@@ -109,6 +109,12 @@ impl Config {
         Ok(Some(entries))
     }
 
+    /// Whether a word is the name of a pattern, which stands for any number of databases.
+    pub(crate) fn is_pattern(&self, word: &str) -> bool {
+        let is_it = |database: &Database| database.name == word && database.parts() > 0;
+        self.databases.iter().any(is_it)
+    }
+
     /// The name of a database or repository that a word is most like.
     pub(crate) fn nearest(&self, word: &str) -> Option<&str> {
         let databases = self.databases.iter().map(|database| &*database.name);

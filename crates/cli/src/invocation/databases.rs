@@ -21,6 +21,8 @@ pub(super) struct Named {
     pub(super) entries: Vec<Entry>,
     /// Several databases may be meant, also if there is one: the output is the same for any number.
     pub(super) are_several: bool,
+    /// A word or `--repo` is a name of the file, of databases that may be gone.
+    pub(super) is_named: bool,
     /// Repositories that options name, in place of their values.
     pub(super) places: Vec<Place>,
     /// The database that `--repo` names.
@@ -50,21 +52,18 @@ pub(super) fn resolve(
     all: bool,
 ) -> anyhow::Result<Named> {
     let mut named = Named::default();
-    let mut words = typed.words.iter().peekable();
-    let mut count = 0;
+    let (mut words, mut count) = (typed.words.iter().peekable(), 0);
     if option::takes_a_repository(typed.command) {
-        while let Some(entries) = words
-            .peek()
-            .map(|word| entries(config, word))
-            .transpose()?
-            .flatten()
+        while let Some(word) = words.peek()
+            && let Some(entries) = entries(config, word)?
         {
-            words.next();
-            named.are_several |= entries.iter().any(|entry| entry.is_found) && !is_one(&entries);
+            named.are_several |= word.to_str().is_some_and(|word| config.is_pattern(word));
             named.entries.extend(entries);
+            words.next();
             count += 1;
         }
     }
+    named.is_named = count > 0;
     named.words = words.cloned().collect();
     named.are_several |= count > 1 || all;
     if all {
@@ -86,11 +85,6 @@ pub(super) fn resolve(
         }
     }
     Ok(named)
-}
-
-/// Whether it is the database of a pattern that is named with its parts.
-fn is_one(entries: &[Entry]) -> bool {
-    entries.len() == 1
 }
 
 fn has_place(command: &Command, store_option: &str) -> bool {
@@ -156,7 +150,8 @@ fn place(
         return Ok(());
     };
     if option == "repo" {
-        named.are_several |= entries.iter().any(|entry| entry.is_found) && !is_one(&entries);
+        named.are_several |= config.is_pattern(text);
+        named.is_named = true;
         named.of_repo = entries;
         return Ok(());
     }

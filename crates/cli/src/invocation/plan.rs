@@ -77,7 +77,7 @@ pub(crate) fn understand(cli: &Command, words: &[OsString]) -> anyhow::Result<Pl
     };
     let named = databases::resolve(&config, &typed, repo, all)?;
     context.config = Some(Arc::new(config));
-    if named.entries.is_empty() && named.of_repo.is_empty() && !named.are_several {
+    if !named.is_named && !named.are_several {
         let is_as_typed = named.places.is_empty() && variables.is_empty();
         return Ok(if is_as_typed {
             Plan::AsTyped

@@ -15,7 +15,8 @@ use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::invocation::Job;
 use crate::output::Output;
-use crate::output::json::Document;
+use crate::output::failure::Failure;
+use crate::output::json::{Document, error_body};
 use crate::output::text::Style;
 use crate::ping::{self, Event};
 use crate::process::{How, Process};
@@ -82,10 +83,15 @@ impl<'j> Hooks<'j> {
         if let Some(command) = self.configured.after.clone()
             && let Err(reason) = self.run("after", &command, Some(exit))
         {
-            let text = format!("the hook after has failed: {reason}");
-            self.output.aside(|page| page.marked(Style::Bad, "error:", text));
+            let failure =
+                Failure::new(&Error::refused(format!("the hook after has failed: {reason}")).into());
+            if !self.output.json {
+                self.output.aside(|page| failure.write(page));
+            }
             if exit == Exit::Success {
                 exit = Exit::Failure;
+                let body = error_body(&failure, exit.code());
+                self.document["error"] = body["error"].clone();
             }
         }
         self.outcome(exit)

@@ -40,12 +40,9 @@ impl Configured {
     }
 
     pub(crate) fn write(&self, text: &str) {
-        let text = text.replace('@', &self.world.word(""));
-        fs::write(
-            self.world.path("config.toml"),
-            text.replace("//", "/").replace(":/", "://"),
-        )
-        .unwrap();
+        let here = self.world.word("");
+        let text = text.replace('@', here.trim_end_matches('/'));
+        fs::write(self.world.path("config.toml"), text).unwrap();
     }
 
     /// Copies a database.

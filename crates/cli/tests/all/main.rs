@@ -12,6 +12,8 @@ mod collect;
 mod command;
 mod config;
 mod config_errors;
+mod config_globs;
+mod config_hooks;
 mod config_values;
 mod copy;
 mod demo;
