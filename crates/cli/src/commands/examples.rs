@@ -33,6 +33,11 @@ pub(crate) const RESTORE: &str = "Examples:
   stonekeep restore --before '2026-03-01 08:00' --repo /backups/app --to /var/lib/app/restored
   stonekeep restore --abort --to /var/lib/app/db";
 
+pub(crate) const DRILL: &str = "Examples:
+  stonekeep drill --repo /backups/app --scratch /var/tmp
+  stonekeep drill latest-valid --repo s3://bucket/app --scratch /mnt/scratch --json
+  stonekeep drill 7 --repo /backups/app --keep /var/tmp/app-7";
+
 pub(crate) const OPEN: &str = "Examples:
   stonekeep open latest --repo /backups/app --at /backups/look
   stonekeep close /backups/look";

@@ -88,8 +88,10 @@ fn text(page: &mut Page<'_>, info: &RepositoryInfo, args: &ListArgs) {
         page.table(&table(&info.backups));
         let backups = count(info.backups.len() as u64, "backup");
         let verified = verified_text(info.oldest_verified_seconds, info.never_verified_bytes);
+        let drill = info.last_drill_seconds.map(local_time);
+        let drill = drill.map_or_else(String::new, |time| format!(", last drill {time}"));
         page.line(format!(
-            "{backups}, {} in all, {verified}",
+            "{backups}, {} in all, {verified}{drill}",
             maybe_bytes(info.total_bytes)
         ));
     }

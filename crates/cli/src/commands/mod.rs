@@ -10,6 +10,7 @@ pub(crate) mod copy;
 pub(crate) mod delete;
 pub(crate) mod demo;
 pub(crate) mod diff;
+pub(crate) mod drill;
 pub(crate) mod examples;
 pub(crate) mod gc;
 pub(crate) mod hold;
@@ -103,6 +104,7 @@ fn what_a_stop_leaves(verb: &str) -> Option<&'static str> {
             "the repository remembers which files were verified; --sample and --max-duration begin with the others",
         ),
         "undelete" => Some("nothing was changed"),
+        "drill" => Some("what was restored is removed again, except for the directory of --keep"),
         "check-store" => Some("what was written is removed again"),
         "open" => Some("the part of the directory that was made is removed again"),
         _ => None,

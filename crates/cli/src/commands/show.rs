@@ -102,6 +102,9 @@ fn fields(info: &BackupInfo) -> Vec<(&'static str, String)> {
     if let Some(hold) = &info.hold {
         fields.push(("held", describe(hold)));
     }
+    if let Some(seconds) = info.last_drill_seconds {
+        fields.push(("last drill", local_time(seconds)));
+    }
     if let Some(engine) = &info.engine {
         fields.push(("written by", engine.clone()));
     }

@@ -46,6 +46,11 @@ pub(crate) fn files(number: u64, size_bytes: u64) -> String {
     format!("{}, {}", count(number, "file"), bytes(size_bytes))
 }
 
+/// A time of milliseconds, as in "3.2 s".
+pub(crate) fn seconds(milliseconds: u64) -> String {
+    format!("{:.1} s", milliseconds as f64 / 1e3)
+}
+
 /// Sorted names: all of them if they are few, else the first and the last. How many they are is for the caller to say.
 pub(crate) fn first_to_last(names: &[String]) -> String {
     const FEW: usize = 4;

@@ -9,7 +9,13 @@ use serde_json::Value;
 /// The binary, without what the environment could bring in.
 pub(crate) fn stonekeep() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stonekeep"));
-    for variable in ["STONEKEEP_REPO", "STONEKEEP_CONFIG", "NO_COLOR", "TERM"] {
+    for variable in [
+        "STONEKEEP_REPO",
+        "STONEKEEP_CONFIG",
+        "STONEKEEP_SCRATCH",
+        "NO_COLOR",
+        "TERM",
+    ] {
         command.env_remove(variable);
     }
     // The configuration of the user who runs the tests is not theirs.

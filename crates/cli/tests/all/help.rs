@@ -11,6 +11,7 @@ const VERBS: &[&str] = &[
     "show",
     "verify",
     "restore",
+    "drill",
     "open",
     "close",
     "copy",

@@ -19,6 +19,7 @@ mod copy;
 mod demo;
 mod denied_calls;
 mod documents;
+mod drill;
 mod durability;
 mod escape;
 mod exit_codes;

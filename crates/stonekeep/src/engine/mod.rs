@@ -11,6 +11,7 @@ mod components;
 mod contents;
 pub mod copy;
 pub mod create;
+pub mod drill;
 mod full_disk;
 pub mod hold;
 pub mod in_place;

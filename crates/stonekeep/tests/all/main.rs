@@ -10,6 +10,7 @@
 mod collect;
 mod copy;
 mod create;
+mod drill;
 mod handle;
 mod hot;
 mod image;

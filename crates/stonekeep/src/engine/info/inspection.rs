@@ -24,6 +24,7 @@ use crate::repo::listed::{self, Listed};
 use crate::repo::loaded_meta::{LoadedMeta, MetaState, no_such_backup};
 use crate::repo::meta_scanner::{MetaScanner, ScannedMeta, Scanners};
 use crate::repo::stored_files::{PrivateFiles, StoredFiles};
+use crate::repo::verified::drill::Drill;
 use crate::repo::verified::{self, StampsByPath};
 use crate::store::Store;
 use crate::{ErrorKind, Finding, Result};
@@ -47,6 +48,8 @@ pub(super) struct Inspected {
     pub(super) total_bytes: u64,
     /// What is remembered of verifications of the backups that were asked for.
     pub(super) verified: Verified,
+    /// When the last drill of any backup found nothing wrong.
+    pub(super) last_drill_seconds: Option<i64>,
 }
 
 /// What all workers see.
@@ -59,6 +62,7 @@ struct Inspection<'a> {
     holds: Holds,
     /// `None` where it cannot be known.
     verifications: Option<Verifications<'a>>,
+    drill: Option<Drill>,
     sharing: Mutex<Sharing<'a>>,
     scanners: Scanners,
 }
@@ -91,6 +95,7 @@ pub(super) fn inspect(
     };
     let (private, (holds, stamps)) = run_both(engine.workers(), private, records);
     let stamps = stamps?;
+    let drill = stamps.drill();
     let inspection = Inspection {
         store: index.store(),
         detail,
@@ -101,6 +106,7 @@ pub(super) fn inspect(
             StampsByPath::new(&stamps, stored.paths()),
             stored,
         )),
+        drill,
         sharing: Mutex::new(Sharing::new(stored, detail == InfoDetail::Files)),
         scanners: Scanners::default(),
     };
@@ -141,6 +147,7 @@ pub(super) fn inspect_alone(
         private: None,
         holds: Holds::default(),
         verifications: None,
+        drill: None,
         sharing: Mutex::new(Sharing::new(&stored, detail == InfoDetail::Files)),
         scanners: Scanners::default(),
     };
@@ -238,6 +245,9 @@ impl Inspection<'_> {
         info.number_files += scanned.plain.len() as u64;
         info.hold = self.holds.of(loaded.id, Some(loaded.crc32c)).cloned();
         info.oldest_verified_seconds = verified.and_then(|verified| verified.oldest_seconds);
+        let of_this =
+            |drill: &&Drill| (drill.backup_id, drill.meta_crc32c) == (loaded.id.get(), loaded.crc32c.0);
+        info.last_drill_seconds = self.drill.as_ref().filter(of_this).map(Drill::seconds);
         info.never_verified_bytes = verified.map(|verified| verified.never_bytes);
         info.state = if findings.is_empty() {
             BackupState::Valid
@@ -305,6 +315,7 @@ impl Inspection<'_> {
         Inspected {
             backups: inspected.into_iter().map(finish).collect(),
             total_bytes: sharing.total_bytes() + included_bytes,
+            last_drill_seconds: self.drill.as_ref().map(Drill::seconds),
             verified: self.verifications.map(Verifications::of_all).unwrap_or_default(),
         }
     }

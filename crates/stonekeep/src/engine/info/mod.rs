@@ -66,15 +66,22 @@ impl BackupEngineReadOnly {
             RepositoryIndex::new(store),
             self.options().max_valid_backups_to_open,
         );
-        let (backups, total_bytes, verified) = if detail == InfoDetail::Head {
-            (self.heads(&index, wanted.unwrap_or(usize::MAX))?, None, None)
+        let (backups, total_bytes, verified, last_drill_seconds) = if detail == InfoDetail::Head {
+            (
+                self.heads(&index, wanted.unwrap_or(usize::MAX))?,
+                None,
+                None,
+                None,
+            )
         } else {
             let asked = wanted.map_or(Asked::All, Asked::Newest);
             let inspected = inspect(self, &index, asked, detail)?;
+            let (total_bytes, verified) = (Some(inspected.total_bytes), Some(inspected.verified));
             (
                 inspected.backups,
-                Some(inspected.total_bytes),
-                Some(inspected.verified),
+                total_bytes,
+                verified,
+                inspected.last_drill_seconds,
             )
         };
         let mut unknown = index.backups()?.unknown.clone();
@@ -90,6 +97,7 @@ impl BackupEngineReadOnly {
             unknown_files: unknown,
             total_bytes,
             oldest_verified_seconds: verified.and_then(|verified| verified.oldest_seconds),
+            last_drill_seconds,
             never_verified_bytes: verified.map(|verified| verified.never_bytes),
             warnings,
         })

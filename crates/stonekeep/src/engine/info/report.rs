@@ -153,6 +153,12 @@ pub struct BackupInfo {
     pub oldest_verified_seconds: Option<i64>,
     /// Bytes of its files that were never verified, if that is known.
     pub never_verified_bytes: Option<u64>,
+    /// When the last drill of the repository found nothing wrong, in seconds since 1970, if it was one of this backup.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "last_drill", serialize_with = "json::maybe_time")
+    )]
+    pub last_drill_seconds: Option<i64>,
     /// The files, where they were asked for.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub files: Option<Vec<BackupFileInfo>>,
@@ -208,6 +214,12 @@ pub struct RepositoryInfo {
     pub oldest_verified_seconds: Option<i64>,
     /// Bytes of their files that were never verified, if that is known.
     pub never_verified_bytes: Option<u64>,
+    /// When the last drill, of any backup, found nothing wrong, in seconds since 1970; `None` if there was none, or if that is not known.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "last_drill", serialize_with = "json::maybe_time")
+    )]
+    pub last_drill_seconds: Option<i64>,
     /// What the user should know.
     pub warnings: Vec<Warning>,
 }
@@ -260,6 +272,7 @@ impl BackupInfo {
             hold: None,
             oldest_verified_seconds: None,
             never_verified_bytes: None,
+            last_drill_seconds: None,
             files: None,
             warnings: Vec::new(),
         }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use stonekeep_format::backup_meta::MetaFile;
+use stonekeep_format::backup_meta::{MetaFile, PathId};
 
 use crate::repo::included::IncludedFile;
 use crate::repo::meta_scanner::ScannedMeta;
@@ -30,8 +30,17 @@ pub(super) struct Verifications<'a> {
 /// Of all backups together, each file once.
 #[derive(Default)]
 struct All {
-    never: Sum,
-    shared: PathSet,
+    sum: Sum,
+    /// Shared files that were never read as one of the backups expects them.
+    never: PathSet,
+}
+
+impl All {
+    /// Whichever backup comes first.
+    fn add_shared(&mut self, id: PathId, verified_ms: Option<u64>, stored_bytes: u64) {
+        let is_new = verified_ms.is_none() && self.never.insert(id);
+        self.sum.add(verified_ms, if is_new { stored_bytes } else { 0 });
+    }
 }
 
 /// Files that are looked at one after another.
@@ -110,9 +119,7 @@ impl<'a> Verifications<'a> {
                 .unwrap_or(0);
             let path = || String::from_utf8_lossy(self.stored.paths().path(*id)).into_owned();
             note(&path, known, size_bytes);
-            if all.shared.insert(*id) {
-                all.never.add(known.verified_ms, size_bytes);
-            }
+            all.add_shared(*id, known.verified_ms, size_bytes);
         }
         for file in scanned.others() {
             let size_bytes = size_of(file);
@@ -122,12 +129,12 @@ impl<'a> Verifications<'a> {
             };
             let known = self.stamps.other(&file.path.to_string(), wanted);
             note(&|| file.path.to_string(), known, size_bytes.unwrap_or(0));
-            if self
-                .stored
-                .find(&file.path)
-                .is_none_or(|id| all.shared.insert(id))
-            {
-                all.never.add(known.verified_ms, size_bytes.unwrap_or(0));
+            match self.stored.find(&file.path) {
+                Some(id) => {
+                    let stored = self.stored.entry(id).and_then(|entry| entry.size_bytes);
+                    all.add_shared(id, known.verified_ms, stored.unwrap_or(0));
+                }
+                None => all.sum.add(known.verified_ms, size_bytes.unwrap_or(0)),
             }
         }
         for file in included {
@@ -138,7 +145,7 @@ impl<'a> Verifications<'a> {
             };
             let known = self.stamps.other(&path, wanted);
             note(&|| path.clone(), known, file.size_bytes);
-            all.never.add(known.verified_ms, file.size_bytes);
+            all.sum.add(known.verified_ms, file.size_bytes);
         }
         Ok((own.verified(), findings))
     }
@@ -146,6 +153,6 @@ impl<'a> Verifications<'a> {
     /// Those of the files of all backups that were asked for.
     pub(super) fn of_all(self) -> Verified {
         let all = self.all.into_inner().unwrap_or_else(PoisonError::into_inner);
-        all.never.verified()
+        all.sum.verified()
     }
 }

@@ -103,6 +103,18 @@ impl BackupEngineReadOnly {
         })
     }
 
+    /// The same for a verb that calls the observer already.
+    pub(super) fn restore_for(
+        &self,
+        which: WhichBackup,
+        db_dir: &Path,
+        options: &RestoreOptions,
+        observer: &dyn Observer,
+    ) -> Result<RestoreReport> {
+        let disk = self.target_disk();
+        RestoreContext::new(Verb::Restore, which, self, &disk, db_dir, options, observer)?.run()
+    }
+
     /// What [`Self::restore_db_from_backup`] would do now. Nothing is changed, and no lock is taken.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ pub struct Known<'a> {
     pub damage: Option<&'a str>,
 }
 
-/// See the [module](self).
+/// All stamps, those of the files of a table of paths at hand.
 #[derive(Debug)]
 pub struct StampsByPath<'a> {
     stamps: &'a Stamps,

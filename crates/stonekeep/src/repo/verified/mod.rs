@@ -47,6 +47,7 @@
 //! as unknown.
 
 mod by_path;
+pub mod drill;
 mod recorder;
 mod stamp;
 mod stamps;

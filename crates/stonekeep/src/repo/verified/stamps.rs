@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use stonekeep_format::backup_meta::{MetaFile, PathId, PathTable};
 use stonekeep_format::backup_name::RepoPath;
 
+use super::drill::{self, Drill};
 use super::stamp::{self, Outcome, Stamp, Wanted};
 use crate::parallel::run_bounded;
 use crate::repo::layout;
@@ -32,6 +33,8 @@ pub struct Stamps {
     by_path: HashMap<Box<str>, Vec<Stamp>>,
     /// The files that they were read from, also those that are damaged.
     pub(super) files: Vec<Key>,
+    /// The last drill that found nothing wrong.
+    pub(super) drill: Option<Drill>,
     /// Files that could not be read.
     unread: usize,
     now_ms: u64,
@@ -81,7 +84,11 @@ pub fn read(store: &Store, now: SystemTime) -> Result<Stamps> {
         Ok((key, text))
     })?;
     for (key, text) in texts {
-        stamps.add_file(key, text);
+        if key.name() == drill::NAME {
+            stamps.drill = text.and_then(|text| drill::decode(&text)).ok();
+        } else {
+            stamps.add_file(key, text);
+        }
     }
     Ok(stamps)
 }
@@ -173,6 +180,13 @@ impl Stamps {
     /// A time, or now if it is in the future.
     pub(super) fn not_later(&self, at_ms: u64) -> u64 {
         at_ms.min(self.now_ms)
+    }
+
+    /// The last drill that found nothing wrong; never later than now.
+    pub fn drill(&self) -> Option<Drill> {
+        let mut drill = self.drill.clone()?;
+        drill.at_ms = self.not_later(drill.at_ms);
+        Some(drill)
     }
 
     /// Whether there is none.
