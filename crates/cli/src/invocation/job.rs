@@ -6,10 +6,11 @@ use std::sync::Arc;
 use clap::Command;
 use stonekeep::Result;
 
-use super::layers::Setting;
+use super::layers::{Origin, Setting};
 use super::secrets::Secrets;
 use crate::config::{Config, Entry, Target};
 use crate::option;
+use crate::output::Output;
 
 /// The options of a command that name a repository, with the one that has settings of its store.
 pub(super) const PLACES: [(&str, &str); 3] = [
@@ -81,6 +82,40 @@ impl Job {
     /// The first name of the command.
     pub(crate) fn verb(&self) -> &str {
         self.path.first().map_or("", String::as_str)
+    }
+
+    /// How the command speaks.
+    pub(crate) fn output(&self) -> Output {
+        Output {
+            command: Some(self.verb().to_owned()),
+            json: self.has("json"),
+            quiet: self.has("quiet"),
+            ..Output::default()
+        }
+    }
+
+    /// The database, with its repository if it has several.
+    pub(crate) fn heading(&self) -> String {
+        let Some(entry) = &self.entry else {
+            return self.verb().to_owned();
+        };
+        match self.places.first() {
+            Some(place) if entry.targets.len() > 1 => {
+                let target = &place.target;
+                let repository = target.name.as_deref().unwrap_or(&target.location);
+                format!("{} in {repository}", entry.name)
+            }
+            _ => entry.name.clone(),
+        }
+    }
+
+    /// Gives an option a number that nobody has given; a command without the option ignores it.
+    pub(crate) fn set(&mut self, long: &str, number: usize) {
+        self.settings.push(Setting {
+            long: long.to_owned(),
+            values: vec![number.to_string().into()],
+            origin: Origin::BuiltIn,
+        });
     }
 
     /// Whether a switch is on.

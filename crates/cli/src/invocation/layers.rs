@@ -11,6 +11,8 @@ use crate::option;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
     CommandLine,
+    /// Chosen for several runs at the same time.
+    BuiltIn,
     /// The environment variable of this name.
     Variable(String),
     /// A key of the configuration file.

@@ -10,20 +10,19 @@ pub(crate) mod json;
 pub(crate) mod print_error;
 pub(crate) mod progress;
 pub(crate) mod rewritten;
+pub(crate) mod several;
 pub(crate) mod text;
 pub(crate) mod units;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
-use serde_json::Value;
 use stonekeep::Warning;
 
 use failure::Failure;
 use json::{Document, DryRun, error_body};
 use print_error::PrintError;
+use several::{Captured, Heading, Record, Stream};
 use text::Page;
 
 /// How the command speaks.
@@ -39,60 +38,8 @@ pub(crate) struct Output {
     pub(crate) record: Option<Record>,
     /// The database that this is about, if there are several.
     pub(crate) heading: Option<Heading>,
-}
-
-/// The document of a command: kept, and in JSON not printed.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Record(Arc<Mutex<Option<Value>>>);
-
-impl Record {
-    fn put(&self, body: &impl Serialize) -> io::Result<()> {
-        let new = serde_json::to_value(body)?;
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match (&mut *kept, new) {
-            // An error after the report.
-            (Some(Value::Object(kept)), Value::Object(new)) => kept.extend(new),
-            (kept, new) => *kept = Some(new),
-        }
-        Ok(())
-    }
-
-    /// The document without what all begin with.
-    pub(crate) fn take(&self) -> Value {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        kept.unwrap_or_else(|| Value::Object(serde_json::Map::new()))
-    }
-}
-
-/// A line before what is printed about one of several databases, once on each stream.
-#[derive(Debug, Clone)]
-pub(crate) struct Heading {
-    text: String,
-    on_stdout: Arc<AtomicBool>,
-    on_stderr: Arc<AtomicBool>,
-}
-
-impl Heading {
-    fn new(text: &str) -> Self {
-        Heading {
-            text: text.to_owned(),
-            on_stdout: Arc::default(),
-            on_stderr: Arc::default(),
-        }
-    }
-
-    /// Writes it before a text, unless the stream has it already. A terminal that shows both streams needs one.
-    fn before(&self, page: &mut Page<'_>, is_shown: &AtomicBool, text: impl FnOnce(&mut Page<'_>)) {
-        if !is_shown.load(Ordering::SeqCst) {
-            page.head(&self.text);
-        }
-        text(page);
-        if !page.is_untouched() {
-            is_shown.store(true, Ordering::SeqCst);
-            let are_one = io::stdout().is_terminal() && io::stderr().is_terminal();
-            self.on_stderr.fetch_or(are_one, Ordering::SeqCst);
-        }
-    }
+    /// Takes what is printed, if others print at the same time.
+    pub(crate) captured: Option<Captured>,
 }
 
 impl Output {
@@ -106,13 +53,23 @@ impl Output {
             return self.document(document);
         }
         self.keep(document)?;
+        if let Some(captured) = &self.captured {
+            let mut bytes = Vec::new();
+            self.write(&mut bytes, text)?;
+            captured.put(Stream::Stdout, bytes);
+            return Ok(());
+        }
         let mut sink = BufWriter::new(io::stdout().lock());
-        let mut page = Page::new(&mut sink, has_colours(&io::stdout()));
+        Ok(self.write(&mut sink, text)?)
+    }
+
+    fn write(&self, sink: &mut dyn Write, text: impl FnOnce(&mut Page<'_>)) -> io::Result<()> {
+        let mut page = Page::new(sink, has_colours(&io::stdout()));
         match &self.heading {
-            Some(heading) => heading.before(&mut page, &heading.on_stdout, text),
+            Some(heading) => heading.before(&mut page, Stream::Stdout, text),
             None => text(&mut page),
         }
-        Ok(page.finish()?)
+        page.finish()
     }
 
     /// Prints text for other programs, exactly as it is. It must not come from outside.
@@ -121,6 +78,10 @@ impl Output {
             return self.document(document);
         }
         self.keep(document)?;
+        if let Some(captured) = &self.captured {
+            captured.put(Stream::Stdout, text.as_bytes().to_vec());
+            return Ok(());
+        }
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
         Ok(out.flush()?)
@@ -201,11 +162,13 @@ impl Output {
         let mut lines = Vec::new();
         let mut page = Page::new(&mut lines, has_colours(&io::stderr()));
         match &self.heading {
-            Some(heading) => heading.before(&mut page, &heading.on_stderr, text),
+            Some(heading) => heading.before(&mut page, Stream::Stderr, text),
             None => text(&mut page),
         }
-        if page.finish().is_ok() {
-            let _ = io::stderr().write_all(&lines);
+        match (page.finish(), &self.captured) {
+            (Err(_), _) => {}
+            (Ok(()), Some(captured)) => captured.put(Stream::Stderr, lines),
+            (Ok(()), None) => drop(io::stderr().write_all(&lines)),
         }
     }
 
@@ -230,11 +193,11 @@ impl Output {
         });
     }
 
-    /// The same output for one of several databases, with a heading.
-    pub(crate) fn about(&self, text: &str) -> Self {
-        let heading = (!self.json).then(|| Heading::new(text));
+    /// The same output for one of several databases, with a heading, and captured if others print at the same time.
+    pub(crate) fn about(&self, text: &str, captured: Option<&Captured>) -> Self {
         Output {
-            heading,
+            heading: (!self.json).then(|| Heading::new(text)),
+            captured: captured.cloned(),
             ..self.clone()
         }
     }

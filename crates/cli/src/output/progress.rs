@@ -67,7 +67,8 @@ struct State {
 impl Watcher {
     pub(crate) fn new(output: &Output, interrupt: &Interrupt) -> Self {
         let terminal = io::stderr().is_terminal();
-        let display = match (output.quiet, output.json, terminal) {
+        let is_quiet = output.quiet || output.captured.is_some();
+        let display = match (is_quiet, output.json, terminal) {
             (true, _, _) | (false, true, false) => Display::Nothing,
             (false, _, true) => {
                 Display::Bar(ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()))

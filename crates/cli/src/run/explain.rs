@@ -45,7 +45,7 @@ pub(super) fn with_origins(mut error: clap::Error, job: &Job, cli: &Command) -> 
         .iter()
         .filter(named)
         .filter_map(|setting| match &setting.origin {
-            Origin::CommandLine => None,
+            Origin::CommandLine | Origin::BuiltIn => None,
             Origin::Variable(name) => Some(format!("--{} is given by the variable {name}", setting.long)),
             Origin::File { key, at } => Some(format!(
                 "--{} is given by {key} in line {} of the configuration file",

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Once;
 
 use clap::{Command, FromArgMatches};
+use serde_json::Value;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::Cli;
@@ -56,6 +57,19 @@ pub(super) fn report_failure(output: &Output, error: &anyhow::Error, interrupt: 
     }
     output.failure(&failure, exit.code());
     exit
+}
+
+/// Prints a document that was kept; if that fails, so has the command.
+pub(super) fn print(output: &Output, document: &Value, exit: Exit) -> Exit {
+    match output.data(document, |_| {}) {
+        Ok(()) => exit,
+        Err(error) if error.is_broken_pipe() => exit,
+        Err(error) => {
+            let failure = Failure::new(&error.into());
+            output.failure(&failure, Exit::Failure.code());
+            Exit::Failure
+        }
+    }
 }
 
 /// Shows what the library reports through `tracing` on standard error, if that was asked for: with `-v` each step, with

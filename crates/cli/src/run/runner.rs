@@ -1,5 +1,7 @@
 //! Runs one job, with its hooks.
 
+use std::sync::{Mutex, PoisonError};
+
 use clap::Command;
 use serde_json::{Value, json};
 
@@ -12,13 +14,20 @@ use crate::config::is_database;
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::invocation::{Job, Secrets};
-use crate::output::{Output, Record};
+use crate::output::Output;
+use crate::output::several::Record;
 
 /// What the jobs of one process share.
 pub(super) struct Runner {
-    pub(super) cli: Command,
-    pub(super) secrets: Secrets,
+    parser: Mutex<Parser>,
     pub(super) interrupt: Interrupt,
+}
+
+/// Makes a command of a job. One job does so at a time: a secret is looked up once, and directories that two jobs need are durable when the
+/// second one finds them.
+struct Parser {
+    cli: Command,
+    secrets: Secrets,
 }
 
 /// How a job ended, and its document without what all begin with.
@@ -28,21 +37,25 @@ pub(super) struct Run {
 }
 
 impl Runner {
-    /// Runs a job without hooks.
-    pub(super) fn plain(&mut self, job: &Job, output: &Output) -> Exit {
-        match self.parse_job(job, output) {
-            Ok((_, cli)) => {
-                match parents::make(job).and_then(|()| one::attempt(cli, output, &self.interrupt)) {
-                    Ok(exit) => exit,
-                    Err(error) => self.failed(job, output, &error),
-                }
-            }
-            Err(exit) => exit,
+    pub(super) fn new(cli: Command, interrupt: Interrupt) -> Self {
+        let secrets = Secrets::default();
+        Runner {
+            parser: Mutex::new(Parser { cli, secrets }),
+            interrupt,
         }
     }
 
+    /// Runs a job without hooks.
+    pub(super) fn plain(&self, job: &Job, output: &Output) -> Exit {
+        let ended = match self.parse_job(job, output) {
+            Ok(cli) => cli.and_then(|cli| one::attempt(cli, output, &self.interrupt)),
+            Err(exit) => return exit,
+        };
+        ended.unwrap_or_else(|error| self.failed(job, output, &error))
+    }
+
     /// Runs a job with its hooks, and keeps its document.
-    pub(super) fn with_hooks(&mut self, job: &Job, output: &Output) -> Run {
+    pub(super) fn with_hooks(&self, job: &Job, output: &Output) -> Run {
         let record = Record::default();
         let output = Output {
             record: Some(record.clone()),
@@ -72,13 +85,18 @@ impl Runner {
         }
     }
 
-    fn parse_job(&mut self, job: &Job, output: &Output) -> Result<(Option<String>, Cli), Exit> {
-        let words = job.words(&self.cli, &mut self.secrets);
-        let words = words.map_err(|error| report_failure(output, &error.into(), &self.interrupt))?;
-        one::parse(&mut self.cli, &words).map_err(|error| {
-            let error = with_origins(error, job, &self.cli);
-            explain(&error, output)
-        })
+    /// The parsed command line of a job, for which what it needs is there; the exit code if it cannot be parsed.
+    fn parse_job(&self, job: &Job, output: &Output) -> Result<anyhow::Result<Cli>, Exit> {
+        let mut parser = self.parser.lock().unwrap_or_else(PoisonError::into_inner);
+        let Parser { cli, secrets } = &mut *parser;
+        let words = match job.words(cli, secrets) {
+            Ok(words) => words,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        match one::parse(cli, &words) {
+            Ok((_, parsed)) => Ok(parents::make(job).map(|()| parsed)),
+            Err(error) => Err(explain(&with_origins(error, job, cli), output)),
+        }
     }
 
     /// Reports a failure, unless the database of a pattern has gone since it was listed.

@@ -262,3 +262,40 @@ fn the_places_are_searched_in_their_order() {
     let options = format!("config check --config {own}");
     check(&[("STONEKEEP_CONFIG", &named)], &options).ok().says(&own);
 }
+
+#[test]
+fn many_are_run_at_a_time_and_printed_in_their_order() {
+    let names: Vec<String> = (0..20).map(|number| format!("d{number}")).collect();
+    let tables = names.iter().map(|name| {
+        format!("[database.{name}]\npath = \"@/{name}\"\nrepository = \"nas\"\nprefix = \"all/of/{name}\"\n")
+    });
+    let text = format!(
+        "[repository.nas]\npath = \"@/nas\"\n{}",
+        tables.collect::<String>()
+    );
+    let configured = Configured::new(&text);
+    for name in &names {
+        configured.copy("db", name);
+    }
+    fs::remove_file(configured.world.path("d7/CURRENT")).unwrap();
+    for line in ["backup --all", "backup --all --max-background-operations 1"] {
+        let ended = configured.run(line);
+        assert_ne!(ended.code, Some(0));
+        let is_heading = |line: &&str| names.iter().any(|name| name == line);
+        let headings: Vec<&str> = ended.stdout.lines().filter(is_heading).collect();
+        let expected: Vec<&str> = names
+            .iter()
+            .map(String::as_str)
+            .filter(|name| *name != "d7")
+            .collect();
+        assert_eq!(headings, expected);
+        let after = ended.stdout.split("d8\n").nth(1).unwrap();
+        assert!(after.starts_with("backup "), "{after}");
+        ended.warns("d7\nerror: ").warns("error: 1 of 20 runs failed: d7");
+    }
+    let document = configured.json("list --all");
+    let parts = document["databases"].as_array().unwrap();
+    let listed: Vec<&str> = parts.iter().filter_map(|part| part["name"].as_str()).collect();
+    assert_eq!(listed, names);
+    assert_eq!(parts[19]["backups"].as_array().unwrap().len(), 2);
+}

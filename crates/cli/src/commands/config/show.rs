@@ -189,7 +189,7 @@ fn shown(setting: Setting, command: &Command) -> Shown {
     let (origin, from, at) = match setting.origin {
         Origin::File { key, at } => ("file", Some(key), Some(at)),
         Origin::Variable(name) => ("variable", Some(name), None),
-        Origin::CommandLine => ("command line", None, None),
+        Origin::CommandLine | Origin::BuiltIn => ("default", None, None),
     };
     Shown {
         command: Some(command.get_name().to_owned()),
