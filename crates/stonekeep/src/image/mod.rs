@@ -22,6 +22,7 @@ mod opening_traces;
 mod options_file;
 mod other_database;
 mod pinned;
+mod shared_reads;
 mod source;
 mod source_files;
 mod spool;
@@ -38,5 +39,6 @@ pub use self::database_image::{
     CaptureKind, ClosingRule, Content, DatabaseImage, ImageColumnFamily, ImageFile, LiveCapture,
 };
 pub use self::directory::{Directory, SourceKind};
+pub(crate) use self::shared_reads::{MOST_SHARERS, Share, SharedReads};
 pub use self::source::{Capture, CaptureHost, ImageSource, NoHost};
 pub(crate) use self::source_files::{SourceFile, SourceFiles, read_from_start};

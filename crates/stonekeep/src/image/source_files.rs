@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use stonekeep_format::file_name::DbFileName;
 
+use super::shared_reads::Share;
 use super::{Content, ImageFile};
 use crate::disk::direct_reader::{self, DEFAULT_DIRECT_BYTES, DirectReader, DirectReads};
 use crate::disk::{FileReader, SparingReads};
@@ -21,6 +22,8 @@ pub(crate) struct SourceFiles {
     directories: Mutex<Vec<Arc<Directory>>>,
     /// How much of a table is read at a time past the page cache, if that was asked for.
     direct_bytes: Option<usize>,
+    /// What is read together with other backups.
+    share: Option<Arc<Share>>,
 }
 
 /// See [`SourceFiles`].
@@ -40,6 +43,8 @@ pub(crate) enum SourceFile {
         directory: Arc<Directory>,
         /// How much is read at a time past the page cache, if the file was opened for that.
         direct_bytes: Option<usize>,
+        /// Its path, if it is read together with other backups.
+        shared: Option<(PathBuf, Arc<Share>)>,
     },
     Bytes(Arc<[u8]>),
 }
@@ -51,6 +56,25 @@ impl SourceFiles {
         SourceFiles {
             directories: Mutex::default(),
             direct_bytes: use_direct_reads.then_some(direct_bytes),
+            share: None,
+        }
+    }
+
+    /// The same for reads together with other backups. Tables and blobs are read through the page cache then.
+    pub(crate) fn sharing(mut self, share: Option<Share>) -> Self {
+        self.share = share.map(Arc::new);
+        if self.share.is_some() {
+            self.direct_bytes = None;
+        }
+        self
+    }
+
+    /// Says that a file of the image will be read, where it is read together with other backups.
+    pub(crate) fn announce(&self, image: &ImageFile) {
+        if let Some(share) = self.share.as_ref().filter(|_| is_finished(image))
+            && let Some(path) = image.path()
+        {
+            share.announce(&path);
         }
     }
 
@@ -78,16 +102,19 @@ impl SourceFiles {
                 file: Arc::new(file),
                 directory,
                 direct_bytes: Some(at_once_bytes),
+                shared: None,
             });
         }
         let file = match open {
             Some(file) => Arc::clone(file),
             None => Arc::new(File::open(&path).context("opening", &path)?),
         };
+        let share = self.share.as_ref().filter(|_| is_finished(image));
         Ok(SourceFile::File {
             file,
             directory,
             direct_bytes: None,
+            shared: share.map(|share| (path.into_owned(), Arc::clone(share))),
         })
     }
 
@@ -112,7 +139,7 @@ impl SourceFiles {
     /// fill the page cache, too. Other files are short, or are being written through the page cache.
     fn direct_bytes_for(&self, image: &ImageFile) -> Option<usize> {
         let most = self.direct_bytes?;
-        if !matches!(image.name, DbFileName::Table { .. } | DbFileName::Blob(_)) {
+        if !is_finished(image) {
             return None;
         }
         Some(most.min(usize::try_from(image.size_bytes).unwrap_or(most)))
@@ -141,8 +168,17 @@ impl SourceFile {
     /// Its bytes from this one on, through the page cache.
     pub(crate) fn into_reader_at(self, offset: u64) -> Box<dyn Read + Send> {
         match self {
-            SourceFile::File { file, directory, .. } => {
-                Box::new(FileReader::with_reads(file, Arc::clone(&directory.reads)).at(offset))
+            SourceFile::File {
+                file,
+                directory,
+                shared,
+                ..
+            } => {
+                let reads = Arc::clone(&directory.reads);
+                match shared {
+                    Some((path, share)) => Box::new(share.reader(path, file, reads, offset)),
+                    None => Box::new(FileReader::with_reads(file, reads).at(offset)),
+                }
             }
             SourceFile::Bytes(bytes) => {
                 let mut cursor = Cursor::new(bytes);
@@ -158,17 +194,20 @@ impl SourceFile {
             SourceFile::File {
                 file,
                 directory,
-                direct_bytes,
+                direct_bytes: Some(at_once),
+                ..
             } => {
                 let (direct, reads) = (Arc::clone(&directory.direct), Arc::clone(&directory.reads));
-                match direct_bytes {
-                    Some(at_once) => Box::new(DirectReader::new(file, at_once, direct, reads)),
-                    None => Box::new(FileReader::with_reads(file, reads)),
-                }
+                Box::new(DirectReader::new(file, at_once, direct, reads))
             }
-            SourceFile::Bytes(bytes) => Box::new(Cursor::new(bytes)),
+            other => other.into_reader_at(0),
         }
     }
+}
+
+/// Whether RocksDB does not change the file any more.
+fn is_finished(image: &ImageFile) -> bool {
+    matches!(image.name, DbFileName::Table { .. } | DbFileName::Blob(_))
 }
 
 impl Directory {

@@ -127,6 +127,7 @@ impl<'a> Copier<'a> {
                 continue;
             };
             let mut job = Job::new(at, file, target);
+            self.context.sources.announce(file.image);
             if let Some((staged, entry)) = self.partial(&job)? {
                 job.progress = JobProgress::Kept(staged, Crc32c(entry.crc32c));
                 entries.push(entry);

@@ -9,6 +9,7 @@
 //! - `copier` carries out copies in batches, `one_file` copies one file from its `source`; `ends` refuses damaged ones.
 //! - `commit` makes the backup visible: `publish` gives shared files their names, `record` describes the backup,
 //!   `last_look` looks whether all files exist.
+//! - `together` makes backups of one capture in several repositories: each is a run of its own, in a thread of its own.
 //! - `report`, `warnings`, `history` and `heal` are what the caller learns.
 //!
 //! # Protocol
@@ -89,6 +90,7 @@ mod report;
 mod run;
 mod session;
 mod source;
+pub mod together;
 mod unknown_formats;
 mod warnings;
 
@@ -97,7 +99,7 @@ pub use self::report::{CreateReport, FileAction, PlannedFile};
 use self::unknown_formats::UnknownFormats;
 use super::callbacks::guarded;
 use super::{BackupEngine, CreateBackupOptions, MetaSchema};
-use crate::image::{ImageSource, SourceFiles};
+use crate::image::{ImageSource, Share, SourceFiles};
 use crate::store::Store;
 use crate::{Error, Observer, Result};
 
@@ -118,7 +120,18 @@ impl BackupEngine {
         options: &CreateBackupOptions,
         observer: &dyn Observer,
     ) -> Result<CreateReport> {
-        self.with_context(source, options, observer, |context| {
+        self.create_sharing(source, options, observer, None)
+    }
+
+    /// The same, with files read together with other backups.
+    fn create_sharing(
+        &self,
+        source: &dyn ImageSource,
+        options: &CreateBackupOptions,
+        observer: &dyn Observer,
+        share: Option<Share>,
+    ) -> Result<CreateReport> {
+        self.with_context(source, options, (observer, share), |context| {
             context.with_priority(|| run::create(context))
         })
     }
@@ -133,20 +146,20 @@ impl BackupEngine {
         options: &CreateBackupOptions,
         observer: &dyn Observer,
     ) -> Result<CreateReport> {
-        self.with_context(source, options, observer, run::preview)
+        self.with_context(source, options, (observer, None), run::preview)
     }
 
     fn with_context(
         &self,
         source: &dyn ImageSource,
         options: &CreateBackupOptions,
-        observer: &dyn Observer,
+        (observer, share): (&dyn Observer, Option<Share>),
         work: impl FnOnce(Context<'_>) -> Result<CreateReport>,
     ) -> Result<CreateReport> {
         self.check_create_options(options)?;
         Self::check_place(self.store(), source)?;
         let engine = self.options();
-        let sources = SourceFiles::new(engine.use_direct_reads, engine.io_buffer_size_bytes);
+        let sources = SourceFiles::new(engine.use_direct_reads, engine.io_buffer_size_bytes).sharing(share);
         let unknown_formats = UnknownFormats::default();
         guarded(observer, |observer| {
             work(Context {

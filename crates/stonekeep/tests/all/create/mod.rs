@@ -23,4 +23,5 @@ pub(crate) mod reflink;
 pub(crate) mod repository_modes;
 pub(crate) mod run;
 pub(crate) mod sources;
+mod together;
 pub(crate) mod unknown_files;
