@@ -5,6 +5,7 @@ pub(crate) mod engine;
 pub(crate) mod path;
 pub(crate) mod place;
 pub(crate) mod quantity;
+pub(crate) mod repositories;
 pub(crate) mod repository;
 pub(crate) mod sample;
 pub(crate) mod select;

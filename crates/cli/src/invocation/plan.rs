@@ -13,7 +13,7 @@ use super::layers::{Origin, Setting, effective};
 use super::typed::Typed;
 use super::variables;
 use crate::args::path::wants_a_path;
-use crate::config::{Config, Entry, Target, parse, place};
+use crate::config::{Config, Entry, Given, Target, parse, place};
 use crate::option;
 use crate::usage_error::UsageError;
 
@@ -165,7 +165,7 @@ impl Context<'_> {
         }
     }
 
-    /// A job for each database and each of its repositories.
+    /// A job for each database and each of its repositories; a backup goes into several at once.
     fn for_each(&self, named: Named) -> anyhow::Result<Plan> {
         let is_by_word = !named.entries.is_empty();
         let entries = if is_by_word {
@@ -184,8 +184,9 @@ impl Context<'_> {
         }
         let mut jobs = Vec::new();
         for entry in entries {
-            for target in self.targets(entry, (&named, is_by_word, entries.len()))? {
-                jobs.push(self.job(entry, target, &named));
+            let targets = self.targets(entry, (&named, is_by_word, entries.len()))?;
+            for targets in self.together(entry, targets) {
+                jobs.push(self.job(entry, targets, &named));
             }
         }
         let are_several = named.are_several || jobs.len() > 1;
@@ -223,22 +224,43 @@ impl Context<'_> {
         Ok(targets)
     }
 
-    fn job(&self, entry: &Entry, target: Target, named: &Named) -> Job {
-        let file = entry.options(Some(&target), self.typed.verb());
+    /// The repositories of each job: a backup is made in all those together for which the file says the same.
+    fn together(&self, entry: &Entry, targets: Vec<Target>) -> Vec<Vec<Target>> {
+        let verb = self.typed.verb();
+        let mut jobs: Vec<Vec<Target>> = Vec::new();
+        for target in targets {
+            let is_same = |first: &Target| {
+                let [one, other] = [first, &target].map(|target| entry.options(Some(target), verb));
+                let values = |given: &Given| (given.long.clone(), given.values.clone());
+                one.into_iter().map(values).eq(other.into_iter().map(values))
+            };
+            let mut of_backup = jobs.iter_mut().filter(|_| verb == "backup");
+            match of_backup.find(|job| job.first().is_some_and(is_same)) {
+                Some(job) => job.push(target),
+                None => jobs.push(vec![target]),
+            }
+        }
+        jobs
+    }
+
+    fn job(&self, entry: &Entry, targets: Vec<Target>, named: &Named) -> Job {
+        let file = entry.options(targets.first(), self.typed.verb());
         let mut words = named.words.clone();
         if wants_a_path(self.typed.command) {
             words.insert(0, entry.path.clone().into());
         }
+        let settings = self.settings(named, (&file, true));
+        let places = targets.into_iter().map(|target| Place {
+            option: "repo",
+            store_option: "store-option",
+            target,
+        });
         Job {
-            settings: self.settings(named, (&file, true)),
+            settings,
             entry: Some(entry.clone()),
             path: self.typed.path.clone(),
             words,
-            places: vec![Place {
-                option: "repo",
-                store_option: "store-option",
-                target,
-            }],
+            places: places.collect(),
             config: self.config.clone(),
         }
     }

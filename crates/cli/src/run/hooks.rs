@@ -127,7 +127,11 @@ impl<'j> Hooks<'j> {
 
     /// Why the job failed, as its document says it.
     fn message(&self) -> &str {
-        self.document["error"]["message"].as_str().unwrap_or_default()
+        let of_repositories = self.document["repositories"].as_array();
+        let mut documents = of_repositories.into_iter().flatten().chain([&self.document]);
+        documents
+            .find_map(|document| document["error"]["message"].as_str())
+            .unwrap_or_default()
     }
 
     /// Runs the command of a hook; an empty one is none.
@@ -200,10 +204,14 @@ impl<'j> Hooks<'j> {
         variables
     }
 
-    /// The repository, without a secret in its URL.
+    /// The repository, without a secret in its URL; several have a line each.
     fn repository(&self) -> String {
-        let location = self.job.places.first().map(|place| &*place.target.location);
-        without_secrets(location.unwrap_or_default())
+        let locations = self
+            .job
+            .places
+            .iter()
+            .map(|place| without_secrets(&place.target.location));
+        locations.collect::<Vec<_>>().join("\n")
     }
 
     fn ping(&mut self, event: Event, text: &str) {

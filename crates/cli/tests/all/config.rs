@@ -186,23 +186,25 @@ fn all_databases_are_run_and_a_failure_stops_none() {
 }
 
 #[test]
-fn several_repositories_are_written_one_after_the_other() {
+fn several_repositories_are_written_together() {
     let configured = Configured::new(
         "[repository.nas]\npath = \"@/nas\"\n[repository.far]\npath = \"@/far\"\n\
          [database.app]\npath = \"@/db\"\nrepository = [\"nas\", \"far\", \"@/third\"]\n",
     );
     fs::create_dir(configured.world.path("far")).unwrap();
-    configured.run("backup app").ok().says("app in far\n");
+    configured
+        .run("backup app")
+        .ok()
+        .says("/far/app\n")
+        .says("/third\n");
     for place in ["nas/app", "far/app", "third"] {
         assert!(configured.world.path(place).join("meta/1").is_file(), "{place}");
     }
     configured.run("restore app --to x").code(2).warns("--repo");
     configured.run("restore app --repo far --to x").ok();
     configured.run("verify app --repo nas").ok();
-    // What both have under one id is of two runs.
-    configured.run("copy --from app --to far").says("far/app");
     let document = configured.json("backup app");
-    assert_eq!(document["databases"].as_array().unwrap().len(), 3);
+    assert_eq!(document["repositories"].as_array().unwrap().len(), 3);
 }
 
 #[test]

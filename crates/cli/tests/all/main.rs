@@ -60,6 +60,7 @@ mod retention;
 mod running;
 mod s3_server;
 mod selection;
+mod several_repositories;
 mod shape;
 mod shortages;
 mod signals;

@@ -22,6 +22,9 @@ pub(crate) const MOST_SHARERS: usize = 64;
 /// A piece of a file: its path, and its number.
 type PieceId = (Arc<Path>, u64);
 
+/// The bytes of a piece: locked while they are read, `None` if that failed.
+type Bytes = Arc<Mutex<Option<Arc<[u8]>>>>;
+
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(crate) struct SharedReads(Mutex<Pieces>);
@@ -39,8 +42,7 @@ struct Pieces {
 struct Kept {
     /// Who has not had it yet.
     left: u64,
-    /// Locked while it is read; `None` if that failed.
-    bytes: Arc<Mutex<Option<Arc<[u8]>>>>,
+    bytes: Bytes,
 }
 
 /// The part that one backup has in it. When it ends, nothing is kept for it any more.
@@ -116,7 +118,7 @@ impl Pieces {
     }
 
     /// Takes a piece that another backup has read, or is reading.
-    fn take(&mut self, id: &PieceId, bit: u64) -> Option<Arc<Mutex<Option<Arc<[u8]>>>>> {
+    fn take(&mut self, id: &PieceId, bit: u64) -> Option<Bytes> {
         let kept = self.kept.get_mut(id)?;
         let bytes = Arc::clone(&kept.bytes);
         kept.left &= !bit;
@@ -127,7 +129,7 @@ impl Pieces {
     }
 
     /// A place for a piece that is about to be read; `None` if nobody else will want it.
-    fn begin(&mut self, id: &PieceId, bit: u64) -> Option<Arc<Mutex<Option<Arc<[u8]>>>>> {
+    fn begin(&mut self, id: &PieceId, bit: u64) -> Option<Bytes> {
         let readers = self.readers.get(&id.0).map(Vec::as_slice).unwrap_or_default();
         let still_want = readers
             .iter()
@@ -136,7 +138,7 @@ impl Pieces {
         if left == 0 {
             return None;
         }
-        let bytes = Arc::default();
+        let bytes = Bytes::default();
         let kept = Kept {
             left,
             bytes: Arc::clone(&bytes),

@@ -15,7 +15,7 @@ use stonekeep::{Error, IoContext, Result, WarningName};
 use crate::args::choice::{Choice, one_of};
 use crate::args::engine::{LockArgs, SyncArgs, WorkArgs, WriteArgs};
 use crate::args::quantity::parse_rate;
-use crate::args::repository::RepoArgs;
+use crate::args::repositories::RepositoriesArgs;
 use crate::commands::{Session, host_name};
 use crate::usage_error::UsageError;
 
@@ -34,7 +34,7 @@ pub(crate) struct BackupArgs {
     #[arg(value_name = "DB")]
     pub(super) database: PathBuf,
     #[command(flatten)]
-    pub(super) repo: RepoArgs,
+    pub(super) repositories: RepositoriesArgs,
     /// How to read the directory
     #[arg(long, value_name = "SOURCE", value_parser = one_of(SOURCES), default_value = "auto")]
     source: SourceKind,

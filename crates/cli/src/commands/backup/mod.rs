@@ -1,11 +1,11 @@
-//! `stonekeep backup`: makes a backup of a database.
+//! `stonekeep backup`: makes a backup of a database, in one repository or in several.
 
 mod args;
+mod open;
 mod report;
+mod several;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use stonekeep::BackupEngine;
-use stonekeep::image::{ImageSource, NoHost};
 
 use super::Session;
 use crate::exit::Exit;
@@ -14,31 +14,23 @@ use crate::mistakes;
 pub(crate) use args::BackupArgs;
 
 pub(crate) fn run(args: BackupArgs, session: &Session) -> anyhow::Result<Exit> {
-    let engine_options = args.engine_options(session)?;
-    let create_options = args.create_options()?;
-    let components = args.components()?;
-    mistakes::check_order(&args.database, args.repo.path())?;
-    let source = args.source();
-    // Opening refuses a database in the place of a repository, too, but does not say what is wrong.
-    let store = args.repo.store(&engine_options)?;
-    BackupEngine::check_place(&store, &source)?;
-    raise_open_files_limit();
-
-    let watcher = session.watch()?;
-    if engine_options.destroy_old_data {
-        // Nothing is destroyed for a database that cannot be backed up.
-        source.capture(&mut NoHost, &watcher)?;
+    for repo in &args.repositories.all {
+        mistakes::check_order(&args.database, repo.path())?;
     }
-    let engine = args
-        .repo
-        .open_or_create(store, engine_options)?
-        .with_components(components);
+    raise_open_files_limit();
+    let source = args.source();
+    let watcher = session.watch()?;
+    let [repo] = &args.repositories.all[..] else {
+        return several::run(&args, &source, session, &watcher);
+    };
+    let engine = open::open(&args, repo, &source, session, &watcher)?;
+    let create_options = args.create_options()?;
     let report = if args.dry_run {
         engine.plan_new_backup(&source, &create_options, &watcher)
     } else {
         engine.create_new_backup(&source, &create_options, &watcher)
     };
-    report::print(report?, &args, session)?;
+    report::print(report?, (&args, repo), session)?;
     Ok(Exit::Success)
 }
 

@@ -1,42 +1,58 @@
 //! Prints the report of `backup`.
 
+use serde_json::Value;
 use stonekeep::engine::create::{CreateReport, FileAction};
 
 use super::args::BackupArgs;
+use crate::args::repository::RepoArgs;
 use crate::commands::Session;
 use crate::output::backup_info::{capture_text, prepared_text};
 use crate::output::command_words::translate;
-use crate::output::json::word;
+use crate::output::json::{DryRun, word};
 use crate::output::print_error::PrintError;
 use crate::output::text::Page;
 use crate::output::units::{count, files};
 
-pub(super) fn print(
-    mut report: CreateReport,
-    args: &BackupArgs,
-    session: &Session,
-) -> Result<(), PrintError> {
+/// The document of a backup beside others.
+pub(super) fn document(mut report: CreateReport, dry_run: bool) -> Value {
+    prepare(&mut report);
+    let document = DryRun {
+        dry_run,
+        report: &report,
+    };
+    serde_json::to_value(document).unwrap_or_default()
+}
+
+fn prepare(report: &mut CreateReport) {
     translate(&mut report.warnings);
     if report.committed {
         report.files.clear();
     }
+}
+
+pub(super) fn print(
+    mut report: CreateReport,
+    (args, repo): (&BackupArgs, &RepoArgs),
+    session: &Session,
+) -> Result<(), PrintError> {
+    prepare(&mut report);
     let done = format!("backup {} was made", report.backup_id);
     let output = &session.output;
     output.report(args.dry_run, &report, &report.warnings, &done, |page| {
         if args.dry_run {
             plan_text(page, &report);
         } else {
-            text(page, &report, args);
+            text(page, &report, (args, repo));
         }
     })
 }
 
-fn text(page: &mut Page<'_>, report: &CreateReport, args: &BackupArgs) {
+fn text(page: &mut Page<'_>, report: &CreateReport, (args, repo): (&BackupArgs, &RepoArgs)) {
     page.line(format!(
         "backup {} of {} is in {}",
         report.backup_id,
         args.database.display(),
-        args.repo.path().display()
+        repo.path().display()
     ));
     page.fields(&sums(report, "copied"));
 }
