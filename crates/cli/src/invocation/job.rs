@@ -50,10 +50,8 @@ impl Job {
         // What is typed comes after what the file says of the store, so that it counts.
         for place in &self.places {
             words.push(format!("--{}={}", place.option, place.target.location).into());
-            if let Some(config) = &self.config {
-                for setting in secrets.settings(config, &place.target)? {
-                    words.push(format!("--{}={setting}", place.store_option).into());
-                }
+            for setting in self.store_settings(place, secrets)? {
+                words.push(format!("--{}={setting}", place.store_option).into());
             }
         }
         let command = self.command(cli);
@@ -68,6 +66,14 @@ impl Job {
             words.extend(self.words.iter().cloned());
         }
         Ok(words)
+    }
+
+    /// The settings that the file has for the store of a place, as `KEY=VALUE`.
+    pub(crate) fn store_settings(&self, place: &Place, secrets: &mut Secrets) -> Result<Vec<String>> {
+        match &self.config {
+            Some(config) => secrets.settings(config, &place.target),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The declaration of the command.

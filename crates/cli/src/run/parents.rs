@@ -1,32 +1,70 @@
 //! Makes the directories between the place that databases share and the repository of one of them.
 //!
-//! The place itself is never made: a disk that is not mounted would be missed. On a local disk, where every directory must be made
-//! before there can be something in it.
+//! The place itself is never made: a disk that is not mounted would be missed. On a local disk and in HDFS, where every directory must be
+//! made before there can be something in it.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
 
 use rustix::process::geteuid;
+use stonekeep::store::hdfs::HdfsStore;
 use stonekeep::{IoContext, Result};
 
 use crate::args::place::scheme;
-use crate::invocation::{Job, Place};
+use crate::args::repository::parse_setting;
+use crate::invocation::{Job, Place, Secrets};
 
 /// The commands that make a repository, with the option that names it.
 const MAKERS: [(&str, &str); 2] = [("backup", "repo"), ("copy", "to")];
 
-/// Makes those that a job needs.
-pub(super) fn make(job: &Job) -> anyhow::Result<()> {
-    let is_made = |place: &&Place| MAKERS.contains(&(job.verb(), place.option));
-    for place in job.places.iter().filter(is_made) {
-        let target = &place.target;
-        if scheme(&target.location).is_none() && !job.has("dry-run") {
-            make_below(Path::new(&target.shared), Path::new(&target.location))?;
+/// Those of HDFS that are made, since each costs a connection to look.
+#[derive(Debug, Default)]
+pub(super) struct Parents(HashSet<String>);
+
+impl Parents {
+    /// Makes those that a job needs.
+    pub(super) fn make(&mut self, job: &Job, secrets: &mut Secrets) -> Result<()> {
+        let is_made = |place: &&Place| MAKERS.contains(&(job.verb(), place.option));
+        for place in job.places.iter().filter(is_made) {
+            let target = &place.target;
+            if job.has("dry-run") {
+                continue;
+            }
+            match scheme(&target.location) {
+                None => make_below(Path::new(&target.shared), Path::new(&target.location))?,
+                Some("hdfs") => {
+                    let settings = job.store_settings(place, secrets)?;
+                    self.make_in_hdfs((&target.shared, &target.location), &settings)?;
+                }
+                Some(_) => {}
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn make_in_hdfs(&mut self, (shared, repository): (&str, &str), settings: &[String]) -> Result<()> {
+        let settings: Vec<(String, String)> = settings
+            .iter()
+            .filter_map(|setting| parse_setting(setting).ok())
+            .collect();
+        let shared = shared.trim_end_matches('/');
+        let below = repository.strip_prefix(shared).unwrap_or_default();
+        let Some((below, _)) = below.trim_matches('/').rsplit_once('/') else {
+            return Ok(());
+        };
+        let mut directory = shared.to_owned();
+        for name in below.split('/') {
+            directory = format!("{directory}/{name}");
+            if !self.0.contains(&directory) {
+                HdfsStore::open(&directory, &settings)?.create_directory()?;
+                self.0.insert(directory.clone());
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Makes what is between them. They belong to the owner of the shared place, as what root makes in a repository does.

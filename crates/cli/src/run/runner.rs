@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::explain::{explain, with_origins};
 use super::hooks::{self, Hooks};
 use super::one::{self, report_failure};
-use super::parents;
+use super::parents::Parents;
 use crate::cli::Cli;
 use crate::config::is_database;
 use crate::exit::Exit;
@@ -28,6 +28,7 @@ pub(super) struct Runner {
 struct Parser {
     cli: Command,
     secrets: Secrets,
+    parents: Parents,
 }
 
 /// How a job ended, and its document without what all begin with.
@@ -38,9 +39,13 @@ pub(super) struct Run {
 
 impl Runner {
     pub(super) fn new(cli: Command, interrupt: Interrupt) -> Self {
-        let secrets = Secrets::default();
+        let parser = Parser {
+            cli,
+            secrets: Secrets::default(),
+            parents: Parents::default(),
+        };
         Runner {
-            parser: Mutex::new(Parser { cli, secrets }),
+            parser: Mutex::new(parser),
             interrupt,
         }
     }
@@ -88,13 +93,20 @@ impl Runner {
     /// The parsed command line of a job, for which what it needs is there; the exit code if it cannot be parsed.
     fn parse_job(&self, job: &Job, output: &Output) -> Result<anyhow::Result<Cli>, Exit> {
         let mut parser = self.parser.lock().unwrap_or_else(PoisonError::into_inner);
-        let Parser { cli, secrets } = &mut *parser;
+        let Parser {
+            cli,
+            secrets,
+            parents,
+        } = &mut *parser;
         let words = match job.words(cli, secrets) {
             Ok(words) => words,
             Err(error) => return Ok(Err(error.into())),
         };
         match one::parse(cli, &words) {
-            Ok((_, parsed)) => Ok(parents::make(job).map(|()| parsed)),
+            Ok((_, parsed)) => {
+                let made = parents.make(job, secrets);
+                Ok(made.map(|()| parsed).map_err(Into::into))
+            }
             Err(error) => Err(explain(&with_origins(error, job, cli), output)),
         }
     }

@@ -32,6 +32,9 @@ const REMOTE: usize = 2;
 /// The jobs of one time share so many workers, at least and at most, where there are processors.
 const WORKERS_OF_ALL: (usize, usize) = (4, 8);
 
+/// Each of these takes the room of a whole database.
+const ONE_AFTER_THE_OTHER: [&str; 1] = ["drill"];
+
 /// The option for how many files a run reads at a time.
 const WORKERS: &str = "max-background-operations";
 
@@ -71,7 +74,8 @@ pub(super) fn run(runner: &Runner, mut jobs: Vec<Job>) -> Exit {
 /// How many are run at the same time.
 fn at_once(jobs: &[Job], output: &Output) -> usize {
     let shows_progress = io::stderr().is_terminal() && !output.quiet;
-    if shows_progress || jobs.iter().any(is_limited) {
+    let takes_room = jobs.iter().any(|job| ONE_AFTER_THE_OTHER.contains(&job.verb()));
+    if shows_progress || takes_room || jobs.iter().any(is_limited) {
         return 1;
     }
     let most = if jobs.iter().any(is_remote) { REMOTE } else { LOCAL };

@@ -14,6 +14,7 @@ mod config;
 mod config_errors;
 mod config_globs;
 mod config_hooks;
+mod config_remote;
 mod config_values;
 mod copy;
 mod demo;

@@ -102,6 +102,15 @@ impl HdfsStore {
         self
     }
 
+    /// Makes the directory of the URL if it is not there, as the first backup does. So the directories between a place that several
+    /// repositories share and one of them can be made.
+    ///
+    /// # Errors
+    /// `NotFound` if the directory above is not there.
+    pub fn create_directory(&self) -> Result<()> {
+        self.create_root(Durability::Durable)
+    }
+
     fn path(&self, key: Option<&Key>) -> String {
         match (key, self.client.address().path.as_str()) {
             (Some(key), _) => self.client.path(key.as_str()),
