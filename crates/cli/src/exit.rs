@@ -25,6 +25,8 @@ pub(crate) enum Exit {
     Locked,
     /// Ended cleanly after a signal.
     Signalled(i32),
+    /// What a plugin of Nagios ends with.
+    Plugin(u8),
 }
 
 impl Exit {
@@ -38,6 +40,7 @@ impl Exit {
             Exit::NotFound => 4,
             Exit::Locked => 5,
             Exit::Signalled(signal) => exit_code(signal),
+            Exit::Plugin(code) => code,
         }
     }
 

@@ -8,6 +8,11 @@ pub(crate) const BACKUP: &str = "Examples:
   stonekeep backup /var/lib/app/db --repo /backups/app --tag nightly --lock-wait 30m
   stonekeep backup /var/lib/app/db --repo /backups/app --dry-run";
 
+pub(crate) const CHECK: &str = "Examples:
+  stonekeep check --repo /backups/app --max-age 26h
+  stonekeep check --all --nagios
+  stonekeep check --all --prometheus /var/lib/prometheus/node-exporter/stonekeep.prom";
+
 pub(crate) const CHECK_STORE: &str = "Examples:
   stonekeep check-store --repo s3://bucket/app
   stonekeep check-store --repo /backups/app --json";

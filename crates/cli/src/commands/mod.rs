@@ -1,6 +1,7 @@
 //! The verbs, one file each.
 
 pub(crate) mod backup;
+pub(crate) mod check;
 pub(crate) mod check_store;
 pub(crate) mod close;
 pub(crate) mod collect_report;

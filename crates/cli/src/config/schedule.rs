@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use toml::de::DeTable;
 
+use super::options::Given;
+use super::problem::At;
 use super::table::Reader;
 
 /// The table `schedule` of a database, or of the defaults.
@@ -34,6 +36,25 @@ impl Schedule {
             }
         }
         schedule
+    }
+
+    /// The options of `check` that follow from it. A run that begins late, or takes long, is no reason for an alert: a quarter is added.
+    pub(crate) fn of_check(&self, place: &str, at: At) -> Vec<Given> {
+        let options = [
+            ("max-age", "backup-every", self.backup_every),
+            ("max-unverified-age", "verify-every", self.verify_every),
+        ];
+        let given = options.into_iter().filter_map(|(long, key, every)| {
+            let every = every?;
+            let seconds = every.saturating_add(every / 4).as_secs();
+            Some(Given {
+                long: long.to_owned(),
+                values: vec![seconds.to_string().into()],
+                at,
+                key: format!("{place}.{key}"),
+            })
+        });
+        given.collect()
     }
 
     /// This one, and the other where this one says nothing.

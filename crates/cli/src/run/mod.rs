@@ -1,5 +1,6 @@
 //! Runs a command: as it was typed, or its jobs.
 
+mod check;
 mod explain;
 mod hooks;
 mod one;
@@ -28,6 +29,7 @@ pub(crate) fn run(mut cli: Command, typed: &[OsString]) -> Exit {
         Ok(Plan::Jobs { jobs, are_several }) => {
             let runner = Runner::new(cli, interrupt);
             match &jobs[..] {
+                all if all.iter().all(|job| job.verb() == "check") => check::check(&runner, all),
                 [job] if !are_several => one_job(&runner, job),
                 _ => several::run(&runner, jobs),
             }

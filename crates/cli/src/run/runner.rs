@@ -91,7 +91,7 @@ impl Runner {
     }
 
     /// The parsed command line of a job, for which what it needs is there; the exit code if it cannot be parsed.
-    fn parse_job(&self, job: &Job, output: &Output) -> Result<anyhow::Result<Cli>, Exit> {
+    pub(super) fn parse_job(&self, job: &Job, output: &Output) -> Result<anyhow::Result<Cli>, Exit> {
         let mut parser = self.parser.lock().unwrap_or_else(PoisonError::into_inner);
         let Parser {
             cli,

@@ -15,6 +15,7 @@ const VERBS: &[&str] = &[
     "open",
     "close",
     "copy",
+    "check",
     "check-store",
     "delete",
     "purge",

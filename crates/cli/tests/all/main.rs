@@ -8,6 +8,7 @@
 
 mod aws_profiles;
 mod backup;
+mod check;
 mod collect;
 mod command;
 mod config;

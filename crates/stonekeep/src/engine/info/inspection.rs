@@ -248,6 +248,8 @@ impl Inspection<'_> {
         let of_this =
             |drill: &&Drill| (drill.backup_id, drill.meta_crc32c) == (loaded.id.get(), loaded.crc32c.0);
         info.last_drill_seconds = self.drill.as_ref().filter(of_this).map(Drill::seconds);
+        let unverified_since = |verified: Verified| verified.unverified_since(info.timestamp_seconds);
+        info.unverified_since_seconds = verified.map(unverified_since);
         info.never_verified_bytes = verified.map(|verified| verified.never_bytes);
         info.state = if findings.is_empty() {
             BackupState::Valid

@@ -151,6 +151,13 @@ pub struct BackupInfo {
         serde(rename = "oldest_verified", serialize_with = "json::maybe_time")
     )]
     pub oldest_verified_seconds: Option<i64>,
+    /// Since when some byte of it was not verified, in seconds since 1970: the oldest of the times at which its files were verified, and of
+    /// its own time if some never were; `None` if that is not known.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "unverified_since", serialize_with = "json::maybe_time")
+    )]
+    pub unverified_since_seconds: Option<i64>,
     /// Bytes of its files that were never verified, if that is known.
     pub never_verified_bytes: Option<u64>,
     /// When the last drill of the repository found nothing wrong, in seconds since 1970, if it was one of this backup.
@@ -271,6 +278,7 @@ impl BackupInfo {
             created_by: None,
             hold: None,
             oldest_verified_seconds: None,
+            unverified_since_seconds: None,
             never_verified_bytes: None,
             last_drill_seconds: None,
             files: None,

@@ -18,6 +18,17 @@ pub(super) struct Verified {
     pub(super) oldest_seconds: Option<i64>,
     /// Bytes of the files that were never read.
     pub(super) never_bytes: u64,
+    /// When the file was read that was not read for the longest time, of those that were.
+    pub(super) oldest_read_seconds: Option<i64>,
+}
+
+impl Verified {
+    /// Since when a byte of a backup of this time was not verified: one that never was, since the backup.
+    pub(super) fn unverified_since(&self, backup_seconds: i64) -> i64 {
+        let never = self.oldest_seconds.is_none().then_some(backup_seconds);
+        let oldest = never.into_iter().chain(self.oldest_read_seconds).min();
+        oldest.unwrap_or(backup_seconds)
+    }
 }
 
 /// What is remembered of the verifications of all files.
@@ -48,6 +59,7 @@ impl All {
 struct Sum {
     /// `None` if one of them never was.
     oldest_ms: Option<u64>,
+    oldest_read_ms: u64,
     never_bytes: u64,
 }
 
@@ -55,6 +67,7 @@ impl Default for Sum {
     fn default() -> Self {
         Sum {
             oldest_ms: Some(u64::MAX),
+            oldest_read_ms: u64::MAX,
             never_bytes: 0,
         }
     }
@@ -63,6 +76,7 @@ impl Default for Sum {
 impl Sum {
     fn add(&mut self, verified_ms: Option<u64>, size_bytes: u64) {
         self.oldest_ms = self.oldest_ms.min(verified_ms);
+        self.oldest_read_ms = self.oldest_read_ms.min(verified_ms.unwrap_or(u64::MAX));
         if verified_ms.is_none() {
             // Meta files may tell any sizes.
             self.never_bytes = self.never_bytes.saturating_add(size_bytes);
@@ -70,10 +84,12 @@ impl Sum {
     }
 
     fn verified(&self) -> Verified {
-        let oldest = self.oldest_ms.filter(|oldest| *oldest != u64::MAX);
+        // Without a file, there is no time.
+        let seconds = |ms: u64| i64::try_from(ms / 1000).ok().filter(|_| ms != u64::MAX);
         Verified {
-            oldest_seconds: oldest.and_then(|ms| i64::try_from(ms / 1000).ok()),
+            oldest_seconds: self.oldest_ms.and_then(seconds),
             never_bytes: self.never_bytes,
+            oldest_read_seconds: seconds(self.oldest_read_ms),
         }
     }
 }
