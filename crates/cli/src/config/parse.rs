@@ -26,3 +26,61 @@ pub(crate) fn parse(found: Found, cli: &Command) -> (Config, Problems) {
     }
     (config, Problems::new(&path, reader.problems))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = r#"
+[hooks]
+before = ["a", "b"]
+ping-url = { env = "URL" }
+time-limit = "5m"
+[repository.nas]
+url = "s3://bucket/x"
+store-option = { aws_region = "r", token = { command = ["pass", "ä"] } }
+[database.app]
+path = "/var/lib/app"
+repository = ["nas", "/b"]
+prefix = "x/y"
+backup = { tag = ["a"], sync = false, lock-wait = 7 }
+[database.streams]
+glob = "/var/*/[ab]/?"
+repository = "nas"
+prefix = "{1}/{2}/{3}"
+[defaults.schedule]
+backup-every = "1d"
+"#;
+
+    fn parsed(text: String, cli: &Command) -> (Config, Problems) {
+        let path = "config.toml".into();
+        parse(Found { path, text }, cli)
+    }
+
+    #[test]
+    fn changed_files_have_problems_within_their_lines() {
+        let cli = crate::cli::command();
+        let (_, problems) = parsed(SAMPLE.to_owned(), &cli);
+        assert_eq!(problems.list, []);
+        let mut random = fastrand::Rng::with_seed(7);
+        let pieces: Vec<char> = "[]{}=\"'\\,.#/ \n-ä0x\u{0}".chars().collect();
+        for _ in 0..3000 {
+            let mut letters: Vec<char> = SAMPLE.chars().collect();
+            for _ in 0..random.usize(1..4) {
+                let (at, last) = (random.usize(..letters.len()), letters.len() - 1);
+                match random.u8(..3) {
+                    0 => drop(letters.remove(at)),
+                    1 => letters.insert(at, pieces[random.usize(..pieces.len())]),
+                    _ => letters.swap(at, last),
+                }
+            }
+            let text: String = letters.into_iter().collect();
+            let lines = text.split('\n').count();
+            let (_, problems) = parsed(text, &cli);
+            for problem in problems.list {
+                let at = problem.at;
+                assert!(at.line >= 1 && at.line <= lines && at.column >= 1, "{problem:?}");
+            }
+        }
+    }
+}

@@ -15,6 +15,7 @@ mod config;
 mod config_errors;
 mod config_globs;
 mod config_hooks;
+mod config_kills;
 mod config_remote;
 mod config_values;
 mod copy;
