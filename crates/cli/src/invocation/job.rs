@@ -100,13 +100,13 @@ impl Job {
         }
     }
 
-    /// The database, with its repository if it has several.
+    /// The database, with the repository if it has others, too.
     pub(crate) fn heading(&self) -> String {
         let Some(entry) = &self.entry else {
             return self.verb().to_owned();
         };
-        match self.places.first() {
-            Some(place) if entry.targets.len() > 1 => {
+        match &self.places[..] {
+            [place] if entry.targets.len() > 1 => {
                 let target = &place.target;
                 let repository = target.name.as_deref().unwrap_or(&target.location);
                 format!("{} in {repository}", entry.name)

@@ -26,6 +26,11 @@ impl Record {
         Ok(())
     }
 
+    /// Takes this document in place of the one that it has.
+    pub(crate) fn set(&self, document: Value) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(document);
+    }
+
     /// The document without what all begin with.
     pub(crate) fn take(&self) -> Value {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();

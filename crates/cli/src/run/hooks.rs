@@ -6,7 +6,7 @@
 //! failed. A ping or an `on-failure` that fails is a warning.
 
 use serde_json::{Value, json};
-use stonekeep::{Error, ErrorKind, Warning, WarningName};
+use stonekeep::{Error, ErrorKind};
 use url::Url;
 
 use crate::config::Entry;
@@ -198,10 +198,26 @@ impl<'j> Hooks<'j> {
             variables.push(("STONEKEEP_EXIT_CODE", exit.code().to_string()));
             variables.push(("STONEKEEP_ERROR", self.message().to_owned()));
         }
-        if let Some(id) = self.document["backup_id"].as_u64() {
-            variables.push(("STONEKEEP_BACKUP_ID", id.to_string()));
+        let ids = self.backup_ids();
+        if !ids.is_empty() {
+            variables.push(("STONEKEEP_BACKUP_ID", ids));
         }
         variables
+    }
+
+    /// The backup that was made; of several repositories, that of each in its line.
+    fn backup_ids(&self) -> String {
+        let id = |document: &Value| document["backup_id"].as_u64().map(|id| id.to_string());
+        match self.document["repositories"].as_array() {
+            Some(documents) => {
+                let ids: Vec<String> = documents
+                    .iter()
+                    .map(|document| id(document).unwrap_or_default())
+                    .collect();
+                ids.join("\n")
+            }
+            None => id(&self.document).unwrap_or_default(),
+        }
     }
 
     /// The repository, without a secret in its URL; several have a line each.
@@ -268,10 +284,4 @@ fn without_secrets(location: &str) -> String {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.to_string()
-}
-
-/// The warning about a database of a pattern that has gone since it was listed.
-pub(super) fn vanished(entry: &Entry) -> Warning {
-    let message = format!("the database is not in {} any more", entry.path.display());
-    Warning::about(WarningName::Vanished, &entry.name, message)
 }

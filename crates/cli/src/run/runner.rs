@@ -4,13 +4,14 @@ use std::sync::{Mutex, PoisonError};
 
 use clap::Command;
 use serde_json::{Value, json};
+use stonekeep::{Warning, WarningName};
 
 use super::explain::{explain, with_origins};
 use super::hooks::{self, Hooks};
 use super::one::{self, report_failure};
 use super::parents::Parents;
 use crate::cli::Cli;
-use crate::config::is_database;
+use crate::config::{Entry, is_database};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::invocation::{Job, Secrets};
@@ -50,13 +51,24 @@ impl Runner {
         }
     }
 
-    /// Runs a job without hooks.
+    /// Runs a job without hooks. The database of a pattern may have gone since it was listed, which is no failure.
     pub(super) fn plain(&self, job: &Job, output: &Output) -> Exit {
+        if let Some(entry) = gone(job) {
+            return self.vanished(entry, output);
+        }
         let ended = match self.parse_job(job, output) {
             Ok(cli) => cli.and_then(|cli| one::attempt(cli, output, &self.interrupt)),
             Err(exit) => return exit,
         };
-        ended.unwrap_or_else(|error| self.failed(job, output, &error))
+        let exit = match &ended {
+            Ok(exit) => *exit,
+            Err(error) => Exit::of(error, &self.interrupt),
+        };
+        let was_stopped = matches!(exit, Exit::Signalled(_));
+        if let Some(entry) = gone(job).filter(|_| exit != Exit::Success && !was_stopped) {
+            return self.vanished(entry, output);
+        }
+        ended.unwrap_or_else(|error| report_failure(output, &error, &self.interrupt))
     }
 
     /// Runs a job with its hooks, and keeps its document.
@@ -111,23 +123,20 @@ impl Runner {
         }
     }
 
-    /// Reports a failure, unless the database of a pattern has gone since it was listed.
-    fn failed(&self, job: &Job, output: &Output, error: &anyhow::Error) -> Exit {
-        let exit = Exit::of(error, &self.interrupt);
-        let entry = job.entry.as_ref().filter(|entry| entry.is_found);
-        let was_stopped = matches!(exit, Exit::Signalled(_));
-        match entry {
-            Some(entry) if job.verb() == "backup" && !was_stopped && !is_database(&entry.path) => {
-                let warning = hooks::vanished(entry);
-                let document = json!({ "vanished": true, "warnings": [warning] });
-                let printed = output.outcome(&document, &[], "nothing was done", |_| {});
-                output.warnings(&[warning]);
-                match printed {
-                    Ok(()) => Exit::Success,
-                    Err(error) => report_failure(output, &error.into(), &self.interrupt),
-                }
-            }
-            _ => report_failure(output, error, &self.interrupt),
+    fn vanished(&self, entry: &Entry, output: &Output) -> Exit {
+        let message = format!("the database is not in {} any more", entry.path.display());
+        let warnings = [Warning::about(WarningName::Vanished, &entry.name, message)];
+        let document = json!({ "vanished": true, "warnings": warnings });
+        let printed = output.outcome(&document, &warnings, "nothing was done", |_| {});
+        match printed {
+            Ok(()) => Exit::Success,
+            Err(error) => report_failure(output, &error.into(), &self.interrupt),
         }
     }
+}
+
+/// The database that a backup is to be made of, if a pattern has found it and it is not there any more.
+fn gone(job: &Job) -> Option<&Entry> {
+    let entry = job.entry.as_ref().filter(|entry| entry.is_found)?;
+    (job.verb() == "backup" && !is_database(&entry.path)).then_some(entry)
 }

@@ -184,7 +184,11 @@ fn report(jobs: &[Job], output: &Output, ended: Ended) -> Exit {
 /// A part of the document about several databases.
 fn part(job: &Job, run: &Run) -> Value {
     let name = job.entry.as_ref().map(|entry| entry.name.as_str());
-    let repository = job.places.first().map(|place| &*place.target.location);
+    let repository = match &job.places[..] {
+        [place] => Some(&*place.target.location),
+        // The document has them all.
+        _ => None,
+    };
     let mut part = json!({ "name": name, "repository": repository, "exit_code": run.exit.code() });
     if let (Value::Object(part), Value::Object(document)) = (&mut part, &run.document) {
         part.extend(document.clone());

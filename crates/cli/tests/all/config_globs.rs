@@ -91,6 +91,23 @@ fn a_database_that_vanishes_is_no_failure() {
     assert_eq!((&part["exit_code"], &part["vanished"]), (&json!(0), &json!(true)));
     assert_eq!(part["warnings"][0]["name"], "vanished");
     assert_eq!(document["databases"][2]["exit_code"], 0);
+    // Also if it has several repositories.
+    let text = text.replace("repository = \"nas\"", "repository = [\"nas\", \"far\"]");
+    let text = format!("[repository.far]\npath = \"@/far\"\n{text}");
+    configured.write(&text);
+    fs::create_dir(configured.world.path("far")).unwrap();
+    configured.copy("db", "state/app/0_1/rocksdb/store");
+    let document = configured.json("backup streams");
+    let part = &document["databases"][1];
+    assert_eq!(
+        (&part["exit_code"], &part["vanished"]),
+        (&json!(0), &json!(true)),
+        "{document}"
+    );
+    assert_eq!(
+        document["databases"][0]["repositories"].as_array().unwrap().len(),
+        2
+    );
     // A database with a path of its own must be there.
     fs::remove_dir_all(configured.world.path("orders")).unwrap();
     configured.write("[database.orders]\npath = \"@/orders\"\nrepository = \"@/there\"\n");

@@ -217,6 +217,25 @@ fn general_hooks_are_for_every_database_unless_it_has_its_own() {
 }
 
 #[test]
+fn a_backup_to_several_repositories_has_hooks_once() {
+    let configured = Configured::new(
+        r#"
+        [database.app]
+        path = "@/db"
+        repository = ["@/one", "@/two"]
+        [database.app.hooks]
+        after = ["sh", "-c", "echo $STONEKEEP_REPOSITORY $STONEKEEP_BACKUP_ID >>@/log"]
+        "#,
+    );
+    configured.run("backup ./db --repo ./one").ok();
+    let ended = configured.run("backup --all").ok();
+    assert!(ended.stdout.starts_with("app\n"), "{ended:#?}");
+    let here = configured.world.word("");
+    let here = here.trim_end_matches('/');
+    assert_eq!(log(&configured), [format!("{here}/one {here}/two 2 1")]);
+}
+
+#[test]
 fn pings_report_runs_and_their_failure_is_a_warning() {
     let server = HttpServer::start(|request| {
         Response::new(

@@ -77,9 +77,10 @@ fn print(
         let document = match outcome {
             Ok(report) if session.output.json => report::document(report, args.dry_run),
             Ok(report) => {
+                let document = report::document(report.clone(), args.dry_run);
                 let printed = report::print(report, (args, repo), session);
                 unprinted = unprinted.or(printed.err());
-                Value::Null
+                document
             }
             Err(error) => {
                 let of_error = Exit::of(&error, &session.interrupt);
@@ -97,10 +98,12 @@ fn print(
         };
         documents.push(with_place(document, &place));
     }
+    let document = json!({ "repositories": documents });
     if session.output.json {
-        session
-            .output
-            .data(&json!({ "repositories": documents }), |_| {})?;
+        session.output.data(&document, |_| {})?;
+    } else if let Some(record) = &session.output.record {
+        // It has the document of the last repository.
+        record.set(document);
     }
     unprinted.map_or(Ok(exit), |error| Err(error.into()))
 }
