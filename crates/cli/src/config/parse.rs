@@ -30,6 +30,7 @@ pub(crate) fn parse(found: Found, cli: &Command) -> (Config, Problems) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::option;
 
     const SAMPLE: &str = r#"
 [hooks]
@@ -82,5 +83,30 @@ backup-every = "1d"
                 assert!(at.line >= 1 && at.line <= lines && at.column >= 1, "{problem:?}");
             }
         }
+    }
+
+    #[test]
+    fn every_option_of_every_command_is_a_key_or_has_its_place() {
+        let cli = crate::cli::command();
+        let mut seen = 0;
+        for verb in cli
+            .get_subcommands()
+            .filter(|verb| option::takes_a_repository(verb))
+        {
+            for (_, long) in option::options(verb) {
+                seen += 1;
+                let text = format!("[defaults.{}]\n{long} = {{}}\n", verb.get_name());
+                let (_, problems) = parsed(text, &cli);
+                let [problem] = &problems.list[..] else {
+                    panic!("{long}: {problems:?}");
+                };
+                let is_elsewhere = problem.message.contains("cannot have the key") && problem.hint.is_some();
+                assert!(
+                    problem.message.contains(" must be ") || is_elsewhere,
+                    "{problem:?}"
+                );
+            }
+        }
+        assert!(seen > 100, "{seen}");
     }
 }

@@ -213,7 +213,7 @@ fn the_examples_of_the_configuration_run() {
         .lines()
         .filter_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/"));
     jobs.extend(starts.map(str::to_owned));
-    assert_eq!(jobs.len(), 4);
+    assert_eq!(jobs.len(), 5);
     for job in jobs {
         let ended = machine.shell(&job).ok();
         assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", ""), "{job}");
