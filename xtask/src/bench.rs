@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: Stonekeep measured beside RocksDB's engine and a bare copy.
 
 use std::path::PathBuf;
+use std::process::Command;
 
-use crate::{proof, workspace};
+use crate::{peers, proof, workspace};
 
 /// Shows the figures of a RocksDB that uses the processor's CRC-32C, too.
 const WITH_CRC32C: &str = "--rocksdb-with-crc32c";
@@ -20,8 +21,8 @@ const CRC32C_FLAGS: &str = if cfg!(target_arch = "aarch64") {
 /// Repositories on servers, beside another program.
 const REMOTE: &str = "remote";
 
-/// The other program, and its version.
-const EAT_ROCKS: [&str; 2] = ["eat-rocks", "0.4.0"];
+/// What runs every day, beside other programs.
+const DAILY: &str = "daily";
 
 /// Builds the command and the bench for speed, and runs the bench with these arguments.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
@@ -53,11 +54,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         }
         Some(REMOTE) => {
             bench.arg("--command").arg(stonekeep);
-            bench.args(
-                eat_rocks()
-                    .iter()
-                    .flat_map(|file| ["--eat-rocks".as_ref(), file.as_os_str()]),
-            );
+            add(&mut bench, "--eat-rocks", peers::eat_rocks());
+        }
+        Some(DAILY) => {
+            bench.arg("--command").arg(stonekeep);
+            add(&mut bench, "--restic", peers::restic());
+            add(&mut bench, "--rustic", peers::rustic());
         }
         Some(_) => {}
     }
@@ -68,29 +70,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     workspace::run(bench.args(passed_on))
 }
 
-/// The other program, which is built in a directory of its own if it is not there yet; `None`, after a note, if it
-/// cannot be built.
-fn eat_rocks() -> Option<PathBuf> {
-    let [name, version] = EAT_ROCKS;
-    let root = workspace::target().join(format!("{name}-{version}"));
-    let program = root.join("bin").join(name);
-    if program.exists() {
-        return Some(program);
-    }
-    eprintln!("building {name} {version}, which takes some minutes");
-    let mut install = workspace::cargo();
-    install
-        .args(["install", name, "--version", version, "--features", "cli"])
-        .args(["--locked", "--quiet", "--root"])
-        .arg(&root)
-        // Else its build stays there.
-        .env_remove("CARGO_TARGET_DIR");
-    match workspace::run(&mut install) {
-        Ok(()) => Some(program),
-        Err(reason) => {
-            eprintln!("{name} takes no part: {reason}");
-            None
-        }
+/// Adds an option for a program that is there.
+fn add(bench: &mut Command, option: &str, program: Option<PathBuf>) {
+    if let Some(program) = program {
+        bench.arg(option).arg(program);
     }
 }
 

@@ -9,6 +9,7 @@ mod api;
 mod bench;
 mod crashes;
 mod fixtures;
+mod peers;
 mod prerequisites;
 mod proof;
 mod soak;

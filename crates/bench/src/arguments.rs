@@ -27,6 +27,8 @@ pub(crate) enum Verb {
     /// is s3://BUCKET/PREFIX, with AWS_ENDPOINT_URL and credentials; STONEKEEP_TEST_HDFS is hdfs://HOST:PORT/PATH, and
     /// STONEKEEP_TEST_HDFS_SERVER is 'PROGRAM DIRECTORY', such that PROGRAM dfs DIRECTORY is Hadoop's hdfs dfs.
     Remote(Remote),
+    /// Many databases from one file, several repositories, and restic and rustic on the directory of a database.
+    Daily(Daily),
     /// Makes the data of some scenarios and leaves it there, and prints the jobs that work on it: each is the standard
     /// input of `stonekeep-bench work`, which can so be run under strace, perf or callgrind.
     Prepare(Prepare),
@@ -132,6 +134,35 @@ pub(crate) struct Remote {
     /// Draws a chart into this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
+}
+
+/// How what runs every day is measured.
+#[derive(Debug, Args)]
+pub(crate) struct Daily {
+    /// How often each contestant has its turn.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) rounds: u16,
+    /// Very little data, to see that everything runs; the figures mean nothing.
+    #[arg(long)]
+    pub(crate) tiny: bool,
+    /// Only scenarios with this in their names, as in many/ or small/restore; may be given more than once.
+    #[arg(long, value_name = "PART")]
+    pub(crate) only: Vec<String>,
+    /// A directory on a file system in memory.
+    #[arg(long, default_value = "/dev/shm")]
+    pub(crate) mem: PathBuf,
+    /// The stonekeep command.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) command: PathBuf,
+    /// The restic command; else it takes no part.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) restic: Option<PathBuf>,
+    /// The rustic command; else it takes no part.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rustic: Option<PathBuf>,
+    /// Writes everything that was measured to this file, anew after each scenario.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
 }
 
 /// What is prepared.

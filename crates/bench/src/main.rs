@@ -10,6 +10,7 @@
 mod arguments;
 mod compare;
 mod comparison;
+mod daily;
 mod data;
 mod grow;
 mod machine;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Some(Verb::Crc32c) => print_crc32c(),
         Some(Verb::Growth(growth)) => grow(growth),
         Some(Verb::Remote(remote)) => remote::run(remote),
+        Some(Verb::Daily(arguments)) => daily::run(arguments),
         Some(Verb::Prepare(prepare)) => make_data(prepare),
         None => compare::run(&arguments.compare),
     };

@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::data::cached::Cached;
 use crate::measure::Figures;
 use crate::scenario::{
-    AGAINST, CLIENT, EAT_ROCKS, FLOOR, Figure, HDFS_DFS, Peer, Place, ROCKSDB, ROCKSDB_CRC32C, STONEKEEP,
-    TWO_WORKERS, WITHOUT_LATENCY, Wanted,
+    AGAINST, CLIENT, EAT_ROCKS, FLOOR, Figure, HDFS_DFS, ONE_DATABASE, ONE_REPOSITORY, Peer, Place, RESTIC,
+    ROCKSDB, ROCKSDB_CRC32C, RUSTIC, STONEKEEP, TWO_WORKERS, WITHOUT_LATENCY, Wanted,
 };
 use crate::spread::Spread;
 use crate::strace::Counts;
@@ -86,11 +86,16 @@ impl Comparison {
             Peer::EatRocks => self.row(EAT_ROCKS),
             Peer::HdfsDfs => self.row(HDFS_DFS),
             Peer::WithoutLatency => self.row(WITHOUT_LATENCY),
-            Peer::Floor => {
-                let floors = self.rows.iter().filter(|row| row.who.starts_with(FLOOR));
-                floors.min_by(|a, b| a.wall().median.total_cmp(&b.wall().median))
-            }
+            Peer::OneDatabase => self.row(ONE_DATABASE),
+            Peer::OneRepository => self.row(ONE_REPOSITORY),
+            Peer::Floor => self.fastest(|who| who.starts_with(FLOOR)),
+            Peer::FileTool => self.fastest(|who| [RESTIC, RUSTIC].contains(&who)),
         }
+    }
+
+    fn fastest(&self, takes_part: impl Fn(&str) -> bool) -> Option<&Row> {
+        let rows = self.rows.iter().filter(|row| takes_part(&row.who));
+        rows.min_by(|a, b| a.wall().median.total_cmp(&b.wall().median))
     }
 
     /// A figure of a row as a part of a peer's.

@@ -29,6 +29,12 @@ pub(crate) enum Step {
     Checkpoint { of: PathBuf, at: PathBuf },
     /// A database with real tables is made.
     Tables { tables: Tables, at: PathBuf },
+    /// A hundredth of the tables of such a database is replaced, at least one; each turn replaces other ones.
+    ReplaceTables { tables: Tables, at: PathBuf, turn: u64 },
+    /// A directory is made, with those above it.
+    Directory(PathBuf),
+    /// A file is written that only its owner may write.
+    Write { at: PathBuf, text: String },
     /// A synthetic database is made: the one that the newest backup of such a repository is of.
     Database { shape: Shape, at: PathBuf },
     /// A synthetic repository is made.
@@ -64,6 +70,9 @@ impl Step {
             Step::Upload { of, to } => upload(of, to),
             Step::RemoveObjects { of, at_least } => of.remove(*at_least),
             Step::Tables { tables, at } => tables::make(*tables, at),
+            Step::ReplaceTables { tables, at, turn } => tables::replace(*tables, at, *turn),
+            Step::Directory(path) => Ok(fs::create_dir_all(path)?),
+            Step::Write { at, text } => Ok(fs::write(at, text)?),
             Step::Database { shape, at } => synthetic::database(*shape, at),
             Step::Repository { shape, at } => synthetic::repository(*shape, at),
             Step::LoseTables { of } => directory::lose_tables(of, 100),

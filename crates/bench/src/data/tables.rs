@@ -28,20 +28,9 @@ const TAIL_BYTES: u64 = 1500;
 pub(crate) fn make(tables: Tables, path: &Path) -> Result<()> {
     fs::create_dir_all(path)?;
     let db = DB::open(&options(tables.bytes_each), path).context("making a database")?;
-    let room = tables.bytes_each.saturating_sub(TAIL_BYTES);
-    let values = (room / (VALUE_BYTES + OVERHEAD_BYTES)).max(1);
-    let value_bytes = (room / values).saturating_sub(OVERHEAD_BYTES);
-    let (mut write, mut flush) = (WriteOptions::default(), FlushOptions::default());
-    write.disable_wal(true);
-    flush.set_wait(true);
     let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
-    let mut value = vec![0; value_bytes as usize];
     for table in 0..tables.count {
-        for entry in 0..values {
-            noise.fill(&mut value);
-            db.put_opt(format!("{table:08}{entry:08}"), &value, &write)?;
-        }
-        db.flush_opt(&flush)?;
+        add(&db, tables.bytes_each, table, &mut noise)?;
     }
     let live = db.live_files()?;
     let bytes: usize = live.iter().map(|file| file.size).sum();
@@ -57,6 +46,39 @@ pub(crate) fn make(tables: Tables, path: &Path) -> Result<()> {
         "tables of {made} bytes were made, not of {wanted}"
     );
     Ok(())
+}
+
+/// Replaces a hundredth of the tables, at least one, by others of the same size. Turn `n` replaces those that turn `n - 1` has left
+/// first.
+///
+/// # Errors
+/// RocksDB's.
+pub(crate) fn replace(tables: Tables, path: &Path, turn: u64) -> Result<()> {
+    let db = DB::open(&options(tables.bytes_each), path).context("opening a database")?;
+    let count = (tables.count / 100).max(1);
+    let mut noise = Noise(0x2545_f491_4f6c_dd1d ^ (turn + 1));
+    for table in 0..count {
+        let old = turn * count + table;
+        let [from, to] = [old, old + 1].map(|table| format!("{table:08}"));
+        db.delete_file_in_range(from, to)?;
+        add(&db, tables.bytes_each, tables.count + old, &mut noise)?;
+    }
+    Ok(())
+}
+
+/// Adds the table of this number.
+fn add(db: &DB, bytes_each: u64, table: u64, noise: &mut Noise) -> Result<()> {
+    let room = bytes_each.saturating_sub(TAIL_BYTES);
+    let values = (room / (VALUE_BYTES + OVERHEAD_BYTES)).max(1);
+    let mut value = vec![0; (room / values).saturating_sub(OVERHEAD_BYTES) as usize];
+    let (mut write, mut flush) = (WriteOptions::default(), FlushOptions::default());
+    write.disable_wal(true);
+    flush.set_wait(true);
+    for entry in 0..values {
+        noise.fill(&mut value);
+        db.put_opt(format!("{table:08}{entry:08}"), &value, &write)?;
+    }
+    Ok(db.flush_opt(&flush)?)
 }
 
 /// Every flush makes a table that stays.

@@ -91,6 +91,9 @@ fn peer(peer: Peer) -> &'static str {
         Peer::EatRocks => "eat-rocks",
         Peer::HdfsDfs => "hdfs dfs",
         Peer::WithoutLatency => "that without latency",
+        Peer::OneDatabase => "one database",
+        Peer::OneRepository => "one repository",
+        Peer::FileTool => "the faster of restic and rustic",
     }
 }
 

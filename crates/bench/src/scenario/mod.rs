@@ -3,6 +3,7 @@
 mod against;
 mod catalog;
 mod command;
+pub(crate) mod daily;
 pub(crate) mod growth;
 mod hot;
 pub(crate) mod remote;
@@ -168,6 +169,12 @@ pub(crate) enum Peer {
     HdfsDfs,
     /// Stonekeep without the latency.
     WithoutLatency,
+    /// Stonekeep with one database instead of many.
+    OneDatabase,
+    /// Stonekeep with one repository instead of two.
+    OneRepository,
+    /// The faster of the programs that back up files.
+    FileTool,
 }
 
 /// Which figure.
@@ -215,6 +222,10 @@ pub(crate) const TWO_WORKERS: &str = "stonekeep 2";
 pub(crate) const CLIENT: &str = "bare client";
 pub(crate) const EAT_ROCKS: &str = "eat-rocks";
 pub(crate) const HDFS_DFS: &str = "hdfs dfs";
+pub(crate) const ONE_DATABASE: &str = "one database";
+pub(crate) const ONE_REPOSITORY: &str = "one repository";
+pub(crate) const RESTIC: &str = "restic";
+pub(crate) const RUSTIC: &str = "rustic";
 pub(crate) const WITHOUT_LATENCY: &str = "without latency";
 
 impl Contestant {

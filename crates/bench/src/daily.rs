@@ -1,0 +1,61 @@
+//! Measures what runs every day, in memory, beside other programs.
+
+use anyhow::Result;
+
+use crate::arguments::Daily;
+use crate::comparison::Runner;
+use crate::machine::Machine;
+use crate::report::Report;
+use crate::report::live::Live;
+use crate::room::{found, now, room};
+use crate::scenario::daily::{self, Amount, Commands};
+use crate::scenario::{Place, Programs, Scale, Setting};
+use crate::task::Counting;
+
+/// Measures, and reports.
+///
+/// # Errors
+/// Those of what is measured.
+pub(crate) fn run(arguments: &Daily) -> Result<()> {
+    let memory = room(&arguments.mem)?;
+    let path = |file: &Option<std::path::PathBuf>| file.as_deref().map(found).transpose();
+    let commands = Commands {
+        stonekeep: found(&arguments.command)?,
+        restic: path(&arguments.restic)?,
+        rustic: path(&arguments.rustic)?,
+    };
+    for (name, command) in [("restic", &commands.restic), ("rustic", &commands.rustic)] {
+        if command.is_none() {
+            println!("\n{name}: skipped: there is no --{name} FILE");
+        }
+    }
+    let why = "programs are compared as a whole".to_owned();
+    let counting = Counting::Skipped(why.clone());
+    let live = Live::begin(
+        Report {
+            time: now(),
+            machine: Machine::look(memory.path(), memory.path())?,
+            rounds: arguments.rounds.into(),
+            not_counted: Some(why),
+            command_bytes: None,
+            comparisons: Vec::new(),
+        },
+        arguments.json.as_deref(),
+    );
+    let runner = Runner {
+        rounds: arguments.rounds.into(),
+        only: &arguments.only,
+        counting: &counting,
+        progress: &|what| eprintln!("{what}"),
+        finished: &|comparison| live.add(comparison),
+    };
+    let setting = Setting {
+        place: Place::Memory,
+        directory: memory.path().to_owned(),
+        scale: Scale::of(arguments.tiny),
+        programs: Programs::default(),
+    };
+    let sets = daily::sets(&setting, &commands, Amount::of(arguments.tiny));
+    runner.compare(&setting, sets, || Ok(()))?;
+    live.end().map(drop)
+}
