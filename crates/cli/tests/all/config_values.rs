@@ -125,6 +125,14 @@ fn secrets_are_looked_up_and_not_shown() {
     run("config check", "0")
         .ok()
         .says("3 databases, nothing is wrong");
+    let file = configured.world.path("config.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("aws_region", "aws_regoin")).unwrap();
+    run("config check", "0")
+        .code(1)
+        .says("repository.offsite: ")
+        .says("aws_regoin");
+    fs::write(&file, text).unwrap();
     run("config show far", "0").ok().says("the variable KEY_OF_TEST");
     run("config show --json", "0").ok();
     configured

@@ -5,11 +5,12 @@ use serde::Serialize;
 use serde_json::json;
 use stonekeep::ErrorKind;
 
-use crate::args::repository::RepoArgs;
+use crate::args::repository::{RepoArgs, parse_setting};
 use crate::commands::Session;
 use crate::config::problem::{Problem, Problems};
-use crate::config::{Entry, Target, is_database, parse, place};
+use crate::config::{Config, Entry, Target, is_database, parse, place};
 use crate::exit::Exit;
+use crate::invocation::Secrets;
 use crate::output::failure::Failure;
 use crate::output::text::{Page, Style};
 use crate::output::units::count;
@@ -37,6 +38,11 @@ pub(super) fn run(args: &CheckArgs, cli: &Command, session: &Session) -> anyhow:
     session.interrupt.install()?;
     let (config, Problems { path, mut list }) = parse(place::require(session.config.as_deref())?, cli);
     let entries = config.all()?;
+    let mut opener = Opener {
+        config: &config,
+        session,
+        secrets: Secrets::default(),
+    };
     for entry in &entries {
         check_references(entry, &mut list);
         if args.connect {
@@ -44,11 +50,11 @@ pub(super) fn run(args: &CheckArgs, cli: &Command, session: &Session) -> anyhow:
         }
     }
     for target in config.places() {
-        check_settings(&target, &mut list);
+        check_settings(&target, &mut opener, &mut list);
     }
     if args.connect {
         for entry in &entries {
-            check_repositories(entry, session, &mut list);
+            check_repositories(entry, &mut opener, &mut list);
         }
     }
     // One repository of many databases is named once.
@@ -93,7 +99,8 @@ fn check_references(entry: &Entry, list: &mut Vec<Problem>) {
     }
 }
 
-fn check_settings(target: &Target, list: &mut Vec<Problem>) {
+/// Looks up the secrets of a place, and has its store read the settings, without a connection.
+fn check_settings(target: &Target, opener: &mut Opener<'_>, list: &mut Vec<Problem>) {
     for setting in &target.settings {
         if let Err(reason) = setting.value.resolve() {
             list.push(Problem::new(
@@ -101,6 +108,32 @@ fn check_settings(target: &Target, list: &mut Vec<Problem>) {
                 format!("{} has no value: {reason}", setting.key),
             ));
         }
+    }
+    let Some(repository) = opener.repository(target).filter(|_| !target.location.is_empty()) else {
+        return;
+    };
+    if let Err(error) = repository.store(&opener.session.engine_options()) {
+        let failure = Failure::new(&error);
+        let name = target.name.as_deref().unwrap_or(&target.location);
+        let message = format!("repository.{name}: {}", failure.message);
+        list.push(Problem::new(target.at, message).with_hint_of(failure.hint));
+    }
+}
+
+/// What repositories are opened with. A secret is looked up once for all of them.
+struct Opener<'c> {
+    config: &'c Config,
+    session: &'c Session,
+    secrets: Secrets,
+}
+
+impl Opener<'_> {
+    /// The repository at a place; `None` if a setting of its store has no value.
+    fn repository(&mut self, target: &Target) -> Option<RepoArgs> {
+        let settings = self.secrets.settings(self.config, target).ok()?;
+        let settings = settings.iter().map(|setting| parse_setting(setting).ok());
+        let settings = settings.collect::<Option<Vec<_>>>()?;
+        Some(RepoArgs::at(target.location.clone().into(), settings))
     }
 }
 
@@ -112,18 +145,13 @@ fn check_database(entry: &Entry, list: &mut Vec<Problem>) {
 }
 
 /// Opens the repositories. One that is not there yet is made by the first backup.
-fn check_repositories(entry: &Entry, session: &Session, list: &mut Vec<Problem>) {
+fn check_repositories(entry: &Entry, opener: &mut Opener<'_>, list: &mut Vec<Problem>) {
     for target in &entry.targets {
-        let values = target.settings.iter().map(|setting| {
-            let value = setting.value.resolve().ok()?;
-            Some((setting.key.clone(), value))
-        });
         // What has no value is reported already.
-        let Some(settings) = values.collect::<Option<Vec<_>>>() else {
+        let Some(repository) = opener.repository(target) else {
             continue;
         };
-        let repository = RepoArgs::at(target.location.clone().into(), settings);
-        let Err(error) = repository.open(session.engine_options()) else {
+        let Err(error) = repository.open(opener.session.engine_options()) else {
             continue;
         };
         let failure = Failure::new(&error);
