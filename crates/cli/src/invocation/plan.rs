@@ -1,7 +1,7 @@
 //! Makes the jobs of a command line.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Command;
@@ -61,7 +61,7 @@ pub(crate) fn understand(cli: &Command, words: &[OsString]) -> anyhow::Result<Pl
     };
     let needs_a_file = all || may_name(&typed, repo);
     let config = if needs_a_file {
-        load(cli, named_file, all)?
+        load((cli, &typed), named_file, all)?
     } else {
         None
     };
@@ -117,7 +117,11 @@ fn may_name(typed: &Typed<'_>, repo: Option<&[OsString]>) -> bool {
         .any(may_be_name)
 }
 
-fn load(cli: &Command, named: Option<&[OsString]>, is_needed: bool) -> anyhow::Result<Option<Config>> {
+fn load(
+    (cli, typed): (&Command, &Typed<'_>),
+    named: Option<&[OsString]>,
+    is_needed: bool,
+) -> anyhow::Result<Option<Config>> {
     let named = named.and_then(|values| values.first()).map(PathBuf::from);
     let Some(found) = place::find(named.as_deref())? else {
         if !is_needed {
@@ -128,10 +132,15 @@ fn load(cli: &Command, named: Option<&[OsString]>, is_needed: bool) -> anyhow::R
     };
     let (config, problems) = parse(found, cli);
     if problems.list.is_empty() {
-        Ok(Some(config))
-    } else {
-        Err(UsageError::from(problems).into())
+        return Ok(Some(config));
     }
+    let mut error = UsageError::from(problems);
+    // Without a name the file would not matter.
+    if let Some(word) = typed.words.first().filter(|word| Path::new(word).exists()) {
+        let path = format!("for the path {}, put ./ before it", word.to_string_lossy());
+        error.hint = Some(error.hint.map_or(path.clone(), |hint| format!("{hint}; {path}")));
+    }
+    Err(error.into())
 }
 
 /// What all jobs have in common.

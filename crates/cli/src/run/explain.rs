@@ -31,7 +31,7 @@ pub(super) fn output(cli: &Command, typed: &[OsString]) -> Output {
 /// An error of the parser, with where the values come from that were not typed.
 pub(super) fn with_origins(mut error: clap::Error, job: &Job, cli: &Command) -> clap::Error {
     let text = error.to_string();
-    let words: Vec<&str> = text
+    let words: Vec<&str> = without_usage(&text)
         .split(|c: char| c.is_whitespace() || "'=[<".contains(c))
         .collect();
     let command = job.command(cli);
@@ -60,6 +60,11 @@ pub(super) fn with_origins(mut error: clap::Error, job: &Job, cli: &Command) -> 
     error
 }
 
+/// What is wrong. The usage behind it names options that are right.
+fn without_usage(text: &str) -> &str {
+    text.split("\n\nUsage").next().unwrap_or_default()
+}
+
 /// Arguments that do not fit, or a wish for help or for the version.
 pub(super) fn explain(error: &clap::Error, output: &Output) -> Exit {
     if !error.use_stderr() {
@@ -76,6 +81,12 @@ pub(super) fn explain(error: &clap::Error, output: &Output) -> Exit {
     }
     let text = error.to_string();
     let message = text.trim_start_matches("error: ").trim_end();
+    // Of several databases, each has its own line.
+    let line = without_usage(message)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    let message = if output.json { message } else { &line };
     let failure = Failure {
         hint,
         ..Failure::usage(message)

@@ -124,6 +124,19 @@ fn a_name_that_is_probably_misspelt_is_named() {
     configured.run("list --repo nass").code(4);
     // A directory of the name is meant if no database has it.
     configured.run("backup db --repo ./there").ok();
+    let ended = configured.run("backup").code(2);
+    assert!(!ended.stderr.contains("tip: "), "{ended:#?}");
+    configured
+        .run("purge --all")
+        .code(2)
+        .warns("app\nerror: the following required arguments were not provided: ");
+    configured.write("[database");
+    configured
+        .run("backup db --repo ./there")
+        .code(2)
+        .warns("config.toml:1:")
+        .warns("put ./ before it");
+    configured.run("backup ./db --repo ./there").ok();
     let without = Ended::from(stonekeep().args(["backup", "--all"]).output().unwrap());
     without
         .code(4)
