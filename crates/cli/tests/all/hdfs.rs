@@ -162,6 +162,16 @@ fn a_repository_in_hdfs_is_listed_verified_and_restored() {
 }
 
 #[test]
+fn what_was_verified_and_drilled_is_remembered_in_hdfs() {
+    let Some(cluster) = Cluster::of_test("what_was_verified_and_drilled_is_remembered_in_hdfs") else {
+        return;
+    };
+    let world = World::with_two_backups();
+    cluster.put_directory(&world.repo(), "verified");
+    crate::remote::remembers(&world, &cluster.url("verified"));
+}
+
+#[test]
 fn what_is_wrong_with_hdfs_is_named_with_what_to_check() {
     let Some(cluster) = Cluster::of_test("what_is_wrong_with_hdfs_is_named_with_what_to_check") else {
         return;
