@@ -188,6 +188,7 @@ fn facts(
         went_back: Vec::new(),
         warnings: Vec::new(),
         durable: true,
+        took_ms: None,
         created_by: concat!("stonekeep ", env!("CARGO_PKG_VERSION")).to_owned(),
         included: Vec::new(),
         files: files.iter().zip(sizes).map(file).collect(),

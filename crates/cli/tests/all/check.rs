@@ -15,7 +15,7 @@ use crate::shape;
 use crate::world::World;
 
 const DOCUMENT: &str = "health: string, databases: [{name: null, repository: string, health: string, reasons: [], last_success: \
-    {backup_id: number, time: string, age_seconds: number, sequence_number: number, number_files: number, size_bytes: number, \
+    {backup_id: number, time: string, age_seconds: number, duration_ms: number, sequence_number: number, number_files: number, size_bytes: number, \
     unique_bytes: number}, valid_backups: number, corrupt_backups: number, unsupported_backups: number, findings: number, \
     total_bytes: number, unverified_since: string, never_verified_bytes: number, last_drill: null, free_bytes: number, \
     check_ms: number}]";
@@ -228,6 +228,7 @@ fn metrics_are_written_in_one_step_for_everybody() {
         format!("stonekeep_health{{database=\"\",repository=\"{repository}\",state=\"stale\"}} 0"),
         format!("stonekeep_backups{{database=\"\",repository=\"{repository}\",state=\"valid\"}} 2"),
         format!("stonekeep_findings{{database=\"\",repository=\"{repository}\"}} 0.0"),
+        format!("stonekeep_last_success_duration_seconds{{database=\"\",repository=\"{repository}\"}} "),
         format!("stonekeep_last_success_backup_id{{database=\"\",repository=\"{repository}\"}} 2.0"),
     ] {
         assert!(text.contains(&line), "no {line:?} in {text}");

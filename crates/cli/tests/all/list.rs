@@ -11,7 +11,7 @@ const BACKUP: &str = "id: number, state: string, findings: [], unsupported: null
     timestamp_seconds: number, sequence_number: number, prepared_transactions: number, schema: string, number_files: number, \
     excluded_files: number, included_files: number, included_bytes: number, size_bytes: number, unique_bytes: number, shared_bytes: number, app_metadata: string, \
     app_metadata_hex: string, app_metadata_bytes: number, database_id: string, column_families: [{id: number, name: string, comparator: string}], \
-    rocksdb_version: string, engine: null, capture: string, live: null, host: string, tags: [], warnings: [], created_by: string, hold: null, \
+    rocksdb_version: string, engine: null, capture: string, live: null, host: string, tags: [], warnings: [], duration_ms: number, created_by: string, hold: null, \
     oldest_verified: null, unverified_since: string, never_verified_bytes: number, last_drill: null";
 const FILE: &str = "path: string, restored_name: string, size_bytes: number, crc32c: number, temperature: null, \
     excluded: bool, included: bool, shared_with: [number]";

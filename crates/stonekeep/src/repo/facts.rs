@@ -74,6 +74,9 @@ pub struct BackupFacts {
     pub warnings: Vec<Warning>,
     /// Whether every byte that the backup names was durable when it was committed.
     pub durable: bool,
+    /// How long the backup took until just before its commit, in milliseconds; absent in backups of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<u64>,
     /// Program and version that made the backup.
     pub created_by: String,
     /// Files of the application that the backup includes.

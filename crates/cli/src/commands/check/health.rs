@@ -127,6 +127,7 @@ pub(crate) struct Newest {
     #[serde(serialize_with = "seconds")]
     pub(crate) time: i64,
     pub(crate) age_seconds: i64,
+    pub(crate) duration_ms: Option<u64>,
     pub(crate) sequence_number: u64,
     pub(crate) number_files: u64,
     pub(crate) size_bytes: Option<u64>,

@@ -51,6 +51,7 @@ fn newest(backup: &BackupInfo) -> Newest {
         backup_id: backup.id.get(),
         time: backup.timestamp_seconds,
         age_seconds: age_seconds(backup.timestamp_seconds),
+        duration_ms: backup.duration_ms,
         sequence_number: backup.sequence_number.0,
         number_files: backup.number_files,
         size_bytes: backup.size_bytes,

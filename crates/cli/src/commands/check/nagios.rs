@@ -89,6 +89,7 @@ mod tests {
                     backup_id: 7,
                     time: 1_800_000_000,
                     age_seconds: 90,
+                    duration_ms: Some(1_500),
                     sequence_number: 5,
                     number_files: 3,
                     size_bytes: Some(10),

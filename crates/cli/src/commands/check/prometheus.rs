@@ -50,7 +50,7 @@ type States = Family<StateLabels, Gauge>;
 /// A metric with one value for each database.
 type Metric = (&'static str, &'static str, fn(&Checked) -> Option<f64>);
 
-const METRICS: [Metric; 15] = [
+const METRICS: [Metric; 16] = [
     ("check_duration_seconds", "How long the check took", |one| {
         Some(one.check_ms as f64 / 1e3)
     }),
@@ -68,6 +68,11 @@ const METRICS: [Metric; 15] = [
         "last_success_age_seconds",
         "The age of the newest valid backup at the time of the check",
         |one| Some(one.figures.last_success.as_ref()?.age_seconds as f64),
+    ),
+    (
+        "last_success_duration_seconds",
+        "How long the newest valid backup took",
+        |one| Some(one.figures.last_success.as_ref()?.duration_ms? as f64 / 1e3),
     ),
     (
         "last_success_backup_id",

@@ -1,5 +1,7 @@
 //! What every step of a backup under way works with.
 
+use std::time::{Duration, Instant};
+
 use super::unknown_formats::UnknownFormats;
 pub(super) use crate::engine::full_disk::is_full;
 use crate::engine::transfer::{Amount, Meter};
@@ -18,9 +20,16 @@ pub(super) struct Context<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) sources: &'a SourceFiles,
     pub(super) unknown_formats: &'a UnknownFormats,
+    pub(super) began: Instant,
 }
 
 impl<'a> Context<'a> {
+    /// The time since the backup was begun.
+    pub(super) fn elapsed(&self) -> Duration {
+        let now = self.engine.clock.instant();
+        now.saturating_duration_since(self.began)
+    }
+
     pub(super) fn store(&self) -> &'a Store {
         self.engine.store()
     }

@@ -156,6 +156,7 @@ impl BackupEngine {
         (observer, share): (&dyn Observer, Option<Share>),
         work: impl FnOnce(Context<'_>) -> Result<CreateReport>,
     ) -> Result<CreateReport> {
+        let began = self.reader.clock.instant();
         self.check_create_options(options)?;
         Self::check_place(self.store(), source)?;
         let engine = self.options();
@@ -169,6 +170,7 @@ impl BackupEngine {
                 observer,
                 sources: &sources,
                 unknown_formats: &unknown_formats,
+                began,
             })
         })
     }

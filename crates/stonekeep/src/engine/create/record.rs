@@ -87,6 +87,7 @@ pub(super) fn facts(
             .map(|warning| warning.clone().accepted_by(&context.options.accept))
             .collect(),
         durable: context.engine.durability() == Durability::Durable,
+        took_ms: u64::try_from(context.elapsed().as_millis()).ok(),
         created_by: concat!("stonekeep ", env!("CARGO_PKG_VERSION")).to_owned(),
         included: included.facts(),
         files: Vec::new(),

@@ -140,6 +140,8 @@ pub struct BackupInfo {
     /// What the user was warned of when the backup was made, if by us.
     #[cfg_attr(feature = "serde", serde(rename = "warnings"))]
     pub capture_warnings: Vec<Warning>,
+    /// How long the backup took until just before its commit, in milliseconds, if that is recorded.
+    pub duration_ms: Option<u64>,
     /// The program that made the backup, if ours.
     pub created_by: Option<String>,
     /// That an operator holds it; not looked at with [`InfoDetail::Head`].
@@ -275,6 +277,7 @@ impl BackupInfo {
             host: None,
             tags: Vec::new(),
             capture_warnings: Vec::new(),
+            duration_ms: None,
             created_by: None,
             hold: None,
             oldest_verified_seconds: None,
@@ -320,6 +323,7 @@ pub(super) fn head(
         info.included_bytes = bytes_of(&facts.included);
         info.tags = facts.tags.clone();
         info.capture_warnings = facts.warnings.clone();
+        info.duration_ms = facts.took_ms;
         info.created_by = Some(facts.created_by.clone());
     }
     if let Some(described) = described {

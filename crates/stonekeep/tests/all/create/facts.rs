@@ -141,6 +141,7 @@ fn backup() -> impl Strategy<Value = BackupFacts> {
             went_back: Vec::new(),
             warnings,
             durable: numbers.5,
+            took_ms: None,
             created_by: texts.4,
             included: Vec::new(),
             engine: None,
