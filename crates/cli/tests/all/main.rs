@@ -44,6 +44,7 @@ mod mounts;
 mod newcomers;
 mod place;
 mod private_authority;
+mod quarter;
 mod real_repositories;
 mod refusals;
 mod remote;
