@@ -92,7 +92,7 @@ impl Quarter {
     /// Changes some of the databases.
     fn change(&mut self, night: u64) {
         for (number, database) in self.databases.iter_mut().enumerate() {
-            if (night + number as u64) % 3 != 0 {
+            if !(night + number as u64).is_multiple_of(3) {
                 database.add_tables(1, 2_000);
                 database.write(3);
             }

@@ -30,10 +30,12 @@ fn recorded<'a>(deleted: &'a [u32], sync: &str) -> &'a [u32] {
 #[test]
 fn a_deletion_is_durable_before_a_file_goes() {
     let test = "a_deletion_is_durable_before_a_file_goes";
-    let commands: [(&[&str], &[u32], &[u32]); 3] = [
+    let commands: [(&[&str], &[u32], &[u32]); 5] = [
         (&["delete", "2"], &[2], &[1, 3]),
         (&["delete", "1", "3", "--yes"], &[1, 3], &[2]),
         (&["purge", "--keep", "1"], &[1, 2], &[3]),
+        (&["delete", "2", "--undelete-for=1d"], &[2], &[1, 3]),
+        (&["purge", "--keep", "1", "--undelete-for=1d"], &[1, 2], &[3]),
     ];
     for sync in SYNC {
         for (command, deleted, always) in commands {
@@ -96,5 +98,33 @@ fn files_removed_by_gc_stay_removed_after_a_power_failure() {
     let args = ["gc", "--min-age=0"];
     traced.run(&mut disk, &args, &|found, when| expected.judge(found, when));
     assert!(!traced.world.repo().join("private/2").exists());
+    assert_durable(&disk, REPOSITORY, is_lasting);
+}
+
+/// Whenever the power fails while it is deleted for a while or undeleted, the backup exists or can be undeleted, and what was
+/// reported as undeleted exists.
+#[test]
+fn what_was_undeleted_stays_after_a_power_failure() {
+    let test = "what_was_undeleted_stays_after_a_power_failure";
+    let Some(traced) = traced(test, three_backups) else {
+        return;
+    };
+    let mut disk = traced.disk();
+    let expected = Expected {
+        always: &[1, 3],
+        ..Expected::default()
+    };
+    let judge = |found: &_, when: &str| expected.judge(found, when);
+    traced.run(&mut disk, &["delete", "2", "--undelete-for=1d"], &judge);
+    traced.run(&mut disk, &["undelete", "2"], &judge);
+    assert_durable(&disk, REPOSITORY, is_lasting);
+    let expected = Expected {
+        always: &[1, 2, 3],
+        ..Expected::default()
+    };
+    let judge = |found: &_, when: &str| expected.judge(found, when);
+    traced.run(&mut disk, &["hold", "2", "--reason=audit"], &judge);
+    assert_durable(&disk, REPOSITORY, is_lasting);
+    traced.run(&mut disk, &["release", "2"], &judge);
     assert_durable(&disk, REPOSITORY, is_lasting);
 }

@@ -28,7 +28,7 @@ use crate::repo::garbage::{self, Deadline};
 use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::LoadedMeta;
 use crate::repo::{self, catalog, latest_hint, layout};
-use crate::store::{Durability, Held, Store};
+use crate::store::{Durability, Held, Persist, Store};
 use crate::{Error, Observer, Result};
 
 impl BackupEngineReadOnly {
@@ -126,6 +126,10 @@ impl BackupEngine {
         last_look(store, deleted).map_err(|error| meta_commit::after_last_look(store, id, error))?;
         lock.check()?;
         repo::settle(store, lock, self.reader.workers())?;
+        store.persist(
+            Persist::Names(&[layout::deleted_directory()]),
+            self.reader.durability(),
+        )?;
         latest_hint::repair(store, catalog::list(store)?.ids.last().copied());
         Ok(())
     }
