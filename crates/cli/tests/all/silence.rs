@@ -210,7 +210,7 @@ fn a_restore_and_a_verification_that_wait_end_soon_after_a_signal() {
         .stopped(&["verify"], reads, Signal::INT)
         .code(130)
         .warns("error: stopped")
-        .warns("hint: nothing was changed");
+        .warns("hint: the repository remembers which files were verified");
     let to = world.word("to");
     let restore = ["restore", "latest", "--to", &to];
     silent
