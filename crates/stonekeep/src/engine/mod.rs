@@ -27,7 +27,8 @@ pub mod verify;
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::thread;
 
 pub use components::{Components, ExcludeFilesCallback, MaybeExclude};
 pub use options::{BackupEngineOptions, CreateBackupOptions, MetaSchema, RestoreMode, RestoreOptions};
@@ -38,6 +39,9 @@ use crate::buffers::{Buffer, Buffers, DEFAULT_BUFFER_BYTES, DEFAULT_READ_BYTES};
 use crate::repo::index::RepositoryIndex;
 use crate::store::{Durability, Held, Parallelism, Store};
 use crate::{Clock, Error, ErrorKind, Observer, Phase, Progress, Result, SystemClock, repo};
+
+/// Asked once: the system reads files for the answer.
+static CORES: OnceLock<usize> = OnceLock::new();
 
 /// More workers than this gain nothing on one machine's disks, however many cores it has.
 const MAX_DEFAULT_WORKERS: usize = 16;
@@ -131,7 +135,7 @@ impl BackupEngineReadOnly {
     /// How many files are moved at the same time.
     pub(crate) fn workers(&self) -> usize {
         let chosen = || {
-            let cores = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
+            let cores = *CORES.get_or_init(|| thread::available_parallelism().map_or(2, NonZeroUsize::get));
             default_workers(cores, self.store.parallelism())
         };
         self.options

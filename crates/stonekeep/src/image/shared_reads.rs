@@ -13,8 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::disk::SparingReads;
 
 /// How much is read at a time, and kept at most.
-const PIECE_BYTES: usize = 1 << 20;
-const MOST_PIECES: usize = 64;
+const PIECE_BYTES: usize = 256 << 10;
+const MOST_PIECES: usize = 256;
+
+/// How many pieces that nobody needs any more are kept to be used again: fresh memory costs as much as the copying.
+const MOST_SPARE: usize = 32;
 
 /// The most backups that can share: one bit for each.
 pub(crate) const MOST_SHARERS: usize = 64;
@@ -23,7 +26,7 @@ pub(crate) const MOST_SHARERS: usize = 64;
 type PieceId = (Arc<Path>, u64);
 
 /// The bytes of a piece: locked while they are read, `None` if that failed.
-type Bytes = Arc<Mutex<Option<Arc<[u8]>>>>;
+type Bytes = Arc<Mutex<Option<Arc<Vec<u8>>>>>;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
@@ -36,6 +39,7 @@ struct Pieces {
     kept: HashMap<PieceId, Kept>,
     /// The kept pieces, the oldest first, and some that are gone already.
     order: VecDeque<PieceId>,
+    spare: Vec<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -163,20 +167,31 @@ pub(crate) struct SharedReader {
     reads: Arc<SparingReads>,
     offset: u64,
     /// The piece that is being read.
-    piece: Option<(u64, Arc<[u8]>)>,
+    piece: Option<(u64, Arc<Vec<u8>>)>,
 }
 
 impl SharedReader {
-    fn piece(&mut self, number: u64) -> io::Result<Arc<[u8]>> {
+    fn piece(&mut self, number: u64) -> io::Result<Arc<Vec<u8>>> {
         if let Some((_, bytes)) = self.piece.as_ref().filter(|(of, _)| *of == number) {
             return Ok(Arc::clone(bytes));
         }
+        self.put_back();
         let bytes = self.fetch(number)?;
         self.piece = Some((number, Arc::clone(&bytes)));
         Ok(bytes)
     }
 
-    fn fetch(&self, number: u64) -> io::Result<Arc<[u8]>> {
+    /// Gives the memory of the last piece back, if nobody else has it.
+    fn put_back(&mut self) {
+        if let Some(bytes) = self.piece.take().and_then(|(_, bytes)| Arc::into_inner(bytes)) {
+            let mut pieces = self.share.reads.lock();
+            if pieces.spare.len() < MOST_SPARE {
+                pieces.spare.push(bytes);
+            }
+        }
+    }
+
+    fn fetch(&self, number: u64) -> io::Result<Arc<Vec<u8>>> {
         let (id, bit) = ((Arc::clone(&self.path), number), self.share.bit);
         let mut pieces = self.share.reads.lock();
         pieces.come_to(&id.0, bit, number + 1);
@@ -196,10 +211,11 @@ impl SharedReader {
         Ok(bytes)
     }
 
-    fn read_piece(&self, number: u64) -> io::Result<Arc<[u8]>> {
+    fn read_piece(&self, number: u64) -> io::Result<Arc<Vec<u8>>> {
         let (from, mut filled) = (number * PIECE_BYTES as u64, 0);
         let length = self.file.metadata()?.len().saturating_sub(from);
-        let mut bytes = vec![0; usize::try_from(length).unwrap_or(PIECE_BYTES).min(PIECE_BYTES)];
+        let mut bytes = self.share.reads.lock().spare.pop().unwrap_or_default();
+        bytes.resize(usize::try_from(length).unwrap_or(PIECE_BYTES).min(PIECE_BYTES), 0);
         while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match self.reads.read_at(&self.file, rest, from + filled as u64) {
                 Ok(0) => break,
@@ -209,7 +225,7 @@ impl SharedReader {
             }
         }
         bytes.truncate(filled);
-        Ok(bytes.into())
+        Ok(Arc::new(bytes))
     }
 }
 
@@ -229,6 +245,7 @@ impl Read for SharedReader {
 impl Drop for SharedReader {
     /// Whoever reads the file once more reads it by itself.
     fn drop(&mut self) {
+        self.put_back();
         let mut pieces = self.share.reads.lock();
         let bit = self.share.bit;
         if let Some(readers) = pieces.readers.get_mut(&self.path) {
