@@ -12,7 +12,7 @@
 //! tag = ["nightly"]
 //! ```
 //!
-//! [`place`] finds the file and refuses one that others could have written. [`parse`] makes a [`Config`] of it, and reports
+//! [`place`] finds the file and refuses one that others could have written. [`parse()`] makes a [`Config`] of it, and reports
 //! everything that is wrong with its line. Options are those of the commands, under their long names: the parser of the command
 //! line checks them, so that each option exists once. [`Config::named`] and [`Config::all`] give an [`Entry`] for each database:
 //! its directory, its repositories, its options, its hooks and its [`Schedule`]. `docs/configuration.md` describes the file.

@@ -1,6 +1,6 @@
 //! Holding backups: what an operator holds is deleted by no verb of ours until it is released, or its time is over.
 //!
-//! Holds are records in the repository, which [`crate::repo`] describes; readers' pins are another thing. RocksDB's engine and versions of
+//! A hold is a record in the repository (`docs/repository-format.md`); readers' pins are another thing. RocksDB's engine and versions of
 //! Stonekeep before holds know nothing of them, and delete what they are told to.
 
 use std::time::SystemTime;
