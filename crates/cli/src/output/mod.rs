@@ -7,6 +7,7 @@ pub(crate) mod escape;
 pub(crate) mod failure;
 pub(crate) mod hold;
 pub(crate) mod json;
+pub(crate) mod location;
 pub(crate) mod print_error;
 pub(crate) mod progress;
 pub(crate) mod rewritten;

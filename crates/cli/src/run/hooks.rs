@@ -7,7 +7,6 @@
 
 use serde_json::{Value, json};
 use stonekeep::{Error, ErrorKind};
-use url::Url;
 
 use crate::config::Entry;
 use crate::config::Hooks as Configured;
@@ -17,6 +16,7 @@ use crate::invocation::Job;
 use crate::output::Output;
 use crate::output::failure::Failure;
 use crate::output::json::{Document, error_body};
+use crate::output::location::without_secrets;
 use crate::output::text::Style;
 use crate::ping::{self, Event};
 use crate::process::{How, Process};
@@ -268,20 +268,4 @@ fn shown(stdout: &[u8], stderr: &[u8]) -> Vec<String> {
         lines.extend(all[last..].iter().map(|line| (*line).to_owned()));
     }
     lines
-}
-
-/// A URL without user, password and query; anything else as it is.
-fn without_secrets(location: &str) -> String {
-    let Some(mut url) = Url::parse(location).ok().filter(Url::has_host) else {
-        return location.to_owned();
-    };
-    let is_clean = url.username().is_empty() && url.password().is_none() && url.query().is_none();
-    if is_clean {
-        return location.to_owned();
-    }
-    url.set_query(None);
-    // Both fail only for URLs without a host.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.to_string()
 }

@@ -59,6 +59,8 @@ pub struct BackupEngineReadOnly {
     verify_rate_limiter: Arc<RateLimiter>,
     exclude_files_callback: Option<Arc<ExcludeFilesCallback>>,
     buffers: Arc<Buffers>,
+    /// As many as were chosen when they were first needed: what the disk can do takes a look at its device.
+    workers: Arc<OnceLock<usize>>,
 }
 
 /// Reads and writes a repository: `rocksdb::BackupEngine`. It has all methods of a [`BackupEngineReadOnly`].
@@ -104,6 +106,7 @@ impl BackupEngineReadOnly {
             exclude_files_callback: None,
             options,
             buffers: Arc::new(Buffers::new(read_bytes)),
+            workers: Arc::default(),
         }
     }
 
@@ -138,9 +141,8 @@ impl BackupEngineReadOnly {
             let cores = *CORES.get_or_init(|| thread::available_parallelism().map_or(2, NonZeroUsize::get));
             default_workers(cores, self.store.parallelism())
         };
-        self.options
-            .max_background_operations
-            .map_or_else(chosen, NonZeroUsize::get)
+        let given = self.options.max_background_operations.map(NonZeroUsize::get);
+        given.unwrap_or_else(|| *self.workers.get_or_init(chosen))
     }
 
     /// The size of a copy buffer.

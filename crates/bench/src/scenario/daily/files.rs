@@ -1,5 +1,7 @@
 //! The same database directory, closed, backed up by Stonekeep and by programs that back up files.
 
+use std::path::Path;
+
 use super::tool::{Commands, Tool};
 use crate::data::Step;
 use crate::data::tables::Tables;
@@ -13,14 +15,7 @@ pub(super) fn whole(setting: &Setting, commands: &Commands, name: &str, tables: 
     let root = setting.directory.join("files");
     let database = root.join("db");
     let tools = Tool::all(commands, &root, tables.count);
-    let mut make = vec![Step::Tables {
-        tables,
-        at: database.clone(),
-    }];
-    for tool in &tools {
-        make.extend(tool.init(&tool.kept()));
-        make.push(tool.step(tool.backup(&database, &tool.kept())));
-    }
+    let make = backed_up(&tools, tables, &database);
     let of = |what: &str| {
         format!(
             "{what}, {} tables of {} KiB",
@@ -63,14 +58,7 @@ pub(super) fn changed(setting: &Setting, commands: &Commands, name: &str, tables
     let root = setting.directory.join("changed");
     let database = root.join("db");
     let tools = Tool::all(commands, &root, tables.count);
-    let mut make = vec![Step::Tables {
-        tables,
-        at: database.clone(),
-    }];
-    for tool in &tools {
-        make.extend(tool.init(&tool.kept()));
-        make.push(tool.step(tool.backup(&database, &tool.kept())));
-    }
+    let mut make = backed_up(&tools, tables, &database);
     make.push(Step::ReplaceTables {
         tables,
         at: database.clone(),

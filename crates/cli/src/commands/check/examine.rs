@@ -10,9 +10,10 @@ use stonekeep::engine::info::{InfoDetail, RepositoryInfo};
 use stonekeep::{Error, ErrorKind};
 
 use super::args::CheckArgs;
-use super::health::{Checked, Figures, Health, without_secrets};
+use super::health::{Checked, Figures, Health};
 use super::judge::{figures, judge};
 use crate::mount_points;
+use crate::output::location::without_secrets;
 
 /// So many repositories are looked at at a time.
 const AT_ONCE: usize = 16;

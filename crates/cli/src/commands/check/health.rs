@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::exit::Exit;
+use crate::output::location::without_secrets;
 
 /// One word. The order is that of severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -84,20 +85,6 @@ impl Checked {
     pub(super) fn label(&self) -> &str {
         let name = self.display.as_deref().or(self.name.as_deref());
         name.unwrap_or(&self.repository)
-    }
-}
-
-/// A URL as it was typed may have a password.
-pub(super) fn without_secrets(location: &str) -> String {
-    match url::Url::parse(location) {
-        Ok(mut url) if url.has_host() => {
-            url.set_query(None);
-            // Both fail only for URLs without a host.
-            let _ = url.set_username("");
-            let _ = url.set_password(None);
-            url.to_string()
-        }
-        _ => location.to_owned(),
     }
 }
 

