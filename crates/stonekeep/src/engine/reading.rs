@@ -4,12 +4,13 @@ use std::path::Path;
 
 use stonekeep_format::BackupId;
 
+use super::drill::{DrillPlace, DrillReport};
 use super::hold::Hold;
 use super::in_place::InPlaceReport;
 use super::info::{BackupDiff, BackupInfo, InfoDetail, RepositoryInfo, WhichBackup};
 use super::restore::RestoreReport;
 use super::undelete::DeletedBackup;
-use super::verify::{VerifyLevel, VerifyReport, VerifyWhat};
+use super::verify::{VerifyLevel, VerifyOptions, VerifyReport, VerifyWhat};
 use super::{BackupEngine, BackupEngineOptions, RestoreOptions};
 use crate::store::Store;
 use crate::{Observer, Result};
@@ -43,6 +44,8 @@ reading! {
     resolve(which: WhichBackup) -> Result<BackupId>;
     diff(a: BackupId, b: BackupId) -> Result<BackupDiff>;
     verify_backups(what: impl Into<VerifyWhat>, level: VerifyLevel, observer: &dyn Observer) -> Result<VerifyReport>;
+    verify(what: impl Into<VerifyWhat>, options: &VerifyOptions, observer: &dyn Observer) -> Result<VerifyReport>;
+    drill(which: WhichBackup, place: &DrillPlace, options: &RestoreOptions, observer: &dyn Observer) -> Result<DrillReport>;
     restore_db_from_backup(which: WhichBackup, db_dir: &Path, options: &RestoreOptions, observer: &dyn Observer) -> Result<RestoreReport>;
     plan_restore(which: WhichBackup, db_dir: &Path, options: &RestoreOptions, observer: &dyn Observer) -> Result<RestoreReport>;
     open_in_place(which: WhichBackup, at: &Path, observer: &dyn Observer) -> Result<InPlaceReport>;

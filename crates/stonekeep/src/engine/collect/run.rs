@@ -228,6 +228,14 @@ impl Collection<'_> {
     fn purge(&self, index: &RepositoryIndex<'_>, options: &PurgeOptions) -> Result<(Choice, Metas)> {
         options.check()?;
         let (stamps, shared) = (verified::read(self.store(), self.engine.time())?, index.shared()?);
+        if !stamps.is_complete() {
+            let message = format!(
+                "files in {} cannot be read, so what is damaged is not known",
+                layout::verified_directory()
+            );
+            return Err(Error::new(ErrorKind::Io, message)
+                .with_hint("make them readable, or remove them: then nothing counts as verified"));
+        }
         let stored = Stored {
             store: self.store(),
             shared,

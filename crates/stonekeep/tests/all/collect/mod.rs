@@ -2,6 +2,7 @@
 
 pub(crate) mod basics;
 pub(crate) mod crash;
+mod damaged;
 pub(crate) mod fixtures;
 pub(crate) mod foreign_records;
 pub(crate) mod generated;
