@@ -125,6 +125,19 @@ pub(super) fn aged(
     }
 }
 
+/// A database, and a repository of each program with a backup of it.
+fn backed_up(tools: &[Tool], tables: Tables, database: &Path) -> Vec<Step> {
+    let mut make = vec![Step::Tables {
+        tables,
+        at: database.into(),
+    }];
+    for tool in tools {
+        make.extend(tool.init(&tool.kept()));
+        make.push(tool.step(tool.backup(database, &tool.kept())));
+    }
+    make
+}
+
 fn scenario(
     (set, name): (&str, &str),
     title: String,
