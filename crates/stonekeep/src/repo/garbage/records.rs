@@ -11,8 +11,30 @@ use crate::repo::layout;
 use crate::repo::loaded_meta::{LoadedMeta, MetaState};
 use crate::repo::meta_scanner::{MetaScanner, ScannedMeta};
 use crate::repo::path_set::PathSet;
-use crate::store::{EntryKind, Store};
+use crate::store::{Entry, EntryKind, Store};
 use crate::{Error, ErrorKind, Result};
+
+/// The deleted backups that have a deadline, so that none is asked for where none was listed.
+struct Deadlines(BTreeSet<(BackupId, Crc32c)>);
+
+impl Deadlines {
+    fn among(entries: &[Entry]) -> Self {
+        let names = entries.iter().map(|entry| &entry.name);
+        Deadlines(
+            names
+                .filter_map(|name| layout::parse_deleted_until(name))
+                .collect(),
+        )
+    }
+
+    fn read(&self, store: &Store, id: BackupId, meta_crc32c: Crc32c) -> Result<Option<Deadline>> {
+        if self.0.contains(&(id, meta_crc32c)) {
+            deadline::read(store, id, meta_crc32c)
+        } else {
+            Ok(None)
+        }
+    }
+}
 
 impl Inventory<'_> {
     pub(super) fn add_to_delete(
@@ -53,10 +75,7 @@ impl Inventory<'_> {
     ) -> Result<()> {
         let directory = layout::deleted_directory();
         let entries = self.store.list(Some(&directory))?;
-        let deadlines = entries
-            .iter()
-            .filter_map(|entry| layout::parse_deleted_until(&entry.name));
-        let deadlines: BTreeSet<(BackupId, Crc32c)> = deadlines.collect();
+        let deadlines = Deadlines::among(&entries);
         for entry in &entries {
             if should_stop() {
                 return Err(Error::stopped());
@@ -79,10 +98,8 @@ impl Inventory<'_> {
             }
             let deadline = if to_delete.ids.contains(&id) {
                 to_delete.deadline
-            } else if deadlines.contains(&(id, meta_crc32c)) {
-                deadline::read(self.store, id, meta_crc32c)?
             } else {
-                None
+                deadlines.read(self.store, id, meta_crc32c)?
             };
             let meta = match (meta, deadline.filter(|deadline| !deadline.is_over(now))) {
                 // It may be read the next time.
@@ -111,10 +128,7 @@ impl Inventory<'_> {
 pub fn deleted(store: &Store) -> Result<Vec<(LoadedMeta, Option<Deadline>)>> {
     let (directory, mut deleted) = (layout::deleted_directory(), Vec::new());
     let entries = store.list(Some(&directory))?;
-    let deadlines = entries
-        .iter()
-        .filter_map(|entry| layout::parse_deleted_until(&entry.name));
-    let deadlines: BTreeSet<(BackupId, Crc32c)> = deadlines.collect();
+    let deadlines = Deadlines::among(&entries);
     for (id, crc32c) in entries
         .iter()
         .filter_map(|entry| layout::parse_id_and_crc(&entry.name))
@@ -125,12 +139,7 @@ pub fn deleted(store: &Store) -> Result<Vec<(LoadedMeta, Option<Deadline>)>> {
             // Damaged, or removed meanwhile.
             _ => continue,
         };
-        let deadline = if deadlines.contains(&(id, crc32c)) {
-            deadline::read(store, id, crc32c)?
-        } else {
-            None
-        };
-        deleted.push((loaded, deadline));
+        deleted.push((loaded, deadlines.read(store, id, crc32c)?));
     }
     Ok(deleted)
 }
