@@ -7,6 +7,7 @@ pub(crate) mod place;
 pub(crate) mod quantity;
 pub(crate) mod repositories;
 pub(crate) mod repository;
+pub(crate) mod retention;
 pub(crate) mod sample;
 pub(crate) mod select;
 pub(crate) mod time;

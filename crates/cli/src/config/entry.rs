@@ -15,6 +15,7 @@ use super::problem::{At, Problem};
 use super::read::Config;
 use super::repository::{Repository, Setting};
 use super::schedule::Schedule;
+use crate::args::retention::is_rule;
 
 /// One database.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub(crate) struct Entry {
     pub(crate) at: At,
     /// Of the database, and for all databases.
     options: [Arc<VerbOptions>; 2],
+    /// Options of `check` that follow from the schedule.
+    scheduled: Vec<Given>,
 }
 
 /// Where the backups of a database are.
@@ -49,23 +52,40 @@ pub(crate) struct Target {
 
 impl Entry {
     /// The options of a command for this database: the table of the database counts before that of the repository, and that before
-    /// the defaults.
+    /// the defaults. What `check` judges by follows from the schedule, too.
     pub(crate) fn options<'e>(&'e self, target: Option<&'e Target>, verb: &str) -> Vec<&'e Given> {
         let [own, defaults] = &self.options;
-        let of_target = target.map_or(&[][..], |target| target.options.of(verb));
-        by_rank([own.of(verb), of_target, defaults.of(verb)])
+        let mut options = match target {
+            Some(target) => by_rank([own, &target.options, defaults], verb),
+            None => by_rank([&**own, defaults], verb),
+        };
+        if verb == "check" {
+            add(&mut options, &self.scheduled);
+        }
+        options
     }
 }
 
-/// Each option as the first table has it that has it.
-fn by_rank<const N: usize>(tables: [&[Given]; N]) -> Vec<&Given> {
+/// Each option as the first table has it that has it. `check` has the rules of `purge`, too, unless it is told others.
+fn by_rank<'o, const N: usize>(tables: [&'o VerbOptions; N], verb: &str) -> Vec<&'o Given> {
     let mut options: Vec<&Given> = Vec::new();
-    for given in tables.into_iter().flatten() {
+    for table in tables {
+        add(&mut options, table.of(verb));
+    }
+    if verb == "check" {
+        let rules = by_rank(tables, "purge").into_iter();
+        add(&mut options, rules.filter(|given| is_rule(&given.long)));
+    }
+    options
+}
+
+/// Adds the options that are not there yet.
+fn add<'o>(options: &mut Vec<&'o Given>, others: impl IntoIterator<Item = &'o Given>) {
+    for given in others {
         if options.iter().all(|other| other.long != given.long) {
             options.push(given);
         }
     }
-    options
 }
 
 impl Target {
@@ -129,7 +149,7 @@ impl Config {
 
     /// The options of a command for a repository without a database: its table counts before the defaults.
     pub(crate) fn options<'c>(&'c self, target: &'c Target, verb: &str) -> Vec<&'c Given> {
-        by_rank([target.options.of(verb), self.defaults.of(verb)])
+        by_rank([&target.options, &self.defaults], verb)
     }
 
     /// Every place for repositories.
@@ -177,13 +197,15 @@ impl Config {
         let below = path_of(database, parts);
         let targets = database.repositories.iter();
         let targets = targets.filter_map(|(text, at)| self.target(text, *at, (database, &below)));
+        let schedule = database.schedule.or(self.schedule);
         Entry {
+            scheduled: schedule.of_check(&format!("database.{name}.schedule"), database.at),
             name,
             path,
             targets: targets.collect(),
             is_found: !parts.is_empty(),
             hooks: database.hooks.or(&self.hooks),
-            schedule: database.schedule.or(self.schedule),
+            schedule,
             at: database.at,
             options: [Arc::clone(&database.options), Arc::clone(&self.defaults)],
         }

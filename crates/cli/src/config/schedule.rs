@@ -1,6 +1,6 @@
-//! How often a database is to be backed up and verified.
+//! How often a database is to be backed up, verified and so on.
 //!
-//! Nothing is started by it: cron and systemd do that. It is what the age of the newest backup is judged by.
+//! Nothing is started by it: cron and systemd do that. `check` judges by it what is overdue.
 
 use std::time::Duration;
 
@@ -20,9 +20,15 @@ pub(crate) struct Schedule {
     /// All bytes are to be verified at least this often.
     #[serde(rename = "verify_every_seconds", serialize_with = "seconds")]
     pub(crate) verify_every: Option<Duration>,
+    /// Backups that no rule keeps are to be deleted at least this often.
+    #[serde(rename = "purge_every_seconds", serialize_with = "seconds")]
+    pub(crate) purge_every: Option<Duration>,
+    /// A restore is to be tried at least this often.
+    #[serde(rename = "drill_every_seconds", serialize_with = "seconds")]
+    pub(crate) drill_every: Option<Duration>,
 }
 
-const KEYS: [&str; 2] = ["backup-every", "verify-every"];
+const KEYS: [&str; 4] = ["backup-every", "verify-every", "purge-every", "drill-every"];
 
 impl Schedule {
     pub(super) fn read<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>, place: &str) -> Self {
@@ -32,6 +38,8 @@ impl Schedule {
             match &**key.get_ref() {
                 "backup-every" => schedule.backup_every = reader.duration(value, &what),
                 "verify-every" => schedule.verify_every = reader.duration(value, &what),
+                "purge-every" => schedule.purge_every = reader.duration(value, &what),
+                "drill-every" => schedule.drill_every = reader.duration(value, &what),
                 other => reader.unknown(key.span(), (other, place), KEYS),
             }
         }
@@ -39,10 +47,12 @@ impl Schedule {
     }
 
     /// The options of `check` that follow from it. A run that begins late, or takes long, is no reason for an alert: a quarter is added.
-    pub(crate) fn of_check(&self, place: &str, at: At) -> Vec<Given> {
+    pub(super) fn of_check(&self, place: &str, at: At) -> Vec<Given> {
         let options = [
             ("max-age", "backup-every", self.backup_every),
             ("max-unverified-age", "verify-every", self.verify_every),
+            ("max-past-retention", "purge-every", self.purge_every),
+            ("max-drill-age", "drill-every", self.drill_every),
         ];
         let given = options.into_iter().filter_map(|(long, key, every)| {
             let every = every?;
@@ -62,6 +72,8 @@ impl Schedule {
         Schedule {
             backup_every: self.backup_every.or(other.backup_every),
             verify_every: self.verify_every.or(other.verify_every),
+            purge_every: self.purge_every.or(other.purge_every),
+            drill_every: self.drill_every.or(other.drill_every),
         }
     }
 }

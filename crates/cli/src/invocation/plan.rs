@@ -253,18 +253,7 @@ impl Context<'_> {
     }
 
     fn job(&self, entry: &Entry, targets: Vec<Target>, named: &Named) -> Job {
-        let mut file = entry.options(targets.first(), self.typed.verb());
-        let scheduled = if self.typed.verb() == "check" {
-            entry
-                .schedule
-                .of_check(&format!("database.{}.schedule", entry.name), entry.at)
-        } else {
-            Vec::new()
-        };
-        // An option of the table check counts more.
-        let is_new = |given: &&Given| file.iter().all(|other| other.long != given.long);
-        let added: Vec<_> = scheduled.iter().filter(is_new).collect();
-        file.extend(added);
+        let file = entry.options(targets.first(), self.typed.verb());
         let mut words = named.words.clone();
         if wants_a_path(self.typed.command) {
             words.insert(0, entry.path.clone().into());

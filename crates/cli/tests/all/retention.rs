@@ -17,7 +17,7 @@ const START: u64 = 1_767_268_800;
 const DAY: u64 = 86_400;
 
 /// A repository with a backup at each of these times, in days after the start; the third has a tag.
-fn backups_at(days: &[u64]) -> World {
+pub(crate) fn backups_at(days: &[u64]) -> World {
     let mut world = World::new();
     let clock = Arc::new(FakeClock::at_unix_seconds(START));
     let components = Components::default().with_clock(clock.clone());

@@ -3,19 +3,20 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use crate::args::quantity::{parse_bytes, parse_duration};
 use crate::args::repository::RepoArgs;
+use crate::args::retention::RetentionArgs;
 
 /// Check whether backups are there, recent and undamaged
 ///
-/// Prints a health word for each database, with the reasons: ok, stale (too old, too few, not verified for too long, or too little space),
-/// damaged, unreachable, or never (no backup yet). Reads no file of a backup: it knows of damage what `verify` has found. Changes
-/// nothing, and takes no lock. Exit codes: 0 ok, 1 stale or unreachable, 3 damaged, 4 never; of several databases, the worst counts, in
+/// Prints a health word for each database, with the reasons: ok, stale (too old, too few, not verified, restored or purged for too
+/// long, or too little space), damaged, unreachable, or never (no backup yet). Reads no file of a backup: it knows of damage what `verify`
+/// has found. Changes nothing, and takes no lock. The rules are those of `purge`, by default as the configuration file has them. Exit codes: 0 ok, 1 stale or unreachable, 3 damaged, 4 never; of several databases, the worst counts, in
 /// the order damaged, never, unreachable, stale.
 #[derive(Debug, Args)]
-#[command(after_help = crate::commands::examples::CHECK)]
+#[command(after_help = crate::commands::examples::CHECK, group = ArgGroup::new("rules").multiple(true))]
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(super) repo: RepoArgs,
@@ -25,9 +26,15 @@ pub(crate) struct CheckArgs {
     /// Stale if some byte was not verified for longer [default: verify-every of the configuration file, and a quarter of it]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(super) max_unverified_age: Option<Duration>,
+    /// Stale if no drill was successful for longer [default: drill-every of the configuration file, and a quarter of it]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(super) max_drill_age: Option<Duration>,
+    /// Stale if a backup that no rule keeps is there for longer [default: purge-every of the configuration file, and a quarter of it]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(super) max_past_retention: Option<Duration>,
     /// Stale if there are fewer valid backups
     #[arg(long, value_name = "N")]
-    pub(super) min_count: Option<usize>,
+    pub(super) min_valid: Option<usize>,
     /// Stale if the repository has less free space, where that is known
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     pub(super) min_free: Option<u64>,
@@ -36,6 +43,8 @@ pub(crate) struct CheckArgs {
     pub(super) timeout: Duration,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    pub(super) retention: RetentionArgs,
 }
 
 impl CheckArgs {

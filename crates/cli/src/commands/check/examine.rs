@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use stonekeep::engine::BackupEngineOptions;
+use stonekeep::engine::collect::PastRetention;
 use stonekeep::engine::info::{InfoDetail, RepositoryInfo};
 use stonekeep::{Error, ErrorKind};
 
@@ -36,8 +37,15 @@ impl Subject {
     }
 }
 
-/// What was found of a repository.
-type Found = anyhow::Result<(RepositoryInfo, Option<u64>)>;
+/// What was found in a repository.
+pub(super) struct Findings {
+    pub(super) info: RepositoryInfo,
+    /// Which backups no rule keeps, or why that is not known; `None` if nobody asks.
+    pub(super) past_retention: Option<stonekeep::Result<PastRetention>>,
+    pub(super) free_bytes: Option<u64>,
+}
+
+type Found = anyhow::Result<Findings>;
 
 /// Checks all of them, in their order.
 pub(crate) fn examine(subjects: Vec<Subject>, options: &BackupEngineOptions) -> Vec<Checked> {
@@ -70,8 +78,13 @@ fn begin(subject: &Subject, options: &BackupEngineOptions) -> (mpsc::Receiver<Fo
 fn look(args: &CheckArgs, options: BackupEngineOptions) -> Found {
     let engine = args.repo.open(options)?;
     let info = engine.get_all_backup_info(InfoDetail::Sizes)?;
-    let free = engine.store().room().ok().and_then(|room| room.bytes);
-    Ok((info, free))
+    let rules = args.retention.options();
+    let is_asked = rules.has_rules_or_limit() || args.max_past_retention.is_some();
+    Ok(Findings {
+        info,
+        past_retention: is_asked.then(|| engine.past_retention(&rules)),
+        free_bytes: engine.store().room().ok().and_then(|room| room.bytes),
+    })
 }
 
 fn end(subject: &Subject, found: &mpsc::Receiver<Found>, left: Duration, began: Instant) -> Checked {
@@ -79,10 +92,10 @@ fn end(subject: &Subject, found: &mpsc::Receiver<Found>, left: Duration, began: 
     let found = found.recv_timeout(left);
     let location = without_secrets(&args.repo.path().display().to_string());
     let (repository, health, reasons, figures) = match found {
-        Ok(Ok((info, free))) => {
-            let figures = figures(&info, free);
-            let (health, reasons) = judge(args, &info, &figures);
-            (info.location, health, reasons, figures)
+        Ok(Ok(found)) => {
+            let figures = figures(&found);
+            let (health, reasons) = judge(args, &found, &figures);
+            (found.info.location, health, reasons, figures)
         }
         Ok(Err(error)) => {
             let (health, reason) = failure(args.repo.path(), &error);

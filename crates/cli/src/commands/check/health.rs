@@ -104,6 +104,11 @@ pub(crate) struct Figures {
     pub(crate) never_verified_bytes: Option<u64>,
     #[serde(serialize_with = "time")]
     pub(crate) last_drill: Option<i64>,
+    /// Backups that no rule keeps; nothing without rules.
+    pub(crate) backups_past_retention: Option<u64>,
+    /// Since when there is one.
+    #[serde(serialize_with = "time")]
+    pub(crate) past_retention_since: Option<i64>,
     pub(crate) free_bytes: Option<u64>,
 }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use stonekeep::engine::info::{BackupInfo, BackupState, RepositoryInfo};
 
 use super::args::CheckArgs;
+use super::examine::Findings;
 use super::health::{Figures, Health, Newest};
 use crate::output::units::{bytes, count};
 
@@ -14,7 +15,9 @@ use crate::output::units::{bytes, count};
 const MAX_FINDINGS: usize = 5;
 
 /// What the backups amount to.
-pub(super) fn figures(info: &RepositoryInfo, free_bytes: Option<u64>) -> Figures {
+pub(super) fn figures(found: &Findings) -> Figures {
+    let info = &found.info;
+    let past = found.past_retention.as_ref().and_then(|past| past.as_ref().ok());
     let counted = |is: fn(&BackupState) -> bool| {
         let backups = info.backups.iter();
         Some(backups.filter(|backup| is(&backup.state)).count() as u64)
@@ -29,7 +32,7 @@ pub(super) fn figures(info: &RepositoryInfo, free_bytes: Option<u64>) -> Figures
         valid_backups: counted(|state| *state == BackupState::Valid),
         corrupt_backups: counted(|state| matches!(state, BackupState::Corrupt(_))),
         unsupported_backups: counted(|state| matches!(state, BackupState::Unsupported(_))),
-        findings: Some(found(info).len() as u64),
+        findings: Some(damaged_files(info).len() as u64),
         total_bytes: info.total_bytes,
         unverified_since: info
             .backups
@@ -38,7 +41,9 @@ pub(super) fn figures(info: &RepositoryInfo, free_bytes: Option<u64>) -> Figures
             .min(),
         never_verified_bytes: info.never_verified_bytes,
         last_drill: info.last_drill_seconds,
-        free_bytes,
+        backups_past_retention: past.map(|past| past.backups.len() as u64),
+        past_retention_since: past.and_then(|past| past.since_seconds),
+        free_bytes: found.free_bytes,
     }
 }
 
@@ -65,7 +70,7 @@ fn age_seconds(seconds: i64) -> i64 {
 }
 
 /// What is wrong: each file once.
-fn found(info: &RepositoryInfo) -> BTreeSet<(&str, &str)> {
+fn damaged_files(info: &RepositoryInfo) -> BTreeSet<(&str, &str)> {
     let corrupt = info.backups.iter().filter_map(|backup| match &backup.state {
         BackupState::Corrupt(findings) => Some(findings),
         _ => None,
@@ -77,7 +82,8 @@ fn found(info: &RepositoryInfo) -> BTreeSet<(&str, &str)> {
 }
 
 /// The word, with the reasons.
-pub(super) fn judge(args: &CheckArgs, info: &RepositoryInfo, figures: &Figures) -> (Health, Vec<String>) {
+pub(super) fn judge(args: &CheckArgs, found: &Findings, figures: &Figures) -> (Health, Vec<String>) {
+    let info = &found.info;
     if info.backups.is_empty() {
         return (Health::Never, vec!["there is no backup".to_owned()]);
     }
@@ -86,6 +92,8 @@ pub(super) fn judge(args: &CheckArgs, info: &RepositoryInfo, figures: &Figures) 
     stale.extend(too_old(args, figures));
     stale.extend(too_few(args, figures));
     stale.extend(not_verified(args, figures));
+    stale.extend(not_purged(args, found, figures));
+    stale.extend(not_drilled(args, figures));
     stale.extend(no_space(args, figures));
     if let Some(unsupported @ 1..) = figures.unsupported_backups {
         let backups = count(unsupported, "backup");
@@ -102,7 +110,7 @@ pub(super) fn judge(args: &CheckArgs, info: &RepositoryInfo, figures: &Figures) 
 }
 
 fn damage(info: &RepositoryInfo, figures: &Figures) -> Vec<String> {
-    let found = found(info);
+    let found = damaged_files(info);
     let mut reasons: Vec<String> = Vec::new();
     if let Some(corrupt @ 1..) = figures.corrupt_backups {
         let all = info.backups.len() as u64;
@@ -129,7 +137,7 @@ fn too_old(args: &CheckArgs, figures: &Figures) -> Option<String> {
 }
 
 fn too_few(args: &CheckArgs, figures: &Figures) -> Option<String> {
-    let (valid, min) = (figures.valid_backups?, args.min_count? as u64);
+    let (valid, min) = (figures.valid_backups?, args.min_valid? as u64);
     (valid < min).then(|| format!("{} valid, fewer than {min}", count(valid, "backup")))
 }
 
@@ -142,6 +150,31 @@ fn not_verified(args: &CheckArgs, figures: &Figures) -> Option<String> {
             "some bytes were not verified for {}, more than {max}",
             period(age)
         )
+    })
+}
+
+fn not_purged(args: &CheckArgs, found: &Findings, figures: &Figures) -> Option<String> {
+    if let Some(Err(error)) = &found.past_retention {
+        let error = error.one_line();
+        return Some(format!("which backups are past retention is not known: {error}"));
+    }
+    let (past, since) = (figures.backups_past_retention?, figures.past_retention_since?);
+    let (age, max) = (age_seconds(since), args.max_past_retention?);
+    is_over(age, max).then(|| {
+        let (past, age, max) = (count(past, "backup"), period(age), period(whole(max)));
+        format!("{past} past retention, for up to {age}, more than {max}: purge is overdue")
+    })
+}
+
+fn not_drilled(args: &CheckArgs, figures: &Figures) -> Option<String> {
+    let max = args.max_drill_age?;
+    let Some(last) = figures.last_drill else {
+        return Some("no successful drill is known".to_owned());
+    };
+    let age = age_seconds(last);
+    is_over(age, max).then(|| {
+        let (age, max) = (period(age), period(whole(max)));
+        format!("the last successful drill was {age} ago, more than {max}")
     })
 }
 

@@ -50,7 +50,7 @@ type States = Family<StateLabels, Gauge>;
 /// A metric with one value for each database.
 type Metric = (&'static str, &'static str, fn(&Checked) -> Option<f64>);
 
-const METRICS: [Metric; 16] = [
+const METRICS: [Metric; 18] = [
     ("check_duration_seconds", "How long the check took", |one| {
         Some(one.check_ms as f64 / 1e3)
     }),
@@ -124,6 +124,16 @@ const METRICS: [Metric; 16] = [
         "last_drill_timestamp_seconds",
         "When the last drill found nothing wrong",
         |one| Some(one.figures.last_drill? as f64),
+    ),
+    (
+        "backups_past_retention",
+        "The number of backups that no rule keeps",
+        |one| bytes(one.figures.backups_past_retention),
+    ),
+    (
+        "past_retention_since_timestamp_seconds",
+        "Since when there is a backup that no rule keeps",
+        |one| Some(one.figures.past_retention_since? as f64),
     ),
 ];
 

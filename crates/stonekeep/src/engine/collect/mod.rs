@@ -43,6 +43,7 @@
 
 mod apply;
 mod options;
+mod past_retention;
 mod purge;
 mod report;
 pub mod retention;
@@ -53,6 +54,7 @@ use std::time::Duration;
 use stonekeep_format::BackupId;
 
 pub use self::options::DeleteOptions;
+pub use self::past_retention::PastRetention;
 pub use self::report::{
     CollectReport, DeletedFile, GarbageKind, HeldByPin, KeptForUndelete, NotRemoved, RetainingBackup, Total,
 };

@@ -37,7 +37,7 @@ pub(super) struct Stored<'a> {
 /// What a purge has to know of a backup whose meta file can be read.
 pub(super) struct Examined {
     id: BackupId,
-    timestamp_seconds: i64,
+    pub(super) timestamp_seconds: i64,
     sequence_number: u64,
     /// What is wrong with its files; `None` if it is valid.
     wrong: Option<String>,

@@ -7,7 +7,7 @@ use stonekeep_format::BackupId;
 
 use super::apply::{Apply, Left};
 use super::options::DeleteOptions;
-use super::purge::{self, Stored};
+use super::purge::{self, Examined, Stored};
 use super::report::CollectReport;
 use super::retention::{BackupDecision, PurgeOptions};
 use crate::engine::BackupEngineReadOnly;
@@ -226,6 +226,21 @@ impl Collection<'_> {
     }
 
     fn purge(&self, index: &RepositoryIndex<'_>, options: &PurgeOptions) -> Result<(Choice, Metas)> {
+        let (mut metas, backups) = self.examine(index, options)?;
+        let listed = (&metas, index.shared()?);
+        let decisions = purge::choose(options, &backups, listed, self.engine.time());
+        let go = decisions.iter().filter(|decision| decision.goes.is_some());
+        let to_delete = go.map(|decision| decision.id).collect();
+        metas.leave_out(&to_delete);
+        Ok((Choice { to_delete, decisions }, metas))
+    }
+
+    /// What the decision about each backup depends on, oldest first.
+    pub(super) fn examine(
+        &self,
+        index: &RepositoryIndex<'_>,
+        options: &PurgeOptions,
+    ) -> Result<(Metas, Vec<Examined>)> {
         options.check()?;
         let (stamps, shared) = (verified::read(self.store(), self.engine.time())?, index.shared()?);
         if !stamps.is_complete() {
@@ -243,14 +258,9 @@ impl Collection<'_> {
             damaged: &stamps.damaged(shared.paths()),
             holds: &self.holds()?,
         };
-        let (mut metas, backups) = self.metas(index, &BTreeSet::new(), &|scanner, scanned| {
+        self.metas(index, &BTreeSet::new(), &|scanner, scanned| {
             stored.examine(scanner, scanned)
-        })?;
-        let decisions = purge::choose(options, &backups, (&metas, stored.shared), self.engine.time());
-        let go = decisions.iter().filter(|decision| decision.goes.is_some());
-        let to_delete = go.map(|decision| decision.id).collect();
-        metas.leave_out(&to_delete);
-        Ok((Choice { to_delete, decisions }, metas))
+        })
     }
 
     fn metas<T: Send>(

@@ -10,6 +10,7 @@ mod holds;
 pub(crate) mod misread_metas;
 mod not_removed;
 pub(crate) mod origin;
+mod past_retention;
 pub(crate) mod retained;
 pub(crate) mod scene;
 mod undelete;

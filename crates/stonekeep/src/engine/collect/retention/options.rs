@@ -103,6 +103,11 @@ impl PurgeOptions {
         self.num_backups_to_keep.is_some() || self.has_other_rules()
     }
 
+    /// Whether anything says which backups stay: without that, a purge is refused.
+    pub fn has_rules_or_limit(&self) -> bool {
+        self.has_rules() || self.max_total_size_bytes.is_some()
+    }
+
     fn has_other_rules(&self) -> bool {
         self.calendar_rules().next().is_some()
             || self.keep_within.is_some()
@@ -112,7 +117,7 @@ impl PurgeOptions {
 
     /// Refuses options by which everything would go.
     pub(in crate::engine::collect) fn check(&self) -> Result<()> {
-        if self.has_rules() || self.max_total_size_bytes.is_some() {
+        if self.has_rules_or_limit() {
             return Ok(());
         }
         Err(Error::invalid("no rule says which backups a purge keeps"))
