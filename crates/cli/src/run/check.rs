@@ -32,7 +32,7 @@ pub(super) fn check(runner: &Runner, jobs: &[Job]) -> Exit {
         };
         if let Verb::Check(args) = cli.verb {
             how.get_or_insert_with(|| args.output());
-            subjects.push(Subject::new(name, display, args));
+            subjects.push(Subject::new(name, display, *args));
         }
     }
     let result = result(runner, (subjects, failed), &output);

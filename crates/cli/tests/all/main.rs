@@ -42,6 +42,7 @@ mod long_lines;
 mod manual;
 mod mounts;
 mod newcomers;
+mod overdue;
 mod place;
 mod private_authority;
 mod quarter;

@@ -6,13 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use stonekeep::engine::BackupEngineOptions;
-use stonekeep::engine::collect::PastRetention;
-use stonekeep::engine::info::{InfoDetail, RepositoryInfo};
+use stonekeep::engine::info::InfoDetail;
 use stonekeep::{Error, ErrorKind};
 
 use super::args::CheckArgs;
 use super::health::{Checked, Figures, Health};
-use super::judge::{figures, judge};
+use super::judge::{Findings, figures, judge};
 use crate::mount_points;
 use crate::output::location::without_secrets;
 
@@ -37,14 +36,7 @@ impl Subject {
     }
 }
 
-/// What was found in a repository.
-pub(super) struct Findings {
-    pub(super) info: RepositoryInfo,
-    /// Which backups no rule keeps, or why that is not known; `None` if nobody asks.
-    pub(super) past_retention: Option<stonekeep::Result<PastRetention>>,
-    pub(super) free_bytes: Option<u64>,
-}
-
+/// What was found, or why nothing could be read.
 type Found = anyhow::Result<Findings>;
 
 /// Checks all of them, in their order.

@@ -4,15 +4,23 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use stonekeep::engine::collect::PastRetention;
 use stonekeep::engine::info::{BackupInfo, BackupState, RepositoryInfo};
 
 use super::args::CheckArgs;
-use super::examine::Findings;
 use super::health::{Figures, Health, Newest};
 use crate::output::units::{bytes, count};
 
 /// This many findings are reasons; JSON and `list` have all.
 const MAX_FINDINGS: usize = 5;
+
+/// What was found in a repository.
+pub(super) struct Findings {
+    pub(super) info: RepositoryInfo,
+    /// Which backups no rule keeps, or why that is not known; `None` if nobody asks.
+    pub(super) past_retention: Option<stonekeep::Result<PastRetention>>,
+    pub(super) free_bytes: Option<u64>,
+}
 
 /// What the backups amount to.
 pub(super) fn figures(found: &Findings) -> Figures {
