@@ -6,16 +6,17 @@
 //!   database/           what is restored
 //! ```
 //!
-//! A directory of such a name with a marker whose lock is free belongs to a drill that was killed, and is removed with all that is in
+//! A directory of such a name that the same user owns, with a marker whose lock is free, belongs to a drill that was killed, and is removed with all that is in
 //! it. One without a marker is removed only if it is empty: a drill that was killed before it made its marker leaves such a one. Nothing
 //! else is touched. A drill that finds its directory or its marker gone before it holds the lock takes another name.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, DirEntry, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::process::geteuid;
 
 use crate::store::new_pin_name;
 use crate::{Error, IoContext, Result, Warning, WarningName};
@@ -145,8 +146,7 @@ pub(super) fn remove_dead(scratch: &Path) -> Result<Vec<String>> {
     for entry in fs::read_dir(scratch).context("reading", scratch)? {
         let entry = entry.context("reading", scratch)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if !name.starts_with(PREFIX) || !is_directory {
+        if !name.starts_with(PREFIX) || !is_own_directory(&entry) {
             continue;
         }
         match remove_if_dead(&entry.path()) {
@@ -157,6 +157,14 @@ pub(super) fn remove_dead(scratch: &Path) -> Result<Vec<String>> {
     }
     removed.sort();
     Ok(removed)
+}
+
+/// Another user could put a link in the place of a directory while that is being removed.
+fn is_own_directory(entry: &DirEntry) -> bool {
+    let user = geteuid().as_raw();
+    entry
+        .metadata()
+        .is_ok_and(|about| about.is_dir() && about.uid() == user)
 }
 
 fn remove_if_dead(path: &Path) -> io::Result<bool> {
@@ -207,6 +215,13 @@ mod tests {
         };
         dead("dead", LINE);
         dead("foreign", b"something else\n");
+        dead("of-others", LINE);
+        let of_others = scratch.join(format!("{PREFIX}of-others"));
+        if !geteuid().is_root() {
+            fs::remove_dir_all(&of_others).unwrap();
+        } else {
+            std::os::unix::fs::chown(&of_others, Some(12_345), None).unwrap();
+        }
         fs::create_dir(scratch.join(format!("{PREFIX}empty"))).unwrap();
         fs::create_dir(scratch.join(format!("{PREFIX}begun"))).unwrap();
         fs::write(scratch.join(format!("{PREFIX}begun/{MARKER}")), &LINE[..9]).unwrap();
@@ -221,6 +236,7 @@ mod tests {
         for stays in ["foreign/database", "unmarked/database", "file", "link/database"] {
             assert!(scratch.join(format!("{PREFIX}{stays}")).exists(), "{stays}");
         }
+        assert_eq!(of_others.exists(), geteuid().is_root());
         assert!(scratch.join("mine/database").exists() && live.database().join("deep").exists());
         let path = live.path.clone();
         assert_eq!(live.remove(), None);
