@@ -74,11 +74,13 @@ pub(crate) fn send(url: &str, event: Event, text: &str, interrupt: &Interrupt) -
         };
         match runtime.block_on(async { request.send().await }) {
             Ok(answer) if answer.status().is_success() => return Ok(()),
-            Ok(answer) => wrong = format!("it answers {}", answer.status()),
+            Ok(answer) => {
+                wrong = format!("it answers {}", answer.status());
+                if answer.status() == StatusCode::NOT_FOUND {
+                    break;
+                }
+            }
             Err(error) => wrong = reason(&error),
-        }
-        if wrong.contains(StatusCode::NOT_FOUND.as_str()) {
-            break;
         }
     }
     Err(format!(

@@ -2,8 +2,8 @@
 //!
 //! A program may not read its input, print without end, ignore SIGTERM, or leave a daemon that keeps its pipes open. None of that
 //! holds this process up: input and output are handled by threads that are left alone if they do not end, and of the output only
-//! the last part is kept. Past its time, the program and all that it has started (its process group) get SIGTERM, and SIGKILL five
-//! seconds later.
+//! the last part is kept. Past its time, a program with a process group of its own and all that it has started get SIGTERM, and SIGKILL
+//! five seconds later; another one is killed, and nothing that it has started.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -14,7 +14,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid,
+};
 
 use crate::interrupt::Interrupt;
 
@@ -140,11 +142,17 @@ impl Process {
         let pid = Pid::from_child(child);
         let ended_early = self.watch(pid, self.limit, true)?;
         if let Some(how) = ended_early {
+            let until = Instant::now() + GRACE;
             self.kill(child, pid, Signal::TERM);
-            self.watch(pid, GRACE, false)?;
-            // Until it is waited for below, its number is not given to another process.
-            self.kill(child, pid, Signal::KILL);
-            child.wait()?;
+            let is_running = self.watch(pid, GRACE, false)?.is_some();
+            if is_running || self.interrupt.is_none() {
+                // Until it is waited for below, its number is not given to another process.
+                self.kill(child, pid, Signal::KILL);
+                child.wait()?;
+            } else {
+                child.wait()?;
+                end_group(pid, until);
+            }
             return Ok(how);
         }
         let status = child.wait()?;
@@ -180,6 +188,18 @@ impl Process {
         } else {
             drop(child.kill());
         }
+    }
+}
+
+/// Waits until nothing is left of the process group of a program that has ended, and ends it past this time. As long as something is
+/// left, no other group has its number.
+fn end_group(group: Pid, until: Instant) {
+    while test_kill_process_group(group).is_ok() {
+        if Instant::now() >= until {
+            let _ = kill_process_group(group, Signal::KILL);
+            return;
+        }
+        thread::sleep(LONGEST_PAUSE);
     }
 }
 
@@ -286,6 +306,19 @@ mod tests {
             thread::sleep(Duration::from_millis(150));
             gone()
         }));
+    }
+
+    #[test]
+    fn what_it_started_has_the_same_time_to_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("tidy");
+        let script = format!(
+            "(trap 'sleep 0.3; touch {}; exit' TERM; while :; do sleep 0.05; done) & sleep 100",
+            file.display()
+        );
+        let ended = sh(&script, Duration::from_secs(1)).run().unwrap();
+        assert!(matches!(ended.how, How::TimedOut(_)));
+        assert!(file.exists());
     }
 
     #[test]

@@ -58,7 +58,12 @@ impl<'j> Hooks<'j> {
     pub(super) fn before(&mut self) -> anyhow::Result<()> {
         // From now on a signal must not end this process before `after` was run.
         self.interrupt.install()?;
-        self.ping(Event::Start, "");
+        if !self.interrupt.came() {
+            self.ping(Event::Start, "");
+        }
+        if self.interrupt.came() {
+            return Err(Error::new(ErrorKind::Stopped, "stopped before anything was begun").into());
+        }
         let Some(command) = self.configured.before.clone() else {
             return Ok(());
         };

@@ -286,3 +286,25 @@ fn pings_report_runs_and_their_failure_is_a_warning() {
     assert_eq!(document["hooks"][0]["hook"], "ping-success");
     assert_eq!(document["hooks"][0]["failed"], true);
 }
+
+#[test]
+fn after_a_signal_no_other_database_is_begun() {
+    let configured = Configured::new(
+        "[database.app]\npath = \"@/db\"\nrepository = \"@/repo\"\n\
+         [database.orders]\npath = \"@/orders\"\nrepository = \"@/other\"\n\
+         [hooks]\nbefore = [\"sh\", \"-c\", \"echo before >>@/log\"]\n\
+         after = [\"sh\", \"-c\", \"echo after >>@/log; exec sleep 5\"]\n\
+         on-failure = [\"sh\", \"-c\", \"echo failed $STONEKEEP_DATABASE >>@/log\"]\n",
+    );
+    let mut running = Running::start(configured.command("backup --all --max-background-operations=1"));
+    let path = configured.world.path("log");
+    running.wait_until(|| fs::read_to_string(&path).is_ok_and(|log| log.contains("after")));
+    running.send(Signal::TERM);
+    let ended = running.end();
+    assert!(ended.code != Some(0), "{ended:#?}");
+    assert_eq!(
+        log(&configured),
+        ["before", "after", "failed app", "failed orders"]
+    );
+    assert!(!configured.world.path("other/meta/1").exists());
+}
