@@ -9,9 +9,10 @@ use toml::de::{DeTable, DeValue};
 use super::glob::PathPattern;
 use super::hooks::Hooks;
 use super::names::is_bare_name;
-use super::options::{VerbOptions, verb_names};
+use super::options::{VerbOptions, verb_names, verbs_with_hooks};
 use super::prefix::Prefix;
 use super::problem::{At, Problem};
+use super::repository::has_no_secret;
 use super::schedule::Schedule;
 use super::table::{Reader, Value};
 use crate::args::place::scheme;
@@ -66,7 +67,7 @@ impl Database {
                 "prefix" => database.prefix = prefix(reader, value, (&what, database.parts())),
                 "hooks" => {
                     if let Some(table) = reader.table(value, &what) {
-                        database.hooks = Hooks::read(reader, table, (&what, &verb_names(cli)));
+                        database.hooks = Hooks::read(reader, table, (&what, &verbs_with_hooks(cli)));
                     }
                 }
                 "schedule" => {
@@ -138,9 +139,12 @@ fn repositories<'t>(reader: &mut Reader<'t>, value: &Value<'t>, what: &str) -> V
             reader.problem(Problem::new(at, format!("{what} names {text:?} twice")));
             continue;
         }
-        let is_place = is_bare_name(&text) || text.starts_with('/') || scheme(&text).is_some();
-        if is_place {
+        if is_bare_name(&text) || text.starts_with('/') {
             repositories.push((text, at));
+        } else if scheme(&text).is_some() {
+            if has_no_secret(reader, &text, (what, at)) {
+                repositories.push((text, at));
+            }
         } else {
             let message = format!("{what}: {text:?} is no name, no absolute path and no URL");
             reader.problem(Problem::new(at, message));

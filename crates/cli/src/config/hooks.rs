@@ -141,7 +141,7 @@ fn words<'t>(reader: &mut Reader<'t>, value: &Value<'t>, (what, known): (&str, &
             words.push(word);
         } else {
             let message = format!("{what} has no word {word:?}");
-            let hint = did_you_mean(&word, known.iter().copied());
+            let hint = did_you_mean(&word, known.iter().copied()).filter(|_| word != "check");
             let hint = hint.or_else(|| Some(format!("its words are {}", known.join(", "))));
             reader.problem(Problem::new(at, message).with_hint_of(hint));
         }

@@ -84,6 +84,12 @@ pub(super) fn verb_names(cli: &Command) -> Vec<&str> {
     verbs(cli).map(Command::get_name).chain([RETENTION]).collect()
 }
 
+/// Those that hooks can belong to. `check` looks at all databases together, and says how they are by its exit code.
+pub(super) fn verbs_with_hooks(cli: &Command) -> Vec<&str> {
+    let names = verbs(cli).map(Command::get_name);
+    names.filter(|name| *name != "check").collect()
+}
+
 fn given<'t>(
     reader: &mut Reader<'t>,
     table: &DeTable<'t>,

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::database::Database;
 use super::hooks::Hooks;
 use super::names::{did_you_mean, fault, is_bare_name};
-use super::options::{VerbOptions, verb_names};
+use super::options::{VerbOptions, verb_names, verbs_with_hooks};
 use super::problem::{At, Problem};
 use super::repository::Repository;
 use super::schedule::Schedule;
@@ -52,7 +52,7 @@ impl Config {
                 continue;
             };
             match name {
-                "hooks" => self.hooks = Hooks::read(reader, table, (name, &verb_names(cli))),
+                "hooks" => self.hooks = Hooks::read(reader, table, (name, &verbs_with_hooks(cli))),
                 "defaults" => self.read_defaults(reader, table, cli),
                 "repository" => {
                     for (name, at, table) in named(reader, table, name) {

@@ -88,22 +88,23 @@ pub(super) fn url<'t>(reader: &mut Reader<'t>, value: &Value<'t>, what: &str) ->
         );
         return None;
     }
-    let parsed = match Url::parse(text) {
-        Ok(parsed) => parsed,
-        Err(error) => {
-            reader.wrong(value.span(), format!("{what}: {error}"));
-            return None;
+    has_no_secret(reader, text, (what, at)).then(|| text.to_owned())
+}
+
+/// Whether a text is a URL without a secret in it; if not, that is reported.
+pub(super) fn has_no_secret(reader: &mut Reader<'_>, text: &str, (what, at): (&str, At)) -> bool {
+    let problem = match Url::parse(text) {
+        Ok(url) if url.password().is_none() && url.query().is_none() => return true,
+        Ok(_) => {
+            let message =
+                format!("{what} must have no password and no query: they would be secrets in this file");
+            let hint = "give credentials by reference in the table store-option of a repository";
+            Problem::new(at, message).with_hint(hint)
         }
+        Err(error) => Problem::new(at, format!("{what}: {error}")),
     };
-    if parsed.password().is_some() || parsed.query().is_some() {
-        let message =
-            format!("{what} must have no password and no query: they would be secrets in this file");
-        reader.problem(
-            Problem::new(at, message).with_hint("give credentials by reference in the table store-option"),
-        );
-        return None;
-    }
-    Some(text.to_owned())
+    reader.problem(problem);
+    false
 }
 
 fn settings<'t>(reader: &mut Reader<'t>, value: &Value<'t>, what: &str) -> Vec<Setting> {

@@ -132,6 +132,16 @@ impl<'t> Reader<'t> {
             self.wrong(value.span(), format!("{what} names no program"));
             return None;
         }
+        if let Some(program) = words.first()
+            && program.contains('/')
+            && !program.starts_with('/')
+        {
+            let at = self.at(value.span());
+            let message = format!("{what}: {program:?} would be another program in each directory");
+            let hint = "write an absolute path, or a name without a slash, which PATH has";
+            self.problem(Problem::new(at, message).with_hint(hint));
+            return None;
+        }
         Some(words)
     }
 

@@ -58,7 +58,7 @@ pub(super) fn resolve(
             && let Some(entries) = entries(config, word)?
         {
             named.are_several |= word.to_str().is_some_and(|word| config.is_pattern(word));
-            named.entries.extend(entries);
+            add(&mut named.entries, entries);
             words.next();
             count += 1;
         }
@@ -80,11 +80,28 @@ pub(super) fn resolve(
                 .option(option)
                 .filter(|_| has_place(typed.command, store_option)),
         };
-        for value in values.unwrap_or_default() {
-            place(config, (option, store_option), value, &mut named)?;
+        let values = values.unwrap_or_default();
+        let mut databases = 0;
+        for value in values {
+            databases += usize::from(place(config, (option, store_option), value, &mut named)?);
         }
+        if option == "repo" && databases > 0 && databases < values.len() {
+            let error = UsageError::new("--repo names both databases and repositories");
+            let hint = "name the databases first: stonekeep backup DATABASE --repo REPOSITORY";
+            return Err(error.with_hint(hint).into());
+        }
+        named.are_several |= option == "repo" && databases > 1;
     }
     Ok(named)
+}
+
+/// Adds databases that are not there yet.
+fn add(entries: &mut Vec<Entry>, more: Vec<Entry>) {
+    for entry in more {
+        if entries.iter().all(|other| other.name != entry.name) {
+            entries.push(entry);
+        }
+    }
 }
 
 fn has_place(command: &Command, store_option: &str) -> bool {
@@ -124,15 +141,15 @@ fn check_word(config: &Config, typed: &Typed<'_>, named: &Named) -> anyhow::Resu
     }
 }
 
-/// The repository that the value of an option names.
+/// The repository that the value of an option names; whether the value is a database.
 fn place(
     config: &Config,
     (option, store_option): (&'static str, &'static str),
     value: &OsString,
     named: &mut Named,
-) -> Result<()> {
+) -> Result<bool> {
     let Some(text) = value.to_str().filter(|_| may_be_name(value)) else {
-        return Ok(());
+        return Ok(false);
     };
     let place = |target: Target| Place {
         option,
@@ -144,16 +161,16 @@ fn place(
         let from = named.from.as_ref().filter(|_| option == "to");
         let below = from.and_then(|entry| config.target_in(text, entry));
         named.places.push(place(below.unwrap_or(repository)));
-        return Ok(());
+        return Ok(false);
     }
     let Some(entries) = config.named(text)? else {
-        return Ok(());
+        return Ok(false);
     };
     if option == "repo" {
         named.are_several |= config.is_pattern(text);
         named.is_named = true;
-        named.of_repo = entries;
-        return Ok(());
+        add(&mut named.of_repo, entries);
+        return Ok(true);
     }
     let [entry] = &entries[..] else {
         let message = format!(
@@ -168,5 +185,5 @@ fn place(
     if option == "from" {
         named.from = Some(entry.clone());
     }
-    Ok(())
+    Ok(true)
 }

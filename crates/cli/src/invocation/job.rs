@@ -11,6 +11,7 @@ use super::secrets::Secrets;
 use crate::config::{Config, Entry, Target};
 use crate::option;
 use crate::output::Output;
+use crate::output::location::without_secrets;
 
 /// The options of a command that name a repository, with the one that has settings of its store.
 pub(super) const PLACES: [(&str, &str); 3] = [
@@ -108,7 +109,8 @@ impl Job {
         match &self.places[..] {
             [place] if entry.targets.len() > 1 => {
                 let target = &place.target;
-                let repository = target.name.as_deref().unwrap_or(&target.location);
+                let repository = target.name.clone();
+                let repository = repository.unwrap_or_else(|| without_secrets(&target.location));
                 format!("{} in {repository}", entry.name)
             }
             _ => entry.name.clone(),

@@ -19,6 +19,7 @@ use crate::args::place::scheme;
 use crate::exit::Exit;
 use crate::invocation::Job;
 use crate::output::Output;
+use crate::output::location::without_secrets;
 use crate::output::several::Captured;
 use crate::output::text::Style;
 use crate::output::units::count;
@@ -185,7 +186,7 @@ fn report(jobs: &[Job], output: &Output, ended: Ended) -> Exit {
 fn part(job: &Job, run: &Run) -> Value {
     let name = job.entry.as_ref().map(|entry| entry.name.as_str());
     let repository = match &job.places[..] {
-        [place] => Some(&*place.target.location),
+        [place] => Some(without_secrets(&place.target.location)),
         // The document has them all.
         _ => None,
     };

@@ -113,6 +113,47 @@ fn a_name_stands_for_its_database_and_its_repository() {
 }
 
 #[test]
+fn what_is_named_twice_is_run_once_and_nothing_is_dropped() {
+    let configured = Configured::new(TWO);
+    configured
+        .run("backup app app --max-background-operations=1")
+        .ok();
+    assert_eq!(configured.ids("app"), [1]);
+    configured.run("backup --repo app --repo orders").ok();
+    assert_eq!(
+        (configured.ids("app"), configured.ids("orders")),
+        (vec![1, 2], vec![1])
+    );
+    for other in ["./elsewhere", "nas"] {
+        configured
+            .run(&format!("backup --repo app --repo {other}"))
+            .code(2)
+            .warns("--repo names both databases and repositories");
+    }
+    assert_eq!(configured.ids("app"), [1, 2]);
+}
+
+#[test]
+fn a_url_that_is_typed_for_a_database_is_shown_without_its_secret() {
+    let configured = Configured::new("[database.app]\npath = \"@/db\"\nrepository = \"@/repo\"\n");
+    let url = "http://user:a-secret@127.0.0.1:1/x?key=a-secret";
+    for line in [
+        format!("list --all --json --repo {url}"),
+        format!("backup app --repo ./repo --repo {url}"),
+        format!("backup app --json --repo ./repo --repo {url}"),
+        format!("check app --repo {url}"),
+    ] {
+        let ended = configured.run(&line);
+        assert!(ended.code != Some(0), "{ended:#?}");
+        let all = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(
+            all.contains("127.0.0.1") && !all.contains("a-secret"),
+            "{line}: {all}"
+        );
+    }
+}
+
+#[test]
 fn a_name_that_is_probably_misspelt_is_named() {
     let configured = Configured::new(TWO);
     configured

@@ -14,6 +14,7 @@ use crate::commands::Session;
 use crate::exit::Exit;
 use crate::output::failure::Failure;
 use crate::output::json::error_body;
+use crate::output::location::without_secrets;
 use crate::output::progress::Watcher;
 
 /// Backs up, or plans to, and prints what became of each repository. The exit code is that of the first failure.
@@ -73,7 +74,7 @@ fn print(
 ) -> anyhow::Result<Exit> {
     let (mut exit, mut documents, mut unprinted) = (Exit::Success, Vec::new(), None);
     for (repo, outcome) in repos.iter().zip(outcomes) {
-        let place = repo.path().display().to_string();
+        let place = without_secrets(&repo.path().display().to_string());
         let document = match outcome {
             Ok(report) if session.output.json => report::document(report, args.dry_run),
             Ok(report) => {
