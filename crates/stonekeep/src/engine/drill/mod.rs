@@ -8,13 +8,13 @@
 //! - **D3** What is on the disk is read again, past the page cache where the file system has direct reads: each file of the backup has its
 //!   length and checksum. The directory is captured as a closed database is for a backup: CURRENT names a MANIFEST, that names tables and
 //!   blobs that are there with their sizes, WALs and OPTIONS can be read, and the last sequence number is that of the backup.
-//! - **D4** The directory is removed, also after an error or a stop.
-//! - **D5** A drill that found nothing wrong is remembered in the repository.
+//! - **D4** A drill that found nothing wrong is remembered in the repository.
+//! - **D5** The directory is removed, also after an error or a stop.
 //!
 //! | stopped | left |
 //! |---|---|
-//! | between D1 and D4 | the directory in the scratch directory, which the next drill removes |
-//! | before D5 | nothing; the drill is not remembered |
+//! | between D1 and D5 | the directory in the scratch directory, which the next drill removes |
+//! | before D4 | the same; the drill is not remembered |
 //!
 //! With [`DrillPlace::Keep`] there is no scratch directory, and the database stays.
 
@@ -70,7 +70,7 @@ impl BackupEngineReadOnly {
         })
     }
 
-    /// D2, D3, D5.
+    /// D2, D3, D4.
     fn drill_in(
         &self,
         directory: &Path,

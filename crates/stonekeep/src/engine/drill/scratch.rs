@@ -81,7 +81,7 @@ impl Scratch {
         self.path.join(DATABASE)
     }
 
-    /// D4: removes everything; what stays is left to the next drill, with a warning.
+    /// D5: removes everything; what stays is left to the next drill, with a warning.
     pub(super) fn remove(mut self) -> Option<Warning> {
         self.is_removed = true;
         let error = remove(&self.path).err()?;

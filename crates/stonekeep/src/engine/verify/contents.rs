@@ -51,6 +51,8 @@ pub(super) struct Read {
     pub(super) bytes: u64,
     /// The files that were not begun.
     pub(super) left: Vec<Claim>,
+    /// The files of which not every byte could be read.
+    pub(super) unread: Vec<Claim>,
 }
 
 /// Opens and reads what the claims are about. Files for which descriptors or memory were lacking are tried once more at the end, one after
@@ -70,7 +72,9 @@ pub(super) fn verify(
         until,
         recorder,
     } = reading;
-    let bytes = claims.iter().map(|claim| claim.likely_bytes).sum();
+    // Meta files may tell any sizes.
+    let bytes = claims.iter().map(|claim| claim.likely_bytes);
+    let bytes = bytes.fold(0, u64::saturating_add);
     let limiter = &engine.verify_rate_limiter;
     let meter = engine.meter(observer, limiter, Phase::Verifying, (claims.len() as u64, bytes));
     let is_over = || until.is_some_and(|until| engine.clock.instant() >= until);
@@ -108,6 +112,7 @@ pub(super) fn verify(
             Some(found) => found,
         };
         read.files += 1;
+        let is_read = matches!(found, Found::File(_, Some(_)));
         match found {
             Found::File(size_bytes, crc32c) => {
                 read.bytes += crc32c.map_or(0, |_| size_bytes);
@@ -115,6 +120,9 @@ pub(super) fn verify(
             }
             Found::Bad(kind, reason) => findings.add(kind, claim.path.clone(), reason, claim.ids()),
             Found::Unchecked(error) => findings.add_unchecked(&claim.path, &error, claim.ids()),
+        }
+        if !is_read {
+            read.unread.push(claim);
         }
     }
     Ok(read)

@@ -69,8 +69,8 @@ impl Verifier<'_> {
         self.report.files_left = left.len() as u64;
         self.report.bytes_left = left.iter().map(|claim| claim.likely_bytes).sum();
         if memory.recorder().is_some() {
-            self.add_known_damage(stamps, &left);
-            self.add_oldest(stamps, left.iter().chain(&choice.settled));
+            self.add_known_damage(stamps, left.iter().chain(&read.unread));
+            self.add_oldest(stamps, left.iter().chain(&choice.settled).chain(&read.unread));
         }
         if let Some(reason) = memory.finish() {
             self.warn_not_remembered(options, &reason);
@@ -87,8 +87,8 @@ impl Verifier<'_> {
     }
 
     /// What earlier runs found wrong with files that this one has not read.
-    fn add_known_damage(&mut self, stamps: &Stamps, left: &[Claim]) {
-        for claim in left {
+    fn add_known_damage<'c>(&mut self, stamps: &Stamps, unread: impl Iterator<Item = &'c Claim>) {
+        for claim in unread {
             for said in &claim.said {
                 let wanted = Wanted {
                     size_bytes: said.size_bytes,

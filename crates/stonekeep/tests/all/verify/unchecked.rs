@@ -4,13 +4,15 @@ use std::io::ErrorKind as IoKind;
 
 use rustix::io::Errno;
 use stonekeep::engine::in_place::MARKER;
-use stonekeep::engine::info::{BackupState, WhichBackup};
-use stonekeep::engine::verify::{FindingKind, UncheckedCause, VerifyLevel, VerifyReport, VerifyWhat};
+use stonekeep::engine::info::{BackupState, InfoDetail, WhichBackup};
+use stonekeep::engine::verify::{
+    FindingKind, UncheckedCause, VerifyLevel, VerifyOptions, VerifyReport, VerifyWhat,
+};
 use stonekeep::store::Store;
 use stonekeep::{ErrorKind, Quiet};
 
 use crate::support::failing_reads::FailingReads;
-use crate::support::scene::{Scene, directory, memory, put, reader};
+use crate::support::scene::{Scene, directory, key, memory, put, reader};
 use crate::verify::basics::{findings, flip, two_backups};
 
 const LEVELS: [VerifyLevel; 2] = [VerifyLevel::Size, VerifyLevel::Checksum];
@@ -169,4 +171,48 @@ fn a_backup_that_could_not_be_read_is_not_passed_over_as_damaged() {
     assert!(!at.join(MARKER).exists());
     put(&inner, &own, b"damaged");
     assert_eq!(open(inner).unwrap().backup_id.get(), 1);
+}
+
+#[test]
+fn what_could_not_be_read_counts_as_it_did_before() {
+    let inner = memory();
+    let (shared, _) = two_backups(&inner);
+    let bytes = inner.stat(&key(&shared)).unwrap().unwrap().size_bytes;
+    let run = |store: &Store| {
+        let verified = reader(store).verify(VerifyWhat::All, &VerifyOptions::default(), &Quiet);
+        verified.unwrap()
+    };
+    let failing = || -> Store {
+        FailingReads::opening(inner.clone(), &shared, Errno::IO.raw_os_error(), u32::MAX).into()
+    };
+    let report = run(&failing());
+    assert_eq!(
+        (report.never_verified_bytes, report.oldest_verified_seconds),
+        (Some(bytes), None)
+    );
+    let info = reader(&inner).get_all_backup_info(InfoDetail::Sizes).unwrap();
+    assert_eq!(info.never_verified_bytes, report.never_verified_bytes);
+    // What an earlier verification has found is not forgotten.
+    flip(&inner, &shared);
+    assert_eq!(
+        findings(&run(&inner)),
+        [(FindingKind::WrongChecksum, &*shared, vec![1, 2])]
+    );
+    let report = run(&failing());
+    assert_eq!(
+        findings(&report),
+        [(FindingKind::WrongChecksum, &*shared, vec![1, 2])]
+    );
+    assert_eq!(report.never_verified_bytes, Some(0));
+}
+
+#[test]
+fn sizes_that_are_impossible_together_are_no_reason_to_end() {
+    let store = memory();
+    two_backups(&store);
+    let name = |number: u64| format!("shared_checksum/{number:06}_7_{}.sst", u64::MAX);
+    let text = format!("1800000000\n1\n2\n{} crc32 7\n{} crc32 7\n", name(1), name(2));
+    put(&store, "meta/3", text.as_bytes());
+    let report = verify(store, VerifyLevel::Checksum);
+    assert!(matches!(report.backups[2].state, BackupState::Corrupt(_)));
 }
