@@ -103,6 +103,10 @@ impl Hooks {
             ("before", command(&self.before)),
             ("after", command(&self.after)),
             ("on-failure", command(&self.on_failure)),
+            (
+                "time-limit",
+                self.time_limit.map(|time| format!("{} s", time.as_secs_f64())),
+            ),
             ("commands", command(&self.commands)),
             ("ping-url", url),
             ("ping-on", command(&self.ping_on)),

@@ -191,6 +191,7 @@ impl Context<'_> {
             let what = what.unwrap_or_else(|| "the file".to_owned());
             return Err(Error::not_found(format!("{what} names no database that is there")).into());
         }
+        self.check_words(&named, is_by_word)?;
         let mut jobs = Vec::new();
         for entry in entries {
             let targets = self.targets(entry, (&named, is_by_word, entries.len()))?;
@@ -207,6 +208,19 @@ impl Context<'_> {
                 .into());
         }
         Ok(Plan::Jobs { jobs, are_several })
+    }
+
+    /// A directory beside a database, which has one.
+    fn check_words(&self, named: &Named, is_by_word: bool) -> anyhow::Result<()> {
+        let word = named.words.first();
+        let Some(word) = word.filter(|_| !is_by_word && wants_a_path(self.typed.command)) else {
+            return Ok(());
+        };
+        let word = word.to_string_lossy();
+        let message =
+            format!("--repo names a database of the configuration file, and {word} is another directory");
+        let hint = format!("leave out {word}, or name the repository by its path or URL");
+        Err(UsageError::new(message).with_hint(hint).into())
     }
 
     /// The repositories of a database: those that `--repo` names, else its own.

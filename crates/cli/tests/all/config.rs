@@ -130,6 +130,11 @@ fn what_is_named_twice_is_run_once_and_nothing_is_dropped() {
             .code(2)
             .warns("--repo names both databases and repositories");
     }
+    configured
+        .run("backup ./db --repo app")
+        .code(2)
+        .warns("--repo names a database of the configuration file, and ./db is another directory")
+        .warns("leave out ./db");
     assert_eq!(configured.ids("app"), [1, 2]);
 }
 
