@@ -6,35 +6,28 @@ use stonekeep::Error;
 
 use crate::config::{Config, StoreSetting, Target};
 
-/// Values that were looked up. A command is run once, however many databases are backed up to its repository.
-#[derive(Debug, Default)]
-pub(crate) struct Secrets(HashMap<(Option<String>, String), String>);
+/// Values that were looked up, or why there is none. A command is run once, however many databases are backed up to its repository.
+#[derive(Default)]
+pub(crate) struct Secrets(HashMap<(Option<String>, String), Result<String, String>>);
 
 impl Secrets {
     /// The settings of a repository's store, as `KEY=VALUE`.
     pub(crate) fn settings(&mut self, config: &Config, target: &Target) -> Result<Vec<String>, Error> {
         let mut settings = Vec::new();
         for setting in &target.settings {
-            let identity = (target.name.clone(), setting.key.clone());
-            let value = match self.0.get(&identity) {
-                Some(value) => value.clone(),
-                None => self.look_up(identity, (config, setting))?,
-            };
+            let value = self.value(target, setting).map_err(|reason| {
+                let place = config.place(setting.at);
+                Error::invalid(format!("{place}: {} has no value: {reason}", setting.key))
+            })?;
             settings.push(format!("{}={value}", setting.key));
         }
         Ok(settings)
     }
 
-    fn look_up(
-        &mut self,
-        identity: (Option<String>, String),
-        (config, setting): (&Config, &StoreSetting),
-    ) -> Result<String, Error> {
-        let value = setting.value.resolve().map_err(|reason| {
-            let place = config.place(setting.at);
-            Error::invalid(format!("{place}: {} has no value: {reason}", setting.key))
-        })?;
-        self.0.insert(identity, value.clone());
-        Ok(value)
+    /// The value of one of them, or why there is none.
+    pub(crate) fn value(&mut self, target: &Target, setting: &StoreSetting) -> Result<String, String> {
+        let identity = (target.name.clone(), setting.key.clone());
+        let value = self.0.entry(identity);
+        value.or_insert_with(|| setting.value.resolve()).clone()
     }
 }

@@ -185,3 +185,28 @@ fn what_counts_is_shown_with_its_origin() {
         .says("there is no database in")
         .says("the repository of app cannot be opened");
 }
+
+#[test]
+fn a_command_for_a_secret_is_run_once_also_if_it_fails() {
+    let configured = Configured::new(
+        "[repository.far]\nurl = \"s3://bucket/x\"\n\
+         store-option = { aws_region = { command = [\"sh\", \"-c\", \"echo x >>@/count; echo here; exit $FAILS\"] } }\n\
+         [database.app]\npath = \"@/db\"\nrepository = \"far\"\n\
+         [database.orders]\npath = \"@/orders\"\nrepository = \"far\"\n",
+    );
+    let count = configured.world.path("count");
+    for (line, fails, code) in [
+        ("config check", "0", 0),
+        ("config check", "1", 1),
+        ("list --all", "1", 1),
+    ] {
+        let mut command = configured.command(line);
+        let ended = Ended::from(command.env("FAILS", fails).output().unwrap()).code(code);
+        assert_eq!(
+            fs::read_to_string(&count).unwrap(),
+            "x\n",
+            "{line} {fails}: {ended:#?}"
+        );
+        fs::remove_file(&count).unwrap();
+    }
+}

@@ -101,13 +101,15 @@ fn check_references(entry: &Entry, list: &mut Vec<Problem>) {
 
 /// Looks up the secrets of a place, and has its store read the settings, without a connection.
 fn check_settings(target: &Target, opener: &mut Opener<'_>, list: &mut Vec<Problem>) {
+    let known = list.len();
     for setting in &target.settings {
-        if let Err(reason) = setting.value.resolve() {
-            list.push(Problem::new(
-                setting.at,
-                format!("{} has no value: {reason}", setting.key),
-            ));
+        if let Err(reason) = opener.secrets.value(target, setting) {
+            let message = format!("{} has no value: {reason}", setting.key);
+            list.push(Problem::new(setting.at, message));
         }
+    }
+    if list.len() > known {
+        return;
     }
     let Some(repository) = opener.repository(target).filter(|_| !target.location.is_empty()) else {
         return;
