@@ -54,7 +54,7 @@ impl Quarter {
              [database.app]\nglob = \"{here}/databases/db-*\"\nrepository = [\"near\", \"far\"]\n\
              [defaults.backup]\nlock-wait = \"10m\"\n\
              [defaults.retention]\nkeep-daily = {days}\nkeep-weekly = {weeks}\nkeep-monthly = {months}\nundelete-for = \"2d\"\nlock-wait = \"10m\"\n\
-             [defaults.schedule]\nbackup-every = \"24h\"\nverify-every = \"14d\"\n"
+             [defaults.schedule]\nbackup-every = \"24h\"\nverify-every = \"14d\"\npurge-every = \"24h\"\n"
         );
         fs::write(root.join("config.toml"), text).unwrap();
         Quarter {
@@ -252,4 +252,9 @@ fn a_quarter_of_nights_leaves_what_the_rules_keep() {
             fs::remove_dir_all(to).unwrap();
         }
     }
+    // A backup lets older ones go, and no purge comes.
+    assert!(quarter.back_up(late));
+    quarter.run(late, "check --all").ok();
+    let overdue = quarter.run(late + 2, "check --all --max-age 30d").code(1);
+    overdue.says(" past retention, for up to 2 d, more than 30 h: purge is overdue");
 }
