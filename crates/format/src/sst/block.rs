@@ -15,13 +15,12 @@
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
+use super::compression::Compression;
 use super::footer::Footer;
-use crate::checksum::{ChecksumType, block_checksum, context_modifier};
+use super::trailer::StoredBlock;
 use crate::coding::Reader;
 use crate::{FileKind, FormatError, Result};
 
-/// `CompressionType::kNoCompression`; meta blocks have no other.
-const NO_COMPRESSION: u8 = 0;
 /// The largest restart count (`table/block_based/data_block_footer.h`); the bits above it are features.
 const MAX_RESTARTS: u32 = (1 << 28) - 1;
 /// A meta block's keys may expand to this many bytes in all; shared prefixes could expand them quadratically.
@@ -122,25 +121,12 @@ impl<'a> Block<'a> {
 
 /// Whether the checksum behind the meta block at `offset` is right. `stored` is the block with its trailer.
 pub(super) fn check_trailer(footer: &Footer, offset: u64, stored: &[u8]) -> Result<()> {
-    let trailer_len = footer.block_trailer_len();
-    if trailer_len == 0 {
-        return Ok(());
-    }
-    let at_trailer = stored.len().saturating_sub(trailer_len);
-    let (content, trailer) = stored.split_at(at_trailer);
-    let mut reader = Reader::new(FileKind::Table, offset + at_trailer as u64, trailer);
-    let start = reader.clone();
-    let compression = reader.u8()?;
-    let found = reader.fixed32()?;
-    let modifier = context_modifier(footer.base_context_checksum, offset);
-    let computed = block_checksum(footer.checksum, content, compression).wrapping_add(modifier);
-    if found != computed && footer.checksum != ChecksumType::None {
-        return Err(start.corrupt(format!(
-            "the block's checksum is {computed:#010x}, not {found:#010x}"
-        )));
-    }
-    if compression != NO_COMPRESSION {
-        return Err(start.unsupported(format!("a meta block with compression type {compression}")));
+    let block = StoredBlock::split(footer, offset, stored)?;
+    let at_trailer = offset + block.content.len() as u64;
+    block.checksum.check(at_trailer)?;
+    if block.compression != Compression::None {
+        let reason = format!("a meta block with {}", block.compression);
+        return Err(FormatError::unsupported(FileKind::Table, at_trailer, reason));
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ mod manifest_state;
 mod options;
 mod sst_blocks;
 mod sst_damage;
+mod sst_decompress;
 mod sst_encode;
 mod sst_end;
 mod sst_fixtures;
