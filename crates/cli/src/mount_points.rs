@@ -42,8 +42,12 @@ fn real_path(path: &Path) -> PathBuf {
 /// the system's files cannot be read.
 fn unmounted_above(resolved: &Path) -> Option<PathBuf> {
     let fstab = fs::read_to_string(FSTAB).ok()?;
+    let meant = meant(&fstab, resolved);
+    if meant.is_empty() {
+        return None;
+    }
     let mountinfo = fs::read_to_string(MOUNTINFO).ok()?;
-    unmounted(resolved, &fstab, &mountinfo)
+    unmounted(meant, &mountinfo)
 }
 
 /// Whether there is nothing at this path, or a directory with nothing in it.
@@ -54,19 +58,30 @@ fn is_absent_or_empty(path: &Path) -> bool {
     }
 }
 
-fn unmounted(resolved: &Path, fstab: &str, mountinfo: &str) -> Option<PathBuf> {
-    let mounted: Vec<PathBuf> = mountinfo.lines().filter_map(|line| field(line, 4)).collect();
-    let meant: Vec<PathBuf> = fstab
+/// The mount points at or above this path, the nearest first. Something is mounted on the root.
+fn meant<'p>(fstab: &str, resolved: &'p Path) -> Vec<&'p Path> {
+    let points: Vec<PathBuf> = fstab
         .lines()
         .filter(|line| !line.trim_start().starts_with('#'))
         .filter_map(|line| field(line, 1))
-        .filter(|point| point.is_absolute())
         .collect();
-    let unmounted = |place: &&Path| {
-        let is = |point: &PathBuf| point.components().eq(place.components());
-        meant.iter().any(is) && !mounted.iter().any(is)
-    };
-    resolved.ancestors().find(unmounted).map(Path::to_owned)
+    let is_point = |place: &&Path| points.iter().any(|point| point == place);
+    let below_the_root = |place: &&Path| place.parent().is_some();
+    resolved
+        .ancestors()
+        .filter(below_the_root)
+        .filter(is_point)
+        .collect()
+}
+
+/// The first of these that nothing is mounted on.
+fn unmounted(meant: Vec<&Path>, mountinfo: &str) -> Option<PathBuf> {
+    let mounted: Vec<PathBuf> = mountinfo.lines().filter_map(|line| field(line, 4)).collect();
+    let is_mounted = |place: &&Path| mounted.iter().any(|point| point == place);
+    meant
+        .into_iter()
+        .find(|place| !is_mounted(place))
+        .map(Path::to_owned)
 }
 
 /// A field of a line, with the octal escapes of fstab(5) and proc(5) read.
@@ -112,7 +127,7 @@ UUID=5  none         swap  sw        0 0
 ";
 
     fn find(path: &str, mountinfo: &str) -> Option<PathBuf> {
-        unmounted(Path::new(path), FSTAB, mountinfo)
+        unmounted(meant(FSTAB, Path::new(path)), mountinfo)
     }
 
     #[test]
@@ -153,10 +168,11 @@ UUID=5  none         swap  sw        0 0
     }
 
     #[test]
-    fn malformed_lines_of_mountinfo_are_skipped() {
-        assert_eq!(
-            unmounted(Path::new("/a"), "\n\\\n/dev/x \\9\n/dev/x /a\\", "1\n\n"),
-            None
-        );
+    fn malformed_lines_are_skipped() {
+        let malformed = "\n\\\n/dev/x \\9\n/dev/x /a\\\n";
+        assert!(meant(malformed, Path::new("/a")).is_empty());
+        let with_one = format!("{malformed}/dev/y /a\n");
+        let unmounted = unmounted(meant(&with_one, Path::new("/a")), "1\n\n");
+        assert_eq!(unmounted, Some("/a".into()));
     }
 }

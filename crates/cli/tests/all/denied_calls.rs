@@ -8,7 +8,8 @@ use crate::filtered::{Denied, can_filter, run, run_each};
 use crate::world::{World, tables};
 
 /// Calls that are younger than Linux 3.2, or that file systems and filters often lack.
-const NEWER_CALLS: [i64; 7] = [
+const NEWER_CALLS: [i64; 8] = [
+    libc::SYS_openat2,
     libc::SYS_preadv2,
     libc::SYS_renameat2,
     libc::SYS_syncfs,

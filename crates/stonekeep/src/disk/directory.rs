@@ -27,9 +27,7 @@ impl Directory {
 
     /// Whether its file system has no disk to write to.
     pub(super) fn is_in_memory(&self) -> bool {
-        *self
-            .in_memory
-            .get_or_init(|| file_system::magic(self).is_ok_and(file_system::is_in_memory))
+        *self.in_memory.get_or_init(|| file_system::has_no_disk(self))
     }
 }
 

@@ -80,8 +80,13 @@ pub(crate) fn find(magic: u64) -> Option<&'static Known> {
 }
 
 /// Whether the file system with this number has no disk.
-pub(crate) fn is_in_memory(magic: u64) -> bool {
+fn is_in_memory(magic: u64) -> bool {
     find(magic).is_some_and(|known| matches!(known.name, "tmpfs" | "ramfs"))
+}
+
+/// Whether this directory's file system has no disk.
+pub(crate) fn has_no_disk(directory: impl AsFd) -> bool {
+    magic(directory).is_ok_and(is_in_memory)
 }
 
 /// How the directories of such disks in `/sys` begin: virtio's, Xen's.

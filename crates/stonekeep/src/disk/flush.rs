@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
 
 use rustix::fs::{Mode, OFlags};
 
@@ -16,7 +17,8 @@ use crate::{Error, IoContext, Result};
 /// 214 ms and 8 ms; but `syncfs` also waits for what everybody else has written.
 const FEW: usize = 8;
 
-/// So many files are synced at the same time where each is synced by itself: a journal commits what waits together.
+/// So many files are synced at the same time where each is synced by itself: a journal commits what waits together. In
+/// memory nothing waits.
 const AT_ONCE: usize = 8;
 
 /// How the content of many files is made durable. RocksDB syncs each file.
@@ -50,6 +52,8 @@ pub(crate) struct FileSystem {
     root: OwnedFd,
     device: u64,
     syncfs: bool,
+    /// How many files are synced at the same time, each by itself.
+    at_once: usize,
 }
 
 /// A file that is to be synced.
@@ -75,6 +79,11 @@ impl FileSystem {
         let stat = rustix::fs::fstat(&root).context("looking at", tree.root_path())?;
         Ok(FileSystem {
             device: stat.st_dev,
+            at_once: if file_system::has_no_disk(&root) {
+                1
+            } else {
+                AT_ONCE
+            },
             syncfs: file_system::trusts_syncfs(&root) && lets_syncfs_through(&root),
             root,
         })
@@ -94,7 +103,7 @@ impl FileSystem {
         record: impl Fn(&Key, Synced) + Sync,
     ) -> Result<bool> {
         if !method.wants_syncfs(files.len()) || !self.syncfs || !self.has_all(tree, &files)? {
-            return sync_each(tree, files, record).map(|()| false);
+            return sync_each(tree, self.at_once, files, record).map(|()| false);
         }
         let synced = rustix::fs::syncfs(&self.root).context("syncing", tree.root_path());
         for file in &files {
@@ -128,8 +137,13 @@ impl Synced {
 }
 
 /// After the first error no further file is begun.
-fn sync_each(tree: &Tree, files: Vec<Unsynced<'_>>, record: impl Fn(&Key, Synced) + Sync) -> Result<()> {
-    run_bounded(AT_ONCE, files, |file| sync_one(tree, file, &record)).map(drop)
+fn sync_each(
+    tree: &Tree,
+    at_once: usize,
+    files: Vec<Unsynced<'_>>,
+    record: impl Fn(&Key, Synced) + Sync,
+) -> Result<()> {
+    run_bounded(at_once, files, |file| sync_one(tree, file, &record)).map(drop)
 }
 
 fn sync_one(tree: &Tree, file: Unsynced<'_>, record: &impl Fn(&Key, Synced)) -> Result<()> {
@@ -142,12 +156,15 @@ fn sync_one(tree: &Tree, file: Unsynced<'_>, record: &impl Fn(&Key, Synced)) -> 
     synced
 }
 
-/// Whether the call is to be had: a filter may deny it. Asked before the first write with a descriptor that nothing can be
-/// synced by, to which the kernel itself answers `EBADF`.
+/// Whether the call is to be had: a filter may deny it, to all of this process. Asked before the first write with a descriptor
+/// that nothing can be synced by, to which the kernel itself answers `EBADF`.
 fn lets_syncfs_through(root: &OwnedFd) -> bool {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let asked = rustix::fs::openat(root, ".", flags, Mode::empty()).and_then(rustix::fs::syncfs);
-    !asked.is_err_and(is_unavailable)
+    static LETS_THROUGH: OnceLock<bool> = OnceLock::new();
+    *LETS_THROUGH.get_or_init(|| {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let asked = rustix::fs::openat(root, ".", flags, Mode::empty()).and_then(rustix::fs::syncfs);
+        !asked.is_err_and(is_unavailable)
+    })
 }
 
 fn device_of(tree: &Tree, key: &Key) -> Result<u64> {

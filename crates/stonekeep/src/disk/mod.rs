@@ -6,6 +6,7 @@
 
 mod clone;
 pub(crate) mod copying;
+mod descent;
 pub(crate) mod direct_reader;
 mod directory;
 mod entry;

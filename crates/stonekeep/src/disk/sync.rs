@@ -28,6 +28,7 @@ use foldhash::fast::RandomState;
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
+use super::descent::Descent;
 use super::flush::{FileSystem, SyncMethod, Synced, Unsynced};
 use super::tree::Tree;
 use crate::Key;
@@ -196,10 +197,16 @@ impl Syncs {
                 all.insert(Some(key));
             }
         }
+        let Some(mut descent) = Descent::begin(tree)? else {
+            return Ok(());
+        };
         // In the order of keys, a directory stands before those inside it.
-        all.iter()
-            .rev()
-            .try_for_each(|directory| self.sync_names(tree, directory.as_ref()))
+        for directory in all.iter().rev().map(Option::as_ref) {
+            if let Some(opened) = descent.to(directory)? {
+                self.sync_directory(&tree.path(directory), opened)?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes the names directly in a directory durable; if that is gone, those in the one above, where its name was.

@@ -1,7 +1,8 @@
-//! The directories below a store's root, opened part by part so that no symbolic link is ever followed.
+//! The directories below a store's root, opened so that no symbolic link is ever followed.
 //!
-//! The root's own path may lead through links: its owner chose it. What lies below may come from a stranger, so each
-//! directory is opened relative to its parent's descriptor with `O_NOFOLLOW`.
+//! The root's own path may lead through links: its owner chose it. What lies below may come from a stranger, so a
+//! directory is opened from the root's descriptor with `RESOLVE_NO_SYMLINKS`, or part by part, each relative to its
+//! parent's descriptor with `O_NOFOLLOW`.
 //!
 //! Walking down to a directory for each of its files costs more than a small file itself. So the directories of the
 //! files that were worked with lately stay open. All are walked to again after any directory was opened for itself, as
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{CWD, Mode, OFlags, Stat};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
@@ -86,28 +87,33 @@ impl Tree {
     /// Opens a directory; `None` if it or one above it is missing.
     pub(crate) fn find(&self, directory: Option<&Key>) -> Result<Option<OwnedFd>> {
         self.forget();
-        self.walk(directory.map(Key::as_str), |_, _| Err(Errno::NOENT))
+        self.walk(directory.map(Key::as_str), None)
     }
 
     /// Opens a directory, making it and those above it where they are missing; the root must be there.
     fn make(&self, directory: Option<&str>) -> Result<OwnedFd> {
         let missing = || Error::not_found(format!("{} is not there", self.root.display()));
-        self.walk(directory, |parent, name| make_part(parent, name, self.making()))?
-            .ok_or_else(missing)
+        self.walk(directory, Some(self.making()))?.ok_or_else(missing)
     }
 
-    fn walk(
-        &self,
-        directory: Option<&str>,
-        missing: impl Fn(&OwnedFd, &str) -> rustix::io::Result<OwnedFd>,
-    ) -> Result<Option<OwnedFd>> {
+    /// Opens a directory, in one call where the system has it; `made` if what is missing is made.
+    fn walk(&self, directory: Option<&str>, made: Option<Option<&Making>>) -> Result<Option<OwnedFd>> {
         let mut opened = match rustix::fs::openat(CWD, &*self.root, DIRECTORY, Mode::empty()) {
             Err(Errno::NOENT) => return Ok(None),
             root => root.context("opening", &self.root)?,
         };
+        match directory.map(|directory| open_parts(&opened, directory)) {
+            Some(Ok(below)) => return Ok(Some(below)),
+            Some(Err(Errno::NOENT)) if made.is_none() => return Ok(None),
+            // Part by part it is seen what is wrong, or nothing is.
+            Some(Err(_)) | None => {}
+        }
         for part in directory.iter().flat_map(|key| key.split('/')) {
             let below = match open_part(&opened, part) {
-                Err(Errno::NOENT) => missing(&opened, part),
+                Err(Errno::NOENT) => match made {
+                    Some(making) => make_part(&opened, part, making),
+                    None => Err(Errno::NOENT),
+                },
                 there => there,
             };
             match below {
@@ -124,7 +130,7 @@ impl Tree {
         let directory = key.directory();
         let opened = match self.lately(directory) {
             Some(lately) => Some(lately),
-            None => match self.walk(directory, |_, _| Err(Errno::NOENT))? {
+            None => match self.walk(directory, None)? {
                 Some(opened) => Some(self.remember(directory, opened)?),
                 None => None,
             },
@@ -199,7 +205,7 @@ impl Tree {
         Error::io(shortage.at(path.display()), error).with_shortage(shortage)
     }
 
-    fn no_directory(&self, directory: Option<&str>, errno: Errno) -> Error {
+    pub(super) fn no_directory(&self, directory: Option<&str>, errno: Errno) -> Error {
         let path = path_of(&self.root, directory);
         match errno {
             Errno::NOTDIR | Errno::LOOP => Error::corrupt(
@@ -237,6 +243,12 @@ pub(crate) fn size_bytes(stat: &Stat) -> u64 {
 /// Opens a directory in another one, never through a link.
 pub(crate) fn open_part(parent: impl AsFd, name: impl Arg) -> rustix::io::Result<OwnedFd> {
     rustix::fs::openat(parent, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())
+}
+
+/// Opens a directory below another one, never through a link: `openat2`, since Linux 5.6, where no filter denies it.
+fn open_parts(root: &OwnedFd, below: &str) -> rustix::io::Result<OwnedFd> {
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;
+    rustix::fs::openat2(root, below, DIRECTORY, Mode::empty(), resolve)
 }
 
 fn make_part(parent: &OwnedFd, name: &str, making: Option<&Making>) -> rustix::io::Result<OwnedFd> {

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use stonekeep_format::file_name::DbFileName;
 
+use super::directory::Directory;
 use super::listing::{FileIdentity, Listing, identity_of, is_absent};
-use super::lock::LockState;
+use super::lock::{LockState, OwnDatabases};
 use super::manifest::Current;
 use super::pinned::Pinned;
 use crate::{Error, IoContext, Result};
@@ -17,6 +18,7 @@ use crate::{Error, IoContext, Result};
 #[derive(Debug)]
 pub(super) struct AtRest {
     database: PathBuf,
+    own_databases: OwnDatabases,
     current: Current,
     manifest: Pinned,
     wal_directory: PathBuf,
@@ -30,13 +32,14 @@ impl AtRest {
     /// Remembers how the database looks: after CURRENT and the MANIFEST were read, after the directory of the WALs was
     /// listed, and before any WAL is opened. So what is captured is what is compared.
     pub(super) fn new(
-        database: &Path,
+        source: &Directory,
         current: Current,
         manifest: Pinned,
         wal_directory: &Listing,
     ) -> Result<AtRest> {
         Ok(AtRest {
-            database: database.to_owned(),
+            database: source.path.clone(),
+            own_databases: source.own_databases,
             current,
             manifest,
             wal_directory: wal_directory.path.clone(),
@@ -49,7 +52,7 @@ impl AtRest {
     /// # Errors
     /// `Refused` if the database is open, or has been opened meanwhile.
     pub(super) fn confirm(&self) -> Result<()> {
-        let state = LockState::of(&self.database)?;
+        let state = LockState::looked_at(&self.database, self.own_databases)?;
         if let Some(holder) = state.holder() {
             return Err(self.was_opened(&format!("it is open in {holder}")));
         }
@@ -80,8 +83,9 @@ impl AtRest {
 }
 
 /// Refuses a database that a process has open.
-pub(super) fn refuse_if_open(database: &Path) -> Result<()> {
-    let state = LockState::of(database)?;
+pub(super) fn refuse_if_open(source: &Directory) -> Result<()> {
+    let database = &source.path;
+    let state = LockState::looked_at(database, source.own_databases)?;
     let Some(holder) = state.holder() else {
         return Ok(());
     };

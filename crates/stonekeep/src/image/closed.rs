@@ -1,7 +1,7 @@
 //! Captures a database directory at rest: a closed database, or a checkpoint.
 //!
 //! # Steps
-//! 1. Look at the `LOCK`. If any process holds it, refuse.
+//! 1. The caller looks at the `LOCK`. If any process holds it, the database is not captured so.
 //! 2. Read CURRENT, the MANIFEST that it names, and the state that the MANIFEST adds up to. List the directory meanwhile.
 //! 3. Read the newest OPTIONS file, which also names the directory of the WALs. The image has the newest OPTIONS file with
 //!    the column families of the MANIFEST.
@@ -22,7 +22,7 @@ use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::options::CaptureOptions;
 
 use super::assembly::Parts;
-use super::at_rest::{AtRest, refuse_if_open};
+use super::at_rest::AtRest;
 use super::diagnostics::Diagnostics;
 use super::directory::{Directory, SourceKind};
 use super::listing::{Listing, data_directories};
@@ -41,18 +41,17 @@ use super::{Capture, CaptureHost, CaptureKind, Content, DatabaseImage, ImageFile
 use crate::parallel::run_both;
 use crate::{Observer, Result};
 
-/// Captures a database that no process has open.
+/// Captures a database that no process was seen to have open.
 pub(super) fn capture(
     source: &Directory,
     host: &mut dyn CaptureHost,
     observer: &dyn Observer,
 ) -> Result<Box<dyn Capture>> {
-    refuse_if_open(&source.path)?;
     let Some(current) = Current::read(&source.path)? else {
         return Err(no_database(&source.path));
     };
     let read = || Manifest::read(&source.path, &current, observer);
-    let (manifest, home) = run_both(2, read, || Listing::of(&source.path));
+    let (manifest, home) = run_both(host.workers(), read, || Listing::of(&source.path));
     let (manifest, home) = (manifest?, home?.ok_or_else(|| no_database(&source.path))?);
     let session = Session {
         source,
@@ -96,7 +95,7 @@ impl Session<'_> {
         }
         let wal_directory = self.wal_directory(&home, &settings)?;
         let with_wals = wal_directory.as_ref().unwrap_or(&home);
-        let at_rest = AtRest::new(path, current, self.manifest.file.clone(), with_wals)?;
+        let at_rest = AtRest::new(self.source, current, self.manifest.file.clone(), with_wals)?;
         let wals = wals_at_rest::open(&self.manifest.state, with_wals)?;
         let with_wals = with_wals.path.clone();
         let directories = data_directories(home, &self.source.db_paths)?;

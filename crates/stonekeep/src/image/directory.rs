@@ -7,6 +7,7 @@ use std::time::Duration;
 #[cfg(feature = "probes")]
 use super::hot::probe::Probe;
 use super::hot::probe::Probes;
+use super::lock::OwnDatabases;
 use crate::{Clock, SystemClock};
 
 /// How many rounds the strict rule of a hot capture has, unless a caller sets another limit.
@@ -45,6 +46,7 @@ pub struct Directory {
     pub(super) wal_dir: Option<PathBuf>,
     pub(super) db_paths: Vec<PathBuf>,
     pub(super) forced: bool,
+    pub(super) own_databases: OwnDatabases,
     /// When a hot capture may use the fallback rule: after so many rounds, or so long after the first of them.
     pub(super) strict_rounds: u64,
     pub(super) strict_time: Duration,
@@ -62,6 +64,7 @@ impl Directory {
             wal_dir: None,
             db_paths: Vec::new(),
             forced: false,
+            own_databases: OwnDatabases::Possible,
             strict_rounds: STRICT_ROUNDS,
             strict_time: STRICT_TIME,
             open_files_limit: None,
@@ -90,6 +93,14 @@ impl Directory {
     ///   or with damaged ones, and where the MANIFEST names further paths that were not given.
     pub fn forced(mut self, forced: bool) -> Self {
         self.forced = forced;
+        self
+    }
+
+    /// The caller's word that this process opens no database for writing, as one that links no RocksDB. Otherwise its own
+    /// descriptors are looked through before each look at the LOCK: a process that closes any descriptor of a LOCK drops its
+    /// own lock.
+    pub fn of_other_processes(mut self) -> Self {
+        self.own_databases = OwnDatabases::Never;
         self
     }
 

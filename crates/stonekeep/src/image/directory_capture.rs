@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::at_rest::OPEN_HERE_HINT;
+use super::at_rest::{OPEN_HERE_HINT, refuse_if_open};
 use super::directory::{Directory, SourceKind};
 use super::lock::LockState;
 use super::{Capture, CaptureHost, ImageSource, closed, hot, other_database};
@@ -32,7 +32,7 @@ impl Directory {
     /// # Errors
     /// `Refused` if it is this very process.
     fn is_open_elsewhere(&self) -> Result<bool> {
-        match LockState::of(&self.path)? {
+        match LockState::looked_at(&self.path, self.own_databases)? {
             LockState::Free => Ok(false),
             LockState::HeldBy { .. } => Ok(true),
             LockState::HeldByThisProcess => {
@@ -60,7 +60,9 @@ impl ImageSource for Directory {
     fn capture(&self, host: &mut dyn CaptureHost, observer: &dyn Observer) -> Result<Box<dyn Capture>> {
         let captured = match self.kind {
             SourceKind::Auto => self.capture_by_lock(host, observer),
-            SourceKind::Closed | SourceKind::Checkpoint => closed::capture(self, host, observer),
+            SourceKind::Closed | SourceKind::Checkpoint => {
+                refuse_if_open(self).and_then(|()| closed::capture(self, host, observer))
+            }
             SourceKind::Hot => {
                 self.is_open_elsewhere()?;
                 hot::capture(self, host, observer)

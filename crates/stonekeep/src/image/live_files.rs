@@ -46,7 +46,9 @@ impl LiveFiles {
         let mut needed = host.needed(&wanted)?;
         needed.resize(wanted.len(), true);
         let parts = wanted.chunks(LOOKS).zip(needed.chunks(LOOKS)).collect();
-        let looked = run_bounded(LOOKERS, parts, |(files, needed)| places.look(files, needed, home))?;
+        let looked = run_bounded(LOOKERS.min(host.workers()), parts, |(files, needed)| {
+            places.look(files, needed, home)
+        })?;
         let mut found = LiveFiles {
             files: wanted,
             any_absent: false,

@@ -29,6 +29,15 @@ const OWN_DESCRIPTORS: &str = "/proc/self/fd";
 /// One thread looks at a time: it would mistake another thread's descriptor for that of an open database.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
+/// Whether this process may have databases open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OwnDatabases {
+    /// Its descriptors are looked through before a `LOCK` is opened.
+    Possible,
+    /// It has no lock that could be dropped.
+    Never,
+}
+
 /// Who holds a database's `LOCK`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -53,8 +62,16 @@ impl LockState {
     /// `Io` if `LOCK` cannot be looked at; `Unsupported` if the descriptors of this process cannot be listed, which
     /// takes a mounted `/proc`.
     pub fn of(database: &Path) -> Result<LockState> {
+        Self::looked_at(database, OwnDatabases::Possible)
+    }
+
+    /// As [`of`](Self::of), in a process that may or may not open databases itself.
+    pub(super) fn looked_at(database: &Path, own: OwnDatabases) -> Result<LockState> {
         let path = database.join(LOCK);
         let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        if own == OwnDatabases::Never {
+            return ask_kernel(&path);
+        }
         let identity = match std::fs::metadata(&path) {
             Ok(metadata) => (metadata.dev(), metadata.ino()),
             Err(error) if is_absent(&error) => return Ok(LockState::Free),

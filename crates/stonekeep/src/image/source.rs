@@ -54,6 +54,11 @@ pub trait CaptureHost {
         false
     }
 
+    /// The number of threads that the source may use at the same time.
+    fn workers(&self) -> usize {
+        usize::MAX
+    }
+
     /// Asked before anything is taken.
     ///
     /// # Errors

@@ -59,7 +59,7 @@ pub(super) fn settle(store: &Store, lock: &Held, mut listed: Vec<Entry>) -> Resu
 /// Puts a record for each claimed id that has no meta file.
 fn record(store: &Store) -> Result<()> {
     let committed = catalog::list(store)?.ids;
-    for entry in store.list(Some(&layout::ids_directory()))? {
+    for entry in store.names(Some(&layout::ids_directory()))? {
         let id = BackupId::parse(&entry.name).filter(|id| committed.binary_search(id).is_err());
         let Some(id) = id else { continue };
         let content = PutContent::Bytes(b"its writer lost the lock\n");

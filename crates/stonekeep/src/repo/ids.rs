@@ -42,12 +42,12 @@ impl Traces {
     /// I/O errors of the store.
     pub fn read(index: &RepositoryIndex<'_>, claimed: BTreeSet<BackupId>) -> Result<Self> {
         let store = index.store();
-        let records = store.list(Some(&layout::deleted_directory()))?;
+        let records = store.names(Some(&layout::deleted_directory()))?;
         let records = records.iter().filter(|entry| entry.kind == EntryKind::File);
         let records = records.filter_map(|entry| layout::parse_id_and_crc(&entry.name));
         let mut others: BTreeSet<BackupId> = records.map(|(id, _)| id).collect();
         others.extend(ids_of(index.private()?));
-        others.extend(ids_of(&store.list(Some(&layout::facts_directory()))?));
+        others.extend(ids_of(&store.names(Some(&layout::facts_directory()))?));
         Ok(Traces {
             backups: index.backups()?.ids.iter().copied().collect(),
             claimed,
@@ -90,7 +90,7 @@ pub fn largest(index: &RepositoryIndex<'_>, claimed: BTreeSet<BackupId>) -> Resu
 /// # Errors
 /// I/O errors of the store.
 pub fn claimed(store: &Store) -> Result<BTreeSet<BackupId>> {
-    let claims = store.list(Some(&layout::ids_directory()))?;
+    let claims = store.names(Some(&layout::ids_directory()))?;
     Ok(ids_of(&claims).collect())
 }
 
@@ -112,7 +112,7 @@ pub fn next(id: BackupId) -> Result<BackupId> {
 /// # Errors
 /// Those of the store.
 pub fn take(store: &Store, run: &str, id: BackupId, durability: Durability) -> Result<bool> {
-    Ok(store.list(Some(&layout::private(id)))?.is_empty() && claim(store, run, id, durability)?)
+    Ok(store.names(Some(&layout::private(id)))?.is_empty() && claim(store, run, id, durability)?)
 }
 
 /// Claims an id with a token that no other run has; whether it was free. The claim is durable on return, if asked.

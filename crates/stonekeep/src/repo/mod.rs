@@ -164,7 +164,7 @@ pub fn require_or_create(store: &Store, state: &RootState, durability: Durabilit
 pub fn settle(store: &Store, lock: &Held, workers: usize) -> Result<()> {
     let (records, doubtful) = run_both(
         workers,
-        || store.list(Some(&layout::deleted_directory())),
+        || store.names(Some(&layout::deleted_directory())),
         || doubtful::list(store),
     );
     garbage::drop_void_records(store, &records?)?;

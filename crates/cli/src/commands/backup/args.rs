@@ -238,6 +238,7 @@ impl BackupArgs {
     /// What is backed up.
     pub(super) fn source(&self) -> Directory {
         Directory::new(&self.database, self.source)
+            .of_other_processes()
             .with_wal_dir(self.wal_dir.clone())
             .with_db_paths(self.db_path.clone())
             .forced(self.force)

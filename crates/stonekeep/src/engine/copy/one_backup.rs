@@ -129,7 +129,7 @@ impl<'a> OneBackup<'_, 'a> {
     /// free belongs to another engine's backup.
     fn claim(&self, text: &[u8]) -> Result<bool> {
         let (store, area, id, meta) = (self.store(), &self.staging.area, self.id, binding(text));
-        let is_free = store.list(Some(&layout::private(id)))?.is_empty();
+        let is_free = store.names(Some(&layout::private(id)))?.is_empty();
         if !is_free && !ids::is_claimed_for_copy(store, id, meta)? {
             return Err(self.id_taken());
         }

@@ -237,6 +237,10 @@ impl CaptureHost for BackupRun<'_> {
         self.context.options.flush_before_backup && !self.dry_run
     }
 
+    fn workers(&self) -> usize {
+        self.context.engine.workers()
+    }
+
     /// Backups of two databases in one repository are a mistake more often than not.
     fn check_database(&mut self, database_id: Option<&str>) -> Result<()> {
         self.planner.set_database_id(database_id);

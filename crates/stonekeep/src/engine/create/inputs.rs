@@ -87,7 +87,9 @@ impl<'a> PlanInputs<'a> {
     /// I/O errors of the store.
     pub(super) fn read(store: &'a Store, workers: usize) -> Result<Self> {
         let index = RepositoryIndex::new(store);
-        index.begin_listing();
+        if workers > 1 {
+            index.begin_listing();
+        }
         let (backups, leftovers) = run_both(workers, || index.backups().map(drop), || Leftovers::read(store));
         backups?;
         let mut inputs = PlanInputs {

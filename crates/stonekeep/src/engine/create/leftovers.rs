@@ -103,7 +103,7 @@ impl Leftovers {
         let durable = self.gone.iter().filter(|entry| entry.durable);
         let mut files: Vec<FileFacts> = durable.map(|entry| entry.file.clone()).collect();
         let committed = catalog::list(store)?.ids;
-        for entry in store.list(Some(&layout::facts_directory()))? {
+        for entry in store.names(Some(&layout::facts_directory()))? {
             let id = BackupId::parse(&entry.name).filter(|id| committed.binary_search(id).is_err());
             let Some(id) = id else { continue };
             let facts = facts_reader::read_orphan(store, id)?.filter(|facts| facts.durable);

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use rustix::fs::{FlockOperation, fcntl_lock};
 use stonekeep::image::{CaptureKind, Content, Directory, ImageSource, NoHost, SourceKind};
-use stonekeep::{ErrorKind, StopSwitch};
+use stonekeep::{ErrorKind, Quiet, StopSwitch};
 use stonekeep_testkit::database::DatabaseBuilder;
 
 use crate::image::capture::{
@@ -244,6 +244,9 @@ fn an_open_database_is_refused() {
         meanwhile.is_source_changed(),
         "capturing again, in another way, helps"
     );
+    // The caller's word is not doubted.
+    let told = Directory::new(database.path(), SourceKind::Auto).of_other_processes();
+    told.capture(&mut NoHost, &Quiet).unwrap().confirm().unwrap();
     drop(lock);
     taken.confirm().unwrap();
 }

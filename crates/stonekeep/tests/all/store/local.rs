@@ -127,10 +127,14 @@ fn links_below_the_root_are_never_followed() {
     let (directory, store) = made();
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("secret"), "secret").unwrap();
+    fs::create_dir(outside.path().join("below")).unwrap();
+    fs::write(outside.path().join("below/secret"), "secret").unwrap();
+    fs::create_dir(directory.path().join("own")).unwrap();
+    symlink(outside.path(), directory.path().join("own/dir")).unwrap();
     symlink(outside.path(), directory.path().join("dir")).unwrap();
     symlink(outside.path().join("secret"), directory.path().join("file")).unwrap();
 
-    for path in ["file", "dir", "dir/secret"] {
+    for path in ["file", "dir", "dir/secret", "dir/below/secret", "own/dir/secret"] {
         let error = store.stat(&key(path)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{path}");
         assert_eq!(store.open(&key(path)).err().unwrap().kind(), ErrorKind::Corrupt);
@@ -171,7 +175,8 @@ fn links_below_the_root_are_never_followed() {
         fs::read_to_string(outside.path().join("secret")).unwrap(),
         "secret"
     );
-    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(outside.path().join("below")).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 2);
 }
 
 #[test]

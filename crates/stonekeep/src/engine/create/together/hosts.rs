@@ -73,6 +73,11 @@ impl CaptureHost for Hosts<'_> {
         self.any(|traits| traits.flush_before_backup)
     }
 
+    fn workers(&self) -> usize {
+        let workers = self.runs.iter().map(|(_, traits)| traits.workers);
+        workers.max().unwrap_or(1)
+    }
+
     fn check_database(&mut self, database_id: Option<&str>) -> Result<()> {
         let id = database_id.map(str::to_owned);
         let answers = self.ask(

@@ -36,6 +36,7 @@ pub(super) struct HostTraits {
     pub(super) is_last_attempt: bool,
     pub(super) flush_before_backup: bool,
     pub(super) takes_early: bool,
+    pub(super) workers: usize,
 }
 
 /// Says something, with the number of the run.
@@ -75,6 +76,7 @@ impl ImageSource for SharedSource {
             is_last_attempt: host.is_last_attempt(),
             flush_before_backup: host.flush_before_backup(),
             takes_early: host.takes_early(),
+            workers: host.workers(),
         }));
         let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         while let Ok(request) = requests.recv() {
