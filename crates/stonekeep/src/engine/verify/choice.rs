@@ -11,6 +11,7 @@
 use stonekeep_format::backup_name::RepoPath;
 
 use super::claims::Claim;
+use super::contents::sum_of_bytes;
 use super::options::Sample;
 use super::report::Findings;
 use crate::repo::index::RepositoryIndex;
@@ -87,13 +88,13 @@ pub(super) fn choose(
         }
     }
     candidates.sort_by(|(a_ms, a), (b_ms, b)| (a_ms, &a.path).cmp(&(b_ms, &b.path)));
-    let total_bytes: u64 = candidates.iter().map(|(_, claim)| claim.likely_bytes).sum();
+    let total_bytes = sum_of_bytes(candidates.iter().map(|(_, claim)| claim));
     let wanted_bytes = sample.map_or(total_bytes, |sample| sample.of(total_bytes));
     let mut bytes = 0;
     for (_, claim) in candidates {
         let is_wanted = bytes < wanted_bytes || claim.likely_bytes == 0;
         if is_wanted || sample.is_none() {
-            bytes += claim.likely_bytes;
+            bytes = claim.likely_bytes.saturating_add(bytes);
             choice.chosen.push(claim);
         } else if is_damaged(stamps, &claim) {
             choice.chosen.push(claim);

@@ -55,6 +55,12 @@ pub(super) struct Read {
     pub(super) unread: Vec<Claim>,
 }
 
+/// How many bytes these are likely to have. Meta files may tell any sizes.
+pub(super) fn sum_of_bytes<'c>(claims: impl IntoIterator<Item = &'c Claim>) -> u64 {
+    let bytes = claims.into_iter().map(|claim| claim.likely_bytes);
+    bytes.fold(0, u64::saturating_add)
+}
+
 /// Opens and reads what the claims are about. Files for which descriptors or memory were lacking are tried once more at the end, one after
 /// another.
 ///
@@ -72,9 +78,7 @@ pub(super) fn verify(
         until,
         recorder,
     } = reading;
-    // Meta files may tell any sizes.
-    let bytes = claims.iter().map(|claim| claim.likely_bytes);
-    let bytes = bytes.fold(0, u64::saturating_add);
+    let bytes = sum_of_bytes(&claims);
     let limiter = &engine.verify_rate_limiter;
     let meter = engine.meter(observer, limiter, Phase::Verifying, (claims.len() as u64, bytes));
     let is_over = || until.is_some_and(|until| engine.clock.instant() >= until);

@@ -6,7 +6,7 @@ use stonekeep_format::BackupId;
 
 use super::choice::{Choice, choose, verified_ms};
 use super::claims::Claim;
-use super::contents::{self, Reading};
+use super::contents::{self, Reading, sum_of_bytes};
 use super::memory::Memory;
 use super::options::VerifyOptions;
 use super::report::FindingKind;
@@ -67,7 +67,7 @@ impl Verifier<'_> {
         (self.report.files_checked, self.report.bytes_checked) = (read.files, read.bytes);
         let left: Vec<Claim> = choice.left.into_iter().chain(read.left).collect();
         self.report.files_left = left.len() as u64;
-        self.report.bytes_left = left.iter().map(|claim| claim.likely_bytes).sum();
+        self.report.bytes_left = sum_of_bytes(&left);
         if memory.recorder().is_some() {
             self.add_known_damage(stamps, left.iter().chain(&read.unread));
             self.add_oldest(stamps, left.iter().chain(&choice.settled).chain(&read.unread));
