@@ -32,6 +32,7 @@ use stonekeep::engine::BackupEngineOptions;
 
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
+use crate::invocation::Unusable;
 use crate::output::Output;
 use crate::output::progress::Watcher;
 
@@ -41,6 +42,8 @@ pub(crate) struct Session {
     pub(crate) interrupt: Interrupt,
     /// The configuration file that `--config` names.
     pub(crate) config: Option<PathBuf>,
+    /// Repositories of which it is known already that they cannot be used.
+    pub(crate) unusable: Unusable,
 }
 
 impl Session {

@@ -8,6 +8,7 @@ use stonekeep::Result;
 
 use super::layers::{Origin, Setting};
 use super::secrets::Secrets;
+use super::unusable::Unusable;
 use crate::config::{Config, Entry, Target};
 use crate::option;
 use crate::output::Output;
@@ -44,14 +45,21 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// The words of the command line, the first one the program's name. Secrets are looked up now.
-    pub(crate) fn words(&self, cli: &Command, secrets: &mut Secrets) -> Result<Vec<OsString>> {
+    /// The words of the command line, the first one the program's name. Secrets are looked up now. Of a backup in several repositories,
+    /// one for which that fails is only unusable.
+    pub(crate) fn words(
+        &self,
+        cli: &Command,
+        secrets: &mut Secrets,
+        unusable: &Unusable,
+    ) -> Result<Vec<OsString>> {
         let mut words: Vec<OsString> = vec!["stonekeep".into()];
         words.extend(self.path.iter().map(OsString::from));
         // What is typed comes after what the file says of the store, so that it counts.
         for place in &self.places {
             words.push(format!("--{}={}", place.option, place.target.location).into());
-            for setting in self.store_settings(place, secrets)? {
+            let settings = self.store_settings(place, secrets);
+            for setting in unusable.or_default(self, place, settings)? {
                 words.push(format!("--{}={setting}", place.store_option).into());
             }
         }
@@ -75,6 +83,13 @@ impl Job {
             Some(config) => secrets.settings(config, &place.target),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// Whether this place is one of several repositories of a backup, of which one that fails does not stop the others.
+    pub(super) fn is_one_of_several(&self, place: &Place) -> bool {
+        let of_option = |other: &&Place| other.option == place.option;
+        let number = self.places.iter().filter(of_option).count();
+        self.verb() == "backup" && place.option == "repo" && number > 1
     }
 
     /// The declaration of the command.

@@ -15,9 +15,11 @@ mod layers;
 pub(crate) mod plan;
 mod secrets;
 mod typed;
+mod unusable;
 pub(crate) mod variables;
 
 pub(crate) use job::{Job, Place};
 pub(crate) use layers::{Origin, Setting, effective};
 pub(crate) use plan::{Plan, understand};
 pub(crate) use secrets::Secrets;
+pub(crate) use unusable::Unusable;

@@ -6,7 +6,7 @@ use crate::cli::Verb;
 use crate::commands::Session;
 use crate::commands::check::{Checked, Subject, examine, report};
 use crate::exit::Exit;
-use crate::invocation::Job;
+use crate::invocation::{Job, Unusable};
 use crate::output::Output;
 
 /// Checks all of them. One whose credentials cannot be had is unreachable, and does not stop the others.
@@ -17,7 +17,7 @@ pub(super) fn check(runner: &Runner, jobs: &[Job]) -> Exit {
         let name = job.entry.as_ref().map(|entry| entry.name.clone());
         let display = job.entry.as_ref().map(|_| job.heading());
         let cli = match runner.parse_job(job, &output) {
-            Ok(Ok(cli)) => cli,
+            Ok(Ok((cli, _))) => cli,
             Ok(Err(error)) => {
                 let place = job.places.first().map(|place| place.target.location.clone());
                 let reason = format!("{error:#}").replace('\n', " ");
@@ -49,6 +49,7 @@ fn result(
         output: output.clone(),
         interrupt: runner.interrupt.clone(),
         config: None,
+        unusable: Unusable::default(),
     };
     let mut checked = examine(subjects, &session.engine_options());
     checked.append(&mut failed);

@@ -12,6 +12,7 @@ use crate::cli::Cli;
 use crate::commands::{self, Session};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
+use crate::invocation::Unusable;
 use crate::output::failure::Failure;
 use crate::output::print_error::PrintError;
 use crate::output::{Output, has_colours};
@@ -25,18 +26,24 @@ pub(super) fn parse(cli: &mut Command, words: &[OsString]) -> Result<(Option<Str
 
 /// Runs it, and prints why it failed.
 pub(super) fn run(cli: Cli, output: &Output, interrupt: &Interrupt) -> Exit {
-    match attempt(cli, output, interrupt) {
+    match attempt(cli, output, interrupt, Unusable::default()) {
         Ok(exit) => exit,
         Err(error) => report_failure(output, &error, interrupt),
     }
 }
 
-pub(super) fn attempt(cli: Cli, output: &Output, interrupt: &Interrupt) -> anyhow::Result<Exit> {
+pub(super) fn attempt(
+    cli: Cli,
+    output: &Output,
+    interrupt: &Interrupt,
+    unusable: Unusable,
+) -> anyhow::Result<Exit> {
     show_diagnostics(cli.global.verbose);
     let session = Session {
         output: output.clone(),
         interrupt: interrupt.clone(),
         config: cli.global.config,
+        unusable,
     };
     cli.verb.run(&session)
 }

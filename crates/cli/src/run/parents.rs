@@ -15,7 +15,7 @@ use stonekeep::{IoContext, Result};
 
 use crate::args::place::scheme;
 use crate::args::repository::parse_setting;
-use crate::invocation::{Job, Place, Secrets};
+use crate::invocation::{Job, Place, Secrets, Unusable};
 
 /// The commands that make a repository, with the option that names it.
 const MAKERS: [(&str, &str); 2] = [("backup", "repo"), ("copy", "to")];
@@ -25,24 +25,29 @@ const MAKERS: [(&str, &str); 2] = [("backup", "repo"), ("copy", "to")];
 pub(super) struct Parents(HashSet<String>);
 
 impl Parents {
-    /// Makes those that a job needs.
-    pub(super) fn make(&mut self, job: &Job, secrets: &mut Secrets) -> Result<()> {
+    /// Makes those that a job needs. Of several repositories, one for which that fails is only unusable.
+    pub(super) fn make(&mut self, job: &Job, secrets: &mut Secrets, unusable: &Unusable) -> Result<()> {
         let is_made = |place: &&Place| MAKERS.contains(&(job.verb(), place.option));
         for place in job.places.iter().filter(is_made) {
-            let target = &place.target;
-            if job.has("dry-run") {
+            if job.has("dry-run") || unusable.has(&place.target.location) {
                 continue;
             }
-            match scheme(&target.location) {
-                None => make_below(Path::new(&target.shared), Path::new(&target.location))?,
-                Some("hdfs") => {
-                    let settings = job.store_settings(place, secrets)?;
-                    self.make_in_hdfs((&target.shared, &target.location), &settings)?;
-                }
-                Some(_) => {}
-            }
+            let made = self.make_for(job, place, secrets);
+            unusable.or_default(job, place, made)?;
         }
         Ok(())
+    }
+
+    fn make_for(&mut self, job: &Job, place: &Place, secrets: &mut Secrets) -> Result<()> {
+        let target = &place.target;
+        match scheme(&target.location) {
+            None => make_below(Path::new(&target.shared), Path::new(&target.location)),
+            Some("hdfs") => {
+                let settings = job.store_settings(place, secrets)?;
+                self.make_in_hdfs((&target.shared, &target.location), &settings)
+            }
+            Some(_) => Ok(()),
+        }
     }
 
     fn make_in_hdfs(&mut self, (shared, repository): (&str, &str), settings: &[String]) -> Result<()> {

@@ -14,7 +14,7 @@ use crate::cli::Cli;
 use crate::config::{Entry, is_database};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
-use crate::invocation::{Job, Secrets};
+use crate::invocation::{Job, Secrets, Unusable};
 use crate::output::Output;
 use crate::output::several::Record;
 
@@ -31,6 +31,9 @@ struct Parser {
     secrets: Secrets,
     parents: Parents,
 }
+
+/// A command line, and those of its repositories that cannot be used.
+type Parsed = (Cli, Unusable);
 
 /// How a job ended, and its document without what all begin with.
 pub(super) struct Run {
@@ -57,7 +60,9 @@ impl Runner {
             return self.vanished(entry, output);
         }
         let ended = match self.parse_job(job, output) {
-            Ok(cli) => cli.and_then(|cli| one::attempt(cli, output, &self.interrupt)),
+            Ok(parsed) => {
+                parsed.and_then(|(cli, unusable)| one::attempt(cli, output, &self.interrupt, unusable))
+            }
             Err(exit) => return exit,
         };
         let exit = match &ended {
@@ -103,21 +108,22 @@ impl Runner {
     }
 
     /// The parsed command line of a job, for which what it needs is there; the exit code if it cannot be parsed.
-    pub(super) fn parse_job(&self, job: &Job, output: &Output) -> Result<anyhow::Result<Cli>, Exit> {
+    pub(super) fn parse_job(&self, job: &Job, output: &Output) -> Result<anyhow::Result<Parsed>, Exit> {
         let mut parser = self.parser.lock().unwrap_or_else(PoisonError::into_inner);
         let Parser {
             cli,
             secrets,
             parents,
         } = &mut *parser;
-        let words = match job.words(cli, secrets) {
+        let unusable = Unusable::default();
+        let words = match job.words(cli, secrets, &unusable) {
             Ok(words) => words,
             Err(error) => return Ok(Err(error.into())),
         };
         match one::parse(cli, &words) {
             Ok((_, parsed)) => {
-                let made = parents.make(job, secrets);
-                Ok(made.map(|()| parsed).map_err(Into::into))
+                let made = parents.make(job, secrets, &unusable);
+                Ok(made.map(|()| (parsed, unusable)).map_err(Into::into))
             }
             Err(error) => Err(explain(&with_origins(error, job, cli), output)),
         }

@@ -266,6 +266,28 @@ fn several_repositories_are_written_together() {
     assert_eq!(document["repositories"].as_array().unwrap().len(), 3);
 }
 
+/// What fails before the backup begins is that repository's failure, too.
+#[test]
+fn one_of_several_repositories_that_cannot_be_used_does_not_stop_the_others() {
+    let configured = Configured::new(
+        "[repository.nas]\npath = \"@/nas\"\n[repository.far]\npath = \"@/far\"\n\
+         [repository.s3]\nurl = \"s3://bucket/x\"\nstore-option.aws_secret_access_key = { env = \"STONEKEEP_TEST_UNSET\" }\n\
+         [database.app]\npath = \"@/db\"\nprefix = \"x/y/app\"\nrepository = [\"s3\", \"far\", \"nas\"]\n",
+    );
+    fs::create_dir(configured.world.path("far")).unwrap();
+    fs::write(configured.world.path("far/x"), "in the way").unwrap();
+    let ended = configured.run("backup app --json");
+    let document: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let outcomes = document["repositories"].as_array().unwrap();
+    let message = |at: usize| outcomes[at]["error"]["message"].as_str().unwrap();
+    assert!(message(0).contains("aws_secret_access_key has no value"), "{document}");
+    assert!(message(1).contains("making") && message(1).contains("far/x/y"), "{document}");
+    assert_eq!(outcomes[2]["backup_id"], 1, "{document}");
+    assert_eq!(ended.code, Some(1));
+    // Alone, it is the command's failure.
+    configured.run("backup app --repo far").code(1).warns("far/x/y");
+}
+
 #[test]
 fn a_file_that_others_could_have_written_is_refused() {
     let configured = Configured::new(TWO);

@@ -15,6 +15,9 @@ pub(super) fn open(
     session: &Session,
     observer: &dyn Observer,
 ) -> anyhow::Result<BackupEngine> {
+    if let Some(error) = session.unusable.take(repo.path()) {
+        return Err(error.into());
+    }
     let engine_options = args.engine_options(session)?;
     // Opening refuses a database in the place of a repository, too, but does not say what is wrong.
     let store = repo.store(&engine_options)?;
