@@ -280,8 +280,14 @@ fn one_of_several_repositories_that_cannot_be_used_does_not_stop_the_others() {
     let document: Value = serde_json::from_str(&ended.stdout).unwrap();
     let outcomes = document["repositories"].as_array().unwrap();
     let message = |at: usize| outcomes[at]["error"]["message"].as_str().unwrap();
-    assert!(message(0).contains("aws_secret_access_key has no value"), "{document}");
-    assert!(message(1).contains("making") && message(1).contains("far/x/y"), "{document}");
+    assert!(
+        message(0).contains("aws_secret_access_key has no value"),
+        "{document}"
+    );
+    assert!(
+        message(1).contains("making") && message(1).contains("far/x/y"),
+        "{document}"
+    );
     assert_eq!(outcomes[2]["backup_id"], 1, "{document}");
     assert_eq!(ended.code, Some(1));
     // Alone, it is the command's failure.
