@@ -59,7 +59,7 @@ impl Job {
         for place in &self.places {
             words.push(format!("--{}={}", place.option, place.target.location).into());
             let settings = self.store_settings(place, secrets);
-            for setting in unusable.or_default(self, place, settings)? {
+            for setting in self.or_unusable(place, settings, unusable)? {
                 words.push(format!("--{}={setting}", place.store_option).into());
             }
         }
@@ -85,8 +85,24 @@ impl Job {
         }
     }
 
-    /// Whether this place is one of several repositories of a backup, of which one that fails does not stop the others.
-    pub(super) fn is_one_of_several(&self, place: &Place) -> bool {
+    /// What is needed of a place. If that failed, and the place is one of several repositories of a backup, it is unusable, and does not
+    /// stop the others.
+    pub(crate) fn or_unusable<T: Default>(
+        &self,
+        place: &Place,
+        needed: Result<T>,
+        unusable: &Unusable,
+    ) -> Result<T> {
+        match needed {
+            Err(error) if self.is_one_of_several(place) => {
+                unusable.add(&place.target.location, error);
+                Ok(T::default())
+            }
+            needed => needed,
+        }
+    }
+
+    fn is_one_of_several(&self, place: &Place) -> bool {
         let of_option = |other: &&Place| other.option == place.option;
         let number = self.places.iter().filter(of_option).count();
         self.verb() == "backup" && place.option == "repo" && number > 1

@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use stonekeep::{Error, Result};
-
-use super::job::{Job, Place};
+use stonekeep::Error;
 
 /// Those of several repositories for which something failed before the command ran, each with its error: the command reports it as that
 /// repository's outcome.
@@ -13,15 +11,9 @@ use super::job::{Job, Place};
 pub(crate) struct Unusable(Mutex<Vec<(PathBuf, Error)>>);
 
 impl Unusable {
-    /// The value, or what stands for it if this place is one of several repositories.
-    pub(crate) fn or_default<T: Default>(&self, job: &Job, place: &Place, value: Result<T>) -> Result<T> {
-        match value {
-            Err(error) if job.is_one_of_several(place) => {
-                self.list().push((place.target.location.clone().into(), error));
-                Ok(T::default())
-            }
-            value => value,
-        }
+    /// Adds one.
+    pub(super) fn add(&self, repository: &str, error: Error) {
+        self.list().push((repository.into(), error));
     }
 
     /// Whether it is one of them.

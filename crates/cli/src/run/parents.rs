@@ -33,7 +33,7 @@ impl Parents {
                 continue;
             }
             let made = self.make_for(job, place, secrets);
-            unusable.or_default(job, place, made)?;
+            job.or_unusable(place, made, unusable)?;
         }
         Ok(())
     }
