@@ -83,6 +83,12 @@ impl FormatError {
         }
     }
 
+    /// The same error at another offset.
+    #[must_use]
+    pub(crate) fn at(self, offset: u64) -> Self {
+        FormatError { offset, ..self }
+    }
+
     /// Whether a newer reader might understand the bytes.
     pub fn is_unsupported(&self) -> bool {
         matches!(self.problem, Problem::Unsupported(_))

@@ -46,6 +46,11 @@ impl<'a> Block<'a> {
         Ok(Block { offset, content })
     }
 
+    /// The block at `offset` that has this content.
+    pub(super) fn of_content(offset: u64, content: &'a [u8]) -> Self {
+        Block { offset, content }
+    }
+
     /// Calls `each` with key, value, and where in the block the value begins. Keys must ascend, as RocksDB's do.
     pub(super) fn for_each(&self, mut each: impl FnMut(&[u8], &[u8], usize)) -> Result<()> {
         self.walk(|key, value, value_at| {

@@ -101,6 +101,22 @@ impl Decompressor {
         Ok(&self.output[..size])
     }
 
+    /// The content of a block that is no data block.
+    ///
+    /// # Errors
+    /// As [`Self::decompress`].
+    pub(super) fn decompress_once(mut self, block: &StoredBlock<'_>) -> Result<Vec<u8>> {
+        let (len, is_stored) = {
+            let content = self.decompress(block, false)?;
+            (content.len(), block.compression == Compression::None)
+        };
+        if is_stored {
+            return Ok(block.content.to_vec());
+        }
+        self.output.truncate(len);
+        Ok(self.output)
+    }
+
     /// The size that the block says, and what comes after it.
     fn split_size<'a>(&self, block: &StoredBlock<'a>) -> Result<(Option<u64>, &'a [u8])> {
         let error = At(block.offset);

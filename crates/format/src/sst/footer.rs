@@ -140,6 +140,36 @@ impl Footer {
         }
     }
 
+    /// Where the footer itself is, in a file of `file_size` bytes.
+    pub(super) fn own_handle(&self, file_size: u64) -> BlockHandle {
+        BlockHandle {
+            offset: self.offset,
+            size: file_size.saturating_sub(self.offset),
+        }
+    }
+
+    /// Whether what is left of the room for the handles is zero, in footers without a checksum of their own. `tail` is what
+    /// was decoded.
+    pub(super) fn check_padding(&self, tail: &[u8]) -> Result<()> {
+        if self.format_version >= FIRST_WITH_CONTEXT {
+            return Ok(());
+        }
+        let (len, before) = if self.format_version == 0 {
+            (LEGACY_LEN, 0)
+        } else {
+            (NEW_LEN, 1)
+        };
+        let bytes = &tail[tail.len().saturating_sub(len)..];
+        let mut reader = Reader::new(FileKind::Table, self.offset, &bytes[..before + HANDLES_LEN]);
+        reader.bytes(before)?;
+        BlockHandle::decode(&mut reader)?;
+        BlockHandle::decode(&mut reader)?;
+        if reader.rest().iter().any(|byte| *byte != 0) {
+            return Err(reader.corrupt("what follows the handles in the footer is not zero"));
+        }
+        Ok(())
+    }
+
     /// Refuses a metaindex block that would not end before the footer.
     fn checked(self) -> Result<Self> {
         let fits = self

@@ -116,6 +116,44 @@ impl TableProperties {
         )
     }
 
+    /// A number that is not among the fields.
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
+        let mut reader = Reader::new(FileKind::Table, 0, self.others.get(name.as_bytes())?);
+        reader.varint64().ok().filter(|_| reader.is_empty())
+    }
+
+    /// Whether such a number is there and not 0.
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        self.number(name).is_some_and(|number| number != 0)
+    }
+
+    /// The number of the index's type, 0 for a plain one: a fixed32 (`table/block_based/block_based_table_builder.cc`).
+    pub(super) fn index_type(&self) -> u32 {
+        let value = self
+            .others
+            .get(b"rocksdb.block.based.table.index.type".as_slice());
+        let bytes = value.and_then(|value| value.as_slice().try_into().ok());
+        bytes.map_or(0, u32::from_le_bytes)
+    }
+
+    /// Whether the table was written with options that make a compression dictionary.
+    pub(super) fn may_have_dictionary(&self) -> bool {
+        let options = self.others.get(b"rocksdb.compression_options".as_slice());
+        let text = options
+            .map(|options| String::from_utf8_lossy(options))
+            .unwrap_or_default();
+        let bytes = text
+            .split("max_dict_bytes=")
+            .nth(1)
+            .and_then(|rest| rest.split(';').next());
+        bytes.is_some_and(|bytes| bytes != "0")
+    }
+
+    /// Whether user-defined timestamps are in the file, if the comparator has any. RocksDB writes this from version 8.1 on.
+    pub(super) fn timestamps_persisted(&self) -> bool {
+        self.number("rocksdb.user.defined.timestamps.persisted") != Some(0)
+    }
+
     /// [`TableProperties::session_id`] alone.
     pub(super) fn session_id_in(block: &Block<'_>) -> Result<Option<SessionId>> {
         let text = block.value_of(DB_SESSION_ID.as_bytes())?;

@@ -147,7 +147,7 @@ fn properties_handle(footer: &Footer, metaindex: &Block<'_>) -> crate::Result<Op
 /// Ingestion may have rewritten the global sequence number inside the block without renewing the checksum, which
 /// then only matches with the number that `SstFileWriter` wrote, zero (`ReadTablePropertiesHelper` in
 /// `table/meta_blocks.cc`).
-fn parse_properties<T>(
+pub(super) fn parse_properties<T>(
     footer: &Footer,
     handle: BlockHandle,
     mut stored: Cow<'_, [u8]>,

@@ -11,7 +11,7 @@
 use super::block_handle::BlockHandle;
 use super::compression::Compression;
 use super::footer::Footer;
-use crate::checksum::{ChecksumType, block_checksum, context_modifier};
+use crate::checksum::{BlockHasher, ChecksumType, block_checksum, context_modifier};
 use crate::coding::Reader;
 use crate::{FileKind, FormatError, Result};
 
@@ -91,6 +91,33 @@ impl<'a> StoredBlock<'a> {
             offset: self.offset,
             size: self.content.len() as u64,
         }
+    }
+}
+
+/// Computes the checksum of a block that comes in pieces.
+pub(super) struct TrailerCheck {
+    footer: Footer,
+    hasher: BlockHasher,
+}
+
+impl TrailerCheck {
+    pub(super) fn new(footer: &Footer) -> Self {
+        TrailerCheck {
+            footer: *footer,
+            hasher: BlockHasher::new(footer.checksum),
+        }
+    }
+
+    pub(super) fn update(&mut self, piece: &[u8]) {
+        if self.footer.block_trailer_len() > 0 {
+            self.hasher.update(piece);
+        }
+    }
+
+    /// `trailer` is what follows the block that begins at `offset`.
+    pub(super) fn finish(self, offset: u64, trailer: &[u8]) -> Result<(Compression, ChecksumVerdict)> {
+        let hasher = self.hasher;
+        verdict(&self.footer, offset, trailer, |last| hasher.finish(last))
     }
 }
 

@@ -28,6 +28,8 @@ mod sst_encode;
 mod sst_end;
 mod sst_fixtures;
 mod sst_golden;
+mod sst_walk;
+mod sst_walk_damage;
 mod unique_id;
 mod wal;
 mod wal_batch;
