@@ -13,6 +13,7 @@ mod peers;
 mod prerequisites;
 mod proof;
 mod soak;
+mod torture;
 mod workspace;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ usage: cargo xtask <command>
   api [--write]                     compares the public items of the libraries with docs/api, or writes these
   soak [--help]                     captures databases while they are written, and judges each image
   crashes [arguments of the tests]  the crash tests, each stopping at every step
+  torture <machine> [--help]        tries to break promises: damage, faults, crashes, reproducible by seed
   fixtures [name…]                  makes committed fixtures anew: those named, or all
   fixtures sample                   makes the demo's database anew";
 
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         "fixtures" => fixtures::run(rest),
         "crashes" => crashes::run(rest),
         "soak" => soak::run(rest),
+        "torture" => torture::run(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -71,6 +71,8 @@ warning_names! {
     StoredAgain = "stored-again",
     /// Direct reads were asked for and are not possible.
     DirectReads = "direct-reads",
+    /// A meta file is not the one that the facts of its backup describe: it is damaged, or of another engine.
+    OtherMeta = "other-meta",
     /// A meta file has text where RocksDB expects a number.
     MetaNumbers = "meta-numbers",
     /// Whether a backup lists every file of its MANIFEST could not be checked.

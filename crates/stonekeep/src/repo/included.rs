@@ -13,7 +13,7 @@ use super::stored_files::StoredEntry;
 use super::wrong::Wrong;
 use crate::image::include::is_storable;
 use crate::store::{Entry, EntryKind, Key, Store};
-use crate::{Error, Finding, Result, Warning, WarningName};
+use crate::{Error, Finding, Result};
 
 /// One file of the application.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,28 +141,6 @@ pub(crate) fn findings_of(store: &Store, id: BackupId, files: &[IncludedFile]) -
         reason: wrong.to_string(),
     };
     Ok(findings.map(finding).collect())
-}
-
-/// The warning about files of the application that belong to a backup without facts, so that they cannot be `used`.
-///
-/// # Errors
-/// I/O errors of the store.
-pub(crate) fn without_facts(store: &Store, id: BackupId, used: &str) -> Result<Option<Warning>> {
-    let directory = layout::included(id);
-    let message = if !store.traits().lists {
-        format!("backup {id} has no facts: if it includes files of the application, they cannot be {used}")
-    } else if store.list(Some(&directory))?.is_empty() {
-        return Ok(None);
-    } else {
-        format!(
-            "the facts of backup {id} are missing or damaged: the files that it includes cannot be {used}"
-        )
-    };
-    Ok(Some(Warning::about(
-        WarningName::NotIncluded,
-        directory.as_str(),
-        message,
-    )))
 }
 
 /// The error for facts that name what must not be restored.

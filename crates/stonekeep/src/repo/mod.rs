@@ -46,6 +46,7 @@ pub(crate) mod path_set;
 mod pieces;
 pub mod pin;
 pub mod stored_files;
+pub(crate) mod unbound_facts;
 pub mod verified;
 pub mod went_back;
 pub mod wrong;

@@ -252,6 +252,7 @@ fn each_flag_that_is_named_exists() {
         .chain(
             [
                 "crates/bench/tests/all/help.txt",
+                "crates/torture/src/main.rs",
                 "xtask/src/bench.rs",
                 "xtask/src/main.rs",
             ]

@@ -177,7 +177,13 @@ fn only_the_proof_and_the_bench_link_rocksdb() {
         .lines()
         .find(|line| line.starts_with("default-members"))
         .expect("default-members in one line");
-    for outside in ["crates/proof", "crates/bench", "crates/rocksdb", "xtask"] {
+    for outside in [
+        "crates/proof",
+        "crates/bench",
+        "crates/rocksdb",
+        "crates/torture",
+        "xtask",
+    ] {
         if default.contains(outside) {
             findings.push(format!("{outside} is among the default members"));
         }

@@ -9,7 +9,7 @@ use crate::repo::facts::BackupFacts;
 use crate::repo::included::{self, IncludedFile};
 use crate::repo::index::RepositoryIndex;
 use crate::repo::pin::{self, Pinned};
-use crate::repo::{file_check, layout};
+use crate::repo::{file_check, layout, unbound_facts};
 use crate::store::{self, Key};
 use crate::{Error, ErrorKind, Finding, Result, Warning};
 
@@ -73,7 +73,7 @@ pub(super) fn read(
     }
     let mut warnings = Vec::new();
     if facts.is_none() {
-        warnings.extend(included::without_facts(store, id, "copied")?);
+        warnings.extend(unbound_facts::without_facts(store, loaded, "copied")?);
     }
     let (mut shared, mut private, mut excluded) = (Vec::new(), Vec::new(), 0);
     for file in &loaded.meta.files {

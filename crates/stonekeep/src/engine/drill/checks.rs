@@ -68,7 +68,10 @@ impl<'a> Checks<'a> {
         let source = Directory::new(self.directory, SourceKind::Closed);
         let (capture, mut findings) = match source.capture(&mut LooksOnly, observer) {
             Ok(capture) => (Some(capture), Vec::new()),
-            Err(error) if error.kind() == ErrorKind::Corrupt => (None, of_capture(&error)),
+            // A backup of it was made: what cannot be read any more is damaged.
+            Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) => {
+                (None, of_capture(&error))
+            }
             Err(error) => return Err(error),
         };
         let (files, unread) = self.expected()?;
@@ -170,7 +173,10 @@ impl<'a> Checks<'a> {
         let findings = Mutex::new(Vec::new());
         run_bounded(engine.workers(), files, |file| {
             meter.check()?;
-            let reader = match live.get(&file.name) {
+            // What the capture makes itself, such as CURRENT, or reads only a part of, says nothing of the disk.
+            let is_as_it_stands =
+                |image: &&&ImageFile| image.path().is_some() && image.size_bytes == file.size_bytes;
+            let reader = match live.get(&file.name).filter(is_as_it_stands) {
                 Some(image) => sources.open(image)?.into_reader(),
                 None => self.open(&file.name)?,
             };

@@ -23,8 +23,8 @@ use crate::engine::contents::{BackupContents, Destination, adjust_options, requi
 use crate::parallel::run_both;
 use crate::repo::catalog::SizedMeta;
 use crate::repo::facts::BackupFacts;
-use crate::repo::included::without_facts;
 use crate::repo::pin::{self, Pinned};
+use crate::repo::unbound_facts::without_facts;
 use crate::target::{CURRENT, TargetDirectories, TargetEntry};
 use crate::{Error, ErrorKind, IoContext, Phase, Result};
 
@@ -226,7 +226,8 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
         }
         plan.add_included(included);
         if lacks_facts {
-            plan.warnings.extend(without_facts(store, self.id, "restored")?);
+            plan.warnings
+                .extend(without_facts(store, &self.pinned.loaded, "restored")?);
         }
         plan.warnings.extend(sequences.warning(targets.db()));
         if let Some(directory) = options.keep_old.as_deref().filter(|_| plan.record.replaces()) {

@@ -43,7 +43,7 @@ use crate::repo::meta_scanner::{MetaScanner, ScannedMeta};
 use crate::repo::path_set::PathSet;
 use crate::repo::stored_files::StoredFiles;
 use crate::repo::wrong::Wrong;
-use crate::repo::{included, layout};
+use crate::repo::{included, layout, unbound_facts};
 use crate::{Error, ErrorKind, Observer, Result};
 
 impl BackupEngineReadOnly {
@@ -239,7 +239,7 @@ impl Verifier<'_> {
     fn included(&mut self, loaded: &LoadedMeta, facts: Option<&BackupFacts>) -> Result<()> {
         let (store, id) = (self.engine.store(), loaded.id);
         let Some(facts) = facts else {
-            let unknown = included::without_facts(store, id, "verified")?;
+            let unknown = unbound_facts::without_facts(store, loaded, "verified")?;
             self.report.warnings.extend(unknown);
             return Ok(());
         };

@@ -188,6 +188,43 @@ fn what_is_wrong_on_the_disk_is_found() {
     );
 }
 
+/// Damages CURRENT as soon as the restore has ended.
+struct DamagesCurrent(PathBuf, fn(&str) -> String);
+
+impl Observer for DamagesCurrent {
+    fn should_stop(&self) -> bool {
+        let is_restored = self.0.join("CURRENT").exists() && !self.0.join(".stonekeep-restore").exists();
+        if is_restored {
+            let name = fs::read_to_string(self.0.join("CURRENT")).unwrap();
+            fs::write(self.0.join("CURRENT"), (self.1)(&name)).unwrap();
+        }
+        false
+    }
+}
+
+/// RocksDB refuses a CURRENT that does not end with a newline.
+#[test]
+fn a_damaged_current_is_found_however_it_is_damaged() {
+    let (scene, store, _) = scene();
+    let damages: [fn(&str) -> String; 2] =
+        [|name| name.trim_end().to_owned(), |name| "\0".repeat(name.len())];
+    for (at, damage) in damages.into_iter().enumerate() {
+        let keep = scene.path(&format!("kept-{at}"));
+        let drilled = reader(&store).drill(
+            WhichBackup::Latest,
+            &DrillPlace::Keep(keep.clone()),
+            &RestoreOptions::default(),
+            &DamagesCurrent(keep.clone(), damage),
+        );
+        let current = keep.join("CURRENT").display().to_string();
+        let found = drilled.unwrap().findings;
+        assert!(
+            !found.is_empty() && found.iter().all(|it| it.file == current),
+            "{found:?}"
+        );
+    }
+}
+
 #[test]
 fn a_stop_leaves_nothing() {
     let (_scene, store, scratch) = scene();

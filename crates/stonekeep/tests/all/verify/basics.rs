@@ -8,7 +8,7 @@ use stonekeep::engine::{BackupEngineOptions, BackupEngineReadOnly};
 use stonekeep::format::BackupId;
 use stonekeep::store::Store;
 use stonekeep::store::local::LocalStore;
-use stonekeep::{ErrorKind, Phase, Quiet, StopSwitch};
+use stonekeep::{ErrorKind, Phase, Quiet, StopSwitch, WarningName};
 use stonekeep_testkit::fixtures::{self, Fixture};
 use stonekeep_testkit::record_store::RecordStore;
 
@@ -130,6 +130,29 @@ fn the_wrong_meta_file_is_named() {
     let report = verify(&store);
     assert_eq!(findings(&report), [(FindingKind::LyingMeta, &*shared, vec![2])]);
     assert_eq!(report.backups[0].state, BackupState::Valid);
+}
+
+/// Nothing in a meta file protects its time, its sequence number and the application's words.
+#[test]
+fn a_meta_file_with_another_head_is_warned_of() {
+    let store = memory();
+    two_backups(&store);
+    let text = String::from_utf8(store.read(&key("meta/2"), 1 << 20).unwrap()).unwrap();
+    let (time, rest) = text.split_once('\n').unwrap();
+    let other = format!("{}\n{rest}", time.parse::<u64>().unwrap() + 1);
+    put(&store, "meta/2", other.as_bytes());
+    for level in [VerifyLevel::Size, VerifyLevel::Checksum] {
+        let report = at_level(&store, level);
+        let warned: Vec<_> = report
+            .warnings
+            .iter()
+            .map(|it| (it.name, it.about.as_deref()))
+            .collect();
+        assert_eq!(warned, [(WarningName::OtherMeta, Some("meta/2"))]);
+        assert!(report.is_clean());
+    }
+    store.delete_one(&key("stonekeep/backups/2")).unwrap();
+    assert_eq!(at_level(&store, VerifyLevel::Checksum).warnings, []);
 }
 
 #[test]

@@ -1,0 +1,108 @@
+//! How many trials are run, from which seed, and what came of them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+
+/// After so many failures a run ends: more of them say nothing new.
+const MAX_FAILURES: usize = 20;
+
+/// How long a machine runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// The first seed; each trial has the next one.
+    pub seed: u64,
+    /// At most so many trials.
+    pub trials: u64,
+    /// About so long, if that is shorter.
+    pub time: Option<Duration>,
+}
+
+/// What a machine has done.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Trials.
+    pub trials: u64,
+    /// What happened, and how often.
+    pub counts: BTreeMap<String, u64>,
+    /// Broken promises, each with its seed.
+    pub failures: Vec<String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Report {
+    /// Counts something.
+    pub fn count(&mut self, what: impl Into<String>) {
+        *self.counts.entry(what.into()).or_default() += 1;
+    }
+
+    /// Whether every promise was kept.
+    ///
+    /// # Errors
+    /// What was broken.
+    pub fn into_result(self) -> Result<Report> {
+        if self.failures.is_empty() {
+            return Ok(self);
+        }
+        Err(anyhow!(
+            "{} broken promises:\n{}",
+            self.failures.len(),
+            self.failures.join("\n")
+        ))
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (what, count) in &self.counts {
+            writeln!(f, "{count:>9}  {what}")?;
+        }
+        for failure in &self.failures {
+            writeln!(f, "FAILED: {failure}")?;
+        }
+        let seconds = self.took.as_secs_f64();
+        let rate = self.trials as f64 / seconds.max(0.001);
+        write!(
+            f,
+            "{} trials in {seconds:.1} s, {rate:.0} a second, {} failures",
+            self.trials,
+            self.failures.len()
+        )
+    }
+}
+
+impl Budget {
+    /// So many trials from this seed on.
+    pub fn trials(seed: u64, trials: u64) -> Self {
+        Budget {
+            seed,
+            trials,
+            time: None,
+        }
+    }
+
+    /// Runs trials. One that fails or panics is a failure of the report.
+    pub fn run(self, mut trial: impl FnMut(u64, &mut Report) -> Result<()>) -> Report {
+        let began = Instant::now();
+        let mut report = Report::default();
+        for seed in (0..self.trials).map(|at| self.seed.wrapping_add(at)) {
+            let is_over = self.time.is_some_and(|time| began.elapsed() >= time);
+            if is_over || report.failures.len() >= MAX_FAILURES {
+                break;
+            }
+            report.trials += 1;
+            let ended = catch_unwind(AssertUnwindSafe(|| trial(seed, &mut report)));
+            match ended {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => report.failures.push(format!("seed {seed}: {error:#}")),
+                Err(_) => report.failures.push(format!("seed {seed}: a panic")),
+            }
+        }
+        report.took = began.elapsed();
+        report
+    }
+}

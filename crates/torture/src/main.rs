@@ -1,0 +1,73 @@
+//! Runs a machine for long. `cargo xtask torture` calls it.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command prints its results"
+)]
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use stonekeep_torture::budget::{Budget, Report};
+use stonekeep_torture::corruption;
+
+const USAGE: &str = "\
+usage: torture <machine> [--seed <number>] [--trials <count> | --minutes <count>]
+
+machines:
+  corruption   damages files of repositories and of restored databases: verify and restore name them
+
+  --seed      the first seed (another one each time); a failure names its own
+  --trials    how many trials (20000)
+  --minutes   how long, instead";
+
+/// As many as the closing run has.
+const TRIALS: u64 = 20_000;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match parse(&arguments) {
+        Err(reason) => {
+            eprintln!("error: {reason}\n{USAGE}");
+            ExitCode::from(2)
+        }
+        Ok((machine, budget)) => {
+            println!("seed {}", budget.seed);
+            let report = machine(budget);
+            println!("{report}");
+            if report.failures.is_empty() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+type Machine = fn(Budget) -> Report;
+
+fn parse(arguments: &[String]) -> Result<(Machine, Budget), String> {
+    let (name, mut rest) = arguments.split_first().ok_or("which machine?")?;
+    let machine = match name.as_str() {
+        "corruption" => corruption::run as Machine,
+        _ => return Err(format!("there is no machine {name}")),
+    };
+    let mut budget = Budget::trials(fastrand::u64(..1 << 40), TRIALS);
+    while let [option, value, more @ ..] = rest {
+        let number: u64 = value.parse().map_err(|_| format!("{value} is no number"))?;
+        match option.as_str() {
+            "--seed" => budget.seed = number,
+            "--trials" => budget.trials = number,
+            "--minutes" => {
+                budget.trials = u64::MAX;
+                budget.time = Some(Duration::from_secs(number.saturating_mul(60)));
+            }
+            _ => return Err(format!("there is no option {option}")),
+        }
+        rest = more;
+    }
+    match rest {
+        [] => Ok((machine, budget)),
+        [left, ..] => Err(format!("{left} has no value")),
+    }
+}

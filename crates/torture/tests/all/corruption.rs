@@ -1,0 +1,10 @@
+//! Damage to any kind of file is found, or does nothing.
+
+use stonekeep_torture::budget::Budget;
+use stonekeep_torture::corruption;
+
+#[test]
+fn damage_is_found_and_named() {
+    let report = corruption::run(Budget::trials(1, 150));
+    report.into_result().unwrap();
+}

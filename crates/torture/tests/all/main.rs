@@ -1,0 +1,3 @@
+//! Each machine, bounded, from fixed seeds.
+
+mod corruption;
