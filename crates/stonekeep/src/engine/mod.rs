@@ -6,6 +6,7 @@
 #![doc = include_str!("examples.md")]
 
 mod callbacks;
+mod checked;
 pub mod collect;
 mod components;
 mod contents;
@@ -20,6 +21,7 @@ mod meta_commit;
 mod options;
 mod rate_limiter;
 mod reading;
+pub mod repair;
 pub mod restore;
 pub(crate) mod transfer;
 pub mod undelete;

@@ -15,6 +15,7 @@ mod handle;
 mod hot;
 mod image;
 mod info;
+mod repair;
 mod restore;
 mod store;
 mod support;

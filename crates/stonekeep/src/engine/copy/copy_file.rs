@@ -1,11 +1,10 @@
 //! Copying one file: its last bytes are handed on only if its checksum is right.
 
-use std::io::{self, ErrorKind, Read};
-
-use stonekeep_format::Crc32c;
+use std::io::ErrorKind;
 
 use super::context::Context;
 use super::source_backup::{WantedFile, damaged};
+use crate::engine::checked::Checked;
 use crate::engine::transfer::{Meter, Metered};
 use crate::repo::wrong::Wrong;
 use crate::store::{Key, ObjectReader, PutMode, Upload};
@@ -79,26 +78,4 @@ fn copy_once(
     })?;
     tracing::debug!(key = %to, bytes = size_bytes, "copied");
     Ok(copied)
-}
-
-/// A file that becomes an error instead of its last bytes where its checksum is wrong: a store that gives a file its name as
-/// soon as all of it is there must never have all of a wrong one.
-struct Checked<'a, R> {
-    inner: Metered<'a, R>,
-    wanted: Option<Crc32c>,
-    wrong: &'a dyn Fn(String) -> Error,
-}
-
-impl<R: Read> Read for Checked<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        let found = self.inner.crc32c();
-        match self.wanted.filter(|_| self.inner.left() == 0) {
-            Some(wanted) if wanted != found => {
-                let reason = format!("its checksum is {found} instead of {wanted}");
-                Err(io::Error::other((self.wrong)(reason)))
-            }
-            _ => Ok(count),
-        }
-    }
 }

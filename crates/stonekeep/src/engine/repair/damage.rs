@@ -1,0 +1,142 @@
+//! P2: which files are damaged.
+
+use std::collections::BTreeMap;
+
+use stonekeep_format::backup_meta::MetaFile;
+use stonekeep_format::backup_name::RepoPath;
+use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::{BackupId, Crc32c};
+
+use super::report::NotRepaired;
+use crate::engine::BackupEngineReadOnly;
+use crate::repo::expected_sizes::ExpectedSizes;
+use crate::repo::index::RepositoryIndex;
+use crate::repo::loaded_meta::{LoadedMeta, MetaState};
+use crate::repo::verified::{self, Stamps};
+use crate::repo::{catalog, layout};
+use crate::{Error, ErrorKind, Finding, Result};
+
+/// A damaged file, with what meta files say of it.
+pub(super) struct DamagedFile {
+    pub(super) path: RepoPath,
+    pub(super) reason: String,
+    /// Whether it is there with the right size, so that only its bytes can be wrong.
+    pub(super) by_stamp: bool,
+    pub(super) size_bytes: Option<u64>,
+    pub(super) crc32c: Crc32c,
+    /// The MANIFEST of a backup that names it.
+    pub(super) manifest: Option<DbFileName>,
+    pub(super) backups: Vec<BackupId>,
+}
+
+/// What is damaged.
+#[derive(Default)]
+pub(super) struct Damage {
+    /// By their paths.
+    pub(super) files: BTreeMap<String, DamagedFile>,
+    /// What nothing can be done about.
+    pub(super) hopeless: Vec<NotRepaired>,
+}
+
+/// Looks at these backups.
+///
+/// # Errors
+/// `NotFound` if one does not exist, and I/O errors of the store.
+pub(super) fn find(engine: &BackupEngineReadOnly, ids: &[BackupId]) -> Result<Damage> {
+    let store = engine.store();
+    let stamps = verified::read(store, engine.time())?;
+    if !stamps.is_complete() {
+        let directory = layout::verified_directory();
+        let message = format!("files in {directory} cannot be read, so what is damaged is not known");
+        return Err(Error::new(ErrorKind::Io, message)
+            .with_hint("make them readable, or remove them, and verify the backups again"));
+    }
+    let index = RepositoryIndex::new(store);
+    let mut damage = Damage::default();
+    for id in ids {
+        match catalog::load(store, *id)? {
+            MetaState::Readable(loaded) => damage.add_backup(&index, &stamps, &loaded)?,
+            MetaState::Unreadable(error) => damage.hopeless.push(NotRepaired {
+                path: layout::meta(*id).to_string(),
+                reason: error.one_line(),
+                rejected: Vec::new(),
+                backups: vec![*id],
+            }),
+        }
+    }
+    Ok(damage)
+}
+
+impl Damage {
+    fn add_backup(
+        &mut self,
+        index: &RepositoryIndex<'_>,
+        stamps: &Stamps,
+        loaded: &LoadedMeta,
+    ) -> Result<()> {
+        let facts = loaded.facts_for_sizes(index.store())?;
+        let listed = index.findings(loaded, facts.as_ref())?;
+        let is_listed = |finding: &Finding| listed.iter().any(|other| other.file == finding.file);
+        let mut stamped = stamps.findings(loaded);
+        stamped.retain(|finding| !is_listed(finding));
+        if listed.is_empty() && stamped.is_empty() {
+            return Ok(());
+        }
+        let sizes = ExpectedSizes::read(index.store(), loaded, facts.as_ref())?;
+        let by_listing = listed.into_iter().map(|finding| (finding, false));
+        for (finding, by_stamp) in by_listing.chain(stamped.into_iter().map(|finding| (finding, true))) {
+            let named = loaded.meta.files.iter();
+            let file = named
+                .filter(|file| !file.excluded)
+                .find(|file| file.path.to_string() == finding.file);
+            match file.and_then(|file| Some((file, file.recorded_crc32c()?))) {
+                Some((file, crc32c)) => {
+                    let size_bytes = sizes.expected(file);
+                    self.add(loaded, (file, size_bytes, crc32c), finding, by_stamp);
+                }
+                None => self.add_hopeless(loaded.id, finding, "no meta file has its checksum"),
+            }
+        }
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        loaded: &LoadedMeta,
+        (file, size_bytes, crc32c): (&MetaFile, Option<u64>, Crc32c),
+        finding: Finding,
+        by_stamp: bool,
+    ) {
+        let known = self
+            .files
+            .entry(finding.file.clone())
+            .or_insert_with(|| DamagedFile {
+                path: file.path.clone(),
+                reason: finding.reason.clone(),
+                by_stamp,
+                size_bytes,
+                crc32c,
+                manifest: manifest_of(loaded),
+                backups: Vec::new(),
+            });
+        if known.crc32c == crc32c && known.size_bytes == size_bytes {
+            known.backups.push(loaded.id);
+        } else {
+            self.add_hopeless(loaded.id, finding, "other backups expect another content there");
+        }
+    }
+
+    fn add_hopeless(&mut self, id: BackupId, finding: Finding, why: &str) {
+        self.hopeless.push(NotRepaired {
+            path: finding.file,
+            reason: finding.reason,
+            rejected: vec![why.to_owned()],
+            backups: vec![id],
+        });
+    }
+}
+
+fn manifest_of(loaded: &LoadedMeta) -> Option<DbFileName> {
+    let mut names = loaded.meta.files.iter().map(|file| file.path.restored_name());
+    names.find(|name| matches!(name, DbFileName::Manifest(_)))
+}
