@@ -10,5 +10,6 @@ pub(crate) mod repository;
 pub(crate) mod retention;
 pub(crate) mod sample;
 pub(crate) mod select;
+pub(crate) mod sources;
 pub(crate) mod time;
 pub(crate) mod which;

@@ -70,6 +70,11 @@ pub(crate) const UNDELETE: &str = "Examples:
   stonekeep list --deleted --repo /backups/app
   stonekeep undelete 7 --repo /backups/app";
 
+pub(crate) const REPAIR: &str = "Examples:
+  stonekeep repair --repo /backups/app --database /var/lib/app/db
+  stonekeep repair 7 8 --repo /backups/app --from s3://bucket/app --dry-run
+  stonekeep repair app --drop-damaged --yes";
+
 pub(crate) const HOLD: &str = "Examples:
   stonekeep hold 7 --reason 'before the migration' --repo /backups/app
   stonekeep hold latest --until 90d --repo /backups/app";

@@ -21,6 +21,7 @@ pub(crate) mod man;
 pub(crate) mod open;
 pub(crate) mod purge;
 pub(crate) mod release;
+pub(crate) mod repair;
 pub(crate) mod restore;
 pub(crate) mod show;
 pub(crate) mod undelete;

@@ -81,9 +81,15 @@ pub(super) fn resolve(
                 .filter(|_| has_place(typed.command, store_option)),
         };
         let values = values.unwrap_or_default();
-        let mut databases = 0;
+        let (mut databases, places) = (0, named.places.len());
         for value in values {
             databases += usize::from(place(config, (option, store_option), value, &mut named)?);
+        }
+        let places = named.places.len() - places;
+        if option == "from" && places > 0 && places < values.len() {
+            let message = "--from names both repositories of the configuration file and places";
+            let hint = "give each place a name there, or leave names out";
+            return Err(UsageError::new(message).with_hint(hint).into());
         }
         if option == "repo" && databases > 0 && databases < values.len() {
             let error = UsageError::new("--repo names both databases and repositories");

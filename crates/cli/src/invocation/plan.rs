@@ -17,6 +17,9 @@ use crate::config::{Config, Entry, Given, Target, parse, place};
 use crate::option;
 use crate::usage_error::UsageError;
 
+/// The option for the directory of the database, of a command whose first word it is not.
+const DATABASE: &str = "database";
+
 /// Commands for which one database must be named, since what they are told is of one.
 pub(crate) const ONE_AT_A_TIME: [&str; 8] = [
     "restore", "open", "diff", "delete", "undelete", "hold", "release", "show",
@@ -272,12 +275,15 @@ impl Context<'_> {
         if wants_a_path(self.typed.command) {
             words.insert(0, entry.path.clone().into());
         }
-        let settings = self.settings(named, (&file, true));
-        let places = targets.into_iter().map(|target| Place {
+        let mut settings = self.settings(named, (&file, true));
+        settings.extend(self.database(entry, &settings));
+        let repositories = targets.into_iter().map(|target| Place {
             option: "repo",
             store_option: "store-option",
             target,
         });
+        let others = named.places.iter().filter(|place| place.option != "repo");
+        let places = repositories.chain(others.map(|place| self.place_of(entry, place)));
         Job {
             settings,
             entry: Some(entry.clone()),
@@ -285,6 +291,35 @@ impl Context<'_> {
             words,
             places: places.collect(),
             config: self.config.clone(),
+        }
+    }
+
+    /// The directory of the database, for a command with an option for it.
+    fn database(&self, entry: &Entry, settings: &[Setting]) -> Option<Setting> {
+        let is_given = settings.iter().any(|setting| setting.long == DATABASE);
+        let arg = option::find(self.typed.command, DATABASE).filter(|_| !is_given && entry.path.is_dir())?;
+        Some(Setting {
+            long: arg.get_long().unwrap_or(DATABASE).to_owned(),
+            values: vec![entry.path.clone().into()],
+            origin: Origin::File {
+                key: "path".to_owned(),
+                at: entry.at,
+            },
+        })
+    }
+
+    /// Another repository: if it is that of several databases, where this one's backups are there.
+    fn place_of(&self, entry: &Entry, place: &Place) -> Place {
+        let below = || {
+            let (config, name) = (self.config.as_deref()?, place.target.name.as_deref()?);
+            let whole = config.repository(name)?;
+            let is_whole = whole.location == place.target.location;
+            config.target_in(name, entry).filter(|_| is_whole)
+        };
+        let below = below();
+        Place {
+            target: below.unwrap_or_else(|| place.target.clone()),
+            ..place.clone()
         }
     }
 

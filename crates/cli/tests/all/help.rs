@@ -20,6 +20,7 @@ const VERBS: &[&str] = &[
     "delete",
     "purge",
     "undelete",
+    "repair",
     "hold",
     "release",
     "gc",

@@ -60,6 +60,7 @@ mod remote_servers;
 mod remote_together;
 mod remote_uploads;
 mod remote_writing;
+mod repair;
 mod restore;
 mod retention;
 mod running;

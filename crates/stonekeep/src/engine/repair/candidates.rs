@@ -12,8 +12,8 @@ use rustix::fs::OFlags;
 use stonekeep_format::Crc32c;
 use stonekeep_format::file_name::DbFileName;
 
-use super::RepairSource;
 use super::damage::DamagedFile;
+use super::source::RepairSource;
 use crate::engine::BackupEngineReadOnly;
 use crate::repo::loaded_meta::MetaState;
 use crate::repo::{catalog, layout};

@@ -27,26 +27,15 @@ mod candidates;
 mod damage;
 mod report;
 mod run;
-
-use std::path::PathBuf;
+mod source;
 
 pub use self::report::{NotRepaired, RepairReport, RepairedFile};
 use self::run::Repair;
+pub use self::source::RepairSource;
+use super::BackupEngine;
 use super::callbacks::guarded;
 use super::verify::VerifyWhat;
-use super::{BackupEngine, BackupEngineReadOnly};
 use crate::{Observer, Result};
-
-/// Where the right bytes of files may be, besides in the repository itself.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum RepairSource {
-    /// In a directory with files of the database under their own names: the database, whether a process has it open or not, a
-    /// checkpoint, what was restored. Of a MANIFEST or a WAL that has grown since, the first bytes count.
-    Directory(PathBuf),
-    /// In another repository, whatever the ids of its backups are.
-    Repository(BackupEngineReadOnly),
-}
 
 impl BackupEngine {
     /// Makes damaged files of these backups again, from the repository itself and from these sources, in their order. The stamps of

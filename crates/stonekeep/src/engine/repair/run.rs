@@ -6,10 +6,10 @@ use std::io::{self, Read};
 
 use stonekeep_format::BackupId;
 
-use super::RepairSource;
 use super::candidates::{Candidate, Candidates};
 use super::damage::{self, Damage, DamagedFile};
 use super::report::{NotRepaired, RepairReport, RepairedFile};
+use super::source::RepairSource;
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::checked::Checked;
 use crate::engine::transfer::{Meter, Metered};
