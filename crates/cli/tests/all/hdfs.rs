@@ -61,7 +61,7 @@ impl Cluster {
     }
 
     /// Copies a directory, as any tool does.
-    fn put_directory(&self, directory: &Path, at: &str) {
+    pub(crate) fn put_directory(&self, directory: &Path, at: &str) {
         for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
             let at = format!("{at}/{}", entry.file_name().into_string().unwrap());
             if entry.file_type().unwrap().is_dir() {
@@ -75,7 +75,10 @@ impl Cluster {
     pub(crate) fn put(&self, at: &str, bytes: Vec<u8>) {
         let path = format!("{}/{at}", self.root);
         let write = async {
-            let mut file = self.client.create(&path, WriteOptions::default()).await?;
+            let mut file = self
+                .client
+                .create(&path, WriteOptions::default().overwrite(true))
+                .await?;
             file.write_bytes(bytes.into()).await?;
             file.close().await
         };
@@ -159,16 +162,6 @@ fn a_repository_in_hdfs_is_listed_verified_and_restored() {
         let restored = fs::read(Path::new(&from_hdfs).join(entry.file_name())).unwrap();
         assert!(restored == fs::read(entry.path()).unwrap(), "{entry:?}");
     }
-}
-
-#[test]
-fn what_was_verified_and_drilled_is_remembered_in_hdfs() {
-    let Some(cluster) = Cluster::of_test("what_was_verified_and_drilled_is_remembered_in_hdfs") else {
-        return;
-    };
-    let world = World::with_two_backups();
-    cluster.put_directory(&world.repo(), "verified");
-    crate::remote::remembers(&world, &cluster.url("verified"));
 }
 
 #[test]

@@ -59,6 +59,7 @@ mod remote_server_kills;
 mod remote_servers;
 mod remote_together;
 mod remote_uploads;
+mod remote_verified;
 mod remote_writing;
 mod repair;
 mod restore;

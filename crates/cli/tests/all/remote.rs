@@ -74,7 +74,7 @@ impl Bucket {
     }
 
     /// Copies a directory to a prefix, as any tool does.
-    fn put_directory(&self, directory: &Path, prefix: &str) {
+    pub(crate) fn put_directory(&self, directory: &Path, prefix: &str) {
         for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
             let at = format!("{prefix}/{}", entry.file_name().into_string().unwrap());
             if entry.file_type().unwrap().is_dir() {
@@ -165,47 +165,6 @@ fn a_repository_on_s3_is_listed_verified_and_restored() {
     assert_eq!(left, listed(&here));
     run(["verify", "--repo", &url]).ok();
     assert_eq!(bucket.names(&format!("{prefix}/stonekeep/leases")), [""; 0]);
-}
-
-#[test]
-fn what_was_verified_and_drilled_is_remembered_on_s3() {
-    let Some(bucket) = Bucket::of_test("what_was_verified_and_drilled_is_remembered_on_s3") else {
-        return;
-    };
-    let world = World::with_two_backups();
-    let prefix = format!("verified/{}", std::process::id());
-    bucket.put_directory(&world.repo(), &prefix);
-    remembers(&world, &bucket.url(&prefix));
-    assert_eq!(bucket.names(&format!("{prefix}/stonekeep/verified")).len(), 2);
-    assert_eq!(bucket.names(&format!("{prefix}/stonekeep/runs")), [""; 0]);
-}
-
-/// Verifies a part at a time, drills and checks, in any store.
-pub(crate) fn remembers(world: &World, url: &str) {
-    let never = || {
-        let listed = run(["list", "--json", "--repo", url]).ok().json();
-        listed["never_verified_bytes"].as_u64().unwrap()
-    };
-    let all = never();
-    run(["verify", "--sample=10%", "--repo", url])
-        .ok()
-        .says("left for the next run: ");
-    let less = never();
-    assert!(0 < less && less < all, "{less} of {all}");
-    run(["verify", "--max-duration=0", "--repo", url]).ok();
-    run(["verify", "--repo", url]).ok();
-    assert_eq!(never(), 0);
-    let scratch = world.path("scratch");
-    fs::create_dir(&scratch).unwrap();
-    let scratch = scratch.display().to_string();
-    run(["drill", "--scratch", &scratch, "--repo", url]).ok();
-    run(["drill", "1", "--scratch", &scratch, "--repo", url]).ok();
-    let checked = run(["check", "--json", "--max-unverified-age=1h", "--repo", url])
-        .ok()
-        .json();
-    assert!(checked["databases"][0]["last_drill"].is_string(), "{checked}");
-    run(["gc", "--repo", url]).ok();
-    assert_eq!(never(), 0);
 }
 
 #[test]
