@@ -1,6 +1,7 @@
 //! Writes files of RocksDB for tests of the code that reads them, which never writes such files itself.
 
 pub mod blob;
+pub mod blocks;
 pub mod coding;
 pub mod log;
 pub mod manifest;

@@ -155,7 +155,7 @@ fn put_handle(out: &mut Vec<u8>, handle: BlockHandle) {
 
 /// A meta block with these entries, which must ascend. No prefixes are shared, so that each entry is a restart; one is
 /// enough for a reader that scans.
-fn encode_entries<'a>(entries: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Vec<u8> {
+pub fn encode_entries<'a>(entries: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Vec<u8> {
     let mut out = Vec::new();
     for (key, value) in entries {
         put_varint32(&mut out, 0);

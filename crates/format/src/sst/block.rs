@@ -18,6 +18,7 @@ use std::ops::ControlFlow;
 use super::compression::Compression;
 use super::footer::Footer;
 use super::trailer::StoredBlock;
+use crate::checksum::ChecksumType;
 use crate::coding::Reader;
 use crate::{FileKind, FormatError, Result};
 
@@ -128,7 +129,9 @@ impl<'a> Block<'a> {
 pub(super) fn check_trailer(footer: &Footer, offset: u64, stored: &[u8]) -> Result<()> {
     let block = StoredBlock::split(footer, offset, stored)?;
     let at_trailer = offset + block.content.len() as u64;
-    block.checksum.check(at_trailer)?;
+    if footer.checksum != ChecksumType::None {
+        block.checksum.check(at_trailer)?;
+    }
     if block.compression != Compression::None {
         let reason = format!("a meta block with {}", block.compression);
         return Err(FormatError::unsupported(FileKind::Table, at_trailer, reason));

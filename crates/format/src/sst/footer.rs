@@ -162,10 +162,15 @@ impl Footer {
         let bytes = &tail[tail.len().saturating_sub(len)..];
         let mut reader = Reader::new(FileKind::Table, self.offset, &bytes[..before + HANDLES_LEN]);
         reader.bytes(before)?;
-        BlockHandle::decode(&mut reader)?;
-        BlockHandle::decode(&mut reader)?;
-        if reader.rest().iter().any(|byte| *byte != 0) {
-            return Err(reader.corrupt("what follows the handles in the footer is not zero"));
+        let mut shortest = before;
+        for _ in 0..4 {
+            shortest += varint_len(reader.varint64()?);
+        }
+        let is_shortest = shortest == reader.position();
+        if !is_shortest || reader.rest().iter().any(|byte| *byte != 0) {
+            return Err(
+                reader.corrupt("the handles in the footer, or what follows them, were not written so")
+            );
         }
         Ok(())
     }
@@ -185,6 +190,11 @@ impl Footer {
         }
         Ok(self)
     }
+}
+
+/// How many groups of seven bits a number needs.
+fn varint_len(number: u64) -> usize {
+    (64 - (number | 1).leading_zeros() as usize).div_ceil(7)
 }
 
 /// The checksum of a footer with the field of the checksum zeroed.

@@ -22,9 +22,10 @@ use crate::{FileKind, FormatError, Result};
 pub enum ChecksumVerdict {
     /// The block is as it was written.
     Right,
-    /// The file has no checksums, so nothing is known.
+    /// The file has no checksums, and this block none either, so nothing is known.
     Absent,
-    /// Block or checksum have changed.
+    /// Block or checksum have changed, or the footer, which says how checksums are computed. RocksDB passes over it if
+    /// the footer says that there are none.
     Wrong {
         /// What stands in the file.
         stored: u32,
@@ -135,15 +136,12 @@ fn verdict(
     let number = reader.u8()?;
     let stored = reader.fixed32()?;
     let compression = Compression::from_number(number);
-    if footer.checksum == ChecksumType::None {
-        return Ok((compression, ChecksumVerdict::Absent));
-    }
     let modifier = context_modifier(footer.base_context_checksum, offset);
     let computed = compute(number).wrapping_add(modifier);
-    let verdict = if stored == computed {
-        ChecksumVerdict::Right
-    } else {
-        ChecksumVerdict::Wrong { stored, computed }
+    let verdict = match footer.checksum {
+        _ if stored != computed => ChecksumVerdict::Wrong { stored, computed },
+        ChecksumType::None => ChecksumVerdict::Absent,
+        _ => ChecksumVerdict::Right,
     };
     Ok((compression, verdict))
 }

@@ -29,6 +29,7 @@ mod sst_end;
 mod sst_fixtures;
 mod sst_golden;
 mod sst_walk;
+mod sst_walk_contents;
 mod sst_walk_damage;
 mod unique_id;
 mod wal;

@@ -112,8 +112,13 @@ impl TableSummary {
     /// Names of properties, what they say, and what was found.
     #[rustfmt::skip]
     fn claims(&self, properties: &TableProperties, stripped: u64) -> [Claim; 10] {
-        let counts = &self.counts;
-        let value_bytes = counts.value_bytes + stripped * counts.range_deletions;
+        let mut counts = self.counts;
+        counts.value_bytes += stripped * counts.range_deletions;
+        // Older versions (5.18) count them in the sizes only.
+        if properties.num_entries == counts.entries.checked_sub(counts.range_deletions) {
+            counts.entries -= counts.range_deletions;
+            counts.deletions -= counts.range_deletions;
+        }
         let smallest = self.sequences.map(|(smallest, _)| smallest.0);
         let largest = self.sequences.map(|(_, largest)| largest.0);
         let claimed_smallest = properties.key_smallest_seqno.map(|it| it.0);
@@ -124,7 +129,7 @@ impl TableSummary {
             ("rocksdb.merge.operands", properties.num_merge_operands, Some(counts.merge_operands)),
             ("rocksdb.num.range-deletions", properties.num_range_deletions, Some(counts.range_deletions)),
             ("rocksdb.raw.key.size", properties.raw_key_size, Some(counts.key_bytes)),
-            ("rocksdb.raw.value.size", properties.raw_value_size, Some(value_bytes)),
+            ("rocksdb.raw.value.size", properties.raw_value_size, Some(counts.value_bytes)),
             (DATA_BLOCKS, properties.number(DATA_BLOCKS), Some(counts.data_blocks)),
             ("rocksdb.data.size", properties.data_size, Some(counts.data_end)),
             ("rocksdb.key.smallest.seqno", claimed_smallest, smallest),
