@@ -1,13 +1,21 @@
 //! Machines that try to break Stonekeep's promises. Whatever one of them does follows from a seed, so that a failure can be had again.
 //!
 //! - [`corruption`]: damages files of repositories and of restored databases, and looks at what verify and restore say.
+//! - [`crashes`]: kills a verb, and the run after it, and lets the power fail.
+//! - [`faults`]: lets one operation of a verb fail, in each way.
 //!
 //! They use the library without RocksDB. `cargo xtask torture` runs them for long, the tests of this crate for seconds.
 
 pub mod budget;
 pub mod corruption;
+pub mod crashes;
+pub mod disturb;
+pub mod faults;
+pub mod leaks;
 pub mod place;
+pub mod stage;
 pub mod tree;
+pub mod verbs;
 pub mod world;
 
 pub use anyhow::Result;

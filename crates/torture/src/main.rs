@@ -9,13 +9,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use stonekeep_torture::budget::{Budget, Report};
-use stonekeep_torture::corruption;
+use stonekeep_torture::{corruption, crashes, faults};
 
 const USAGE: &str = "\
 usage: torture <machine> [--seed <number>] [--trials <count> | --minutes <count>]
 
 machines:
   corruption   damages files of repositories and of restored databases: verify and restore name them
+  crashes      kills each verb before each change, and the run after it; the power fails
+  faults       lets each operation of each verb fail in each way
 
   --seed      the first seed (another one each time); a failure names its own
   --trials    how many trials (20000)
@@ -50,6 +52,8 @@ fn parse(arguments: &[String]) -> Result<(Machine, Budget), String> {
     let (name, mut rest) = arguments.split_first().ok_or("which machine?")?;
     let machine = match name.as_str() {
         "corruption" => corruption::run as Machine,
+        "crashes" => crashes::run,
+        "faults" => faults::run,
         _ => return Err(format!("there is no machine {name}")),
     };
     let mut budget = Budget::trials(fastrand::u64(..1 << 40), TRIALS);

@@ -1,6 +1,7 @@
 //! Where a repository is put for a trial: in memory or in a directory, always filled from the same files.
 
 use anyhow::{Context as _, Result};
+use fastrand::Rng;
 use stonekeep::store::local::LocalStore;
 use stonekeep::store::memory::MemoryStore;
 use stonekeep::store::{Durability, EntryKind, Key, ObjectReader, PutContent, PutMode, Store};
@@ -24,11 +25,47 @@ impl Kind {
     pub const ALL: [Kind; 3] = [Kind::Local, Kind::Memory, Kind::Named];
 }
 
+/// What becomes of what is not durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Power {
+    /// All stays.
+    Stays,
+    /// It is gone.
+    Fails,
+    /// All names are there, and no content.
+    FailsAfterNames,
+    /// Any part of it is there.
+    FailsByChance(u64),
+}
+
+impl Power {
+    /// One of those that there are in such a place.
+    pub fn any(kind: Kind, rng: &mut Rng) -> Self {
+        match rng.u8(0..4) {
+            1 if kind == Kind::Memory => Power::Fails,
+            2 if kind == Kind::Memory => Power::FailsAfterNames,
+            3 if kind == Kind::Memory => Power::FailsByChance(rng.u64(..)),
+            _ => Power::Stays,
+        }
+    }
+
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Power::Stays => "stays",
+            Power::Fails => "fails",
+            Power::FailsAfterNames => "fails, all names are there",
+            Power::FailsByChance(_) => "fails, anything may be there",
+        }
+    }
+}
+
 /// A place with a repository; it is gone when this is dropped.
 #[derive(Debug)]
 pub struct Place {
     /// The store there.
     pub store: Store,
+    memory: Option<MemoryStore>,
     directory: Option<TempDir>,
 }
 
@@ -38,17 +75,24 @@ impl Place {
     /// # Errors
     /// I/O errors.
     pub fn new(kind: Kind) -> Result<Self> {
-        let (store, directory) = match kind {
+        let (store, memory, directory) = match kind {
             Kind::Local => {
                 let directory = tempfile::tempdir()?;
                 let store = Store::from(LocalStore::new(directory.path().join("repository")));
-                (store, Some(directory))
+                (store, None, Some(directory))
             }
-            Kind::Memory => (Store::from(MemoryStore::new()), None),
-            Kind::Named => (Store::from(MemoryStore::with_named_uploads()), None),
+            Kind::Memory => {
+                let memory = MemoryStore::new();
+                (Store::from(memory.clone()), Some(memory), None)
+            }
+            Kind::Named => (Store::from(MemoryStore::with_named_uploads()), None, None),
         };
-        store.create_root(Durability::Buffered)?;
-        Ok(Place { store, directory })
+        store.create_root(Durability::Durable)?;
+        Ok(Place {
+            store,
+            memory,
+            directory,
+        })
     }
 
     /// A place with these files.
@@ -80,6 +124,17 @@ impl Place {
         match self.store.directory() {
             Some(root) => tree::read(root),
             None => listed(&self.store),
+        }
+    }
+
+    /// Ends the power, where that means anything.
+    pub fn cut(&self, power: Power) {
+        let Some(memory) = &self.memory else { return };
+        match power {
+            Power::Stays => {}
+            Power::Fails => memory.crash(),
+            Power::FailsAfterNames => memory.crash_after_names(),
+            Power::FailsByChance(seed) => memory.crash_by_chance(seed),
         }
     }
 

@@ -42,6 +42,8 @@ pub struct World {
     pub needs: BTreeMap<u32, BTreeSet<String>>,
     /// What each backup restores to.
     pub restored: BTreeMap<u32, Tree>,
+    /// What the deleted backup restores to.
+    pub deleted: Tree,
     /// What a backup that is made now restores to.
     pub present: Tree,
     /// Files of a repository of the same database that went another way: their names are the same.
@@ -97,6 +99,7 @@ impl World {
             files: Tree::new(),
             needs: BTreeMap::new(),
             restored: BTreeMap::new(),
+            deleted: Tree::new(),
             present: Tree::new(),
             stale: Tree::new(),
             database,
@@ -200,6 +203,10 @@ impl World {
         let made = id(self.create(&place.store, options())?)?;
         let reader = BackupEngineReadOnly::open(options(), place.store.clone())?;
         self.present = restored(&reader, made)?;
+        let place = Place::with(self.kind, &self.files)?;
+        let engine = BackupEngine::open(options(), place.store)?;
+        engine.undelete_backup(id(DELETED)?, &Quiet)?;
+        self.deleted = restored(engine.as_read_only(), id(DELETED)?)?;
         Ok(())
     }
 

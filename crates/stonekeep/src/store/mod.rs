@@ -320,7 +320,7 @@ impl Store {
         let operation = operation();
         self.before(&operation)?;
         let done = work()?;
-        self.after(&operation);
+        self.after(&operation)?;
         Ok(done)
     }
 
@@ -328,8 +328,9 @@ impl Store {
         self.interceptors.iter().try_for_each(|it| it.before(operation))
     }
 
-    fn after(&self, operation: &Operation) {
+    fn after(&self, operation: &Operation) -> Result<()> {
         self.interceptors.iter().rev().for_each(|it| it.after(operation));
+        self.interceptors.iter().try_for_each(|it| it.answered(operation))
     }
 }
 

@@ -13,6 +13,14 @@ pub trait Interceptor: fmt::Debug + Send + Sync {
     /// The operation has happened; where its request did not succeed in all, it says what did.
     fn after(&self, _operation: &Operation) {}
 
+    /// May lose the answer to an operation that has happened.
+    ///
+    /// # Errors
+    /// What the caller gets instead of the answer.
+    fn answered(&self, _operation: &Operation) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether each file of a batch is an operation of its own.
     fn splits_batches(&self) -> bool {
         false

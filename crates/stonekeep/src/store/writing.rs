@@ -38,7 +38,7 @@ impl Store {
         }
         self.before(&of(Put::Done))?;
         let put = self.backend.put(run, key, content, mode, durability)?;
-        self.after(&of(put));
+        self.after(&of(put))?;
         Ok(put)
     }
 
@@ -69,7 +69,7 @@ impl Store {
         let mut halves = Halves::new(self, content, Operation::UploadHalf(upload), expected_bytes);
         let upload = self.backend.upload(run, key, &mut halves, expected_bytes, mode);
         let upload = halves.outcome(upload)?;
-        self.after(&Operation::Upload(upload.clone()));
+        self.after(&Operation::Upload(upload.clone()))?;
         Ok(upload)
     }
 
@@ -90,7 +90,7 @@ impl Store {
         let mut halves = Halves::new(self, content, Operation::UploadHalf(record), 0);
         let record = self.backend.record(run, name, &mut halves);
         let record = halves.outcome(record)?;
-        self.after(&Operation::Upload(record.clone()));
+        self.after(&Operation::Upload(record.clone()))?;
         Ok(record)
     }
 
@@ -118,7 +118,7 @@ impl Store {
         let mut halves = Halves::new(self, content, Operation::ResumeHalf(named), expected_bytes);
         let resumed = self.backend.resume(upload, run, &mut halves, expected_bytes);
         let resumed = halves.outcome(resumed)?;
-        self.after(&Operation::Resume(resumed.clone()));
+        self.after(&Operation::Resume(resumed.clone()))?;
         Ok(resumed)
     }
 
@@ -144,7 +144,7 @@ impl Store {
         }))?;
         let cloned = self.backend.upload_clone(run, key, source, size_bytes)?;
         if let Some(upload) = &cloned {
-            self.after(&Operation::Upload(upload.clone()));
+            self.after(&Operation::Upload(upload.clone()))?;
         }
         Ok(cloned)
     }
@@ -187,7 +187,7 @@ impl Store {
             self.before(&Operation::Finish(batch.clone(), mode, durability))?;
             let left = self.backend.finish(batch.clone(), mode, durability)?;
             let finished = batch.into_iter().filter(|file| !left.contains(file)).collect();
-            self.after(&Operation::Finish(finished, mode, durability));
+            self.after(&Operation::Finish(finished, mode, durability))?;
             taken.extend(left);
         }
         Ok(taken)
@@ -235,15 +235,16 @@ impl Store {
         let mut left = Vec::new();
         for key in keys {
             let operation = Operation::Delete(key.clone());
-            let failed = match self.before(&operation) {
+            let not_deleted = |error| NotDeleted {
+                key: key.clone(),
+                error,
+            };
+            let mut failed = match self.before(&operation) {
                 Ok(()) => self.backend.delete(std::slice::from_ref(key)),
-                Err(refusal) => vec![NotDeleted {
-                    key: key.clone(),
-                    error: refusal.into(),
-                }],
+                Err(refusal) => vec![not_deleted(refusal.into())],
             };
             if failed.is_empty() {
-                self.after(&operation);
+                failed.extend(self.after(&operation).err().map(not_deleted));
             }
             left.extend(failed);
         }

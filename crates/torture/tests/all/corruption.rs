@@ -5,6 +5,6 @@ use stonekeep_torture::corruption;
 
 #[test]
 fn damage_is_found_and_named() {
-    let report = corruption::run(Budget::trials(1, 150));
+    let report = corruption::run(Budget::trials(1, 100));
     report.into_result().unwrap();
 }

@@ -1,3 +1,5 @@
 //! Each machine, bounded, from fixed seeds.
 
 mod corruption;
+mod crashes;
+mod faults;

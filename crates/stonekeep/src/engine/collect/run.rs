@@ -243,11 +243,8 @@ impl Collection<'_> {
     ) -> Result<(Metas, Vec<Examined>)> {
         options.check()?;
         let (stamps, shared) = (verified::read(self.store(), self.engine.time())?, index.shared()?);
-        if !stamps.is_complete() {
-            let message = format!(
-                "files in {} cannot be read, so what is damaged is not known",
-                layout::verified_directory()
-            );
+        if let Some(unread) = stamps.unread() {
+            let message = format!("what is damaged is not known, since stamps cannot be read: {unread}");
             return Err(Error::new(ErrorKind::Io, message)
                 .with_hint("make them readable, or remove them: then nothing counts as verified"));
         }

@@ -47,6 +47,7 @@ impl Inventory<'_> {
         let (directory, stored) = (layout::included(id), included::stored(self.store, id)?);
         let mut included = IncludedDirectory {
             id,
+            of_deleted: !self.metas.ids.contains(&id),
             files: Vec::new(),
             directories: Vec::new(),
         };

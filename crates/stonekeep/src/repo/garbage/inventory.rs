@@ -105,6 +105,8 @@ pub(super) struct PrivateDirectory {
 pub(super) struct IncludedDirectory {
     /// The backup that it was made for.
     pub id: BackupId,
+    /// Whether there was no such backup when the directory was read.
+    pub of_deleted: bool,
     /// Files, each with its length.
     pub files: Vec<(Key, u64)>,
     /// Directories that may be empty when those are gone: those further down first, its own last.

@@ -215,6 +215,10 @@ impl Planner<'_> {
 
     /// Nobody but us puts anything there, so that its origin is known.
     fn included(&mut self, included: &IncludedDirectory) {
+        // Its meta file could not be deleted, or appeared meanwhile.
+        if included.of_deleted && self.inventory.metas.ids.contains(&included.id) {
+            return;
+        }
         if self.is_pinned(included.id) {
             let sizes = included.files.iter().map(|(_, size_bytes)| *size_bytes);
             self.kept.add_private(included.id, sizes);

@@ -35,8 +35,8 @@ pub struct Stamps {
     pub(super) files: Vec<Key>,
     /// The last drill that found nothing wrong.
     pub(super) drill: Option<Drill>,
-    /// Files that could not be read.
-    unread: usize,
+    /// The first file that could not be read, and why.
+    unread: Option<String>,
     now_ms: u64,
 }
 
@@ -104,7 +104,12 @@ impl Stamps {
 
     /// Whether every file could be read, or is damaged or of another version. Else files may be damaged that do not seem so.
     pub fn is_complete(&self) -> bool {
-        self.unread == 0
+        self.unread.is_none()
+    }
+
+    /// The first file that could not be read, and why.
+    pub fn unread(&self) -> Option<&str> {
+        self.unread.as_deref()
     }
 
     /// What was found wrong with a file that is expected to be so, and not found right since.
@@ -228,7 +233,8 @@ impl Stamps {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported) => {}
             Err(error) => {
                 log(&key, &error);
-                self.unread += 1;
+                self.unread
+                    .get_or_insert_with(|| format!("{key}: {}", error.one_line()));
             }
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
+use super::chance::Chance;
 use crate::store::{Entry, EntryKind, Key, LocalFile, Object, Stat, Upload};
 use crate::{Error, Result};
 
@@ -44,6 +45,23 @@ impl Inode {
         } else {
             Arc::new(Inode::new(Vec::new(), self.modified))
         }
+    }
+
+    /// The file as it may be after a power failure.
+    fn after_crash_by_chance(self: &Arc<Self>, chance: &mut Chance) -> Arc<Inode> {
+        if self.content_durable.load(Ordering::SeqCst) {
+            return self.clone();
+        }
+        let mut bytes = self.bytes.clone();
+        match chance.bits(2) {
+            0 => bytes.clear(),
+            1 => bytes.truncate(bytes.len() / 2),
+            2 => bytes.fill(0),
+            _ => {}
+        }
+        let found = Inode::new(bytes, self.modified);
+        found.content_durable.store(true, Ordering::SeqCst);
+        Arc::new(found)
     }
 }
 
@@ -96,6 +114,28 @@ impl Contents {
         self.files = self.durable.clone();
         self.lock = None;
         self.pins.clear();
+    }
+
+    /// The same, with any part of what is not durable.
+    pub(super) fn crash_by_chance(&mut self, chance: &mut Chance) {
+        let keys: BTreeSet<Key> = self.files.keys().chain(self.durable.keys()).cloned().collect();
+        for key in keys {
+            let (now, durable) = (self.files.get(&key), self.durable.get(&key));
+            let is_same = now
+                .zip(durable)
+                .is_some_and(|(now, durable)| Arc::ptr_eq(now, durable));
+            if is_same || chance.bits(1) == 0 {
+                continue;
+            }
+            match now.cloned() {
+                Some(now) => drop(self.durable.insert(key, now)),
+                None => drop(self.durable.remove(&key)),
+            }
+        }
+        for inode in self.durable.values_mut() {
+            *inode = inode.after_crash_by_chance(chance);
+        }
+        self.crash();
     }
 
     /// The file of this key; an error if a directory stands there.

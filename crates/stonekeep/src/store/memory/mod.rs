@@ -6,6 +6,7 @@
 //! was last synced, and a file whose content was never synced is empty.
 
 mod backend;
+mod chance;
 mod contents;
 mod guard;
 
@@ -14,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use self::backend::{Memory, lock};
+use self::chance::Chance;
 use self::contents::Contents;
 use super::{Place, Store, Uploads};
 use crate::{Clock, SystemClock};
@@ -73,6 +75,12 @@ impl MemoryStore {
         let mut contents = lock(&self.contents);
         contents.sync_every_name();
         contents.crash();
+    }
+
+    /// The power fails: of what was not made durable, each name and each content is found or not as chance has it, and content may be
+    /// torn: cut off, or zeros. The same seed finds the same.
+    pub fn crash_by_chance(&self, seed: u64) {
+        lock(&self.contents).crash_by_chance(&mut Chance::new(seed));
     }
 }
 

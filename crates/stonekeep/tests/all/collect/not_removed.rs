@@ -10,6 +10,7 @@ use stonekeep::{Error, ErrorKind, Quiet, Result, WarningName};
 use stonekeep_testkit::fault_store::FaultStore;
 
 use crate::collect::scene::*;
+use crate::support::scene::Scene;
 
 const FIRST: (u32, &[u64]) = (1, &[1, 2]);
 const SECOND: (u32, &[u64]) = (2, &[2, 3]);
@@ -165,4 +166,26 @@ fn a_purge_that_loses_its_lock_at_a_deletion_is_an_error() {
     assert_clean(&store);
     engine(&store).purge_old_backups(1, &Quiet).unwrap();
     assert_eq!(files(&store), files_of(&[THIRD]));
+}
+
+#[test]
+fn a_backup_whose_meta_file_stays_keeps_the_files_that_it_includes() {
+    let mut scene = Scene::new();
+    scene.include("conf/app.json", "{}");
+    let (_, store) = memory();
+    scene.create(&store).unwrap();
+    scene.change();
+    scene.create(&store).unwrap();
+    let before = files(&store);
+    let stuck: Store = Store::from(FaultStore::undeletable(store.clone(), key("meta/1")));
+    let report = engine(&stuck).purge_old_backups(1, &Quiet).unwrap();
+    assert_eq!(report.deleted_backups, []);
+    assert!(
+        report
+            .warnings
+            .iter()
+            .any(|it| it.name == WarningName::NotRemoved)
+    );
+    assert_clean(&store);
+    assert_eq!(before.difference(&files(&store)).next(), None);
 }

@@ -229,7 +229,9 @@ fn files_that_are_damaged_or_of_another_version_are_no_error() {
     assert_eq!(verified_at(&read_at(&store, 10), "b"), Some(10));
     // A file that cannot be read may say anything.
     let unreadable = FaultStore::unreadable(store.clone(), key("stonekeep/verified/newer"));
-    assert!(!read_at(&unreadable, 10).is_complete());
+    let stamps = read_at(&unreadable, 10);
+    assert!(!stamps.is_complete());
+    assert!(stamps.unread().unwrap().starts_with("stonekeep/verified/newer: "));
 }
 
 fn crc32c(bytes: &[u8]) -> u32 {
