@@ -98,7 +98,12 @@ impl KeyOrder {
         self.comparator
     }
 
-    /// Whether timestamps were taken off the keys, so that those of one key may be in any order.
+    /// Whether a key may follow one with which it compares so. Without their timestamps keys that differed may be equal.
+    pub(super) fn may_follow(self, order: Ordering) -> bool {
+        order.is_gt() || order.is_eq() && self.is_stripped
+    }
+
+    /// Whether timestamps were taken off the keys.
     pub(super) fn is_stripped(self) -> bool {
         self.is_stripped
     }
@@ -149,6 +154,10 @@ impl KeyOrder {
     /// Timestamps and trailers: both are numbers, of which the larger one comes first.
     fn compare_suffixes(self, last: &[u8], shared: usize, rest: &[u8]) -> Ordering {
         let mut order = Ordering::Equal;
+        if self.is_stripped {
+            // Timestamps decided, and are not there any more.
+            return order;
+        }
         let mut from_end = self.suffix_len();
         while from_end > 0 {
             let of_last = number_at(last.len(), from_end, |at| last.get(at).copied());
@@ -159,11 +168,7 @@ impl KeyOrder {
             order = order.then(of_last.cmp(&of_next));
             from_end = from_end.saturating_sub(8);
         }
-        match order {
-            // Their timestamps decided, and are not there any more.
-            _ if self.is_stripped && self.trailer_len > 0 => Ordering::Greater,
-            order => order,
-        }
+        order
     }
 }
 

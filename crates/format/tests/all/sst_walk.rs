@@ -101,7 +101,7 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         }
     }
     fixtures.sort_by(|a, b| a.name.cmp(&b.name));
-    assert_eq!(fixtures.len(), 174, "all fixtures are there");
+    assert_eq!(fixtures.len(), 177, "all fixtures are there");
     fixtures
 }
 

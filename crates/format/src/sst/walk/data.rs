@@ -1,12 +1,9 @@
 //! Data blocks, one after the other.
 
-use std::cmp::Ordering;
-
 use super::data_entries::{EntryChecks, Problem, read_entries};
 use super::state::Walk;
 use super::visitor::{BlockKind, KeyRange, WalkedBlock};
 use crate::sst::index_entries::{IndexEntry, IndexForm};
-use crate::sst::key_order::KeyOrder;
 use crate::sst::{BlockHandle, ReadError, StoredBlock, TableProperties};
 use crate::{FileKind, FormatError};
 
@@ -161,11 +158,6 @@ impl Walk<'_> {
 impl IndexForm {
     /// Whether the separator of `entry` follows `last`.
     fn ascends(self, last: &[u8], entry: &IndexEntry<'_>) -> bool {
-        let order: KeyOrder = self.order;
-        match order.compare(entry.separator, last) {
-            Ordering::Greater => true,
-            Ordering::Equal => order.is_stripped(),
-            Ordering::Less => false,
-        }
+        self.order.may_follow(self.order.compare(entry.separator, last))
     }
 }

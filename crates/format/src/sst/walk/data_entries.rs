@@ -91,7 +91,7 @@ pub(super) fn read_entries(
             if summary.bounds.is_none() {
                 summary.bounds = Some((entry.key.to_vec(), Vec::new()));
             }
-        } else if wrong.is_none() && entry.order.is_some_and(Ordering::is_le) {
+        } else if wrong.is_none() && entry.order.is_some_and(|it| !order.may_follow(it)) {
             let error =
                 FormatError::corrupt(FileKind::Table, offset, "the keys of a data block do not ascend");
             wrong = Some(error);
@@ -135,16 +135,17 @@ impl EntryChecks<'_> {
             return None;
         }
         let order = self.form.internal;
-        let follows = |last: &[u8]| !order.is_stripped() && order.compare(key, last).is_le();
-        if self.last_key.is_some_and(follows) {
+        if self
+            .last_key
+            .is_some_and(|last| !order.may_follow(order.compare(key, last)))
+        {
             return Some("the first key does not follow the last one of the block before");
         }
-        let separator = self.last_separator?;
-        match self.against(key, separator) {
-            Ordering::Greater => None,
-            Ordering::Equal if order.is_stripped() => None,
-            _ => Some("the first key is not greater than the separator before the block"),
+        let is_behind = |separator| order.may_follow(self.against(key, separator));
+        if self.last_separator.is_some_and(|separator| !is_behind(separator)) {
+            return Some("the first key is not greater than the separator before the block");
         }
+        None
     }
 
     /// What is wrong with the block's last key.
@@ -156,12 +157,7 @@ impl EntryChecks<'_> {
     /// How an internal key compares with a separator.
     fn against(&self, key: &[u8], separator: &[u8]) -> Ordering {
         let form = self.form;
-        if form.is_user_key {
-            form.order.compare(user_part(key), separator)
-        } else if form.internal.is_stripped() {
-            form.internal.user().compare(user_part(key), user_part(separator))
-        } else {
-            form.internal.compare(key, separator)
-        }
+        let key = if form.is_user_key { user_part(key) } else { key };
+        form.order.compare(key, separator)
     }
 }
