@@ -94,7 +94,8 @@ impl FormatError {
         matches!(self.problem, Problem::Unsupported(_))
     }
 
-    fn reason(&self) -> &str {
+    /// What is wrong, without the place.
+    pub fn reason(&self) -> &str {
         match &self.problem {
             Problem::Corrupt(reason) | Problem::Unsupported(reason) => reason,
         }

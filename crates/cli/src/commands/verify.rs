@@ -1,14 +1,14 @@
 //! `stonekeep verify`: checks backups for damage.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 use stonekeep::engine::info::BackupState;
 use stonekeep::engine::verify::{
-    Sample, UncheckedCause, UncheckedFile, VerifiedBackup, VerifyLevel, VerifyOptions, VerifyReport,
-    VerifyWhat,
+    Sample, UncheckedCause, UncheckedFile, VerifiedBackup, VerifiedContents, VerifyLevel, VerifyOptions,
+    VerifyReport, VerifyWhat,
 };
 
 use stonekeep::format::BackupId;
@@ -77,6 +77,11 @@ const LEVELS: &[Choice<VerifyLevel>] = &[
         "checksum",
         "Also the checksum of each file",
         VerifyLevel::Checksum,
+    ),
+    (
+        "deep",
+        "Also every block and key of tables, and every record of WALs",
+        VerifyLevel::Deep,
     ),
 ];
 
@@ -158,6 +163,9 @@ fn text(page: &mut Page<'_>, report: &VerifyReport, quiet: bool) {
         }
         excluded(page, backup);
     }
+    if let Some(contents) = report.contents.as_ref().filter(|_| !quiet) {
+        unchecked_contents(page, contents);
+    }
     if !quiet || !report.is_clean() {
         verdict(page, report);
         left(page, report);
@@ -213,6 +221,24 @@ fn unchecked(page: &mut Page<'_>, files: &[UncheckedFile]) {
     }
 }
 
+/// What a deep verification could not check, each reason once.
+fn unchecked_contents(page: &mut Page<'_>, contents: &VerifiedContents) {
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for file in &contents.unchecked {
+        for reason in &file.reasons {
+            by_reason.entry(reason).or_default().push(&file.file);
+        }
+    }
+    for (reason, files) in by_reason {
+        let (number, first) = (count(files.len() as u64, "file"), files.first().unwrap_or(&""));
+        page.marked(
+            Style::Warning,
+            "not checked:",
+            format!("{reason}: {number}, such as {first}"),
+        );
+    }
+}
+
 /// What a sample or a limit in time has left for another run.
 fn left(page: &mut Page<'_>, report: &VerifyReport) {
     if report.files_left == 0 {
@@ -229,11 +255,16 @@ fn left(page: &mut Page<'_>, report: &VerifyReport) {
 
 fn verdict(page: &mut Page<'_>, report: &VerifyReport) {
     let backups = count(report.backups.len() as u64, "backup");
+    let contents = report.contents.as_ref().map(|contents| {
+        let (parts, entries) = (contents.parts, contents.entries);
+        format!("; {entries} entries in {parts} blocks and batches")
+    });
     let looked_at = format!(
-        "{} in {} looked at by {}",
+        "{} in {} looked at by {}{}",
         bytes(report.bytes_checked),
         count(report.files_checked, "file"),
-        word(report.level)
+        word(report.level),
+        contents.unwrap_or_default()
     );
     let excluded = report.files_excluded;
     if report.is_clean() && excluded > 0 {

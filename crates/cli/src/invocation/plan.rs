@@ -17,8 +17,8 @@ use crate::config::{Config, Entry, Given, Target, parse, place};
 use crate::option;
 use crate::usage_error::UsageError;
 
-/// The option for the directory of the database, of a command whose first word it is not.
-const DATABASE: &str = "database";
+/// The command that looks at the directory of the database beside its repository, and its option for that.
+const WITH_DATABASE: (&str, &str) = ("repair", "database");
 
 /// Commands for which one database must be named, since what they are told is of one.
 pub(crate) const ONE_AT_A_TIME: [&str; 8] = [
@@ -294,12 +294,13 @@ impl Context<'_> {
         }
     }
 
-    /// The directory of the database, for a command with an option for it.
+    /// The directory of the database, for the command that looks at it.
     fn database(&self, entry: &Entry, settings: &[Setting]) -> Option<Setting> {
-        let is_given = settings.iter().any(|setting| setting.long == DATABASE);
-        let arg = option::find(self.typed.command, DATABASE).filter(|_| !is_given && entry.path.is_dir())?;
-        Some(Setting {
-            long: arg.get_long().unwrap_or(DATABASE).to_owned(),
+        let (verb, option) = WITH_DATABASE;
+        let is_given = settings.iter().any(|setting| setting.long == option);
+        let is_wanted = self.typed.verb() == verb && !is_given && entry.path.is_dir();
+        is_wanted.then(|| Setting {
+            long: option.to_owned(),
             values: vec![entry.path.clone().into()],
             origin: Origin::File {
                 key: "path".to_owned(),

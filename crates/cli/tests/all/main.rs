@@ -19,6 +19,7 @@ mod config_kills;
 mod config_remote;
 mod config_values;
 mod copy;
+mod deep;
 mod demo;
 mod denied_calls;
 mod documents;

@@ -12,6 +12,7 @@ mod components;
 mod contents;
 pub mod copy;
 pub mod create;
+mod deep;
 pub mod drill;
 mod full_disk;
 pub mod hold;

@@ -101,6 +101,20 @@ impl<'a> Meter<'a> {
         self.bytes_moved(bytes);
     }
 
+    /// Counts bytes that were read otherwise than through a [`Metered`] reader, and waits as the rate limit says.
+    ///
+    /// # Errors
+    /// `Stopped`, as the error inside of an I/O error.
+    pub(crate) fn count(&self, bytes: u64) -> io::Result<()> {
+        if self.observer.should_stop() {
+            return Err(io::Error::other(Error::stopped()));
+        }
+        let stop = || self.observer.should_stop();
+        self.limiter.acquire(bytes, self.clock, &stop);
+        self.bytes_moved(bytes);
+        Ok(())
+    }
+
     /// Takes back bytes that were counted, and have to be moved again.
     pub(crate) fn take_back(&self, bytes: u64) {
         self.bytes_done.fetch_sub(bytes, Ordering::Relaxed);

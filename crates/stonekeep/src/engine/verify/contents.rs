@@ -5,10 +5,13 @@ use std::time::Instant;
 
 use stonekeep_format::Crc32c;
 use stonekeep_format::backup_name::RepoPath;
+use stonekeep_format::file_name::DbFileName;
 
 use super::claims::{Claim, Said};
 use super::report::{FindingKind, Findings, is_shortage};
+use super::verified_contents::VerifiedContents;
 use crate::engine::BackupEngineReadOnly;
+use crate::engine::deep::{self, Deep};
 use crate::engine::transfer::{Meter, Metered};
 use crate::parallel::run_bounded;
 use crate::repo::index::RepositoryIndex;
@@ -20,8 +23,8 @@ use crate::{Error, ErrorKind, Observer, Phase, Result};
 
 /// What is stored under a path.
 enum Found {
-    /// A file of this length; its checksum, if it was read.
-    File(u64, Option<Crc32c>),
+    /// A file of this length; its checksum, if it was read, and what was found in it, if somebody looked.
+    File(u64, Option<Crc32c>, Option<Deep>),
     /// No file, or one that is not what it should be.
     Bad(FindingKind, String),
     /// Something that could not be read, and may be right.
@@ -41,6 +44,8 @@ pub(super) struct Reading<'a> {
     /// No file is begun after that, except for the first one.
     pub(super) until: Option<Instant>,
     pub(super) recorder: Option<&'a Recorder<'a>>,
+    /// Whether tables and WALs are parsed.
+    pub(super) looks_into_files: bool,
 }
 
 /// What has been read.
@@ -53,6 +58,38 @@ pub(super) struct Read {
     pub(super) left: Vec<Claim>,
     /// The files of which not every byte could be read.
     pub(super) unread: Vec<Claim>,
+    /// What is in those that somebody looked into.
+    pub(super) contents: VerifiedContents,
+}
+
+impl Read {
+    /// Adds what was found of a file.
+    fn add(&mut self, claim: Claim, found: Found, findings: &mut Findings) {
+        self.files += 1;
+        let is_read = matches!(found, Found::File(_, Some(_), _));
+        match found {
+            Found::File(size_bytes, crc32c, deep) => {
+                self.bytes += crc32c.map_or(0, |_| size_bytes);
+                compare(&claim, size_bytes, crc32c, findings);
+                if let Some(deep) = deep {
+                    for line in deep.lines() {
+                        findings.add(
+                            FindingKind::DamagedContents,
+                            claim.path.clone(),
+                            line,
+                            claim.ids(),
+                        );
+                    }
+                    self.contents.add(&claim.path, deep);
+                }
+            }
+            Found::Bad(kind, reason) => findings.add(kind, claim.path.clone(), reason, claim.ids()),
+            Found::Unchecked(error) => findings.add_unchecked(&claim.path, &error, claim.ids()),
+        }
+        if !is_read {
+            self.unread.push(claim);
+        }
+    }
 }
 
 /// How many bytes these are likely to have. Meta files may tell any sizes.
@@ -77,7 +114,9 @@ pub(super) fn verify(
         claims,
         until,
         recorder,
+        looks_into_files,
     } = reading;
+    let into = looks_into_files.then(|| deep::memory_of_one(engine.workers()));
     let bytes = sum_of_bytes(&claims);
     let limiter = &engine.verify_rate_limiter;
     let meter = engine.meter(observer, limiter, Phase::Verifying, (claims.len() as u64, bytes));
@@ -88,13 +127,13 @@ pub(super) fn verify(
         if number > 0 && is_over() {
             return Ok((claim, None));
         }
-        let mut found = look(engine, index, &claim, &meter)?;
+        let mut found = look(engine, (index, into), &claim, &meter)?;
         if is_wrong(&claim, &found) {
             // It may have been changed on the way.
-            if let Found::File(size_bytes, Some(_)) = found {
+            if let Found::File(size_bytes, Some(_), _) = found {
                 meter.take_back(size_bytes);
             }
-            found = look(engine, index, &claim, &meter)?;
+            found = look(engine, (index, into), &claim, &meter)?;
         }
         meter.file_done();
         record(recorder, &claim, &found);
@@ -109,32 +148,20 @@ pub(super) fn verify(
             }
             Some(Found::Unchecked(error)) if is_shortage(&error) => {
                 meter.check()?;
-                let found = look(engine, index, &claim, &meter)?;
+                let found = look(engine, (index, into), &claim, &meter)?;
                 record(recorder, &claim, &found);
                 found
             }
             Some(found) => found,
         };
-        read.files += 1;
-        let is_read = matches!(found, Found::File(_, Some(_)));
-        match found {
-            Found::File(size_bytes, crc32c) => {
-                read.bytes += crc32c.map_or(0, |_| size_bytes);
-                compare(&claim, size_bytes, crc32c, findings);
-            }
-            Found::Bad(kind, reason) => findings.add(kind, claim.path.clone(), reason, claim.ids()),
-            Found::Unchecked(error) => findings.add_unchecked(&claim.path, &error, claim.ids()),
-        }
-        if !is_read {
-            read.unread.push(claim);
-        }
+        read.add(claim, found, findings);
     }
     Ok(read)
 }
 
 /// Leaves a stamp for each of those that a file can be, if all of its bytes were read.
 fn record(recorder: Option<&Recorder<'_>>, claim: &Claim, found: &Found) {
-    let (Some(recorder), Found::File(size_bytes, crc32c @ Some(_))) = (recorder, found) else {
+    let (Some(recorder), Found::File(size_bytes, crc32c @ Some(_), _)) = (recorder, found) else {
         return;
     };
     for said in &claim.said {
@@ -154,7 +181,7 @@ fn record(recorder: Option<&Recorder<'_>>, claim: &Claim, found: &Found) {
 
 fn look(
     engine: &BackupEngineReadOnly,
-    index: &RepositoryIndex<'_>,
+    (index, into): (&RepositoryIndex<'_>, Option<usize>),
     claim: &Claim,
     meter: &Meter<'_>,
 ) -> Result<Found> {
@@ -171,11 +198,25 @@ fn look(
     };
     let size_bytes = object.size_bytes();
     if !claim.may_have(size_bytes) {
-        return Ok(Found::File(size_bytes, None));
+        return Ok(Found::File(size_bytes, None, None));
     }
-    let mut reader = Metered::new(ObjectReader::new(object.as_ref()), &claim.path, size_bytes, meter);
-    match reader.drain(&mut engine.read_buffer()) {
-        Ok(crc32c) => Ok(Found::File(size_bytes, Some(crc32c))),
+    let read = match into.zip(contents_of(&claim.path)) {
+        Some((memory_bytes, name)) => {
+            let count = |bytes| meter.count(bytes);
+            let looked = deep::look(&name, object.as_ref(), memory_bytes, &count);
+            let looked = looked.map(|(crc32c, deep)| (crc32c, Some(deep)));
+            looked.map_err(|error| Error::of_reading(error, || format!("reading {}", claim.path)))
+        }
+        None => {
+            let inner = ObjectReader::new(object.as_ref());
+            let mut reader = Metered::new(inner, &claim.path, size_bytes, meter);
+            reader
+                .drain(&mut engine.read_buffer())
+                .map(|crc32c| (crc32c, None))
+        }
+    };
+    match read {
+        Ok((crc32c, deep)) => Ok(Found::File(size_bytes, Some(crc32c), deep)),
         Err(error) if error.io_kind() == Some(io::ErrorKind::UnexpectedEof) => {
             let reason = std::error::Error::source(&error).map(ToString::to_string);
             Ok(Found::Bad(FindingKind::WrongSize, reason.unwrap_or_default()))
@@ -183,6 +224,12 @@ fn look(
         Err(error) if error.kind() == ErrorKind::Stopped => Err(error),
         Err(error) => Ok(Found::Unchecked(error)),
     }
+}
+
+/// What a file is in a database, if there is something to look at in it.
+fn contents_of(path: &str) -> Option<DbFileName> {
+    let name = RepoPath::parse(path)?.restored_name();
+    deep::is_known(&name).then_some(name)
 }
 
 /// Whether the store lists a file that it does not find.
@@ -194,12 +241,12 @@ fn is_listed(index: &RepositoryIndex<'_>, path: &str) -> bool {
 /// Whether it is missing, or has a checksum that none of the backups has for it.
 fn is_wrong(claim: &Claim, found: &Found) -> bool {
     match *found {
-        Found::File(size_bytes, Some(crc32c)) => {
+        Found::File(size_bytes, Some(crc32c), _) => {
             let of_any = |said: &Said| wrong(claim, said, size_bytes, Some(crc32c)).is_none();
             !claim.said.iter().any(of_any)
         }
         Found::Bad(kind, _) => kind == FindingKind::Missing,
-        Found::File(_, None) | Found::Unchecked(_) => false,
+        Found::File(_, None, _) | Found::Unchecked(_) => false,
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) enum Memory<'a> {
 impl<'a> Memory<'a> {
     /// Reads the stamps. If they cannot be read, backups can be verified all the same.
     pub(super) fn begin(engine: &'a BackupEngineReadOnly, options: &VerifyOptions) -> Self {
-        if !options.stamps || options.level != VerifyLevel::Checksum {
+        if !options.stamps || options.level == VerifyLevel::Size {
             return Memory::Unwanted;
         }
         if !engine.store().traits().lists {

@@ -15,6 +15,7 @@ mod options;
 mod remembered;
 mod report;
 mod small_files;
+mod verified_contents;
 
 use std::collections::HashSet;
 
@@ -30,8 +31,10 @@ pub use self::report::{
     FindingKind, UncheckedCause, UncheckedFile, VerifiedBackup, VerifyFinding, VerifyLevel, VerifyReport,
     VerifyWhat,
 };
+pub use self::verified_contents::{DamagedContents, UncheckedContents, VerifiedContents};
 use super::BackupEngineReadOnly;
 use super::callbacks::guarded;
+pub use super::deep::DamagedPart;
 use super::info::BackupState;
 use crate::repo::expected_sizes::ExpectedSizes;
 use crate::repo::facts::BackupFacts;
@@ -134,7 +137,7 @@ impl BackupEngineReadOnly {
             }
         }
         verifier.settle_excluded()?;
-        if level == VerifyLevel::Checksum {
+        if level != VerifyLevel::Size {
             verifier.read_files(options, memory, began, observer)?;
         }
         verifier.finish()
@@ -179,7 +182,7 @@ impl Verifier<'_> {
                 let known = self.index.shared().map_or(none, StoredFiles::known);
                 self.scanner.read(store, known, id)
             }
-            VerifyLevel::Checksum => self.scanner.read(store, self.claims.known(), id),
+            VerifyLevel::Checksum | VerifyLevel::Deep => self.scanner.read(store, self.claims.known(), id),
         }
     }
 
@@ -211,7 +214,7 @@ impl Verifier<'_> {
         for (path, crc32c) in &scanned.plain {
             match self.report.level {
                 VerifyLevel::Size => self.report.files_checked += u64::from(self.checked.insert(*path)),
-                VerifyLevel::Checksum => self.claims.add_known(*path, *crc32c, id),
+                VerifyLevel::Checksum | VerifyLevel::Deep => self.claims.add_known(*path, *crc32c, id),
             }
         }
         let mut unverifiable = Vec::new();
@@ -219,7 +222,7 @@ impl Verifier<'_> {
             let expected = sizes.expected(file);
             match self.report.level {
                 VerifyLevel::Size => self.check(&file.path, expected, id)?,
-                VerifyLevel::Checksum => self.claim(file, expected, loaded.id)?,
+                VerifyLevel::Checksum | VerifyLevel::Deep => self.claim(file, expected, loaded.id)?,
             }
             if file.recorded_crc32c().is_none() {
                 unverifiable.push(file.path.to_string());

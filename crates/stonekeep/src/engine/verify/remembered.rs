@@ -9,7 +9,7 @@ use super::claims::Claim;
 use super::contents::{self, Reading, sum_of_bytes};
 use super::memory::Memory;
 use super::options::VerifyOptions;
-use super::report::FindingKind;
+use super::report::{FindingKind, VerifyLevel};
 use super::{BackupState, Verifier};
 use crate::repo::verified::{Recorder, Stamps, Wanted, milliseconds};
 use crate::{Observer, Result, Warning, WarningName};
@@ -55,6 +55,7 @@ impl Verifier<'_> {
             claims: choice.chosen,
             until: options.max_duration.and_then(|time| began.checked_add(time)),
             recorder: memory.recorder(),
+            looks_into_files: options.level == VerifyLevel::Deep,
         };
         let read = contents::verify(self.engine, &self.index, reading, &mut self.findings, observer);
         let read = match read {
@@ -65,6 +66,9 @@ impl Verifier<'_> {
             }
         };
         (self.report.files_checked, self.report.bytes_checked) = (read.files, read.bytes);
+        if options.level == VerifyLevel::Deep {
+            self.report.contents = Some(read.contents);
+        }
         let left: Vec<Claim> = choice.left.into_iter().chain(read.left).collect();
         self.report.files_left = left.len() as u64;
         self.report.bytes_left = sum_of_bytes(&left);

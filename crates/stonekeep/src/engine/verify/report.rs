@@ -6,6 +6,7 @@ use std::io;
 use rustix::io::Errno;
 use stonekeep_format::BackupId;
 
+use super::verified_contents::VerifiedContents;
 use crate::engine::info::BackupState;
 use crate::repo::wrong::Wrong;
 use crate::{Error, Finding, Warning};
@@ -48,6 +49,8 @@ pub enum VerifyLevel {
     Size,
     /// Every byte is read and its checksum compared: `VerifyBackup(id, true)`.
     Checksum,
+    /// Also every block and entry of block-based tables and every record and batch of WALs, without RocksDB.
+    Deep,
 }
 
 /// What kind of damage a finding is.
@@ -70,6 +73,9 @@ pub enum FindingKind {
     Inconsistent,
     /// A meta file does not list a file that the MANIFEST in the backup names.
     Unlisted,
+    /// A part of a file is damaged, or contradicts others, whatever the checksum of the whole file is. A file whose checksum is right was
+    /// damaged before it was backed up.
+    DamagedContents,
 }
 
 impl From<Wrong> for FindingKind {
@@ -258,6 +264,8 @@ pub struct VerifyReport {
     pub findings: Vec<VerifyFinding>,
     /// Files that could not be read, of which nothing is known.
     pub unchecked: Vec<UncheckedFile>,
+    /// What is in the files that were read, with [`VerifyLevel::Deep`].
+    pub contents: Option<VerifiedContents>,
     /// What the user should know.
     pub warnings: Vec<Warning>,
 }
@@ -276,6 +284,7 @@ impl VerifyReport {
             backups: Vec::new(),
             findings: Vec::new(),
             unchecked: Vec::new(),
+            contents: (level == VerifyLevel::Deep).then(VerifiedContents::default),
             warnings: Vec::new(),
         }
     }

@@ -55,7 +55,7 @@ impl Verifier<'_> {
         let (loaded, none) = (&scanned.loaded, PathTable::default());
         let known = match self.report.level {
             VerifyLevel::Size => self.index.shared().map_or(&none, StoredFiles::paths),
-            VerifyLevel::Checksum => self.claims.known().paths,
+            VerifyLevel::Checksum | VerifyLevel::Deep => self.claims.known().paths,
         };
         let listed = Listed::in_scanned(scanned, known);
         match described::check_list(self.index.store(), loaded, &listed, facts) {

@@ -1,0 +1,111 @@
+//! What is found in a file.
+
+use std::fmt::Write as _;
+
+/// So many findings of one file are kept; the number of all is.
+const MAX_KEPT: usize = 20;
+
+/// So much of a key is shown.
+const SHOWN_KEY_BYTES: usize = 48;
+
+/// A part of a file that is damaged, so that an operator knows what is lost.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct DamagedPart {
+    /// What it is: `data block`, `index block`, `record`.
+    pub part: String,
+    /// Where it begins, in bytes.
+    pub offset: u64,
+    /// The column family, if the file says it.
+    pub column_family: Option<String>,
+    /// The affected keys are not below this one; none if they may begin with the first key, or if no key is affected.
+    pub from_key: Option<String>,
+    /// And not above this one.
+    pub to_key: Option<String>,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// What was found in one file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Deep {
+    /// The first ones.
+    pub(crate) damaged: Vec<DamagedPart>,
+    /// How many more there are.
+    pub(crate) more_damaged: u64,
+    /// What could not be checked, each reason once.
+    pub(crate) unchecked: Vec<String>,
+    /// How many blocks were checked, or records.
+    pub(crate) parts: u64,
+    /// How many entries, or keys that records write.
+    pub(crate) entries: u64,
+}
+
+impl Deep {
+    pub(super) fn add(&mut self, part: DamagedPart) {
+        if self.damaged.len() < MAX_KEPT {
+            self.damaged.push(part);
+        } else {
+            self.more_damaged += 1;
+        }
+    }
+
+    pub(super) fn add_unchecked(&mut self, reason: String) {
+        if !self.unchecked.contains(&reason) && self.unchecked.len() < MAX_KEPT {
+            self.unchecked.push(reason);
+        }
+    }
+
+    /// All that is damaged, in a line each.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.damaged.iter().map(ToString::to_string).collect();
+        if self.more_damaged > 0 {
+            lines.push(format!("{} more damaged parts", self.more_damaged));
+        }
+        lines
+    }
+}
+
+impl std::fmt::Display for DamagedPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at byte {}: {}", self.part, self.offset, self.reason)?;
+        let keys = match (&self.from_key, &self.to_key) {
+            (None, None) => String::new(),
+            (Some(from), None) => format!("keys from {from}"),
+            (None, Some(to)) => format!("keys up to {to}"),
+            (Some(from), Some(to)) => format!("keys from {from} to {to}"),
+        };
+        let family = self
+            .column_family
+            .iter()
+            .map(|name| format!("column family {name}"));
+        let about: Vec<String> = family.chain((!keys.is_empty()).then_some(keys)).collect();
+        if about.is_empty() {
+            return Ok(());
+        }
+        write!(f, " ({})", about.join(", "))
+    }
+}
+
+/// A key as `ldb` shows it: text if it is printable, else hexadecimal.
+pub(super) fn shown_key(key: &[u8]) -> String {
+    let shown = key.get(..SHOWN_KEY_BYTES).unwrap_or(key);
+    let is_text = !shown.is_empty()
+        && shown
+            .iter()
+            .all(|byte| (b' '..=b'~').contains(byte) && *byte != b'"');
+    let mut text = String::new();
+    if is_text {
+        _ = write!(text, "\"{}\"", String::from_utf8_lossy(shown));
+    } else {
+        text.push_str("0x");
+        for byte in shown {
+            _ = write!(text, "{byte:02X}");
+        }
+    }
+    if shown.len() < key.len() {
+        text.push('…');
+    }
+    text
+}

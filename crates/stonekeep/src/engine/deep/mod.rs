@@ -1,0 +1,53 @@
+//! What a deep verification looks at beside the checksum of a whole file: every block and entry of its tables, every record and
+//! batch of its WALs. RocksDB is not asked.
+//!
+//! A file is read once: the parsers get the bytes in the order of the file, and its checksum is computed on the way. What the
+//! parsers find is of two kinds. Damage is what RocksDB would fail on, or what contradicts itself. What is not checked may be right:
+//! a comparator or a compression that is not known here, a table that is no block-based one.
+
+mod damage;
+mod front;
+mod table;
+mod wal;
+
+use std::io;
+
+use stonekeep_format::Crc32c;
+use stonekeep_format::file_name::DbFileName;
+
+pub use self::damage::DamagedPart;
+pub(crate) use self::damage::Deep;
+use self::front::Front;
+use crate::store::Object;
+
+/// The memory that all parsers of a run may use together.
+const MEMORY_BYTES: usize = 48 << 20;
+
+/// What each of so many workers may use of it.
+pub(crate) fn memory_of_one(workers: usize) -> usize {
+    (MEMORY_BYTES / workers.max(1)).max(4 << 20)
+}
+
+/// Whether the contents of files of this name are known here.
+pub(crate) fn is_known(name: &DbFileName) -> bool {
+    matches!(name, DbFileName::Table { .. } | DbFileName::Wal(_))
+}
+
+/// Reads a file of this name to its end: its checksum, and what was found in it. `count` is called with the number of bytes that
+/// were read, each counted once, and ends the reading with an error.
+///
+/// # Errors
+/// Those of reading, and of `count`.
+pub(crate) fn look(
+    name: &DbFileName,
+    object: &dyn Object,
+    memory_bytes: usize,
+    count: &dyn Fn(u64) -> io::Result<()>,
+) -> io::Result<(Crc32c, Deep)> {
+    let mut front = Front::new(object, count);
+    let deep = match name {
+        DbFileName::Wal(number) => wal::look(*number, &mut front)?,
+        _ => table::look(&mut front, memory_bytes)?,
+    };
+    Ok((front.finish()?, deep))
+}
