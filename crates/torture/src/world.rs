@@ -31,6 +31,9 @@ pub const DELETED: u32 = 5;
 /// The backup that an operator holds.
 pub const HELD: u32 = 1;
 
+/// Soon, so that one wrong digit makes it a time that is over.
+const A_MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// See the [module](self).
 #[derive(Debug)]
 pub struct World {
@@ -135,9 +138,9 @@ impl World {
         self.change();
         self.create(store, plain.clone())?;
         let engine = BackupEngine::open(plain.clone(), store.clone())?;
-        let for_a_while = DeleteOptions::default().with_undelete_for(Duration::from_secs(1 << 30));
+        let for_a_while = DeleteOptions::default().with_undelete_for(A_MONTH);
         engine.delete_backups(&[id(DELETED)?], &for_a_while, &Quiet)?;
-        let until = std::time::SystemTime::now() + Duration::from_secs(1 << 30);
+        let until = std::time::SystemTime::now() + A_MONTH;
         let hold = HoldOptions::default().with_until(until).with_reason("audit");
         engine.hold_backup(id(HELD)?, &hold, &Quiet)?;
         self.change();

@@ -1,7 +1,7 @@
 //! `stonekeep/holds/<id>-<crc32c of the meta file in hex>`: backups that an operator holds, so that no verb of ours deletes them.
 //!
 //! ```text
-//! {"stonekeep_hold":1,"backup_id":7,"meta_crc32c":3735928559,"held_at_seconds":1796000000,"until_seconds":null,"reason":"audit","host":"db1"}
+//! {"stonekeep_hold":1,"backup_id":7,"meta_crc32c":3735928559,"held_at_seconds":1796000000,"until_seconds":null,"reason":"audit","host":"db1","crc32c":2771873}
 //! ```
 //!
 //! A hold is made and released under the writer's lock, as a deletion is: what is held when the lock is taken stays. Its checksum
@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use stonekeep_format::{BackupId, Crc32c};
 
-use super::layout;
+use super::{layout, sealed_line};
 use crate::parallel::run_bounded;
 use crate::store::{Durability, EntryKind, Key, Persist, PutContent, PutMode, Store};
 use crate::{Error, ErrorKind, Result};
@@ -169,6 +169,7 @@ fn read_one(store: &Store, key: &Key, id: BackupId, crc32c: Crc32c) -> Result<Op
         Ok(line) if line.stonekeep_hold != VERSION => {
             Hold::unreadable(id, crc32c, "a newer version wrote it")
         }
+        Ok(_) if !sealed_line::is_intact(&bytes) => Hold::unreadable(id, crc32c, "its checksum is wrong"),
         Ok(line) if (line.backup_id, line.meta_crc32c) == (id.get(), crc32c.0) => Hold {
             backup_id: id,
             meta_crc32c: crc32c.0,
@@ -196,9 +197,7 @@ pub fn put(store: &Store, hold: &Hold) -> Result<()> {
         reason: hold.reason.clone(),
         host: hold.host.clone(),
     };
-    let mut text = serde_json::to_vec(&line)
-        .map_err(|error| Error::new(ErrorKind::Io, "writing a hold").with_source(error))?;
-    text.push(b'\n');
+    let text = sealed_line::seal(&line, "a hold")?;
     let (run, key) = (format!("hold-{}", hold.backup_id), key_of(hold));
     let content = PutContent::Bytes(&text);
     let put = store.put(&run, &key, content, PutMode::Replace, Durability::Durable);

@@ -1,7 +1,7 @@
 //! `stonekeep/deleted/<id>-<crc32c>.until`: until when the files of a deleted backup stay, so that it can be undeleted.
 //!
 //! ```text
-//! {"stonekeep_undelete":1,"until_seconds":1796000000}
+//! {"stonekeep_undelete":1,"until_seconds":1796000000,"crc32c":2771873}
 //! ```
 //!
 //! It is put and made durable with the record of the deletion, before the meta file goes. A later backup, purge or collection keeps
@@ -25,10 +25,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use stonekeep_format::{BackupId, Crc32c};
 
-use crate::repo::layout;
 use crate::repo::path_set::PathSet;
+use crate::repo::{layout, sealed_line};
 use crate::store::{Durability, Key, PutContent, PutMode, Store};
-use crate::{Error, ErrorKind, Result};
+use crate::{ErrorKind, Result};
 
 const VERSION: u32 = 1;
 const LIMIT_BYTES: u64 = 4096;
@@ -94,9 +94,7 @@ pub(super) fn put(
         stonekeep_undelete: VERSION,
         until_seconds: deadline.0.unwrap_or(i64::MAX),
     };
-    let mut text = serde_json::to_vec(&line)
-        .map_err(|error| Error::new(ErrorKind::Io, "writing a deadline").with_source(error))?;
-    text.push(b'\n');
+    let text = sealed_line::seal(&line, "a deadline")?;
     let key = layout::deleted_until(id, crc32c);
     let content = PutContent::Bytes(&text);
     store.put(run, &key, content, PutMode::Replace, Durability::Durable)?;
@@ -114,6 +112,7 @@ pub(super) fn read(store: &Store, id: BackupId, crc32c: Crc32c) -> Result<Option
         bytes => bytes?,
     };
     let line = serde_json::from_slice::<Line>(&bytes).ok();
+    let line = line.filter(|_| sealed_line::is_intact(&bytes));
     let line = line.filter(|line| line.stonekeep_undelete == VERSION);
     Ok(Some(Deadline(line.map(|line| line.until_seconds))))
 }

@@ -151,6 +151,36 @@ fn a_damaged_backup_and_a_damaged_hold_hold() {
     );
 }
 
+/// One digit that is wrong makes a time that is over.
+#[test]
+fn a_hold_and_a_deadline_with_another_time_are_not_over() {
+    let store = three_backups();
+    let engine = engine(&store);
+    let until = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(4_000_000_000);
+    engine
+        .hold_backup(id(1), &HoldOptions::default().with_until(until), &Quiet)
+        .unwrap();
+    let for_long = DeleteOptions::default().with_undelete_for(std::time::Duration::from_secs(2_000_000_000));
+    engine.delete_backups(&[id(2)], &for_long, &Quiet).unwrap();
+    for directory in [HOLDS, "stonekeep/deleted"] {
+        for name in names(&store, directory) {
+            let path = key(&format!("{directory}/{name}"));
+            let text = String::from_utf8(store.read(&path, 1 << 20).unwrap()).unwrap();
+            let Some((_, time)) = text.split_once("until_seconds\":") else {
+                continue;
+            };
+            let text = text.replace(&time[..10], "1000000000");
+            let content = PutContent::Bytes(text.as_bytes());
+            let put = store.put("test", &path, content, PutMode::Replace, Durability::Durable);
+            put.unwrap();
+        }
+    }
+    engine.garbage_collect(std::time::Duration::ZERO, &Quiet).unwrap();
+    let error = engine.delete_backup(id(1), &Quiet).unwrap_err();
+    assert!(error.to_string().contains("its checksum is wrong"), "{error}");
+    engine.undelete_backup(id(2), &Quiet).unwrap();
+}
+
 #[test]
 fn a_hold_that_dies_at_any_step_holds_or_does_not() {
     let store = three_backups();
