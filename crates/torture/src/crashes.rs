@@ -17,10 +17,11 @@ use anyhow::{Context as _, Result, ensure};
 use fastrand::Rng;
 
 use crate::budget::{Budget, Report};
+use crate::case::Case;
 use crate::disturb::Disturber;
 use crate::place::{Kind, Power};
 use crate::stage::{disturbed, prepared};
-use crate::verbs::{self, Case, Verb};
+use crate::verbs::{self, Verb};
 use crate::world::World;
 
 /// A verb on a kind of store, and how many changes it makes.
@@ -35,7 +36,22 @@ const STRIDE: u64 = 1_000_003;
 
 /// Runs so many trials.
 pub fn run(budget: Budget) -> Report {
-    let worlds: Result<Vec<World>> = Kind::ALL.iter().map(|kind| World::make(*kind, false)).collect();
+    run_in(
+        Kind::ALL.iter().map(|kind| World::make(*kind, false)).collect(),
+        budget,
+    )
+}
+
+/// Runs so many trials in an object store, where the next run has to take the lease over.
+pub fn run_takeovers(budget: Budget) -> Report {
+    let world = World::make(Kind::Named, false).map(|mut world| {
+        world.kind = Kind::Objects;
+        world
+    });
+    run_in(world.map(|world| vec![world]), budget)
+}
+
+fn run_in(worlds: Result<Vec<World>>, budget: Budget) -> Report {
     let planned = worlds.and_then(|worlds| {
         let plans = plans(&worlds)?;
         let all: usize = plans.iter().map(|plan| plan.changes).sum();
@@ -86,7 +102,7 @@ fn nth<'p, 'w>(plans: &'p [Plan<'w>], mut number: usize) -> Option<(&'p Plan<'w>
 }
 
 fn trial(plan: &Plan<'_>, at: usize, rng: &mut Rng, report: &mut Report) -> Result<()> {
-    let case = prepared(plan.world, plan.verb, true)?;
+    let mut case = prepared(plan.world, plan.verb, true)?;
     let cuts = if rng.u8(0..3) == 0 { 2 } else { 1 };
     let mut what = String::new();
     for cut in 0..cuts {
@@ -97,6 +113,7 @@ fn trial(plan: &Plan<'_>, at: usize, rng: &mut Rng, report: &mut Report) -> Resu
         let before = killed.hit().map_or("its end".to_owned(), |hit| hit.operation);
         what = format!("{what}cut before {before} ({at}), power {power:?}; ");
         case.place.cut(power);
+        case.place.reopen()?;
         let checked = || {
             if ended.is_ok() {
                 case.require_done().context("it was reported as done")?;

@@ -13,10 +13,11 @@ use anyhow::{Context as _, Result, bail, ensure};
 use stonekeep::ErrorKind;
 
 use crate::budget::{Budget, Report};
+use crate::case::Case;
 use crate::disturb::{Disturbance, Disturber, FAULTS, Hit};
 use crate::place::Kind;
 use crate::stage::{disturbed, prepared};
-use crate::verbs::{self, Case, Verb};
+use crate::verbs::{self, Verb};
 use crate::world::World;
 
 /// A verb on a kind of store, and how many operations it has.

@@ -10,8 +10,11 @@ use crate::place::Place;
 use crate::world::options;
 
 /// Files that are no part of a backup, and stay.
-const OURS: [&str; 5] = [
+const OURS: [&str; 7] = [
     "stonekeep/lock",
+    "stonekeep/leases/",
+    // For a day after a lease was taken over.
+    "stonekeep/doubtful/",
     "stonekeep/latest",
     "stonekeep/verified/",
     "stonekeep/ids/",

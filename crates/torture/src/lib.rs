@@ -7,6 +7,7 @@
 //! They use the library without RocksDB. `cargo xtask torture` runs them for long, the tests of this crate for seconds.
 
 pub mod budget;
+pub mod case;
 pub mod corruption;
 pub mod crashes;
 pub mod disturb;

@@ -17,6 +17,7 @@ usage: torture <machine> [--seed <number>] [--trials <count> | --minutes <count>
 machines:
   corruption   damages files of repositories and of restored databases: verify and restore name them
   crashes      kills each verb before each change, and the run after it; the power fails
+  takeovers    the same in an object store, where the next run takes over the lease: seconds each
   faults       lets each operation of each verb fail in each way
 
   --seed      the first seed (another one each time); a failure names its own
@@ -53,6 +54,7 @@ fn parse(arguments: &[String]) -> Result<(Machine, Budget), String> {
     let machine = match name.as_str() {
         "corruption" => corruption::run as Machine,
         "crashes" => crashes::run,
+        "takeovers" => crashes::run_takeovers,
         "faults" => faults::run,
         _ => return Err(format!("there is no machine {name}")),
     };

@@ -1,13 +1,21 @@
 //! Where a repository is put for a trial: in memory or in a directory, always filled from the same files.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use fastrand::Rng;
+use object_store::memory::InMemory;
 use stonekeep::store::local::LocalStore;
 use stonekeep::store::memory::MemoryStore;
+use stonekeep::store::remote::RemoteStore;
 use stonekeep::store::{Durability, EntryKind, Key, ObjectReader, PutContent, PutMode, Store};
 use tempfile::TempDir;
 
 use crate::tree::{self, Tree};
+
+/// The shortest that there is.
+const LEASE_PERIOD: Duration = Duration::from_secs(1);
 
 /// A kind of place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,10 +26,12 @@ pub enum Kind {
     Memory,
     /// A store in memory whose uploads have their keys at once, as those of object stores.
     Named,
+    /// An object store in memory, behind the store of object stores, with its leases.
+    Objects,
 }
 
 impl Kind {
-    /// All kinds.
+    /// Those in which no lease has to be waited for.
     pub const ALL: [Kind; 3] = [Kind::Local, Kind::Memory, Kind::Named];
 }
 
@@ -66,6 +76,7 @@ pub struct Place {
     /// The store there.
     pub store: Store,
     memory: Option<MemoryStore>,
+    objects: Option<Arc<InMemory>>,
     directory: Option<TempDir>,
 }
 
@@ -75,22 +86,21 @@ impl Place {
     /// # Errors
     /// I/O errors.
     pub fn new(kind: Kind) -> Result<Self> {
-        let (store, memory, directory) = match kind {
+        let (mut memory, mut objects, mut directory) = (None, None, None);
+        let store = match kind {
             Kind::Local => {
-                let directory = tempfile::tempdir()?;
-                let store = Store::from(LocalStore::new(directory.path().join("repository")));
-                (store, None, Some(directory))
+                let parent = directory.insert(tempfile::tempdir()?);
+                Store::from(LocalStore::new(parent.path().join("repository")))
             }
-            Kind::Memory => {
-                let memory = MemoryStore::new();
-                (Store::from(memory.clone()), Some(memory), None)
-            }
-            Kind::Named => (Store::from(MemoryStore::with_named_uploads()), None, None),
+            Kind::Memory => memory.insert(MemoryStore::new()).clone().into(),
+            Kind::Named => Store::from(MemoryStore::with_named_uploads()),
+            Kind::Objects => client(objects.insert(Arc::default()))?,
         };
         store.create_root(Durability::Durable)?;
         Ok(Place {
             store,
             memory,
+            objects,
             directory,
         })
     }
@@ -127,6 +137,17 @@ impl Place {
         }
     }
 
+    /// The next process opens the store anew.
+    ///
+    /// # Errors
+    /// I/O errors.
+    pub fn reopen(&mut self) -> Result<()> {
+        if let Some(objects) = &self.objects {
+            self.store = client(objects)?;
+        }
+        Ok(())
+    }
+
     /// Ends the power, where that means anything.
     pub fn cut(&self, power: Power) {
         let Some(memory) = &self.memory else { return };
@@ -142,6 +163,15 @@ impl Place {
     pub fn directory(&self) -> Option<&TempDir> {
         self.directory.as_ref()
     }
+}
+
+/// A process's client of an object store. The lease of a dead one is taken over after about a second.
+fn client(objects: &Arc<InMemory>) -> Result<Store> {
+    let store = RemoteStore::new(Arc::clone(objects) as _, "repository", "objects in memory")?;
+    Ok(store
+        .with_lease_period(LEASE_PERIOD)?
+        .used_by_one_process()
+        .into())
 }
 
 /// The files of a store that can be listed, staged ones included.

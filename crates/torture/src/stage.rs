@@ -6,8 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use stonekeep::engine::restore::TargetDisk;
 
+use crate::case::Case;
 use crate::disturb::Disturber;
-use crate::verbs::{Case, Verb};
+use crate::verbs::Verb;
 use crate::world::World;
 
 /// So many changes after a restore has replaced CURRENT, it is interrupted for an abort.
