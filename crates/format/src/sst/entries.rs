@@ -19,6 +19,9 @@ use super::layout::BlockLayout;
 use crate::coding::Reader;
 use crate::{FileKind, FormatError, Result};
 
+/// Larger keys are not read, since several are kept at a time.
+const MAX_KEY_BYTES: usize = 1 << 20;
+
 /// Where the key of the present entry is.
 #[derive(Debug, Clone)]
 enum KeyPlace {
@@ -144,6 +147,9 @@ impl<'a, V: ValueForm> Entries<'a, V> {
         let last = self.key();
         if last.len() < header.shared {
             return Err(self.corrupt("it shares more than the key before it has"));
+        }
+        if header.shared + rest.len() > MAX_KEY_BYTES {
+            return Err(self.unsupported("its key is too large to be checked"));
         }
         self.last_order = match self.order {
             Some(order) if !self.is_first => Some(order.compare_next(last, header.shared, rest)),

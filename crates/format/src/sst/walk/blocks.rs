@@ -65,7 +65,11 @@ impl Walk<'_> {
         if !self.has_place(kind, handle, keys) {
             return Ok(None);
         }
-        let limit = self.options.index_bytes();
+        let limit = match kind {
+            BlockKind::CompressionDictionary => self.options.dictionary_bytes(),
+            BlockKind::Metaindex => self.options.properties_bytes(),
+            _ => self.options.index_bytes(),
+        };
         if handle.size > limit as u64 {
             self.checksum(kind, handle, keys)?;
             self.too_large(kind, handle, keys, limit);

@@ -74,8 +74,7 @@ impl Walk<'_> {
         if !self.has_place(BlockKind::Properties, handle, everything) {
             return Ok(None);
         }
-        // They are kept as text, too.
-        let limit = self.options.index_bytes() / 2;
+        let limit = self.options.properties_bytes();
         if handle.size > limit as u64 {
             self.checksum(BlockKind::Properties, handle, everything)?;
             self.too_large(BlockKind::Properties, handle, everything, limit);

@@ -4,8 +4,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WalkOptions {
-    /// About how many bytes of memory a walk may use, 64 MiB by default. Data blocks may have up to three sixteenths of it, and the
-    /// index up to a quarter; of larger ones only the checksum is checked, and a finding says so.
+    /// About how many bytes of memory a walk may use, 64 MiB by default. A data block may have an eighth of it, the index and each part of
+    /// it three sixteenths, the dictionary a sixteenth; of larger blocks only the checksum is checked, and a finding says so.
     pub memory_bytes: usize,
 }
 
@@ -26,10 +26,19 @@ impl WalkOptions {
     }
 
     pub(super) fn block_bytes(self) -> usize {
-        self.memory_bytes / 16 * 3
+        self.memory_bytes / 8
     }
 
     pub(super) fn index_bytes(self) -> usize {
-        self.memory_bytes / 4
+        self.memory_bytes / 16 * 3
+    }
+
+    pub(super) fn dictionary_bytes(self) -> usize {
+        self.memory_bytes / 16
+    }
+
+    /// What is taken apart into many small values, which need several times as much.
+    pub(super) fn properties_bytes(self) -> usize {
+        self.memory_bytes / 64
     }
 }
