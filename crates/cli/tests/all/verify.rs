@@ -21,7 +21,7 @@ fn alone_it_means_every_byte_of_all_backups() {
     let world = World::with_two_backups();
     let document = world.json(["verify"]);
     let expected = format!(
-        "{HEAD}], unsupported: null, unverifiable: [], excluded: []}}], findings: [], unchecked: [], warnings: []"
+        "{HEAD}], unsupported: null, unverifiable: [], excluded: []}}], findings: [], unchecked: [], contents: null, warnings: []"
     );
     shape::check(&document, "verify", &expected);
     assert_eq!(
@@ -57,7 +57,7 @@ fn damage_is_found_with_the_backups_that_it_touches() {
     let document = crate::command::Ended::from(output).code(3).json();
     let expected = format!(
         "{HEAD}{{file: string, reason: string}}], unsupported: null, unverifiable: [], excluded: []}}], \
-         findings: [{{file: string, kind: string, reason: string, backups: [number]}}], unchecked: [], warnings: []"
+         findings: [{{file: string, kind: string, reason: string, backups: [number]}}], unchecked: [], contents: null, warnings: []"
     );
     shape::check(&document, "verify", &expected);
     assert_eq!(document["findings"][0]["kind"], "wrong_checksum");
