@@ -3,12 +3,21 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
 /// After so many failures a run ends: more of them say nothing new.
 const MAX_FAILURES: usize = 20;
+
+/// The seed of the trial that is running.
+static SEED: AtomicU64 = AtomicU64::new(0);
+
+/// The seed of the trial that is running, for a panic that ends the process.
+pub fn running_seed() -> u64 {
+    SEED.load(Ordering::Relaxed)
+}
 
 /// How long a machine runs.
 #[derive(Debug, Clone, Copy)]
@@ -95,6 +104,7 @@ impl Budget {
                 break;
             }
             report.trials += 1;
+            SEED.store(seed, Ordering::Relaxed);
             let ended = catch_unwind(AssertUnwindSafe(|| trial(seed, &mut report)));
             match ended {
                 Ok(Ok(())) => {}

@@ -8,7 +8,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use stonekeep_torture::budget::{Budget, Report};
+use stonekeep_torture::budget::{Budget, Report, running_seed};
 use stonekeep_torture::{corruption, crashes, faults};
 
 const USAGE: &str = "\
@@ -36,6 +36,8 @@ fn main() -> ExitCode {
         }
         Ok((machine, budget)) => {
             println!("seed {}", budget.seed);
+            // Where a panic is no failure of a trial, but the end.
+            std::panic::set_hook(Box::new(|panic| eprintln!("seed {}: {panic}", running_seed())));
             let report = machine(budget);
             println!("{report}");
             if report.failures.is_empty() {
