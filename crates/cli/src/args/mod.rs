@@ -2,6 +2,7 @@
 
 pub(crate) mod choice;
 pub(crate) mod engine;
+pub(crate) mod optional_repository;
 pub(crate) mod path;
 pub(crate) mod place;
 pub(crate) mod quantity;

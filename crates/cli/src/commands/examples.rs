@@ -29,7 +29,9 @@ pub(crate) const VERIFY: &str = "Examples:
   stonekeep verify --repo /backups/app
   stonekeep verify latest --repo /backups/app
   stonekeep verify --sample 1/7 --max-duration 2h --repo /backups/app
-  stonekeep verify --level size --repo /backups/app";
+  stonekeep verify --level size --repo /backups/app
+  stonekeep verify --level deep --sample 1/7 --repo /backups/app
+  stonekeep verify --database /var/lib/app/db";
 
 pub(crate) const RESTORE: &str = "Examples:
   stonekeep restore --repo /backups/app --to /var/lib/app/restored

@@ -1,23 +1,26 @@
-//! `stonekeep verify`: checks backups for damage.
+//! `stonekeep verify`: checks backups, or a database, for damage.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 use stonekeep::engine::info::BackupState;
 use stonekeep::engine::verify::{
-    Sample, UncheckedCause, UncheckedFile, VerifiedBackup, VerifiedContents, VerifyLevel, VerifyOptions,
-    VerifyReport, VerifyWhat,
+    DatabaseReport, Sample, UncheckedCause, UncheckedFile, VerifiedBackup, VerifiedContents,
+    VerifyDatabaseOptions, VerifyLevel, VerifyOptions, VerifyReport, VerifyWhat, verify_database,
 };
 
 use stonekeep::format::BackupId;
+use stonekeep::image::{Directory, SourceKind};
 
 use super::Session;
 use crate::args::choice::{Choice, one_of};
 use crate::args::engine::WorkArgs;
+use crate::args::optional_repository::OptionalRepoArgs;
 use crate::args::quantity::{parse_duration, parse_rate};
-use crate::args::repository::RepoArgs;
 use crate::args::sample::parse_sample;
 use crate::args::select::SelectArgs;
 use crate::args::which::{Which, parse_id_or_latest};
@@ -37,6 +40,7 @@ const MAX_UNCHECKED_SHOWN: usize = 20;
 /// with the backups that it affects, and ends with exit code 3. Reports files that could not be read separately; if there
 /// is no other finding, the exit code is 1. The repository remembers when each file was read and whether it was right. With
 /// --sample or --max-duration, a run reads those files that were not read for the longest time, and looks at the sizes of all others.
+/// With --database, looks into the tables and WALs of a database that no process has open, as --level deep does for backups.
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::VERIFY)]
 pub(crate) struct VerifyArgs {
@@ -47,7 +51,16 @@ pub(crate) struct VerifyArgs {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
-    repo: RepoArgs,
+    repo: OptionalRepoArgs,
+    /// Verify the database in this directory instead of backups
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["backup", "all", "before", "tag", "level", "sample", "max_duration"])]
+    database: Option<PathBuf>,
+    /// The directory of the database's WALs, if it is neither DIR nor named in OPTIONS
+    #[arg(long, value_name = "DIR", requires = "database")]
+    wal_dir: Option<PathBuf>,
+    /// A further directory of the database's tables (db_paths, cf_paths); may be repeated
+    #[arg(long, value_name = "DIR", requires = "database")]
+    db_path: Vec<PathBuf>,
     #[command(flatten)]
     select: SelectArgs,
     /// What to check
@@ -94,14 +107,21 @@ struct VerifyJson<'a> {
 }
 
 pub(crate) fn run(args: &VerifyArgs, session: &Session) -> anyhow::Result<Exit> {
+    if let Some(database) = &args.database {
+        return run_on_database(args, database, session);
+    }
+    let Some(repo) = &args.repo.given else {
+        let error = UsageError::new("there is nothing to verify");
+        return Err(error
+            .with_hint("name a repository with --repo, or a database with --database")
+            .into());
+    };
     if args.level == VerifyLevel::Size && (args.sample.is_some() || args.max_duration.is_some()) {
         let message = "--sample and --max-duration limit how much is read, and --level size reads no file";
         return Err(UsageError::new(message).into());
     }
     let options = args.work.apply(session.engine_options());
-    let engine = args
-        .repo
-        .open(options.with_verify_rate_limit(args.verify_rate_limit))?;
+    let engine = repo.open(options.with_verify_rate_limit(args.verify_rate_limit))?;
     let (what, doubts) = match args.backup {
         None if !args.select.is_given() => (VerifyWhat::All, Vec::new()),
         which => {
@@ -134,6 +154,59 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> anyhow::Result<Exit> 
         true if report.unchecked.is_empty() => Exit::Success,
         true => Exit::Failure,
     })
+}
+
+/// Verifies a database at rest.
+fn run_on_database(args: &VerifyArgs, database: &Path, session: &Session) -> anyhow::Result<Exit> {
+    let options = args.work.apply(session.engine_options());
+    let workers = options.max_background_operations.map_or(2, NonZeroUsize::get);
+    let how = VerifyDatabaseOptions::default()
+        .with_workers(workers)
+        .with_rate_limit(args.verify_rate_limit);
+    let source = Directory::new(database, SourceKind::Closed)
+        .of_other_processes()
+        .with_wal_dir(args.wal_dir.clone())
+        .with_db_paths(args.db_path.clone());
+    let watcher = session.watch()?;
+    let report = verify_database(&source, &how, &watcher)?;
+    let output = &session.output;
+    let printed = output.data(&report, |page| database_text(page, &report, output.quiet));
+    let done = match report.findings.len() {
+        0 => "nothing was found wrong".to_owned(),
+        found => format!("{} was found", count(found as u64, "fault")),
+    };
+    output.end_report(printed, &report.warnings, &done)?;
+    Ok(if report.is_clean() {
+        Exit::Success
+    } else {
+        Exit::Corrupt
+    })
+}
+
+fn database_text(page: &mut Page<'_>, report: &DatabaseReport, quiet: bool) {
+    for finding in &report.findings {
+        page.marked(
+            Style::Bad,
+            "damaged:",
+            format!("{}: {}", finding.file, finding.reason),
+        );
+    }
+    if quiet {
+        return;
+    }
+    unchecked_contents(page, &report.contents);
+    let (parts, entries) = (report.contents.parts, report.contents.entries);
+    let looked_at = format!(
+        "{}, {} in {}; {entries} entries in {parts} blocks and batches",
+        report.database,
+        bytes(report.bytes_checked),
+        count(report.files_checked, "file"),
+    );
+    if report.is_clean() {
+        page.marked(Style::Good, "all right:", looked_at);
+    } else {
+        page.marked(Style::Bad, "not all right:", looked_at);
+    }
 }
 
 fn text(page: &mut Page<'_>, report: &VerifyReport, quiet: bool) {

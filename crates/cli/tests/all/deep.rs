@@ -143,3 +143,38 @@ fn a_part_at_a_time_and_a_limit_in_time_are_possible() {
     let listed = run(["list", "--repo", &word]).ok();
     assert!(!listed.stdout.contains("never verified"), "{}", listed.stdout);
 }
+
+#[test]
+fn a_database_at_rest_is_verified_without_a_repository() {
+    let sample = Sample::new();
+    let db = sample.word("db");
+    let ended = run(["verify", "--database", &db]).ok();
+    ended.says("all right: the database in ").says("1454 entries in ");
+    let table = sample.files("db", "sst").remove(0);
+    flip(&table, 3);
+    let ended = run(["verify", "--database", &db, "--json"]).code(3);
+    let document: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let finding = &document["findings"][0];
+    assert_eq!(finding["file"], table.to_str().unwrap());
+    assert!(
+        finding["reason"]
+            .as_str()
+            .unwrap()
+            .starts_with("data block at byte 0"),
+        "{document}"
+    );
+    flip(&table, 3);
+    let moved = sample.word("elsewhere");
+    fs::rename(&table, &moved).unwrap();
+    run(["verify", "--database", &db])
+        .code(3)
+        .says("missing")
+        .says("000009.sst");
+    fs::rename(&moved, &table).unwrap();
+    run(["verify", "--database", &db]).ok();
+    run(["verify", "--database", &sample.word("nowhere")]).code(4);
+    run(["verify", "1", "--database", &db]).code(2);
+    run(["verify", "--database", &db, "--level=size"]).code(2);
+    run(["verify", "--wal-dir", &db]).code(2).warns("--database");
+    run(["verify"]).code(2).warns("--repo");
+}

@@ -33,7 +33,7 @@ pub(crate) fn is_known(name: &DbFileName) -> bool {
     matches!(name, DbFileName::Table { .. } | DbFileName::Wal(_))
 }
 
-/// Reads a file of this name to its end: its checksum, and what was found in it. `count` is called with the number of bytes that
+/// Reads a file of this name to its end: its checksum, and what was found in it if its contents are known here. `count` is called with the number of bytes that
 /// were read, each counted once, and ends the reading with an error.
 ///
 /// # Errors
@@ -43,11 +43,12 @@ pub(crate) fn look(
     object: &dyn Object,
     memory_bytes: usize,
     count: &dyn Fn(u64) -> io::Result<()>,
-) -> io::Result<(Crc32c, Deep)> {
+) -> io::Result<(Crc32c, Option<Deep>)> {
     let mut front = Front::new(object, count);
     let deep = match name {
-        DbFileName::Wal(number) => wal::look(*number, &mut front)?,
-        _ => table::look(&mut front, memory_bytes)?,
+        DbFileName::Wal(number) => Some(wal::look(*number, &mut front)?),
+        DbFileName::Table { .. } => Some(table::look(&mut front, memory_bytes)?),
+        _ => None,
     };
     Ok((front.finish()?, deep))
 }

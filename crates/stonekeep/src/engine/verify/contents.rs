@@ -204,7 +204,6 @@ fn look(
         Some((memory_bytes, name)) => {
             let count = |bytes| meter.count(bytes);
             let looked = deep::look(&name, object.as_ref(), memory_bytes, &count);
-            let looked = looked.map(|(crc32c, deep)| (crc32c, Some(deep)));
             looked.map_err(|error| Error::of_reading(error, || format!("reading {}", claim.path)))
         }
         None => {

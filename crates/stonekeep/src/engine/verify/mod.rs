@@ -9,6 +9,7 @@
 mod choice;
 mod claims;
 mod contents;
+mod database;
 mod excluded;
 mod memory;
 mod options;
@@ -24,6 +25,7 @@ use stonekeep_format::backup_meta::{MetaFile, PathTable};
 use stonekeep_format::backup_name::RepoPath;
 
 use self::claims::{Claims, Said};
+pub use self::database::{DatabaseReport, VerifyDatabaseOptions, verify_database};
 use self::memory::Memory;
 pub use self::options::{Sample, VerifyOptions};
 use self::report::Findings;
