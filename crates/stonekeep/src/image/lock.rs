@@ -132,7 +132,7 @@ fn ask_kernel(path: &Path) -> Result<LockState> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = match rustix::fs::openat(CWD, path, flags, Mode::empty()) {
         Ok(descriptor) => File::from(descriptor),
-        Err(rustix::io::Errno::NOENT) => return Ok(LockState::Free),
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Ok(LockState::Free),
         Err(error) => return Err(error).context("opening", path),
     };
     let blocking =
