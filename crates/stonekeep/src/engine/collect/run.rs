@@ -243,11 +243,7 @@ impl Collection<'_> {
     ) -> Result<(Metas, Vec<Examined>)> {
         options.check()?;
         let (stamps, shared) = (verified::read(self.store(), self.engine.time())?, index.shared()?);
-        if let Some(unread) = stamps.unread() {
-            let message = format!("what is damaged is not known, since stamps cannot be read: {unread}");
-            return Err(Error::new(ErrorKind::Io, message)
-                .with_hint("make them readable, or remove them: then nothing counts as verified"));
-        }
+        stamps.require_complete()?;
         let stored = Stored {
             store: self.store(),
             shared,

@@ -14,7 +14,7 @@ use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::{LoadedMeta, MetaState};
 use crate::repo::verified::{self, Stamps};
 use crate::repo::{catalog, layout};
-use crate::{Error, ErrorKind, Finding, Result};
+use crate::{Finding, Result};
 
 /// A damaged file, with what meta files say of it.
 pub(super) struct DamagedFile {
@@ -45,12 +45,7 @@ pub(super) struct Damage {
 pub(super) fn find(engine: &BackupEngineReadOnly, ids: &[BackupId]) -> Result<Damage> {
     let store = engine.store();
     let stamps = verified::read(store, engine.time())?;
-    if !stamps.is_complete() {
-        let directory = layout::verified_directory();
-        let message = format!("files in {directory} cannot be read, so what is damaged is not known");
-        return Err(Error::new(ErrorKind::Io, message)
-            .with_hint("make them readable, or remove them, and verify the backups again"));
-    }
+    stamps.require_complete()?;
     let index = RepositoryIndex::new(store);
     let mut damage = Damage::default();
     for id in ids {

@@ -112,6 +112,19 @@ impl Stamps {
         self.unread.as_deref()
     }
 
+    /// For what must not take a damaged file for a right one.
+    ///
+    /// # Errors
+    /// `Io`, with the first file that could not be read, unless they are [complete](Self::is_complete).
+    pub fn require_complete(&self) -> Result<()> {
+        let Some(unread) = self.unread() else {
+            return Ok(());
+        };
+        let message = format!("what is damaged is not known, since stamps cannot be read: {unread}");
+        Err(Error::new(ErrorKind::Io, message)
+            .with_hint("make them readable, or remove them: then nothing counts as verified"))
+    }
+
     /// What was found wrong with a file that is expected to be so, and not found right since.
     pub fn damage(&self, path: &str, wanted: Wanted) -> Option<Damage<'_>> {
         let stamp = self.get(path, wanted)?;

@@ -5,12 +5,14 @@ mod scene;
 
 use std::fs;
 
+use stonekeep::engine::BackupEngine;
 use stonekeep::engine::repair::RepairSource;
 use stonekeep::engine::verify::VerifyWhat;
 use stonekeep::{ErrorKind, Quiet};
+use stonekeep_testkit::fault_store::FaultStore;
 
 use self::scene::{Ward, damaged, flip, ids_of, paths};
-use crate::support::scene::{assert_valid, id, key, memory, put, reader, verify};
+use crate::support::scene::{assert_valid, id, key, memory, names, options, put, reader, verify};
 
 #[test]
 fn every_kind_of_file_is_made_again_from_the_database() {
@@ -215,4 +217,22 @@ fn verification_agrees_with_repair() {
     ward.verify();
     assert_eq!(ward.repair(&[ward.database()]).repaired.len(), 1);
     assert!(verify(&ward.store).is_clean());
+}
+
+#[test]
+fn without_stamps_that_can_be_read_it_is_not_known_what_is_damaged() {
+    let ward = Ward::new(memory());
+    ward.verify();
+    let [stamps] = &names(&ward.store, "stonekeep/verified")
+        .into_iter()
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("one file of stamps");
+    };
+    let stamps = key(&format!("stonekeep/verified/{stamps}"));
+    let failing = FaultStore::unreadable(ward.store.clone(), stamps.clone());
+    let engine = BackupEngine::open(options(), failing).unwrap();
+    let error = engine.repair(VerifyWhat::All, &[], &Quiet).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(error.to_string().contains(stamps.as_str()), "{error}");
 }
