@@ -33,6 +33,15 @@ pub(crate) fn without_facts(store: &Store, loaded: &LoadedMeta, used: &str) -> R
     Ok(warnings)
 }
 
+/// Whether a meta file has facts that are whole, and describe another one.
+///
+/// # Errors
+/// I/O errors of the store.
+pub(crate) fn are_of_another(store: &Store, loaded: &LoadedMeta) -> Result<bool> {
+    let facts = read_any_head(store, loaded.id)?;
+    Ok(facts.is_some_and(|facts| !loaded.is_described_by(&facts)))
+}
+
 /// Why there are none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unbound {

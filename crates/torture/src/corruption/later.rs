@@ -3,15 +3,23 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use stonekeep::{BackupEngine, BackupEngineReadOnly, BackupId, Quiet, VerifyLevel, WhichBackup};
+use stonekeep::{
+    BackupEngine, BackupEngineReadOnly, BackupId, Quiet, VerifyLevel, VerifyOptions, VerifyWhat, WhichBackup,
+};
 
 use super::judge::Judge;
 use crate::tree;
 use crate::world::{create_options, id, options, restore, restored};
 
-/// Backs up, collects, and restores what was whole and what is new.
-pub(super) fn check(judge: &Judge<'_>) -> Result<()> {
+/// Backs up, collects, and restores what was whole and what is new; after a verification that remembers what it has found, or not.
+pub(super) fn check(judge: &Judge<'_>, is_verified: bool) -> Result<()> {
     let engine = BackupEngine::open(options(), judge.store.clone())?;
+    if is_verified {
+        let verified = engine
+            .as_read_only()
+            .verify(VerifyWhat::All, &VerifyOptions::default(), &Quiet);
+        verified.context("verifying before the next backup")?;
+    }
     let created = engine.create_new_backup(&judge.world.source(), &create_options()?, &Quiet);
     let made = match created {
         Ok(report) => Some(report.backup_id),
@@ -30,7 +38,7 @@ pub(super) fn check(judge: &Judge<'_>) -> Result<()> {
         .context("collecting")?;
     let reader = BackupEngineReadOnly::open(options(), judge.store.clone())?;
     if let Some(made) = made
-        && require_right(judge, &engine, made)?
+        && require_right(judge, &engine, made, is_verified)?
         && let Some(difference) = tree::difference(&restored(&reader, made)?, &judge.world.present)
     {
         bail!("the next backup restores to another database: {difference}");
@@ -55,13 +63,19 @@ pub(super) fn check(judge: &Judge<'_>) -> Result<()> {
     check_records(judge, &engine)
 }
 
-/// A backup may share a damaged file: one that is stored is known by its name and size. A verification names it.
-fn require_right(judge: &Judge<'_>, engine: &BackupEngine, made: BackupId) -> Result<bool> {
+/// A backup may share a damaged file: one that is stored is known by its name and size. A verification names it, and after that
+/// backups do not share it.
+fn require_right(
+    judge: &Judge<'_>,
+    engine: &BackupEngine,
+    made: BackupId,
+    is_verified: bool,
+) -> Result<bool> {
     let reader = engine.as_read_only();
     let verified = reader.verify_backups(made, VerifyLevel::Checksum, &Quiet)?;
     for found in &verified.findings {
         let is_shared = found.file.starts_with("shared") && judge.changes.contains_key(&found.file);
-        ensure!(is_shared, "the next backup is damaged: {found:?}");
+        ensure!(is_shared && !is_verified, "the next backup is damaged: {found:?}");
     }
     Ok(verified.is_clean())
 }

@@ -70,7 +70,7 @@ fn trial(world: &World, rng: &mut Rng, report: &mut Report) -> Result<()> {
     let checked = judge.check(rng, report).and_then(|is_repository| {
         let is_wanted = is_repository && (judge.concerned.is_empty() || rng.u8(0..3) == 0);
         if is_wanted {
-            later::check(&judge).context("later")
+            later::check(&judge, rng.bool()).context("later")
         } else {
             Ok(())
         }

@@ -328,7 +328,7 @@ fn read<'a>(context: &Context<'a>) -> Result<(PlanInputs<'a>, BackupId)> {
     let (store, workers) = (context.store(), context.engine.workers());
     let (inputs, claimed) = run_both(
         workers,
-        || PlanInputs::read(store, workers),
+        || PlanInputs::read(store, context.engine.clock.now(), workers),
         || ids::claimed(store),
     );
     let inputs = inputs?;

@@ -2,12 +2,13 @@
 //! changing anything. Where too little is known, the answer is what to read first.
 
 use stonekeep_format::backup_name::{NameSuffix, NamingScheme, RepoPath, SharedKind, SharedName};
-use stonekeep_format::{Crc32c, FileNumber};
+use stonekeep_format::{BackupId, Crc32c, FileNumber};
 
 use super::decision::{Action, StagedFile, Target};
 use super::identity::Identity;
-use super::inputs::{Lookup, PlanInputs, StoredRecord};
+use super::inputs::PlanInputs;
 use super::session;
+use super::stored_record::{Lookup, Origin, StoredRecord};
 use crate::Result;
 use crate::engine::BackupEngineOptions;
 use crate::image::ImageFile;
@@ -43,6 +44,8 @@ pub(super) enum Step {
     ReadMore,
     /// Read the stored file of this path for its checksum.
     ReadStored(RepoPath),
+    /// Read [whether the meta file](PlanInputs::read_facts_of) of this backup is the one that its facts describe.
+    ReadFacts(BackupId),
     /// Backups name what is stored under this path, which is not the file: for this reason. Content with this checksum may
     /// replace it, if all these backups mean that.
     Conflict {
@@ -249,14 +252,30 @@ fn same_size(file: &Candidate<'_>, path: &RepoPath, record: StoredRecord, inputs
         heals: false,
     };
     let name_proves = || names_one_file(path) && !inputs.is_another(path, file.number, &file.identity);
+    let is_read = record.origin == Origin::Bytes;
+    let damaged = !is_read
+        && inputs
+            .doubts
+            .is_known_damage(path, file.image.size_bytes, &record);
     match (record.crc32c, file.content.or(file.expected)) {
-        (Some(recorded), None) if name_proves() => reuse(recorded),
+        // What was found damaged is read once more, and replaced if it is.
+        _ if damaged && file.content.is_none() => Step::ReadContent,
+        _ if damaged => Step::ReadStored(path.clone()),
+        (Some(recorded), None) if name_proves() => match (record.origin, record.backup) {
+            (Origin::Meta, Some(id)) => match inputs.doubts.is_contradicted(id) {
+                None => Step::ReadFacts(id),
+                Some(true) => Step::ReadContent,
+                Some(false) => reuse(recorded),
+            },
+            _ => reuse(recorded),
+        },
         (_, None) => Step::ReadContent,
-        (None, Some(_)) => Step::ReadStored(path.clone()),
         (Some(recorded), Some(expected)) if recorded == expected => reuse(recorded),
+        // Either the stored file is another one, or the record is wrong.
+        _ if !is_read => Step::ReadStored(path.clone()),
         _ => {
             let reason = "has another checksum than the database's file".to_owned();
-            conflict(path, record, reason, None)
+            conflict(path, record, reason, file.content)
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
+use std::time::SystemTime;
 
 use foldhash::fast::RandomState;
 use stonekeep_format::backup_name::{NameSuffix, RepoPath, SharedKind, SharedName};
@@ -9,8 +10,10 @@ use stonekeep_format::unique_id::SessionId;
 use stonekeep_format::{BackupId, Crc32c, FileNumber};
 
 use super::decision::shareable;
+use super::doubts::Doubts;
 use super::identity::Identity;
 use super::leftovers::Leftovers;
+use super::stored_record::{Lookup, Origin, StoredRecord};
 use crate::parallel::run_both;
 use crate::repo::catalog::{self, LoadedMeta, MetaState};
 use crate::repo::described;
@@ -19,27 +22,6 @@ use crate::repo::facts_reader;
 use crate::repo::index::RepositoryIndex;
 use crate::store::Store;
 use crate::{ErrorKind, Result};
-
-/// What the records say about a stored file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct StoredRecord {
-    /// The checksum, where a record has one.
-    pub(super) crc32c: Option<Crc32c>,
-    /// The newest readable backup that names it; `None` for a leftover of a run that did not end.
-    pub(super) backup: Option<BackupId>,
-    /// Whether content and name are known to be durable.
-    pub(super) durable: bool,
-}
-
-/// Whether the records name a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lookup {
-    Named(StoredRecord),
-    /// No record does.
-    Unnamed,
-    /// No record does that is read: [`PlanInputs::read_more`].
-    MoreToRead,
-}
 
 /// What a plan is made from. The newest backup is read at first, older ones as far as a plan needs them.
 pub(super) struct PlanInputs<'a> {
@@ -60,6 +42,7 @@ pub(super) struct PlanInputs<'a> {
     /// Those of them that only killed runs have published.
     published: HashMap<RepoPath, FileFacts>,
     sessions: HashMap<u64, Vec<SessionId>>,
+    pub(super) doubts: Doubts,
     /// Older backups that are not read yet, newest last.
     unread: Vec<BackupId>,
     leftovers_added: bool,
@@ -85,12 +68,13 @@ impl<'a> PlanInputs<'a> {
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub(super) fn read(store: &'a Store, workers: usize) -> Result<Self> {
+    pub(super) fn read(store: &'a Store, now: SystemTime, workers: usize) -> Result<Self> {
         let index = RepositoryIndex::new(store);
         if workers > 1 {
             index.begin_listing();
         }
-        let (backups, leftovers) = run_both(workers, || index.backups().map(drop), || Leftovers::read(store));
+        let records = || run_both(workers, || Doubts::read(store, now), || Leftovers::read(store));
+        let (backups, (doubts, leftovers)) = run_both(workers, || index.backups().map(drop), records);
         backups?;
         let mut inputs = PlanInputs {
             store,
@@ -104,6 +88,7 @@ impl<'a> PlanInputs<'a> {
             named: HashMap::default(),
             published: HashMap::new(),
             sessions: HashMap::new(),
+            doubts,
             unread: Vec::new(),
             leftovers_added: false,
         };
@@ -150,7 +135,9 @@ impl<'a> PlanInputs<'a> {
 
     /// What the records say about a stored file.
     pub(super) fn lookup(&self, path: &RepoPath) -> Lookup {
-        match self.in_newest(path).or_else(|| self.named.get(path).copied()) {
+        let named = self.named.get(path).copied();
+        let read = named.filter(|record| record.origin == Origin::Bytes);
+        match read.or_else(|| self.in_newest(path)).or(named) {
             Some(record) => Lookup::Named(record),
             None if self.unread.is_empty() && self.leftovers_added => Lookup::Unnamed,
             None => Lookup::MoreToRead,
@@ -169,9 +156,18 @@ impl<'a> PlanInputs<'a> {
         Ok(())
     }
 
-    /// A stored file without a recorded checksum was read.
+    /// A stored file was read: this is its checksum, whatever is recorded.
     pub(super) fn add_checksum(&mut self, path: &RepoPath, crc32c: Crc32c) {
-        self.named.entry(path.clone()).or_default().crc32c = Some(crc32c);
+        let known = match self.lookup(path) {
+            Lookup::Named(record) => record,
+            Lookup::Unnamed | Lookup::MoreToRead => StoredRecord::default(),
+        };
+        let read = StoredRecord {
+            crc32c: Some(crc32c),
+            origin: Origin::Bytes,
+            ..known
+        };
+        self.named.insert(path.clone(), read);
     }
 
     /// Whether backups may name a file of this number. File numbers only grow, so a larger one than the newest backup
@@ -269,6 +265,7 @@ impl<'a> PlanInputs<'a> {
             crc32c: Some(Crc32c(facts.crc32c)),
             backup: Some(id),
             durable: newest.durable,
+            origin: Origin::Checked,
         })
     }
 
@@ -361,6 +358,7 @@ impl<'a> PlanInputs<'a> {
                 crc32c: file.crc32c,
                 backup: Some(loaded.id),
                 durable: false,
+                origin: Origin::Meta,
             };
             self.named.entry(file.path.clone()).or_insert(record);
         }
@@ -378,6 +376,7 @@ impl<'a> PlanInputs<'a> {
                 backup: None,
                 // The run may have been killed between giving the name and making it durable.
                 durable: false,
+                origin: Origin::Checked,
             };
             self.named.entry(file.path.clone()).or_insert(record);
             self.published.insert(file.path.clone(), file);

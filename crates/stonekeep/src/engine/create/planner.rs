@@ -273,6 +273,7 @@ impl<'a> Planner<'a> {
         loop {
             match decide::next_step(candidate, rules, &self.inputs)? {
                 Step::ReadMore => self.inputs.read_more()?,
+                Step::ReadFacts(id) => self.inputs.doubts.read_facts_of(store, id)?,
                 Step::ReadStored(path) => {
                     let key = layout::file(&path)?;
                     let read = store

@@ -90,7 +90,8 @@ pub struct CreateReport {
     /// What of that RocksDB does not know; the application may need it.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::path_text::all"))]
     pub unknown: Vec<PathBuf>,
-    /// Stored files that older backups name, and that were missing or of a wrong size: they are stored again.
+    /// Stored files that older backups name, and that were missing, of a wrong size, or found damaged by a verification: they are
+    /// stored again.
     pub healed_files: Vec<String>,
     /// The older backups that are complete again: all their files exist with their sizes.
     pub healed_backups: Vec<BackupId>,

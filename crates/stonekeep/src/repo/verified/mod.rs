@@ -48,11 +48,13 @@
 
 mod by_path;
 pub mod drill;
+mod known_damage;
 mod recorder;
 mod stamp;
 mod stamps;
 
 pub use self::by_path::{Known, StampsByPath};
+pub use self::known_damage::known_damage;
 pub use self::recorder::{Recorder, replaced};
 pub(crate) use self::stamp::milliseconds;
 pub use self::stamp::{Outcome, Wanted};

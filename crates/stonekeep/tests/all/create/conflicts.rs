@@ -13,7 +13,7 @@ use stonekeep_testkit::store_conformance::{runs, uploads};
 
 use crate::hot::meddler::{Deed, Meddler};
 use crate::image::tweaked::{Tweaked, file, replace};
-use crate::support::scene::{Scene, assert_valid, files, ids, key, memory, named, options, put, verify};
+use crate::support::scene::{Scene, assert_valid, files, id, ids, key, memory, named, options, put, verify};
 
 /// A scene with one backup, and the path of a table in it.
 pub(crate) fn backed_up(builder: DatabaseBuilder) -> (Scene, Store, String) {
@@ -56,16 +56,27 @@ pub(crate) fn assert_harmed(outcome: Result<impl std::fmt::Debug>, path: &str, b
 }
 
 #[test]
-fn a_stored_file_of_a_wrong_checksum_stops_the_backup_where_that_is_seen() {
-    // The MANIFEST has checksums, and the meta file another one: it lies, or the database's file is another.
+fn a_recorded_checksum_that_the_manifest_contradicts_makes_the_backup_read_the_stored_file() {
     let (scene, store, path) = backed_up(DatabaseBuilder::new().file_checksums());
     let text = String::from_utf8(read(&store, "meta/1")).unwrap();
     let line = text.lines().find(|line| line.starts_with(&path)).unwrap();
     let lie = text.replace(line, &format!("{path} crc32 12345"));
     put(&store, "meta/1", lie.as_bytes());
     let before = read(&store, &path);
-    assert_harmed(scene.create(&store), &path, "1");
+    // The stored file is the database's: the meta file lies.
+    let made = scene.create(&store).unwrap();
+    assert_eq!((made.backup_id, made.files_reused), (id(2), 5));
     assert_eq!(read(&store, &path), before);
+    // The stored file is another one, too.
+    let text = String::from_utf8(read(&store, "meta/2")).unwrap();
+    put(
+        &store,
+        "meta/2",
+        text.replace(line, &format!("{path} crc32 12345")).as_bytes(),
+    );
+    put(&store, &path, &flipped(&before));
+    assert_harmed(scene.create(&store), &path, "1, 2");
+    assert_eq!(read(&store, &path), flipped(&before));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use stonekeep::repo::catalog;
 use stonekeep::repo::verified::{self, Outcome, Recorder, Wanted};
 use stonekeep::store::{Durability, Store};
-use stonekeep::{Clock, SystemClock};
+use stonekeep::{BackupEngineReadOnly, Clock, Quiet, SystemClock, VerifyLevel, VerifyOptions, VerifyWhat};
 use stonekeep_testkit::database::DatabaseBuilder;
 use stonekeep_testkit::fault_store::FaultStore;
 
@@ -54,6 +54,69 @@ fn a_file_that_was_found_damaged_is_not_known_as_such_when_it_is_healed() {
     store.delete_one(&key(&path)).unwrap();
     assert_eq!(scene.create(&store).unwrap().healed_files, [&*path]);
     assert_eq!(findings(), []);
+}
+
+/// Verifies all backups, which leaves stamps; how much is found.
+fn found_by_verify(store: &Store) -> usize {
+    let engine = BackupEngineReadOnly::open(options(), store.clone()).unwrap();
+    let verified = engine.verify(VerifyWhat::All, &VerifyOptions::default(), &Quiet);
+    verified.unwrap().findings.len()
+}
+
+#[test]
+fn a_file_that_a_verification_found_damaged_is_healed() {
+    let (scene, store, path) = backed_up(DatabaseBuilder::new());
+    scene.create(&store).unwrap();
+    let right = read(&store, &path);
+    put(&store, &path, &flipped(&right));
+    // Nobody knows yet: the name and the size are right.
+    assert_eq!(scene.create(&store).unwrap().healed_files, [""; 0]);
+    assert_eq!(found_by_verify(&store), 1);
+    let report = scene.create(&store).unwrap();
+    assert_eq!(report.healed_files, [&*path]);
+    assert_eq!(report.healed_backups, [id(1), id(2), id(3)]);
+    assert!(read(&store, &path) == right);
+    assert_eq!(found_by_verify(&store), 0);
+    assert_valid(&store, &[1, 2, 3, 4], "healed");
+}
+
+#[test]
+fn a_stamp_of_damage_that_is_gone_copies_nothing() {
+    let (scene, store, path) = backed_up(DatabaseBuilder::new());
+    let right = read(&store, &path);
+    put(&store, &path, &flipped(&right));
+    assert_eq!(found_by_verify(&store), 1);
+    put(&store, &path, &right);
+    let report = scene.create(&store).unwrap();
+    assert_eq!((report.healed_files.len(), report.files_copied), (0, 4));
+}
+
+#[test]
+fn a_wrong_checksum_in_a_meta_file_is_not_copied_into_the_next_backup() {
+    // The newest backup, which has facts, and an older one that is read since the newest does not name the file.
+    for others in [0, 1] {
+        let (scene, store, path) = backed_up(DatabaseBuilder::new());
+        let text = String::from_utf8(read(&store, "meta/1")).unwrap();
+        let line = text.lines().find(|line| line.starts_with(&path)).unwrap();
+        let (start, digits) = line.rsplit_once(' ').unwrap();
+        let wrong = digits.parse::<u32>().unwrap() ^ 1;
+        put(
+            &store,
+            "meta/1",
+            text.replace(line, &format!("{start} {wrong}")).as_bytes(),
+        );
+        for other in 0..others {
+            put(&store, &format!("meta/{}", 2 + other), b"1000\n5\n0\n");
+        }
+        let made = scene.create(&store).unwrap();
+        assert_eq!((made.backup_id, made.files_reused), (id(2 + others), 5));
+        let engine = BackupEngineReadOnly::open(options(), store.clone()).unwrap();
+        let findings_of = |backup| {
+            let verified = engine.verify_backups(backup, VerifyLevel::Checksum, &Quiet);
+            verified.unwrap().findings.len()
+        };
+        assert_eq!((findings_of(id(1)), findings_of(made.backup_id)), (1, 0));
+    }
 }
 
 #[test]

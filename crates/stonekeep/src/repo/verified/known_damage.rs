@@ -1,0 +1,61 @@
+//! The stamps of files with damage alone, for runs that have no use for the others.
+
+use std::collections::HashSet;
+use std::time::SystemTime;
+
+use memchr::memmem;
+
+use super::stamp::Outcome;
+use super::stamps::{self, Stamps};
+use crate::repo::checked_pieces::{self, Wanted};
+use crate::repo::layout;
+use crate::repo::pieces::Pieces;
+use crate::store::{EntryKind, Key, Store};
+use crate::{ErrorKind, Result};
+
+/// What only the line of a damaged file contains outside a string, and any other rarely.
+const FIELD: &[u8] = b"\"damaged\":";
+
+/// All stamps of those files that a verification found damaged once. Where there is no damage, as almost always, the stamps are
+/// looked through in pieces, and take no memory.
+///
+/// # Errors
+/// I/O errors of the store.
+pub fn known_damage(store: &Store, now: SystemTime) -> Result<Stamps> {
+    let mut damaged = Stamps::at(now);
+    if !store.traits().lists {
+        return Ok(damaged);
+    }
+    let directory = layout::verified_directory();
+    let mut buffer = Vec::new();
+    for entry in store.names(Some(&directory))? {
+        if entry.kind == EntryKind::File
+            && mentions_damage(store, &directory.join(&entry.name)?, &mut buffer)?
+        {
+            damaged = stamps::read(store, now)?;
+            break;
+        }
+    }
+    let is_damaged = |stamp: &super::stamp::Stamp| matches!(stamp.outcome, Outcome::Damaged(_));
+    let found = damaged.iter().filter(|(_, stamp)| is_damaged(stamp));
+    let paths: HashSet<String> = found.map(|(path, _)| path.to_owned()).collect();
+    damaged.retain(|path| paths.contains(path));
+    Ok(damaged)
+}
+
+/// Whether a file of stamps may have one of a damaged file. A file that is damaged itself has none.
+fn mentions_damage(store: &Store, key: &Key, buffer: &mut Vec<u8>) -> Result<bool> {
+    let mut found = false;
+    let read = Pieces::open(store, key, layout::RECORD_LIMIT_BYTES, buffer).and_then(|pieces| {
+        checked_pieces::read(key.as_str(), pieces, Wanted::All, |line| {
+            found |= memmem::find(line, FIELD).is_some();
+            Ok(())
+        })
+    });
+    match read {
+        Ok(()) => Ok(found),
+        // Another verification has merged it.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
