@@ -105,6 +105,8 @@ warning_names! {
     NotListed = "not-listed",
     /// A newer backup is damaged and was passed over.
     PassedOver = "passed-over",
+    /// A restore of a damaged backup left out what is damaged, as was asked for.
+    LeftOut = "left-out",
     /// LevelDB wrote the database, not RocksDB.
     LevelDb = "leveldb",
     /// Files or directories beside the database that RocksDB does not know are not backed up.

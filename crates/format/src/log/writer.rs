@@ -3,7 +3,7 @@
 use super::record_type::{FIRST, FULL, LAST, MIDDLE};
 use super::{BLOCK_BYTES, HEADER_BYTES, physical};
 
-/// Frames data records with legacy headers, as a MANIFEST has them, from the start of a file on.
+/// Frames data records with legacy headers, as a MANIFEST has them.
 #[derive(Debug, Default)]
 pub struct LogWriter {
     in_block: usize,
@@ -14,6 +14,14 @@ impl LogWriter {
     /// At the start of a log.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Behind the last record of a log that has so many bytes.
+    pub fn behind(size_bytes: u64) -> Self {
+        LogWriter {
+            in_block: (size_bytes % BLOCK_BYTES as u64) as usize,
+            out: Vec::new(),
+        }
     }
 
     /// Adds a data record.

@@ -5,6 +5,7 @@
 #[path = "../../../stonekeep/tests/all/restore/dying_disk.rs"]
 mod dying_disk;
 
+mod best_effort;
 mod blob_direct_write;
 mod checkpoints;
 mod common_repository;

@@ -172,6 +172,9 @@ pub struct RestoreOptions {
     /// into is put there where another one stands, and the report names the file. Opened with the `wal_dir` of the database
     /// that the backup was made of, the copy would replay that database's WALs, and remove them and its tables.
     pub keep_wal_dir: bool,
+    /// Restore a damaged backup without what is damaged, into a directory without a database. The report says what is left out
+    /// ([`Salvage`](crate::engine::restore::Salvage)).
+    pub best_effort: bool,
 }
 
 macro_rules! with {
@@ -266,6 +269,8 @@ with!(RestoreOptions:
     with_keep_old(keep_old: impl Into<Option<PathBuf>>),
     /// Sets [`Self::keep_wal_dir`].
     with_keep_wal_dir(keep_wal_dir: bool),
+    /// Sets [`Self::best_effort`].
+    with_best_effort(best_effort: bool),
 );
 
 #[cfg(all(test, feature = "serde"))]

@@ -78,6 +78,9 @@ pub(crate) struct RestoreArgs {
     /// Accepted and without effect: it names the default
     #[arg(long, hide = true, conflicts_with = "keep_wal_dir")]
     rewrite_wal_dir: bool,
+    /// Restore a damaged backup without the files that are damaged, into a new directory, and list what is missing
+    #[arg(long, conflicts_with_all = ["abort", "keep_old", "free_old_files_first", "keep_log_files"])]
+    best_effort: bool,
     /// Consider only the newest N valid backups for latest-valid [default: all]
     #[arg(long, value_name = "N")]
     max_valid_backups_to_open: Option<usize>,
@@ -130,5 +133,6 @@ impl RestoreArgs {
             .with_free_old_files_first(self.free_old_files_first)
             .with_keep_old(self.keep_old.clone())
             .with_keep_wal_dir(self.keep_wal_dir)
+            .with_best_effort(self.best_effort)
     }
 }

@@ -23,6 +23,11 @@ pub(crate) fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<Exit> 
     } else {
         engine.restore_db_from_backup(which, &args.to, &options, &watcher)
     };
-    report::print(report?, &args, session)?;
-    Ok(Exit::Success)
+    let report = report?;
+    let is_whole = report
+        .salvage
+        .as_ref()
+        .is_none_or(|salvage| salvage.lost.is_empty());
+    report::print(report, &args, session)?;
+    Ok(if is_whole { Exit::Success } else { Exit::Corrupt })
 }

@@ -1,7 +1,7 @@
 //! Prints the report of `restore`.
 
 use stonekeep::engine::info::PassedOver;
-use stonekeep::engine::restore::RestoreReport;
+use stonekeep::engine::restore::{LostFile, RestoreReport};
 use stonekeep::{Warning, WarningName};
 
 use super::args::RestoreArgs;
@@ -101,6 +101,9 @@ fn sums(report: &RestoreReport, written: &'static str) -> Vec<(&'static str, Str
 
 fn notes(page: &mut Page<'_>, report: &RestoreReport) {
     let would = if report.restored { "" } else { "would be " };
+    for file in report.salvage.iter().flat_map(|salvage| &salvage.lost) {
+        page.line(format!("{would}left out: {}", lost(file)));
+    }
     let lists = [
         (
             format!("{would}kept in place of the backup's"),
@@ -119,4 +122,22 @@ fn notes(page: &mut Page<'_>, report: &RestoreReport) {
             page.line(format!("{what}: {name}"));
         }
     }
+}
+
+/// A file that is missing from the restored database, with what is known of its keys.
+fn lost(file: &LostFile) -> String {
+    let family = file
+        .column_family
+        .as_ref()
+        .map(|name| format!("column family {name}"));
+    let level = file.level.map(|level| format!("level {level}"));
+    let keys = file.from_key.as_ref().zip(file.to_key.as_ref());
+    let keys = keys.map(|(from, to)| format!("keys {from} to {to}"));
+    let parts: Vec<String> = family.into_iter().chain(level).chain(keys).collect();
+    let about = if parts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", parts.join(", "))
+    };
+    format!("{}{about}: {}", file.name, file.reason)
 }

@@ -7,7 +7,7 @@ use stonekeep_format::{BackupId, Crc32c, SequenceNumber};
 
 use super::alternates::Alternates;
 use super::content::{Content, FileSource};
-use super::current::{CURRENT_LIMIT_BYTES, wrong_current};
+use super::current::{CURRENT_LIMIT_BYTES, only_current, wrong_current};
 use super::damage::{damaged, damaged_files, incomplete, wrong_checksum};
 use super::file::BackupFile;
 use crate::repo::catalog::LoadedMeta;
@@ -25,6 +25,15 @@ use crate::{ErrorKind, Finding, Result};
 
 /// An OPTIONS file has some kilobytes for each column family.
 pub(super) const OPTIONS_LIMIT_BYTES: u64 = 64 << 20;
+
+/// How the files of a backup are found.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::engine) struct Find<'a> {
+    /// Other repositories that may have files which the backup excludes.
+    pub(in crate::engine) alternate_dirs: &'a [PathBuf],
+    /// Whether files of the backup are lost, and not in its list any more. CURRENT may be one of them.
+    pub(in crate::engine) is_incomplete: bool,
+}
 
 /// A backup whose files are known to exist with the right sizes. Tables, blobs and WALs have not been read.
 #[derive(Debug)]
@@ -58,27 +67,35 @@ impl BackupContents {
         store: &Store,
         loaded: &LoadedMeta,
         facts: Option<BackupFacts>,
-        alternate_dirs: &[PathBuf],
+        how: Find<'_>,
     ) -> Result<Self> {
         let sizes = ExpectedSizes::read(store, loaded, facts.as_ref())?;
         let (mut files, mut findings) = listed_files(index, store, loaded, &sizes)?;
         let included_files = facts.as_ref().map_or(&[][..], |facts| &facts.included);
         findings.extend(included::findings_of(store, loaded.id, included_files)?);
         require_none(loaded.id, findings)?;
-        if facts.is_none() {
+        if facts.is_none() && !how.is_incomplete {
             // Facts are of a meta file that nobody has changed since it was written with all files. A MANIFEST that is
             // damaged is found when it is copied.
             let listed = Listed::of(&loaded.meta.files);
             let unlisted = described::check_list(store, loaded, &listed, None);
             require_none(loaded.id, described::harmless(unlisted)?.unwrap_or_default())?;
         }
-        let alternates = Alternates::open(store, loaded, alternate_dirs)?;
+        let alternates = Alternates::open(store, loaded, how.alternate_dirs)?;
         for (file, wanted) in loaded.meta.files.iter().zip(&mut files) {
             if file.excluded {
                 alternates.find(wanted, store, sizes.expected(file))?;
             }
         }
         let current = load_small_files(store, loaded, &mut files)?;
+        let current = match current {
+            None if how.is_incomplete => only_current(&loaded.meta.files).inspect(|current| {
+                let bytes = current.clone().into_bytes();
+                files.push(BackupFile::generated(DbFileName::Current, bytes));
+            }),
+            current => current,
+        };
+        let current = current.ok_or_else(|| damaged(loaded.id, "CURRENT", "the backup has none".into()))?;
         let (database_id, id_in_manifest) = match &facts {
             Some(facts) => (facts.database_id.clone(), facts.database_id_in_manifest),
             None => {
@@ -200,7 +217,7 @@ fn require_none(id: BackupId, findings: Vec<Finding>) -> Result<()> {
 }
 
 /// Reads CURRENT, which decides whether there is a database, and OPTIONS, which may be rewritten.
-fn load_small_files(store: &Store, loaded: &LoadedMeta, files: &mut [BackupFile]) -> Result<String> {
+fn load_small_files(store: &Store, loaded: &LoadedMeta, files: &mut [BackupFile]) -> Result<Option<String>> {
     let mut current = None;
     for file in files.iter_mut() {
         let limit_bytes = match file.name {
@@ -233,5 +250,5 @@ fn load_small_files(store: &Store, loaded: &LoadedMeta, files: &mut [BackupFile]
         }
         file.source = FileSource::Bytes(bytes.into());
     }
-    current.ok_or_else(|| damaged(loaded.id, "CURRENT", "the backup has none".into()))
+    Ok(current)
 }

@@ -51,7 +51,7 @@ impl BackupFile {
     }
 
     /// Gives the file this content.
-    pub(super) fn set_bytes(&mut self, bytes: Vec<u8>) {
+    pub(in crate::engine) fn set_bytes(&mut self, bytes: Vec<u8>) {
         self.size_bytes = bytes.len() as u64;
         self.crc32c = Some(Crc32c(crc32c::crc32c(&bytes)));
         self.source = FileSource::Bytes(bytes.into());

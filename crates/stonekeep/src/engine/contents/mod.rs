@@ -12,7 +12,7 @@ mod file;
 mod file_copier;
 mod options_files;
 
-pub(super) use self::backup_contents::{BackupContents, require_stored};
+pub(super) use self::backup_contents::{BackupContents, Find, require_stored};
 pub(super) use self::content::{Content, FileSource};
 pub(super) use self::file::BackupFile;
 pub(super) use self::file_copier::FileCopier;

@@ -89,7 +89,7 @@ impl std::fmt::Display for DamagedPart {
 }
 
 /// A key as `ldb` shows it: text if it is printable, else hexadecimal.
-pub(super) fn shown_key(key: &[u8]) -> String {
+pub(crate) fn shown_key(key: &[u8]) -> String {
     let shown = key.get(..SHOWN_KEY_BYTES).unwrap_or(key);
     let is_text = !shown.is_empty()
         && shown

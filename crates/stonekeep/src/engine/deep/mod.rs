@@ -16,7 +16,7 @@ use stonekeep_format::Crc32c;
 use stonekeep_format::file_name::DbFileName;
 
 pub use self::damage::DamagedPart;
-pub(crate) use self::damage::Deep;
+pub(crate) use self::damage::{Deep, shown_key};
 use self::front::Front;
 use crate::store::Object;
 

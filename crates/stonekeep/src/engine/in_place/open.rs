@@ -12,7 +12,7 @@ use super::marker::{self, MARKER};
 use super::report::InPlaceReport;
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::contents::{
-    AdjustedOptions, BackupContents, BackupFile, Destination, FileCopier, adjust_options,
+    AdjustedOptions, BackupContents, BackupFile, Destination, FileCopier, Find, adjust_options,
 };
 use crate::repo::catalog::{self, LoadedMeta};
 use crate::repo::index::RepositoryIndex;
@@ -59,13 +59,8 @@ impl Opening<'_> {
     /// The backup as it will lie there.
     fn look(&self, loaded: &LoadedMeta) -> Result<(BackupContents, AdjustedOptions)> {
         let facts = loaded.facts_for_sizes(self.store())?;
-        let mut backup = BackupContents::find(
-            Some(&RepositoryIndex::new(self.store())),
-            self.store(),
-            loaded,
-            facts,
-            &[],
-        )?;
+        let index = RepositoryIndex::new(self.store());
+        let mut backup = BackupContents::find(Some(&index), self.store(), loaded, facts, Find::default())?;
         backup.require_complete(|_| true).map_err(|error| {
             error.with_hint(
                 "restore it instead, with the repositories that have them (restore --alternate-dir)",

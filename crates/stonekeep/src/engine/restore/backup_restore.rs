@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use stonekeep_format::BackupId;
+use stonekeep_format::file_name::DbFileName;
 
 use super::context::{RestoreContext, Verb};
 use super::copy::Copier;
@@ -17,9 +18,10 @@ use super::plan::{Plan, PlanInputs};
 use super::refusals::{Circumstances, require_restorable};
 use super::report::RestoreReport;
 use super::room::{self, Room};
+use super::salvage::{self, Lost, Salvage};
 use super::switchover::EarlierMoves;
 use super::unfinished::is_freed;
-use crate::engine::contents::{BackupContents, Destination, adjust_options, require_stored};
+use crate::engine::contents::{BackupContents, Destination, Find, adjust_options, require_stored};
 use crate::parallel::run_both;
 use crate::repo::catalog::SizedMeta;
 use crate::repo::facts::BackupFacts;
@@ -41,12 +43,27 @@ impl RestoreContext<'_> {
     pub(super) fn refuse(&self) -> Result<()> {
         self.refuse_keep_old()?;
         let targets = &self.targets;
+        if self.options.best_effort {
+            self.refuse_database()?;
+        }
         let current = targets.db().look(&targets.db().at(CURRENT)?)?;
         match (targets.separate_wals(), current) {
             // A database may be restored over whatever else it has.
             (None, Some(TargetEntry::File { .. })) => Ok(()),
             _ => require_restorable(targets, &TargetListings::read(targets)?, self.circumstances()?),
         }
+    }
+
+    /// Refuses a target with a database, which a damaged state must not replace.
+    fn refuse_database(&self) -> Result<()> {
+        let is_data = |name: &DbFileName| !matches!(name, DbFileName::Lock | DbFileName::InfoLog(_));
+        let listings = TargetListings::read(&self.targets)?;
+        let Some(here) = listings.all().find(|here| here.has_file(is_data)) else {
+            return Ok(());
+        };
+        let path = self.targets.of(here.area).path().display();
+        let message = format!("{path} has files of a database, and what is restored may lack some");
+        Err(Error::refused(message).with_hint("with best_effort, restore into a new directory"))
     }
 
     /// Refuses a directory that cannot take the old state.
@@ -176,17 +193,30 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
     fn plan(&mut self) -> Result<Plan> {
         let context = self.context;
         let (options, targets, store) = (context.options, &context.targets, context.store());
-        let (facts, loaded) = (self.facts.take(), &self.pinned.loaded);
+        let (mut facts, mut whole) = (self.facts.take(), None);
+        let lost = self.find_lost()?;
+        if let Some(lost) = &lost {
+            whole = Some(lost.leave_out(&self.pinned.loaded, &mut facts));
+        }
+        let loaded = whole.as_ref().unwrap_or(&self.pinned.loaded);
         // Both take a while where there are many files.
         let find = || {
             let index = context.index.borrow();
             let index = Some(&*index).filter(|_| store.traits().lists && !context.needs_only_written_files());
-            BackupContents::find(index, store, loaded, facts, &options.alternate_dirs)
+            let how = Find {
+                alternate_dirs: &options.alternate_dirs,
+                is_incomplete: whole.is_some(),
+            };
+            BackupContents::find(index, store, loaded, facts, how)
         };
         let (backup, listings) = run_both(2, find, || TargetListings::read(targets));
         let (listings, circumstances) = (listings?, context.circumstances()?);
         require_restorable(targets, &listings, circumstances)?;
         let mut backup = backup.map_err(|error| self.explain(error))?;
+        let salvage = match &lost {
+            Some(lost) => Some(salvage::complete(store, lost, &mut backup)?),
+            None => None,
+        };
         let freed = circumstances.freed;
         let here = backup
             .database_id
@@ -219,6 +249,8 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
             sequences,
         };
         let mut plan = Plan::make(backup, inputs, adjusted)?;
+        plan.warnings.extend(salvage.iter().flat_map(Salvage::warnings));
+        plan.record.head.salvage = salvage;
         // Where nothing can be listed, each look would be a request: what is missing is missed when it is copied.
         if store.traits().lists && context.needs_only_written_files() {
             let written = plan.writes.iter().map(|write| &write.content);
@@ -237,6 +269,17 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
             plan.record.head.keep_old = directory.to_str().map(str::to_owned);
         }
         Ok(plan)
+    }
+
+    /// S1, where that was asked for.
+    fn find_lost(&self) -> Result<Option<Lost>> {
+        let context = self.context;
+        if !context.options.best_effort {
+            return Ok(None);
+        }
+        let lost = Lost::find(context.engine, &self.pinned.loaded, context.observer)?;
+        context.begin_phase(Phase::Planning);
+        Ok(Some(lost))
     }
 
     /// Which files of the target stay, and the last sequence number of the database there if that is replaced.

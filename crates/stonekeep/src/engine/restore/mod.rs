@@ -51,6 +51,7 @@ pub(in crate::engine) mod refusals;
 mod report;
 mod room;
 mod run;
+mod salvage;
 mod switchover;
 mod unfinished;
 mod write;
@@ -60,6 +61,7 @@ use std::sync::Arc;
 
 use self::context::{RestoreContext, Verb};
 pub use self::report::{AbortReport, RestoreAction, RestoreReport, RestoredFile};
+pub use self::salvage::{LossOfFamily, LostFile, Salvage};
 use super::callbacks::guarded;
 pub use super::contents::RewrittenOptions;
 use super::info::WhichBackup;

@@ -70,6 +70,7 @@ impl Plan {
                     sequences: inputs.sequences,
                     keep_old: None,
                     keep_old_made: false,
+                    salvage: None,
                 },
                 moves: Vec::new(),
                 // With one more, for IDENTITY.

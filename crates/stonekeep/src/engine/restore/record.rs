@@ -13,6 +13,7 @@ use stonekeep_format::{BackupId, SequenceNumber};
 use super::moves::{Move, MovedFile};
 use super::old_database::Sequences;
 use super::report::{RestoreAction, RestoreReport, RestoredFile};
+use super::salvage::Salvage;
 use crate::engine::contents::RewrittenOptions;
 use crate::engine::transfer::Amount;
 use crate::image::include::is_storable;
@@ -65,6 +66,9 @@ pub(super) struct RecordHead {
     /// Whether that directory was made for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) keep_old_made: bool,
+    /// What is left out of a damaged backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) salvage: Option<Salvage>,
 }
 
 impl RecordHead {
@@ -144,6 +148,7 @@ impl RestoreRecord {
             target_sequence_number: head.sequences.target.map(SequenceNumber),
             backup_sequence_number: head.sequences.backup.map(SequenceNumber),
             kept_old: head.keep_old.as_ref().map(PathBuf::from),
+            salvage: head.salvage.clone(),
             files: Vec::new(),
             warnings: Vec::new(),
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use stonekeep_format::{BackupId, SequenceNumber};
 
+use super::salvage::Salvage;
 use crate::Warning;
 use crate::engine::contents::RewrittenOptions;
 use crate::engine::info::PassedOver;
@@ -70,6 +71,9 @@ pub struct RestoreReport {
     /// Where the replaced files went instead of being removed (`keep_old`); `None` if nothing was replaced.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::path_text::option"))]
     pub kept_old: Option<PathBuf>,
+    /// What was left out of a damaged backup, if that was permitted (`best_effort`).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub salvage: Option<Salvage>,
     /// Every file of the restored database.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub files: Vec<RestoredFile>,

@@ -25,6 +25,10 @@ impl<'a> RestoreContext<'a> {
     /// Does what the context is for.
     pub(super) fn run(&self) -> Result<RestoreReport> {
         self.begin_phase(Phase::Planning);
+        if self.options.best_effort && self.which == WhichBackup::LatestValid {
+            let message = "the newest backup without damage has nothing to be left out";
+            return Err(Error::invalid(message).with_hint("leave out best_effort, or name a backup"));
+        }
         // Refusals first: they leave no trace.
         hold::refuse_if_open(self.targets.db())?;
         let unfinished = self.unfinished_report()?;

@@ -1,5 +1,6 @@
 //! Restoring backups.
 
+pub(crate) mod best_effort;
 pub(crate) mod crash;
 pub(crate) mod damage;
 pub(crate) mod durable;
