@@ -8,6 +8,7 @@
 
 mod aws_profiles;
 mod backup;
+mod best_effort;
 mod check;
 mod collect;
 mod command;

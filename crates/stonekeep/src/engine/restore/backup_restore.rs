@@ -63,7 +63,8 @@ impl RestoreContext<'_> {
         };
         let path = self.targets.of(here.area).path().display();
         let message = format!("{path} has files of a database, and what is restored may lack some");
-        Err(Error::refused(message).with_hint("with best_effort, restore into a new directory"))
+        Err(Error::refused(message)
+            .with_hint("with best_effort (--best-effort), restore into a new directory"))
     }
 
     /// Refuses a directory that cannot take the old state.

@@ -27,7 +27,9 @@ impl<'a> RestoreContext<'a> {
         self.begin_phase(Phase::Planning);
         if self.options.best_effort && self.which == WhichBackup::LatestValid {
             let message = "the newest backup without damage has nothing to be left out";
-            return Err(Error::invalid(message).with_hint("leave out best_effort, or name a backup"));
+            return Err(
+                Error::invalid(message).with_hint("leave out best_effort (--best-effort), or name a backup")
+            );
         }
         // Refusals first: they leave no trace.
         hold::refuse_if_open(self.targets.db())?;
