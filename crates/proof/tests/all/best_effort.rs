@@ -71,7 +71,7 @@ impl Case {
         let root = tempfile::tempdir().unwrap();
         let whole = make(&root.path().join("db"));
         let repository = root.path().join("whole");
-        let source = Directory::new(&root.path().join("db"), SourceKind::Closed);
+        let source = Directory::new(root.path().join("db"), SourceKind::Closed);
         let engine = ours::engine(&repository);
         engine
             .create_new_backup(&source, &CreateBackupOptions::default(), &Quiet)

@@ -191,7 +191,11 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
         Ok(report)
     }
 
-    fn plan(&mut self) -> Result<Plan> {
+    /// The files of the backup, what is at the target, and what is left out where that was asked for.
+    fn look(
+        &mut self,
+        circumstances: Circumstances<'_>,
+    ) -> Result<(BackupContents, TargetListings, Option<Salvage>)> {
         let context = self.context;
         let (options, targets, store) = (context.options, &context.targets, context.store());
         let (mut facts, mut whole) = (self.facts.take(), None);
@@ -211,13 +215,21 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
             BackupContents::find(index, store, loaded, facts, how)
         };
         let (backup, listings) = run_both(2, find, || TargetListings::read(targets));
-        let (listings, circumstances) = (listings?, context.circumstances()?);
+        let listings = listings?;
         require_restorable(targets, &listings, circumstances)?;
         let mut backup = backup.map_err(|error| self.explain(error))?;
         let salvage = match &lost {
             Some(lost) => Some(salvage::complete(store, lost, &mut backup)?),
             None => None,
         };
+        Ok((backup, listings, salvage))
+    }
+
+    fn plan(&mut self) -> Result<Plan> {
+        let context = self.context;
+        let (options, targets, store) = (context.options, &context.targets, context.store());
+        let circumstances = context.circumstances()?;
+        let (mut backup, listings, salvage) = self.look(circumstances)?;
         let freed = circumstances.freed;
         let here = backup
             .database_id
