@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
@@ -47,6 +49,23 @@ impl Report {
     /// Counts something.
     pub fn count(&mut self, what: impl Into<String>) {
         *self.counts.entry(what.into()).or_default() += 1;
+    }
+
+    /// Of a machine that could not begin.
+    pub fn of_failure(error: &anyhow::Error) -> Self {
+        Report {
+            failures: vec![format!("before the first trial: {error:#}")],
+            ..Report::default()
+        }
+    }
+
+    /// Adds what another report has.
+    fn add(&mut self, other: Report) {
+        self.trials += other.trials;
+        self.failures.extend(other.failures);
+        for (what, count) in other.counts {
+            *self.counts.entry(what).or_default() += count;
+        }
     }
 
     /// Whether every promise was kept.
@@ -99,20 +118,58 @@ impl Budget {
         let began = Instant::now();
         let mut report = Report::default();
         for seed in (0..self.trials).map(|at| self.seed.wrapping_add(at)) {
-            let is_over = self.time.is_some_and(|time| began.elapsed() >= time);
-            if is_over || report.failures.len() >= MAX_FAILURES {
+            if self.is_over(began) || report.failures.len() >= MAX_FAILURES {
                 break;
             }
-            report.trials += 1;
-            SEED.store(seed, Ordering::Relaxed);
-            let ended = catch_unwind(AssertUnwindSafe(|| trial(seed, &mut report)));
-            match ended {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => report.failures.push(format!("seed {seed}: {error:#}")),
-                Err(_) => report.failures.push(format!("seed {seed}: a panic")),
-            }
+            one(seed, &mut report, &mut trial);
         }
         report.took = began.elapsed();
         report
+    }
+
+    /// The same for trials that mostly wait: so many at the same time.
+    pub fn run_together(
+        self,
+        threads: usize,
+        trial: impl Fn(u64, &mut Report) -> Result<()> + Sync,
+    ) -> Report {
+        let began = Instant::now();
+        let (next, all) = (AtomicU64::new(0), Mutex::new(Report::default()));
+        let work = || {
+            loop {
+                let failures = all.lock().unwrap_or_else(PoisonError::into_inner).failures.len();
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                if at >= self.trials || self.is_over(began) || failures >= MAX_FAILURES {
+                    break;
+                }
+                let mut report = Report::default();
+                one(self.seed.wrapping_add(at), &mut report, &trial);
+                all.lock().unwrap_or_else(PoisonError::into_inner).add(report);
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(work);
+            }
+        });
+        let mut report = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+        report.took = began.elapsed();
+        report
+    }
+
+    fn is_over(self, began: Instant) -> bool {
+        self.time.is_some_and(|time| began.elapsed() >= time)
+    }
+}
+
+/// Runs one trial.
+fn one(seed: u64, report: &mut Report, trial: impl FnOnce(u64, &mut Report) -> Result<()>) {
+    report.trials += 1;
+    SEED.store(seed, Ordering::Relaxed);
+    let ended = catch_unwind(AssertUnwindSafe(|| trial(seed, report)));
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => report.failures.push(format!("seed {seed}: {error:#}")),
+        Err(_) => report.failures.push(format!("seed {seed}: a panic")),
     }
 }

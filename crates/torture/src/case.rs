@@ -46,7 +46,15 @@ impl<'a> Case<'a> {
     /// # Errors
     /// I/O errors.
     pub fn new(verb: Verb, world: &'a World, sync: bool) -> Result<Self> {
-        let place = Place::with(world.kind, &verb.files(world))?;
+        Case::at(Place::new(world.kind)?, verb, world, sync)
+    }
+
+    /// A case in this place, which is empty.
+    ///
+    /// # Errors
+    /// I/O errors.
+    pub fn at(place: Place, verb: Verb, world: &'a World, sync: bool) -> Result<Self> {
+        place.fill(&verb.files(world))?;
         let source = match verb {
             Verb::Copy => Place::with(Kind::Memory, &world.files)?,
             _ => Place::new(Kind::Memory)?,
@@ -148,7 +156,8 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn is_done(&self, kind: ErrorKind) -> bool {
+    /// Whether an error of this kind says that nothing is left to do.
+    pub(crate) fn is_done(&self, kind: ErrorKind) -> bool {
         match self.verb {
             Verb::Delete | Verb::DeleteForAWhile => kind == ErrorKind::NotFound,
             // It exists, or all that was to come back of it has come back.

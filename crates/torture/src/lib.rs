@@ -3,15 +3,18 @@
 //! - [`corruption`]: damages files of repositories and of restored databases, and looks at what verify and restore say.
 //! - [`crashes`]: kills a verb, and the run after it, and lets the power fail.
 //! - [`faults`]: lets one operation of a verb fail, in each way.
+//! - [`kills`]: kills the real command before its system calls.
 //!
-//! They use the library without RocksDB. `cargo xtask torture` runs them for long, the tests of this crate for seconds.
+//! They use the library, or the real command, without RocksDB. `cargo xtask torture` runs them for long, the tests of this crate for seconds.
 
+pub mod binary;
 pub mod budget;
 pub mod case;
 pub mod corruption;
 pub mod crashes;
 pub mod disturb;
 pub mod faults;
+pub mod kills;
 pub mod leaks;
 pub mod place;
 pub mod stage;

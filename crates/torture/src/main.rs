@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use stonekeep_torture::budget::{Budget, Report, running_seed};
-use stonekeep_torture::{corruption, crashes, faults};
+use stonekeep_torture::{corruption, crashes, faults, kills};
 
 const USAGE: &str = "\
 usage: torture <machine> [--seed <number>] [--trials <count> | --minutes <count>]
@@ -19,6 +19,7 @@ machines:
   crashes      kills each verb before each change, and the run after it; the power fails
   takeovers    the same in an object store, where the next run takes over the lease: seconds each
   faults       lets each operation of each verb fail in each way
+  kills        kills the real command before its system calls
 
   --seed      the first seed (another one each time); a failure names its own
   --trials    how many trials (20000)
@@ -58,6 +59,7 @@ fn parse(arguments: &[String]) -> Result<(Machine, Budget), String> {
         "crashes" => crashes::run,
         "takeovers" => crashes::run_takeovers,
         "faults" => faults::run,
+        "kills" => kills::run,
         _ => return Err(format!("there is no machine {name}")),
     };
     let mut budget = Budget::trials(fastrand::u64(..1 << 40), TRIALS);

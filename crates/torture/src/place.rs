@@ -111,19 +111,36 @@ impl Place {
     /// I/O errors.
     pub fn with(kind: Kind, files: &Tree) -> Result<Self> {
         let place = Place::new(kind)?;
-        match place.store.directory() {
-            Some(root) => tree::write(root, files)?,
-            None => {
-                for (name, bytes) in files {
-                    let (key, content) = (Key::new(name.as_str())?, PutContent::Bytes(bytes));
-                    let put = place
-                        .store
-                        .put("fill", &key, content, PutMode::Replace, Durability::Durable);
-                    put.with_context(|| format!("filling in {name}"))?;
-                }
-            }
-        }
+        place.fill(files)?;
         Ok(place)
+    }
+
+    /// A place that is in a store that exists, and outlives this.
+    pub fn of_store(store: Store) -> Self {
+        Place {
+            store,
+            memory: None,
+            objects: None,
+            directory: None,
+        }
+    }
+
+    /// Puts these files there.
+    ///
+    /// # Errors
+    /// I/O errors.
+    pub fn fill(&self, files: &Tree) -> Result<()> {
+        if let Some(root) = self.store.directory() {
+            return tree::write(root, files);
+        }
+        for (name, bytes) in files {
+            let (key, content) = (Key::new(name.as_str())?, PutContent::Bytes(bytes));
+            let put = self
+                .store
+                .put("fill", &key, content, PutMode::Replace, Durability::Durable);
+            put.with_context(|| format!("filling in {name}"))?;
+        }
+        Ok(())
     }
 
     /// All files.

@@ -20,7 +20,16 @@ const AFTER_CURRENT: usize = 4;
 /// If it cannot be prepared.
 pub fn prepared(world: &World, verb: Verb, sync: bool) -> Result<Case<'_>> {
     let case = Case::new(verb, world, sync)?;
-    if verb == Verb::Abort {
+    prepare(&case, world, sync)?;
+    Ok(case)
+}
+
+/// Interrupts the restore that an abort takes back.
+///
+/// # Errors
+/// If it was not interrupted.
+pub fn prepare(case: &Case<'_>, world: &World, sync: bool) -> Result<()> {
+    if case.verb == Verb::Abort {
         let counting = Disturber::killing(0);
         let other = Case::new(Verb::Restore, world, sync)?;
         disturbed(&other, &counting)?;
@@ -33,7 +42,7 @@ pub fn prepared(world: &World, verb: Verb, sync: bool) -> Result<Case<'_>> {
         let at = replaced.context("a restore that replaces no CURRENT")? + AFTER_CURRENT;
         case.interrupt(&disk(&Disturber::killing(at)))?;
     }
-    Ok(case)
+    Ok(())
 }
 
 fn disk(disturber: &Disturber) -> TargetDisk {

@@ -166,6 +166,11 @@ impl World {
         Ok(report.backup_id.get())
     }
 
+    /// The directory of the database.
+    pub fn database(&self) -> &Path {
+        self.database.path()
+    }
+
     /// The database as a source of backups.
     pub fn source(&self) -> Directory {
         Directory::new(self.database.path(), SourceKind::Closed)
@@ -202,15 +207,29 @@ impl World {
             "four backups, not {}",
             self.restored.len()
         );
-        let place = Place::with(self.kind, &self.files)?;
-        let made = id(self.create(&place.store, options())?)?;
-        let reader = BackupEngineReadOnly::open(options(), place.store.clone())?;
-        self.present = restored(&reader, made)?;
+        self.remember_present()?;
         let place = Place::with(self.kind, &self.files)?;
         let engine = BackupEngine::open(options(), place.store)?;
         engine.undelete_backup(id(DELETED)?, &Quiet)?;
         self.deleted = restored(engine.as_read_only(), id(DELETED)?)?;
         Ok(())
+    }
+
+    fn remember_present(&mut self) -> Result<()> {
+        let place = Place::with(self.kind, &self.files)?;
+        let made = id(self.create(&place.store, options())?)?;
+        let reader = BackupEngineReadOnly::open(options(), place.store.clone())?;
+        self.present = restored(&reader, made)?;
+        Ok(())
+    }
+
+    /// Adds a table of this size to the database; no backup has it yet.
+    ///
+    /// # Errors
+    /// Those of a backup of it.
+    pub fn grow(&mut self, size_bytes: usize) -> Result<()> {
+        self.database.add_tables(1, size_bytes);
+        self.remember_present()
     }
 
     /// The same ids and names, for other states.

@@ -3,3 +3,4 @@
 mod corruption;
 mod crashes;
 mod faults;
+mod kills;
