@@ -149,6 +149,13 @@ impl Place {
         Ok(named.is_some_and(|named| (named.st_dev, named.st_ino) == (open.st_dev, open.st_ino)))
     }
 
+    /// Whether both are names of one file.
+    pub(crate) fn is_one_with(&self, other: &Place) -> Result<bool> {
+        let (one, other) = (self.look()?, other.look()?);
+        let both = one.zip(other);
+        Ok(both.is_some_and(|(one, other)| (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)))
+    }
+
     fn checked(&self, opened: OwnedFd) -> Result<(File, Stat)> {
         let stat = rustix::fs::fstat(&opened).map_err(|errno| self.failed("looking at", errno))?;
         self.require_regular(&stat)?;

@@ -119,6 +119,15 @@ impl TargetDirectory {
         Ok(self.look(at)?.is_some())
     }
 
+    /// Whether two names are those of one file, as a power failure in the middle of a rename may leave it (seen on btrfs).
+    pub(crate) fn is_one_file(&self, one: &TargetPath, other: &TargetPath) -> Result<bool> {
+        let (Some(one), Some(other)) = (one.key(), other.key()) else {
+            return Ok(false);
+        };
+        let places = self.tree.find_place(one)?.zip(self.tree.find_place(other)?);
+        places.map_or(Ok(false), |(one, other)| one.is_one_with(&other))
+    }
+
     /// The names in this directory (`None`) or in one below it, with what they are; none if it does not exist.
     pub(crate) fn entries(&self, directory: Option<&Key>) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();

@@ -197,16 +197,17 @@ impl TargetDisk {
         }
     }
 
-    /// Gives a file another name on the same file system. An error if that is taken.
+    /// Gives a file another name on the same file system. An error if that is taken, unless it is taken by this file: of a rename
+    /// that a power failure has interrupted, both names may be there.
     pub(crate) fn rename(&self, from: &TargetPath, to: &TargetPath) -> Result<()> {
         self.run(TargetOperation::Rename { from, to }, || {
             let (root, target) = (self.root(from), self.root(to).place(to)?);
             let source = root.place(from)?;
             root.syncs.forget(key_of(from)?);
-            root.tree
-                .renames
-                .rename_at_once(&source, &target)
-                .map_err(|errno| target.failed(&format!("renaming {from} to"), errno))
+            match root.tree.renames.rename_at_once(&source, &target) {
+                Err(Errno::EXIST) if source.is_one_with(&target)? => source.unlink().map(drop),
+                renamed => renamed.map_err(|errno| target.failed(&format!("renaming {from} to"), errno)),
+            }
         })
     }
 

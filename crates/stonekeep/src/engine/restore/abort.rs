@@ -129,6 +129,8 @@ impl Switchover<'_> {
             // when it cannot open a database.
             match (target.has(&to)?, target.has(&from)?, step) {
                 (true, false, _) => self.disk.rename(&to, &from)?,
+                // Both names of a rename that a power failure has interrupted.
+                (true, true, _) if target.is_one_file(&to, &from)? => self.disk.remove(&to)?,
                 (true, true, Move::Away(_)) => self.disk.replace(&to, &from)?,
                 _ => continue,
             }

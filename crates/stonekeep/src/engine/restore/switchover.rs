@@ -253,9 +253,12 @@ impl Switchover<'_> {
         let mut moves = Moves::default();
         for step in record.old_moves() {
             let (target, (from, to)) = (self.targets.of(step.place().area), step.ends(self.targets)?);
-            // A file that is at both ends is two files: the old one has moved already, and the new one is in its place.
-            let is_done = earlier == EarlierMoves::Possible
-                && (!target.has(&from)? || (matches!(step, Move::Away(_)) && target.has(&to)?));
+            // Two files at both ends: the old one has moved already, and the new one is in its place. One file: it is still to lose
+            // the name that it came from.
+            let is_away = |from, to| -> Result<bool> {
+                Ok(matches!(step, Move::Away(_)) && target.has(to)? && !target.is_one_file(from, to)?)
+            };
+            let is_done = earlier == EarlierMoves::Possible && (!target.has(&from)? || is_away(&from, &to)?);
             moves.add(from, to, is_done);
         }
         Ok(moves)

@@ -1,6 +1,7 @@
 //! Restoring backups.
 
 pub(crate) mod best_effort;
+pub(crate) mod both_names;
 pub(crate) mod crash;
 pub(crate) mod damage;
 pub(crate) mod durable;
