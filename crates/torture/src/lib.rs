@@ -4,6 +4,7 @@
 //! - [`crashes`]: kills a verb, and the run after it, and lets the power fail.
 //! - [`faults`]: lets one operation of a verb fail, in each way.
 //! - [`kills`]: kills the real command before its system calls.
+//! - [`power`]: clones the disk of the running command, and mounts the clone.
 //!
 //! They use the library, or the real command, without RocksDB. `cargo xtask torture` runs them for long, the tests of this crate for seconds.
 
@@ -17,6 +18,7 @@ pub mod faults;
 pub mod kills;
 pub mod leaks;
 pub mod place;
+pub mod power;
 pub mod stage;
 pub mod tree;
 pub mod verbs;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use stonekeep_torture::budget::{Budget, Report, running_seed};
-use stonekeep_torture::{corruption, crashes, faults, kills};
+use stonekeep_torture::{corruption, crashes, faults, kills, power};
 
 const USAGE: &str = "\
 usage: torture <machine> [--seed <number>] [--trials <count> | --minutes <count>]
@@ -20,6 +20,7 @@ machines:
   takeovers    the same in an object store, where the next run takes over the lease: seconds each
   faults       lets each operation of each verb fail in each way
   kills        kills the real command before its system calls
+  power        lets the power fail on ext4, XFS and btrfs while the real command runs: seconds each, needs root
 
   --seed      the first seed (another one each time); a failure names its own
   --trials    how many trials (20000)
@@ -60,6 +61,7 @@ fn parse(arguments: &[String]) -> Result<(Machine, Budget), String> {
         "takeovers" => crashes::run_takeovers,
         "faults" => faults::run,
         "kills" => kills::run,
+        "power" => |budget| power::run(budget, power::Extent::Whole),
         _ => return Err(format!("there is no machine {name}")),
     };
     let mut budget = Budget::trials(fastrand::u64(..1 << 40), TRIALS);

@@ -4,3 +4,4 @@ mod corruption;
 mod crashes;
 mod faults;
 mod kills;
+mod power;
