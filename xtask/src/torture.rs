@@ -8,7 +8,7 @@ use crate::workspace;
 const MEMORY: &str = "/dev/shm";
 
 /// Machines that run the real command. What they do needs a disk.
-const OF_THE_COMMAND: [&str; 2] = ["kills", "power"];
+const OF_THE_COMMAND: [&str; 3] = ["kills", "kills-s3", "power"];
 /// Where they find it.
 const COMMAND: &str = "STONEKEEP_TEST_COMMAND";
 

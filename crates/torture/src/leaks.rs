@@ -46,8 +46,9 @@ pub fn require_none(place: &Place) -> Result<()> {
         }
     }
     prefixes.extend(["meta/".to_owned(), "stonekeep/deleted/".to_owned()]);
-    let is_needed =
-        |name: &str| needed.contains(name) || prefixes.iter().any(|start| name.starts_with(start));
+    let is_needed = |name: &str| {
+        needed.contains(name) || prefixes.iter().any(|start| name.starts_with(start)) || place.keeps(name)
+    };
     let left: Vec<&String> = files.keys().filter(|name| !is_needed(name)).collect();
     ensure!(left.is_empty(), "a collection leaves {left:?}");
     let claims = files

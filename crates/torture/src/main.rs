@@ -20,6 +20,7 @@ machines:
   takeovers    the same in an object store, where the next run takes over the lease: seconds each
   faults       lets each operation of each verb fail in each way
   kills        kills the real command before its system calls
+  kills-s3     the same in the bucket that STONEKEEP_TEST_S3 names, where the next run takes over the lease
   power        lets the power fail on ext4, XFS and btrfs while the real command runs: seconds each, needs root
 
   --seed      the first seed (another one each time); a failure names its own
@@ -61,6 +62,7 @@ fn parse(arguments: &[String]) -> Result<(Machine, Budget), String> {
         "takeovers" => crashes::run_takeovers,
         "faults" => faults::run,
         "kills" => kills::run,
+        "kills-s3" => kills::run_in_bucket,
         "power" => |budget| power::run(budget, power::Extent::Whole),
         _ => return Err(format!("there is no machine {name}")),
     };

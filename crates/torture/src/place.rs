@@ -78,6 +78,8 @@ pub struct Place {
     memory: Option<MemoryStore>,
     objects: Option<Arc<InMemory>>,
     directory: Option<TempDir>,
+    /// Completions of uploads that had no answer are remembered there.
+    keeps_marks: bool,
 }
 
 impl Place {
@@ -102,6 +104,7 @@ impl Place {
             memory,
             objects,
             directory,
+            keeps_marks: false,
         })
     }
 
@@ -122,7 +125,21 @@ impl Place {
             memory: None,
             objects: None,
             directory: None,
+            keeps_marks: false,
         }
+    }
+
+    /// The same in a bucket of a server.
+    pub fn of_bucket(store: Store) -> Self {
+        Place {
+            keeps_marks: true,
+            ..Place::of_store(store)
+        }
+    }
+
+    /// Whether a collection may leave this file: the mark of a completion that had no answer stays for a quarter of an hour.
+    pub fn keeps(&self, name: &str) -> bool {
+        self.keeps_marks && name.starts_with("stonekeep/runs/") && name.contains("/marks/")
     }
 
     /// Puts these files there.

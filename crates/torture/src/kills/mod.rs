@@ -12,6 +12,7 @@
 //! The seed decides about verb, options and call. Where a command has several threads, what the others have done until then is not
 //! the same each time; a third of the trials has one worker only.
 
+mod bucket;
 mod calls;
 mod trial;
 mod words;
@@ -24,6 +25,7 @@ use fastrand::Rng;
 use stonekeep_testkit::syscall_trace;
 use tempfile::TempDir;
 
+use self::bucket::Bucket;
 use self::calls::Calls;
 use self::trial::Trial;
 use self::words::{Manner, Site};
@@ -38,8 +40,11 @@ use crate::world::World;
 
 /// A table that is read and written in several pieces.
 const LARGE: usize = 1 << 20;
-/// So many trials at the same time: most of one is waiting for the disk.
+/// One that is sent in several parts.
+const LARGE_IN_BUCKET: usize = 9 << 20;
+/// So many trials at the same time: most of one is waiting for the disk, or for the lease of a dead command.
 const TOGETHER: usize = 2;
+const TOGETHER_IN_BUCKET: usize = 8;
 
 /// Why there can be no trials here.
 pub fn obstacle() -> Option<String> {
@@ -53,10 +58,24 @@ pub fn obstacle() -> Option<String> {
 pub fn run(budget: Budget) -> Report {
     let made = World::make(Kind::Local, false).and_then(|mut world| {
         world.grow(LARGE)?;
-        Kills::new(world)
+        Kills::new(world, None)
     });
+    run_made(made, budget, TOGETHER)
+}
+
+/// Runs so many trials in the bucket that the environment names.
+pub fn run_in_bucket(budget: Budget) -> Report {
+    let made = World::make(Kind::Named, false).and_then(|mut world| {
+        world.grow(LARGE_IN_BUCKET)?;
+        world.kind = Kind::Objects;
+        Kills::new(world, Some(Bucket::of_environment()?))
+    });
+    run_made(made, budget, TOGETHER_IN_BUCKET)
+}
+
+fn run_made(made: Result<Kills>, budget: Budget, together: usize) -> Report {
     match made {
-        Ok(kills) => budget.run_together(TOGETHER, |seed, report| kills.trial(seed, report)),
+        Ok(kills) => budget.run_together(together, |seed, report| kills.trial(seed, report)),
         Err(error) => Report::of_failure(&error),
     }
 }
@@ -65,6 +84,8 @@ pub fn run(budget: Budget) -> Report {
 struct Kills {
     binary: Binary,
     world: World,
+    /// Where the repositories are; in directories if nowhere else.
+    bucket: Option<Bucket>,
     /// What a copy copies.
     source: TempDir,
     /// The calls of each verb in each manner, counted when they are first needed.
@@ -72,13 +93,14 @@ struct Kills {
 }
 
 impl Kills {
-    fn new(world: World) -> Result<Self> {
+    fn new(world: World, bucket: Option<Bucket>) -> Result<Self> {
         let source = tempfile::tempdir()?;
         tree::write(source.path(), &world.files)?;
         let kinds = verbs::ALL.len() * Manner::ALL.len();
         Ok(Kills {
             binary: Binary::find().context(NEEDED)?,
             world,
+            bucket,
             source,
             calls: (0..kinds).map(|_| OnceLock::new()).collect(),
         })
@@ -101,12 +123,9 @@ impl Kills {
     }
 
     fn prepared(&self, verb: Verb, manner: Manner) -> Result<Trial<'_>> {
-        let place = Place::new(self.world.kind)?;
-        let url = place.store.directory().map(Path::display);
-        let site = Site {
-            url: url.context("no directory")?.to_string(),
-            option: None,
-            wait: None,
+        let (place, site) = match &self.bucket {
+            Some(bucket) => bucket.place()?,
+            None => in_directory()?,
         };
         let case = Case::at(place, verb, &self.world, true)?;
         stage::prepare(&case, &self.world, true)?;
@@ -119,4 +138,15 @@ impl Kills {
             manner,
         })
     }
+}
+
+fn in_directory() -> Result<(Place, Site)> {
+    let place = Place::new(Kind::Local)?;
+    let url = place.store.directory().map(Path::display);
+    let site = Site {
+        url: url.context("no directory")?.to_string(),
+        option: None,
+        wait: None,
+    };
+    Ok((place, site))
 }
