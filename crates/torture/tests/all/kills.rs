@@ -29,7 +29,7 @@ fn a_killed_command_harms_nothing_in_a_bucket() {
         "none" => eprintln!("skipped: {test}: {needed}"),
         "" => skip::because(test, &needed).unwrap(),
         _ if can_run(test).unwrap() => {
-            let report = kills::run_in_bucket(Budget::trials(1, 8));
+            let report = kills::run_in_bucket(Budget::trials(1, 4));
             report.into_result().unwrap();
         }
         _ => {}

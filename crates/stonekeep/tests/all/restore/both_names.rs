@@ -17,6 +17,8 @@ enum Both {
     Away,
     /// Those that move new files into place.
     In,
+    /// These, and that of CURRENT after them.
+    Commit,
 }
 
 /// A restore of backup 1 over the second state that was killed when all renames of this kind were done; every file that one of them has
@@ -28,6 +30,7 @@ fn interrupted(both: Both) -> TwoStates {
     let is_last = |step: &String| match both {
         Both::Away => step.starts_with("rename to .stonekeep-restore/old/"),
         Both::In => step.starts_with("rename to ") && !step.contains(STAGING),
+        Both::Commit => step == "replace CURRENT",
     };
     let last = steps.iter().rposition(is_last).unwrap();
     let two = over();
@@ -36,12 +39,13 @@ fn interrupted(both: Both) -> TwoStates {
     let target = two.target();
     let (now, earlier) = match both {
         Both::Away => (target.join(STAGING).join("old"), target.clone()),
-        Both::In => (target.clone(), target.join(STAGING).join("new")),
+        Both::In | Both::Commit => (target.clone(), target.join(STAGING).join("new")),
     };
     let mut linked = 0;
     for entry in fs::read_dir(now).unwrap().map(Result::unwrap) {
         let (path, name) = (entry.path(), entry.file_name());
-        let is_of_database = path.is_file() && name != "LOCK" && name != "CURRENT";
+        let is_current = name == "CURRENT" && both != Both::Commit;
+        let is_of_database = path.is_file() && name != "LOCK" && !is_current;
         if is_of_database && !earlier.join(&name).exists() {
             fs::hard_link(path, earlier.join(&name)).unwrap();
             linked += 1;
@@ -53,7 +57,7 @@ fn interrupted(both: Both) -> TwoStates {
 
 #[test]
 fn both_names_of_a_rename_are_no_obstacle_to_the_next_run() {
-    for both in [Both::Away, Both::In] {
+    for both in [Both::Away, Both::In, Both::Commit] {
         let two = interrupted(both);
         two.restore(1, &RestoreOptions::default()).unwrap();
         two.assert_restored(1, &format!("{both:?}: finished"));
@@ -62,7 +66,7 @@ fn both_names_of_a_rename_are_no_obstacle_to_the_next_run() {
 
 #[test]
 fn an_abort_leaves_nothing_of_the_new_state_that_has_both_names() {
-    for both in [Both::Away, Both::In] {
+    for both in [Both::Away, Both::In, Both::Commit] {
         let two = interrupted(both);
         abort_restore(&two.target(), None).unwrap();
         let wanted = database_files(two.scene.database.path());
@@ -71,5 +75,18 @@ fn an_abort_leaves_nothing_of_the_new_state_that_has_both_names() {
             &wanted,
             &format!("{both:?}: taken back"),
         );
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_finishes_such_a_restore_loses_nothing() {
+    let options = RestoreOptions::default();
+    let disk = DyingDisk::immortal();
+    restore_on(&interrupted(Both::Commit), &disk, &options).unwrap();
+    for step in 1..=disk.steps().len() {
+        let two = interrupted(Both::Commit);
+        let _ = restore_on(&two, &DyingDisk::new(step), &options);
+        two.restore(1, &options).unwrap();
+        two.assert_restored(1, &format!("killed before {}", disk.steps()[step - 1]));
     }
 }
