@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use stonekeep::engine::collect::DeleteOptions;
 use stonekeep::engine::copy::{CopyOptions, CopyWhat};
 use stonekeep::engine::hold::HoldOptions;
+use stonekeep::engine::repair::RepairSource;
 use stonekeep::engine::restore::{TargetDisk, abort_restore_on};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, BackupEngineReadOnly, Components};
 use stonekeep::store::{LockWait, Store};
@@ -18,7 +19,7 @@ use stonekeep_testkit::fake_clock::FakeClock;
 use crate::leaks;
 use crate::place::{Kind, Place};
 use crate::tree;
-use crate::verbs::{GONE, RESTORED, Verb};
+use crate::verbs::{GONE, RESTORED, Verb, damaged};
 use crate::world::{DELETED, HELD, World, create_options, id, options, restored};
 
 /// The state that a restore goes over.
@@ -34,7 +35,7 @@ pub struct Case<'a> {
     /// Where the repository is.
     pub place: Place,
     world: &'a World,
-    /// The source of a copy.
+    /// What a copy copies, and a repair takes files from.
     source: Place,
     sync: bool,
     target: tempfile::TempDir,
@@ -56,7 +57,7 @@ impl<'a> Case<'a> {
     pub fn at(place: Place, verb: Verb, world: &'a World, sync: bool) -> Result<Self> {
         place.fill(&verb.files(world))?;
         let source = match verb {
-            Verb::Copy => Place::with(Kind::Memory, &world.files)?,
+            Verb::Copy | Verb::Repair => Place::with(Kind::Memory, &world.files)?,
             _ => Place::new(Kind::Memory)?,
         };
         let case = Case {
@@ -140,7 +141,21 @@ impl<'a> Case<'a> {
                     .map(drop)
             }
             Verb::Abort => abort_restore_on(disk, &self.target(), None).map(drop),
+            Verb::Repair => self.repair(&open()?),
         }
+    }
+
+    fn repair(&self, engine: &BackupEngine) -> stonekeep::Result<()> {
+        let from = BackupEngineReadOnly::open(self.options(), self.source.store.clone())?;
+        let report = engine.repair(VerifyWhat::All, &[RepairSource::Repository(from)], &Quiet)?;
+        let Some(left) = report.not_repaired.first() else {
+            return Ok(());
+        };
+        let message = format!("{}: {} {:?}", left.path, left.reason, left.rejected);
+        Err(stonekeep::Error::io(
+            message,
+            std::io::Error::other("one file is not repaired"),
+        ))
     }
 
     /// Runs it undisturbed after a disturbed run. What the first run has done already is no error.
@@ -201,14 +216,12 @@ impl<'a> Case<'a> {
         if ids.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let verified = reader.verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)?;
-        ensure!(
-            verified.is_clean(),
-            "{:?} {:?}",
-            verified.findings,
-            verified.unchecked
-        );
+        let damaged = self.check_files(reader)?;
         for backup in &ids {
+            let needs = self.world.needs.get(&backup.get());
+            if needs.is_some_and(|needs| !needs.is_disjoint(&damaged)) {
+                continue;
+            }
             let wanted = self.world.restored.get(&backup.get());
             let wanted = match (self.verb, wanted) {
                 (Verb::CreateFirst, _) => &self.world.present,
@@ -221,6 +234,20 @@ impl<'a> Case<'a> {
             }
         }
         Ok(ids.into_iter().map(stonekeep::BackupId::get).collect())
+    }
+
+    /// Verifies every file. Only those may be damaged, at most, that are to be repaired; which ones still are.
+    fn check_files(&self, reader: &BackupEngineReadOnly) -> Result<BTreeSet<String>> {
+        let verified = reader.verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)?;
+        ensure!(verified.unchecked.is_empty(), "{:?}", verified.unchecked);
+        let found = verified.findings.iter().map(|finding| finding.file.clone());
+        let found: BTreeSet<String> = found.collect();
+        let permitted = match self.verb {
+            Verb::Repair => damaged(self.world),
+            _ => BTreeSet::new(),
+        };
+        ensure!(found.is_subset(&permitted), "{:?}", verified.findings);
+        Ok(found)
     }
 
     fn check_target(&self) -> Result<()> {
@@ -274,6 +301,7 @@ impl<'a> Case<'a> {
                     .hold;
                 held.is_some()
             }
+            Verb::Repair => self.check_files(&reader)?.is_empty(),
             Verb::Collect | Verb::Restore | Verb::Abort => true,
         };
         ensure!(is_done, "it is not done: {there:?}");
@@ -299,6 +327,9 @@ impl<'a> Case<'a> {
     /// If a promise is broken.
     pub fn check_end(&self) -> Result<()> {
         self.check()?;
+        if self.verb == Verb::Repair {
+            self.require_done()?;
+        }
         if self.verb.is_of_target() {
             let left = self.target().join(".stonekeep-restore");
             ensure!(!left.exists(), "the restore has left {}", left.display());

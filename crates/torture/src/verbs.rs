@@ -31,10 +31,12 @@ pub enum Verb {
     Restore,
     /// The way back from an interrupted restore.
     Abort,
+    /// The repair of damaged files from another repository.
+    Repair,
 }
 
 /// All of them.
-pub const ALL: [Verb; 11] = [
+pub const ALL: [Verb; 12] = [
     Verb::Create,
     Verb::CreateFirst,
     Verb::Delete,
@@ -46,6 +48,7 @@ pub const ALL: [Verb; 11] = [
     Verb::Copy,
     Verb::Restore,
     Verb::Abort,
+    Verb::Repair,
 ];
 
 /// The backup that is deleted.
@@ -67,6 +70,9 @@ impl Verb {
                 let mut files = world.files.clone();
                 // Without locks, a dead reader's pin has to be watched for long.
                 files.retain(|name, _| world.kind != Kind::Objects || !name.starts_with("stonekeep/pins/"));
+                if self == Verb::Repair {
+                    damage(&mut files, &damaged(world));
+                }
                 files
             }
         }
@@ -84,7 +90,28 @@ impl Verb {
             Verb::Purge => (all.clone(), [HELD, RESTORED].into()),
             Verb::Undelete => (with(&[DELETED]), all),
             Verb::Copy => (all, BTreeSet::new()),
-            Verb::Collect | Verb::Hold | Verb::Restore | Verb::Abort => (all.clone(), all),
+            Verb::Collect | Verb::Hold | Verb::Restore | Verb::Abort | Verb::Repair => (all.clone(), all),
+        }
+    }
+}
+
+/// The files that a repair finds damaged: three that several backups share, and some of one backup alone.
+pub(crate) fn damaged(world: &World) -> BTreeSet<String> {
+    let is_stored = |name: &&String| world.files.contains_key(*name) && !name.starts_with("meta/");
+    let of_all = world.needs[&RESTORED].iter().filter(is_stored);
+    let shared = of_all.filter(|name| name.starts_with("shared")).take(3);
+    let of_one = world.needs[&GONE].iter().filter(is_stored);
+    let private = of_one.filter(|name| name.starts_with("private")).take(4);
+    shared.chain(private).cloned().collect()
+}
+
+/// Removes some of these files, and cuts the others.
+fn damage(files: &mut Tree, names: &BTreeSet<String>) {
+    for (at, name) in names.iter().enumerate() {
+        if at % 2 == 0 {
+            files.remove(name);
+        } else if let Some(bytes) = files.get_mut(name) {
+            *bytes = bytes[..bytes.len() / 2].into();
         }
     }
 }

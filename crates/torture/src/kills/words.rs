@@ -79,6 +79,7 @@ impl Site {
             Verb::Copy => &["copy", "--all", "--from", &source],
             Verb::Restore => &["restore", &restored, "--to", &target],
             Verb::Abort => &["restore", "--abort", "--to", &target],
+            Verb::Repair => &["repair", "--from", &source],
         };
         let mut line: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
         line.extend(manner.words(case.verb).into_iter().map(str::to_owned));

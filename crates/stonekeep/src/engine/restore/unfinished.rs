@@ -50,7 +50,7 @@ impl Unfinished {
         record.head.require_same_wal_dir(targets)?;
         if aborting {
             Ok(Unfinished::Aborting(Some(record)))
-        } else if !db.has(&db.new_file(CURRENT)?)? {
+        } else if has_committed(db)? {
             Ok(Unfinished::Committed(record))
         } else if has_marker(db)? || has_old_files(targets)? {
             Ok(Unfinished::Moving(record))
@@ -60,6 +60,12 @@ impl Unfinished {
             Ok(Unfinished::Nothing)
         }
     }
+}
+
+/// Whether the new CURRENT has its place. It may have its old name, too: of a rename that a power failure has interrupted.
+fn has_committed(db: &TargetDirectory) -> Result<bool> {
+    let new = db.new_file(CURRENT)?;
+    Ok(!db.has(&new)? || db.is_one_file(&new, &db.at(CURRENT)?)?)
 }
 
 /// Whether the old state was removed to make room.
