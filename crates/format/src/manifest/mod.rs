@@ -48,6 +48,6 @@ pub use new_file::{NewFile, NewFileForm};
 pub use reader::{ManifestEnd, ManifestReader, ManifestRest};
 pub use removal::Removal;
 pub use state::{DatabaseState, LiveBlob, LiveTable};
-pub use table_file::{FileChecksum, TableFile};
+pub use table_file::{FileChecksum, TableBounds, TableFile};
 pub use table_identity::TableIdentity;
 pub use wal::{TrackedWals, WalAddition};

@@ -7,7 +7,7 @@ use super::edit::VersionEdit;
 use super::group::GroupBuffer;
 use super::state::DatabaseState;
 
-/// Folds a MANIFEST that is pushed in pieces into the state of the database, without the keys of table files.
+/// Folds a MANIFEST that is pushed in pieces into the state of the database; the keys of table files only if they are asked for.
 ///
 /// An edit counts when its record is complete, and its atomic group too: so RocksDB recovers. Up to
 /// [`applied_bytes`](Self::applied_bytes) the file can be cut, and RocksDB finds the same state in what is left.
@@ -21,6 +21,7 @@ pub struct ManifestReader {
 struct Fold {
     state: DatabaseState,
     leaves_out_files: bool,
+    keeps_bounds: bool,
     groups: GroupBuffer,
     applied_bytes: u64,
     applied_edits: u64,
@@ -72,6 +73,7 @@ impl ManifestReader {
             fold: Fold {
                 state,
                 leaves_out_files: false,
+                keeps_bounds: false,
                 groups: GroupBuffer::default(),
                 applied_bytes,
                 applied_edits: 0,
@@ -83,6 +85,13 @@ impl ManifestReader {
     #[must_use]
     pub fn without_files(mut self) -> Self {
         self.fold.leaves_out_files = true;
+        self
+    }
+
+    /// Keeps the smallest and the largest key of each table.
+    #[must_use]
+    pub fn with_bounds(mut self) -> Self {
+        self.fold.keeps_bounds = true;
         self
     }
 
@@ -160,7 +169,11 @@ impl Fold {
                 reason,
             ));
         }
-        let mut edit = VersionEdit::decode_without_keys(record.payload, record.offset)?;
+        let mut edit = if self.keeps_bounds {
+            VersionEdit::decode(record.payload, record.offset)?
+        } else {
+            VersionEdit::decode_without_keys(record.payload, record.offset)?
+        };
         if self.leaves_out_files {
             edit.leave_out_files();
         }

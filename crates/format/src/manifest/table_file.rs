@@ -5,7 +5,8 @@ use crate::{FileNumber, SequenceNumber, Temperature};
 
 use super::new_file::NewFile;
 
-/// What remains of a [`NewFile`] in the state: without its keys, since a database has a hundred thousand tables.
+/// What remains of a [`NewFile`] in the state: without its keys, since a database has a hundred thousand tables, unless the
+/// reader [keeps](super::ManifestReader::with_bounds) them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TableFile {
@@ -31,6 +32,17 @@ pub struct TableFile {
     pub checksum: Option<Box<FileChecksum>>,
     /// The storage temperature.
     pub temperature: Temperature,
+    /// Its first and its last key, if they are kept.
+    pub bounds: Option<Box<TableBounds>>,
+}
+
+/// The keys of a table that the MANIFEST has: internal keys, as [`NewFile::smallest`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableBounds {
+    /// No key of the table is smaller.
+    pub smallest: Box<[u8]>,
+    /// No key of the table is larger.
+    pub largest: Box<[u8]>,
 }
 
 /// The checksum of a complete file.
@@ -44,12 +56,18 @@ pub struct FileChecksum {
 }
 
 impl TableFile {
-    /// The table that an edit adds. Only the checksum is moved out of it, since the rest is copied.
+    /// The table that an edit adds. Checksum and keys are moved out of it, the rest is copied.
     pub(super) fn take(file: &mut NewFile) -> Self {
         let (function, value) = (file.file_checksum_func_name.take(), file.file_checksum.take());
         let checksum = (function.is_some() || value.is_some()).then(|| FileChecksum {
             function: function.unwrap_or_default(),
             value: value.unwrap_or_default(),
+        });
+        // Internal keys are never empty, unless they were left out.
+        let has_bounds = !file.smallest.is_empty() && !file.largest.is_empty();
+        let bounds = has_bounds.then(|| TableBounds {
+            smallest: std::mem::take(&mut file.smallest).into_boxed_slice(),
+            largest: std::mem::take(&mut file.largest).into_boxed_slice(),
         });
         TableFile {
             number: file.number,
@@ -63,6 +81,7 @@ impl TableFile {
             unique_id: file.unique_id,
             checksum: checksum.map(Box::new),
             temperature: file.temperature,
+            bounds: bounds.map(Box::new),
         }
     }
 }

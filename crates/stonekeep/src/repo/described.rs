@@ -75,10 +75,25 @@ pub fn database_id(store: &Store, loaded: &LoadedMeta) -> Result<Option<String>>
 /// # Errors
 /// `Corrupt` or `Unsupported` where it cannot be read, and I/O errors of the store.
 pub fn manifest(store: &Store, loaded: &LoadedMeta) -> Result<Option<DatabaseState>> {
+    read_manifest(store, loaded, ManifestReader::new())
+}
+
+/// The same with the smallest and the largest key of each table.
+///
+/// # Errors
+/// As [`manifest`].
+pub fn manifest_with_bounds(store: &Store, loaded: &LoadedMeta) -> Result<Option<DatabaseState>> {
+    read_manifest(store, loaded, ManifestReader::new().with_bounds())
+}
+
+fn read_manifest(
+    store: &Store,
+    loaded: &LoadedMeta,
+    mut reader: ManifestReader,
+) -> Result<Option<DatabaseState>> {
     let Some(file) = find(loaded, |name| matches!(name, DbFileName::Manifest(_))) else {
         return Ok(None);
     };
-    let mut reader = ManifestReader::new();
     stream(store, file, |bytes| reader.push(bytes))?;
     let (state, _) = reader
         .finish()

@@ -10,13 +10,14 @@
 //! - that the properties say what was found;
 //! - that every byte of the file belongs to one block or is padding.
 //!
-//! Damage of one block does not end the walk. The caller gets what is found through a [`TableVisitor`], and a [`TableSummary`]
-//! to compare with the MANIFEST. What is in filters is not checked, only their checksums.
+//! Damage of one block does not end the walk. The caller gets what is found through a [`TableVisitor`], and a [`TableSummary`],
+//! which a [`TableClaim`] compares with the MANIFEST. What is in filters is not checked, only their checksums.
 //!
 //! Memory is bounded by [`WalkOptions::memory_bytes`], of which blocks that lie about their size get no more. Time is bounded by the
 //! size of the file and what its blocks expand to: no block is read twice.
 
 mod blocks;
+mod claim;
 mod coverage;
 mod data;
 mod data_entries;
@@ -31,6 +32,7 @@ mod table;
 mod visitor;
 mod window;
 
+pub use claim::{Contradiction, TableClaim};
 pub use options::WalkOptions;
 pub use summary::{TableCounts, TableSummary};
 pub use table::walk_table;

@@ -1,6 +1,9 @@
 //! What is in a table, counted while it is walked, against what its properties say.
 
+use std::cmp::Ordering;
+
 use crate::checksum::ChecksumType;
+use crate::sst::key_order::KeyOrder;
 use crate::sst::{Comparator, EntryType, Footer, InternalKey, TableProperties};
 use crate::{FileKind, FormatError, SequenceNumber};
 
@@ -25,6 +28,8 @@ pub struct TableSummary {
     pub bounds: Option<(Vec<u8>, Vec<u8>)>,
     /// The smallest and the largest sequence number, those of range deletions included.
     pub sequences: Option<(SequenceNumber, SequenceNumber)>,
+    /// Whether every entry was read, so that counts, bounds and sequence numbers are those of the table.
+    pub is_complete: bool,
     /// Findings of damage.
     pub damaged: u64,
     /// Findings of things that could not be checked.
@@ -69,9 +74,16 @@ impl TableSummary {
             counts: TableCounts::default(),
             bounds: None,
             sequences: None,
+            is_complete: false,
             damaged: 0,
             unchecked: 0,
         }
+    }
+
+    /// How two internal keys compare, if their order is known: without their timestamps it is not.
+    pub(super) fn compare(&self, left: &[u8], right: &[u8]) -> Option<Ordering> {
+        let order = KeyOrder::internal(self.properties.as_ref()?);
+        (order.is_known() && !order.is_stripped()).then(|| order.compare(left, right))
     }
 
     pub(super) fn count(&mut self, key_len: usize, key: &InternalKey<'_>, value_len: usize) {

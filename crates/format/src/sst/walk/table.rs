@@ -76,6 +76,7 @@ impl Walk<'_> {
         let index = meta.index.unwrap_or(self.footer.index);
         self.index(index, &properties)?;
         self.end(&properties, order, meta.properties.unwrap_or_default())?;
+        self.summary.is_complete = self.is_complete;
         self.summary.properties = Some(properties);
         Ok(())
     }

@@ -34,6 +34,8 @@ pub(crate) struct Deep {
     pub(crate) damaged: Vec<DamagedPart>,
     /// How many more there are.
     pub(crate) more_damaged: u64,
+    /// What is otherwise than a MANIFEST says, each with the place of its record among those that were given.
+    pub(crate) contradictions: Vec<(usize, DamagedPart)>,
     /// What could not be checked, each reason once.
     pub(crate) unchecked: Vec<String>,
     /// How many blocks were checked, or records.
@@ -57,7 +59,15 @@ impl Deep {
         }
     }
 
-    /// All that is damaged, in a line each.
+    /// Takes what a MANIFEST says otherwise for damage, where there is but one MANIFEST.
+    pub(crate) fn with_contradictions(mut self) -> Self {
+        for (_, part) in std::mem::take(&mut self.contradictions) {
+            self.add(part);
+        }
+        self
+    }
+
+    /// All that is damaged, in a line each, whatever MANIFESTs say.
     pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines: Vec<String> = self.damaged.iter().map(ToString::to_string).collect();
         if self.more_damaged > 0 {

@@ -1,5 +1,5 @@
 //! What a deep verification looks at beside the checksum of a whole file: every block and entry of its tables, every record and
-//! batch of its WALs. RocksDB is not asked.
+//! batch of its WALs, and what the MANIFEST says of its tables. RocksDB is not asked.
 //!
 //! A file is read once: the parsers get the bytes in the order of the file, and its checksum is computed on the way. What the
 //! parsers find is of two kinds. Damage is what RocksDB would fail on, or what contradicts itself. What is not checked may be right:
@@ -7,6 +7,7 @@
 
 mod damage;
 mod front;
+mod record;
 mod table;
 mod wal;
 
@@ -18,6 +19,7 @@ use stonekeep_format::file_name::DbFileName;
 pub use self::damage::DamagedPart;
 pub(crate) use self::damage::{Deep, shown_key};
 use self::front::Front;
+pub(crate) use self::record::Record;
 use crate::store::Object;
 
 /// The memory that all parsers of a run may use together.
@@ -33,7 +35,7 @@ pub(crate) fn is_known(name: &DbFileName) -> bool {
     matches!(name, DbFileName::Table { .. } | DbFileName::Wal(_))
 }
 
-/// Reads a file of this name to its end: its checksum, and what was found in it if its contents are known here. `count` is called with the number of bytes that
+/// Reads a file of this name to its end: its checksum, and what was found in it if its contents are known here; `records` are what MANIFESTs say of it. `count` is called with the number of bytes that
 /// were read, each counted once, and ends the reading with an error.
 ///
 /// # Errors
@@ -42,12 +44,13 @@ pub(crate) fn look(
     name: &DbFileName,
     object: &dyn Object,
     memory_bytes: usize,
+    records: &[&Record],
     count: &dyn Fn(u64) -> io::Result<()>,
 ) -> io::Result<(Crc32c, Option<Deep>)> {
     let mut front = Front::new(object, count);
     let deep = match name {
         DbFileName::Wal(number) => Some(wal::look(*number, &mut front)?),
-        DbFileName::Table { .. } => Some(table::look(&mut front, memory_bytes)?),
+        DbFileName::Table { .. } => Some(table::look(&mut front, memory_bytes, records)?),
         _ => None,
     };
     Ok((front.finish()?, deep))

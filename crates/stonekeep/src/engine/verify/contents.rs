@@ -8,10 +8,11 @@ use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::file_name::DbFileName;
 
 use super::claims::{Claim, Said};
+use super::recorded::RecordedFiles;
 use super::report::{FindingKind, Findings, is_shortage};
 use super::verified_contents::VerifiedContents;
 use crate::engine::BackupEngineReadOnly;
-use crate::engine::deep::{self, Deep};
+use crate::engine::deep::{self, Deep, Record};
 use crate::engine::transfer::{Meter, Metered};
 use crate::parallel::run_bounded;
 use crate::repo::index::RepositoryIndex;
@@ -44,8 +45,15 @@ pub(super) struct Reading<'a> {
     /// No file is begun after that, except for the first one.
     pub(super) until: Option<Instant>,
     pub(super) recorder: Option<&'a Recorder<'a>>,
-    /// Whether tables and WALs are parsed.
-    pub(super) looks_into_files: bool,
+    /// If tables and WALs are parsed, what MANIFESTs say of them.
+    pub(super) recorded: Option<&'a RecordedFiles>,
+}
+
+/// How files are looked into.
+#[derive(Clone, Copy)]
+struct Into<'a> {
+    memory_bytes: usize,
+    recorded: &'a RecordedFiles,
 }
 
 /// What has been read.
@@ -64,7 +72,13 @@ pub(super) struct Read {
 
 impl Read {
     /// Adds what was found of a file.
-    fn add(&mut self, claim: Claim, found: Found, findings: &mut Findings) {
+    fn add(
+        &mut self,
+        claim: Claim,
+        found: Found,
+        recorded: Option<&RecordedFiles>,
+        findings: &mut Findings,
+    ) {
         self.files += 1;
         let is_read = matches!(found, Found::File(_, Some(_), _));
         match found {
@@ -72,15 +86,8 @@ impl Read {
                 self.bytes += crc32c.map_or(0, |_| size_bytes);
                 compare(&claim, size_bytes, crc32c, findings);
                 if let Some(deep) = deep {
-                    for line in deep.lines() {
-                        findings.add(
-                            FindingKind::DamagedContents,
-                            claim.path.clone(),
-                            line,
-                            claim.ids(),
-                        );
-                    }
-                    self.contents.add(&claim.path, deep);
+                    add_contents(&claim, &deep, recorded, findings);
+                    self.contents.add(&claim.path, deep.with_contradictions());
                 }
             }
             Found::Bad(kind, reason) => findings.add(kind, claim.path.clone(), reason, claim.ids()),
@@ -88,6 +95,24 @@ impl Read {
         }
         if !is_read {
             self.unread.push(claim);
+        }
+    }
+}
+
+/// Adds what is damaged in a file for all backups that name it, and what is otherwise than a MANIFEST says for those with the MANIFEST.
+fn add_contents(claim: &Claim, deep: &Deep, recorded: Option<&RecordedFiles>, findings: &mut Findings) {
+    let kind = FindingKind::DamagedContents;
+    for line in deep.lines() {
+        findings.add(kind, claim.path.clone(), line, claim.ids());
+    }
+    let name = contents_of(&claim.path);
+    let Some((recorded, name)) = recorded.zip(name).filter(|_| !deep.contradictions.is_empty()) else {
+        return;
+    };
+    let records = recorded.of(claim, &name);
+    for (place, part) in &deep.contradictions {
+        if let Some((_, ids)) = records.get(*place) {
+            findings.add(kind, claim.path.clone(), part.to_string(), ids.iter().copied());
         }
     }
 }
@@ -114,9 +139,12 @@ pub(super) fn verify(
         claims,
         until,
         recorder,
-        looks_into_files,
+        recorded,
     } = reading;
-    let into = looks_into_files.then(|| deep::memory_of_one(engine.workers()));
+    let into = recorded.map(|recorded| Into {
+        memory_bytes: deep::memory_of_one(engine.workers()),
+        recorded,
+    });
     let bytes = sum_of_bytes(&claims);
     let limiter = &engine.verify_rate_limiter;
     let meter = engine.meter(observer, limiter, Phase::Verifying, (claims.len() as u64, bytes));
@@ -154,7 +182,7 @@ pub(super) fn verify(
             }
             Some(found) => found,
         };
-        read.add(claim, found, findings);
+        read.add(claim, found, recorded, findings);
     }
     Ok(read)
 }
@@ -181,7 +209,7 @@ fn record(recorder: Option<&Recorder<'_>>, claim: &Claim, found: &Found) {
 
 fn look(
     engine: &BackupEngineReadOnly,
-    (index, into): (&RepositoryIndex<'_>, Option<usize>),
+    (index, into): (&RepositoryIndex<'_>, Option<Into<'_>>),
     claim: &Claim,
     meter: &Meter<'_>,
 ) -> Result<Found> {
@@ -201,9 +229,11 @@ fn look(
         return Ok(Found::File(size_bytes, None, None));
     }
     let read = match into.zip(contents_of(&claim.path)) {
-        Some((memory_bytes, name)) => {
+        Some((into, name)) => {
             let count = |bytes| meter.count(bytes);
-            let looked = deep::look(&name, object.as_ref(), memory_bytes, &count);
+            let records = into.recorded.of(claim, &name);
+            let records: Vec<&Record> = records.into_iter().map(|(record, _)| record).collect();
+            let looked = deep::look(&name, object.as_ref(), into.memory_bytes, &records, &count);
             looked.map_err(|error| Error::of_reading(error, || format!("reading {}", claim.path)))
         }
         None => {

@@ -1,19 +1,26 @@
 //! Verifies a database at rest: as a deep verification of a backup of it would, without a repository.
 
+use std::collections::HashMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::manifest::ManifestReader;
+
 use super::verified_contents::VerifiedContents;
 use crate::engine::callbacks::guarded;
-use crate::engine::deep::{self, Deep};
+use crate::engine::deep::{self, Deep, Record};
 use crate::engine::rate_limiter::RateLimiter;
 use crate::engine::transfer::Meter;
-use crate::image::{Content, ImageFile, ImageSource, NoHost};
+use crate::image::{Content, DatabaseImage, ImageFile, ImageSource, NoHost};
 use crate::parallel::run_bounded;
-use crate::store::{LocalFile, Object};
+use crate::store::{LocalFile, Object, ObjectReader};
 use crate::{Error, ErrorKind, Finding, IoContext, Observer, Phase, Progress, Result, SystemClock, Warning};
+
+/// How much of a MANIFEST is read at a time.
+const PIECE_BYTES: usize = 256 << 10;
 
 /// How a database is verified.
 #[derive(Debug, Clone, Copy)]
@@ -129,9 +136,11 @@ fn verify(
     };
     let meter = Meter::start(observer, &clock, &limiter, 4 << 20, begin);
     let memory_bytes = deep::memory_of_one(options.workers);
+    let records = records(image)?;
     let looked = run_bounded(options.workers, to_read, |file| {
         meter.check()?;
-        let looked = look(file, memory_bytes, &meter)?;
+        let record = records.get(&Record::name_of(&file.name));
+        let looked = look(file, memory_bytes, record, &meter)?;
         meter.file_done();
         Ok((file, looked))
     })?;
@@ -151,10 +160,16 @@ fn verify(
 }
 
 /// What is wrong with a file as a whole, and what was found in it.
-fn look(file: &ImageFile, memory_bytes: usize, meter: &Meter<'_>) -> Result<(Option<String>, Option<Deep>)> {
+fn look(
+    file: &ImageFile,
+    memory_bytes: usize,
+    record: Option<&Record>,
+    meter: &Meter<'_>,
+) -> Result<(Option<String>, Option<Deep>)> {
     let open = OpenFile::open(file)?;
     let count = |bytes| meter.count(bytes);
-    let read = deep::look(&file.name, &open, memory_bytes, &count);
+    let records: Vec<&Record> = record.into_iter().collect();
+    let read = deep::look(&file.name, &open, memory_bytes, &records, &count);
     let (found, deep) = match read {
         Ok(read) => read,
         Err(error) => return Err(Error::of_reading(error, || format!("reading {file}"))),
@@ -163,7 +178,35 @@ fn look(file: &ImageFile, memory_bytes: usize, meter: &Meter<'_>) -> Result<(Opt
     let wanted = file.crc32c.filter(|wanted| *wanted != found);
     let wrong =
         wanted.map(|wanted| format!("its checksum is {found} instead of {wanted}, as the MANIFEST has it"));
-    Ok((wrong, deep))
+    Ok((wrong, deep.map(Deep::with_contradictions)))
+}
+
+/// What the MANIFEST of an image says of its files. The capture has read it already, without the keys of tables.
+fn records(image: &DatabaseImage) -> Result<HashMap<DbFileName, Record>> {
+    let mut files = image.files.iter();
+    let Some(file) = files.find(|file| matches!(file.name, DbFileName::Manifest(_))) else {
+        return Ok(HashMap::new());
+    };
+    let mut reader = ManifestReader::new().with_bounds();
+    let mut push = |bytes: &[u8]| {
+        let pushed = reader.push(bytes);
+        pushed.map_err(|error| Error::format(file.to_string(), error))
+    };
+    if let Content::Bytes(bytes) = &file.content {
+        push(bytes)?;
+    } else {
+        let open = OpenFile::open(file)?;
+        let (mut source, mut buffer) = (ObjectReader::new(&open), vec![0; PIECE_BYTES]);
+        loop {
+            match source.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => push(buffer.get(..count).unwrap_or_default())?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::io(format!("reading {file}"), error)),
+            }
+        }
+    }
+    Ok(Record::all_of(reader.state()).collect())
 }
 
 /// A file of the database, as far as it counts.

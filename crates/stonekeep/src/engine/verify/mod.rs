@@ -13,6 +13,7 @@ mod database;
 mod excluded;
 mod memory;
 mod options;
+mod recorded;
 mod remembered;
 mod report;
 mod small_files;
@@ -28,6 +29,7 @@ use self::claims::{Claims, Said};
 pub use self::database::{DatabaseReport, VerifyDatabaseOptions, verify_database};
 use self::memory::Memory;
 pub use self::options::{Sample, VerifyOptions};
+use self::recorded::RecordedFiles;
 use self::report::Findings;
 pub use self::report::{
     FindingKind, UncheckedCause, UncheckedFile, VerifiedBackup, VerifyFinding, VerifyLevel, VerifyReport,
@@ -111,6 +113,7 @@ impl BackupEngineReadOnly {
             checked: PathSet::default(),
             checked_others: HashSet::new(),
             claims: Claims::default(),
+            recorded: RecordedFiles::default(),
             findings: Findings::default(),
             excluded: Vec::new(),
             report: VerifyReport::new(level),
@@ -155,6 +158,8 @@ struct Verifier<'a> {
     checked: PathSet,
     checked_others: HashSet<RepoPath>,
     claims: Claims,
+    /// What MANIFESTs say of the files, for a deep verification.
+    recorded: RecordedFiles,
     findings: Findings,
     /// What backups were made without.
     excluded: Vec<(BackupId, RepoPath)>,

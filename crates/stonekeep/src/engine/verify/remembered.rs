@@ -55,7 +55,7 @@ impl Verifier<'_> {
             claims: choice.chosen,
             until: options.max_duration.and_then(|time| began.checked_add(time)),
             recorder: memory.recorder(),
-            looks_into_files: options.level == VerifyLevel::Deep,
+            recorded: (options.level == VerifyLevel::Deep).then_some(&self.recorded),
         };
         let read = contents::verify(self.engine, &self.index, reading, &mut self.findings, observer);
         let read = match read {

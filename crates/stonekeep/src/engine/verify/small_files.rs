@@ -6,7 +6,7 @@ use stonekeep_format::file_name::DbFileName;
 use super::{FindingKind, Verifier, VerifyLevel};
 use crate::engine::contents::current::{CURRENT_LIMIT_BYTES, wrong_current};
 use crate::repo::facts::BackupFacts;
-use crate::repo::listed::Listed;
+use crate::repo::listed::{self, Listed};
 use crate::repo::loaded_meta::LoadedMeta;
 use crate::repo::meta_scanner::ScannedMeta;
 use crate::repo::stored_files::StoredFiles;
@@ -58,9 +58,18 @@ impl Verifier<'_> {
             VerifyLevel::Checksum | VerifyLevel::Deep => self.claims.known().paths,
         };
         let listed = Listed::in_scanned(scanned, known);
-        match described::check_list(self.index.store(), loaded, &listed, facts) {
-            Ok(findings) => {
-                for finding in findings {
+        let store = self.index.store();
+        let state = match self.report.level {
+            VerifyLevel::Deep => described::manifest_with_bounds(store, loaded),
+            VerifyLevel::Size | VerifyLevel::Checksum => described::manifest(store, loaded),
+        };
+        match state {
+            Ok(None) => {}
+            Ok(Some(state)) => {
+                if self.report.level == VerifyLevel::Deep {
+                    self.recorded.add(loaded.id, &state);
+                }
+                for finding in listed::findings(loaded.id, &state, listed::wals_left_out(facts), &listed) {
                     let (file, reason) = (finding.file, finding.reason);
                     self.findings
                         .add(FindingKind::Unlisted, file, reason, [loaded.id]);

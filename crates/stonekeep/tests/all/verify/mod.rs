@@ -1,6 +1,8 @@
 //! Verifying backups.
 
 pub(crate) mod basics;
+pub(crate) mod deep;
+pub(crate) mod deep_support;
 pub(crate) mod missing_lines;
 pub(crate) mod sample;
 pub(crate) mod stamps;

@@ -1,0 +1,104 @@
+//! Deep verification of what real engines wrote: nothing is found that is not there, and what is there is found.
+
+use std::path::Path;
+
+use stonekeep::engine::verify::{FindingKind, VerifyLevel, VerifyReport, VerifyWhat};
+use stonekeep::format::SequenceNumber;
+use stonekeep::format::manifest::NewFile;
+use stonekeep::format::unique_id::UniqueId;
+use stonekeep::{LocalStore, Quiet, Store};
+use stonekeep_testkit::fixtures::{self, Fixture};
+
+use crate::support::scene::reader;
+use crate::verify::deep_support::{backup, change_manifest, look};
+
+fn deep(repository: &Path) -> VerifyReport {
+    let store = Store::from(LocalStore::new(repository));
+    reader(&store)
+        .verify_backups(VerifyWhat::All, VerifyLevel::Deep, &Quiet)
+        .unwrap()
+}
+
+#[test]
+fn real_databases_and_backups_are_what_their_manifests_say() {
+    for name in fixtures::ALL {
+        let fixture = Fixture::unpack(name).unwrap();
+        let report = look(&fixture.database());
+        assert_eq!(report.findings, [], "{name}");
+        assert_eq!(report.contents.unchecked, [], "{name}");
+        assert!(report.contents.entries > 0, "{name}");
+        let report = deep(&fixture.repository());
+        assert_eq!(report.findings, [], "{name}");
+        assert_eq!(report.contents.unwrap().unchecked, [], "{name}");
+    }
+}
+
+/// What is wrong with a table of which the MANIFEST says something else.
+fn with(change: impl Fn(&mut NewFile)) -> Vec<String> {
+    let fixture = Fixture::unpack(fixtures::ROCKSDB_11_8).unwrap();
+    let mut changed = None;
+    change_manifest(&fixture.database(), &mut |edit| {
+        for file in &mut edit.new_files {
+            if *changed.get_or_insert(file.number) == file.number {
+                change(file);
+            }
+        }
+    });
+    let report = look(&fixture.database());
+    let name = format!("{:06}.sst", changed.unwrap().0);
+    for finding in &report.findings {
+        assert!(finding.file.ends_with(&name), "{finding:?}");
+        assert!(finding.reason.contains("column family "), "{finding:?}");
+    }
+    report.findings.into_iter().map(|finding| finding.reason).collect()
+}
+
+fn names(found: &[String], reason: &str) {
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with(&format!("table at byte 0: {reason}")), "{found:?}");
+}
+
+#[test]
+fn each_difference_from_the_manifest_is_named() {
+    assert_eq!(with(|_| {}), Vec::<String>::new());
+    let of_first = "its first key is not the one that the MANIFEST has";
+    let found = with(|file| file.smallest.insert(0, b'!'));
+    names(&found, of_first);
+    assert!(found[0].contains("keys from \"!"), "{found:?}");
+    // As if the last entries were gone.
+    let found = with(|file| file.largest.insert(0, 0x7f));
+    names(&found, "its last key is not the one that the MANIFEST has");
+    let found = with(|file| {
+        let trailer = file.largest.len() - 7;
+        file.largest[trailer] ^= 1;
+    });
+    names(&found, "its last entry has sequence number");
+    let found = with(|file| file.largest_seqno = SequenceNumber(file.largest_seqno.0 - 1));
+    names(&found, "its sequence numbers are ");
+    let found = with(|file| file.smallest_seqno = SequenceNumber(file.smallest_seqno.0 + 1));
+    names(&found, "its sequence numbers are ");
+    let found = with(|file| file.unique_id = Some(UniqueId { low: 1, high: 2 }));
+    names(&found, "it is another table: its unique id is ");
+}
+
+#[test]
+fn only_the_backups_whose_manifest_contradicts_are_named() {
+    let fixture = Fixture::unpack(fixtures::ROCKSDB_11_8).unwrap();
+    let (database, repository) = (fixture.database(), fixture.root().join("new"));
+    backup(&database, &repository);
+    change_manifest(&database, &mut |edit| {
+        for file in &mut edit.new_files {
+            file.largest.insert(0, 0x7f);
+        }
+    });
+    backup(&database, &repository);
+    let report = deep(&repository);
+    assert!(!report.findings.is_empty());
+    for finding in &report.findings {
+        assert_eq!(finding.kind, FindingKind::DamagedContents);
+        assert_eq!(finding.backups.iter().map(|id| id.get()).collect::<Vec<_>>(), [2]);
+        assert!(finding.file.starts_with("shared_checksum/"), "{finding:?}");
+    }
+    let damaged = report.contents.unwrap().damaged;
+    assert_eq!(damaged.len(), report.findings.len());
+}
