@@ -9,6 +9,7 @@
 mod backup_meta;
 mod backup_name;
 mod blob;
+mod blob_scan;
 mod edits;
 mod file_name;
 mod golden;

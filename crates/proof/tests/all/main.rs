@@ -12,6 +12,7 @@ mod common_repository;
 mod copies;
 mod damage;
 mod damaging;
+mod deep;
 mod engine;
 mod excluded_files;
 mod fixtures;

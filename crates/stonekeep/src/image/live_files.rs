@@ -210,7 +210,7 @@ pub(super) fn named_blob(blob: &BlobFile, home: &Arc<Path>) -> ImageFile {
 
 /// A file checksum of the MANIFEST, if it is a CRC-32C: four bytes, big-endian, not masked
 /// (`FileChecksumGenCrc32c::Finalize`, `util/file_checksum_helper.h`).
-fn crc32c_of(function: &[u8], checksum: &[u8]) -> Option<Crc32c> {
+pub(crate) fn crc32c_of(function: &[u8], checksum: &[u8]) -> Option<Crc32c> {
     let bytes: [u8; 4] = checksum.try_into().ok()?;
     (function == CRC32C_FUNCTION).then(|| Crc32c(u32::from_be_bytes(bytes)))
 }

@@ -39,6 +39,7 @@ pub use self::database_image::{
     CaptureKind, ClosingRule, Content, DatabaseImage, ImageColumnFamily, ImageFile, LiveCapture,
 };
 pub use self::directory::{Directory, SourceKind};
+pub(crate) use self::live_files::crc32c_of;
 pub(crate) use self::shared_reads::{MOST_SHARERS, Share, SharedReads};
 pub use self::source::{Capture, CaptureHost, ImageSource, NoHost};
 pub(crate) use self::source_files::{SourceFile, SourceFiles, read_from_start};

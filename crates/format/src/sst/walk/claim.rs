@@ -185,7 +185,8 @@ impl End {
         };
         let order = summary.compare(found, claimed);
         let (claimed, found) = (InternalKey::parse(claimed).ok()?, InternalKey::parse(found).ok()?);
-        let text = |key: &InternalKey<'_>| format!("sequence number {} and type {:?}", key.sequence, key.entry_type);
+        let text =
+            |key: &InternalKey<'_>| format!("sequence number {} and type {:?}", key.sequence, key.entry_type);
         let reason = if claimed.user_key == found.user_key {
             let (found, claimed) = (text(&found), text(&claimed));
             format!("its {what} entry has {found}, but the MANIFEST has {claimed}")

@@ -5,12 +5,17 @@ use std::sync::Arc;
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::manifest::DatabaseState;
 use stonekeep_format::sst::walk::TableClaim;
+use stonekeep_format::{ColumnFamilyId, Crc32c};
+
+use crate::image::crc32c_of;
 
 /// What the MANIFEST of a database says of one of its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
     /// The name of the column family.
     pub(crate) column_family: Arc<str>,
+    /// The checksum of the whole file, if the database was opened with `file_checksum_gen_factory`.
+    pub(crate) crc32c: Option<Crc32c>,
     pub(crate) claim: FileClaim,
 }
 
@@ -18,6 +23,16 @@ pub(crate) struct Record {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FileClaim {
     Table(TableClaim),
+    Blob(BlobClaim),
+}
+
+/// What a MANIFEST says of a blob file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BlobClaim {
+    pub(crate) column_family_id: ColumnFamilyId,
+    pub(crate) total_count: u64,
+    /// Of its records.
+    pub(crate) total_bytes: u64,
 }
 
 impl Record {
@@ -25,12 +40,29 @@ impl Record {
     pub(crate) fn all_of(state: &DatabaseState) -> impl Iterator<Item = (DbFileName, Record)> + '_ {
         state.column_families().values().flat_map(|family| {
             let column_family: Arc<str> = String::from_utf8_lossy(&family.name).into();
-            family.tables.values().map(move |table| {
+            let tables = family.tables.values().map(|table| {
+                let checksum = table.checksum.as_ref();
+                let crc32c = checksum.and_then(|it| crc32c_of(&it.function, &it.value));
+                let claim = FileClaim::Table(TableClaim::of(table));
+                (DbFileName::table(table.number), crc32c, claim)
+            });
+            let blobs = family.live_blobs().map(|blob| {
+                let addition = &blob.addition;
+                let claim = BlobClaim {
+                    column_family_id: family.id,
+                    total_count: addition.total_count,
+                    total_bytes: addition.total_bytes,
+                };
+                let crc32c = crc32c_of(&addition.checksum_method, &addition.checksum_value);
+                (DbFileName::Blob(addition.number), crc32c, FileClaim::Blob(claim))
+            });
+            tables.chain(blobs).map(move |(name, crc32c, claim)| {
                 let record = Record {
                     column_family: Arc::clone(&column_family),
-                    claim: FileClaim::Table(TableClaim::of(table)),
+                    crc32c,
+                    claim,
                 };
-                (DbFileName::table(table.number), record)
+                (name, record)
             })
         })
     }
@@ -46,6 +78,14 @@ impl Record {
     pub(super) fn table(&self) -> Option<&TableClaim> {
         match &self.claim {
             FileClaim::Table(claim) => Some(claim),
+            FileClaim::Blob(_) => None,
+        }
+    }
+
+    pub(super) fn blob(&self) -> Option<&BlobClaim> {
+        match &self.claim {
+            FileClaim::Blob(claim) => Some(claim),
+            FileClaim::Table(_) => None,
         }
     }
 }

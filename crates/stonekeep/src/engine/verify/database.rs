@@ -144,10 +144,10 @@ fn verify(
         meter.file_done();
         Ok((file, looked))
     })?;
-    for (file, (damage, deep)) in looked {
+    for (file, deep) in looked {
         report.bytes_checked += file.size_bytes;
         let name = file.to_string();
-        let lines = damage.into_iter().chain(deep.iter().flat_map(Deep::lines));
+        let lines = deep.iter().flat_map(Deep::lines);
         report
             .findings
             .extend(lines.map(|reason| Finding::new(name.as_str(), reason)));
@@ -159,26 +159,20 @@ fn verify(
     Ok(report)
 }
 
-/// What is wrong with a file as a whole, and what was found in it.
+/// What was found in a file.
 fn look(
     file: &ImageFile,
     memory_bytes: usize,
     record: Option<&Record>,
     meter: &Meter<'_>,
-) -> Result<(Option<String>, Option<Deep>)> {
+) -> Result<Option<Deep>> {
     let open = OpenFile::open(file)?;
     let count = |bytes| meter.count(bytes);
     let records: Vec<&Record> = record.into_iter().collect();
-    let read = deep::look(&file.name, &open, memory_bytes, &records, &count);
-    let (found, deep) = match read {
-        Ok(read) => read,
-        Err(error) => return Err(Error::of_reading(error, || format!("reading {file}"))),
-    };
-    // The MANIFEST has checksums of whole tables and blobs if the database was opened with `file_checksum_gen_factory`.
-    let wanted = file.crc32c.filter(|wanted| *wanted != found);
-    let wrong =
-        wanted.map(|wanted| format!("its checksum is {found} instead of {wanted}, as the MANIFEST has it"));
-    Ok((wrong, deep.map(Deep::with_contradictions)))
+    match deep::look(&file.name, &open, memory_bytes, &records, &count) {
+        Ok((_, deep)) => Ok(deep.map(Deep::with_contradictions)),
+        Err(error) => Err(Error::of_reading(error, || format!("reading {file}"))),
+    }
 }
 
 /// What the MANIFEST of an image says of its files. The capture has read it already, without the keys of tables.

@@ -49,7 +49,8 @@ pub enum VerifyLevel {
     Size,
     /// Every byte is read and its checksum compared: `VerifyBackup(id, true)`.
     Checksum,
-    /// Also every block and entry of block-based tables and every record and batch of WALs, without RocksDB.
+    /// Also every block and entry of block-based tables, every record of blob files, every record and batch of WALs, and what the
+    /// MANIFEST says of them, without RocksDB.
     Deep,
 }
 

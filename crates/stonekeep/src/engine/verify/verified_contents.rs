@@ -2,14 +2,14 @@
 
 use crate::engine::deep::{DamagedPart, Deep};
 
-/// What is in the tables and WALs that were read.
+/// What is in the tables, blob files and WALs that were read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct VerifiedContents {
     /// How many files were looked into.
     pub files: u64,
-    /// Their blocks and batches.
+    /// Their blocks, batches and blobs.
     pub parts: u64,
     /// The entries of those, and the keys that batches write.
     pub entries: u64,

@@ -1,9 +1,11 @@
 //! Deep verification of what real engines wrote: nothing is found that is not there, and what is there is found.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use stonekeep::engine::verify::{FindingKind, VerifyLevel, VerifyReport, VerifyWhat};
 use stonekeep::format::SequenceNumber;
+use stonekeep::format::blob::{HEADER_LEN, RECORD_HEADER_LEN};
 use stonekeep::format::manifest::NewFile;
 use stonekeep::format::unique_id::UniqueId;
 use stonekeep::{LocalStore, Quiet, Store};
@@ -50,12 +52,19 @@ fn with(change: impl Fn(&mut NewFile)) -> Vec<String> {
         assert!(finding.file.ends_with(&name), "{finding:?}");
         assert!(finding.reason.contains("column family "), "{finding:?}");
     }
-    report.findings.into_iter().map(|finding| finding.reason).collect()
+    report
+        .findings
+        .into_iter()
+        .map(|finding| finding.reason)
+        .collect()
 }
 
 fn names(found: &[String], reason: &str) {
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].starts_with(&format!("table at byte 0: {reason}")), "{found:?}");
+    assert!(
+        found[0].starts_with(&format!("table at byte 0: {reason}")),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -79,6 +88,93 @@ fn each_difference_from_the_manifest_is_named() {
     names(&found, "its sequence numbers are ");
     let found = with(|file| file.unique_id = Some(UniqueId { low: 1, high: 2 }));
     names(&found, "it is another table: its unique id is ");
+}
+
+fn blob_file(database: &Path) -> PathBuf {
+    let entries = fs::read_dir(database).unwrap();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let is_blob = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "blob");
+    paths.into_iter().find(is_blob).unwrap()
+}
+
+/// What is found in a blob file after this change.
+fn with_blob(change: impl Fn(&Path)) -> Vec<String> {
+    let fixture = Fixture::unpack(fixtures::ROCKSDB_11_8).unwrap();
+    let blob = blob_file(&fixture.database());
+    change(&fixture.database());
+    let report = look(&fixture.database());
+    for finding in &report.findings {
+        assert_eq!(finding.file, blob.to_str().unwrap());
+    }
+    report
+        .findings
+        .into_iter()
+        .map(|finding| finding.reason)
+        .collect()
+}
+
+fn flip(at: usize) -> impl Fn(&Path) {
+    move |database| {
+        let path = blob_file(database);
+        let mut bytes = fs::read(&path).unwrap();
+        let at = at % bytes.len();
+        bytes[at] ^= 1;
+        fs::write(path, bytes).unwrap();
+    }
+}
+
+#[test]
+fn damaged_records_of_blob_files_are_named() {
+    let found = with_blob(flip(HEADER_LEN + RECORD_HEADER_LEN + 100));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].starts_with("blob record at byte 30: the checksum of key and value is "),
+        "{found:?}"
+    );
+    assert!(
+        found[0].contains("column family ") && found[0].contains("keys from \""),
+        "{found:?}"
+    );
+    let found = with_blob(flip(HEADER_LEN + 3));
+    assert!(
+        found[0].contains("the keys of the lost records are not known"),
+        "{found:?}"
+    );
+    let found = with_blob(flip(0));
+    assert!(
+        found[0].starts_with("header at byte 0: the magic number"),
+        "{found:?}"
+    );
+    // The column family, which no checksum protects.
+    let found = with_blob(flip(8));
+    assert!(found[0].contains("it belongs to column family "), "{found:?}");
+}
+
+#[test]
+fn a_blob_file_that_the_manifest_counts_otherwise_is_named() {
+    let found = with_blob(|database| {
+        change_manifest(database, &mut |edit| {
+            for blob in &mut edit.blob_additions {
+                blob.total_count += u64::from(blob.number.to_string() == number(database));
+            }
+        });
+    });
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains(" blobs in ") && found[0].contains("but the MANIFEST has "),
+        "{found:?}"
+    );
+}
+
+fn number(database: &Path) -> String {
+    let stem = blob_file(database)
+        .file_stem()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
+    stem.trim_start_matches('0').to_owned()
 }
 
 #[test]

@@ -15,7 +15,13 @@ use stonekeep_format_testkit::log::{LogBuilder, scan};
 fn manifest(database: &Path) -> PathBuf {
     let entries = fs::read_dir(database).unwrap();
     let mut paths = entries.map(|entry| entry.unwrap().path());
-    let is_manifest = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("MANIFEST");
+    let is_manifest = |path: &PathBuf| {
+        path.file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with("MANIFEST")
+    };
     paths.find(is_manifest).unwrap()
 }
 

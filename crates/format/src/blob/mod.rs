@@ -1,4 +1,4 @@
-//! Headers and footers of blob files.
+//! Blob files: header, records and footer.
 //!
 //! From `db/blob/blob_log_format.h`; all numbers little-endian, checksums masked CRC-32C:
 //!
@@ -11,6 +11,10 @@
 //!
 //! The footer is written when the file is finished. Only the value is compressed, and its length is the length in
 //! the file. The header has no checksum.
+
+mod scan;
+
+pub use scan::{BlobFinding, BlobPart, BlobScanner, BlobSink, BlobSummary};
 
 use crate::checksum::{crc32c, unmask};
 use crate::coding::Reader;
