@@ -107,6 +107,34 @@ fn what_was_damaged_before_it_was_backed_up_is_named_by_block_and_keys() {
     }
 }
 
+/// No copy of the file is better, so it is not forgotten, and not taken for something that can be repaired.
+#[test]
+fn damage_inside_a_file_with_right_bytes_is_remembered() {
+    let sample = Sample::new();
+    let table = sample.files("db", "sst").remove(0);
+    flip(&table, 5);
+    sample.backup();
+    let repo = sample.word("repo");
+    sample.verify("checksum").ok();
+    run(["list", "--repo", &repo]).ok().says("valid");
+    sample.verify("deep").code(3).says("data block at byte 0");
+    let known = "data block at byte 0: ";
+    for args in [
+        &["verify", "--level=checksum"][..],
+        &["verify", "--level=checksum", "--sample=1/100"],
+        &["verify", "--level=deep", "--sample=1/100"],
+    ] {
+        let ended = run(args.iter().copied().chain(["--repo", &repo])).code(3);
+        ended.says(known);
+    }
+    run(["list", "--repo", &repo]).says("corrupt");
+    run(["check", "--repo", &repo, "--max-age=10d"])
+        .code(3)
+        .says(known);
+    let repaired = run(["repair", "--repo", &repo, "--database", &sample.word("db")]).ok();
+    assert!(!repaired.stdout.contains(".sst"), "{}", repaired.stdout);
+}
+
 #[test]
 fn the_damage_of_a_stored_file_is_named_twice() {
     let sample = Sample::new();

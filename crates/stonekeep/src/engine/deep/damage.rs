@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::wal_order::WalSequences;
+
 /// So many findings of one file are kept; the number of all is.
 const MAX_KEPT: usize = 20;
 
@@ -38,6 +40,8 @@ pub(crate) struct Deep {
     pub(crate) contradictions: Vec<(usize, DamagedPart)>,
     /// What could not be checked, each reason once.
     pub(crate) unchecked: Vec<String>,
+    /// What other WALs of the same database must fit to.
+    pub(crate) wal: Option<WalSequences>,
     /// How many blocks were checked, or records.
     pub(crate) parts: u64,
     /// How many entries, or keys that records write.

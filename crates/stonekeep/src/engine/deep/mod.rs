@@ -11,6 +11,7 @@ mod front;
 mod record;
 mod table;
 mod wal;
+mod wal_order;
 
 use std::io;
 
@@ -21,6 +22,7 @@ pub use self::damage::DamagedPart;
 pub(crate) use self::damage::{Deep, shown_key};
 use self::front::Front;
 pub(crate) use self::record::Record;
+pub(crate) use self::wal_order::{WalSequences, out_of_order};
 use crate::store::Object;
 
 /// The memory that all parsers of a run may use together.
@@ -53,7 +55,7 @@ pub(crate) fn look(
 ) -> io::Result<(Crc32c, Option<Deep>)> {
     let mut front = Front::new(object, count);
     let mut deep = match name {
-        DbFileName::Wal(number) => Some(wal::look(*number, &mut front)?),
+        DbFileName::Wal(number) => Some(wal::look(*number, &mut front, records)?),
         DbFileName::Blob(_) => Some(blob::look(&mut front, records)?),
         DbFileName::Table { .. } => Some(table::look(&mut front, memory_bytes, records)?),
         _ => None,

@@ -12,7 +12,7 @@ use crate::image::crc32c_of;
 /// What the MANIFEST of a database says of one of its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
-    /// The name of the column family.
+    /// The name of the column family; a WAL belongs to all.
     pub(crate) column_family: Arc<str>,
     /// The checksum of the whole file, if the database was opened with `file_checksum_gen_factory`.
     pub(crate) crc32c: Option<Crc32c>,
@@ -24,6 +24,8 @@ pub(crate) struct Record {
 pub(crate) enum FileClaim {
     Table(TableClaim),
     Blob(BlobClaim),
+    /// So many bytes of a WAL were synced (`track_and_verify_wals_in_manifest`).
+    Wal(u64),
 }
 
 /// What a MANIFEST says of a blob file.
@@ -38,7 +40,15 @@ pub(crate) struct BlobClaim {
 impl Record {
     /// The names of all files that a state says something of, with what it says.
     pub(crate) fn all_of(state: &DatabaseState) -> impl Iterator<Item = (DbFileName, Record)> + '_ {
-        state.column_families().values().flat_map(|family| {
+        let wals = state.tracked_wals().iter().filter_map(|(number, synced)| {
+            let record = Record {
+                column_family: "".into(),
+                crc32c: None,
+                claim: FileClaim::Wal(synced?),
+            };
+            Some((DbFileName::Wal(number), record))
+        });
+        let of_families = state.column_families().values().flat_map(|family| {
             let column_family: Arc<str> = String::from_utf8_lossy(&family.name).into();
             let tables = family.tables.values().map(|table| {
                 let checksum = table.checksum.as_ref();
@@ -64,7 +74,8 @@ impl Record {
                 };
                 (name, record)
             })
-        })
+        });
+        wals.chain(of_families)
     }
 
     /// The name under which the record of a file is found, whatever extension it has.
@@ -78,14 +89,21 @@ impl Record {
     pub(super) fn table(&self) -> Option<&TableClaim> {
         match &self.claim {
             FileClaim::Table(claim) => Some(claim),
-            FileClaim::Blob(_) => None,
+            FileClaim::Blob(_) | FileClaim::Wal(_) => None,
         }
     }
 
     pub(super) fn blob(&self) -> Option<&BlobClaim> {
         match &self.claim {
             FileClaim::Blob(claim) => Some(claim),
-            FileClaim::Table(_) => None,
+            FileClaim::Table(_) | FileClaim::Wal(_) => None,
+        }
+    }
+
+    pub(super) fn synced_bytes(&self) -> Option<u64> {
+        match self.claim {
+            FileClaim::Wal(synced) => Some(synced),
+            FileClaim::Table(_) | FileClaim::Blob(_) => None,
         }
     }
 }

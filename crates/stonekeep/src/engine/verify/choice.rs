@@ -5,13 +5,15 @@
 //!
 //! A file that an earlier run found damaged is read beside the sample: it may be healed, and must not take the place of others.
 //!
+//! A sample of a deep verification takes those first that nobody looked into for the longest time, however often their bytes were read.
+//!
 //! Every run of a sample of 1/n reads at least that part of the bytes, and files that were never read, or earlier than all others, come
 //! first. So n runs read every byte, as long as no files come and go.
 
 use stonekeep_format::backup_name::RepoPath;
 
 use super::claims::Claim;
-use super::contents::sum_of_bytes;
+use super::contents::{contents_of, sum_of_bytes};
 use super::options::Sample;
 use super::report::Findings;
 use crate::repo::index::RepositoryIndex;
@@ -55,6 +57,21 @@ pub(super) fn verified_ms(stamps: &Stamps, claim: &Claim) -> Option<u64> {
     times.min().flatten()
 }
 
+/// The same for a look into the file, if there is something to look at.
+fn looked_into_ms(stamps: &Stamps, claim: &Claim) -> Option<u64> {
+    if contents_of(&claim.path).is_none() {
+        return verified_ms(stamps, claim);
+    }
+    let times = claim.said.iter().map(|said| {
+        let wanted = Wanted {
+            size_bytes: said.size_bytes,
+            crc32c: said.crc32c,
+        };
+        stamps.looked_into_ms(&claim.path, wanted)
+    });
+    times.min().flatten()
+}
+
 fn is_damaged(stamps: &Stamps, claim: &Claim) -> bool {
     let mut wanted = claim.said.iter().map(|said| Wanted {
         size_bytes: said.size_bytes,
@@ -63,26 +80,40 @@ fn is_damaged(stamps: &Stamps, claim: &Claim) -> bool {
     wanted.any(|wanted| stamps.damage(&claim.path, wanted).is_some())
 }
 
-/// Chooses a sample of files, those first that were not verified for the longest time. They come in this order with `oldest_first`, else in
-/// the order of their paths, in which a disk is read fastest.
+/// How a sample is taken.
+pub(super) struct Choosing<'a> {
+    pub(super) stamps: &'a Stamps,
+    pub(super) sample: Option<Sample>,
+    /// By when somebody looked into the files, not by when their bytes were read.
+    pub(super) by_looks: bool,
+    /// In this order, else in that of the paths, in which a disk is read fastest.
+    pub(super) oldest_first: bool,
+}
+
+/// Chooses a sample of files, those first that were not verified for the longest time.
 ///
 /// # Errors
 /// Those of the store that are not about one file.
 pub(super) fn choose(
     index: &RepositoryIndex<'_>,
     claims: Vec<Claim>,
-    stamps: &Stamps,
-    sample: Option<Sample>,
-    oldest_first: bool,
+    choosing: &Choosing<'_>,
     findings: &mut Findings,
 ) -> Result<Choice> {
+    let Choosing {
+        stamps,
+        sample,
+        by_looks,
+        oldest_first,
+    } = *choosing;
+    let time_of = if by_looks { looked_into_ms } else { verified_ms };
     let mut choice = Choice::default();
     let mut candidates = Vec::with_capacity(claims.len());
     for mut claim in claims {
         match stored_bytes(index, &claim, findings)? {
             Some(size_bytes) => {
                 claim.likely_bytes = size_bytes;
-                candidates.push((verified_ms(stamps, &claim), claim));
+                candidates.push((time_of(stamps, &claim), claim));
             }
             None => choice.settled.push(claim),
         }

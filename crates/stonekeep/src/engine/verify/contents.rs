@@ -1,16 +1,18 @@
 //! `VerifyBackup(id, true)`: every file is opened, and every byte read whose length can be right.
 
+use std::collections::HashSet;
 use std::io;
 use std::time::Instant;
 
-use stonekeep_format::Crc32c;
 use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::{BackupId, Crc32c};
 
 use super::claims::{Claim, Said};
 use super::recorded::RecordedFiles;
 use super::report::{FindingKind, Findings, is_shortage};
 use super::verified_contents::VerifiedContents;
+use super::wals_of_backups::WalsOfBackups;
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::deep::{self, Deep, Record};
 use crate::engine::transfer::{Meter, Metered};
@@ -68,17 +70,12 @@ pub(super) struct Read {
     pub(super) unread: Vec<Claim>,
     /// What is in those that somebody looked into.
     pub(super) contents: VerifiedContents,
+    wals: WalsOfBackups,
 }
 
 impl Read {
     /// Adds what was found of a file.
-    fn add(
-        &mut self,
-        claim: Claim,
-        found: Found,
-        recorded: Option<&RecordedFiles>,
-        findings: &mut Findings,
-    ) {
+    fn add(&mut self, claim: Claim, found: Found, recorded: Option<&RecordedFiles>, findings: &mut Findings) {
         self.files += 1;
         let is_read = matches!(found, Found::File(_, Some(_), _));
         match found {
@@ -87,6 +84,7 @@ impl Read {
                 compare(&claim, size_bytes, crc32c, findings);
                 if let Some(deep) = deep {
                     add_contents(&claim, &deep, recorded, findings);
+                    self.wals.add(&claim, &deep);
                     self.contents.add(&claim.path, deep.with_contradictions());
                 }
             }
@@ -115,6 +113,27 @@ fn add_contents(claim: &Claim, deep: &Deep, recorded: Option<&RecordedFiles>, fi
             findings.add(kind, claim.path.clone(), part.to_string(), ids.iter().copied());
         }
     }
+}
+
+/// What is wrong in a file for each backup that names it, in one line. What is otherwise than the MANIFESTs of some of them say is not
+/// remembered.
+fn damage_for_all(claim: &Claim, deep: &Deep, recorded: Option<&RecordedFiles>) -> Option<String> {
+    let mut lines = deep.lines().into_iter();
+    if let Some(first) = lines.next() {
+        return Some(match lines.count() {
+            0 => first,
+            more => format!("{first}; {more} more"),
+        });
+    }
+    let (_, first) = deep.contradictions.first()?;
+    let records = recorded?.of(claim, &contents_of(&claim.path)?);
+    let places = deep.contradictions.iter().map(|(place, _)| *place);
+    let contradicting: HashSet<BackupId> = places
+        .filter_map(|place| records.get(place))
+        .flat_map(|(_, ids)| ids.iter().copied())
+        .collect();
+    let all = claim.ids().all(|id| contradicting.contains(&id));
+    all.then(|| first.to_string())
 }
 
 /// How many bytes these are likely to have. Meta files may tell any sizes.
@@ -164,7 +183,7 @@ pub(super) fn verify(
             found = look(engine, (index, into), &claim, &meter)?;
         }
         meter.file_done();
-        record(recorder, &claim, &found);
+        record(recorder, &claim, &found, recorded);
         Ok((claim, Some(found)))
     })?;
     let mut read = Read::default();
@@ -177,21 +196,23 @@ pub(super) fn verify(
             Some(Found::Unchecked(error)) if is_shortage(&error) => {
                 meter.check()?;
                 let found = look(engine, (index, into), &claim, &meter)?;
-                record(recorder, &claim, &found);
+                record(recorder, &claim, &found, recorded);
                 found
             }
             Some(found) => found,
         };
         read.add(claim, found, recorded, findings);
     }
+    read.wals.report(findings);
     Ok(read)
 }
 
 /// Leaves a stamp for each of those that a file can be, if all of its bytes were read.
-fn record(recorder: Option<&Recorder<'_>>, claim: &Claim, found: &Found) {
-    let (Some(recorder), Found::File(size_bytes, crc32c @ Some(_), _)) = (recorder, found) else {
+fn record(recorder: Option<&Recorder<'_>>, claim: &Claim, found: &Found, recorded: Option<&RecordedFiles>) {
+    let (Some(recorder), Found::File(size_bytes, crc32c @ Some(_), deep)) = (recorder, found) else {
         return;
     };
+    let in_file = deep.as_ref().map(|deep| damage_for_all(claim, deep, recorded));
     for said in &claim.said {
         let outcome = match wrong(claim, said, *size_bytes, *crc32c) {
             None => Outcome::Right,
@@ -203,7 +224,8 @@ fn record(recorder: Option<&Recorder<'_>>, claim: &Claim, found: &Found) {
             size_bytes: said.size_bytes.or(Some(*size_bytes)),
             crc32c: said.crc32c,
         };
-        recorder.record(&claim.path, wanted, outcome);
+        let in_file = in_file.clone().filter(|_| outcome == Outcome::Right);
+        recorder.record_looked_into(&claim.path, wanted, outcome, in_file);
     }
 }
 
@@ -256,7 +278,7 @@ fn look(
 }
 
 /// What a file is in a database, if there is something to look at in it.
-fn contents_of(path: &str) -> Option<DbFileName> {
+pub(super) fn contents_of(path: &str) -> Option<DbFileName> {
     let name = RepoPath::parse(path)?.restored_name();
     deep::is_known(&name).then_some(name)
 }

@@ -11,6 +11,7 @@ mod claims;
 mod contents;
 mod database;
 mod excluded;
+mod known_contents;
 mod memory;
 mod options;
 mod recorded;
@@ -18,6 +19,7 @@ mod remembered;
 mod report;
 mod small_files;
 mod verified_contents;
+mod wals_of_backups;
 
 use std::collections::HashSet;
 

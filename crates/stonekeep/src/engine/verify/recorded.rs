@@ -61,7 +61,10 @@ impl RecordedFiles {
         let records = self.by_name.get(&Record::name_of(name));
         let with_ids = records.into_iter().flatten().map(|shared| {
             let says = |id: &BackupId| self.places.get(id).is_some_and(|place| shared.has(*place));
-            (&shared.record, claim.ids().filter(says).collect::<Vec<BackupId>>())
+            (
+                &shared.record,
+                claim.ids().filter(says).collect::<Vec<BackupId>>(),
+            )
         });
         with_ids.filter(|(_, ids)| !ids.is_empty()).collect()
     }

@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use stonekeep_format::BackupId;
 
-use super::choice::{Choice, choose, verified_ms};
+use super::choice::{Choice, Choosing, choose, verified_ms};
 use super::claims::Claim;
 use super::contents::{self, Reading, sum_of_bytes};
+use super::known_contents::KnownContents;
 use super::memory::Memory;
 use super::options::VerifyOptions;
 use super::report::{FindingKind, VerifyLevel};
@@ -33,21 +34,19 @@ impl Verifier<'_> {
         }
         let none = Stamps::default();
         let stamps = memory.recorder().map_or(&none, Recorder::earlier);
+        let mut known = KnownContents::of(&claims, stamps);
         let choice = if options.leaves_some() {
             if self.verifies_all {
                 // An error is reported of each file, which is looked at by itself then.
                 drop(self.index.all_private());
             }
-            let oldest_first = options.max_duration.is_some();
-            let findings = &mut self.findings;
-            choose(
-                &self.index,
-                claims,
+            let choosing = Choosing {
                 stamps,
-                options.sample,
-                oldest_first,
-                findings,
-            )?
+                sample: options.sample,
+                by_looks: options.level == VerifyLevel::Deep,
+                oldest_first: options.max_duration.is_some(),
+            };
+            choose(&self.index, claims, &choosing, &mut self.findings)?
         } else {
             Choice::all(claims)
         };
@@ -72,6 +71,11 @@ impl Verifier<'_> {
         let left: Vec<Claim> = choice.left.into_iter().chain(read.left).collect();
         self.report.files_left = left.len() as u64;
         self.report.bytes_left = sum_of_bytes(&left);
+        if options.level == VerifyLevel::Deep {
+            // The others were looked into just now.
+            known.retain(left.iter().chain(&choice.settled).chain(&read.unread));
+        }
+        known.add_to(&mut self.findings);
         if memory.recorder().is_some() {
             self.add_known_damage(stamps, left.iter().chain(&read.unread));
             self.add_oldest(stamps, left.iter().chain(&choice.settled).chain(&read.unread));

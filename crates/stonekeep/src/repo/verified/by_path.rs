@@ -10,7 +10,7 @@ use super::stamps::Stamps;
 pub struct Known<'a> {
     /// When it was last read, in milliseconds since 1970; `None` if it never was.
     pub verified_ms: Option<u64>,
-    /// What was found wrong with it.
+    /// What was found wrong with it, or with what is in it.
     pub damage: Option<&'a str>,
 }
 
@@ -55,16 +55,21 @@ impl<'a> StampsByPath<'a> {
             return Known::default();
         };
         let at_ms = self.stamps.not_later(stamp.at_ms);
+        let contents = stamp.contents.as_ref();
+        let in_contents = contents.and_then(|contents| contents.damage.as_deref());
         match &stamp.outcome {
             Outcome::Right => Known {
                 verified_ms: Some(at_ms),
-                damage: None,
+                damage: in_contents,
             },
             Outcome::Damaged(reason) => Known {
                 verified_ms: Some(at_ms),
                 damage: Some(reason),
             },
-            Outcome::Replaced => Known::default(),
+            Outcome::Replaced => Known {
+                verified_ms: None,
+                damage: in_contents,
+            },
         }
     }
 }

@@ -7,7 +7,8 @@
 //! {"stonekeep_verified":1}
 //! {"path":"shared_checksum/000012_s…_4096.sst","size_bytes":4096,"crc32c":2771873,"at_ms":1767225600000}
 //! {"path":"shared_checksum/000013_s…_8192.sst","size_bytes":8192,"crc32c":99,"at_ms":1767225600017,"damaged":"its checksum is 7 instead of 99"}
-//! {"end":{"lines":3,"crc32c":…}}
+//! {"path":"shared_checksum/000014_s…_4096.sst","size_bytes":4096,"crc32c":7,"at_ms":1767225600017,"contents_at_ms":1767225600017,"contents":"data block at byte 0: …"}
+//! {"end":{"lines":4,"crc32c":…}}
 //! ```
 //!
 //! A stamp belongs to a path *and* to the length and checksum that meta files expect there. A file that is replaced under the same
@@ -42,6 +43,11 @@
 //! A stamp with damage stays until a later verification finds the file right, until a backup replaces the file (which leaves a stamp
 //! that says so, and counts as never verified), or until no backup names the file. Files that are missing or of a wrong size have no
 //! stamps: every look at a backup sees them.
+//!
+//! What is *in* a file is remembered apart from its bytes: a table that was damaged before it was backed up has right bytes and wrong contents.
+//! No copy of it is better, so `repair` leaves it alone; it stays a finding of every later verification, of `list` and of `purge`, as long as a
+//! backup expects these bytes there. Reading the bytes anew says nothing of the contents, so that part of a stamp stays; only another look into
+//! the file replaces it. Versions that do not know it pass over it, and lose it when they write stamps anew.
 //!
 //! RocksDB's engine looks at nothing in `stonekeep/`. Older versions of Stonekeep leave the directory alone, and `gc` names it
 //! as unknown.

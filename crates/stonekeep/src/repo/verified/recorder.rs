@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::stamp::{self, Outcome, Stamp, Wanted};
+use super::stamp::{self, Contents, Outcome, Stamp, Wanted};
 use super::stamps::{self, Stamps};
 use crate::repo::layout;
 use crate::store::{Durability, Key, Put, PutContent, PutMode, Store, new_pin_name};
@@ -83,11 +83,23 @@ impl<'a> Recorder<'a> {
 
     /// V2: records what became of a file that was read to its end.
     pub fn record(&self, path: &str, wanted: Wanted, outcome: Outcome) {
+        self.record_looked_into(path, wanted, outcome, None);
+    }
+
+    /// The same, with what was found in it: damage or none. Say nothing of the contents if the bytes are damaged.
+    pub fn record_looked_into(
+        &self,
+        path: &str,
+        wanted: Wanted,
+        outcome: Outcome,
+        found: Option<Option<String>>,
+    ) {
         let at_ms = stamp::milliseconds(self.clock.now());
         let made = Stamp {
             wanted,
             at_ms,
             outcome,
+            contents: found.map(|damage| Contents { at_ms, damage }),
         };
         let mut state = self.state();
         state.own.push((path.into(), made));
@@ -142,6 +154,9 @@ impl<'a> Recorder<'a> {
         for (path, earlier) in self.earlier.iter() {
             let mut earlier = earlier.clone();
             earlier.at_ms = earlier.at_ms.min(latest_ms);
+            if let Some(contents) = &mut earlier.contents {
+                contents.at_ms = contents.at_ms.min(latest_ms);
+            }
             all.add(path, earlier);
         }
         // These count whatever a clock that was put back says.
@@ -191,11 +206,11 @@ pub fn replaced(store: &Store, now: SystemTime, paths: &[String], durability: Du
         new.extend(damaged.map(|stamp| {
             let at_ms = stamp.at_ms.max(stamp::milliseconds(now));
             let outcome = Outcome::Replaced;
-            let wanted = stamp.wanted;
             let stamp = Stamp {
-                wanted,
+                wanted: stamp.wanted,
                 at_ms,
                 outcome,
+                contents: None,
             };
             (path.as_str(), stamp)
         }));

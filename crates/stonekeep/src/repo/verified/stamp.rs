@@ -44,6 +44,15 @@ pub enum Outcome {
     Replaced,
 }
 
+/// What was found when somebody looked into a file whose bytes are those that meta files expect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Contents {
+    /// When, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// What is wrong, whatever copy of the file is taken; `None` if nothing is.
+    pub damage: Option<String>,
+}
+
 /// What is known of a file since some time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stamp {
@@ -53,9 +62,26 @@ pub(crate) struct Stamp {
     pub at_ms: u64,
     /// What.
     pub outcome: Outcome,
+    /// What is in it, if somebody looked since it is there. It does not end with another reading of the bytes.
+    pub contents: Option<Contents>,
 }
 
 impl Stamp {
+    /// The same with what another stamp of the same file knows of the contents, if that is newer.
+    pub(super) fn with_contents_of(mut self, other: &Stamp, now_ms: u64) -> Self {
+        // Without a checksum, nobody knows whether what replaced it is the same.
+        let is_another = self.outcome == Outcome::Replaced && self.wanted.crc32c.is_none();
+        let newer = other.contents.as_ref().filter(|other| {
+            let rank = |contents: &Contents| (contents.at_ms <= now_ms, contents.at_ms);
+            !(is_another && other.at_ms <= self.at_ms)
+                && self.contents.as_ref().is_none_or(|own| rank(own) < rank(other))
+        });
+        if let Some(newer) = newer {
+            self.contents = Some(newer.clone());
+        }
+        self
+    }
+
     /// How much it counts beside another one of the same file: the later one; one of the future less than any other.
     pub(super) fn rank(&self, now_ms: u64) -> (bool, u64, u8) {
         let is_past = self.at_ms <= now_ms;
@@ -85,6 +111,10 @@ struct Line<'a> {
     damaged: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "is_false")]
     replaced: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    contents_at_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    contents: Option<Cow<'a, str>>,
 }
 
 #[expect(
@@ -114,6 +144,11 @@ pub(super) fn encode<'a>(stamps: impl Iterator<Item = (&'a str, &'a Stamp)>) -> 
                 Outcome::Right | Outcome::Replaced => None,
             },
             replaced: stamp.outcome == Outcome::Replaced,
+            contents_at_ms: stamp.contents.as_ref().map(|contents| contents.at_ms),
+            contents: stamp
+                .contents
+                .as_ref()
+                .and_then(|contents| Some(contents.damage.as_deref()?.into())),
         })
     });
     CheckedText::new(iter::once(header).chain(lines)).complete()
@@ -147,12 +182,17 @@ pub(super) fn decode(name: &str, text: &[u8], each: &mut dyn FnMut(&str, Stamp))
             crc32c: line.crc32c.map(Crc32c),
         };
         let at_ms = line.at_ms;
+        let contents = line.contents_at_ms.map(|at_ms| Contents {
+            at_ms,
+            damage: line.contents.map(Cow::into_owned),
+        });
         each(
             &line.path,
             Stamp {
                 wanted,
                 at_ms,
                 outcome,
+                contents,
             },
         );
     }
@@ -178,6 +218,19 @@ mod tests {
             wanted,
             at_ms: 5,
             outcome,
+            contents: None,
+        }
+    }
+
+    /// The same as one of somebody who looked into the file.
+    fn looked(stamp: Stamp, damage: Option<&str>) -> Stamp {
+        let contents = Contents {
+            at_ms: 4,
+            damage: damage.map(str::to_owned),
+        };
+        Stamp {
+            contents: Some(contents),
+            ..stamp
         }
     }
 
@@ -187,6 +240,8 @@ mod tests {
             ("a", stamp(Some(3), Outcome::Right)),
             ("a", stamp(Some(4), Outcome::Replaced)),
             ("b", stamp(None, Outcome::Damaged("its checksum is \"7\"".into()))),
+            ("c", looked(stamp(Some(3), Outcome::Right), None)),
+            ("d", looked(stamp(Some(3), Outcome::Right), Some("data block"))),
         ];
         let text = encode(stamps.iter().map(|(path, stamp)| (*path, stamp))).unwrap();
         let read = |text: &[u8]| {

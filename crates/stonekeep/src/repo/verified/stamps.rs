@@ -7,7 +7,7 @@ use stonekeep_format::backup_meta::{MetaFile, PathId, PathTable};
 use stonekeep_format::backup_name::RepoPath;
 
 use super::drill::{self, Drill};
-use super::stamp::{self, Outcome, Stamp, Wanted};
+use super::stamp::{self, Contents, Outcome, Stamp, Wanted};
 use crate::parallel::run_bounded;
 use crate::repo::layout;
 use crate::repo::loaded_meta::LoadedMeta;
@@ -50,16 +50,18 @@ pub struct DamagedFiles<'a> {
 }
 
 impl DamagedFiles<'_> {
-    /// Those of a backup whose known files have the paths of that table.
+    /// Those of a backup whose known files have the paths of that table, also those whose contents alone are damaged.
     pub fn findings(&self, scanned: &ScannedMeta) -> Vec<Finding> {
         if self.is_empty {
             return Vec::new();
         }
-        let mut findings = self.stamps.findings(&scanned.loaded);
+        let files = scanned.loaded.meta.files.iter().filter(|file| !file.excluded);
+        let of_others = files.filter_map(|file| self.stamps.finding_of_any_kind(file));
+        let mut findings: Vec<Finding> = of_others.collect();
         findings.extend(scanned.plain.iter().filter_map(|(id, crc32c)| {
             let path = *self.shared.get(id)?;
             let file = MetaFile::new(RepoPath::parse(path)?, *crc32c);
-            self.stamps.finding(&file)
+            self.stamps.finding_of_any_kind(&file)
         }));
         findings
     }
@@ -137,6 +139,22 @@ impl Stamps {
         }
     }
 
+    /// What was found when somebody last looked into a file that is expected to be so.
+    fn contents(&self, path: &str, wanted: Wanted) -> Option<&Contents> {
+        self.get(path, wanted)?.contents.as_ref()
+    }
+
+    /// What is wrong in a file whose bytes are right, as far as somebody looked.
+    pub fn damaged_contents(&self, path: &str, wanted: Wanted) -> Option<&str> {
+        self.contents(path, wanted)?.damage.as_deref()
+    }
+
+    /// When somebody last looked into a file that is expected to be so, in milliseconds since 1970; never later than now.
+    pub fn looked_into_ms(&self, path: &str, wanted: Wanted) -> Option<u64> {
+        let contents = self.contents(path, wanted)?;
+        Some(contents.at_ms.min(self.now_ms))
+    }
+
     /// When a file that is expected to be so was last read, in milliseconds since 1970; never later than now. `None`
     /// if it never was.
     pub fn verified_ms(&self, path: &str, wanted: Wanted) -> Option<u64> {
@@ -144,7 +162,7 @@ impl Stamps {
         (stamp.outcome != Outcome::Replaced).then(|| stamp.at_ms.min(self.now_ms))
     }
 
-    /// The files of a backup with bytes that were found wrong, and not found right since.
+    /// The files of a backup with bytes that were found wrong, and not found right since: another copy of them may be right.
     pub fn findings(&self, loaded: &LoadedMeta) -> Vec<Finding> {
         if self.by_path.is_empty() {
             return Vec::new();
@@ -155,17 +173,26 @@ impl Stamps {
 
     fn finding(&self, file: &MetaFile) -> Option<Finding> {
         let path = file.path.to_string();
-        let wanted = Wanted {
-            size_bytes: file.recorded_size_bytes(),
-            crc32c: file.recorded_crc32c(),
-        };
-        let reason = self.damage(&path, wanted)?.reason.to_owned();
+        let reason = self.damage(&path, wanted_by(file))?.reason.to_owned();
         Some(Finding { file: path, reason })
+    }
+
+    /// The same for what is in the file, too.
+    fn finding_of_any_kind(&self, file: &MetaFile) -> Option<Finding> {
+        self.finding(file).or_else(|| {
+            let path = file.path.to_string();
+            let reason = self.damaged_contents(&path, wanted_by(file))?.to_owned();
+            Some(Finding { file: path, reason })
+        })
     }
 
     /// The files that were found damaged, for a look at many backups.
     pub fn damaged(&self, paths: &PathTable) -> DamagedFiles<'_> {
-        let is_damage = |stamp: &Stamp| matches!(stamp.outcome, Outcome::Damaged(_));
+        let is_damage = |stamp: &Stamp| {
+            let contents = stamp.contents.as_ref();
+            matches!(stamp.outcome, Outcome::Damaged(_))
+                || contents.is_some_and(|contents| contents.damage.is_some())
+        };
         let damaged = self
             .by_path
             .iter()
@@ -254,8 +281,16 @@ impl Stamps {
 
     /// Adds a stamp in the place of all others of the same file.
     pub(super) fn replace(&mut self, path: &str, stamp: Stamp) {
+        let now_ms = self.now_ms;
+        let mut stamp = stamp;
         if let Some(stamps) = self.by_path.get_mut(path) {
-            stamps.retain(|known| !known.wanted.fits(&stamp.wanted));
+            stamps.retain(|known| {
+                let fits = known.wanted.fits(&stamp.wanted);
+                if fits {
+                    stamp = stamp.clone().with_contents_of(known, now_ms);
+                }
+                !fits
+            });
         }
         self.by_path.entry(path.into()).or_default().push(stamp);
     }
@@ -268,10 +303,19 @@ impl Stamps {
             return;
         };
         match stamps.iter_mut().find(|known| known.wanted == stamp.wanted) {
-            Some(known) if known.rank(now_ms) <= stamp.rank(now_ms) => *known = stamp,
-            Some(_) => {}
+            Some(known) if known.rank(now_ms) <= stamp.rank(now_ms) => {
+                *known = stamp.with_contents_of(known, now_ms);
+            }
+            Some(known) => *known = known.clone().with_contents_of(&stamp, now_ms),
             None => stamps.push(stamp),
         }
+    }
+}
+
+fn wanted_by(file: &MetaFile) -> Wanted {
+    Wanted {
+        size_bytes: file.recorded_size_bytes(),
+        crc32c: file.recorded_crc32c(),
     }
 }
 

@@ -2,17 +2,21 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
+use stonekeep::engine::Components;
 use stonekeep::engine::verify::{FindingKind, VerifyLevel, VerifyReport, VerifyWhat};
 use stonekeep::format::SequenceNumber;
 use stonekeep::format::blob::{HEADER_LEN, RECORD_HEADER_LEN};
 use stonekeep::format::manifest::NewFile;
 use stonekeep::format::unique_id::UniqueId;
-use stonekeep::{LocalStore, Quiet, Store};
+use stonekeep::{LocalStore, Quiet, Sample, Store, VerifyOptions};
+use stonekeep_testkit::fake_clock::FakeClock;
 use stonekeep_testkit::fixtures::{self, Fixture};
 
 use crate::support::scene::reader;
-use crate::verify::deep_support::{backup, change_manifest, look};
+use crate::verify::deep_support::{backup, change_manifest, look, swap_batches, with_extension};
 
 fn deep(repository: &Path) -> VerifyReport {
     let store = Store::from(LocalStore::new(repository));
@@ -91,11 +95,7 @@ fn each_difference_from_the_manifest_is_named() {
 }
 
 fn blob_file(database: &Path) -> PathBuf {
-    let entries = fs::read_dir(database).unwrap();
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    let is_blob = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "blob");
-    paths.into_iter().find(is_blob).unwrap()
+    with_extension(database, "blob")
 }
 
 /// What is found in a blob file after this change.
@@ -197,4 +197,50 @@ fn only_the_backups_whose_manifest_contradicts_are_named() {
     }
     let damaged = report.contents.unwrap().damaged;
     assert_eq!(damaged.len(), report.findings.len());
+}
+
+#[test]
+fn batches_in_another_order_are_found() {
+    let fixture = Fixture::unpack(fixtures::ROCKSDB_11_8).unwrap();
+    let wal = with_extension(&fixture.database(), "log");
+    swap_batches(&wal);
+    let report = look(&fixture.database());
+    let [finding] = &report.findings[..] else {
+        panic!("{:?}", report.findings);
+    };
+    assert_eq!(finding.file, wal.to_str().unwrap());
+    assert!(finding.reason.starts_with("batch at byte "), "{finding:?}");
+    assert!(finding.reason.contains("they never go back"), "{finding:?}");
+}
+
+/// However often the bytes were read meanwhile.
+#[test]
+fn a_deep_sample_begins_with_what_nobody_looked_into() {
+    let fixture = Fixture::unpack(fixtures::ROCKSDB_11_8).unwrap();
+    let store = Store::from(LocalStore::new(fixture.repository()));
+    let clock = Arc::new(FakeClock::at_unix_seconds(1_800_000_000));
+    let engine = reader(&store).with_components(Components::default().with_clock(Arc::clone(&clock) as _));
+    let verify = |options: VerifyOptions| {
+        clock.advance(Duration::from_secs(10));
+        engine.verify(VerifyWhat::All, &options, &Quiet).unwrap()
+    };
+    let deep = VerifyOptions::default().with_level(VerifyLevel::Deep);
+    let all = verify(deep.clone().with_stamps(false)).contents.unwrap();
+    let part = Sample::Part {
+        numerator: 1,
+        denominator: 3,
+    };
+    let (mut files, mut entries) = (0, 0);
+    for _ in 0..3 {
+        let contents = verify(deep.clone().with_sample(part)).contents.unwrap();
+        assert!(contents.files < all.files);
+        files += contents.files;
+        entries += contents.entries;
+        verify(VerifyOptions::default());
+    }
+    assert!(
+        files >= all.files && entries >= all.entries,
+        "{files} of {}",
+        all.files
+    );
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use stonekeep::engine::verify::{DatabaseReport, VerifyDatabaseOptions, verify_database};
+use stonekeep::format::FileNumber;
 use stonekeep::format::log::{LogScanner, RecordKind};
 use stonekeep::format::manifest::VersionEdit;
 use stonekeep::image::{Directory, SourceKind};
@@ -38,6 +39,30 @@ pub(crate) fn change_manifest(database: &Path, change: &mut dyn FnMut(&mut Versi
         log.write(&edit.encode());
     }
     fs::write(path, log.take_bytes()).unwrap();
+}
+
+/// The first file with this extension.
+pub(crate) fn with_extension(database: &Path, extension: &str) -> PathBuf {
+    let entries = fs::read_dir(database).unwrap();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let has = |path: &PathBuf| path.extension().is_some_and(|it| it == extension);
+    paths.into_iter().find(has).unwrap()
+}
+
+/// Writes a WAL anew, with the first batch behind the second.
+pub(crate) fn swap_batches(wal: &Path) {
+    let number: u64 = wal.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    let scanner = LogScanner::wal(FileNumber(number));
+    let (mut records, end) = scan(scanner, &fs::read(wal).unwrap()).unwrap();
+    assert!(end.is_clean() && records.len() > 1);
+    records.swap(0, 1);
+    let mut log = LogBuilder::new();
+    for record in records {
+        assert_eq!((record.kind, record.recyclable), (RecordKind::Data, false));
+        log.write(&record.payload);
+    }
+    fs::write(wal, log.take_bytes()).unwrap();
 }
 
 /// Looks into a database.

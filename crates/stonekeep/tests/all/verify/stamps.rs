@@ -287,3 +287,58 @@ fn a_place_that_cannot_be_written_gets_no_stamps() {
     assert_eq!(verified_at(&read_at(&store, 200), "b"), None);
     assert_eq!(verified_at(&read_at(&store, 200), "a"), Some(0));
 }
+
+/// What somebody has found in a file with these bytes stays known, whoever reads the bytes again.
+#[test]
+fn what_is_in_a_file_is_known_until_somebody_looks_again() {
+    let store = memory();
+    let run = |seconds: u64, outcome: Outcome, found: Option<Option<String>>| {
+        let clock = clock(seconds);
+        let recorder = Recorder::begin(&store, &clock, Durability::Durable).unwrap();
+        recorder.record_looked_into("a", wanted(1), outcome, found);
+        recorder.finish().unwrap();
+        let stamps = verified::read(&store, clock.now()).unwrap();
+        let damage = stamps.damaged_contents("a", wanted(1)).map(str::to_owned);
+        (
+            damage,
+            stamps
+                .looked_into_ms("a", wanted(1))
+                .map(|ms| ms / 1000 - START_SECONDS),
+        )
+    };
+    let wrong = || Some("data block at byte 0".to_owned());
+    assert_eq!(run(10, Outcome::Right, None), (None, None));
+    assert_eq!(run(20, Outcome::Right, Some(wrong())), (wrong(), Some(20)));
+    assert_eq!(run(30, Outcome::Right, None), (wrong(), Some(20)));
+    assert_eq!(run(40, damaged(), None), (wrong(), Some(20)));
+    verified::replaced(&store, clock(50).now(), &["a".to_owned()], Durability::Durable).unwrap();
+    assert_eq!(run(60, Outcome::Right, None), (wrong(), Some(20)));
+    assert_eq!(run(70, Outcome::Right, Some(None)), (None, Some(70)));
+    let other = verified::read(&store, clock(80).now()).unwrap();
+    assert_eq!(other.looked_into_ms("a", wanted(2)), None);
+}
+
+/// Lines of a version that did not look into files, and ones with fields that are not known here.
+#[test]
+fn lines_of_older_and_newer_versions_are_read() {
+    let store = memory();
+    let lines = concat!(
+        "{\"stonekeep_verified\":1}\n",
+        "{\"path\":\"a\",\"size_bytes\":10,\"crc32c\":1,\"at_ms\":1800000000000}\n",
+        "{\"path\":\"b\",\"size_bytes\":10,\"crc32c\":1,\"at_ms\":1800000000000,\"later\":[1]}\n",
+    );
+    let end = format!(
+        "{{\"end\":{{\"lines\":3,\"crc32c\":{}}}}}\n",
+        crc32c::crc32c(lines.as_bytes())
+    );
+    put(
+        &store,
+        "stonekeep/verified/x",
+        (lines.to_owned() + &end).as_bytes(),
+    );
+    let stamps = verified::read(&store, clock(10).now()).unwrap();
+    for path in ["a", "b"] {
+        assert!(stamps.verified_ms(path, wanted(1)).is_some(), "{path}");
+        assert_eq!(stamps.looked_into_ms(path, wanted(1)), None, "{path}");
+    }
+}
