@@ -6,6 +6,7 @@ pub mod coding;
 pub mod log;
 pub mod manifest;
 pub mod table;
+pub mod whole_table;
 
 /// A value that a file of RocksDB consists of.
 pub trait Encode {

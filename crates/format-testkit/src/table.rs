@@ -68,24 +68,41 @@ fn encode_with_gap(properties: &TableProperties, payload: &[u8], gap: usize) -> 
     let index = put_block(&mut file, &encode_entries([]));
     let at_properties = put_block(&mut file, &properties.encode());
     file.resize(file.len() + gap, 0);
-    let mut value = Vec::new();
-    put_handle(&mut value, at_properties);
-    let entry = (b"rocksdb.properties".as_slice(), value.as_slice());
-    let metaindex = put_block(&mut file, &encode_entries([entry]));
-    let footer = Footer {
-        kind: TableKind::BlockBased,
-        format_version: 5,
-        checksum: ChecksumType::Crc32c,
-        base_context_checksum: 0,
-        metaindex,
+    Trailing {
         index,
-        offset: file.len() as u64,
-    };
-    file.extend_from_slice(&footer.encode());
+        properties: at_properties,
+    }
+    .put(&mut file);
     file
 }
 
-fn put_block(file: &mut Vec<u8>, content: &[u8]) -> BlockHandle {
+/// What metaindex and footer name.
+pub(crate) struct Trailing {
+    pub(crate) index: BlockHandle,
+    pub(crate) properties: BlockHandle,
+}
+
+impl Trailing {
+    /// Adds metaindex and footer to a file that has everything else.
+    pub(crate) fn put(&self, file: &mut Vec<u8>) {
+        let mut value = Vec::new();
+        put_handle(&mut value, self.properties);
+        let entry = (b"rocksdb.properties".as_slice(), value.as_slice());
+        let metaindex = put_block(file, &encode_entries([entry]));
+        let footer = Footer {
+            kind: TableKind::BlockBased,
+            format_version: 5,
+            checksum: ChecksumType::Crc32c,
+            base_context_checksum: 0,
+            metaindex,
+            index: self.index,
+            offset: file.len() as u64,
+        };
+        file.extend_from_slice(&footer.encode());
+    }
+}
+
+pub(crate) fn put_block(file: &mut Vec<u8>, content: &[u8]) -> BlockHandle {
     let handle = BlockHandle {
         offset: file.len() as u64,
         size: content.len() as u64,
@@ -148,7 +165,7 @@ fn own_checksum(footer: &[u8], kind: ChecksumType, base: u32, offset: u64) -> u3
     block_checksum(kind, &copy, last).wrapping_add(context_modifier(base, offset))
 }
 
-fn put_handle(out: &mut Vec<u8>, handle: BlockHandle) {
+pub(crate) fn put_handle(out: &mut Vec<u8>, handle: BlockHandle) {
     put_varint64(out, handle.offset);
     put_varint64(out, handle.size);
 }

@@ -4,8 +4,10 @@ use proptest::prelude::*;
 use stonekeep_format::sst::{MAX_META_BLOCK_BYTES, ReadError, TableProperties, read_tail};
 use stonekeep_format::{ColumnFamilyId, FileNumber, SequenceNumber};
 use stonekeep_format_testkit::table::{encode_minimal_table, encode_table_of_size};
+use stonekeep_format_testkit::whole_table::encode_whole_table;
 
 use crate::sst_fixtures::{read, read_counted, tables};
+use crate::sst_walk::walk;
 
 fn sample() -> TableProperties {
     TableProperties {
@@ -35,6 +37,30 @@ fn a_table_has_the_size_that_was_asked_for() {
         let file = encode_table_of_size(&sample(), size).expect("large enough");
         assert_eq!(file.len(), size);
         assert_eq!(read(&file).expect("we wrote it").properties, sample());
+    }
+}
+
+#[test]
+fn a_whole_table_has_the_size_that_was_asked_for_and_nothing_is_wrong_with_it() {
+    let key = |n: u64| [&n.to_be_bytes()[..], &(((20 - n) << 8) | 1).to_le_bytes()].concat();
+    let keys: Vec<Vec<u8>> = (0..10).map(key).collect();
+    let fill = |value: &mut [u8]| value.fill(7);
+    assert_eq!(encode_whole_table(&sample(), &keys, 400, fill), None);
+    for size in (700..1_100).chain([16_990, 17_000, 20_000, 1_000_000]) {
+        let file = encode_whole_table(&sample(), &keys, size, fill).expect("large enough");
+        assert_eq!(file.len(), size);
+        let (summary, seen) = walk(&file);
+        assert_eq!(
+            seen.errors.iter().filter(|error| !error.is_unsupported()).count(),
+            0,
+            "{size}"
+        );
+        let summary = summary.expect("a table");
+        assert_eq!(
+            (summary.counts.entries, summary.is_complete),
+            (10, true),
+            "{size}"
+        );
     }
 }
 

@@ -12,7 +12,7 @@ use stonekeep_format::{ColumnFamilyId, FileNumber, SequenceNumber};
 use stonekeep_format_testkit::Encode as _;
 use stonekeep_format_testkit::blob::BlobRecordHeader;
 use stonekeep_format_testkit::coding::{put_fixed32, put_fixed64, put_length_prefixed};
-use stonekeep_format_testkit::table::encode_table_of_size;
+use stonekeep_format_testkit::whole_table::encode_whole_table;
 
 /// `BytewiseComparator` (`util/comparator.cc`).
 pub(super) const COMPARATOR: &str = "leveldb.BytewiseComparator";
@@ -27,7 +27,8 @@ pub(super) struct TableFacts<'a> {
     pub(super) number: FileNumber,
     pub(super) family: ColumnFamilyId,
     pub(super) family_name: String,
-    pub(super) entries: u64,
+    /// Its internal keys.
+    pub(super) keys: Vec<Vec<u8>>,
     /// The largest sequence number, where the properties have it.
     pub(super) largest_seqno: Option<u64>,
 }
@@ -47,19 +48,14 @@ pub(super) fn table_file(facts: &TableFacts<'_>, size_bytes: usize) -> Vec<u8> {
         orig_file_number: Some(facts.number),
         column_family_id: Some(facts.family),
         column_family_name: Some(facts.family_name.clone()),
-        num_entries: Some(facts.entries),
         key_largest_seqno: facts.largest_seqno.map(SequenceNumber),
-        raw_key_size: Some(facts.entries * 8),
-        raw_value_size: Some(size_bytes as u64),
         comparator: Some(COMPARATOR.to_owned()),
         ..TableProperties::default()
     };
-    let mut bytes = encode_table_of_size(&properties, size_bytes).expect("a size that holds the properties");
-    // The file begins with zeros that nothing points to: noise makes every table unlike the others. What comes after
-    // them may begin with a few zeros of its own.
-    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-    fill_with_noise(&mut bytes[..zeros.saturating_sub(8)], facts.number.0);
-    bytes
+    // Noise makes every table unlike the others.
+    let fill = |value: &mut [u8]| fill_with_noise(value, facts.number.0);
+    encode_whole_table(&properties, &facts.keys, size_bytes, fill)
+        .expect("a size that holds keys and properties")
 }
 
 /// A blob file with one value of this size.

@@ -67,6 +67,19 @@ pub fn added_again(table: &TableFile) -> NewFile {
     }
 }
 
+/// So many internal keys, the first and the last of which are those of [`new_file`].
+pub(super) fn keys_of_table(count: u64, sequences: RangeInclusive<u64>) -> Vec<Vec<u8>> {
+    let key = |n: u64| match n {
+        0 => internal_key(b"a", *sequences.end()),
+        n if n + 1 == count => internal_key(b"z", *sequences.start()),
+        n => internal_key(
+            &[b'b', n as u8],
+            sequences.end() - n.min(sequences.end() - sequences.start()),
+        ),
+    };
+    (0..count).map(key).collect()
+}
+
 /// A user key, then the sequence number with the type of a put (`db/dbformat.h`).
 fn internal_key(user_key: &[u8], sequence: u64) -> Vec<u8> {
     let mut key = user_key.to_vec();

@@ -323,18 +323,18 @@ impl FakeDatabase {
         blob: Option<FileNumber>,
     ) -> (FileNumber, VersionEdit) {
         let number = self.take_number();
+        let first = self.sequence.saturating_sub(ENTRIES_PER_TABLE) + 1;
         let facts = TableFacts {
             database_id: &self.settings.database_id,
             session: self.session,
             number,
             family,
             family_name: String::from_utf8_lossy(&self.family(family).name).into_owned(),
-            entries: ENTRIES_PER_TABLE,
+            keys: manifest::keys_of_table(ENTRIES_PER_TABLE, first..=self.sequence),
             largest_seqno: self.settings.largest_seqno_in_tables.then_some(self.sequence),
         };
         let bytes = content::table_file(&facts, size_bytes);
         write_new(&self.table_path(number, path_id), &bytes);
-        let first = self.sequence.saturating_sub(ENTRIES_PER_TABLE) + 1;
         let mut file = manifest::new_file(number, bytes.len() as u64, first..=self.sequence);
         file.path_id = path_id;
         file.oldest_blob_file_number = blob;

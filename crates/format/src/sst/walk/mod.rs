@@ -1,4 +1,5 @@
-//! A walk through a whole block-based table: every block, every entry, every byte.
+//! A walk through a whole block-based table: every block, every entry, every byte. Plain and cuckoo tables have no checksums; of them only the
+//! properties are read.
 //!
 //! [`walk_table`] reads footer and metaindex, then the properties, then the blocks that the metaindex names, then the
 //! index, and in its order, which is that of the file, the data blocks one at a time. It checks

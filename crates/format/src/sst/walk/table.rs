@@ -11,11 +11,11 @@ use crate::sst::key_order::KeyOrder;
 use crate::sst::{BlockHandle, Comparator, Decompressor, Footer, ReadError, TableKind};
 use crate::{FileKind, FormatError};
 
-/// Walks through the block-based table of `file_size` bytes that `source` reads.
+/// Walks through the table of `file_size` bytes that `source` reads. Of a plain or cuckoo table only footer, metaindex and
+/// properties are read, which have no checksums; that the rest was not looked into is a finding.
 ///
 /// # Errors
-/// [`ReadError::Io`] if reading fails, [`ReadError::Format`] if there is no footer of a block-based table. Everything else is a
-/// finding.
+/// [`ReadError::Io`] if reading fails, [`ReadError::Format`] if there is no footer of a table. Everything else is a finding.
 pub fn walk_table(
     file_size: u64,
     source: &mut dyn ReadAt,
@@ -26,10 +26,6 @@ pub fn walk_table(
     let tail_len = file_size.min(MAX_FOOTER_LEN as u64);
     let tail = window.get(file_size - tail_len, tail_len as usize)?;
     let footer = Footer::decode(tail, file_size)?;
-    if footer.kind != TableKind::BlockBased {
-        let reason = format!("a {:?} table has no blocks to walk through", footer.kind);
-        return Err(FormatError::unsupported(FileKind::Table, footer.offset, reason).into());
-    }
     let padding = footer.check_padding(tail);
     let mut walk = Walk {
         window,
@@ -46,11 +42,40 @@ pub fn walk_table(
     if let Err(error) = padding {
         walk.report(BlockKind::Footer, footer.own_handle(file_size), None, &error);
     }
-    walk.all()?;
+    match footer.kind {
+        TableKind::BlockBased => walk.all()?,
+        TableKind::Plain => walk.properties_alone("plain")?,
+        TableKind::Cuckoo => walk.properties_alone("cuckoo")?,
+    }
     Ok(walk.summary)
 }
 
 impl Walk<'_> {
+    /// What can be said of a table without blocks.
+    fn properties_alone(&mut self, name: &str) -> Result<(), ReadError> {
+        let everything = Some(KeyRange::default());
+        let reason = format!("not looked into: {name} table");
+        let error = FormatError::unsupported(FileKind::Table, self.footer.offset, reason);
+        self.report(BlockKind::Other, BlockHandle::default(), everything, &error);
+        let Some(meta) = self.metaindex()? else {
+            return Ok(());
+        };
+        let Some(properties) = self.properties(&meta)? else {
+            return Ok(());
+        };
+        let at = meta.properties.unwrap_or_default();
+        if let Some(size) = properties.data_size.filter(|size| *size > self.footer.offset) {
+            let reason = format!(
+                "rocksdb.data.size is {size}, but the footer begins at {}",
+                self.footer.offset
+            );
+            let error = FormatError::corrupt(FileKind::Table, at.offset, reason);
+            self.report(BlockKind::Properties, at, everything, &error);
+        }
+        self.summary.properties = Some(properties);
+        Ok(())
+    }
+
     fn all(&mut self) -> Result<(), ReadError> {
         let Some(meta) = self.metaindex()? else {
             return Ok(());

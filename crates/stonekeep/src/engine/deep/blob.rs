@@ -2,7 +2,7 @@
 
 use std::io;
 
-use stonekeep_format::blob::{BlobFinding, BlobPart, BlobScanner, BlobSummary};
+use stonekeep_format::blob::{BlobFinding, BlobPart, BlobScanner, BlobSummary, ExpirationRange};
 
 use super::damage::{DamagedPart, Deep, shown_key};
 use super::front::Front;
@@ -82,7 +82,7 @@ fn contradictions(claim: &BlobClaim, summary: &BlobSummary) -> Vec<String> {
     let Some(header) = summary.header else {
         return found;
     };
-    if header.has_ttl() {
+    if header.has_ttl() || header.expiration != ExpirationRange::default() {
         found.push("its blobs expire, which those of a MANIFEST never do".to_owned());
     }
     if header.column_family_id != claim.column_family_id {

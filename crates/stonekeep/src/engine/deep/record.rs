@@ -1,13 +1,19 @@
 //! What a MANIFEST says of the contents of a file.
 
+use std::collections::HashMap;
+use std::io::Read as _;
 use std::sync::Arc;
 
 use stonekeep_format::file_name::DbFileName;
-use stonekeep_format::manifest::DatabaseState;
+use stonekeep_format::manifest::{DatabaseState, ManifestReader};
 use stonekeep_format::sst::walk::TableClaim;
 use stonekeep_format::{ColumnFamilyId, Crc32c};
 
-use crate::image::crc32c_of;
+use crate::image::{DatabaseImage, SourceFiles, crc32c_of};
+use crate::{Error, Result};
+
+/// How much of a MANIFEST is read at a time.
+const PIECE_BYTES: usize = 256 << 10;
 
 /// What the MANIFEST of a database says of one of its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +82,30 @@ impl Record {
             })
         });
         wals.chain(of_families)
+    }
+
+    /// The same for an image: its MANIFEST is read again, since the capture has left out the keys of tables.
+    ///
+    /// # Errors
+    /// Those of reading it.
+    pub(crate) fn all_of_image(image: &DatabaseImage) -> Result<HashMap<DbFileName, Record>> {
+        let mut files = image.files.iter();
+        let Some(file) = files.find(|file| matches!(file.name, DbFileName::Manifest(_))) else {
+            return Ok(HashMap::new());
+        };
+        let open = SourceFiles::new(false, None).open_anywhere(file)?;
+        let mut source = open.into_reader_at(0).take(file.size_bytes);
+        let (mut reader, mut buffer) = (ManifestReader::new().with_bounds(), vec![0; PIECE_BYTES]);
+        loop {
+            match source.read(&mut buffer) {
+                Ok(0) => return Ok(Record::all_of(reader.state()).collect()),
+                Ok(count) => reader
+                    .push(buffer.get(..count).unwrap_or_default())
+                    .map_err(|error| Error::format(file.to_string(), error))?,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::io(format!("reading {file}"), error)),
+            }
+        }
     }
 
     /// The name under which the record of a file is found, whatever extension it has.

@@ -1,15 +1,18 @@
 //! D3: whether what is on the disk is the backup, and a database.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::{Crc32c, FileNumber, SequenceNumber};
 
+use super::on_disk::OnDisk;
 use super::report::DrillReport;
 use crate::engine::BackupEngineReadOnly;
+use crate::engine::deep::{self, Record, WalSequences, out_of_order};
 use crate::engine::restore::RestoreReport;
 use crate::engine::transfer::{Meter, Metered};
 use crate::image::{
@@ -171,6 +174,14 @@ impl<'a> Checks<'a> {
         let limiter = &engine.verify_rate_limiter;
         let meter = engine.meter(observer, limiter, Phase::Verifying, to_do);
         let findings = Mutex::new(Vec::new());
+        let into = LooksInto {
+            memory_bytes: deep::memory_of_one(engine.workers()),
+            records: match capture {
+                Some(capture) => Record::all_of_image(capture.image())?,
+                None => HashMap::new(),
+            },
+            wals: Mutex::default(),
+        };
         run_bounded(engine.workers(), files, |file| {
             meter.check()?;
             // What the capture makes itself, such as CURRENT, or reads only a part of, says nothing of the disk.
@@ -180,15 +191,15 @@ impl<'a> Checks<'a> {
                 Some(image) => sources.open(image)?.into_reader(),
                 None => self.open(&file.name)?,
             };
-            if let Some(reason) = self.wrong_bytes(&file, reader, &meter)?
-                && let Ok(mut findings) = findings.lock()
-            {
-                findings.push(self.finding(&file.name, reason));
+            let wrong = self.wrong_bytes(&file, reader, &into, &meter)?;
+            if let Ok(mut findings) = findings.lock() {
+                findings.extend(wrong.into_iter().map(|reason| self.finding(&file.name, reason)));
             }
             meter.file_done();
             Ok(())
         })?;
         let mut findings = findings.into_inner().unwrap_or_default();
+        findings.extend(into.wals_out_of_order(|name, reason| self.finding(name, reason)));
         findings.sort_by(|a: &Finding, b| a.file.cmp(&b.file));
         Ok(findings)
     }
@@ -198,16 +209,44 @@ impl<'a> Checks<'a> {
         Ok(Box::new(File::open(&path).context("opening", &path)?))
     }
 
+    /// What is wrong with the bytes of a file, and in it.
     fn wrong_bytes(
         &self,
         file: &Expected,
         reader: Box<dyn Read + Send>,
+        into: &LooksInto,
         meter: &Meter<'_>,
-    ) -> Result<Option<String>> {
-        let mut reader = Metered::new(reader, &file.name, file.size_bytes, meter);
-        let found = reader.drain(&mut self.engine.read_buffer())?;
+    ) -> Result<Vec<String>> {
+        let name = DbFileName::parse(&file.name).filter(deep::is_known);
+        let (found, inside) = match name {
+            None => {
+                let mut reader = Metered::new(reader, &file.name, file.size_bytes, meter);
+                (reader.drain(&mut self.engine.read_buffer())?, None)
+            }
+            Some(name) => {
+                let path = self.directory.join(&file.name);
+                let open = File::open(&path).context("opening", &path)?;
+                let on_disk = OnDisk::new(open, file.size_bytes, reader);
+                let record = into.records.get(&Record::name_of(&name));
+                let records: Vec<&Record> = record.into_iter().collect();
+                let count = |bytes| meter.count(bytes);
+                match deep::look(&name, &on_disk, into.memory_bytes, &records, &count) {
+                    Ok(looked) => looked,
+                    Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                        return Ok(vec![format!("it ends before byte {}", file.size_bytes)]);
+                    }
+                    Err(error) => {
+                        return Err(Error::of_reading(error, || format!("reading {}", path.display())));
+                    }
+                }
+            }
+        };
         let wanted = file.crc32c.filter(|wanted| *wanted != found);
-        Ok(wanted.map(|wanted| format!("its checksum on the disk is {found} instead of {wanted}")))
+        let wrong = wanted.map(|wanted| format!("its checksum on the disk is {found} instead of {wanted}"));
+        let inside = inside.map(deep::Deep::with_contradictions);
+        into.note_wal(&file.name, inside.as_ref());
+        let inside = inside.iter().flat_map(deep::Deep::lines);
+        Ok(wrong.into_iter().chain(inside).collect())
     }
 
     /// The backup has another last sequence number than what came back, where both are known for certain.
@@ -231,6 +270,31 @@ impl<'a> Checks<'a> {
             file: path.display().to_string(),
             reason,
         }
+    }
+}
+
+/// How the files are looked into.
+struct LooksInto {
+    memory_bytes: usize,
+    records: HashMap<DbFileName, Record>,
+    wals: Mutex<BTreeMap<FileNumber, (String, WalSequences)>>,
+}
+
+impl LooksInto {
+    fn note_wal(&self, name: &str, inside: Option<&deep::Deep>) {
+        let wal = inside.and_then(|inside| inside.wal.clone());
+        if let (Some(wal), Ok(mut wals)) = (wal, self.wals.lock()) {
+            wals.insert(wal.number, (name.to_owned(), wal));
+        }
+    }
+
+    fn wals_out_of_order(self, finding: impl Fn(&str, String) -> Finding) -> Vec<Finding> {
+        let wals = self.wals.into_inner().unwrap_or_default();
+        let sequences: Vec<&WalSequences> = wals.values().map(|(_, wal)| wal).collect();
+        let names: Vec<&str> = wals.values().map(|(name, _)| name.as_str()).collect();
+        let found = out_of_order(&sequences).into_iter();
+        let findings = found.filter_map(|(place, part)| Some(finding(names.get(place)?, part.to_string())));
+        findings.collect()
     }
 }
 

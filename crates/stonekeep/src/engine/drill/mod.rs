@@ -7,7 +7,8 @@
 //! - **D2** The backup is restored into it, as any restore is: there must be room, and every byte is checked on the way.
 //! - **D3** What is on the disk is read again, past the page cache where the file system has direct reads: each file of the backup has its
 //!   length and checksum. The directory is captured as a closed database is for a backup: CURRENT names a MANIFEST, that names tables and
-//!   blobs that are there with their sizes, WALs and OPTIONS can be read, and the last sequence number is that of the backup.
+//!   blobs that are there with their sizes, WALs and OPTIONS can be read, and the last sequence number is that of the backup. Tables,
+//!   blobs and WALs are looked into, as a deep verification does.
 //! - **D4** A drill that found nothing wrong is remembered in the repository.
 //! - **D5** The directory is removed, also after an error or a stop.
 //!
@@ -19,6 +20,7 @@
 //! With [`DrillPlace::Keep`] there is no scratch directory, and the database stays.
 
 mod checks;
+mod on_disk;
 mod place;
 mod report;
 mod scratch;

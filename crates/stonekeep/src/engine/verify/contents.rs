@@ -115,25 +115,28 @@ fn add_contents(claim: &Claim, deep: &Deep, recorded: Option<&RecordedFiles>, fi
     }
 }
 
-/// What is wrong in a file for each backup that names it, in one line. What is otherwise than the MANIFESTs of some of them say is not
-/// remembered.
-fn damage_for_all(claim: &Claim, deep: &Deep, recorded: Option<&RecordedFiles>) -> Option<String> {
+/// What is to be remembered of the contents of a file: what is wrong for every backup that names it, in one line, or that nothing is. `None` if
+/// only some MANIFESTs contradict it: a later look finds that again.
+fn to_remember(claim: &Claim, deep: &Deep, recorded: Option<&RecordedFiles>) -> Option<Option<String>> {
     let mut lines = deep.lines().into_iter();
     if let Some(first) = lines.next() {
-        return Some(match lines.count() {
+        return Some(Some(match lines.count() {
             0 => first,
             more => format!("{first}; {more} more"),
-        });
+        }));
     }
-    let (_, first) = deep.contradictions.first()?;
-    let records = recorded?.of(claim, &contents_of(&claim.path)?);
+    let Some((_, first)) = deep.contradictions.first() else {
+        return Some(None);
+    };
+    let recorded = recorded.filter(|recorded| recorded.is_of_all)?;
+    let records = recorded.of(claim, &contents_of(&claim.path)?);
     let places = deep.contradictions.iter().map(|(place, _)| *place);
     let contradicting: HashSet<BackupId> = places
         .filter_map(|place| records.get(place))
         .flat_map(|(_, ids)| ids.iter().copied())
         .collect();
     let all = claim.ids().all(|id| contradicting.contains(&id));
-    all.then(|| first.to_string())
+    all.then(|| Some(first.to_string()))
 }
 
 /// How many bytes these are likely to have. Meta files may tell any sizes.
@@ -212,7 +215,7 @@ fn record(recorder: Option<&Recorder<'_>>, claim: &Claim, found: &Found, recorde
     let (Some(recorder), Found::File(size_bytes, crc32c @ Some(_), deep)) = (recorder, found) else {
         return;
     };
-    let in_file = deep.as_ref().map(|deep| damage_for_all(claim, deep, recorded));
+    let in_file = deep.as_ref().and_then(|deep| to_remember(claim, deep, recorded));
     for said in &claim.said {
         let outcome = match wrong(claim, said, *size_bytes, *crc32c) {
             None => Outcome::Right,

@@ -1,26 +1,19 @@
 //! Verifies a database at rest: as a deep verification of a backup of it would, without a repository.
 
-use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-
-use stonekeep_format::file_name::DbFileName;
-use stonekeep_format::manifest::ManifestReader;
 
 use super::verified_contents::VerifiedContents;
 use crate::engine::callbacks::guarded;
 use crate::engine::deep::{self, Deep, Record, WalSequences, out_of_order};
 use crate::engine::rate_limiter::RateLimiter;
 use crate::engine::transfer::Meter;
-use crate::image::{Content, DatabaseImage, ImageFile, ImageSource, NoHost};
+use crate::image::{Content, ImageFile, ImageSource, NoHost};
 use crate::parallel::run_bounded;
-use crate::store::{LocalFile, Object, ObjectReader};
+use crate::store::{LocalFile, Object};
 use crate::{Error, ErrorKind, Finding, IoContext, Observer, Phase, Progress, Result, SystemClock, Warning};
-
-/// How much of a MANIFEST is read at a time.
-const PIECE_BYTES: usize = 256 << 10;
 
 /// How a database is verified.
 #[derive(Debug, Clone, Copy)]
@@ -136,7 +129,7 @@ fn verify(
     };
     let meter = Meter::start(observer, &clock, &limiter, 4 << 20, begin);
     let memory_bytes = deep::memory_of_one(options.workers);
-    let records = records(image)?;
+    let records = Record::all_of_image(image)?;
     let looked = run_bounded(options.workers, to_read, |file| {
         meter.check()?;
         let record = records.get(&Record::name_of(&file.name));
@@ -188,34 +181,6 @@ fn look(
         Ok((_, deep)) => Ok(deep.map(Deep::with_contradictions)),
         Err(error) => Err(Error::of_reading(error, || format!("reading {file}"))),
     }
-}
-
-/// What the MANIFEST of an image says of its files. The capture has read it already, without the keys of tables.
-fn records(image: &DatabaseImage) -> Result<HashMap<DbFileName, Record>> {
-    let mut files = image.files.iter();
-    let Some(file) = files.find(|file| matches!(file.name, DbFileName::Manifest(_))) else {
-        return Ok(HashMap::new());
-    };
-    let mut reader = ManifestReader::new().with_bounds();
-    let mut push = |bytes: &[u8]| {
-        let pushed = reader.push(bytes);
-        pushed.map_err(|error| Error::format(file.to_string(), error))
-    };
-    if let Content::Bytes(bytes) = &file.content {
-        push(bytes)?;
-    } else {
-        let open = OpenFile::open(file)?;
-        let (mut source, mut buffer) = (ObjectReader::new(&open), vec![0; PIECE_BYTES]);
-        loop {
-            match source.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => push(buffer.get(..count).unwrap_or_default())?,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::io(format!("reading {file}"), error)),
-            }
-        }
-    }
-    Ok(Record::all_of(reader.state()).collect())
 }
 
 /// A file of the database, as far as it counts.

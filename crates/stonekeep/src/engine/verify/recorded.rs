@@ -15,6 +15,8 @@ pub(super) struct RecordedFiles {
     /// The places of the backups in the order in which they were added.
     places: HashMap<BackupId, u32>,
     by_name: HashMap<DbFileName, Vec<Shared>>,
+    /// Whether these are all backups that there are: what all of them contradict is wrong for every one.
+    pub(super) is_of_all: bool,
 }
 
 /// A record and the backups that have it: from one place to another, since a file rarely comes back.

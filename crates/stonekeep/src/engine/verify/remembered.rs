@@ -50,6 +50,7 @@ impl Verifier<'_> {
         } else {
             Choice::all(claims)
         };
+        self.recorded.is_of_all = self.knows_all_files();
         let reading = Reading {
             claims: choice.chosen,
             until: options.max_duration.and_then(|time| began.checked_add(time)),

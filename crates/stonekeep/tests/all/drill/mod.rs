@@ -167,12 +167,19 @@ fn what_is_wrong_on_the_disk_is_found() {
     };
     for name in [".sst", ".blob", ".log"] {
         let findings = changed(&flipped(name));
-        assert_eq!(findings.len(), 1, "{findings:?}");
-        assert!(findings[0].file.ends_with(name));
+        // By the file's checksum, and inside of it.
+        assert_eq!(findings.len(), 2, "{findings:?}");
+        assert!(findings.iter().all(|finding| finding.file.ends_with(name)));
         assert!(
             findings[0].reason.contains("its checksum on the disk is "),
             "{findings:?}"
         );
+        let part = match name {
+            ".sst" => "data block at byte 0: ",
+            ".blob" => "blob file at byte 0: its blobs expire",
+            _ => "record at byte 0: ",
+        };
+        assert!(findings[1].reason.starts_with(part), "{findings:?}");
     }
     let info = reader(&store).get_all_backup_info(InfoDetail::Sizes).unwrap();
     let after_a_good_one = info.last_drill_seconds;

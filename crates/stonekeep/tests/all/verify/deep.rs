@@ -15,7 +15,7 @@ use stonekeep::{LocalStore, Quiet, Sample, Store, VerifyOptions};
 use stonekeep_testkit::fake_clock::FakeClock;
 use stonekeep_testkit::fixtures::{self, Fixture};
 
-use crate::support::scene::reader;
+use crate::support::scene::{id, reader};
 use crate::verify::deep_support::{backup, change_manifest, look, swap_batches, with_extension};
 
 fn deep(repository: &Path) -> VerifyReport {
@@ -197,6 +197,13 @@ fn only_the_backups_whose_manifest_contradicts_are_named() {
     }
     let damaged = report.contents.unwrap().damaged;
     assert_eq!(damaged.len(), report.findings.len());
+    // The first backup is right, so nothing is remembered of the files that both name.
+    let store = Store::from(LocalStore::new(&repository));
+    let how = VerifyOptions::default().with_level(VerifyLevel::Deep);
+    let second = VerifyWhat::Backups(vec![id(2)]);
+    assert!(!reader(&store).verify(second, &how, &Quiet).unwrap().is_clean());
+    let read = reader(&store).verify(VerifyWhat::All, &VerifyOptions::default(), &Quiet);
+    assert_eq!(read.unwrap().findings, []);
 }
 
 #[test]
