@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::wal_order::WalSequences;
+use super::wal_sequences::WalSequences;
 
 /// So many findings of one file are kept; the number of all is.
 const MAX_KEPT: usize = 20;

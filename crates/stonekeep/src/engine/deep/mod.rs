@@ -12,6 +12,7 @@ mod record;
 mod table;
 mod wal;
 mod wal_order;
+mod wal_sequences;
 
 use std::io;
 
@@ -22,7 +23,8 @@ pub use self::damage::DamagedPart;
 pub(crate) use self::damage::{Deep, shown_key};
 use self::front::Front;
 pub(crate) use self::record::Record;
-pub(crate) use self::wal_order::{WalSequences, out_of_order};
+pub(crate) use self::wal_order::out_of_order;
+pub(crate) use self::wal_sequences::WalSequences;
 use crate::store::Object;
 
 /// The memory that all parsers of a run may use together.

@@ -8,7 +8,7 @@ use stonekeep_format::{FileNumber, FormatError, SequenceNumber};
 use super::damage::{DamagedPart, Deep};
 use super::front::Front;
 use super::record::Record;
-use super::wal_order::WalSequences;
+use super::wal_sequences::WalSequences;
 
 /// How much is read at a time: some blocks of the log.
 const READ_BYTES: usize = 256 << 10;

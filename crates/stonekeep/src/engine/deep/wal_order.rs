@@ -8,33 +8,10 @@
 //! Numbers that no WAL has prove nothing: writes without WAL, ingestions, transactions, and column families that were flushed leave such gaps. But
 //! a WAL may say which one was the last of the WAL before it (`track_and_verify_wals`); that must be there.
 
-use stonekeep_format::log::PredecessorWal;
-use stonekeep_format::wal::WalSummary;
 use stonekeep_format::{FileNumber, SequenceNumber};
 
 use super::damage::DamagedPart;
-
-/// What a WAL says that others must fit to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct WalSequences {
-    pub(crate) number: FileNumber,
-    /// Of its first batch.
-    first: Option<SequenceNumber>,
-    /// Of its last batch.
-    last: Option<SequenceNumber>,
-    predecessor: Option<PredecessorWal>,
-}
-
-impl WalSequences {
-    pub(super) fn of(number: FileNumber, summary: &WalSummary) -> Self {
-        WalSequences {
-            number,
-            first: summary.first_sequence,
-            last: summary.last_batch_sequence,
-            predecessor: summary.predecessor,
-        }
-    }
-}
+use super::wal_sequences::WalSequences;
 
 /// What does not fit among the WALs of one database, which are in the order of their numbers, each with its place.
 pub(crate) fn out_of_order(wals: &[&WalSequences]) -> Vec<(usize, DamagedPart)> {
@@ -88,6 +65,8 @@ fn part(reason: String) -> DamagedPart {
 
 #[cfg(test)]
 mod tests {
+    use stonekeep_format::log::PredecessorWal;
+
     use super::*;
 
     fn wal(number: u64, first: u64, last: u64) -> WalSequences {
