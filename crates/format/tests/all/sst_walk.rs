@@ -202,7 +202,7 @@ fn properties_of_plain_and_cuckoo_tables_that_cannot_be_read_are_named() {
             .metaindex;
         let mut damaged = file.clone();
         // The number of restart points in the metaindex.
-        damaged[(metaindex.offset + metaindex.size) as usize - 1] = 0x70;
+        damaged[(metaindex.offset + metaindex.size) as usize - 2] = 0x7f;
         let (summary, seen) = walk(&damaged);
         let summary = summary.expect("a table");
         assert_eq!((summary.damaged, summary.unchecked), (1, 1), "{name}");
