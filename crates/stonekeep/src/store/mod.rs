@@ -31,6 +31,8 @@ mod held;
 )]
 mod lease;
 pub mod local;
+#[cfg(any(feature = "hdfs", feature = "object-store"))]
+mod machine;
 pub mod memory;
 mod object_reader;
 mod operation;
@@ -56,6 +58,8 @@ pub use self::contract::{
     Place, Put, PutContent, PutMode, Room, Stat, StoreTraits, SweptUploads, Upload, UploadSweep, Uploads,
 };
 pub use self::held::Held;
+#[cfg(any(feature = "hdfs", feature = "object-store"))]
+pub use self::machine::{Machine, Repeat, Repeating};
 pub use self::object_reader::ObjectReader;
 pub(crate) use self::object_reader::checksum;
 pub use self::operation::{Interceptor, Operation, Refusal};

@@ -1,10 +1,13 @@
 //! The clocks that a lease is kept by.
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::store::machine::{Machine, Repeat, Repeating, repeat_on_thread};
 use crate::{Clock, SystemClock};
 
 /// Own time: how long something took, and what the wall clock of this machine shows.
@@ -16,6 +19,8 @@ pub(crate) trait LeaseClock: fmt::Debug + Send + Sync {
     fn wall(&self) -> SystemTime;
     /// Waits.
     fn sleep(&self, time: Duration);
+    /// Repeats work beside the caller, as [`Machine::repeat`] does.
+    fn repeat(&self, name: &str, first: Duration, work: Repeat) -> io::Result<Box<dyn Repeating>>;
 }
 
 /// The machine's clocks.
@@ -35,6 +40,43 @@ impl LeaseClock for BootClock {
 
     fn sleep(&self, time: Duration) {
         SystemClock.sleep(time);
+    }
+
+    fn repeat(&self, name: &str, first: Duration, work: Repeat) -> io::Result<Box<dyn Repeating>> {
+        repeat_on_thread(name, first, work)
+    }
+}
+
+/// The clocks of another machine.
+#[derive(Debug)]
+pub(crate) struct ClockOf {
+    machine: Arc<dyn Machine>,
+    /// What its intervals are counted from.
+    start: Instant,
+}
+
+impl ClockOf {
+    pub(crate) fn new(machine: Arc<dyn Machine>) -> Self {
+        let start = machine.instant();
+        ClockOf { machine, start }
+    }
+}
+
+impl LeaseClock for ClockOf {
+    fn boottime(&self) -> Duration {
+        self.machine.instant().saturating_duration_since(self.start)
+    }
+
+    fn wall(&self) -> SystemTime {
+        self.machine.now()
+    }
+
+    fn sleep(&self, time: Duration) {
+        self.machine.sleep(time);
+    }
+
+    fn repeat(&self, name: &str, first: Duration, work: Repeat) -> io::Result<Box<dyn Repeating>> {
+        self.machine.repeat(name, first, work)
     }
 }
 

@@ -1,19 +1,18 @@
-//! A lease with the thread that renews it.
+//! A lease, with what renews it.
 
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::keep::Keeper;
 use crate::store::contract::Lease;
+use crate::store::machine::Repeating;
 use crate::{Error, Result};
 
 /// Holds a lease until it is dropped.
 #[derive(Debug)]
 pub(crate) struct HeldLease {
     keeper: Arc<Keeper>,
-    renewer: Option<(Sender<()>, JoinHandle<()>)>,
+    renewals: Option<Box<dyn Repeating>>,
     abandoned: bool,
 }
 
@@ -24,23 +23,13 @@ impl HeldLease {
     /// I/O errors if no thread can be started; the lease is released then.
     pub(super) fn start(keeper: Keeper) -> Result<Self> {
         let keeper = Arc::new(keeper);
-        let (sender, receiver) = mpsc::channel::<()>();
         let renewed = Arc::clone(&keeper);
-        let renewer = thread::Builder::new()
-            .name("stonekeep-lease".to_owned())
-            .spawn(move || {
-                let mut pause = renewed.ground().times.renewed_every();
-                while receiver.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                    match renew(&renewed) {
-                        Some(next) => pause = next,
-                        None => return,
-                    }
-                }
-            });
-        match renewer {
-            Ok(thread) => Ok(HeldLease {
+        let first = keeper.ground().times.renewed_every();
+        let clock = &keeper.ground().clock;
+        match clock.repeat("stonekeep-lease", first, Box::new(move || renew(&renewed))) {
+            Ok(renewals) => Ok(HeldLease {
+                renewals: Some(renewals),
                 keeper,
-                renewer: Some((sender, thread)),
                 abandoned: false,
             }),
             Err(error) => {
@@ -82,11 +71,7 @@ impl Lease for HeldLease {
 
 impl Drop for HeldLease {
     fn drop(&mut self) {
-        if let Some((sender, thread)) = self.renewer.take() {
-            drop(sender);
-            // The thread cannot panic, and there is nobody left to tell.
-            let _ = thread.join();
-        }
+        drop(self.renewals.take());
         if self.abandoned {
             self.keeper.abandon();
         } else {

@@ -51,9 +51,7 @@ mod take;
 mod tests;
 mod times;
 
-#[cfg(test)]
-use self::clock::LeaseClock;
-pub(crate) use self::clock::{BootClock, StoreClock};
+pub(crate) use self::clock::{BootClock, ClockOf, LeaseClock, StoreClock};
 pub(crate) use self::held::HeldLease;
 pub(crate) use self::keep::Keeper;
 pub(crate) use self::objects::{Found, LeaseObjects, Listed, Overwritten, Version};

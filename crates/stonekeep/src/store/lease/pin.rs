@@ -12,9 +12,7 @@
 //! A killed holder leaves the object, and the next collection removes it. A holder that was stopped finds its pin lost.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -22,9 +20,9 @@ use serde::{Deserialize, Serialize};
 use super::clock::StoreClock;
 use super::objects::Version;
 use super::others::Ground;
-use crate::parallel::thread_or_none;
 use crate::store::PinState;
 use crate::store::contract::Lease;
+use crate::store::machine::Repeating;
 use crate::store::pin_name::random;
 use crate::{Error, ErrorKind, Result};
 
@@ -44,7 +42,7 @@ struct Header {
 pub(crate) struct HeldPin {
     pin: Arc<Pin>,
     /// Without it the pin is lost after some minutes.
-    renewer: Option<(Sender<()>, JoinHandle<()>)>,
+    renewals: Option<Box<dyn Repeating>>,
     abandoned: bool,
 }
 
@@ -89,30 +87,33 @@ impl HeldPin {
         let store_clock = made.and_then(|()| pin.store_clock(acknowledged));
         let pin = Arc::new(pin);
         let mut held = HeldPin {
-            renewer: None,
+            renewals: None,
             pin: Arc::clone(&pin),
             abandoned: false,
         };
         // Dropped, it removes what may be there.
         let store_clock = store_clock?;
-        held.renewer = start_renewer(pin);
+        held.renewals = renewals(pin);
         Ok((held, store_clock))
     }
 }
 
-fn start_renewer(pin: Arc<Pin>) -> Option<(Sender<()>, JoinHandle<()>)> {
-    let (sender, receiver) = mpsc::channel::<()>();
+fn renewals(pin: Arc<Pin>) -> Option<Box<dyn Repeating>> {
     let every = pin.ground.times.renewed_every();
-    let thread = thread::Builder::new()
-        .name("stonekeep-pin".to_owned())
-        .spawn(move || {
-            while receiver.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                if let Err(error) = pin.renew() {
-                    tracing::warn!(reason = %error.one_line(), "a pin was not renewed");
-                }
-            }
-        });
-    Some((sender, thread_or_none(thread)?))
+    let clock = Arc::clone(&pin.ground.clock);
+    let renew = move || {
+        if let Err(error) = pin.renew() {
+            tracing::warn!(reason = %error.one_line(), "a pin was not renewed");
+        }
+        Some(every)
+    };
+    match clock.repeat("stonekeep-pin", every, Box::new(renew)) {
+        Ok(renewals) => Some(renewals),
+        Err(error) => {
+            tracing::info!(%error, "no thread renews a pin");
+            None
+        }
+    }
 }
 
 impl Pin {
@@ -208,11 +209,7 @@ impl Lease for HeldPin {
 
 impl Drop for HeldPin {
     fn drop(&mut self) {
-        if let Some((sender, thread)) = self.renewer.take() {
-            drop(sender);
-            // The thread cannot panic, and there is nobody left to tell.
-            let _ = thread.join();
-        }
+        drop(self.renewals.take());
         if self.abandoned {
             return;
         }

@@ -1,11 +1,13 @@
 //! A store and clocks that exist in memory only, for tests: time passes when somebody sleeps.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use super::objects::{Found, LeaseObjects, Listed, Overwritten, Version};
 use super::{Ground, LeaseClock, Times};
+use crate::store::machine::{Repeat, Repeating, repeat_on_thread};
 use crate::store::stop::Stop;
 use crate::{Error, ErrorKind, Result};
 
@@ -195,6 +197,10 @@ impl LeaseClock for HostClock {
 
     fn sleep(&self, time: Duration) {
         self.world.pass(time);
+    }
+
+    fn repeat(&self, name: &str, first: Duration, work: Repeat) -> io::Result<Box<dyn Repeating>> {
+        repeat_on_thread(name, first, work)
     }
 }
 

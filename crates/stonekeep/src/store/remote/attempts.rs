@@ -3,12 +3,27 @@
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use object_store::{BackoffConfig, Error, Result, RetryConfig};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::answer::{is_final, is_worth_another};
+use crate::store::Machine;
+
+tokio::task_local! {
+    /// Where the requests of this task run, if that is another machine.
+    static MACHINE: Option<Arc<dyn Machine>>;
+}
+
+/// Waits for work whose attempts wait by the clock of this machine.
+pub(super) async fn on<T>(machine: Option<Arc<dyn Machine>>, work: impl Future<Output = T>) -> T {
+    match machine {
+        None => work.await,
+        machine => MACHINE.scope(machine, work).await,
+    }
+}
 
 /// How long one request may take that has no content to speak of.
 pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -43,25 +58,44 @@ pub(super) fn of_reads() -> RetryConfig {
 pub(super) struct Attempts {
     begun: Instant,
     made: u32,
+    machine: Option<Arc<dyn Machine>>,
 }
 
 impl Attempts {
+    /// Inside of a wait.
     pub(super) fn new() -> Self {
+        Attempts::on(MACHINE.try_with(Option::clone).ok().flatten())
+    }
+
+    /// On this machine, where it is another one.
+    pub(super) fn on(machine: Option<Arc<dyn Machine>>) -> Self {
         Attempts {
-            begun: Instant::now(),
+            begun: now(machine.as_ref()),
             made: 1,
+            machine,
         }
     }
 
     /// Waits until the next attempt; `false`, at once, when the time for them is over.
     pub(super) async fn pause(&mut self) -> bool {
-        if self.begun.elapsed() >= PATIENCE {
+        if now(self.machine.as_ref()).saturating_duration_since(self.begun) >= PATIENCE {
             return false;
         }
-        sleep(pause_after(self.made, RandomState::new().hash_one(self.made))).await;
+        let pause = pause_after(self.made, RandomState::new().hash_one(self.made));
+        match &self.machine {
+            Some(machine) => machine.sleep(pause),
+            None => sleep(pause).await,
+        }
         self.made = self.made.saturating_add(1);
         true
     }
+}
+
+fn now(machine: Option<&Arc<dyn Machine>>) -> Instant {
+    machine.map_or_else(
+        || tokio::time::Instant::now().into_std(),
+        |machine| machine.instant(),
+    )
 }
 
 /// Twice as long after each attempt, and between half of that and all of it.

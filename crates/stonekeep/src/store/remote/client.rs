@@ -12,9 +12,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{attempts, errors};
+use super::attempts::{self, Attempts};
+use super::errors;
 use crate::store::stop::Stop;
-use crate::store::{Key, Stat};
+use crate::store::{Key, Machine, Stat};
 use crate::{Error, ErrorKind, Result};
 
 /// Threads for the network. They only move bytes: checksums are computed by the callers.
@@ -40,21 +41,36 @@ pub(super) struct Client {
     /// One for each object that is read in order.
     streams: Arc<()>,
     stop: Stop,
+    /// Where it runs, if that is another machine.
+    machine: Option<Arc<dyn Machine>>,
     /// `None` when it is dropped only.
     runtime: Option<Runtime>,
 }
 
 impl Client {
     pub(super) fn new(store: Arc<dyn ObjectStore>, display: String) -> Result<Self> {
-        Client::of(store, display, Stop::default())
+        Client::of(store, display, Stop::default(), None)
     }
 
-    /// One that stops with others.
-    pub(super) fn of(store: Arc<dyn ObjectStore>, display: String, stop: Stop) -> Result<Self> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(NETWORK_THREADS)
-            .thread_name("stonekeep-net")
-            .enable_all()
+    /// One that stops with others. For another machine it starts no threads: requests run on those that wait for them.
+    pub(super) fn of(
+        store: Arc<dyn ObjectStore>,
+        display: String,
+        stop: Stop,
+        machine: Option<Arc<dyn Machine>>,
+    ) -> Result<Self> {
+        let mut builder = match &machine {
+            Some(_) => Builder::new_current_thread(),
+            None => Builder::new_multi_thread(),
+        };
+        if machine.is_none() {
+            builder
+                .worker_threads(NETWORK_THREADS)
+                .thread_name("stonekeep-net")
+                .enable_io();
+        }
+        let runtime = builder
+            .enable_time()
             .build()
             .map_err(|error| Error::io("starting threads for the network", error))?;
         Ok(Client {
@@ -63,12 +79,23 @@ impl Client {
             reading: Arc::new(Semaphore::new((READING_BYTES / READING_UNIT_BYTES) as usize)),
             streams: Arc::new(()),
             stop,
+            machine,
             runtime: Some(runtime),
         })
     }
 
     pub(super) fn display(&self) -> &str {
         &self.display
+    }
+
+    /// Where it runs, if that is another machine.
+    pub(super) fn machine(&self) -> Option<&Arc<dyn Machine>> {
+        self.machine.as_ref()
+    }
+
+    /// The attempts at a request that is made several times outside of one wait.
+    pub(super) fn attempts(&self) -> Attempts {
+        Attempts::on(self.machine.clone())
     }
 
     /// What tells whether to stop.
@@ -132,7 +159,7 @@ impl Client {
     /// Waits for work that keeps limits in time of its own, unless somebody asks to stop.
     pub(super) fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         match &self.runtime {
-            Some(runtime) => runtime.block_on(self.stop.wait_for(work)),
+            Some(runtime) => runtime.block_on(attempts::on(self.machine.clone(), self.stop.wait_for(work))),
             None => Err(Error::refused(format!("{} is closed", self.display))),
         }
     }

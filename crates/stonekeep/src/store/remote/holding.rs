@@ -14,9 +14,11 @@ use super::lease_objects::LeaseDirectory;
 use super::paths::Paths;
 use super::signed::{SignedClient, SignedRequests};
 use crate::store::contract::Lease;
-use crate::store::lease::{self, BootClock, Ground, HeldPin, Keeper, PinWatch, StoreClock, Times};
+use crate::store::lease::{
+    self, BootClock, ClockOf, Ground, HeldPin, Keeper, LeaseClock, PinWatch, StoreClock, Times,
+};
 use crate::store::stop::Stop;
-use crate::store::{Key, LockWait, PinState, new_pin_name};
+use crate::store::{Key, LockWait, Machine, PinState, new_pin_name};
 use crate::{Error, ErrorKind, Result};
 
 /// The directory of the leases.
@@ -32,6 +34,8 @@ pub(super) struct Holding {
     new_client: NewClient,
     times: Times,
     stop: Stop,
+    clock: Arc<dyn LeaseClock>,
+    machine: Option<Arc<dyn Machine>>,
     sender: Sender,
     keeper: Mutex<Weak<Keeper>>,
     /// The store's clock, as the last own pin has shown it.
@@ -54,6 +58,8 @@ impl Holding {
             new_client,
             times,
             stop: client.stop().clone(),
+            clock: clock_of(client.machine()),
+            machine: client.machine().cloned(),
             sender,
             keeper: Mutex::default(),
             clock_of_pin: Mutex::default(),
@@ -106,15 +112,23 @@ impl Holding {
 
     /// What a lease or a pin needs, below this directory.
     fn ground(&self, directory: &Key) -> Result<Ground> {
-        let client = Client::of((self.new_client)()?, self.location.clone(), self.stop.clone())?;
+        let client = Client::of(
+            (self.new_client)()?,
+            self.location.clone(),
+            self.stop.clone(),
+            self.machine.clone(),
+        )?;
         let directory = self.paths.of(Some(directory))?;
         let limit = self.times.request_limit();
         Ok(Ground {
             objects: Arc::new(LeaseDirectory::new(Arc::new(client), directory, limit)),
-            clock: Arc::new(BootClock),
+            clock: Arc::clone(&self.clock),
             times: self.times,
             stop: self.stop.clone(),
-            lock_directories: lease::directories(),
+            lock_directories: match &self.machine {
+                Some(_) => Vec::new(),
+                None => lease::directories(),
+            },
             location: self.location.clone(),
         })
     }
@@ -162,6 +176,13 @@ impl Holding {
     /// The store's clock, while the lease is held.
     pub(super) fn now(&self) -> Option<SystemTime> {
         Some(locked(&self.keeper).upgrade()?.store_now())
+    }
+}
+
+fn clock_of(machine: Option<&Arc<dyn Machine>>) -> Arc<dyn LeaseClock> {
+    match machine {
+        Some(machine) => Arc::new(ClockOf::new(Arc::clone(machine))),
+        None => Arc::new(BootClock),
     }
 }
 

@@ -65,8 +65,10 @@ use self::url::Opened;
 pub use self::web::WebStore;
 use super::contract::{Backend, Lease};
 use super::lease::Times;
+use super::machine::Machine;
 use super::promise::Promise;
 use super::staging::record_key;
+use super::stop::Stop;
 use super::{
     Detail, Durability, Entry, Key, Leftover, LockWait, NotDeleted, Object, Parallelism, Persist, PinState,
     Place, Put, PutContent, PutMode, Room, Stat, Store, StoreTraits, SweptUploads, Upload, UploadSweep,
@@ -126,9 +128,33 @@ impl RemoteStore {
     /// # Errors
     /// `InvalidArgument` for a prefix that is no path, and I/O errors if no thread can be started.
     pub fn new(store: Arc<dyn ObjectStore>, prefix: &str, identity: &str) -> Result<Self> {
+        RemoteStore::of_client(store, prefix, identity, None)
+    }
+
+    /// The same on another machine than this one, for simulations of several. It starts no threads: requests run on the threads
+    /// that wait for them.
+    ///
+    /// # Errors
+    /// As [`RemoteStore::new`].
+    pub fn new_on(
+        machine: Arc<dyn Machine>,
+        store: Arc<dyn ObjectStore>,
+        prefix: &str,
+        identity: &str,
+    ) -> Result<Self> {
+        RemoteStore::of_client(store, prefix, identity, Some(machine))
+    }
+
+    fn of_client(
+        store: Arc<dyn ObjectStore>,
+        prefix: &str,
+        identity: &str,
+        machine: Option<Arc<dyn Machine>>,
+    ) -> Result<Self> {
         let parsed = Path::parse(prefix);
         let prefix = parsed.map_err(|error| Error::invalid(format!("{prefix:?} is not a path: {error}")))?;
         RemoteStore::build(Opened {
+            machine,
             new_client: Box::new({
                 let store = Arc::clone(&store);
                 move || Ok(Arc::clone(&store))
@@ -167,7 +193,8 @@ impl RemoteStore {
             sessions,
             sender,
         } = opened.clients;
-        let client = Arc::new(Client::new(reads, display.clone())?);
+        let client = Client::of(reads, display.clone(), Stop::default(), opened.machine)?;
+        let client = Arc::new(client);
         let paths = Paths::new(opened.prefix);
         let new_client = opened.new_client;
         Ok(RemoteStore {

@@ -19,6 +19,7 @@ use super::provider::{self, Clients, Provider, S3};
 use super::region;
 use super::traffic::Traffic;
 use super::trust;
+use crate::store::Machine;
 use crate::store::lease::Times;
 use crate::{Error, Result};
 
@@ -31,6 +32,8 @@ const LEASE_PERIOD: &str = "lease_period";
 
 /// What a URL names.
 pub(super) struct Opened {
+    /// Where it runs, if that is another machine.
+    pub(super) machine: Option<Arc<dyn Machine>>,
     pub(super) clients: Clients,
     /// Makes further clients, which repeat no request by themselves.
     pub(super) new_client: NewClient,
@@ -96,6 +99,7 @@ pub(super) fn open(
         prefix => format!("{}://{bucket}/{prefix}", parsed.scheme()),
     };
     Ok(Opened {
+        machine: None,
         clients,
         new_client,
         times,

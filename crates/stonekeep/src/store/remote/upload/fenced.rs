@@ -6,7 +6,6 @@ use object_store::{PutMode, PutOptions};
 use stonekeep_format::Crc32c;
 
 use super::super::answer::is_final;
-use super::super::attempts::Attempts;
 use super::requests::Requests;
 use super::single_put::{Outcome, Receipt};
 use super::stamp::Token;
@@ -32,7 +31,7 @@ impl Requests {
             size_bytes,
         };
         let doing = format!("writing {path}");
-        let mut attempts = Attempts::new();
+        let mut attempts = self.client.attempts();
         loop {
             let options = PutOptions {
                 mode: self.creates.mode(create),
@@ -64,7 +63,7 @@ impl Requests {
         paths: &[Path],
     ) -> Result<Vec<object_store::Result<()>>> {
         let mut outcomes = fence.delete(paths)?;
-        let mut attempts = Attempts::new();
+        let mut attempts = self.client.attempts();
         loop {
             let unknown: Vec<usize> = outcomes
                 .iter()
