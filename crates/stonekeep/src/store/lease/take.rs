@@ -102,16 +102,27 @@ impl Attempt {
         let ground = waiting.ground;
         let listed = waiting.persistently(|| ground.objects.list())?;
         let own = listed.iter().find(|lease| lease.name == self.name);
-        let own = own.ok_or_else(|| {
-            let message = format!(
-                "{} does not list an object that was just written: it is no place for backups",
-                ground.location
-            );
-            Error::new(ErrorKind::Unsupported, message)
-        })?;
+        let own = own.ok_or_else(|| self.is_not_listed(ground))?;
         let store_clock = StoreClock::new(own.modified, self.acknowledged);
         let living = review(waiting, &store_clock, others, &listed)?;
         Ok((store_clock, living))
+    }
+
+    /// The error for an own lease that is gone already.
+    fn is_not_listed(&self, ground: &Ground) -> Error {
+        let location = &ground.location;
+        let elapsed = ground.clock.boottime().saturating_sub(self.sent);
+        if elapsed >= ground.times.period {
+            let seconds = elapsed.as_secs();
+            let message = format!(
+                "the lease of {location} is lost: this process did not go on for {seconds} s after it had put it"
+            );
+            return Error::new(ErrorKind::Locked, message)
+                .with_hint("another process has taken it meanwhile; run this again");
+        }
+        let message =
+            format!("{location} does not list an object that was just written: it is no place for backups");
+        Error::new(ErrorKind::Unsupported, message)
     }
 
     fn into_keeper(mut self, ground: &Ground, store_clock: StoreClock, others: Others) -> Keeper {

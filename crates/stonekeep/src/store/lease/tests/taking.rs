@@ -187,6 +187,19 @@ fn ghosts_in_listings_do_not_block_and_unknown_content_does() {
 }
 
 #[test]
+fn one_that_was_stopped_before_its_first_look_has_lost_it() {
+    let world = World::new();
+    let host = world.host();
+    let others = Arc::clone(&world);
+    host.client.faults().during_put = Some(Box::new(move || {
+        others.pass(MINUTE * 11);
+        others.names().iter().for_each(|name| others.remove(name));
+    }));
+    let error = taken(&host, LockWait::Fail, "a").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
+}
+
+#[test]
 fn an_answer_that_is_lost_leaves_no_lease_behind() {
     let world = World::new();
     let host = world.host();
