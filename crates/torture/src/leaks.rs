@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use anyhow::{Result, ensure};
 use stonekeep::engine::BackupEngineReadOnly;
 use stonekeep::repo::catalog;
+use stonekeep::store::Store;
 
 use crate::place::Place;
+use crate::tree::Tree;
 use crate::world::options;
 
 /// Files that are no part of a backup, and stay.
@@ -26,8 +28,15 @@ const OURS: [&str; 7] = [
 /// # Errors
 /// The files.
 pub fn require_none(place: &Place) -> Result<()> {
-    let files = place.files()?;
-    let Ok(reader) = BackupEngineReadOnly::open(options(), place.store.clone()) else {
+    require_none_in(&place.store, &place.files()?)
+}
+
+/// The same of a store that has these files.
+///
+/// # Errors
+/// As [`require_none`].
+pub fn require_none_in(store: &Store, files: &Tree) -> Result<()> {
+    let Ok(reader) = BackupEngineReadOnly::open(options(), store.clone()) else {
         return Ok(());
     };
     let mut needed = BTreeSet::new();
@@ -38,9 +47,9 @@ pub fn require_none(place: &Place) -> Result<()> {
         prefixes.push(format!("stonekeep/files/{}/", meta.id));
     };
     for backup in reader.backup_ids()? {
-        need(&catalog::load(&place.store, backup)?.into_result()?);
+        need(&catalog::load(store, backup)?.into_result()?);
     }
-    for (deleted, deadline) in stonekeep::repo::garbage::deleted(&place.store)? {
+    for (deleted, deadline) in stonekeep::repo::garbage::deleted(store)? {
         if deadline.is_some() {
             need(&deleted);
         }

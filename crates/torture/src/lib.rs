@@ -5,6 +5,7 @@
 //! - [`faults`]: lets one operation of a verb fail, in each way.
 //! - [`kills`]: kills the real command before its system calls.
 //! - [`power`]: clones the disk of the running command, and mounts the clone.
+//! - [`simulation`]: lets several clients work at the same time, in simulated time.
 //!
 //! They use the library, or the real command, without RocksDB. `cargo xtask torture` runs them for long, the tests of this crate for seconds.
 
@@ -19,6 +20,7 @@ pub mod kills;
 pub mod leaks;
 pub mod place;
 pub mod power;
+pub mod simulation;
 pub mod stage;
 pub mod tree;
 pub mod verbs;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use stonekeep_torture::budget::{Budget, Report, running_seed};
-use stonekeep_torture::{corruption, crashes, faults, kills, power};
+use stonekeep_torture::{corruption, crashes, faults, kills, power, simulation};
 
 const USAGE: &str = "\
 usage: torture <machine> [--seed <number>] [--trials <count> | --minutes <count>]
@@ -22,6 +22,7 @@ machines:
   kills        kills the real command before its system calls
   kills-s3     the same in the bucket that STONEKEEP_TEST_S3 names, where the next run takes over the lease
   power        lets the power fail on ext4, XFS and btrfs while the real command runs: seconds each, needs root
+  simulation   histories of several clients in simulated time, on one thread
 
   --seed      the first seed (another one each time); a failure names its own
   --trials    how many trials (20000)
@@ -64,6 +65,7 @@ fn parse(arguments: &[String]) -> Result<(Machine, Budget), String> {
         "kills" => kills::run,
         "kills-s3" => kills::run_in_bucket,
         "power" => |budget| power::run(budget, power::Extent::Whole),
+        "simulation" => simulation::run,
         _ => return Err(format!("there is no machine {name}")),
     };
     let mut budget = Budget::trials(fastrand::u64(..1 << 40), TRIALS);

@@ -209,7 +209,7 @@ fn client(objects: &Arc<InMemory>) -> Result<Store> {
 }
 
 /// The files of a store that can be listed, staged ones included.
-fn listed(store: &Store) -> Result<Tree> {
+pub(crate) fn listed(store: &Store) -> Result<Tree> {
     let mut tree = Tree::new();
     let mut directories: Vec<Option<Key>> = vec![None];
     while let Some(directory) = directories.pop() {

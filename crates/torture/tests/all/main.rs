@@ -5,3 +5,4 @@ mod crashes;
 mod faults;
 mod kills;
 mod power;
+mod simulation;

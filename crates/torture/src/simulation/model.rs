@@ -1,0 +1,381 @@
+//! What must be in a repository, as far as its clients have been told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use stonekeep::BackupId;
+use stonekeep::repo::loaded_meta::LoadedMeta;
+
+use super::databases::DatabaseState;
+
+/// What is known of a backup.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) state: Arc<DatabaseState>,
+    /// What earlier backups of this id were made of, where another engine has given it again: those may be undeleted.
+    former: Vec<Arc<DatabaseState>>,
+    /// Whether it is there, if nothing below makes that uncertain.
+    pub(super) is_there: bool,
+    /// How many verbs are under way that may delete it or bring it back.
+    pub(super) under_way: u32,
+    /// Such a verb has failed, and nobody knows what it has done.
+    pub(super) is_unsure: bool,
+    /// Another engine has made it: its id is claimed nowhere.
+    is_foreign: bool,
+    /// Somebody was told that it is held.
+    pub(super) is_held: bool,
+    /// How often its state has changed, or may have.
+    pub(super) changes: u32,
+}
+
+/// A backup, as it was when a command began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Watched {
+    pub(super) id: u32,
+    was_certain: bool,
+    was_gone: bool,
+    changes: u32,
+}
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    pub(super) backups: BTreeMap<u32, Known>,
+    /// What backups of other ids may contain: of runs that are under way, or whose end nobody was told.
+    pub(super) unknown: Vec<Arc<DatabaseState>>,
+    /// Whoever changed the repository last, and those whose turn is over.
+    last_writer: Option<u64>,
+    over: BTreeSet<u64>,
+    /// Purges that are under way: they may delete what is made meanwhile.
+    pub(super) purges: u32,
+    /// Runs that have begun to make a backup, less those that were told that they have.
+    pub(super) untold: usize,
+    /// Those that somebody has tried to hold.
+    pub(super) ever_held: BTreeSet<u32>,
+}
+
+/// Reads files of a repository as they are at this moment.
+pub(super) trait Peek {
+    /// The content of a file.
+    fn content(&self, key: &str) -> Option<Arc<[u8]>>;
+    /// The names in a directory.
+    fn names(&self, directory: &str) -> Vec<String>;
+}
+
+impl Known {
+    /// Whether it must be there now.
+    pub(super) fn is_certain(&self) -> bool {
+        self.is_there && (self.is_held || (self.under_way == 0 && !self.is_unsure))
+    }
+
+    fn require_whole(&self, peek: &dyn Peek, id: u32) -> Result<(), String> {
+        let Err(wrong) = whole(peek, id, &self.state) else {
+            return Ok(());
+        };
+        if self.former.iter().any(|state| whole(peek, id, state).is_ok()) {
+            return Ok(());
+        }
+        Err(format!("backup {id}: {wrong}"))
+    }
+
+    /// Whether it must not be there now.
+    pub(super) fn is_gone(&self) -> bool {
+        !self.is_there && self.under_way == 0 && !self.is_unsure
+    }
+}
+
+impl Model {
+    /// The backups that may be there.
+    pub(super) fn candidates(&self) -> Vec<u32> {
+        let may_be = |known: &Known| !known.is_gone();
+        self.backups
+            .iter()
+            .filter(|(_, known)| may_be(known))
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    /// Those that must be.
+    pub(super) fn certain(&self) -> BTreeSet<u32> {
+        let certain = self.backups.iter().filter(|(_, known)| known.is_certain());
+        certain.map(|(id, _)| *id).collect()
+    }
+
+    /// All that were ever there.
+    pub(super) fn ids(&self) -> Vec<u32> {
+        self.backups.keys().copied().collect()
+    }
+
+    /// How these are now.
+    pub(super) fn watch(&self, ids: &[u32]) -> Vec<Watched> {
+        let watched = ids.iter().filter_map(|id| {
+            let known = self.backups.get(id)?;
+            Some(Watched {
+                id: *id,
+                was_certain: known.is_certain(),
+                was_gone: known.is_gone(),
+                changes: known.changes,
+            })
+        });
+        watched.collect()
+    }
+
+    /// Those that are gone now.
+    pub(super) fn watch_gone(&self) -> Vec<Watched> {
+        let all = self.watch(&self.ids());
+        all.into_iter().filter(|it| it.was_gone).collect()
+    }
+
+    /// Whether all of these must have been there all the time, except for so many changes of one's own; false for none.
+    pub(super) fn was_certain(&self, watched: &[Watched], own: u32) -> bool {
+        let is_same = |it: &Watched| {
+            let known = self.backups.get(&it.id);
+            it.was_certain && known.is_some_and(|known| known.changes == it.changes + own)
+        };
+        !watched.is_empty() && watched.iter().all(is_same)
+    }
+
+    /// Whether this must have been gone all the time.
+    pub(super) fn was_gone(&self, watched: Watched) -> bool {
+        let known = self.backups.get(&watched.id);
+        watched.was_gone && known.is_some_and(|known| known.changes == watched.changes)
+    }
+
+    /// A run begins to make a backup of this state.
+    pub(super) fn begin_unknown(&mut self, state: &Arc<DatabaseState>) {
+        self.untold += 1;
+        if !self.unknown.iter().any(|it| Arc::ptr_eq(it, state)) {
+            self.unknown.push(Arc::clone(state));
+        }
+    }
+
+    /// A run has been told that its backup has this id.
+    pub(super) fn created(&mut self, id: u32, state: &Arc<DatabaseState>) -> Result<(), String> {
+        self.untold -= 1;
+        if self.backups.get(&id).is_some_and(|known| !known.is_foreign) {
+            return Err(format!("the id {id} is given again"));
+        }
+        self.add(id, state, self.purges > 0);
+        Ok(())
+    }
+
+    /// Another engine has made a backup, perhaps under an id that was ours.
+    pub(super) fn replaced(&mut self, id: u32, state: &Arc<DatabaseState>) {
+        self.add(id, state, false);
+        if let Some(known) = self.backups.get_mut(&id) {
+            known.is_foreign = true;
+        }
+    }
+
+    /// Another engine has deleted a backup, held or not.
+    pub(super) fn removed(&mut self, id: u32) {
+        if let Some(known) = self.backups.get_mut(&id) {
+            known.is_there = false;
+            known.is_held = false;
+            known.changes += 1;
+        }
+    }
+
+    /// A run has been told that this copy is there.
+    pub(super) fn copied(&mut self, id: u32, state: &Arc<DatabaseState>) {
+        if !self.backups.contains_key(&id) {
+            self.add(id, state, false);
+        }
+    }
+
+    /// A run has been told that this backup is held.
+    pub(super) fn held(&mut self, id: u32) -> Result<(), String> {
+        let Some(known) = self.backups.get_mut(&id) else {
+            return Ok(());
+        };
+        if known.is_gone() {
+            return Err(format!("backup {id} is held, and was deleted"));
+        }
+        known.is_there = true;
+        known.is_held = true;
+        Ok(())
+    }
+
+    /// A run begins to end the hold of this backup. Whether it was held.
+    pub(super) fn release(&mut self, id: u32) -> bool {
+        let Some(known) = self.backups.get_mut(&id) else {
+            return false;
+        };
+        known.is_unsure |= known.under_way > 0;
+        std::mem::take(&mut known.is_held)
+    }
+
+    fn add(&mut self, id: u32, state: &Arc<DatabaseState>, is_unsure: bool) {
+        let before = self.backups.remove(&id);
+        let former = before.map_or(Vec::new(), |before| {
+            before.former.into_iter().chain([before.state]).collect()
+        });
+        let known = Known {
+            state: Arc::clone(state),
+            former,
+            is_there: true,
+            under_way: 0,
+            is_unsure,
+            is_foreign: false,
+            is_held: false,
+            changes: 0,
+        };
+        self.backups.insert(id, known);
+    }
+
+    /// A verb begins that may change whether these are there; how they were before.
+    pub(super) fn begin(&mut self, ids: &[u32]) -> Vec<Watched> {
+        let before = self.watch(ids);
+        for id in ids {
+            if let Some(known) = self.backups.get_mut(id) {
+                known.under_way += 1;
+                known.changes += 1;
+            }
+        }
+        before
+    }
+
+    /// It has ended. `Some(None)`: it has changed nothing, `None`: nobody knows.
+    pub(super) fn end(
+        &mut self,
+        ids: &[u32],
+        mut is_there: impl FnMut(u32) -> Option<Option<bool>>,
+    ) -> Result<(), String> {
+        for id in ids {
+            let Some(known) = self.backups.get_mut(id) else {
+                continue;
+            };
+            known.under_way = known.under_way.saturating_sub(1);
+            match is_there(*id) {
+                Some(None) => {}
+                Some(Some(false)) if known.is_held => {
+                    return Err(format!("backup {id} is held, and was deleted"));
+                }
+                Some(Some(there)) => {
+                    known.is_there = there;
+                    known.is_unsure = known.under_way > 0;
+                    known.changes += 1;
+                }
+                None => {
+                    known.is_unsure = true;
+                    known.changes += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A change by this run: the changes of two runs never mix.
+    pub(super) fn changes(&mut self, run: u64, key: &str) -> Result<(), String> {
+        if self.last_writer == Some(run) {
+            return Ok(());
+        }
+        if self.over.contains(&run) {
+            return Err(format!("run {run} changes {key} after another one had its turn"));
+        }
+        if let Some(last) = self.last_writer.replace(run) {
+            self.over.insert(last);
+        }
+        Ok(())
+    }
+
+    /// What is there at this moment is what must be.
+    pub(super) fn check(&mut self, peek: &dyn Peek) -> Result<(), String> {
+        let there: BTreeSet<u32> = listed(peek);
+        for (id, known) in &self.backups {
+            if known.is_certain() {
+                known.require_whole(peek, *id)?;
+            } else if known.is_gone() && there.contains(id) {
+                return Err(format!("backup {id} was deleted, and is there"));
+            }
+        }
+        for id in there {
+            if self.backups.contains_key(&id) {
+                continue;
+            }
+            // The run that made it may be told yet.
+            if !self.unknown.iter().any(|state| whole(peek, id, state).is_ok()) {
+                return Err(format!("nobody made backup {id}, or it is not whole"));
+            }
+        }
+        Ok(())
+    }
+
+    /// When nothing is under way: what is there is what there is.
+    pub(super) fn settle(&mut self, peek: &dyn Peek) -> Result<(), String> {
+        self.check(peek)?;
+        let there = listed(peek);
+        for (id, known) in &mut self.backups {
+            if known.is_unsure {
+                known.is_there = there.contains(id);
+                known.is_unsure = false;
+            }
+            if known.is_there {
+                known.require_whole(peek, *id)?;
+            }
+        }
+        let new: Vec<u32> = there
+            .into_iter()
+            .filter(|id| !self.backups.contains_key(id))
+            .collect();
+        for id in new {
+            let of = self
+                .unknown
+                .iter()
+                .find(|state| whole(peek, id, state).is_ok())
+                .cloned();
+            let Some(state) = of else {
+                return Err(format!("nobody made backup {id}"));
+            };
+            self.add(id, &state, false);
+        }
+        Ok(())
+    }
+}
+
+/// The backups that have a meta file.
+pub(super) fn listed(peek: &dyn Peek) -> BTreeSet<u32> {
+    peek.names("meta")
+        .iter()
+        .filter_map(|name| name.parse().ok())
+        .collect()
+}
+
+/// A backup has all files of this state with their bytes, and no other.
+pub(super) fn whole(peek: &dyn Peek, id: u32, state: &DatabaseState) -> Result<(), String> {
+    let backup = BackupId::new(id).ok_or("no id")?;
+    let meta = peek
+        .content(&format!("meta/{id}"))
+        .ok_or("its meta file is gone")?;
+    let loaded = LoadedMeta::decode(backup, &meta).map_err(|error| error.one_line())?;
+    if loaded.meta.files.len() != state.files.len() {
+        return Err(format!(
+            "it has {} files, not {}",
+            loaded.meta.files.len(),
+            state.files.len()
+        ));
+    }
+    for file in &loaded.meta.files {
+        let path = file.path.to_string();
+        let content = peek.content(&path).ok_or_else(|| format!("{path} is gone"))?;
+        let name = name_in_database(&path);
+        let wanted = state
+            .files
+            .get(&name)
+            .ok_or_else(|| format!("{path} is too much"))?;
+        if *wanted != content {
+            return Err(format!("{path} has other bytes"));
+        }
+    }
+    Ok(())
+}
+
+/// What a file of a repository is called when it is restored.
+fn name_in_database(path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let is_shared = path.starts_with("shared_checksum/");
+    match (name.split_once('_'), name.rsplit_once('.')) {
+        (Some((number, _)), Some((_, extension))) if is_shared => format!("{number}.{extension}"),
+        _ => name.to_owned(),
+    }
+}

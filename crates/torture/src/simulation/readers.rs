@@ -1,0 +1,121 @@
+//! The commands of a client that read the repository: verify, list, copy, repair.
+
+use std::sync::Arc;
+
+use stonekeep::engine::copy::{CopyOptions, CopyWhat};
+use stonekeep::engine::repair::RepairSource;
+use stonekeep::{ErrorKind, VerifyWhat};
+
+use super::client::Client;
+use super::verbs::{list_of, may_be_missing, verified};
+
+/// Nothing is ever damaged here.
+pub(super) fn verify(client: &Client) {
+    let run = client.start("verify");
+    let site = client.draw(|rng| usize::from(rng.u8(0..4) == 0));
+    let is_empty = || client.history.model(site).certain().is_empty();
+    let was_empty = is_empty();
+    let ended = verified(&run, site);
+    let expected = if was_empty || is_empty() {
+        vec![ErrorKind::NotFound]
+    } else {
+        Vec::new()
+    };
+    run.ends(&ended, &expected);
+    if let Ok(report) = ended {
+        let is_read = report.unchecked.is_empty() || run.process.was_disturbed();
+        if !report.findings.is_empty() || !is_read {
+            run.fails(&format!(
+                "it finds damage: {:?} {:?}",
+                report.findings, report.unchecked
+            ));
+        }
+    }
+}
+
+/// What was there all the time is listed, what was gone all the time is not.
+pub(super) fn list(client: &Client) {
+    let run = client.start("list");
+    let (certain, gone) = {
+        let model = client.history.model(0);
+        let ids = model.ids();
+        (model.watch(&ids), model.watch_gone())
+    };
+    let expected = may_be_missing(client);
+    let ended = list_of(&run);
+    run.ends(&ended, &expected);
+    let Ok(listed) = ended else { return };
+    let model = client.history.model(0);
+    let missing = certain
+        .iter()
+        .find(|it| model.was_certain(&[**it], 0) && !listed.contains(&it.id));
+    let ghost = gone
+        .iter()
+        .find(|it| model.was_gone(**it) && listed.contains(&it.id));
+    drop(model);
+    if missing.is_some() || ghost.is_some() {
+        run.fails(&format!(
+            "it lists {listed:?}: {missing:?} is missing, {ghost:?} was deleted"
+        ));
+    }
+}
+
+/// Copies all backups.
+pub(super) fn copy(client: &Client) {
+    let run = client.start("copy");
+    let states: Vec<_> = {
+        let model = client.history.model(0);
+        let known = model.backups.values().map(|known| Arc::clone(&known.state));
+        known.chain(model.unknown.iter().cloned()).collect()
+    };
+    states
+        .iter()
+        .for_each(|state| client.history.model(1).begin_unknown(state));
+    let expected = may_be_missing(client);
+    let how = CopyOptions::default()
+        .with_allow_other_database(true)
+        .with_new_ids(true);
+    let ended = run
+        .reader(0)
+        .and_then(|from| run.engine(1)?.copy_backups_from(&from, CopyWhat::All, &how, &run));
+    run.ends(&ended, &expected);
+    let Ok(report) = ended else { return };
+    for copied in report.backups {
+        if !copied.findings.is_empty() {
+            run.fails(&format!("backup {} is damaged: {:?}", copied.id, copied.findings));
+        }
+        let (Some(new), None) = (copied.new_id, &copied.reason) else {
+            continue;
+        };
+        let known = client
+            .history
+            .model(0)
+            .backups
+            .get(&copied.id.get())
+            .map(|known| Arc::clone(&known.state));
+        if let Some(state) = known {
+            client.history.model(1).copied(new.get(), &state);
+        }
+    }
+}
+
+/// Nothing is ever damaged here.
+pub(super) fn repair(client: &Client) {
+    let run = client.start("repair");
+    let expected = may_be_missing(client);
+    let ended = run.engine(0).and_then(|engine| {
+        let other: Vec<_> = run
+            .reader(1)
+            .ok()
+            .map(RepairSource::Repository)
+            .into_iter()
+            .collect();
+        engine.repair(VerifyWhat::All, &other, &run)
+    });
+    run.ends(&ended, &expected);
+    if let Ok(report) = ended
+        && !(report.repaired.is_empty() && report.not_repaired.is_empty())
+    {
+        run.fails(&format!("it finds damage: {report:?}"));
+    }
+}
