@@ -50,6 +50,8 @@ pub(super) struct Model {
     pub(super) purges: u32,
     /// Runs that have begun to make a backup, less those that were told that they have.
     pub(super) untold: usize,
+    /// How many verbs are under way that may delete these or bring them back, whether they are there yet or not.
+    under_way: BTreeMap<u32, u32>,
     /// Those that somebody has tried to hold.
     pub(super) ever_held: BTreeSet<u32>,
 }
@@ -135,6 +137,11 @@ impl Model {
         !watched.is_empty() && watched.iter().all(is_same)
     }
 
+    /// Whether any of these must have been there all the time.
+    pub(super) fn was_any_certain(&self, watched: &[Watched], own: u32) -> bool {
+        watched.iter().any(|it| self.was_certain(&[*it], own))
+    }
+
     /// Whether this must have been gone all the time.
     pub(super) fn was_gone(&self, watched: Watched) -> bool {
         let known = self.backups.get(&watched.id);
@@ -214,7 +221,7 @@ impl Model {
             state: Arc::clone(state),
             former,
             is_there: true,
-            under_way: 0,
+            under_way: self.under_way.get(&id).copied().unwrap_or_default(),
             is_unsure,
             is_foreign: false,
             is_held: false,
@@ -227,6 +234,7 @@ impl Model {
     pub(super) fn begin(&mut self, ids: &[u32]) -> Vec<Watched> {
         let before = self.watch(ids);
         for id in ids {
+            *self.under_way.entry(*id).or_default() += 1;
             if let Some(known) = self.backups.get_mut(id) {
                 known.under_way += 1;
                 known.changes += 1;
@@ -242,6 +250,9 @@ impl Model {
         mut is_there: impl FnMut(u32) -> Option<Option<bool>>,
     ) -> Result<(), String> {
         for id in ids {
+            if let Some(count) = self.under_way.get_mut(id) {
+                *count -= 1;
+            }
             let Some(known) = self.backups.get_mut(id) else {
                 continue;
             };

@@ -2,26 +2,20 @@
 
 use std::sync::Arc;
 
+use stonekeep::VerifyWhat;
 use stonekeep::engine::copy::{CopyOptions, CopyWhat};
 use stonekeep::engine::repair::RepairSource;
-use stonekeep::{ErrorKind, VerifyWhat};
 
 use super::client::Client;
-use super::verbs::{list_of, may_be_missing, verified};
+use super::verbs::{list_of, may_be_missing, there, verified};
 
 /// Nothing is ever damaged here.
 pub(super) fn verify(client: &Client) {
     let run = client.start("verify");
     let site = client.draw(|rng| usize::from(rng.u8(0..4) == 0));
-    let is_empty = || client.history.model(site).certain().is_empty();
-    let was_empty = is_empty();
+    let there = there(client, site);
     let ended = verified(&run, site);
-    let expected = if was_empty || is_empty() {
-        vec![ErrorKind::NotFound]
-    } else {
-        Vec::new()
-    };
-    run.ends(&ended, &expected);
+    run.ends(&ended, &may_be_missing(client, site, &there, 0));
     if let Ok(report) = ended {
         let is_read = report.unchecked.is_empty() || run.process.was_disturbed();
         if !report.findings.is_empty() || !is_read {
@@ -41,9 +35,9 @@ pub(super) fn list(client: &Client) {
         let ids = model.ids();
         (model.watch(&ids), model.watch_gone())
     };
-    let expected = may_be_missing(client);
+    let there = there(client, 0);
     let ended = list_of(&run);
-    run.ends(&ended, &expected);
+    run.ends(&ended, &may_be_missing(client, 0, &there, 0));
     let Ok(listed) = ended else { return };
     let model = client.history.model(0);
     let missing = certain
@@ -71,14 +65,14 @@ pub(super) fn copy(client: &Client) {
     states
         .iter()
         .for_each(|state| client.history.model(1).begin_unknown(state));
-    let expected = may_be_missing(client);
+    let there = there(client, 0);
     let how = CopyOptions::default()
         .with_allow_other_database(true)
         .with_new_ids(true);
     let ended = run
         .reader(0)
         .and_then(|from| run.engine(1)?.copy_backups_from(&from, CopyWhat::All, &how, &run));
-    run.ends(&ended, &expected);
+    run.ends(&ended, &may_be_missing(client, 0, &there, 0));
     let Ok(report) = ended else { return };
     for copied in report.backups {
         if !copied.findings.is_empty() {
@@ -102,7 +96,7 @@ pub(super) fn copy(client: &Client) {
 /// Nothing is ever damaged here.
 pub(super) fn repair(client: &Client) {
     let run = client.start("repair");
-    let expected = may_be_missing(client);
+    let there = there(client, 0);
     let ended = run.engine(0).and_then(|engine| {
         let other: Vec<_> = run
             .reader(1)
@@ -112,7 +106,7 @@ pub(super) fn repair(client: &Client) {
             .collect();
         engine.repair(VerifyWhat::All, &other, &run)
     });
-    run.ends(&ended, &expected);
+    run.ends(&ended, &may_be_missing(client, 0, &there, 0));
     if let Ok(report) = ended
         && !(report.repaired.is_empty() && report.not_repaired.is_empty())
     {

@@ -12,6 +12,7 @@ use stonekeep::{
 
 use super::client::{Client, Run};
 use super::databases::StateSource;
+use super::model::Watched;
 use super::readers;
 
 /// Runs any command.
@@ -119,7 +120,7 @@ fn purge(client: &Client) {
     let run = client.start("purge");
     let keep = client.draw(|rng| rng.usize(1..4));
     let ids = client.history.model(0).candidates();
-    let expected = may_be_missing(client);
+    let there = there(client, 0);
     {
         let mut model = client.history.model(0);
         model.purges += 1;
@@ -128,7 +129,7 @@ fn purge(client: &Client) {
     let ended = run
         .engine(0)
         .and_then(|engine| engine.purge_old_backups(keep, &run));
-    run.ends(&ended, &expected);
+    run.ends(&ended, &may_be_missing(client, 0, &there, 1));
     if let Ok(report) = &ended {
         let model = client.history.model(0);
         // So many newer ones there may have been at most.
@@ -157,21 +158,27 @@ fn purge(client: &Client) {
 
 fn collect(client: &Client) {
     let run = client.start("gc");
-    let expected = may_be_missing(client);
+    let there = there(client, 0);
     let min_age = client.draw(|rng| [0, 3_600, 86_400][rng.usize(0..3)]);
     run.process.say(|| format!("with a min-age of {min_age} s"));
     let ended = run
         .engine(0)
         .and_then(|engine| engine.garbage_collect(Duration::from_secs(min_age), &run));
-    run.ends(&ended, &expected);
+    run.ends(&ended, &may_be_missing(client, 0, &there, 0));
 }
 
-/// `NotFound`, if there may be no repository.
-pub(super) fn may_be_missing(client: &Client) -> Vec<ErrorKind> {
-    if client.history.model(0).certain().is_empty() {
-        vec![ErrorKind::NotFound]
-    } else {
+/// The backups as a command finds them.
+pub(super) fn there(client: &Client, site: usize) -> Vec<Watched> {
+    let model = client.history.model(site);
+    model.watch(&model.ids())
+}
+
+/// `NotFound`, unless one of these must have been there all the time, but for so many changes of the command itself.
+pub(super) fn may_be_missing(client: &Client, site: usize, there: &[Watched], own: u32) -> Vec<ErrorKind> {
+    if client.history.model(site).was_any_certain(there, own) {
         Vec::new()
+    } else {
+        vec![ErrorKind::NotFound]
     }
 }
 
