@@ -10,7 +10,7 @@ use object_store::Attributes;
 use object_store::path::Path;
 
 use super::clock::begin;
-use super::model::Peek;
+use super::peek::Peek;
 use super::schedule::Schedule;
 
 /// See the [module](self).

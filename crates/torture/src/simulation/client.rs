@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
+use stonekeep::engine::collect::DEFAULT_MIN_AGE;
 use stonekeep::store::{LockWait, Store};
 use stonekeep::{BackupEngine, BackupEngineReadOnly, Components, ErrorKind, Observer};
 
 use super::clock::SimulatedClock;
-use super::history::{History, first_skew};
+use super::history::History;
 use super::process::Process;
-use super::verbs;
-use super::weather::Weather;
+use super::weather::{Weather, first_skew};
 use crate::world::options;
 
 /// See the [module](self).
@@ -43,16 +43,14 @@ impl Client {
         }
     }
 
-    pub(super) fn run(&self) {
-        for _ in 0..self.commands {
-            if self.history.schedule.has_failed() {
-                return;
-            }
-            verbs::any(self);
-            self.history.check();
-            let idle = self.draw(|rng| self.idle.mul_f64(rng.f64()));
-            self.history.schedule.wait(idle);
-        }
+    /// How many commands it runs.
+    pub(super) fn commands(&self) -> u32 {
+        self.commands
+    }
+
+    /// How long it does nothing before the next command.
+    pub(super) fn idle(&self) -> Duration {
+        self.draw(|rng| self.idle.mul_f64(rng.f64()))
     }
 
     pub(super) fn draw<T>(&self, draw: impl FnOnce(&mut Rng) -> T) -> T {
@@ -83,6 +81,7 @@ impl Client {
                 1 => LockWait::AtMost(Duration::from_secs(600)),
                 _ => LockWait::AtMost(Duration::from_secs(7_200)),
             },
+            min_age: DEFAULT_MIN_AGE,
         }
     }
 }
@@ -96,12 +95,15 @@ pub(super) struct Run {
     pub(super) history: Arc<History>,
     command: &'static str,
     wait: LockWait,
+    /// What is younger than this and of unknown origin stays.
+    pub(super) min_age: Duration,
 }
 
 impl Run {
     fn store(&self, site: usize) -> stonekeep::Result<Store> {
         let (history, run) = (Arc::clone(&self.history), self.number);
-        let watch = Arc::new(move |key: &str| history.changed(site, run, key));
+        let min_age = (site == 0 && !self.clock.is_wrong()).then_some(self.min_age);
+        let watch = Arc::new(move |key: &str| history.changed(site, run, min_age, key));
         let store = self.history.sites[site].store(&self.process, watch);
         store.map_err(|error| stonekeep::Error::invalid(error.to_string()))
     }

@@ -13,7 +13,7 @@ use stonekeep::store::memory::MemoryStore;
 use stonekeep::{BackupEngine, CreateBackupOptions, Directory, Observer, Quiet, SourceKind};
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 
-use super::model::Peek;
+use super::peek::Peek;
 use crate::world::options;
 
 /// How many states each database has.

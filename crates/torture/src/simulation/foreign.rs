@@ -9,6 +9,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use fastrand::Rng;
@@ -18,12 +19,14 @@ use stonekeep::store::memory::MemoryStore;
 use stonekeep::store::{Durability, Key, PutContent, PutMode};
 
 use super::databases::DatabaseState;
-use super::model::{Model, Peek, listed};
+use super::model::{Model, listed};
+use super::peek::Peek;
 
 /// See the [module](self).
 pub(super) struct Foreign<'a> {
     pub(super) memory: &'a MemoryStore,
     pub(super) model: &'a mut Model,
+    pub(super) now: Duration,
     /// What it has done, for people.
     pub(super) said: Vec<String>,
 }
@@ -69,8 +72,11 @@ impl Foreign<'_> {
                 return Ok(());
             }
             let path = path.replacen("private/1/", &format!("{own}/"), 1);
-            if !path.starts_with("shared") || self.memory.content(&path).is_none() {
+            if !path.starts_with("shared") {
                 self.put(&path, bytes)?;
+            } else if self.memory.content(&path).is_none() {
+                self.put(&path, bytes)?;
+                self.model.orphans.insert(path, self.now);
             }
         }
         if killed.is_some() {
@@ -78,6 +84,7 @@ impl Foreign<'_> {
         }
         let meta = state.meta.replace("\nprivate/1/", &format!("\n{own}/"));
         self.put(&format!("meta/{id}"), meta.as_bytes())?;
+        self.model.orphans.clear();
         self.model.replaced(id, state);
         Ok(())
     }

@@ -1,29 +1,19 @@
-//! One history: its places, its clients, and what is checked in the end.
+//! One history: what all of its clients share.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use fastrand::Rng;
-use stonekeep::{BackupEngine, BackupEngineOptions, Components, InfoDetail, Quiet, VerifyLevel, VerifyWhat};
-
 use super::bucket::Bucket;
-use super::client::Client;
 use super::clock::SimulatedClock;
 use super::databases::Databases;
-use super::foreign::Foreign;
 use super::model::Model;
-use super::process::{Process, Trace};
+use super::process::Trace;
 use super::schedule::Schedule;
 use super::site::Site;
-use super::weather::{Weather, skew};
-use crate::leaks;
-use crate::world::options;
-
-/// Longer than any age that a collection asks for.
-const LATER: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+use anyhow::Result;
+use fastrand::Rng;
 
 /// What all clients share.
 pub(super) struct History {
@@ -81,12 +71,25 @@ impl History {
     }
 
     /// A run has changed a file of a repository.
-    pub(super) fn changed(&self, site: usize, run: u64, key: &str) {
+    pub(super) fn changed(&self, site: usize, run: u64, min_age: Option<Duration>, key: &str) {
         const OF_READERS: [&str; 2] = ["stonekeep/pins/", "stonekeep/verified/"];
         if OF_READERS.iter().any(|start| key.starts_with(start)) {
             return;
         }
-        if let Err(wrong) = self.model(site).changes(run, key) {
+        let now = self.schedule.now();
+        let mut model = self.model(site);
+        let wrong = model.changes(run, key).err().or_else(|| {
+            let age = now.saturating_sub(*model.orphans.get(key)?);
+            let is_young = min_age.is_some_and(|min_age| age < min_age);
+            is_young.then(|| {
+                format!(
+                    "run {run} removes {key}, which another engine put {} s ago",
+                    age.as_secs()
+                )
+            })
+        });
+        drop(model);
+        if let Some(wrong) = wrong {
             self.schedule.fail(wrong);
         }
     }
@@ -105,121 +108,4 @@ impl History {
             }
         }
     }
-
-    /// Runs it.
-    pub(super) fn run(self: &Arc<Self>, seed: u64) -> Result<()> {
-        let mut rng = Rng::with_seed(seed ^ 0x5eed);
-        let clients = rng.usize(2..=3);
-        for _ in 0..rng.usize(1..=2) {
-            for number in 0..clients {
-                let client = Client::new(self, number, &mut rng);
-                let begins = Duration::from_millis(rng.u64(0..5_000));
-                self.schedule.spawn(number, begins, move || client.run());
-            }
-            self.schedule.run();
-            self.result()?;
-            self.let_others_work(&mut rng)?;
-        }
-        let last = Arc::clone(self);
-        self.schedule.spawn(clients, LATER, move || {
-            if let Err(error) = last.end() {
-                last.schedule.fail(format!("in the end: {error:#}"));
-            }
-        });
-        self.schedule.run();
-        self.result()
-    }
-
-    /// RocksDB's engine works in a directory, in some histories.
-    fn let_others_work(&self, rng: &mut Rng) -> Result<()> {
-        let Site::Directory(memory) = &self.sites[0] else {
-            return Ok(());
-        };
-        let model = &mut *self.model(0);
-        model.settle(memory).map_err(anyhow::Error::msg)?;
-        for _ in 0..rng.usize(0..4) {
-            let states = self.databases.of(rng.usize(0..2));
-            let state = &states[rng.usize(0..states.len())];
-            let mut foreign = Foreign {
-                memory,
-                model: &mut *model,
-                said: Vec::new(),
-            };
-            foreign.act(state, rng).context("RocksDB's engine")?;
-            for said in &foreign.said {
-                self.trace
-                    .add(&self.schedule, "RocksDB's engine", || said.clone());
-            }
-            model.check(memory).map_err(anyhow::Error::msg)?;
-            self.count("foreign verbs".to_owned());
-        }
-        Ok(())
-    }
-
-    fn result(&self) -> Result<()> {
-        self.schedule.failure().map_or(Ok(()), |failure| bail!(failure))
-    }
-
-    /// Nothing is under way any more, and it is days later.
-    fn end(&self) -> Result<()> {
-        for (index, site) in self.sites.iter().enumerate() {
-            self.model(index)
-                .settle(site.peek())
-                .map_err(anyhow::Error::msg)?;
-            let clock = Arc::new(SimulatedClock::new(&self.schedule, 0));
-            let name = format!("last look at {index}");
-            let process = Process::new(
-                &self.schedule,
-                &clock,
-                usize::MAX,
-                name,
-                Weather::calm(),
-                &self.trace,
-            );
-            let store = site.store(&Arc::new(process), Arc::new(|_: &str| {}))?;
-            if store.list(None)?.is_empty() {
-                continue;
-            }
-            let engine = BackupEngine::open(self.options(), store.clone())?
-                .with_components(Components::default().with_clock(clock));
-            let collected = engine.garbage_collect(Duration::from_secs(3_600), &Quiet);
-            let collected = collected.context("the last collection")?;
-            ensure!(
-                collected.not_removed.is_empty(),
-                "not removed: {:?}",
-                collected.not_removed
-            );
-            let model = self.model(index);
-            let there = model.certain();
-            drop(model);
-            let listed = engine.as_read_only().get_all_backup_info(InfoDetail::Sizes)?;
-            let listed = listed.backups.iter().map(|backup| backup.id.get()).collect();
-            ensure!(there == listed, "{there:?} must be there, {listed:?} are");
-            if !there.is_empty() {
-                let verified =
-                    engine
-                        .as_read_only()
-                        .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, &Quiet)?;
-                ensure!(
-                    verified.is_clean(),
-                    "{:?} {:?}",
-                    verified.findings,
-                    verified.unchecked
-                );
-            }
-            self.model(index).check(site.peek()).map_err(anyhow::Error::msg)?;
-            leaks::require_none_in(&store, &crate::place::listed(&store)?)?;
-        }
-        Ok(())
-    }
-
-    /// The options of every engine.
-    pub(super) fn options(&self) -> BackupEngineOptions {
-        options().with_lock_wait(stonekeep::store::LockWait::AtMost(LATER))
-    }
-}
-
-/// How far the clock of a machine is ahead in the beginning.
-pub(super) fn first_skew(rng: &mut Rng) -> i64 {
-    if rng.u8(0..4) == 0 { skew(rng) } else { 0 }
 }

@@ -2,7 +2,7 @@
 //!
 //! A history has two or three clients on machines of their own, whose clocks may be wrong, and may be set at any time. Each runs
 //! some commands, one after the other: backup, delete, delete for a while, undelete, purge, gc, hold, release, verify, list, copy,
-//! repair. Their requests take time, are stopped and killed at any request. All of them are one program that has one thread at a time
+//! restore, repair. Their requests take time, are stopped and killed at any request. All of them are one program that has one thread at a time
 //! ([`schedule`]); whoever waits for the earliest time goes on.
 //!
 //! The repository is in a directory in memory, where RocksDB's own engine works in between ([`foreign`]), or in a store of objects,
@@ -13,6 +13,7 @@
 //! - every backup whose commit was told, and that nobody deletes, is listed and has the bytes of the state that it was made of;
 //! - a backup whose deletion was told is gone, one that is held is there, no id is given twice;
 //! - the changes of two runs never mix: whoever is done with the lock, or has lost it, changes nothing more;
+//! - a collection removes nothing of unknown origin that is younger than its `min-age`;
 //! - nothing is ever called damaged, and a command fails only by what was done to it.
 //!
 //! Days after the last command a collection succeeds, all backups verify, and no file is left that nobody needs.
@@ -23,8 +24,10 @@ mod clock;
 mod databases;
 mod foreign;
 mod history;
+mod looks;
 mod machine;
 mod model;
+mod peek;
 mod pool;
 mod process;
 mod readers;
@@ -32,6 +35,7 @@ mod requests;
 mod schedule;
 mod signed;
 mod site;
+mod trial;
 mod verbs;
 mod weather;
 
@@ -51,7 +55,7 @@ pub fn run(budget: Budget) -> Report {
     match Databases::make() {
         Ok(databases) => {
             let databases = Arc::new(databases);
-            budget.run(|seed, report| trial(&databases, seed, report))
+            budget.run(|seed, report| one(&databases, seed, report))
         }
         Err(error) => Report {
             failures: vec![format!("the databases: {error:#}")],
@@ -60,9 +64,9 @@ pub fn run(budget: Budget) -> Report {
     }
 }
 
-fn trial(databases: &Arc<Databases>, seed: u64, report: &mut Report) -> Result<()> {
+fn one(databases: &Arc<Databases>, seed: u64, report: &mut Report) -> Result<()> {
     let history = History::new(seed, databases, false)?;
-    let ended = history.run(seed);
+    let ended = trial::run(&history, seed);
     *report.counts.entry("steps".to_owned()).or_default() += history.schedule.steps();
     for (what, count) in history.counts() {
         *report.counts.entry(what).or_default() += count;
@@ -75,7 +79,7 @@ fn steps(databases: &Arc<Databases>, seed: u64) -> String {
     let Ok(history) = History::new(seed, databases, true) else {
         return String::new();
     };
-    let again = history.run(seed);
+    let again = trial::run(&history, seed);
     let lines = history.trace.lines.lock().unwrap_or_else(PoisonError::into_inner);
     let shown = &lines[lines.len().saturating_sub(SHOWN_STEPS)..];
     let end = again.map_or_else(
@@ -92,7 +96,7 @@ fn steps(databases: &Arc<Databases>, seed: u64) -> String {
 pub fn fingerprint(seed: u64) -> Result<(u64, Vec<String>)> {
     let databases = Arc::new(Databases::make()?);
     let history = History::new(seed, &databases, true)?;
-    history.run(seed)?;
+    trial::run(&history, seed)?;
     let lines = history.trace.lines.lock().unwrap_or_else(PoisonError::into_inner);
     Ok((history.schedule.steps(), lines.clone()))
 }

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use stonekeep::BackupId;
 use stonekeep::repo::loaded_meta::LoadedMeta;
 
 use super::databases::DatabaseState;
+use super::peek::Peek;
 
 /// What is known of a backup.
 #[derive(Debug)]
@@ -52,22 +54,21 @@ pub(super) struct Model {
     pub(super) untold: usize,
     /// How many verbs are under way that may delete these or bring them back, whether they are there yet or not.
     under_way: BTreeMap<u32, u32>,
+    /// Shared files that another engine has put for a backup that it has not made, and when.
+    pub(super) orphans: BTreeMap<String, Duration>,
     /// Those that somebody has tried to hold.
     pub(super) ever_held: BTreeSet<u32>,
-}
-
-/// Reads files of a repository as they are at this moment.
-pub(super) trait Peek {
-    /// The content of a file.
-    fn content(&self, key: &str) -> Option<Arc<[u8]>>;
-    /// The names in a directory.
-    fn names(&self, directory: &str) -> Vec<String>;
 }
 
 impl Known {
     /// Whether it must be there now.
     pub(super) fn is_certain(&self) -> bool {
         self.is_there && (self.is_held || (self.under_way == 0 && !self.is_unsure))
+    }
+
+    /// What it may be made of.
+    pub(super) fn states(&self) -> impl Iterator<Item = &Arc<DatabaseState>> {
+        std::iter::once(&self.state).chain(&self.former)
     }
 
     fn require_whole(&self, peek: &dyn Peek, id: u32) -> Result<(), String> {
@@ -151,6 +152,8 @@ impl Model {
     /// A run begins to make a backup of this state.
     pub(super) fn begin_unknown(&mut self, state: &Arc<DatabaseState>) {
         self.untold += 1;
+        // It may take them over.
+        self.orphans.clear();
         if !self.unknown.iter().any(|it| Arc::ptr_eq(it, state)) {
             self.unknown.push(Arc::clone(state));
         }

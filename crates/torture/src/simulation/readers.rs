@@ -1,13 +1,15 @@
-//! The commands of a client that read the repository: verify, list, copy, repair.
+//! The commands of a client that read the repository: verify, list, copy, restore, repair.
 
 use std::sync::Arc;
 
-use stonekeep::VerifyWhat;
 use stonekeep::engine::copy::{CopyOptions, CopyWhat};
 use stonekeep::engine::repair::RepairSource;
+use stonekeep::{RestoreOptions, VerifyWhat, WhichBackup};
 
 use super::client::Client;
-use super::verbs::{list_of, may_be_missing, there, verified};
+use super::databases::DatabaseState;
+use super::looks::{id, list_of, may_be_missing, some_id, there, verified};
+use crate::tree;
 
 /// Nothing is ever damaged here.
 pub(super) fn verify(client: &Client) {
@@ -90,6 +92,44 @@ pub(super) fn copy(client: &Client) {
         if let Some(state) = known {
             client.history.model(1).copied(new.get(), &state);
         }
+    }
+}
+
+/// What comes back is what was backed up.
+pub(super) fn restore(client: &Client) {
+    let run = client.start("restore");
+    let number = some_id(client);
+    run.process.say(|| format!("of backup {number}"));
+    let before = client.history.model(0).watch(&[number]);
+    let Ok(directory) = tempfile::tempdir() else {
+        return run.fails("no temporary directory");
+    };
+    let target = directory.path().join("restored");
+    let ended = run.reader(0).and_then(|reader| {
+        let which = WhichBackup::Id(id(number)?);
+        reader.restore_db_from_backup(which, &target, &RestoreOptions::default(), &run)
+    });
+    run.ends(&ended, &may_be_missing(client, 0, &before, 0));
+    if ended.is_err() {
+        return;
+    }
+    let found = match tree::read(&target) {
+        Ok(found) => found,
+        Err(error) => return run.fails(&format!("what was restored cannot be read: {error:#}")),
+    };
+    let is_state = |state: &Arc<DatabaseState>| {
+        let mut files = state.files.iter();
+        files.all(|(name, bytes)| name.starts_with("OPTIONS") || found.get(name) == Some(bytes))
+    };
+    let model = client.history.model(0);
+    let is_known = model
+        .backups
+        .get(&number)
+        .is_none_or(|known| known.states().any(is_state));
+    let is_right = is_known || model.unknown.iter().any(is_state);
+    drop(model);
+    if !is_right {
+        run.fails(&format!("backup {number} restores to another database"));
     }
 }
 

@@ -161,7 +161,7 @@ impl Schedule {
             inside.tasks.len() - 1
         };
         let schedule = Arc::clone(self);
-        pool::run(move || {
+        let started = pool::run(move || {
             ME.set(Some((Arc::clone(&schedule), me)));
             schedule.inside().tasks[me].thread = Some(thread::current());
             schedule.await_baton(Some(me));
@@ -169,6 +169,10 @@ impl Schedule {
             ME.set(None);
             schedule.end(me);
         });
+        if let Err(error) = started {
+            self.inside().tasks[me].state = State::Ended;
+            self.fail(format!("no thread: {error}"));
+        }
         me
     }
 

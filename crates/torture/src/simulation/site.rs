@@ -13,7 +13,7 @@ use stonekeep::store::{Durability, EntryKind, Key, ObjectReader, Store};
 use super::bucket::{Below, Bucket};
 use super::clock::SimulatedClock;
 use super::machine::ClientMachine;
-use super::model::Peek;
+use super::peek::Peek;
 use super::process::{Alive, OnDisk, Process, Watch};
 use super::requests::Requests;
 use super::signed::SignedRequests;

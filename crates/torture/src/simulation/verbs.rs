@@ -6,13 +6,11 @@ use std::time::Duration;
 
 use stonekeep::engine::collect::DeleteOptions;
 use stonekeep::engine::hold::HoldOptions;
-use stonekeep::{
-    BackupId, CollectReport, CreateBackupOptions, ErrorKind, InfoDetail, VerifyLevel, VerifyWhat,
-};
+use stonekeep::{CollectReport, CreateBackupOptions, ErrorKind};
 
 use super::client::{Client, Run};
 use super::databases::StateSource;
-use super::model::Watched;
+use super::looks::{id, may_be_missing, some_id, there};
 use super::readers;
 
 /// Runs any command.
@@ -26,9 +24,10 @@ pub(super) fn any(client: &Client) {
         62..73 => collect(client),
         73..78 => hold(client),
         78..81 => release(client),
-        81..88 => readers::verify(client),
-        88..92 => readers::list(client),
-        92..97 => readers::copy(client),
+        81..87 => readers::verify(client),
+        87..90 => readers::list(client),
+        90..94 => readers::copy(client),
+        94..98 => readers::restore(client),
         _ => readers::repair(client),
     }
 }
@@ -52,20 +51,6 @@ fn create(client: &Client) {
             run.fails(&wrong);
         }
     }
-}
-
-/// A backup that may be there, or seldom any id.
-fn some_id(client: &Client) -> u32 {
-    let there = client.history.model(0).candidates();
-    client.draw(|rng| match there.len() {
-        0 => rng.u32(1..5),
-        _ if rng.u8(0..12) == 0 => rng.u32(1..12),
-        many => there[rng.usize(0..many)],
-    })
-}
-
-pub(super) fn id(number: u32) -> stonekeep::Result<BackupId> {
-    BackupId::new(number).ok_or_else(|| stonekeep::Error::invalid("no id"))
 }
 
 /// Says what a verb that deletes has done: the ids that it says that it deleted are gone, and no others.
@@ -157,29 +142,15 @@ fn purge(client: &Client) {
 }
 
 fn collect(client: &Client) {
-    let run = client.start("gc");
+    let mut run = client.start("gc");
     let there = there(client, 0);
     let min_age = client.draw(|rng| [0, 3_600, 86_400][rng.usize(0..3)]);
     run.process.say(|| format!("with a min-age of {min_age} s"));
+    run.min_age = Duration::from_secs(min_age);
     let ended = run
         .engine(0)
-        .and_then(|engine| engine.garbage_collect(Duration::from_secs(min_age), &run));
+        .and_then(|engine| engine.garbage_collect(run.min_age, &run));
     run.ends(&ended, &may_be_missing(client, 0, &there, 0));
-}
-
-/// The backups as a command finds them.
-pub(super) fn there(client: &Client, site: usize) -> Vec<Watched> {
-    let model = client.history.model(site);
-    model.watch(&model.ids())
-}
-
-/// `NotFound`, unless one of these must have been there all the time, but for so many changes of the command itself.
-pub(super) fn may_be_missing(client: &Client, site: usize, there: &[Watched], own: u32) -> Vec<ErrorKind> {
-    if client.history.model(site).was_any_certain(there, own) {
-        Vec::new()
-    } else {
-        vec![ErrorKind::NotFound]
-    }
 }
 
 fn undelete(client: &Client) {
@@ -247,16 +218,4 @@ fn release(client: &Client) {
         vec![ErrorKind::NotFound]
     };
     run.ends(&ended, &expected);
-}
-
-/// What two looks at the ids of a repository say together.
-pub(super) fn list_of(run: &Run) -> stonekeep::Result<BTreeSet<u32>> {
-    let all = run.reader(0)?.get_all_backup_info(InfoDetail::Sizes)?;
-    Ok(all.backups.iter().map(|backup| backup.id.get()).collect())
-}
-
-/// Everything, with checksums.
-pub(super) fn verified(run: &Run, site: usize) -> stonekeep::Result<stonekeep::VerifyReport> {
-    run.reader(site)?
-        .verify_backups(VerifyWhat::All, VerifyLevel::Checksum, run)
 }

@@ -78,3 +78,8 @@ pub(super) fn skew(rng: &mut Rng) -> i64 {
     let most = [1, 100, 10_000, 1_000_000][rng.usize(0..4)];
     rng.i64(-most..=most)
 }
+
+/// How far the clock of a machine is ahead in the beginning.
+pub(super) fn first_skew(rng: &mut Rng) -> i64 {
+    if rng.u8(0..4) == 0 { skew(rng) } else { 0 }
+}
