@@ -54,6 +54,9 @@ pub(super) struct Model {
     pub(super) untold: usize,
     /// How many verbs are under way that may delete these or bring them back, whether they are there yet or not.
     under_way: BTreeMap<u32, u32>,
+    /// How many ends of holds have begun, and how many of them may still be under way.
+    pub(super) releases: u32,
+    pub(super) releasing: u32,
     /// Shared files that another engine has put for a backup that it has not made, and when.
     pub(super) orphans: BTreeMap<String, Duration>,
     /// Those that somebody has tried to hold.
@@ -193,8 +196,9 @@ impl Model {
         }
     }
 
-    /// A run has been told that this backup is held.
-    pub(super) fn held(&mut self, id: u32) -> Result<(), String> {
+    /// A run has been told that this backup is held. So many holds had been ended when it began.
+    pub(super) fn held(&mut self, id: u32, releases: u32) -> Result<(), String> {
+        let is_last = self.releases == releases;
         let Some(known) = self.backups.get_mut(&id) else {
             return Ok(());
         };
@@ -202,12 +206,13 @@ impl Model {
             return Err(format!("backup {id} is held, and was deleted"));
         }
         known.is_there = true;
-        known.is_held = true;
+        known.is_held = is_last;
         Ok(())
     }
 
     /// A run begins to end the hold of this backup. Whether it was held.
     pub(super) fn release(&mut self, id: u32) -> bool {
+        self.releases += 1;
         let Some(known) = self.backups.get_mut(&id) else {
             return false;
         };

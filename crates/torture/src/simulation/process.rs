@@ -100,6 +100,9 @@ impl Process {
         if self.is_dead() {
             return Err(());
         }
+        if !self.schedule.is_task() {
+            return Ok(());
+        }
         let delay = self.schedule.draw(|rng| self.mishap(rng));
         self.schedule.wait(delay);
         if self.is_dead() {
@@ -125,6 +128,9 @@ impl Process {
 
     /// Stops the process for a while, perhaps.
     pub(super) fn stumble(&self) {
+        if !self.schedule.is_task() {
+            return;
+        }
         let (pause, jump) = self
             .schedule
             .draw(|rng| (self.weather.pause(rng), self.weather.jump(rng)));

@@ -59,14 +59,9 @@ pub(super) fn list(client: &Client) {
 /// Copies all backups.
 pub(super) fn copy(client: &Client) {
     let run = client.start("copy");
-    let states: Vec<_> = {
-        let model = client.history.model(0);
-        let known = model.backups.values().map(|known| Arc::clone(&known.state));
-        known.chain(model.unknown.iter().cloned()).collect()
-    };
-    states
-        .iter()
-        .for_each(|state| client.history.model(1).begin_unknown(state));
+    let databases = &client.history.databases;
+    let states = databases.of(0).iter().chain(databases.of(1));
+    states.for_each(|state| client.history.model(1).begin_unknown(state));
     let there = there(client, 0);
     let how = CopyOptions::default()
         .with_allow_other_database(true)

@@ -186,10 +186,7 @@ impl Schedule {
 
     /// The task that calls this waits so long.
     pub(super) fn wait(self: &Arc<Self>, time: Duration) {
-        let Some(me) = self.me() else {
-            self.inside().now += time;
-            return;
-        };
+        let Some(me) = self.me() else { return };
         let mut inside = self.inside();
         let until = inside.now + time;
         inside.tasks[me].state = State::Waits(until);
@@ -238,6 +235,12 @@ impl Schedule {
         let mut inside = self.inside();
         let until = inside.now + time;
         inside.processes.entry(process).or_default().stopped_until = until;
+    }
+
+    /// Whether the thread that calls this is a task. The library starts some for a listing beside other work: what these ask for
+    /// takes no time.
+    pub(super) fn is_task(&self) -> bool {
+        self.me().is_some()
     }
 
     fn me(&self) -> Option<usize> {

@@ -180,10 +180,16 @@ fn hold(client: &Client) {
     let run = client.start("hold");
     let number = some_id(client);
     run.process.say(|| format!("of backup {number}"));
-    let watched = {
+    let (watched, releases) = {
         let mut model = client.history.model(0);
         model.ever_held.insert(number);
-        model.watch(&[number])
+        // One that is under way, or whose end nobody knows, may end this hold, too.
+        let releases = if model.releasing == 0 {
+            model.releases
+        } else {
+            u32::MAX
+        };
+        (model.watch(&[number]), releases)
     };
     let options = HoldOptions::default().with_reason("audit");
     let ended = run
@@ -196,7 +202,7 @@ fn hold(client: &Client) {
         vec![ErrorKind::NotFound]
     };
     if ended.is_ok()
-        && let Err(wrong) = model.held(number)
+        && let Err(wrong) = model.held(number, releases)
     {
         run.fails(&wrong);
     }
@@ -209,9 +215,13 @@ fn release(client: &Client) {
     let number = some_id(client);
     run.process.say(|| format!("of backup {number}"));
     let was_held = client.history.model(0).release(number);
+    client.history.model(0).releasing += 1;
     let ended = run
         .engine(0)
         .and_then(|engine| engine.release_backup(id(number)?, &run));
+    if ended.is_ok() || !run.process.was_disturbed() {
+        client.history.model(0).releasing -= 1;
+    }
     let expected = if was_held {
         Vec::new()
     } else {
