@@ -19,8 +19,9 @@ use stonekeep::store::memory::MemoryStore;
 use stonekeep::store::{Durability, Key, PutContent, PutMode};
 
 use super::databases::DatabaseState;
-use super::model::{Model, listed};
+use super::model::Model;
 use super::peek::Peek;
+use super::stored_backup::listed;
 
 /// See the [module](self).
 pub(super) struct Foreign<'a> {

@@ -35,6 +35,7 @@ mod requests;
 mod schedule;
 mod signed;
 mod site;
+mod stored_backup;
 mod trial;
 mod verbs;
 mod weather;

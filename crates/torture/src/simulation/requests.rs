@@ -59,9 +59,10 @@ impl Requests {
     fn sent<T>(&self, what: &dyn fmt::Display, act: impl Fn() -> T + Clone + Send + 'static) -> Result<T> {
         self.process.stumble();
         self.process.sends(what).map_err(|()| dead())?;
-        let fate = match self.process.schedule.is_task() {
-            true => self.process.schedule.draw(|rng| self.fate(rng)),
-            false => Fate::Arrives,
+        let fate = if self.process.schedule.is_task() {
+            self.process.schedule.draw(|rng| self.fate(rng))
+        } else {
+            Fate::Arrives
         };
         if fate != Fate::Arrives {
             self.process.disturb();
