@@ -3,13 +3,13 @@
 //! A history has two or three clients on machines of their own, whose clocks may be wrong, and may be set at any time. Each runs
 //! some commands, one after the other: backup, delete, delete for a while, undelete, purge, gc, hold, release, verify, list, copy,
 //! restore, repair. Their requests take time, are stopped and killed at any request. All of them are one program that has one thread at a time
-//! ([`schedule`]); whoever waits for the earliest time goes on.
+//! (`schedule.rs`); whoever waits for the earliest time goes on.
 //!
-//! The repository is in a directory in memory, where RocksDB's own engine works in between ([`foreign`]), or in a store of objects,
-//! behind the library's store of object stores with its leases, pins and signed requests ([`requests`], [`signed`]): requests get
+//! The repository is in a directory in memory, where RocksDB's own engine works in between (`foreign.rs`), or in a store of objects,
+//! behind the library's store of object stores with its leases, pins and signed requests (`requests.rs`, `signed.rs`): requests get
 //! lost before or after they are carried out, come late or twice, and a client that was stopped goes on after its lease has run out.
 //!
-//! Checked after each command, against what the clients were told ([`model`]):
+//! Checked after each command, against what the clients were told (`model.rs`):
 //! - every backup whose commit was told, and that nobody deletes, is listed and has the bytes of the state that it was made of;
 //! - a backup whose deletion was told is gone, one that is held is there, no id is given twice;
 //! - the changes of two runs never mix: whoever is done with the lock, or has lost it, changes nothing more;
