@@ -141,7 +141,7 @@ impl Run {
         let is_expected = match error.kind() {
             ErrorKind::Locked => true,
             ErrorKind::Io | ErrorKind::Stopped => self.process.was_disturbed(),
-            ErrorKind::Corrupt => false,
+            ErrorKind::Corrupt => expected.contains(&ErrorKind::Corrupt),
             kind => expected.contains(&kind) || self.process.was_disturbed(),
         };
         if !is_expected {

@@ -55,6 +55,8 @@ pub(super) struct Model {
     /// How many ends of holds have begun, and how many of them may still be under way.
     pub(super) releases: u32,
     pub(super) releasing: u32,
+    /// Another engine has worked here: what was deleted for a while may be gone, or be written over.
+    pub(super) has_others: bool,
     /// Shared files that another engine has put for a backup that it has not made, and when.
     pub(super) orphans: BTreeMap<String, Duration>,
     /// Those that somebody has tried to hold.
@@ -302,7 +304,7 @@ impl Model {
         for (id, known) in &self.backups {
             if known.is_certain() {
                 known.require_whole(peek, *id)?;
-            } else if known.is_gone() && there.contains(id) {
+            } else if known.is_gone() && !known.is_foreign && there.contains(id) {
                 return Err(format!("backup {id} was deleted, and is there"));
             }
         }

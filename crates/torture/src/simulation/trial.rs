@@ -54,6 +54,7 @@ fn let_others_work(history: &History, rng: &mut Rng) -> Result<()> {
     let model = &mut *history.model(0);
     model.settle(memory).map_err(anyhow::Error::msg)?;
     for _ in 0..rng.usize(0..4) {
+        model.has_others = true;
         let states = history.databases.of(rng.usize(0..2));
         let state = &states[rng.usize(0..states.len())];
         let mut foreign = Foreign {

@@ -165,10 +165,21 @@ fn undelete(client: &Client) {
     let ended = run
         .engine(0)
         .and_then(|engine| engine.undelete_backup(id(number)?, &run));
-    run.ends(&ended, &[ErrorKind::NotFound, ErrorKind::Refused]);
+    let mut expected = vec![ErrorKind::NotFound, ErrorKind::Refused];
+    if client.history.model(0).has_others {
+        expected.push(ErrorKind::Corrupt);
+    }
+    run.ends(&ended, &expected);
     let outcome = client.history.model(0).end(&[number], |_| match &ended {
         Ok(_) => Some(Some(true)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Refused) => Some(None),
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::Refused | ErrorKind::Corrupt
+            ) =>
+        {
+            Some(None)
+        }
         Err(_) => None,
     });
     if let Err(wrong) = outcome {
