@@ -28,7 +28,9 @@ const OURS: [&str; 7] = [
 /// # Errors
 /// The files.
 pub fn require_none(place: &Place) -> Result<()> {
-    require_none_in(&place.store, &place.files()?)
+    let mut files = place.files()?;
+    files.retain(|name, _| !place.keeps(name));
+    require_none_in(&place.store, &files)
 }
 
 /// The same of a store that has these files.
@@ -55,9 +57,8 @@ pub fn require_none_in(store: &Store, files: &Tree) -> Result<()> {
         }
     }
     prefixes.extend(["meta/".to_owned(), "stonekeep/deleted/".to_owned()]);
-    let is_needed = |name: &str| {
-        needed.contains(name) || prefixes.iter().any(|start| name.starts_with(start)) || place.keeps(name)
-    };
+    let is_needed =
+        |name: &str| needed.contains(name) || prefixes.iter().any(|start| name.starts_with(start));
     let left: Vec<&String> = files.keys().filter(|name| !is_needed(name)).collect();
     ensure!(left.is_empty(), "a collection leaves {left:?}");
     let claims = files

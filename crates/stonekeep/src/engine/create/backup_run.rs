@@ -65,7 +65,7 @@ impl<'a> BackupRun<'a> {
             None
         };
         let read_at = context.engine.clock.instant();
-        let (inputs, id) = read(&context)?;
+        let (inputs, id) = read(&context, lock.is_some() || dry_run)?;
         Ok(BackupRun {
             context,
             dry_run,
@@ -89,7 +89,7 @@ impl<'a> BackupRun<'a> {
             self.lock = Some(open_repository(&self.context, &state)?);
             // Another process may have made the repository meanwhile.
             self.read_at = self.context.engine.clock.instant();
-            let (inputs, id) = read(&self.context)?;
+            let (inputs, id) = read(&self.context, true)?;
             self.planner.replace_inputs(inputs);
             self.id = id;
         }
@@ -322,13 +322,13 @@ pub(super) fn next_free(context: &Context<'_>, taken: BackupId) -> Result<Backup
     ids::next(taken.max(largest.unwrap_or(taken)))
 }
 
-/// C1: what the repository knows, and the id of the next backup.
-fn read<'a>(context: &Context<'a>) -> Result<(PlanInputs<'a>, BackupId)> {
+/// C1: what the repository knows, and the id of the next backup. Without the lock, staged files may be those of a run that is alive.
+fn read<'a>(context: &Context<'a>, uses_leftovers: bool) -> Result<(PlanInputs<'a>, BackupId)> {
     context.report(Phase::Planning);
     let (store, workers) = (context.store(), context.engine.workers());
     let (inputs, claimed) = run_both(
         workers,
-        || PlanInputs::read(store, context.engine.clock.now(), workers),
+        || PlanInputs::read(store, context.engine.clock.now(), workers, uses_leftovers),
         || ids::claimed(store),
     );
     let inputs = inputs?;

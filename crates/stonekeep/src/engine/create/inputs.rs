@@ -64,16 +64,25 @@ enum Newest {
 }
 
 impl<'a> PlanInputs<'a> {
-    /// Reads the newest readable backup, and what killed runs have left.
+    /// Reads the newest readable backup, and, with `uses_leftovers`, what killed runs have left.
     ///
     /// # Errors
     /// I/O errors of the store.
-    pub(super) fn read(store: &'a Store, now: SystemTime, workers: usize) -> Result<Self> {
+    pub(super) fn read(
+        store: &'a Store,
+        now: SystemTime,
+        workers: usize,
+        uses_leftovers: bool,
+    ) -> Result<Self> {
         let index = RepositoryIndex::new(store);
         if workers > 1 {
             index.begin_listing();
         }
-        let records = || run_both(workers, || Doubts::read(store, now), || Leftovers::read(store));
+        let leftovers = || {
+            let read = uses_leftovers.then(|| Leftovers::read(store));
+            read.unwrap_or_else(|| Ok(Leftovers::default()))
+        };
+        let records = || run_both(workers, || Doubts::read(store, now), leftovers);
         let (backups, (doubts, leftovers)) = run_both(workers, || index.backups().map(drop), records);
         backups?;
         let mut inputs = PlanInputs {

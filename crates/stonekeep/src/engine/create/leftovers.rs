@@ -23,6 +23,7 @@ pub(super) struct Leftover {
 }
 
 /// See the [module](self).
+#[derive(Default)]
 pub(super) struct Leftovers {
     /// What each of those runs has uploaded.
     pub(super) runs: Vec<store::Leftover>,

@@ -262,6 +262,7 @@ mod tests {
                 sequences: Sequences::default(),
                 keep_old: None,
                 keep_old_made: false,
+                salvage: None,
             },
             moves,
             files: vec![file],
