@@ -12,13 +12,13 @@
 
 use stonekeep_format::backup_name::RepoPath;
 
-use super::claims::Claim;
+use super::claims::{Claim, Said};
 use super::contents::{contents_of, sum_of_bytes};
 use super::options::Sample;
 use super::report::Findings;
 use crate::repo::index::RepositoryIndex;
 use crate::repo::stored_files::StoredEntry;
-use crate::repo::verified::{Stamps, Wanted};
+use crate::repo::verified::Stamps;
 use crate::repo::wrong::Wrong;
 use crate::store::{EntryKind, Key};
 use crate::{ErrorKind, Result};
@@ -47,13 +47,10 @@ impl Choice {
 /// When a file was last verified, as meta files expect it, in milliseconds since 1970. `None` if it never was, as one of them
 /// expects it.
 pub(super) fn verified_ms(stamps: &Stamps, claim: &Claim) -> Option<u64> {
-    let times = claim.said.iter().map(|said| {
-        let wanted = Wanted {
-            size_bytes: said.size_bytes,
-            crc32c: said.crc32c,
-        };
-        stamps.verified_ms(&claim.path, wanted)
-    });
+    let times = claim
+        .said
+        .iter()
+        .map(|said| stamps.verified_ms(&claim.path, said.wanted()));
     times.min().flatten()
 }
 
@@ -62,21 +59,15 @@ fn looked_into_ms(stamps: &Stamps, claim: &Claim) -> Option<u64> {
     if contents_of(&claim.path).is_none() {
         return verified_ms(stamps, claim);
     }
-    let times = claim.said.iter().map(|said| {
-        let wanted = Wanted {
-            size_bytes: said.size_bytes,
-            crc32c: said.crc32c,
-        };
-        stamps.looked_into_ms(&claim.path, wanted)
-    });
+    let times = claim
+        .said
+        .iter()
+        .map(|said| stamps.looked_into_ms(&claim.path, said.wanted()));
     times.min().flatten()
 }
 
 fn is_damaged(stamps: &Stamps, claim: &Claim) -> bool {
-    let mut wanted = claim.said.iter().map(|said| Wanted {
-        size_bytes: said.size_bytes,
-        crc32c: said.crc32c,
-    });
+    let mut wanted = claim.said.iter().map(Said::wanted);
     wanted.any(|wanted| stamps.damage(&claim.path, wanted).is_some())
 }
 

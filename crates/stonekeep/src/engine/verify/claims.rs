@@ -7,6 +7,7 @@ use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::{BackupId, Crc32c};
 
 use crate::repo::known_files::KnownFiles;
+use crate::repo::verified::Wanted;
 
 /// A file and what is said of it.
 #[derive(Debug)]
@@ -24,6 +25,16 @@ pub(super) struct Said {
     pub(super) size_bytes: Option<u64>,
     pub(super) crc32c: Option<Crc32c>,
     pub(super) ids: Vec<BackupId>,
+}
+
+impl Said {
+    /// What a stamp of the file is about.
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted {
+            size_bytes: self.size_bytes,
+            crc32c: self.crc32c,
+        }
+    }
 }
 
 /// All files of the backups that are verified.

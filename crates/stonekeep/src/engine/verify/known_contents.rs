@@ -6,7 +6,7 @@ use stonekeep_format::BackupId;
 
 use super::claims::Claim;
 use super::report::{FindingKind, Findings};
-use crate::repo::verified::{Stamps, Wanted};
+use crate::repo::verified::Stamps;
 
 /// The damage of one file.
 struct Damaged {
@@ -25,11 +25,7 @@ impl KnownContents {
         let mut known = KnownContents::default();
         for claim in claims {
             for said in &claim.said {
-                let wanted = Wanted {
-                    size_bytes: said.size_bytes,
-                    crc32c: said.crc32c,
-                };
-                if let Some(reason) = stamps.damaged_contents(&claim.path, wanted) {
+                if let Some(reason) = stamps.damaged_contents(&claim.path, said.wanted()) {
                     known.0.push(Damaged {
                         path: claim.path.clone(),
                         reason: format!("{reason}, as an earlier verification found"),

@@ -12,7 +12,7 @@ use super::memory::Memory;
 use super::options::VerifyOptions;
 use super::report::{FindingKind, VerifyLevel};
 use super::{BackupState, Verifier};
-use crate::repo::verified::{Recorder, Stamps, Wanted, milliseconds};
+use crate::repo::verified::{Recorder, Stamps, milliseconds};
 use crate::{Observer, Result, Warning, WarningName};
 
 impl Verifier<'_> {
@@ -99,11 +99,7 @@ impl Verifier<'_> {
     fn add_known_damage<'c>(&mut self, stamps: &Stamps, unread: impl Iterator<Item = &'c Claim>) {
         for claim in unread {
             for said in &claim.said {
-                let wanted = Wanted {
-                    size_bytes: said.size_bytes,
-                    crc32c: said.crc32c,
-                };
-                if let Some(damage) = stamps.damage(&claim.path, wanted) {
+                if let Some(damage) = stamps.damage(&claim.path, said.wanted()) {
                     let reason = format!("{}, as an earlier verification found", damage.reason);
                     let ids = said.ids.iter().copied();
                     let (kind, path) = (FindingKind::WrongChecksum, claim.path.clone());
