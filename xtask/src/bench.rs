@@ -60,6 +60,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
             bench.arg("--command").arg(stonekeep);
             add(&mut bench, "--restic", peers::restic());
             add(&mut bench, "--rustic", peers::rustic());
+            add(&mut bench, "--sst-dump", peers::sst_dump());
         }
         Some(_) => {}
     }

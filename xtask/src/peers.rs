@@ -20,6 +20,13 @@ pub(crate) fn rustic() -> Option<PathBuf> {
     of_cargo("rustic", RUSTIC)
 }
 
+/// That of the system's package, as rocksdb-tools of Debian.
+pub(crate) fn sst_dump() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let found = std::env::split_paths(&path).map(|directory| directory.join("sst_dump"));
+    found.into_iter().find(|program| program.exists())
+}
+
 /// Built by `go install`.
 pub(crate) fn restic() -> Option<PathBuf> {
     let root = workspace::target().join("restic-0.18.1");

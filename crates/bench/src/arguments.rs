@@ -27,7 +27,8 @@ pub(crate) enum Verb {
     /// is s3://BUCKET/PREFIX, with AWS_ENDPOINT_URL and credentials; STONEKEEP_TEST_HDFS is hdfs://HOST:PORT/PATH, and
     /// STONEKEEP_TEST_HDFS_SERVER is 'PROGRAM DIRECTORY', such that PROGRAM dfs DIRECTORY is Hadoop's hdfs dfs.
     Remote(Remote),
-    /// Many databases from one file, several repositories, and restic and rustic on the directory of a database.
+    /// Many databases from one file, several repositories, restic and rustic on the directory of a database, and deep
+    /// verification beside sst_dump.
     Daily(Daily),
     /// Makes the data of some scenarios and leaves it there, and prints the jobs that work on it: each is the standard
     /// input of `stonekeep-bench work`, which can so be run under strace, perf or callgrind.
@@ -160,6 +161,9 @@ pub(crate) struct Daily {
     /// The rustic command; else it takes no part.
     #[arg(long, value_name = "FILE")]
     pub(crate) rustic: Option<PathBuf>,
+    /// RocksDB's sst_dump command; else it takes no part.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sst_dump: Option<PathBuf>,
     /// Writes everything that was measured to this file, anew after each scenario.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

@@ -23,8 +23,14 @@ pub(crate) fn run(arguments: &Daily) -> Result<()> {
         stonekeep: found(&arguments.command)?,
         restic: path(&arguments.restic)?,
         rustic: path(&arguments.rustic)?,
+        sst_dump: path(&arguments.sst_dump)?,
     };
-    for (name, command) in [("restic", &commands.restic), ("rustic", &commands.rustic)] {
+    let others = [
+        ("restic", &commands.restic),
+        ("rustic", &commands.rustic),
+        ("sst-dump", &commands.sst_dump),
+    ];
+    for (name, command) in others {
         if command.is_none() {
             println!("\n{name}: skipped: there is no --{name} FILE");
         }

@@ -1,6 +1,7 @@
 //! What is measured on: databases, repositories, and what is done to them between two runs.
 
 pub(crate) mod cached;
+pub(crate) mod compressed;
 pub(crate) mod directory;
 pub(crate) mod synthetic;
 pub(crate) mod tables;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use self::compressed::Compression;
 use self::synthetic::Shape;
 use self::tables::Tables;
 use crate::server::bucket::Bucket;
@@ -29,6 +31,12 @@ pub(crate) enum Step {
     Checkpoint { of: PathBuf, at: PathBuf },
     /// A database with real tables is made.
     Tables { tables: Tables, at: PathBuf },
+    /// A database with compressed tables of so many bytes of content is made.
+    Compressed {
+        compression: Compression,
+        bytes: u64,
+        at: PathBuf,
+    },
     /// A hundredth of the tables of such a database is replaced, at least one; each turn replaces other ones.
     ReplaceTables { tables: Tables, at: PathBuf, turn: u64 },
     /// A directory is made, with those above it.
@@ -70,6 +78,11 @@ impl Step {
             Step::Upload { of, to } => upload(of, to),
             Step::RemoveObjects { of, at_least } => of.remove(*at_least),
             Step::Tables { tables, at } => tables::make(*tables, at),
+            Step::Compressed {
+                compression,
+                bytes,
+                at,
+            } => compressed::make(*compression, *bytes, at),
             Step::ReplaceTables { tables, at, turn } => tables::replace(*tables, at, *turn),
             Step::Directory(path) => Ok(fs::create_dir_all(path)?),
             Step::Write { at, text } => Ok(fs::write(at, text)?),

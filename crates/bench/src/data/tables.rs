@@ -28,7 +28,7 @@ const TAIL_BYTES: u64 = 1500;
 pub(crate) fn make(tables: Tables, path: &Path) -> Result<()> {
     fs::create_dir_all(path)?;
     let db = DB::open(&options(tables.bytes_each), path).context("making a database")?;
-    let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
+    let mut noise = Noise::new(0x9e37_79b9_7f4a_7c15);
     for table in 0..tables.count {
         add(&db, tables.bytes_each, table, &mut noise)?;
     }
@@ -56,7 +56,7 @@ pub(crate) fn make(tables: Tables, path: &Path) -> Result<()> {
 pub(crate) fn replace(tables: Tables, path: &Path, turn: u64) -> Result<()> {
     let db = DB::open(&options(tables.bytes_each), path).context("opening a database")?;
     let count = (tables.count / 100).max(1);
-    let mut noise = Noise(0x2545_f491_4f6c_dd1d ^ (turn + 1));
+    let mut noise = Noise::new(0x2545_f491_4f6c_dd1d ^ (turn + 1));
     for table in 0..count {
         let old = turn * count + table;
         let [from, to] = [old, old + 1].map(|table| format!("{table:08}"));
@@ -95,10 +95,15 @@ fn options(bytes_each: u64) -> Options {
 }
 
 /// Bytes that do not compress, the same each time (xorshift64).
-struct Noise(u64);
+pub(super) struct Noise(u64);
 
 impl Noise {
-    fn fill(&mut self, bytes: &mut [u8]) {
+    /// A seed must not be 0.
+    pub(super) fn new(seed: u64) -> Self {
+        Noise(seed)
+    }
+
+    pub(super) fn fill(&mut self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(8) {
             self.0 ^= self.0 << 13;
             self.0 ^= self.0 >> 7;

@@ -94,6 +94,7 @@ fn peer(peer: Peer) -> &'static str {
         Peer::OneDatabase => "one database",
         Peer::OneRepository => "one repository",
         Peer::FileTool => "the faster of restic and rustic",
+        Peer::SstDump => "sst_dump",
     }
 }
 

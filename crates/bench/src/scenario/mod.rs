@@ -175,6 +175,8 @@ pub(crate) enum Peer {
     OneRepository,
     /// The faster of the programs that back up files.
     FileTool,
+    /// RocksDB's command `sst_dump`.
+    SstDump,
 }
 
 /// Which figure.
@@ -226,6 +228,7 @@ pub(crate) const ONE_DATABASE: &str = "one database";
 pub(crate) const ONE_REPOSITORY: &str = "one repository";
 pub(crate) const RESTIC: &str = "restic";
 pub(crate) const RUSTIC: &str = "rustic";
+pub(crate) const SST_DUMP: &str = "sst_dump";
 pub(crate) const WITHOUT_LATENCY: &str = "without latency";
 
 impl Contestant {

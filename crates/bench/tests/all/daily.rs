@@ -26,6 +26,10 @@ fn every_scenario_runs() {
             bench.arg(format!("--{name}")).arg(program);
         }
     }
+    let sst_dump = Path::new("/usr/bin/sst_dump");
+    if sst_dump.exists() {
+        bench.arg("--sst-dump").arg(sst_dump);
+    }
     let output = bench.output().unwrap();
     assert!(
         output.status.success(),
@@ -53,6 +57,9 @@ fn every_scenario_runs() {
             "memory/files-small/restore",
             "memory/files-small/changed",
             "memory/files-aged/prune",
+            "memory/deep/snappy",
+            "memory/deep/lz4",
+            "memory/deep/zstd",
         ]
     );
 }

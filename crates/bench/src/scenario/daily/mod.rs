@@ -1,5 +1,7 @@
-//! What runs every day: many databases from one file, several repositories, and the same work beside backup programs for files.
+//! What runs every day: many databases from one file, several repositories, a deep verification, and the same work as backup programs for
+//! files do.
 
+mod deep;
 mod files;
 mod many;
 mod several;
@@ -18,6 +20,8 @@ pub(crate) struct Amount {
     small: Tables,
     /// A database that is backed up so often, with a hundredth of its tables replaced each time; how many backups stay.
     aged: (Tables, u32, u32),
+    /// The content of a database that is looked into.
+    deep_bytes: u64,
     /// What each repository may take in a second.
     rate_mib: u64,
 }
@@ -40,6 +44,7 @@ impl Amount {
             large: scale.large,
             small: scale.small,
             aged: (aged_tables, aged, aged.div_ceil(10)),
+            deep_bytes: if tiny { 2 << 20 } else { 1 << 30 },
             rate_mib,
         }
     }
@@ -54,5 +59,6 @@ pub(crate) fn sets(setting: &Setting, commands: &Commands, amount: Amount) -> Ve
         sets.push(files::changed(setting, commands, name, tables));
     }
     sets.push(files::aged(setting, commands, amount.aged));
+    sets.push(deep::scan(setting, commands, amount.deep_bytes));
     sets
 }

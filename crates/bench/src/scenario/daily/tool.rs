@@ -13,6 +13,7 @@ pub(crate) struct Commands {
     pub(crate) stonekeep: PathBuf,
     pub(crate) restic: Option<PathBuf>,
     pub(crate) rustic: Option<PathBuf>,
+    pub(crate) sst_dump: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
