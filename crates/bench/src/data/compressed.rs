@@ -38,8 +38,10 @@ impl Compression {
     }
 }
 
-/// Half of a value compresses to nothing, half of it not at all.
+/// Half of a value is hexadecimal digits by chance, half of it words that come again.
 const VALUE_BYTES: usize = 400;
+const WORDS: usize = 4096;
+const WORD_BYTES: usize = 8;
 /// About so much of its content a table has before it is compressed.
 const TABLE_BYTES: u64 = 64 << 20;
 
@@ -63,12 +65,12 @@ pub(crate) fn make(compression: Compression, bytes: u64, path: &Path) -> Result<
     write.disable_wal(true);
     flush.set_wait(true);
     let mut noise = Noise::new(0x9e37_79b9_7f4a_7c15);
-    let mut value = [0; VALUE_BYTES];
+    let words = words(&mut noise);
     let tables = bytes.div_ceil(TABLE_BYTES);
     let entries = bytes / tables / VALUE_BYTES as u64;
     for table in 0..tables {
         for entry in 0..entries {
-            noise.fill(&mut value[..VALUE_BYTES / 2]);
+            let value = value(&mut noise, &words);
             db.put_opt(format!("{table:08}{entry:08}"), value, &write)?;
         }
         db.flush_opt(&flush)?;
@@ -76,4 +78,28 @@ pub(crate) fn make(compression: Compression, bytes: u64, path: &Path) -> Result<
     let live = db.live_files()?.len() as u64;
     ensure!(live == tables, "{live} tables were made, not {tables}");
     Ok(())
+}
+
+fn words(noise: &mut Noise) -> Vec<[u8; WORD_BYTES]> {
+    let mut word = || {
+        let mut word = [0; WORD_BYTES];
+        noise.fill(&mut word);
+        word.map(|byte| b'a' + byte % 26)
+    };
+    (0..WORDS).map(|_| word()).collect()
+}
+
+fn value(noise: &mut Noise, words: &[[u8; WORD_BYTES]]) -> Vec<u8> {
+    let mut random = [0; VALUE_BYTES / 4 + 2 * VALUE_BYTES / 2 / WORD_BYTES];
+    noise.fill(&mut random);
+    let (digits, choices) = random.split_at(VALUE_BYTES / 4);
+    let digits = digits.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let mut value: Vec<u8> = digits
+        .map(|digit| b"0123456789abcdef"[usize::from(digit)])
+        .collect();
+    for choice in choices.chunks_exact(2) {
+        let choice = usize::from(u16::from_le_bytes([choice[0], choice[1]]));
+        value.extend(words[choice % WORDS]);
+    }
+    value
 }
