@@ -28,7 +28,7 @@ pub(super) fn damaged_files(id: BackupId, findings: Vec<Finding>) -> Error {
         ErrorKind::Corrupt,
         format!("backup {id} is damaged: {first}{more}"),
     )
-    .with_hint("restore another backup, or latest-valid")
+    .with_hint("restore another backup, or latest-valid; best_effort (--best-effort) restores what is whole of this one")
     .with_findings(findings)
 }
 
