@@ -161,7 +161,11 @@ fn listed_files(
             continue;
         }
         let stored = match (index, expected) {
-            (Some(index), _) => index.get(&file.path)?,
+            // It may have been listed before the backup was complete.
+            (Some(index), _) => match index.get(&file.path)? {
+                None => look(store, &layout::file(&file.path)?)?,
+                listed => listed,
+            },
             (None, Some(expected)) => Some(StoredEntry::file(expected)),
             (None, None) => look(store, &layout::file(&file.path)?)?,
         };

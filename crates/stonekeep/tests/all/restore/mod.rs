@@ -14,6 +14,7 @@ pub(crate) mod in_use;
 pub(crate) mod included_files;
 pub(crate) mod keep_old;
 pub(crate) mod kept_open;
+pub(crate) mod listed_early;
 pub(crate) mod modes;
 pub(crate) mod newer;
 pub(crate) mod options;
