@@ -102,6 +102,16 @@ fn strace(command: &Command, calls: &str, options: &[String]) -> Result<(String,
         .arg(format!("--trace={calls}"))
         .arg("-o")
         .arg(log.path());
+    let output = under(strace, command)?;
+    let log = std::fs::read_to_string(log.path())?;
+    Ok((log, output))
+}
+
+/// Runs a command under strace, which has its own options already, in the environment and the directory of the command.
+///
+/// # Errors
+/// If strace cannot be started.
+pub fn under(mut strace: Command, command: &Command) -> std::io::Result<Output> {
     strace
         .arg("--")
         .arg(command.get_program())
@@ -115,9 +125,7 @@ fn strace(command: &Command, calls: &str, options: &[String]) -> Result<(String,
     if let Some(directory) = command.get_current_dir() {
         strace.current_dir(directory);
     }
-    let output = strace.stdin(Stdio::null()).output()?;
-    let log = std::fs::read_to_string(log.path())?;
-    Ok((log, output))
+    strace.stdin(Stdio::null()).output()
 }
 
 /// Everything below a directory, by its path from there.

@@ -1,10 +1,11 @@
 //! The system calls of a command, and a kill before one of them.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use fastrand::Rng;
+use stonekeep_testkit::syscall_trace;
 
 use crate::binary::Ended;
 
@@ -133,17 +134,7 @@ fn strace() -> Command {
     strace
 }
 
-fn run(mut strace: Command, command: &Command) -> Result<Ended> {
-    strace
-        .arg("--")
-        .arg(command.get_program())
-        .args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => strace.env(name, value),
-            None => strace.env_remove(name),
-        };
-    }
-    let output = strace.stdin(Stdio::null()).output();
+fn run(strace: Command, command: &Command) -> Result<Ended> {
+    let output = syscall_trace::under(strace, command);
     Ok(Ended::from(output.context("strace")?))
 }
