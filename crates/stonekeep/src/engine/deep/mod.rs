@@ -23,8 +23,7 @@ pub use self::damage::DamagedPart;
 pub(crate) use self::damage::{Deep, shown_key};
 use self::front::Front;
 pub(crate) use self::record::Record;
-pub(crate) use self::wal_order::out_of_order;
-pub(crate) use self::wal_sequences::WalSequences;
+pub(crate) use self::wal_order::Wals;
 use crate::store::Object;
 
 /// The memory that all parsers of a run may use together.

@@ -8,13 +8,37 @@
 //! Numbers that no WAL has prove nothing: writes without WAL, ingestions, transactions, and column families that were flushed leave such gaps. But
 //! a WAL may say which one was the last of the WAL before it (`track_and_verify_wals`); that must be there.
 
+use std::collections::BTreeMap;
+
 use stonekeep_format::{FileNumber, SequenceNumber};
 
-use super::damage::DamagedPart;
+use super::damage::{DamagedPart, Deep};
 use super::wal_sequences::WalSequences;
 
+/// The WALs of one database, each with the name that findings give it.
+#[derive(Debug, Default)]
+pub(crate) struct Wals(BTreeMap<FileNumber, (String, WalSequences)>);
+
+impl Wals {
+    /// Adds what was found in a file, if that is a WAL.
+    pub(crate) fn add(&mut self, name: &str, deep: &Deep) {
+        if let Some(wal) = &deep.wal {
+            self.0.insert(wal.number, (name.to_owned(), wal.clone()));
+        }
+    }
+
+    /// What does not fit, each with the name of its WAL.
+    pub(crate) fn out_of_order(&self) -> Vec<(&str, DamagedPart)> {
+        let sequences: Vec<&WalSequences> = self.0.values().map(|(_, wal)| wal).collect();
+        let names: Vec<&str> = self.0.values().map(|(name, _)| name.as_str()).collect();
+        let found = out_of_order(&sequences).into_iter();
+        let named = found.filter_map(|(place, part)| Some((*names.get(place)?, part)));
+        named.collect()
+    }
+}
+
 /// What does not fit among the WALs of one database, which are in the order of their numbers, each with its place.
-pub(crate) fn out_of_order(wals: &[&WalSequences]) -> Vec<(usize, DamagedPart)> {
+fn out_of_order(wals: &[&WalSequences]) -> Vec<(usize, DamagedPart)> {
     let mut found = Vec::new();
     let mut latest: Option<(SequenceNumber, FileNumber)> = None;
     for (place, wal) in wals.iter().enumerate() {

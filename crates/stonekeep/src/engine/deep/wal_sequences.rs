@@ -7,7 +7,7 @@ use stonekeep_format::{FileNumber, SequenceNumber};
 /// What a WAL says that others must fit to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WalSequences {
-    pub(crate) number: FileNumber,
+    pub(super) number: FileNumber,
     /// Of its first batch.
     pub(super) first: Option<SequenceNumber>,
     /// Of its last batch.

@@ -1,6 +1,6 @@
 //! D3: whether what is on the disk is the backup, and a database.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use stonekeep_format::{Crc32c, FileNumber, SequenceNumber};
 use super::on_disk::OnDisk;
 use super::report::DrillReport;
 use crate::engine::BackupEngineReadOnly;
-use crate::engine::deep::{self, Record, WalSequences, out_of_order};
+use crate::engine::deep::{self, Record, Wals};
 use crate::engine::restore::RestoreReport;
 use crate::engine::transfer::{Meter, Metered};
 use crate::image::{
@@ -199,7 +199,9 @@ impl<'a> Checks<'a> {
             Ok(())
         })?;
         let mut findings = findings.into_inner().unwrap_or_default();
-        findings.extend(into.wals_out_of_order(|name, reason| self.finding(name, reason)));
+        let wals = into.wals.into_inner().unwrap_or_default();
+        let misplaced = wals.out_of_order().into_iter();
+        findings.extend(misplaced.map(|(name, part)| self.finding(name, part.to_string())));
         findings.sort_by(|a: &Finding, b| a.file.cmp(&b.file));
         Ok(findings)
     }
@@ -244,7 +246,9 @@ impl<'a> Checks<'a> {
         let wanted = file.crc32c.filter(|wanted| *wanted != found);
         let wrong = wanted.map(|wanted| format!("its checksum on the disk is {found} instead of {wanted}"));
         let inside = inside.map(deep::Deep::with_contradictions);
-        into.note_wal(&file.name, inside.as_ref());
+        if let (Some(inside), Ok(mut wals)) = (&inside, into.wals.lock()) {
+            wals.add(&file.name, inside);
+        }
         let inside = inside.iter().flat_map(deep::Deep::lines);
         Ok(wrong.into_iter().chain(inside).collect())
     }
@@ -277,25 +281,7 @@ impl<'a> Checks<'a> {
 struct LooksInto {
     memory_bytes: usize,
     records: HashMap<DbFileName, Record>,
-    wals: Mutex<BTreeMap<FileNumber, (String, WalSequences)>>,
-}
-
-impl LooksInto {
-    fn note_wal(&self, name: &str, inside: Option<&deep::Deep>) {
-        let wal = inside.and_then(|inside| inside.wal.clone());
-        if let (Some(wal), Ok(mut wals)) = (wal, self.wals.lock()) {
-            wals.insert(wal.number, (name.to_owned(), wal));
-        }
-    }
-
-    fn wals_out_of_order(self, finding: impl Fn(&str, String) -> Finding) -> Vec<Finding> {
-        let wals = self.wals.into_inner().unwrap_or_default();
-        let sequences: Vec<&WalSequences> = wals.values().map(|(_, wal)| wal).collect();
-        let names: Vec<&str> = wals.values().map(|(name, _)| name.as_str()).collect();
-        let found = out_of_order(&sequences).into_iter();
-        let findings = found.filter_map(|(place, part)| Some(finding(names.get(place)?, part.to_string())));
-        findings.collect()
-    }
+    wals: Mutex<Wals>,
 }
 
 /// What keeps the directory from being captured.

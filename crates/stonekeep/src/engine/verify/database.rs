@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::verified_contents::VerifiedContents;
 use crate::engine::callbacks::guarded;
-use crate::engine::deep::{self, Deep, Record, WalSequences, out_of_order};
+use crate::engine::deep::{self, Deep, Record, Wals};
 use crate::engine::rate_limiter::RateLimiter;
 use crate::engine::transfer::Meter;
 use crate::image::{Content, ImageFile, ImageSource, NoHost};
@@ -137,7 +137,7 @@ fn verify(
         meter.file_done();
         Ok((file, looked))
     })?;
-    let mut wals: Vec<(String, WalSequences)> = Vec::new();
+    let mut wals = Wals::default();
     for (file, deep) in looked {
         report.bytes_checked += file.size_bytes;
         let name = file.to_string();
@@ -146,25 +146,16 @@ fn verify(
             .findings
             .extend(lines.map(|reason| Finding::new(name.as_str(), reason)));
         if let Some(deep) = deep {
-            wals.extend(deep.wal.clone().map(|wal| (name.clone(), wal)));
+            wals.add(&name, &deep);
             report.contents.add(&name, deep);
         }
     }
-    report.findings.extend(wals_out_of_order(wals));
+    let misplaced = wals.out_of_order().into_iter();
+    report
+        .findings
+        .extend(misplaced.map(|(name, part)| Finding::new(name, part.to_string())));
     capture.confirm()?;
     Ok(report)
-}
-
-/// What does not fit among the WALs.
-fn wals_out_of_order(mut wals: Vec<(String, WalSequences)>) -> Vec<Finding> {
-    wals.sort_by_key(|(_, wal)| wal.number);
-    let sequences: Vec<&WalSequences> = wals.iter().map(|(_, wal)| wal).collect();
-    let found = out_of_order(&sequences).into_iter();
-    let findings = found.filter_map(|(place, part)| {
-        let (name, _) = wals.get(place)?;
-        Some(Finding::new(name.as_str(), part.to_string()))
-    });
-    findings.collect()
 }
 
 /// What was found in a file.

@@ -2,38 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use stonekeep_format::{BackupId, FileNumber};
+use stonekeep_format::BackupId;
 
 use super::claims::Claim;
 use super::report::{FindingKind, Findings};
-use crate::engine::deep::{Deep, WalSequences, out_of_order};
+use crate::engine::deep::{Deep, Wals};
 
 /// Those that were read.
 #[derive(Debug, Default)]
 pub(super) struct WalsOfBackups {
-    by_backup: BTreeMap<BackupId, BTreeMap<FileNumber, (String, WalSequences)>>,
+    by_backup: BTreeMap<BackupId, Wals>,
 }
 
 impl WalsOfBackups {
     /// Adds a file if it is a WAL.
     pub(super) fn add(&mut self, claim: &Claim, deep: &Deep) {
-        let Some(wal) = &deep.wal else { return };
+        if deep.wal.is_none() {
+            return;
+        }
         for id in claim.ids() {
-            let of_backup = self.by_backup.entry(id).or_default();
-            of_backup.insert(wal.number, (claim.path.clone(), wal.clone()));
+            self.by_backup.entry(id).or_default().add(&claim.path, deep);
         }
     }
 
     /// Adds what does not fit.
     pub(super) fn report(&self, findings: &mut Findings) {
         for (id, wals) in &self.by_backup {
-            let sequences: Vec<&WalSequences> = wals.values().map(|(_, wal)| wal).collect();
-            let paths: Vec<&String> = wals.values().map(|(path, _)| path).collect();
-            for (place, part) in out_of_order(&sequences) {
-                if let Some(path) = paths.get(place) {
-                    let kind = FindingKind::DamagedContents;
-                    findings.add(kind, (*path).clone(), part.to_string(), [*id]);
-                }
+            for (path, part) in wals.out_of_order() {
+                let kind = FindingKind::DamagedContents;
+                findings.add(kind, path.to_owned(), part.to_string(), [*id]);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use memchr::memmem;
 
-use super::stamp::Outcome;
+use super::stamp::{Outcome, Stamp};
 use super::stamps::{self, Stamps};
 use crate::repo::checked_pieces::{self, Wanted};
 use crate::repo::layout;
@@ -13,7 +13,7 @@ use crate::repo::pieces::Pieces;
 use crate::store::{EntryKind, Key, Store};
 use crate::{ErrorKind, Result};
 
-/// What only the line of a damaged file contains outside a string, and any other rarely.
+/// The JSON key that the line of a damaged file has. Another line may contain it in a string: then all stamps are read in vain.
 const FIELD: &[u8] = b"\"damaged\":";
 
 /// All stamps of those files that a verification found damaged once. Where there is no damage, as almost always, the stamps are
@@ -36,7 +36,7 @@ pub fn known_damage(store: &Store, now: SystemTime) -> Result<Stamps> {
             break;
         }
     }
-    let is_damaged = |stamp: &super::stamp::Stamp| matches!(stamp.outcome, Outcome::Damaged(_));
+    let is_damaged = |stamp: &Stamp| matches!(stamp.outcome, Outcome::Damaged(_));
     let found = damaged.iter().filter(|(_, stamp)| is_damaged(stamp));
     let paths: HashSet<String> = found.map(|(path, _)| path.to_owned()).collect();
     damaged.retain(|path| paths.contains(path));
