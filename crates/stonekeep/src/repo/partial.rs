@@ -5,15 +5,13 @@
 //! file is only ever added to, so what an older record says of it stays true. Earlier versions take the record for a
 //! staged file that no journal names, and copy the files anew.
 
-use std::io::Read;
-
 use serde::{Deserialize, Serialize};
 
 use super::checked_lines::{self, CheckedText};
 use super::facts::FileFacts;
-use super::layout;
-use crate::store::{Durability, Key, Leftover, ObjectReader, Persist, Store, Upload};
-use crate::{Error, Result};
+use super::record_text;
+use crate::store::{Durability, Key, Leftover, Persist, Store, Upload};
+use crate::{Error, ErrorKind, Result};
 
 const DIRECTORY: &str = "partial/";
 
@@ -106,11 +104,9 @@ fn decode(name: &str, text: &[u8]) -> Result<(u64, Vec<PartialEntry>)> {
 /// # Errors
 /// I/O errors of the store.
 pub(super) fn read_staged(store: &Store, staged: &Upload) -> Result<Vec<u8>> {
-    let object = store.open_upload(staged)?;
-    let mut text = Vec::new();
-    ObjectReader::new(object.as_ref())
-        .take(layout::RECORD_LIMIT_BYTES)
-        .read_to_end(&mut text)
-        .map_err(|error| Error::io(format!("reading {} of a killed run", staged.key), error))?;
-    Ok(text)
+    match record_text::of(store.open_upload(staged)?.as_ref(), &staged.key) {
+        // No record is as long: it names nothing.
+        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Vec::new()),
+        text => text,
+    }
 }

@@ -14,6 +14,7 @@ use stonekeep_format::BackupId;
 use super::catalog::{self, MetaState};
 use super::layout;
 use super::loaded_meta::LoadedMeta;
+use super::record_text;
 use crate::store::{EntryKind, Held, Key, PinState, Store};
 use crate::{Error, ErrorKind, Result};
 
@@ -69,7 +70,7 @@ pub fn pin(store: &Store, id: BackupId) -> Result<Pinned> {
 /// # Errors
 /// As [`pin`].
 pub fn pin_known(store: &Store, id: BackupId, known: Option<LoadedMeta>) -> Result<Pinned> {
-    let bytes = match store.read(&layout::meta(id), layout::RECORD_LIMIT_BYTES) {
+    let bytes = match record_text::read(store, &layout::meta(id)) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Err(Error::not_found(format!(
@@ -90,7 +91,7 @@ pub fn pin_known(store: &Store, id: BackupId, known: Option<LoadedMeta>) -> Resu
             None
         }
     };
-    let again = match store.read(&layout::meta(id), layout::RECORD_LIMIT_BYTES) {
+    let again = match record_text::read(store, &layout::meta(id)) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Err(deleted_meanwhile(id)),
         again => again?,
     };
@@ -171,12 +172,13 @@ fn read(store: &Store, is_held: impl Fn(&Key) -> Result<bool>) -> Result<LivePin
         if !is_held(&key)? {
             continue;
         }
-        match store.read(&key, layout::RECORD_LIMIT_BYTES) {
+        match record_text::read(store, &key) {
             Ok(bytes) => match decode(&bytes) {
                 Some(loaded) => pins.add(loaded),
                 None => pins.unreadable.push(key),
             },
             Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) if error.kind() == ErrorKind::Corrupt => pins.unreadable.push(key),
             Err(error) => return Err(error),
         }
     }

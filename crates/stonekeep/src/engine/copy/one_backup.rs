@@ -15,7 +15,7 @@ use crate::engine::create::last_look::LastLook;
 use crate::engine::meta_commit;
 use crate::engine::transfer::{Amount, Meter};
 use crate::repo::checked_lines::CheckedText;
-use crate::repo::{ids, layout};
+use crate::repo::{ids, layout, record_text};
 use crate::store::{Durability, Held, Key, Persist, Put, PutMode, Store};
 use crate::{Error, ErrorKind, Phase, Progress, Result};
 
@@ -199,7 +199,7 @@ impl<'a> OneBackup<'_, 'a> {
         };
         let (old, durable) = (backup.pinned.loaded.id, self.durability() == Durability::Durable);
         let (from, to) = (layout::facts(old), layout::facts(id));
-        let content = self.context.source().read(&from, layout::RECORD_LIMIT_BYTES)?;
+        let content = record_text::read(self.context.source(), &from)?;
         let (store, area) = (self.store(), &self.staging.area);
         // Without syncs nothing in the target is durable, whatever it was in the source.
         let upload = if old == id && (durable || !facts.durable) {

@@ -9,7 +9,7 @@ use crate::repo::facts::BackupFacts;
 use crate::repo::included::{self, IncludedFile};
 use crate::repo::index::RepositoryIndex;
 use crate::repo::pin::{self, Pinned};
-use crate::repo::{file_check, layout, unbound_facts};
+use crate::repo::{file_check, layout, record_text, unbound_facts};
 use crate::store::{self, Key};
 use crate::{Error, ErrorKind, Finding, Result, Warning};
 
@@ -125,7 +125,7 @@ impl SourceBackup {
     pub(super) fn meta_text(&self, context: &Context<'_>) -> Result<Vec<u8>> {
         let (store, id) = (context.source(), self.pinned.loaded.id);
         let gone = || Error::not_found(format!("backup {id} was deleted while it was read"));
-        match store.read(&layout::meta(id), layout::RECORD_LIMIT_BYTES) {
+        match record_text::read(store, &layout::meta(id)) {
             Ok(text) if self.pinned.loaded.is_of(&text) => Ok(text),
             Ok(_) => Err(gone()),
             Err(error) if error.kind() == ErrorKind::NotFound => Err(gone()),

@@ -9,8 +9,8 @@ use super::renamed::{self, Binding};
 use super::source_backup::SourceBackup;
 use crate::repo::ids::{self, Traces};
 use crate::repo::index::RepositoryIndex;
-use crate::repo::layout;
 use crate::repo::loaded_meta::LoadedMeta;
+use crate::repo::{layout, record_text};
 use crate::store::Store;
 use crate::{Error, ErrorKind, Result};
 
@@ -145,7 +145,7 @@ impl<'a> TargetIds<'a> {
 
 /// `None` if it is gone, or cannot be read.
 fn meta_text(store: &Store, id: BackupId) -> Result<Option<Vec<u8>>> {
-    match store.read(&layout::meta(id), layout::RECORD_LIMIT_BYTES) {
+    match record_text::read(store, &layout::meta(id)) {
         Ok(text) => Ok(Some(text)),
         Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => Ok(None),
         Err(error) => Err(error),

@@ -27,7 +27,7 @@ use super::{BackupEngine, BackupEngineReadOnly, meta_commit};
 use crate::repo::garbage::{self, Deadline};
 use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::LoadedMeta;
-use crate::repo::{self, catalog, latest_hint, layout};
+use crate::repo::{self, catalog, latest_hint, layout, record_text};
 use crate::store::{Durability, Held, Persist, Store};
 use crate::{Error, Observer, Result};
 
@@ -106,7 +106,7 @@ impl BackupEngine {
     fn put_back(&self, deleted: &LoadedMeta, lock: &Held) -> Result<()> {
         let (store, id) = (self.store(), deleted.id);
         let record = layout::deleted(id, deleted.crc32c);
-        let text = store.read(&record, layout::RECORD_LIMIT_BYTES)?;
+        let text = record_text::read(store, &record)?;
         if !deleted.is_of(&text) {
             return Err(Error::corrupt(
                 record.as_str(),

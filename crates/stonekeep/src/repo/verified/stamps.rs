@@ -9,9 +9,9 @@ use stonekeep_format::backup_name::RepoPath;
 use super::drill::{self, Drill};
 use super::stamp::{self, Contents, Outcome, Stamp, Wanted};
 use crate::parallel::run_bounded;
-use crate::repo::layout;
 use crate::repo::loaded_meta::LoadedMeta;
 use crate::repo::meta_scanner::ScannedMeta;
+use crate::repo::{layout, record_text};
 use crate::store::{EntryKind, Key, Store};
 use crate::{Error, ErrorKind, Finding, Result};
 
@@ -82,7 +82,7 @@ pub fn read(store: &Store, now: SystemTime) -> Result<Stamps> {
     let files = entries.iter().filter(|entry| entry.kind == EntryKind::File);
     let keys = files.map(|entry| directory.join(&entry.name));
     let texts = run_bounded(AT_ONCE, keys.collect::<Result<Vec<Key>>>()?, |key| {
-        let text = store.read(&key, layout::RECORD_LIMIT_BYTES);
+        let text = record_text::read(store, &key);
         Ok((key, text))
     })?;
     for (key, text) in texts {
