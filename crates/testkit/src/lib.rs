@@ -10,6 +10,7 @@ pub mod fixtures;
 pub mod http_message;
 pub mod http_server;
 pub mod record_store;
+pub mod sealed_text;
 pub mod server;
 pub mod skip;
 pub mod step_sample;

@@ -1,7 +1,7 @@
 //! The real command: where it is, and what a run of it has said.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result};
@@ -35,19 +35,25 @@ impl Binary {
     /// A command line that answers with a JSON document, without what the environment and the user's configuration could bring in.
     pub fn command<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(&self.0);
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("STONEKEEP_") {
-                command.env_remove(name);
-            }
-        }
-        command
-            .env("XDG_CONFIG_HOME", "/nowhere")
-            .env("TZ", "UTC")
-            .args(words)
-            .arg("--json")
-            .stdin(Stdio::null());
+        without_settings(&mut command);
+        command.args(words).arg("--json").stdin(Stdio::null());
         command
     }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+/// Takes from a command what the environment and the user's configuration could bring in.
+pub(crate) fn without_settings(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("STONEKEEP_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("XDG_CONFIG_HOME", "/nowhere").env("TZ", "UTC");
 }
 
 /// How a run has ended, and what it has said.

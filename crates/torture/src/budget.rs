@@ -39,6 +39,8 @@ pub struct Report {
     pub trials: u64,
     /// What happened, and how often.
     pub counts: BTreeMap<String, u64>,
+    /// What was measured, and its largest value.
+    pub largest: BTreeMap<String, u64>,
     /// Broken promises, each with its seed.
     pub failures: Vec<String>,
     /// How long it took.
@@ -49,6 +51,12 @@ impl Report {
     /// Counts something.
     pub fn count(&mut self, what: impl Into<String>) {
         *self.counts.entry(what.into()).or_default() += 1;
+    }
+
+    /// Remembers the largest of several values.
+    pub fn measure(&mut self, what: impl Into<String>, value: u64) {
+        let largest = self.largest.entry(what.into()).or_default();
+        *largest = value.max(*largest);
     }
 
     /// Of a machine that could not begin.
@@ -65,6 +73,9 @@ impl Report {
         self.failures.extend(other.failures);
         for (what, count) in other.counts {
             *self.counts.entry(what).or_default() += count;
+        }
+        for (what, value) in other.largest {
+            self.measure(what, value);
         }
     }
 
@@ -88,6 +99,9 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (what, count) in &self.counts {
             writeln!(f, "{count:>9}  {what}")?;
+        }
+        for (what, value) in &self.largest {
+            writeln!(f, "{value:>9}  {what}, at most")?;
         }
         for failure in &self.failures {
             writeln!(f, "FAILED: {failure}")?;

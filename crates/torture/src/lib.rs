@@ -6,6 +6,7 @@
 //! - [`kills`]: kills the real command before its system calls.
 //! - [`power`]: clones the disk of the running command, and mounts the clone.
 //! - [`simulation`]: lets several clients work at the same time, in simulated time.
+//! - [`strangers`]: gives the real command repositories, databases and targets that are made to hurt.
 //!
 //! They use the library, or the real command, without RocksDB. `cargo xtask torture` runs them for long, the tests of this crate for seconds.
 
@@ -22,6 +23,7 @@ pub mod place;
 pub mod power;
 pub mod simulation;
 pub mod stage;
+pub mod strangers;
 pub mod tree;
 pub mod verbs;
 pub mod world;

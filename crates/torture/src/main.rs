@@ -5,11 +5,12 @@
     reason = "a command prints its results"
 )]
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use stonekeep_torture::budget::{Budget, Report, running_seed};
-use stonekeep_torture::{corruption, crashes, faults, kills, power, simulation};
+use stonekeep_torture::{corruption, crashes, faults, kills, power, simulation, strangers};
 
 const USAGE: &str = "\
 usage: torture <machine> [--seed <number>] [--trials <count> | --minutes <count>]
@@ -23,6 +24,7 @@ machines:
   kills-s3     the same in the bucket that STONEKEEP_TEST_S3 names, where the next run takes over the lease
   power        lets the power fail on ext4, XFS and btrfs while the real command runs: seconds each, needs root
   simulation   histories of several clients in simulated time, on one thread
+  strangers    gives the real command repositories, databases and targets that are made to hurt
 
   --seed      the first seed (another one each time); a failure names its own
   --trials    how many trials (20000)
@@ -32,7 +34,20 @@ machines:
 const TRIALS: u64 = 20_000;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some((_, rest)) = words.split_first().filter(|(first, _)| *first == strangers::WORD) {
+        return match strangers::between(rest) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error:#}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let arguments: Vec<String> = words
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
     match parse(&arguments) {
         Err(reason) => {
             eprintln!("error: {reason}\n{USAGE}");
@@ -66,6 +81,10 @@ fn parse(arguments: &[String]) -> Result<(Machine, Budget), String> {
         "kills-s3" => kills::run_in_bucket,
         "power" => |budget| power::run(budget, power::Extent::Whole),
         "simulation" => simulation::run,
+        "strangers" => |budget| match std::env::current_exe() {
+            Ok(torture) => strangers::run(budget, &torture),
+            Err(error) => Report::of_failure(&error.into()),
+        },
         _ => return Err(format!("there is no machine {name}")),
     };
     let mut budget = Budget::trials(fastrand::u64(..1 << 40), TRIALS);

@@ -6,3 +6,4 @@ mod faults;
 mod kills;
 mod power;
 mod simulation;
+mod strangers;

@@ -1,0 +1,19 @@
+//! What is made to hurt is refused or harmless.
+
+use std::path::Path;
+
+use stonekeep_testkit::skip;
+use stonekeep_torture::budget::Budget;
+use stonekeep_torture::strangers;
+
+const TORTURE: &str = env!("CARGO_BIN_EXE_stonekeep-torture");
+
+#[test]
+fn what_is_made_to_hurt_is_refused_or_harmless() {
+    if let Some(reason) = strangers::obstacle() {
+        skip::because("what_is_made_to_hurt_is_refused_or_harmless", &reason).unwrap();
+        return;
+    }
+    let report = strangers::run(Budget::trials(1, 20), Path::new(TORTURE));
+    report.into_result().unwrap();
+}
