@@ -5,9 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use stonekeep_format::FileNumber;
 use stonekeep_format::log::{LogEnd, LogScanner, RecordKind};
-use stonekeep_format_testkit::log::{LogBuilder, OwnedRecord, scan};
-
-mod repair;
+use stonekeep_format_testkit::log::{LogBuilder, OwnedRecord, repair_checksums, scan};
 
 fn scan_in_pieces(mut scanner: LogScanner, bytes: &[u8], piece: usize) -> Option<(Vec<OwnedRecord>, LogEnd)> {
     let mut records = Vec::new();
@@ -27,7 +25,7 @@ fuzz_target!(|input: &[u8]| {
     };
     let mut bytes = rest.to_vec();
     if options & 1 == 1 {
-        repair::checksums(&mut bytes);
+        repair_checksums(&mut bytes);
     }
     let scanner = || match options & 2 {
         0 => LogScanner::wal(FileNumber(u64::from(*piece))),

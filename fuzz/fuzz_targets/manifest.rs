@@ -6,8 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use stonekeep_format::log::{LogScanner, LogWriter};
 use stonekeep_format::manifest::{ManifestReader, VersionEdit, encode_current, parse_current, write_flat};
 use stonekeep_format_testkit::Encode as _;
-
-mod repair;
+use stonekeep_format_testkit::log::repair_checksums;
 
 fn one_edit(payload: &[u8]) {
     let Ok(edit) = VersionEdit::decode(payload, 0) else {
@@ -51,7 +50,7 @@ fuzz_target!(|input: &[u8]| {
         0 => one_edit(rest),
         1 => {
             let mut bytes = rest.to_vec();
-            repair::checksums(&mut bytes);
+            repair_checksums(&mut bytes);
             whole_file(&bytes, usize::from(*piece) + 1);
         }
         _ => {

@@ -5,9 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use stonekeep_format::wal::{BatchSummary, BatchWalker, Replay, WalScanner, WalSummary};
 use stonekeep_format::{FileNumber, Result};
-use stonekeep_format_testkit::log::LogBuilder;
-
-mod repair;
+use stonekeep_format_testkit::log::{LogBuilder, repair_checksums};
 
 const ZSTD: u32 = 7;
 
@@ -38,7 +36,7 @@ fuzz_target!(|input: &[u8]| {
         0 => assert_eq!(walk(rest, piece), walk(rest, rest.len().max(1))),
         1 => {
             let mut wal = rest.to_vec();
-            repair::checksums(&mut wal);
+            repair_checksums(&mut wal);
             let _ = scan(&wal, piece);
         }
         _ => {

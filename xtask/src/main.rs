@@ -9,6 +9,7 @@ mod api;
 mod bench;
 mod crashes;
 mod fixtures;
+mod fuzzing;
 mod peers;
 mod prerequisites;
 mod proof;
@@ -28,6 +29,7 @@ usage: cargo xtask <command>
   soak [--help]                     captures databases while they are written, and judges each image
   crashes [arguments of the tests]  the crash tests, each stopping at every step
   torture <machine> [--help]        tries to break promises: damage, faults, crashes, reproducible by seed
+  torture fuzz [--minutes <count>]  runs each fuzz target, an hour each
   fixtures [name…]                  makes committed fixtures anew: those named, or all
   fixtures sample                   makes the demo's database anew";
 
