@@ -4,11 +4,12 @@
 //! kernel releases it when its holder dies. The file is opened for writing, because NFS forwards the lock only then,
 //! and stays when the lock is released: were it removed, one process could lock the old file and another a new
 //! one. Against somebody who removes it nevertheless, the name is compared with the descriptor after locking, and
-//! again by [`Guard::check`]. Who holds the lock stands in the file, for messages only.
+//! again by [`Guard::check`]. Who holds the lock stands in the file, for messages only, unless the file has a second name: what
+//! somebody else keeps under that name is not to be changed.
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, OFlags};
@@ -94,12 +95,20 @@ pub(super) fn no_locks(place: &Place, errno: Errno) -> Error {
 
 /// A full disk must not keep anybody from taking the lock, since deleting needs it.
 fn write_holder(file: &File, holder: &str) {
+    if !has_one_name(file) {
+        return;
+    }
     let written = file
         .set_len(0)
         .and_then(|()| file.write_all_at(holder.as_bytes(), 0));
     if let Err(error) = written {
         tracing::debug!(%error, "the lock does not say who holds it");
     }
+}
+
+/// Whether there is no hard link to it.
+fn has_one_name(file: &File) -> bool {
+    file.metadata().is_ok_and(|attributes| attributes.nlink() == 1)
 }
 
 /// The first line of what stands in the lock, as far as it can be shown.
@@ -134,12 +143,44 @@ impl Lease for LockGuard {
 
 impl Drop for LockGuard {
     fn drop(&mut self) {
-        if let Err(error) = self.file.set_len(0) {
+        if has_one_name(&self.file)
+            && let Err(error) = self.file.set_len(0)
+        {
             tracing::debug!(%error, "the lock still names its last holder");
         }
         // Closing alone would leave it to a child that another thread has just forked, until it runs its program.
         if let Err(error) = rustix::fs::flock(&self.file, FlockOperation::Unlock) {
             tracing::debug!(%error, "the lock is released by closing it");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::store::Store;
+    use crate::store::local::LocalStore;
+
+    #[test]
+    fn what_has_the_lock_as_its_second_name_is_not_changed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (root, other) = (directory.path().join("repo"), directory.path().join("other"));
+        fs::create_dir_all(root.join("stonekeep")).unwrap();
+        fs::write(&other, "mine").unwrap();
+        fs::hard_link(&other, root.join(LOCK)).unwrap();
+        let store = Store::from(LocalStore::new(root.clone()));
+        let held = store.lease(LockWait::Fail, "a holder", &|| false).unwrap();
+        let refused = store.lease(LockWait::Fail, "another", &|| false).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Locked);
+        drop(held);
+        assert_eq!(fs::read_to_string(&other).unwrap(), "mine");
+        // With one name it says who has it.
+        fs::remove_file(&other).unwrap();
+        let held = store.lease(LockWait::Fail, "a holder", &|| false).unwrap();
+        assert_eq!(fs::read_to_string(root.join(LOCK)).unwrap(), "a holder");
+        drop(held);
+        assert_eq!(fs::read_to_string(root.join(LOCK)).unwrap(), "");
     }
 }
