@@ -27,6 +27,8 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// No file becomes longer because it has a line many times.
+const LONGEST: usize = 64 << 10;
 /// Gives a text or a log the checksums that it must have.
 const REPAIR: usize = 0x10;
 /// Lists the file anew in all meta files.
@@ -71,6 +73,7 @@ pub fn changed(files: &Files, input: &[u8]) -> Files {
                     .next_back()
                     .unwrap_or_default()
                     .to_vec();
+                let times = times.min(LONGEST.saturating_sub(new.len()) / line.len().max(1));
                 (0..times).for_each(|_| new.extend_from_slice(&line));
             }
         }

@@ -14,6 +14,7 @@ use object_store::client::{
 use object_store::signer::{HeaderName, HeaderValue, Url};
 
 use crate::files::Files;
+use crate::reply::{DATE, ROLE, Reply, attributes, credentials, status, xml};
 
 /// Whose protocol is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +35,6 @@ pub const PREFIX: &str = "repo";
 pub fn begin() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_796_000_000)
 }
-
-const DATE: &str = "Mon, 30 Nov 2026 00:53:20 GMT";
 
 /// See the [module](self).
 #[derive(Clone)]
@@ -59,14 +58,6 @@ impl HttpConnector for Honest {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
         Ok(HttpClient::new(self.clone()))
     }
-}
-
-/// A reply.
-#[derive(Default)]
-struct Reply {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
 }
 
 /// The status that a lie has.
@@ -353,55 +344,6 @@ impl State {
         }
         xml(format!("<DeleteResult>{done}</DeleteResult>"))
     }
-}
-
-fn attributes(bytes: &[u8]) -> Vec<(String, String)> {
-    let attributes = [
-        ("etag", format!("\"{}\"", bytes.len())),
-        ("last-modified", DATE.to_owned()),
-        ("date", DATE.to_owned()),
-    ];
-    attributes.map(|(name, value)| (name.to_owned(), value)).to_vec()
-}
-
-fn status(status: u16) -> Reply {
-    Reply {
-        status,
-        ..Reply::default()
-    }
-}
-
-fn xml(text: String) -> Reply {
-    Reply {
-        status: 200,
-        headers: vec![
-            ("content-type".to_owned(), "application/xml".to_owned()),
-            ("date".to_owned(), DATE.to_owned()),
-        ],
-        body: format!("<?xml version=\"1.0\"?>{text}").into_bytes(),
-    }
-}
-
-/// Where an instance asks for its role.
-const ROLE: &str = "latest/meta-data/iam/security-credentials/";
-
-/// What an instance asks for to get credentials.
-fn credentials(path: &str) -> Option<Reply> {
-    let text = match path {
-        "latest/api/token" => "token",
-        ROLE => "role",
-        "latest/meta-data/iam/security-credentials/role" => {
-            r#"{"AccessKeyId":"id","SecretAccessKey":"key","Token":"token","Expiration":"2036-11-30T00:00:00Z"}"#
-        }
-        "computeMetadata/v1/instance/service-accounts/default/token" => {
-            r#"{"access_token":"token","expires_in":3600,"token_type":"Bearer"}"#
-        }
-        "computeMetadata/v1/instance/service-accounts/default/email" => "robot@example.org",
-        _ => return None,
-    };
-    let mut reply = status(200);
-    reply.body = text.as_bytes().to_vec();
-    Some(reply)
 }
 
 /// A path without its escapes.

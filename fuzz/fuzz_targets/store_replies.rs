@@ -10,6 +10,7 @@
 
 mod files;
 mod honest;
+mod reply;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
