@@ -8,7 +8,7 @@
 //! - end with a documented exit code, without panic or signal;
 //! - print nothing that moves a terminal's cursor, and one JSON document if it was asked for JSON;
 //! - take at most 64 MiB of memory;
-//! - change nothing but what it is there to change: [`shot`] compares everything else, to the last attribute;
+//! - change nothing but what it is there to change: everything else is compared, to the last attribute;
 //! - restore files and directories only.
 //!
 //! The seed decides about everything but what threads do first.
