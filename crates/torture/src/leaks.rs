@@ -51,11 +51,15 @@ pub fn require_none_in(store: &Store, files: &Tree) -> Result<()> {
     for backup in reader.backup_ids()? {
         need(&catalog::load(store, backup)?.into_result()?);
     }
+    let mut kept = Vec::new();
     for (deleted, deadline) in stonekeep::repo::garbage::deleted(store)? {
         if deadline.is_some() {
             need(&deleted);
+            // The directory stays as it is, also if RocksDB's engine gave the id again.
+            kept.push(format!("private/{}/", deleted.id));
         }
     }
+    prefixes.extend(kept);
     prefixes.extend(["meta/".to_owned(), "stonekeep/deleted/".to_owned()]);
     let is_needed =
         |name: &str| needed.contains(name) || prefixes.iter().any(|start| name.starts_with(start));

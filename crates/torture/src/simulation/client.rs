@@ -9,10 +9,10 @@ use stonekeep::store::{LockWait, Store};
 use stonekeep::{BackupEngine, BackupEngineReadOnly, Components, ErrorKind, Observer};
 
 use super::clock::SimulatedClock;
+use super::engine_options::options;
 use super::history::History;
 use super::process::Process;
 use super::weather::{Weather, first_skew};
-use crate::world::options;
 
 /// See the [module](self).
 pub(super) struct Client {
@@ -90,7 +90,7 @@ impl Client {
 pub(super) struct Run {
     pub(super) process: Arc<Process>,
     /// Of all runs of all clients.
-    number: u64,
+    pub(super) number: u64,
     clock: Arc<SimulatedClock>,
     pub(super) history: Arc<History>,
     command: &'static str,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use stonekeep::{BackupId, ErrorKind, InfoDetail, VerifyLevel, VerifyWhat};
 
 use super::client::{Client, Run};
-use super::model::Watched;
+use super::known::Watched;
 
 /// A backup that may be there, or seldom any id.
 pub(super) fn some_id(client: &Client) -> u32 {

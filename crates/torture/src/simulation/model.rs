@@ -5,37 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::databases::DatabaseState;
+use super::known::{Known, Watched};
 use super::peek::Peek;
 use super::stored_backup::{listed, whole};
-
-/// What is known of a backup.
-#[derive(Debug)]
-pub(super) struct Known {
-    pub(super) state: Arc<DatabaseState>,
-    /// What earlier backups of this id were made of, where another engine has given it again: those may be undeleted.
-    former: Vec<Arc<DatabaseState>>,
-    /// Whether it is there, if nothing below makes that uncertain.
-    pub(super) is_there: bool,
-    /// How many verbs are under way that may delete it or bring it back.
-    pub(super) under_way: u32,
-    /// Such a verb has failed, and nobody knows what it has done.
-    pub(super) is_unsure: bool,
-    /// Another engine has made it: its id is claimed nowhere.
-    is_foreign: bool,
-    /// Somebody was told that it is held.
-    pub(super) is_held: bool,
-    /// How often its state has changed, or may have.
-    pub(super) changes: u32,
-}
-
-/// A backup, as it was when a command began.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Watched {
-    pub(super) id: u32,
-    was_certain: bool,
-    was_gone: bool,
-    changes: u32,
-}
 
 /// See the [module](self).
 #[derive(Debug, Default)]
@@ -50,6 +22,14 @@ pub(super) struct Model {
     pub(super) purges: u32,
     /// Runs that have begun to make a backup, less those that were told that they have.
     pub(super) untold: usize,
+    /// Backups that were deleted before the runs that made them were told that they have.
+    gone_untold: BTreeSet<u32>,
+    /// Those that may have been: a deletion has failed, and nobody knows what it has done.
+    unsure_untold: BTreeSet<u32>,
+    /// The runs that are making a backup.
+    making: BTreeSet<u64>,
+    /// Those whose backups may have been deleted at once: a purge has failed meanwhile.
+    unsure_runs: BTreeSet<u64>,
     /// How many verbs are under way that may delete these or bring them back, whether they are there yet or not.
     under_way: BTreeMap<u32, u32>,
     /// How many ends of holds have begun, and how many of them may still be under way.
@@ -61,33 +41,6 @@ pub(super) struct Model {
     pub(super) orphans: BTreeMap<String, Duration>,
     /// Those that somebody has tried to hold.
     pub(super) ever_held: BTreeSet<u32>,
-}
-
-impl Known {
-    /// Whether it must be there now.
-    pub(super) fn is_certain(&self) -> bool {
-        self.is_there && (self.is_held || (self.under_way == 0 && !self.is_unsure))
-    }
-
-    /// What it may be made of.
-    pub(super) fn states(&self) -> impl Iterator<Item = &Arc<DatabaseState>> {
-        std::iter::once(&self.state).chain(&self.former)
-    }
-
-    fn require_whole(&self, peek: &dyn Peek, id: u32) -> Result<(), String> {
-        let Err(wrong) = whole(peek, id, &self.state) else {
-            return Ok(());
-        };
-        if self.former.iter().any(|state| whole(peek, id, state).is_ok()) {
-            return Ok(());
-        }
-        Err(format!("backup {id}: {wrong}"))
-    }
-
-    /// Whether it must not be there now.
-    pub(super) fn is_gone(&self) -> bool {
-        !self.is_there && self.under_way == 0 && !self.is_unsure
-    }
 }
 
 impl Model {
@@ -153,6 +106,17 @@ impl Model {
     }
 
     /// A run begins to make a backup of this state.
+    pub(super) fn begin_making(&mut self, run: u64, state: &Arc<DatabaseState>) {
+        self.making.insert(run);
+        self.begin_unknown(state);
+    }
+
+    /// It has ended.
+    pub(super) fn end_making(&mut self, run: u64) {
+        self.making.remove(&run);
+    }
+
+    /// A run may make a backup of this state.
     pub(super) fn begin_unknown(&mut self, state: &Arc<DatabaseState>) {
         self.untold += 1;
         // It may take them over.
@@ -163,12 +127,17 @@ impl Model {
     }
 
     /// A run has been told that its backup has this id.
-    pub(super) fn created(&mut self, id: u32, state: &Arc<DatabaseState>) -> Result<(), String> {
+    pub(super) fn created(&mut self, run: u64, id: u32, state: &Arc<DatabaseState>) -> Result<(), String> {
         self.untold -= 1;
         if self.backups.get(&id).is_some_and(|known| !known.is_foreign) {
             return Err(format!("the id {id} is given again"));
         }
-        self.add(id, state, self.purges > 0);
+        let is_unsure =
+            self.purges > 0 || self.unsure_runs.contains(&run) || self.unsure_untold.contains(&id);
+        self.add(id, state, is_unsure);
+        if self.gone_untold.contains(&id) {
+            self.removed(id);
+        }
         Ok(())
     }
 
@@ -187,6 +156,22 @@ impl Model {
             known.is_held = false;
             known.changes += 1;
         }
+    }
+
+    /// A purge has ended, which may have deleted backups whose runs are not told yet: these, or nobody knows which.
+    pub(super) fn purged(&mut self, deleted: Option<BTreeSet<u32>>) {
+        match deleted {
+            Some(deleted) => {
+                let untold = deleted.into_iter().filter(|id| !self.backups.contains_key(id));
+                self.gone_untold.extend(untold);
+            }
+            None => self.unsure_runs.extend(&self.making),
+        }
+    }
+
+    /// Whether a backup was deleted before the run that made it was told.
+    pub(super) fn has_gone_untold(&self) -> bool {
+        !self.gone_untold.is_empty()
     }
 
     /// A run has been told that this copy is there.
@@ -262,6 +247,11 @@ impl Model {
                 *count -= 1;
             }
             let Some(known) = self.backups.get_mut(id) else {
+                match is_there(*id) {
+                    Some(Some(false)) => drop(self.gone_untold.insert(*id)),
+                    None => drop(self.unsure_untold.insert(*id)),
+                    _ => {}
+                }
                 continue;
             };
             known.under_way = known.under_way.saturating_sub(1);

@@ -10,6 +10,7 @@ use stonekeep::{BackupEngine, Components, InfoDetail, Quiet, VerifyLevel, Verify
 
 use super::client::Client;
 use super::clock::SimulatedClock;
+use super::engine_options::options;
 use super::foreign::Foreign;
 use super::history::History;
 use super::process::Process;
@@ -17,7 +18,6 @@ use super::site::Site;
 use super::verbs;
 use super::weather::Weather;
 use crate::leaks;
-use crate::world::options;
 
 /// Longer than any age that a collection asks for.
 const LATER: Duration = Duration::from_secs(3 * 24 * 60 * 60);

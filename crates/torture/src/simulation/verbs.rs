@@ -39,27 +39,38 @@ fn create(client: &Client) {
     let hours = client.history.schedule.now().as_secs() / 600;
     let at = client.draw(|rng| (rng.usize(0..4) + usize::try_from(hours).unwrap_or(0)) % states.len());
     let state = Arc::clone(&states[at]);
-    client.history.model(0).begin_unknown(&state);
+    client.history.model(0).begin_making(run.number, &state);
     let options = CreateBackupOptions::default().with_allow_other_database(true);
     let made = run
         .engine(0)
         .and_then(|engine| engine.create_new_backup(&StateSource(Arc::clone(&state)), &options, &run));
-    run.ends(&made, &[]);
+    // Another one may have deleted it before the last look at its files.
+    let expected = if client.history.model(0).has_gone_untold() {
+        vec![ErrorKind::Refused]
+    } else {
+        Vec::new()
+    };
+    run.ends(&made, &expected);
+    client.history.model(0).end_making(run.number);
     if let Ok(report) = made {
         let (id, mut model) = (report.backup_id.get(), client.history.model(0));
-        if let Err(wrong) = model.created(id, &state) {
+        if let Err(wrong) = model.created(run.number, id, &state) {
             run.fails(&wrong);
         }
     }
 }
 
+/// What it says that it deleted; `None` if it failed.
+fn gone(ended: &stonekeep::Result<CollectReport>) -> Option<BTreeSet<u32>> {
+    let deleted = ended.as_ref().ok()?.deleted_backups.iter();
+    Some(deleted.map(|id| id.get()).collect())
+}
+
 /// Says what a verb that deletes has done: the ids that it says that it deleted are gone, and no others.
-fn deleted(client: &Client, run: &Run, ids: &[u32], ended: stonekeep::Result<CollectReport>) {
+fn deleted(client: &Client, run: &Run, ids: &[u32], ended: &stonekeep::Result<CollectReport>) {
     let changed_nothing =
-        matches!(&ended, Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Refused));
-    let gone: Option<BTreeSet<u32>> = ended
-        .ok()
-        .map(|report| report.deleted_backups.iter().map(|id| id.get()).collect());
+        matches!(ended, Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Refused));
+    let gone = gone(ended);
     let outcome = client.history.model(0).end(ids, |id| match &gone {
         Some(gone) if gone.contains(&id) => Some(Some(false)),
         Some(_) => Some(None),
@@ -98,7 +109,7 @@ fn delete(client: &Client, for_a_while: bool) {
         }
     }
     run.ends(&ended, &expected);
-    deleted(client, &run, &[number], ended);
+    deleted(client, &run, &[number], &ended);
 }
 
 fn purge(client: &Client) {
@@ -136,9 +147,10 @@ fn purge(client: &Client) {
         let mut model = client.history.model(0);
         model.begin(&new);
         model.purges -= 1;
+        model.purged(gone(&ended));
     }
     let all: Vec<u32> = ids.into_iter().chain(new).collect();
-    deleted(client, &run, &all, ended);
+    deleted(client, &run, &all, &ended);
 }
 
 fn collect(client: &Client) {

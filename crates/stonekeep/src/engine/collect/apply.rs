@@ -112,7 +112,12 @@ impl<'a> Apply<'a> {
         let done = plan.records.iter().filter(|record| !self.left.holds(record));
         let done: Vec<Key> = done.cloned().collect();
         self.remove_durably(&done, layout::deleted_directory())?;
-        self.remove_durably(&plan.claims, layout::ids_directory())
+        // Without the larger claim, the largest of these stays what keeps ids from being given again.
+        let is_kept = plan.claim.is_none_or(|id| !self.left.backups.contains(&id));
+        if is_kept {
+            self.remove_durably(&plan.claims, layout::ids_directory())?;
+        }
+        Ok(())
     }
 
     /// Removes files of this directory that no report counts.

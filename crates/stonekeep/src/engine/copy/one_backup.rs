@@ -50,7 +50,7 @@ impl<'a> OneBackup<'_, 'a> {
         let meter = context.meter(*self.done, to_do);
         let mut files = self.share(plan, &meter)?;
         let shared = LastLook::at(backup.shared.iter().filter_map(|wanted| wanted.path.as_ref()))?;
-        self.look(&shared)?;
+        self.look_before(&shared)?;
 
         let text = renamed::meta(&backup.pinned.loaded, &backup.meta_text(&context)?, id)?;
         self.lock.check()?;
@@ -62,7 +62,7 @@ impl<'a> OneBackup<'_, 'a> {
         let private = backup.private.iter().filter_map(|wanted| wanted.path.as_ref());
         let private: Vec<RepoPath> = private.filter_map(|path| renamed::path(path, id)).collect();
         let private = LastLook::at(private.iter())?;
-        self.look(&private)?;
+        self.look_before(&private)?;
         self.commit(&text, &shared, &private)?;
         files.files_excluded = backup.excluded;
         Ok(files)
@@ -234,14 +234,22 @@ impl<'a> OneBackup<'_, 'a> {
         Ok(())
     }
 
+    /// Files vanish, too, if this process was stopped for so long that another one has taken the lock over.
+    fn look_before(&self, look: &LastLook) -> Result<()> {
+        self.look(look).or_else(|error| {
+            self.lock.check()?;
+            Err(error)
+        })
+    }
+
     fn look(&self, look: &LastLook) -> Result<()> {
         match look.missing(self.store())? {
             None => Ok(()),
-            Some(path) => Err(Error::refused(format!(
-                "{path} vanished before backup {} was copied completely",
-                self.id
-            ))
-            .with_hint("another program collects garbage in this repository; copy again when it has ended")),
+            Some(path) => Err(
+                Error::refused(format!("{path} vanished while backup {} was copied", self.id)).with_hint(
+                    "another program collects garbage in this repository; copy again when it has ended",
+                ),
+            ),
         }
     }
 

@@ -68,7 +68,7 @@ impl Commit<'_> {
             let ready = self.plan.files.iter().filter_map(PlannedFile::ready);
             let shared = LastLook::at(ready.filter_map(|ready| ready.path))?;
             if !self.was_listed_just_now() {
-                self.look(id, &shared)?;
+                self.look_before(id, &shared)?;
             }
             Result::Ok(shared)
         };
@@ -123,7 +123,7 @@ impl Commit<'_> {
             .publish(self.store(), &self.area.name, id, self.durability())?;
         self.publish_facts(id, description.facts)?;
         if !self.was_listed_just_now() {
-            self.look(id, &description.private)?;
+            self.look_before(id, &description.private)?;
         }
         self.lock.check()?;
         if !self.publish_meta(id, &description.text)? {
@@ -239,13 +239,21 @@ impl Commit<'_> {
             .map(drop)
     }
 
+    /// C6. Files vanish, too, if this process was stopped for so long that another one has taken the lock over.
+    pub(super) fn look_before(&self, id: BackupId, last_look: &LastLook) -> Result<()> {
+        self.look(id, last_look).or_else(|error| {
+            self.lock.check()?;
+            Err(error)
+        })
+    }
+
     /// C6 and C8. A foreign engine's collector may have taken files of ours for garbage. Their sizes were looked at when
     /// this run planned to use them again, or when it gave them their names.
-    pub(super) fn look(&self, id: BackupId, last_look: &LastLook) -> Result<()> {
+    fn look(&self, id: BackupId, last_look: &LastLook) -> Result<()> {
         match last_look.missing(self.store())? {
             None => Ok(()),
             Some(path) => Err(
-                Error::refused(format!("{path} vanished before backup {id} was committed")).with_hint(
+                Error::refused(format!("{path} vanished while backup {id} was made")).with_hint(
                     "another program collects garbage in this repository; back up again when it has ended",
                 ),
             ),

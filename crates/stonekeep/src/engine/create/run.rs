@@ -134,7 +134,7 @@ fn commit(
         commit.stage_private_again(id)?;
         capture.confirm()?;
         description = commit.describe(id)?;
-        commit.look(id, &shared)?;
+        commit.look_before(id, &shared)?;
     }
     tracing::info!(%id, "committed the backup");
     let mut report = CreateReport::of(&commit.plan, id);

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
+use stonekeep_format::backup_meta::PathId;
 use stonekeep_format::{BackupId, Crc32c};
 
 use super::deadline::{ToDelete, UndeletableBackup};
 use super::metas::Metas;
+use super::modified;
 use super::origins::Origins;
 use super::plan::{Area, Garbage, GarbageKind, Total};
 use crate::repo::index::RepositoryIndex;
@@ -200,7 +202,7 @@ impl<'a> Inventory<'a> {
     }
 
     fn add_facts(&mut self, should_stop: &dyn Fn() -> bool) -> Result<()> {
-        let directory = layout::facts_directory();
+        let (directory, mut orphans) = (layout::facts_directory(), Vec::new());
         for entry in self.store.list(Some(&directory))? {
             if should_stop() {
                 return Err(Error::stopped());
@@ -217,11 +219,35 @@ impl<'a> Inventory<'a> {
             } else {
                 facts_reader::read_orphan(self.store, id)?
             };
-            self.origins.add_facts(self.stored, id, facts.as_ref());
+            let files = facts.map_or_else(Vec::new, |facts| facts.files);
+            let shared = files.into_iter().filter_map(|file| self.stored.find(&file.path));
+            orphans.push((id, entry.modified, shared.collect()));
             let size_bytes = entry.size_bytes;
             self.facts.push(OrphanFacts { id, size_bytes });
         }
         self.facts.sort_by_key(|facts| facts.id);
+        self.add_orphans(orphans)
+    }
+
+    /// Adds the shared files that facts without a backup name, without those that were put after the facts.
+    fn add_orphans(&mut self, orphans: Vec<(BackupId, Option<SystemTime>, Vec<PathId>)>) -> Result<()> {
+        let key = |path: &PathId| {
+            let path = std::str::from_utf8(self.stored.paths().path(*path)).ok()?;
+            Some(Key::trusted(path))
+        };
+        let named = orphans.iter().flat_map(|(.., paths)| paths);
+        let keys: Vec<Key> = named.filter_map(key).collect();
+        let times = modified::of(self.store, &keys.iter().collect::<Vec<_>>())?;
+        for (id, published, mut paths) in orphans {
+            let is_later = |path: &PathId| {
+                let modified = key(path).and_then(|key| times.get(&key).copied());
+                modified
+                    .zip(published)
+                    .is_some_and(|(modified, published)| modified > published)
+            };
+            paths.retain(|path| !is_later(path));
+            self.origins.add_facts(id, &paths);
+        }
         Ok(())
     }
 

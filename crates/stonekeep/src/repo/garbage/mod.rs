@@ -5,7 +5,8 @@
 //! Files that no backup names are of two kinds. Where one of our own records says where they come from (the meta
 //! file of a deleted backup in `stonekeep/deleted`, facts without a backup, a journal), they go at once. All others
 //! may belong to a backup that a foreign engine is making at this moment, which is no backup before its last step: they
-//! go when they have not been changed for a while.
+//! go when they have not been changed for a while. So do shared files that have been put after the facts that name them: a run
+//! publishes its facts last, and a foreign engine that deletes our backup leaves the facts.
 //!
 //! A deletion is the record put, then the meta file deleted; [`withdraw`] has the states that a crash leaves.
 
@@ -15,6 +16,7 @@ mod included;
 mod inventory;
 mod kept;
 mod metas;
+mod modified;
 mod origins;
 mod plan;
 mod records;

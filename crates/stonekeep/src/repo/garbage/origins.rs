@@ -7,7 +7,6 @@ use stonekeep_format::backup_meta::PathId;
 use stonekeep_format::backup_name::RepoPath;
 
 use super::plan::GarbageKind;
-use crate::repo::facts::BackupFacts;
 use crate::repo::journal::Journal;
 use crate::repo::meta_scanner::ScannedMeta;
 use crate::repo::path_set::PathSet;
@@ -38,15 +37,15 @@ impl Origins {
         }
     }
 
-    /// Adds facts without a backup. Damaged ones still say that the private directory is ours.
-    pub(super) fn add_facts(&mut self, stored: &StoredFiles, id: BackupId, facts: Option<&BackupFacts>) {
+    /// Adds facts without a backup, and the shared files that they name. Damaged ones still say that the private directory is ours.
+    pub(super) fn add_facts(&mut self, id: BackupId, shared: &[PathId]) {
         let kind = *self.private.entry(id).or_insert(GarbageKind::LeftOver);
         let paths = match kind {
             GarbageKind::Unreferenced => &mut self.deleted,
             _ => &mut self.left_over,
         };
-        for file in facts.map(|facts| facts.files.as_slice()).unwrap_or_default() {
-            insert(paths, stored, &file.path);
+        for path in shared {
+            paths.insert(*path);
         }
     }
 

@@ -1,6 +1,5 @@
 //! Decides about each thing in the inventory, without changing anything.
 
-use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};
 
 use stonekeep_format::BackupId;
@@ -9,9 +8,10 @@ use stonekeep_format::backup_name::RepoPath;
 
 use super::inventory::{IncludedDirectory, Inventory, PrivateDirectory};
 use super::kept::Kept;
+use super::modified;
 use super::plan::{Garbage, GarbageKind, GarbagePlan, Policy, RetainingBackup, Total};
 use crate::repo::{catalog, layout};
-use crate::store::{Detail, Entry, EntryKind, Key};
+use crate::store::{Entry, EntryKind, Key};
 use crate::{Result, Warning, WarningName};
 
 /// How long private files stay of which only the claim of their id says that they are ours.
@@ -155,21 +155,12 @@ impl Planner<'_> {
 
     /// How old files of unknown origin are now, by listings of their own: such files are rare, and the index has no times.
     fn ages(&self, files: &[Garbage]) -> Result<Vec<Duration>> {
-        let mut ages: HashMap<&str, Duration> = HashMap::new();
-        ages.extend(files.iter().map(|file| (file.key.as_str(), Duration::ZERO)));
-        let directories: BTreeSet<Key> = files.iter().filter_map(|file| file.key.parent()).collect();
-        for directory in directories {
-            self.inventory
-                .store
-                .visit(Some(&directory), Detail::Sizes, &mut |entry| {
-                    let path = format!("{directory}/{}", entry.name);
-                    if let Some(age) = ages.get_mut(path.as_str()) {
-                        *age = self.age([entry.modified]);
-                    }
-                })?;
-        }
-        let age = |file: &Garbage| ages.get(file.key.as_str()).copied().unwrap_or_default();
-        Ok(files.iter().map(age).collect())
+        let keys: Vec<&Key> = files.iter().map(|file| &file.key).collect();
+        let modified = modified::of(self.inventory.store, &keys)?;
+        Ok(keys
+            .iter()
+            .map(|key| self.age([modified.get(*key).copied()]))
+            .collect())
     }
 
     fn private(&mut self, directory: &PrivateDirectory) {
@@ -313,7 +304,8 @@ impl Planner<'_> {
         let largest = records.chain(facts).chain(ours).max();
         let later = claimed.max(inventory.metas.ids.last());
         self.plan.claim = largest.filter(|largest| later.is_none_or(|later| later < largest));
-        let smaller = inventory.claimed.iter().filter(|id| Some(*id) != claimed);
+        let stays = self.plan.claim.as_ref().or(claimed);
+        let smaller = inventory.claimed.iter().filter(|id| Some(*id) != stays);
         self.plan.claims = smaller.map(|id| layout::id_claim(*id)).collect();
     }
 

@@ -231,6 +231,27 @@ fn what_a_record_of_ours_names_goes_at_once() {
 }
 
 #[test]
+fn a_file_that_was_put_after_the_facts_that_name_it_has_to_be_old() {
+    let aging = aging();
+    // RocksDB's engine has deleted a backup of ours, and is making one that has the same tables.
+    put_our_backup(&aging.store, 2, &[2, 50, 51]);
+    for path in ["meta/2".to_owned(), table_path(50)] {
+        aging.store.delete_one(&key(&path)).unwrap();
+    }
+    aging.wait(4000);
+    put_table(&aging.store, 50);
+    let report = aging.collect();
+    assert_eq!(report.too_young, 1);
+    assert!(aging.is_there(&table_path(50)) && !aging.is_there(&table_path(51)));
+    // Its facts are gone now, and it is no backup yet.
+    aging.wait(3599);
+    assert_eq!(aging.collect().too_young, 1);
+    aging.wait(1);
+    aging.collect();
+    assert_eq!(files(&aging.store), files_of(&[(1, &[1, 2])]));
+}
+
+#[test]
 fn damaged_facts_still_protect_their_private_directory() {
     let aging = aging();
     put_private(&aging.store, 5);

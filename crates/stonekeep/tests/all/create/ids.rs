@@ -55,6 +55,28 @@ fn a_collection_keeps_the_largest_claim_only() {
 }
 
 #[test]
+fn a_collection_leaves_one_claim_also_if_it_puts_a_larger_one() {
+    let scene = Scene::new();
+    let store = memory();
+    (0..2).for_each(|_| drop(scene.create(&store).unwrap()));
+    // RocksDB's engine claims nothing: it has made backup 3 since.
+    let text = store.read(&key("meta/2"), 1 << 20).unwrap();
+    store.delete_one(&key("stonekeep/ids/1")).unwrap();
+    let meta = String::from_utf8(text)
+        .unwrap()
+        .replace("private/2/", "private/3/");
+    for name in names(&store, "private/2") {
+        let bytes = store.read(&key(&format!("private/2/{name}")), 1 << 20).unwrap();
+        put(&store, &format!("private/3/{name}"), &bytes);
+    }
+    put(&store, "meta/3", meta.as_bytes());
+    let engine = BackupEngine::open(options(), store.clone()).unwrap();
+    engine.delete_backup(id(3), &Quiet).unwrap();
+    assert_eq!(claims(&store), ["3"]);
+    assert_eq!(ids(&store), [1, 2]);
+}
+
+#[test]
 fn the_last_backup_of_a_version_without_claims_gets_one_when_it_is_deleted() {
     let scene = Scene::new();
     let store = memory();
