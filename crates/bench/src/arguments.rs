@@ -152,6 +152,9 @@ pub(crate) struct Daily {
     /// A directory on a file system in memory.
     #[arg(long, default_value = "/dev/shm")]
     pub(crate) mem: PathBuf,
+    /// A directory on a disk.
+    #[arg(long, default_value = "target/bench")]
+    pub(crate) dir: PathBuf,
     /// The stonekeep command.
     #[arg(long, value_name = "FILE")]
     pub(crate) command: PathBuf,

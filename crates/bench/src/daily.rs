@@ -1,4 +1,4 @@
-//! Measures what runs every day, in memory, beside other programs.
+//! Measures what runs every day, in memory and from a disk, beside other programs.
 
 use anyhow::Result;
 
@@ -17,7 +17,7 @@ use crate::task::Counting;
 /// # Errors
 /// Those of what is measured.
 pub(crate) fn run(arguments: &Daily) -> Result<()> {
-    let memory = room(&arguments.mem)?;
+    let (memory, disk) = (room(&arguments.mem)?, room(&arguments.dir)?);
     let path = |file: &Option<std::path::PathBuf>| file.as_deref().map(found).transpose();
     let commands = Commands {
         stonekeep: found(&arguments.command)?,
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Daily) -> Result<()> {
     let live = Live::begin(
         Report {
             time: now(),
-            machine: Machine::look(memory.path(), memory.path())?,
+            machine: Machine::look(disk.path(), memory.path())?,
             rounds: arguments.rounds.into(),
             not_counted: Some(why),
             command_bytes: None,
@@ -61,7 +61,13 @@ pub(crate) fn run(arguments: &Daily) -> Result<()> {
         scale: Scale::of(arguments.tiny),
         programs: Programs::default(),
     };
-    let sets = daily::sets(&setting, &commands, Amount::of(arguments.tiny));
-    runner.compare(&setting, sets, || Ok(()))?;
+    let amount = Amount::of(arguments.tiny);
+    runner.compare(&setting, daily::sets(&setting, &commands, amount), || Ok(()))?;
+    let setting = Setting {
+        place: Place::Disk,
+        directory: disk.path().to_owned(),
+        ..setting
+    };
+    runner.compare(&setting, daily::disk_sets(&setting, &commands, amount), || Ok(()))?;
     live.end().map(drop)
 }

@@ -5,8 +5,9 @@ use serde::Serialize;
 use crate::data::cached::Cached;
 use crate::measure::Figures;
 use crate::scenario::{
-    AGAINST, CLIENT, EAT_ROCKS, FLOOR, Figure, HDFS_DFS, ONE_DATABASE, ONE_REPOSITORY, Peer, Place, RESTIC,
-    ROCKSDB, ROCKSDB_CRC32C, RUSTIC, SST_DUMP, STONEKEEP, TWO_WORKERS, WITHOUT_LATENCY, Wanted,
+    AGAINST, CHECKSUMS, CLIENT, EAT_ROCKS, FLOOR, Figure, HDFS_DFS, ONE_DATABASE, ONE_REPOSITORY, Peer,
+    Place, RESTIC, ROCKSDB, ROCKSDB_CRC32C, RUSTIC, SST_DUMP, STONEKEEP, TWO_WORKERS, WITHOUT_LATENCY,
+    Wanted,
 };
 use crate::spread::Spread;
 use crate::strace::Counts;
@@ -91,6 +92,7 @@ impl Comparison {
             Peer::Floor => self.fastest(|who| who.starts_with(FLOOR)),
             Peer::FileTool => self.fastest(|who| [RESTIC, RUSTIC].contains(&who)),
             Peer::SstDump => self.row(SST_DUMP),
+            Peer::Checksums => self.row(CHECKSUMS),
         }
     }
 

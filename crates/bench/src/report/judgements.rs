@@ -95,6 +95,7 @@ fn peer(peer: Peer) -> &'static str {
         Peer::OneRepository => "one repository",
         Peer::FileTool => "the faster of restic and rustic",
         Peer::SstDump => "sst_dump",
+        Peer::Checksums => "checksums",
     }
 }
 

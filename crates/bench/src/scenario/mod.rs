@@ -177,6 +177,8 @@ pub(crate) enum Peer {
     FileTool,
     /// RocksDB's command `sst_dump`.
     SstDump,
+    /// The same command that looks at checksums alone.
+    Checksums,
 }
 
 /// Which figure.
@@ -229,6 +231,7 @@ pub(crate) const ONE_REPOSITORY: &str = "one repository";
 pub(crate) const RESTIC: &str = "restic";
 pub(crate) const RUSTIC: &str = "rustic";
 pub(crate) const SST_DUMP: &str = "sst_dump";
+pub(crate) const CHECKSUMS: &str = "checksums";
 pub(crate) const WITHOUT_LATENCY: &str = "without latency";
 
 impl Contestant {

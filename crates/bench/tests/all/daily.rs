@@ -20,6 +20,7 @@ fn every_scenario_runs() {
         .args(["daily", "--tiny", "--rounds", "1", "--command"])
         .arg(command);
     bench.args([&"--mem".into(), &directory.path().join("mem")]);
+    bench.args([&"--dir".into(), &directory.path().join("disk")]);
     bench.args([&"--json".into(), &directory.path().join("json")]);
     for name in ["restic", "rustic"] {
         if let Some(program) = std::env::var_os(format!("STONEKEEP_TEST_{}", name.to_uppercase())) {
@@ -60,6 +61,7 @@ fn every_scenario_runs() {
             "memory/deep/snappy",
             "memory/deep/lz4",
             "memory/deep/zstd",
+            "disk/deep/cold",
         ]
     );
 }

@@ -43,6 +43,7 @@ impl Judge<'_> {
         let copies = self.check_backups(&copy, &self.before.copy, &after.copy);
         copies.context("the copy")?;
         self.check_target()?;
+        self.check_old(self.before)?;
         self.go_on(rng).context("the next commands")
     }
 
@@ -97,8 +98,43 @@ impl Judge<'_> {
             return Ok(Tree::new());
         }
         let mut found = tree::read(&target)?;
+        let wals = self.layout.wals();
+        if wals.exists() {
+            found.extend(tree::read(&wals)?);
+        }
         found.retain(|name, _| !name.starts_with(".stonekeep-restore/"));
         Ok(found)
+    }
+
+    /// How these files differ from what a restore of this stage gives.
+    fn difference(&self, mut found: Tree, stage: usize) -> Option<String> {
+        let mut wanted = self.stages.restored[stage].clone();
+        if self.layout.separate_wals {
+            // The OPTIONS file says where the WALs are.
+            let is_same = |name: &String| !name.starts_with("OPTIONS-");
+            found.retain(|name, _| is_same(name));
+            wanted.retain(|name, _| is_same(name));
+        }
+        tree::difference(&found, &wanted)
+    }
+
+    /// A restore that is done has kept the old state.
+    fn check_old(&self, state: &State) -> Result<()> {
+        let Some((number, stage)) = state.old else {
+            return Ok(());
+        };
+        let found = tree::read(&self.layout.old(number))?;
+        let in_one_directory = |(name, bytes): (String, _)| match name.strip_prefix("wals/") {
+            Some(name) => (name.to_owned(), bytes),
+            None => (name, bytes),
+        };
+        let found = found.into_iter().map(in_one_directory).collect();
+        let difference = self.difference(found, stage);
+        ensure!(
+            difference.is_none(),
+            "the old state that was kept: {difference:?}"
+        );
+        Ok(())
     }
 
     /// The target has what was there, or what was being restored, or RocksDB does not open it.
@@ -106,7 +142,7 @@ impl Judge<'_> {
         let found = self.found_at_target()?;
         let mut allowed = vec![self.before.target];
         let mut may_be_closed = self.before.target.is_none();
-        if let Some((Step::Restore(_), after)) = self.under_way {
+        if let Some((Step::Restore { .. }, after)) = self.under_way {
             allowed.push(after.target);
             may_be_closed = true;
         }
@@ -124,7 +160,7 @@ impl Judge<'_> {
         let stages = allowed.into_iter().flatten();
         let mut differences = Vec::new();
         for stage in stages {
-            match tree::difference(&found, &self.stages.restored[stage]) {
+            match self.difference(found.clone(), stage) {
                 None => return Ok(()),
                 Some(difference) => differences.push(difference),
             }
@@ -135,7 +171,7 @@ impl Judge<'_> {
     /// The command that was under way is run again, a backup is made, and what nobody needs is collected.
     fn go_on(&self, rng: &mut Rng) -> Result<()> {
         if let Some((step, after)) = self.under_way {
-            if matches!(step, Step::Restore(_)) {
+            if matches!(step, Step::Restore { .. }) {
                 self.end_restore(step, after, rng)?;
             } else if step != Step::Backup {
                 self.again(step)?;
@@ -188,11 +224,11 @@ impl Judge<'_> {
         }
         self.again(step)?;
         let stage = after.target.context("a stage")?;
-        let difference = tree::difference(&self.found_at_target()?, &self.stages.restored[stage]);
+        let difference = self.difference(self.found_at_target()?, stage);
         ensure!(difference.is_none(), "the restore is not whole: {difference:?}");
         let left = fs::exists(target.join(".stonekeep-restore"))?;
         ensure!(!left, "the restore leaves its staging directory");
-        Ok(())
+        self.check_old(after)
     }
 
     /// Collects, and nothing is left that no backup needs.

@@ -117,8 +117,16 @@ fn trial(tools: &Tools, times: &mut Times, (seed, extent): (u64, Extent), report
     let kind = FileSystem::ALL[(seed % 3) as usize];
     let mount_options = kind.options()[rng.usize(0..kind.options().len())];
     let (steps, states) = steps::any(extent.commands(), &mut rng);
+    let separate_wals = rng.u8(0..3) == 0;
     let what = || format!("{} with {mount_options}", kind.name());
-    let mut cuts = cut(tools, times, (kind, mount_options), &steps, &mut rng).with_context(what)?;
+    let mut cuts = cut(
+        tools,
+        times,
+        (kind, mount_options, separate_wals),
+        &steps,
+        &mut rng,
+    )
+    .with_context(what)?;
     rng.shuffle(&mut cuts);
     cuts.truncate(extent.clones());
     for (number, cut) in cuts.into_iter().enumerate() {
@@ -127,7 +135,7 @@ fn trial(tools: &Tools, times: &mut Times, (seed, extent): (u64, Extent), report
             Some(_) => format!("{}: during a command", kind.name()),
         };
         let untouched = cut.disk.clone_to(&tools.ground.disk("untouched"))?;
-        let checked = check(tools, &cut, &states, &mut rng);
+        let checked = check(tools, (&cut, separate_wals), &states, &mut rng);
         checked.with_context(|| {
             let kept = std::env::temp_dir().join(format!("power-{seed}-{number}.disk"));
             let is_kept = untouched.copy_to(&kept).map(|()| kept);
@@ -149,7 +157,7 @@ fn trial(tools: &Tools, times: &mut Times, (seed, extent): (u64, Extent), report
 fn cut(
     tools: &Tools,
     times: &mut Times,
-    (kind, mount_options): (FileSystem, &str),
+    (kind, mount_options, separate_wals): (FileSystem, &str, bool),
     steps: &[Step],
     rng: &mut Rng,
 ) -> Result<Vec<Cut>> {
@@ -162,7 +170,10 @@ fn cut(
         stages: &tools.stages,
         disk,
         kind,
-        layout: Layout(mounted.path().to_owned()),
+        layout: Layout {
+            root: mounted.path().to_owned(),
+            separate_wals,
+        },
         clone: &|number| ground.disk(&format!("clone-{number}")),
         cuts: Vec::new(),
     };
@@ -174,13 +185,16 @@ fn cut(
 }
 
 /// Mounts the disk, and judges what is on it.
-fn check(tools: &Tools, cut: &Cut, states: &[State], rng: &mut Rng) -> Result<()> {
+fn check(tools: &Tools, (cut, separate_wals): (&Cut, bool), states: &[State], rng: &mut Rng) -> Result<()> {
     let mounted = cut.disk.mount(&tools.ground.directory("mounted"), "defaults");
     let mounted = mounted.context("the file system does not mount")?;
     let judge = Judge {
         binary: &tools.binary,
         stages: &tools.stages,
-        layout: Layout(mounted.path().to_owned()),
+        layout: Layout {
+            root: mounted.path().to_owned(),
+            separate_wals,
+        },
         before: &states[cut.done],
         under_way: cut.under_way.map(|step| (step, &states[cut.done + 1])),
     };

@@ -14,7 +14,7 @@ use rustix::fs::syncfs;
 
 use super::disk::{Disk, FileSystem};
 use super::stages::Stages;
-use super::steps::Step;
+use super::steps::{Step, keeps_old};
 use crate::binary::{Binary, Ended};
 use crate::tree;
 
@@ -37,23 +37,37 @@ pub(super) struct Times(HashMap<(FileSystem, std::mem::Discriminant<Step>), Dura
 
 /// Directories on a disk.
 #[derive(Debug, Clone)]
-pub(super) struct Layout(pub(super) PathBuf);
+pub(super) struct Layout {
+    pub(super) root: PathBuf,
+    /// Whether restores put WALs elsewhere.
+    pub(super) separate_wals: bool,
+}
 
 impl Layout {
     pub(super) fn database(&self) -> PathBuf {
-        self.0.join("db")
+        self.root.join("db")
     }
 
     pub(super) fn repository(&self) -> PathBuf {
-        self.0.join("repository")
+        self.root.join("repository")
     }
 
     pub(super) fn copy(&self) -> PathBuf {
-        self.0.join("copy")
+        self.root.join("copy")
     }
 
     pub(super) fn target(&self) -> PathBuf {
-        self.0.join("target")
+        self.root.join("target")
+    }
+
+    /// Where WALs are restored to.
+    pub(super) fn wals(&self) -> PathBuf {
+        self.root.join("wals")
+    }
+
+    /// Where this restore puts the old state.
+    pub(super) fn old(&self, number: usize) -> PathBuf {
+        self.root.join(format!("old-{number}"))
     }
 
     /// The words of a command; a backup is of this database.
@@ -64,13 +78,22 @@ impl Layout {
             Step::Purge => vec!["purge".into(), "--keep=1".into()],
             Step::Collect => vec!["gc".into(), "--min-age=0s".into()],
             Step::Copy => vec!["copy".into(), "--all".into(), "--to".into(), self.copy().into()],
-            Step::Restore(id) => {
-                let id = id.to_string().into();
-                vec!["restore".into(), id, "--to".into(), self.target().into()]
-            }
+            Step::Restore { id, number } => self.restore(id, number),
         };
         let from = if step == Step::Copy { "--from" } else { "--repo" };
         words.extend([from.into(), self.repository().into()]);
+        words
+    }
+
+    fn restore(&self, id: u32, number: usize) -> Vec<OsString> {
+        let id = id.to_string().into();
+        let mut words = vec!["restore".into(), id, "--to".into(), self.target().into()];
+        if keeps_old(number) {
+            words.extend(["--keep-old".into(), self.old(number).into()]);
+        }
+        if self.separate_wals {
+            words.extend(["--wal-dir".into(), self.wals().into()]);
+        }
         words
     }
 }
@@ -126,7 +149,7 @@ impl Sequence<'_> {
         instants.sort_by(f64::total_cmp);
         // Sometimes something else writes out what the file system has in memory.
         let written_out = (rng.u8(0..4) == 0).then(|| usual.mul_f64(rng.f64()));
-        let directory = File::open(&self.layout.0)?;
+        let directory = File::open(&self.layout.root)?;
         let began = Instant::now();
         let mut child = self
             .binary
@@ -173,12 +196,12 @@ fn has_succeeded(child: &mut Child) -> Result<bool> {
 /// Options that change how files are written and made durable.
 fn any_options(step: Step, rng: &mut Rng) -> Vec<OsString> {
     let mut options = Vec::new();
-    if matches!(step, Step::Backup | Step::Restore(_)) {
+    if matches!(step, Step::Backup | Step::Restore { .. }) {
         let methods = ["auto", "syncfs", "files"];
         options.push(format!("--sync-method={}", methods[rng.usize(0..3)]).into());
         options.push(format!("--reflink={}", rng.bool()).into());
     }
-    if matches!(step, Step::Backup | Step::Restore(_) | Step::Copy) && rng.bool() {
+    if matches!(step, Step::Backup | Step::Restore { .. } | Step::Copy) && rng.bool() {
         options.push("--max-background-operations=1".into());
     }
     options

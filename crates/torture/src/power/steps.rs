@@ -19,8 +19,13 @@ pub(super) enum Step {
     Collect,
     /// A copy of all backups to the other repository.
     Copy,
-    /// A restore over what the target has.
-    Restore(u32),
+    /// A restore of a backup over what the target has, after so many others.
+    Restore { id: u32, number: usize },
+}
+
+/// Whether this restore keeps the old state.
+pub(super) fn keeps_old(number: usize) -> bool {
+    number % 2 == 1
 }
 
 /// What is on a disk when nothing is under way. Stages of the database are numbers.
@@ -32,6 +37,10 @@ pub(super) struct State {
     pub(super) copy: BTreeMap<u32, usize>,
     /// What was restored.
     pub(super) target: Option<usize>,
+    /// How many restores there were.
+    restores: usize,
+    /// The last restore that has kept an old state, and what that was.
+    pub(super) old: Option<(usize, usize)>,
     /// How many backups there were.
     pub(super) made: usize,
 }
@@ -52,7 +61,12 @@ impl State {
             }
             Step::Collect => {}
             Step::Copy => state.copy.extend(&self.repository),
-            Step::Restore(id) => state.target = self.repository.get(&id).copied(),
+            Step::Restore { id, number } => {
+                let old = self.target.filter(|_| keeps_old(number));
+                state.old = old.map(|stage| (number, stage)).or(self.old);
+                state.target = self.repository.get(&id).copied();
+                state.restores = number + 1;
+            }
         }
         state
     }
@@ -67,7 +81,10 @@ impl State {
             5 if ids.len() > 2 => Step::Purge,
             6 => Step::Collect,
             7..9 if self.copy != self.repository => Step::Copy,
-            _ => Step::Restore(id),
+            _ => Step::Restore {
+                id,
+                number: self.restores,
+            },
         }
     }
 }

@@ -5,10 +5,14 @@ use std::path::Path;
 use super::Commands;
 use crate::data::Step;
 use crate::data::compressed::Compression;
-use crate::scenario::{Contestant, Figure, MIB, Peer, SST_DUMP, STONEKEEP, Scenario, Set, Setting, Wanted};
-use crate::task::{By, Task};
+use crate::scenario::{
+    CHECKSUMS, Contestant, Figure, MIB, Peer, SST_DUMP, STONEKEEP, Scenario, Set, Setting, Wanted,
+};
+use crate::task::{By, Job, Task};
 
 const OF_SST_DUMP: f64 = 0.5;
+/// Deep verification at 0.6 of the rate of checksums.
+const OF_CHECKSUMS: f64 = 1.0 / 0.6;
 const PEAK_MIB: f64 = 64.0;
 
 /// For tables of each compression. The tool has one thread, Stonekeep two.
@@ -40,6 +44,53 @@ pub(super) fn scan(setting: &Setting, commands: &Commands, bytes: u64) -> Set {
         });
     }
     Set { make, scenarios }
+}
+
+/// A repository whose files are on the disk alone: every block and key, beside checksums of the same files.
+pub(super) fn cold(setting: &Setting, commands: &Commands, bytes: u64) -> Set {
+    let root = setting.directory.join("deep");
+    let (database, repository) = (root.join("database"), root.join("repository"));
+    let contestant = |name, level: &str| {
+        let task = Task::Command {
+            command: commands.stonekeep.clone(),
+            arguments: vec![
+                "verify".into(),
+                format!("--level={level}").into(),
+                "--max-background-operations=2".into(),
+                "--repo".into(),
+                repository.clone().into(),
+            ],
+            items: 1,
+        };
+        let contestant = Contestant::new(name, By::Stonekeep(None), task);
+        contestant.before(Step::Forget(repository.clone()))
+    };
+    let scenario = Scenario {
+        name: "deep/cold".to_owned(),
+        title: format!(
+            "deep verification from the disk, {} MiB before compression (lz4)",
+            bytes >> 20
+        ),
+        contestants: vec![contestant(STONEKEEP, "deep"), contestant(CHECKSUMS, "checksum")],
+        wanted: vec![Wanted::wall(Peer::Checksums, OF_CHECKSUMS)],
+    };
+    let backup = Task::Backup {
+        database: database.clone(),
+        repository,
+    };
+    let made = Step::Compressed {
+        compression: Compression::Lz4,
+        bytes,
+        at: database,
+    };
+    let stored = Step::Run(Job {
+        by: By::Stonekeep(None),
+        task: backup,
+    });
+    Set {
+        make: vec![made, stored],
+        scenarios: vec![scenario],
+    }
 }
 
 fn contestants(commands: &Commands, database: &Path) -> Vec<Contestant> {

@@ -50,7 +50,7 @@ impl Amount {
     }
 }
 
-/// All of them.
+/// All of them that are in memory.
 pub(crate) fn sets(setting: &Setting, commands: &Commands, amount: Amount) -> Vec<Set> {
     let mut sets = vec![many::unchanged(setting, commands, amount.many)];
     sets.push(several::backup(setting, commands, amount.large, amount.rate_mib));
@@ -61,4 +61,9 @@ pub(crate) fn sets(setting: &Setting, commands: &Commands, amount: Amount) -> Ve
     sets.push(files::aged(setting, commands, amount.aged));
     sets.push(deep::scan(setting, commands, amount.deep_bytes));
     sets
+}
+
+/// Those that are on a disk.
+pub(crate) fn disk_sets(setting: &Setting, commands: &Commands, amount: Amount) -> Vec<Set> {
+    vec![deep::cold(setting, commands, amount.deep_bytes)]
 }

@@ -8,6 +8,8 @@ mod copy;
 mod create;
 mod ext4;
 mod open;
+mod open;
+mod repair;
 mod repository;
 mod restore;
 
