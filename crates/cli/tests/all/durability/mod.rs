@@ -8,7 +8,6 @@ mod copy;
 mod create;
 mod ext4;
 mod open;
-mod open;
 mod repair;
 mod repository;
 mod restore;
