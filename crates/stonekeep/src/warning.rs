@@ -73,6 +73,8 @@ warning_names! {
     DirectReads = "direct-reads",
     /// A meta file is not the one that the facts of its backup describe: it is damaged, or of another engine.
     OtherMeta = "other-meta",
+    /// What Stonekeep has recorded about a backup is damaged: its tags, among others, are unknown.
+    FactsDamaged = "facts-damaged",
     /// A meta file has text where RocksDB expects a number.
     MetaNumbers = "meta-numbers",
     /// Whether a backup lists every file of its MANIFEST could not be checked.

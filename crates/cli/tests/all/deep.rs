@@ -131,6 +131,12 @@ fn damage_inside_a_file_with_right_bytes_is_remembered() {
     run(["check", "--repo", &repo, "--max-age=10d"])
         .code(3)
         .says(known);
+    // No backup is right, so that only one that is named comes back: with the bytes that it was made of.
+    let target = sample.word("target");
+    let restore = |which: &str| run(["restore", which, "--repo", &repo, "--to", &target]);
+    restore("latest-valid").code(3);
+    assert!(!Path::new(&target).exists());
+    restore("1").ok();
     let repaired = run(["repair", "--repo", &repo, "--database", &sample.word("db")]).ok();
     assert!(!repaired.stdout.contains(".sst"), "{}", repaired.stdout);
 }

@@ -272,3 +272,18 @@ fn what_is_deleted_for_a_while_can_be_undeleted() {
     world.run(["undelete", "2"]).code(4);
     world.run(["restore", "1", "--to", &world.word("restored")]).ok();
 }
+
+#[test]
+fn a_backup_whose_tags_cannot_be_read_stays() {
+    let world = backups_at(&[0, 1, 2]);
+    let facts = world.repo().join("stonekeep/backups/1");
+    let mut bytes = std::fs::read(&facts).unwrap();
+    bytes[60] ^= 1;
+    std::fs::write(&facts, bytes).unwrap();
+    world.run(["verify"]).ok().warns("[facts-damaged]");
+    let done = world.json(["purge", "--keep-last=1", "--keep-tag=release"]);
+    assert_eq!(done["deleted_backups"], json!([2]));
+    assert_eq!(left(&world), [1, 3]);
+    world.run(["purge", "--keep-last=1"]).ok();
+    assert_eq!(left(&world), [3]);
+}

@@ -42,6 +42,11 @@ pub(crate) fn are_of_another(store: &Store, loaded: &LoadedMeta) -> Result<bool>
     Ok(facts.is_some_and(|facts| !loaded.is_described_by(&facts)))
 }
 
+/// Whether facts of this backup are there, and cannot be read.
+pub(crate) fn are_damaged(store: &Store, loaded: &LoadedMeta) -> bool {
+    matches!(Unbound::why(store, loaded), Unbound::Damaged | Unbound::Unread)
+}
+
 /// Why there are none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unbound {
@@ -80,16 +85,25 @@ impl Unbound {
         }
     }
 
-    /// The warning about a meta file that was damaged without a trace in itself, or that another engine has written.
+    /// The warning about a meta file that was damaged without a trace in itself, or that another engine has written, or about
+    /// facts that are damaged.
     fn warning(self, loaded: &LoadedMeta) -> Option<Warning> {
-        if self != Unbound::OfAnother {
-            return None;
-        }
         let (meta, facts) = (layout::meta(loaded.id), layout::facts(loaded.id));
-        let message = format!(
-            "{meta} is not the file that {facts} describes: it is damaged, or another engine has made a backup under this id \
-             (then the next collection ends this warning)"
-        );
-        Some(Warning::about(WarningName::OtherMeta, meta.as_str(), message))
+        match self {
+            Unbound::Damaged => {
+                let message = format!(
+                    "{facts} is damaged: the backup restores, but its tags and files of the application are unknown"
+                );
+                Some(Warning::about(WarningName::FactsDamaged, facts.as_str(), message))
+            }
+            Unbound::OfAnother => {
+                let message = format!(
+                    "{meta} is not the file that {facts} describes: it is damaged, or another engine has made a backup under \
+                     this id (then the next collection ends this warning)"
+                );
+                Some(Warning::about(WarningName::OtherMeta, meta.as_str(), message))
+            }
+            Unbound::Missing | Unbound::Unread => None,
+        }
     }
 }

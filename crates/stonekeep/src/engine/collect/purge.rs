@@ -17,6 +17,7 @@ use crate::repo::included::bytes_of;
 use crate::repo::meta_scanner::{MetaScanner, ScannedMeta};
 use crate::repo::path_set::PathSet;
 use crate::repo::stored_files::{PrivateFiles, StoredFiles};
+use crate::repo::unbound_facts;
 use crate::repo::verified::DamagedFiles;
 use crate::repo::went_back::WentBack;
 use crate::store::Store;
@@ -32,7 +33,12 @@ pub(super) struct Stored<'a> {
     /// Files that a verification found damaged.
     pub(super) damaged: &'a DamagedFiles<'a>,
     pub(super) holds: &'a Holds,
+    /// Whether a rule asks for tags.
+    pub(super) needs_tags: bool,
 }
+
+/// Why a backup stays whose tags cannot be read.
+const UNKNOWN_TAGS: &str = "unknown, since its facts are damaged";
 
 /// What a purge has to know of a backup whose meta file can be read.
 pub(super) struct Examined {
@@ -46,6 +52,8 @@ pub(super) struct Examined {
     /// Bytes of the files that it has for itself.
     own_bytes: u64,
     facts: Option<Facts>,
+    /// Whether a rule asks for its tags, and the facts that have them cannot be read.
+    lacks_tags: bool,
 }
 
 /// What our facts say of it.
@@ -74,7 +82,9 @@ impl Stored<'_> {
         let own = own.filter_map(|file| private.get(&file.path)?.size_bytes);
         let included = facts.as_ref().map_or(0, |facts| bytes_of(&facts.included));
         let head = &loaded.meta.head;
+        let lacks_tags = self.needs_tags && facts.is_none() && unbound_facts::are_damaged(store, loaded);
         Ok(Examined {
+            lacks_tags,
             id: loaded.id,
             timestamp_seconds: head.timestamp_seconds(),
             sequence_number: facts
@@ -113,6 +123,9 @@ pub(super) fn choose(
             let before = went_back.release(backup);
             let before = before.map(|before| KeptBy::new(KeepRule::SequenceWentBack, before.to_string()));
             let held = backup.held.as_ref().map(|why| KeptBy::new(KeepRule::Hold, why));
+            let tags = backup
+                .lacks_tags
+                .then(|| KeptBy::new(KeepRule::Tag, UNKNOWN_TAGS));
             candidates.push(Candidate {
                 id: backup.id,
                 timestamp_seconds: backup.timestamp_seconds,
@@ -121,7 +134,7 @@ pub(super) fn choose(
                     .as_ref()
                     .map(|facts| facts.tags.clone())
                     .unwrap_or_default(),
-                kept_by: held.into_iter().chain(before).collect(),
+                kept_by: held.into_iter().chain(before).chain(tags).collect(),
             });
         }
         went_back.note(backup);

@@ -250,6 +250,7 @@ impl Collection<'_> {
             private: index.all_private()?,
             damaged: &stamps.damaged(shared.paths()),
             holds: &self.holds()?,
+            needs_tags: !options.keep_tags.is_empty(),
         };
         self.metas(index, &BTreeSet::new(), &|scanner, scanned| {
             stored.examine(scanner, scanned)

@@ -17,7 +17,8 @@
 //! | between D1 and D5 | the directory in the scratch directory, which the next drill removes |
 //! | before D4 | the same; the drill is not remembered |
 //!
-//! With [`DrillPlace::Keep`] there is no scratch directory, and the database stays.
+//! With [`DrillPlace::Keep`] there is no scratch directory, and the database stays. No database is replaced: the directory must be absent or
+//! empty, but for what an interrupted drill has staged there.
 
 mod checks;
 mod on_disk;
@@ -44,7 +45,7 @@ impl BackupEngineReadOnly {
     ///
     /// # Errors
     /// As [`Self::restore_db_from_backup`], so `Corrupt` for a backup that is damaged; `Refused` for a scratch directory in the
-    /// repository or in a database, `NotFound` for one that is not there.
+    /// repository or in a database, or a directory to keep that is not empty, `NotFound` for one that is not there.
     pub fn drill(
         &self,
         which: WhichBackup,
@@ -54,7 +55,7 @@ impl BackupEngineReadOnly {
     ) -> Result<DrillReport> {
         guarded(observer, |observer| match place {
             DrillPlace::Keep(directory) => {
-                place::require_outside(self.store(), directory)?;
+                place::require_new(self.store(), directory)?;
                 self.drill_in(directory, which, options, observer)
             }
             DrillPlace::Scratch(scratch) => {

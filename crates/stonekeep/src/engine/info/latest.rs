@@ -5,6 +5,7 @@ use stonekeep_format::BackupId;
 use crate::engine::BackupEngineReadOnly;
 use crate::repo::catalog::{self, MetaState, SizedMeta};
 use crate::repo::index::RepositoryIndex;
+use crate::repo::verified::{self, Stamps};
 use crate::repo::{latest_hint, layout};
 use crate::store::Store;
 use crate::{Error, ErrorKind, Finding, Result, Warning, WarningName};
@@ -17,7 +18,8 @@ pub enum WhichBackup {
     Id(BackupId),
     /// The newest: the one with the largest id, damaged or not.
     Latest,
-    /// The newest whose files exist with the right sizes, and which passes its checksums while it is restored.
+    /// The newest whose files exist with the right sizes, are not known to be damaged inside, and pass their checksums while the backup
+    /// is restored.
     LatestValid,
 }
 
@@ -119,6 +121,10 @@ impl BackupEngineReadOnly {
             WhichBackup::LatestValid => self.options().max_valid_backups_to_open.unwrap_or(usize::MAX),
         };
         let store = self.store();
+        let damaged = verified::known_damage(store, self.time()).unwrap_or_else(|error| {
+            tracing::warn!(reason = %error.one_line(), "what verifications found damaged cannot be read");
+            Stamps::default()
+        });
         for id in self.backup_ids()?.into_iter().rev() {
             if candidates.ids.len() >= wanted {
                 break;
@@ -126,7 +132,10 @@ impl BackupEngineReadOnly {
             index.begin_listing();
             let findings = match read_for_sizes(store, id) {
                 Ok(Ok(read)) => {
-                    let findings = index.findings(&read.loaded, read.facts.as_ref())?;
+                    let mut findings = index.findings(&read.loaded, read.facts.as_ref())?;
+                    if findings.is_empty() {
+                        findings = damaged.findings_inside(&read.loaded);
+                    }
                     if findings.is_empty() {
                         candidates.ids.push(id);
                         candidates.first.get_or_insert(read);

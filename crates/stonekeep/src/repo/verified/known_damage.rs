@@ -13,10 +13,11 @@ use crate::repo::pieces::Pieces;
 use crate::store::{EntryKind, Key, Store};
 use crate::{ErrorKind, Result};
 
-/// The JSON key that the line of a damaged file has. Another line may contain it in a string: then all stamps are read in vain.
-const FIELD: &[u8] = b"\"damaged\":";
+/// The JSON keys that the line of a damaged file has, or of one that is damaged inside. Another line may contain them in a string: then all
+/// stamps are read in vain.
+const FIELDS: [&[u8]; 2] = [b"\"damaged\":", b"\"contents\":"];
 
-/// All stamps of those files that a verification found damaged once. Where there is no damage, as almost always, the stamps are
+/// All stamps of those files that a verification found damaged once, in their bytes or inside. Where there is no damage, as almost always, the stamps are
 /// looked through in pieces, and take no memory.
 ///
 /// # Errors
@@ -36,7 +37,11 @@ pub fn known_damage(store: &Store, now: SystemTime) -> Result<Stamps> {
             break;
         }
     }
-    let is_damaged = |stamp: &Stamp| matches!(stamp.outcome, Outcome::Damaged(_));
+    let is_damaged = |stamp: &Stamp| {
+        let contents = stamp.contents.as_ref();
+        matches!(stamp.outcome, Outcome::Damaged(_))
+            || contents.is_some_and(|contents| contents.damage.is_some())
+    };
     let found = damaged.iter().filter(|(_, stamp)| is_damaged(stamp));
     let paths: HashSet<String> = found.map(|(path, _)| path.to_owned()).collect();
     damaged.retain(|path| paths.contains(path));
@@ -48,7 +53,7 @@ fn mentions_damage(store: &Store, key: &Key, buffer: &mut Vec<u8>) -> Result<boo
     let mut found = false;
     let read = Pieces::open(store, key, layout::RECORD_LIMIT_BYTES, buffer).and_then(|pieces| {
         checked_pieces::read(key.as_str(), pieces, Wanted::All, |line| {
-            found |= memmem::find(line, FIELD).is_some();
+            found |= FIELDS.iter().any(|field| memmem::find(line, field).is_some());
             Ok(())
         })
     });

@@ -177,6 +177,20 @@ impl Stamps {
         Some(Finding { file: path, reason })
     }
 
+    /// The files of a backup whose bytes are right, and which were found damaged inside.
+    pub fn findings_inside(&self, loaded: &LoadedMeta) -> Vec<Finding> {
+        if self.by_path.is_empty() {
+            return Vec::new();
+        }
+        let files = loaded.meta.files.iter().filter(|file| !file.excluded);
+        let inside = |file: &MetaFile| {
+            let path = file.path.to_string();
+            let reason = self.damaged_contents(&path, wanted_by(file))?.to_owned();
+            Some(Finding { file: path, reason })
+        };
+        files.filter_map(inside).collect()
+    }
+
     /// The same for what is in the file, too.
     fn finding_of_any_kind(&self, file: &MetaFile) -> Option<Finding> {
         self.finding(file).or_else(|| {

@@ -278,6 +278,23 @@ fn a_kept_database_stays_and_a_repository_that_cannot_be_written_remembers_nothi
 }
 
 #[test]
+fn a_database_is_not_replaced() {
+    let (scene, store, _) = scene();
+    let keep = scene.path("kept");
+    let place = DrillPlace::Keep(keep.clone());
+    let drill = || reader(&store).drill(WhichBackup::Latest, &place, &RestoreOptions::default(), &Quiet);
+    fs::create_dir(&keep).unwrap();
+    drill().unwrap();
+    let before = names_in(&keep);
+    fs::write(keep.join("000999.log"), "newer").unwrap();
+    let error = drill().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.to_string().contains("is not empty"), "{error}");
+    assert_eq!(fs::read_to_string(keep.join("000999.log")).unwrap(), "newer");
+    assert_eq!(names_in(&keep).len(), before.len() + 1);
+}
+
+#[test]
 fn a_scratch_directory_is_in_no_database_and_no_repository() {
     let mut scene = Scene::new();
     scene.change();
