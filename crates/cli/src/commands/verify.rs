@@ -202,10 +202,14 @@ fn database_text(page: &mut Page<'_>, report: &DatabaseReport, quiet: bool) {
         bytes(report.bytes_checked),
         count(report.files_checked, "file"),
     );
-    if report.is_clean() {
-        page.marked(Style::Good, "all right:", looked_at);
-    } else {
-        page.marked(Style::Bad, "not all right:", looked_at);
+    match (report.is_clean(), report.contents.unchecked.is_empty()) {
+        (true, true) => page.marked(Style::Good, "all right:", looked_at),
+        (true, false) => page.marked(
+            Style::Warning,
+            "no damage found:",
+            format!("{looked_at}; not all could be checked"),
+        ),
+        (false, _) => page.marked(Style::Bad, "not all right:", looked_at),
     }
 }
 
@@ -339,6 +343,8 @@ fn verdict(page: &mut Page<'_>, report: &VerifyReport) {
         word(report.level),
         contents.unwrap_or_default()
     );
+    let unchecked = report.contents.as_ref().map(|contents| &contents.unchecked);
+    let is_part = unchecked.is_some_and(|files| !files.is_empty());
     let excluded = report.files_excluded;
     if report.is_clean() && excluded > 0 {
         let excluded = count(excluded, "excluded file");
@@ -346,6 +352,12 @@ fn verdict(page: &mut Page<'_>, report: &VerifyReport) {
             Style::Warning,
             "no damage found:",
             format!("{backups}, {looked_at}; {excluded} not checked"),
+        );
+    } else if report.is_clean() && is_part {
+        page.marked(
+            Style::Warning,
+            "no damage found:",
+            format!("{backups}, {looked_at}; not all could be checked"),
         );
     } else if report.is_clean() {
         page.marked(Style::Good, "all right:", format!("{backups}, {looked_at}"));

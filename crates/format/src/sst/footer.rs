@@ -235,8 +235,9 @@ impl Place<'_> {
         let mut reader = self.reader();
         let at_checksum = reader.clone();
         let number = reader.u8()?;
+        // No version of RocksDB has another one, and it calls that damage, too (`Footer::DecodeFrom`, `table/format.cc`).
         let checksum = ChecksumType::from_number(number)
-            .ok_or_else(|| at_checksum.unsupported(format!("checksum type {number}")))?;
+            .ok_or_else(|| at_checksum.corrupt(format!("unknown checksum type {number}")))?;
         if version >= FIRST_WITH_CONTEXT {
             self.with_context(reader, version, checksum)
         } else {
