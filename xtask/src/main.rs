@@ -10,6 +10,7 @@ mod bench;
 mod crashes;
 mod fixtures;
 mod fuzzing;
+mod interleavings;
 mod peers;
 mod prerequisites;
 mod proof;
@@ -26,6 +27,7 @@ usage: cargo xtask <command>
   bench [arguments of the bench]    measures beside RocksDB's engine; --help lists them
   bench remote [--help]             measures repositories on servers, beside other programs
   api [--write]                     compares the public items of the libraries with docs/api, or writes these
+  interleavings [filter]            models of what threads share, in thousands of orders
   soak [--help]                     captures databases while they are written, and judges each image
   crashes [arguments of the tests]  the crash tests, each stopping at every step
   torture <machine> [--help]        tries to break promises: damage, faults, crashes, reproducible by seed
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     };
     let outcome = match command {
         "api" => api::run(rest),
+        "interleavings" => interleavings::run(rest),
         "proof" => proof::run(rest),
         "bench" => bench::run(rest),
         "fixtures" => fixtures::run(rest),

@@ -69,6 +69,7 @@ pub mod repo;
 mod repo;
 mod shortage;
 pub mod store;
+mod sync;
 mod target;
 mod warning;
 

@@ -1,10 +1,9 @@
 //! Work on several threads: bounded, in the items' order, and the first error wins.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::sync::PoisonError;
 
+use crate::sync::{AtomicBool, Mutex, Ordering, scope, spawn_scoped};
 use crate::{Error, ErrorKind, Result};
 
 /// The number of threads that rename many files. The kernel does one rename at a time; a second thread prepares the next.
@@ -51,9 +50,9 @@ where
         }
         (results, None)
     };
-    let ended: Vec<_> = std::thread::scope(|scope| {
+    let ended: Vec<_> = scope(|scope| {
         let others: Vec<_> = (1..workers.min(count))
-            .map_while(|_| thread_or_none(thread::Builder::new().spawn_scoped(scope, worker)))
+            .map_while(|_| thread_or_none(spawn_scoped(scope, worker)))
             .collect();
         let mut ended = vec![worker()];
         for other in others {
@@ -115,8 +114,8 @@ pub(crate) fn run_both<A, B: Send>(
     if workers <= 1 {
         return (first(), second());
     }
-    thread::scope(|scope| {
-        let other = thread_or_none(thread::Builder::new().spawn_scoped(scope, &second));
+    scope(|scope| {
+        let other = thread_or_none(spawn_scoped(scope, &second));
         let first = first();
         let second = match other {
             Some(other) => other.join(),
@@ -131,12 +130,12 @@ pub(crate) fn run_both<A, B: Send>(
 
 /// Runs `prepare` and `work` on a thread of their own; if none can be started, `work` alone on the calling thread.
 pub(crate) fn run_apart<R: Send>(prepare: impl FnOnce() + Send, work: impl Fn() -> R + Sync) -> R {
-    thread::scope(|scope| {
+    scope(|scope| {
         let prepared = || {
             prepare();
             work()
         };
-        match thread_or_none(thread::Builder::new().spawn_scoped(scope, prepared)) {
+        match thread_or_none(spawn_scoped(scope, prepared)) {
             Some(thread) => thread
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
@@ -152,9 +151,13 @@ pub(crate) fn thread_or_none<T>(started: io::Result<T>) -> Option<T> {
         .ok()
 }
 
-#[cfg(test)]
+#[cfg(all(test, shuttle))]
+mod interleaved;
+
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use std::sync::atomic::AtomicU64;
+    use std::thread;
 
     use super::*;
 

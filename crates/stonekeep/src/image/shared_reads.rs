@@ -8,9 +8,10 @@ use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use crate::disk::SparingReads;
+use crate::sync::{Mutex, MutexGuard};
 
 /// How much is read at a time, and kept at most.
 const PIECE_BYTES: usize = 256 << 10;
@@ -260,6 +261,9 @@ impl Drop for SharedReader {
         });
     }
 }
+
+#[cfg(all(test, shuttle))]
+mod interleaved;
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,7 @@
 //! The files in a repository: each directory is listed once, when something in it is first asked for.
 
 use std::panic::resume_unwind;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use stonekeep_format::BackupId;
 use stonekeep_format::backup_name::RepoPath;
@@ -16,6 +15,7 @@ use super::loaded_meta::LoadedMeta;
 use super::stored_files::{PrivateFiles, StoredEntry, StoredFiles};
 use crate::parallel::thread_or_none;
 use crate::store::{Entry, Store};
+use crate::sync::{Builder, JoinHandle, Mutex, MutexGuard};
 use crate::{Finding, Result};
 
 /// The listings of one run. They do not change: a later look takes a new index.
@@ -135,7 +135,7 @@ impl<'a> RepositoryIndex<'a> {
         let mut listing = lock(&self.listing);
         if self.shared.get().is_none() && listing.is_none() {
             let store = self.store.clone();
-            *listing = thread_or_none(thread::Builder::new().spawn(move || list_shared(&store)));
+            *listing = thread_or_none(Builder::new().spawn(move || list_shared(&store)));
         }
     }
 
@@ -204,3 +204,6 @@ fn once<T>(cell: &OnceLock<T>, fill: impl FnOnce() -> Result<T>) -> Result<&T> {
     let value = fill()?;
     Ok(cell.get_or_init(|| value))
 }
+
+#[cfg(all(test, shuttle))]
+mod interleaved;

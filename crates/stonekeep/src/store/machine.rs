@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::io;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::Clock;
+use crate::sync::{Builder, JoinHandle, RecvTimeoutError, Sender, channel, receive_within};
 
 /// Work that is done again and again: it returns after which time, or `None` if not again.
 pub type Repeat = Box<dyn FnMut() -> Option<Duration> + Send>;
@@ -36,17 +35,17 @@ pub(super) fn repeat_on_thread(
     first: Duration,
     mut work: Repeat,
 ) -> io::Result<Box<dyn Repeating>> {
-    let (sender, receiver) = mpsc::channel::<()>();
+    let (sender, receiver) = channel::<()>();
     let repeated = move || {
         let mut pause = first;
-        while receiver.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+        while receive_within(&receiver, pause) == Err(RecvTimeoutError::Timeout) {
             match work() {
                 Some(next) => pause = next,
                 None => return,
             }
         }
     };
-    let thread = thread::Builder::new().name(name.to_owned()).spawn(repeated)?;
+    let thread = Builder::new().name(name.to_owned()).spawn(repeated)?;
     Ok(Box::new(Thread(Some((sender, thread)))))
 }
 

@@ -1,6 +1,6 @@
 //! Keeps a lease that is held: renews it, knows whether it is valid, and releases it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 
 use super::clock::StoreClock;
@@ -8,6 +8,7 @@ use super::objects::{Found, Listed, Overwritten, may_pass};
 use super::others::{Ground, Living, Others};
 use super::record::Record;
 use super::same_host::LockFile;
+use crate::sync::{Mutex, MutexGuard};
 use crate::{Error, ErrorKind, Result};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

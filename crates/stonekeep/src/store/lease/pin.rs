@@ -12,7 +12,7 @@
 //! A killed holder leaves the object, and the next collection removes it. A holder that was stopped finds its pin lost.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,7 @@ use crate::store::PinState;
 use crate::store::contract::Lease;
 use crate::store::machine::Repeating;
 use crate::store::pin_name::random;
+use crate::sync::{Mutex, MutexGuard};
 use crate::{Error, ErrorKind, Result};
 
 /// How often a watch of three minutes looks.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::objects::{Found, LeaseObjects, Listed, Overwritten, Version};
 use super::{Ground, LeaseClock, Times};
 use crate::store::machine::{Repeat, Repeating, repeat_on_thread};
 use crate::store::stop::Stop;
+use crate::sync::{Mutex, MutexGuard};
 use crate::{Error, ErrorKind, Result};
 
 type Event = Box<dyn FnOnce() + Send>;
@@ -33,6 +34,8 @@ struct Inside {
     /// Rewritten objects keep the time of their first version.
     keeps_first_time: bool,
     ignores_conditions: bool,
+    /// No sleep is shorter.
+    shortest_sleep: Duration,
 }
 
 /// The time that the store shows at the beginning.
@@ -118,6 +121,12 @@ impl World {
         self.inside().ignores_conditions = true;
     }
 
+    /// Who waits for long looks only a few times.
+    #[cfg(shuttle)]
+    pub(super) fn sleep_at_least(&self, time: Duration) {
+        self.inside().shortest_sleep = time;
+    }
+
     /// A host that sees no locks of the others.
     pub(super) fn host(self: &Arc<Self>) -> Host {
         Host {
@@ -196,7 +205,8 @@ impl LeaseClock for HostClock {
     }
 
     fn sleep(&self, time: Duration) {
-        self.world.pass(time);
+        let shortest = self.world.inside().shortest_sleep;
+        self.world.pass(time.max(shortest));
     }
 
     fn repeat(&self, name: &str, first: Duration, work: Repeat) -> io::Result<Box<dyn Repeating>> {

@@ -1,11 +1,12 @@
 //! Lets so many requests pass at a time as serve the store best, and notes how each ends.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::climb::{Climb, Window};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Before anything is known of the store.
 const FIRST: usize = 16;
@@ -151,6 +152,9 @@ impl Drop for Permit {
         }
     }
 }
+
+#[cfg(all(test, shuttle))]
+mod interleaved;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,8 @@
 //! The protocol of the lease, played through with clocks that only tests move.
 
 mod holding;
+#[cfg(shuttle)]
+mod interleaved;
 mod pins;
 mod racing;
 mod same_machine;
