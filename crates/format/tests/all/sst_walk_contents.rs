@@ -1,11 +1,14 @@
 //! Walks through tables whose blocks are made up, without checksums to hide behind.
 
+use std::io;
+
 use proptest::prelude::*;
-use stonekeep_format::sst::TableProperties;
+use stonekeep_format::sst::walk::{WalkOptions, walk_table};
+use stonekeep_format::sst::{ReadError, TableProperties};
 use stonekeep_format_testkit::blocks::Blocks;
 use stonekeep_format_testkit::table::encode_entries;
 
-use crate::sst_walk::walk;
+use crate::sst_walk::{Seen, walk};
 
 const SNAPPY: u8 = 1;
 
@@ -137,6 +140,61 @@ fn properties_that_say_otherwise_are_found() {
     assert_eq!(findings.len(), 2, "{findings:?}");
     assert!(findings[0].ends_with("rocksdb.deleted.keys is 0, but the table has 1"));
     assert!(findings[1].ends_with("rocksdb.raw.key.size is 19, but the table has 18"));
+}
+
+fn small_table(properties: &TableProperties) -> Vec<u8> {
+    let content = block(&[(internal("a", 7, 1), b"value")]);
+    let index = index(&[(internal("a", 0, 0), content.len())]);
+    let table = Blocks {
+        format_version: 6,
+        data: vec![(&content, 0)],
+        index: (&index, 0),
+        meta: Vec::new(),
+    };
+    table.encode(properties)
+}
+
+/// RocksDB 11.9 can put values between the blocks, which no block has then: that is no damage.
+#[test]
+fn values_outside_of_the_blocks_are_said_to_be_unread() {
+    let mut properties = bytewise();
+    let name = b"rocksdb.embedded.blob.stats".to_vec();
+    properties.others.insert(name, b"x".to_vec());
+    let (summary, seen) = walk(&small_table(&properties));
+    let summary = summary.unwrap();
+    assert_eq!((summary.damaged, summary.unchecked), (0, 1));
+    assert_eq!(
+        reason(&seen.findings),
+        "the values that the table has outside of its blocks were not read"
+    );
+}
+
+/// What cannot be read is not called damaged, and the error says where it was.
+#[test]
+fn a_walk_ends_where_reading_fails() {
+    let table = small_table(&bytewise());
+    for fails_at in 1..3 {
+        let mut reads = 0;
+        let mut read = |offset: u64, buffer: &mut [u8]| {
+            reads += 1;
+            if reads == fails_at {
+                return Err(io::Error::from(io::ErrorKind::ConnectionReset));
+            }
+            buffer.copy_from_slice(&table[offset as usize..offset as usize + buffer.len()]);
+            Ok(())
+        };
+        let mut seen = Seen::default();
+        let walked = walk_table(table.len() as u64, &mut read, WalkOptions::default(), &mut seen);
+        match walked {
+            Err(ReadError::Io { offset, len, source }) => {
+                assert_eq!(source.kind(), io::ErrorKind::ConnectionReset);
+                assert!(offset + len as u64 <= table.len() as u64);
+            }
+            // Fewer reads were enough.
+            other => assert!(other.is_ok() && reads < fails_at),
+        }
+        assert_eq!(seen.findings, [""; 0]);
+    }
 }
 
 /// An index that names one block again and again does not make a walk read it again and again.

@@ -203,3 +203,151 @@ impl End {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checksum::ChecksumType;
+    use crate::sst::Comparator;
+    use crate::sst::walk::TableCounts;
+    use crate::{FileNumber, SequenceNumber};
+
+    fn internal(user: &str, sequence: u64) -> Vec<u8> {
+        let put = 1;
+        [user.as_bytes(), &(sequence << 8 | put).to_le_bytes()].concat()
+    }
+
+    /// A record of a table with these sequence numbers and keys from `a` to `c`.
+    fn claim(smallest: u64, largest: u64) -> TableClaim {
+        TableClaim {
+            identity: TableIdentity {
+                number: FileNumber(7),
+                unique_id: None,
+                smallest_seqno: SequenceNumber(smallest),
+                largest_seqno: SequenceNumber(largest),
+            },
+            bounds: Some(Box::new(TableBounds {
+                smallest: internal("a", smallest).into(),
+                largest: internal("c", largest).into(),
+            })),
+        }
+    }
+
+    /// What a walk finds in a complete table with such entries at its ends.
+    fn summary(first: (&str, u64), last: (&str, u64)) -> TableSummary {
+        TableSummary {
+            format_version: 5,
+            checksum: ChecksumType::Xxh3,
+            comparator: Comparator::Bytewise,
+            properties: Some(TableProperties {
+                comparator: Some("leveldb.BytewiseComparator".to_owned()),
+                ..TableProperties::default()
+            }),
+            counts: TableCounts::default(),
+            bounds: Some((internal(first.0, first.1), internal(last.0, last.1))),
+            sequences: Some((
+                SequenceNumber(first.1.min(last.1)),
+                SequenceNumber(first.1.max(last.1)),
+            )),
+            is_complete: true,
+            damaged: 0,
+            unchecked: 0,
+        }
+    }
+
+    fn reasons(claim: &TableClaim, summary: &TableSummary) -> Vec<String> {
+        let found = claim.contradictions(summary);
+        found
+            .into_iter()
+            .map(|contradiction| contradiction.reason)
+            .collect()
+    }
+
+    #[test]
+    fn a_table_as_it_was_recorded_contradicts_nothing() {
+        let found = summary(("a", 3), ("c", 9));
+        assert_eq!(reasons(&claim(3, 9), &found), [""; 0]);
+    }
+
+    #[test]
+    fn sequence_numbers_beyond_the_record_are_found_on_either_side() {
+        let found = summary(("a", 3), ("c", 9));
+        for (smallest, largest) in [(4, 9), (3, 8)] {
+            let mut claim = claim(smallest, largest);
+            claim.bounds = None;
+            let expected =
+                format!("its sequence numbers are 3 to 9, but the MANIFEST has {smallest} to {largest}");
+            assert_eq!(reasons(&claim, &found), [expected]);
+        }
+        // LevelDB's record has none, and zeros may stand for unknown ones.
+        for (smallest, largest) in [(0, 0), (9, 3)] {
+            let mut claim = claim(smallest, largest);
+            claim.bounds = None;
+            assert_eq!(reasons(&claim, &found), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn a_table_without_entries_lacks_all_keys_of_the_record() {
+        let mut found = summary(("a", 3), ("c", 9));
+        (found.bounds, found.sequences) = (None, None);
+        let [contradiction] = claim(3, 9).contradictions(&found).try_into().unwrap();
+        assert_eq!(
+            contradiction.reason,
+            "it has no entry, but the MANIFEST has keys of it"
+        );
+        assert_eq!(contradiction.keys, Some((b"a".to_vec(), b"c".to_vec())));
+        // Range deletions may be all that is in it, and what was not read completely is not compared.
+        found.counts.range_deletions = 1;
+        assert_eq!(reasons(&claim(3, 9), &found), [""; 0]);
+        (found.counts.range_deletions, found.is_complete) = (0, false);
+        assert_eq!(reasons(&claim(3, 9), &found), [""; 0]);
+    }
+
+    #[test]
+    fn other_keys_at_the_ends_are_found() {
+        let found = summary(("b", 3), ("c", 9));
+        assert_eq!(
+            reasons(&claim(3, 9), &found),
+            ["its first key is not the one that the MANIFEST has"]
+        );
+        let found = summary(("a", 3), ("c", 8));
+        let expected = "its last entry has sequence number 8 and type Value, but the MANIFEST has sequence number 9 and type Value";
+        assert_eq!(reasons(&claim(3, 9), &found), [expected]);
+    }
+
+    #[test]
+    fn range_deletions_extend_the_keys_of_the_record_and_never_shorten_them() {
+        let mut found = summary(("b", 3), ("b", 9));
+        found.counts.range_deletions = 1;
+        assert_eq!(reasons(&claim(3, 9), &found), [""; 0]);
+        found.bounds = Some((internal("0", 3), internal("d", 9)));
+        assert_eq!(
+            reasons(&claim(3, 9), &found),
+            [
+                "its first key is not the one that the MANIFEST has",
+                "its last key is not the one that the MANIFEST has"
+            ]
+        );
+        // Under an unknown order nothing is known.
+        found.properties = Some(TableProperties::default());
+        assert_eq!(reasons(&claim(3, 9), &found), [""; 0]);
+    }
+
+    #[test]
+    fn an_ingested_table_has_the_number_that_it_was_ingested_with() {
+        let mut found = summary(("a", 0), ("c", 0));
+        let properties = found.properties.as_mut().unwrap();
+        properties.external_version = Some(VERSION_WITH_GLOBAL_SEQNO);
+        properties.external_global_seqno = Some(SequenceNumber(5));
+        assert_eq!(reasons(&claim(5, 5), &found), [""; 0]);
+        let [reason] = reasons(&claim(6, 6), &found).try_into().unwrap();
+        assert_eq!(
+            reason,
+            "it was ingested with sequence number 5, but the MANIFEST has 6"
+        );
+        // An older version has no number in its properties, whatever stands in their place.
+        found.properties.as_mut().unwrap().external_version = Some(1);
+        assert_eq!(reasons(&claim(6, 6), &found), [""; 0]);
+    }
+}
