@@ -123,3 +123,75 @@ pub(crate) fn shown_key(key: &[u8]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(offset: u64) -> DamagedPart {
+        DamagedPart {
+            part: "data block".to_owned(),
+            offset,
+            column_family: None,
+            from_key: None,
+            to_key: None,
+            reason: "its checksum is wrong".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_first_parts_are_kept_and_all_are_counted() {
+        let mut deep = Deep::default();
+        let all = MAX_KEPT as u64 + 3;
+        for offset in 0..all {
+            deep.add(part(offset));
+        }
+        deep.contradictions.push((0, part(all)));
+        let lines = deep.with_contradictions().lines();
+        assert_eq!(lines.len(), MAX_KEPT + 1);
+        assert_eq!(lines[0], "data block at byte 0: its checksum is wrong");
+        assert_eq!(lines[MAX_KEPT], "4 more damaged parts");
+    }
+
+    #[test]
+    fn a_reason_that_kept_something_from_being_checked_is_told_once() {
+        let mut deep = Deep::default();
+        for reason in 0..2 * MAX_KEPT {
+            deep.add_unchecked("no dictionary".to_owned());
+            deep.add_unchecked(format!("reason {reason}"));
+        }
+        assert_eq!(deep.unchecked.len(), MAX_KEPT);
+        assert_eq!(&deep.unchecked[..2], ["no dictionary", "reason 0"]);
+    }
+
+    #[test]
+    fn a_part_names_what_is_lost_with_it() {
+        let (from, to) = (Some(shown_key(b"a")), Some(shown_key(&[0, 255])));
+        let about = |from_key, to_key, column_family| {
+            let part = DamagedPart {
+                from_key,
+                to_key,
+                column_family,
+                ..part(7)
+            };
+            let text = part.to_string();
+            let what = text.strip_prefix("data block at byte 7: its checksum is wrong");
+            what.unwrap().to_owned()
+        };
+        assert_eq!(about(None, None, None), "");
+        assert_eq!(about(from.clone(), None, None), " (keys from \"a\")");
+        assert_eq!(about(None, to.clone(), None), " (keys up to 0x00FF)");
+        assert_eq!(
+            about(from, to, Some("users".to_owned())),
+            " (column family users, keys from \"a\" to 0x00FF)"
+        );
+    }
+
+    #[test]
+    fn long_keys_are_cut_and_quotes_are_shown_in_hexadecimal() {
+        let long = [b'k'; SHOWN_KEY_BYTES + 1];
+        assert_eq!(shown_key(&long), format!("\"{}\"…", "k".repeat(SHOWN_KEY_BYTES)));
+        assert_eq!(shown_key(b"\""), "0x22");
+        assert_eq!(shown_key(b""), "0x");
+    }
+}

@@ -232,6 +232,33 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_of_store_takes_its_own_options() {
+        let azure = [
+            ("azure_storage_account_name", "account"),
+            ("azure_storage_account_key", "a2V5"),
+        ];
+        let of_container = ("p".to_owned(), "az://container/p".to_owned());
+        assert_eq!(opened("az://container/p", &azure).unwrap(), of_container);
+        let no_key = [azure[0], ("azure_storage_account_key", "no base64!")];
+        let error = opened("az://container/p", &no_key).unwrap_err();
+        assert!(
+            error.to_string().contains("az://container/p cannot be opened"),
+            "{error}"
+        );
+        let google = [("google_skip_signature", "true")];
+        let of_bucket = ("db/one".to_owned(), "gs://bucket/db/one".to_owned());
+        assert_eq!(opened("gs://bucket/db/one", &google).unwrap(), of_bucket);
+        for (url, of_another) in [("gs://bucket", &azure[..1]), ("az://container", &google[..])] {
+            let error = opened(url, of_another).unwrap_err();
+            assert!(error.to_string().contains("this store has no option"), "{error}");
+        }
+        for seconds in ["ten minutes", "0"] {
+            let error = opened("gs://bucket", &[google[0], ("lease_period", seconds)]).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::InvalidArgument, "{seconds}");
+        }
+    }
+
+    #[test]
     fn options_are_those_of_the_kind_of_store() {
         for (url, name, expected) in [
             ("s3://b", "aws_region", true),

@@ -247,3 +247,57 @@ impl Backend for WebStore {
         self.read_only()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No server is contacted: a change is refused before.
+    #[test]
+    fn each_change_is_refused_with_where_to_make_it() {
+        let allowed = ("allow_http".to_owned(), "true".to_owned());
+        let store = WebStore::open("http://127.0.0.1:1/repository", &[allowed]).unwrap();
+        let (key, never) = (Key::trusted("meta/1"), || false);
+        let upload = Upload {
+            run: "run".to_owned(),
+            key: key.clone(),
+            size_bytes: 1,
+        };
+        let (content, durable) = (PutContent::Bytes(b"x"), Durability::Durable);
+        let refused = [
+            store.create_root(durable).err(),
+            store.put("run", &key, content, PutMode::IfAbsent, durable).err(),
+            store
+                .upload("run", &key, &mut &b"x"[..], 1, PutMode::IfAbsent)
+                .err(),
+            store.record("run", &key, &mut &b"x"[..]).err(),
+            store.resume(&upload, "run", &mut &b"x"[..], 1).err(),
+            store.open_upload(&upload).err(),
+            store
+                .finish(vec![(upload.clone(), key.clone())], PutMode::IfAbsent, durable)
+                .err(),
+            store.persist(Persist::Names(std::slice::from_ref(&key))).err(),
+            store.discard("run").err(),
+            store.require_collectable().err(),
+            store.lease(LockWait::Fail, "holder", &never).err(),
+            store.pin(&key, b"x").err(),
+            store.sweep_pin(&key, &never).err(),
+            store
+                .delete(std::slice::from_ref(&key))
+                .pop()
+                .map(|not| not.error),
+        ];
+        for (at, error) in refused.into_iter().enumerate() {
+            let error = error.unwrap_or_else(|| panic!("number {at} was not refused"));
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "number {at}");
+            assert!(error.to_string().contains("can only be read"), "{error}");
+            assert_eq!(
+                error.hint(),
+                Some("back up into the place that the server reads its files from")
+            );
+        }
+        let listed = store.list(None, Detail::Names, &mut |_| {}).unwrap_err();
+        assert!(listed.to_string().contains("cannot be listed"), "{listed}");
+        assert!(!store.list_below(&key, &mut |_, _| {}).unwrap());
+    }
+}

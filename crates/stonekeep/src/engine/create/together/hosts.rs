@@ -122,3 +122,116 @@ impl CaptureHost for Hosts<'_> {
         Ok(shortened)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::ErrorKind;
+
+    const TRAITS: HostTraits = HostTraits {
+        attempt: 1,
+        is_last_attempt: false,
+        flush_before_backup: false,
+        takes_early: true,
+        workers: 1,
+    };
+
+    /// Runs that give these answers, one for each question; without one, a run has ended.
+    #[derive(Default)]
+    struct Runs {
+        answers: BTreeMap<usize, Vec<Event>>,
+        /// The runs that got an error instead of a capture.
+        refused: Vec<(usize, ErrorKind)>,
+    }
+
+    impl AskRuns for Runs {
+        fn ask(&mut self, runs: &[usize], _: &dyn Fn() -> Request) -> Result<Vec<(usize, Event)>> {
+            let mut given = Vec::new();
+            for number in runs {
+                match self.answers.get_mut(number).and_then(Vec::pop) {
+                    Some(event) => given.push((*number, event)),
+                    None => drop(self.answers.remove(number)),
+                }
+            }
+            Ok(given)
+        }
+
+        fn give(&mut self, number: usize, captured: Result<Arc<dyn Capture>>) {
+            self.answers.remove(&number);
+            self.refused
+                .extend(captured.err().map(|error| (number, error.kind())));
+        }
+
+        fn is_waiting(&self, number: usize) -> bool {
+            self.answers.contains_key(&number)
+        }
+    }
+
+    fn hosts(runs: &mut Runs) -> Hosts<'_> {
+        let all = runs.answers.keys().map(|number| (*number, TRAITS)).collect();
+        Hosts {
+            runs_of: runs,
+            runs: all,
+        }
+    }
+
+    fn numbers(all: &[u64]) -> Vec<FileNumber> {
+        all.iter().copied().map(FileNumber).collect()
+    }
+
+    #[test]
+    fn what_any_run_took_shortened_is_told_once() {
+        let mut runs = Runs::default();
+        for (number, shortened) in [(0, &[7, 3][..]), (1, &[3, 5][..])] {
+            let taken = Event::Taken(Ok(numbers(shortened)));
+            runs.answers.insert(number, vec![taken]);
+        }
+        assert_eq!(hosts(&mut runs).take(&[]).unwrap(), numbers(&[3, 5, 7]));
+    }
+
+    #[test]
+    fn a_run_that_fails_is_told_so_and_left_out() {
+        let mut runs = Runs::default();
+        let fails = Event::Checked(Err(Error::invalid("another database")));
+        runs.answers.insert(0, vec![fails]);
+        // This one is asked twice, and has ended when it is asked for the third time.
+        runs.answers
+            .insert(1, vec![Event::Taken(Ok(numbers(&[9]))), Event::Checked(Ok(()))]);
+        let mut hosts = hosts(&mut runs);
+        hosts.check_database(Some("id")).unwrap();
+        assert_eq!(
+            hosts.runs.iter().map(|(number, _)| *number).collect::<Vec<_>>(),
+            [1]
+        );
+        assert_eq!(hosts.take(&[]).unwrap(), numbers(&[9]));
+        let error = hosts.needed(&[]).unwrap_err();
+        assert_eq!(error.to_string(), "no repository is left to back up into");
+        assert_eq!(runs.refused, [(0, ErrorKind::InvalidArgument)]);
+    }
+
+    #[test]
+    fn the_runs_are_one_host_that_asks_for_the_most_and_takes_early_if_all_do() {
+        let mut runs = Runs::default();
+        let mut hosts = hosts(&mut runs);
+        hosts.runs = vec![
+            (0, TRAITS),
+            (
+                1,
+                HostTraits {
+                    attempt: 2,
+                    is_last_attempt: true,
+                    flush_before_backup: true,
+                    takes_early: false,
+                    workers: 5,
+                },
+            ),
+        ];
+        assert_eq!((hosts.attempt(), hosts.workers()), (2, 5));
+        assert!(hosts.is_last_attempt() && hosts.flush_before_backup() && !hosts.takes_early());
+        hosts.runs.pop();
+        assert_eq!((hosts.attempt(), hosts.workers()), (1, 1));
+        assert!(!hosts.is_last_attempt() && !hosts.flush_before_backup() && hosts.takes_early());
+    }
+}
