@@ -7,6 +7,7 @@
 
 mod api;
 mod bench;
+mod coverage;
 mod crashes;
 mod fixtures;
 mod fuzzing;
@@ -27,6 +28,8 @@ usage: cargo xtask <command>
   bench [arguments of the bench]    measures beside RocksDB's engine; --help lists them
   bench remote [--help]             measures repositories on servers, beside other programs
   api [--write]                     compares the public items of the libraries with docs/api, or writes these
+  coverage                          which lines of each layer the tests run, against a floor for each layer
+  coverage report [--missed]        the same of tests that ran in the environment that coverage begin prints
   interleavings [filter]            models of what threads share, in thousands of orders
   soak [--help]                     captures databases while they are written, and judges each image
   crashes [arguments of the tests]  the crash tests, each stopping at every step
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     };
     let outcome = match command {
         "api" => api::run(rest),
+        "coverage" => coverage::run(rest),
         "interleavings" => interleavings::run(rest),
         "proof" => proof::run(rest),
         "bench" => bench::run(rest),

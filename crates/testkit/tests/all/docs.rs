@@ -227,13 +227,15 @@ fn the_readme_names_every_command() {
 #[test]
 fn each_flag_that_is_named_exists() {
     // Flags of cargo, of systemctl, of Docker, of eat-rocks, of MariaDB, of Ceph, of the AWS CLI.
-    const OTHERS: [&str; 16] = [
+    const OTHERS: [&str; 18] = [
         "--root",
         "--user",
         "--example",
+        "--lib",
         "--locked",
         "--no-fail-fast",
         "--release",
+        "--skip",
         "--path",
         "--target",
         "--all-targets",
