@@ -10,9 +10,11 @@ pub(crate) use self::scheduled::*;
 mod real {
     use std::io;
     pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
+    #[cfg(any(feature = "hdfs", feature = "object-store"))]
     pub(crate) use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
     pub(crate) use std::sync::{Mutex, MutexGuard};
     pub(crate) use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle, scope};
+    #[cfg(any(feature = "hdfs", feature = "object-store"))]
     use std::time::Duration;
 
     pub(crate) fn spawn_scoped<'scope, T: Send + 'scope>(
@@ -22,6 +24,7 @@ mod real {
         Builder::new().spawn_scoped(scope, work)
     }
 
+    #[cfg(any(feature = "hdfs", feature = "object-store"))]
     pub(crate) fn receive_within<T>(receiver: &Receiver<T>, time: Duration) -> Result<T, RecvTimeoutError> {
         receiver.recv_timeout(time)
     }
