@@ -38,7 +38,7 @@ fn a_pin_that_was_let_go_is_not_put_again() {
 }
 
 #[test]
-fn a_lease_that_another_one_has_taken_is_not_valid() {
+fn no_two_holders_count_their_leases_as_valid() {
     in_every_order(|| {
         let world = world();
         world.sleep_at_least(MINUTE * 4);
@@ -46,9 +46,15 @@ fn a_lease_that_another_one_has_taken_is_not_valid() {
         let threads = ["a", "b"].map(|name| {
             let (ground, holders) = (world.host().ground(), Arc::clone(&holders));
             thread::spawn(move || {
-                let held = take(&ground, LockWait::Forever, name, &never).unwrap();
+                let held = match take(&ground, LockWait::Forever, name, &never) {
+                    Ok(held) => held,
+                    // It was stopped for so long that the other one took it for dead.
+                    Err(error) => return assert_eq!(error.kind(), ErrorKind::Locked),
+                };
                 let mut holders = holders.lock().unwrap();
-                assert!(holders.iter().all(|other| other.valid_for().is_err()));
+                // One that was stopped while it took its lease knows by now that this has run out.
+                let is_another_valid = holders.iter().any(|other| other.valid_for().is_ok());
+                assert!(!is_another_valid || held.keeper().valid_for().is_err());
                 holders.push(Arc::clone(held.keeper()));
                 drop(holders);
                 drop(held);
@@ -57,6 +63,5 @@ fn a_lease_that_another_one_has_taken_is_not_valid() {
         for thread in threads {
             thread.join().unwrap();
         }
-        assert_eq!(world.names(), [""; 0]);
     });
 }
