@@ -123,7 +123,8 @@ impl Clocks {
     }
 
     /// What is being restored is not removed.
-    fn pins_hold(&self, has_begun: impl Fn() -> bool) {
+    /// `pins` are those that are there: a reader that was killed leaves one.
+    fn pins_hold(&self, pins: impl Fn() -> Vec<String>) {
         let listed = self.run(&["list", "--json"], false).ok().json();
         let ids = |at: usize| listed["backups"][at]["id"].to_string();
         for (wrong, id) in [(true, &*ids(0)), (false, &*ids(1))] {
@@ -137,8 +138,9 @@ impl Clocks {
                 SLOWLY[0],
                 SLOWLY[1],
             ];
+            let before = pins();
             let mut reader = Running::start(self.command(&words, wrong));
-            reader.wait_until(&has_begun);
+            reader.wait_until(|| pins().iter().any(|pin| !before.contains(pin)));
             let report = self.run(&["delete", id, "--yes", "--json"], !wrong).ok();
             let report: serde_json::Value = serde_json::from_str(&report.stdout).unwrap();
             assert_ne!(report["held_by_pins"], serde_json::json!([]), "{report}");
@@ -168,7 +170,7 @@ fn works_with_a_wrong_clock(place: &Place, prefix: &str, wrong_by: i64) {
     let mut clocks = Clocks::new(&words, wrong_by);
     clocks.run(&["backup", clocks.world.db()], true).ok();
     clocks.locks_hold(|| !place.keys(&format!("{prefix}/stonekeep/leases")).is_empty());
-    clocks.pins_hold(|| !place.keys(&format!("{prefix}/stonekeep/pins")).is_empty());
+    clocks.pins_hold(|| place.keys(&format!("{prefix}/stonekeep/pins")));
     clocks.restores();
     // Young by the store's clock, and old or from the future by that of this process.
     let stray = format!("{prefix}/shared_checksum/000999_s1_5.sst");
@@ -212,6 +214,13 @@ fn a_clock_that_is_wrong_by_hours_misjudges_nothing_in_hdfs() {
     }
 }
 
+fn names_in(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
+}
+
 #[test]
 fn a_clock_that_is_wrong_by_hours_misjudges_nothing_in_a_directory() {
     let test = "a_clock_that_is_wrong_by_hours_misjudges_nothing_in_a_directory";
@@ -224,9 +233,8 @@ fn a_clock_that_is_wrong_by_hours_misjudges_nothing_in_a_directory() {
         let url = format!("file://{}", clocks.world.word("repo"));
         clocks.words = vec!["--repo".to_owned(), url];
         clocks.run(&["backup", clocks.world.db()], true).ok();
-        let has = |below: &str| std::fs::read_dir(repo.join(below)).is_ok_and(|mut it| it.next().is_some());
-        clocks.locks_hold(|| has("stonekeep/tmp"));
-        clocks.pins_hold(|| has("stonekeep/pins"));
+        clocks.locks_hold(|| !names_in(&repo.join("stonekeep/tmp")).is_empty());
+        clocks.pins_hold(|| names_in(&repo.join("stonekeep/pins")));
         clocks.restores();
     }
 }
