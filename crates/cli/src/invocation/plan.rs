@@ -99,6 +99,10 @@ fn wants_all(typed: &Typed<'_>, variables: &[Setting]) -> bool {
     if !typed.option("all").or(variable).is_some_and(is_on) || !option::takes_a_repository(typed.command) {
         return false;
     }
+    // It is about a directory, not about databases of the file; the parser refuses both together.
+    if typed.verb() == "verify" && typed.option("database").is_some() {
+        return false;
+    }
     let is_only_that = option::find(typed.command, "all").is_some_and(|arg| arg.get_id() == EVERY);
     let has_repository =
         typed.option("repo").is_some() || variables.iter().any(|setting| setting.long == "repo");

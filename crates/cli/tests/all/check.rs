@@ -195,6 +195,17 @@ fn several_databases_have_one_result_the_worst() {
     run(&["check", "app", "--max-unverified-age=1h"]).ok();
 }
 
+#[test]
+fn a_directory_is_not_verified_once_for_each_database_of_the_file() {
+    let world = World::with(DatabaseBuilder::new());
+    let config = configured(&world, "");
+    let mut command = world.command();
+    command.env_remove("STONEKEEP_REPO");
+    command.args(["--config", &config, "verify", "--all", "--database", world.db()]);
+    let ended = Ended::from(command.output().unwrap()).code(2);
+    ended.warns("--all").warns("--database");
+}
+
 /// The linter of Prometheus: on the path, or where a variable says.
 fn promtool() -> Option<PathBuf> {
     let named = std::env::var_os("STONEKEEP_PROMTOOL").map(PathBuf::from);

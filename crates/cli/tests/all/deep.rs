@@ -141,6 +141,36 @@ fn damage_inside_a_file_with_right_bytes_is_remembered() {
     assert!(!repaired.stdout.contains(".sst"), "{}", repaired.stdout);
 }
 
+/// What was stored stays as it is, since backups have its checksum: what is right gets another name.
+#[test]
+fn a_table_that_is_right_again_is_stored_beside_the_damaged_one() {
+    let sample = Sample::new();
+    let table = sample.files("db", "sst").remove(0);
+    let right = fs::read(&table).unwrap();
+    flip(&table, 5);
+    sample.backup();
+    sample.verify("deep").code(3);
+    let stored = || sample.files("repo/shared_checksum", "sst").len();
+    let before = stored();
+    sample.backup();
+    assert_eq!(
+        stored(),
+        before,
+        "the database's table is damaged in the same way"
+    );
+    fs::write(&table, &right).unwrap();
+    sample.backup();
+    assert_eq!(stored(), before + 1);
+    let (repo, target) = (sample.word("repo"), sample.word("target"));
+    run(["verify", "3", "--level=deep", "--repo", &repo]).ok();
+    run(["restore", "latest-valid", "--repo", &repo, "--to", &target]).ok();
+    let restored = Path::new(&target).join(table.file_name().unwrap());
+    assert!(fs::read(restored).unwrap() == right);
+    sample.backup();
+    assert_eq!(stored(), before + 1, "it is stored once");
+    sample.verify("deep").code(3).says("backups 1-2");
+}
+
 #[test]
 fn the_damage_of_a_stored_file_is_named_twice() {
     let sample = Sample::new();

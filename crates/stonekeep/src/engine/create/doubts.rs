@@ -2,6 +2,9 @@
 //!
 //! A meta file of schema 1 has no checksum of its own: a changed digit in the checksum of a file shows in nothing but the facts
 //! about that meta file. A new backup that trusted it would record the same wrong checksum.
+//!
+//! A stored file that was found damaged inside has the bytes that backups mean, since it was damaged before it was stored, or on the way. The
+//! database's file of the same name is read: if its bytes are others, it gets another name.
 
 use std::collections::HashMap;
 use std::time::SystemTime;
@@ -45,6 +48,15 @@ impl Doubts {
             crc32c: record.crc32c,
         };
         !self.damage.is_empty() && self.damage.damage(&path.to_string(), wanted).is_some()
+    }
+
+    /// Whether a verification found that a stored file of this size is what a record says, and is damaged inside.
+    pub(super) fn is_damaged_inside(&self, path: &RepoPath, size_bytes: u64, record: &StoredRecord) -> bool {
+        let wanted = Wanted {
+            size_bytes: Some(size_bytes),
+            crc32c: record.crc32c,
+        };
+        !self.damage.is_empty() && self.damage.damaged_contents(&path.to_string(), wanted).is_some()
     }
 
     /// Whether the meta file of a backup is another one than its facts describe; `None` if that is [still to be
