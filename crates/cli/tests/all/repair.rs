@@ -59,6 +59,25 @@ fn files_come_from_other_repositories() {
 }
 
 #[test]
+fn damaged_files_of_the_application_are_listed_and_dropped() {
+    let world = World::new();
+    fs::write(world.database.path().join("app.conf"), "a").unwrap();
+    for _ in 0..2 {
+        world.run(["backup", world.db(), "--include=app.conf"]).ok();
+    }
+    for (id, text) in [(1, "b"), (2, "longer")] {
+        fs::write(world.repo().join(format!("stonekeep/files/{id}/app.conf")), text).unwrap();
+    }
+    world.run(["verify"]).code(3);
+    let ended = world.run(["repair", "--database", world.db()]).code(3);
+    ended
+        .warns("not repaired: stonekeep/files/1/app.conf: its checksum is")
+        .warns("not repaired: stonekeep/files/2/app.conf: ");
+    world.run(["repair", "1", "--drop-damaged", "--yes"]).ok();
+    assert_eq!(world.json(["list"])["backups"].as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn what_cannot_be_repaired_can_be_dropped() {
     let world = World::with_two_backups();
     world.run(["repair", "--drop-damaged", "--yes"]).ok();

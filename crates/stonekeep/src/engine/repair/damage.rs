@@ -10,10 +10,12 @@ use stonekeep_format::{BackupId, Crc32c};
 use super::report::NotRepaired;
 use crate::engine::BackupEngineReadOnly;
 use crate::repo::expected_sizes::ExpectedSizes;
+use crate::repo::included::{self, IncludedFile};
 use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::{LoadedMeta, MetaState};
-use crate::repo::verified::{self, Stamps};
+use crate::repo::verified::{self, Stamps, Wanted};
 use crate::repo::{catalog, layout};
+use crate::store::Store;
 use crate::{Finding, Result};
 
 /// A damaged file, with what meta files say of it.
@@ -70,6 +72,9 @@ impl Damage {
         loaded: &LoadedMeta,
     ) -> Result<()> {
         let facts = loaded.facts_for_sizes(index.store())?;
+        if let Some(facts) = &facts {
+            self.add_included(index.store(), stamps, loaded.id, &facts.included)?;
+        }
         let listed = index.findings(loaded, facts.as_ref())?;
         let is_listed = |finding: &Finding| listed.iter().any(|other| other.file == finding.file);
         let mut stamped = stamps.findings(loaded);
@@ -91,6 +96,32 @@ impl Damage {
                 }
                 None => self.add_hopeless(loaded.id, finding, "no meta file has its checksum"),
             }
+        }
+        Ok(())
+    }
+
+    /// Files of the application are in no other place that could be looked at.
+    fn add_included(
+        &mut self,
+        store: &Store,
+        stamps: &Stamps,
+        id: BackupId,
+        files: &[IncludedFile],
+    ) -> Result<()> {
+        let mut findings = included::findings_of(store, id, files)?;
+        for file in files {
+            let path = file.key(id)?.to_string();
+            let wanted = Wanted {
+                size_bytes: Some(file.size_bytes),
+                crc32c: Some(file.checksum()),
+            };
+            let is_listed = findings.iter().any(|finding| finding.file == path);
+            if let Some(damage) = stamps.damage(&path, wanted).filter(|_| !is_listed) {
+                findings.push(Finding::new(path, damage.reason));
+            }
+        }
+        for finding in findings {
+            self.add_hopeless(id, finding, "files of the application are not repaired");
         }
         Ok(())
     }
