@@ -90,8 +90,8 @@ pub(crate) fn run(args: &RepairArgs, session: &Session) -> anyhow::Result<Exit> 
     if dropped.is_ok() || !session.output.json {
         print(args, &report, dropped.as_deref().unwrap_or_default(), session)?;
     }
-    let is_dropped = !dropped?.is_empty();
-    Ok(if report.is_clean() || is_dropped {
+    let is_dropped = dropped?.len() == report.damaged_backups.len();
+    Ok(if report.is_clean() || (args.drop_damaged && is_dropped) {
         Exit::Success
     } else {
         Exit::Corrupt
@@ -115,7 +115,7 @@ fn sources(args: &RepairArgs, options: &BackupEngineOptions) -> anyhow::Result<V
     Ok(sources)
 }
 
-/// Deletes the backups that are damaged still, for a while; their ids.
+/// Deletes the backups that are damaged still, for a while; their ids. Those that are held stay, and if there are no others, that is an error.
 fn drop_damaged(
     args: &RepairArgs,
     engine: &BackupEngine,
@@ -126,8 +126,11 @@ fn drop_damaged(
     if !args.drop_damaged || args.dry_run || damaged.is_empty() {
         return Ok(Vec::new());
     }
+    let holds = engine.as_read_only().holds()?;
+    let is_held = |id: &&BackupId| holds.iter().any(|hold| hold.backup_id == **id);
+    let free: Vec<BackupId> = damaged.iter().filter(|id| !is_held(id)).copied().collect();
     let options = DeleteOptions::default().with_undelete_for(Some(args.undelete_for));
-    let deleted = engine.delete_backups(damaged, &options, observer)?;
+    let deleted = engine.delete_backups(if free.is_empty() { damaged } else { &free }, &options, observer)?;
     Ok(deleted.deleted_backups)
 }
 
@@ -158,10 +161,14 @@ fn print(
         session.output.aside(|page| {
             not_repaired(page, &report.not_repaired);
             if !dropped.is_empty() {
-                page.line(format!(
-                    "deleted {}; undelete puts them back",
-                    backup_ids(dropped)
-                ));
+                let deleted = backup_ids(dropped);
+                let them = if dropped.len() == 1 { "it" } else { "them" };
+                page.line(format!("deleted {deleted}; undelete puts {them} back"));
+                let held = report.damaged_backups.iter().filter(|id| !dropped.contains(id));
+                let held: Vec<BackupId> = held.copied().collect();
+                if !held.is_empty() {
+                    page.line(format!("not deleted, since held: {}", backup_ids(&held)));
+                }
             }
         });
     }
@@ -175,7 +182,7 @@ fn done(report: &RepairReport, is_plan: bool) -> String {
         .map(|file| file.size_bytes)
         .fold(0, u64::saturating_add);
     match report.repaired.len() as u64 {
-        0 if report.is_clean() => "nothing is known to be damaged".to_owned(),
+        0 if report.is_clean() => "nothing is known to be damaged; verify finds what is".to_owned(),
         0 => "nothing could be repaired".to_owned(),
         number => {
             let would = if is_plan { "can be repaired" } else { "repaired" };

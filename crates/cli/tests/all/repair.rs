@@ -59,6 +59,20 @@ fn files_come_from_other_repositories() {
 }
 
 #[test]
+fn a_directory_in_the_place_of_a_file_stops_no_other_repair() {
+    let world = World::with_two_backups();
+    let [blocked, lost] = [world.lose_shared_file(), world.lose_shared_file()];
+    fs::create_dir(world.repo().join(&blocked)).unwrap();
+    let ended = world.run(["repair", "--database", world.db()]).code(3);
+    ended
+        .says(&format!("{lost} from"))
+        .warns(&format!("not repaired: {blocked}"));
+    fs::remove_dir(world.repo().join(&blocked)).unwrap();
+    world.run(["repair", "--database", world.db()]).ok();
+    world.run(["verify"]).ok();
+}
+
+#[test]
 fn damaged_files_of_the_application_are_listed_and_dropped() {
     let world = World::new();
     fs::write(world.database.path().join("app.conf"), "a").unwrap();
@@ -109,6 +123,13 @@ fn a_held_backup_is_not_dropped_and_what_was_repaired_is_said() {
         .run(["repair", "--database", world.db(), "--drop-damaged", "--yes"])
         .code(1);
     ended.says(&format!("{path} from")).warns("audit");
+    // Another one that is damaged goes all the same.
+    fs::remove_file(world.stored("private/1").remove(0)).unwrap();
+    let ended = world.run(["repair", "--drop-damaged", "--yes"]).code(3);
+    ended
+        .warns("deleted backup 1; undelete puts it back")
+        .warns("not deleted, since held: backup 2");
+    assert_eq!(world.json(["list"])["backups"].as_array().unwrap().len(), 1);
 }
 
 const TWO_PLACES: &str = "[repository.nas]\npath = \"@/nas\"\n[repository.far]\npath = \"@/far\"\n\

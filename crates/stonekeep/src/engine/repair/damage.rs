@@ -15,7 +15,7 @@ use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::{LoadedMeta, MetaState};
 use crate::repo::verified::{self, Stamps, Wanted};
 use crate::repo::{catalog, layout};
-use crate::store::Store;
+use crate::store::{EntryKind, Store};
 use crate::{Finding, Result};
 
 /// A damaged file, with what meta files say of it.
@@ -90,6 +90,9 @@ impl Damage {
                 .filter(|file| !file.excluded)
                 .find(|file| file.path.to_string() == finding.file);
             match file.and_then(|file| Some((file, file.recorded_crc32c()?))) {
+                Some((file, _)) if is_directory(index, &file.path)? => {
+                    self.add_hopeless(loaded.id, finding, "a directory is in its place: remove it");
+                }
                 Some((file, crc32c)) => {
                     let size_bytes = sizes.expected(file);
                     self.add(loaded, (file, size_bytes, crc32c), finding, by_stamp);
@@ -160,6 +163,11 @@ impl Damage {
             backups: vec![id],
         });
     }
+}
+
+fn is_directory(index: &RepositoryIndex<'_>, path: &RepoPath) -> Result<bool> {
+    let found = index.get(path)?;
+    Ok(found.is_some_and(|entry| entry.kind == EntryKind::Directory))
 }
 
 fn manifest_of(loaded: &LoadedMeta) -> Option<DbFileName> {
