@@ -118,10 +118,9 @@ fn add_contents(claim: &Claim, deep: &Deep, recorded: Option<&RecordedFiles>, fi
 /// What is to be remembered of the contents of a file: what is wrong for every backup that names it, in one line, or that nothing is. `None` if
 /// only some MANIFESTs contradict it: a later look finds that again.
 fn to_remember(claim: &Claim, deep: &Deep, recorded: Option<&RecordedFiles>) -> Option<Option<String>> {
-    let mut lines = deep.lines().into_iter();
-    if let Some(first) = lines.next() {
-        return Some(Some(match lines.count() {
-            0 => first,
+    if let Some(first) = deep.damaged.first() {
+        return Some(Some(match deep.damaged.len() as u64 - 1 + deep.more_damaged {
+            0 => first.to_string(),
             more => format!("{first}; {more} more"),
         }));
     }

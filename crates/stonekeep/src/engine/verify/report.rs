@@ -226,8 +226,16 @@ fn sorted<K>(
         (key, ids)
     });
     let mut kept: Vec<_> = kept.filter(|(_, ids)| !ids.is_empty()).collect();
-    kept.sort_by(|(a, _), (b, _)| (&a.0, &a.2).cmp(&(&b.0, &b.2)));
+    kept.sort_by(|(a, _), (b, _)| (&a.0, place(&a.2), &a.2).cmp(&(&b.0, place(&b.2), &b.2)));
     kept.into_iter()
+}
+
+/// The order of what is wrong in one file: by the place in it that a reason names, and the number of further parts last.
+fn place(reason: &str) -> (bool, u64) {
+    let after = reason.split_once(" at byte ").map_or("", |(_, after)| after);
+    let digits = after.split(|c: char| !c.is_ascii_digit()).next();
+    let at = digits.and_then(|digits| digits.parse().ok());
+    (reason.starts_with(|c: char| c.is_ascii_digit()), at.unwrap_or(0))
 }
 
 /// What [`crate::engine::BackupEngineReadOnly::verify_backups`] found.
@@ -321,5 +329,33 @@ impl VerifyReport {
                 backup.state = BackupState::Corrupt(own);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place;
+
+    #[test]
+    fn parts_of_a_file_are_in_its_order() {
+        let mut reasons = [
+            "3 more damaged parts",
+            "data block at byte 11932: its checksum is",
+            "data block at byte 3977: its checksum is",
+            "its checksum is",
+        ];
+        reasons.sort_by_key(|reason| (place(reason), reason.len()));
+        let places = [
+            "its",
+            "data block at byte 3977",
+            "data block at byte 11932",
+            "3 more",
+        ];
+        assert!(
+            reasons
+                .iter()
+                .zip(places)
+                .all(|(reason, place)| reason.starts_with(place))
+        );
     }
 }
