@@ -91,9 +91,7 @@ impl Unbound {
         let (meta, facts) = (layout::meta(loaded.id), layout::facts(loaded.id));
         match self {
             Unbound::Damaged => {
-                let message = format!(
-                    "{facts} is damaged: the backup restores, but its tags and files of the application are unknown"
-                );
+                let message = format!("{facts} is damaged: the backup restores, but its tags are unknown");
                 Some(Warning::about(WarningName::FactsDamaged, facts.as_str(), message))
             }
             Unbound::OfAnother => {

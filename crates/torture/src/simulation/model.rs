@@ -236,10 +236,11 @@ impl Model {
         before
     }
 
-    /// It has ended. `Some(None)`: it has changed nothing, `None`: nobody knows.
+    /// It has ended; `before` is what its begin has given. `Some(None)`: it has changed nothing, `None`: nobody knows.
     pub(super) fn end(
         &mut self,
         ids: &[u32],
+        before: &[Watched],
         mut is_there: impl FnMut(u32) -> Option<Option<bool>>,
     ) -> Result<(), String> {
         for id in ids {
@@ -255,6 +256,9 @@ impl Model {
                 continue;
             };
             known.under_way = known.under_way.saturating_sub(1);
+            // Another verb has changed it since this one began: which came first is not known.
+            let before = before.iter().find(|it| it.id == *id);
+            let has_changed = before.is_some_and(|it| known.changes != it.changes + 1);
             match is_there(*id) {
                 Some(None) => {}
                 Some(Some(false)) if known.is_held => {
@@ -262,7 +266,7 @@ impl Model {
                 }
                 Some(Some(there)) => {
                     known.is_there = there;
-                    known.is_unsure = known.under_way > 0;
+                    known.is_unsure = known.under_way > 0 || has_changed;
                     known.changes += 1;
                 }
                 None => {

@@ -10,6 +10,7 @@ use stonekeep::{CollectReport, CreateBackupOptions, ErrorKind};
 
 use super::client::{Client, Run};
 use super::databases::StateSource;
+use super::known::Watched;
 use super::looks::{id, may_be_missing, some_id, there};
 use super::readers;
 
@@ -67,11 +68,16 @@ fn gone(ended: &stonekeep::Result<CollectReport>) -> Option<BTreeSet<u32>> {
 }
 
 /// Says what a verb that deletes has done: the ids that it says that it deleted are gone, and no others.
-fn deleted(client: &Client, run: &Run, ids: &[u32], ended: &stonekeep::Result<CollectReport>) {
+fn deleted(
+    client: &Client,
+    run: &Run,
+    (ids, before): (&[u32], &[Watched]),
+    ended: &stonekeep::Result<CollectReport>,
+) {
     let changed_nothing =
         matches!(ended, Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Refused));
     let gone = gone(ended);
-    let outcome = client.history.model(0).end(ids, |id| match &gone {
+    let outcome = client.history.model(0).end(ids, before, |id| match &gone {
         Some(gone) if gone.contains(&id) => Some(Some(false)),
         Some(_) => Some(None),
         None if changed_nothing => Some(None),
@@ -109,7 +115,7 @@ fn delete(client: &Client, for_a_while: bool) {
         }
     }
     run.ends(&ended, &expected);
-    deleted(client, &run, &[number], &ended);
+    deleted(client, &run, (&[number], &watched), &ended);
 }
 
 fn purge(client: &Client) {
@@ -117,11 +123,11 @@ fn purge(client: &Client) {
     let keep = client.draw(|rng| rng.usize(1..4));
     let ids = client.history.model(0).candidates();
     let there = there(client, 0);
-    {
+    let mut before = {
         let mut model = client.history.model(0);
         model.purges += 1;
-        model.begin(&ids);
-    }
+        model.begin(&ids)
+    };
     let ended = run
         .engine(0)
         .and_then(|engine| engine.purge_old_backups(keep, &run));
@@ -145,12 +151,12 @@ fn purge(client: &Client) {
     let new: Vec<u32> = after.into_iter().filter(|id| !ids.contains(id)).collect();
     {
         let mut model = client.history.model(0);
-        model.begin(&new);
+        before.extend(model.begin(&new));
         model.purges -= 1;
         model.purged(gone(&ended));
     }
     let all: Vec<u32> = ids.into_iter().chain(new).collect();
-    deleted(client, &run, &all, &ended);
+    deleted(client, &run, (&all, &before), &ended);
 }
 
 fn collect(client: &Client) {
@@ -173,7 +179,7 @@ fn undelete(client: &Client) {
     }
     let number = client.draw(|rng| all[rng.usize(0..all.len())]);
     run.process.say(|| format!("of backup {number}"));
-    client.history.model(0).begin(&[number]);
+    let before = client.history.model(0).begin(&[number]);
     let ended = run
         .engine(0)
         .and_then(|engine| engine.undelete_backup(id(number)?, &run));
@@ -182,7 +188,7 @@ fn undelete(client: &Client) {
         expected.push(ErrorKind::Corrupt);
     }
     run.ends(&ended, &expected);
-    let outcome = client.history.model(0).end(&[number], |_| match &ended {
+    let outcome = client.history.model(0).end(&[number], &before, |_| match &ended {
         Ok(_) => Some(Some(true)),
         Err(error)
             if matches!(
@@ -237,15 +243,21 @@ fn release(client: &Client) {
     let run = client.start("release");
     let number = some_id(client);
     run.process.say(|| format!("of backup {number}"));
-    let was_held = client.history.model(0).release(number);
-    client.history.model(0).releasing += 1;
+    let (was_held, releases) = {
+        let mut model = client.history.model(0);
+        let was_alone = model.releasing == 0;
+        let was_held = model.release(number) && was_alone;
+        model.releasing += 1;
+        (was_held, model.releases)
+    };
     let ended = run
         .engine(0)
         .and_then(|engine| engine.release_backup(id(number)?, &run));
     if ended.is_ok() || !run.process.was_disturbed() {
         client.history.model(0).releasing -= 1;
     }
-    let expected = if was_held {
+    // Another one may have ended the hold meanwhile.
+    let expected = if was_held && client.history.model(0).releases == releases {
         Vec::new()
     } else {
         vec![ErrorKind::NotFound]

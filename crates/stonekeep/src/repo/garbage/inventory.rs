@@ -229,26 +229,36 @@ impl<'a> Inventory<'a> {
         self.add_orphans(orphans)
     }
 
-    /// Adds the shared files that facts without a backup name, without those that were put after the facts.
     fn add_orphans(&mut self, orphans: Vec<(BackupId, Option<SystemTime>, Vec<PathId>)>) -> Result<()> {
+        for (id, paths) in self.put_before(orphans)? {
+            self.origins.add_facts(id, &paths);
+        }
+        Ok(())
+    }
+
+    /// Of the shared files that records name, each with the time of its record, those that are no younger than that: a run puts its
+    /// records after its files, so that another engine must have put the others.
+    pub(super) fn put_before(
+        &self,
+        mut records: Vec<(BackupId, Option<SystemTime>, Vec<PathId>)>,
+    ) -> Result<Vec<(BackupId, Vec<PathId>)>> {
         let key = |path: &PathId| {
             let path = std::str::from_utf8(self.stored.paths().path(*path)).ok()?;
             Some(Key::trusted(path))
         };
-        let named = orphans.iter().flat_map(|(.., paths)| paths);
-        let keys: Vec<Key> = named.filter_map(key).collect();
+        let named: BTreeSet<PathId> = records.iter().flat_map(|(.., paths)| paths).copied().collect();
+        let keys: Vec<Key> = named.iter().filter_map(key).collect();
         let times = modified::of(self.store, &keys.iter().collect::<Vec<_>>())?;
-        for (id, published, mut paths) in orphans {
+        for (_, recorded, paths) in &mut records {
             let is_later = |path: &PathId| {
                 let modified = key(path).and_then(|key| times.get(&key).copied());
                 modified
-                    .zip(published)
-                    .is_some_and(|(modified, published)| modified > published)
+                    .zip(*recorded)
+                    .is_some_and(|(modified, recorded)| modified > recorded)
             };
             paths.retain(|path| !is_later(path));
-            self.origins.add_facts(id, &paths);
         }
-        Ok(())
+        Ok(records.into_iter().map(|(id, _, paths)| (id, paths)).collect())
     }
 
     fn add_claims(&mut self) -> Result<()> {

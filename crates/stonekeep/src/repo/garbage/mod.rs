@@ -5,8 +5,8 @@
 //! Files that no backup names are of two kinds. Where one of our own records says where they come from (the meta
 //! file of a deleted backup in `stonekeep/deleted`, facts without a backup, a journal), they go at once. All others
 //! may belong to a backup that a foreign engine is making at this moment, which is no backup before its last step: they
-//! go when they have not been changed for a while. So do shared files that have been put after the facts that name them: a run
-//! publishes its facts last, and a foreign engine that deletes our backup leaves the facts.
+//! go when they have not been changed for a while. So do shared files that are younger than the record that names them: a run puts
+//! its records after its files, and a foreign engine that deletes our backup, or collects, leaves our records.
 //!
 //! A deletion is the record put, then the meta file deleted; [`withdraw`] has the states that a crash leaves.
 

@@ -8,7 +8,6 @@ use stonekeep_format::backup_name::RepoPath;
 
 use super::plan::GarbageKind;
 use crate::repo::journal::Journal;
-use crate::repo::meta_scanner::ScannedMeta;
 use crate::repo::path_set::PathSet;
 use crate::repo::stored_files::StoredFiles;
 use crate::store::Key;
@@ -28,12 +27,15 @@ pub(super) struct Origins {
 }
 
 impl Origins {
-    /// Adds a deleted backup. Of one whose meta file cannot be read only the private directory is known.
-    pub(super) fn add_deleted(&mut self, stored: &StoredFiles, id: BackupId, meta: Option<&ScannedMeta>) {
+    /// Adds a deleted backup, and the shared files that its meta file names. Of one whose meta file cannot be read only the private
+    /// directory is known.
+    pub(super) fn add_deleted(&mut self, id: BackupId, shared: Option<&[PathId]>) {
         self.private.insert(id, GarbageKind::Unreferenced);
-        if let Some(scanned) = meta {
+        if let Some(shared) = shared {
             self.readable.insert(id);
-            scanned.add_to(&mut self.deleted, stored);
+            for path in shared {
+                self.deleted.insert(*path);
+            }
         }
     }
 

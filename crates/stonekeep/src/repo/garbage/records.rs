@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
+use stonekeep_format::backup_meta::PathId;
 use stonekeep_format::{BackupId, Crc32c};
 
 use super::deadline::{self, Deadline, ToDelete, UndeletableBackup};
@@ -53,8 +54,17 @@ impl Inventory<'_> {
         if let (Some(deadline), Some(scanned)) = (deadline, &meta) {
             self.add_undeletable(scanned, deadline);
         }
-        self.origins.add_deleted(self.stored, id, meta.as_ref());
+        let shared = meta.map(|scanned| self.shared_of(&scanned));
+        self.origins.add_deleted(id, shared.as_deref());
         Ok(())
+    }
+
+    /// The stored files that a backup shares.
+    fn shared_of(&self, scanned: &ScannedMeta) -> Vec<PathId> {
+        let mut named = PathSet::default();
+        scanned.add_to(&mut named, self.stored);
+        let all = self.stored.paths().ids();
+        all.filter(|path| named.contains(*path)).collect()
     }
 
     fn add_undeletable(&mut self, scanned: &ScannedMeta, deadline: Deadline) {
@@ -76,6 +86,7 @@ impl Inventory<'_> {
         let directory = layout::deleted_directory();
         let entries = self.store.list(Some(&directory))?;
         let deadlines = Deadlines::among(&entries);
+        let mut readable = Vec::new();
         for entry in &entries {
             if should_stop() {
                 return Err(Error::stopped());
@@ -112,8 +123,14 @@ impl Inventory<'_> {
                     Some(scanned)
                 }
             };
-            self.origins.add_deleted(self.stored, id, meta.as_ref());
+            match meta {
+                Some(scanned) => readable.push((id, entry.modified, self.shared_of(&scanned))),
+                None => self.origins.add_deleted(id, None),
+            }
             self.records.push(Record { key, id, meta_crc32c });
+        }
+        for (id, shared) in self.put_before(readable)? {
+            self.origins.add_deleted(id, Some(&shared));
         }
         self.undeletable.sort_by_key(|backup| backup.id);
         self.records.sort();

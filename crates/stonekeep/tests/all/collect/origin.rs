@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use stonekeep::engine::collect::{CollectReport, DEFAULT_MIN_AGE, GarbageKind};
+use stonekeep::engine::collect::{CollectReport, DEFAULT_MIN_AGE, DeleteOptions, GarbageKind};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, Components};
 use stonekeep::repo::garbage::withdraw;
 use stonekeep::store::local::LocalStore;
@@ -247,6 +247,25 @@ fn a_file_that_was_put_after_the_facts_that_name_it_has_to_be_old() {
     aging.wait(3599);
     assert_eq!(aging.collect().too_young, 1);
     aging.wait(1);
+    aging.collect();
+    assert_eq!(files(&aging.store), files_of(&[(1, &[1, 2])]));
+}
+
+#[test]
+fn a_file_that_was_put_after_the_record_of_a_deletion_has_to_be_old() {
+    let aging = aging();
+    put_our_backup(&aging.store, 2, &[2, 50, 51]);
+    let options = DeleteOptions::default().with_undelete_for(Some(Duration::from_secs(4000)));
+    aging.engine.delete_backups(&[id(2)], &options, &Quiet).unwrap();
+    // RocksDB's engine collects, whatever our records say, and begins a backup that has one of the tables.
+    for number in [50, 51] {
+        aging.store.delete_one(&key(&table_path(number))).unwrap();
+    }
+    aging.wait(4001);
+    put_table(&aging.store, 50);
+    assert_eq!(aging.collect().too_young, 1);
+    assert!(aging.is_there(&table_path(50)));
+    aging.wait(3600);
     aging.collect();
     assert_eq!(files(&aging.store), files_of(&[(1, &[1, 2])]));
 }
