@@ -102,8 +102,12 @@ pub(super) struct Run {
 impl Run {
     fn store(&self, site: usize) -> stonekeep::Result<Store> {
         let (history, run) = (Arc::clone(&self.history), self.number);
-        let min_age = (site == 0 && !self.clock.is_wrong()).then_some(self.min_age);
-        let watch = Arc::new(move |key: &str| history.changed(site, run, min_age, key));
+        let (process, min_age) = (Arc::clone(&self.process), self.min_age);
+        let watch = Arc::new(move |key: &str| {
+            // Whoever's clock is wrong, or was set meanwhile, misjudges ages.
+            let min_age = (site == 0 && !process.was_disturbed()).then_some(min_age);
+            history.changed(site, run, min_age, key);
+        });
         let store = self.history.sites[site].store(&self.process, watch);
         store.map_err(|error| stonekeep::Error::invalid(error.to_string()))
     }
