@@ -183,21 +183,18 @@ impl Stamps {
             return Vec::new();
         }
         let files = loaded.meta.files.iter().filter(|file| !file.excluded);
-        let inside = |file: &MetaFile| {
-            let path = file.path.to_string();
-            let reason = self.damaged_contents(&path, wanted_by(file))?.to_owned();
-            Some(Finding { file: path, reason })
-        };
-        files.filter_map(inside).collect()
+        files.filter_map(|file| self.finding_inside(file)).collect()
     }
 
-    /// The same for what is in the file, too.
+    fn finding_inside(&self, file: &MetaFile) -> Option<Finding> {
+        let path = file.path.to_string();
+        let reason = self.damaged_contents(&path, wanted_by(file))?.to_owned();
+        Some(Finding { file: path, reason })
+    }
+
+    /// What was found wrong with its bytes, or inside.
     fn finding_of_any_kind(&self, file: &MetaFile) -> Option<Finding> {
-        self.finding(file).or_else(|| {
-            let path = file.path.to_string();
-            let reason = self.damaged_contents(&path, wanted_by(file))?.to_owned();
-            Some(Finding { file: path, reason })
-        })
+        self.finding(file).or_else(|| self.finding_inside(file))
     }
 
     /// The files that were found damaged, for a look at many backups.

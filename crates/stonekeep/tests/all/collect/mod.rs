@@ -16,3 +16,4 @@ pub(crate) mod scene;
 mod undelete;
 pub(crate) mod unfinished;
 pub(crate) mod went_back;
+mod younger;

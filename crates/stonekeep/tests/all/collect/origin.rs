@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use stonekeep::engine::collect::{CollectReport, DEFAULT_MIN_AGE, DeleteOptions, GarbageKind};
+use stonekeep::engine::collect::{CollectReport, DEFAULT_MIN_AGE, GarbageKind};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, Components};
 use stonekeep::repo::garbage::withdraw;
 use stonekeep::store::local::LocalStore;
@@ -30,13 +30,13 @@ const FOREIGN: [&str; 9] = [
 ];
 
 /// A repository in memory with one backup, and the clock that both go by.
-struct Aging {
+pub(super) struct Aging {
     clock: Arc<FakeClock>,
-    store: Store,
-    engine: BackupEngine,
+    pub(super) store: Store,
+    pub(super) engine: BackupEngine,
 }
 
-fn aging() -> Aging {
+pub(super) fn aging() -> Aging {
     let clock = Arc::new(FakeClock::at_unix_seconds(1_700_000_000));
     let store: Store = Store::from(MemoryStore::with_clock(clock.clone()));
     store.create_root(Durability::Durable).unwrap();
@@ -53,15 +53,15 @@ impl Aging {
         put(&self.store, path, path.as_bytes());
     }
 
-    fn wait(&self, seconds: u64) {
+    pub(super) fn wait(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
-    fn collect(&self) -> CollectReport {
+    pub(super) fn collect(&self) -> CollectReport {
         self.engine.garbage_collect(DEFAULT_MIN_AGE, &Quiet).unwrap()
     }
 
-    fn is_there(&self, path: &str) -> bool {
+    pub(super) fn is_there(&self, path: &str) -> bool {
         self.store.stat(&key(path)).unwrap().is_some()
     }
 }
@@ -228,46 +228,6 @@ fn what_a_record_of_ours_names_goes_at_once() {
     assert_eq!(why(&table_path(60)), Some((GarbageKind::Unreferenced, true)));
     assert_eq!(why("private/6/CURRENT"), Some((GarbageKind::Unreferenced, true)));
     assert_eq!(why(&table_path(2)), None);
-}
-
-#[test]
-fn a_file_that_was_put_after_the_facts_that_name_it_has_to_be_old() {
-    let aging = aging();
-    // RocksDB's engine has deleted a backup of ours, and is making one that has the same tables.
-    put_our_backup(&aging.store, 2, &[2, 50, 51]);
-    for path in ["meta/2".to_owned(), table_path(50)] {
-        aging.store.delete_one(&key(&path)).unwrap();
-    }
-    aging.wait(4000);
-    put_table(&aging.store, 50);
-    let report = aging.collect();
-    assert_eq!(report.too_young, 1);
-    assert!(aging.is_there(&table_path(50)) && !aging.is_there(&table_path(51)));
-    // Its facts are gone now, and it is no backup yet.
-    aging.wait(3599);
-    assert_eq!(aging.collect().too_young, 1);
-    aging.wait(1);
-    aging.collect();
-    assert_eq!(files(&aging.store), files_of(&[(1, &[1, 2])]));
-}
-
-#[test]
-fn a_file_that_was_put_after_the_record_of_a_deletion_has_to_be_old() {
-    let aging = aging();
-    put_our_backup(&aging.store, 2, &[2, 50, 51]);
-    let options = DeleteOptions::default().with_undelete_for(Some(Duration::from_secs(4000)));
-    aging.engine.delete_backups(&[id(2)], &options, &Quiet).unwrap();
-    // RocksDB's engine collects, whatever our records say, and begins a backup that has one of the tables.
-    for number in [50, 51] {
-        aging.store.delete_one(&key(&table_path(number))).unwrap();
-    }
-    aging.wait(4001);
-    put_table(&aging.store, 50);
-    assert_eq!(aging.collect().too_young, 1);
-    assert!(aging.is_there(&table_path(50)));
-    aging.wait(3600);
-    aging.collect();
-    assert_eq!(files(&aging.store), files_of(&[(1, &[1, 2])]));
 }
 
 #[test]
