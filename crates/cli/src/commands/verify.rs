@@ -344,20 +344,17 @@ fn verdict(page: &mut Page<'_>, report: &VerifyReport) {
         contents.unwrap_or_default()
     );
     let unchecked = report.contents.as_ref().map(|contents| &contents.unchecked);
-    let is_part = unchecked.is_some_and(|files| !files.is_empty());
-    let excluded = report.files_excluded;
-    if report.is_clean() && excluded > 0 {
-        let excluded = count(excluded, "excluded file");
+    let left_out = match report.files_excluded {
+        0 => unchecked
+            .filter(|files| !files.is_empty())
+            .map(|_| "not all could be checked".to_owned()),
+        excluded => Some(format!("{} not checked", count(excluded, "excluded file"))),
+    };
+    if let Some(left_out) = left_out.filter(|_| report.is_clean()) {
         page.marked(
             Style::Warning,
             "no damage found:",
-            format!("{backups}, {looked_at}; {excluded} not checked"),
-        );
-    } else if report.is_clean() && is_part {
-        page.marked(
-            Style::Warning,
-            "no damage found:",
-            format!("{backups}, {looked_at}; not all could be checked"),
+            format!("{backups}, {looked_at}; {left_out}"),
         );
     } else if report.is_clean() {
         page.marked(Style::Good, "all right:", format!("{backups}, {looked_at}"));

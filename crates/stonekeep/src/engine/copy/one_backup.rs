@@ -236,10 +236,8 @@ impl<'a> OneBackup<'_, 'a> {
 
     /// Files vanish, too, if this process was stopped for so long that another one has taken the lock over.
     fn look_before(&self, look: &LastLook) -> Result<()> {
-        self.look(look).or_else(|error| {
-            self.lock.check()?;
-            Err(error)
-        })
+        let looked = self.look(look);
+        looked.map_err(|error| self.lock.check().err().unwrap_or(error))
     }
 
     fn look(&self, look: &LastLook) -> Result<()> {

@@ -241,10 +241,8 @@ impl Commit<'_> {
 
     /// C6. Files vanish, too, if this process was stopped for so long that another one has taken the lock over.
     pub(super) fn look_before(&self, id: BackupId, last_look: &LastLook) -> Result<()> {
-        self.look(id, last_look).or_else(|error| {
-            self.lock.check()?;
-            Err(error)
-        })
+        let looked = self.look(id, last_look);
+        looked.map_err(|error| self.lock.check().err().unwrap_or(error))
     }
 
     /// C6 and C8. A foreign engine's collector may have taken files of ours for garbage. Their sizes were looked at when

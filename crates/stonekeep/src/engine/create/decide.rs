@@ -211,15 +211,19 @@ fn compare(file: &Candidate<'_>, path: &RepoPath, inputs: &PlanInputs<'_>) -> Re
         return Ok(copy(Target::Shared(path.clone())));
     }
     let found_bytes = found.size_bytes.unwrap_or_default();
-    if let (EntryKind::File, Some(content)) = (found.kind, file.content)
-        && is_damaged_inside(file, path, &record, inputs)
-        && record.crc32c.is_some_and(|recorded| recorded != content)
-    {
-        let name = SharedName::legacy(file.number, file.kind, content, file.image.size_bytes);
-        return compare(file, &RepoPath::SharedChecksum(name), inputs);
+    let has_its_size = found_bytes == file.image.size_bytes;
+    if found.kind == EntryKind::File && is_damaged_inside(file, path, &record, inputs) {
+        match file.content {
+            None if has_its_size => return Ok(Step::ReadContent),
+            Some(content) if record.crc32c.is_some_and(|recorded| recorded != content) => {
+                let name = SharedName::legacy(file.number, file.kind, content, file.image.size_bytes);
+                return compare(file, &RepoPath::SharedChecksum(name), inputs);
+            }
+            _ => {}
+        }
     }
     Ok(match found.kind {
-        EntryKind::File if found_bytes == file.image.size_bytes => same_size(file, path, record, inputs),
+        EntryKind::File if has_its_size => same_size(file, path, record, inputs),
         EntryKind::File => {
             let size_bytes = file.image.size_bytes;
             let reason = format!("has {found_bytes} bytes, the database's file {size_bytes}");
@@ -240,8 +244,8 @@ fn is_damaged_inside(
     record: &StoredRecord,
     inputs: &PlanInputs<'_>,
 ) -> bool {
-    let doubts = &inputs.doubts;
-    names_one_file(path) && doubts.is_damaged_inside(path, file.image.size_bytes, record)
+    let size_bytes = file.image.size_bytes;
+    names_one_file(path) && inputs.doubts.is_damaged_inside(path, size_bytes, record)
 }
 
 /// Nothing has the path. A copy heals the backups that name it, if it is what they mean.
@@ -280,9 +284,6 @@ fn same_size(file: &Candidate<'_>, path: &RepoPath, record: StoredRecord, inputs
         // What was found damaged is read once more, and replaced if it is.
         _ if damaged && file.content.is_none() => Step::ReadContent,
         _ if damaged => Step::ReadStored(path.clone()),
-        (_, _) if file.content.is_none() && is_damaged_inside(file, path, &record, inputs) => {
-            Step::ReadContent
-        }
         (Some(recorded), None) if name_proves() => match (record.origin, record.backup) {
             (Origin::Meta, Some(id)) => match inputs.doubts.is_contradicted(id) {
                 None => Step::ReadFacts(id),

@@ -31,31 +31,21 @@ pub(super) struct Doubts {
 impl Doubts {
     /// What verifications have found. If that cannot be read, they have found nothing.
     pub(super) fn read(store: &Store, now: SystemTime) -> Self {
-        let damage = known_damage(store, now).unwrap_or_else(|error| {
-            tracing::warn!(reason = %error.one_line(), "what verifications found damaged cannot be read");
-            Stamps::default()
-        });
         Doubts {
-            damage,
+            damage: known_damage(store, now),
             ..Doubts::default()
         }
     }
 
     /// Whether a verification found that a stored file of this size is not what a record says.
     pub(super) fn is_known_damage(&self, path: &RepoPath, size_bytes: u64, record: &StoredRecord) -> bool {
-        let wanted = Wanted {
-            size_bytes: Some(size_bytes),
-            crc32c: record.crc32c,
-        };
+        let wanted = wanted(size_bytes, record);
         !self.damage.is_empty() && self.damage.damage(&path.to_string(), wanted).is_some()
     }
 
     /// Whether a verification found that a stored file of this size is what a record says, and is damaged inside.
     pub(super) fn is_damaged_inside(&self, path: &RepoPath, size_bytes: u64, record: &StoredRecord) -> bool {
-        let wanted = Wanted {
-            size_bytes: Some(size_bytes),
-            crc32c: record.crc32c,
-        };
+        let wanted = wanted(size_bytes, record);
         !self.damage.is_empty() && self.damage.damaged_contents(&path.to_string(), wanted).is_some()
     }
 
@@ -78,5 +68,12 @@ impl Doubts {
         };
         self.contradicted.insert(id, is_another);
         Ok(())
+    }
+}
+
+fn wanted(size_bytes: u64, record: &StoredRecord) -> Wanted {
+    Wanted {
+        size_bytes: Some(size_bytes),
+        crc32c: record.crc32c,
     }
 }

@@ -5,7 +5,7 @@ use stonekeep_format::BackupId;
 use crate::engine::BackupEngineReadOnly;
 use crate::repo::catalog::{self, MetaState, SizedMeta};
 use crate::repo::index::RepositoryIndex;
-use crate::repo::verified::{self, Stamps};
+use crate::repo::verified::known_damage;
 use crate::repo::{latest_hint, layout};
 use crate::store::Store;
 use crate::{Error, ErrorKind, Finding, Result, Warning, WarningName};
@@ -121,10 +121,7 @@ impl BackupEngineReadOnly {
             WhichBackup::LatestValid => self.options().max_valid_backups_to_open.unwrap_or(usize::MAX),
         };
         let store = self.store();
-        let damaged = verified::known_damage(store, self.time()).unwrap_or_else(|error| {
-            tracing::warn!(reason = %error.one_line(), "what verifications found damaged cannot be read");
-            Stamps::default()
-        });
+        let damaged = known_damage(store, self.time());
         for id in self.backup_ids()?.into_iter().rev() {
             if candidates.ids.len() >= wanted {
                 break;

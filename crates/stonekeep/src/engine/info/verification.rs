@@ -155,11 +155,7 @@ impl<'a> Verifications<'a> {
         }
         for file in included {
             let path = file.key(scanned.loaded.id)?.to_string();
-            let wanted = Wanted {
-                size_bytes: Some(file.size_bytes),
-                crc32c: Some(file.checksum()),
-            };
-            let known = self.stamps.other(&path, wanted);
+            let known = self.stamps.other(&path, Wanted::of_included(file));
             note(&|| path.clone(), known, file.size_bytes);
             all.sum.add(known.verified_ms, file.size_bytes);
         }

@@ -114,12 +114,9 @@ impl Damage {
         let mut findings = included::findings_of(store, id, files)?;
         for file in files {
             let path = file.key(id)?.to_string();
-            let wanted = Wanted {
-                size_bytes: Some(file.size_bytes),
-                crc32c: Some(file.checksum()),
-            };
             let is_listed = findings.iter().any(|finding| finding.file == path);
-            if let Some(damage) = stamps.damage(&path, wanted).filter(|_| !is_listed) {
+            let damage = stamps.damage(&path, Wanted::of_included(file));
+            if let Some(damage) = damage.filter(|_| !is_listed) {
                 findings.push(Finding::new(path, damage.reason));
             }
         }

@@ -1,6 +1,7 @@
 //! What a verification found.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
 use std::io;
 
 use rustix::io::Errno;
@@ -166,8 +167,8 @@ pub struct VerifiedBackup {
     pub excluded: Vec<String>,
 }
 
-/// Backups by what concerns them: a file, of which kind it is, and the reason.
-type Concerned<K> = HashMap<(String, K, String), BTreeSet<BackupId>>;
+/// What concerns backups: a file, of which kind it is, and the reason. With each how many others were found before it, and the backups.
+type Concerned<K> = HashMap<(String, K, String), (usize, BTreeSet<BackupId>)>;
 
 /// Findings while they are gathered: one entry for the same thing, however many backups it touches.
 #[derive(Debug, Default)]
@@ -184,7 +185,7 @@ impl Findings {
         reason: String,
         ids: impl IntoIterator<Item = BackupId>,
     ) {
-        self.found.entry((file, kind, reason)).or_default().extend(ids);
+        add((file, kind, reason), ids, &mut self.found);
     }
 
     /// A file that could not be read.
@@ -195,7 +196,7 @@ impl Findings {
         ids: impl IntoIterator<Item = BackupId>,
     ) {
         let key = (file.to_owned(), UncheckedCause::of(error), error.one_line());
-        self.unchecked.entry(key).or_default().extend(ids);
+        add(key, ids, &mut self.unchecked);
     }
 
     /// Puts what concerns backups that are still wanted into a report, in the order of the files.
@@ -217,25 +218,28 @@ impl Findings {
     }
 }
 
+fn add<K: Eq + Hash>(
+    key: (String, K, String),
+    ids: impl IntoIterator<Item = BackupId>,
+    concerned: &mut Concerned<K>,
+) {
+    let before = concerned.len();
+    let (_, all) = concerned.entry(key).or_insert((before, BTreeSet::new()));
+    all.extend(ids);
+}
+
+/// In the order of the files, and for one file as it was found: that is the order of its parts.
 fn sorted<K>(
     concerned: Concerned<K>,
     keep: impl Fn(BackupId) -> bool,
 ) -> impl Iterator<Item = ((String, K, String), Vec<BackupId>)> {
-    let kept = concerned.into_iter().map(|(key, ids)| {
+    let kept = concerned.into_iter().map(|(key, (before, ids))| {
         let ids: Vec<BackupId> = ids.into_iter().filter(|id| keep(*id)).collect();
-        (key, ids)
+        (before, key, ids)
     });
-    let mut kept: Vec<_> = kept.filter(|(_, ids)| !ids.is_empty()).collect();
-    kept.sort_by(|(a, _), (b, _)| (&a.0, place(&a.2), &a.2).cmp(&(&b.0, place(&b.2), &b.2)));
-    kept.into_iter()
-}
-
-/// The order of what is wrong in one file: by the place in it that a reason names, and the number of further parts last.
-fn place(reason: &str) -> (bool, u64) {
-    let after = reason.split_once(" at byte ").map_or("", |(_, after)| after);
-    let digits = after.split(|c: char| !c.is_ascii_digit()).next();
-    let at = digits.and_then(|digits| digits.parse().ok());
-    (reason.starts_with(|c: char| c.is_ascii_digit()), at.unwrap_or(0))
+    let mut kept: Vec<_> = kept.filter(|(.., ids)| !ids.is_empty()).collect();
+    kept.sort_by(|(a, of_a, _), (b, of_b, _)| (&of_a.0, a).cmp(&(&of_b.0, b)));
+    kept.into_iter().map(|(_, key, ids)| (key, ids))
 }
 
 /// What [`crate::engine::BackupEngineReadOnly::verify_backups`] found.
@@ -334,28 +338,36 @@ impl VerifyReport {
 
 #[cfg(test)]
 mod tests {
-    use super::place;
+    use super::*;
 
     #[test]
     fn parts_of_a_file_are_in_its_order() {
-        let mut reasons = [
-            "3 more damaged parts",
-            "data block at byte 11932: its checksum is",
-            "data block at byte 3977: its checksum is",
+        let parts = [
             "its checksum is",
+            "data block at byte 3977: its checksum is",
+            "data block at byte 11932: its checksum is",
+            "3 more damaged parts",
         ];
-        reasons.sort_by_key(|reason| (place(reason), reason.len()));
-        let places = [
-            "its",
-            "data block at byte 3977",
-            "data block at byte 11932",
-            "3 more",
-        ];
-        assert!(
-            reasons
-                .iter()
-                .zip(places)
-                .all(|(reason, place)| reason.starts_with(place))
-        );
+        let mut findings = Findings::default();
+        for file in ["b", "a"] {
+            for part in parts {
+                findings.add(
+                    FindingKind::DamagedContents,
+                    file.to_owned(),
+                    part.to_owned(),
+                    [BackupId::FIRST],
+                );
+            }
+        }
+        let found: Vec<_> = sorted(findings.found, |_| true).collect();
+        let found: Vec<_> = found
+            .iter()
+            .map(|((file, _, reason), _)| (file.as_str(), reason.as_str()))
+            .collect();
+        let wanted: Vec<_> = ["a", "b"]
+            .iter()
+            .flat_map(|file| parts.map(|part| (*file, part)))
+            .collect();
+        assert_eq!(found, wanted);
     }
 }

@@ -1,6 +1,6 @@
 //! What lies in a repository besides the backups that stay: everything that a collection decides about.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use stonekeep_format::backup_meta::PathId;
@@ -69,6 +69,16 @@ pub(super) struct Record {
     pub id: BackupId,
     /// CRC-32C of its meta file, as the name says.
     pub meta_crc32c: Crc32c,
+}
+
+/// What a record of ours says of shared files.
+pub(super) struct DatedRecord {
+    /// The backup that it is about.
+    pub id: BackupId,
+    /// When it was put, where the store knows that.
+    pub modified: Option<SystemTime>,
+    /// The stored files that it names.
+    pub shared: Vec<PathId>,
 }
 
 /// A backup that somebody reads.
@@ -221,44 +231,49 @@ impl<'a> Inventory<'a> {
             };
             let files = facts.map_or_else(Vec::new, |facts| facts.files);
             let shared = files.into_iter().filter_map(|file| self.stored.find(&file.path));
-            orphans.push((id, entry.modified, shared.collect()));
+            orphans.push(DatedRecord {
+                id,
+                modified: entry.modified,
+                shared: shared.collect(),
+            });
             let size_bytes = entry.size_bytes;
             self.facts.push(OrphanFacts { id, size_bytes });
         }
         self.facts.sort_by_key(|facts| facts.id);
-        self.add_orphans(orphans)
-    }
-
-    fn add_orphans(&mut self, orphans: Vec<(BackupId, Option<SystemTime>, Vec<PathId>)>) -> Result<()> {
-        for (id, paths) in self.put_before(orphans)? {
-            self.origins.add_facts(id, &paths);
+        for (id, shared) in self.no_younger_than(orphans)? {
+            self.origins.add_facts(id, &shared);
         }
         Ok(())
     }
 
-    /// Of the shared files that records name, each with the time of its record, those that are no younger than that: a run puts its
-    /// records after its files, so that another engine must have put the others.
-    pub(super) fn put_before(
-        &self,
-        mut records: Vec<(BackupId, Option<SystemTime>, Vec<PathId>)>,
-    ) -> Result<Vec<(BackupId, Vec<PathId>)>> {
-        let key = |path: &PathId| {
-            let path = std::str::from_utf8(self.stored.paths().path(*path)).ok()?;
-            Some(Key::trusted(path))
+    /// Of the shared files that these records name and nobody needs, those that are no younger than their record: a run puts its records after
+    /// its files, so that another engine must have put the others. What somebody needs stays, whatever records name it.
+    pub(super) fn no_younger_than(&self, records: Vec<DatedRecord>) -> Result<Vec<(BackupId, Vec<PathId>)>> {
+        let is_needed = |path: PathId| {
+            self.metas.named.contains(path) || self.kept().any(|(_, named)| named.contains(path))
         };
-        let named: BTreeSet<PathId> = records.iter().flat_map(|(.., paths)| paths).copied().collect();
-        let keys: Vec<Key> = named.iter().filter_map(key).collect();
-        let times = modified::of(self.store, &keys.iter().collect::<Vec<_>>())?;
-        for (_, recorded, paths) in &mut records {
-            let is_later = |path: &PathId| {
-                let modified = key(path).and_then(|key| times.get(&key).copied());
-                modified
-                    .zip(*recorded)
-                    .is_some_and(|(modified, recorded)| modified > recorded)
-            };
-            paths.retain(|path| !is_later(path));
+        let mut keys = BTreeMap::new();
+        for path in records.iter().flat_map(|record| &record.shared).copied() {
+            if let Ok(name) = std::str::from_utf8(self.stored.paths().path(path))
+                && !is_needed(path)
+            {
+                keys.insert(path, Key::trusted(name));
+            }
         }
-        Ok(records.into_iter().map(|(id, _, paths)| (id, paths)).collect())
+        let modified = modified::of(self.store, keys.values())?;
+        let is_no_younger = |path: &PathId, recorded: Option<SystemTime>| {
+            let modified = keys.get(path).map(|key| modified.get(key).copied());
+            modified.is_some_and(|modified| {
+                modified
+                    .zip(recorded)
+                    .is_none_or(|(modified, recorded)| modified <= recorded)
+            })
+        };
+        let named = records.into_iter().map(|mut record| {
+            record.shared.retain(|path| is_no_younger(path, record.modified));
+            (record.id, record.shared)
+        });
+        Ok(named.collect())
     }
 
     fn add_claims(&mut self) -> Result<()> {

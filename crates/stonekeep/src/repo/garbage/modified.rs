@@ -11,9 +11,15 @@ use crate::store::{Detail, Key, Store};
 ///
 /// # Errors
 /// I/O errors of the store.
-pub(super) fn of(store: &Store, files: &[&Key]) -> Result<HashMap<Key, SystemTime>> {
-    let wanted: HashSet<&str> = files.iter().map(|file| file.as_str()).collect();
-    let directories: BTreeSet<Key> = files.iter().filter_map(|file| file.parent()).collect();
+pub(super) fn of<'k>(
+    store: &Store,
+    files: impl Iterator<Item = &'k Key>,
+) -> Result<HashMap<Key, SystemTime>> {
+    let (mut wanted, mut directories) = (HashSet::new(), BTreeSet::new());
+    for file in files {
+        wanted.insert(file.as_str());
+        directories.extend(file.parent());
+    }
     let mut times = HashMap::new();
     for directory in directories {
         store.visit(Some(&directory), Detail::Sizes, &mut |entry| {

@@ -7,7 +7,7 @@ use stonekeep_format::backup_meta::PathId;
 use stonekeep_format::{BackupId, Crc32c};
 
 use super::deadline::{self, Deadline, ToDelete, UndeletableBackup};
-use super::inventory::{Inventory, Record};
+use super::inventory::{DatedRecord, Inventory, Record};
 use crate::repo::layout;
 use crate::repo::loaded_meta::{LoadedMeta, MetaState};
 use crate::repo::meta_scanner::{MetaScanner, ScannedMeta};
@@ -124,12 +124,16 @@ impl Inventory<'_> {
                 }
             };
             match meta {
-                Some(scanned) => readable.push((id, entry.modified, self.shared_of(&scanned))),
+                Some(scanned) => readable.push(DatedRecord {
+                    id,
+                    modified: entry.modified,
+                    shared: self.shared_of(&scanned),
+                }),
                 None => self.origins.add_deleted(id, None),
             }
             self.records.push(Record { key, id, meta_crc32c });
         }
-        for (id, shared) in self.put_before(readable)? {
+        for (id, shared) in self.no_younger_than(readable)? {
             self.origins.add_deleted(id, Some(&shared));
         }
         self.undeletable.sort_by_key(|backup| backup.id);

@@ -155,12 +155,9 @@ impl Planner<'_> {
 
     /// How old files of unknown origin are now, by listings of their own: such files are rare, and the index has no times.
     fn ages(&self, files: &[Garbage]) -> Result<Vec<Duration>> {
-        let keys: Vec<&Key> = files.iter().map(|file| &file.key).collect();
-        let modified = modified::of(self.inventory.store, &keys)?;
-        Ok(keys
-            .iter()
-            .map(|key| self.age([modified.get(*key).copied()]))
-            .collect())
+        let modified = modified::of(self.inventory.store, files.iter().map(|file| &file.key))?;
+        let age = |file: &Garbage| self.age([modified.get(&file.key).copied()]);
+        Ok(files.iter().map(age).collect())
     }
 
     fn private(&mut self, directory: &PrivateDirectory) {

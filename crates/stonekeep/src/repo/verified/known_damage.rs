@@ -5,7 +5,6 @@ use std::time::SystemTime;
 
 use memchr::memmem;
 
-use super::stamp::{Outcome, Stamp};
 use super::stamps::{self, Stamps};
 use crate::repo::checked_pieces::{self, Wanted};
 use crate::repo::layout;
@@ -17,12 +16,16 @@ use crate::{ErrorKind, Result};
 /// stamps are read in vain.
 const FIELDS: [&[u8]; 2] = [b"\"damaged\":", b"\"contents\":"];
 
-/// All stamps of those files that a verification found damaged once, in their bytes or inside. Where there is no damage, as almost always, the stamps are
-/// looked through in pieces, and take no memory.
-///
-/// # Errors
-/// I/O errors of the store.
-pub fn known_damage(store: &Store, now: SystemTime) -> Result<Stamps> {
+/// All stamps of those files that a verification found damaged once, in their bytes or inside. Where there is no damage, as almost always, the
+/// stamps are looked through in pieces, and take no memory. If they cannot be read, no damage is known.
+pub fn known_damage(store: &Store, now: SystemTime) -> Stamps {
+    read(store, now).unwrap_or_else(|error| {
+        tracing::warn!(reason = %error.one_line(), "what verifications found damaged cannot be read");
+        Stamps::default()
+    })
+}
+
+fn read(store: &Store, now: SystemTime) -> Result<Stamps> {
     let mut damaged = Stamps::at(now);
     if !store.traits().lists {
         return Ok(damaged);
@@ -37,12 +40,7 @@ pub fn known_damage(store: &Store, now: SystemTime) -> Result<Stamps> {
             break;
         }
     }
-    let is_damaged = |stamp: &Stamp| {
-        let contents = stamp.contents.as_ref();
-        matches!(stamp.outcome, Outcome::Damaged(_))
-            || contents.is_some_and(|contents| contents.damage.is_some())
-    };
-    let found = damaged.iter().filter(|(_, stamp)| is_damaged(stamp));
+    let found = damaged.iter().filter(|(_, stamp)| stamp.is_damage());
     let paths: HashSet<String> = found.map(|(path, _)| path.to_owned()).collect();
     damaged.retain(|path| paths.contains(path));
     Ok(damaged)

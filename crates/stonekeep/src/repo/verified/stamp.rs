@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use stonekeep_format::Crc32c;
 
 use crate::repo::checked_lines::{self, CheckedText};
+use crate::repo::included::IncludedFile;
 use crate::{Error, ErrorKind, Result};
 
 /// The version of the text that is written, and the only one that is read.
@@ -23,6 +24,14 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// A file of the application, as facts describe it.
+    pub fn of_included(file: &IncludedFile) -> Self {
+        Wanted {
+            size_bytes: Some(file.size_bytes),
+            crc32c: Some(file.checksum()),
+        }
+    }
+
     /// Whether both may be about the same file.
     pub fn fits(&self, other: &Wanted) -> bool {
         let same_size = match (self.size_bytes, other.size_bytes) {
@@ -67,6 +76,13 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
+    /// Whether the file was found damaged, in its bytes or inside.
+    pub(super) fn is_damage(&self) -> bool {
+        let contents = self.contents.as_ref();
+        matches!(self.outcome, Outcome::Damaged(_))
+            || contents.is_some_and(|contents| contents.damage.is_some())
+    }
+
     /// The same with what another stamp of the same file knows of the contents, if that is newer.
     pub(super) fn with_contents_of(mut self, other: &Stamp, now_ms: u64) -> Self {
         // Without a checksum, nobody knows whether what replaced it is the same.

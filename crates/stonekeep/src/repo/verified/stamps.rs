@@ -199,15 +199,10 @@ impl Stamps {
 
     /// The files that were found damaged, for a look at many backups.
     pub fn damaged(&self, paths: &PathTable) -> DamagedFiles<'_> {
-        let is_damage = |stamp: &Stamp| {
-            let contents = stamp.contents.as_ref();
-            matches!(stamp.outcome, Outcome::Damaged(_))
-                || contents.is_some_and(|contents| contents.damage.is_some())
-        };
         let damaged = self
             .by_path
             .iter()
-            .filter(|(_, stamps)| stamps.iter().any(is_damage));
+            .filter(|(_, stamps)| stamps.iter().any(Stamp::is_damage));
         let mut files = DamagedFiles {
             stamps: self,
             shared: HashMap::new(),
