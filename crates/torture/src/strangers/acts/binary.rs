@@ -1,27 +1,21 @@
 //! Other bytes in RocksDB's files, and edits of a MANIFEST that no RocksDB would write, with right checksums.
 
-use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use stonekeep::format::manifest::{ColumnFamilyChange, DeletedFile, NewFile, VersionEdit};
 use stonekeep::format::{ColumnFamilyId, FileNumber, SequenceNumber};
 use stonekeep_format_testkit::log::repair_checksums;
 
 use super::ground::{Ground, content, write};
 use super::{listed, manifest, numbers};
-use crate::strangers::shot;
 
 /// Files whose name fits, anywhere.
 fn file_named(ground: &mut Ground<'_>, fits: impl Fn(&str) -> bool) -> Result<PathBuf> {
-    let paths = shot::paths(&ground.root());
-    let is_one = |path: &&PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        fits(&name) && fs::symlink_metadata(path).is_ok_and(|attributes| attributes.is_file())
-    };
-    let files: Vec<_> = paths.iter().filter(is_one).collect();
-    let file = files.get(ground.rng.usize(0..files.len().max(1)));
-    Ok((*file.context("no such file")?).clone())
+    let root = ground.root();
+    ground.file_below(&root, |path| {
+        path.file_name().is_some_and(|name| fits(&name.to_string_lossy()))
+    })
 }
 
 /// A few bytes of a file are others. Records get right checksums, and meta files list what is there.
@@ -79,26 +73,20 @@ pub(super) fn edits(ground: &mut Ground<'_>) -> Result<String> {
 fn change(edit: &mut VersionEdit, kind: u8, number: u64) -> &'static str {
     match kind {
         0 => {
-            (
-                edit.next_file_number = Some(FileNumber(number)),
-                "the next number",
-            )
-                .1
+            edit.next_file_number = Some(FileNumber(number));
+            "the next number"
         }
         1 => {
-            (
-                edit.last_sequence = Some(SequenceNumber(number)),
-                "the last sequence",
-            )
-                .1
+            edit.last_sequence = Some(SequenceNumber(number));
+            "the last sequence"
         }
-        2 => (edit.log_number = Some(FileNumber(number)), "the log number").1,
+        2 => {
+            edit.log_number = Some(FileNumber(number));
+            "the log number"
+        }
         3 => {
-            (
-                edit.column_family = ColumnFamilyId(number as u32),
-                "the column family",
-            )
-                .1
+            edit.column_family = ColumnFamilyId(number as u32);
+            "the column family"
         }
         4 => {
             let name = b"\x1b[31m../../outside\n".to_vec();
@@ -107,14 +95,17 @@ fn change(edit: &mut VersionEdit, kind: u8, number: u64) -> &'static str {
             "a column family"
         }
         5 => {
-            (
-                edit.atomic_group_remaining = Some(number as u32),
-                "an atomic group",
-            )
-                .1
+            edit.atomic_group_remaining = Some(number as u32);
+            "an atomic group"
         }
-        6 => (edit.comparator = Some(vec![b'c'; 1 << 20]), "a comparator").1,
-        7 => (edit.db_id = Some(b"\x1b]0;id\x07\xff".to_vec()), "a database id").1,
+        6 => {
+            edit.comparator = Some(vec![b'c'; 1 << 20]);
+            "a comparator"
+        }
+        7 => {
+            edit.db_id = Some(b"\x1b]0;id\x07\xff".to_vec());
+            "a database id"
+        }
         _ => change_files(edit, kind, number),
     }
 }

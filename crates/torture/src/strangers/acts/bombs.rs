@@ -1,9 +1,8 @@
 //! Little that expands to very much, or says that it does: blocks of tables, and records of WALs.
 
-use std::fs;
 use std::io;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use stonekeep::format::FileNumber;
 use stonekeep::format::sst::TableProperties;
 use stonekeep_format_testkit::blocks::Blocks;
@@ -13,7 +12,6 @@ use stonekeep_format_testkit::table::encode_entries;
 
 use super::ground::Ground;
 use super::listed;
-use crate::strangers::shot;
 
 /// What the bombs expand to.
 const EXPANDED_BYTES: usize = 1 << 30;
@@ -31,18 +29,13 @@ const ZSTD: u8 = 7;
 pub(super) fn bomb(ground: &mut Ground<'_>) -> Result<String> {
     let is_table = ground.rng.u8(0..4) > 0;
     let ending = if is_table { "sst" } else { "log" };
-    let paths = shot::paths(&ground.root());
-    let fits = |path: &&std::path::PathBuf| {
+    let root = ground.root();
+    let path = ground.file_below(&root, |path| {
         path.extension().is_some_and(|found| found == ending)
-            && fs::symlink_metadata(path).is_ok_and(|attributes| attributes.is_file())
-    };
-    let files: Vec<_> = paths.iter().filter(fits).collect();
-    let path = *files
-        .get(ground.rng.usize(0..files.len().max(1)))
-        .context("no such file")?;
-    let (what, content) = if is_table { table(ground) } else { wal(path) };
-    listed::replace(&ground.site.repository(), path, &content, ground.rng.bool())?;
-    Ok(format!("{what} as {}", ground.shown(path)))
+    })?;
+    let (what, content) = if is_table { table(ground) } else { wal(&path) };
+    listed::replace(&ground.site.repository(), &path, &content, ground.rng.bool())?;
+    Ok(format!("{what} as {}", ground.shown(&path)))
 }
 
 /// A table whose first data block, index or dictionary is one.

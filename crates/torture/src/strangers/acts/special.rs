@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 
 use super::ground::{Ground, directories, remove};
@@ -88,31 +88,28 @@ fn put(ground: &mut Ground<'_>, path: &Path) -> Result<&'static str> {
         return Ok("a link to itself outside");
     }
     remove(path)?;
-    let link = |to: &Path| symlink(to, path).context("a link");
-    let node = |kind, major, minor| mknodat(CWD, path, kind, Mode::from(0o666), makedev(major, minor));
+    let link = |to: &Path, what| symlink(to, path).map(|()| what);
+    let node = |kind, (major, minor), what| {
+        let made = mknodat(CWD, path, kind, Mode::from(0o666), makedev(major, minor));
+        made.map(|()| what)
+    };
     Ok(match kind {
-        1 => (link(&outside.join("secret"))?, "a link to a file").1,
-        2 => (link(&outside.join("deep"))?, "a link to a directory").1,
-        3 => (link(&outside)?, "a link to a directory").1,
-        4 => (link(&outside.join("absent"))?, "a dangling link").1,
-        5 => (link(&outside.join("absent/deeper"))?, "a dangling link").1,
-        6 => (link(path)?, "a link to itself").1,
-        7 => (link(Path::new(".."))?, "a link to its parent").1,
-        8 => (link(Path::new("/nowhere"))?, "a dangling link").1,
-        9 => (link(Path::new("/dev/zero"))?, "a link to a device").1,
-        10 => {
-            (
-                link(Path::new("../../../outside/secret"))?,
-                "a link through parents",
-            )
-                .1
-        }
-        11 => (fs::hard_link(outside.join("linked/file"), path)?, "a hard link").1,
-        12 => (UnixListener::bind(path)?, "a socket").1,
-        13 if ground.is_root => (node(FileType::CharacterDevice, 1, 5)?, "a device without end").1,
-        14 => (fs::create_dir_all(path.join("000009.sst"))?, "a directory").1,
-        15 => (fs::write(path, b"4294967295\n")?, "a file").1,
-        _ => (node(FileType::Fifo, 0, 0)?, "a FIFO").1,
+        1 => link(&outside.join("secret"), "a link to a file")?,
+        2 => link(&outside.join("deep"), "a link to a directory")?,
+        3 => link(&outside, "a link to a directory")?,
+        4 => link(&outside.join("absent"), "a dangling link")?,
+        5 => link(&outside.join("absent/deeper"), "a dangling link")?,
+        6 => link(path, "a link to itself")?,
+        7 => link(Path::new(".."), "a link to its parent")?,
+        8 => link(Path::new("/nowhere/deeper"), "a dangling link")?,
+        9 => link(Path::new("/dev/zero"), "a link to a device")?,
+        10 => link(Path::new("../../../outside/secret"), "a link through parents")?,
+        11 => fs::hard_link(outside.join("linked/file"), path).map(|()| "a hard link")?,
+        12 => UnixListener::bind(path).map(|_| "a socket")?,
+        13 if ground.is_root => node(FileType::CharacterDevice, (1, 5), "a device without end")?,
+        14 => fs::create_dir_all(path.join("000009.sst")).map(|()| "a directory")?,
+        15 => fs::write(path, b"4294967295\n").map(|()| "a file")?,
+        _ => node(FileType::Fifo, (0, 0), "a FIFO")?,
     })
 }
 
