@@ -12,6 +12,7 @@ mod crashes;
 mod fixtures;
 mod fuzzing;
 mod interleavings;
+mod mutants;
 mod peers;
 mod prerequisites;
 mod proof;
@@ -31,6 +32,7 @@ usage: cargo xtask <command>
   coverage                          which lines of each layer the tests run, against a floor for each layer
   coverage report [--missed]        the same of tests that ran in the environment that coverage begin prints
   interleavings [filter]            models of what threads share, in thousands of orders
+  mutants --shard K/N               small faults in repo and engine, each of which a test must find
   soak [--help]                     captures databases while they are written, and judges each image
   crashes [arguments of the tests]  the crash tests, each stopping at every step
   torture <machine> [--help]        tries to break promises: damage, faults, crashes, reproducible by seed
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         "api" => api::run(rest),
         "coverage" => coverage::run(rest),
         "interleavings" => interleavings::run(rest),
+        "mutants" => mutants::run(rest),
         "proof" => proof::run(rest),
         "bench" => bench::run(rest),
         "fixtures" => fixtures::run(rest),
