@@ -1,4 +1,7 @@
 //! Objects in memory behind the requests of S3, as far as Stonekeep sends them. Signatures and checksums are not checked.
+//!
+//! Google Cloud Storage has the same requests for programs that come from S3, and its client sends them; only the condition of a put
+//! and the metadata have other names.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,13 +11,23 @@ use std::time::SystemTime;
 
 use crate::http_server::{HttpServer, Request, Response};
 
+/// The key of a service account that no project of Google has, in JSON (`google_service_account_key`).
+pub const GOOGLE_ACCOUNT: &str = include_str!("../fixtures/google/account.json");
+
 #[derive(Debug, Clone)]
 struct Object {
     bytes: Vec<u8>,
     /// Its headers, the metadata among them.
     headers: Vec<(String, String)>,
-    e_tag: String,
+    /// What Google calls its generation.
+    number: u64,
     written: SystemTime,
+}
+
+impl Object {
+    fn e_tag(&self) -> String {
+        format!("\"{:032x}\"", self.number)
+    }
 }
 
 #[derive(Debug)]
@@ -89,32 +102,36 @@ impl FakeS3 {
         }
     }
 
-    fn new_name(&self) -> String {
-        format!("{:032x}", self.written.fetch_add(1, Ordering::Relaxed) + 1)
+    fn next_number(&self) -> u64 {
+        self.written.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    fn write(&self, key: &str, bytes: Vec<u8>, headers: Vec<(String, String)>) -> String {
-        let e_tag = format!("\"{}\"", self.new_name());
+    fn write(&self, key: &str, bytes: Vec<u8>, headers: Vec<(String, String)>) -> Object {
         let object = Object {
             bytes,
             headers,
-            e_tag: e_tag.clone(),
+            number: self.next_number(),
             written: SystemTime::now(),
         };
-        locked(&self.objects).insert(key.to_owned(), object);
-        e_tag
+        locked(&self.objects).insert(key.to_owned(), object.clone());
+        object
     }
 
     fn put(&self, key: &str, request: &Request) -> Response {
-        let there = locked(&self.objects).get(key).map(|object| object.e_tag.clone());
-        let wanted = request.headers.get("if-match");
-        if request.headers.contains_key("if-none-match") && there.is_some()
-            || wanted.is_some_and(|wanted| there.as_ref() != Some(wanted))
-        {
+        let there = locked(&self.objects).get(key).cloned();
+        let header = |name: &str| request.headers.get(name).map(String::as_str);
+        let is_kept = match (header("if-match"), header("x-goog-if-generation-match")) {
+            (Some(e_tag), _) => there.is_some_and(|there| there.e_tag() == e_tag),
+            (None, Some(number)) => there.map_or(0, |there| there.number).to_string() == number,
+            (None, None) => there.is_none() || header("if-none-match").is_none(),
+        };
+        if !is_kept {
             return error(412, "PreconditionFailed");
         }
-        let e_tag = self.write(key, request.body.clone(), metadata(request));
-        Response::new(200, "").with("ETag", e_tag)
+        let object = self.write(key, request.body.clone(), metadata(request));
+        Response::new(200, "")
+            .with("ETag", object.e_tag())
+            .with("x-goog-generation", object.number.to_string())
     }
 
     fn get(&self, key: &str, request: &Request) -> Response {
@@ -122,14 +139,14 @@ impl FakeS3 {
             return error(404, "NoSuchKey");
         };
         let wanted = request.headers.get("if-match");
-        if wanted.is_some_and(|wanted| *wanted != object.e_tag) {
+        if wanted.is_some_and(|wanted| *wanted != object.e_tag()) {
             return error(412, "PreconditionFailed");
         }
         let size = object.bytes.len();
         let range = request.headers.get("range");
         let range = range.and_then(|range| range.strip_prefix("bytes=")?.split_once('-'));
         let mut response = match range {
-            None => Response::new(200, object.bytes),
+            None => Response::new(200, object.bytes.clone()),
             Some((first, last)) => {
                 let first: usize = first.parse().unwrap_or(0);
                 let last: usize = last.parse().unwrap_or(usize::MAX).min(size.saturating_sub(1));
@@ -141,11 +158,12 @@ impl FakeS3 {
                 }
             }
         };
-        for (name, value) in object.headers {
-            response = response.with(&name, value);
+        for (name, value) in &object.headers {
+            response = response.with(name, value);
         }
         response
-            .with("ETag", object.e_tag)
+            .with("ETag", object.e_tag())
+            .with("x-goog-generation", object.number.to_string())
             .with("Last-Modified", http_time(object.written))
     }
 
@@ -162,7 +180,7 @@ impl FakeS3 {
                 None => body.push_str(&format!(
                     "<Contents><Key>{key}</Key><LastModified>{}</LastModified><ETag>{}</ETag><Size>{}</Size></Contents>",
                     iso_time(object.written),
-                    object.e_tag,
+                    object.e_tag(),
                     object.bytes.len()
                 )),
             }
@@ -207,7 +225,7 @@ impl FakeS3 {
     }
 
     fn begin(&self, key: &str, request: &Request) -> Response {
-        let id = self.new_name();
+        let id = format!("{:032x}", self.next_number());
         let upload = Upload {
             key: key.to_owned(),
             headers: metadata(request),
@@ -237,7 +255,7 @@ impl FakeS3 {
             return error(404, "NoSuchUpload");
         };
         let bytes = upload.parts.into_values().flatten().collect();
-        let e_tag = self.write(key, bytes, upload.headers);
+        let e_tag = self.write(key, bytes, upload.headers).e_tag();
         xml(format!(
             "<CompleteMultipartUploadResult><ETag>{e_tag}</ETag></CompleteMultipartUploadResult>"
         ))
@@ -246,7 +264,8 @@ impl FakeS3 {
 
 fn metadata(request: &Request) -> Vec<(String, String)> {
     let headers = request.headers.iter();
-    let kept = headers.filter(|(name, _)| name.starts_with("x-amz-meta-"));
+    let is_metadata = |name: &str| name.starts_with("x-amz-meta-") || name.starts_with("x-goog-meta-");
+    let kept = headers.filter(|(name, _)| is_metadata(name));
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 

@@ -122,6 +122,34 @@ fn a_crash_brings_back_what_was_deleted_without_a_sync() {
 }
 
 #[test]
+fn a_crash_by_chance_keeps_what_is_durable_and_leaves_any_part_of_the_rest() {
+    let left_by = |seed| {
+        let store = made();
+        publish(&store, "meta/1", Durability::Durable);
+        publish(&store, "meta/2", Durability::Durable);
+        publish(&store, "meta/3", Durability::Buffered);
+        assert!(store.delete(&[key("meta/2")]).is_empty());
+        store.crash_by_chance(seed);
+        ["meta/1", "meta/2", "meta/3"].map(|path| content(&store, path))
+    };
+    let mut left = std::collections::BTreeSet::new();
+    for seed in 0..200 {
+        let found = left_by(seed);
+        assert_eq!(found, left_by(seed), "{seed}");
+        assert_eq!(found[0].as_deref(), Some(&b"meta/1"[..]));
+        left.insert(found);
+    }
+    let texts = |at: usize| left.iter().map(|found| found[at].as_deref()).collect::<Vec<_>>();
+    // The deletion that was not durable happened, or not.
+    assert!(texts(1).contains(&None) && texts(1).contains(&Some(b"meta/2")));
+    let torn: [Option<&[u8]>; 5] = [None, Some(b""), Some(b"met"), Some(&[0; 6]), Some(b"meta/3")];
+    for expected in torn {
+        assert!(texts(2).contains(&expected), "{expected:?}");
+    }
+    assert!(texts(2).iter().all(|found| torn.contains(found)));
+}
+
+#[test]
 fn a_crash_takes_back_a_buffered_copy_only() {
     let store = made();
     publish(&store, "d/1", Durability::Durable);

@@ -4,6 +4,7 @@ mod bucket;
 mod check;
 pub(crate) mod crash;
 pub(crate) mod decorators;
+mod fake_bucket;
 mod hdfs;
 pub(crate) mod local;
 pub(crate) mod local_holding;

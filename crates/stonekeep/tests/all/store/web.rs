@@ -10,7 +10,7 @@ use std::time::Duration;
 use stonekeep::engine::{BackupEngine, BackupEngineReadOnly};
 use stonekeep::repo::latest_hint;
 use stonekeep::store::remote::WebStore;
-use stonekeep::store::{Key, Store};
+use stonekeep::store::{Durability, Key, LockWait, Persist, PutContent, PutMode, Store, Upload, UploadSweep};
 use stonekeep::{
     BackupId, ErrorKind, InfoDetail, LocalStore, Quiet, RestoreOptions, VerifyLevel, VerifyWhat, WarningName,
     WhichBackup,
@@ -230,6 +230,57 @@ fn what_needs_a_listing_or_a_change_says_so() {
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
         assert!(error.to_string().contains("can only be read"), "{error}");
     }
+}
+
+#[test]
+fn every_change_is_refused_and_nothing_is_left_to_clean_up() {
+    let world = World::new();
+    let (server, engine) = world.serve(Serves::Ranges);
+    let store = engine.store();
+    let (key, uploaded) = (Key::new("meta/3").unwrap(), || Upload {
+        run: "7".to_owned(),
+        key: Key::new("meta/3").unwrap(),
+        size_bytes: 4,
+    });
+    let content = || &b"text"[..];
+    let (durable, new) = (Durability::Durable, PutMode::IfAbsent);
+    let put = store.put("7", &key, PutContent::Bytes(b"text"), PutMode::Replace, durable);
+    let finished = store.finish(vec![(uploaded(), key.clone())], new, durable);
+    let changes = [
+        store.create_root(durable),
+        put.map(drop),
+        store.upload("7", &key, &mut content(), 4, new).map(drop),
+        store.record("7", &key, &mut content()).map(drop),
+        store.resume(&uploaded(), "8", &mut content(), 4).map(drop),
+        store.open_upload(&uploaded()).map(drop),
+        finished.map(drop),
+        store.persist(Persist::Files(std::slice::from_ref(&key)), durable),
+        store.discard("7"),
+        store.delete_one(&Key::new("meta/1").unwrap()),
+        store.lease(LockWait::Fail, "a test", &|| false).map(drop),
+        store.pin(&key, b"text").map(drop),
+        store.sweep_pin(&key, &|| false).map(drop),
+    ];
+    for change in changes {
+        let error = change.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
+        assert!(error.to_string().contains("can only be read"), "{error}");
+        assert!(
+            error.hint().is_some_and(|hint| hint.contains("back up into")),
+            "{error:?}"
+        );
+    }
+    assert!(store.leftovers().unwrap().is_empty() && store.warnings().is_empty());
+    let swept = store.sweep_uploads(Duration::ZERO, UploadSweep::Abort).unwrap();
+    assert_eq!(swept, Default::default());
+    let asked = server.requests();
+    assert!(
+        asked
+            .iter()
+            .all(|request| matches!(&*request.method, "GET" | "HEAD")),
+        "{asked:?}"
+    );
+    assert!(world.root().join("meta/1").exists() && !world.root().join("meta/3").exists());
 }
 
 #[test]
