@@ -39,6 +39,10 @@ pub struct BackupFacts {
     pub meta_crc32c: u32,
     /// Length of its meta file.
     pub meta_size_bytes: u64,
+    /// What stands in its meta file before the files, so that it can be written again if it gets damaged; absent if that is
+    /// long, and in backups of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meta_head: Option<String>,
     /// The database id, where the database has one.
     pub database_id: Option<String>,
     /// Whether the MANIFEST carries it; else a restore writes `IDENTITY`.

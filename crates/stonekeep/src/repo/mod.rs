@@ -45,6 +45,7 @@ pub mod partial;
 pub(crate) mod path_set;
 mod pieces;
 pub mod pin;
+pub(crate) mod rebuilt_meta;
 pub(crate) mod record_text;
 mod sealed_line;
 pub mod stored_files;

@@ -13,6 +13,7 @@ use crate::Result;
 use crate::engine::MetaSchema;
 use crate::repo::facts::BackupFacts;
 use crate::repo::facts_reader::FileLines;
+use crate::repo::rebuilt_meta;
 use crate::store::Durability;
 
 /// The meta file: files in the order of the plan, excluded ones last, as RocksDB writes them.
@@ -70,6 +71,7 @@ pub(super) fn facts(
         backup_id: id.get(),
         meta_crc32c: crc32c::crc32c(meta),
         meta_size_bytes: meta.len() as u64,
+        meta_head: rebuilt_meta::head(meta),
         database_id: image.database_id.clone(),
         database_id_in_manifest: image.database_id_in_manifest,
         sequence_number: plan.sequence_number.0,

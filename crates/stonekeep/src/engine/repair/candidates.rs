@@ -1,4 +1,4 @@
-//! P3: where the right bytes of a damaged file may be.
+//! P4: where the right bytes of a damaged file may be.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -14,9 +14,9 @@ use crate::repo::included::{self, IncludedFile};
 use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::{LoadedMeta, MetaState};
 use crate::repo::verified::{self, Stamps, Wanted};
-use crate::repo::{catalog, layout};
+use crate::repo::{catalog, layout, rebuilt_meta};
 use crate::store::{EntryKind, Store};
-use crate::{Finding, Result};
+use crate::{ErrorKind, Finding, Result};
 
 /// A damaged file, with what meta files say of it.
 pub(super) struct DamagedFile {
@@ -36,6 +36,8 @@ pub(super) struct DamagedFile {
 pub(super) struct Damage {
     /// By their paths.
     pub(super) files: BTreeMap<String, DamagedFile>,
+    /// Meta files that can be written again, with their texts.
+    pub(super) metas: Vec<(BackupId, Vec<u8>)>,
     /// What nothing can be done about.
     pub(super) hopeless: Vec<NotRepaired>,
 }
@@ -51,7 +53,13 @@ pub(super) fn find(engine: &BackupEngineReadOnly, ids: &[BackupId]) -> Result<Da
     let index = RepositoryIndex::new(store);
     let mut damage = Damage::default();
     for id in ids {
-        match catalog::load(store, *id)? {
+        let state = catalog::load(store, *id)?;
+        if let Some((loaded, text)) = rebuilt(&index, *id, &state)? {
+            damage.metas.push((*id, text));
+            damage.add_backup(&index, &stamps, &loaded)?;
+            continue;
+        }
+        match state {
             MetaState::Readable(loaded) => damage.add_backup(&index, &stamps, &loaded)?,
             MetaState::Unreadable(error) => damage.hopeless.push(NotRepaired {
                 path: layout::meta(*id).to_string(),
@@ -62,6 +70,33 @@ pub(super) fn find(engine: &BackupEngineReadOnly, ids: &[BackupId]) -> Result<Da
         }
     }
     Ok(damage)
+}
+
+/// The meta file as the facts know it, if that is damaged. RocksDB's engine may have made another backup under this id: then the
+/// MANIFEST is not the one that the facts name, and a meta file that can be read begins with another time.
+fn rebuilt(
+    index: &RepositoryIndex<'_>,
+    id: BackupId,
+    state: &MetaState,
+) -> Result<Option<(LoadedMeta, Vec<u8>)>> {
+    let found = match state {
+        MetaState::Readable(found) if found.facts_head(index.store())?.is_some() => return Ok(None),
+        MetaState::Readable(found) => Some(found),
+        MetaState::Unreadable(error) if error.kind() == ErrorKind::Corrupt => None,
+        MetaState::Unreadable(_) => return Ok(None),
+    };
+    let Some(text) = rebuilt_meta::rebuilt(index.store(), id)? else {
+        return Ok(None);
+    };
+    let loaded = LoadedMeta::decode(id, &text)?;
+    if found.is_some_and(|found| found.meta.head != loaded.meta.head) {
+        return Ok(None);
+    }
+    let facts = loaded.facts_for_sizes(index.store())?;
+    let wrong = index.findings(&loaded, facts.as_ref())?;
+    let manifest = manifest_of(&loaded).map(|manifest| format!("private/{id}/{manifest}"));
+    let is_there = manifest.is_some_and(|manifest| wrong.iter().all(|finding| finding.file != manifest));
+    Ok(is_there.then_some((loaded, text)))
 }
 
 impl Damage {

@@ -2,22 +2,26 @@
 //!
 //! A file is damaged if it is missing or has a wrong size, or if a verification has found its bytes wrong. It is made again from any
 //! file with the bytes that meta files expect there: of another backup, of the database or a copy of it, of another repository.
+//! A meta file that cannot be read, or is not the one that the facts of its backup describe, is written again from these facts.
 //! Nothing else is read, and no file that is right is written.
 //!
 //! - **P1** The writer's lock is taken.
 //! - **P2** Meta files, listings and the stamps of verifications say which files are damaged. One that is damaged by its stamp is
 //!   read: perhaps somebody has put it right.
-//! - **P3** For each damaged file the candidates are read one after the other, into the staging area of this run. One whose length
+//! - **P3** Meta files are put, each in one step.
+//! - **P4** For each damaged file the candidates are read one after the other, into the staging area of this run. One whose length
 //!   or checksum is wrong is passed over.
-//! - **P4** The staged file is made durable and takes the place of the damaged one, in one step for readers.
-//! - **P5** The stamps of repaired files are replaced by ones that say so: they count as never verified.
+//! - **P5** The staged file is made durable and takes the place of the damaged one, in one step for readers.
+//! - **P6** The stamps of repaired files are replaced by ones that say so: they count as never verified.
 //!
 //! | stopped | state |
 //! |---|---|
-//! | before P4 | the file is damaged as before; the next run that writes removes what was staged |
-//! | after P4 | the file is right, and counts as damaged by its stamp until the next repair or verification reads it |
+//! | before P3 | the meta file is damaged as before: no collection removes a shared file while it is there |
+//! | after P3 | the backup has a meta file, and the damaged files that it names |
+//! | before P5 | the file is damaged as before; the next run that writes removes what was staged |
+//! | after P5 | the file is right, and counts as damaged by its stamp until the next repair or verification reads it |
 //!
-//! Each file goes through P3 and P4 by itself, so that a run that is stopped keeps what it has repaired. Where stores give a file
+//! Each file goes through P4 and P5 by itself, so that a run that is stopped keeps what it has repaired. Where stores give a file
 //! its name as soon as it is complete, a candidate whose checksum is wrong is never completed.
 //!
 //! RocksDB's engine knows neither lock nor stamps. A backup that it makes meanwhile is not disturbed: only files of existing

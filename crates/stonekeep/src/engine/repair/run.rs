@@ -17,7 +17,7 @@ use crate::engine::verify::VerifyWhat;
 use crate::parallel::run_bounded;
 use crate::repo::index::RepositoryIndex;
 use crate::repo::{self, catalog, layout, verified};
-use crate::store::{self, Held, PutMode, new_pin_name};
+use crate::store::{self, Held, PutContent, PutMode, new_pin_name};
 use crate::{Error, ErrorKind, Observer, Phase, Progress, Result};
 
 /// How often a file is uploaded again whose upload ended without an answer.
@@ -52,7 +52,7 @@ impl<'a> Repair<'a> {
         }
     }
 
-    /// P2 to P5; without a lock nothing is changed.
+    /// P2 to P6; without a lock nothing is changed.
     pub(super) fn run(&self, what: VerifyWhat, lock: Option<&Held>) -> Result<RepairReport> {
         let store = self.engine.store();
         self.observer.progressed(&Progress::begin(Phase::Planning));
@@ -61,7 +61,12 @@ impl<'a> Repair<'a> {
             VerifyWhat::All => catalog::list(store)?.ids,
             VerifyWhat::Backups(ids) => ids,
         };
-        let Damage { files, hopeless } = damage::find(self.engine, &ids)?;
+        let Damage {
+            files,
+            metas,
+            hopeless,
+        } = damage::find(self.engine, &ids)?;
+        let metas = self.put_metas(metas, lock)?;
         let candidates = Candidates::find(self.engine, self.sources, &files)?;
         let bytes = files.values().filter_map(|file| file.size_bytes);
         let to_do = (files.len() as u64, bytes.fold(0, u64::saturating_add));
@@ -75,11 +80,32 @@ impl<'a> Repair<'a> {
         let discarded = lock.map_or(Ok(()), |_| store.discard(&self.area));
         let done = done?;
         discarded?;
-        let report = report(done, hopeless);
+        let report = report(metas, done, hopeless);
         if lock.is_some() {
             self.note(&report);
         }
         Ok(report)
+    }
+
+    /// P3. Without a lock nothing is put.
+    fn put_metas(&self, metas: Vec<(BackupId, Vec<u8>)>, lock: Option<&Held>) -> Result<Vec<RepairedFile>> {
+        let (store, durability) = (self.engine.store(), self.engine.durability());
+        let mut repaired = Vec::with_capacity(metas.len());
+        for (id, text) in metas {
+            let key = layout::meta(id);
+            if let Some(lock) = lock {
+                lock.check()?;
+                let content = PutContent::Bytes(&text);
+                store.put(&self.area, &key, content, PutMode::Replace, durability)?;
+            }
+            repaired.push(RepairedFile {
+                path: key.to_string(),
+                size_bytes: text.len() as u64,
+                from: layout::facts(id).shown_in(store).to_string(),
+                backups: vec![id],
+            });
+        }
+        Ok(repaired)
     }
 
     fn repair(
@@ -110,7 +136,7 @@ impl<'a> Repair<'a> {
         Ok(Outcome::Not(rejected))
     }
 
-    /// P3 and P4 with one candidate; its length.
+    /// P4 and P5 with one candidate; its length.
     fn take(
         &self,
         file: &DamagedFile,
@@ -174,7 +200,7 @@ impl<'a> Repair<'a> {
         }
     }
 
-    /// P5. If that cannot be recorded, the files count as damaged until somebody reads them.
+    /// P6. If that cannot be recorded, the files count as damaged until somebody reads them.
     fn note(&self, report: &RepairReport) {
         let repaired = report.repaired.iter().map(|file| &file.path);
         let paths: Vec<String> = repaired.chain(&report.right).cloned().collect();
@@ -204,9 +230,16 @@ fn drain(content: &mut dyn Read) -> Result<()> {
         .map_err(|error| Error::of_reading(error, || "reading a candidate".to_owned()))
 }
 
-fn report(done: Vec<(DamagedFile, Outcome)>, hopeless: Vec<NotRepaired>) -> RepairReport {
-    let mut report = RepairReport::default();
-    let mut all: BTreeSet<BackupId> = BTreeSet::new();
+fn report(
+    metas: Vec<RepairedFile>,
+    done: Vec<(DamagedFile, Outcome)>,
+    hopeless: Vec<NotRepaired>,
+) -> RepairReport {
+    let mut all: BTreeSet<BackupId> = metas.iter().flat_map(|meta| meta.backups.clone()).collect();
+    let mut report = RepairReport {
+        repaired: metas,
+        ..RepairReport::default()
+    };
     for (file, outcome) in done {
         let path = file.path.to_string();
         all.extend(&file.backups);

@@ -127,6 +127,7 @@ pub(crate) fn plain_facts(backup: u32, meta: &[u8], files: Vec<FileFacts>) -> Ba
         backup_id: backup,
         meta_crc32c: crc32c::crc32c(meta),
         meta_size_bytes: meta.len() as u64,
+        meta_head: None,
         database_id: None,
         database_id_in_manifest: false,
         sequence_number: 1,

@@ -128,6 +128,7 @@ fn backup() -> impl Strategy<Value = BackupFacts> {
             backup_id: numbers.0,
             meta_crc32c: numbers.1,
             meta_size_bytes: numbers.2,
+            meta_head: None,
             database_id: texts.0,
             database_id_in_manifest: numbers.4,
             sequence_number: numbers.3,

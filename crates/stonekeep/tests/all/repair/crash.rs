@@ -13,9 +13,9 @@ use stonekeep_testkit::fault_store::FaultStore;
 use stonekeep_testkit::step_sample::StepSample;
 
 use super::scene::{Ward, flip};
-use crate::support::scene::{assert_valid, key, options, verify};
+use crate::support::scene::{assert_valid, key, options, put, verify};
 
-/// A repository with a table and a MANIFEST that are damaged, and a CURRENT that is lost.
+/// A repository with a table and a MANIFEST that are damaged, a CURRENT that is lost, and a meta file that cannot be read.
 fn ill(disk: &MemoryStore) -> Ward {
     let ward = Ward::new(Store::from(disk.clone()));
     let manifest = ward.files(1).into_iter().find(|path| path.contains("MANIFEST"));
@@ -24,6 +24,7 @@ fn ill(disk: &MemoryStore) -> Ward {
     }
     ward.verify();
     ward.store.delete_one(&key("private/2/CURRENT")).unwrap();
+    put(&ward.store, "meta/2", b"");
     ward
 }
 
@@ -49,7 +50,7 @@ fn any_step_may_be_the_last_or_fail_and_power_may_fail_there() {
         let damage = verify(&ward.store).findings.len();
         let counting = FaultStore::counting(ward.store.clone());
         let report = repair(&ward, counting.clone().into()).unwrap();
-        assert_eq!((report.repaired.len(), damage), (3, 3), "{report:?}");
+        assert_eq!((report.repaired.len(), damage), (4, 3), "{report:?}");
         let names = counting.step_names();
         let sample = StepSample::new("repair", &names);
         for (step, name) in sample.of(&names) {

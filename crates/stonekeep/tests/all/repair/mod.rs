@@ -1,6 +1,7 @@
 //! Damaged files are made again from whatever has the right bytes.
 
 mod crash;
+mod meta;
 mod scene;
 
 use std::fs;
@@ -190,6 +191,7 @@ fn only_the_backups_that_are_named_are_looked_at() {
 fn a_damaged_meta_file_is_named_and_no_reason_to_stop() {
     let ward = Ward::new(memory());
     put(&ward.store, "meta/1", b"1\n2\n");
+    ward.store.delete_one(&key("stonekeep/backups/1")).unwrap();
     ward.store.delete_one(&key("private/2/CURRENT")).unwrap();
     let report = ward.repair(&[]);
     assert_eq!(
