@@ -23,6 +23,13 @@ use crate::{Error, ErrorKind, IoContext, Result};
 /// What a file is called in a database, and its checksum.
 type Content = (DbFileName, Crc32c);
 
+/// What is looked for in repositories.
+struct Wanted {
+    contents: HashSet<Content>,
+    /// Files that only ever get longer.
+    growing: HashSet<DbFileName>,
+}
+
 /// A file that may have the right bytes.
 #[derive(Clone)]
 pub(super) enum Candidate<'a> {
@@ -35,6 +42,8 @@ pub(super) enum Candidate<'a> {
 /// All that there are.
 pub(super) struct Candidates<'a> {
     stored: HashMap<Content, Vec<Candidate<'a>>>,
+    /// Files under the name of a damaged one with another checksum, which may begin with its bytes.
+    grown: HashMap<DbFileName, Vec<Candidate<'a>>>,
     directories: Vec<&'a Path>,
 }
 
@@ -48,12 +57,20 @@ impl<'a> Candidates<'a> {
         sources: &'a [RepairSource],
         damaged: &BTreeMap<String, DamagedFile>,
     ) -> Result<Self> {
-        let wanted: HashSet<Content> = damaged.values().map(DamagedFile::content).collect();
+        let mut wanted = Wanted {
+            contents: damaged.values().map(DamagedFile::content).collect(),
+            growing: HashSet::new(),
+        };
+        let growing = damaged.values().filter(|file| file.grows());
+        wanted
+            .growing
+            .extend(growing.map(|file| file.path.restored_name()));
         let mut candidates = Candidates {
             stored: HashMap::new(),
+            grown: HashMap::new(),
             directories: Vec::new(),
         };
-        if wanted.is_empty() {
+        if damaged.is_empty() {
             return Ok(candidates);
         }
         candidates.add_stored(engine.store(), &wanted, &|path| damaged.contains_key(path))?;
@@ -71,7 +88,7 @@ impl<'a> Candidates<'a> {
     fn add_stored(
         &mut self,
         store: &'a Store,
-        wanted: &HashSet<Content>,
+        wanted: &Wanted,
         is_damaged: &dyn Fn(&str) -> bool,
     ) -> Result<()> {
         let mut seen = HashSet::new();
@@ -83,11 +100,17 @@ impl<'a> Candidates<'a> {
                 let Some(crc32c) = file.recorded_crc32c() else {
                     continue;
                 };
-                let content = (file.path.restored_name(), crc32c);
-                let path = file.path.to_string();
-                if wanted.contains(&content) && !is_damaged(&path) && seen.insert(path) {
-                    let candidate = Candidate::Stored(store, layout::file(&file.path)?);
+                let (name, path) = (file.path.restored_name(), file.path.to_string());
+                let content = (name.clone(), crc32c);
+                let is_equal = wanted.contents.contains(&content);
+                if !is_equal && !wanted.growing.contains(&name) || is_damaged(&path) || !seen.insert(path) {
+                    continue;
+                }
+                let candidate = Candidate::Stored(store, layout::file(&file.path)?);
+                if is_equal {
                     self.stored.entry(content).or_default().push(candidate);
+                } else {
+                    self.grown.entry(name).or_default().push(candidate);
                 }
             }
         }
@@ -100,13 +123,15 @@ impl<'a> Candidates<'a> {
         let current = file.manifest.iter().filter(|_| name == DbFileName::Current);
         let current = current.map(|manifest| Candidate::Current(manifest.clone()));
         let stored = self.stored.get(&file.content()).into_iter().flatten().cloned();
+        let grown = self.grown.get(&name).filter(|_| file.grows());
+        let grown = grown.into_iter().flatten().cloned();
         let below = self.directories.iter().flat_map(|directory| {
             let archive = matches!(name, DbFileName::Wal(_)).then(|| directory.join("archive"));
             let places = [Some(directory.to_path_buf()), archive].into_iter().flatten();
             let name = name.to_string();
             places.map(move |place| Candidate::File(place.join(&name)))
         });
-        current.chain(stored).chain(below).collect()
+        current.chain(stored).chain(grown).chain(below).collect()
     }
 }
 
@@ -117,10 +142,8 @@ impl DamagedFile {
 
     /// Whether a longer file may begin with the right bytes.
     fn grows(&self) -> bool {
-        matches!(
-            self.path.restored_name(),
-            DbFileName::Wal(_) | DbFileName::Manifest(_)
-        )
+        let name = self.path.restored_name();
+        self.size_bytes.is_some() && matches!(name, DbFileName::Wal(_) | DbFileName::Manifest(_))
     }
 
     /// How many bytes are read of a candidate of this length; `None` if it cannot be right.

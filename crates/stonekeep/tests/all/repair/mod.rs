@@ -58,6 +58,35 @@ fn of_files_that_have_grown_the_first_bytes_count() {
     assert_valid(&ward.store, &[1, 2], "repaired");
 }
 
+/// A later backup has the same MANIFEST, with more edits.
+#[test]
+fn a_manifest_is_made_again_from_that_of_a_later_backup() {
+    let mut ward = Ward::new(memory());
+    ward.scene.change();
+    ward.scene.create(&ward.store).unwrap();
+    let manifest = |backup| {
+        let mut files = ward.files(backup).into_iter();
+        files.find(|path| path.contains("MANIFEST")).unwrap()
+    };
+    let (old, new) = (manifest(2), manifest(3));
+    assert_eq!(scene::restored(&old), scene::restored(&new));
+    let before = ward.state();
+    assert!(before[&old].len() < before[&new].len());
+    ward.store.delete_one(&key(&old)).unwrap();
+    let report = ward.repair(&[]);
+    assert_eq!(paths(&report), [&*old], "{report:?}");
+    assert!(report.repaired[0].from.contains(&new), "{report:?}");
+    assert_eq!(ward.state(), before);
+    // An older one does not have all of it.
+    ward.store.delete_one(&key(&new)).unwrap();
+    let report = ward.repair(&[]);
+    assert_eq!(damaged(&report), [&*new]);
+    assert!(
+        report.not_repaired[0].rejected[0].contains("bytes instead of"),
+        "{report:?}"
+    );
+}
+
 #[test]
 fn files_come_from_another_repository_whatever_its_ids_are() {
     let ward = Ward::new(memory());
