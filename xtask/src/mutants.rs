@@ -20,6 +20,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let mut mutants = workspace::cargo();
     mutants
         .args(["mutants", "--package", "stonekeep", "--shard", shard])
+        // Each part has faults of all files.
+        .args(["--sharding", "round-robin"])
         .args(rest)
         // A fault changes one file: the rest of the package is as it was built for the last one.
         .env("CARGO_INCREMENTAL", "1")
