@@ -133,6 +133,15 @@ pub(crate) fn store_of_file(file: &Path, settings: &StoreArgs) -> anyhow::Result
 }
 
 fn store(repo: &Path, settings: &StoreArgs, options: &BackupEngineOptions) -> anyhow::Result<Store> {
+    let interrupt = Interrupt::of_process();
+    Ok(unstopped_store(repo, settings, options)?.with_stop(move || interrupt.came()))
+}
+
+fn unstopped_store(
+    repo: &Path,
+    settings: &StoreArgs,
+    options: &BackupEngineOptions,
+) -> anyhow::Result<Store> {
     if let Some(url) = url(repo) {
         return Ok(remote_store(url, settings)?);
     }

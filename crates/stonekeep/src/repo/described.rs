@@ -163,7 +163,7 @@ pub fn last_sequence(store: &Store, loaded: &LoadedMeta) -> Result<Option<Sequen
     Ok(Some(last))
 }
 
-/// Hands the bytes of a file to a parser, piece by piece.
+/// Hands the bytes of a file to a parser, piece by piece, until the store is asked to stop.
 fn stream(
     store: &Store,
     file: &MetaFile,
@@ -174,6 +174,7 @@ fn stream(
     let mut source = ObjectReader::new(object.as_ref());
     let mut buffer = vec![0; PIECE_BYTES];
     loop {
+        store.check_stop()?;
         match source.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(count) => {

@@ -18,6 +18,7 @@
 //! A `Backend` (`contract.rs`) keeps it for one kind of place. What is the same for all of them is in [`Store`]: an
 //! [`Interceptor`] sees every operation, which is how tests record requests and let any of them fail.
 
+mod around;
 pub mod check;
 mod contract;
 mod halves;
@@ -52,6 +53,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use self::around::Around;
 use self::contract::Backend;
 pub use self::contract::{
     Detail, Durability, Leftover, LocalFile, LockWait, NotDeleted, Object, Parallelism, Persist, PinState,
@@ -73,14 +75,14 @@ use crate::{Error, Result, Warning};
 #[derive(Debug, Clone)]
 pub struct Store {
     backend: Arc<dyn Backend>,
-    interceptors: Arc<[Arc<dyn Interceptor>]>,
+    around: Arc<Around>,
 }
 
 impl Store {
     pub(crate) fn of(backend: impl Backend + 'static) -> Self {
         Store {
             backend: Arc::new(backend),
-            interceptors: Arc::new([]),
+            around: Arc::new(Around::nobody()),
         }
     }
 
@@ -88,11 +90,30 @@ impl Store {
     /// them already.
     #[must_use]
     pub fn intercepted_by(&self, interceptor: Arc<dyn Interceptor>) -> Self {
-        let others = self.interceptors.iter().cloned();
         Store {
             backend: Arc::clone(&self.backend),
-            interceptors: std::iter::once(interceptor).chain(others).collect(),
+            around: Arc::new(self.around.with_interceptor(interceptor)),
         }
+    }
+
+    /// The same store. What describes a backup, its MANIFEST and its WALs, may have any size, and is read without an
+    /// [`Observer`](crate::Observer): as soon as this says yes, such a reading ends with `Stopped`.
+    #[must_use]
+    pub fn with_stop(&self, should_stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Store {
+            backend: Arc::clone(&self.backend),
+            around: Arc::new(self.around.with_stop(should_stop)),
+        }
+    }
+
+    /// # Errors
+    /// `Stopped` if somebody has asked for it.
+    pub(crate) fn check_stop(&self) -> Result<()> {
+        self.around.check_stop()
+    }
+
+    fn interceptors(&self) -> &Arc<[Arc<dyn Interceptor>]> {
+        &self.around.interceptors
     }
 
     /// Which place it is.
@@ -229,7 +250,7 @@ impl Store {
     /// `NotFound` if nothing is there, `Corrupt` if it is no regular file, and I/O errors.
     pub fn open(&self, key: &Key) -> Result<Box<dyn Object>> {
         let mut object = self.around(|| Operation::Open(key.clone()), || self.backend.open(key))?;
-        for interceptor in self.interceptors.iter() {
+        for interceptor in self.interceptors().iter() {
             object = interceptor.opened(key, object)?;
         }
         Ok(object)
@@ -267,7 +288,7 @@ impl Store {
             || Operation::Lease,
             || self.backend.lease(wait, holder, should_stop),
         )?;
-        Ok(Held::new(lease, Arc::clone(&self.interceptors)))
+        Ok(Held::new(lease, Arc::clone(self.interceptors())))
     }
 
     /// Refuses a collection where nothing keeps a process that was stopped from going on with one later.
@@ -285,7 +306,7 @@ impl Store {
             || Operation::Pin(directory.clone()),
             || self.backend.pin(directory, content),
         )?;
-        Ok((key, Held::new(lease, Arc::clone(&self.interceptors))))
+        Ok((key, Held::new(lease, Arc::clone(self.interceptors()))))
     }
 
     /// Looks at a pin that somebody made, and removes it if its holder is dead. One that is gone already counts as removed.
@@ -318,7 +339,7 @@ impl Store {
         operation: impl FnOnce() -> Operation,
         work: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
-        if self.interceptors.is_empty() {
+        if self.interceptors().is_empty() {
             return work();
         }
         let operation = operation();
@@ -329,12 +350,17 @@ impl Store {
     }
 
     fn before(&self, operation: &Operation) -> std::result::Result<(), Refusal> {
-        self.interceptors.iter().try_for_each(|it| it.before(operation))
+        self.interceptors().iter().try_for_each(|it| it.before(operation))
     }
 
     fn after(&self, operation: &Operation) -> Result<()> {
-        self.interceptors.iter().rev().for_each(|it| it.after(operation));
-        self.interceptors.iter().try_for_each(|it| it.answered(operation))
+        self.interceptors()
+            .iter()
+            .rev()
+            .for_each(|it| it.after(operation));
+        self.interceptors()
+            .iter()
+            .try_for_each(|it| it.answered(operation))
     }
 }
 

@@ -33,7 +33,7 @@ impl Store {
             durability,
             put,
         };
-        if self.interceptors.is_empty() {
+        if self.interceptors().is_empty() {
             return self.backend.put(run, key, content, mode, durability);
         }
         self.before(&of(Put::Done))?;
@@ -57,7 +57,7 @@ impl Store {
         expected_bytes: u64,
         mode: PutMode,
     ) -> Result<Upload> {
-        if self.interceptors.is_empty() {
+        if self.interceptors().is_empty() {
             return self.backend.upload(run, key, content, expected_bytes, mode);
         }
         let upload = Upload {
@@ -78,7 +78,7 @@ impl Store {
     /// # Errors
     /// As [`Store::upload`].
     pub fn record(&self, run: &str, name: &Key, content: &mut dyn Read) -> Result<Upload> {
-        if self.interceptors.is_empty() {
+        if self.interceptors().is_empty() {
             return self.backend.record(run, name, content);
         }
         let record = Upload {
@@ -107,7 +107,7 @@ impl Store {
         content: &mut dyn Read,
         expected_bytes: u64,
     ) -> Result<Upload> {
-        if self.interceptors.is_empty() {
+        if self.interceptors().is_empty() {
             return self.backend.resume(upload, run, content, expected_bytes);
         }
         let named = Upload {
@@ -134,7 +134,7 @@ impl Store {
         source: &File,
         size_bytes: u64,
     ) -> Result<Option<Upload>> {
-        if self.interceptors.is_empty() {
+        if self.interceptors().is_empty() {
             return self.backend.upload_clone(run, key, source, size_bytes);
         }
         self.before(&Operation::Upload(Upload {
@@ -173,10 +173,10 @@ impl Store {
         mode: PutMode,
         durability: Durability,
     ) -> Result<Vec<(Upload, Key)>> {
-        if self.interceptors.is_empty() {
+        if self.interceptors().is_empty() {
             return self.backend.finish(uploads, mode, durability);
         }
-        let splits = self.interceptors.iter().any(|it| it.splits_batches());
+        let splits = self.interceptors().iter().any(|it| it.splits_batches());
         let batches = if splits {
             uploads.into_iter().map(|file| vec![file]).collect()
         } else {
@@ -229,7 +229,7 @@ impl Store {
     /// Removes visible files; those that are not there count as removed. Also removes what is no regular file, without
     /// following it, and empty directories. Returns what could not be removed; a directory that is not empty is `Refused`.
     pub fn delete(&self, keys: &[Key]) -> Vec<NotDeleted> {
-        if self.interceptors.is_empty() {
+        if self.interceptors().is_empty() {
             return self.backend.delete(keys);
         }
         let mut left = Vec::new();

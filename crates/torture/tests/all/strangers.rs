@@ -17,3 +17,16 @@ fn what_is_made_to_hurt_is_refused_or_harmless() {
     let report = strangers::run(Budget::trials(1, 20), Path::new(TORTURE));
     report.into_result().unwrap();
 }
+
+/// What was found once: SIGTERM did not end the reading of a MANIFEST of a terabyte, nor of a WAL of the target of a restore.
+#[test]
+fn what_was_found_once_stays_mended() {
+    if let Some(reason) = strangers::obstacle() {
+        skip::because("what_was_found_once_stays_mended", &reason).unwrap();
+        return;
+    }
+    for seed in [51_283, 52_089] {
+        let report = strangers::run(Budget::trials(seed, 1), Path::new(TORTURE));
+        report.into_result().unwrap();
+    }
+}

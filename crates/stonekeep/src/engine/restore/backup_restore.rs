@@ -231,10 +231,10 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
         let circumstances = context.circumstances()?;
         let (mut backup, listings, salvage) = self.look(circumstances)?;
         let freed = circumstances.freed;
-        let here = backup
-            .database_id
-            .as_ref()
-            .and_then(|_| old_database::id(targets.db()));
+        let here = match &backup.database_id {
+            Some(_) => old_database::id(targets.db(), context.observer)?,
+            None => None,
+        };
         let other = here.filter(|here| backup.database_id.as_ref() != Some(here));
         if let Some(other) = other
             .as_deref()
@@ -309,11 +309,12 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
             return Ok((keep()?, Sequences { target: None, backup }));
         }
         let targets = &context.targets;
-        let (kept, target) = run_both(2, keep, || old_database::last_sequence(targets, listings));
+        let last = || old_database::last_sequence(targets, listings, context.observer);
+        let (kept, target) = run_both(2, keep, last);
         let (store, loaded) = (context.store(), &self.pinned.loaded);
         Ok((
             kept?,
-            Sequences::of(target, store, loaded, backup.sequence_number)?,
+            Sequences::of(target?, store, loaded, backup.sequence_number)?,
         ))
     }
 

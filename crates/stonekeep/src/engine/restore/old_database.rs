@@ -15,7 +15,7 @@ use crate::repo::catalog::LoadedMeta;
 use crate::repo::described;
 use crate::store::Store;
 use crate::target::{Area, CURRENT, CURRENT_LIMIT_BYTES, TargetDirectories, TargetDirectory};
-use crate::{Error, Result, Warning, WarningName};
+use crate::{Error, ErrorKind, Observer, Result, Warning, WarningName};
 
 /// How much of a file is read at first, and then at a time.
 const FIRST_BYTES: usize = 4 << 10;
@@ -23,41 +23,50 @@ const BUFFER_BYTES: usize = 256 << 10;
 
 /// The id of the database at the target, by the MANIFEST, else by IDENTITY. A damaged database is the usual reason to
 /// restore: one that cannot be read has no id.
-pub(super) fn id(db: &TargetDirectory) -> Option<String> {
+///
+/// # Errors
+/// `Stopped`.
+pub(super) fn id(db: &TargetDirectory, observer: &dyn Observer) -> Result<Option<String>> {
     let mut reader = ManifestReader::new().without_files();
     // The first edit has it (`VersionSet::WriteCurrentStateToManifest` in db/version_set.cc), and no later one another:
     // little of the file is read.
-    let _ = read_manifest(db, |bytes| {
+    unless_stopped(read_manifest(db, observer, |bytes| {
         reader.push(bytes)?;
         Ok(reader.state().db_id().is_none())
-    });
-    reader.state().db_id().map(text).or_else(|| identity(db))
+    }))?;
+    Ok(reader.state().db_id().map(text).or_else(|| identity(db)))
 }
 
 /// The last sequence number of the database at the target: at least that, where WALs are elsewhere, or cannot be read to
 /// their ends.
+///
+/// # Errors
+/// `Stopped`.
 pub(super) fn last_sequence(
     targets: &TargetDirectories,
     listings: &TargetListings,
-) -> Option<SequenceNumber> {
+    observer: &dyn Observer,
+) -> Result<Option<SequenceNumber>> {
     let mut reader = ManifestReader::new().without_files();
-    read_manifest(targets.db(), |bytes| reader.push(bytes).map(|()| true)).ok()?;
-    let (state, _) = reader.finish().ok()?;
+    let read = read_manifest(targets.db(), observer, |bytes| reader.push(bytes).map(|()| true));
+    let Some((state, _)) = unless_stopped(read)?.and_then(|()| reader.finish().ok()) else {
+        return Ok(None);
+    };
     let mut last = state.last_sequence().unwrap_or_default();
     let mut replay = Replay::default();
     for (number, (area, file)) in wals(listings, &state) {
         let mut scanner = WalScanner::new(number, &mut replay);
-        let complete = stream(targets.of(area), &file, |bytes| {
+        let complete = unless_stopped(stream(targets.of(area), &file, observer, |bytes| {
             scanner.push(bytes).map(|()| true)
-        });
+        }))?;
         if let Some(bounds) = scanner.finish().last_sequence {
             last = last.max(bounds.exact().unwrap_or(bounds.lowest));
         }
-        if complete.is_err() {
+        if complete.is_none() {
             break;
         }
     }
-    Some(last)
+    Ok(Some(last))
 }
 
 /// The last sequence numbers of both states, as far as they are known.
@@ -127,13 +136,22 @@ pub(super) fn refusal(target: &TargetDirectory, other: &str, backup: &BackupCont
 /// Hands the bytes of the MANIFEST over, until no more are wanted.
 fn read_manifest(
     db: &TargetDirectory,
+    observer: &dyn Observer,
     push: impl FnMut(&[u8]) -> stonekeep_format::Result<bool>,
 ) -> Result<()> {
     let name = db.path().display().to_string();
     let current = db.read(&db.at(CURRENT)?, CURRENT_LIMIT_BYTES)?;
     let current = current.ok_or_else(|| Error::not_found(format!("{name} has no CURRENT")))?;
     let number = parse_current(&current).map_err(|error| Error::format(&name, error))?;
-    stream(db, &format!("MANIFEST-{number:06}"), push)
+    stream(db, &format!("MANIFEST-{number:06}"), observer, push)
+}
+
+/// What was read, if it could be.
+fn unless_stopped<T>(read: Result<T>) -> Result<Option<T>> {
+    match read {
+        Err(error) if error.kind() == ErrorKind::Stopped => Err(error),
+        read => Ok(read.ok()),
+    }
 }
 
 fn identity(db: &TargetDirectory) -> Option<String> {
@@ -161,15 +179,20 @@ fn wals(listings: &TargetListings, state: &DatabaseState) -> BTreeMap<FileNumber
     wals
 }
 
+/// Hands the bytes of a file over, until no more are wanted, or the observer asks to stop.
 fn stream(
     target: &TargetDirectory,
     name: &str,
+    observer: &dyn Observer,
     mut push: impl FnMut(&[u8]) -> stonekeep_format::Result<bool>,
 ) -> Result<()> {
     let missing = || Error::not_found(format!("{name} is missing"));
     let file = target.open(&target.at(name)?)?.ok_or_else(missing)?;
     let (mut source, mut buffer) = (file.reader(), vec![0; FIRST_BYTES]);
     loop {
+        if observer.should_stop() {
+            return Err(Error::stopped());
+        }
         let count = source
             .read(&mut buffer)
             .map_err(|error| Error::io(format!("reading {name}"), error))?;

@@ -243,8 +243,7 @@ impl Verifier<'_> {
         self.excluded
             .extend(excluded.map(|file| (loaded.id, file.path.clone())));
         self.current(loaded)?;
-        self.list(&scanned, facts.as_ref());
-        Ok(())
+        self.list(&scanned, facts.as_ref())
     }
 
     /// The files of the application. Without facts nothing says what they must be.

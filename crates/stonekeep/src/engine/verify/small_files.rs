@@ -51,7 +51,7 @@ impl Verifier<'_> {
     }
 
     /// Whether the meta file lists all that the MANIFEST in the backup names.
-    pub(super) fn list(&mut self, scanned: &ScannedMeta, facts: Option<&BackupFacts>) {
+    pub(super) fn list(&mut self, scanned: &ScannedMeta, facts: Option<&BackupFacts>) -> Result<()> {
         let (loaded, none) = (&scanned.loaded, PathTable::default());
         let known = match self.report.level {
             VerifyLevel::Size => self.index.shared().map_or(&none, StoredFiles::paths),
@@ -86,11 +86,13 @@ impl Verifier<'_> {
                 let warning = Warning::about(WarningName::ListNotChecked, about, reason);
                 self.report.warnings.push(warning);
             }
+            Err(error) if error.kind() == ErrorKind::Stopped => return Err(error),
             Err(error) => {
                 let path = described::manifest_path(loaded).map(ToString::to_string);
                 let path = path.unwrap_or_default();
                 self.findings.add_unchecked(&path, &error, [loaded.id]);
             }
         }
+        Ok(())
     }
 }

@@ -1,8 +1,11 @@
 //! Restores over a database that has newer data than the backup.
 
+use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::{RestoreMode, RestoreOptions};
-use stonekeep::{Quiet, WarningName};
+use stonekeep::{ErrorKind, Observer, Quiet, WarningName};
 use stonekeep_testkit::database::DatabaseBuilder;
 
 use crate::restore::scene::{TwoStates, over};
@@ -60,4 +63,44 @@ fn another_database_is_not_newer() {
     let report = two.restore(1, &options).unwrap();
     assert_eq!(report.target_sequence_number, None);
     assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+}
+
+/// Asks to stop after it was asked so often.
+struct StopsAfter(AtomicU32);
+
+impl Observer for StopsAfter {
+    fn should_stop(&self) -> bool {
+        let left = self.0.load(Ordering::Relaxed);
+        self.0.store(left.saturating_sub(1), Ordering::Relaxed);
+        left == 0
+    }
+}
+
+#[test]
+fn the_reading_of_an_endless_wal_or_manifest_of_the_target_can_be_stopped() {
+    // Each is read in more pieces than a restore of this size asks questions.
+    const BYTES: u64 = 64 << 20;
+    const QUESTIONS: u32 = 200;
+    let restore = |two: &TwoStates| {
+        let observer = StopsAfter(AtomicU32::new(QUESTIONS));
+        let which = WhichBackup::Id(scene::id(1));
+        let options = RestoreOptions::default();
+        two.reader()
+            .restore_db_from_backup(which, &two.target(), &options, &observer)
+    };
+    restore(&over()).unwrap();
+    for kind in [".log", "MANIFEST-"] {
+        let two = over();
+        let names = fs::read_dir(two.target())
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let path = names
+            .filter(|path| path.file_name().unwrap().to_string_lossy().contains(kind))
+            .max()
+            .unwrap();
+        let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(BYTES).unwrap();
+        let error = restore(&two).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Stopped, "{}: {error}", path.display());
+    }
 }

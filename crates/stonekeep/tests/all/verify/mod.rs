@@ -6,5 +6,6 @@ pub(crate) mod deep_support;
 pub(crate) mod missing_lines;
 pub(crate) mod sample;
 pub(crate) mod stamps;
+pub(crate) mod stopped;
 pub(crate) mod strange_repository;
 pub(crate) mod unchecked;
