@@ -22,7 +22,9 @@ pub mod sst;
 mod temperature;
 pub mod unique_id;
 pub mod wal;
+mod whole_text;
 
 pub use error::{FileKind, FormatError, Problem, Result};
 pub use ids::{BackupId, ColumnFamilyId, Crc32c, FileNumber, SequenceNumber};
 pub use temperature::Temperature;
+pub use whole_text::{EndlessLine, WholeText};

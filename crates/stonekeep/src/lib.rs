@@ -72,6 +72,7 @@ pub mod store;
 mod sync;
 mod target;
 mod warning;
+mod whole_text;
 
 pub use clock::{Clock, SystemClock};
 pub use engine::collect::{CollectReport, PurgeOptions};

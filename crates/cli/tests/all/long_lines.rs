@@ -1,6 +1,7 @@
-//! Meta files with lines that nobody should hold in memory, and metadata that nobody wants to read as a whole.
+//! Meta files and other texts with lines that nobody should hold in memory, and metadata that nobody wants to read as a whole.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use crate::command::Ended;
 use crate::world::World;
@@ -42,6 +43,58 @@ fn a_meta_file_of_one_endless_line_takes_no_memory() {
     lay();
     run_short_of_memory(&world, &["purge", "--keep=1"]).ok();
     run_short_of_memory(&world, &["verify", "1"]).ok();
+}
+
+/// Makes the only OPTIONS file of a directory as long as one may be.
+fn lengthen_options(directory: &Path) -> String {
+    let paths = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let is_options = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("OPTIONS");
+    let path = paths.filter(is_options).max().unwrap();
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(64 << 20).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn an_options_file_of_one_endless_line_takes_no_memory() {
+    let endless = "a line has more than ";
+    let world = World::with_backup();
+    let target = world.word("target");
+    world.run(["restore", "1", "--to", &target]).ok();
+    lengthen_options(Path::new(&target));
+    run_short_of_memory(&world, &["restore", "1", "--to", &target]).ok();
+    let of_database = lengthen_options(Path::new(world.db()));
+    run_short_of_memory(&world, &["inspect", &of_database])
+        .code(3)
+        .warns(endless);
+    run_short_of_memory(&world, &["backup", world.db()])
+        .ok()
+        .warns(endless);
+    lengthen_options(&world.repo().join("private/1"));
+    fs::remove_file(world.repo().join("stonekeep/backups/1")).unwrap();
+    let again = ["restore", "1", "--to", &target];
+    run_short_of_memory(&world, &again).code(3).warns(endless);
+    run_short_of_memory(&world, &["show", "1"]).ok();
+    run_short_of_memory(&world, &["delete", "1"]).ok();
+}
+
+#[test]
+fn a_record_of_a_restore_of_one_endless_line_takes_no_memory() {
+    let world = World::with_backup();
+    let staging = world.path("target/.stonekeep-restore");
+    fs::create_dir_all(&staging).unwrap();
+    let state = fs::File::create(staging.join("state")).unwrap();
+    state.set_len(META_BYTES).unwrap();
+    let target = world.word("target");
+    for args in [
+        &["restore", "1", "--to", &target][..],
+        &["restore", "--abort", "--to", &target],
+    ] {
+        let ended = run_short_of_memory(&world, args);
+        ended.code(3).warns("a line has more than ");
+    }
 }
 
 #[test]

@@ -24,4 +24,7 @@ mod wal_dir;
 pub use capture::{CaptureOptions, WalRecoveryMode};
 pub use escape::{escape, unescape};
 pub use file::OptionsFile;
+/// An OPTIONS file has some ten kilobytes for each column family, and databases with thousands of them exist.
+pub const LIMIT_BYTES: u64 = 64 << 20;
+
 pub use wal_dir::{wal_dirs_by_line, with_wal_dir, with_wal_dir_by_line};

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use stonekeep_format::FileNumber;
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::manifest::DatabaseState;
-use stonekeep_format::options::{CaptureOptions, OptionsFile};
+use stonekeep_format::options::{CaptureOptions, LIMIT_BYTES, OptionsFile};
+use stonekeep_format::{FileNumber, WholeText};
 
 use super::ImageFile;
 use super::diagnostics::Diagnostics;
@@ -14,10 +14,7 @@ use super::listing::Listing;
 use super::manifest::plain_file;
 use super::other_database;
 use super::pinned::Pinned;
-use crate::{Error, Observer, Result, WarningName};
-
-/// Far more than an OPTIONS file has with thousands of column families.
-const LIMIT_BYTES: u64 = 64 << 20;
+use crate::{Error, Observer, Result, WarningName, whole_text};
 
 /// So many names of column families are listed in a warning.
 const NAMES_LISTED: usize = 8;
@@ -94,12 +91,13 @@ impl Options {
             let reason = format!("{} bytes, too many for an OPTIONS file", file.size_bytes);
             return Err(Error::corrupt(name, reason));
         }
-        let mut bytes = Vec::new();
+        let mut text = WholeText::new();
         file.for_each_piece(observer, &mut |piece| {
-            bytes.extend_from_slice(piece);
-            Ok(())
+            text.push(piece)
+                .map_err(|endless| whole_text::endless_line(&name, endless))
         })?;
-        let parsed = OptionsFile::parse(&bytes).map_err(|error| Error::format(name.as_str(), error))?;
+        let parsed =
+            OptionsFile::parse(&text.into_bytes()).map_err(|error| Error::format(name.as_str(), error))?;
         let settings = parsed
             .capture_options()
             .map_err(|error| Error::format(name, error))?;

@@ -12,17 +12,15 @@ use stonekeep_format::wal::{Replay, WalScanner};
 use stonekeep_format::{FileNumber, SequenceNumber};
 
 use super::facts::BackupFacts;
-use super::layout;
 use super::listed::{self, Listed};
 use super::loaded_meta::LoadedMeta;
+use super::{layout, record_text};
 use crate::image::ImageColumnFamily;
 use crate::store::{ObjectReader, Store};
 use crate::{Error, ErrorKind, Finding, Result};
 
 /// How much of a file is read at a time.
 const PIECE_BYTES: usize = 256 << 10;
-/// An OPTIONS file has some kilobytes for each column family.
-const OPTIONS_LIMIT_BYTES: u64 = 64 << 20;
 
 /// What the files of a backup say of the database; whatever cannot be read is absent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -190,7 +188,7 @@ fn options(store: &Store, loaded: &LoadedMeta) -> Result<Option<OptionsFile>> {
     let Some(file) = find(loaded, |name| matches!(name, DbFileName::Options(_))) else {
         return Ok(None);
     };
-    let bytes = store.read(&layout::file(&file.path)?, OPTIONS_LIMIT_BYTES)?;
+    let bytes = record_text::read_options(store, &layout::file(&file.path)?)?;
     OptionsFile::parse(&bytes)
         .map(Some)
         .map_err(|error| Error::format(file.path.to_string(), error))

@@ -12,19 +12,21 @@
 //!
 //! RocksDB ignores a directory of that name. A separate `wal_dir` has one as well, with the WALs in its `new/` and `old/`.
 
+use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
+use stonekeep_format::WholeText;
 
 use super::disk::TargetDisk;
 use super::file::TargetFile;
 use super::names::STAGING;
 use super::path::TargetPath;
 use crate::disk::{Entry, EntryKind, FileSystems, SparingReads, Tree, file_system, listing, tree};
-use crate::{Error, ErrorKind, IoContext, Key, Result, Warning};
+use crate::{Error, ErrorKind, IoContext, Key, Result, Warning, whole_text};
 
 /// What has a name at a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,17 +172,40 @@ impl TargetDirectory {
     /// # Errors
     /// `Corrupt` if it is longer or no regular file, I/O errors.
     pub(crate) fn read(&self, at: &TargetPath, limit_bytes: u64) -> Result<Option<Vec<u8>>> {
-        let Some(file) = self.open(at)? else {
+        let Some(file) = self.open_at_most(at, limit_bytes)? else {
             return Ok(None);
         };
         let failed = |error| Error::io(format!("reading {at}"), error);
-        let size_bytes = file.size_bytes();
+        let length = usize::try_from(file.size_bytes()).unwrap_or(usize::MAX);
+        file.read_at(0, length).map(Some).map_err(failed)
+    }
+
+    /// The content of a text of lines of at most this length; `None` if there is nothing.
+    ///
+    /// # Errors
+    /// `Corrupt` if it is longer, no text of lines or no regular file, I/O errors.
+    pub(crate) fn read_text(
+        &self,
+        at: &TargetPath,
+        limit_bytes: u64,
+        text: WholeText,
+    ) -> Result<Option<Vec<u8>>> {
+        let Some(file) = self.open_at_most(at, limit_bytes)? else {
+            return Ok(None);
+        };
+        let mut source = file.reader();
+        let read = &mut |buffer: &mut [u8], _| source.read(buffer);
+        whole_text::read(text, at, file.size_bytes(), read).map(Some)
+    }
+
+    fn open_at_most(&self, at: &TargetPath, limit_bytes: u64) -> Result<Option<TargetFile>> {
+        let opened = self.open(at)?;
+        let size_bytes = opened.as_ref().map_or(0, TargetFile::size_bytes);
         if size_bytes > limit_bytes {
             let reason = format!("{size_bytes} bytes, more than the {limit_bytes} that it may have");
             return Err(Error::corrupt(at.to_string(), reason));
         }
-        let length = usize::try_from(size_bytes).unwrap_or(usize::MAX);
-        file.read_at(0, length).map(Some).map_err(failed)
+        Ok(opened)
     }
 
     /// Removes a directory below this one with everything in it; how many files that were.

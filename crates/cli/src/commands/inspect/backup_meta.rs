@@ -1,6 +1,7 @@
 //! The content of a backup's meta file.
 
 use serde_json::{Value, json};
+use stonekeep::format::WholeText;
 use stonekeep::format::backup_meta::{BackupMeta, Field, MetaFile};
 
 use super::dump::Dump;
@@ -13,7 +14,7 @@ use crate::output::units::{temperature_name, utc_time};
 const LIMIT_BYTES: u64 = 512 << 20;
 
 pub(super) fn dump(source: &Source) -> anyhow::Result<Dump> {
-    let bytes = source.whole(LIMIT_BYTES)?;
+    let bytes = source.text(LIMIT_BYTES, WholeText::new().with_longer(b"metadata "))?;
     let meta = match backup_of(source.path()) {
         Some(id) => BackupMeta::decode(id, &bytes),
         None => BackupMeta::decode_of_unknown_backup(&bytes),

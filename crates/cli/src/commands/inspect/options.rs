@@ -1,16 +1,14 @@
 //! The settings in an OPTIONS file that matter to a backup.
 
 use serde_json::{Value, json};
-use stonekeep::format::options::{CaptureOptions, OptionsFile};
+use stonekeep::format::WholeText;
+use stonekeep::format::options::{CaptureOptions, LIMIT_BYTES, OptionsFile};
 
 use super::dump::{Dump, lossy};
 use super::source::Source;
 
-/// RocksDB's own are some kilobytes a column family.
-const LIMIT_BYTES: u64 = 256 << 20;
-
 pub(super) fn dump(source: &Source) -> anyhow::Result<Dump> {
-    let bytes = source.whole(LIMIT_BYTES)?;
+    let bytes = source.text(LIMIT_BYTES, WholeText::new())?;
     let file = OptionsFile::parse(&bytes).map_err(|error| source.complaint(error))?;
     let capture = file.capture_options().map_err(|error| source.complaint(error))?;
     Ok(Dump::whole(json!({

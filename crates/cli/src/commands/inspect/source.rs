@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use stonekeep::format::WholeText;
 use stonekeep::store::{Key, Object, ObjectReader, Store};
 use stonekeep::{Error, IoContext, Result};
 
@@ -92,11 +93,26 @@ impl Source {
 
     /// The whole file, if it has at most so many bytes.
     pub(super) fn whole(&self, limit_bytes: u64) -> Result<Vec<u8>> {
-        if self.size_bytes > limit_bytes {
-            let reason = format!("{} bytes are more than such a file has", self.size_bytes);
-            return Err(Error::corrupt(self.path.display().to_string(), reason));
-        }
+        self.require_at_most(limit_bytes)?;
         self.range(0, self.size_bytes as usize)
+    }
+
+    /// The whole file, if it is a text of lines of at most so many bytes.
+    pub(super) fn text(&self, limit_bytes: u64, mut text: WholeText) -> Result<Vec<u8>> {
+        self.require_at_most(limit_bytes)?;
+        self.pieces(&mut |piece| {
+            text.push(piece)
+                .map_err(|endless| Error::corrupt(self.path.display().to_string(), endless.to_string()))
+        })?;
+        Ok(text.into_bytes())
+    }
+
+    fn require_at_most(&self, limit_bytes: u64) -> Result<()> {
+        if self.size_bytes <= limit_bytes {
+            return Ok(());
+        }
+        let reason = format!("{} bytes are more than such a file has", self.size_bytes);
+        Err(Error::corrupt(self.path.display().to_string(), reason))
     }
 
     /// Hands out the file piece by piece.

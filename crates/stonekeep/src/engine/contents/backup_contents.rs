@@ -18,13 +18,11 @@ use crate::repo::included::{self, IncludedFile};
 use crate::repo::index::RepositoryIndex;
 use crate::repo::layout;
 use crate::repo::listed::Listed;
+use crate::repo::record_text;
 use crate::repo::stored_files::StoredEntry;
 use crate::repo::wrong::Wrong;
 use crate::store::{EntryKind, Key, Store};
 use crate::{ErrorKind, Finding, Result};
-
-/// An OPTIONS file has some kilobytes for each column family.
-pub(super) const OPTIONS_LIMIT_BYTES: u64 = 64 << 20;
 
 /// How the files of a backup are found.
 #[derive(Debug, Clone, Copy, Default)]
@@ -224,24 +222,24 @@ fn require_none(id: BackupId, findings: Vec<Finding>) -> Result<()> {
 fn load_small_files(store: &Store, loaded: &LoadedMeta, files: &mut [BackupFile]) -> Result<Option<String>> {
     let mut current = None;
     for file in files.iter_mut() {
-        let limit_bytes = match file.name {
-            DbFileName::Current => CURRENT_LIMIT_BYTES,
-            DbFileName::Options(_) => OPTIONS_LIMIT_BYTES,
-            _ => continue,
-        };
+        if !matches!(file.name, DbFileName::Current | DbFileName::Options(_)) {
+            continue;
+        }
         let FileSource::Stored = &file.source else {
             continue;
         };
         let key = file.key()?;
-        let bytes = store
-            .read(&key, limit_bytes)
-            .map_err(|error| match error.kind() {
-                ErrorKind::NotFound => {
-                    let wrong = Wrong::of_opening_listed(store, &error).unwrap_or(Wrong::Missing);
-                    damaged(loaded.id, key.as_str(), wrong.to_string())
-                }
-                _ => error,
-            })?;
+        let read = match file.name {
+            DbFileName::Options(_) => record_text::read_options(store, &key),
+            _ => store.read(&key, CURRENT_LIMIT_BYTES),
+        };
+        let bytes = read.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                let wrong = Wrong::of_opening_listed(store, &error).unwrap_or(Wrong::Missing);
+                damaged(loaded.id, key.as_str(), wrong.to_string())
+            }
+            _ => error,
+        })?;
         let found = Crc32c(crc32c::crc32c(&bytes));
         if let Some(expected) = file.crc32c.filter(|expected| *expected != found) {
             return Err(wrong_checksum(loaded.id, key.as_str(), expected, found));

@@ -3,13 +3,15 @@
 use std::fs;
 use std::io::{self, Write};
 use std::iter;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use stonekeep_format::WholeText;
 
 use crate::engine::contents::BackupContents;
 use crate::repo::checked_lines::{self, CheckedText, line_of};
-use crate::{Error, ErrorKind, IoContext, Result};
+use crate::{Error, ErrorKind, IoContext, Result, whole_text};
 
 /// Its name.
 pub const MARKER: &str = ".stonekeep-open";
@@ -56,7 +58,9 @@ pub(super) fn read_names(directory: &Path) -> Result<Vec<String>> {
     if size > LIMIT_BYTES {
         return Err(Error::corrupt(name, format!("{size} bytes are too many")));
     }
-    let text = fs::read(&path).context("reading", &path)?;
+    let file = fs::File::open(&path).context("opening", &path)?;
+    let read_at = &mut |buffer: &mut [u8], offset| file.read_at(buffer, offset);
+    let text = whole_text::read(WholeText::new(), &name, size, read_at)?;
     let mut lines = checked_lines::lines(&name, &text)?;
     let header = lines.next().ok_or_else(|| Error::corrupt(&name, "it is empty"))?;
     let header: Header = checked_lines::parse(&name, header)?;

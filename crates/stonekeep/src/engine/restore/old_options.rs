@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use stonekeep_format::file_name::DbFileName;
+use stonekeep_format::{WholeText, options};
 
 use super::listing::TargetListing;
 use crate::engine::contents::{is_same_directory, wal_dir_of};
 use crate::target::{Area, TargetDirectories, TargetDirectory};
 use crate::{Warning, WarningName};
-
-const OPTIONS_LIMIT_BYTES: u64 = 64 << 20;
 
 /// The newest OPTIONS file at a target, where it can be read and names a `wal_dir`.
 #[derive(Debug)]
@@ -28,9 +27,10 @@ impl OldOptions {
                 _ => None,
             });
         let (_, name) = options.max().filter(|(_, name)| listing.is_file(name))?;
+        let at = targets.db().at(name).ok()?;
         let bytes = targets
             .db()
-            .read(&targets.db().at(name).ok()?, OPTIONS_LIMIT_BYTES);
+            .read_text(&at, options::LIMIT_BYTES, WholeText::new());
         Some(OldOptions {
             name: name.to_owned(),
             wal_dir: wal_dir_of(&bytes.ok()??)?,

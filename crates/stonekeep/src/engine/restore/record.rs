@@ -26,6 +26,9 @@ const VERSION: u32 = 1;
 /// The version of a text with files of the application, which older programs must not take for one without.
 const VERSION_WITH_INCLUDED: u32 = 2;
 
+/// How it begins. The first line lists names of files, and may be long.
+pub(super) const RECORD_BEGIN: &[u8] = b"{\"stonekeep_restore\":";
+
 /// What is being restored, and what moves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RestoreRecord {
@@ -285,6 +288,7 @@ mod tests {
             ..complete
         };
         let text = complete.encode().unwrap();
+        assert!(text.starts_with(RECORD_BEGIN));
         assert_eq!(RestoreRecord::decode("state", &text).unwrap(), complete);
         for end in 0..text.len() {
             assert!(

@@ -1,8 +1,9 @@
 //! What an earlier restore has left at a target.
 
 use serde::{Deserialize, Serialize};
+use stonekeep_format::WholeText;
 
-use super::record::RestoreRecord;
+use super::record::{RECORD_BEGIN, RestoreRecord};
 use crate::repo::layout::RECORD_LIMIT_BYTES;
 use crate::target::{ARCHIVE, CURRENT, CURRENT_LIMIT_BYTES, TargetDirectories, TargetDirectory, real_path};
 use crate::{Error, ErrorKind, Result};
@@ -39,7 +40,8 @@ impl Unfinished {
         let db = targets.db();
         let state = db.staged("state");
         let aborting = db.has(&db.staged("aborting"))?;
-        let Some(text) = db.read(&state, RECORD_LIMIT_BYTES)? else {
+        let text = WholeText::new().with_longer(RECORD_BEGIN);
+        let Some(text) = db.read_text(&state, RECORD_LIMIT_BYTES, text)? else {
             return if aborting {
                 Ok(Unfinished::Aborting(None))
             } else {
