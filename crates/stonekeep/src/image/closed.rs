@@ -118,6 +118,7 @@ impl Session<'_> {
             Some(home) => unknown_files::list(home, &own_directories)?,
             None => Vec::new(),
         };
+        self.diagnostics.hand_over_damage(host);
         let parts = Parts {
             directory: path,
             database_id,

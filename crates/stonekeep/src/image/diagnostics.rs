@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
+use super::CaptureHost;
 use crate::{Error, ErrorKind, Finding, Result, Warning, WarningName};
 
 /// Everything found so far: what forbids an image, and what the user should know.
 #[derive(Debug, Default)]
 pub(super) struct Diagnostics {
     findings: Vec<Finding>,
+    /// Damage that an image can live with; there is a warning of each.
+    harmless: Vec<Finding>,
     warnings: Vec<Warning>,
     hint: Option<String>,
 }
@@ -25,6 +28,29 @@ impl Diagnostics {
     pub(super) fn warn(&mut self, name: WarningName, about: &Path, message: impl Into<String>) {
         self.warnings
             .push(Warning::about(name, about.display().to_string(), message));
+    }
+
+    /// Damage that an image can live with: whoever does not look for damage gets a warning of it.
+    pub(super) fn warn_of_damage(&mut self, name: WarningName, file: &Path, message: &str, reason: String) {
+        self.warn(name, file, message);
+        let file = file.display().to_string();
+        self.harmless.push(Finding { file, reason });
+    }
+
+    /// Tells the host of all damage. If it passes over it, nothing of it forbids an image, and there is no warning of it.
+    pub(super) fn hand_over_damage(&mut self, host: &mut dyn CaptureHost) {
+        let mut damaged = self.findings.clone();
+        damaged.extend_from_slice(&self.harmless);
+        if damaged.is_empty() || !host.passes_over(&damaged) {
+            return;
+        }
+        self.findings.clear();
+        let harmless = std::mem::take(&mut self.harmless);
+        let is_of = |warning: &Warning| {
+            let same = |file: &Finding| warning.about.as_ref() == Some(&file.file);
+            warning.name == WarningName::OptionsUnreadable && harmless.iter().any(same)
+        };
+        self.warnings.retain(|warning| !is_of(warning));
     }
 
     /// What to do about what was found, where the caller has no better advice.

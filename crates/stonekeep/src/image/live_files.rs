@@ -5,6 +5,7 @@
 //! the size in the MANIFEST. The MANIFEST has the size of a table; that of a blob file is the sum of header, records and
 //! footer (`SharedBlobFileMetaData::GetBlobFileSize`, `db/blob/blob_file_meta.cc`).
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -226,6 +227,16 @@ pub(super) struct Missing {
     pub(super) is_absent: bool,
 }
 
+/// What has the name of a file and is none.
+fn in_its_place(path: &Path) -> Option<&'static str> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Some("it is a directory"),
+        Ok(metadata) if !metadata.is_file() => Some("it is no regular file"),
+        Ok(_) => None,
+        Err(_) => fs::symlink_metadata(path).ok().map(|_| "it is a link to nothing"),
+    }
+}
+
 /// Which of the files with the name of a live file is the one with the size in the MANIFEST; `path_of` has their paths.
 pub(super) fn choose<T: Copy>(
     wanted: &ImageFile,
@@ -238,6 +249,7 @@ pub(super) fn choose<T: Copy>(
         .filter(|(_, size)| *size == wanted.size_bytes)
         .map(|(place, _)| *place)
         .collect();
+    let mut is_absent = false;
     let (path, reason) = match (right.as_slice(), found.first()) {
         ([place], _) => return Ok(*place),
         ([place, other, ..], _) => {
@@ -252,13 +264,16 @@ pub(super) fn choose<T: Copy>(
             (path_of(*place), reason)
         }
         ([], None) => {
-            let reason = "it is missing, though the MANIFEST names it".to_owned();
-            (home.join(wanted.name.to_string()), reason)
+            let path = home.join(wanted.name.to_string());
+            let in_its_place = in_its_place(&path);
+            is_absent = in_its_place.is_none();
+            let reason = in_its_place.unwrap_or("it is missing");
+            (path, format!("{reason}, though the MANIFEST names it"))
         }
     };
     Err(Missing {
         path,
         reason,
-        is_absent: found.is_empty(),
+        is_absent,
     })
 }

@@ -14,7 +14,7 @@ use super::listing::Listing;
 use super::manifest::plain_file;
 use super::other_database;
 use super::pinned::Pinned;
-use crate::{Error, Observer, Result, WarningName, whole_text};
+use crate::{Error, ErrorKind, Observer, Result, WarningName, whole_text};
 
 /// So many names of column families are listed in a warning.
 const NAMES_LISTED: usize = 8;
@@ -53,6 +53,7 @@ impl Options {
         let mut numbers: Vec<FileNumber> = home.files.iter().filter_map(options_number).collect();
         numbers.sort_unstable();
         let mut newest: Option<Options> = None;
+        let of_rocksdb = numbers.last().copied();
         while let Some(number) = numbers.pop() {
             let path = home.path.join(DbFileName::Options(number).to_string());
             match Options::read(number, &path, observer) {
@@ -69,7 +70,15 @@ impl Options {
                 Err(_) if newest.is_some() => {}
                 Err(error) => {
                     let message = format!("it is left out: {}", error.one_line());
-                    diagnostics.warn(WarningName::OptionsUnreadable, &path, message);
+                    let name = WarningName::OptionsUnreadable;
+                    // RocksDB reads the newest, and no other (`GetLatestOptionsFileName` in utilities/options/options_util.cc).
+                    match error.kind() {
+                        ErrorKind::Corrupt if of_rocksdb == Some(number) => {
+                            let reason = damage_of(&error);
+                            diagnostics.warn_of_damage(name, &path, &message, reason);
+                        }
+                        _ => diagnostics.warn(name, &path, message),
+                    }
                 }
             }
         }
@@ -157,6 +166,15 @@ impl Options {
             self.file.content(),
         )
     }
+}
+
+/// What is wrong with the newest OPTIONS file, for who looks for damage.
+fn damage_of(error: &Error) -> String {
+    let reason = error
+        .findings()
+        .first()
+        .map_or_else(|| error.one_line(), |finding| finding.reason.clone());
+    format!("{reason}; RocksDB cannot load the options of this database (LoadLatestOptions)")
 }
 
 fn options_number(file: &super::listing::ListedFile) -> Option<FileNumber> {

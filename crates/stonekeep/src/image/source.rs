@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use stonekeep_format::FileNumber;
 
 use super::database_image::{DatabaseImage, ImageFile};
-use crate::{Error, ErrorKind, Observer, Result};
+use crate::{Error, ErrorKind, Finding, Observer, Result};
 
 /// What an image of a database is taken of: a directory at rest, a checkpoint, a live handle.
 pub trait ImageSource: Send + Sync {
@@ -71,6 +71,13 @@ pub trait CaptureHost {
     /// # Errors
     /// Those of reading the repository.
     fn needed(&mut self, files: &[ImageFile]) -> Result<Vec<bool>>;
+
+    /// Told what is wrong with the files of a database at rest, if anything is. If it says yes, the capture goes on, and the image
+    /// lacks the files that cannot be part of it.
+    fn passes_over(&mut self, damaged: &[Finding]) -> bool {
+        let _ = damaged;
+        false
+    }
 
     /// Whether [`Self::take`] does anything.
     fn takes_early(&self) -> bool;

@@ -21,6 +21,8 @@ pub struct DamagedPart {
     pub offset: u64,
     /// The column family, if the file says it.
     pub column_family: Option<String>,
+    /// The level of a table that is missing, or has another size, as the MANIFEST has it.
+    pub level: Option<u32>,
     /// The affected keys are not below this one; none if they may begin with the first key, or if no key is affected.
     pub from_key: Option<String>,
     /// And not above this one.
@@ -83,7 +85,14 @@ impl Deep {
 
 impl std::fmt::Display for DamagedPart {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} at byte {}: {}", self.part, self.offset, self.reason)?;
+        let (reason, about) = (&self.reason, self.about());
+        write!(f, "{} at byte {}: {reason}{about}", self.part, self.offset)
+    }
+}
+
+impl DamagedPart {
+    /// What is lost with it, in brackets, behind what is wrong.
+    pub(crate) fn about(&self) -> String {
         let keys = match (&self.from_key, &self.to_key) {
             (None, None) => String::new(),
             (Some(from), None) => format!("keys from {from}"),
@@ -94,11 +103,14 @@ impl std::fmt::Display for DamagedPart {
             .column_family
             .iter()
             .map(|name| format!("column family {name}"));
-        let about: Vec<String> = family.chain((!keys.is_empty()).then_some(keys)).collect();
+        let level = self.level.map(|level| format!("level {level}"));
+        let keys = (!keys.is_empty()).then_some(keys);
+        let about: Vec<String> = family.chain(level).chain(keys).collect();
         if about.is_empty() {
-            return Ok(());
+            String::new()
+        } else {
+            format!(" ({})", about.join(", "))
         }
-        write!(f, " ({})", about.join(", "))
     }
 }
 
@@ -133,6 +145,7 @@ mod tests {
             part: "data block".to_owned(),
             offset,
             column_family: None,
+            level: None,
             from_key: None,
             to_key: None,
             reason: "its checksum is wrong".to_owned(),

@@ -22,7 +22,7 @@ use stonekeep_format::file_name::DbFileName;
 pub use self::damage::DamagedPart;
 pub(crate) use self::damage::{Deep, shown_key};
 use self::front::Front;
-pub(crate) use self::record::Record;
+pub(crate) use self::record::{Record, state_of_image};
 pub(crate) use self::wal_order::Wals;
 use crate::store::Object;
 
@@ -78,6 +78,7 @@ fn compare_checksums(deep: &mut Deep, found: Crc32c, records: &[&Record]) {
             part: "file".to_owned(),
             offset: 0,
             column_family: Some(record.column_family.to_string()),
+            level: None,
             from_key: None,
             to_key: None,
             reason: format!("its checksum is {found} instead of {wanted}, as the MANIFEST has it"),

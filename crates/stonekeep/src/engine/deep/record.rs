@@ -89,23 +89,7 @@ impl Record {
     /// # Errors
     /// Those of reading it.
     pub(crate) fn all_of_image(image: &DatabaseImage) -> Result<HashMap<DbFileName, Record>> {
-        let mut files = image.files.iter();
-        let Some(file) = files.find(|file| matches!(file.name, DbFileName::Manifest(_))) else {
-            return Ok(HashMap::new());
-        };
-        let open = SourceFiles::new(false, None).open_anywhere(file)?;
-        let mut source = open.into_reader_at(0).take(file.size_bytes);
-        let (mut reader, mut buffer) = (ManifestReader::new().with_bounds(), vec![0; PIECE_BYTES]);
-        loop {
-            match source.read(&mut buffer) {
-                Ok(0) => return Ok(Record::all_of(reader.state()).collect()),
-                Ok(count) => reader
-                    .push(buffer.get(..count).unwrap_or_default())
-                    .map_err(|error| Error::format(file.to_string(), error))?,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::io(format!("reading {file}"), error)),
-            }
-        }
+        Ok(Record::all_of(&state_of_image(image)?).collect())
     }
 
     /// The name under which the record of a file is found, whatever extension it has.
@@ -136,4 +120,31 @@ impl Record {
             FileClaim::Table(_) | FileClaim::Blob(_) => None,
         }
     }
+}
+
+/// What the MANIFEST of an image says, with the first and the last key of each table.
+///
+/// # Errors
+/// Those of reading it.
+pub(crate) fn state_of_image(image: &DatabaseImage) -> Result<DatabaseState> {
+    let mut files = image.files.iter();
+    let Some(file) = files.find(|file| matches!(file.name, DbFileName::Manifest(_))) else {
+        return Ok(DatabaseState::default());
+    };
+    let open = SourceFiles::new(false, None).open_anywhere(file)?;
+    let mut source = open.into_reader_at(0).take(file.size_bytes);
+    let (mut reader, mut buffer) = (ManifestReader::new().with_bounds(), vec![0; PIECE_BYTES]);
+    loop {
+        match source.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => reader
+                .push(buffer.get(..count).unwrap_or_default())
+                .map_err(|error| Error::format(file.to_string(), error))?,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::io(format!("reading {file}"), error)),
+        }
+    }
+    let finished = reader.finish();
+    let (state, _) = finished.map_err(|error| Error::format(file.to_string(), error))?;
+    Ok(state)
 }

@@ -78,6 +78,7 @@ fn at(part: &str, offset: u64, reason: String) -> DamagedPart {
         part: part.to_owned(),
         offset,
         column_family: None,
+        level: None,
         from_key: None,
         to_key: None,
         reason,

@@ -81,6 +81,7 @@ fn part(reason: String) -> DamagedPart {
         part: "WAL".to_owned(),
         offset: 0,
         column_family: None,
+        level: None,
         from_key: None,
         to_key: None,
         reason,

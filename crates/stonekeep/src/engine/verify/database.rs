@@ -1,16 +1,20 @@
 //! Verifies a database at rest: as a deep verification of a backup of it would, without a repository.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+use stonekeep_format::manifest::DatabaseState;
+
+use super::damaged_database::DamagedFiles;
 use super::verified_contents::VerifiedContents;
 use crate::engine::callbacks::guarded;
 use crate::engine::deep::{self, Deep, Record, Wals};
 use crate::engine::rate_limiter::RateLimiter;
 use crate::engine::transfer::Meter;
-use crate::image::{Content, ImageFile, ImageSource, NoHost};
+use crate::image::{Content, DatabaseImage, ImageFile, ImageSource};
 use crate::parallel::run_bounded;
 use crate::store::{LocalFile, Object};
 use crate::{Error, ErrorKind, Finding, IoContext, Observer, Phase, Progress, Result, SystemClock, Warning};
@@ -75,7 +79,7 @@ impl DatabaseReport {
 }
 
 /// Captures a database as a backup would, and looks into every table and WAL of it. CURRENT, MANIFEST and OPTIONS are read by the
-/// capture, which also finds what is missing or has a wrong size. Nothing is written.
+/// capture, which also finds what is missing or has a wrong size; all other files are looked into all the same. Nothing is written.
 ///
 /// # Errors
 /// `Refused` if a process has the database open; `NotFound` if there is none; `Stopped`; I/O errors. Damage is in the report.
@@ -101,7 +105,8 @@ fn verify(
         contents: VerifiedContents::default(),
         warnings: Vec::new(),
     };
-    let capture = match source.capture(&mut NoHost, observer) {
+    let mut damaged = DamagedFiles::default();
+    let capture = match source.capture(&mut damaged, observer) {
         Ok(capture) => capture,
         Err(error) if error.kind() == ErrorKind::Corrupt => {
             report.findings = error.findings().to_vec();
@@ -116,6 +121,23 @@ fn verify(
     let image = capture.image();
     report.files_checked = image.files.len() as u64;
     report.warnings.clone_from(&image.warnings);
+    let state = deep::state_of_image(image)?;
+    look_into_all(image, &state, options, observer, &mut report)?;
+    let (findings, contents) = damaged.describe(&state, &report.contents.damaged);
+    report.findings.splice(0..0, findings);
+    report.contents.damaged.splice(0..0, contents);
+    capture.confirm()?;
+    Ok(report)
+}
+
+/// Looks into all files of an image.
+fn look_into_all(
+    image: &DatabaseImage,
+    state: &DatabaseState,
+    options: &VerifyDatabaseOptions,
+    observer: &dyn Observer,
+    report: &mut DatabaseReport,
+) -> Result<()> {
     let to_read: Vec<&ImageFile> = image.files.iter().filter(|file| file.path().is_some()).collect();
     let bytes = to_read
         .iter()
@@ -129,7 +151,7 @@ fn verify(
     };
     let meter = Meter::start(observer, &clock, &limiter, 4 << 20, begin);
     let memory_bytes = deep::memory_of_one(options.workers);
-    let records = Record::all_of_image(image)?;
+    let records: HashMap<_, _> = Record::all_of(state).collect();
     let looked = run_bounded(options.workers, to_read, |file| {
         meter.check()?;
         let record = records.get(&Record::name_of(&file.name));
@@ -154,8 +176,7 @@ fn verify(
     report
         .findings
         .extend(misplaced.map(|(name, part)| Finding::new(name, part.to_string())));
-    capture.confirm()?;
-    Ok(report)
+    Ok(())
 }
 
 /// What was found in a file.

@@ -9,6 +9,7 @@
 mod choice;
 mod claims;
 mod contents;
+mod damaged_database;
 mod database;
 mod excluded;
 mod known_contents;

@@ -71,12 +71,31 @@ fn the_hint_for_db_paths_needs_an_absent_file() {
 }
 
 #[test]
-fn a_directory_in_the_place_of_a_table_is_no_table() {
-    let (_directory, database) = usual();
-    fs::remove_file(database.path().join("000004.sst")).unwrap();
-    fs::create_dir(database.path().join("000004.sst")).unwrap();
-    let expected = [("000004.sst", "it is missing, though the MANIFEST names it")];
-    assert_eq!(findings(&refusal(database.path())), pairs(&expected));
+fn what_has_the_place_of_a_table_and_is_none_is_named() {
+    let (directory, database) = usual();
+    let path = |number: u32| database.path().join(format!("{number:06}.sst"));
+    for number in 4..8 {
+        fs::remove_file(path(number)).unwrap();
+    }
+    fs::create_dir(path(4)).unwrap();
+    std::os::unix::fs::symlink(directory.path(), path(5)).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(path(6)).unwrap();
+    std::os::unix::fs::symlink("nowhere", path(7)).unwrap();
+    let expected = [
+        ("000004.sst", "it is a directory, though the MANIFEST names it"),
+        ("000005.sst", "it is a directory, though the MANIFEST names it"),
+        (
+            "000006.sst",
+            "it is no regular file, though the MANIFEST names it",
+        ),
+        (
+            "000007.sst",
+            "it is a link to nothing, though the MANIFEST names it",
+        ),
+    ];
+    let error = refusal(database.path());
+    assert_eq!(findings(&error), pairs(&expected));
+    assert_eq!(error.hint(), None, "something is there");
 }
 
 #[test]
@@ -88,7 +107,10 @@ fn a_symbolic_link_to_a_table_is_a_table_and_a_dangling_one_is_not() {
     std::os::unix::fs::symlink(&elsewhere, &table).unwrap();
     assert!(image(database.path()).warnings.is_empty());
     fs::remove_file(elsewhere).unwrap();
-    let expected = [("000004.sst", "it is missing, though the MANIFEST names it")];
+    let expected = [(
+        "000004.sst",
+        "it is a link to nothing, though the MANIFEST names it",
+    )];
     assert_eq!(findings(&refusal(database.path())), pairs(&expected));
 }
 

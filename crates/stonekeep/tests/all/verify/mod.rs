@@ -1,6 +1,7 @@
 //! Verifying backups.
 
 pub(crate) mod basics;
+pub(crate) mod damaged_database;
 pub(crate) mod deep;
 pub(crate) mod deep_support;
 pub(crate) mod missing_lines;
