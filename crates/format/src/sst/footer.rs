@@ -92,7 +92,8 @@ pub struct Footer {
 impl Footer {
     /// Reads the footer of a file of `file_size` bytes from `tail`, its last bytes: 53 of them, or all of a smaller file.
     ///
-    /// A magic number that is not known is corruption, a format version that is not known is unsupported.
+    /// A magic number that is not known is corruption, a format version that is not known is unsupported, unless the checksum of the
+    /// footer is wrong.
     /// Offsets in errors are those of the file.
     pub fn decode(tail: &[u8], file_size: u64) -> Result<Self> {
         let base = file_size.checked_sub(tail.len() as u64).ok_or_else(|| {
@@ -228,9 +229,12 @@ impl Place<'_> {
         let version = version_reader.fixed32()?;
         // RocksDB reads plain tables of version 0 under the new magic number too, but never wrote any.
         if version == 0 || version > self.kind.newest_version() {
-            return Err(
-                at_version.unsupported(format!("format version {version} of a {:?} table", self.kind))
-            );
+            return Err(match self.damage_at(version) {
+                Some(reason) => at_version.corrupt(reason),
+                None => at_version.unsupported(format!(
+                    "format version {version} is unknown to this version of Stonekeep: a newer RocksDB may have written the table"
+                )),
+            });
         }
         let mut reader = self.reader();
         let at_checksum = reader.clone();
@@ -243,6 +247,19 @@ impl Place<'_> {
         } else {
             self.with_handles(reader, version, checksum)
         }
+    }
+
+    /// Why a footer with this unknown version is damaged, by its own checksum. One of another form, or with an unknown kind of checksum,
+    /// may be that of a newer version.
+    fn damage_at(&self, version: u32) -> Option<String> {
+        let mut reader = self.reader();
+        let checksum = ChecksumType::from_number(reader.u8().ok()?)?;
+        if version < FIRST_WITH_CONTEXT || reader.clone().array().ok()? != EXTENDED_MAGIC {
+            return None;
+        }
+        let error = self.with_context(reader, version, checksum).err()?;
+        (!error.is_unsupported())
+            .then(|| format!("format version {version} is unknown, and {}", error.reason()))
     }
 
     fn with_handles(&self, mut reader: Reader<'_>, version: u32, checksum: ChecksumType) -> Result<Footer> {

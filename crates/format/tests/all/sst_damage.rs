@@ -3,6 +3,7 @@
 use std::io;
 
 use stonekeep_format::SequenceNumber;
+use stonekeep_format::checksum::{ChecksumType, block_checksum, context_modifier};
 use stonekeep_format::sst::{Footer, ReadError, read_properties};
 use stonekeep_format_testkit::Encode as _;
 
@@ -102,18 +103,50 @@ fn a_short_read_is_not_corruption() {
     );
 }
 
+/// The version and the magic number.
+const VERSION_LEN: usize = 12;
+
+#[test]
+fn an_unknown_version_is_damage_if_the_checksum_of_the_footer_is_wrong() {
+    for name in ["11.8.1-v6-crc32c.sst", "11.8.1-v7-xxh3.sst"] {
+        let mut file = table(name);
+        let version_at = file.len() - VERSION_LEN;
+        for version in [8, 69, 71] {
+            file[version_at] = version;
+            let error = Footer::decode(&file[file.len() - 53..], file.len() as u64).expect_err("unknown");
+            assert!(!error.is_unsupported(), "{error}");
+            let begin = format!("format version {version} is unknown, and the footer's checksum is ");
+            assert!(error.reason().starts_with(&begin), "{error}");
+        }
+    }
+}
+
 #[test]
 fn newer_formats_are_unsupported() {
     let mut file = table("11.8.1-v7-xxh3.sst");
-    let version_at = file.len() - 12;
+    let version_at = file.len() - VERSION_LEN;
     file[version_at] = 8;
-    let error = Footer::decode(&file[file.len() - 53..], file.len() as u64).expect_err("version 8");
-    assert!(error.is_unsupported());
-    assert_eq!(error.offset, version_at as u64);
-    assert_eq!(
-        error.to_string(),
-        "table file at byte 1284: format version 8 of a BlockBased table"
+    let footer_at = file.len() - 53;
+    file[footer_at + 5..footer_at + 9].fill(0);
+    // As `Footer::DecodeFrom` of table/format.cc computes it.
+    let base = u32::from_le_bytes(
+        file[footer_at + 9..footer_at + 13]
+            .try_into()
+            .expect("four bytes"),
     );
+    let (last, rest) = file[footer_at..].split_last().expect("a footer");
+    let sum = block_checksum(ChecksumType::Xxh3, rest, *last)
+        .wrapping_add(context_modifier(base, footer_at as u64));
+    file[footer_at + 5..footer_at + 9].copy_from_slice(&sum.to_le_bytes());
+    let error = Footer::decode(&file[footer_at..], file.len() as u64).expect_err("version 8");
+    assert!(error.is_unsupported(), "{error}");
+    assert_eq!(error.offset, version_at as u64);
+    let begin = "table file at byte 1284: format version 8 is unknown to this version of Stonekeep";
+    assert!(error.to_string().starts_with(begin), "{error}");
+    // Neither footer that is known.
+    file[footer_at + 1..footer_at + 41].fill(0xff);
+    let error = Footer::decode(&file[footer_at..], file.len() as u64).expect_err("another footer");
+    assert!(error.is_unsupported(), "{error}");
 
     let mut file = table("7.8.3-v5-xxh3.sst");
     let checksum_at = file.len() - 53;

@@ -118,7 +118,7 @@ impl Ends {
             TableEnd::UnknownMagic(magic) => Ok(Some(format!(
                 "no format of RocksDB has the magic number {magic:#018x}"
             ))),
-            TableEnd::Newer(error) => Ok(Some(reason_of(error))),
+            TableEnd::Newer(error) => Ok(Some(error.reason().to_owned())),
             TableEnd::Footer(footer) => {
                 let unique_id = named.and_then(|named| named.unique_id);
                 unique_id.map_or(Ok(()), |id| self.compare_unique_id(id, footer.offset))?;
