@@ -2,7 +2,9 @@
 //!
 //! RocksDB holds a POSIX write lock on `LOCK` while a database is open (`PosixFileSystem::LockFile` in env/fs_posix.cc).
 //! Such a lock belongs to the process, and is lost when the process closes any descriptor of the file. Where there is no
-//! `LOCK` one is made, and it stays: RocksDB leaves its own as well, and a lock file that is removed locks nobody out.
+//! `LOCK` one is made, and it stays, also in a directory that was made for a restore that failed. RocksDB opens `LOCK`, then locks it,
+//! and does not look whether the name still leads to the file that it has locked: whoever opened it before it was removed would lock
+//! nobody out, while another process makes and locks a new one. The lock in a staging directory is looked at again, so it can be removed.
 
 use std::fs::File;
 use std::io;
