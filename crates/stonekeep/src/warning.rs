@@ -117,6 +117,8 @@ warning_names! {
     NotIncluded = "not-included",
     /// A database that a pattern of the command's configuration file has found is gone.
     Vanished = "vanished",
+    /// A verification found a file damaged that the backup needs.
+    KnownDamage = "known-damage",
 }
 
 impl FromStr for WarningName {

@@ -154,7 +154,7 @@ fn print(
     let done = done(report, args.dry_run);
     let printed = session
         .output
-        .report(args.dry_run, &document, &[], &done, |page| {
+        .report(args.dry_run, &document, &report.warnings, &done, |page| {
             text(page, report, &done)
         });
     if !session.output.json {
@@ -182,6 +182,9 @@ fn done(report: &RepairReport, is_plan: bool) -> String {
         .map(|file| file.size_bytes)
         .fold(0, u64::saturating_add);
     match report.repaired.len() as u64 {
+        0 if report.not_repaired.is_empty() && !report.warnings.is_empty() => {
+            "nothing is known to be damaged that can be repaired".to_owned()
+        }
         0 if report.is_clean() => "nothing is known to be damaged; verify finds what is".to_owned(),
         0 => "nothing could be repaired".to_owned(),
         number => {

@@ -9,12 +9,12 @@ use tempfile::TempDir;
 use crate::command::{Ended, run};
 
 /// A copy of the sample database, with a place for repositories beside it.
-struct Sample {
+pub(crate) struct Sample {
     directory: TempDir,
 }
 
 impl Sample {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample/state1");
         fs::create_dir(directory.path().join("db")).unwrap();
@@ -24,11 +24,11 @@ impl Sample {
         Sample { directory }
     }
 
-    fn word(&self, name: &str) -> String {
+    pub(crate) fn word(&self, name: &str) -> String {
         self.directory.path().join(name).to_str().unwrap().to_owned()
     }
 
-    fn files(&self, place: &str, extension: &str) -> Vec<PathBuf> {
+    pub(crate) fn files(&self, place: &str, extension: &str) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.directory.path().join(place)).unwrap();
         let paths = entries.map(|entry| entry.unwrap().path());
         let mut paths: Vec<PathBuf> = paths
@@ -38,11 +38,11 @@ impl Sample {
         paths
     }
 
-    fn backup(&self) {
+    pub(crate) fn backup(&self) {
         run(["backup", &self.word("db"), "--repo", &self.word("repo")]).ok();
     }
 
-    fn verify(&self, level: &str) -> Ended {
+    pub(crate) fn verify(&self, level: &str) -> Ended {
         run(["verify", "--level", level, "--repo", &self.word("repo")])
     }
 
@@ -52,7 +52,7 @@ impl Sample {
     }
 }
 
-fn flip(path: &Path, at: usize) {
+pub(crate) fn flip(path: &Path, at: usize) {
     let mut bytes = fs::read(path).unwrap();
     bytes[at] ^= 0x10;
     fs::write(path, bytes).unwrap();
@@ -137,7 +137,7 @@ fn damage_inside_a_file_with_right_bytes_is_remembered() {
     restore("latest-valid").code(3);
     assert!(!Path::new(&target).exists());
     restore("1").ok();
-    let repaired = run(["repair", "--repo", &repo, "--database", &sample.word("db")]).ok();
+    let repaired = run(["repair", "--repo", &repo, "--database", &sample.word("db")]).code(3);
     assert!(!repaired.stdout.contains(".sst"), "{}", repaired.stdout);
 }
 

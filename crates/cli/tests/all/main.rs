@@ -38,6 +38,7 @@ mod hdfs_stub;
 mod help;
 mod in_place;
 mod inspect;
+mod known_damage;
 mod list;
 mod live;
 mod long_lines;

@@ -18,6 +18,7 @@ mod full_disk;
 pub mod hold;
 pub mod in_place;
 pub mod info;
+mod known_damage;
 mod meta_commit;
 mod options;
 mod rate_limiter;

@@ -77,7 +77,9 @@ impl Stored<'_> {
         let private = PrivateFiles::look(store, self.private, loaded.id, files)?;
         let get = |path: &RepoPath| Ok(self.shared.get_of_backup(path, &private));
         let mut findings = file_check::findings(files, &sizes, get)?;
-        findings.extend(self.damaged.findings(scanned));
+        let application = facts.as_ref().map_or(&[][..], |facts| &facts.included);
+        let known = self.damaged.of(scanned, application).into_iter();
+        findings.extend(known.map(|damage| damage.finding));
         let own = files.iter().filter(|file| file.path.shared_name().is_none());
         let own = own.filter_map(|file| private.get(&file.path)?.size_bytes);
         let included = facts.as_ref().map_or(0, |facts| bytes_of(&facts.included));

@@ -51,6 +51,7 @@
 
 mod context;
 mod copy_file;
+mod database_of_target;
 mod one_backup;
 mod options;
 mod put_files;

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use stonekeep_format::BackupId;
 
 use super::context::Context;
+use super::database_of_target::database_of;
 use super::one_backup::OneBackup;
 use super::options::CopyWhat;
 use super::renamed;
@@ -16,11 +17,12 @@ use super::staging::Staging;
 use super::target_files::TargetFiles;
 use super::target_ids::{TargetIds, UnderId};
 use crate::engine::full_disk;
+use crate::engine::known_damage::{KnownDamage, Use};
 use crate::engine::transfer::Amount;
-use crate::repo::catalog::MetaState;
 use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::no_such_backup;
-use crate::repo::{self, RootState, catalog, described, ids, latest_hint, layout};
+use crate::repo::verified::{DamageKind, Stamps, known_damage};
+use crate::repo::{self, RootState, described, ids, latest_hint, layout};
 use crate::store::{Held, Persist};
 use crate::{Error, ErrorKind, Phase, Progress, Result};
 
@@ -45,6 +47,10 @@ struct Run<'a> {
     done: Amount,
     /// Files and bytes that the backup needs which is being copied.
     wanted: Amount,
+    /// What verifications of the source have found.
+    stamps: Stamps,
+    /// Those of the files that are copied.
+    damage: KnownDamage,
     report: CopyReport,
 }
 
@@ -60,7 +66,7 @@ pub(super) fn copy(context: Context<'_>, what: &CopyWhat) -> Result<CopyReport> 
         latest_hint::repair(context.target(), run.ids.newest());
         let outcome = outcome.and_then(|()| run.secure(&writing.staging.area));
         match outcome {
-            Ok(()) => Ok(run.report),
+            Ok(()) => Ok(run.end()),
             Err(error) => Err(after_copying(error, &run.report)),
         }
     });
@@ -79,7 +85,7 @@ pub(super) fn preview(context: Context<'_>, what: &CopyWhat) -> Result<CopyRepor
     let target = RepositoryIndex::new(context.target());
     let mut run = Run::new(context, what, &source, &target)?;
     run.each(&chosen, None)?;
-    Ok(run.report)
+    Ok(run.end())
 }
 
 /// The backups that are asked for, oldest first.
@@ -171,6 +177,8 @@ impl<'a> Run<'a> {
             database_id: database_of(target)?,
             done: Amount::default(),
             wanted: Amount::default(),
+            stamps: known_damage(context.source(), context.from.time()),
+            damage: KnownDamage::default(),
             report: CopyReport {
                 done: false,
                 from: context.source().location().to_owned(),
@@ -180,6 +188,12 @@ impl<'a> Run<'a> {
                 warnings: Vec::new(),
             },
         })
+    }
+
+    fn end(self) -> CopyReport {
+        let mut report = self.report;
+        report.warnings.extend(self.damage.warnings(Use::Copied));
+        report
     }
 
     /// Copies each of these backups, or looks at what would be copied.
@@ -244,10 +258,19 @@ impl<'a> Run<'a> {
             (new_id, content) = (self.ids.next_free(&backup, &text)?, Some(binding));
         }
         self.check_database(&backup)?;
-        let files = match writing {
-            Some(writing) => self.copy_one(&backup, new_id, writing)?,
-            None => self.preview_one(&backup)?,
+        let (files, kinds) = match writing {
+            // Wrong bytes are found while they are copied.
+            Some(writing) => (
+                self.copy_one(&backup, new_id, writing)?,
+                &[DamageKind::Inside][..],
+            ),
+            None => (
+                self.preview_one(&backup)?,
+                &[DamageKind::Bytes, DamageKind::Inside][..],
+            ),
         };
+        self.damage
+            .add(&self.stamps, kinds, &backup.pinned.loaded, &backup.included);
         self.ids.remember(new_id, content);
         self.report.warnings.extend(backup.warnings);
         let copied = CopiedBackup::new(id, CopyState::Copied).under(new_id);
@@ -370,23 +393,4 @@ fn not_copied(id: BackupId, error: Error) -> Result<CopiedBackup> {
         }),
         _ => Err(error),
     }
-}
-
-/// The database of the newest backup that can be read.
-fn database_of(target: &RepositoryIndex<'_>) -> Result<Option<String>> {
-    let store = target.store();
-    for id in target.backups()?.ids.iter().rev() {
-        match catalog::load(store, *id) {
-            Ok(MetaState::Readable(loaded)) => {
-                return match loaded.facts_head(store)? {
-                    Some(facts) => Ok(facts.database_id),
-                    None => described::database_id(store, &loaded),
-                };
-            }
-            Ok(MetaState::Unreadable(_)) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(None)
 }

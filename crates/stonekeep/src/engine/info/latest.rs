@@ -5,7 +5,7 @@ use stonekeep_format::BackupId;
 use crate::engine::BackupEngineReadOnly;
 use crate::repo::catalog::{self, MetaState, SizedMeta};
 use crate::repo::index::RepositoryIndex;
-use crate::repo::verified::known_damage;
+use crate::repo::verified::{DamageKind, known_damage};
 use crate::repo::{latest_hint, layout};
 use crate::store::Store;
 use crate::{Error, ErrorKind, Finding, Result, Warning, WarningName};
@@ -131,7 +131,10 @@ impl BackupEngineReadOnly {
                 Ok(Ok(read)) => {
                     let mut findings = index.findings(&read.loaded, read.facts.as_ref())?;
                     if findings.is_empty() {
-                        findings = damaged.findings_inside(&read.loaded);
+                        // Damaged bytes are found while they are read.
+                        let known = damaged.damaged_files(&read.loaded, &[]).into_iter();
+                        let inside = known.filter(|damage| damage.kind == DamageKind::Inside);
+                        findings.extend(inside.map(|damage| damage.finding));
                     }
                     if findings.is_empty() {
                         candidates.ids.push(id);

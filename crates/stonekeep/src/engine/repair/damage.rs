@@ -9,11 +9,12 @@ use stonekeep_format::{BackupId, Crc32c};
 
 use super::report::NotRepaired;
 use crate::engine::BackupEngineReadOnly;
+use crate::engine::known_damage::KnownDamage;
 use crate::repo::expected_sizes::ExpectedSizes;
 use crate::repo::included::{self, IncludedFile};
 use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::{LoadedMeta, MetaState};
-use crate::repo::verified::{self, Stamps, Wanted};
+use crate::repo::verified::{self, DamageKind, Stamps};
 use crate::repo::{catalog, layout, rebuilt_meta};
 use crate::store::{EntryKind, Store};
 use crate::{ErrorKind, Finding, Result};
@@ -40,6 +41,8 @@ pub(super) struct Damage {
     pub(super) metas: Vec<(BackupId, Vec<u8>)>,
     /// What nothing can be done about.
     pub(super) hopeless: Vec<NotRepaired>,
+    /// Files whose bytes are those that backups expect, and are damaged.
+    pub(super) inside: KnownDamage,
 }
 
 /// Looks at these backups.
@@ -107,12 +110,17 @@ impl Damage {
         loaded: &LoadedMeta,
     ) -> Result<()> {
         let facts = loaded.facts_for_sizes(index.store())?;
-        if let Some(facts) = &facts {
-            self.add_included(index.store(), stamps, loaded.id, &facts.included)?;
-        }
+        let application = facts.as_ref().map_or(&[][..], |facts| &facts.included);
+        self.inside
+            .add(stamps, &[DamageKind::Inside], loaded, application);
+        let stamped = stamps.damaged_files(loaded, application).into_iter();
+        let stamped = stamped.filter(|damage| damage.kind == DamageKind::Bytes);
+        let (mut stamped, of_application): (Vec<Finding>, Vec<Finding>) = stamped
+            .map(|damage| damage.finding)
+            .partition(|finding| RepoPath::parse(&finding.file).is_some());
+        self.add_included(index.store(), loaded.id, application, of_application)?;
         let listed = index.findings(loaded, facts.as_ref())?;
         let is_listed = |finding: &Finding| listed.iter().any(|other| other.file == finding.file);
-        let mut stamped = stamps.findings(loaded);
         stamped.retain(|finding| !is_listed(finding));
         if listed.is_empty() && stamped.is_empty() {
             return Ok(());
@@ -142,17 +150,14 @@ impl Damage {
     fn add_included(
         &mut self,
         store: &Store,
-        stamps: &Stamps,
         id: BackupId,
         files: &[IncludedFile],
+        stamped: Vec<Finding>,
     ) -> Result<()> {
         let mut findings = included::findings_of(store, id, files)?;
-        for file in files {
-            let path = file.key(id)?.to_string();
-            let is_listed = findings.iter().any(|finding| finding.file == path);
-            let damage = stamps.damage(&path, Wanted::of_included(file));
-            if let Some(damage) = damage.filter(|_| !is_listed) {
-                findings.push(Finding::new(path, damage.reason));
+        for finding in stamped {
+            if !findings.iter().any(|listed| listed.file == finding.file) {
+                findings.push(finding);
             }
         }
         for finding in findings {

@@ -2,6 +2,8 @@
 
 use stonekeep_format::BackupId;
 
+use crate::Warning;
+
 /// What a repair did, or would do.
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -15,14 +17,16 @@ pub struct RepairReport {
     pub not_repaired: Vec<NotRepaired>,
     /// The backups that had damaged files, and have none any more.
     pub repaired_backups: Vec<BackupId>,
-    /// The backups that are damaged still.
+    /// The backups that are damaged still, without those that only have files which are damaged inside.
     pub damaged_backups: Vec<BackupId>,
+    /// Files that are damaged inside: backups expect these bytes, so that no other file can take their place.
+    pub warnings: Vec<Warning>,
 }
 
 impl RepairReport {
     /// Whether nothing is known to be damaged any more.
     pub fn is_clean(&self) -> bool {
-        self.not_repaired.is_empty()
+        self.not_repaired.is_empty() && self.warnings.is_empty()
     }
 }
 

@@ -12,6 +12,7 @@ use super::report::{NotRepaired, RepairReport, RepairedFile};
 use super::source::RepairSource;
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::checked::Checked;
+use crate::engine::known_damage::Use;
 use crate::engine::transfer::{Meter, Metered};
 use crate::engine::verify::VerifyWhat;
 use crate::parallel::run_bounded;
@@ -65,6 +66,7 @@ impl<'a> Repair<'a> {
             files,
             metas,
             hopeless,
+            inside,
         } = damage::find(self.engine, &ids)?;
         let metas = self.put_metas(metas, lock)?;
         let candidates = Candidates::find(self.engine, self.sources, &files)?;
@@ -80,7 +82,8 @@ impl<'a> Repair<'a> {
         let discarded = lock.map_or(Ok(()), |_| store.discard(&self.area));
         let done = done?;
         discarded?;
-        let report = report(metas, done, hopeless);
+        let mut report = report(metas, done, hopeless);
+        report.warnings = inside.warnings(Use::Repaired);
         if lock.is_some() {
             self.note(&report);
         }

@@ -22,13 +22,16 @@ use super::salvage::{self, Lost, Salvage};
 use super::switchover::EarlierMoves;
 use super::unfinished::is_freed;
 use crate::engine::contents::{BackupContents, Destination, Find, adjust_options, require_stored};
+use crate::engine::info::WhichBackup;
+use crate::engine::known_damage::{KnownDamage, Use};
 use crate::parallel::run_both;
 use crate::repo::catalog::SizedMeta;
 use crate::repo::facts::BackupFacts;
 use crate::repo::pin::{self, Pinned};
 use crate::repo::unbound_facts::without_facts;
+use crate::repo::verified::{DamageKind, known_damage};
 use crate::target::{CURRENT, TargetDirectories, TargetEntry};
-use crate::{Error, ErrorKind, IoContext, Phase, Result};
+use crate::{Error, ErrorKind, IoContext, Phase, Result, Warning};
 
 /// One backup that may be restored.
 pub(super) struct BackupRestore<'c, 'a> {
@@ -248,6 +251,7 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
         adjusted.warnings.extend(targets.file_system_warnings());
         adjusted.warnings.extend(old_wals);
         adjusted.warnings.extend(owner::warn(targets, &listings.db)?);
+        adjusted.warnings.extend(self.known_damage(&backup));
         let is_replaced = !freed && listings.db.is_file(CURRENT) && other.is_none();
         let (kept, sequences) = self.compare(&backup, &listings, is_replaced)?;
         let included = included::decide(&backup, targets, circumstances.repository)?;
@@ -293,6 +297,23 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
         let lost = Lost::find(context.engine, &self.pinned.loaded, context.observer)?;
         context.begin_phase(Phase::Planning);
         Ok(Some(lost))
+    }
+
+    /// What is known to be damaged, unless that is found while files are copied, or was a reason to take another backup.
+    fn known_damage(&self, backup: &BackupContents) -> Vec<Warning> {
+        let context = self.context;
+        let is_plan = context.verb == Verb::Plan && !context.options.best_effort;
+        let is_chosen = context.which == WhichBackup::LatestValid;
+        let bytes = is_plan.then_some(DamageKind::Bytes);
+        let inside = (!is_chosen).then_some(DamageKind::Inside);
+        let kinds: Vec<DamageKind> = bytes.into_iter().chain(inside).collect();
+        if kinds.is_empty() {
+            return Vec::new();
+        }
+        let stamps = known_damage(context.store(), context.engine.time());
+        let mut known = KnownDamage::default();
+        known.add(&stamps, &kinds, &self.pinned.loaded, &backup.included);
+        known.warnings(Use::Restored)
     }
 
     /// Which files of the target stay, and the last sequence number of the database there if that is replaced.

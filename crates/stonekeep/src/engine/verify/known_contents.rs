@@ -28,7 +28,7 @@ impl KnownContents {
                 if let Some(reason) = stamps.damaged_contents(&claim.path, said.wanted()) {
                     known.0.push(Damaged {
                         path: claim.path.clone(),
-                        reason: format!("{reason}, as an earlier verification found"),
+                        reason: as_found(reason),
                         ids: said.ids.clone(),
                     });
                 }
@@ -52,4 +52,9 @@ impl KnownContents {
             findings.add(FindingKind::DamagedContents, path, reason, ids);
         }
     }
+}
+
+/// What an earlier run found wrong.
+pub(super) fn as_found(reason: &str) -> String {
+    format!("{reason}, as an earlier verification found")
 }

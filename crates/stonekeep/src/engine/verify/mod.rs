@@ -52,6 +52,7 @@ use crate::repo::loaded_meta::MetaState;
 use crate::repo::meta_scanner::{MetaScanner, ScannedMeta};
 use crate::repo::path_set::PathSet;
 use crate::repo::stored_files::StoredFiles;
+use crate::repo::verified::Stamps;
 use crate::repo::wrong::Wrong;
 use crate::repo::{included, layout, unbound_facts};
 use crate::{Error, ErrorKind, Observer, Result};
@@ -119,6 +120,7 @@ impl BackupEngineReadOnly {
             recorded: RecordedFiles::default(),
             findings: Findings::default(),
             excluded: Vec::new(),
+            known: self.known_for_sizes(options),
             report: VerifyReport::new(level),
         };
         let wanted = self
@@ -166,6 +168,8 @@ struct Verifier<'a> {
     findings: Findings,
     /// What backups were made without.
     excluded: Vec<(BackupId, RepoPath)>,
+    /// What earlier verifications found damaged, if no file is read.
+    known: Stamps,
     report: VerifyReport,
 }
 
@@ -239,6 +243,7 @@ impl Verifier<'_> {
             }
         }
         self.included(loaded, facts.as_ref())?;
+        self.add_known_of(&scanned, facts.as_ref());
         self.add_backup(id, BackupState::Valid, unverifiable);
         let excluded = loaded.meta.files.iter().filter(|file| file.excluded);
         self.excluded

@@ -3,19 +3,49 @@
 use std::time::Instant;
 
 use stonekeep_format::BackupId;
+use stonekeep_format::backup_meta::PathTable;
 
 use super::choice::{Choice, Choosing, choose, verified_ms};
 use super::claims::Claim;
 use super::contents::{self, Reading, sum_of_bytes};
-use super::known_contents::KnownContents;
+use super::known_contents::{KnownContents, as_found};
 use super::memory::Memory;
 use super::options::VerifyOptions;
 use super::report::{FindingKind, VerifyLevel};
 use super::{BackupState, Verifier};
-use crate::repo::verified::{Recorder, Stamps, milliseconds};
+use crate::engine::BackupEngineReadOnly;
+use crate::repo::facts::BackupFacts;
+use crate::repo::meta_scanner::ScannedMeta;
+use crate::repo::stored_files::StoredFiles;
+use crate::repo::verified::{Recorder, Stamps, known_damage, milliseconds};
 use crate::{Observer, Result, Warning, WarningName};
 
+impl BackupEngineReadOnly {
+    /// What is known of damaged files where no file is read: then the stamps stay as they are.
+    pub(super) fn known_for_sizes(&self, options: &VerifyOptions) -> Stamps {
+        if options.stamps && options.level == VerifyLevel::Size {
+            known_damage(self.store(), self.time())
+        } else {
+            Stamps::default()
+        }
+    }
+}
+
 impl Verifier<'_> {
+    /// Adds what is known of the files of a backup that are there with the right sizes.
+    pub(super) fn add_known_of(&mut self, scanned: &ScannedMeta, facts: Option<&BackupFacts>) {
+        let none = PathTable::default();
+        let paths = self.index.shared().map_or(&none, StoredFiles::paths);
+        let (id, included) = (scanned.loaded.id, facts.map_or(&[][..], |facts| &facts.included));
+        for damage in self.known.damaged(paths).of(scanned, included) {
+            let (kind, finding) = (damage.kind.into(), damage.finding);
+            if !self.findings.has(&finding.file, id) {
+                self.findings
+                    .add(kind, finding.file, as_found(&finding.reason), [id]);
+            }
+        }
+    }
+
     /// Reads the files of all backups that were read, or those that are chosen.
     ///
     /// # Errors
@@ -100,7 +130,7 @@ impl Verifier<'_> {
         for claim in unread {
             for said in &claim.said {
                 if let Some(damage) = stamps.damage(&claim.path, said.wanted()) {
-                    let reason = format!("{}, as an earlier verification found", damage.reason);
+                    let reason = as_found(damage.reason);
                     let ids = said.ids.iter().copied();
                     let (kind, path) = (FindingKind::WrongChecksum, claim.path.clone());
                     self.findings

@@ -9,6 +9,7 @@ use stonekeep_format::BackupId;
 
 use super::verified_contents::VerifiedContents;
 use crate::engine::info::BackupState;
+use crate::repo::verified::DamageKind;
 use crate::repo::wrong::Wrong;
 use crate::{Error, Finding, Warning};
 
@@ -85,6 +86,15 @@ impl From<Wrong> for FindingKind {
         match wrong {
             Wrong::Missing | Wrong::ListedOnly | Wrong::NoFile => FindingKind::Missing,
             Wrong::Size { .. } => FindingKind::WrongSize,
+        }
+    }
+}
+
+impl From<DamageKind> for FindingKind {
+    fn from(kind: DamageKind) -> Self {
+        match kind {
+            DamageKind::Bytes => FindingKind::WrongChecksum,
+            DamageKind::Inside => FindingKind::DamagedContents,
         }
     }
 }
@@ -186,6 +196,12 @@ impl Findings {
         ids: impl IntoIterator<Item = BackupId>,
     ) {
         add((file, kind, reason), ids, &mut self.found);
+    }
+
+    /// Whether something is wrong with a file of a backup.
+    pub(super) fn has(&self, file: &str, id: BackupId) -> bool {
+        let mut found = self.found.iter();
+        found.any(|((of, ..), (_, ids))| of == file && ids.contains(&id))
     }
 
     /// A file that could not be read.

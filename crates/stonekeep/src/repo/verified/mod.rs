@@ -53,6 +53,7 @@
 //! as unknown.
 
 mod by_path;
+mod damaged_files;
 pub mod drill;
 mod known_damage;
 mod recorder;
@@ -60,8 +61,9 @@ mod stamp;
 mod stamps;
 
 pub use self::by_path::{Known, StampsByPath};
+pub use self::damaged_files::{DamageKind, DamagedFiles};
 pub use self::known_damage::known_damage;
 pub use self::recorder::{Recorder, replaced};
 pub(crate) use self::stamp::milliseconds;
 pub use self::stamp::{Outcome, Wanted};
-pub use self::stamps::{DamagedFiles, Stamps, read};
+pub use self::stamps::{Stamps, read};

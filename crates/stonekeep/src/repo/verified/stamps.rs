@@ -3,17 +3,12 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-use stonekeep_format::backup_meta::{MetaFile, PathId, PathTable};
-use stonekeep_format::backup_name::RepoPath;
-
 use super::drill::{self, Drill};
 use super::stamp::{self, Contents, Outcome, Stamp, Wanted};
 use crate::parallel::run_bounded;
-use crate::repo::loaded_meta::LoadedMeta;
-use crate::repo::meta_scanner::ScannedMeta;
 use crate::repo::{layout, record_text};
 use crate::store::{EntryKind, Key, Store};
-use crate::{Error, ErrorKind, Finding, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// How many files are read at a time. There is one, unless verifications were killed.
 const AT_ONCE: usize = 4;
@@ -38,33 +33,6 @@ pub struct Stamps {
     /// The first file that could not be read, and why.
     unread: Option<String>,
     now_ms: u64,
-}
-
-/// Files that were found damaged, and not found right since.
-#[derive(Debug)]
-pub struct DamagedFiles<'a> {
-    stamps: &'a Stamps,
-    /// Those that a table of paths has.
-    shared: HashMap<PathId, &'a str>,
-    is_empty: bool,
-}
-
-impl DamagedFiles<'_> {
-    /// Those of a backup whose known files have the paths of that table, also those whose contents alone are damaged.
-    pub fn findings(&self, scanned: &ScannedMeta) -> Vec<Finding> {
-        if self.is_empty {
-            return Vec::new();
-        }
-        let files = scanned.loaded.meta.files.iter().filter(|file| !file.excluded);
-        let of_others = files.filter_map(|file| self.stamps.finding_of_any_kind(file));
-        let mut findings: Vec<Finding> = of_others.collect();
-        findings.extend(scanned.plain.iter().filter_map(|(id, crc32c)| {
-            let path = *self.shared.get(id)?;
-            let file = MetaFile::new(RepoPath::parse(path)?, *crc32c);
-            self.stamps.finding_of_any_kind(&file)
-        }));
-        findings
-    }
 }
 
 /// Reads all stamps. There are none where nothing can be listed.
@@ -162,61 +130,6 @@ impl Stamps {
         (stamp.outcome != Outcome::Replaced).then(|| stamp.at_ms.min(self.now_ms))
     }
 
-    /// The files of a backup with bytes that were found wrong, and not found right since: another copy of them may be right.
-    pub fn findings(&self, loaded: &LoadedMeta) -> Vec<Finding> {
-        if self.by_path.is_empty() {
-            return Vec::new();
-        }
-        let files = loaded.meta.files.iter().filter(|file| !file.excluded);
-        files.filter_map(|file| self.finding(file)).collect()
-    }
-
-    fn finding(&self, file: &MetaFile) -> Option<Finding> {
-        let path = file.path.to_string();
-        let reason = self.damage(&path, wanted_by(file))?.reason.to_owned();
-        Some(Finding { file: path, reason })
-    }
-
-    /// The files of a backup whose bytes are right, and which were found damaged inside.
-    pub fn findings_inside(&self, loaded: &LoadedMeta) -> Vec<Finding> {
-        if self.by_path.is_empty() {
-            return Vec::new();
-        }
-        let files = loaded.meta.files.iter().filter(|file| !file.excluded);
-        files.filter_map(|file| self.finding_inside(file)).collect()
-    }
-
-    fn finding_inside(&self, file: &MetaFile) -> Option<Finding> {
-        let path = file.path.to_string();
-        let reason = self.damaged_contents(&path, wanted_by(file))?.to_owned();
-        Some(Finding { file: path, reason })
-    }
-
-    /// What was found wrong with its bytes, or inside.
-    fn finding_of_any_kind(&self, file: &MetaFile) -> Option<Finding> {
-        self.finding(file).or_else(|| self.finding_inside(file))
-    }
-
-    /// The files that were found damaged, for a look at many backups.
-    pub fn damaged(&self, paths: &PathTable) -> DamagedFiles<'_> {
-        let damaged = self
-            .by_path
-            .iter()
-            .filter(|(_, stamps)| stamps.iter().any(Stamp::is_damage));
-        let mut files = DamagedFiles {
-            stamps: self,
-            shared: HashMap::new(),
-            is_empty: true,
-        };
-        for (path, _) in damaged {
-            files.is_empty = false;
-            if let Some(id) = paths.find(path.as_bytes()) {
-                files.shared.insert(id, path);
-            }
-        }
-        files
-    }
-
     /// The stamp of a file.
     pub(super) fn get(&self, path: &str, wanted: Wanted) -> Option<&Stamp> {
         self.choose(self.of(path), wanted)
@@ -245,10 +158,15 @@ impl Stamps {
         self.by_path.is_empty()
     }
 
+    /// Every path with its stamps, in no order.
+    pub(super) fn paths(&self) -> impl Iterator<Item = (&str, &[Stamp])> {
+        self.by_path.iter().map(|(path, stamps)| (&**path, &**stamps))
+    }
+
     /// Every stamp, with the path of its file, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Stamp)> {
-        let paths = self.by_path.iter();
-        paths.flat_map(|(path, stamps)| stamps.iter().map(move |stamp| (&**path, stamp)))
+        self.paths()
+            .flat_map(|(path, stamps)| stamps.iter().map(move |stamp| (path, stamp)))
     }
 
     /// The stamps of this path, however its file is expected to be.
@@ -315,13 +233,6 @@ impl Stamps {
             Some(known) => *known = known.clone().with_contents_of(&stamp, now_ms),
             None => stamps.push(stamp),
         }
-    }
-}
-
-fn wanted_by(file: &MetaFile) -> Wanted {
-    Wanted {
-        size_bytes: file.recorded_size_bytes(),
-        crc32c: file.recorded_crc32c(),
     }
 }
 

@@ -47,10 +47,10 @@ fn a_file_that_was_found_damaged_is_not_known_as_such_when_it_is_healed() {
     let findings = || {
         verified::read(&store, SystemClock.now())
             .unwrap()
-            .findings(&loaded)
+            .damaged_files(&loaded, &[])
     };
     assert_eq!(findings().len(), 1);
-    assert_eq!(findings()[0].file, path);
+    assert_eq!(findings()[0].finding.file, path);
     store.delete_one(&key(&path)).unwrap();
     assert_eq!(scene.create(&store).unwrap().healed_files, [&*path]);
     assert_eq!(findings(), []);
