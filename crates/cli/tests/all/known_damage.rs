@@ -107,6 +107,29 @@ fn restore_copy_and_repair_name_files_that_are_damaged_inside() {
         .says("nothing is known to be damaged that can be repaired");
 }
 
+/// The table of the database has the bytes of the stored one, so no backup of it gets better.
+#[test]
+fn a_backup_says_that_the_database_has_the_damage() {
+    let (sample, table) = damaged_inside();
+    let (db, repo) = (sample.word("db"), sample.word("repo"));
+    for more in [&["--dry-run"][..], &[]] {
+        let ended = run(["backup", &db, "--repo", &repo, "--json"].iter().chain(more)).ok();
+        let document = ended.json();
+        let found = warnings(&document);
+        assert_eq!(found.len(), 1, "{document}");
+        assert_eq!(found[0].0, format!("{db}/{table}.sst"));
+        let start =
+            format!("the database's own file is damaged: a deep verification of shared_checksum/{table}_");
+        assert!(found[0].1.starts_with(&start), "{document}");
+        assert!(found[0].1.contains("found: data block at byte 0"), "{document}");
+    }
+    let accepted = run(["backup", &db, "--repo", &repo, "--accept=known-damage"]).ok();
+    assert_eq!(accepted.stderr, "");
+    flip(&Path::new(&db).join(format!("{table}.sst")), 5);
+    let healed = run(["backup", &db, "--repo", &repo]).ok();
+    assert_eq!(healed.stderr, "");
+}
+
 /// What has the right bytes again is no reason for a warning, and what is not damaged neither.
 #[test]
 fn restore_and_copy_warn_of_wrong_bytes_before_they_read_them() {

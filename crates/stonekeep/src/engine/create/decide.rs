@@ -245,7 +245,8 @@ fn is_damaged_inside(
     inputs: &PlanInputs<'_>,
 ) -> bool {
     let size_bytes = file.image.size_bytes;
-    names_one_file(path) && inputs.doubts.is_damaged_inside(path, size_bytes, record)
+    let damage = || inputs.doubts.damage_inside(path, size_bytes, record.crc32c);
+    names_one_file(path) && damage().is_some()
 }
 
 /// Nothing has the path. A copy heals the backups that name it, if it is what they mean.

@@ -9,8 +9,8 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-use stonekeep_format::BackupId;
 use stonekeep_format::backup_name::RepoPath;
+use stonekeep_format::{BackupId, Crc32c};
 
 use super::stored_record::StoredRecord;
 use crate::repo::catalog::LoadedMeta;
@@ -39,14 +39,27 @@ impl Doubts {
 
     /// Whether a verification found that a stored file of this size is not what a record says.
     pub(super) fn is_known_damage(&self, path: &RepoPath, size_bytes: u64, record: &StoredRecord) -> bool {
-        let wanted = wanted(size_bytes, record);
+        let wanted = wanted(size_bytes, record.crc32c);
         !self.damage.is_empty() && self.damage.damage(&path.to_string(), wanted).is_some()
     }
 
-    /// Whether a verification found that a stored file of this size is what a record says, and is damaged inside.
-    pub(super) fn is_damaged_inside(&self, path: &RepoPath, size_bytes: u64, record: &StoredRecord) -> bool {
-        let wanted = wanted(size_bytes, record);
-        !self.damage.is_empty() && self.damage.damaged_contents(&path.to_string(), wanted).is_some()
+    /// What a verification found wrong inside of a stored file with this size and checksum.
+    pub(super) fn damage_inside(
+        &self,
+        path: &RepoPath,
+        size_bytes: u64,
+        crc32c: Option<Crc32c>,
+    ) -> Option<&str> {
+        if self.damage.is_empty() {
+            return None;
+        }
+        let wanted = wanted(size_bytes, crc32c);
+        self.damage.damaged_contents(&path.to_string(), wanted)
+    }
+
+    /// Whether a verification found anything of this path damaged inside.
+    pub(super) fn is_any_damaged_inside(&self, path: &RepoPath) -> bool {
+        !self.damage.is_empty() && self.damage.is_damaged_inside(&path.to_string())
     }
 
     /// Whether the meta file of a backup is another one than its facts describe; `None` if that is [still to be
@@ -71,9 +84,9 @@ impl Doubts {
     }
 }
 
-fn wanted(size_bytes: u64, record: &StoredRecord) -> Wanted {
+fn wanted(size_bytes: u64, crc32c: Option<Crc32c>) -> Wanted {
     Wanted {
         size_bytes: Some(size_bytes),
-        crc32c: record.crc32c,
+        crc32c,
     }
 }

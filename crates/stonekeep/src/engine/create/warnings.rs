@@ -29,7 +29,28 @@ pub(super) fn of_plan(
         .filter_map(|(name, message)| Some((name, message?)));
     given
         .map(|(name, message)| Warning::general(name, message))
+        .chain(files.iter().filter_map(|file| damaged_inside(file, inputs)))
         .collect()
+}
+
+/// A file of the database with the bytes of a stored file that is known to be damaged inside.
+fn damaged_inside(file: &PlannedFile<'_>, inputs: &PlanInputs<'_>) -> Option<Warning> {
+    let Action::Reuse { path, crc32c, .. } = &file.decision.action else {
+        return None;
+    };
+    let reason = inputs
+        .doubts
+        .damage_inside(path, file.size_bytes(), Some(*crc32c))?;
+    let message = format!(
+        "the database's own file is damaged: a deep verification of {path}, which has the same bytes, found: {reason}; this backup \
+         has the damage as well. A verification of the database (verify --database) names the keys that are affected, and latest-valid \
+         the newest backup without known damage"
+    );
+    Some(Warning::about(
+        WarningName::KnownDamage,
+        file.image.to_string(),
+        message,
+    ))
 }
 
 /// How many of the unknown files and directories a warning names.
@@ -98,6 +119,10 @@ fn has_another_name(file: &PlannedFile<'_>, inputs: &PlanInputs<'_>) -> bool {
     let Some(stored) = inputs.path_in_newest(number, kind) else {
         return false;
     };
+    // The database's file has other bytes, and got another name for that.
+    if inputs.doubts.is_any_damaged_inside(stored) {
+        return false;
+    }
     let same_size = stored.size_bytes().is_none_or(|size| size == file.size_bytes());
     same_size
         && match &file.decision.action {

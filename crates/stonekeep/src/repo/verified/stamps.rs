@@ -117,6 +117,12 @@ impl Stamps {
         self.contents(path, wanted)?.damage.as_deref()
     }
 
+    /// Whether something is wrong inside of any file of this path.
+    pub fn is_damaged_inside(&self, path: &str) -> bool {
+        let mut contents = self.of(path).iter().filter_map(|stamp| stamp.contents.as_ref());
+        contents.any(|contents| contents.damage.is_some())
+    }
+
     /// When somebody last looked into a file that is expected to be so, in milliseconds since 1970; never later than now.
     pub fn looked_into_ms(&self, path: &str, wanted: Wanted) -> Option<u64> {
         let contents = self.contents(path, wanted)?;
