@@ -225,3 +225,34 @@ fn sizes_alone_do_not_hide_what_is_known() {
     assert_eq!(of_missing.len(), 1, "{document}");
     assert_eq!(of_missing[0]["kind"], "missing");
 }
+
+/// What was found before is unknown until somebody looks again.
+#[test]
+fn list_and_check_name_a_damaged_record_of_verifications() {
+    let sample = Sample::new();
+    sample.backup();
+    let repo = sample.word("repo");
+    sample.verify("deep").ok();
+    run(["check", "--repo", &repo]).ok();
+    let entries = fs::read_dir(Path::new(&repo).join("stonekeep/verified")).unwrap();
+    let stamps: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    let [stamps] = &stamps[..] else {
+        panic!("{stamps:?}");
+    };
+    flip(stamps, 50);
+    let about = format!(
+        "stonekeep/verified/{}: ",
+        stamps.file_name().unwrap().to_str().unwrap()
+    );
+    run(["list", "--repo", &repo])
+        .ok()
+        .warns(&about)
+        .warns("[not-remembered]");
+    run(["check", "--repo", &repo])
+        .code(1)
+        .says("stale: ")
+        .says(&about);
+    sample.verify("deep").ok().warns(&about);
+    assert_eq!(run(["list", "--repo", &repo]).ok().stderr, "");
+    run(["check", "--repo", &repo]).ok();
+}

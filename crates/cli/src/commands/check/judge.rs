@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use stonekeep::WarningName;
 use stonekeep::engine::collect::PastRetention;
 use stonekeep::engine::info::{BackupInfo, BackupState, RepositoryInfo};
 
@@ -103,6 +104,7 @@ pub(super) fn judge(args: &CheckArgs, found: &Findings, figures: &Figures) -> (H
     stale.extend(not_purged(args, found, figures));
     stale.extend(not_drilled(args, figures));
     stale.extend(no_space(args, figures));
+    stale.extend(forgotten(info));
     if let Some(unsupported @ 1..) = figures.unsupported_backups {
         let backups = count(unsupported, "backup");
         stale.push(format!("{backups} cannot be read by this version"));
@@ -189,6 +191,13 @@ fn not_drilled(args: &CheckArgs, figures: &Figures) -> Option<String> {
 fn no_space(args: &CheckArgs, figures: &Figures) -> Option<String> {
     let (free, min) = (figures.free_bytes?, args.min_free?);
     (free < min).then(|| format!("{} free, less than {}", bytes(free), bytes(min)))
+}
+
+/// Records of verifications that cannot be read: damage may be unknown that was found.
+fn forgotten(info: &RepositoryInfo) -> impl Iterator<Item = String> {
+    let warnings = info.warnings.iter();
+    let forgotten = warnings.filter(|warning| warning.name == WarningName::NotRemembered);
+    forgotten.map(ToString::to_string)
 }
 
 fn is_over(age_seconds: i64, max: Duration) -> bool {

@@ -27,7 +27,7 @@ use crate::repo::stored_files::{PrivateFiles, StoredFiles};
 use crate::repo::verified::drill::Drill;
 use crate::repo::verified::{self, StampsByPath};
 use crate::store::Store;
-use crate::{ErrorKind, Finding, Result};
+use crate::{ErrorKind, Finding, Result, Warning};
 
 /// Which backups are asked for. The others are read as well, since files may be shared with them.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +50,8 @@ pub(super) struct Inspected {
     pub(super) verified: Verified,
     /// When the last drill of any backup found nothing wrong.
     pub(super) last_drill_seconds: Option<i64>,
+    /// What is not known of that.
+    pub(super) warnings: Vec<Warning>,
 }
 
 /// What all workers see.
@@ -121,7 +123,10 @@ pub(super) fn inspect(
             }
         })?,
     };
-    Ok(inspection.finish(inspected.into_iter().flatten().collect()))
+    Ok(Inspected {
+        warnings: stamps.warnings().to_vec(),
+        ..inspection.finish(inspected.into_iter().flatten().collect())
+    })
 }
 
 /// Inspects one backup where the others cannot be listed: what it shares with them is not known.
@@ -319,6 +324,7 @@ impl Inspection<'_> {
             total_bytes: sharing.total_bytes() + included_bytes,
             last_drill_seconds: self.drill.as_ref().map(Drill::seconds),
             verified: self.verifications.map(Verifications::of_all).unwrap_or_default(),
+            warnings: Vec::new(),
         }
     }
 }

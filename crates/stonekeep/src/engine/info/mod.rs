@@ -66,23 +66,20 @@ impl BackupEngineReadOnly {
             RepositoryIndex::new(store),
             self.options().max_valid_backups_to_open,
         );
-        let (backups, total_bytes, verified, last_drill_seconds) = if detail == InfoDetail::Head {
-            (
-                self.heads(&index, wanted.unwrap_or(usize::MAX))?,
-                None,
-                None,
-                None,
-            )
+        let inspected = if detail == InfoDetail::Head {
+            None
         } else {
             let asked = wanted.map_or(Asked::All, Asked::Newest);
-            let inspected = inspect(self, &index, asked, detail)?;
-            let (total_bytes, verified) = (Some(inspected.total_bytes), Some(inspected.verified));
-            (
-                inspected.backups,
-                total_bytes,
-                verified,
-                inspected.last_drill_seconds,
-            )
+            Some(inspect(self, &index, asked, detail)?)
+        };
+        let total_bytes = inspected.as_ref().map(|inspected| inspected.total_bytes);
+        let verified = inspected.as_ref().map(|inspected| inspected.verified);
+        let last_drill_seconds = inspected
+            .as_ref()
+            .and_then(|inspected| inspected.last_drill_seconds);
+        let (backups, forgotten) = match inspected {
+            Some(inspected) => (inspected.backups, inspected.warnings),
+            None => (self.heads(&index, wanted.unwrap_or(usize::MAX))?, Vec::new()),
         };
         let mut unknown = index.backups()?.unknown.clone();
         unknown.sort_unstable();
@@ -90,7 +87,7 @@ impl BackupEngineReadOnly {
         // RocksDB's collector takes some names for leftovers, and deletes the backups of those numbers.
         let private = index.private()?.iter();
         let foreign = private.filter_map(|entry| catalog::warn_of_private(&entry.name));
-        let warnings = own.chain(foreign).collect();
+        let warnings = own.chain(foreign).chain(forgotten).collect();
         Ok(RepositoryInfo {
             location: store.location().to_owned(),
             backups,

@@ -1,8 +1,10 @@
 //! When the files of backups were last verified, and what was found wrong with them then.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use stonekeep_format::backup_meta::{MetaFile, PathId};
+use stonekeep_format::backup_name::RepoPath;
 
 use crate::repo::included::IncludedFile;
 use crate::repo::meta_scanner::ScannedMeta;
@@ -44,6 +46,8 @@ struct All {
     sum: Sum,
     /// Shared files that were never read as one of the backups expects them.
     never: PathSet,
+    /// Those of them that are not stored.
+    never_missing: HashSet<RepoPath>,
 }
 
 impl All {
@@ -51,6 +55,12 @@ impl All {
     fn add_shared(&mut self, id: PathId, verified_ms: Option<u64>, stored_bytes: u64) {
         let is_new = verified_ms.is_none() && self.never.insert(id);
         self.sum.add(verified_ms, if is_new { stored_bytes } else { 0 });
+    }
+
+    /// The same for a file that is not stored.
+    fn add_missing(&mut self, path: &RepoPath, verified_ms: Option<u64>, size_bytes: u64) {
+        let is_new = verified_ms.is_none() && self.never_missing.insert(path.clone());
+        self.sum.add(verified_ms, if is_new { size_bytes } else { 0 });
     }
 }
 
@@ -150,7 +160,7 @@ impl<'a> Verifications<'a> {
                     let stored = self.stored.entry(id).and_then(|entry| entry.size_bytes);
                     all.add_shared(id, known.verified_ms, stored.unwrap_or(0));
                 }
-                None => all.sum.add(known.verified_ms, size_bytes.unwrap_or(0)),
+                None => all.add_missing(&file.path, known.verified_ms, size_bytes.unwrap_or(0)),
             }
         }
         for file in included {

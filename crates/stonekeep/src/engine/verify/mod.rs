@@ -52,7 +52,7 @@ use crate::repo::loaded_meta::MetaState;
 use crate::repo::meta_scanner::{MetaScanner, ScannedMeta};
 use crate::repo::path_set::PathSet;
 use crate::repo::stored_files::StoredFiles;
-use crate::repo::verified::Stamps;
+use crate::repo::verified::{Recorder, Stamps};
 use crate::repo::wrong::Wrong;
 use crate::repo::{included, layout, unbound_facts};
 use crate::{Error, ErrorKind, Observer, Result};
@@ -123,6 +123,8 @@ impl BackupEngineReadOnly {
             known: self.known_for_sizes(options),
             report: VerifyReport::new(level),
         };
+        let remembered = memory.recorder().map_or(&verifier.known, Recorder::earlier);
+        verifier.report.warnings.extend_from_slice(remembered.warnings());
         let wanted = self
             .options()
             .max_valid_backups_to_open

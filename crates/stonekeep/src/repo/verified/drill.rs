@@ -71,14 +71,15 @@ pub fn put(store: &Store, drill: &Drill, durability: Durability) -> Result<()> {
 /// The drill of a text.
 ///
 /// # Errors
-/// `Corrupt` for anything else.
+/// `Unsupported` for one of another version, `Corrupt` for anything else.
 pub(super) fn decode(text: &[u8]) -> Result<Drill> {
-    let wrong = || Error::corrupt(NAME, "it is no drill of this version");
+    let wrong = || Error::corrupt(NAME, "it is no drill");
     let line = checked_lines::lines(NAME, text)?.next().ok_or_else(wrong)?;
     let line: Line<Drill> = serde_json::from_slice(line).map_err(|_| wrong())?;
     if line.stonekeep_drill == VERSION {
         Ok(line.drill)
     } else {
-        Err(wrong())
+        let message = format!("{NAME} has another version than {VERSION}");
+        Err(Error::new(ErrorKind::Unsupported, message))
     }
 }

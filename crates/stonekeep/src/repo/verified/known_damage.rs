@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use memchr::memmem;
 
+use super::drill;
 use super::stamps::{self, Stamps};
 use crate::repo::checked_pieces::{self, Wanted};
 use crate::repo::layout;
@@ -34,6 +35,7 @@ fn read(store: &Store, now: SystemTime) -> Result<Stamps> {
     let mut buffer = Vec::new();
     for entry in store.names(Some(&directory))? {
         if entry.kind == EntryKind::File
+            && entry.name != drill::NAME
             && mentions_damage(store, &directory.join(&entry.name)?, &mut buffer)?
         {
             damaged = stamps::read(store, now)?;
@@ -46,7 +48,7 @@ fn read(store: &Store, now: SystemTime) -> Result<Stamps> {
     Ok(damaged)
 }
 
-/// Whether a file of stamps may have one of a damaged file. A file that is damaged itself has none.
+/// Whether a file of stamps may have one of a damaged file, also since it is damaged itself.
 fn mentions_damage(store: &Store, key: &Key, buffer: &mut Vec<u8>) -> Result<bool> {
     let mut found = false;
     let read = Pieces::open(store, key, layout::RECORD_LIMIT_BYTES, buffer).and_then(|pieces| {
@@ -57,8 +59,9 @@ fn mentions_damage(store: &Store, key: &Key, buffer: &mut Vec<u8>) -> Result<boo
     });
     match read {
         Ok(()) => Ok(found),
+        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(true),
         // Another verification has merged it.
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => Ok(false),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
 }

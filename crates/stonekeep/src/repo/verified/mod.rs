@@ -35,7 +35,8 @@
 //! counts. Both may remove the same files at V4. A backup that begins meanwhile may discard what is staged for a put: then it is
 //! put once more.
 //!
-//! Stamps are hints about the past. A file that is lost or damaged means that its stamps were never made. A stamp of the future,
+//! Stamps are hints about the past. A file that is lost means that its stamps were never made; one that is damaged, too, and readers warn of
+//! it until the next verification removes it. A stamp of the future,
 //! as a clock leaves that was put back, counts as made now, and loses against any other one; V3 dates it just before the begin of
 //! the run, so that it delays nothing.
 //!

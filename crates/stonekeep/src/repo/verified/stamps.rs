@@ -8,7 +8,7 @@ use super::stamp::{self, Contents, Outcome, Stamp, Wanted};
 use crate::parallel::run_bounded;
 use crate::repo::{layout, record_text};
 use crate::store::{EntryKind, Key, Store};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Warning, WarningName};
 
 /// How many files are read at a time. There is one, unless verifications were killed.
 const AT_ONCE: usize = 4;
@@ -32,6 +32,8 @@ pub struct Stamps {
     pub(super) drill: Option<Drill>,
     /// The first file that could not be read, and why.
     unread: Option<String>,
+    /// What is not known, since files are damaged or cannot be read.
+    warnings: Vec<Warning>,
     now_ms: u64,
 }
 
@@ -55,7 +57,10 @@ pub fn read(store: &Store, now: SystemTime) -> Result<Stamps> {
     })?;
     for (key, text) in texts {
         if key.name() == drill::NAME {
-            stamps.drill = text.and_then(|text| drill::decode(&text)).ok();
+            match text.and_then(|text| drill::decode(&text)) {
+                Ok(drill) => stamps.drill = Some(drill),
+                Err(error) => stamps.warnings.extend(unknown_drill(&key, &error)),
+            }
         } else {
             stamps.add_file(key, text);
         }
@@ -80,6 +85,11 @@ impl Stamps {
     /// The first file that could not be read, and why.
     pub fn unread(&self) -> Option<&str> {
         self.unread.as_deref()
+    }
+
+    /// What is not known, since files are damaged or cannot be read. The next verification removes those that are damaged.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 
     /// For what must not take a damaged file for a right one.
@@ -196,17 +206,31 @@ impl Stamps {
         match decoded {
             Ok(()) => self.files.push(key),
             Err(error) if error.kind() == ErrorKind::Corrupt => {
-                log(&key, &error);
+                let message = format!(
+                    "what verifications found is forgotten in part, since the record of it is damaged ({}): a deep \
+                     verification (verify --level deep) finds it again",
+                    error.one_line()
+                );
+                self.warn(&key, message);
                 self.files.push(key);
             }
             // Another verification has merged it, or a newer version wrote it.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported) => {}
             Err(error) => {
-                log(&key, &error);
+                let message = format!(
+                    "what verifications found is not known in part, since the record of it cannot be read ({}): make it readable",
+                    error.one_line()
+                );
+                self.warn(&key, message);
                 self.unread
                     .get_or_insert_with(|| format!("{key}: {}", error.one_line()));
             }
         }
+    }
+
+    fn warn(&mut self, key: &Key, message: String) {
+        let warning = Warning::about(WarningName::NotRemembered, key.as_str(), message);
+        self.warnings.push(warning);
     }
 
     /// Adds a stamp in the place of all others of the same file.
@@ -242,6 +266,14 @@ impl Stamps {
     }
 }
 
-fn log(key: &Key, error: &Error) {
-    tracing::warn!(%key, reason = %error.one_line(), "stamps of verification cannot be read; the files count as never verified");
+/// `None` if there was none, or if a newer version wrote it.
+fn unknown_drill(key: &Key, error: &Error) -> Option<Warning> {
+    if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported) {
+        return None;
+    }
+    let message = format!(
+        "when the last drill was is not known ({}): the next one replaces the record of it",
+        error.one_line()
+    );
+    Some(Warning::about(WarningName::NotRemembered, key.as_str(), message))
 }

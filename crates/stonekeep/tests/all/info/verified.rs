@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stonekeep::engine::info::{BackupInfo, InfoDetail, RepositoryInfo};
-use stonekeep::engine::verify::{Sample, VerifyOptions, VerifyWhat};
+use stonekeep::engine::verify::{Sample, VerifyLevel, VerifyOptions, VerifyWhat};
 use stonekeep::engine::{BackupEngineReadOnly, Components};
 use stonekeep::store::Store;
-use stonekeep::{BackupState, Quiet};
+use stonekeep::{BackupState, Quiet, Warning, WarningName};
 use stonekeep_testkit::fake_clock::FakeClock;
 use stonekeep_testkit::record_store::RecordStore;
 
-use crate::support::scene::{Scene, id, memory, named, options, reader};
+use crate::support::scene::{Scene, id, key, memory, named, names, options, put, reader};
 use crate::verify::basics::flip;
 
 const START: i64 = 1_800_000_000;
@@ -167,4 +167,63 @@ fn it_costs_one_listing_and_one_read() {
             .unwrap();
         assert_eq!(requests(), 2);
     }
+}
+
+/// A shared file that is not there is not several files.
+#[test]
+fn a_missing_file_counts_once_among_those_that_were_never_verified() {
+    let (mut scene, store) = (Scene::new(), memory());
+    let clock = Arc::new(FakeClock::at_unix_seconds(START.try_into().unwrap()));
+    for _ in 0..3 {
+        scene.create(&store).unwrap();
+        scene.change();
+    }
+    let before = all(&store, &clock);
+    let shared = named(&store, 1).into_iter();
+    let mut shared = shared.filter(|path| path.ends_with(".sst") && named(&store, 3).contains(path));
+    store.delete_one(&key(&shared.next().unwrap())).unwrap();
+    let after = all(&store, &clock);
+    assert!(after.backups.iter().all(|info| info.state != BackupState::Valid));
+    assert_eq!(after.never_verified_bytes, before.never_verified_bytes);
+}
+
+/// Until a verification has removed them.
+#[test]
+fn damaged_records_of_verifications_are_named() {
+    let (scene, store) = (Scene::new(), memory());
+    let clock = Arc::new(FakeClock::at_unix_seconds(START.try_into().unwrap()));
+    scene.create(&store).unwrap();
+    let verify = |level: VerifyLevel| {
+        let how = VerifyOptions::default().with_level(level);
+        let verified = engine(&store, &clock).verify(VerifyWhat::All, &how, &Quiet);
+        verified.unwrap().warnings
+    };
+    assert_eq!(verify(VerifyLevel::Checksum), []);
+    assert_eq!(all(&store, &clock).warnings, []);
+    let [stamps] = &names(&store, "stonekeep/verified")
+        .into_iter()
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("one file");
+    };
+    let (stamps, drill) = (format!("stonekeep/verified/{stamps}"), "stonekeep/verified/drill");
+    flip(&store, &stamps);
+    put(&store, drill, b"garbage");
+    let is_of = |warnings: &[Warning], files: &[&str]| {
+        let mut about: Vec<_> = warnings.iter().map(|warning| warning.about.as_deref()).collect();
+        about.sort_unstable();
+        let names = warnings.iter().map(|warning| warning.name);
+        names.into_iter().all(|name| name == WarningName::NotRemembered)
+            && about == files.iter().map(|file| Some(*file)).collect::<Vec<_>>()
+    };
+    let mut both = [drill, &stamps];
+    both.sort_unstable();
+    let told = all(&store, &clock).warnings;
+    assert!(is_of(&told, &both), "{told:?}");
+    for level in [VerifyLevel::Size, VerifyLevel::Checksum] {
+        let told = verify(level);
+        assert!(is_of(&told, &both), "{level:?}: {told:?}");
+    }
+    let told = all(&store, &clock).warnings;
+    assert!(is_of(&told, &[drill]), "{told:?}");
 }
