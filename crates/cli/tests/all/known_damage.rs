@@ -51,29 +51,29 @@ fn restore_copy_and_repair_name_files_that_are_damaged_inside() {
                 "--repo",
                 "{repo}",
             ],
-            "backup 2 needs it",
+            "needed by backup 2;",
         ),
         (
             vec!["restore", "2", "--to", "{target}", "--repo", "{repo}"],
-            "backup 2 needs it",
+            "needed by backup 2;",
         ),
         (
             vec!["copy", "--dry-run", "--from", "{repo}", "--to", "{copy}"],
-            "backups 1, 2 need it",
+            "needed by backups 1, 2;",
         ),
         (
             vec!["copy", "2", "--from", "{repo}", "--to", "{copy}"],
-            "backup 2 needs it",
+            "needed by backup 2;",
         ),
         (
             vec!["copy", "--all", "--from", "{repo}", "--to", "{all}"],
-            "backups 1, 2 need it",
+            "needed by backups 1, 2;",
         ),
         (
             vec!["repair", "--dry-run", "--repo", "{repo}"],
-            "backups 1, 2 need it",
+            "needed by backups 1, 2;",
         ),
-        (vec!["repair", "2", "--repo", "{repo}"], "backup 2 needs it"),
+        (vec!["repair", "2", "--repo", "{repo}"], "needed by backup 2;"),
     ] {
         let code = if args[0] == "repair" { 3 } else { 0 };
         let words = args.iter().map(|arg| match *arg {

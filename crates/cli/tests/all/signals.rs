@@ -180,3 +180,39 @@ fn an_interrupted_restore_leaves_the_target_as_it_was() {
         .says("is taken back");
     assert!(marker.exists() && !world.path("target/.stonekeep-restore").exists());
 }
+
+/// Others are read for minutes when the first table is known to be damaged.
+#[test]
+fn an_interrupted_verification_says_what_it_found() {
+    let world = large();
+    world.run(["backup", world.db()]).ok();
+    let tables = std::fs::read_dir(world.path("repo/shared_checksum")).unwrap();
+    let mut tables: Vec<_> = tables.map(|entry| entry.unwrap().path()).collect();
+    tables.sort();
+    let mut bytes = std::fs::read(&tables[0]).unwrap();
+    bytes[5] ^= 1;
+    std::fs::write(&tables[0], bytes).unwrap();
+    let name = tables[0].file_name().unwrap().to_str().unwrap();
+    for json in [false, true] {
+        let mut command = world.command();
+        command.args(["verify", "-v", "--verify-rate-limit", BYTES_A_SECOND]);
+        command.arg("--max-background-operations=1");
+        if json {
+            command.arg("--json");
+        }
+        let mut running = Running::start(command);
+        running.wait_for_words("a file is damaged");
+        running.send(Signal::INT);
+        let ended = running.end().code(130);
+        if json {
+            let document: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+            assert_eq!(document["error"]["kind"], "stopped");
+            let found = document["error"]["findings"][0]["file"].as_str().unwrap();
+            assert!(found.ends_with(name), "{document}");
+        } else {
+            ended
+                .warns("error: stopped on request; 1 fault was found before\n")
+                .warns(&format!("  shared_checksum/{name}: its checksum is "));
+        }
+    }
+}

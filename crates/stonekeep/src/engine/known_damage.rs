@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use stonekeep_format::BackupId;
 
+use super::backups_text::backups_text;
 use crate::repo::included::IncludedFile;
 use crate::repo::loaded_meta::LoadedMeta;
 use crate::repo::verified::{DamageKind, Stamps};
 use crate::{Warning, WarningName};
-
-/// So many backups that need a file are named.
-const NAMED: usize = 3;
 
 /// What is done with the damaged files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +45,7 @@ impl KnownDamage {
     /// A warning of each file.
     pub(super) fn warnings(self, used: Use) -> Vec<Warning> {
         let of_file = |((file, reason), (kind, backups)): ((String, String), (_, Vec<BackupId>))| {
-            let needed = needed_by(&backups);
+            let needed = format!("needed by {}", backups_text(&backups));
             let message = match kind {
                 DamageKind::Inside => format!(
                     "its checksum is right, but a deep verification found it damaged inside: {reason}; {needed}; {}",
@@ -77,19 +75,5 @@ fn advice(used: Use) -> &'static str {
             "it cannot be repaired, since backups expect these bytes; if the database's own file is right, a new backup of the \
              database stores that beside it"
         }
-    }
-}
-
-fn needed_by(backups: &[BackupId]) -> String {
-    let ids: Vec<String> = backups.iter().map(ToString::to_string).collect();
-    match &ids[..] {
-        [id] => format!("backup {id} needs it"),
-        ids if ids.len() <= NAMED => format!("backups {} need it", ids.join(", ")),
-        ids => format!(
-            "{} backups need it, from {} to {}",
-            ids.len(),
-            backups.iter().min().map_or_else(String::new, ToString::to_string),
-            backups.iter().max().map_or_else(String::new, ToString::to_string),
-        ),
     }
 }

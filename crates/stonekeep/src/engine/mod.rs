@@ -5,6 +5,7 @@
 //!
 #![doc = include_str!("examples.md")]
 
+mod backups_text;
 mod callbacks;
 mod checked;
 pub mod collect;

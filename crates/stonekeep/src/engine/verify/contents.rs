@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use stonekeep_format::backup_name::RepoPath;
@@ -68,6 +69,8 @@ pub(super) struct Read {
     pub(super) left: Vec<Claim>,
     /// The files of which not every byte could be read.
     pub(super) unread: Vec<Claim>,
+    /// Whether the observer asked for an end.
+    pub(super) is_stopped: bool,
     /// What is in those that somebody looked into.
     pub(super) contents: VerifiedContents,
     wals: WalsOfBackups,
@@ -148,7 +151,7 @@ pub(super) fn sum_of_bytes<'c>(claims: impl IntoIterator<Item = &'c Claim>) -> u
 /// another.
 ///
 /// # Errors
-/// `Stopped`. A file that cannot be read must not end the verification of all others.
+/// None that is about one file: it must not end the verification of all others. Neither does a stop lose what was found before.
 pub(super) fn verify(
     engine: &BackupEngineReadOnly,
     index: &RepositoryIndex<'_>,
@@ -170,20 +173,15 @@ pub(super) fn verify(
     let limiter = &engine.verify_rate_limiter;
     let meter = engine.meter(observer, limiter, Phase::Verifying, (claims.len() as u64, bytes));
     let is_over = || until.is_some_and(|until| engine.clock.instant() >= until);
+    let stopped = AtomicBool::new(false);
     let numbered = claims.into_iter().enumerate().collect();
     let results = run_bounded(engine.workers(), numbered, |(number, claim)| {
-        meter.check()?;
         if number > 0 && is_over() {
             return Ok((claim, None));
         }
-        let mut found = look(engine, (index, into), &claim, &meter)?;
-        if is_wrong(&claim, &found) {
-            // It may have been changed on the way.
-            if let Found::File(size_bytes, Some(_), _) = found {
-                meter.take_back(size_bytes);
-            }
-            found = look(engine, (index, into), &claim, &meter)?;
-        }
+        let Some(found) = unless_stopped(look_twice(engine, (index, into), &claim, &meter), &stopped)? else {
+            return Ok((claim, None));
+        };
         meter.file_done();
         record(recorder, &claim, &found, recorded);
         Ok((claim, Some(found)))
@@ -196,8 +194,13 @@ pub(super) fn verify(
                 continue;
             }
             Some(Found::Unchecked(error)) if is_shortage(&error) => {
-                meter.check()?;
-                let found = look(engine, (index, into), &claim, &meter)?;
+                let again = meter
+                    .check()
+                    .and_then(|()| look(engine, (index, into), &claim, &meter));
+                let Some(found) = unless_stopped(again, &stopped)? else {
+                    read.left.push(claim);
+                    continue;
+                };
                 record(recorder, &claim, &found, recorded);
                 found
             }
@@ -206,7 +209,41 @@ pub(super) fn verify(
         read.add(claim, found, recorded, findings);
     }
     read.wals.report(findings);
+    read.is_stopped = stopped.into_inner();
     Ok(read)
+}
+
+/// `None` if it was stopped, which is noted.
+fn unless_stopped(found: Result<Found>, stopped: &AtomicBool) -> Result<Option<Found>> {
+    match found {
+        Err(error) if error.kind() == ErrorKind::Stopped => {
+            stopped.store(true, Ordering::Relaxed);
+            Ok(None)
+        }
+        found => found.map(Some),
+    }
+}
+
+/// Looks once more at what seems to be wrong: it may have been changed on the way.
+fn look_twice(
+    engine: &BackupEngineReadOnly,
+    (index, into): (&RepositoryIndex<'_>, Option<Into<'_>>),
+    claim: &Claim,
+    meter: &Meter<'_>,
+) -> Result<Found> {
+    meter.check()?;
+    let found = look(engine, (index, into), claim, meter)?;
+    if !is_wrong(claim, &found) {
+        return Ok(found);
+    }
+    if let Found::File(size_bytes, Some(_), _) = found {
+        meter.take_back(size_bytes);
+    }
+    let found = look(engine, (index, into), claim, meter)?;
+    if is_wrong(claim, &found) {
+        tracing::info!(file = %claim.path, "a file is damaged");
+    }
+    Ok(found)
 }
 
 /// Leaves a stamp for each of those that a file can be, if all of its bytes were read.

@@ -11,6 +11,7 @@ mod claims;
 mod contents;
 mod damaged_database;
 mod database;
+mod ended;
 mod excluded;
 mod known_contents;
 mod memory;
@@ -76,7 +77,7 @@ impl BackupEngineReadOnly {
     ///
     /// # Errors
     /// As [`Self::verify_backups`]; `InvalidArgument` for a sample of nothing, or of files that are not read. What was read before
-    /// a stop is remembered.
+    /// a stop is remembered, and what was found wrong is in the error.
     pub fn verify(
         &self,
         what: impl Into<VerifyWhat>,
@@ -133,7 +134,7 @@ impl BackupEngineReadOnly {
         let mut readable = 0;
         for id in ids.into_iter().rev() {
             if observer.should_stop() {
-                return Err(Error::stopped());
+                return Err(verifier.interrupted(Error::stopped()));
             }
             if readable >= wanted {
                 break;
@@ -150,12 +151,16 @@ impl BackupEngineReadOnly {
         }
         verifier.settle_excluded()?;
         if level != VerifyLevel::Size {
-            verifier.read_files(options, memory, began, observer)?;
+            let read = verifier.read_files(options, memory, began, observer);
+            if let Err(error) = read {
+                return Err(verifier.interrupted(error));
+            }
         }
         verifier.finish()
     }
 }
 
+/// A verification under way.
 struct Verifier<'a> {
     engine: &'a BackupEngineReadOnly,
     verifies_all: bool,
@@ -350,34 +355,4 @@ impl Verifier<'_> {
         self.findings.add(FindingKind::UnreadableMeta, file, reason, [id]);
         self.add_backup(id, state, Vec::new());
     }
-
-    /// Backups that were deleted meanwhile have no findings.
-    fn finish(self) -> Result<VerifyReport> {
-        let Verifier {
-            engine,
-            mut report,
-            findings,
-            ..
-        } = self;
-        let there = still_there(engine, report.backups.iter().map(|backup| backup.id))?;
-        let there = |id: BackupId| there.contains(&id);
-        report.backups.retain(|backup| there(backup.id));
-        report.backups.sort_by_key(|backup| backup.id);
-        findings.report(&mut report, there);
-        report.settle();
-        Ok(report)
-    }
-}
-
-/// Which of these backups exist now.
-fn still_there(
-    engine: &BackupEngineReadOnly,
-    ids: impl Iterator<Item = BackupId>,
-) -> Result<HashSet<BackupId>> {
-    let store = engine.store();
-    if store.traits().lists {
-        return Ok(engine.backup_ids()?.into_iter().collect());
-    }
-    let found = ids.map(|id| Ok(store.stat(&layout::meta(id))?.map(|_| id)));
-    found.filter_map(Result::transpose).collect()
 }

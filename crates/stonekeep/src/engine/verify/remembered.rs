@@ -18,7 +18,7 @@ use crate::repo::facts::BackupFacts;
 use crate::repo::meta_scanner::ScannedMeta;
 use crate::repo::stored_files::StoredFiles;
 use crate::repo::verified::{Recorder, Stamps, known_damage, milliseconds};
-use crate::{Observer, Result, Warning, WarningName};
+use crate::{Error, Observer, Result, Warning, WarningName};
 
 impl BackupEngineReadOnly {
     /// What is known of damaged files where no file is read: then the stamps stay as they are.
@@ -114,7 +114,11 @@ impl Verifier<'_> {
         if let Some(reason) = memory.finish() {
             self.warn_not_remembered(options, &reason);
         }
-        Ok(())
+        if read.is_stopped {
+            Err(Error::stopped())
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether no backup may name further files.
