@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::Resettable;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::repository::RepoArgs;
@@ -16,7 +17,12 @@ pub(crate) struct OptionalRepoArgs {
 impl Args for OptionalRepoArgs {
     fn augment_args(command: Command) -> Command {
         RepoArgs::augment_args(command).mut_arg("repo", |arg| {
-            arg.required(false).required_unless_present("database")
+            let help = arg.get_help().map_or_else(String::new, ToString::to_string);
+            // The parser would take the variable for an option that was typed, which contradicts `--database`. It counts as all others do.
+            arg.required(false)
+                .required_unless_present("database")
+                .env(Resettable::Reset)
+                .help(format!("{help} [env: STONEKEEP_REPO]"))
         })
     }
 

@@ -52,8 +52,8 @@ pub(crate) struct VerifyArgs {
     all: bool,
     #[command(flatten)]
     repo: OptionalRepoArgs,
-    /// Verify the database in this directory instead of backups
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["backup", "all", "before", "tag", "level", "sample", "max_duration"])]
+    /// Verify the database in this directory, or of this name in the configuration file, instead of backups
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["repo", "backup", "all", "before", "tag", "level", "sample", "max_duration"])]
     database: Option<PathBuf>,
     /// The directory of the database's WALs, if it is neither DIR nor named in OPTIONS
     #[arg(long, value_name = "DIR", requires = "database")]

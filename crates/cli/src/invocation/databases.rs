@@ -10,7 +10,7 @@ use super::job::{PLACES, Place};
 use super::typed::Typed;
 use crate::args::path::wants_a_path;
 use crate::args::place::scheme;
-use crate::config::{Config, Entry, Target, is_bare_name};
+use crate::config::{Config, Entry, Given, Target, is_bare_name};
 use crate::option;
 use crate::usage_error::UsageError;
 
@@ -29,9 +29,46 @@ pub(super) struct Named {
     pub(super) of_repo: Vec<Entry>,
     /// The database that `--from` names.
     pub(super) from: Option<Entry>,
+    /// The databases that `--database` names, with the values that do.
+    pub(super) directories: Vec<(OsString, Entry)>,
     /// Words that name no database.
     pub(super) words: Vec<OsString>,
 }
+
+impl Named {
+    /// The values of an option; a database that `--database` names is its directory.
+    pub(super) fn values_of(&self, long: &str, values: &[OsString]) -> Vec<OsString> {
+        let directory = |value: &OsString| {
+            let mut named = self.directories.iter();
+            let (_, entry) = named.find(|(name, _)| name == value && long == DIRECTORY)?;
+            Some(entry.path.clone().into())
+        };
+        let values = values.iter();
+        values
+            .map(|value| directory(value).unwrap_or_else(|| value.clone()))
+            .collect()
+    }
+
+    /// The options of `verify` for a database that `--database` names, and where its backups look for its files.
+    pub(super) fn options_of_directory(&self, verb: &str) -> Vec<&Given> {
+        let (VERIFY, [(_, entry)]) = (verb, &self.directories[..]) else {
+            return Vec::new();
+        };
+        let mut options = entry.options(None, verb);
+        let of_backup = entry.options(None, "backup").into_iter();
+        let is_place = |given: &&Given| matches!(given.long.as_str(), "wal-dir" | "db-path");
+        let is_new = |given: &&Given| options.iter().all(|known| known.long != given.long);
+        let places: Vec<&Given> = of_backup.filter(is_place).filter(is_new).collect();
+        options.extend(places);
+        options
+    }
+}
+
+/// The option whose values are directories of databases.
+pub(super) const DIRECTORY: &str = "database";
+
+/// The command that looks at such a directory instead of a repository.
+pub(super) const VERIFY: &str = "verify";
 
 /// Whether a word may be a name in the file: `app`, `streams/0_1/store`, but not `latest` or `7`.
 pub(super) fn may_be_name(word: &OsString) -> bool {
@@ -48,7 +85,7 @@ pub(super) fn may_be_name(word: &OsString) -> bool {
 pub(super) fn resolve(
     config: &Config,
     typed: &Typed<'_>,
-    repo: Option<&[OsString]>,
+    (repo, directories): (Option<&[OsString]>, &[OsString]),
     all: bool,
 ) -> anyhow::Result<Named> {
     let mut named = Named::default();
@@ -97,6 +134,12 @@ pub(super) fn resolve(
             return Err(error.with_hint(hint).into());
         }
         named.are_several |= option == "repo" && databases > 1;
+    }
+    for value in directories {
+        if let Some(entries) = entries(config, value)? {
+            let entry = only_one(DIRECTORY, &value.to_string_lossy(), &entries)?;
+            named.directories.push((value.clone(), entry.clone()));
+        }
     }
     Ok(named)
 }
@@ -178,13 +221,7 @@ fn place(
         add(&mut named.of_repo, entries);
         return Ok(true);
     }
-    let [entry] = &entries[..] else {
-        let message = format!(
-            "--{option} {text} names {} databases, and one is wanted",
-            entries.len()
-        );
-        return Err(Error::invalid(message));
-    };
+    let entry = only_one(option, text, &entries)?;
     if let Some(target) = entry.targets.first() {
         named.places.push(place(target.clone()));
     }
@@ -192,4 +229,16 @@ fn place(
         named.from = Some(entry.clone());
     }
     Ok(true)
+}
+
+/// The one database that the value of an option names.
+fn only_one<'e>(option: &str, text: &str, entries: &'e [Entry]) -> Result<&'e Entry> {
+    let [entry] = entries else {
+        let message = format!(
+            "--{option} {text} names {} databases, and one is wanted",
+            entries.len()
+        );
+        return Err(Error::invalid(message));
+    };
+    Ok(entry)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Command;
 use stonekeep::Error;
 
-use super::databases::{self, Named, may_be_name};
+use super::databases::{self, DIRECTORY, Named, VERIFY, may_be_name};
 use super::job::{Job, PLACES, Place};
 use super::layers::{Origin, Setting, effective};
 use super::typed::Typed;
@@ -18,7 +18,7 @@ use crate::option;
 use crate::usage_error::UsageError;
 
 /// The command that looks at the directory of the database beside its repository, and its option for that.
-const WITH_DATABASE: (&str, &str) = ("repair", "database");
+const WITH_DATABASE: (&str, &str) = ("repair", DIRECTORY);
 
 /// Commands for which one database must be named, since what they are told is of one.
 pub(crate) const ONE_AT_A_TIME: [&str; 8] = [
@@ -49,20 +49,26 @@ pub(crate) fn understand(cli: &Command, words: &[OsString]) -> anyhow::Result<Pl
         return Err(UsageError::new(errors.join("; ")).into());
     }
     let all = wants_all(&typed, &variables);
-    let repo = typed.option("repo").or_else(|| {
-        let variable = variables.iter().find(|setting| setting.long == "repo");
-        variable.map(|setting| &*setting.values)
-    });
-    let named_file = typed.option("config").or_else(|| {
-        let variable = variables.iter().find(|setting| setting.long == "config");
-        variable.map(|setting| &*setting.values)
-    });
+    let given = |long: &str| {
+        let variable = || variables.iter().find(|setting| setting.long == long);
+        let typed = typed.option(long);
+        typed.or_else(|| variable().map(|setting| &*setting.values))
+    };
+    let is_of_directory = is_of_directory(&typed);
+    let repo = if is_of_directory {
+        typed.option("repo")
+    } else {
+        given("repo")
+    };
+    let named_file = given("config");
+    let directories = given(DIRECTORY).filter(|_| option::takes_a_repository(typed.command));
+    let directories = directories.unwrap_or_default();
     let mut context = Context {
         typed: &typed,
         variables: &variables,
         config: None,
     };
-    let needs_a_file = all || may_name(&typed, repo);
+    let needs_a_file = all || may_name(&typed, repo) || directories.iter().any(may_be_name);
     let config = if needs_a_file {
         load((cli, &typed), named_file, all)?
     } else {
@@ -78,10 +84,10 @@ pub(crate) fn understand(cli: &Command, words: &[OsString]) -> anyhow::Result<Pl
             })
         });
     };
-    let named = databases::resolve(&config, &typed, repo, all)?;
+    let named = databases::resolve(&config, &typed, (repo, directories), all)?;
     context.config = Some(Arc::new(config));
     if !named.is_named && !named.are_several {
-        let is_as_typed = named.places.is_empty() && variables.is_empty();
+        let is_as_typed = named.places.is_empty() && named.directories.is_empty() && variables.is_empty();
         return Ok(if is_as_typed {
             Plan::AsTyped
         } else {
@@ -99,14 +105,18 @@ fn wants_all(typed: &Typed<'_>, variables: &[Setting]) -> bool {
     if !typed.option("all").or(variable).is_some_and(is_on) || !option::takes_a_repository(typed.command) {
         return false;
     }
-    // It is about a directory, not about databases of the file; the parser refuses both together.
-    if typed.verb() == "verify" && typed.option("database").is_some() {
+    if is_of_directory(typed) {
         return false;
     }
     let is_only_that = option::find(typed.command, "all").is_some_and(|arg| arg.get_id() == EVERY);
     let has_repository =
         typed.option("repo").is_some() || variables.iter().any(|setting| setting.long == "repo");
     is_only_that || (!has_repository && typed.words.is_empty())
+}
+
+/// Whether it is about a directory, not about backups of databases of the file; the parser refuses both together.
+fn is_of_directory(typed: &Typed<'_>) -> bool {
+    typed.verb() == VERIFY && typed.option(DIRECTORY).is_some()
 }
 
 /// Whether a word may be a name of the file.
@@ -164,7 +174,7 @@ impl Context<'_> {
         let target = target.map(|place| &place.target);
         let file = match (&self.config, target) {
             (Some(config), Some(target)) => config.options(target, self.typed.verb()),
-            _ => Vec::new(),
+            _ => named.options_of_directory(self.typed.verb()),
         };
         let settings = self.settings(&named, (&file, false));
         let job = Job {
@@ -199,6 +209,12 @@ impl Context<'_> {
             return Err(Error::not_found(format!("{what} names no database that is there")).into());
         }
         self.check_words(&named, is_by_word)?;
+        if is_of_directory(self.typed) {
+            let error = UsageError::new("--database is about a database, and a name about its backups");
+            return Err(error
+                .with_hint("verify one of them: verify NAME, or verify --database NAME")
+                .into());
+        }
         let mut jobs = Vec::new();
         for entry in entries {
             let targets = self.targets(entry, (&named, is_by_word, entries.len()))?;
@@ -341,14 +357,20 @@ impl Context<'_> {
             .filter(|(long, _)| !is_replaced(long))
             .map(|(long, values)| Setting {
                 long: long.clone(),
-                values: values.clone(),
+                values: named.values_of(long, values),
                 origin: Origin::CommandLine,
             });
+        let has_repository = has_entry || named.places.iter().any(|place| place.option == "repo");
+        let is_other = |long: &str| long == DIRECTORY && has_repository && self.typed.verb() == VERIFY;
         let variables = self
             .variables
             .iter()
-            .filter(|setting| !is_replaced(&setting.long));
-        let variables: Vec<Setting> = variables.cloned().collect();
+            .filter(|setting| !is_replaced(&setting.long) && !is_other(&setting.long));
+        let variables = variables.map(|setting| Setting {
+            values: named.values_of(&setting.long, &setting.values),
+            ..setting.clone()
+        });
+        let variables: Vec<Setting> = variables.collect();
         let has_words = !named.words.is_empty();
         effective(self.typed.command, (typed.collect(), has_words), &variables, file)
     }

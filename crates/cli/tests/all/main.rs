@@ -39,6 +39,7 @@ mod help;
 mod in_place;
 mod inspect;
 mod known_damage;
+mod known_databases;
 mod list;
 mod live;
 mod long_lines;
