@@ -34,6 +34,13 @@ id_type! {
     Crc32c(u32)
 }
 
+/// As messages have it, with `{:#010x}`.
+impl fmt::LowerHex for Crc32c {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::LowerHex::fmt(&self.0, f)
+    }
+}
+
 impl ColumnFamilyId {
     /// The column family that exists without being added.
     pub const DEFAULT: ColumnFamilyId = ColumnFamilyId(0);

@@ -34,7 +34,7 @@ pub(crate) fn parse_id(text: &str) -> Result<BackupId, String> {
 pub(crate) fn parse_id_or_latest(text: &str) -> Result<Which, String> {
     match Which::from_str(text)? {
         Which::LatestValid => {
-            Err("\"latest-valid\" is for restore and open, which read all the content".to_owned())
+            Err("\"latest-valid\" is for restore, drill and open, which read all the content".to_owned())
         }
         which => Ok(which),
     }

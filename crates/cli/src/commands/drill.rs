@@ -39,6 +39,7 @@ pub(crate) struct DrillArgs {
     #[arg(
         long,
         env = "STONEKEEP_SCRATCH",
+        hide_env_values = true,
         value_name = "DIR",
         required_unless_present = "keep"
     )]

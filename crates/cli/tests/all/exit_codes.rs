@@ -56,7 +56,7 @@ fn a_repository_has_to_be_named() {
     line("show 07 --repo=x").code(2).warns("a backup id is a number");
     line("show latest-valid --repo=x")
         .code(2)
-        .warns("for restore and open");
+        .warns("for restore, drill and open");
 }
 
 #[test]

@@ -59,6 +59,11 @@ fn what_must_be_closed_is_refused_while_it_is_open() {
             .warns("hint: ");
     }
     assert!(!world.repo().exists());
+    let verified = world.run(["verify", "--database", world.db()]).code(1);
+    assert!(!verified.stderr.contains("--source"), "{verified:?}");
+    verified
+        .warns("is open in ")
+        .warns("verify the backup (verify --level deep)");
     drop(lock);
     for source in ["closed", "checkpoint", "hot", "auto"] {
         world.run(["backup", world.db(), "--source", source]).ok();

@@ -69,3 +69,26 @@ fn a_limit_on_the_length_of_files_is_an_error_that_names_the_file() {
         .run(["backup", world.db(), "--repo", &world.word("another")])
         .ok();
 }
+
+/// Before anything is copied, and if the disk turns out to be full on the way.
+#[test]
+fn a_drill_on_a_full_disk_says_which_directory_to_free() {
+    let test = "a_drill_on_a_full_disk_says_which_directory_to_free";
+    let world = World::with_backup();
+    for (mount, options) in [
+        ("size=8k", "--scratch small"),
+        ("nr_inodes=6", "--scratch small"),
+        ("nr_inodes=6", "--keep small/db"),
+    ] {
+        let text = format!("mkdir small; mount -t tmpfs -o {mount} none small; stonekeep drill {options}");
+        let Some(mut command) = script(&world, test, &text) else {
+            return;
+        };
+        let ended = Ended::from(command.output().unwrap()).code(1);
+        let (option, directory) = options.split_once(' ').unwrap();
+        ended.warns(&format!(
+            "hint: free room in {directory}, or name a directory on another disk ({option})"
+        ));
+        std::fs::remove_dir(world.path("small")).unwrap();
+    }
+}

@@ -52,6 +52,8 @@ fn damage_is_found_with_the_backups_that_it_touches() {
         .says(&format!("damaged: {damaged}: "));
     ended
         .says("(backups 1-2)")
+        .says(": its checksum is 0x")
+        .says(" instead of 0x")
         .says("not all right: 2 of 2 backups, ");
     let mut command = world.command();
     let output = command.args(["verify", "--json"]).output().unwrap();

@@ -21,7 +21,7 @@ impl<R: Read> Read for Checked<'_, R> {
         let found = self.inner.crc32c();
         match self.wanted.filter(|_| self.inner.left() == 0) {
             Some(wanted) if wanted != found => {
-                let reason = format!("its checksum is {found} instead of {wanted}");
+                let reason = format!("its checksum is {found:#010x} instead of {wanted:#010x}");
                 Err(io::Error::other((self.wrong)(reason)))
             }
             _ => Ok(count),

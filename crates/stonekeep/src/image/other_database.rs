@@ -41,11 +41,18 @@ pub(super) fn refuse(home: &Listing) -> Result<()> {
     }
 }
 
-/// What is wrong with a directory from which no image can be taken, if it is that of something else; else the error.
+/// In CURRENT while a restore is not finished (`engine/restore/switchover.rs`).
+const BEING_RESTORED: &[u8] = b"is being restored into this directory";
+
+/// What is wrong with a directory from which no image can be taken, if it is that of something else or not restored completely; else the
+/// error.
 pub(super) fn explain(directory: &Path, error: Error) -> Error {
     let kinds = [ErrorKind::Corrupt, ErrorKind::Unsupported, ErrorKind::NotFound];
     if !kinds.contains(&error.kind()) {
         return error;
+    }
+    if head_has(&directory.join("CURRENT"), BEING_RESTORED) {
+        return unfinished_restore(directory);
     }
     let Ok(Some(home)) = Listing::of(directory) else {
         return error;
@@ -115,10 +122,14 @@ fn is_spark_state(directory: &Path) -> bool {
 
 /// Whether the beginning of a file has these bytes in it. One that cannot be read has not.
 fn head_has(path: &Path, wanted: &[u8]) -> bool {
-    let is_file = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
+    // Opening a FIFO waits for its other end.
+    if !std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        return false;
+    }
     let mut head = Vec::new();
-    let opened = File::open(path).ok().filter(|_| is_file);
-    let read = opened.and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head).ok());
+    let read = File::open(path)
+        .ok()
+        .and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head).ok());
     read.is_some() && memchr::memmem::find(&head, wanted).is_some()
 }
 
@@ -129,6 +140,13 @@ fn pebble(directory: &Path) -> Error {
     );
     Error::new(ErrorKind::Unsupported, message)
         .with_hint("Pebble has a checkpoint of its own: back up what it makes as plain files")
+}
+
+fn unfinished_restore(directory: &Path) -> Error {
+    let message = format!("{} has an unfinished restore", directory.display());
+    Error::refused(message).with_hint(
+        "finish it by restoring that backup again, or take it back with abort_restore (restore --abort)",
+    )
 }
 
 fn spark_state(directory: &Path) -> Error {

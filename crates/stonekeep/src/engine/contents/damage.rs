@@ -15,7 +15,11 @@ pub(in crate::engine) fn damaged(id: BackupId, path: &str, reason: String) -> Er
 }
 
 pub(in crate::engine) fn wrong_checksum(id: BackupId, path: &str, expected: Crc32c, found: Crc32c) -> Error {
-    damaged(id, path, format!("its checksum is {found} instead of {expected}"))
+    damaged(
+        id,
+        path,
+        format!("its checksum is {found:#010x} instead of {expected:#010x}"),
+    )
 }
 
 pub(super) fn damaged_files(id: BackupId, findings: Vec<Finding>) -> Error {

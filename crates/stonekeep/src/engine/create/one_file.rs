@@ -329,7 +329,8 @@ fn check(job: &Job<'_>, crc32c: Crc32c) -> Result<()> {
         _ => None,
     };
     let damaged = |wanted: Crc32c, who: &str| {
-        let reason = format!("its checksum is {crc32c}, {who} {wanted}: the database's file is damaged");
+        let reason =
+            format!("its checksum is {crc32c:#010x}, {who} {wanted:#010x}: the database's file is damaged");
         Err(Error::corrupt(image.name.to_string(), reason))
     };
     match (image.crc32c, named) {

@@ -81,7 +81,9 @@ fn compare_checksums(deep: &mut Deep, found: Crc32c, records: &[&Record]) {
             level: None,
             from_key: None,
             to_key: None,
-            reason: format!("its checksum is {found} instead of {wanted}, as the MANIFEST has it"),
+            reason: format!(
+                "its checksum is {found:#010x} instead of {wanted:#010x}, as the MANIFEST has it"
+            ),
         };
         deep.contradictions.push((place, part));
     }

@@ -244,7 +244,8 @@ impl<'a> Checks<'a> {
             }
         };
         let wanted = file.crc32c.filter(|wanted| *wanted != found);
-        let wrong = wanted.map(|wanted| format!("its checksum on the disk is {found} instead of {wanted}"));
+        let wrong = wanted
+            .map(|wanted| format!("its checksum on the disk is {found:#010x} instead of {wanted:#010x}"));
         let inside = inside.map(deep::Deep::with_contradictions);
         if let (Some(inside), Ok(mut wals)) = (&inside, into.wals.lock()) {
             wals.add(&file.name, inside);

@@ -34,10 +34,11 @@ pub use self::place::DrillPlace;
 pub use self::report::DrillReport;
 use self::scratch::Scratch;
 use super::callbacks::guarded;
+use super::full_disk::is_full;
 use super::info::WhichBackup;
 use super::{BackupEngineReadOnly, RestoreOptions};
 use crate::repo::verified::drill::{self, Drill};
-use crate::{Observer, Result, Warning, WarningName};
+use crate::{Error, Observer, Result, Warning, WarningName};
 
 impl BackupEngineReadOnly {
     /// Restores a backup into a scratch directory, verifies what came back without RocksDB, and removes it. What is wrong on the disk is in
@@ -56,13 +57,15 @@ impl BackupEngineReadOnly {
         guarded(observer, |observer| match place {
             DrillPlace::Keep(directory) => {
                 place::require_new(self.store(), directory)?;
-                self.drill_in(directory, which, options, observer)
+                let advice = room_advice(directory, "--keep");
+                self.drill_in((directory, advice), which, options, observer)
             }
             DrillPlace::Scratch(scratch) => {
                 place::require_scratch(self.store(), scratch)?;
                 let removed = scratch::remove_dead(scratch)?;
-                let scratch = Scratch::make(scratch)?;
-                let drilled = self.drill_in(&scratch.database(), which, options, observer);
+                let advice = room_advice(scratch, "--scratch");
+                let scratch = Scratch::make(scratch).map_err(|error| advise_if_full(error, &advice))?;
+                let drilled = self.drill_in((&scratch.database(), advice), which, options, observer);
                 let left = scratch.remove();
                 let mut report = drilled?;
                 report.removed_leftovers = removed;
@@ -76,13 +79,15 @@ impl BackupEngineReadOnly {
     /// D2, D3, D4.
     fn drill_in(
         &self,
-        directory: &Path,
+        (directory, room_advice): (&Path, String),
         which: WhichBackup,
         options: &RestoreOptions,
         observer: &dyn Observer,
     ) -> Result<DrillReport> {
         let began = self.clock.instant();
-        let restored = self.restore_for(which, directory, options, observer)?;
+        let target = (directory, room_advice.clone());
+        let restored = self.restore_for(which, target, options, observer);
+        let restored = restored.map_err(|error| advise_if_full(error, &room_advice))?;
         let restore_ms = self.milliseconds_since(began);
         let began = self.clock.instant();
         let checks = Checks::of(self, directory, &restored)?;
@@ -113,5 +118,21 @@ impl BackupEngineReadOnly {
     fn milliseconds_since(&self, began: Instant) -> u64 {
         let took = self.clock.instant().saturating_duration_since(began);
         u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// What helps if a drill has no room.
+fn room_advice(directory: &Path, option: &str) -> String {
+    format!(
+        "free room in {}, or name a directory on another disk ({option})",
+        directory.display()
+    )
+}
+
+fn advise_if_full(error: Error, advice: &str) -> Error {
+    if is_full(&error) {
+        error.with_hint(advice)
+    } else {
+        error
     }
 }

@@ -345,7 +345,7 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
         match room::look(plan, &context.targets, context.disk)? {
             Room::Enough => Ok(()),
             Room::OnlyWithoutOld(_) if context.options.free_old_files_first => self.free_old_files(plan),
-            Room::OnlyWithoutOld(error) | Room::None(error) => Err(error),
+            Room::OnlyWithoutOld(error) | Room::None(error) => Err(context.advise_room(error)),
         }
     }
 

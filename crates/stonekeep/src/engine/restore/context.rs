@@ -37,6 +37,8 @@ pub(super) struct RestoreContext<'a> {
     held: OnceCell<Held>,
     /// Whether the directory for the old state was made.
     pub(super) keep_old_made: Cell<bool>,
+    /// What helps if there is no room, if the caller knows better.
+    room_advice: Option<String>,
 }
 
 impl<'a> RestoreContext<'a> {
@@ -69,7 +71,24 @@ impl<'a> RestoreContext<'a> {
             index: RefCell::new(RepositoryIndex::new(engine.store())),
             held: OnceCell::new(),
             keep_old_made: Cell::new(false),
+            room_advice: None,
         })
+    }
+
+    /// The same with what helps if there is no room.
+    pub(super) fn with_room_advice(self, advice: String) -> Self {
+        RestoreContext {
+            room_advice: Some(advice),
+            ..self
+        }
+    }
+
+    /// An error of a place without room, with what helps.
+    pub(super) fn advise_room(&self, error: Error) -> Error {
+        match &self.room_advice {
+            Some(advice) => error.with_hint(advice),
+            None => error,
+        }
     }
 
     /// Looks at the repository anew.

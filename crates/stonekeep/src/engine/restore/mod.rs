@@ -105,16 +105,17 @@ impl BackupEngineReadOnly {
         })
     }
 
-    /// The same for a verb that calls the observer already.
+    /// The same for a verb that calls the observer already, and knows what helps if there is no room.
     pub(super) fn restore_for(
         &self,
         which: WhichBackup,
-        db_dir: &Path,
+        (db_dir, room_advice): (&Path, String),
         options: &RestoreOptions,
         observer: &dyn Observer,
     ) -> Result<RestoreReport> {
         let disk = self.target_disk();
-        RestoreContext::new(Verb::Restore, which, self, &disk, db_dir, options, observer)?.run()
+        let context = RestoreContext::new(Verb::Restore, which, self, &disk, db_dir, options, observer)?;
+        context.with_room_advice(room_advice).run()
     }
 
     /// What [`Self::restore_db_from_backup`] would do now. Nothing is changed, and no lock is taken.

@@ -241,9 +241,10 @@ impl<'a> RestoreContext<'a> {
                 "free room",
             ),
         };
-        Error::new(ErrorKind::Io, message)
+        let explained = Error::new(ErrorKind::Io, message)
             .with_hint(format!("what was there is unchanged; {advice} and restore again"))
-            .with_source(error)
+            .with_source(error);
+        self.advise_room(explained)
     }
 
     fn require_same(&self, record: &RestoreRecord) -> Result<()> {

@@ -89,7 +89,7 @@ fn check_file(engine: &BackupEngineReadOnly, file: &Wanted, meter: &Meter<'_>) -
     match file.crc32c.filter(|wanted| *wanted != found) {
         Some(wanted) => Err(Error::corrupt(
             name,
-            format!("its checksum is {found} instead of {wanted}"),
+            format!("its checksum is {found:#010x} instead of {wanted:#010x}"),
         )),
         None => Ok(size_bytes),
     }

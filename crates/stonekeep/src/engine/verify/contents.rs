@@ -363,12 +363,14 @@ fn wrong(
     Some(if claim.says(size_bytes, found) {
         (
             FindingKind::LyingMeta,
-            format!("its checksum is {found}, as other backups have it; these meta files have {wanted}"),
+            format!(
+                "its checksum is {found:#010x}, as other backups have it; these meta files have {wanted:#010x}"
+            ),
         )
     } else {
         (
             FindingKind::WrongChecksum,
-            format!("its checksum is {found} instead of {wanted}"),
+            format!("its checksum is {found:#010x} instead of {wanted:#010x}"),
         )
     })
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use stonekeep::engine::RestoreOptions;
 use stonekeep::engine::info::WhichBackup;
 use stonekeep::engine::restore::{abort_restore, plan_abort_restore};
+use stonekeep::engine::verify::{VerifyDatabaseOptions, verify_database};
 use stonekeep::format::manifest::parse_current;
-use stonekeep::{ErrorKind, Quiet};
+use stonekeep::{Directory, ErrorKind, Quiet, SourceKind};
 
 use crate::restore::dying_disk::DyingDisk;
 use crate::restore::scene::{TwoStates, assert_same, database_files, over, restore_on, tree};
@@ -33,6 +34,15 @@ fn rocksdb_rejects_the_current_of_an_unfinished_restore() {
     assert!(parse_current(&current).is_err());
     let text = String::from_utf8(current).unwrap();
     assert!(text.contains("backup 1 of") && text.ends_with('\n'), "{text}");
+    // Neither is it taken for a database whose CURRENT is encrypted.
+    let source = Directory::new(two.target(), SourceKind::Closed);
+    let error = verify_database(&source, &VerifyDatabaseOptions::default(), &Quiet).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(
+        error.to_string().ends_with(" has an unfinished restore"),
+        "{error}"
+    );
+    assert!(error.hint().unwrap().contains("restore --abort"), "{error:?}");
 }
 
 #[test]

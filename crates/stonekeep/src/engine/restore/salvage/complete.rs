@@ -91,7 +91,7 @@ fn read(store: &Store, file: &BackupFile) -> Result<Vec<u8>> {
     match file.crc32c {
         Some(wanted) if wanted != found => Err(Error::corrupt(
             key.as_str(),
-            format!("its checksum is {found} instead of {wanted}"),
+            format!("its checksum is {found:#010x} instead of {wanted:#010x}"),
         )),
         _ => Ok(bytes),
     }

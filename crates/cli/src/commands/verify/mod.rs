@@ -1,29 +1,22 @@
 //! `stonekeep verify`: checks backups, or a database, for damage.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+mod args;
+mod contents;
+mod database;
 
-use clap::Args;
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use stonekeep::engine::info::BackupState;
 use stonekeep::engine::verify::{
-    DatabaseReport, Sample, UncheckedCause, UncheckedFile, VerifiedBackup, VerifiedContents,
-    VerifyDatabaseOptions, VerifyLevel, VerifyOptions, VerifyReport, VerifyWhat, verify_database,
+    UncheckedCause, UncheckedFile, VerifiedBackup, VerifyLevel, VerifyOptions, VerifyReport, VerifyWhat,
 };
-
 use stonekeep::format::BackupId;
-use stonekeep::image::{Directory, SourceKind};
 
+pub(crate) use self::args::VerifyArgs;
+use self::contents::{looked_into, unchecked_contents};
 use super::Session;
-use crate::args::choice::{Choice, one_of};
-use crate::args::engine::WorkArgs;
-use crate::args::optional_repository::OptionalRepoArgs;
-use crate::args::quantity::{parse_duration, parse_rate};
-use crate::args::sample::parse_sample;
-use crate::args::select::SelectArgs;
-use crate::args::which::{Which, parse_id_or_latest};
+use crate::args::which::Which;
 use crate::exit::Exit;
 use crate::output::command_words::translate;
 use crate::output::json::word;
@@ -33,70 +26,6 @@ use crate::usage_error::UsageError;
 
 /// This many files that could not be read are named in text; JSON names them all.
 const MAX_UNCHECKED_SHOWN: usize = 20;
-
-/// Verify backups for damage
-///
-/// By default, reads every byte of all backups; a file that several backups share is read once. Reports each damaged file
-/// with the backups that it affects, and ends with exit code 3. Reports files that could not be read separately; if there
-/// is no other finding, the exit code is 1. The repository remembers when each file was read and whether it was right. With
-/// --sample or --max-duration, a run reads those files that were not read for the longest time, and looks at the sizes of all others.
-/// With --database, looks into the tables and WALs of a database that no process has open, as --level deep does for backups.
-#[derive(Debug, Args)]
-#[command(after_help = crate::commands::examples::VERIFY)]
-pub(crate) struct VerifyArgs {
-    /// The backup: an id, latest, or latest~N (the Nth before the newest) [default: all, or the newest that is selected]
-    #[arg(value_name = "ID", value_parser = parse_id_or_latest, conflicts_with = "all")]
-    backup: Option<Which>,
-    /// Verify all backups, which is the default; without a repository, those of every database of the configuration file
-    #[arg(long)]
-    all: bool,
-    #[command(flatten)]
-    repo: OptionalRepoArgs,
-    /// Verify the database in this directory, or of this name in the configuration file, instead of backups
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["repo", "backup", "all", "before", "tag", "level", "sample", "max_duration"])]
-    database: Option<PathBuf>,
-    /// The directory of the database's WALs, if it is neither DIR nor named in OPTIONS
-    #[arg(long, value_name = "DIR", requires = "database")]
-    wal_dir: Option<PathBuf>,
-    /// A further directory of the database's tables (db_paths, cf_paths); may be repeated
-    #[arg(long, value_name = "DIR", requires = "database")]
-    db_path: Vec<PathBuf>,
-    #[command(flatten)]
-    select: SelectArgs,
-    /// What to check
-    #[arg(long, value_name = "LEVEL", value_parser = one_of(LEVELS), default_value = "checksum")]
-    level: VerifyLevel,
-    /// Read only so much of the files: a part such as 5% or 1/7, or a size; 1/7 on each day of a week reads all of them
-    #[arg(long, value_name = "PART", value_parser = parse_sample, help_heading = "A part at a time")]
-    sample: Option<Sample>,
-    /// Begin to read no further file after this time; at least one file is read
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration, help_heading = "A part at a time")]
-    max_duration: Option<Duration>,
-    /// Limit in bytes per second, such as 50MiB/s; 0 is no limit
-    #[arg(long, value_name = "RATE", value_parser = parse_rate, default_value = "0",
-          help_heading = "Reading and writing")]
-    verify_rate_limit: u64,
-    #[command(flatten)]
-    work: WorkArgs,
-}
-
-const LEVELS: &[Choice<VerifyLevel>] = &[
-    (
-        "size",
-        "Each file exists and has the right size",
-        VerifyLevel::Size,
-    ),
-    (
-        "checksum",
-        "Also the checksum of each file",
-        VerifyLevel::Checksum,
-    ),
-    (
-        "deep",
-        "Also every block and key of tables, and every record of WALs",
-        VerifyLevel::Deep,
-    ),
-];
 
 /// What the report does not say.
 #[derive(Serialize)]
@@ -108,7 +37,7 @@ struct VerifyJson<'a> {
 
 pub(crate) fn run(args: &VerifyArgs, session: &Session) -> anyhow::Result<Exit> {
     if let Some(database) = &args.database {
-        return run_on_database(args, database, session);
+        return database::run(args, database, session);
     }
     let Some(repo) = &args.repo.given else {
         let error = UsageError::new("there is nothing to verify");
@@ -154,63 +83,6 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> anyhow::Result<Exit> 
         true if report.unchecked.is_empty() => Exit::Success,
         true => Exit::Failure,
     })
-}
-
-/// Verifies a database at rest.
-fn run_on_database(args: &VerifyArgs, database: &Path, session: &Session) -> anyhow::Result<Exit> {
-    let options = args.work.apply(session.engine_options());
-    let workers = options.max_background_operations.map_or(2, NonZeroUsize::get);
-    let how = VerifyDatabaseOptions::default()
-        .with_workers(workers)
-        .with_rate_limit(args.verify_rate_limit);
-    let source = Directory::new(database, SourceKind::Closed)
-        .of_other_processes()
-        .with_wal_dir(args.wal_dir.clone())
-        .with_db_paths(args.db_path.clone());
-    let watcher = session.watch()?;
-    let report = verify_database(&source, &how, &watcher)?;
-    let output = &session.output;
-    let printed = output.data(&report, |page| database_text(page, &report, output.quiet));
-    let done = match report.findings.len() {
-        0 => "nothing was found wrong".to_owned(),
-        found => format!("{} was found", count(found as u64, "fault")),
-    };
-    output.end_report(printed, &report.warnings, &done)?;
-    Ok(if report.is_clean() {
-        Exit::Success
-    } else {
-        Exit::Corrupt
-    })
-}
-
-fn database_text(page: &mut Page<'_>, report: &DatabaseReport, quiet: bool) {
-    for finding in &report.findings {
-        page.marked(
-            Style::Bad,
-            "damaged:",
-            format!("{}: {}", finding.file, finding.reason),
-        );
-    }
-    if quiet {
-        return;
-    }
-    unchecked_contents(page, &report.contents);
-    let (parts, entries) = (report.contents.parts, report.contents.entries);
-    let looked_at = format!(
-        "{}, {} in {}; {entries} entries in {parts} blocks and batches",
-        report.database,
-        bytes(report.bytes_checked),
-        count(report.files_checked, "file"),
-    );
-    match (report.is_clean(), report.contents.unchecked.is_empty()) {
-        (true, true) => page.marked(Style::Good, "all right:", looked_at),
-        (true, false) => page.marked(
-            Style::Warning,
-            "no damage found:",
-            format!("{looked_at}; not all could be checked"),
-        ),
-        (false, _) => page.marked(Style::Bad, "not all right:", looked_at),
-    }
 }
 
 fn text(page: &mut Page<'_>, report: &VerifyReport, quiet: bool) {
@@ -298,24 +170,6 @@ fn unchecked(page: &mut Page<'_>, files: &[UncheckedFile]) {
     }
 }
 
-/// What a deep verification could not check, each reason once.
-fn unchecked_contents(page: &mut Page<'_>, contents: &VerifiedContents) {
-    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for file in &contents.unchecked {
-        for reason in &file.reasons {
-            by_reason.entry(reason).or_default().push(&file.file);
-        }
-    }
-    for (reason, files) in by_reason {
-        let (number, first) = (count(files.len() as u64, "file"), files.first().unwrap_or(&""));
-        page.marked(
-            Style::Warning,
-            "not checked:",
-            format!("{reason}: {number}, such as {first}"),
-        );
-    }
-}
-
 /// What a sample or a limit in time has left for another run.
 fn left(page: &mut Page<'_>, report: &VerifyReport) {
     if report.files_left == 0 {
@@ -332,10 +186,8 @@ fn left(page: &mut Page<'_>, report: &VerifyReport) {
 
 fn verdict(page: &mut Page<'_>, report: &VerifyReport) {
     let backups = count(report.backups.len() as u64, "backup");
-    let contents = report.contents.as_ref().map(|contents| {
-        let (parts, entries) = (contents.parts, contents.entries);
-        format!("; {entries} entries in {parts} blocks and batches")
-    });
+    let contents = report.contents.as_ref();
+    let contents = contents.map(|contents| format!("; {}", looked_into(contents)));
     let looked_at = format!(
         "{} in {} looked at by {}{}",
         bytes(report.bytes_checked),
