@@ -18,7 +18,7 @@
 //! |---|---|
 //! | before P3 | the meta file is damaged as before: no collection removes a shared file while it is there |
 //! | after P3 | the backup has a meta file, and the damaged files that it names |
-//! | before P5 | the file is damaged as before; the next run that writes removes what was staged |
+//! | before P5 | the file is damaged as before; the next repair, or collection of any age, removes what was staged |
 //! | after P5 | the file is right, and counts as damaged by its stamp until the next repair or verification reads it |
 //!
 //! Each file goes through P4 and P5 by itself, so that a run that is stopped keeps what it has repaired. Where stores give a file

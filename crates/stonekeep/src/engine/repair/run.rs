@@ -24,6 +24,9 @@ use crate::{Error, ErrorKind, Observer, Phase, Progress, Result};
 /// How often a file is uploaded again whose upload ended without an answer.
 const UNANSWERED_UPLOADS: u32 = 2;
 
+/// What begins the names of the staging areas of repairs.
+const AREA_PREFIX: &str = "repair-";
+
 pub(super) struct Repair<'a> {
     engine: &'a BackupEngineReadOnly,
     sources: &'a [RepairSource],
@@ -49,7 +52,7 @@ impl<'a> Repair<'a> {
             engine,
             sources,
             observer,
-            area: format!("repair-{}", new_pin_name()),
+            area: format!("{AREA_PREFIX}{}", new_pin_name()),
         }
     }
 
@@ -79,7 +82,10 @@ impl<'a> Repair<'a> {
             meter.file_done();
             Ok((file, outcome))
         });
-        let discarded = lock.map_or(Ok(()), |_| store.discard(&self.area));
+        let discarded = lock.map_or(Ok(()), |_| {
+            self.discard_earlier();
+            store.discard(&self.area)
+        });
         let done = done?;
         discarded?;
         let mut report = report(metas, done, hopeless);
@@ -200,6 +206,19 @@ impl<'a> Repair<'a> {
             Ok(found) => Ok(found == file.crc32c),
             Err(error) if error.kind() == ErrorKind::Stopped => Err(error),
             Err(_) => Ok(false),
+        }
+    }
+
+    /// Removes what killed repairs have staged: none is under way beside this one. That it fails harms nothing; the next run tries again.
+    fn discard_earlier(&self) {
+        let store = self.engine.store();
+        let is_earlier = |run: &str| run.starts_with(AREA_PREFIX) && run != self.area;
+        let discarded = store.leftovers().and_then(|leftovers| {
+            let mut earlier = leftovers.iter().filter(|leftover| is_earlier(&leftover.run));
+            earlier.try_for_each(|leftover| store.discard(&leftover.run))
+        });
+        if let Err(error) = discarded {
+            tracing::warn!(reason = %error.one_line(), "what a killed repair has staged could not be removed");
         }
     }
 

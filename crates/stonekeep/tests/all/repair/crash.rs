@@ -35,12 +35,39 @@ fn repair(ward: &Ward, store: Store) -> Result<RepairReport> {
 
 fn assert_cured(ward: &Ward, when: &str) {
     repair(ward, ward.store.clone()).unwrap_or_else(|error| panic!("{when}: {}", error.one_line()));
+    let left = ward.store.leftovers().unwrap();
+    let of_repairs = left.iter().filter(|leftover| leftover.run.starts_with("repair-"));
+    assert_eq!(of_repairs.count(), 0, "{when}");
     assert_valid(&ward.store, &[1, 2], when);
     ward.scene.create(&ward.store).unwrap();
     let engine = BackupEngine::open(options(), ward.store.clone()).unwrap();
     engine.garbage_collect(Duration::ZERO, &Quiet).unwrap();
     assert!(ward.store.leftovers().unwrap().is_empty(), "{when}");
     assert_valid(&ward.store, &[1, 2, 3], when);
+}
+
+/// However young it is.
+#[test]
+fn a_collection_removes_what_a_killed_repair_has_staged() {
+    let ward = ill(&MemoryStore::new());
+    let counting = FaultStore::counting(ward.store.clone());
+    repair(&ward, counting.clone().into()).unwrap();
+    let mut staged = 0;
+    for step in 0..counting.step_names().len() {
+        let ward = ill(&MemoryStore::new());
+        let killed = FaultStore::kill_at(ward.store.clone(), step);
+        _ = repair(&ward, killed.into());
+        staged += ward.store.leftovers().unwrap().len();
+        let engine = BackupEngine::open(options(), ward.store.clone()).unwrap();
+        engine
+            .garbage_collect(Duration::from_secs(2 * 86_400), &Quiet)
+            .unwrap();
+        assert!(
+            ward.store.leftovers().unwrap().is_empty(),
+            "killed before step {step}"
+        );
+    }
+    assert!(staged > 0, "no killed repair leaves anything");
 }
 
 #[test]
