@@ -6,6 +6,7 @@
 //!   gives the newest backup that is whole.
 //! - A file that no backup needs changes nothing: a new backup succeeds, a collection removes no file of a backup, and all of them
 //!   restore as before.
+//! - **repair** writes a damaged meta file again, as it was, if the facts of its backup are whole, and changes nothing else.
 //!
 //! A restored database is damaged too, while a drill reads it again: the drill names the file.
 
@@ -14,6 +15,7 @@ mod drilled;
 mod file_kind;
 mod judge;
 mod later;
+mod repaired;
 
 use std::collections::BTreeMap;
 
@@ -75,6 +77,7 @@ fn trial(world: &World, rng: &mut Rng, report: &mut Report) -> Result<()> {
             Ok(())
         }
     });
+    let checked = checked.and_then(|()| repaired::check(world, &files, &changes, report));
     checked.with_context(|| format!("{damage:?} of {name} in {:?}", world.kind))?;
     let what = if changes.is_empty() {
         "undamaged controls".to_owned()
