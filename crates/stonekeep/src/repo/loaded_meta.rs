@@ -1,7 +1,7 @@
 //! A meta file that has been read, with what binds other records to it.
 
 use stonekeep_format::backup_meta::{BackupMeta, LINE_LIMIT_BYTES, MetaDecoder, MetaLine};
-use stonekeep_format::{BackupId, Crc32c};
+use stonekeep_format::{BackupId, Crc32c, FormatError};
 
 use super::layout;
 use super::pieces::Pieces;
@@ -28,7 +28,7 @@ impl LoadedMeta {
     /// `Corrupt` or `Unsupported`, as the content is.
     pub fn decode(id: BackupId, bytes: &[u8]) -> Result<Self> {
         let meta = BackupMeta::decode(id, bytes);
-        let meta = meta.map_err(|error| Error::format(layout::meta(id).as_str(), error))?;
+        let meta = meta.map_err(|error| unreadable(&layout::meta(id), error))?;
         Ok(LoadedMeta {
             id,
             meta,
@@ -116,6 +116,17 @@ impl<T> MetaState<T> {
     }
 }
 
+/// The error for a meta file that is damaged or too new.
+fn unreadable(key: &Key, error: FormatError) -> Error {
+    let error = Error::format(key.as_str(), error);
+    if error.kind() != ErrorKind::Corrupt {
+        return error;
+    }
+    error.with_hint(
+        "repair may write the meta file again; latest-valid is the newest backup without known damage",
+    )
+}
+
 /// The error for a backup that does not exist.
 pub(crate) fn no_such_backup(store: &Store, id: BackupId) -> Error {
     Error::not_found(format!("there is no backup {id} in {}", store.location()))
@@ -129,7 +140,7 @@ pub(super) fn read_lines(
     buffer: &mut Vec<u8>,
     take: &mut dyn FnMut(MetaLine),
 ) -> Result<LoadedMeta> {
-    let unreadable = |error| Error::format(key.as_str(), error);
+    let unreadable = |error| unreadable(key, error);
     let pieces = Pieces::open(store, key, layout::RECORD_LIMIT_BYTES, buffer)?;
     let mut pieces = pieces.held_at_most(2 * LINE_LIMIT_BYTES);
     while pieces.more()? {

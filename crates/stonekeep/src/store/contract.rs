@@ -70,6 +70,9 @@ pub struct Leftover {
     pub uploads: Vec<Upload>,
     /// Keys under which it may have left an object that is not complete, although it has the right size.
     pub doubtful: Vec<Key>,
+    /// When it has written the last of its files, those included that it has given their names since; `None` where the store does not
+    /// know that, or names files at once.
+    pub last_written: Option<SystemTime>,
 }
 
 /// What a put writes.

@@ -10,6 +10,7 @@ use stonekeep_format::{BackupId, Crc32c};
 use super::report::NotRepaired;
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::known_damage::KnownDamage;
+use crate::engine::verify::VerifyWhat;
 use crate::repo::expected_sizes::ExpectedSizes;
 use crate::repo::included::{self, IncludedFile};
 use crate::repo::index::RepositoryIndex;
@@ -48,27 +49,35 @@ pub(super) struct Damage {
 /// Looks at these backups.
 ///
 /// # Errors
-/// `NotFound` if one does not exist, and I/O errors of the store.
-pub(super) fn find(engine: &BackupEngineReadOnly, ids: &[BackupId]) -> Result<Damage> {
+/// `NotFound` if one that is named does not exist, and I/O errors of the store.
+pub(super) fn find(engine: &BackupEngineReadOnly, what: VerifyWhat) -> Result<Damage> {
     let store = engine.store();
+    let (ids, all) = match what {
+        VerifyWhat::All => (catalog::list(store)?.ids, true),
+        VerifyWhat::Backups(ids) => (ids, false),
+    };
     let stamps = verified::read(store, engine.time())?;
     stamps.require_complete()?;
     let index = RepositoryIndex::new(store);
     let mut damage = Damage::default();
     for id in ids {
-        let state = catalog::load(store, *id)?;
-        if let Some((loaded, text)) = rebuilt(&index, *id, &state)? {
-            damage.metas.push((*id, text));
+        let state = match catalog::load(store, id) {
+            // It was deleted since it was listed.
+            Err(error) if all && error.kind() == ErrorKind::NotFound => continue,
+            state => state?,
+        };
+        if let Some((loaded, text)) = rebuilt(&index, id, &state)? {
+            damage.metas.push((id, text));
             damage.add_backup(&index, &stamps, &loaded)?;
             continue;
         }
         match state {
             MetaState::Readable(loaded) => damage.add_backup(&index, &stamps, &loaded)?,
             MetaState::Unreadable(error) => damage.hopeless.push(NotRepaired {
-                path: layout::meta(*id).to_string(),
+                path: layout::meta(id).to_string(),
                 reason: error.one_line(),
                 rejected: Vec::new(),
-                backups: vec![*id],
+                backups: vec![id],
             }),
         }
     }

@@ -17,7 +17,7 @@ use crate::engine::transfer::{Meter, Metered};
 use crate::engine::verify::VerifyWhat;
 use crate::parallel::run_bounded;
 use crate::repo::index::RepositoryIndex;
-use crate::repo::{self, catalog, layout, verified};
+use crate::repo::{self, layout, verified};
 use crate::store::{self, Held, PutContent, PutMode, new_pin_name};
 use crate::{Error, ErrorKind, Observer, Phase, Progress, Result};
 
@@ -61,16 +61,12 @@ impl<'a> Repair<'a> {
         let store = self.engine.store();
         self.observer.progressed(&Progress::begin(Phase::Planning));
         repo::require(&RepositoryIndex::new(store))?;
-        let ids = match what {
-            VerifyWhat::All => catalog::list(store)?.ids,
-            VerifyWhat::Backups(ids) => ids,
-        };
         let Damage {
             files,
             metas,
             hopeless,
             inside,
-        } = damage::find(self.engine, &ids)?;
+        } = damage::find(self.engine, what)?;
         let metas = self.put_metas(metas, lock)?;
         let candidates = Candidates::find(self.engine, self.sources, &files)?;
         let bytes = files.values().filter_map(|file| file.size_bytes);

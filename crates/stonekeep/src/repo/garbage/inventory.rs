@@ -72,9 +72,9 @@ pub(super) struct Record {
 }
 
 /// What a record of ours says of shared files.
-pub(super) struct DatedRecord {
-    /// The backup that it is about.
-    pub id: BackupId,
+pub(super) struct DatedRecord<T> {
+    /// What it is about.
+    pub about: T,
     /// When it was put, where the store knows that.
     pub modified: Option<SystemTime>,
     /// The stored files that it names.
@@ -232,7 +232,7 @@ impl<'a> Inventory<'a> {
             let files = facts.map_or_else(Vec::new, |facts| facts.files);
             let shared = files.into_iter().filter_map(|file| self.stored.find(&file.path));
             orphans.push(DatedRecord {
-                id,
+                about: id,
                 modified: entry.modified,
                 shared: shared.collect(),
             });
@@ -248,7 +248,7 @@ impl<'a> Inventory<'a> {
 
     /// Of the shared files that these records name and nobody needs, those that are no younger than their record: a run puts its records after
     /// its files, so that another engine must have put the others. What somebody needs stays, whatever records name it.
-    pub(super) fn no_younger_than(&self, records: Vec<DatedRecord>) -> Result<Vec<(BackupId, Vec<PathId>)>> {
+    pub(super) fn no_younger_than<T>(&self, records: Vec<DatedRecord<T>>) -> Result<Vec<(T, Vec<PathId>)>> {
         let is_needed = |path: PathId| {
             self.metas.named.contains(path) || self.kept().any(|(_, named)| named.contains(path))
         };
@@ -271,7 +271,7 @@ impl<'a> Inventory<'a> {
         };
         let named = records.into_iter().map(|mut record| {
             record.shared.retain(|path| is_no_younger(path, record.modified));
-            (record.id, record.shared)
+            (record.about, record.shared)
         });
         Ok(named.collect())
     }
@@ -294,11 +294,20 @@ impl<'a> Inventory<'a> {
     }
 
     fn add_areas(&mut self) -> Result<()> {
+        let mut journals = Vec::new();
         for leftover in self.store.leftovers()? {
-            let resumable = self
-                .origins
-                .add_journal(self.stored, &journal::read(self.store, &leftover)?)
-                || !partial::read(self.store, &leftover)?.is_empty();
+            let journal = journal::read(self.store, &leftover)?;
+            let staged = journal.staged.iter().map(|(_, entry)| entry);
+            let entries: Vec<_> = staged.chain(&journal.gone).collect();
+            let resumable = !entries.is_empty() || !partial::read(self.store, &leftover)?.is_empty();
+            let shared = entries
+                .iter()
+                .filter_map(|entry| self.stored.find(&entry.file.path));
+            journals.push(DatedRecord {
+                about: (),
+                modified: leftover.last_written,
+                shared: shared.collect(),
+            });
             self.origins.add_doubtful(self.stored, &leftover.doubtful);
             let mut total = Total::default();
             let files = leftover
@@ -313,6 +322,9 @@ impl<'a> Inventory<'a> {
             });
         }
         self.areas.sort_by(|a, b| a.name.cmp(&b.name));
+        for ((), shared) in self.no_younger_than(journals)? {
+            self.origins.add_journal(&shared);
+        }
         Ok(())
     }
 

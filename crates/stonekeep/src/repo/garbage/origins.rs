@@ -7,7 +7,6 @@ use stonekeep_format::backup_meta::PathId;
 use stonekeep_format::backup_name::RepoPath;
 
 use super::plan::GarbageKind;
-use crate::repo::journal::Journal;
 use crate::repo::path_set::PathSet;
 use crate::repo::stored_files::StoredFiles;
 use crate::store::Key;
@@ -51,13 +50,11 @@ impl Origins {
         }
     }
 
-    /// Adds the journal of a killed run; whether the next backup can use what it names.
-    pub(super) fn add_journal(&mut self, stored: &StoredFiles, journal: &Journal) -> bool {
-        let staged = journal.staged.iter().map(|(_, entry)| entry);
-        for entry in staged.chain(&journal.gone) {
-            insert(&mut self.unfinished, stored, &entry.file.path);
+    /// Adds the shared files that the journal of a killed run names.
+    pub(super) fn add_journal(&mut self, shared: &[PathId]) {
+        for path in shared {
+            self.unfinished.insert(*path);
         }
-        !(journal.staged.is_empty() && journal.gone.is_empty())
     }
 
     /// Adds what a killed run may have left incomplete.

@@ -125,7 +125,7 @@ impl Inventory<'_> {
             };
             match meta {
                 Some(scanned) => readable.push(DatedRecord {
-                    id,
+                    about: id,
                     modified: entry.modified,
                     shared: self.shared_of(&scanned),
                 }),

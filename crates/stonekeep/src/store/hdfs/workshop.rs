@@ -145,6 +145,7 @@ impl Workshop {
             run,
             uploads,
             doubtful: Vec::new(),
+            last_written: None,
         };
         Ok(runs.into_iter().map(of_run).collect())
     }

@@ -8,6 +8,7 @@
 
 use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, StatxFlags};
 use rustix::io::Errno;
@@ -100,8 +101,8 @@ impl Areas {
         Ok(found)
     }
 
-    /// The regular files of an area, as far as they lie where [`Areas::place`] has them.
-    pub(super) fn staged(&self, tree: &Tree, area: &str) -> Result<Vec<Upload>> {
+    /// The regular files of an area, as far as they lie where [`Areas::place`] has them, each with the time of its last change.
+    pub(super) fn staged(&self, tree: &Tree, area: &str) -> Result<Vec<(Upload, Option<SystemTime>)>> {
         let mut found = Vec::new();
         self.walk(tree, area, area_key(area)?, None, &mut found)?;
         for top in directories_of_root(tree)? {
@@ -120,7 +121,7 @@ impl Areas {
         area: &str,
         directory: Key,
         below: Option<Key>,
-        found: &mut Vec<Upload>,
+        found: &mut Vec<(Upload, Option<SystemTime>)>,
     ) -> Result<()> {
         let mut directories = vec![(directory, below)];
         while let Some((directory, below)) = directories.pop() {
@@ -134,11 +135,12 @@ impl Areas {
                 if entry.kind == EntryKind::Directory {
                     directories.push((place, Some(key)));
                 } else if self.place(tree, area, &key)? == place {
-                    found.push(Upload {
+                    let upload = Upload {
                         run: area.to_owned(),
                         key,
                         size_bytes: entry.size_bytes,
-                    });
+                    };
+                    found.push((upload, entry.modified));
                 }
             }
             directories.retain(|(directory, _)| depth(directory) <= DEPTH_LIMIT);
@@ -283,7 +285,9 @@ mod tests {
         // As a later run sees it.
         let later = store(root);
         assert_eq!(runs(&later), ["7"]);
-        let mut staged = later.areas.staged(&later.tree, "7").unwrap();
+        let staged = later.areas.staged(&later.tree, "7").unwrap();
+        assert!(staged.iter().all(|(_, modified)| modified.is_some()));
+        let mut staged: Vec<Upload> = staged.into_iter().map(|(upload, _)| upload).collect();
         staged.sort_by(|a, b| a.key.cmp(&b.key));
         assert_eq!(staged, [own, table.clone()]);
         assert_eq!(later.open_upload(&table).unwrap().size_bytes(), 5);

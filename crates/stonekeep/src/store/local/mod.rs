@@ -332,10 +332,11 @@ impl Backend for LocalStore {
 
     fn leftovers(&self) -> Result<Vec<Leftover>> {
         let leftover = |run: String| {
-            let uploads = self.areas.staged(&self.tree, &run)?;
+            let staged = self.areas.staged(&self.tree, &run)?;
             Ok(Leftover {
                 run,
-                uploads,
+                last_written: staged.iter().filter_map(|(_, modified)| *modified).max(),
+                uploads: staged.into_iter().map(|(upload, _)| upload).collect(),
                 doubtful: Vec::new(),
             })
         };

@@ -303,6 +303,9 @@ impl Backend for Memory {
             let area = Key::new(areas)?.join(&entry.name)?;
             Ok(Leftover {
                 uploads: contents.uploads(&entry.name, &area)?,
+                last_written: contents
+                    .last_written(&area)
+                    .filter(|_| self.uploads != Uploads::Named),
                 run: entry.name,
                 doubtful: Vec::new(),
             })

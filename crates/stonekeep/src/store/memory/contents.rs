@@ -206,6 +206,14 @@ impl Contents {
         Ok(found)
     }
 
+    /// When a file of a directory was written last.
+    pub(super) fn last_written(&self, directory: &Key) -> Option<SystemTime> {
+        let times = self
+            .below(directory)
+            .filter_map(|(_, inode)| inode.stat().modified);
+        times.max()
+    }
+
     /// Gives a file another name; whether that name was free.
     pub(super) fn move_file(&mut self, from: &Key, to: &Key) -> Result<bool> {
         let is_free = self.copy_file(from, to)?;

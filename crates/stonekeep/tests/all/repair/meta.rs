@@ -1,9 +1,10 @@
 //! A damaged meta file is written again from the facts of its backup.
 
 use stonekeep::repo::facts::BackupFacts;
+use stonekeep::{ErrorKind, Quiet, RestoreOptions, WhichBackup};
 
 use super::scene::{Ward, damaged, ids_of, paths, read};
-use crate::support::scene::{assert_valid, key, memory, put, verify};
+use crate::support::scene::{assert_valid, id, key, memory, put, reader, verify};
 
 const META: &str = "meta/2";
 const FACTS: &str = "stonekeep/backups/2";
@@ -29,6 +30,19 @@ fn damages(text: &[u8]) -> Vec<Vec<u8>> {
     ]
 }
 
+/// A meta file that cannot be read is named, with what may help.
+fn assert_restore_fails(ward: &Ward) {
+    let engine = reader(&ward.store);
+    let to = ward.scene.path("restored");
+    let error = engine
+        .restore_db_from_backup(WhichBackup::Id(id(2)), &to, &RestoreOptions::default(), &Quiet)
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    if error.findings().iter().any(|finding| finding.file == META) {
+        assert!(error.hint().unwrap().contains("repair may write"), "{error:?}");
+    }
+}
+
 #[test]
 fn a_damaged_meta_file_is_written_again() {
     let ward = Ward::new(memory());
@@ -37,6 +51,7 @@ fn a_damaged_meta_file_is_written_again() {
         put(&ward.store, META, &damage);
         assert!(!verify(&ward.store).is_clean(), "{damage:?}");
         assert_eq!(paths(&ward.plan(&[])), [META]);
+        assert_restore_fails(&ward);
         let report = ward.repair(&[]);
         assert_eq!(paths(&report), [META], "{report:?}");
         assert!(report.repaired[0].from.contains(FACTS), "{report:?}");

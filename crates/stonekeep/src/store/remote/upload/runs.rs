@@ -70,6 +70,7 @@ impl Writer {
                 run,
                 uploads,
                 doubtful,
+                last_written: None,
             })
         };
         runs.into_iter().map(leftover).collect()
