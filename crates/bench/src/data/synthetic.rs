@@ -169,6 +169,7 @@ fn facts(
         backup_id: id.get(),
         meta_crc32c: crc32c::crc32c(meta),
         meta_size_bytes: meta.len() as u64,
+        meta_head: None,
         database_id: Some(DATABASE_ID.to_owned()),
         database_id_in_manifest: true,
         sequence_number: last_sequence(shape.numbers(id.get())),
