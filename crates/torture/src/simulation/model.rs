@@ -99,10 +99,13 @@ impl Model {
         watched.iter().any(|it| self.was_certain(&[*it], own))
     }
 
-    /// Whether this must have been gone all the time.
+    /// Whether this must have been gone all the time. The id of another engine's backup is claimed nowhere: a run that was not told may have
+    /// given it again.
     pub(super) fn was_gone(&self, watched: Watched) -> bool {
+        let may_be_given = |known: &Known| known.is_foreign && self.untold > 0;
         let known = self.backups.get(&watched.id);
-        watched.was_gone && known.is_some_and(|known| known.changes == watched.changes)
+        watched.was_gone
+            && known.is_some_and(|known| known.changes == watched.changes && !may_be_given(known))
     }
 
     /// A run begins to make a backup of this state.
