@@ -17,7 +17,7 @@ use rustix::path::Arg;
 use crate::disk::listing::{self, list, remove_all};
 use crate::disk::tree::Tree;
 use crate::store::staging::{STAGING, area_key, staged_key};
-use crate::store::{EntryKind, Key, Upload};
+use crate::store::{EntryKind, Key, Leftover, Upload};
 use crate::{IoContext, Result};
 
 /// The directory of areas below a directory that is a mount of its own.
@@ -101,8 +101,19 @@ impl Areas {
         Ok(found)
     }
 
+    /// What a run has left in its area.
+    pub(super) fn leftover(&self, tree: &Tree, run: String) -> Result<Leftover> {
+        let staged = self.staged(tree, &run)?;
+        Ok(Leftover {
+            run,
+            last_written: staged.iter().filter_map(|(_, modified)| *modified).max(),
+            uploads: staged.into_iter().map(|(upload, _)| upload).collect(),
+            doubtful: Vec::new(),
+        })
+    }
+
     /// The regular files of an area, as far as they lie where [`Areas::place`] has them, each with the time of its last change.
-    pub(super) fn staged(&self, tree: &Tree, area: &str) -> Result<Vec<(Upload, Option<SystemTime>)>> {
+    fn staged(&self, tree: &Tree, area: &str) -> Result<Vec<(Upload, Option<SystemTime>)>> {
         let mut found = Vec::new();
         self.walk(tree, area, area_key(area)?, None, &mut found)?;
         for top in directories_of_root(tree)? {

@@ -331,16 +331,8 @@ impl Backend for LocalStore {
     }
 
     fn leftovers(&self) -> Result<Vec<Leftover>> {
-        let leftover = |run: String| {
-            let staged = self.areas.staged(&self.tree, &run)?;
-            Ok(Leftover {
-                run,
-                last_written: staged.iter().filter_map(|(_, modified)| *modified).max(),
-                uploads: staged.into_iter().map(|(upload, _)| upload).collect(),
-                doubtful: Vec::new(),
-            })
-        };
-        Areas::list(&self.tree)?.into_iter().map(leftover).collect()
+        let runs = Areas::list(&self.tree)?.into_iter();
+        runs.map(|run| self.areas.leftover(&self.tree, run)).collect()
     }
 
     fn discard(&self, run: &str) -> Result<()> {
