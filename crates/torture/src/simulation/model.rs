@@ -210,6 +210,7 @@ impl Model {
 
     fn add(&mut self, id: u32, state: &Arc<DatabaseState>, is_unsure: bool) {
         let before = self.backups.remove(&id);
+        let changes = before.as_ref().map_or(0, |before| before.changes + 1);
         let former = before.map_or(Vec::new(), |before| {
             before.former.into_iter().chain([before.state]).collect()
         });
@@ -221,7 +222,7 @@ impl Model {
             is_unsure,
             is_foreign: false,
             is_held: false,
-            changes: 0,
+            changes,
         };
         self.backups.insert(id, known);
     }
@@ -264,6 +265,8 @@ impl Model {
             let has_changed = before.is_some_and(|it| known.changes != it.changes + 1);
             match is_there(*id) {
                 Some(None) => {}
+                // Somebody has brought it back, and holds it since.
+                Some(Some(false)) if known.is_held && has_changed => known.changes += 1,
                 Some(Some(false)) if known.is_held => {
                     return Err(format!("backup {id} is held, and was deleted"));
                 }
@@ -330,9 +333,11 @@ impl Model {
                 known.require_whole(peek, *id)?;
             }
         }
+        // The id of another engine's backup is claimed nowhere, so that a run may have given it again.
+        let is_other = |known: &Known| known.is_there || !known.is_foreign;
         let new: Vec<u32> = there
             .into_iter()
-            .filter(|id| !self.backups.contains_key(id))
+            .filter(|id| !self.backups.get(id).is_some_and(is_other))
             .collect();
         for id in new {
             let of = self
