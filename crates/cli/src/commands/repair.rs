@@ -28,8 +28,8 @@ const DROPPED_FOR: &str = "30d";
 ///
 /// Looks for files with the right bytes in other backups of the repository, in directories with files of the database, and in other
 /// repositories, and puts them in the place of what is damaged, which repairs every backup that has such a file. Knows of damage what
-/// `verify` has found: run that first. A damaged meta file is written again from what Stonekeep recorded about the backup. Reads only damaged files and those that may take their place. Lists what cannot be repaired; the
-/// exit code is then 3.
+/// `verify` has found: run that first. A damaged meta file is written again from what Stonekeep recorded about the backup. Reads only
+/// damaged files and those that may take their place. Lists what cannot be repaired; the exit code is then 3.
 #[derive(Debug, Args)]
 #[command(after_help = crate::commands::examples::REPAIR)]
 pub(crate) struct RepairArgs {

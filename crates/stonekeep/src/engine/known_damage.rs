@@ -18,14 +18,14 @@ pub(super) enum Use {
     Repaired,
 }
 
-/// The damaged files of some backups.
+/// The damaged files of some backups, for a warning of each.
 #[derive(Debug, Default)]
-pub(super) struct KnownDamage {
+pub(super) struct DamageWarnings {
     /// By path and reason, with the backups that need the file.
     files: BTreeMap<(String, String), (DamageKind, Vec<BackupId>)>,
 }
 
-impl KnownDamage {
+impl DamageWarnings {
     /// Adds what the stamps say of the files of a backup, if it is of one of these kinds.
     pub(super) fn add(
         &mut self,

@@ -19,6 +19,7 @@ mod full_disk;
 pub mod hold;
 pub mod in_place;
 pub mod info;
+mod inspecting_host;
 mod known_damage;
 mod meta_commit;
 mod options;

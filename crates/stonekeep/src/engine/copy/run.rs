@@ -17,7 +17,7 @@ use super::staging::Staging;
 use super::target_files::TargetFiles;
 use super::target_ids::{TargetIds, UnderId};
 use crate::engine::full_disk;
-use crate::engine::known_damage::{KnownDamage, Use};
+use crate::engine::known_damage::{DamageWarnings, Use};
 use crate::engine::transfer::Amount;
 use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::no_such_backup;
@@ -47,10 +47,10 @@ struct Run<'a> {
     done: Amount,
     /// Files and bytes that the backup needs which is being copied.
     wanted: Amount,
-    /// What verifications of the source have found.
-    stamps: Stamps,
+    /// What verifications of the source have found: read for the first backup that is copied.
+    stamps: Option<Stamps>,
     /// Those of the files that are copied.
-    damage: KnownDamage,
+    damage: DamageWarnings,
     report: CopyReport,
 }
 
@@ -177,8 +177,8 @@ impl<'a> Run<'a> {
             database_id: database_of(target)?,
             done: Amount::default(),
             wanted: Amount::default(),
-            stamps: known_damage(context.source(), context.from.time()),
-            damage: KnownDamage::default(),
+            stamps: None,
+            damage: DamageWarnings::default(),
             report: CopyReport {
                 done: false,
                 from: context.source().location().to_owned(),
@@ -269,8 +269,10 @@ impl<'a> Run<'a> {
                 &[DamageKind::Bytes, DamageKind::Inside][..],
             ),
         };
+        let read = || known_damage(self.context.source(), self.context.from.time());
+        let stamps = self.stamps.get_or_insert_with(read);
         self.damage
-            .add(&self.stamps, kinds, &backup.pinned.loaded, &backup.included);
+            .add(stamps, kinds, &backup.pinned.loaded, &backup.included);
         self.ids.remember(new_id, content);
         self.report.warnings.extend(backup.warnings);
         let copied = CopiedBackup::new(id, CopyState::Copied).under(new_id);

@@ -7,17 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use stonekeep_format::file_name::DbFileName;
-use stonekeep_format::{Crc32c, FileNumber, SequenceNumber};
+use stonekeep_format::{Crc32c, SequenceNumber};
 
 use super::on_disk::OnDisk;
 use super::report::DrillReport;
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::deep::{self, Record, Wals};
+use crate::engine::inspecting_host::InspectingHost;
 use crate::engine::restore::RestoreReport;
 use crate::engine::transfer::{Meter, Metered};
-use crate::image::{
-    Capture, CaptureHost, Directory, ImageFile, ImageSource, NoHost, SourceFiles, SourceKind,
-};
+use crate::image::{Capture, Directory, ImageFile, ImageSource, SourceFiles, SourceKind};
 use crate::parallel::run_bounded;
 use crate::repo::catalog::{self, LoadedMeta};
 use crate::repo::facts::BackupFacts;
@@ -69,7 +68,7 @@ impl<'a> Checks<'a> {
     /// `Stopped`, and I/O errors of the disk. What is wrong is in the report.
     pub(super) fn run(&self, observer: &dyn Observer) -> Result<DrillReport> {
         let source = Directory::new(self.directory, SourceKind::Closed);
-        let (capture, mut findings) = match source.capture(&mut LooksOnly, observer) {
+        let (capture, mut findings) = match source.capture(&mut InspectingHost::holding_nothing(), observer) {
             Ok(capture) => (Some(capture), Vec::new()),
             // A backup of it was made: what cannot be read any more is damaged.
             Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) => {
@@ -293,34 +292,5 @@ fn of_capture(error: &Error) -> Vec<Finding> {
             reason: error.one_line(),
         }],
         findings => findings.to_vec(),
-    }
-}
-
-/// Holds no file open: there may be more than descriptors.
-struct LooksOnly;
-
-impl CaptureHost for LooksOnly {
-    fn attempt(&self) -> u32 {
-        NoHost.attempt()
-    }
-
-    fn is_last_attempt(&self) -> bool {
-        NoHost.is_last_attempt()
-    }
-
-    fn check_database(&mut self, database_id: Option<&str>) -> Result<()> {
-        NoHost.check_database(database_id)
-    }
-
-    fn needed(&mut self, files: &[ImageFile]) -> Result<Vec<bool>> {
-        Ok(vec![false; files.len()])
-    }
-
-    fn takes_early(&self) -> bool {
-        NoHost.takes_early()
-    }
-
-    fn take(&mut self, files: &[ImageFile]) -> Result<Vec<FileNumber>> {
-        NoHost.take(files)
     }
 }

@@ -9,9 +9,10 @@ use stonekeep_format::{BackupId, Crc32c};
 
 use super::report::NotRepaired;
 use crate::engine::BackupEngineReadOnly;
-use crate::engine::known_damage::KnownDamage;
+use crate::engine::known_damage::DamageWarnings;
 use crate::engine::verify::VerifyWhat;
 use crate::repo::expected_sizes::ExpectedSizes;
+use crate::repo::facts::BackupFacts;
 use crate::repo::included::{self, IncludedFile};
 use crate::repo::index::RepositoryIndex;
 use crate::repo::loaded_meta::{LoadedMeta, MetaState};
@@ -43,7 +44,7 @@ pub(super) struct Damage {
     /// What nothing can be done about.
     pub(super) hopeless: Vec<NotRepaired>,
     /// Files whose bytes are those that backups expect, and are damaged.
-    pub(super) inside: KnownDamage,
+    pub(super) inside: DamageWarnings,
 }
 
 /// Looks at these backups.
@@ -66,13 +67,19 @@ pub(super) fn find(engine: &BackupEngineReadOnly, what: VerifyWhat) -> Result<Da
             Err(error) if all && error.kind() == ErrorKind::NotFound => continue,
             state => state?,
         };
-        if let Some((loaded, text)) = rebuilt(&index, id, &state)? {
-            damage.metas.push((id, text));
-            damage.add_backup(&index, &stamps, &loaded)?;
+        let facts = match &state {
+            MetaState::Readable(loaded) => loaded.facts_for_sizes(store)?,
+            MetaState::Unreadable(_) => None,
+        };
+        if facts.is_none()
+            && let Some(rebuilt) = rebuilt(&index, id, &state)?
+        {
+            damage.metas.push((id, rebuilt.text));
+            damage.add_backup(&index, &stamps, (&rebuilt.loaded, rebuilt.facts))?;
             continue;
         }
         match state {
-            MetaState::Readable(loaded) => damage.add_backup(&index, &stamps, &loaded)?,
+            MetaState::Readable(loaded) => damage.add_backup(&index, &stamps, (&loaded, facts))?,
             MetaState::Unreadable(error) => damage.hopeless.push(NotRepaired {
                 path: layout::meta(id).to_string(),
                 reason: error.one_line(),
@@ -84,15 +91,17 @@ pub(super) fn find(engine: &BackupEngineReadOnly, what: VerifyWhat) -> Result<Da
     Ok(damage)
 }
 
-/// The meta file as the facts know it, if that is damaged. RocksDB's engine may have made another backup under this id: then the
+/// A meta file as the facts know it.
+struct RebuiltMeta {
+    loaded: LoadedMeta,
+    text: Vec<u8>,
+    facts: Option<BackupFacts>,
+}
+
+/// Writes a meta file again that has no facts of its own, if it is damaged. RocksDB's engine may have made another backup under this id: then the
 /// MANIFEST is not the one that the facts name, and a meta file that can be read begins with another time.
-fn rebuilt(
-    index: &RepositoryIndex<'_>,
-    id: BackupId,
-    state: &MetaState,
-) -> Result<Option<(LoadedMeta, Vec<u8>)>> {
+fn rebuilt(index: &RepositoryIndex<'_>, id: BackupId, state: &MetaState) -> Result<Option<RebuiltMeta>> {
     let found = match state {
-        MetaState::Readable(found) if found.facts_head(index.store())?.is_some() => return Ok(None),
         MetaState::Readable(found) => Some(found),
         MetaState::Unreadable(error) if error.kind() == ErrorKind::Corrupt => None,
         MetaState::Unreadable(_) => return Ok(None),
@@ -108,7 +117,7 @@ fn rebuilt(
     let wrong = index.findings(&loaded, facts.as_ref())?;
     let manifest = manifest_of(&loaded).map(|manifest| format!("private/{id}/{manifest}"));
     let is_there = manifest.is_some_and(|manifest| wrong.iter().all(|finding| finding.file != manifest));
-    Ok(is_there.then_some((loaded, text)))
+    Ok(is_there.then_some(RebuiltMeta { loaded, text, facts }))
 }
 
 impl Damage {
@@ -116,9 +125,8 @@ impl Damage {
         &mut self,
         index: &RepositoryIndex<'_>,
         stamps: &Stamps,
-        loaded: &LoadedMeta,
+        (loaded, facts): (&LoadedMeta, Option<BackupFacts>),
     ) -> Result<()> {
-        let facts = loaded.facts_for_sizes(index.store())?;
         let application = facts.as_ref().map_or(&[][..], |facts| &facts.included);
         self.inside
             .add(stamps, &[DamageKind::Inside], loaded, application);

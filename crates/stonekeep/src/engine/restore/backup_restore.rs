@@ -23,7 +23,7 @@ use super::switchover::EarlierMoves;
 use super::unfinished::is_freed;
 use crate::engine::contents::{BackupContents, Destination, Find, adjust_options, require_stored};
 use crate::engine::info::WhichBackup;
-use crate::engine::known_damage::{KnownDamage, Use};
+use crate::engine::known_damage::{DamageWarnings, Use};
 use crate::parallel::run_both;
 use crate::repo::catalog::SizedMeta;
 use crate::repo::facts::BackupFacts;
@@ -311,7 +311,7 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
             return Vec::new();
         }
         let stamps = known_damage(context.store(), context.engine.time());
-        let mut known = KnownDamage::default();
+        let mut known = DamageWarnings::default();
         known.add(&stamps, &kinds, &self.pinned.loaded, &backup.included);
         known.warnings(Use::Restored)
     }

@@ -2,76 +2,34 @@
 
 use std::path::Path;
 
-use stonekeep_format::FileNumber;
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::manifest::DatabaseState;
 use stonekeep_format::sst::walk::TableClaim;
 
 use super::verified_contents::DamagedContents;
+use crate::Finding;
 use crate::engine::deep::{DamagedPart, shown_key};
-use crate::image::{CaptureHost, ImageFile, NoHost};
-use crate::{Finding, Result};
 
-/// Goes on with the other files, whatever is wrong.
-#[derive(Default)]
-pub(super) struct DamagedFiles {
-    findings: Vec<Finding>,
-}
-
-impl CaptureHost for DamagedFiles {
-    fn attempt(&self) -> u32 {
-        NoHost.attempt()
-    }
-
-    fn is_last_attempt(&self) -> bool {
-        NoHost.is_last_attempt()
-    }
-
-    fn check_database(&mut self, database_id: Option<&str>) -> Result<()> {
-        NoHost.check_database(database_id)
-    }
-
-    fn needed(&mut self, files: &[ImageFile]) -> Result<Vec<bool>> {
-        NoHost.needed(files)
-    }
-
-    fn passes_over(&mut self, damaged: &[Finding]) -> bool {
-        self.findings.extend_from_slice(damaged);
-        true
-    }
-
-    fn takes_early(&self) -> bool {
-        NoHost.takes_early()
-    }
-
-    fn take(&mut self, files: &[ImageFile]) -> Result<Vec<FileNumber>> {
-        NoHost.take(files)
-    }
-}
-
-impl DamagedFiles {
-    /// The findings, and for tables what is lost by the MANIFEST. What somebody has looked into, and has described better, is left
-    /// out.
-    pub(super) fn describe(
-        self,
-        state: &DatabaseState,
-        known: &[DamagedContents],
-    ) -> (Vec<Finding>, Vec<DamagedContents>) {
-        let is_unknown = |finding: &Finding| known.iter().all(|known| known.file != finding.file);
-        let (mut findings, mut contents) = (Vec::new(), Vec::new());
-        for mut finding in self.findings.into_iter().filter(is_unknown) {
-            if let Some(part) = lost_table(state, &finding) {
-                finding.reason += &part.about();
-                contents.push(DamagedContents {
-                    file: finding.file.clone(),
-                    parts: vec![part],
-                    more_parts: 0,
-                });
-            }
-            findings.push(finding);
+/// The damage, and for tables what is lost by the MANIFEST. What somebody has looked into, and has described better, is left out.
+pub(super) fn describe(
+    damage: Vec<Finding>,
+    state: &DatabaseState,
+    known: &[DamagedContents],
+) -> (Vec<Finding>, Vec<DamagedContents>) {
+    let is_unknown = |finding: &Finding| known.iter().all(|known| known.file != finding.file);
+    let (mut findings, mut contents) = (Vec::new(), Vec::new());
+    for mut finding in damage.into_iter().filter(is_unknown) {
+        if let Some(part) = lost_table(state, &finding) {
+            finding.reason += &part.about();
+            contents.push(DamagedContents {
+                file: finding.file.clone(),
+                parts: vec![part],
+                more_parts: 0,
+            });
         }
-        (findings, contents)
+        findings.push(finding);
     }
+    (findings, contents)
 }
 
 /// What is lost with a table that the MANIFEST names.

@@ -8,10 +8,11 @@ use std::path::PathBuf;
 
 use stonekeep_format::manifest::DatabaseState;
 
-use super::damaged_database::DamagedFiles;
+use super::damaged_database::describe;
 use super::verified_contents::VerifiedContents;
 use crate::engine::callbacks::guarded;
 use crate::engine::deep::{self, Deep, Record, Wals};
+use crate::engine::inspecting_host::InspectingHost;
 use crate::engine::rate_limiter::RateLimiter;
 use crate::engine::transfer::Meter;
 use crate::image::{Content, DatabaseImage, ImageFile, ImageSource};
@@ -105,8 +106,8 @@ fn verify(
         contents: VerifiedContents::default(),
         warnings: Vec::new(),
     };
-    let mut damaged = DamagedFiles::default();
-    let capture = match source.capture(&mut damaged, observer) {
+    let mut host = InspectingHost::passing_over_damage();
+    let capture = match source.capture(&mut host, observer) {
         Ok(capture) => capture,
         Err(error) if error.kind() == ErrorKind::Corrupt => {
             report.findings = error.findings().to_vec();
@@ -123,7 +124,7 @@ fn verify(
     report.warnings.clone_from(&image.warnings);
     let state = deep::state_of_image(image)?;
     look_into_all(image, &state, options, observer, &mut report)?;
-    let (findings, contents) = damaged.describe(&state, &report.contents.damaged);
+    let (findings, contents) = describe(host.into_damage(), &state, &report.contents.damaged);
     report.findings.splice(0..0, findings);
     report.contents.damaged.splice(0..0, contents);
     capture.confirm()?;
