@@ -75,7 +75,7 @@ struct Inner {
     hint: Option<String>,
     findings: Vec<Finding>,
     source_changed: bool,
-    wants_content_again: bool,
+    repetitions: u32,
     about_a_backup: bool,
     shortage: Option<Shortage>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -90,7 +90,7 @@ impl Error {
             hint: None,
             findings: Vec::new(),
             source_changed: false,
-            wants_content_again: false,
+            repetitions: 0,
             about_a_backup: false,
             shortage: None,
             source: None,
@@ -216,15 +216,15 @@ impl Error {
         self.0.source_changed
     }
 
-    /// Whether an upload ended without an answer, and has to be given its content from the beginning.
-    pub(crate) fn wants_content_again(&self) -> bool {
-        self.0.wants_content_again
+    /// Whether an upload did not end well, and is to be made once more with its content from the beginning, after so many repetitions.
+    pub(crate) fn wants_content_again(&self, repetitions: u32) -> bool {
+        repetitions < self.0.repetitions
     }
 
-    /// Says that the upload has to be given its content once more.
+    /// Says that the upload is to be made once more, unless it has been repeated so often.
     #[cfg(any(feature = "hdfs", feature = "object-store"))]
-    pub(crate) fn content_again(mut self) -> Self {
-        self.0.wants_content_again = true;
+    pub(crate) fn content_again(mut self, most_repetitions: u32) -> Self {
+        self.0.repetitions = most_repetitions;
         self
     }
 

@@ -317,9 +317,11 @@ fn a_backup_goes_on_although_a_data_node_is_killed_and_waits_in_safe_mode() {
     let mut world = World::new();
     world.database.add_tables(6, 24_000_000);
     let url = cluster.url("app");
+    // Several blocks each, so that a dead DataNode is given some of most files until the NameNode has noticed.
+    const BLOCKS: &str = "hdfs_block_size=8388608";
     let backup = |url: &str| {
         let mut command = stonekeep();
-        command.args(["backup", world.db(), "--repo", url]);
+        command.args(["backup", world.db(), "--repo", url, "--store-option", BLOCKS]);
         command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -349,7 +351,9 @@ fn a_backup_goes_on_although_a_data_node_is_killed_and_waits_in_safe_mode() {
     let ended = Ended::from(copying.wait_with_output().unwrap());
     control(TEST, "start-datanode", &["1"]);
     ended.ok();
-    run(["verify", "--repo", &url]).ok().says("1 backup");
+    run(["verify", "--repo", &url, "--store-option", BLOCKS])
+        .ok()
+        .says("1 backup");
 }
 
 #[test]

@@ -8,10 +8,7 @@ use crate::engine::checked::Checked;
 use crate::engine::transfer::{Meter, Metered};
 use crate::repo::wrong::Wrong;
 use crate::store::{Key, ObjectReader, PutMode, Upload};
-use crate::{Error, Finding, Result};
-
-/// How often a file is copied again whose upload ended without an answer.
-const UNANSWERED_UPLOADS: u32 = 2;
+use crate::{Finding, Result};
 
 /// Copies a file of the source to the area of this run, for this key; the mode says what happens to a key that is taken where
 /// the file gets it at once.
@@ -26,18 +23,17 @@ pub(super) fn copy(
     (to, mode): (&Key, PutMode),
     meter: &Meter<'_>,
 ) -> Result<Upload> {
-    let mut mode = mode;
-    for _ in 0..UNANSWERED_UPLOADS {
+    let (mut mode, mut repetitions) = (mode, 0);
+    loop {
         match copy_once(context, area, wanted, (to, mode), meter) {
-            Err(error) if error.wants_content_again() => {
+            Err(error) if error.wants_content_again(repetitions) => {
                 tracing::warn!(key = %to, error = %error.one_line(), "the file is copied again");
             }
             copied => return copied,
         }
         // Over what the upload before may have left.
-        mode = PutMode::Replace;
+        (mode, repetitions) = (PutMode::Replace, repetitions + 1);
     }
-    copy_once(context, area, wanted, (to, mode), meter)
 }
 
 fn copy_once(
@@ -69,7 +65,7 @@ fn copy_once(
         wrong: &wrong,
     };
     let copied = context.target().upload(area, to, &mut content, size_bytes, mode);
-    if copied.as_ref().is_err_and(Error::wants_content_again) {
+    if copied.as_ref().is_err_and(|error| error.wants_content_again(0)) {
         meter.take_back(size_bytes - content.inner.left());
     }
     let copied = copied.map_err(|error| match error.io_kind() {

@@ -201,11 +201,11 @@ impl<'a> BackupRun<'a> {
         }
         // A new repository is made only for a plan that was not refused.
         self.lock()?;
-        match self.id {
-            BackupId::FIRST => Ok(plan),
-            // Another process has made the repository meanwhile.
-            _ => self.plan(image),
+        if self.id == BackupId::FIRST && plan.copies_all() {
+            return Ok(plan);
         }
+        // Another process has made the repository meanwhile, and may have removed what the plan found there.
+        self.plan(image)
     }
 
     /// Copies what is planned to be copied. What is staged when an error ends it is staged all the same.

@@ -18,9 +18,6 @@ use crate::{Clock, Error, ErrorKind, Result};
 /// loses no more than ten seconds of copying, however large the files are.
 const BATCH_TIME: Duration = Duration::from_secs(8);
 
-/// How many times an upload of a file is made again because its end was not answered.
-const UNANSWERED_UPLOADS: u32 = 3;
-
 /// When a batch ends.
 #[derive(Clone, Copy)]
 pub(super) struct Limit<'a> {
@@ -181,18 +178,17 @@ impl Copying<'_> {
         mut source: SourceFile,
         meter: &'m Meter<'m>,
     ) -> Result<OpenCopy<'m>> {
-        let (image, mut mode) = (file.image, file.decision.mode);
-        for _ in 0..UNANSWERED_UPLOADS {
+        let (image, mut mode, mut repetitions) = (file.image, file.decision.mode, 0);
+        loop {
             match self.begin_once(key, image, source, meter, mode) {
-                Err(error) if error.wants_content_again() => {
+                Err(error) if error.wants_content_again(repetitions) => {
                     tracing::warn!(%key, error = %error.one_line(), "the file is uploaded again");
                 }
                 open => return open,
             }
-            mode = PutMode::Replace;
+            (mode, repetitions) = (PutMode::Replace, repetitions + 1);
             source = self.context.sources.open_anywhere(image)?;
         }
-        self.begin_once(key, image, source, meter, mode)
     }
 
     fn begin_once<'m>(
@@ -215,7 +211,7 @@ impl Copying<'_> {
             .store()
             .upload(self.area, key, &mut content, size_bytes, mode);
         let staged = match staged {
-            Err(error) if error.wants_content_again() => {
+            Err(error) if error.wants_content_again(0) => {
                 meter.take_back(size_bytes - source.source().left());
                 return Err(error);
             }

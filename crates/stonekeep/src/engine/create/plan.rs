@@ -81,6 +81,11 @@ impl<'i> Plan<'i> {
         staged.map(|staged| staged.run.as_str()).collect()
     }
 
+    /// Whether it uses nothing that is stored or staged.
+    pub(super) fn copies_all(&self) -> bool {
+        self.files.iter().all(|file| file.ready().is_none())
+    }
+
     /// What is not stored yet, staged or not.
     pub(super) fn new_files(&self) -> Amount {
         let is_new =

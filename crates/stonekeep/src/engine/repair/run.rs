@@ -21,9 +21,6 @@ use crate::repo::{self, layout, verified};
 use crate::store::{self, Held, PutContent, PutMode, new_pin_name};
 use crate::{Error, ErrorKind, Observer, Phase, Progress, Result};
 
-/// How often a file is uploaded again whose upload ended without an answer.
-const UNANSWERED_UPLOADS: u32 = 2;
-
 /// What begins the names of the staging areas of repairs.
 const AREA_PREFIX: &str = "repair-";
 
@@ -149,7 +146,7 @@ impl<'a> Repair<'a> {
         (lock, meter): (Option<&Held>, &Meter<'_>),
         failed: &Cell<bool>,
     ) -> Result<u64> {
-        let mut unanswered = 0;
+        let mut repetitions = 0;
         loop {
             let name = candidate.to_string();
             let wrong = |reason: String| {
@@ -170,9 +167,7 @@ impl<'a> Repair<'a> {
                 Ok(size_bytes)
             });
             match taken {
-                Err(error) if error.wants_content_again() && unanswered < UNANSWERED_UPLOADS => {
-                    unanswered += 1
-                }
+                Err(error) if error.wants_content_again(repetitions) => repetitions += 1,
                 taken => return taken,
             }
         }

@@ -57,6 +57,16 @@ impl Failure {
         matches!(self, Failure::Hdfs(HdfsError::OperationFailed(text)) if text.contains("complete file in time"))
     }
 
+    /// The failure of a write: what the client could not reach is a DataNode rather than the NameNode.
+    pub(super) fn of_write(self) -> Self {
+        match self {
+            Failure::Hdfs(HdfsError::IOError(error)) => {
+                Failure::Hdfs(HdfsError::DataTransferError(error.to_string()))
+            }
+            other => other,
+        }
+    }
+
     /// A file that is closed with another length than what was written.
     pub(super) fn wrong_length(found: u64, written: u64) -> Self {
         let text = format!("it has {found} bytes, and {written} were written");

@@ -19,8 +19,7 @@ const QUOTA: &str = "raise the quota of the directory (hdfs dfsadmin -setSpaceQu
                      the backups that are there are unharmed. While a file is written, HDFS counts a whole block of each replica: \
                      a smaller hdfs_block_size or hdfs_replication needs less";
 const SAFE_MODE: &str = "the NameNode takes no changes in safe mode: see hdfs dfsadmin -safemode get";
-const DATA_NODES: &str =
-    "check that DataNodes run and have room (hdfs dfsadmin -report), and that this machine reaches them";
+const DATA_NODES: &str = "check that NameNode and DataNodes run and have room (hdfs dfsadmin -report), and that this machine reaches them";
 const KERBEROS: &str = "check the ticket (klist; kinit gets one), that HADOOP_CONF_DIR names the directory of the cluster's core-site.xml, and that the \
                         library libgssapi_krb5 is installed";
 const STANDBY: &str = "this NameNode is not the active one: use the name service, with HADOOP_CONF_DIR naming its configuration";

@@ -1,11 +1,13 @@
 //! Writes one file whole: it is closed before anybody learns its name.
 //!
-//! A DataNode that dies breaks the writes that go through it, and new ones may choose it until the NameNode counts it as dead.
-//! Then the file is written again from its beginning, under another name: here if its content is held in memory, else by
-//! the caller, who can read it again (`Error::wants_content_again`).
+//! A DataNode that dies breaks the writes that go through it, and new ones may choose it until the NameNode counts it as dead: any
+//! block may be given to it. Then the file is written again from its beginning, under another name, and again until twelve minutes
+//! have passed: here if its content is held in memory, as that of each file is
+//! until its first MiB is under way, else by the caller, who can read it again (`Error::wants_content_again`).
 
+use std::collections::HashMap;
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +17,7 @@ use tokio::sync::Semaphore;
 
 use super::client::{CALL_LIMIT, Client, Failure, Patience};
 use super::layout::unfinished_name;
-use crate::{Error, Result};
+use crate::Result;
 
 /// Up to this length a file is held in memory while it is written, so that it can be written again.
 const HELD_BYTES: usize = 1 << 20;
@@ -29,16 +31,16 @@ const LONG_FILES: usize = 6;
 /// How long the client may take to accept a piece, or to end the last block: it waits 60 s for a DataNode, then replaces it.
 const WRITE_LIMIT: Duration = Duration::from_secs(120);
 
-/// How long a file is written again and again. By Hadoop's defaults the NameNode gives up a dead DataNode after 10.5 minutes.
+/// How long a file is written again and again, with pauses that grow: the NameNode counts the blocks of each attempt against the room
+/// of DataNodes for up to twenty minutes. By Hadoop's defaults the NameNode gives up a dead DataNode after 10.5 minutes.
 const WRITE_PATIENCE: Duration = Duration::from_secs(12 * 60);
 
 /// Writes files into directories of the store.
 #[derive(Debug)]
 pub(super) struct Writer {
     long_files: Semaphore,
-    /// A long file was not completed. The next one begins when a small one can be written: each attempt reads a long one, and a
-    /// caller has few.
-    in_trouble: AtomicBool,
+    /// What is left of the patience for long files that were not completed, by what was being done.
+    in_trouble: Mutex<HashMap<String, Patience>>,
 }
 
 /// A file that was written and has its random name.
@@ -61,7 +63,7 @@ impl Writer {
     pub(super) fn new() -> Self {
         Writer {
             long_files: Semaphore::new(LONG_FILES),
-            in_trouble: AtomicBool::new(false),
+            in_trouble: Mutex::new(HashMap::new()),
         }
     }
 
@@ -82,19 +84,44 @@ impl Writer {
             return Ok(client.block_on(write_held(client, to, &head)));
         }
         let _permit = client.block_on(self.long_files.acquire());
-        if self.in_trouble.load(Ordering::Relaxed) {
-            match client.block_on(write_held(client, to, &head)) {
-                Ok(tried) => client.block_on(remove(client, &tried.path)),
-                Err(error) => return Ok(Err(error)),
+        let (path, mut file) = match client.block_on(begin(client, to, &head)) {
+            Ok(begun) => begun,
+            Err(failure) => return Ok(Err(client.explain(to.doing, &failure))),
+        };
+        let failure = match write_rest(client, &path, &mut file, head.len(), content) {
+            Ok(Ok(size_bytes)) => {
+                self.in_trouble().remove(to.doing);
+                return Ok(Ok(Written { path, size_bytes }));
             }
-            self.in_trouble.store(false, Ordering::Relaxed);
+            Ok(Err(failure)) => failure,
+            Err(error) => {
+                client.block_on(remove(client, &path));
+                return Err(error);
+            }
+        };
+        client.block_on(remove(client, &path));
+        let error = client.explain(to.doing, &failure);
+        let goes_on = failure.cause().may_pass() && self.pause(client, to.doing, &failure);
+        Ok(Err(if goes_on {
+            error.content_again(u32::MAX)
+        } else {
+            error
+        }))
+    }
+
+    /// Waits after a long file was not completed; `false` if it is no use to write it again.
+    fn pause(&self, client: &Client, doing: &str, failure: &Failure) -> bool {
+        let patience = self.in_trouble().remove(doing);
+        let mut patience = patience.unwrap_or_else(|| Patience::of(WRITE_PATIENCE));
+        let goes_on = client.block_on(patience.go_on(client, doing, failure));
+        if goes_on {
+            self.in_trouble().insert(doing.to_owned(), patience);
         }
-        let written = write_long(client, to, head, content)?;
-        let is_broken = |error: &Error| error.wants_content_again();
-        if written.as_ref().is_err_and(is_broken) {
-            self.in_trouble.store(true, Ordering::Relaxed);
-        }
-        Ok(written)
+        goes_on
+    }
+
+    fn in_trouble(&self) -> MutexGuard<'_, HashMap<String, Patience>> {
+        self.in_trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -120,75 +147,68 @@ async fn write_once(
     path: &str,
     content: &Bytes,
 ) -> std::result::Result<u64, Failure> {
+    let mut file = begin_once(client, to, path, content.clone()).await?;
+    close(client, &mut file, path, content.len() as u64).await
+}
+
+/// Writes what follows the first bytes, and closes the file; returns its length.
+fn write_rest(
+    client: &Client,
+    path: &str,
+    file: &mut FileWriter,
+    head_bytes: usize,
+    content: &mut dyn Read,
+) -> io::Result<std::result::Result<u64, Failure>> {
+    let mut size_bytes = head_bytes as u64;
+    loop {
+        let mut piece = Vec::with_capacity(PIECE_BYTES);
+        (&mut *content).take(PIECE_BYTES as u64).read_to_end(&mut piece)?;
+        if piece.is_empty() {
+            return Ok(client.block_on(close(client, file, path, size_bytes)));
+        }
+        size_bytes += piece.len() as u64;
+        if let Err(failure) = client.once(WRITE_LIMIT, file.write_bytes(piece.into())) {
+            return Ok(Err(failure.of_write()));
+        }
+    }
+}
+
+/// A new file with these first bytes, which DataNodes have begun to take: after a failure another file, since it may have been
+/// made.
+async fn begin(
+    client: &Client,
+    to: Destination<'_>,
+    head: &Bytes,
+) -> std::result::Result<(String, FileWriter), Failure> {
+    let mut patience = Patience::of(WRITE_PATIENCE);
+    loop {
+        let path = format!("{}/{}", to.directory, unfinished_name());
+        let failure = match begin_once(client, to, &path, head.clone()).await {
+            Ok(file) => return Ok((path, file)),
+            Err(failure) => failure,
+        };
+        remove(client, &path).await;
+        if !failure.cause().may_pass() || !patience.go_on(client, to.doing, &failure).await {
+            return Err(failure);
+        }
+    }
+}
+
+async fn begin_once(
+    client: &Client,
+    to: Destination<'_>,
+    path: &str,
+    head: Bytes,
+) -> std::result::Result<FileWriter, Failure> {
     let native = client.native();
     let mut file = client
         .within(CALL_LIMIT, native.create(path, options(client, to)))
         .await?;
-    if !content.is_empty() {
-        client
-            .within(WRITE_LIMIT, file.write_bytes(content.clone()))
-            .await?;
+    if !head.is_empty() {
+        let written = client.within(WRITE_LIMIT, file.write_bytes(head));
+        written.await.map_err(Failure::of_write)?;
     }
-    close(client, &mut file, path, content.len() as u64).await
-}
-
-/// Writes what is too long to be held. After a failure the caller has to begin again, since the content has been read.
-fn write_long(
-    client: &Client,
-    to: Destination<'_>,
-    head: Bytes,
-    content: &mut dyn Read,
-) -> io::Result<Result<Written>> {
-    let (path, mut file) = match client.block_on(create(client, to)) {
-        Ok(created) => created,
-        Err(error) => return Ok(Err(error)),
-    };
-    let (mut piece, mut size_bytes) = (head, 0);
-    let failure = loop {
-        size_bytes += piece.len() as u64;
-        if let Err(failure) = client.once(WRITE_LIMIT, file.write_bytes(piece)) {
-            break failure;
-        }
-        let mut next = Vec::with_capacity(PIECE_BYTES);
-        let read = (&mut *content).take(PIECE_BYTES as u64).read_to_end(&mut next);
-        if let Err(error) = read {
-            client.block_on(remove(client, &path));
-            return Err(error);
-        }
-        if next.is_empty() {
-            match client.block_on(close(client, &mut file, &path, size_bytes)) {
-                Ok(size_bytes) => return Ok(Ok(Written { path, size_bytes })),
-                Err(failure) => break failure,
-            }
-        }
-        piece = Bytes::from(next);
-    };
-    client.block_on(remove(client, &path));
-    let error = client.explain(to.doing, &failure);
-    Ok(Err(if failure.cause().may_pass() {
-        error.content_again()
-    } else {
-        error
-    }))
-}
-
-/// A new file under a random name: after a failure under another one, since it may have been made.
-async fn create(client: &Client, to: Destination<'_>) -> Result<(String, FileWriter)> {
-    let mut patience = Patience::of(WRITE_PATIENCE);
-    loop {
-        let path = format!("{}/{}", to.directory, unfinished_name());
-        let native = client.native();
-        let created = client
-            .within(CALL_LIMIT, native.create(&path, options(client, to)))
-            .await;
-        let failure = match created {
-            Ok(file) => return Ok((path, file)),
-            Err(failure) => failure,
-        };
-        if !failure.cause().may_pass() || !patience.go_on(client, to.doing, &failure).await {
-            return Err(client.explain(to.doing, &failure));
-        }
-    }
+    Ok(file)
 }
 
 fn options(client: &Client, to: Destination<'_>) -> WriteOptions {

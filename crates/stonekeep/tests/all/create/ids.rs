@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use stonekeep::engine::collect::DeleteOptions;
 use stonekeep::engine::{BackupEngine, CreateBackupOptions};
-use stonekeep::store::Store;
+use stonekeep::store::{Durability, Store};
 use stonekeep::{ErrorKind, Quiet};
+use stonekeep_testkit::database::DatabaseBuilder;
 use stonekeep_testkit::fault_store::FaultStore;
 
 use crate::hot::meddler::{Deed, Meddler};
-use crate::support::scene::{Scene, assert_valid, files, id, ids, key, memory, names, options, put};
+use crate::support::scene::{Scene, assert_valid, files, id, ids, key, memory, named, names, options, put};
 
 fn claims(store: &Store) -> Vec<String> {
     names(store, "stonekeep/ids").into_iter().collect()
@@ -167,4 +168,34 @@ fn claims_of_other_names_are_unknown_files() {
     assert_eq!(report.unknown_files, ["stonekeep/ids/photo"]);
     let error = engine.delete_backup(id(9), &Quiet).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_first_backup_uses_nothing_that_it_found_before_it_had_the_lock() {
+    let scene = Scene::with(DatabaseBuilder::new());
+    let other = memory();
+    scene.create(&other).unwrap();
+    let shared = named(&other, 1)
+        .into_iter()
+        .filter(|path| path.starts_with("shared"));
+    let shared: Vec<(String, Vec<u8>)> = shared
+        .map(|path| (path.clone(), other.read(&key(&path), 1 << 24).unwrap()))
+        .collect();
+    let last = shared.last().unwrap().0.clone();
+    let inner = memory();
+    // A run that is killed publishes them just before they are listed, and a collection removes them when they have been read.
+    let (at, to, paths) = (inner.clone(), inner.clone(), shared.clone());
+    let publish = move || {
+        to.create_root(Durability::Durable).unwrap();
+        shared.iter().for_each(|(path, bytes)| put(&to, path, bytes));
+    };
+    let collect = move || {
+        for (path, _) in &paths {
+            at.delete_one(&key(path)).unwrap();
+        }
+    };
+    let published = Meddler::store(&inner, "shared_checksum", false, Deed::Do(Box::new(publish)));
+    let store = Meddler::store(&published, &last, true, Deed::Do(Box::new(collect)));
+    assert_eq!(scene.create(&store).unwrap().backup_id, id(1));
+    assert_valid(&inner, &[1], "planned again");
 }

@@ -7,7 +7,7 @@ use stonekeep::store::{Interceptor, Key, Operation, Refusal, Store};
 
 use crate::support::scene::{key, put};
 
-/// Does something to the repository just before or after a file of this name is published, copied to or deleted, or a directory of
+/// Does something to the repository just before or after a file of this name is published, copied to, opened or deleted, or a directory of
 /// this name is listed.
 #[derive(Debug)]
 pub(crate) struct Meddler {
@@ -48,7 +48,7 @@ impl Meddler {
         match operation {
             Operation::List(directory) => directory.as_ref() == Some(&self.at),
             Operation::Finish(batch, ..) => batch.iter().any(|(_, key)| *key == self.at),
-            Operation::Put { key, .. } | Operation::Delete(key) => *key == self.at,
+            Operation::Put { key, .. } | Operation::Delete(key) | Operation::Open(key) => *key == self.at,
             _ => false,
         }
     }

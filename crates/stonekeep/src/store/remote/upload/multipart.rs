@@ -26,6 +26,9 @@ const PARTS_AT_ONCE: usize = 4;
 /// How long a completion may take: a store may copy all parts.
 const COMPLETION_LIMIT: Duration = Duration::from_secs(600);
 
+/// How often a file is uploaded again whose completion was not answered.
+const UNANSWERED_UPLOADS: u32 = 3;
+
 /// An upload in parts. The requests are driven by the thread that reads the content, which also computes the checksums that sign
 /// them.
 pub(super) struct Transfer<'w> {
@@ -213,7 +216,7 @@ impl<'w> Transfer<'w> {
             Err(error) => Err(requests
                 .client
                 .explain(&format!("completing {path}"), error)
-                .content_again()),
+                .content_again(UNANSWERED_UPLOADS)),
         }
     }
 
