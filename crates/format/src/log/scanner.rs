@@ -17,6 +17,8 @@ pub struct LogScanner {
     log_number: Option<FileNumber>,
     blocks: Blocks,
     headers: Headers,
+    /// As the records up to `valid_bytes` say.
+    settled_headers: Headers,
     fragments: Fragments,
     valid_bytes: u64,
     data_records: u64,
@@ -86,6 +88,7 @@ impl LogScanner {
             log_number,
             blocks: Blocks::starting_at(offset),
             headers: Headers::Unknown,
+            settled_headers: Headers::Unknown,
             fragments: Fragments::default(),
             valid_bytes: offset,
             data_records: 0,
@@ -119,8 +122,28 @@ impl LogScanner {
         self.stop.is_some()
     }
 
+    /// The end of the last complete logical record.
+    pub fn valid_bytes(&self) -> u64 {
+        self.valid_bytes
+    }
+
+    /// Forgets what lies behind the last complete logical record, for a log that is being written: the next bytes that are
+    /// pushed begin at [`LogScanner::valid_bytes`]. What ended the log there may have been an older log's, or half of a record.
+    pub fn rewind(&mut self) {
+        self.blocks = Blocks::starting_at(self.valid_bytes);
+        self.fragments.clear();
+        self.stop = None;
+        self.bytes_after_stop = 0;
+        self.headers = self.settled_headers;
+    }
+
     /// What is known when nothing more will be pushed.
     pub fn finish(self) -> LogEnd {
+        self.end()
+    }
+
+    /// What is known so far: the end of the log, if nothing more comes.
+    pub fn end(&self) -> LogEnd {
         LogEnd {
             file: self.file,
             valid_bytes: self.valid_bytes,
@@ -175,7 +198,7 @@ impl LogScanner {
             _ => match self.kind(record, payload)? {
                 Some(kind) => (record.offset, kind, payload),
                 None => {
-                    self.valid_bytes = end_offset;
+                    self.settle(end_offset);
                     return Ok(());
                 }
             },
@@ -188,10 +211,16 @@ impl LogScanner {
             payload,
         })?;
         self.fragments.clear();
-        self.valid_bytes = end_offset;
+        self.settle(end_offset);
         self.data_records += u64::from(kind == RecordKind::Data);
         self.compression_known |= plain == record_type::SET_COMPRESSION;
         Ok(())
+    }
+
+    /// A logical record is complete.
+    fn settle(&mut self, end_offset: u64) {
+        self.valid_bytes = end_offset;
+        self.settled_headers = self.headers;
     }
 
     fn learn_headers(&mut self, record: &Physical) {

@@ -13,7 +13,8 @@
 //! none, so an unknown tag is an error.
 //!
 //! Keys and values are passed over, never held, and a compressed batch is never unfolded in memory: a
-//! [`BatchWalker`] is fed with pieces. [`WalScanner`] does the same for a complete WAL.
+//! [`BatchWalker`] is fed with pieces. [`WalScanner`] does the same for a complete WAL, [`WalTail`] for the WALs of a
+//! database that is being written.
 //!
 //! # The last sequence number
 //! Normally each key of a batch has a sequence number of its own, from the batch's on, so the last one is known.
@@ -33,8 +34,10 @@ mod parser;
 mod replay;
 mod scanner;
 mod tag;
+mod tail;
 
 pub use batch::{BatchSummary, BatchWalker};
 pub use decompress::Decompressor;
 pub use replay::{Replay, SequenceBounds};
 pub use scanner::{BatchSink, WalCompression, WalScanner, WalSummary, summarize};
+pub use tail::{FollowedRecord, SequenceBreak, WalTail};

@@ -57,12 +57,13 @@ pub struct WalSummary {
 /// Reads a WAL that is pushed in pieces. It holds one block and one log record, which is compressed if the WAL is.
 pub struct WalScanner<'r> {
     log: LogScanner,
-    batches: Batches<'r>,
+    batches: Batches,
+    replay: &'r mut Replay,
 }
 
 /// What the log records of a WAL add up to.
-struct Batches<'r> {
-    replay: &'r mut Replay,
+#[derive(Default)]
+pub(super) struct Batches {
     decompressor: Option<Decompressor>,
     predecessor: Option<PredecessorWal>,
     batches: u64,
@@ -78,16 +79,8 @@ impl<'r> WalScanner<'r> {
     pub fn new(number: FileNumber, replay: &'r mut Replay) -> Self {
         WalScanner {
             log: LogScanner::wal(number),
-            batches: Batches {
-                replay,
-                decompressor: None,
-                predecessor: None,
-                batches: 0,
-                keys: 0,
-                column_families: BTreeSet::new(),
-                first_sequence: None,
-                last: None,
-            },
+            batches: Batches::default(),
+            replay,
         }
     }
 
@@ -105,38 +98,50 @@ impl<'r> WalScanner<'r> {
     /// # Errors
     /// As [`WalScanner::push`].
     pub fn push_each(&mut self, bytes: &[u8], sink: &mut BatchSink<'_>) -> Result<()> {
-        self.log
-            .push(bytes, &mut |record| self.batches.take(&record, sink))
+        let (batches, replay) = (&mut self.batches, &mut *self.replay);
+        self.log.push(bytes, &mut |record| {
+            if let Some(batch) = batches.take(&record, replay)? {
+                sink(record.offset, &batch);
+            }
+            Ok(())
+        })
     }
 
     /// What the WAL is, when nothing more will be pushed.
     pub fn finish(self) -> WalSummary {
-        let Batches { replay, last, .. } = self.batches;
+        let (batches, replay) = (self.batches, self.replay);
         WalSummary {
             end: self.log.finish(),
-            compression: match self.batches.decompressor {
+            compression: match batches.decompressor {
                 Some(_) => WalCompression::Zstd,
                 None => WalCompression::None,
             },
-            predecessor: self.batches.predecessor,
-            batches: self.batches.batches,
-            keys: self.batches.keys,
-            column_families: self.batches.column_families,
-            first_sequence: self.batches.first_sequence,
+            predecessor: batches.predecessor,
+            batches: batches.batches,
+            keys: batches.keys,
+            column_families: batches.column_families,
+            first_sequence: batches.first_sequence,
             prepared_transactions: replay.prepared_transactions() as u64,
-            last_batch_sequence: last.map(|(sequence, _)| sequence),
-            last_sequence: last.map(|(sequence, used)| replay.last_sequence(sequence, &used)),
+            last_batch_sequence: batches.last.map(|(sequence, _)| sequence),
+            last_sequence: batches
+                .last
+                .map(|(sequence, used)| replay.last_sequence(sequence, &used)),
         }
     }
 }
 
-impl Batches<'_> {
-    fn take(&mut self, record: &LogRecord<'_>, sink: &mut BatchSink<'_>) -> Result<()> {
+impl Batches {
+    /// Takes a log record; the batch, if it is one.
+    pub(super) fn take(
+        &mut self,
+        record: &LogRecord<'_>,
+        replay: &mut Replay,
+    ) -> Result<Option<BatchSummary>> {
         match record.kind {
             RecordKind::Data => {
-                let summary = self.walk(record)?;
+                let summary = self.walk(record, replay)?;
                 self.add(&summary);
-                sink(record.offset, &summary);
+                return Ok(Some(summary));
             }
             RecordKind::PredecessorWal(predecessor) => self.predecessor = Some(predecessor),
             RecordKind::SetCompression(NO_COMPRESSION) | RecordKind::TimestampSizes => {}
@@ -146,11 +151,11 @@ impl Batches<'_> {
                 return Err(FormatError::unsupported(FileKind::Wal, record.offset, reason));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
-    fn walk(&mut self, record: &LogRecord<'_>) -> Result<BatchSummary> {
-        let mut walker = BatchWalker::new(record.offset, self.replay);
+    fn walk(&mut self, record: &LogRecord<'_>, replay: &mut Replay) -> Result<BatchSummary> {
+        let mut walker = BatchWalker::new(record.offset, replay);
         match &mut self.decompressor {
             Some(decompressor) => {
                 decompressor.unfold(record.offset, record.payload, &mut |piece| walker.push(piece))?;

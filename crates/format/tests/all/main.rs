@@ -37,3 +37,4 @@ mod wal;
 mod wal_batch;
 mod wal_numbering;
 mod wal_properties;
+mod wal_tail;
