@@ -27,6 +27,8 @@ pub(super) struct Window<'r> {
     source: &'r mut dyn ReadAt,
     file_size: u64,
     offset: u64,
+    /// How much of `bytes` is of the file: the rest is not cleared, since it is written over.
+    len: usize,
     bytes: Vec<u8>,
 }
 
@@ -36,6 +38,7 @@ impl<'r> Window<'r> {
             source,
             file_size,
             offset: 0,
+            len: 0,
             bytes: Vec::new(),
         }
     }
@@ -43,7 +46,7 @@ impl<'r> Window<'r> {
     /// `len` bytes at `offset`, which are in the file. What follows them is read along with them.
     pub(super) fn get(&mut self, offset: u64, len: usize) -> Result<&[u8], ReadError> {
         let wanted = offset..offset.saturating_add(len as u64);
-        let have = self.offset..self.offset + self.bytes.len() as u64;
+        let have = self.offset..self.offset + self.len as u64;
         if wanted.start < have.start || have.end < wanted.end {
             self.read(offset, len)?;
         }
@@ -54,25 +57,27 @@ impl<'r> Window<'r> {
     fn read(&mut self, offset: u64, len: usize) -> Result<(), ReadError> {
         let rest = self.file_size.saturating_sub(offset);
         let total = (len.max(WINDOW_BYTES) as u64).min(rest).max(len as u64) as usize;
-        let end = self.offset + self.bytes.len() as u64;
+        let end = self.offset + self.len as u64;
         let kept = if (self.offset..end).contains(&offset) {
-            self.bytes.drain(..(offset - self.offset) as usize);
-            self.bytes.len()
+            let from = (offset - self.offset) as usize;
+            self.bytes.copy_within(from..self.len, 0);
+            self.len - from
         } else {
-            self.bytes.clear();
             0
         };
-        self.offset = offset;
-        self.bytes.resize(total, 0);
-        if total <= WINDOW_BYTES {
+        (self.offset, self.len) = (offset, total);
+        if self.bytes.len() < total {
+            self.bytes.resize(total, 0);
+        } else if total <= WINDOW_BYTES {
             // A block that was larger is not kept for ever.
+            self.bytes.truncate(WINDOW_BYTES.max(total));
             self.bytes.shrink_to(2 * WINDOW_BYTES);
         }
-        let missing = &mut self.bytes[kept..];
+        let missing = &mut self.bytes[kept..total];
         let (at, len) = (offset + kept as u64, missing.len());
         let result = self.source.read_at(at, missing);
         result.map_err(|source| {
-            self.bytes.clear();
+            self.len = 0;
             ReadError::Io {
                 offset: at,
                 len,
