@@ -1,6 +1,6 @@
 //! When the files of backups were last verified, and what was found wrong with them then.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use stonekeep_format::backup_meta::{MetaFile, PathId};
@@ -46,8 +46,8 @@ struct All {
     sum: Sum,
     /// Shared files that were never read as one of the backups expects them.
     never: PathSet,
-    /// Those of them that are not stored.
-    never_missing: HashSet<RepoPath>,
+    /// Those of them that are not stored, with the largest size that a backup expects.
+    never_missing: HashMap<RepoPath, u64>,
 }
 
 impl All {
@@ -59,8 +59,13 @@ impl All {
 
     /// The same for a file that is not stored.
     fn add_missing(&mut self, path: &RepoPath, verified_ms: Option<u64>, size_bytes: u64) {
-        let is_new = verified_ms.is_none() && self.never_missing.insert(path.clone());
-        self.sum.add(verified_ms, if is_new { size_bytes } else { 0 });
+        let mut new_bytes = 0;
+        if verified_ms.is_none() {
+            let counted = self.never_missing.entry(path.clone()).or_default();
+            new_bytes = size_bytes.saturating_sub(*counted);
+            *counted += new_bytes;
+        }
+        self.sum.add(verified_ms, new_bytes);
     }
 }
 
@@ -176,5 +181,23 @@ impl<'a> Verifications<'a> {
     pub(super) fn of_all(self) -> Verified {
         let all = self.all.into_inner().unwrap_or_else(PoisonError::into_inner);
         all.sum.verified()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_the_backups_does_not_matter() {
+        let path = RepoPath::parse("shared/000014.sst").unwrap();
+        let sum = |sizes: [u64; 3]| {
+            let mut all = All::default();
+            for size_bytes in sizes {
+                all.add_missing(&path, None, size_bytes);
+            }
+            all.sum.verified().never_bytes
+        };
+        assert_eq!([sum([0, 9, 7]), sum([9, 7, 0]), sum([7, 0, 9])], [9; 3]);
     }
 }

@@ -195,7 +195,7 @@ fn a_first_backup_uses_nothing_that_it_found_before_it_had_the_lock() {
         }
     };
     let published = Meddler::store(&inner, "shared_checksum", false, Deed::Do(Box::new(publish)));
-    let store = Meddler::store(&published, &last, true, Deed::Do(Box::new(collect)));
+    let store = Meddler::after_opening(&published, &last, Deed::Do(Box::new(collect)));
     assert_eq!(scene.create(&store).unwrap().backup_id, id(1));
     assert_valid(&inner, &[1], "planned again");
 }

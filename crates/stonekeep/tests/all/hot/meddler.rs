@@ -7,12 +7,14 @@ use stonekeep::store::{Interceptor, Key, Operation, Refusal, Store};
 
 use crate::support::scene::{key, put};
 
-/// Does something to the repository just before or after a file of this name is published, copied to, opened or deleted, or a directory of
+/// Does something to the repository just before or after a file of this name is published, copied to or deleted, or a directory of
 /// this name is listed.
 #[derive(Debug)]
 pub(crate) struct Meddler {
     inner: Store,
     at: Key,
+    /// Whether opening the file counts.
+    opened: bool,
     after: bool,
     deed: Mutex<Option<Deed>>,
 }
@@ -36,9 +38,19 @@ impl fmt::Debug for Deed {
 
 impl Meddler {
     pub(crate) fn store(inner: &Store, at: &str, after: bool, deed: Deed) -> Store {
+        Self::around(inner, at, false, after, deed)
+    }
+
+    /// The same, when a file of this name has been opened.
+    pub(crate) fn after_opening(inner: &Store, at: &str, deed: Deed) -> Store {
+        Self::around(inner, at, true, true, deed)
+    }
+
+    fn around(inner: &Store, at: &str, opened: bool, after: bool, deed: Deed) -> Store {
         inner.intercepted_by(Arc::new(Meddler {
             inner: inner.clone(),
             at: key(at),
+            opened,
             after,
             deed: Mutex::new(Some(deed)),
         }))
@@ -48,7 +60,8 @@ impl Meddler {
         match operation {
             Operation::List(directory) => directory.as_ref() == Some(&self.at),
             Operation::Finish(batch, ..) => batch.iter().any(|(_, key)| *key == self.at),
-            Operation::Put { key, .. } | Operation::Delete(key) | Operation::Open(key) => *key == self.at,
+            Operation::Put { key, .. } | Operation::Delete(key) => *key == self.at,
+            Operation::Open(key) => self.opened && *key == self.at,
             _ => false,
         }
     }
