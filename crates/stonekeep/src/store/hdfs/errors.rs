@@ -256,6 +256,82 @@ mod tests {
     }
 
     #[test]
+    fn each_cause_has_its_kind_and_says_what_to_check() {
+        let of = |error: &HdfsError| {
+            let explained = explain("listing meta", "hdfs://n1:8020/p", error);
+            (
+                explained.io_kind(),
+                explained.hint().unwrap_or_default().to_owned(),
+            )
+        };
+        let hadoop = |class: &str| rpc(&format!("org.apache.hadoop.{class}"), "no");
+        let refused = HdfsError::IOError(io::ErrorKind::ConnectionRefused.into());
+        for (error, kind, hint) in [
+            (
+                HdfsError::AlreadyExists("/a".to_owned()),
+                io::ErrorKind::AlreadyExists,
+                "",
+            ),
+            (
+                hadoop("fs.ParentNotDirectoryException"),
+                io::ErrorKind::NotADirectory,
+                PATH,
+            ),
+            (
+                hadoop("fs.PathIsNotEmptyDirectoryException"),
+                io::ErrorKind::DirectoryNotEmpty,
+                "",
+            ),
+            (hadoop("ipc.StandbyException"), io::ErrorKind::Other, STANDBY),
+            (
+                hadoop("ipc.RpcNoSuchProtocolException"),
+                io::ErrorKind::Other,
+                NO_NAME_NODE,
+            ),
+            (
+                hadoop("hdfs.SafeModeException"),
+                io::ErrorKind::ReadOnlyFilesystem,
+                SAFE_MODE,
+            ),
+            (
+                HdfsError::NoSASLMechanism,
+                io::ErrorKind::PermissionDenied,
+                KERBEROS,
+            ),
+            (HdfsError::ChecksumError, io::ErrorKind::Other, DATA_NODES),
+            (refused, io::ErrorKind::Other, ADDRESS),
+        ] {
+            assert_eq!(of(&error), (Some(kind), hint.to_owned()), "{error:?}");
+        }
+        let kerberos = "SIMPLE authentication is not enabled.  Available:[TOKEN, KERBEROS]";
+        let error = rpc("org.apache.hadoop.security.AccessControlException", kerberos);
+        assert_eq!(Cause::of(&error), Cause::Kerberos);
+    }
+
+    #[test]
+    fn what_the_configuration_lacks_is_named() {
+        let unknown = HdfsError::InvalidArgument("no host".to_owned());
+        let error = not_opened("hdfs://cluster", "hdfs://cluster/p", &unknown);
+        assert!(
+            error
+                .to_string()
+                .contains("nothing says where the name service cluster is: "),
+            "{error}"
+        );
+        assert!(
+            error
+                .hint()
+                .is_some_and(|hint| hint.contains("dfs.ha.namenodes.cluster"))
+        );
+        let silent = no_answer("listing meta", "hdfs://n1:8020/p", Duration::from_secs(30));
+        assert_eq!(silent.io_kind(), Some(io::ErrorKind::TimedOut));
+        assert_eq!(
+            silent.one_line(),
+            "listing meta of hdfs://n1:8020/p: no answer within 30 s"
+        );
+    }
+
+    #[test]
     fn a_message_has_no_stack_and_says_what_to_check() {
         let refused = rpc(
             "org.apache.hadoop.security.AccessControlException",

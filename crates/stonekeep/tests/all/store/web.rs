@@ -388,3 +388,14 @@ fn no_more_requests_are_on_their_way_than_the_limit_and_refused_ones_are_repeate
     }
     assert!(WebStore::open(&server.url(), &options_of("none")).is_err());
 }
+
+#[test]
+fn a_web_server_knows_nothing_but_files() {
+    let world = World::new();
+    let server = HttpServer::of_directory(&world.root(), Serves::Ranges).unwrap();
+    let store: Store = web(&server.url()).unwrap().into();
+    assert!(store.exists().unwrap() && store.warnings().is_empty());
+    assert_eq!(store.list(None).unwrap_err().kind(), ErrorKind::Unsupported);
+    assert!(store.create_root(Durability::Durable).is_err());
+    assert!(store.stat(&Key::new("meta/9").unwrap()).unwrap().is_none());
+}
