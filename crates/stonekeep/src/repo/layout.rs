@@ -3,6 +3,8 @@
 use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::{BackupId, Crc32c};
 
+use super::stream::segment_name::SegmentName;
+use super::stream::stream_id::StreamId;
 use crate::Result;
 use crate::store::Key;
 
@@ -149,6 +151,21 @@ pub fn verified_directory() -> Key {
 /// `stonekeep/pins`
 pub fn pins_directory() -> Key {
     Key::trusted("stonekeep/pins")
+}
+
+/// `stonekeep/wal`, see [`stream`](super::stream)
+pub fn streams_directory() -> Key {
+    Key::trusted("stonekeep/wal")
+}
+
+/// `stonekeep/wal/<stream>`
+pub fn stream(stream: StreamId) -> Key {
+    Key::trusted(format!("stonekeep/wal/{stream}"))
+}
+
+/// `stonekeep/wal/<stream>/<name>`
+pub fn segment(stream: StreamId, name: SegmentName) -> Key {
+    Key::trusted(format!("stonekeep/wal/{stream}/{name}"))
 }
 
 /// The key of a file that a meta file names.

@@ -10,6 +10,7 @@
 //!   deleted/<id>-<crc>        meta files of deleted backups whose files are not all gone yet
 //!   pins/<random>             backups that somebody is reading
 //!   verified/<random>         when files were last verified, and which were found damaged
+//!   wal/<stream>/             WALs of a database as they were followed
 //!   latest                    where readers of a place that cannot be listed begin to look for the newest backup
 //!   tmp/<area>/               what is being built, where files get their names by a rename
 //!   lock                      the writer's lock of a local directory
@@ -49,6 +50,7 @@ pub(crate) mod rebuilt_meta;
 pub(crate) mod record_text;
 mod sealed_line;
 pub mod stored_files;
+pub mod stream;
 pub(crate) mod unbound_facts;
 pub mod verified;
 pub mod went_back;

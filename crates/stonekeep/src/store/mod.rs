@@ -65,7 +65,7 @@ pub use self::machine::{Machine, Repeat, Repeating};
 pub use self::object_reader::ObjectReader;
 pub(crate) use self::object_reader::checksum;
 pub use self::operation::{Interceptor, Operation, Refusal};
-pub(crate) use self::pin_name::new_pin_name;
+pub(crate) use self::pin_name::{new_pin_name, random};
 pub use crate::Key;
 use crate::disk::refuse_inside;
 pub use crate::disk::{Entry, EntryKind};

@@ -21,7 +21,7 @@ pub(crate) fn new_pin_name() -> String {
 }
 
 /// A number that no other call yields, here or elsewhere.
-pub(super) fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     // The operating system seeds RandomState once a thread; process and serial tell a forked child's numbers apart.
     let serial = COUNTER.fetch_add(1, Ordering::Relaxed);

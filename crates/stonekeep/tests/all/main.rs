@@ -18,5 +18,6 @@ mod info;
 mod repair;
 mod restore;
 mod store;
+mod stream;
 mod support;
 mod verify;

@@ -22,9 +22,9 @@ use crate::store::{Entry, EntryKind, Key, Store, Uploads};
 use crate::{Error, ErrorKind, Result};
 
 /// The names in `stonekeep/`.
-const OUR_NAMES: [&str; 13] = [
+const OUR_NAMES: [&str; 14] = [
     "backups", "deleted", "doubtful", "files", "holds", "ids", "latest", "leases", "lock", "pins", "runs",
-    "tmp", "verified",
+    "tmp", "verified", "wal",
 ];
 
 /// See the module.

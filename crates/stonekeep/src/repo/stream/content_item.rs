@@ -1,0 +1,75 @@
+//! What the payload of a segment consists of, in its order: the pieces, then the OPTIONS files.
+
+use std::fmt;
+
+use stonekeep_format::Crc32c;
+
+use super::segment_header::{OptionsFile, Part, Piece, SegmentHeader};
+use super::segment_name::Ordinal;
+
+/// Raw bytes of a single segment, at most.
+pub const PART_LIMIT_BYTES: u64 = 16 << 20;
+/// Raw bytes of a joined segment, at most.
+pub const JOINED_LIMIT_BYTES: u64 = 256 << 20;
+
+/// Something in the payload of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContentItem<'a> {
+    /// Bytes of a WAL, in the part with this ordinal.
+    Piece(Ordinal, &'a Piece),
+    /// An OPTIONS file, in the part with this ordinal.
+    Options(Ordinal, &'a OptionsFile),
+}
+
+impl<'a> ContentItem<'a> {
+    /// All that a segment has.
+    pub(super) fn all(header: &'a SegmentHeader) -> impl Iterator<Item = Self> {
+        let pieces = header.parts.iter().flat_map(|part| {
+            let of_part = |piece| ContentItem::Piece(part.ordinal, piece);
+            part.pieces.iter().map(of_part)
+        });
+        let options = header.parts.iter().filter_map(|part| {
+            let options = part.options.as_ref()?;
+            Some(ContentItem::Options(part.ordinal, options))
+        });
+        pieces.chain(options)
+    }
+
+    /// How many bytes it has.
+    pub fn size_bytes(&self) -> u64 {
+        match self {
+            // A piece that ends before it begins is refused with its header.
+            ContentItem::Piece(_, piece) => piece.to.saturating_sub(piece.from),
+            ContentItem::Options(_, options) => options.size_bytes,
+        }
+    }
+
+    /// Their checksum.
+    pub fn crc32c(&self) -> Crc32c {
+        match self {
+            ContentItem::Piece(_, piece) => piece.crc32c,
+            ContentItem::Options(_, options) => options.crc32c,
+        }
+    }
+}
+
+impl fmt::Display for ContentItem<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ContentItem::Piece(ordinal, piece) => write!(f, "segment {ordinal}, {piece}"),
+            ContentItem::Options(ordinal, options) => {
+                write!(f, "segment {ordinal}, OPTIONS {}", options.number)
+            }
+        }
+    }
+}
+
+/// How many raw bytes a part has; no more than a number can say.
+pub(super) fn raw_bytes(part: &Part) -> u64 {
+    let pieces = part
+        .pieces
+        .iter()
+        .map(|piece| piece.to.saturating_sub(piece.from));
+    let options = part.options.iter().map(|options| options.size_bytes);
+    pieces.chain(options).fold(0, u64::saturating_add)
+}

@@ -1,0 +1,6 @@
+//! Streams of WALs in a repository.
+
+pub(crate) mod maker;
+pub(crate) mod segment_lies;
+pub(crate) mod segments;
+pub(crate) mod stored;
