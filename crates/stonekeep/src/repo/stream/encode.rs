@@ -64,7 +64,7 @@ fn compress(header: &SegmentHeader, raw: &mut dyn Read) -> Result<Vec<u8>> {
         while left > 0 {
             let count = bytes
                 .read(&mut buffer)
-                .map_err(|error| Error::of_content(&item, error))?;
+                .map_err(|error| Error::of_content(item, error))?;
             let read = buffer.get(..count).unwrap_or_default();
             if read.is_empty() {
                 return Err(Error::invalid(format!("{item}: {left} bytes are missing")));

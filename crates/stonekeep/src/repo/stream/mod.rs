@@ -12,15 +12,20 @@
 //! under their own numbers. A stream never heals: where a restore to a later point would not be right, a segment has a
 //! [break](segment_header::Break).
 //!
-//! This module knows no database, and decides nothing for the follower.
+//! This module reads and writes segments, and [chooses the chain](choose). It knows no database, and
+//! decides nothing for the follower.
 
 mod bare;
+pub mod chain;
+pub mod chain_reader;
+pub mod choose;
 pub mod content;
 pub mod content_item;
 pub mod encode;
 mod first_line;
 mod header_check;
 mod header_text;
+pub mod join;
 pub mod listing;
 pub mod put;
 pub mod raw_record;

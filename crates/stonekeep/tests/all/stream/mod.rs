@@ -1,5 +1,7 @@
 //! Streams of WALs in a repository.
 
+pub(crate) mod chains;
+pub(crate) mod forks;
 pub(crate) mod maker;
 pub(crate) mod segment_lies;
 pub(crate) mod segments;

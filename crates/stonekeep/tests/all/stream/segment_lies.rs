@@ -95,6 +95,12 @@ fn sizes_that_lie_are_refused_before_anything_is_allocated() {
         assert_eq!(kind, ErrorKind::Corrupt, "{found}");
         assert!(found.contains(reason), "{found}");
     }
+}
+
+#[test]
+fn lengths_in_the_first_line_that_lie_are_refused() {
+    let mut maker = Maker::new();
+    let segment = maker.write(1).segment();
     for (at, digits, reason) in [
         (16, "9999999999", "more than the 16777216"),
         (16, "0016777216", "bytes instead of"),
