@@ -2,7 +2,7 @@
 
 use super::chain::Run;
 use super::segment_header::{Break, BreakKind, BreakPlace, Part};
-use super::steps::{end_of, steps};
+use super::steps::{Discontinuity, steps};
 use super::target::{Base, Position};
 use crate::{Error, Result};
 
@@ -20,7 +20,7 @@ pub(super) enum Reach {
 /// # Errors
 /// `Refused`, with the break and the last point before it.
 pub(super) fn require_none(run: &Run, base: &Base, position: &Position, reach: Reach) -> Result<()> {
-    if reach == Reach::Record && position.end == base.end {
+    if position.end == base.end && (reach == Reach::Record || position.ordinal == base.ordinal) {
         return Ok(());
     }
     let parts = run.parts().take_while(|part| part.ordinal <= position.ordinal);
@@ -30,6 +30,19 @@ pub(super) fn require_none(run: &Run, base: &Base, position: &Position, reach: R
         }
     }
     Ok(())
+}
+
+/// Why the pieces do not go on: a break, if there is one so far.
+pub(super) fn explain(run: &Run, base: &Base, discontinuity: Discontinuity) -> Error {
+    let until = |part: &&Part| part.ordinal <= discontinuity.ordinal;
+    let mut breaks = run
+        .parts()
+        .take_while(until)
+        .flat_map(|part| part.breaks.iter().map(move |broken| (part, broken)));
+    match breaks.find(|(_, broken)| !is_in(base, broken)) {
+        Some((part, broken)) => refusal(run, base, part, broken),
+        None => discontinuity.error(),
+    }
 }
 
 /// Whether a base has what a break is about.
@@ -69,7 +82,7 @@ fn last_point(run: &Run, base: &Base, part: &Part, broken: &Break) -> String {
     let (end, sequence) = match broken.place {
         BreakPlace::Wal(place) => (place, broken.last_sequence),
         BreakPlace::Manifest(_) => {
-            let before = steps(run, base).map_while(Result::ok);
+            let before = steps(run, base).map_while(|step| step.ok());
             let before = before.take_while(|step| step.part.ordinal < part.ordinal);
             let last = before.fold(base.position(), |reached, step| step.end(reached.last_sequence));
             (last.end, last.last_sequence.exact())
@@ -82,10 +95,4 @@ fn last_point(run: &Run, base: &Base, part: &Part, broken: &Break) -> String {
         Some(sequence) => format!("the last point before it is sequence number {sequence}"),
         None => format!("the last point before it is {end}"),
     }
-}
-
-/// The end of all pieces up to a part, where that is known.
-pub(super) fn end_of_part(run: &Run, part: &Part) -> Option<super::segment_header::WalPosition> {
-    let until = run.parts().take_while(|other| other.ordinal <= part.ordinal);
-    until.flat_map(|part| &part.pieces).last().map(end_of)
 }

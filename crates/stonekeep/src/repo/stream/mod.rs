@@ -12,7 +12,7 @@
 //! under their own numbers. A stream never heals: where a restore to a later point would not be right, a segment has a
 //! [break](segment_header::Break).
 //!
-//! This module reads and writes segments, and [chooses the chain](choose). It knows no database, and
+//! This module reads and writes segments, [chooses the chain](choose), and [finds a point in it](position). It knows no database, and
 //! decides nothing for the follower.
 
 mod bare;
@@ -21,15 +21,20 @@ pub mod chain_reader;
 pub mod choose;
 pub mod content;
 pub mod content_item;
+mod crossing;
 pub mod encode;
 mod first_line;
 mod header_check;
 mod header_text;
 pub mod join;
 pub mod listing;
+pub mod position;
 pub mod put;
 pub mod raw_record;
 pub mod segment_header;
 pub mod segment_name;
+pub mod sequence_cut;
+mod steps;
 pub mod stored_segment;
 pub mod stream_id;
+pub mod target;

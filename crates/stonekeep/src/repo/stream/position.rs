@@ -7,10 +7,10 @@
 use stonekeep_format::SequenceNumber;
 
 use super::chain::{Chain, Run};
-use super::crossing::{self, Reach, end_of_part};
+use super::crossing::{self, Reach};
 use super::segment_header::Part;
 use super::sequence_cut::CutPoint;
-use super::steps::{Step, steps};
+use super::steps::{end_of_part, steps};
 use super::target::{Base, InsidePiece, Position, Resolved, Target};
 use crate::{Error, Result};
 
@@ -59,18 +59,17 @@ fn at_sequence(run: &Run, base: &Base, wanted: SequenceNumber) -> Result<Resolve
         if reached.last_sequence.exact() == Some(wanted) {
             break;
         }
-        let Step { part, piece } = step?;
-        let step = Step { part, piece };
-        match piece.sequences {
+        let step = step.map_err(|error| crossing::explain(run, base, error))?;
+        match step.piece.sequences {
             Some(sequences) if sequences.first > wanted => {
                 next = Some(sequences.first);
                 break;
             }
             Some(sequences) if sequences.last_highest > wanted => {
                 return Ok(Resolved::Inside(InsidePiece {
-                    ordinal: part.ordinal,
-                    piece: *piece,
-                    measured_ms: part.measured.after.wall_ms,
+                    ordinal: step.part.ordinal,
+                    piece: *step.piece,
+                    measured_ms: step.part.measured.after.wall_ms,
                     wanted,
                 }));
             }
@@ -108,7 +107,7 @@ fn at_time(chain: &Chain, run: &Run, base: &Base, wall_ms: i64) -> Result<Positi
         Some(hole) if is_last_of_run => return Err(hole.error()),
         _ => {}
     }
-    let is_below = end_of_part(run, last).is_none_or(|end| end < base.end);
+    let is_below = end_of_part(run, last).is_some_and(|end| end < base.end);
     if last.ordinal < base.ordinal || is_below {
         return Err(below_the_base(base, "that time"));
     }
@@ -127,7 +126,7 @@ fn latest(run: &Run, base: &Base) -> Result<Position> {
 fn end_of_segment(run: &Run, base: &Base, last: &Part) -> Result<Position> {
     let mut reached = base.position();
     for step in steps(run, base) {
-        let step = step?;
+        let step = step.map_err(|error| crossing::explain(run, base, error))?;
         if step.part.ordinal > last.ordinal {
             break;
         }
@@ -196,5 +195,7 @@ fn behind_the_end(run: &Run, reached: &Position, wanted: SequenceNumber) -> Erro
         return hole.error();
     }
     let last = reached.last_sequence.highest;
-    Error::refused(format!("the stream ends at sequence number {last}, before {wanted}"))
+    Error::refused(format!(
+        "the stream ends at sequence number {last}, before {wanted}"
+    ))
 }

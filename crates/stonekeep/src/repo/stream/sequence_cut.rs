@@ -74,7 +74,8 @@ impl SequenceCut {
         if valid == end {
             return Ok(());
         }
-        let reason = format!("a piece of it ends at byte {end}, and its last complete record at byte {valid}");
+        let reason =
+            format!("a piece of it ends at byte {end}, and its last complete record at byte {valid}");
         Err(Error::corrupt(format!("WAL {wal}"), reason))
     }
 

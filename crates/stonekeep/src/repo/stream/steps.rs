@@ -7,9 +7,11 @@ use stonekeep_format::wal::SequenceBounds;
 
 use super::chain::Run;
 use super::segment_header::{Part, Piece, WalPosition};
+use super::segment_name::Ordinal;
+use super::stream_id::StreamId;
 use super::target::{Base, Position};
+use crate::Error;
 use crate::repo::layout;
-use crate::{Error, Result};
 
 /// A piece that a restore replays, or a part of one.
 pub(super) struct Step<'a> {
@@ -29,7 +31,23 @@ impl Step<'_> {
     }
 }
 
-pub(super) fn end_of(piece: &Piece) -> WalPosition {
+/// That a piece does not continue the one before.
+pub(super) struct Discontinuity {
+    /// The segment that it is in.
+    pub(super) ordinal: Ordinal,
+    stream: Option<StreamId>,
+    reason: String,
+}
+
+impl Discontinuity {
+    pub(super) fn error(&self) -> Error {
+        let file = self.stream.map(|stream| layout::stream(stream).to_string());
+        let reason = format!("segment {}: {}", self.ordinal, self.reason);
+        Error::corrupt(file.unwrap_or_default(), reason)
+    }
+}
+
+fn end_of(piece: &Piece) -> WalPosition {
     WalPosition {
         number: piece.wal,
         offset: piece.to,
@@ -38,7 +56,7 @@ pub(super) fn end_of(piece: &Piece) -> WalPosition {
 
 /// The steps of a run from a base on. One that does not continue the one before is an error: a hole in the WALs, or bytes that come
 /// twice.
-pub(super) fn steps<'a>(run: &'a Run, base: &Base) -> impl Iterator<Item = Result<Step<'a>>> {
+pub(super) fn steps<'a>(run: &'a Run, base: &Base) -> impl Iterator<Item = Result<Step<'a>, Discontinuity>> {
     let finals: BTreeMap<FileNumber, u64> = run
         .parts()
         .flat_map(|part| &part.finals)
@@ -56,10 +74,11 @@ pub(super) fn steps<'a>(run: &'a Run, base: &Base) -> impl Iterator<Item = Resul
             end = end_of(step.piece);
             Ok(step)
         }
-        Err(reason) => {
-            let file = stream.map(|stream| layout::stream(stream).to_string()).unwrap_or_default();
-            Err(Error::corrupt(file, format!("segment {}: {reason}", step.part.ordinal)))
-        }
+        Err(reason) => Err(Discontinuity {
+            ordinal: step.part.ordinal,
+            stream,
+            reason,
+        }),
     })
 }
 
@@ -68,22 +87,46 @@ fn continues(
     end: WalPosition,
     base_end: WalPosition,
     finals: &BTreeMap<FileNumber, u64>,
-) -> std::result::Result<(), String> {
+) -> Result<(), String> {
     let WalPosition { number, offset } = end;
     if piece.wal == number {
         // A piece may have begun before the base was captured.
         let meets = piece.from == offset || (piece.from < offset && end == base_end);
-        return if meets { Ok(()) } else { Err(format!("{piece} do not continue at {end}")) };
+        return if meets {
+            Ok(())
+        } else {
+            Err(format!("{piece} do not continue at {end}"))
+        };
     }
     if piece.wal < number {
         return Err(format!("{piece} come after {end}"));
     }
     if piece.from != 0 {
-        return Err(format!("{piece} do not begin with the WAL, of which nothing is there"));
+        return Err(format!(
+            "{piece} do not begin with the WAL, of which nothing is there"
+        ));
     }
     match finals.get(&number) {
         Some(last) if *last == offset => Ok(()),
-        Some(last) => Err(format!("WAL {number} ends at byte {last}, and what is there of it at byte {offset}")),
-        None => Err(format!("{piece} come after {end}, which is not known to be the end of that WAL")),
+        Some(last) => Err(format!(
+            "WAL {number} ends at byte {last}, and what is there of it at byte {offset}"
+        )),
+        None => Err(format!(
+            "{piece} come after {end}, which is not known to be the end of that WAL"
+        )),
     }
+}
+
+/// Where all WALs end that a part and those before it have; if they have nothing, where the next piece begins.
+pub(super) fn end_of_part(run: &Run, part: &Part) -> Option<WalPosition> {
+    let until = run.parts().take_while(|other| other.ordinal <= part.ordinal);
+    let last = until.flat_map(|part| &part.pieces).last().map(end_of);
+    let next = || {
+        let piece = run.parts().flat_map(|part| &part.pieces).next()?;
+        Some(WalPosition {
+            number: piece.wal,
+            offset: piece.from,
+        })
+    };
+    last.or_else(next)
 }
