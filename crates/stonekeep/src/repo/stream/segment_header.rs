@@ -9,7 +9,7 @@ use stonekeep_format::{Crc32c, FileNumber, SequenceNumber};
 use super::bare;
 use super::raw_record::RawRecord;
 use super::segment_name::{Ordinal, Owner, SegmentName};
-use super::stream_id::{StreamId, Token};
+use super::stream_id::StreamId;
 
 /// The header of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,11 +219,6 @@ impl SegmentHeader {
     /// The name of a segment as messages have it: `segment 72`, `segments 0 to 999`.
     pub fn describe(&self) -> String {
         describe(&self.name)
-    }
-
-    /// Whoever wrote it.
-    pub fn token(&self) -> Token {
-        self.name.token()
     }
 }
 
