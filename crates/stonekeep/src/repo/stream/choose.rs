@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use super::chain::{Chain, Hole, Run};
 use super::segment_header::describe;
-use super::segment_name::{Ordinal, SegmentName};
+use super::segment_name::{Ordinal, Owner, SegmentName};
 use super::stored_segment::StoredSegment;
 use super::stream_id::StreamId;
 use crate::repo::layout;
@@ -29,6 +29,7 @@ pub fn choose(stream: StreamId, found: Vec<Found>, from: Ordinal) -> Chain {
     let mut walk = Walk {
         stream,
         readable: BTreeMap::new(),
+        highest: BTreeMap::new(),
         unreadable: Vec::new(),
         from,
     };
@@ -41,6 +42,7 @@ pub fn choose(stream: StreamId, found: Vec<Found>, from: Ordinal) -> Chain {
             Found::Unreadable(name, why) => walk.unreadable.push((name, why)),
         }
     }
+    walk.rank();
     let (mut runs, mut limit) = (Vec::new(), Some(Ordinal::MAX));
     let mut hole = None;
     while let Some(head) = limit.and_then(|limit| walk.take_head(limit)) {
@@ -86,6 +88,9 @@ struct Walk {
     stream: StreamId,
     /// By their last ordinals.
     readable: BTreeMap<Ordinal, Vec<StoredSegment>>,
+    /// For each of these ordinals: the highest owner of all that end with it or before it, and where its newest one ends. Below the last
+    /// run nothing is taken, so that this stays right.
+    highest: BTreeMap<Ordinal, (Owner, Ordinal)>,
     unreadable: Vec<(SegmentName, Hole)>,
     from: Ordinal,
 }
@@ -107,17 +112,29 @@ impl Head {
 }
 
 impl Walk {
+    fn rank(&mut self) {
+        let mut highest = None;
+        for (last, segments) in &self.readable {
+            let owners = segments.iter().map(|segment| (segment.header.owner, *last));
+            highest = highest.max(owners.max());
+            self.highest.extend(highest.map(|highest| (*last, highest)));
+        }
+    }
+
     /// The newest segment of the highest owner that ends with this ordinal or before it.
     fn take_head(&mut self, limit: Ordinal) -> Option<Head> {
-        let below = self.readable.range(..=limit).flat_map(|(_, segments)| segments);
-        let rank = |segment: &StoredSegment| (segment.header.owner, segment.name().last());
-        let highest = below.clone().map(rank).max()?;
-        let mut of_highest = below.filter(|segment| rank(segment) == highest);
-        let end = of_highest.next()?.end_crc32c();
-        if of_highest.any(|segment| segment.end_crc32c() != end) {
-            return Some(Head::Ambiguous(highest.1));
+        let (_, (owner, last)) = self.highest.range(..=limit).next_back()?;
+        let (owner, last) = (*owner, *last);
+        let mut of_owner = self
+            .readable
+            .get(&last)?
+            .iter()
+            .filter(|it| it.header.owner == owner);
+        let end = of_owner.next()?.end_crc32c();
+        if of_owner.any(|segment| segment.end_crc32c() != end) {
+            return Some(Head::Ambiguous(last));
         }
-        let segment = self.take(highest.1, |segment| rank(segment) == highest)?;
+        let segment = self.take(last, |segment| segment.header.owner == owner)?;
         Some(Head::One(Box::new(segment)))
     }
 
@@ -167,11 +184,6 @@ impl Walk {
                 other.header.describe(),
                 other.end_crc32c()
             );
-            return Hole::corrupt(after.key.as_str(), reason);
-        }
-        let mut longer = self.readable.range(wanted..).flat_map(|(_, segments)| segments);
-        if let Some(other) = longer.find(|segment| covers(&segment.name())) {
-            let reason = format!("{of_after} does not follow {}", other.header.describe());
             return Hole::corrupt(after.key.as_str(), reason);
         }
         Hole::corrupt(layout::stream(self.stream).as_str(), self.missing_up_to(wanted))

@@ -29,7 +29,9 @@ pub struct Base {
     pub last_sequence: SequenceNumber,
     /// Its MANIFEST, and the length of that.
     pub manifest: ManifestPosition,
-    /// The smallest log number of its column families: what older WALs had is in its tables.
+    /// The smallest log number of its column families: what older WALs had is in its tables. Sequence numbers that are in none of the
+    /// WALs from this one on belong to writes that are not in the base. The chain shows those that it goes back to; for the others, whoever
+    /// makes the base has to look into its WALs.
     pub lowest_log_number: FileNumber,
 }
 

@@ -8,3 +8,4 @@ pub(crate) mod points;
 pub(crate) mod segment_lies;
 pub(crate) mod segments;
 pub(crate) mod stored;
+pub(crate) mod strangers;
