@@ -24,6 +24,8 @@ pub struct CaptureOptions {
     pub manual_wal_flush: bool,
     /// `allow_2pc`: WALs with prepared transactions are kept below the log numbers of all column families.
     pub allow_2pc: bool,
+    /// `two_write_queues`: with WritePrepared transactions, some commits take a sequence number that is in no WAL.
+    pub two_write_queues: bool,
     /// `atomic_flush`: column families are consistent with each other without WALs.
     pub atomic_flush: bool,
     /// `avoid_flush_during_recovery`: WALs of an earlier run may stay, with a torn end.
@@ -83,6 +85,7 @@ impl OptionsFile {
             wal_compression: compression != b"kNoCompression",
             manual_wal_flush: flag("manual_wal_flush")?,
             allow_2pc: flag("allow_2pc")?,
+            two_write_queues: flag("two_write_queues")?,
             atomic_flush: flag("atomic_flush")?,
             avoid_flush_during_recovery: flag("avoid_flush_during_recovery")?,
             avoid_flush_during_shutdown: flag("avoid_flush_during_shutdown")?,

@@ -27,6 +27,8 @@ pub struct BatchSummary {
     pub prepared: u64,
     /// How many transactions it commits.
     pub committed: u64,
+    /// How many of those were prepared in no WAL that was read: RocksDB passes over such a commit when it replays the WALs.
+    pub unknown_commits: u64,
     /// How many transactions it rolls back.
     pub rolled_back: u64,
     pub(super) used: UsedNumbers,
@@ -64,6 +66,7 @@ struct Tally {
     empty: bool,
     prepared: u64,
     committed: u64,
+    unknown_commits: u64,
     rolled_back: u64,
     used: UsedNumbers,
 }
@@ -145,6 +148,7 @@ impl<'r> BatchWalker<'r> {
             column_families: self.tally.column_families,
             prepared: self.tally.prepared,
             committed: self.tally.committed,
+            unknown_commits: self.tally.unknown_commits,
             rolled_back: self.tally.rolled_back,
             used: self.tally.used,
         })
@@ -189,7 +193,10 @@ impl Tally {
                 self.marker();
             }
             Meaning::Commit => {
-                self.used.per_key += replay.end(record.transaction);
+                match replay.end(record.transaction) {
+                    Some(keys) => self.used.per_key += keys,
+                    None => self.unknown_commits += 1,
+                }
                 self.committed += 1;
                 self.marker();
             }

@@ -38,6 +38,6 @@ mod tail;
 
 pub use batch::{BatchSummary, BatchWalker};
 pub use decompress::Decompressor;
-pub use replay::{Replay, SequenceBounds};
+pub use replay::{Replay, ReplayState, SequenceBounds};
 pub use scanner::{BatchSink, WalCompression, WalScanner, WalSummary, summarize};
 pub use tail::{FollowedRecord, SequenceBreak, WalTail};

@@ -1,6 +1,6 @@
 //! What batches determine about the sequence numbers of later ones.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::SequenceNumber;
 
@@ -27,7 +27,44 @@ pub struct Replay {
     seen_per_batch: bool,
 }
 
+/// What a [`Replay`] has learned, as plain data, for a reader that goes on later.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReplayState {
+    /// The transactions that are prepared and neither committed nor rolled back: the 128 bits of XXH3 of the name of each, and how
+    /// many keys it has prepared.
+    pub prepared: BTreeMap<u128, u64>,
+    /// Whether a batch has shown that each key has a sequence number.
+    pub seen_per_key: bool,
+    /// Whether a batch has shown that each batch without a repeated key has one (WritePrepared, WriteUnprepared).
+    pub seen_per_batch: bool,
+}
+
+impl From<ReplayState> for Replay {
+    fn from(state: ReplayState) -> Self {
+        let prepared = state.prepared.into_iter();
+        Replay {
+            prepared: prepared.map(|(id, keys)| (TransactionId(id), keys)).collect(),
+            seen_per_key: state.seen_per_key,
+            seen_per_batch: state.seen_per_batch,
+        }
+    }
+}
+
 impl Replay {
+    /// What has been learned so far, as plain data.
+    pub fn state(&self) -> ReplayState {
+        ReplayState {
+            prepared: self.prepared.iter().map(|(id, keys)| (id.0, *keys)).collect(),
+            seen_per_key: self.seen_per_key,
+            seen_per_batch: self.seen_per_batch,
+        }
+    }
+
+    /// Whether WritePrepared or WriteUnprepared transactions were seen.
+    pub fn numbers_per_batch(&self) -> bool {
+        self.seen_per_batch
+    }
+
     /// How many transactions are prepared and neither committed nor rolled back.
     pub fn prepared_transactions(&self) -> usize {
         self.prepared.len()
@@ -37,9 +74,9 @@ impl Replay {
         self.prepared.insert(transaction, keys);
     }
 
-    /// Forgets a transaction and says how many keys it had prepared, as far as is known.
-    pub(super) fn end(&mut self, transaction: TransactionId) -> u64 {
-        self.prepared.remove(&transaction).unwrap_or(0)
+    /// Forgets a transaction and says how many keys it had prepared, if that is known.
+    pub(super) fn end(&mut self, transaction: TransactionId) -> Option<u64> {
+        self.prepared.remove(&transaction)
     }
 
     /// Remembers proof of a numbering.

@@ -65,7 +65,7 @@ pub struct WalScanner<'r> {
 #[derive(Default)]
 pub(super) struct Batches {
     decompressor: Option<Decompressor>,
-    predecessor: Option<PredecessorWal>,
+    pub(super) predecessor: Option<PredecessorWal>,
     batches: u64,
     keys: u64,
     column_families: BTreeSet<ColumnFamilyId>,

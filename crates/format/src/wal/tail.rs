@@ -13,7 +13,7 @@ use std::fmt;
 
 use super::scanner::Batches;
 use super::{BatchSummary, Replay, SequenceBounds};
-use crate::log::{LogEnd, LogScanner};
+use crate::log::{LogEnd, LogScanner, PredecessorWal};
 use crate::{FileNumber, Result, SequenceNumber};
 
 /// The WALs of a database, oldest first, as far as they have been read.
@@ -116,11 +116,29 @@ impl WalTail {
         self.replay.prepared_transactions()
     }
 
+    /// What the batches that were read determine about later ones.
+    pub fn replay(&self) -> &Replay {
+        &self.replay
+    }
+
+    /// What the WAL says about the one before it (`track_and_verify_wals`), if that has been read.
+    pub fn predecessor(&self) -> Option<PredecessorWal> {
+        self.batches.predecessor
+    }
+
+    /// Takes this for the last sequence number in use, whatever was read: for a reader that continues where another one was.
+    pub fn set_last_sequence(&mut self, last: Option<SequenceBounds>) {
+        self.last = last;
+    }
+
     /// Takes the bytes of the file from [`WalTail::valid_bytes`] on, in one piece, and hands each batch that is complete to `sink`. Returns
     /// where the log ends for now, and why.
     ///
     /// # Errors
     /// As [`super::WalScanner::push`], and that of `sink`; nothing can be pushed after an error.
+    ///
+    /// A reader that continues in the middle of a WAL reads it from its start once more: with the [`ReplayState`](super::ReplayState) of
+    /// that place, which is the same after it, then with [`WalTail::set_last_sequence`].
     pub fn push(
         &mut self,
         bytes: &[u8],

@@ -55,8 +55,9 @@ fn what_matters_to_a_capture_is_found() {
 
 #[test]
 fn each_column_family_has_its_own_settings() {
-    let text = with_settings("  wal_recovery_mode=kAbsoluteConsistency\n recycle_log_file_num=2")
-        + "[CFOptions \"quo\"te \\# \\n\"]\n enable_blob_direct_write=true\n[CFOptions \"c\"]\n";
+    let text = with_settings(
+        "  wal_recovery_mode=kAbsoluteConsistency\n recycle_log_file_num=2\n two_write_queues=true",
+    ) + "[CFOptions \"quo\"te \\# \\n\"]\n enable_blob_direct_write=true\n[CFOptions \"c\"]\n";
     let file = parse(&text).unwrap();
     let families: Vec<&[u8]> = file.column_families().collect();
     assert_eq!(families, [&b"default"[..], b"quo\"te # \n", b"c"]);
@@ -64,6 +65,7 @@ fn each_column_family_has_its_own_settings() {
     assert_eq!(capture.blob_direct_write, [b"quo\"te # \n".to_vec()]);
     assert_eq!(capture.wal_recovery_mode, WalRecoveryMode::AbsoluteConsistency);
     assert_eq!(capture.recycle_log_file_num, 2);
+    assert!(capture.two_write_queues);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use stonekeep_format::log::PredecessorWal;
 use stonekeep_format::wal::{FollowedRecord, Replay, SequenceBreak, WalScanner, WalTail};
 use stonekeep_format::{FileNumber, Result, SequenceNumber};
 use stonekeep_format_testkit::log::LogBuilder;
@@ -178,4 +179,91 @@ fn what_the_first_wal_must_follow_may_be_known() {
         );
         assert_eq!(seen.gaps.len(), gaps, "{first}");
     }
+}
+
+/// The batches of two transactions, one committed in the second WAL, and of one that was prepared in no WAL.
+fn two_wals() -> [Vec<u8>; 2] {
+    let prepare = |name, keys| {
+        Batch::at(5)
+            .marker(BEGIN_PREPARE)
+            .keys(keys)
+            .named(END_PREPARE, name)
+    };
+    let first = [Batch::at(1).keys(4), prepare("a", 3), prepare("b", 2)];
+    let second = [
+        Batch::at(5).named(COMMIT, "a"),
+        Batch::at(8).keys(1),
+        Batch::at(9).named(COMMIT, "unknown"),
+        Batch::at(9).keys(2),
+        Batch::at(11).named(COMMIT, "b"),
+        Batch::at(13).keys(1),
+    ];
+    [
+        wal_of(NUMBER, false, &first),
+        wal_of(FileNumber(9), false, &second),
+    ]
+}
+
+#[test]
+fn a_reader_continues_in_the_middle_of_a_wal() {
+    let [first, second] = two_wals();
+    let (mut tail, mut seen) = (tail(), Seen::default());
+    look(&mut tail, &first, &mut seen);
+    tail.go_on(FileNumber(9));
+    let mut ends = Seen::default();
+    look(&mut tail, &second, &mut ends);
+    for cut in ends.ends.iter().map(|(_, end)| *end as usize) {
+        let (mut tail, mut seen) = (self::tail(), Seen::default());
+        look(&mut tail, &first, &mut seen);
+        tail.go_on(FileNumber(9));
+        look(&mut tail, &second[..cut], &mut seen);
+        let (state, last) = (tail.replay().state(), tail.last_sequence());
+        let mut continued = WalTail::new(FileNumber(9), state.clone().into(), None);
+        look(&mut continued, &second[..cut], &mut Seen::default());
+        assert_eq!(
+            (continued.replay().state(), continued.valid_bytes()),
+            (state, cut as u64)
+        );
+        continued.set_last_sequence(last);
+        look(&mut continued, &second, &mut seen);
+        assert_eq!((&seen.gaps, seen.ends.len()), (&Vec::new(), 9), "{cut}");
+        assert_eq!(
+            continued.last_sequence().unwrap().exact(),
+            Some(SequenceNumber(13))
+        );
+    }
+}
+
+#[test]
+fn a_commit_without_its_prepared_section_is_reported() {
+    let [first, second] = two_wals();
+    let mut unknown = Vec::new();
+    let mut tail = tail();
+    for (number, wal) in [(NUMBER, first), (FileNumber(9), second)] {
+        if number != NUMBER {
+            tail.go_on(number);
+        }
+        let pushed = tail.push(&wal, &mut |record| {
+            unknown.extend((record.batch.unknown_commits > 0).then_some(record.batch.sequence.0));
+            Ok(())
+        });
+        pushed.unwrap();
+    }
+    assert_eq!(unknown, [9]);
+    assert!(!tail.replay().numbers_per_batch());
+}
+
+#[test]
+fn a_wal_says_which_one_it_follows() {
+    let facts = PredecessorWal {
+        number: FileNumber(5),
+        size_bytes: 100,
+        last_sequence: SequenceNumber(0),
+    };
+    let mut writer = LogBuilder::new();
+    writer.predecessor_wal(&facts);
+    let mut tail = tail();
+    assert_eq!(tail.predecessor(), None);
+    look(&mut tail, &writer.take_bytes(), &mut Seen::default());
+    assert_eq!(tail.predecessor(), Some(facts));
 }
