@@ -7,6 +7,8 @@ mod database_image;
 mod diagnostics;
 mod directory;
 mod directory_capture;
+mod edit_rules;
+pub mod follow;
 pub mod handle;
 pub mod hot;
 pub mod include;

@@ -11,6 +11,7 @@ mod collect;
 mod copy;
 mod create;
 mod drill;
+mod follow;
 mod handle;
 mod hot;
 mod image;

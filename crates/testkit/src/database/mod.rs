@@ -24,6 +24,7 @@
 mod builder;
 mod content;
 mod create;
+mod following;
 mod manifest;
 
 use std::fs;

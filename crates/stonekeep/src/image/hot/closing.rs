@@ -6,6 +6,7 @@ use stonekeep_format::FileNumber;
 use stonekeep_format::log::{LogRecord, LogScanner};
 use stonekeep_format::manifest::{DatabaseState, GroupBuffer, VersionEdit};
 
+use crate::image::edit_rules::{may_be_an_ingestion, only_takes_tables};
 use crate::image::manifest::Manifest;
 use crate::{Observer, Result};
 
@@ -99,26 +100,11 @@ impl<'a> Addition<'a> {
         self.edits += 1;
         let logs = edit.log_number.into_iter().chain(edit.wal_floor());
         self.largest_log = logs.fold(self.largest_log, Ord::max);
-        self.is_harmful |= edit.column_family_change.is_some() || self.may_be_an_ingestion(edit);
-        self.drops_tables |= edit.new_files.is_empty() && !edit.deleted_files.is_empty();
+        self.is_harmful |= edit.column_family_change.is_some()
+            || may_be_an_ingestion(edit, |number| self.epoch_of(edit, number));
+        self.drops_tables |= only_takes_tables(edit);
         let epochs = edit.new_files.iter().map(|file| (file.number, file.epoch_number));
         self.epochs.extend(epochs);
-    }
-
-    /// Whether an edit may bring tables from outside. A flush says from which WAL on its column family goes on
-    /// (`FlushJob`, `db/flush_job.cc`), a compaction takes away the tables whose epoch it goes on with. Ingestion
-    /// begins an epoch (`ExternalSstFileIngestionJob::AssignLevelsForOneBatch`, `db/external_sst_file_ingestion_job.cc`),
-    /// also where it replaces a range.
-    fn may_be_an_ingestion(&self, edit: &VersionEdit) -> bool {
-        if edit.new_files.is_empty() || edit.log_number.is_some() {
-            return false;
-        }
-        let gone = edit
-            .deleted_files
-            .iter()
-            .map(|file| self.epoch_of(edit, file.number));
-        let newest_gone = gone.max().flatten();
-        edit.deleted_files.is_empty() || edit.new_files.iter().any(|file| file.epoch_number > newest_gone)
     }
 
     fn epoch_of(&self, edit: &VersionEdit, number: FileNumber) -> Option<u64> {

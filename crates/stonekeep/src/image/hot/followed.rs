@@ -34,7 +34,7 @@ pub(super) enum News {
 
 /// The live MANIFEST, and the state up to its last edit that was there in full.
 #[derive(Debug)]
-pub(super) struct Followed<'a> {
+pub(in crate::image) struct Followed<'a> {
     source: &'a Directory,
     directory: FileIdentity,
     /// The id in the MANIFEST; the state is lost when reading breaks off.
@@ -49,7 +49,7 @@ impl<'a> Followed<'a> {
     /// # Errors
     /// `NotFound` if there is none, `Corrupt` if the MANIFEST is missing or damaged, `Unsupported` if a newer RocksDB
     /// or a custom Env wrote it.
-    pub(super) fn open(source: &'a Directory, observer: &dyn Observer) -> Result<Self> {
+    pub(in crate::image) fn open(source: &'a Directory, observer: &dyn Observer) -> Result<Self> {
         let (current, manifest) = read_afresh(source, observer)?;
         Ok(Followed {
             source,
@@ -61,7 +61,7 @@ impl<'a> Followed<'a> {
     }
 
     /// The state.
-    pub(super) fn state(&self) -> &DatabaseState {
+    pub(in crate::image) fn state(&self) -> &DatabaseState {
         &self.manifest.state
     }
 

@@ -72,13 +72,13 @@
 pub(super) mod closing;
 mod file_system;
 pub(super) mod find_file;
-mod followed;
+pub(super) mod followed;
 pub(super) mod held_files;
 pub(super) mod open_files;
 pub(super) mod probe;
 mod session;
-mod settings;
-mod wal_listing;
+pub(super) mod settings;
+pub(super) mod wal_listing;
 mod wal_window;
 
 #[cfg(feature = "probes")]

@@ -22,13 +22,13 @@ const LOOKS: u32 = 10;
 
 /// Where the files of a database are, and how it treats them.
 #[derive(Debug)]
-pub(super) struct Settings {
+pub(in crate::image) struct Settings {
     /// The directories of tables and blobs, the database's own first.
     pub(super) data_paths: Vec<PathBuf>,
     /// The directory of the WALs, where it is not the database's own.
-    pub(super) wal_dir: Option<PathBuf>,
+    pub(in crate::image) wal_dir: Option<PathBuf>,
     /// What OPTIONS say.
-    pub(super) options: CaptureOptions,
+    pub(in crate::image) options: CaptureOptions,
 }
 
 impl Settings {
@@ -36,7 +36,7 @@ impl Settings {
     ///
     /// # Errors
     /// `Refused` or `Unsupported` where such a database cannot be captured while it is written, unless forced.
-    pub(super) fn read(
+    pub(in crate::image) fn read(
         source: &Directory,
         state: &DatabaseState,
         diagnostics: &mut Diagnostics,

@@ -16,16 +16,16 @@ use crate::{Error, Result};
 
 /// The WALs of a directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct WalListing {
+pub(in crate::image) struct WalListing {
     /// Their numbers, none above the ceiling.
-    pub(super) numbers: BTreeSet<FileNumber>,
+    pub(in crate::image) numbers: BTreeSet<FileNumber>,
     /// The largest one that was there before the others were listed: no smaller one is missing.
-    pub(super) ceiling: Option<FileNumber>,
+    pub(in crate::image) ceiling: Option<FileNumber>,
 }
 
 impl WalListing {
     /// Lists a directory twice.
-    pub(super) fn of(directory: &Path, probes: &Probes) -> Result<WalListing> {
+    pub(in crate::image) fn of(directory: &Path, probes: &Probes) -> Result<WalListing> {
         probes.at(Step::ListWals);
         let ceiling = wals_in(directory)?.last().copied();
         probes.at(Step::ListWals);
