@@ -13,7 +13,7 @@ use super::follower::{Follower, Parts};
 use super::inspection::Inspection;
 use super::manifests::Manifests;
 use super::position::{Position, RECENT_BYTES, Recent, Start, WalPosition};
-use super::tick::{Break, BreakKind};
+use super::tick::Break;
 use super::wals::{SoFar, Wals};
 use super::watch::Watch;
 use crate::image::pinned::Pinned;
@@ -117,7 +117,7 @@ impl Watch {
             .missed
             .into_iter()
             .filter(|missed| *missed > number && !found.wals.contains_key(missed));
-        let missed: Vec<Break> = missed.map(missed_wal).collect();
+        let missed: Vec<Break> = missed.map(Break::missed_wal).collect();
         let mut wals = found.wals;
         let (manifest, options) = match start {
             Start::Base { manifest, .. } => (manifest, None),
@@ -144,12 +144,6 @@ impl Watch {
             reason,
         }
     }
-}
-
-/// The break of a WAL that vanished before it was opened.
-pub(super) fn missed_wal(number: FileNumber) -> Break {
-    let text = format!("WAL {number} vanished before it was opened");
-    Break::in_wal(BreakKind::MissedWal, number, 0, text)
 }
 
 impl Found {

@@ -6,7 +6,6 @@ use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::options::{LIMIT_BYTES, OptionsFile};
 use stonekeep_format::{FileNumber, SequenceNumber};
 
-use super::begin::missed_wal;
 use super::finds::Find;
 use super::inspection::Inspection;
 use super::manifests::{Manifests, current_number};
@@ -177,7 +176,9 @@ impl Follower {
         for find in finds {
             match find {
                 Find::Wal(number, file) => self.wals.add(number, file),
-                Find::MissedWal(number) if !self.wals.knows(number) => self.missed.push(missed_wal(number)),
+                Find::MissedWal(number) if !self.wals.knows(number) => {
+                    self.missed.push(Break::missed_wal(number))
+                }
                 Find::Manifest(number, file) => self.manifests.add(number, file),
                 Find::Options(number, file) if Some(number) > known_options => {
                     self.found_options = Some((number, file));

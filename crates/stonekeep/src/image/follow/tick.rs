@@ -11,7 +11,8 @@ use super::position::Position;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tick {
-    /// Before the WALs were measured: what the next tick brings was not there yet, unless [`Tick::more`].
+    /// Before the WALs were measured: what the next tick brings was not there yet, unless [`Tick::more`], or a WAL that was just made
+    /// was not opened yet.
     pub before: Clocks,
     /// After they were measured: everything in this tick was there.
     pub after: Clocks,
@@ -195,6 +196,12 @@ impl BreakKind {
 }
 
 impl Break {
+    /// Of a WAL that vanished before it was opened.
+    pub(super) fn missed_wal(number: FileNumber) -> Break {
+        let text = format!("WAL {number} vanished before it was opened");
+        Break::in_wal(BreakKind::MissedWal, number, 0, text)
+    }
+
     pub(super) fn in_wal(kind: BreakKind, number: FileNumber, offset: u64, text: impl Into<String>) -> Break {
         Break {
             kind,
