@@ -15,6 +15,7 @@ pub mod copy;
 pub mod create;
 mod deep;
 pub mod drill;
+pub mod follow;
 mod full_disk;
 pub mod hold;
 pub mod in_place;

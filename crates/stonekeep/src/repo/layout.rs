@@ -3,7 +3,7 @@
 use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::{BackupId, Crc32c};
 
-use super::stream::segment_name::SegmentName;
+use super::stream::segment_name::{Owner, SegmentName};
 use super::stream::stream_id::StreamId;
 use crate::Result;
 use crate::store::Key;
@@ -161,6 +161,11 @@ pub fn streams_directory() -> Key {
 /// `stonekeep/wal/<stream>`
 pub fn stream(stream: StreamId) -> Key {
     Key::trusted(format!("stonekeep/wal/{stream}"))
+}
+
+/// `stonekeep/wal/<stream>/owner-<n>`
+pub fn owner(stream: StreamId, owner: Owner) -> Key {
+    Key::trusted(format!("stonekeep/wal/{stream}/owner-{owner}"))
 }
 
 /// `stonekeep/wal/<stream>/<name>`

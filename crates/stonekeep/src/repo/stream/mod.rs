@@ -28,6 +28,7 @@ mod header_check;
 mod header_text;
 pub mod join;
 pub mod listing;
+pub mod owner;
 pub mod position;
 pub mod put;
 pub mod raw_record;

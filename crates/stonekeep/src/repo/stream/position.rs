@@ -84,16 +84,19 @@ fn at_sequence(run: &Run, base: &Base, wanted: SequenceNumber) -> Result<Resolve
     Ok(Resolved::At(reached))
 }
 
-/// A sequence number between two records belongs to something that is in no WAL.
+/// Sequence numbers between two records belong to something that is in no WAL: the state with them cannot be made.
 fn require_no_gap(reached: &Position, wanted: SequenceNumber, next: Option<SequenceNumber>) -> Result<()> {
     let last = reached.last_sequence.highest;
-    match next {
-        Some(next) if last < wanted && wanted < next => Err(Error::refused(format!(
-            "sequence number {wanted} is in no WAL of the stream: {next} follows {last}"
-        ))
-        .with_hint(format!("sequence number {last} can be reached"))),
-        _ => Ok(()),
-    }
+    let Some(next) = next.filter(|next| last < wanted && last.0.saturating_add(1) < next.0) else {
+        return Ok(());
+    };
+    let where_it_is = if wanted < next {
+        "is in no WAL of the stream"
+    } else {
+        "comes after some that are in no WAL of the stream"
+    };
+    let message = format!("sequence number {wanted} {where_it_is}: {next} follows {last}");
+    Err(Error::refused(message).with_hint(format!("sequence number {last} can be reached")))
 }
 
 fn at_time(chain: &Chain, run: &Run, base: &Base, wall_ms: i64) -> Result<Position> {

@@ -8,4 +8,5 @@ pub(crate) mod recycled;
 pub(crate) mod refused;
 pub(crate) mod resume;
 pub(crate) mod scene;
+pub(crate) mod stream;
 pub(crate) mod wals;
