@@ -41,7 +41,7 @@ fn options() -> Options {
 
 /// What makes a database of ticks: the MANIFEST of the base with the column families that came, and the WALs.
 #[derive(Clone)]
-struct Restored {
+pub(crate) struct Restored {
     number: FileNumber,
     manifest: Vec<u8>,
     wals: BTreeMap<FileNumber, Vec<u8>>,
@@ -93,7 +93,7 @@ impl Restored {
 }
 
 /// A base of a database without data: where it ends, and what it is.
-fn base_of(database: &Path) -> (Start, Restored) {
+pub(crate) fn base_of(database: &Path) -> (Start, Restored) {
     let number = parse_current(&fs::read(database.join("CURRENT")).unwrap()).unwrap();
     let manifest = fs::read(database.join(DbFileName::Manifest(number).to_string())).unwrap();
     let names = fs::read_dir(database)
@@ -120,7 +120,7 @@ fn base_of(database: &Path) -> (Start, Restored) {
     (start, restored)
 }
 
-fn follow(database: PathBuf, looking: Looking, start: Start) -> Follower {
+pub(crate) fn follow(database: PathBuf, looking: Looking, start: Start) -> Follower {
     let source = Directory::new(database, SourceKind::Hot).of_other_processes();
     let watch = Watch::open(&source, looking, &Quiet).unwrap();
     match watch.begin(start, &Quiet).unwrap() {
@@ -200,7 +200,7 @@ fn is_followed(options: &Options, looking: Looking) {
     assert_ne!(&holed.open(), &ticks.last().unwrap().1);
 }
 
-fn archiving() -> Options {
+pub(crate) fn archiving() -> Options {
     let mut options = options();
     options.set_wal_ttl_seconds(3_600);
     options

@@ -16,6 +16,7 @@ mod deep;
 mod engine;
 mod excluded_files;
 mod fixtures;
+mod followed_changes;
 mod followed_wals;
 mod forked_databases;
 mod hot_capture;

@@ -34,6 +34,8 @@ pub struct Follower {
     missed: Vec<Break>,
     /// A last sequence number that the MANIFEST had after the WALs were measured at the tick before, and where.
     ahead: Option<(SequenceNumber, Place)>,
+    /// The largest one that was compared with the WALs.
+    compared: SequenceNumber,
     began: Instant,
     state: State,
 }
@@ -70,6 +72,7 @@ impl Follower {
             found_options: parts.found_options,
             missed: parts.missed,
             ahead: None,
+            compared: SequenceNumber(0),
             state: State::Ready,
         };
         // The settings count from the first edit on, though they were handed out before.
@@ -254,12 +257,17 @@ impl Follower {
         let Some(last) = self.wals.tail().last_sequence() else {
             return;
         };
+        self.inspection.forget_up_to(last.lowest);
         if tick.more {
             self.ahead = newest.or(self.ahead.take());
             return;
         }
-        if let Some((number, place)) = std::mem::replace(&mut self.ahead, newest)
-            && number > last.highest
+        let ahead = std::mem::replace(&mut self.ahead, newest);
+        let Some((number, place)) = ahead.filter(|(number, _)| *number > self.compared) else {
+            return;
+        };
+        self.compared = number;
+        if number > last.highest
             && !self.watch.settings.manual_wal_flush
             && !self.inspection.explains(last.highest.0 + 1..number.0 + 1)
         {
@@ -272,7 +280,6 @@ impl Follower {
                 ),
             });
         }
-        self.inspection.forget_up_to(last.lowest);
     }
 
     fn position(&self) -> Position {
