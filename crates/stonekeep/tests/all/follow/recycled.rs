@@ -126,3 +126,16 @@ fn a_wal_that_was_overwritten_before_it_was_opened_was_missed() {
         [("sequence-gap", in_wal(second, bytes.len() as u64))]
     );
 }
+
+#[test]
+fn an_overwritten_wal_is_noticed_where_no_record_of_the_other_one_begins() {
+    let (_directory, mut database) = database(builder(true));
+    let mut follower = follow(&database);
+    let [first, second] = [(); 2].map(|()| database.take_number());
+    fs::write(database.wal_path(first), wal(first, None, &[1])).unwrap();
+    Copy::default().take_all(&mut follower);
+    let mut writer = LogBuilder::recyclable(second);
+    writer.write(&puts(2, 9));
+    recycle(&database, first, second, &writer.take_bytes());
+    assert_eq!(kinds(&tick(&mut follower)), ["overwritten"]);
+}
