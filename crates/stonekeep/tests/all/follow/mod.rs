@@ -8,5 +8,6 @@ pub(crate) mod recycled;
 pub(crate) mod refused;
 pub(crate) mod resume;
 pub(crate) mod scene;
+pub(crate) mod source;
 pub(crate) mod stream;
 pub(crate) mod wals;
