@@ -43,7 +43,9 @@ pub fn settle(chain: &Chain, base: &Base, inside: &InsidePiece, cut: Option<CutP
         },
         _ => base.position(),
     };
-    let next = cut.and_then(|cut| cut.next);
+    // Without an earlier record, the piece begins with the one that is too late.
+    let first = inside.piece.sequences.map(|sequences| sequences.first);
+    let next = cut.map_or(first, |cut| cut.next);
     require_no_gap(&position, inside.wanted, next)?;
     crossing::require_none(run, base, &position, Reach::Record)?;
     Ok(position)

@@ -177,3 +177,23 @@ fn points_before_a_gap_are_good_and_those_behind_it_are_refused() {
     let error = resolve(&chain, &base, Target::Latest).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
 }
+
+#[test]
+fn a_gap_right_behind_a_base_without_records_is_seen() {
+    let (_directory, database) = database(DatabaseBuilder::new());
+    let (store, base) = (memory(), base(&database));
+    let mut writer = writer(&store, &database);
+    let mut follower = follow(&database);
+    let last = database.sequence_number().0;
+    let mut log = LogBuilder::new();
+    log.write(&puts(last + 4, 2));
+    fs::write(database.wal_path(database.wal_number()), log.take_bytes()).unwrap();
+    writer.put(&follower.tick(&Quiet).unwrap()).unwrap();
+    follower.kept();
+    let chain = chain(&store, &writer);
+    let wals = wals(&store, &chain);
+    for beyond in last + 1..last + 6 {
+        let error = point(&chain, &base, &wals, beyond).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{beyond}: {error}");
+    }
+}
