@@ -75,7 +75,8 @@ struct Inner {
     hint: Option<String>,
     findings: Vec<Finding>,
     source_changed: bool,
-    repetitions: u32,
+    /// How often an upload that ended with it is made again.
+    most_repetitions: u32,
     about_a_backup: bool,
     shortage: Option<Shortage>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -90,7 +91,7 @@ impl Error {
             hint: None,
             findings: Vec::new(),
             source_changed: false,
-            repetitions: 0,
+            most_repetitions: 0,
             about_a_backup: false,
             shortage: None,
             source: None,
@@ -218,13 +219,13 @@ impl Error {
 
     /// Whether an upload did not end well, and is to be made once more with its content from the beginning, after so many repetitions.
     pub(crate) fn wants_content_again(&self, repetitions: u32) -> bool {
-        repetitions < self.0.repetitions
+        repetitions < self.0.most_repetitions
     }
 
     /// Says that the upload is to be made once more, unless it has been repeated so often.
     #[cfg(any(feature = "hdfs", feature = "object-store"))]
     pub(crate) fn content_again(mut self, most_repetitions: u32) -> Self {
-        self.0.repetitions = most_repetitions;
+        self.0.most_repetitions = most_repetitions;
         self
     }
 

@@ -134,6 +134,19 @@ impl Pinned {
         Ok(offset)
     }
 
+    /// The bytes between two offsets, as far as the file goes now.
+    ///
+    /// # Errors
+    /// `Stopped` if the observer asks for it, and `Io`.
+    pub(super) fn bytes(&self, from: u64, to: u64, observer: &dyn Observer) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.read_on(from, to, observer, &mut |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(bytes)
+    }
+
     /// The length that the file has now.
     pub(super) fn length(&self) -> Result<u64> {
         let metadata = self.file.metadata().context("looking at", &self.path)?;

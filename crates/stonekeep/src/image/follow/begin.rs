@@ -92,13 +92,8 @@ impl Watch {
             return Ok(self.impossible(reason));
         }
         let so_far = SoFar {
-            recent: read(
-                file,
-                place.end.saturating_sub(RECENT_BYTES as u64),
-                place.end,
-                observer,
-            )?,
-            beginning: read(file, 0, place.end.min(BEGINNING_BYTES as u64), observer)?,
+            recent: file.bytes(place.end.saturating_sub(RECENT_BYTES as u64), place.end, observer)?,
+            beginning: file.bytes(0, place.end.min(BEGINNING_BYTES as u64), observer)?,
             has_data: end.is_some_and(|end| end.data_records > 0),
         };
         self.follow_on(start, found, tail, so_far, observer)
@@ -183,7 +178,7 @@ impl Place {
         let Some(from) = self.end.checked_sub(u64::from(recent.bytes)) else {
             return Ok(false);
         };
-        let bytes = read(file, from, self.end, observer)?;
+        let bytes = file.bytes(from, self.end, observer)?;
         Ok(bytes.len() as u64 == self.end - from && crc32c(&bytes) == recent.crc32c)
     }
 }
@@ -238,7 +233,7 @@ fn scan_to(tail: &mut WalTail, file: &Pinned, to: u64, observer: &dyn Observer) 
     loop {
         let from = tail.valid_bytes();
         let until = to.min(from.saturating_add(window));
-        let bytes = read(file, from, until, observer)?;
+        let bytes = file.bytes(from, until, observer)?;
         let pushed = tail.push(&bytes, &mut |_| Ok(()));
         let end = pushed.map_err(|error| Error::format(file.path.display().to_string(), error))?;
         let is_all = until >= to || from + (bytes.len() as u64) < until;
@@ -249,13 +244,4 @@ fn scan_to(tail: &mut WalTail, file: &Pinned, to: u64, observer: &dyn Observer) 
             window = window.saturating_mul(2);
         }
     }
-}
-
-fn read(file: &Pinned, from: u64, to: u64, observer: &dyn Observer) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.read_on(from, to, observer, &mut |piece| {
-        bytes.extend_from_slice(piece);
-        Ok(())
-    })?;
-    Ok(bytes)
 }

@@ -10,7 +10,7 @@ use super::finds::Find;
 use super::inspection::Inspection;
 use super::manifests::{Manifests, current_number};
 use super::position::Position;
-use super::tick::{Break, BreakKind, Clocks, OptionsContent, Place, Tick};
+use super::tick::{Break, BreakKind, Clocks, OptionsContent, Place, Scanned, Tick};
 use super::wals::{Rules, Wals};
 use super::watch::Watch;
 use crate::image::pinned::Pinned;
@@ -143,27 +143,29 @@ impl Follower {
         let chunks = self.wals.read(&measured, &self.watch.settings, observer)?;
         let options = self.take_options(observer)?;
         self.read_manifests(observer)?;
-        let mut tick = Tick {
-            before,
-            after,
-            pieces: Vec::new(),
-            finals: Vec::new(),
-            edits: std::mem::take(&mut self.inspection.edits),
+        let mut scanned = Scanned {
             breaks: std::mem::take(&mut self.missed),
-            options,
-            position: self.position(),
-            more: false,
+            ..Scanned::default()
         };
-        tick.breaks.append(&mut self.inspection.breaks);
+        scanned.breaks.append(&mut self.inspection.breaks);
         let rules = Rules {
             settings: &self.watch.settings,
             inspection: &self.inspection,
             observer,
         };
-        self.wals.scan(chunks, rules, &mut tick)?;
-        self.judge_sequence_of_manifest(&mut tick);
-        tick.position = self.position();
-        Ok(tick)
+        self.wals.scan(chunks, rules, &mut scanned)?;
+        self.judge_sequence_of_manifest(&mut scanned);
+        Ok(Tick {
+            before,
+            after,
+            pieces: scanned.pieces,
+            finals: scanned.finals,
+            edits: std::mem::take(&mut self.inspection.edits),
+            breaks: scanned.breaks,
+            options,
+            position: self.position(),
+            more: scanned.more,
+        })
     }
 
     fn take_finds(&mut self) -> Result<()> {
@@ -239,7 +241,7 @@ impl Follower {
         self.manifests
             .read_on(&self.watch.source, current, &mut self.inspection, observer)?;
         let id = self.manifests.state().db_id();
-        if let (Some(known), Some(id)) = (self.watch.facts().database_id, id)
+        if let (Some(known), Some(id)) = (self.watch.database_id(), id)
             && known.as_bytes() != id
         {
             return Err(self.watch.was_replaced("it has another database id"));
@@ -252,13 +254,13 @@ impl Follower {
 
     /// A last sequence number that the MANIFEST had when the tick before measured the WALs must be in the WALs by now: a write is in its WAL before
     /// its number counts.
-    fn judge_sequence_of_manifest(&mut self, tick: &mut Tick) {
+    fn judge_sequence_of_manifest(&mut self, scanned: &mut Scanned) {
         let newest = self.inspection.newest.take();
         let Some(last) = self.wals.tail().last_sequence() else {
             return;
         };
         self.inspection.forget_up_to(last.lowest);
-        if tick.more {
+        if scanned.more {
             self.ahead = newest.or(self.ahead.take());
             return;
         }
@@ -271,7 +273,7 @@ impl Follower {
             && !self.watch.settings.manual_wal_flush
             && !self.inspection.explains(last.highest.0 + 1..number.0 + 1)
         {
-            tick.breaks.push(Break {
+            scanned.breaks.push(Break {
                 kind: BreakKind::WritesWithoutWal,
                 place,
                 text: format!(
@@ -319,10 +321,5 @@ fn read_options(file: &Pinned, observer: &dyn Observer) -> Result<Vec<u8>> {
         let reason = format!("{length} bytes, too many for an OPTIONS file");
         return Err(Error::corrupt(file.path.display().to_string(), reason));
     }
-    let mut bytes = Vec::new();
-    file.read_on(0, length, observer, &mut |piece| {
-        bytes.extend_from_slice(piece);
-        Ok(())
-    })?;
-    Ok(bytes)
+    file.bytes(0, length, observer)
 }

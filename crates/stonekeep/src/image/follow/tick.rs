@@ -32,6 +32,15 @@ pub struct Tick {
     pub more: bool,
 }
 
+/// What the WALs of one look give.
+#[derive(Debug, Default)]
+pub(super) struct Scanned {
+    pub(super) pieces: Vec<Piece>,
+    pub(super) finals: Vec<FinalWal>,
+    pub(super) breaks: Vec<Break>,
+    pub(super) more: bool,
+}
+
 impl Tick {
     /// Whether there is nothing in it that must be kept.
     pub fn is_empty(&self) -> bool {

@@ -11,7 +11,7 @@ use stonekeep_format::{FileNumber, SequenceNumber};
 use super::chunks::{BEGINNING_BYTES, Chunk, Chunks, may_go_on};
 use super::inspection::Inspection;
 use super::position::{RECENT_BYTES, Recent, WalPosition};
-use super::tick::{Break, BreakKind, FinalWal, Piece, Tick};
+use super::tick::{Break, BreakKind, FinalWal, Piece, Scanned};
 use crate::image::pinned::Pinned;
 use crate::{Error, ErrorKind, Observer, Result};
 
@@ -182,21 +182,21 @@ impl Wals {
     ///
     /// # Errors
     /// `Unsupported` and `Corrupt` for what cannot be understood; no further scan is possible then.
-    pub(super) fn scan(&mut self, mut chunks: Chunks, rules: Rules<'_>, tick: &mut Tick) -> Result<()> {
+    pub(super) fn scan(&mut self, mut chunks: Chunks, rules: Rules<'_>, scanned: &mut Scanned) -> Result<()> {
         while let Some(mut chunk) = chunks.take(self.number()) {
             let may_grow = chunk.bytes.is_empty();
             let is_final = chunks.hold_data_behind(self.number(), &self.files, may_grow, rules.observer)?;
-            let end = self.scan_chunk(&mut chunk, is_final, rules, tick)?;
+            let end = self.scan_chunk(&mut chunk, is_final, rules, scanned)?;
             if chunk.is_cut() && may_go_on(&end) {
-                tick.more = true;
+                scanned.more = true;
                 return Ok(());
             }
             if !is_final {
                 break;
             }
-            self.finish(&chunk, &end, rules, tick)?;
+            self.finish(&chunk, &end, rules, scanned)?;
         }
-        tick.more |= chunks.are_incomplete();
+        scanned.more |= chunks.are_incomplete();
         Ok(())
     }
 
@@ -205,7 +205,7 @@ impl Wals {
         chunk: &mut Chunk,
         is_final: bool,
         rules: Rules<'_>,
-        tick: &mut Tick,
+        scanned: &mut Scanned,
     ) -> Result<LogEnd> {
         let mut records = Records::default();
         let was_exact = self
@@ -232,25 +232,25 @@ impl Wals {
         };
         self.refuse_numbers_in_no_record(rules)?;
         self.recycles |= end.recycled;
-        tick.breaks.append(&mut records.breaks);
+        scanned.breaks.append(&mut records.breaks);
         if let Some((first_end, is_next)) = records.first.filter(|_| !self.has_data) {
             self.has_data = true;
-            self.judge_beginning(first_end, is_next && was_exact, rules, tick);
+            self.judge_beginning(first_end, is_next && was_exact, rules, scanned);
         }
         if chunk.lost_bytes && !self.lost_bytes {
             self.lost_bytes = true;
             let text = format!("{} became shorter than what was followed of it", self.name());
-            tick.breaks.push(self.behind_end(BreakKind::LostBytes, text));
+            scanned.breaks.push(self.behind_end(BreakKind::LostBytes, text));
         }
         let length = (end.valid_bytes - self.handed) as usize;
         if length > 0 && chunk.bytes.len() >= length && (self.has_data || is_final) {
             chunk.bytes.truncate(length);
-            self.hand_out(std::mem::take(&mut chunk.bytes), &records, tick);
+            self.hand_out(std::mem::take(&mut chunk.bytes), &records, scanned);
         }
         Ok(end)
     }
 
-    fn hand_out(&mut self, bytes: Vec<u8>, records: &Records, tick: &mut Tick) {
+    fn hand_out(&mut self, bytes: Vec<u8>, records: &Records, scanned: &mut Scanned) {
         let missing = BEGINNING_BYTES
             .saturating_sub(self.beginning.len())
             .min(bytes.len());
@@ -263,7 +263,7 @@ impl Wals {
         self.recent.extend_from_slice(newest);
         let from = self.handed;
         self.handed += bytes.len() as u64;
-        tick.pieces.push(Piece {
+        scanned.pieces.push(Piece {
             wal: self.number(),
             from,
             first_sequence: records.first_sequence,
@@ -274,7 +274,7 @@ impl Wals {
     }
 
     /// The WAL of the tail gets no more records: judges its end, and goes on to the next one.
-    fn finish(&mut self, chunk: &Chunk, end: &LogEnd, rules: Rules<'_>, tick: &mut Tick) -> Result<()> {
+    fn finish(&mut self, chunk: &Chunk, end: &LogEnd, rules: Rules<'_>, scanned: &mut Scanned) -> Result<()> {
         let wal = self.number();
         self.before = None;
         if !chunk.lost_bytes && !end.is_complete() {
@@ -285,12 +285,12 @@ impl Wals {
                 "{} does not end cleanly, though newer WALs hold data: {reason}",
                 self.name()
             );
-            tick.breaks.push(self.behind_end(BreakKind::UncleanEnd, text));
+            scanned.breaks.push(self.behind_end(BreakKind::UncleanEnd, text));
         } else if !chunk.lost_bytes {
             self.is_unproven |= end.recycled && self.was_overwritten(end, rules.observer)?;
             let end = end.valid_bytes;
             let this = FinalWal { wal, end };
-            tick.finals.push(this);
+            scanned.finals.push(this);
             self.before = Some(this);
         }
         self.files.remove(&wal);
@@ -315,18 +315,14 @@ impl Wals {
         let Some(file) = self.files.get(&self.number()) else {
             return Ok(false);
         };
-        let mut now = Vec::new();
-        file.read_on(0, self.beginning.len() as u64, observer, &mut |piece| {
-            now.extend_from_slice(piece);
-            Ok(())
-        })?;
+        let now = file.bytes(0, self.beginning.len() as u64, observer)?;
         Ok(now != self.beginning)
     }
 
     /// Judges the end of the WAL before by the first batch of this one.
-    fn judge_beginning(&mut self, first_end: u64, is_next: bool, rules: Rules<'_>, tick: &mut Tick) {
+    fn judge_beginning(&mut self, first_end: u64, is_next: bool, rules: Rules<'_>, scanned: &mut Scanned) {
         let number = self.number();
-        let mut add = |kind, text: String| tick.breaks.push(Break::in_wal(kind, number, first_end, text));
+        let mut add = |kind, text: String| scanned.breaks.push(Break::in_wal(kind, number, first_end, text));
         let predecessor = self.tail.predecessor();
         let same = predecessor
             .zip(self.before)

@@ -116,6 +116,11 @@ impl Watch {
         }
     }
 
+    /// The database id, if it had one at the beginning.
+    pub(super) fn database_id(&self) -> Option<&str> {
+        self.database_id.as_deref()
+    }
+
     /// What was found since the last call. Where there are no events, or some got lost, the directories are listed for what `is_wanted`,
     /// and the archive for WALs from `first` on.
     ///

@@ -2,8 +2,8 @@
 //!
 //! A DataNode that dies breaks the writes that go through it, and new ones may choose it until the NameNode counts it as dead: any
 //! block may be given to it. Then the file is written again from its beginning, under another name, and again until twelve minutes
-//! have passed: here if its content is held in memory, as that of each file is
-//! until its first MiB is under way, else by the caller, who can read it again (`Error::wants_content_again`).
+//! have passed. The first MiB of a file is held in memory: a file that fails before these bytes have been taken, or that has no more, is
+//! written again here, and any other one by the caller, who can read it again (`Error::wants_content_again`).
 
 use std::collections::HashMap;
 use std::io::{self, Read};
