@@ -166,6 +166,7 @@ mod tests {
     #[test]
     fn what_hdfs_does_not_have_is_invalid() {
         for (url, option, reason) in [
+            ("s3://bucket/p", None, "its scheme is not hdfs"),
             ("hdfs:///p", None, "neither a NameNode"),
             ("hdfs://n1:8020/a//b", None, "is not a path"),
             ("hdfs://n1:8020/a/../b", None, "is not a path"),

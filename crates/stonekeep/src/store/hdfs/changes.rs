@@ -32,6 +32,29 @@ pub(super) struct Changes {
     pub(super) workshop: Workshop,
 }
 
+/// What a small file is to have in it.
+enum Content<'a> {
+    Bytes(&'a [u8]),
+    File(Box<HdfsObject>),
+}
+
+impl Content<'_> {
+    fn size_bytes(&self) -> u64 {
+        match self {
+            Content::Bytes(bytes) => bytes.len() as u64,
+            Content::File(file) => file.size_bytes(),
+        }
+    }
+
+    /// Reads it from its beginning.
+    fn reader(&self) -> Box<dyn Read + '_> {
+        match self {
+            Content::Bytes(bytes) => Box::new(*bytes),
+            Content::File(file) => Box::new(ObjectReader::new(file.as_ref())),
+        }
+    }
+}
+
 impl Changes {
     pub(super) fn new(client: Arc<Client>) -> Self {
         Changes {
@@ -140,9 +163,7 @@ impl Changes {
                 Renamed::NoSource => return Err(self.gone(from, &doing).await?),
                 Renamed::NoDirectory => {}
             }
-            let Some(parent) = to.rsplit_once('/').map(|(parent, _)| parent) else {
-                break;
-            };
+            let parent = to.rsplit_once('/').map_or("/", |(parent, _)| parent);
             let mode = self.workshop.directory_mode();
             let made = self
                 .client
@@ -172,29 +193,25 @@ impl Changes {
     /// Writes a small file.
     pub(super) fn put(&self, key: &Key, content: PutContent<'_>, mode: PutMode) -> Result<Put> {
         require_possible(key)?;
-        let source = match content {
-            PutContent::CopyOf(from) => Some(self.visible(from)?),
-            PutContent::Bytes(_) => None,
+        let content = match content {
+            PutContent::CopyOf(from) => Content::File(Box::new(self.visible(from)?)),
+            PutContent::Bytes(bytes) => Content::Bytes(bytes),
         };
         if mode == PutMode::IfAbsent
-            && let Some(put) = self.compare(key, content, source.as_ref())?
+            && let Some(put) = self.compare(key, &content)?
         {
             return Ok(put);
         }
         let bench = self.workshop.bench()?;
         let doing = format!("writing {key}");
-        let written = match (content, &source) {
-            (_, Some(source)) => self.write(&bench, &doing, key, &mut ObjectReader::new(source))?,
-            (PutContent::Bytes(mut bytes), None) => self.write(&bench, &doing, key, &mut bytes)?,
-            (PutContent::CopyOf(from), None) => return Err(Error::not_found(format!("{from} is not there"))),
-        };
+        let written = self.write(&bench, &doing, key, &mut *content.reader())?;
         let published = self.client.block_on(self.publish(&written.path, key, mode));
         if published.as_ref().is_ok_and(|is_done| *is_done) {
             return Ok(Put::Done);
         }
         self.client.block_on(remove(&self.client, &written.path));
         published?;
-        Ok(self.compare(key, content, source.as_ref())?.unwrap_or(Put::Taken))
+        Ok(self.compare(key, &content)?.unwrap_or(Put::Taken))
     }
 
     fn visible(&self, key: &Key) -> Result<HdfsObject> {
@@ -202,25 +219,17 @@ impl Changes {
     }
 
     /// Whether what is there is the same; `None` if nothing is.
-    fn compare(
-        &self,
-        key: &Key,
-        content: PutContent<'_>,
-        source: Option<&HdfsObject>,
-    ) -> Result<Option<Put>> {
+    fn compare(&self, key: &Key, content: &Content<'_>) -> Result<Option<Put>> {
         let there = match self.visible(key) {
             Ok(there) => there,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(Some(Put::Taken)),
             Err(error) => return Err(error),
         };
-        let same = match (content, source) {
-            (_, Some(source)) if source.size_bytes() != there.size_bytes() => Ok(false),
-            (_, Some(source)) => is_same(&mut ObjectReader::new(&there), &mut ObjectReader::new(source)),
-            (PutContent::Bytes(bytes), None) if bytes.len() as u64 != there.size_bytes() => Ok(false),
-            (PutContent::Bytes(mut bytes), None) => is_same(&mut ObjectReader::new(&there), &mut bytes),
-            (PutContent::CopyOf(_), None) => Ok(false),
-        };
+        if content.size_bytes() != there.size_bytes() {
+            return Ok(Some(Put::Taken));
+        }
+        let same = is_same(&mut ObjectReader::new(&there), &mut *content.reader());
         let same = same.map_err(|error| Error::of_content(key, error))?;
         Ok(Some(if same { Put::Same } else { Put::Taken }))
     }

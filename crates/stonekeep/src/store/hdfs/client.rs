@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use hdfs_native::{ClientBuilder, HdfsError};
+use hdfs_native::ClientBuilder;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::{sleep, timeout};
 
 use super::address::Address;
 use super::errors::{self, Cause};
+use super::failure::Failure;
 use crate::store::stop::Stop;
 use crate::{Error, Result};
 
@@ -33,56 +34,6 @@ const CONFIGURATION: [(&str, &str); 2] = [
     ("dfs.client.failover.max.attempts", "3"),
     ("dfs.client.socket-timeout", "20000"),
 ];
-
-/// Why a call failed.
-#[derive(Debug)]
-pub(super) enum Failure {
-    Hdfs(HdfsError),
-    NoAnswer(Duration),
-    /// Somebody has asked to stop, and no answer came.
-    Stopped,
-}
-
-impl Failure {
-    pub(super) fn cause(&self) -> Cause {
-        match self {
-            Failure::Hdfs(error) => Cause::of(error),
-            Failure::NoAnswer(_) => Cause::Unreached,
-            Failure::Stopped => Cause::Other,
-        }
-    }
-
-    /// Whether the NameNode has only not yet heard of the last block of a file that was to be closed.
-    pub(super) fn is_not_closed_in_time(&self) -> bool {
-        matches!(self, Failure::Hdfs(HdfsError::OperationFailed(text)) if text.contains("complete file in time"))
-    }
-
-    /// The failure of a write: what the client could not reach is a DataNode rather than the NameNode.
-    pub(super) fn of_write(self) -> Self {
-        match self {
-            Failure::Hdfs(HdfsError::IOError(error)) => {
-                Failure::Hdfs(HdfsError::DataTransferError(error.to_string()))
-            }
-            other => other,
-        }
-    }
-
-    /// A file that is closed with another length than what was written.
-    pub(super) fn wrong_length(found: u64, written: u64) -> Self {
-        let text = format!("it has {found} bytes, and {written} were written");
-        Failure::Hdfs(HdfsError::DataTransferError(text))
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::Hdfs(error) => f.write_str(&errors::in_short(error)),
-            Failure::NoAnswer(limit) => write!(f, "no answer within {} s", limit.as_secs()),
-            Failure::Stopped => f.write_str("stopped on request"),
-        }
-    }
-}
 
 /// A client, and the runtime that it runs on.
 pub(super) struct Client {
@@ -318,5 +269,67 @@ impl Drop for Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Client").field(&self.display).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::io;
+
+    use super::*;
+    use crate::ErrorKind;
+
+    /// Nothing is contacted.
+    fn client(stop: Stop) -> Client {
+        Client::new(Address::parse("hdfs://n1:8020/p", &[]).unwrap(), stop).unwrap()
+    }
+
+    fn never() -> impl Future<Output = hdfs_native::Result<()>> {
+        pending()
+    }
+
+    #[test]
+    fn a_call_without_an_answer_is_given_up_and_says_whom_to_look_at() {
+        let client = client(Stop::default());
+        let failure = client.once(Duration::from_millis(1), never()).unwrap_err();
+        assert_eq!(failure.cause(), Cause::Unreached);
+        assert!(!client.answered.load(Ordering::Relaxed));
+        let error = client.explain("listing meta", &Failure::NoAnswer(CALL_LIMIT));
+        let text = "listing meta of hdfs://n1:8020/p: no answer within 30 s";
+        assert_eq!(error.one_line(), text);
+        assert_eq!(error.io_kind(), Some(io::ErrorKind::TimedOut));
+        assert!(error.hint().unwrap().contains("NameNode"), "{error:?}");
+        assert_eq!(Failure::NoAnswer(CALL_LIMIT).to_string(), "no answer within 30 s");
+    }
+
+    #[test]
+    fn a_call_that_is_given_up_because_somebody_stops_is_no_error_of_hdfs() {
+        let (stopped, failure) = (client(Stop::default()), Failure::Stopped);
+        assert_eq!(failure.to_string(), "stopped on request");
+        assert!(!failure.cause().may_pass());
+        assert_eq!(
+            stopped.explain("listing meta", &failure).kind(),
+            ErrorKind::Stopped
+        );
+    }
+
+    #[test]
+    fn patience_counts_the_time_of_calls_that_were_not_answered() {
+        let (patient, failure) = (client(Stop::default()), Failure::NoAnswer(CALL_LIMIT));
+        let goes_on =
+            |patience: &mut Patience| patient.block_on(patience.go_on(&patient, "listing meta", &failure));
+        // A first contact is not repeated: its address may be wrong.
+        assert!(!goes_on(&mut Patience::new()));
+        patient.answered.store(true, Ordering::Relaxed);
+        let mut patience = Patience::of(CALL_LIMIT);
+        assert!(goes_on(&mut patience));
+        assert!(!goes_on(&mut patience));
+        let stop = Stop::default();
+        stop.ask(|| true);
+        let stopped = client(stop);
+        stopped.answered.store(true, Ordering::Relaxed);
+        let mut patience = Patience::new();
+        assert!(!stopped.block_on(patience.go_on(&stopped, "listing meta", &failure)));
     }
 }

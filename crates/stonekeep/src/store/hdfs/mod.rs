@@ -19,6 +19,7 @@ mod address;
 mod changes;
 mod client;
 mod errors;
+mod failure;
 mod holder;
 mod holding;
 mod layout;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
+use hdfs_native::client::FileStatus;
 use hdfs_native::file::FileReader;
 
 use super::client::Client;
@@ -60,15 +61,7 @@ impl HdfsObject {
     pub(super) fn open(client: Arc<Client>, path: String, key: &Key) -> Result<Self> {
         let doing = format!("reading {key}");
         // The places of its blocks are known from now on, so that it can be read for a while after its name is gone.
-        let (status, reader) = client.ask(&doing, async |native| {
-            let status = native.get_file_info(&path).await?;
-            let reader = if status.isdir {
-                None
-            } else {
-                Some(native.read(&path).await?)
-            };
-            Ok((status, reader))
-        })?;
+        let (status, reader) = client.ask(&doing, |native| open_once(native, &path))?;
         let Some(reader) = reader else {
             return Err(Error::corrupt(key.as_str(), "it is a directory"));
         };
@@ -95,10 +88,8 @@ impl HdfsObject {
 
     /// The file with the places of its blocks, if it is still the one that was opened.
     fn locate(&self) -> Result<FileReader> {
-        let (status, reader) = self.client.ask(&self.doing, async |native| {
-            let reader = native.read(&self.path).await?;
-            Ok((native.get_file_info(&self.path).await?, reader))
-        })?;
+        let located = |native| locate_once(native, &self.path);
+        let (status, reader) = self.client.ask(&self.doing, located)?;
         if status.modification_time == self.modified && reader.file_length() as u64 == self.size_bytes {
             return Ok(reader);
         }
@@ -162,6 +153,27 @@ impl HdfsObject {
         place.reader = Some(reader);
         Ok(Box::pin(window))
     }
+}
+
+/// What is there, and the places of its blocks, if it is a file.
+async fn open_once(
+    native: hdfs_native::Client,
+    path: &str,
+) -> hdfs_native::Result<(FileStatus, Option<FileReader>)> {
+    let status = native.get_file_info(path).await?;
+    if status.isdir {
+        return Ok((status, None));
+    }
+    Ok((status, Some(native.read(path).await?)))
+}
+
+/// The places of its blocks, and then what is there: another file that came between is not taken for this one.
+async fn locate_once(
+    native: hdfs_native::Client,
+    path: &str,
+) -> hdfs_native::Result<(FileStatus, FileReader)> {
+    let reader = native.read(path).await?;
+    Ok((native.get_file_info(path).await?, reader))
 }
 
 impl ReadPlace {

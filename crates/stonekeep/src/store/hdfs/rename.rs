@@ -4,8 +4,9 @@
 //! name. So after an error the source tells what happened: if it is there, nothing did, and if it is gone, the rename was
 //! carried out, unless the whole directory is gone, too, since another one has taken the lease.
 
-use super::client::{CALL_LIMIT, Client, Failure, Patience};
+use super::client::{CALL_LIMIT, Client, Patience};
 use super::errors::Cause;
+use super::failure::Failure;
 use crate::Result;
 
 /// How a rename ended.

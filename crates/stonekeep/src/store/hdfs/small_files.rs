@@ -7,8 +7,9 @@ use bytes::Bytes;
 use hdfs_native::WriteOptions;
 use hdfs_native::client::FileStatus;
 
-use super::client::{Client, Failure};
+use super::client::Client;
 use super::errors::Cause;
+use super::failure::Failure;
 use super::layout::{STONEKEEP, UNFENCED, unfinished_name};
 use super::status::{modified, name};
 use crate::Result;

@@ -15,7 +15,8 @@ use hdfs_native::WriteOptions;
 use hdfs_native::file::FileWriter;
 use tokio::sync::Semaphore;
 
-use super::client::{CALL_LIMIT, Client, Failure, Patience};
+use super::client::{CALL_LIMIT, Client, Patience};
+use super::failure::Failure;
 use super::layout::unfinished_name;
 use crate::Result;
 
