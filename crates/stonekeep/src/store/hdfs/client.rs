@@ -205,7 +205,8 @@ impl Client {
     }
 
     pub(super) fn pause(&self, duration: Duration) {
-        let _ = self.block_on(self.stop.wait_for(sleep(duration)));
+        // A sleep can be made on a thread of the runtime only.
+        let _ = self.block_on(async { self.stop.wait_for(sleep(duration)).await });
     }
 }
 
