@@ -223,6 +223,8 @@ pub(super) struct Faults {
     pub(super) is_cut_off: bool,
     /// The client dies after so many requests that change something.
     pub(super) dies_after: Option<u32>,
+    /// What happens just before the next overwrite.
+    pub(super) before_overwrite: Option<Event>,
     /// What happens between the next put and its answer.
     pub(super) during_put: Option<Event>,
     /// How long the next overwrite takes to be answered.
@@ -295,6 +297,10 @@ impl LeaseObjects for Client {
 
     fn overwrite(&self, name: &str, content: &[u8], read: &Version) -> Result<Overwritten> {
         self.change()?;
+        let before = self.faults().before_overwrite.take();
+        if let Some(event) = before {
+            event();
+        }
         let slow = std::mem::take(&mut self.faults().slow);
         {
             let mut inside = self.world.inside();

@@ -1,5 +1,6 @@
 //! The protocol of the lease, played through with clocks that only tests move.
 
+mod beside_others;
 mod holding;
 #[cfg(shuttle)]
 mod interleaved;
@@ -7,6 +8,7 @@ mod pins;
 mod racing;
 mod same_machine;
 mod taking;
+mod without_threads;
 
 use std::sync::Arc;
 use std::time::Duration;

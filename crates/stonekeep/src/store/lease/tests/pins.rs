@@ -119,3 +119,20 @@ fn a_place_that_cannot_be_written_has_no_pin() {
     host.client.faults().is_cut_off = true;
     assert!(HeldPin::make(host.ground(), "a".to_owned(), b"").is_err());
 }
+
+#[test]
+fn a_pin_that_goes_while_a_collector_looks_counts_as_removed() {
+    let world = World::new();
+    let host = world.host();
+    let clock = pinned(&host, "c").1;
+    let mut watch = PinWatch::default();
+    Box::new(pinned(&world.host(), "a").0).abandon();
+    world.pass(MINUTE * 6);
+    let (start, gone) = (world.time(), Arc::clone(&world));
+    world.after(MINUTE, move || gone.remove("a"));
+    assert_eq!(swept(&mut watch, &host, &clock, "a"), PinState::Removed);
+    assert!(world.time() - start < MINUTE * 2, "it is not watched to the end");
+    // Some stores list for a while what is gone.
+    world.show_ghost("b");
+    assert_eq!(swept(&mut watch, &host, &clock, "b"), PinState::Removed);
+}
