@@ -347,4 +347,16 @@ mod tests {
         let proc = Tree::new("/".into());
         assert!(areas.is_elsewhere(&proc, "proc"));
     }
+
+    #[test]
+    fn what_lies_in_the_root_or_beside_the_areas_is_staged_in_the_usual_place() {
+        for (key, place) in [
+            ("CURRENT", "stonekeep/tmp/7/CURRENT"),
+            ("stonekeep/facts/1", "stonekeep/tmp/7/stonekeep/facts/1"),
+            ("tables/1", "tables/stonekeep-staging/7/1"),
+        ] {
+            let found = Areas::place_beside("7", &Key::trusted(key)).unwrap();
+            assert_eq!(found.as_str(), place);
+        }
+    }
 }

@@ -117,4 +117,48 @@ mod tests {
         assert_eq!(std::fs::read(at("2")).unwrap(), b"12x");
         assert!(!at("1").exists());
     }
+
+    /// Gives one byte, and then an error.
+    struct Breaks(bool);
+
+    impl Read for Breaks {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            if std::mem::replace(&mut self.0, true) {
+                return Err(std::io::Error::other("the disk of the database is gone"));
+            }
+            buffer[0] = b'x';
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_added_leaves_the_bytes_that_were_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = LocalStore::new(directory.path());
+        let key = Key::trusted("a");
+        let staged = store
+            .upload("1", &key, &mut &b"12345"[..], 5, PutMode::IfAbsent)
+            .unwrap();
+        let longer = Upload {
+            size_bytes: 6,
+            ..staged.clone()
+        };
+        let error = store.resume(&longer, "2", &mut &b"x"[..], 1).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Corrupt);
+        let reason = "5 bytes, not the 6 that were written down";
+        assert!(error.to_string().contains(reason), "{error}");
+        let error = store.resume(&staged, "2", &mut Breaks(false), 9).unwrap_err();
+        assert!(
+            error.one_line().contains("the disk of the database is gone"),
+            "{error:?}"
+        );
+        let kept = Upload {
+            run: "2".to_owned(),
+            ..staged
+        };
+        let at = directory.path().join("stonekeep/tmp/2/a");
+        assert_eq!(std::fs::read(&at).unwrap(), b"12345");
+        store.resume(&kept, "2", &mut &b"67"[..], 2).unwrap();
+        assert_eq!(std::fs::read(&at).unwrap(), b"1234567");
+    }
 }

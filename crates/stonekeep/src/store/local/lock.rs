@@ -183,4 +183,22 @@ mod tests {
         drop(held);
         assert_eq!(fs::read_to_string(root.join(LOCK)).unwrap(), "");
     }
+
+    #[test]
+    fn a_file_system_without_locks_is_told_from_one_that_fails() {
+        let directory = tempfile::tempdir().unwrap();
+        let tree = Tree::new(directory.path().to_owned());
+        let place = tree.make_place(&Key::trusted(LOCK)).unwrap();
+        let path = directory.path().join(LOCK).display().to_string();
+        for errno in [Errno::NOTSUP, Errno::NOSYS, Errno::NOLCK] {
+            let error = no_locks(&place, errno);
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{errno}");
+            assert_eq!(error.to_string(), format!("the file system cannot lock {path}"));
+        }
+        let error = no_locks(&place, Errno::IO);
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert_eq!(error.to_string(), format!("locking {path}"));
+        // Nobody is named by a lock that is gone.
+        assert_eq!(read_holder(&place), "");
+    }
 }

@@ -178,4 +178,20 @@ mod tests {
         touch(&file).unwrap();
         assert!(modified() >= made);
     }
+
+    #[test]
+    fn a_pin_takes_no_name_that_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let (tree, key) = (
+            Tree::new(directory.path().to_owned()),
+            Key::trusted("stonekeep/pins/a"),
+        );
+        let path = directory.path().join(key.as_str());
+        std::fs::create_dir_all(directory.path().join("stonekeep/pins")).unwrap();
+        std::fs::write(&path, "another's").unwrap();
+        let error = make(&tree, &key, b"mine").unwrap_err();
+        assert_eq!(error.io_kind(), Some(io::ErrorKind::AlreadyExists));
+        assert_eq!(error.to_string(), format!("making {}", path.display()));
+        assert_eq!(std::fs::read(&path).unwrap(), b"another's");
+    }
 }

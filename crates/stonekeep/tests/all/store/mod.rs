@@ -11,6 +11,7 @@ mod hdfs_refusals;
 mod hdfs_renames;
 pub(crate) mod local;
 pub(crate) mod local_holding;
+mod local_refusals;
 pub(crate) mod memory;
 pub(crate) mod pins;
 pub(crate) mod processes;
