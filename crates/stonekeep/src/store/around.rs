@@ -58,3 +58,25 @@ impl fmt::Debug for Asked {
         f.debug_tuple("Asked").field(&self.0.is_some()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn it_shows_whether_somebody_may_stop_it() {
+        let nobody = Around::nobody();
+        assert!(
+            format!("{nobody:?}").contains("asked: Asked(false)"),
+            "{nobody:?}"
+        );
+        nobody.check_stop().unwrap();
+        for should_stop in [true, false] {
+            let around = nobody.with_stop(move || should_stop);
+            assert!(format!("{around:?}").contains("asked: Asked(true)"), "{around:?}");
+            let stopped = around.check_stop().err().map(|error| error.kind());
+            assert_eq!(stopped, should_stop.then_some(ErrorKind::Stopped));
+        }
+    }
+}

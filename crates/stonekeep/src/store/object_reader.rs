@@ -64,3 +64,68 @@ pub(crate) fn checksum(object: &dyn Object, name: &str, observer: &dyn Observer)
     }
     Err(Error::stopped())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::ErrorKind;
+    use crate::store::LocalFile;
+    use crate::{Progress, Quiet};
+
+    const CONTENT: &[u8] = b"123456789";
+
+    /// Has a problem once, in the middle.
+    struct Troubled(Mutex<Option<io::ErrorKind>>);
+
+    impl Object for Troubled {
+        fn size_bytes(&self) -> u64 {
+            CONTENT.len() as u64
+        }
+
+        fn size_bytes_now(&self) -> io::Result<u64> {
+            Ok(CONTENT.len() as u64)
+        }
+
+        fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+            if offset > 0
+                && let Some(problem) = self.0.lock().unwrap().take()
+            {
+                return Err(problem.into());
+            }
+            let rest = &CONTENT[offset as usize..];
+            let count = rest.len().min(buffer.len()).min(5);
+            buffer[..count].copy_from_slice(&rest[..count]);
+            Ok(count)
+        }
+
+        fn local_file(&self) -> Option<LocalFile<'_>> {
+            None
+        }
+    }
+
+    struct Stops;
+
+    impl Observer for Stops {
+        fn progressed(&self, _: &Progress) {}
+
+        fn should_stop(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_checksum_is_that_of_every_byte_or_an_error() {
+        let of = |problem| checksum(&Troubled(Mutex::new(problem)), "meta/1", &Quiet);
+        // The check value of CRC-32C.
+        let right = Crc32c(0xe306_9283);
+        assert_eq!(of(None).unwrap(), right);
+        assert_eq!(of(Some(io::ErrorKind::Interrupted)).unwrap(), right);
+        let error = of(Some(io::ErrorKind::TimedOut)).unwrap_err();
+        assert_eq!(error.io_kind(), Some(io::ErrorKind::TimedOut));
+        assert_eq!(error.to_string(), "reading meta/1");
+        let stopped = checksum(&Troubled(Mutex::default()), "meta/1", &Stops).unwrap_err();
+        assert_eq!(stopped.kind(), ErrorKind::Stopped);
+    }
+}

@@ -42,6 +42,7 @@ fn lock_conflicts(place: &Place) {
     let (one, other) = (made(place), place());
     let guard = take(&one, LockWait::Fail, "the first holder").unwrap();
     guard.check().unwrap();
+    assert!(!guard.took_over());
     for store in [&one, &other] {
         let error = take(store, LockWait::Fail, "second").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Locked);
@@ -108,6 +109,7 @@ fn lock_excludes_only_lockers(place: &Place) {
     assert_eq!(content(&other, "a"), b"1");
     let (_, pin) = other.pin(&pins(), b"pin").unwrap();
     pin.check().unwrap();
+    assert!(!pin.took_over(), "a pin has no holder before");
 }
 
 fn pins_are_visible(place: &Place) {

@@ -1,5 +1,6 @@
 //! The store in memory: the contract, then what a power failure leaves.
 
+use stonekeep::ErrorKind;
 use stonekeep::store::memory::MemoryStore;
 use stonekeep::store::{Durability, Key, LockWait, Persist, PinState, Put, PutContent, PutMode, Upload};
 use stonekeep_testkit::store_conformance;
@@ -212,4 +213,50 @@ fn no_lease_or_pin_is_held_after_a_crash() {
     drop(guard);
     again.check().unwrap();
     assert_eq!(store.sweep_pin(&pin, &|| false).unwrap(), PinState::Removed);
+}
+
+#[test]
+fn a_file_replaces_no_directory() {
+    let store = made();
+    publish(&store, "meta/1/x", Durability::Durable);
+    let put = |mode| {
+        let content = PutContent::Bytes(b"1");
+        store.put("7", &key("meta/1"), content, mode, Durability::Durable)
+    };
+    for mode in [PutMode::IfAbsent, PutMode::Replace] {
+        assert_eq!(put(mode).unwrap(), Put::Taken);
+    }
+    assert_eq!(content(&store, "meta/1/x").unwrap(), b"meta/1/x");
+}
+
+#[test]
+fn uploads_are_resumed_where_their_bytes_are_there() {
+    let store = made();
+    let staged = stage(&store, "a");
+    let longer = Upload {
+        size_bytes: staged.size_bytes + 1,
+        ..staged.clone()
+    };
+    let error = store.resume(&longer, "2", &mut &b"x"[..], 1).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(
+        error.to_string().contains("shorter than was written down"),
+        "{error}"
+    );
+    assert_eq!(
+        store.resume(&staged, "2", &mut &b"bc"[..], 2).unwrap().size_bytes,
+        3
+    );
+
+    // What has its name is complete.
+    let store = MemoryStore::with_named_uploads();
+    store.create_root(Durability::Durable).unwrap();
+    let staged = stage(&store, "a");
+    let error = store.resume(&staged, "2", &mut &b"bc"[..], 2).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    store.delete_one(&key("a")).unwrap();
+    let finished = store.finish(vec![(staged, key("a"))], PutMode::IfAbsent, Durability::Durable);
+    let error = finished.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(error.to_string(), "a is not there");
 }

@@ -19,6 +19,7 @@ mod remote;
 mod remote_backup;
 mod remote_lease;
 mod remote_leftovers;
+mod remote_machine;
 mod remote_markers;
 mod remote_ranges;
 mod remote_upload;

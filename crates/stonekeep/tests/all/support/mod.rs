@@ -6,3 +6,4 @@ pub(crate) mod faulty_objects;
 pub(crate) mod holding_proxy;
 pub(crate) mod scene;
 pub(crate) mod second_process;
+pub(crate) mod wrong_listings;
