@@ -45,11 +45,6 @@ pub(super) fn is_worth_another(error: &Error) -> bool {
     WORDS.iter().any(|words| text.contains(words)) || status(error) == Some(408)
 }
 
-/// Whether the answer says that an object is there already. It may be the one that this very request has written.
-pub(super) fn is_taken(error: &Error) -> bool {
-    matches!(error, Error::AlreadyExists { .. } | Error::Precondition { .. })
-}
-
 /// Whether the store cannot do this kind of request.
 pub(in super::super) fn is_unsupported(error: &Error) -> bool {
     matches!(error, Error::NotSupported { .. } | Error::NotImplemented { .. }) || status(error) == Some(501)

@@ -145,23 +145,18 @@ impl Fence {
         Ok(unless_absent(answer.and_then(|answer| done(&answer))))
     }
 
-    /// Whether it has requests that abort uploads.
-    pub(super) fn can_abort(&self) -> bool {
-        matches!(self.sender, Sender::Signed(_))
-    }
-
-    /// Ends a multipart upload that was not completed. One that is not there counts as ended.
+    /// Ends a multipart upload that was not completed. One that is not there counts as ended. `None` without a signer: there
+    /// is no request for it then.
     ///
     /// # Errors
-    /// `Locked` if the lease is lost, `Unsupported` without a signer.
-    pub(super) fn abort(&self, path: &Path, upload_id: &str) -> Result<object_store::Result<()>> {
+    /// `Locked` if the lease is lost.
+    pub(super) fn abort(&self, path: &Path, upload_id: &str) -> Result<Option<object_store::Result<()>>> {
         let Sender::Signed(client) = &self.sender else {
-            let message = format!("the upload of {path} stays: without a signer none is aborted");
-            return Err(Error::new(ErrorKind::Unsupported, message));
+            return Ok(None);
         };
         self.keeper.doing_deletions()?;
         let answer = self.signed(client, async |time| client.abort(path, upload_id, time).await)?;
-        Ok(unless_absent(answer.and_then(|answer| done(&answer))))
+        Ok(Some(unless_absent(answer.and_then(|answer| done(&answer)))))
     }
 
     /// Signs, looks, sends.

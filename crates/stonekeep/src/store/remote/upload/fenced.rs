@@ -85,11 +85,12 @@ impl Requests {
 
     /// Aborts the upload of another process, under a lease as its holder.
     pub(super) fn abort(&self, fence: Option<&Fence>, path: &Path, id: &str, doing: &str) -> Result<()> {
-        match fence.filter(|fence| fence.can_abort()) {
-            Some(fence) => {
-                let aborted = fence.abort(path, id)?;
-                aborted.map_err(|error| self.client.explain(doing, error))
-            }
+        let by_fence = match fence {
+            Some(fence) => fence.abort(path, id)?,
+            None => None,
+        };
+        match by_fence {
+            Some(aborted) => aborted.map_err(|error| self.client.explain(doing, error)),
             None => self.wait(doing, self.sessions.abort(path, id)),
         }
     }

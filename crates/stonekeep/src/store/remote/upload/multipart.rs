@@ -247,9 +247,3 @@ impl<'w> Transfer<'w> {
 fn is_gone(error: &object_store::Error) -> bool {
     matches!(error, object_store::Error::NotFound { .. })
 }
-
-impl std::fmt::Debug for Transfer<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Transfer").field(&self.path).finish()
-    }
-}

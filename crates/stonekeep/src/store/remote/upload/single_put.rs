@@ -4,8 +4,9 @@ use object_store::path::Path;
 use object_store::{PutMode, PutOptions, PutPayload};
 use stonekeep_format::Crc32c;
 
-use super::super::answer::{is_final, is_taken};
+use super::super::answer::is_final;
 use super::super::attempts::{Attempts, within};
+use super::super::errors;
 use super::requests::Requests;
 use super::stamp::{There, Token};
 use crate::Result;
@@ -81,7 +82,8 @@ impl Requests {
                 Some(there) if mode == PutMode::Create => return Ok(Outcome::Taken(there)),
                 Some(_) | None => {}
             }
-            tracing::debug!(%path, taken = is_taken(&error), "a put has to be repeated");
+            let why = errors::without_secrets(&error.to_string());
+            tracing::debug!(%path, error = %why, "a put has to be repeated");
             if !attempts.pause().await {
                 return Err(error);
             }
