@@ -155,10 +155,91 @@ fn texts(error: &HttpError) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use async_trait::async_trait;
+    use object_store::client::HttpRequestBody;
+    use tokio::time::Instant;
+
+    use super::super::answering::{Answering, failed as fails, response};
     use super::*;
 
     fn failed(kind: HttpErrorKind, text: &str) -> HttpErrorKind {
         as_unsent(HttpError::new_boxed(kind, text.to_owned().into())).kind()
+    }
+
+    fn request(url: &str) -> HttpRequest {
+        let mut request = HttpRequest::new(HttpRequestBody::empty());
+        *request.uri_mut() = url.parse().unwrap();
+        request
+    }
+
+    fn waits<T>(work: impl Future<Output = T>) -> T {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_time().build().unwrap().block_on(work)
+    }
+
+    #[test]
+    fn a_host_that_refuses_connections_is_given_up_for_good_unless_it_has_answered() {
+        let (down, reached) = (Arc::new(AtomicBool::new(true)), Reached::default());
+        let switch = Arc::clone(&down);
+        let (http, requests) = Answering::client(move |_| {
+            if switch.load(Ordering::Relaxed) {
+                return fails(HttpErrorKind::Connect, "Connection refused");
+            }
+            Ok(response(200, ""))
+        });
+        let client = reached.guard(http);
+        let ask = |url: &str| waits(client.execute(request(url)));
+        let error = ask("https://one/bucket").unwrap_err();
+        assert_eq!(error.kind(), HttpErrorKind::Unknown, "the client repeats it");
+        assert!(texts(&error).contains(NEVER_REACHED), "{error:?}");
+        assert_eq!(requests.all().len(), 1 + PAUSES.len());
+        // One that answers, and is restarted: its client waits for it.
+        down.store(false, Ordering::Relaxed);
+        assert_eq!(ask("https://two/bucket").unwrap().status().as_u16(), 200);
+        down.store(true, Ordering::Relaxed);
+        let error = ask("https://two/bucket").unwrap_err();
+        assert_eq!(error.kind(), HttpErrorKind::Connect);
+        assert!(!texts(&error).contains(NEVER_REACHED), "{error:?}");
+    }
+
+    #[test]
+    fn an_error_that_is_not_about_the_host_is_handed_on_at_once() {
+        let (http, requests) = Answering::client(|_| fails(HttpErrorKind::Decode, "no HTTP"));
+        let client = Reached::default().guard(http);
+        let error = waits(client.execute(request("https://host/b"))).unwrap_err();
+        assert_eq!(error.kind(), HttpErrorKind::Decode);
+        assert_eq!(requests.all().len(), 1);
+    }
+
+    /// A service that never answers.
+    #[derive(Debug)]
+    struct Silent;
+
+    #[async_trait]
+    impl HttpService for Silent {
+        async fn call(&self, _: HttpRequest) -> Result<HttpResponse, HttpError> {
+            std::future::pending().await
+        }
+    }
+
+    #[test]
+    fn a_metadata_service_that_is_not_there_is_waited_for_a_second_and_never_again() {
+        let client = Reached::default().guard(HttpClient::new(Silent));
+        let error = waits(async {
+            let begun = Instant::now();
+            let url = "http://169.254.169.254/metadata/identity/oauth2/token?resource=x";
+            let answer = client.execute(request(url)).await;
+            assert!(begun.elapsed() >= METADATA_LIMIT);
+            answer.unwrap_err()
+        });
+        assert_eq!(error.kind(), HttpErrorKind::Unknown, "the client repeats it");
+        let text = texts(&error);
+        assert!(
+            text.contains("no answer within 1 s") && text.contains(NEVER_REACHED),
+            "{text}"
+        );
     }
 
     #[test]

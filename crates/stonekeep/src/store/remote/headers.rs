@@ -82,3 +82,77 @@ impl fmt::Debug for Headers {
         f.debug_struct("Headers").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use object_store::client::HttpRequestBody;
+
+    use super::super::answering::{Answering, response};
+    use super::*;
+
+    const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=id/20261130/eu-west-1/s3/aws4_request, Signature=00";
+
+    /// The status and the text that the client sees of an answer to a signed request.
+    fn seen(
+        status: u16,
+        headers: &'static [(&'static str, &'static str)],
+        body: &'static str,
+    ) -> (u16, String) {
+        let (http, _) = Answering::client(move |_| {
+            let mut response = response(status, body);
+            for (name, value) in headers {
+                response.headers_mut().insert(*name, value.parse().unwrap());
+            }
+            Ok(response)
+        });
+        let mut request = HttpRequest::new(HttpRequestBody::empty());
+        for (name, value) in [("authorization", SIGNED), ("x-amz-date", "20261130T000000Z")] {
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
+        let answer = Headers::client(http).execute(request).now_or_never();
+        let answer = answer.unwrap().unwrap();
+        let (status, body) = (answer.status().as_u16(), answer.into_body().bytes());
+        let bytes = body.now_or_never().unwrap().unwrap();
+        (status, String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn a_redirection_without_words_names_the_region_of_the_bucket() {
+        let (status, text) = seen(301, &[("x-amz-bucket-region", "eu-south-2")], "");
+        assert_eq!(status, REFUSED);
+        assert!(text.contains("<Code>PermanentRedirect</Code>"), "{text}");
+        assert!(text.contains("<Region>eu-south-2</Region>"), "{text}");
+        // Without the header it is known that the bucket is elsewhere, and not where.
+        let (_, text) = seen(307, &[], "");
+        assert!(text.contains("the bucket is in another region"), "{text}");
+        assert!(!text.contains("<Region>"), "{text}");
+    }
+
+    #[test]
+    fn a_refusal_has_the_region_only_if_it_is_another_one() {
+        const DENIED: &str = "<Error><Code>AccessDenied</Code></Error>";
+        let same = seen(403, &[("x-amz-bucket-region", "eu-west-1")], DENIED);
+        assert_eq!(same, (403, DENIED.to_owned()));
+        let (_, text) = seen(403, &[("x-amz-bucket-region", "eu-south-2")], DENIED);
+        assert_eq!(text, format!("{DENIED}<Region>eu-south-2</Region>"));
+        // What would become another element is left out.
+        let (_, text) = seen(403, &[("x-amz-bucket-region", "a</Region><Code>b")], DENIED);
+        assert_eq!(text, DENIED);
+    }
+
+    #[test]
+    fn a_refusal_because_of_the_clock_has_both_clocks() {
+        const SKEWED: &str = "<Error><Code>RequestTimeTooSkewed</Code></Error>";
+        let (_, text) = seen(403, &[("date", "Mon, 30 Nov 2026 01:00:00 GMT")], SKEWED);
+        let times = "<RequestTime>20261130T000000Z</RequestTime><ServerTime>Mon, 30 Nov 2026 01:00:00 GMT</ServerTime>";
+        assert_eq!(text, format!("{SKEWED}{times}"));
+    }
+
+    #[test]
+    fn other_answers_are_handed_on_as_they_are() {
+        let headers: &[(&str, &str)] = &[("x-amz-bucket-region", "eu-south-2")];
+        assert_eq!(seen(200, headers, "content"), (200, "content".to_owned()));
+        assert_eq!(seen(503, headers, "busy"), (503, "busy".to_owned()));
+    }
+}

@@ -11,6 +11,8 @@
 
 mod ahead;
 mod answer;
+#[cfg(test)]
+mod answering;
 mod attempts;
 mod client;
 mod climb;

@@ -224,3 +224,87 @@ impl Provider for MicrosoftAzureBuilder {
         Sessions::ByHandle(reads.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::super::credentials::Credentials;
+    use super::super::limits::Limits;
+    use super::*;
+
+    const SECRETS: [&str; 3] = ["wJalrXUtnFEMI", "a-session-token", "AKIA-OF-A-TEST"];
+
+    #[derive(Debug)]
+    struct Source;
+
+    impl CredentialSource for Source {
+        fn fetch(&self) -> std::result::Result<Credentials, String> {
+            Ok(credentials())
+        }
+    }
+
+    fn credentials() -> Credentials {
+        let [secret, token, id] = SECRETS;
+        let expires = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+        Credentials::new(id, secret)
+            .with_session_token(token)
+            .with_expiry(expires)
+    }
+
+    /// All that a bug report may have in it.
+    #[test]
+    fn nothing_that_is_shown_of_a_store_has_a_secret() {
+        let [secret, token, id] = SECRETS;
+        let settings = AmazonS3Builder::new()
+            .with_bucket_name("bucket")
+            .with_region("eu-west-1")
+            .with_access_key_id(id)
+            .with_secret_access_key(secret)
+            .with_token(token);
+        let traffic = Traffic::new(Limits::default());
+        let mut shown = vec![format!("{:?}", credentials())];
+        for source in [None, Some(Arc::new(Source) as Arc<dyn CredentialSource>)] {
+            let provider = S3::new(settings.clone(), source).unwrap();
+            let clients = clients(&provider, &traffic).unwrap();
+            shown.push(format!("{:?}", provider.credentials));
+            shown.push(format!("{:?} {:?}", clients.sender, clients.sessions));
+            let connector = Connector::new(Some(traffic.clone()), provider.credentials());
+            shown.push(format!("{:?}", connector.connect(&ClientOptions::new()).unwrap()));
+        }
+        let http = ReqwestConnector::default()
+            .connect(&ClientOptions::new())
+            .unwrap();
+        shown.push(format!("{:?}", traffic.govern(http)));
+        for text in &shown {
+            for secret in SECRETS {
+                assert!(!text.contains(secret), "{text}");
+            }
+        }
+        // And it shows what it is.
+        let all = shown.join("\n");
+        for what in [
+            "Credentials",
+            "expires",
+            "Renewing",
+            "SignedClient(S3)",
+            "ById",
+            "SignedAgain",
+            "Governed",
+        ] {
+            assert!(all.contains(what), "{what} is not in {all}");
+        }
+    }
+
+    #[test]
+    fn a_client_of_azure_has_handles_and_no_ids() {
+        let azure = MicrosoftAzureBuilder::new()
+            .with_account("account")
+            .with_access_key("a2V5")
+            .with_container_name("container");
+        let clients = clients(&azure, &Traffic::new(Limits::default())).unwrap();
+        assert_eq!(format!("{:?}", clients.sessions), "ByHandle");
+        assert_eq!(format!("{:?}", clients.sender), "Signed(SignedClient(Azure))");
+        assert!(!clients.lists_in_order);
+    }
+}

@@ -119,7 +119,47 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use object_store::client::HttpRequestBody;
+
+    use super::super::answering::{Answering, response};
     use super::*;
+
+    /// What is around the client shows nothing of the requests, which are signed.
+    #[test]
+    fn a_governed_client_shows_its_layers_alone() {
+        let (http, _) = Answering::client(|_| Ok(response(200, "")));
+        let traffic = Traffic::new(Limits::default());
+        let reached = Reached::default();
+        for (client, shown) in [
+            (traffic.govern(http.clone()), "HttpClient(Governed { .. })"),
+            (Headers::client(http.clone()), "HttpClient(Headers { .. })"),
+            (reached.guard(http), "HttpClient(FirstContact { .. })"),
+        ] {
+            assert_eq!(format!("{client:?}"), shown);
+        }
+    }
+
+    #[test]
+    fn requests_are_sent_no_faster_than_is_allowed() {
+        let (http, asked) = Answering::client(|_| Ok(response(200, "")));
+        let limits = Limits {
+            requests_per_second: Some(50),
+            ..Limits::default()
+        };
+        let client = Traffic::new(limits).govern(http);
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let took = runtime.enable_time().build().unwrap().block_on(async {
+            let begun = Instant::now();
+            for _ in 0..6 {
+                let request = HttpRequest::new(HttpRequestBody::empty());
+                client.execute(request).await.unwrap();
+            }
+            begun.elapsed()
+        });
+        assert_eq!(asked.all().len(), 6);
+        // The first one does not wait.
+        assert!(took >= Duration::from_millis(5 * 20), "{took:?}");
+    }
 
     #[test]
     fn requests_come_at_even_distances() {

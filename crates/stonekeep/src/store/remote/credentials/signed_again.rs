@@ -142,7 +142,79 @@ impl Digest {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use object_store::aws::AmazonS3Builder;
+    use object_store::client::HttpRequestBody;
+
+    use super::super::super::answering::{Answering, Asked, response};
+    use super::super::{CredentialSource, Credentials};
     use super::*;
+
+    /// Another token each time.
+    #[derive(Debug, Default)]
+    struct Tokens(AtomicU32);
+
+    impl CredentialSource for Tokens {
+        fn fetch(&self) -> std::result::Result<Credentials, String> {
+            let number = self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(Credentials::new("id", "secret").with_session_token(format!("token-{number}")))
+        }
+    }
+
+    /// What is sent of a request with the first token and these headers, to a store for which that has ended.
+    fn sent(headers: &[(&'static str, &str)]) -> (u16, Asked) {
+        let (http, asked) = Answering::client(|request| {
+            let expired = response(400, "<Error><Code>ExpiredToken</Code></Error>");
+            let is_first = request.headers()[TOKEN] == "token-0";
+            Ok(if is_first { expired } else { response(200, "") })
+        });
+        let source = Arc::new(Tokens::default());
+        let renewing = Arc::new(Renewing::new(Some(source), &AmazonS3Builder::new()).unwrap());
+        let client = SignedAgain::client(http, Arc::clone(&renewing));
+        let mut request = HttpRequest::new(HttpRequestBody::empty());
+        *request.uri_mut() = "https://host/bucket/key".parse().unwrap();
+        for (name, value) in [&[(TOKEN, "token-0")][..], headers].concat() {
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .build();
+        let answer = runtime.unwrap().block_on(async {
+            renewing.get_credential().await.unwrap();
+            client.execute(request).await.unwrap()
+        });
+        (answer.status().as_u16(), asked)
+    }
+
+    const AUTHORIZATION: (&str, &str) = (
+        "authorization",
+        "AWS4-HMAC-SHA256 Credential=id/20261130/eu-west-1/s3/aws4_request, SignedHeaders=host, Signature=00",
+    );
+
+    #[test]
+    fn a_request_is_sent_again_with_the_new_token_and_its_content_signed_as_before() {
+        let sum = "0a".repeat(32);
+        for digest in [UNSIGNED, &sum] {
+            let (status, asked) = sent(&[AUTHORIZATION, (CONTENT_SHA256, digest)]);
+            assert_eq!(status, 200, "{digest}");
+            let [_, again] = asked.all().try_into().unwrap();
+            let headers = again.headers();
+            assert_eq!(headers[TOKEN], "token-1");
+            assert_eq!(headers[CONTENT_SHA256], digest);
+            assert_eq!(signed_region(headers).as_deref(), Some("eu-west-1"));
+            let authorization = headers["authorization"].to_str().unwrap();
+            assert!(!authorization.ends_with("Signature=00"), "{authorization}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_signed_again_keeps_its_refusal() {
+        for headers in [&[][..], &[AUTHORIZATION], &[(CONTENT_SHA256, UNSIGNED)]] {
+            let (status, asked) = sent(headers);
+            assert_eq!((status, asked.all().len()), (400, 1), "{headers:?}");
+        }
+    }
 
     #[test]
     fn what_a_request_was_signed_for_is_read_from_it() {

@@ -173,7 +173,67 @@ fn lifecycle(answer: &str, prefix: &Path) -> Promise {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use futures_util::FutureExt;
+    use object_store::client::HttpErrorKind;
+
+    use super::super::super::answering::{Answered, Answering, Unsigned, failed, response};
+    use super::super::super::signed::SignedRequests;
     use super::*;
+
+    /// What is said of a bucket that answers each question in this way.
+    fn asked(requests: SignedRequests, answer: fn() -> Answered) -> Vec<Promise> {
+        let (http, _) = Answering::client(move |_| answer());
+        let signed = SignedClient::new(Arc::new(Unsigned), requests, http);
+        settings(&signed, &Path::from("db")).now_or_never().unwrap()
+    }
+
+    #[test]
+    fn a_bucket_that_does_not_tell_is_unknown_and_the_reason_is_named() {
+        let refused: fn() -> Answered = || Ok(response(403, "<Code>AccessDenied</Code>"));
+        let silent: fn() -> Answered = || {
+            failed(
+                HttpErrorKind::Unknown,
+                "reset by https://host/b?X-Amz-Signature=secret",
+            )
+        };
+        let unable: fn() -> Answered = || Ok(response(501, "<Code>NotImplemented</Code>"));
+        for (answer, seen) in [
+            (
+                refused,
+                [
+                    "permission s3:GetBucketVersioning is missing",
+                    "permission s3:GetLifecycleConfiguration is missing",
+                    "permission s3:GetBucketObjectLockConfiguration is missing",
+                ],
+            ),
+            (silent, ["reset by https://host/b?…"; 3]),
+            (unable, ["the store does not tell: 501 NotImplemented"; 3]),
+        ] {
+            let promises = asked(SignedRequests::S3, answer);
+            let names: Vec<_> = promises.iter().map(|it| it.name).collect();
+            assert_eq!(names, [VERSIONING, LIFECYCLE, OBJECT_LOCK]);
+            for (promise, seen) in promises.iter().zip(seen) {
+                assert_eq!(promise.verdict, Verdict::Unknown, "{promise:?}");
+                assert!(promise.seen.contains(seen), "{promise:?}");
+                assert!(!promise.seen.contains("secret"), "{promise:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bucket_without_a_setting_has_none_of_it_and_others_than_s3_are_not_asked() {
+        let none: fn() -> Answered = || Ok(response(404, "<Code>NoSuchLifecycleConfiguration</Code>"));
+        let lifecycle = asked(SignedRequests::S3, none).remove(1);
+        assert_eq!((lifecycle.verdict, &*lifecycle.seen), (Verdict::Honoured, "none"));
+        assert_eq!(lifecycle.follows, NO_RULE_ABORTS);
+        for requests in [SignedRequests::Google, SignedRequests::Azure] {
+            let [promise] = asked(requests, || unreachable!()).try_into().unwrap();
+            assert_eq!(promise.verdict, Verdict::Unknown);
+            assert!(promise.follows.contains("soft delete"), "{promise:?}");
+        }
+    }
 
     #[test]
     fn rules_that_delete_shared_files_are_found() {

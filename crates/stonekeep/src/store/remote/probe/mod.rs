@@ -63,20 +63,7 @@ impl RemoteStore {
         let before = SystemClock.now();
         let there = probe.modified_of_a_new_object()?;
         // Stores tell whole seconds.
-        let difference = seconds(there) - seconds(before);
-        let seen = match difference {
-            -1..=1 => "the clocks agree".to_owned(),
-            _ => format!(
-                "the store's clock is {} s {}",
-                difference.abs(),
-                if difference > 0 { "ahead" } else { "behind" }
-            ),
-        };
-        if difference.abs() <= CLOCKS_DIFFER_SECONDS {
-            return Ok(Promise::new("clock", Verdict::Honoured, seen));
-        }
-        let follows = "signed requests are refused or end too early: set this machine's clock";
-        Ok(Promise::new("clock", Verdict::Broken, seen).with_consequence(follows))
+        Ok(of_difference(seconds(there) - seconds(before)))
     }
 
     fn bucket_settings(&self, signed: &SignedClient) -> Result<Vec<Promise>> {
@@ -88,4 +75,41 @@ impl RemoteStore {
 fn seconds(time: SystemTime) -> i64 {
     time.duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// What it means that the store's clock is so many seconds ahead.
+fn of_difference(seconds: i64) -> Promise {
+    let seen = match seconds {
+        -1..=1 => "the clocks agree".to_owned(),
+        2.. => format!("the store's clock is {seconds} s ahead"),
+        _ => format!("the store's clock is {} s behind", -seconds),
+    };
+    if seconds.abs() <= CLOCKS_DIFFER_SECONDS {
+        return Promise::new("clock", Verdict::Honoured, seen);
+    }
+    Promise::new("clock", Verdict::Broken, seen)
+        .with_consequence("signed requests are refused or end too early: set this machine's clock")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_that_differ_too_much_for_signatures_are_named() {
+        for (seconds, verdict, seen) in [
+            (0, Verdict::Honoured, "the clocks agree"),
+            (1, Verdict::Honoured, "the clocks agree"),
+            (-1, Verdict::Honoured, "the clocks agree"),
+            (30, Verdict::Honoured, "the store's clock is 30 s ahead"),
+            (-240, Verdict::Honoured, "the store's clock is 240 s behind"),
+            (241, Verdict::Broken, "the store's clock is 241 s ahead"),
+            (-3600, Verdict::Broken, "the store's clock is 3600 s behind"),
+        ] {
+            let promise = of_difference(seconds);
+            assert_eq!((promise.verdict, &*promise.seen), (verdict, seen));
+            let tells_what_to_do = promise.follows.contains("set this machine's clock");
+            assert_eq!(tells_what_to_do, verdict == Verdict::Broken, "{promise:?}");
+        }
+    }
 }

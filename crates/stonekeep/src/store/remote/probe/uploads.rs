@@ -29,6 +29,7 @@ async fn ask(signed: &SignedClient, method: Method, path: &Path, query: &[(&str,
 }
 
 /// How the requests for an upload ended, in their order.
+#[derive(Debug)]
 struct Tried {
     begun: Answer,
     /// Whether the listing names it.
@@ -108,15 +109,8 @@ impl Probe<'_> {
                 "only buckets of S3 are asked",
             ));
         }
-        Ok(match self.client.block_on(try_upload(signed, &self.below))? {
-            Ok(Some(tried)) => judged(&tried),
-            Ok(None) => Promise::new(
-                UPLOADS,
-                Verdict::Unknown,
-                "none could be begun by a signed request",
-            ),
-            Err(error) => unknown(UPLOADS, &error),
-        })
+        let tried = self.client.block_on(try_upload(signed, &self.below))?;
+        Ok(of_upload(tried))
     }
 
     pub(super) fn keeps_objects_at_hand(&self, signed: &SignedClient) -> Result<Promise> {
@@ -136,16 +130,31 @@ impl Probe<'_> {
             self.remove(&path).await;
             listing
         };
-        Ok(match self.client.block_on(asked)? {
-            Ok(answer) => {
-                let text = String::from_utf8_lossy(answer.body());
-                match element(&text, "StorageClass") {
-                    Some(class) => of_class(class),
-                    None => Promise::new(CLASS, Verdict::Unknown, "the store does not tell"),
-                }
-            }
-            Err(error) => unknown(CLASS, &error),
-        })
+        Ok(of_listing(self.client.block_on(asked)?))
+    }
+}
+
+fn of_upload(tried: Asked<Option<Tried>>) -> Promise {
+    match tried {
+        Ok(Some(tried)) => judged(&tried),
+        Ok(None) => Promise::new(
+            UPLOADS,
+            Verdict::Unknown,
+            "none could be begun by a signed request",
+        ),
+        Err(error) => unknown(UPLOADS, &error),
+    }
+}
+
+fn of_listing(listing: Asked<Answer>) -> Promise {
+    let answer = match listing {
+        Ok(answer) => answer,
+        Err(error) => return unknown(CLASS, &error),
+    };
+    let text = String::from_utf8_lossy(answer.body());
+    match element(&text, "StorageClass") {
+        Some(class) => of_class(class),
+        None => Promise::new(CLASS, Verdict::Unknown, "the store does not tell"),
     }
 }
 
@@ -156,7 +165,94 @@ fn unknown(name: &'static str, error: &object_store::Error) -> Promise {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use futures_util::FutureExt;
+    use object_store::client::HttpRequest;
+
+    use super::super::super::answering::{Answering, Unsigned, response};
+    use super::super::super::signed::SignedRequests;
     use super::*;
+
+    fn failed() -> object_store::Error {
+        object_store::Error::Generic {
+            store: "network",
+            source: "no route to https://host/bucket?X-Amz-Signature=secret".into(),
+        }
+    }
+
+    /// What is said of a store that answers the listing and the abort of an upload with these statuses.
+    fn upload(begin: u16, list: (u16, &'static str), abort: u16) -> (Promise, Vec<String>) {
+        let (http, asked) = Answering::client(move |request: &HttpRequest| {
+            let method = request.method().as_str();
+            Ok(match (method, request.uri().query().unwrap_or_default()) {
+                ("POST", _) => response(begin, "<UploadId>id-7</UploadId>"),
+                ("GET", _) => response(list.0, list.1),
+                _ => response(abort, "<Error><Code>AccessDenied</Code></Error>"),
+            })
+        });
+        let signed = SignedClient::new(Arc::new(Unsigned), SignedRequests::S3, http);
+        let tried = try_upload(&signed, &Path::from("db/check")).now_or_never();
+        let requests = asked.all();
+        let shown = requests
+            .iter()
+            .map(|it| format!("{} {}", it.method(), it.uri().path()))
+            .collect();
+        (of_upload(tried.unwrap()), shown)
+    }
+
+    #[test]
+    fn an_upload_that_was_begun_is_aborted_whatever_the_listing_says() {
+        let named = (200, "<Upload><UploadId>id-7</UploadId></Upload>");
+        for (list, abort, verdict, seen) in [
+            (named, 204, Verdict::Honoured, "they are listed and aborted"),
+            (
+                (200, ""),
+                204,
+                Verdict::Ignored,
+                "they are aborted, and not listed",
+            ),
+            (
+                (403, ""),
+                204,
+                Verdict::Unknown,
+                "s3:ListBucketMultipartUploads is missing",
+            ),
+            ((501, ""), 204, Verdict::Unknown, "the store does not list them"),
+            (named, 403, Verdict::Refused, "not aborted: 403 AccessDenied"),
+            ((501, ""), 403, Verdict::Refused, "not aborted: 403 AccessDenied"),
+        ] {
+            let (promise, requests) = upload(200, list, abort);
+            assert_eq!(promise.verdict, verdict, "{promise:?}");
+            assert!(promise.seen.contains(seen), "{promise:?}");
+            let has_advice = promise.follows.contains("AbortIncompleteMultipartUpload");
+            assert_eq!(has_advice, verdict != Verdict::Honoured, "{promise:?}");
+            assert_eq!(
+                requests,
+                ["POST /db/check/upload", "GET /", "DELETE /db/check/upload"]
+            );
+        }
+        let (promise, requests) = upload(403, named, 204);
+        assert_eq!(promise.verdict, Verdict::Unknown, "{promise:?}");
+        assert!(promise.seen.contains("none could be begun"), "{promise:?}");
+        assert_eq!(requests, ["POST /db/check/upload"]);
+    }
+
+    #[test]
+    fn what_is_not_known_says_why_without_a_signature() {
+        let no_class = of_listing(Ok(Answer::of(200, "<Contents><Key>class</Key></Contents>")));
+        assert!(no_class.seen.contains("does not tell"), "{no_class:?}");
+        let archived = "<Contents><StorageClass>GLACIER</StorageClass></Contents>";
+        assert_eq!(of_listing(Ok(Answer::of(200, archived))).verdict, Verdict::Broken);
+        for promise in [of_listing(Err(failed())), of_upload(Err(failed()))] {
+            assert_eq!(promise.verdict, Verdict::Unknown);
+            assert!(
+                promise.seen.contains("no route to https://host/bucket"),
+                "{promise:?}"
+            );
+            assert!(!promise.seen.contains("secret"), "{promise:?}");
+        }
+    }
 
     #[test]
     fn classes_that_cannot_be_read_at_once_are_no_place_for_backups() {

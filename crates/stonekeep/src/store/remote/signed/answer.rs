@@ -56,6 +56,17 @@ impl Answer {
     }
 }
 
+#[cfg(test)]
+impl Answer {
+    pub(in super::super) fn of(status: u16, body: &str) -> Self {
+        Answer {
+            status,
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            path: Path::from("p"),
+        }
+    }
+}
+
 /// Whether a store means by this that a request came too late.
 pub(super) fn says_expired(text: &str) -> bool {
     // S3 and Google, garage, Azure.
@@ -108,14 +119,6 @@ pub(in super::super) fn failure(answer: &Answer) -> Error {
 mod tests {
     use super::*;
 
-    fn answer(status: u16, body: &'static str) -> Answer {
-        Answer {
-            status,
-            body: Bytes::from_static(body.as_bytes()),
-            path: Path::from("p"),
-        }
-    }
-
     #[test]
     fn late_requests_are_told_from_refused_and_unknown_ones() {
         for (status, body, expired, doubtful) in [
@@ -148,9 +151,21 @@ mod tests {
             (503, "", false, true),
             (501, "", false, false),
         ] {
-            let answer = answer(status, body);
+            let answer = Answer::of(status, body);
             assert_eq!(answer.is_expired(), expired, "{answer:?}");
             assert_eq!(answer.is_doubtful(), doubtful, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_shown_by_its_status_and_its_code_alone() {
+        let refused = "<Error><Code>AccessDenied</Code><Message>the key ABC may not</Message></Error>";
+        for (status, body, shown) in [
+            (403, refused, "403 AccessDenied"),
+            (502, "<html>Bad Gateway</html>", "status 502"),
+            (200, "", "status 200"),
+        ] {
+            assert_eq!(Answer::of(status, body).to_string(), shown);
         }
     }
 
@@ -158,10 +173,13 @@ mod tests {
     fn failures_have_the_kinds_of_the_client_and_their_status() {
         use std::error::Error as _;
         for status in [304, 400, 401, 403, 404, 409, 412, 501, 503] {
-            let error = failure(&answer(status, "why"));
+            let error = failure(&Answer::of(status, "why"));
             let text = error.source().unwrap().to_string();
             assert!(text.contains(&format!("status code: {status}: why")), "{text}");
         }
-        assert!(matches!(failure(&answer(412, "")), Error::Precondition { .. }));
+        assert!(matches!(
+            failure(&Answer::of(412, "")),
+            Error::Precondition { .. }
+        ));
     }
 }

@@ -96,6 +96,12 @@ mod tests {
         assert!(matches!(outcomes[1], Some(Err(Error::PermissionDenied { .. }))));
         assert!(outcomes[2].is_none());
         assert!(matches!(outcomes[3], Some(Ok(()))));
+        let busy = br"<DeleteResult><Error><Key>c</Key><Code>InternalError</Code><Message>again</Message></Error></DeleteResult>";
+        let outcomes = deleted(&paths, busy).unwrap();
+        let Some(Err(error @ Error::Generic { .. })) = &outcomes[1] else {
+            panic!("{outcomes:?}");
+        };
+        assert!(error.to_string().contains("InternalError: again"), "{error}");
         let late = br"<DeleteResult><Error><Key>c</Key><Code>AccessDenied</Code>
             <Message>Request has expired</Message></Error></DeleteResult>";
         assert!(deleted(&paths, late).unwrap()[1].is_none());

@@ -273,3 +273,125 @@ fn unusable(error: impl std::error::Error + Send + Sync + 'static) -> Error {
         source: error.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use futures_util::FutureExt;
+    use object_store::CredentialProvider;
+    use object_store::aws::AmazonS3Builder;
+
+    use super::super::answering::{Answering, Unsigned, response};
+    use super::super::credentials::{CredentialSource, Credentials};
+    use super::*;
+
+    const LIFE: Duration = Duration::from_secs(60);
+
+    fn client(requests: SignedRequests) -> SignedClient {
+        let (http, _) = Answering::client(|_| Ok(response(200, "")));
+        SignedClient::new(Arc::new(Unsigned), requests, http)
+    }
+
+    #[test]
+    fn an_upload_is_aborted_by_its_id_where_the_provider_has_ids() {
+        let path = Path::from("p/a");
+        for (requests, expected) in [
+            (
+                SignedRequests::S3,
+                Some("https://host/p/a?uploadId=id+7&lasts=60"),
+            ),
+            (
+                SignedRequests::Google,
+                Some("https://host/p/a?uploadId=id+7&lasts=60"),
+            ),
+            (SignedRequests::Azure, None),
+        ] {
+            let client = client(requests);
+            match client.abort(&path, "id 7", LIFE).now_or_never().unwrap() {
+                Ok(signed) => assert_eq!(Some(&*signed.parts().0), expected),
+                Err(error) => {
+                    assert!(expected.is_none(), "{error}");
+                    assert!(matches!(error, Error::NotSupported { .. }), "{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_provider_has_its_own_names_for_the_condition_and_the_metadata() {
+        let mut metadata = Attributes::new();
+        metadata.insert(Attribute::Metadata("token".into()), "7".into());
+        for (requests, condition, named) in [
+            (SignedRequests::S3, ("if-none-match", "*"), "x-amz-meta-token"),
+            (
+                SignedRequests::Google,
+                ("x-goog-if-generation-match", "0"),
+                "x-goog-meta-token",
+            ),
+            (SignedRequests::Azure, ("if-none-match", "*"), "x-ms-meta-token"),
+        ] {
+            let (client, path) = (client(requests), Path::from("a"));
+            let put = client.put(&path, Bytes::new(), &metadata, true, LIFE);
+            let (_, headers) = put.now_or_never().unwrap().unwrap().parts();
+            assert_eq!(headers[condition.0], condition.1, "{requests:?}");
+            assert_eq!(headers[named], "7", "{requests:?}");
+            assert_eq!(headers["content-length"], "0", "{requests:?}");
+        }
+    }
+
+    #[test]
+    fn metadata_that_no_header_can_have_is_an_error_and_not_another_request() {
+        let mut metadata = Attributes::new();
+        metadata.insert(
+            Attribute::Metadata("token".into()),
+            "7\r\nx-amz-acl: public-read".into(),
+        );
+        let (client, path) = (client(SignedRequests::S3), Path::from("a"));
+        let put = client.put(&path, Bytes::new(), &metadata, false, LIFE);
+        let error = put.now_or_never().unwrap().err().unwrap();
+        assert!(
+            matches!(error, Error::Generic { store: "signing", .. }),
+            "{error}"
+        );
+    }
+
+    /// Another token each time.
+    #[derive(Debug, Default)]
+    struct Tokens(AtomicU32);
+
+    impl CredentialSource for Tokens {
+        fn fetch(&self) -> std::result::Result<Credentials, String> {
+            let number = self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(Credentials::new("id", "secret").with_session_token(format!("token {number}")))
+        }
+    }
+
+    #[test]
+    fn credentials_that_a_signed_request_shows_to_have_ended_are_fetched_again_once() {
+        let (http, _) = Answering::client(|_| Ok(response(400, "<Code>ExpiredToken</Code>")));
+        let tokens = Arc::new(Tokens::default());
+        let renewing = Renewing::new(Some(tokens.clone()), &AmazonS3Builder::new()).unwrap();
+        let renewing = Arc::new(renewing);
+        let client = SignedClient::new(Arc::new(Unsigned), SignedRequests::S3, http)
+            .with_credentials(Some(Arc::clone(&renewing)));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .build();
+        let token = runtime.unwrap().block_on(async {
+            renewing.get_credential().await.unwrap();
+            let token = [("X-Amz-Security-Token", "token 0")];
+            for _ in 0..2 {
+                let nothing = (HeaderMap::new(), Bytes::new());
+                let path = Path::from("a");
+                let request = client.sign(Method::DELETE, &path, &token, nothing.0, nothing.1, LIFE);
+                // The caller signs again: nothing was carried out.
+                let answer = client.send(request.await.unwrap()).await.unwrap();
+                assert!(answer.is_expired() && !answer.is_doubtful());
+            }
+            renewing.get_credential().await.unwrap().token.clone()
+        });
+        assert_eq!(token.as_deref(), Some("token 1"));
+        assert_eq!(tokens.0.load(Ordering::Relaxed), 2);
+    }
+}
