@@ -155,6 +155,13 @@ mod tests {
     }
 
     #[test]
+    fn a_stop_shows_whether_it_was_asked_for() {
+        let shown = |stop: &Stop| format!("{stop:?}");
+        assert_eq!(shown(&Stop::default()), "Stop(false)");
+        assert_eq!(shown(&asked(SHORT, SHORT)), "Stop(true)");
+    }
+
+    #[test]
     fn a_store_that_answers_is_waited_for_also_after_the_stop() {
         test(async {
             let stop = asked(LONG, LONG);

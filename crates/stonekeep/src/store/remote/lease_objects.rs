@@ -149,9 +149,140 @@ fn cannot_compare(error: &Failure) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt;
+    use std::sync::atomic::AtomicUsize;
+
+    use async_trait::async_trait;
+    use futures_util::stream::BoxStream;
     use object_store::memory::InMemory;
+    use object_store::{
+        CopyOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, PutMultipartOptions, PutResult,
+        Result as Answer,
+    };
 
     use super::*;
+
+    /// Objects in memory behind a store that refuses some puts.
+    #[derive(Debug)]
+    struct Refusing {
+        objects: InMemory,
+        refusal: fn(&PutMode) -> Option<Failure>,
+        refused: AtomicUsize,
+    }
+
+    impl fmt::Display for Refusing {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a store that refuses")
+        }
+    }
+
+    #[async_trait]
+    impl ObjectStore for Refusing {
+        async fn put_opts(&self, path: &Path, content: PutPayload, options: PutOptions) -> Answer<PutResult> {
+            if let Some(refusal) = (self.refusal)(&options.mode) {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                return Err(refusal);
+            }
+            self.objects.put_opts(path, content, options).await
+        }
+
+        async fn put_multipart_opts(
+            &self,
+            path: &Path,
+            options: PutMultipartOptions,
+        ) -> Answer<Box<dyn MultipartUpload>> {
+            self.objects.put_multipart_opts(path, options).await
+        }
+
+        async fn get_opts(&self, path: &Path, options: GetOptions) -> Answer<GetResult> {
+            self.objects.get_opts(path, options).await
+        }
+
+        fn delete_stream(&self, paths: BoxStream<'static, Answer<Path>>) -> BoxStream<'static, Answer<Path>> {
+            self.objects.delete_stream(paths)
+        }
+
+        fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Answer<ObjectMeta>> {
+            self.objects.list(prefix)
+        }
+
+        async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Answer<ListResult> {
+            self.objects.list_with_delimiter(prefix).await
+        }
+
+        async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Answer<()> {
+            self.objects.copy_opts(from, to, options).await
+        }
+    }
+
+    fn refusing(refusal: fn(&PutMode) -> Option<Failure>) -> (Arc<Refusing>, LeaseDirectory) {
+        let store = Arc::new(Refusing {
+            objects: InMemory::new(),
+            refusal,
+            refused: AtomicUsize::new(0),
+        });
+        let client = Client::new(Arc::clone(&store) as _, "a bucket".to_owned()).unwrap();
+        let limit = Duration::from_secs(10);
+        let objects = LeaseDirectory::new(Arc::new(client), Path::from("p/leases"), limit);
+        (store, objects)
+    }
+
+    fn generic(text: &'static str) -> Failure {
+        Failure::Generic {
+            store: "test",
+            source: text.into(),
+        }
+    }
+
+    #[test]
+    fn a_store_that_cannot_compare_is_found_out_once_and_the_lease_is_renewed() {
+        let unknown: [fn(&PutMode) -> Option<Failure>; 3] = [
+            |mode| {
+                let source = "no conditions".into();
+                matches!(mode, PutMode::Update(_)).then_some(Failure::NotSupported { source })
+            },
+            |mode| {
+                let (operation, implementer) = ("put if match".to_owned(), "test".to_owned());
+                matches!(mode, PutMode::Update(_)).then_some(Failure::NotImplemented {
+                    operation,
+                    implementer,
+                })
+            },
+            |mode| {
+                let text = "Server returned non-2xx status code: 501 Not Implemented: If-Match";
+                matches!(mode, PutMode::Update(_)).then(|| generic(text))
+            },
+        ];
+        for refusal in unknown {
+            let (store, objects) = refusing(refusal);
+            objects.put_new("a", b"1").unwrap();
+            for content in [b"2", b"3"] {
+                let version = objects.get("a").unwrap().unwrap().version;
+                assert!(version.e_tag.is_some());
+                let overwritten = objects.overwrite("a", content, &version).unwrap();
+                assert_eq!(overwritten, Overwritten::Done);
+                assert_eq!(objects.get("a").unwrap().unwrap().content, content);
+            }
+            assert_eq!(store.refused.load(Ordering::Relaxed), 1);
+        }
+    }
+
+    #[test]
+    fn a_lease_that_cannot_be_written_is_an_error_that_names_it() {
+        let (_, objects) = refusing(|mode| matches!(mode, PutMode::Update(_)).then(|| generic("reset")));
+        objects.put_new("a", b"1").unwrap();
+        let version = objects.get("a").unwrap().unwrap().version;
+        let compared = objects.overwrite("a", b"2", &version).unwrap_err();
+        assert_eq!(objects.get("a").unwrap().unwrap().content, b"1");
+        let (_, objects) = refusing(|_| Some(generic("reset")));
+        let put = objects.put_new("a", b"1").unwrap_err();
+        let overwritten = objects.overwrite("a", b"2", &Version::default()).unwrap_err();
+        for error in [compared, put, overwritten] {
+            assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+            let text = error.one_line();
+            assert!(text.contains("writing p/leases/a of a bucket"), "{text}");
+        }
+    }
 
     #[test]
     fn a_lease_s_object_is_written_listed_and_overwritten_as_read() {

@@ -260,6 +260,8 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind as Kind;
+
     use super::*;
 
     fn answered(status: &str, body: &str) -> String {
@@ -277,52 +279,74 @@ mod tests {
     #[test]
     fn a_code_says_what_is_wrong() {
         let xml = |code: &str| format!("<Error><Code>{code}</Code><Message>it&apos;s so</Message></Error>");
+        for (status, code, wrong) in [
+            ("404 Not Found", "NoSuchBucket", Wrong::Bucket),
+            ("403 Forbidden", "InvalidAccessKeyId", Wrong::Key),
+            ("403 Forbidden", "SignatureDoesNotMatch", Wrong::Signature),
+            ("400 Bad Request", "ExpiredToken", Wrong::Ended),
+            ("403 Forbidden", "RequestTimeTooSkewed", Wrong::Clock),
+            ("400 Bad Request", "AuthorizationHeaderMalformed", Wrong::Region),
+            ("403 Forbidden", "AccessDenied", Wrong::Permission),
+            ("403 Forbidden", "InvalidObjectState", Wrong::Archived),
+        ] {
+            assert_eq!(Said::of(&answered(status, &xml(code))).wrong(), wrong, "{code}");
+        }
         for (text, wrong) in [
-            (answered("404 Not Found", &xml("NoSuchBucket")), Wrong::Bucket),
-            (answered("403 Forbidden", &xml("InvalidAccessKeyId")), Wrong::Key),
+            (&*answered("403 Forbidden", ""), Wrong::Permission),
+            (&*answered("500 Internal Server Error", ""), Wrong::Network),
             (
-                answered("403 Forbidden", &xml("SignatureDoesNotMatch")),
-                Wrong::Signature,
-            ),
-            (answered("400 Bad Request", &xml("ExpiredToken")), Wrong::Ended),
-            (
-                answered("403 Forbidden", &xml("RequestTimeTooSkewed")),
-                Wrong::Clock,
-            ),
-            (
-                answered("400 Bad Request", &xml("AuthorizationHeaderMalformed")),
-                Wrong::Region,
-            ),
-            (answered("403 Forbidden", &xml("AccessDenied")), Wrong::Permission),
-            (answered("403 Forbidden", ""), Wrong::Permission),
-            (
-                answered("403 Forbidden", &xml("InvalidObjectState")),
-                Wrong::Archived,
-            ),
-            (answered("500 Internal Server Error", ""), Wrong::Network),
-            (
-                "tcp connect error: Connection refused (os error 111)".to_owned(),
+                "tcp connect error: Connection refused (os error 111)",
                 Wrong::Refused,
             ),
+            ("dns error: failed to lookup address information", Wrong::Name),
+            ("builder error: URL scheme is not allowed", Wrong::Plain),
+            ("invalid peer certificate: UnknownIssuer", Wrong::Certificate),
             (
-                "dns error: failed to lookup address information".to_owned(),
-                Wrong::Name,
-            ),
-            (
-                "builder error: URL scheme is not allowed".to_owned(),
-                Wrong::Plain,
-            ),
-            (
-                "invalid peer certificate: UnknownIssuer".to_owned(),
-                Wrong::Certificate,
-            ),
-            (
-                "PUT http://169.254.169.254/latest/api/token in 1 s".to_owned(),
+                "PUT http://169.254.169.254/latest/api/token in 1 s",
                 Wrong::NoCredentials,
             ),
         ] {
-            assert_eq!(Said::of(&text).wrong(), wrong, "{text}");
+            assert_eq!(Said::of(text).wrong(), wrong, "{text}");
         }
+    }
+
+    /// Each cause with words that stores use for it, what its hint must name, and the kind of the I/O error.
+    const CAUSES: [(&str, &str, Kind); 14] = [
+        ("NoSuchBucket", "the name of the bucket", Kind::NotFound),
+        ("InvalidAccessKeyId", "AWS_ACCESS_KEY_ID", Kind::PermissionDenied),
+        ("SignatureDoesNotMatch", "secret key", Kind::PermissionDenied),
+        ("ExpiredToken", "AWS_SESSION_TOKEN", Kind::PermissionDenied),
+        ("RequestTimeTooSkewed", "timedatectl", Kind::PermissionDenied),
+        ("PermanentRedirect", "AWS_REGION", Kind::Other),
+        ("BlobArchived", "restore-object", Kind::Other),
+        ("/latest/api/token", "AWS_PROFILE", Kind::PermissionDenied),
+        ("Connection refused", "host and port", Kind::ConnectionRefused),
+        ("dns error", "host of the endpoint", Kind::Other),
+        ("invalid peer certificate", "ca_bundle=FILE", Kind::Other),
+        ("URL scheme is not allowed", "allow_http=true", Kind::Other),
+        ("no answer within 30 s", "firewall", Kind::TimedOut),
+        (
+            "connection reset by peer",
+            "the endpoint and the network",
+            Kind::Other,
+        ),
+    ];
+
+    #[test]
+    fn each_cause_has_a_kind_and_a_hint_that_names_what_to_change() {
+        for (words, named, kind) in CAUSES {
+            let said = Said::of(words);
+            assert!(said.hint().contains(named), "{words}: {}", said.hint());
+            assert_eq!(said.wrong().io_kind(), kind, "{words}");
+        }
+        // No two causes have one hint.
+        let mut hints = CAUSES.map(|(words, ..)| Said::of(words).hint()).to_vec();
+        hints.sort();
+        hints.dedup();
+        assert_eq!(hints.len(), CAUSES.len());
+        let refused = Said::of("whatever a store says").counted_as_refusal(true);
+        assert!(refused.hint().contains("s3:ListBucket"), "{}", refused.hint());
+        assert_eq!(refused.wrong().io_kind(), Kind::PermissionDenied);
     }
 
     #[test]
@@ -333,6 +357,12 @@ mod tests {
             Said::of(&text).words(),
             "Generic S3 error: Error performing GET http://h/b?… in 1ms: 403 RequestTimeTooSkewed: The difference is too large. \
              (the request was signed at 20261130T000000Z, and the store's clock shows 2026-11-30T01:00:00Z)"
+        );
+        let one_clock = text.replace("<RequestTime>20261130T000000Z</RequestTime>", "");
+        let words = Said::of(&one_clock).words();
+        assert!(
+            words.ends_with(" (the store's clock shows 2026-11-30T01:00:00Z)"),
+            "{words}"
         );
         let google = answered(
             "403 Forbidden",

@@ -258,6 +258,25 @@ mod tests {
         }
     }
 
+    #[derive(Debug)]
+    struct NoSource;
+
+    impl CredentialSource for NoSource {
+        fn fetch(&self) -> std::result::Result<crate::store::remote::Credentials, String> {
+            Err("no credentials".to_owned())
+        }
+    }
+
+    #[test]
+    fn a_source_of_credentials_is_refused_where_it_would_be_ignored() {
+        for url in ["gs://bucket/p", "az://container/p"] {
+            let error = open(url, &[], Some(Arc::new(NoSource))).map(drop).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::InvalidArgument, "{url}");
+            let text = error.to_string();
+            assert!(text.contains(url) && text.contains("only S3"), "{text}");
+        }
+    }
+
     #[test]
     fn options_are_those_of_the_kind_of_store() {
         for (url, name, expected) in [

@@ -272,6 +272,9 @@ mod tests {
                 .err(),
             store.record("run", &key, &mut &b"x"[..]).err(),
             store.resume(&upload, "run", &mut &b"x"[..], 1).err(),
+            store
+                .upload_clone("run", &key, &tempfile::tempfile().unwrap(), 1)
+                .err(),
             store.open_upload(&upload).err(),
             store
                 .finish(vec![(upload.clone(), key.clone())], PutMode::IfAbsent, durable)
@@ -299,5 +302,20 @@ mod tests {
         let listed = store.list(None, Detail::Names, &mut |_| {}).unwrap_err();
         assert!(listed.to_string().contains("cannot be listed"), "{listed}");
         assert!(!store.list_below(&key, &mut |_, _| {}).unwrap());
+    }
+
+    /// A server of files says none of it, and is not asked: nothing listens there.
+    #[test]
+    fn what_a_server_of_files_cannot_tell_is_not_known() {
+        let allowed = ("allow_http".to_owned(), "true".to_owned());
+        let store = WebStore::open("http://127.0.0.1:1/repository", &[allowed]).unwrap();
+        let (directory, never) = (Key::trusted("stonekeep/check"), || false);
+        assert!(store.exists().unwrap(), "it is seen in its files alone");
+        assert_eq!(store.room(), Room::default());
+        assert_eq!(store.now(), None);
+        assert!(store.examine(&directory, &never).unwrap().is_empty());
+        assert!(store.leftovers().unwrap().is_empty() && store.warnings().is_empty());
+        let swept = store.sweep_uploads(Duration::ZERO, UploadSweep::Abort).unwrap();
+        assert_eq!(swept.aborted, 0);
     }
 }

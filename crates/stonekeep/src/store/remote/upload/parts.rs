@@ -131,6 +131,48 @@ mod tests {
         }
     }
 
+    /// Gives these answers, one after the other, and a byte where there is no error.
+    struct Answers(Vec<Option<io::ErrorKind>>);
+
+    impl Read for Answers {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.pop() {
+                None => Ok(0),
+                Some(Some(kind)) => Err(kind.into()),
+                Some(None) => {
+                    buffer[0] = 7;
+                    Ok(1)
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_content_that_fails_between_two_parts_is_no_end() {
+        let key = Key::trusted("a");
+        // From the last one on: a part of one byte, a signal, and the end of the disk.
+        let mut content = Answers(vec![
+            Some(io::ErrorKind::StorageFull),
+            Some(io::ErrorKind::Interrupted),
+            None,
+        ]);
+        let mut parts = Parts::new(&key, &mut content, 1);
+        assert_eq!(parts.next(Vec::new()).unwrap(), [7]);
+        let error = parts.is_at_end().unwrap_err();
+        assert_eq!(error.io_kind(), Some(io::ErrorKind::StorageFull), "{error}");
+        assert!(error.to_string().contains('a'), "{error}");
+    }
+
+    #[test]
+    fn a_small_file_that_grew_is_refused_and_not_cut() {
+        let (key, most) = (Key::trusted("meta/1"), MIN_PART_BYTES as usize);
+        let content = vec![7; most + 1];
+        assert_eq!(whole(&key, &mut &content[..most], 9).unwrap().len(), most);
+        let error = whole(&key, &mut &*content, 9).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Corrupt);
+        assert!(error.to_string().contains("meta/1"), "{error}");
+    }
+
     #[test]
     fn parts_grow_with_the_file_and_stay_within_what_stores_allow() {
         let mib = 1 << 20;
