@@ -4,8 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Buf, Bytes};
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream, StreamExt};
 use object_store::GetResult;
 use object_store::path::Path;
 
@@ -34,8 +33,8 @@ enum Content {
 
 /// The body of an answer, and how far it was read.
 struct Body {
-    /// The stream of the range that is read, which ends before the object does.
-    stream: Option<BoxStream<'static, object_store::Result<Bytes>>>,
+    /// The stream of the range that is read, which ends before the object does. Empty for a range that has arrived as a whole.
+    stream: BoxStream<'static, object_store::Result<Bytes>>,
     /// Bytes that have arrived and were not read.
     rest: Bytes,
     /// The offset of the first of them in the object.
@@ -53,7 +52,7 @@ impl Body {
         Body {
             offset: found.range.start,
             end: found.range.end,
-            stream: Some(found.into_stream()),
+            stream: found.into_stream(),
             rest: Bytes::new(),
             in_order_bytes: 0,
             failures: 0,
@@ -116,14 +115,12 @@ impl RemoteObject {
                 continue;
             }
             let doing = format!("reading {}", self.ranges.path);
-            let Some(stream) = &mut body.stream else {
-                self.begin_at(body, body.offset)?;
-                continue;
-            };
-            let next = async { stream.next().await.transpose() };
+            let next = async { body.stream.next().await.transpose() };
             let ended = match self.client.next(&doing, next) {
                 Ok(Some(bytes)) => {
-                    (body.rest, body.failures) = (bytes, 0);
+                    // A piece may be empty: it is no progress.
+                    body.failures = if bytes.is_empty() { body.failures } else { 0 };
+                    body.rest = bytes;
                     continue;
                 }
                 Ok(None) => {
@@ -149,7 +146,7 @@ impl RemoteObject {
                 let bytes = self.client.block_on(under_way.bytes())?;
                 body.rest = bytes.map_err(|error| self.client.explain(&doing, error))?;
                 body.end = body.offset + body.rest.len() as u64;
-                body.stream = None;
+                body.stream = stream::empty().boxed();
             }
             None => self.begin_at(body, body.offset)?,
         }

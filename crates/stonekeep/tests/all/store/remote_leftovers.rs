@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stonekeep::ErrorKind;
-use stonekeep::store::PutMode;
+use stonekeep::store::remote::RemoteStore;
+use stonekeep::store::{PutMode, Store};
 
 use super::remote_upload::{RUN, key, large, store_of, upload};
 use crate::support::faults::{Fault, How, Verb, When};
@@ -69,6 +70,52 @@ fn an_upload_whose_completion_may_be_under_way_is_aborted_later() {
     assert_eq!(store.leftovers().unwrap(), []);
     assert_eq!(objects.contents(), BTreeMap::new());
     assert_eq!(objects.violations(), [""; 0]);
+}
+
+#[test]
+fn a_client_without_ids_leaves_the_parts_to_the_bucket_and_forgets_the_mark() {
+    let objects = killed_in_a_completion();
+    let store = RemoteStore::new(Arc::clone(&objects) as _, "p", "objects of a test");
+    let store: Store = store.unwrap().into();
+    objects.date_forward("/probes/", Duration::from_secs(16 * 60));
+    assert_eq!(store.leftovers().unwrap().len(), 1);
+    store.discard(RUN).unwrap();
+    assert_eq!(objects.requests(Verb::Abort), 0);
+    assert_eq!(objects.uploads_under_way(), 1);
+    assert_eq!(store.leftovers().unwrap(), []);
+}
+
+#[test]
+fn what_others_have_put_among_the_runs_is_passed_over() {
+    let objects = FaultyObjects::new(Create::Honoured);
+    for path in ["p/stonekeep/runs/stray", "p/stonekeep/runs/7/a\\b"] {
+        objects.put_behind(path, b"of another tool");
+    }
+    let store = store_of(&objects);
+    assert_eq!(store.leftovers().unwrap(), []);
+    store.record(RUN, &key("journal"), &mut &b"a record"[..]).unwrap();
+    let [left] = store.leftovers().unwrap().try_into().unwrap();
+    let records: Vec<_> = left.uploads.iter().map(|upload| upload.key.as_str()).collect();
+    assert_eq!(records, ["journal"]);
+    store.discard(RUN).unwrap();
+    assert_eq!(objects.contents().len(), 2);
+}
+
+#[test]
+fn a_mark_of_any_length_is_not_read_into_memory() {
+    let objects = FaultyObjects::new(Create::Honoured);
+    let mark = "p/stonekeep/runs/7/marks/0123";
+    objects.put_behind(mark, &vec![b' '; (64 << 10) + 1]);
+    let error = store_of(&objects).leftovers().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    let text = error.to_string();
+    assert!(
+        text.contains("stonekeep/runs/7/marks/0123") && text.contains("too long"),
+        "{text}"
+    );
+    objects.put_behind(mark, b"{\"key\": 7}");
+    let error = store_of(&objects).leftovers().unwrap_err();
+    assert!(error.to_string().contains("not a mark of an upload"), "{error}");
 }
 
 #[test]

@@ -93,6 +93,24 @@ fn another_version_is_an_error_and_never_a_mixture() {
     assert!(format!("{error:?}").contains("took its place"), "{error:?}");
 }
 
+/// Two readers together would fetch more ahead than a store may hold: the later one fetches a range when it needs it.
+#[test]
+fn two_objects_that_are_read_side_by_side_share_what_may_be_fetched_ahead() {
+    let expected = [bytes(7), bytes(8)];
+    let (objects, store) = store_with("p/a", &expected[0]);
+    objects.put_behind("p/b", &expected[1]);
+    let opened = ["a", "b"].map(|path| store.open(&key(path)).unwrap());
+    let mut readers = opened.each_ref().map(|object| ObjectReader::new(object.as_ref()));
+    let mut read = [Vec::new(), Vec::new()];
+    while read[0].len() < LARGE_BYTES {
+        for (reader, read) in readers.iter_mut().zip(&mut read) {
+            reader.take(2 << 20).read_to_end(read).unwrap();
+        }
+    }
+    assert!(read == expected);
+    assert_eq!(objects.requests(Verb::Get), 2 * RANGES);
+}
+
 #[test]
 fn many_objects_are_read_at_once() {
     let expected = bytes(6);

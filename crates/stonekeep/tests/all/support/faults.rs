@@ -53,6 +53,12 @@ pub(crate) enum How {
     Hidden,
     /// The last byte of the object is another one. Of reads only.
     WrongByte,
+    /// The body ends after so many bytes. Of reads only.
+    Cut(usize),
+    /// No answer comes.
+    Silent,
+    /// It is carried out, and the answer does not name the object. Of deletions only.
+    Unnamed,
 }
 
 /// Those after which a request is repeated.
@@ -64,6 +70,14 @@ pub(crate) const FAILURES: [How; 6] = [
     How::Skewed,
     How::Timeout,
 ];
+
+/// The text of an error that stands for no answer.
+const UNNAMED: &str = "the answer names other objects";
+
+/// Whether this stands for no answer.
+pub(crate) fn is_unnamed(error: &Error) -> bool {
+    error.to_string().contains(UNNAMED)
+}
 
 impl How {
     pub(crate) fn error(self, path: &Path) -> Error {
@@ -95,6 +109,9 @@ impl How {
                 source: "status code: 404 Not Found: NoSuchKey".into(),
             },
             How::WrongByte => generic("a wrong byte"),
+            How::Cut(_) => generic("a short body"),
+            How::Silent => generic("no answer"),
+            How::Unnamed => generic(UNNAMED),
             How::Skewed => Error::PermissionDenied {
                 path,
                 source: "status code: 403 Forbidden: RequestTimeTooSkewed".into(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use object_store::{
     ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-use super::faults::{Fault, How, Verb, When};
+use super::faults::{Fault, How, Verb, When, is_unnamed};
 
 /// Whether "create only if absent" is honoured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,10 +165,14 @@ impl FaultyObjects {
     ) -> Result<T> {
         match self.arrive(verb, path) {
             None => request.await,
-            Some(fault) if fault.when == When::Before => Err(fault.how.error(path)),
             Some(fault) => {
-                request.await?;
-                Err(fault.how.error(path))
+                if fault.when == When::After {
+                    request.await?;
+                }
+                match fault.how {
+                    How::Silent => pending().await,
+                    how => Err(how.error(path)),
+                }
             }
         }
     }
@@ -196,12 +201,15 @@ fn is_lease(path: &Path) -> bool {
     path.as_ref().contains("stonekeep/leases")
 }
 
-/// The same with another last byte.
-async fn spoiled(found: GetResult) -> Result<GetResult> {
+/// The same with another body.
+async fn spoiled(found: GetResult, how: How) -> Result<GetResult> {
     let (meta, range) = (found.meta.clone(), found.range.clone());
     let (attributes, extensions) = (found.attributes.clone(), found.extensions.clone());
     let mut bytes = found.bytes().await?.to_vec();
-    *bytes.last_mut().unwrap() ^= 1;
+    match how {
+        How::Cut(most) => bytes.truncate(most),
+        _ => *bytes.last_mut().unwrap() ^= 1,
+    }
     Ok(GetResult {
         payload: GetResultPayload::Stream(stream::iter([Ok(bytes.into())]).boxed()),
         meta,
@@ -266,8 +274,8 @@ impl ObjectStore for FaultyObjects {
         let verb = if options.head { Verb::Head } else { Verb::Get };
         let mut found = match self.arrive(verb, path) {
             None => self.objects.get_opts(path, options).await?,
-            Some(fault) if fault.how == How::WrongByte => {
-                spoiled(self.objects.get_opts(path, options).await?).await?
+            Some(fault) if matches!(fault.how, How::WrongByte | How::Cut(_)) => {
+                spoiled(self.objects.get_opts(path, options).await?, fault.how).await?
             }
             Some(fault) => return Err(fault.how.error(path)),
         };
@@ -291,7 +299,8 @@ impl ObjectStore for FaultyObjects {
             Ok(path)
         };
         let deleted: Vec<_> = paths.into_iter().map(delete).collect();
-        stream::iter(deleted).boxed()
+        let is_answer = |answer: &Result<Path>| !answer.as_ref().is_err_and(is_unnamed);
+        stream::iter(deleted.into_iter().filter(is_answer)).boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
