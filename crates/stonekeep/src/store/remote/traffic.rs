@@ -130,6 +130,7 @@ mod tests {
         let (http, _) = Answering::client(|_| Ok(response(200, "")));
         let traffic = Traffic::new(Limits::default());
         let reached = Reached::default();
+        assert_eq!(format!("{http:?}"), "HttpClient(Answering)");
         for (client, shown) in [
             (traffic.govern(http.clone()), "HttpClient(Governed { .. })"),
             (Headers::client(http.clone()), "HttpClient(Headers { .. })"),

@@ -64,6 +64,12 @@ fn key(path: &str) -> Key {
     Key::new(path).unwrap()
 }
 
+/// A machine whose clock is right.
+fn here() -> (Arc<FaultyObjects>, Arc<Elsewhere>) {
+    let objects = FaultyObjects::new(Create::Honoured);
+    (objects, Elsewhere::at(SystemTime::now()))
+}
+
 fn on(machine: &Arc<Elsewhere>, objects: &Arc<FaultyObjects>) -> RemoteStore {
     let machine: Arc<dyn Machine> = machine.clone();
     RemoteStore::new_on(machine, Arc::clone(objects) as _, "p", "objects of a test").unwrap()
@@ -90,30 +96,28 @@ fn fault(how: How, when: When) -> Fault {
 
 #[test]
 fn a_store_that_stays_unavailable_is_asked_for_three_minutes_of_its_machine_s_time() {
-    let (objects, machine) = (
-        FaultyObjects::new(Create::Honoured),
-        Elsewhere::at(SystemTime::now()),
-    );
-    let store: Store = on(&machine, &objects).into();
-    // More than fit into the time.
-    objects.fail(vec![fault(How::Unavailable, When::Before); 1000]);
-    let error = put(&store, "meta/1").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Io);
-    assert!(error.one_line().contains("SlowDown"), "{error:?}");
-    let slept = machine.0.slept().as_secs();
-    assert!((180..190).contains(&slept), "{slept}");
-    let asked = objects.requests(Verb::Put);
-    assert!((18..80).contains(&asked), "{asked}");
-    objects.forget_faults();
-    assert_eq!(put(&store, "meta/1").unwrap(), Put::Done);
+    for under_lease in [false, true] {
+        let (objects, machine) = here();
+        let store: Store = on(&machine, &objects).used_by_one_process().into();
+        let held = under_lease.then(|| taken(&store));
+        // More than fit into the time.
+        objects.fail(vec![fault(How::Unavailable, When::Before); 1000]);
+        let error = put(&store, "meta/1").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.one_line().contains("SlowDown"), "{error:?}");
+        let slept = machine.0.slept().as_secs();
+        assert!((180..190).contains(&slept), "{slept}");
+        let asked = objects.requests_but_leases(Verb::Put);
+        assert!((18..80).contains(&asked), "{asked}");
+        objects.forget_faults();
+        assert_eq!(put(&store, "meta/1").unwrap(), Put::Done);
+        drop(held);
+    }
 }
 
 #[test]
 fn a_lease_is_kept_as_long_as_a_request_without_an_answer_may_arrive() {
-    let (objects, machine) = (
-        FaultyObjects::new(Create::Honoured),
-        Elsewhere::at(SystemTime::now()),
-    );
+    let (objects, machine) = here();
     let store = on(&machine, &objects).with_lease_period(PERIOD).unwrap();
     let store: Store = store.used_by_one_process().into();
     let leases = || store.list(Some(&key("stonekeep/leases"))).unwrap().len();
@@ -135,10 +139,7 @@ fn a_lease_is_kept_as_long_as_a_request_without_an_answer_may_arrive() {
 
 #[test]
 fn a_refusal_under_a_lease_is_not_repeated() {
-    let (objects, machine) = (
-        FaultyObjects::new(Create::Honoured),
-        Elsewhere::at(SystemTime::now()),
-    );
+    let (objects, machine) = here();
     let store: Store = on(&machine, &objects).used_by_one_process().into();
     let _held = taken(&store);
     objects.fail([fault(How::Denied, When::Before)]);
@@ -149,9 +150,11 @@ fn a_refusal_under_a_lease_is_not_repeated() {
     assert_eq!(store.stat(&key("meta/1")).unwrap(), None);
 }
 
-/// Signs for as long as it is asked to, and says so in the URL.
+/// Signs for as long as it is asked to, and says so in the URL, if it has credentials.
 #[derive(Debug)]
-struct Signing;
+struct Signing {
+    has_credentials: bool,
+}
 
 #[async_trait]
 impl Signer for Signing {
@@ -167,6 +170,10 @@ impl Signer for Signing {
         lasts: Duration,
         _: &SignedUrlOptions,
     ) -> Answer<Url> {
+        if !self.has_credentials {
+            let (path, source) = ("credentials".to_owned(), "they have ended".into());
+            return Err(object_store::Error::Unauthenticated { path, source });
+        }
         Ok(Url::parse(&format!("https://host/{path}?lasts={}", lasts.as_secs())).unwrap())
     }
 }
@@ -191,8 +198,12 @@ impl HttpService for Service {
     }
 }
 
+const SIGNS: Signing = Signing {
+    has_credentials: true,
+};
+
 /// What a holder gets whose clock shows this time, and how many requests it has sent.
-fn put_signed(now: SystemTime, is_late: bool) -> (stonekeep::Result<Put>, usize) {
+fn put_signed(now: SystemTime, signer: Signing, is_late: bool) -> (stonekeep::Result<Put>, usize) {
     let service = Service {
         is_late,
         asked: Arc::default(),
@@ -201,7 +212,7 @@ fn put_signed(now: SystemTime, is_late: bool) -> (stonekeep::Result<Put>, usize)
         FaultyObjects::new(Create::Honoured),
         HttpClient::new(service.clone()),
     );
-    let store = on(&Elsewhere::at(now), &objects).with_signer(Arc::new(Signing), SignedRequests::S3, http);
+    let store = on(&Elsewhere::at(now), &objects).with_signer(Arc::new(signer), SignedRequests::S3, http);
     let store: Store = store.into();
     let held = taken(&store);
     let put = put(&store, "meta/1");
@@ -212,7 +223,7 @@ fn put_signed(now: SystemTime, is_late: bool) -> (stonekeep::Result<Put>, usize)
 
 #[test]
 fn a_clock_that_is_too_far_ahead_to_sign_anything_is_named() {
-    let (put, sent) = put_signed(SystemTime::now() + HOUR, false);
+    let (put, sent) = put_signed(SystemTime::now() + HOUR, SIGNS, false);
     let error = put.unwrap_err();
     assert_eq!((error.kind(), sent), (ErrorKind::Io, 0));
     let text = error.to_string();
@@ -221,19 +232,31 @@ fn a_clock_that_is_too_far_ahead_to_sign_anything_is_named() {
     assert!(error.hint().unwrap().contains("set the clock"), "{error:?}");
     // A few minutes are made up for, in both directions.
     for now in [SystemTime::now() + HOUR / 20, SystemTime::now() - HOUR] {
-        let (put, sent) = put_signed(now, false);
+        let (put, sent) = put_signed(now, SIGNS, false);
         assert_eq!((put.unwrap(), sent), (Put::Done, 1));
     }
 }
 
 #[test]
 fn a_request_that_comes_too_late_each_time_is_given_up_and_the_clocks_are_compared() {
-    let (put, sent) = put_signed(SystemTime::now() - HOUR, true);
+    let (put, sent) = put_signed(SystemTime::now() - HOUR, SIGNS, true);
     let error = put.unwrap_err();
     assert_eq!((error.kind(), sent), (ErrorKind::Io, 4));
     let text = error.to_string();
     assert!(text.contains("the clock of this machine is 3"), "{text}");
     assert!(text.contains("s behind the store's"), "{text}");
+}
+
+#[test]
+fn a_holder_without_credentials_is_told_so_and_sends_nothing() {
+    let signer = Signing {
+        has_credentials: false,
+    };
+    let (put, sent) = put_signed(SystemTime::now(), signer, false);
+    let error = put.unwrap_err();
+    assert_eq!(error.io_kind(), Some(io::ErrorKind::PermissionDenied));
+    assert!(error.one_line().contains("they have ended"), "{error:?}");
+    assert_eq!(sent, 0);
 }
 
 #[test]

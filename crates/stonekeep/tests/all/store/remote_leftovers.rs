@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use stonekeep::ErrorKind;
 use stonekeep::store::remote::RemoteStore;
-use stonekeep::store::{PutMode, Store};
+use stonekeep::store::{LockWait, PutMode, Store};
 
 use super::remote_upload::{RUN, key, large, store_of, upload};
 use crate::support::faults::{Fault, How, Verb, When};
@@ -69,6 +69,22 @@ fn an_upload_whose_completion_may_be_under_way_is_aborted_later() {
     assert_eq!(objects.uploads_under_way(), 0);
     assert_eq!(store.leftovers().unwrap(), []);
     assert_eq!(objects.contents(), BTreeMap::new());
+    assert_eq!(objects.violations(), [""; 0]);
+}
+
+/// There is no request then that ends with the lease.
+#[test]
+fn a_holder_that_signs_nothing_aborts_by_the_client() {
+    let objects = killed_in_a_completion();
+    let store = RemoteStore::new(Arc::clone(&objects) as _, "p", "objects of a test").unwrap();
+    let store = store.with_multipart(Arc::clone(&objects) as _);
+    let store: Store = store.used_by_one_process().into();
+    objects.date_forward("/probes/", Duration::from_secs(16 * 60));
+    let _held = store.lease(LockWait::Fail, "a test", &|| false).unwrap();
+    assert_eq!(store.leftovers().unwrap().len(), 1);
+    store.discard(RUN).unwrap();
+    assert_eq!(objects.uploads_under_way(), 0);
+    assert_eq!(store.leftovers().unwrap(), []);
     assert_eq!(objects.violations(), [""; 0]);
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use stonekeep::ErrorKind;
-use stonekeep::store::{PutMode, Upload};
+use stonekeep::store::{Durability, Put, PutContent, PutMode, Upload};
 
 use super::remote_upload::{RUN, key, large, store_of, upload};
 use crate::support::faults::{Fault, How, Verb, When};
@@ -49,6 +49,31 @@ fn an_object_that_may_not_be_looked_at_is_not_taken_for_absent() {
     assert!(error.to_string().contains("asking for meta/1"), "{error}");
     assert!(error.hint().unwrap().contains("s3:ListBucket"), "{error:?}");
     assert_eq!(store_of(&objects).stat(&key("meta/1")).unwrap(), None);
+}
+
+/// The first look at a key may not see what another process has just put there.
+#[test]
+fn a_key_that_is_taken_between_the_look_and_the_put_is_compared() {
+    for (theirs, expected) in [
+        (&b"ours"[..], Put::Same),
+        (b"them", Put::Taken),
+        (b"longer", Put::Taken),
+    ] {
+        let objects = FaultyObjects::new(Create::Honoured);
+        objects.put_behind("p/ids/1", theirs);
+        objects.fail([fault(Verb::Head, How::Hidden)]);
+        let content = PutContent::Bytes(b"ours");
+        let put = store_of(&objects).put(
+            RUN,
+            &key("ids/1"),
+            content,
+            PutMode::IfAbsent,
+            Durability::Durable,
+        );
+        assert_eq!(put.unwrap(), expected);
+        assert_eq!((objects.faults_left(), objects.requests(Verb::Put)), (0, 1));
+        assert_eq!(objects.contents()["p/ids/1"], theirs);
+    }
 }
 
 /// A second completion has destroyed objects, so that even one that is refused, or whose upload is gone, is not sent again.

@@ -55,6 +55,8 @@ pub(crate) enum How {
     WrongByte,
     /// The body ends after so many bytes. Of reads only.
     Cut(usize),
+    /// The connection breaks after so many bytes of the body. Of reads only.
+    Broken(usize),
     /// No answer comes.
     Silent,
     /// It is carried out, and the answer does not name the object. Of deletions only.
@@ -110,6 +112,7 @@ impl How {
             },
             How::WrongByte => generic("a wrong byte"),
             How::Cut(_) => generic("a short body"),
+            How::Broken(_) => generic("connection reset by peer"),
             How::Silent => generic("no answer"),
             How::Unnamed => generic(UNNAMED),
             How::Skewed => Error::PermissionDenied {

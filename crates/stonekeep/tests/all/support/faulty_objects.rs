@@ -207,11 +207,13 @@ async fn spoiled(found: GetResult, how: How) -> Result<GetResult> {
     let (attributes, extensions) = (found.attributes.clone(), found.extensions.clone());
     let mut bytes = found.bytes().await?.to_vec();
     match how {
-        How::Cut(most) => bytes.truncate(most),
+        How::Cut(most) | How::Broken(most) => bytes.truncate(most),
         _ => *bytes.last_mut().unwrap() ^= 1,
     }
+    let end = matches!(how, How::Broken(_)).then(|| Err(how.error(&meta.location)));
+    let pieces = [Ok(bytes.into())].into_iter().chain(end);
     Ok(GetResult {
-        payload: GetResultPayload::Stream(stream::iter([Ok(bytes.into())]).boxed()),
+        payload: GetResultPayload::Stream(stream::iter(pieces).boxed()),
         meta,
         range,
         attributes,
@@ -274,7 +276,7 @@ impl ObjectStore for FaultyObjects {
         let verb = if options.head { Verb::Head } else { Verb::Get };
         let mut found = match self.arrive(verb, path) {
             None => self.objects.get_opts(path, options).await?,
-            Some(fault) if matches!(fault.how, How::WrongByte | How::Cut(_)) => {
+            Some(fault) if matches!(fault.how, How::WrongByte | How::Cut(_) | How::Broken(_)) => {
                 spoiled(self.objects.get_opts(path, options).await?, fault.how).await?
             }
             Some(fault) => return Err(fault.how.error(path)),
