@@ -189,6 +189,7 @@ fn facts(
         went_back: Vec::new(),
         warnings: Vec::new(),
         durable: true,
+        stream: None,
         took_ms: None,
         created_by: concat!("stonekeep ", env!("CARGO_PKG_VERSION")).to_owned(),
         included: Vec::new(),

@@ -40,6 +40,8 @@ pub struct FollowedRecord<'b> {
     pub last_sequence: SequenceBounds,
     /// That something is missing before it.
     pub gap: Option<SequenceBreak>,
+    /// Transactions that are prepared after it, and neither committed nor rolled back.
+    pub prepared_transactions: u64,
 }
 
 /// The sequence numbers do not go on.
@@ -166,6 +168,7 @@ impl WalTail {
                 batch: &batch,
                 last_sequence,
                 gap,
+                prepared_transactions: replay.prepared_transactions() as u64,
             })
         })?;
         Ok(log.end())

@@ -28,6 +28,7 @@ mod rate_limiter;
 mod reading;
 pub mod repair;
 pub mod restore;
+mod restore_point;
 pub(crate) mod transfer;
 pub mod undelete;
 pub mod verify;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use stonekeep_format::backup_name::ShareFilesNaming;
 
+use super::restore_point::RestorePoint;
 use crate::WarningName;
 use crate::image::include::IncludePattern;
 use crate::store::LockWait;
@@ -175,6 +176,8 @@ pub struct RestoreOptions {
     /// Restore a damaged backup without what is damaged, into a directory without a database. The report says what is left out
     /// ([`Salvage`](crate::engine::restore::Salvage)).
     pub best_effort: bool,
+    /// Restore this point behind a base of a stream instead of a backup. The backup that is named is the base then; otherwise it is chosen.
+    pub point: Option<RestorePoint>,
 }
 
 macro_rules! with {
@@ -271,6 +274,8 @@ with!(RestoreOptions:
     with_keep_wal_dir(keep_wal_dir: bool),
     /// Sets [`Self::best_effort`].
     with_best_effort(best_effort: bool),
+    /// Sets [`Self::point`].
+    with_point(point: impl Into<Option<RestorePoint>>),
 );
 
 #[cfg(all(test, feature = "serde"))]

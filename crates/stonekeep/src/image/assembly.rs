@@ -12,6 +12,7 @@ use super::options_file::Options;
 use super::other_database;
 use super::pinned::Pinned;
 use super::unnamed_blobs::UnnamedBlobs;
+use super::wal_rules::lowest_log_number;
 use super::wal_scan::ScannedWals;
 use super::{Capture, CaptureKind, DatabaseImage, ImageColumnFamily, LiveCapture};
 use crate::{Observer, Result, WarningName};
@@ -67,6 +68,7 @@ impl Parts<'_> {
             database_id_in_manifest: state.db_id().is_some(),
             sequence_number,
             prepared_transactions: self.wals.prepared_transactions(),
+            lowest_log_number: lowest_log_number(state),
             sequence_number_without_wals: state.last_sequence().unwrap_or_default(),
             column_families: ImageColumnFamily::all_of(state),
             rocksdb_version: self.options.and_then(|options| options.rocksdb_version),

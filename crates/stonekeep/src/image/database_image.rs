@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::manifest::{DatabaseState, TableIdentity};
-use stonekeep_format::{Crc32c, SequenceNumber, Temperature};
+use stonekeep_format::{Crc32c, FileNumber, SequenceNumber, Temperature};
 
 use crate::Warning;
 
@@ -137,6 +137,8 @@ pub struct DatabaseImage {
     pub sequence_number_without_wals: SequenceNumber,
     /// Transactions that are prepared in its WALs, and neither committed nor rolled back.
     pub prepared_transactions: u64,
+    /// The smallest log number of its column families: what older WALs had is in its tables.
+    pub lowest_log_number: FileNumber,
     /// The column families, in the order of their numbers.
     pub column_families: Vec<ImageColumnFamily>,
     /// The RocksDB version that wrote the OPTIONS file.

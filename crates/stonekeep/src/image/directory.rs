@@ -1,6 +1,6 @@
 //! The directory of a database as the source of an image.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,6 +71,11 @@ impl Directory {
             clock: Arc::new(SystemClock),
             probes: Probes::default(),
         }
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Where its WALs are (`wal_dir`); otherwise OPTIONS is asked.

@@ -12,8 +12,13 @@ pub(super) fn is_needed(state: &DatabaseState, number: FileNumber) -> bool {
 /// Below this number no WAL holds anything that is not in tables, prepared transactions apart
 /// (`DBImpl::SetupLogFilesRecovery`, `db/db_impl/db_impl_open.cc`).
 pub(super) fn first_with_unflushed_data(state: &DatabaseState) -> FileNumber {
+    lowest_log_number(state).max(state.min_wal_to_keep())
+}
+
+/// The smallest log number of the column families.
+pub(super) fn lowest_log_number(state: &DatabaseState) -> FileNumber {
     let families = state.column_families().values().map(|family| family.log_number);
-    families.min().unwrap_or_default().max(state.min_wal_to_keep())
+    families.min().unwrap_or_default()
 }
 
 /// What is wrong with a tracked WAL.

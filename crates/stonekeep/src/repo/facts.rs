@@ -22,6 +22,7 @@ use super::checked_lines::{self, CheckedText};
 pub use super::file_facts::{FileFacts, FileOrigin, Session, TableFacts};
 use super::included::{self, IncludedFile};
 use super::layout;
+use super::stream::target::BaseOfStream;
 use super::went_back::WentBack;
 use crate::image::{CaptureKind, ImageColumnFamily, LiveCapture};
 use crate::store::{PutMode, Store, Upload};
@@ -78,6 +79,9 @@ pub struct BackupFacts {
     pub warnings: Vec<Warning>,
     /// Whether every byte that the backup names was durable when it was committed.
     pub durable: bool,
+    /// The stream that goes on from it, if it is a base of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<BaseOfStream>,
     /// How long the backup took until just before its commit, in milliseconds; absent in backups of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub took_ms: Option<u64>,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use stonekeep_format::Crc32c;
 
+use super::assembly::Assembly;
 use crate::store::{Key, Store};
 
 /// Where the bytes of a file are.
@@ -13,6 +14,8 @@ pub(in crate::engine) enum FileSource {
     Stored,
     /// At its path in another repository: the backup excludes the file.
     Alternate(Store),
+    /// In several places, one part after the other.
+    Assembled(Arc<Assembly>),
     /// Here, with the right checksum.
     Bytes(Arc<[u8]>),
     /// The backup excludes the file, and neither another backup nor another repository has it.

@@ -1,11 +1,14 @@
 //! One file of a backup, and where its bytes are.
 
+use std::sync::Arc;
+
 use stonekeep_format::Crc32c;
 use stonekeep_format::backup_meta::MetaFile;
 use stonekeep_format::backup_name::RepoPath;
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_format::unique_id::SessionId;
 
+use super::assembly::Assembly;
 use super::content::{Content, FileSource};
 use crate::Result;
 use crate::store::Key;
@@ -37,7 +40,7 @@ impl BackupFile {
     }
 
     /// A file with these bytes, which no repository stores.
-    pub(super) fn generated(name: DbFileName, bytes: Vec<u8>) -> Self {
+    pub(in crate::engine) fn generated(name: DbFileName, bytes: Vec<u8>) -> Self {
         let mut file = BackupFile {
             name,
             path: None,
@@ -48,6 +51,18 @@ impl BackupFile {
         };
         file.set_bytes(bytes);
         file
+    }
+
+    /// A file of which a repository stores parts.
+    pub(in crate::engine) fn assembled(name: DbFileName, assembly: Assembly) -> Self {
+        BackupFile {
+            name,
+            path: None,
+            size_bytes: assembly.size_bytes(),
+            crc32c: assembly.crc32c(),
+            session: None,
+            source: FileSource::Assembled(Arc::new(assembly)),
+        }
     }
 
     /// Gives the file this content.

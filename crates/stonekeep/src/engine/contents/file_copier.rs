@@ -4,6 +4,7 @@ use std::io::{Cursor, ErrorKind};
 
 use stonekeep_format::{BackupId, Crc32c};
 
+use super::assembly::Assembly;
 use super::content::{Content, FileSource};
 use super::damage::{damaged, wrong_checksum};
 use crate::engine::BackupEngineReadOnly;
@@ -29,9 +30,8 @@ impl FileCopier<'_> {
     /// # Errors
     /// `Corrupt` for a file that is not what it should be, `Stopped`, and I/O errors.
     pub(in crate::engine) fn copy(&self, content: &Content, at: &TargetPath) -> Result<()> {
-        let store = match &content.source {
-            FileSource::Stored => self.engine.store(),
-            FileSource::Alternate(store) => store,
+        match &content.source {
+            FileSource::Stored | FileSource::Alternate(_) | FileSource::Assembled(_) => {}
             FileSource::Bytes(bytes) => {
                 let mut reader =
                     Metered::new(Cursor::new(bytes), &content.key, content.size_bytes, self.meter);
@@ -42,18 +42,22 @@ impl FileCopier<'_> {
             }
         };
         let is_wrong = |error: &Error| error.kind() == crate::ErrorKind::Corrupt;
-        match self.copy_checked(store, content, at) {
+        match self.copy_checked(content, at) {
             Err(error) if is_wrong(&error) && self.target.look(at)?.is_none() => {
                 tracing::debug!(reason = %error.one_line(), "a file is read once more");
-                self.copy_checked(store, content, at)
+                self.copy_checked(content, at)
             }
             copied => copied,
         }
     }
 
     /// Leaves nothing of a file with a wrong checksum, or of one that is missing.
-    fn copy_checked(&self, store: &Store, content: &Content, at: &TargetPath) -> Result<()> {
-        let found = self.copy_from(store, content, at)?;
+    fn copy_checked(&self, content: &Content, at: &TargetPath) -> Result<()> {
+        let found = match &content.source {
+            FileSource::Assembled(assembly) => self.assemble(assembly, content, at)?,
+            FileSource::Alternate(store) => self.copy_from(store, content, at)?,
+            _ => self.copy_from(self.engine.store(), content, at)?,
+        };
         match content.crc32c {
             Some(expected) if expected != found => {
                 self.disk.remove(at)?;
@@ -83,6 +87,13 @@ impl FileCopier<'_> {
             Some(ErrorKind::UnexpectedEof) => damaged(self.id, key.as_str(), "ends early".into()),
             _ => error,
         })?;
+        Ok(reader.crc32c())
+    }
+
+    fn assemble(&self, assembly: &Assembly, content: &Content, at: &TargetPath) -> Result<Crc32c> {
+        let parts = assembly.reader(self.engine.store());
+        let mut reader = Metered::new(parts, &content.key, content.size_bytes, self.meter);
+        self.disk.write(at, &mut reader, content.size_bytes)?;
         Ok(reader.crc32c())
     }
 

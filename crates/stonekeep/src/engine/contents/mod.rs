@@ -4,6 +4,7 @@
 //! excluded files come from, and what an OPTIONS file becomes in another directory.
 
 mod alternates;
+pub(super) mod assembly;
 mod backup_contents;
 mod content;
 pub(super) mod current;

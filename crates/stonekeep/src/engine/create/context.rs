@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::stream_place::StreamPlace;
 use super::unknown_formats::UnknownFormats;
 pub(super) use crate::engine::full_disk::is_full;
 use crate::engine::transfer::{Amount, Meter};
@@ -21,6 +22,8 @@ pub(super) struct Context<'a> {
     pub(super) sources: &'a SourceFiles,
     pub(super) unknown_formats: &'a UnknownFormats,
     pub(super) began: Instant,
+    /// The stream that the backup is a base of.
+    pub(super) base_of: Option<StreamPlace>,
 }
 
 impl<'a> Context<'a> {

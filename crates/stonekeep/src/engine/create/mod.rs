@@ -92,12 +92,14 @@ mod run;
 mod session;
 mod source;
 mod stored_record;
+pub(in crate::engine) mod stream_place;
 pub mod together;
 mod unknown_formats;
 mod warnings;
 
 use self::context::Context;
 pub use self::report::{CreateReport, FileAction, PlannedFile};
+use self::stream_place::StreamPlace;
 use self::unknown_formats::UnknownFormats;
 use super::callbacks::guarded;
 use super::{BackupEngine, CreateBackupOptions, MetaSchema};
@@ -107,6 +109,15 @@ use crate::{Error, Observer, Result};
 
 /// RocksDB's limit on application metadata (`kMaxAppMetaSize` in `utilities/backup/backup_engine.cc`).
 const MAX_APP_METADATA_BYTES: usize = 1 << 20;
+
+/// What a backup is part of.
+#[derive(Default)]
+struct Beyond {
+    /// Backups of one capture, whose files are read together.
+    share: Option<Share>,
+    /// The stream that it is a base of.
+    base_of: Option<StreamPlace>,
+}
 
 impl BackupEngine {
     /// Backs up a database (`CreateNewBackup`, `CreateNewBackupWithMetadata`). See the [module](self) for what happens
@@ -122,7 +133,25 @@ impl BackupEngine {
         options: &CreateBackupOptions,
         observer: &dyn Observer,
     ) -> Result<CreateReport> {
-        self.create_sharing(source, options, observer, None)
+        self.create(source, options, observer, Beyond::default())
+    }
+
+    /// The same for a base of a stream.
+    ///
+    /// # Errors
+    /// As [`Self::create_new_backup`].
+    pub(in crate::engine) fn create_base(
+        &self,
+        source: &dyn ImageSource,
+        options: &CreateBackupOptions,
+        observer: &dyn Observer,
+        stream: StreamPlace,
+    ) -> Result<CreateReport> {
+        let beyond = Beyond {
+            base_of: Some(stream),
+            ..Beyond::default()
+        };
+        self.create(source, options, observer, beyond)
     }
 
     /// The same, with files read together with other backups.
@@ -131,9 +160,23 @@ impl BackupEngine {
         source: &dyn ImageSource,
         options: &CreateBackupOptions,
         observer: &dyn Observer,
-        share: Option<Share>,
+        share: Share,
     ) -> Result<CreateReport> {
-        self.with_context(source, options, (observer, share), |context| {
+        let beyond = Beyond {
+            share: Some(share),
+            ..Beyond::default()
+        };
+        self.create(source, options, observer, beyond)
+    }
+
+    fn create(
+        &self,
+        source: &dyn ImageSource,
+        options: &CreateBackupOptions,
+        observer: &dyn Observer,
+        beyond: Beyond,
+    ) -> Result<CreateReport> {
+        self.with_context(source, options, (observer, beyond), |context| {
             context.with_priority(|| run::create(context))
         })
     }
@@ -148,21 +191,22 @@ impl BackupEngine {
         options: &CreateBackupOptions,
         observer: &dyn Observer,
     ) -> Result<CreateReport> {
-        self.with_context(source, options, (observer, None), run::preview)
+        self.with_context(source, options, (observer, Beyond::default()), run::preview)
     }
 
     fn with_context(
         &self,
         source: &dyn ImageSource,
         options: &CreateBackupOptions,
-        (observer, share): (&dyn Observer, Option<Share>),
+        (observer, beyond): (&dyn Observer, Beyond),
         work: impl FnOnce(Context<'_>) -> Result<CreateReport>,
     ) -> Result<CreateReport> {
         let began = self.reader.clock.instant();
         self.check_create_options(options)?;
         Self::check_place(self.store(), source)?;
         let engine = self.options();
-        let sources = SourceFiles::new(engine.use_direct_reads, engine.io_buffer_size_bytes).sharing(share);
+        let sources =
+            SourceFiles::new(engine.use_direct_reads, engine.io_buffer_size_bytes).sharing(beyond.share);
         let unknown_formats = UnknownFormats::default();
         guarded(observer, |observer| {
             work(Context {
@@ -173,6 +217,7 @@ impl BackupEngine {
                 sources: &sources,
                 unknown_formats: &unknown_formats,
                 began,
+                base_of: beyond.base_of,
             })
         })
     }

@@ -89,6 +89,7 @@ pub(super) fn facts(
             .map(|warning| warning.clone().accepted_by(&context.options.accept))
             .collect(),
         durable: context.engine.durability() == Durability::Durable,
+        stream: context.base_of.map(|stream| stream.base(image)),
         took_ms: u64::try_from(context.elapsed().as_millis()).ok(),
         created_by: concat!("stonekeep ", env!("CARGO_PKG_VERSION")).to_owned(),
         included: included.facts(),

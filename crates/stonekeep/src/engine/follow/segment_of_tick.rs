@@ -78,11 +78,7 @@ fn piece(piece: &follow::Piece) -> Piece {
 
 fn broken(found: &follow::Break) -> Break {
     let place = match found.place {
-        // Everything before this byte can be reached: the end of the record before is less than it.
-        follow::Place::Wal { number, offset } => BreakPlace::Wal(WalPosition {
-            number,
-            offset: offset.saturating_sub(1),
-        }),
+        follow::Place::Wal { number, offset } => BreakPlace::Wal(WalPosition { number, offset }),
         follow::Place::Manifest { number, offset } => {
             BreakPlace::Manifest(ManifestPosition { number, offset })
         }
@@ -90,7 +86,7 @@ fn broken(found: &follow::Break) -> Break {
     Break {
         kind: kind(found.kind),
         place,
-        last_sequence: None,
+        last_sequence: found.last_sequence,
         text: found.text.clone(),
     }
 }

@@ -15,6 +15,7 @@ use super::old_database::{self, Sequences};
 use super::old_options::OldOptions;
 use super::owner;
 use super::plan::{Plan, PlanInputs};
+use super::point::{self, PointReport};
 use super::refusals::{Circumstances, require_restorable};
 use super::report::RestoreReport;
 use super::room::{self, Room};
@@ -39,6 +40,12 @@ pub(super) struct BackupRestore<'c, 'a> {
     id: BackupId,
     pinned: Pinned,
     facts: Option<BackupFacts>,
+}
+
+/// What a restore has not, or has besides, what the backup has.
+struct LeftOutOrAdded {
+    salvage: Option<Salvage>,
+    point: Option<PointReport>,
 }
 
 impl RestoreContext<'_> {
@@ -198,7 +205,7 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
     fn look(
         &mut self,
         circumstances: Circumstances<'_>,
-    ) -> Result<(BackupContents, TargetListings, Option<Salvage>)> {
+    ) -> Result<(BackupContents, TargetListings, LeftOutOrAdded)> {
         let context = self.context;
         let (options, targets, store) = (context.options, &context.targets, context.store());
         let (mut facts, mut whole) = (self.facts.take(), None);
@@ -225,14 +232,18 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
             Some(lost) => Some(salvage::complete(store, lost, &mut backup)?),
             None => None,
         };
-        Ok((backup, listings, salvage))
+        let point = match &context.point {
+            Some(point) => Some(point::complete(store, point, &mut backup)?),
+            None => None,
+        };
+        Ok((backup, listings, LeftOutOrAdded { salvage, point }))
     }
 
     fn plan(&mut self) -> Result<Plan> {
         let context = self.context;
         let (options, targets, store) = (context.options, &context.targets, context.store());
         let circumstances = context.circumstances()?;
-        let (mut backup, listings, salvage) = self.look(circumstances)?;
+        let (mut backup, listings, LeftOutOrAdded { salvage, point }) = self.look(circumstances)?;
         let freed = circumstances.freed;
         let here = match &backup.database_id {
             Some(_) => old_database::id(targets.db(), context.observer)?,
@@ -267,7 +278,7 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
         };
         let mut plan = Plan::make(backup, inputs, adjusted)?;
         plan.warnings.extend(salvage.iter().flat_map(Salvage::warnings));
-        plan.record.head.salvage = salvage;
+        (plan.record.head.salvage, plan.record.head.point) = (salvage, point);
         // Where nothing can be listed, each look would be a request: what is missing is missed when it is copied.
         if store.traits().lists && context.needs_only_written_files() {
             let written = plan.writes.iter().map(|write| &write.content);

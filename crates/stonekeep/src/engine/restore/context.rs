@@ -4,6 +4,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::path::Path;
 
 use super::hold::{self, Held};
+use super::point::{self, ResolvedPoint};
 use super::switchover::Switchover;
 use crate::engine::info::WhichBackup;
 use crate::engine::{BackupEngineReadOnly, RestoreMode, RestoreOptions};
@@ -39,6 +40,8 @@ pub(super) struct RestoreContext<'a> {
     pub(super) keep_old_made: Cell<bool>,
     /// What helps if there is no room, if the caller knows better.
     room_advice: Option<String>,
+    /// The point that is restored, if it is not a backup.
+    pub(super) point: Option<ResolvedPoint>,
 }
 
 impl<'a> RestoreContext<'a> {
@@ -59,9 +62,15 @@ impl<'a> RestoreContext<'a> {
             };
             engine.store().require_outside(target.path(), what)?;
         }
+        let point = match options.point {
+            Some(point) => Some(point::resolve(engine, which, point)?),
+            None => None,
+        };
         Ok(RestoreContext {
             verb,
-            which,
+            which: point
+                .as_ref()
+                .map_or(which, |point| WhichBackup::Id(point.base_id)),
             engine,
             disk,
             targets,
@@ -72,6 +81,7 @@ impl<'a> RestoreContext<'a> {
             held: OnceCell::new(),
             keep_old_made: Cell::new(false),
             room_advice: None,
+            point,
         })
     }
 

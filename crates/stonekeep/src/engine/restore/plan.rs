@@ -71,6 +71,7 @@ impl Plan {
                     keep_old: None,
                     keep_old_made: false,
                     salvage: None,
+                    point: None,
                 },
                 moves: Vec::new(),
                 // With one more, for IDENTITY.

@@ -12,6 +12,7 @@ use stonekeep_format::{BackupId, SequenceNumber};
 
 use super::moves::{Move, MovedFile};
 use super::old_database::Sequences;
+use super::point::PointReport;
 use super::report::{RestoreAction, RestoreReport, RestoredFile};
 use super::salvage::Salvage;
 use crate::engine::contents::RewrittenOptions;
@@ -72,6 +73,9 @@ pub(super) struct RecordHead {
     /// What is left out of a damaged backup.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) salvage: Option<Salvage>,
+    /// The point behind the backup that is restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) point: Option<PointReport>,
 }
 
 impl RecordHead {
@@ -152,6 +156,7 @@ impl RestoreRecord {
             backup_sequence_number: head.sequences.backup.map(SequenceNumber),
             kept_old: head.keep_old.as_ref().map(PathBuf::from),
             salvage: head.salvage.clone(),
+            point: head.point.clone(),
             files: Vec::new(),
             warnings: Vec::new(),
         }
@@ -266,6 +271,7 @@ mod tests {
                 keep_old: None,
                 keep_old_made: false,
                 salvage: None,
+                point: None,
             },
             moves,
             files: vec![file],

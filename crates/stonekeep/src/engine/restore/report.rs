@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use stonekeep_format::{BackupId, SequenceNumber};
 
+use super::point::PointReport;
 use super::salvage::Salvage;
 use crate::Warning;
 use crate::engine::contents::RewrittenOptions;
@@ -74,6 +75,9 @@ pub struct RestoreReport {
     /// What was left out of a damaged backup, if that was permitted (`best_effort`).
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub salvage: Option<Salvage>,
+    /// The point behind the backup that the restore went to, if one was asked for.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub point: Option<PointReport>,
     /// Every file of the restored database.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub files: Vec<RestoredFile>,

@@ -25,6 +25,12 @@ impl<'a> RestoreContext<'a> {
     /// Does what the context is for.
     pub(super) fn run(&self) -> Result<RestoreReport> {
         self.begin_phase(Phase::Planning);
+        if self.options.best_effort && self.point.is_some() {
+            let message = "a point that lacks something is not restored";
+            return Err(
+                Error::invalid(message).with_hint("leave out best_effort (--best-effort), or the point")
+            );
+        }
         if self.options.best_effort && self.which == WhichBackup::LatestValid {
             let message = "the newest backup without damage has nothing to be left out";
             return Err(
@@ -266,7 +272,12 @@ impl<'a> RestoreContext<'a> {
     /// gone by now can still be finished: its files are here.
     fn is_same(&self, record: &RestoreRecord) -> Result<bool> {
         let recorded = record.head.backup_id;
-        if matches!(self.which, WhichBackup::Id(id) if id != recorded) {
+        let is_same_point = match (&self.point, self.options.point, &record.head.point) {
+            (Some(point), Some(asked), Some(report)) => point.is_of(report, asked.at),
+            (None, _, None) => true,
+            _ => false,
+        };
+        if !is_same_point || matches!(self.which, WhichBackup::Id(id) if id != recorded) {
             return Ok(false);
         }
         match catalog::load(self.store(), recorded).and_then(catalog::MetaState::into_result) {

@@ -120,6 +120,26 @@ impl Chunk {
     }
 }
 
+/// Whether a WAL that has this length holds a batch.
+///
+/// # Errors
+/// `Io`, `Stopped`.
+pub(super) fn holds_data(
+    number: FileNumber,
+    file: &Pinned,
+    length: u64,
+    observer: &dyn Observer,
+) -> Result<bool> {
+    let mut chunk = Chunk::read(file, 0, length, STEP_BYTES as u64, observer)?;
+    loop {
+        match chunk.holds(number) {
+            Holds::Data => return Ok(true),
+            Holds::NoData => return Ok(false),
+            Holds::Unknown => chunk.grow(file, observer)?,
+        }
+    }
+}
+
 impl Chunks {
     /// Reads WALs, oldest first, each of the length that was measured; the first one from this offset on.
     ///

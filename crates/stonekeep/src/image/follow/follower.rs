@@ -10,8 +10,9 @@ use super::finds::Find;
 use super::inspection::Inspection;
 use super::manifests::{Manifests, current_number};
 use super::position::Position;
+use super::records::Rules;
 use super::tick::{Break, BreakKind, Clocks, OptionsContent, Place, Scanned, Tick};
-use super::wals::{Rules, Wals};
+use super::wals::Wals;
 use super::watch::Watch;
 use crate::image::pinned::Pinned;
 use crate::{Error, Observer, Result, Warning};
@@ -30,8 +31,8 @@ pub struct Follower {
     /// The OPTIONS file that was handed out last.
     options: Option<FileNumber>,
     found_options: Option<(FileNumber, Pinned)>,
-    /// Breaks of WALs that vanished.
-    missed: Vec<Break>,
+    /// Breaks that the next tick has: of WALs that vanished, and in what was there when it began.
+    breaks: Vec<Break>,
     /// A last sequence number that the MANIFEST had after the WALs were measured at the tick before, and where.
     ahead: Option<(SequenceNumber, Place)>,
     /// The largest one that was compared with the WALs.
@@ -57,7 +58,7 @@ pub(super) struct Parts {
     pub(super) inspection: Inspection,
     pub(super) options: Option<FileNumber>,
     pub(super) found_options: Option<(FileNumber, Pinned)>,
-    pub(super) missed: Vec<Break>,
+    pub(super) breaks: Vec<Break>,
 }
 
 impl Follower {
@@ -70,7 +71,7 @@ impl Follower {
             inspection: parts.inspection,
             options: parts.options,
             found_options: parts.found_options,
-            missed: parts.missed,
+            breaks: parts.breaks,
             ahead: None,
             compared: SequenceNumber(0),
             state: State::Ready,
@@ -144,7 +145,7 @@ impl Follower {
         let options = self.take_options(observer)?;
         self.read_manifests(observer)?;
         let mut scanned = Scanned {
-            breaks: std::mem::take(&mut self.missed),
+            breaks: std::mem::take(&mut self.breaks),
             ..Scanned::default()
         };
         scanned.breaks.append(&mut self.inspection.breaks);
@@ -165,6 +166,7 @@ impl Follower {
             options,
             position: self.position(),
             more: scanned.more,
+            bytes_behind: self.wals.bytes_behind(&measured),
         })
     }
 
@@ -182,7 +184,7 @@ impl Follower {
             match find {
                 Find::Wal(number, file) => self.wals.add(number, file),
                 Find::MissedWal(number) if !self.wals.knows(number) => {
-                    self.missed.push(Break::missed_wal(number))
+                    self.breaks.push(Break::missed_wal(number))
                 }
                 Find::Manifest(number, file) => self.manifests.add(number, file),
                 Find::Options(number, file) if Some(number) > known_options => {
@@ -276,6 +278,7 @@ impl Follower {
             scanned.breaks.push(Break {
                 kind: BreakKind::WritesWithoutWal,
                 place,
+                last_sequence: None,
                 text: format!(
                     "the MANIFEST knows sequence number {number}, and no WAL has more than {}",
                     last.highest

@@ -20,8 +20,7 @@
 //!
 //! # Breaks
 //! A break is a place that no restore may cross; a base taken behind it is good. Points before the place are good.
-//! - Of a WAL: the place is a byte offset; positions up to the byte before it are good. For a gap it is the end of the first
-//!   record behind the gap.
+//! - Of a WAL: the place is a byte offset; positions up to it are good. For a gap it is where the first record behind the gap begins.
 //! - Of a MANIFEST: the place is the end of the edit, so a base whose MANIFEST is as long is behind it. The change lies somewhere behind
 //!   the position of the tick before.
 //!
@@ -48,10 +47,12 @@ mod begin;
 mod chunks;
 mod finds;
 mod follower;
+mod found;
 mod inspection;
 mod manifest_tail;
 mod manifests;
 mod position;
+mod records;
 mod tick;
 mod wals;
 mod watch;

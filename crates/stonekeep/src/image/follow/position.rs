@@ -2,7 +2,7 @@
 
 use stonekeep_format::checksum::crc32c;
 use stonekeep_format::wal::{ReplayState, SequenceBounds};
-use stonekeep_format::{Crc32c, FileNumber, SequenceNumber};
+use stonekeep_format::{Crc32c, FileNumber};
 
 /// So many bytes before a position show that a WAL is the one that was followed.
 pub(super) const RECENT_BYTES: usize = 64 << 10;
@@ -65,17 +65,8 @@ pub struct ManifestPosition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Start {
-    /// At the end of a base, an image of the database.
-    Base {
-        /// The newest WAL of the base that holds data; the newest of all if none does.
-        wal: FileNumber,
-        /// How many bytes of it the base has.
-        end: u64,
-        /// The MANIFEST of the base and its length.
-        manifest: ManifestPosition,
-        /// The last sequence number of the base. It counts if no WAL holds a batch.
-        sequence_number: SequenceNumber,
-    },
+    /// Behind all that is in the WALs now. A base that is captured from now on holds what was there before.
+    Now,
     /// Where another follower was.
     Resumed(Position),
 }

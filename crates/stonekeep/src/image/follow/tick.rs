@@ -30,6 +30,8 @@ pub struct Tick {
     pub position: Position,
     /// There was more than one tick takes: tick again at once.
     pub more: bool,
+    /// How many bytes of WALs were there and are not in this tick, half of a record among them.
+    pub bytes_behind: u64,
 }
 
 /// What the WALs of one look give.
@@ -49,6 +51,27 @@ impl Tick {
             && self.edits.is_empty()
             && self.breaks.is_empty()
             && self.options.is_none()
+    }
+
+    /// How many bytes of WALs it has.
+    pub fn wal_bytes(&self) -> u64 {
+        self.pieces.iter().map(|piece| piece.bytes.len() as u64).sum()
+    }
+
+    /// Adds the tick that follows.
+    pub fn append(&mut self, next: Tick) {
+        let mut pieces = next.pieces.into_iter();
+        match (self.pieces.last_mut(), pieces.next()) {
+            (Some(last), Some(piece)) if last.wal == piece.wal => last.append(piece),
+            (_, first) => self.pieces.extend(first),
+        }
+        self.pieces.extend(pieces);
+        self.finals.extend(next.finals);
+        self.edits.extend(next.edits);
+        self.breaks.extend(next.breaks);
+        self.options = next.options.or(self.options.take());
+        (self.before, self.after) = (next.before, next.after);
+        (self.position, self.more, self.bytes_behind) = (next.position, next.more, next.bytes_behind);
     }
 }
 
@@ -82,6 +105,14 @@ impl Piece {
     /// The offset of the byte behind the last one.
     pub fn to(&self) -> u64 {
         self.from + self.bytes.len() as u64
+    }
+
+    /// Adds what follows in the same WAL.
+    fn append(&mut self, next: Piece) {
+        self.first_sequence = self.first_sequence.or(next.first_sequence);
+        self.last_sequence = next.last_sequence.or(self.last_sequence);
+        self.records += next.records;
+        self.bytes.extend(next.bytes);
     }
 }
 
@@ -134,6 +165,8 @@ pub struct Break {
     pub kind: BreakKind,
     /// Where. See the [module](super) for what lies before it.
     pub place: Place,
+    /// The last sequence number in use before it, where that is known. Of a MANIFEST it is not.
+    pub last_sequence: Option<SequenceNumber>,
     /// What was seen, in words.
     pub text: String,
 }
@@ -208,14 +241,11 @@ impl Break {
     /// Of a WAL that vanished before it was opened.
     pub(super) fn missed_wal(number: FileNumber) -> Break {
         let text = format!("WAL {number} vanished before it was opened");
-        Break::in_wal(BreakKind::MissedWal, number, 0, text)
-    }
-
-    pub(super) fn in_wal(kind: BreakKind, number: FileNumber, offset: u64, text: impl Into<String>) -> Break {
         Break {
-            kind,
-            place: Place::Wal { number, offset },
-            text: text.into(),
+            kind: BreakKind::MissedWal,
+            place: Place::Wal { number, offset: 0 },
+            last_sequence: None,
+            text,
         }
     }
 
@@ -228,6 +258,7 @@ impl Break {
         Break {
             kind,
             place: Place::Manifest { number, offset },
+            last_sequence: None,
             text: text.into(),
         }
     }

@@ -1,30 +1,18 @@
 //! The WALs of a followed database, from the one that is followed on.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
+use stonekeep_format::FileNumber;
 use stonekeep_format::log::{EndReason, LogEnd};
 use stonekeep_format::options::CaptureOptions;
-use stonekeep_format::wal::{FollowedRecord, SequenceBounds, SequenceBreak, WalTail};
-use stonekeep_format::{FileNumber, SequenceNumber};
+use stonekeep_format::wal::WalTail;
 
 use super::chunks::{BEGINNING_BYTES, Chunk, Chunks, may_go_on};
-use super::inspection::Inspection;
 use super::position::{RECENT_BYTES, Recent, WalPosition};
-use super::tick::{Break, BreakKind, FinalWal, Piece, Scanned};
+use super::records::{BreakBefore, Records, Rules};
+use super::tick::{Break, BreakKind, FinalWal, Piece, Place, Scanned};
 use crate::image::pinned::Pinned;
 use crate::{Error, ErrorKind, Observer, Result};
-
-/// What the scan is judged by.
-#[derive(Clone, Copy)]
-pub(super) struct Rules<'a> {
-    /// What OPTIONS say.
-    pub(super) settings: &'a CaptureOptions,
-    /// What the MANIFEST has shown.
-    pub(super) inspection: &'a Inspection,
-    /// Asked whether to stop.
-    pub(super) observer: &'a dyn Observer,
-}
 
 /// The open WALs, and how far they have been handed out.
 #[derive(Debug)]
@@ -57,47 +45,6 @@ pub(super) struct SoFar {
     pub(super) beginning: Vec<u8>,
     /// Whether there was a batch.
     pub(super) has_data: bool,
-}
-
-/// What the records of a push show.
-#[derive(Debug, Default)]
-struct Records {
-    count: u64,
-    first_sequence: Option<SequenceNumber>,
-    last_sequence: Option<SequenceBounds>,
-    /// The end of the first one, and whether it follows the one before without a gap.
-    first: Option<(u64, bool)>,
-    breaks: Vec<Break>,
-}
-
-impl Records {
-    fn take(&mut self, record: &FollowedRecord<'_>, rules: Rules<'_>) {
-        self.count += 1;
-        self.first_sequence.get_or_insert(record.batch.sequence);
-        self.last_sequence = Some(record.last_sequence);
-        self.first
-            .get_or_insert((record.end_offset, record.gap.is_none()));
-        let mut add = |kind, text: String| {
-            self.breaks
-                .push(Break::in_wal(kind, record.number, record.end_offset, text));
-        };
-        match record.gap {
-            Some(gap) if gap.goes_back() => add(BreakKind::SequenceWentBack, gap.to_string()),
-            Some(gap) if !rules.inspection.explains(missing_in(gap)) => {
-                add(BreakKind::SequenceGap, gap.to_string())
-            }
-            _ => {}
-        }
-        if record.batch.unknown_commits > 0 {
-            let text = "a transaction is committed that is prepared in no WAL that was read";
-            add(BreakKind::UnknownCommit, text.to_owned());
-        }
-    }
-}
-
-/// The sequence numbers that a gap leaves out.
-fn missing_in(gap: SequenceBreak) -> Range<u64> {
-    gap.last.highest.0 + 1..gap.found.0
 }
 
 impl Wals {
@@ -164,6 +111,15 @@ impl Wals {
             .collect()
     }
 
+    /// How many of so many bytes were not handed out.
+    pub(super) fn bytes_behind(&self, measured: &BTreeMap<FileNumber, u64>) -> u64 {
+        let lengths = measured.range(self.number()..).map(|(number, length)| {
+            let handed = if *number == self.number() { self.handed } else { 0 };
+            length.saturating_sub(handed)
+        });
+        lengths.sum()
+    }
+
     /// Reads what came, of WALs that have these lengths.
     ///
     /// # Errors
@@ -208,10 +164,7 @@ impl Wals {
         scanned: &mut Scanned,
     ) -> Result<LogEnd> {
         let mut records = Records::default();
-        let was_exact = self
-            .tail
-            .last_sequence()
-            .is_some_and(|last| last.exact().is_some());
+        let last = self.tail.last_sequence();
         let end = loop {
             let from = self.tail.valid_bytes();
             let bytes = chunk
@@ -219,7 +172,7 @@ impl Wals {
                 .get((from - self.handed) as usize..)
                 .unwrap_or_default();
             let pushed = self.tail.push(bytes, &mut |record| {
-                records.take(record, rules);
+                records.take(record, last, rules);
                 Ok(())
             });
             let end = pushed.map_err(|error| Error::format(self.name(), error))?;
@@ -233,9 +186,10 @@ impl Wals {
         self.refuse_numbers_in_no_record(rules)?;
         self.recycles |= end.recycled;
         scanned.breaks.append(&mut records.breaks);
-        if let Some((first_end, is_next)) = records.first.filter(|_| !self.has_data) {
+        if let Some(first) = records.first.filter(|_| !self.has_data) {
             self.has_data = true;
-            self.judge_beginning(first_end, is_next && was_exact, rules, scanned);
+            let is_next = first.is_next && first.before.last_sequence.is_some();
+            self.judge_beginning(first.before, is_next, rules, scanned);
         }
         if chunk.lost_bytes && !self.lost_bytes {
             self.lost_bytes = true;
@@ -320,9 +274,14 @@ impl Wals {
     }
 
     /// Judges the end of the WAL before by the first batch of this one.
-    fn judge_beginning(&mut self, first_end: u64, is_next: bool, rules: Rules<'_>, scanned: &mut Scanned) {
-        let number = self.number();
-        let mut add = |kind, text: String| scanned.breaks.push(Break::in_wal(kind, number, first_end, text));
+    fn judge_beginning(
+        &mut self,
+        before: BreakBefore,
+        is_next: bool,
+        rules: Rules<'_>,
+        scanned: &mut Scanned,
+    ) {
+        let mut add = |kind, text: String| scanned.breaks.push(before.is(kind, text));
         let predecessor = self.tail.predecessor();
         let same = predecessor
             .zip(self.before)
@@ -368,7 +327,14 @@ impl Wals {
     }
 
     fn behind_end(&self, kind: BreakKind, text: String) -> Break {
-        Break::in_wal(kind, self.number(), self.tail.valid_bytes() + 1, text)
+        let end = BreakBefore {
+            place: Place::Wal {
+                number: self.number(),
+                offset: self.tail.valid_bytes(),
+            },
+            last_sequence: self.tail.last_sequence().and_then(|last| last.exact()),
+        };
+        end.is(kind, text)
     }
 
     fn name(&self) -> String {

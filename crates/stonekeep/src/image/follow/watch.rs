@@ -150,11 +150,17 @@ impl Watch {
         Ok(finds)
     }
 
+    /// Puts back what was taken, in the place of what came first.
+    pub(super) fn give_back(&mut self, finds: impl Iterator<Item = Find>) {
+        let later = std::mem::replace(&mut self.finds, finds.collect());
+        self.finds.extend(later);
+    }
+
     /// Waits until a file appears, at most that long; whether a WAL did. Where there are no events, it waits all the time.
     ///
     /// # Errors
     /// `Io`; `Refused` if a directory is gone.
-    pub(super) fn wait(&mut self, longest: Duration) -> Result<bool> {
+    pub fn wait(&mut self, longest: Duration) -> Result<bool> {
         let Some(watcher) = &self.watcher else {
             self.source.clock.sleep(longest);
             return Ok(false);

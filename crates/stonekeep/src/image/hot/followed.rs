@@ -66,7 +66,7 @@ impl<'a> Followed<'a> {
     }
 
     /// The MANIFEST.
-    pub(super) fn manifest(&self) -> &Manifest {
+    pub(in crate::image) fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 

@@ -1,14 +1,16 @@
-//! What the payload of a segment consists of, in its order: the pieces, then the OPTIONS files.
+//! What the payload of a segment consists of, in its order: for each part its pieces, then its OPTIONS file.
 
 use std::fmt;
 
 use stonekeep_format::Crc32c;
 
-use super::segment_header::{OptionsFile, Part, Piece, SegmentHeader};
+use super::segment_header::{OptionsFile, Part, Piece};
 use super::segment_name::Ordinal;
 
-/// Raw bytes of a single segment, at most.
+/// Bytes of WALs in a single segment, at most, if it has several pieces.
 pub const PART_LIMIT_BYTES: u64 = 16 << 20;
+/// The same if it has one piece: that may be a single record, which is as long as the application made it.
+pub const RECORD_LIMIT_BYTES: u64 = 8 << 30;
 /// Raw bytes of a joined segment, at most.
 pub const JOINED_LIMIT_BYTES: u64 = 256 << 20;
 
@@ -22,17 +24,14 @@ pub enum ContentItem<'a> {
 }
 
 impl<'a> ContentItem<'a> {
-    /// All that a segment has.
-    pub(super) fn all(header: &'a SegmentHeader) -> impl Iterator<Item = Self> {
-        let pieces = header.parts.iter().flat_map(|part| {
-            let of_part = |piece| ContentItem::Piece(part.ordinal, piece);
-            part.pieces.iter().map(of_part)
-        });
-        let options = header.parts.iter().filter_map(|part| {
-            let options = part.options.as_ref()?;
-            Some(ContentItem::Options(part.ordinal, options))
-        });
-        pieces.chain(options)
+    /// All that a part has.
+    pub(super) fn all(part: &'a Part) -> impl Iterator<Item = Self> {
+        let pieces = part
+            .pieces
+            .iter()
+            .map(|piece| ContentItem::Piece(part.ordinal, piece));
+        let options = part.options.as_ref();
+        pieces.chain(options.map(|options| ContentItem::Options(part.ordinal, options)))
     }
 
     /// How many bytes it has.
@@ -66,10 +65,14 @@ impl fmt::Display for ContentItem<'_> {
 
 /// How many raw bytes a part has; no more than a number can say.
 pub(super) fn raw_bytes(part: &Part) -> u64 {
-    let pieces = part
-        .pieces
-        .iter()
-        .map(|piece| piece.to.saturating_sub(piece.from));
-    let options = part.options.iter().map(|options| options.size_bytes);
-    pieces.chain(options).fold(0, u64::saturating_add)
+    let options = part.options.map_or(0, |options| options.size_bytes);
+    piece_bytes(part).saturating_add(options)
+}
+
+/// How many bytes of WALs a part has.
+pub(super) fn piece_bytes(part: &Part) -> u64 {
+    let pieces = part.pieces.iter();
+    pieces
+        .map(|piece| piece.to.saturating_sub(piece.from))
+        .fold(0, u64::saturating_add)
 }

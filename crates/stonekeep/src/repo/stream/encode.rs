@@ -6,7 +6,8 @@ use stonekeep_format::Crc32c;
 
 use super::content_item::{ContentItem, raw_bytes};
 use super::first_line::FirstLine;
-use super::segment_header::SegmentHeader;
+use super::header_text::Payload;
+use super::segment_header::{Part, SegmentHeader};
 use super::segment_name::SegmentName;
 use super::stream_id::StreamId;
 use super::{header_check, header_text};
@@ -30,15 +31,24 @@ pub struct EncodedSegment {
     pub crc32c: Crc32c,
 }
 
-/// Makes a segment. `raw` has the bytes of all pieces in their order, then those of the OPTIONS files.
+/// Makes a segment. `raw` has for each part the bytes of its pieces in their order, then those of its OPTIONS file.
 ///
 /// # Errors
 /// `InvalidArgument` if the header does not make sense, or the bytes are not those that it describes; those of `raw`.
 pub fn encode(header: &SegmentHeader, raw: &mut dyn Read) -> Result<EncodedSegment> {
     header_check::check(header)
         .map_err(|reason| Error::invalid(format!("{} cannot be written: {reason}", header.describe())))?;
-    let payload = compress(header, raw)?;
-    let text = header_text::write(header, Crc32c(crc32c::crc32c(&payload)))?;
+    let (mut payload, mut frame_bytes) = (Vec::new(), Vec::new());
+    for part in &header.parts {
+        let before = payload.len();
+        payload = compress(part, raw, payload)?;
+        frame_bytes.push((payload.len() - before) as u64);
+    }
+    let facts = Payload {
+        crc32c: Crc32c(crc32c::crc32c(&payload)),
+        frame_bytes,
+    };
+    let text = header_text::write(header, &facts)?;
     let line = FirstLine {
         header_bytes: text.len() as u64,
         payload_bytes: payload.len() as u64,
@@ -52,13 +62,17 @@ pub fn encode(header: &SegmentHeader, raw: &mut dyn Read) -> Result<EncodedSegme
     })
 }
 
-fn compress(header: &SegmentHeader, raw: &mut dyn Read) -> Result<Vec<u8>> {
-    let failed = |error| Error::io(format!("compressing {}", header.describe()), error);
-    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), LEVEL).map_err(failed)?;
-    let size_bytes = header.parts.iter().map(raw_bytes).sum();
+/// Appends the frame of a part; nothing if it holds no bytes.
+fn compress(part: &Part, raw: &mut dyn Read, payload: Vec<u8>) -> Result<Vec<u8>> {
+    let size_bytes = raw_bytes(part);
+    if size_bytes == 0 {
+        return Ok(payload);
+    }
+    let failed = |error| Error::io(format!("compressing segment {}", part.ordinal), error);
+    let mut encoder = zstd::stream::write::Encoder::new(payload, LEVEL).map_err(failed)?;
     encoder.set_pledged_src_size(Some(size_bytes)).map_err(failed)?;
     let mut buffer = vec![0; BUFFER_BYTES];
-    for item in ContentItem::all(header) {
+    for item in ContentItem::all(part) {
         let mut bytes = (&mut *raw).take(item.size_bytes());
         let (mut crc32c, mut left) = (0, item.size_bytes());
         while left > 0 {

@@ -1,8 +1,9 @@
 //! Whether a header makes sense: what is written and what is read has to.
 
 use stonekeep_format::FileNumber;
+use stonekeep_format::options::LIMIT_BYTES as OPTIONS_LIMIT_BYTES;
 
-use super::content_item::{JOINED_LIMIT_BYTES, PART_LIMIT_BYTES, raw_bytes};
+use super::content_item::{JOINED_LIMIT_BYTES, PART_LIMIT_BYTES, RECORD_LIMIT_BYTES, piece_bytes, raw_bytes};
 use super::segment_header::{Part, Piece, SegmentHeader};
 use super::segment_name::Ordinal;
 
@@ -13,9 +14,6 @@ pub(super) fn check(header: &SegmentHeader) -> Check {
     let (name, is_first) = (header.name, header.name.first() == Ordinal::FIRST);
     require(header.previous_crc32c.is_none() == is_first, || {
         "it names a segment before it, or none, where there is none, or one".to_owned()
-    })?;
-    require(header.origin.is_some() == is_first, || {
-        "only the first segment of a stream says which database it is, and it must".to_owned()
     })?;
     require(header.last_crc32c.is_some() == name.is_joined(), || {
         "only a joined segment has the checksum of the last one that it joined, and it must".to_owned()
@@ -44,16 +42,22 @@ fn require(holds: bool, reason: impl FnOnce() -> String) -> Check {
 /// Nothing is allocated by a size before this has held.
 fn sizes(parts: &[Part]) -> Check {
     for part in parts {
-        let bytes = raw_bytes(part);
-        require(bytes <= PART_LIMIT_BYTES, || {
-            let ordinal = part.ordinal;
-            format!(
-                "segment {ordinal} has {bytes} bytes of files, more than the {PART_LIMIT_BYTES} that it may have"
-            )
+        let bytes = piece_bytes(part);
+        let limit = match part.pieces.as_slice() {
+            [_] => RECORD_LIMIT_BYTES,
+            _ => PART_LIMIT_BYTES,
+        };
+        let ordinal = part.ordinal;
+        require(bytes <= limit, || {
+            format!("segment {ordinal} has {bytes} bytes of WALs, more than the {limit} that it may have")
+        })?;
+        let bytes = part.options.map_or(0, |options| options.size_bytes);
+        require(bytes <= OPTIONS_LIMIT_BYTES, || {
+            format!("segment {ordinal} has an OPTIONS file of {bytes} bytes, more than {OPTIONS_LIMIT_BYTES}")
         })?;
     }
     let bytes = parts.iter().map(raw_bytes).fold(0, u64::saturating_add);
-    require(bytes <= JOINED_LIMIT_BYTES, || {
+    require(parts.len() == 1 || bytes <= JOINED_LIMIT_BYTES, || {
         format!("it has {bytes} bytes of files, more than the {JOINED_LIMIT_BYTES} that it may have")
     })
 }

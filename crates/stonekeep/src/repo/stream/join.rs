@@ -6,8 +6,7 @@ use super::stored_segment::StoredSegment;
 use super::stream_id::Token;
 use crate::{Error, Result};
 
-/// Joins segments that follow each other. The raw bytes of the joined one are the pieces of all in their order, then their OPTIONS
-/// files. Its owner is that of the last one: whoever joins does not continue the stream. `token` is of whoever joins.
+/// Joins segments that follow each other. The payload of the joined one is theirs, one after the other. Its owner is that of the last one: whoever joins does not continue the stream. `token` is of whoever joins.
 ///
 /// # Errors
 /// `InvalidArgument` if there are not two, or they do not follow each other.
@@ -33,11 +32,12 @@ pub fn joined(segments: &[StoredSegment], token: Token) -> Result<SegmentHeader>
         owner: last.header.owner,
         previous_crc32c: first.header.previous_crc32c,
         last_crc32c: Some(last.end_crc32c()),
-        origin: first.header.origin.clone(),
+        origin: last.header.origin.clone(),
         parts: segments
             .iter()
             .flat_map(|segment| segment.header.parts.iter().cloned())
             .collect(),
+        resume: last.header.resume.clone(),
     })
 }
 

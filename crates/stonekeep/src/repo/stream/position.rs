@@ -103,8 +103,7 @@ fn require_no_gap(reached: &Position, wanted: SequenceNumber, next: Option<Seque
 
 fn at_time(chain: &Chain, run: &Run, base: &Base, wall_ms: i64) -> Result<Position> {
     require_once(chain, wall_ms)?;
-    let is_before = |part: &&Part| part.measured.after.wall_ms <= wall_ms;
-    let Some(last) = chain.parts().filter(is_before).last() else {
+    let Some(last) = last_before(chain, wall_ms).filter(|last| !is_in_base(run, base, last)) else {
         return Err(below_the_base(base, "that time"));
     };
     let is_last_of_run = run.last().is_some_and(|end| last.ordinal >= end);
@@ -112,11 +111,30 @@ fn at_time(chain: &Chain, run: &Run, base: &Base, wall_ms: i64) -> Result<Positi
         Some(hole) if is_last_of_run => return Err(hole.error()),
         _ => {}
     }
-    let is_below = end_of_part(run, last).is_some_and(|end| end < base.end);
-    if last.ordinal < base.ordinal || is_below {
-        return Err(below_the_base(base, "that time"));
-    }
     end_of_segment(run, base, last)
+}
+
+/// Whether a target is before the end of a base, so that an older one is needed.
+///
+/// # Errors
+/// `Corrupt` if the segment is missing that the base goes on from.
+pub fn is_below(chain: &Chain, base: &Base, target: Target) -> Result<bool> {
+    let run = chain.run_of(base.ordinal)?;
+    Ok(match target {
+        Target::AtSequence(wanted) => wanted < base.last_sequence,
+        Target::AtTime(wall_ms) => last_before(chain, wall_ms).is_none_or(|last| is_in_base(run, base, last)),
+        Target::Latest => false,
+    })
+}
+
+fn last_before(chain: &Chain, wall_ms: i64) -> Option<&Part> {
+    let is_before = |part: &&Part| part.measured.after.wall_ms <= wall_ms;
+    chain.parts().filter(is_before).last()
+}
+
+/// Whether a base goes on behind the end of a part.
+fn is_in_base(run: &Run, base: &Base, part: &Part) -> bool {
+    part.ordinal < base.ordinal || end_of_part(run, part).is_some_and(|end| end < base.end)
 }
 
 fn latest(run: &Run, base: &Base) -> Result<Position> {

@@ -8,6 +8,7 @@ use stonekeep_format::{Crc32c, FileNumber, SequenceNumber};
 
 use super::bare;
 use super::raw_record::RawRecord;
+use super::resume_point::ResumePoint;
 use super::segment_name::{Ordinal, Owner, SegmentName};
 use super::stream_id::StreamId;
 
@@ -25,10 +26,12 @@ pub struct SegmentHeader {
     /// Of a joined segment, and only of one: checksum of all bytes of the last segment that it joined. The segment after it names
     /// this one, since it was written before they were joined.
     pub last_crc32c: Option<Crc32c>,
-    /// Of the first one of a stream, and only of that: which database it is.
-    pub origin: Option<Origin>,
+    /// Which database it is.
+    pub origin: Origin,
     /// What it holds: one part for each ordinal, so one unless it is joined.
     pub parts: Vec<Part>,
+    /// Where its follower was then; absent where that would be long.
+    pub resume: Option<ResumePoint>,
 }
 
 /// Which database a stream is of.
@@ -36,8 +39,6 @@ pub struct SegmentHeader {
 pub struct Origin {
     /// The database id, where the database has one.
     pub database_id: Option<String>,
-    /// The RocksDB version that wrote the OPTIONS file, where that is known.
-    pub rocksdb_version: Option<String>,
     /// The directory of the database on the host of the follower.
     pub directory: String,
 }
@@ -126,7 +127,7 @@ impl PieceSequences {
 }
 
 /// A place in the WALs of a database, in the order in which they are replayed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct WalPosition {
     /// The WAL.
     #[serde(with = "bare")]
@@ -136,7 +137,7 @@ pub struct WalPosition {
 }
 
 /// A place in the MANIFESTs of a database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct ManifestPosition {
     /// The MANIFEST.
     #[serde(with = "bare")]

@@ -43,6 +43,13 @@ impl fmt::Display for Ordinal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Owner(pub u64);
 
+impl Owner {
+    /// The one that takes the stream over from this one.
+    pub fn next(self) -> Self {
+        Owner(self.0.saturating_add(1))
+    }
+}
+
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)

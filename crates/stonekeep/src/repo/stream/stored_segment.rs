@@ -4,7 +4,7 @@ use stonekeep_format::Crc32c;
 
 use super::content_item::raw_bytes;
 use super::first_line::{FirstLine, LINE_BYTES};
-use super::header_text;
+use super::header_text::{self, Payload};
 use super::segment_header::SegmentHeader;
 use super::segment_name::SegmentName;
 use super::stream_id::StreamId;
@@ -26,10 +26,8 @@ pub struct StoredSegment {
     pub crc32c: Crc32c,
     /// Where its payload begins.
     pub(super) payload_at: u64,
-    /// How long its payload is.
-    pub(super) payload_bytes: u64,
-    /// Checksum of its payload, by its header.
-    pub(super) payload_crc32c: Crc32c,
+    /// What its header says of the payload.
+    pub(super) payload: Payload,
 }
 
 impl StoredSegment {
@@ -50,16 +48,15 @@ impl StoredSegment {
         read_to(object.as_ref(), &key, &mut text, payload_at)?;
         text.truncate(payload_at as usize);
         let header = text.get(LINE_BYTES..).unwrap_or_default();
-        let (header, payload_crc32c) = header_text::read(key.as_str(), header)?;
+        let (header, payload) = header_text::read(key.as_str(), header)?;
         let stored = StoredSegment {
-            crc32c: whole(&text, payload_crc32c, line.payload_bytes),
+            crc32c: whole(&text, payload.crc32c, line.payload_bytes),
             key,
             header,
             payload_at,
-            payload_bytes: line.payload_bytes,
-            payload_crc32c,
+            payload,
         };
-        stored.require(stream, name)?;
+        stored.require(stream, name, line.payload_bytes)?;
         Ok(stored)
     }
 
@@ -73,8 +70,9 @@ impl StoredSegment {
         self.header.last_crc32c.unwrap_or(self.crc32c)
     }
 
-    /// Whether it is what its path says, and its payload no longer than any that zstd makes of what it holds.
-    fn require(&self, stream: StreamId, name: SegmentName) -> Result<()> {
+    /// Whether it is what its path says, with a payload of this length, and no part of that is longer than any that zstd makes of what it
+    /// holds.
+    fn require(&self, stream: StreamId, name: SegmentName, payload_bytes: u64) -> Result<()> {
         let (header, key) = (&self.header, self.key.as_str());
         if header.stream != stream {
             return Err(Error::corrupt(
@@ -90,12 +88,23 @@ impl StoredSegment {
             );
             return Err(Error::corrupt(key, reason));
         }
-        let raw: u64 = header.parts.iter().map(raw_bytes).sum();
-        if self.payload_bytes > zstd::zstd_safe::compress_bound(raw as usize) as u64 {
-            let reason = format!(
-                "its payload has {} bytes for {raw} bytes of files",
-                self.payload_bytes
-            );
+        for (part, bytes) in header.parts.iter().zip(&self.payload.frame_bytes) {
+            let raw = raw_bytes(part);
+            let most = if raw == 0 {
+                0
+            } else {
+                zstd::zstd_safe::compress_bound(raw as usize) as u64
+            };
+            if *bytes > most {
+                let ordinal = part.ordinal;
+                let reason =
+                    format!("segment {ordinal} has a payload of {bytes} bytes for {raw} bytes of files");
+                return Err(Error::corrupt(key, reason));
+            }
+        }
+        let found = self.payload.size_bytes();
+        if found != payload_bytes {
+            let reason = format!("its payload has {payload_bytes} bytes, and its parts {found}");
             return Err(Error::corrupt(key, reason));
         }
         Ok(())

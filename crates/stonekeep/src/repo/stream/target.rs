@@ -1,10 +1,13 @@
 //! What a restore to a point asks for, and what it gets.
 
+use serde::{Deserialize, Serialize};
 use stonekeep_format::wal::SequenceBounds;
 use stonekeep_format::{FileNumber, SequenceNumber};
 
+use super::bare;
 use super::segment_header::{ManifestPosition, Piece, WalPosition};
 use super::segment_name::Ordinal;
+use super::stream_id::StreamId;
 
 /// A point that is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,20 +22,33 @@ pub enum Target {
 
 /// A backup from which a stream goes on. No point before its end can be reached with it: its tables hold what its WALs
 /// do not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Base {
     /// The newest segment that was in the stream when the capture began.
+    #[serde(with = "bare")]
     pub ordinal: Ordinal,
     /// The end of its newest WAL; if it has none, the beginning of the first one that is needed.
     pub end: WalPosition,
     /// The last sequence number in it.
+    #[serde(with = "bare")]
     pub last_sequence: SequenceNumber,
     /// Its MANIFEST, and the length of that.
     pub manifest: ManifestPosition,
     /// The smallest log number of its column families: what older WALs had is in its tables. Sequence numbers that are in none of the
     /// WALs from this one on belong to writes that are not in the base. The chain shows those that it goes back to; for the others, whoever
     /// makes the base has to look into its WALs.
+    #[serde(with = "bare")]
     pub lowest_log_number: FileNumber,
+}
+
+/// A base, as the facts of the backup have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseOfStream {
+    /// The stream.
+    pub stream: StreamId,
+    /// Where the stream goes on.
+    #[serde(flatten)]
+    pub base: Base,
 }
 
 /// A point of a stream.

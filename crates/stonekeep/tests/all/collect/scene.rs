@@ -141,6 +141,7 @@ pub(crate) fn plain_facts(backup: u32, meta: &[u8], files: Vec<FileFacts>) -> Ba
         went_back: Vec::new(),
         warnings: Vec::new(),
         durable: true,
+        stream: None,
         took_ms: None,
         created_by: "a test".into(),
         included: Vec::new(),

@@ -142,6 +142,7 @@ fn backup() -> impl Strategy<Value = BackupFacts> {
             went_back: Vec::new(),
             warnings,
             durable: numbers.5,
+            stream: None,
             took_ms: None,
             created_by: texts.4,
             included: Vec::new(),

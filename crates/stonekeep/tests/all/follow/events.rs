@@ -4,19 +4,19 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use stonekeep::image::follow::{Begun, Follower, Looking, Watch};
+use stonekeep::image::follow::{Begun, Follower, Looking, Start, Watch};
 use stonekeep::{ErrorKind, Quiet};
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 
 use super::batches::puts;
-use super::scene::{Copy, base_of, breaks, database, in_wal, kinds, source, tick};
+use super::scene::{self, Copy, breaks, database, in_wal, kinds, source, tick};
 
 /// Longer than any report takes; nothing waits that long.
 const LONG: Duration = Duration::from_secs(60);
 
 fn follow(database: &FakeDatabase) -> Follower {
     let watch = Watch::open(&source(database.path()), Looking::Events, &Quiet).unwrap();
-    match watch.begin(base_of(database), &Quiet).unwrap() {
+    match watch.begin(Start::Now, &Quiet).unwrap() {
         Begun::Following(follower) => *follower,
         Begun::Impossible { reason, .. } => panic!("{reason}"),
     }
@@ -54,13 +54,13 @@ fn a_wal_that_is_gone_at_the_next_tick_is_not_missed() {
 #[test]
 fn what_appears_before_a_follower_begins_is_not_missed() {
     let (_directory, mut database) = database(DatabaseBuilder::new());
+    let position = tick(&mut scene::follow(&database)).position;
     let watch = Watch::open(&source(database.path()), Looking::Events, &Quiet).unwrap();
-    let base = base_of(&database);
     database.write(2);
     database.flush_wals();
     database.write(1);
-    let Begun::Following(mut follower) = watch.begin(base, &Quiet).unwrap() else {
-        panic!("the WAL of the base is open");
+    let Begun::Following(mut follower) = watch.begin(Start::Resumed(position), &Quiet).unwrap() else {
+        panic!("the WAL of the position is open");
     };
     let mut copy = Copy::default();
     while copy.records < 2 {

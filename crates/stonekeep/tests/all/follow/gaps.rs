@@ -11,16 +11,17 @@ fn writes_without_wal_are_a_gap_at_the_next_record() {
     let (_directory, mut database) = database(DatabaseBuilder::new());
     let mut follower = follow(&database);
     database.write(2);
+    let end = length(&database.wal_path(database.wal_number()));
+    let before = database.sequence_number();
     database.write_without_wal(5);
     database.write(1);
-    let path = database.wal_path(database.wal_number());
-    let end = length(&path);
     database.write(1);
     let last = tick(&mut follower);
     assert_eq!(
         breaks(&last),
         [("sequence-gap", in_wal(database.wal_number(), end))]
     );
+    assert_eq!(last.breaks[0].last_sequence, Some(before));
     assert_eq!(last.pieces[0].records, 3);
 }
 
@@ -71,8 +72,8 @@ fn a_commit_without_its_prepared_section_is_a_break() {
     let (_directory, mut database) = database(DatabaseBuilder::new());
     let mut follower = follow(&database);
     database.write(1);
-    database.write_batch(&commit(2, "unknown"), 0);
     let end = length(&database.wal_path(database.wal_number()));
+    database.write_batch(&commit(2, "unknown"), 0);
     database.write_batch(&puts(2, 1), 1);
     let last = tick(&mut follower);
     assert_eq!(

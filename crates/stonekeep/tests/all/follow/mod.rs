@@ -10,4 +10,5 @@ pub(crate) mod resume;
 pub(crate) mod scene;
 pub(crate) mod source;
 pub(crate) mod stream;
+pub(crate) mod verb;
 pub(crate) mod wals;

@@ -121,10 +121,7 @@ fn a_wal_that_was_overwritten_before_it_was_opened_was_missed() {
     let bytes = wal(second, None, &[3]);
     recycle(&database, first, second, &bytes);
     let last = tick(&mut follower);
-    assert_eq!(
-        breaks(&last),
-        [("sequence-gap", in_wal(second, bytes.len() as u64))]
-    );
+    assert_eq!(breaks(&last), [("sequence-gap", in_wal(second, 0))]);
 }
 
 #[test]

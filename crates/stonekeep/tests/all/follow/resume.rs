@@ -7,7 +7,7 @@ use stonekeep::image::follow::{Begun, Position, Start};
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 
 use super::batches::{BEGIN_PREPARE, commit, prepare};
-use super::scene::{Copy, base_of, begin, database, follow, follow_from, kinds, length, tick};
+use super::scene::{Copy, begin, database, follow, follow_from, kinds, length, tick};
 
 /// Why nothing begins there.
 fn impossible(database: &FakeDatabase, start: Start) -> String {
@@ -104,7 +104,7 @@ fn the_wal_of_the_position_must_be_there_or_in_the_archive() {
     };
     assert_eq!(reason, format!("WAL {old} is gone"));
     // The directory is still under watch.
-    let begun = watch.begin(base_of(&database), &Quiet).unwrap();
+    let begun = watch.begin(Start::Now, &Quiet).unwrap();
     assert!(matches!(begun, Begun::Following(_)), "{begun:?}");
 }
 
@@ -129,31 +129,6 @@ fn edits_while_nobody_followed_are_new() {
         (last.edits.len(), kinds(&last).as_slice()),
         (1, &["ingestion"][..])
     );
-}
-
-#[test]
-fn a_base_ends_where_a_record_ends() {
-    let (_directory, mut database) = database(DatabaseBuilder::new());
-    database.write(2);
-    let Start::Base {
-        wal,
-        end,
-        manifest,
-        sequence_number,
-    } = base_of(&database)
-    else {
-        panic!("a base is a base");
-    };
-    let reason = impossible(
-        &database,
-        Start::Base {
-            wal,
-            end: end - 1,
-            manifest,
-            sequence_number,
-        },
-    );
-    assert!(reason.contains("is not the end of a record"), "{reason}");
 }
 
 #[test]

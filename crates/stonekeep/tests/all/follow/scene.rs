@@ -24,16 +24,6 @@ pub(crate) fn source(path: &Path) -> Directory {
     Directory::new(path, SourceKind::Hot).of_other_processes()
 }
 
-/// A base that holds everything up to now.
-pub(crate) fn base_of(database: &FakeDatabase) -> Start {
-    Start::Base {
-        wal: database.wal_number(),
-        end: length(&database.wal_path(database.wal_number())),
-        manifest: manifest_of(database),
-        sequence_number: database.sequence_number(),
-    }
-}
-
 /// The number and the length of the MANIFEST.
 pub(crate) fn manifest_of(database: &FakeDatabase) -> ManifestPosition {
     let path = database.manifest_path();
@@ -49,9 +39,9 @@ pub(crate) fn length(path: &Path) -> u64 {
     fs::metadata(path).unwrap().len()
 }
 
-/// A follower that lists the directories, from a base of now.
+/// A follower that lists the directories, from now on.
 pub(crate) fn follow(database: &FakeDatabase) -> Follower {
-    follow_from(database, base_of(database))
+    follow_from(database, Start::Now)
 }
 
 pub(crate) fn follow_from(database: &FakeDatabase, start: Start) -> Follower {

@@ -4,10 +4,10 @@ use std::fs;
 use std::time::Duration;
 
 use stonekeep::Quiet;
-use stonekeep::image::follow::{Begun, Looking, Watch};
+use stonekeep::image::follow::{Begun, Looking, Start, Watch};
 use stonekeep_testkit::database::DatabaseBuilder;
 
-use super::scene::{base_of, database, follow, source, tick};
+use super::scene::{database, follow, source, tick};
 
 #[test]
 fn a_follower_says_what_the_database_has_set() {
@@ -47,7 +47,7 @@ fn another_database_in_the_same_place_is_refused() {
 fn a_database_that_is_removed_is_refused() {
     let (_directory, database) = database(DatabaseBuilder::new());
     let watch = Watch::open(&source(database.path()), Looking::Events, &Quiet).unwrap();
-    let Begun::Following(mut follower) = watch.begin(base_of(&database), &Quiet).unwrap() else {
+    let Begun::Following(mut follower) = watch.begin(Start::Now, &Quiet).unwrap() else {
         panic!("the base is of now");
     };
     fs::remove_dir_all(database.path()).unwrap();

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::Arc;
 
 use stonekeep::engine::follow::StreamWriter;
+use stonekeep::image::follow::Tick;
 use stonekeep::repo::stream::chain::Chain;
 use stonekeep::repo::stream::chain_reader;
 use stonekeep::repo::stream::content::SegmentContent;
@@ -15,7 +17,7 @@ use stonekeep::repo::stream::segment_name::{Ordinal, Owner};
 use stonekeep::repo::stream::sequence_cut::SequenceCut;
 use stonekeep::repo::stream::target::{Base, Position, Resolved, Target};
 use stonekeep::store::{Durability, Store};
-use stonekeep::{ErrorKind, Quiet};
+use stonekeep::{ErrorKind, Quiet, SystemClock};
 use stonekeep_format::{FileNumber, SequenceNumber};
 use stonekeep_format_testkit::log::LogBuilder;
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
@@ -28,10 +30,9 @@ fn writer(store: &Store, database: &FakeDatabase) -> StreamWriter {
     store.create_root(Durability::Durable).unwrap();
     let origin = Origin {
         database_id: Some("an id".to_owned()),
-        rocksdb_version: None,
         directory: database.path().display().to_string(),
     };
-    StreamWriter::begin(store, origin).unwrap()
+    StreamWriter::begin(store, Arc::new(SystemClock), origin).unwrap()
 }
 
 /// What a backup of now would be to a stream.
@@ -50,6 +51,11 @@ fn base(database: &FakeDatabase) -> Base {
         },
         lowest_log_number: number,
     }
+}
+
+fn put(writer: &mut StreamWriter, tick: Tick) {
+    writer.take(tick, None);
+    assert_eq!(writer.put().unwrap().len(), 1);
 }
 
 fn chain(store: &Store, writer: &StreamWriter) -> Chain {
@@ -113,13 +119,12 @@ fn the_stream_has_the_wals_and_finds_each_record() {
             database.switch_wal();
         }
         let tick = follower.tick(&Quiet).unwrap();
-        writer.put(&tick).unwrap();
+        put(&mut writer, tick);
         follower.kept();
     }
     let before = listing::list(&store, writer.stream()).unwrap();
     let idle = follower.tick(&Quiet).unwrap();
     assert!(idle.is_empty());
-    writer.put(&idle).unwrap();
     let listed = listing::list(&store, writer.stream()).unwrap();
     assert_eq!((listed.owners.as_slice(), &listed), (&[Owner(1)][..], &before));
     let chain = chain(&store, &writer);
@@ -165,7 +170,7 @@ fn points_before_a_gap_are_good_and_those_behind_it_are_refused() {
     bytes.extend(log.take_bytes());
     fs::write(&path, &bytes).unwrap();
     let tick = follower.tick(&Quiet).unwrap();
-    writer.put(&tick).unwrap();
+    put(&mut writer, tick);
     follower.kept();
     let chain = chain(&store, &writer);
     let wals = wals(&store, &chain);
@@ -188,7 +193,7 @@ fn a_gap_right_behind_a_base_without_records_is_seen() {
     let mut log = LogBuilder::new();
     log.write(&puts(last + 4, 2));
     fs::write(database.wal_path(database.wal_number()), log.take_bytes()).unwrap();
-    writer.put(&follower.tick(&Quiet).unwrap()).unwrap();
+    put(&mut writer, follower.tick(&Quiet).unwrap());
     follower.kept();
     let chain = chain(&store, &writer);
     let wals = wals(&store, &chain);

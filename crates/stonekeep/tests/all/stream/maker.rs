@@ -183,12 +183,12 @@ impl Maker {
             owner: Owner(self.owner),
             previous_crc32c: self.previous,
             last_crc32c: None,
-            origin: (self.next == 0).then(|| Origin {
+            origin: Origin {
                 database_id: Some("a-b-c".to_owned()),
-                rocksdb_version: Some("11.8.1".to_owned()),
                 directory: "/data/db".to_owned(),
-            }),
+            },
             parts: vec![part],
+            resume: None,
         };
         (header, raw)
     }

@@ -42,11 +42,11 @@ fn sizes_that_lie_are_refused_before_anything_is_allocated() {
     for (change, reason) in [
         (
             text.replace(&format!("\"to\":{to}"), &format!("\"to\":{huge}")),
-            "more than the 16777216",
+            "more than the 8589934592",
         ),
         (
-            text.replace(&format!("\"to\":{to}"), "\"to\":16777217"),
-            "more than the 16777216",
+            text.replace(&format!("\"to\":{to}"), "\"to\":8589934593"),
+            "more than the 8589934592",
         ),
         // Within the limit, but the payload has less.
         (
@@ -79,7 +79,7 @@ fn sizes_that_lie_are_refused_before_anything_is_allocated() {
         ),
         (
             text.replace("{\"piece\"", "{\"pieces\""),
-            "more bytes than its header names",
+            "bytes for 0 bytes of files",
         ),
         (
             text.lines().skip(1).map(|line| format!("{line}\n")).collect(),
@@ -120,6 +120,8 @@ fn with_payload(segment: &EncodedSegment, payload: &[u8]) -> Vec<u8> {
     let (text, old) = text_of(segment);
     let checksum = |bytes: &[u8]| format!("\"payload_crc32c\":{}", crc32c(bytes));
     let changed = text.replace(&checksum(&old), &checksum(payload));
+    let length = |bytes: &[u8]| format!("\"payload_bytes\":{}", bytes.len());
+    let changed = changed.replace(&length(&old), &length(payload));
     sealed(&changed, payload)
 }
 
@@ -131,7 +133,7 @@ fn payloads_that_are_not_one_frame_of_the_named_bytes_are_refused() {
     let frame = |raw: &[u8]| zstd::bulk::compress(raw, 1).unwrap();
     let bomb = frame(&vec![0; 64 << 20]);
     for (payload, reason) in [
-        (Vec::new(), "cannot be decompressed"),
+        (Vec::new(), "the payload ends after 0 of them"),
         (b"not zstd".to_vec(), "cannot be decompressed"),
         (frame(&raw[1..]), "the payload ends after"),
         (
@@ -140,9 +142,9 @@ fn payloads_that_are_not_one_frame_of_the_named_bytes_are_refused() {
         ),
         (
             [frame(raw), frame(b"x")].concat(),
-            "something follows the zstd frame",
+            "something follows a zstd frame",
         ),
-        ([frame(raw), vec![0]].concat(), "something follows the zstd frame"),
+        ([frame(raw), vec![0]].concat(), "something follows a zstd frame"),
         (bomb, "bytes for"),
     ] {
         let (kind, found) = refusal(&segment, &with_payload(&segment, &payload));
@@ -150,6 +152,13 @@ fn payloads_that_are_not_one_frame_of_the_named_bytes_are_refused() {
         assert!(found.contains(reason), "{found}");
     }
     assert!(read_bytes(&segment, &with_payload(&segment, &frame(raw))).is_ok());
+    let (text, payload) = text_of(&segment);
+    let lengths = text.replace("\"payload_bytes\":", "\"payload_bytes\":1");
+    let (_, found) = refusal(&segment, &sealed(&lengths, &payload));
+    assert!(
+        found.contains("bytes for") || found.contains("and its parts"),
+        "{found}"
+    );
 }
 
 #[test]

@@ -153,10 +153,6 @@ fn nothing_is_written_that_would_not_be_read() {
             "a segment before it",
         ),
         (
-            fails(&|header| header.origin = None, &raw),
-            "which database it is",
-        ),
-        (
             fails(&|header| header.last_crc32c = Some(Crc32c(1)), &raw),
             "only a joined segment",
         ),
@@ -165,12 +161,16 @@ fn nothing_is_written_that_would_not_be_read() {
                 &|header| {
                     header.parts[0].options = Some(OptionsFile {
                         number: FileNumber(7),
-                        size_bytes: 16 << 20,
+                        size_bytes: (64 << 20) + 1,
                         crc32c: Crc32c(0),
                     });
                 },
                 &raw,
             ),
+            "more than 67108864",
+        ),
+        (
+            fails(&|header| header.parts[0].pieces[1].to += 16 << 20, &raw),
             "more than the 16777216",
         ),
     ] {

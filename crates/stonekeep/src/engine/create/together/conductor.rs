@@ -148,7 +148,7 @@ impl<'a> Conductor<'a> {
         let (observer, options) = (Arc::clone(&watched), self.options.clone());
         let share = Share::new(&self.reads, number);
         let work = move || {
-            let outcome = engine.create_sharing(&source, &options, observer.as_ref(), Some(share));
+            let outcome = engine.create_sharing(&source, &options, observer.as_ref(), share);
             voice.say(Event::Ended(Box::new(outcome)));
         };
         let thread = thread::Builder::new().spawn(work);

@@ -1,0 +1,219 @@
+//! When a base is due, and the thread that makes it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::thread::{Builder, Scope};
+use std::time::{Duration, Instant, SystemTime};
+
+use stonekeep_format::BackupId;
+
+use super::options::FollowOptions;
+use crate::engine::BackupEngine;
+use crate::engine::create::CreateReport;
+use crate::engine::create::stream_place::StreamPlace;
+use crate::image::Directory;
+use crate::repo::layout;
+use crate::repo::loaded_meta::LoadedMeta;
+use crate::repo::stream::resume_point::NewestBase;
+use crate::repo::stream::stream_id::StreamId;
+use crate::store::Store;
+use crate::{Error, ErrorKind, Observer, Result};
+
+/// How long to wait after a base that failed.
+const FIRST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+
+/// The bases of a stream.
+#[derive(Debug, Default)]
+pub(super) struct Bases {
+    newest: Option<NewestBase>,
+    under_way: Option<UnderWay>,
+    /// No base is begun before.
+    not_before: Option<Instant>,
+    pause: Duration,
+}
+
+/// A base that is being made.
+#[derive(Debug)]
+struct UnderWay {
+    outcome: Receiver<Result<CreateReport>>,
+    stop: Arc<AtomicBool>,
+    began: Instant,
+    /// What the next base will be, but for its number.
+    base: NewestBase,
+}
+
+/// How a base ended.
+pub(super) enum Ended {
+    Made(BackupId),
+    /// It is tried again after this time.
+    Failed(Error, Duration),
+}
+
+impl Bases {
+    /// Of a stream that has this newest one.
+    pub(super) fn of(newest: Option<NewestBase>) -> Self {
+        Bases {
+            newest,
+            ..Bases::default()
+        }
+    }
+
+    /// The newest one, and what came since.
+    pub(super) fn newest(&self) -> Option<NewestBase> {
+        self.newest
+    }
+
+    /// Whether one is being made.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+
+    /// The stream has got so many bytes of WALs, and maybe a break.
+    pub(super) fn note(&mut self, wal_bytes: u64, is_broken: bool) {
+        let under_way = self.under_way.as_mut().map(|base| &mut base.base);
+        for base in self.newest.iter_mut().chain(under_way) {
+            base.wal_bytes += wal_bytes;
+            base.broken |= is_broken;
+        }
+    }
+
+    /// Whether one is to be begun now.
+    pub(super) fn is_due(&self, options: &FollowOptions, wall_ms: i64, now: Instant) -> bool {
+        if self.is_under_way() || self.not_before.is_some_and(|first| now < first) {
+            return false;
+        }
+        let Some(newest) = &self.newest else { return true };
+        let age_ms = wall_ms.saturating_sub(newest.wall_ms);
+        let is_old = |every: Duration| u128::try_from(age_ms).is_ok_and(|age| age >= every.as_millis());
+        newest.broken
+            || options.base_every.is_some_and(is_old)
+            || options
+                .base_after_bytes
+                .is_some_and(|bytes| newest.wal_bytes >= bytes)
+    }
+
+    /// Begins one in a thread of its own.
+    ///
+    /// # Errors
+    /// `Io` if there are no more threads.
+    pub(super) fn begin<'scope>(
+        &mut self,
+        scope: &'scope Scope<'scope, '_>,
+        (engine, source, options): (&'scope BackupEngine, &'scope Directory, &'scope FollowOptions),
+        place: StreamPlace,
+    ) -> Result<()> {
+        let (sender, outcome) = channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Stop(Arc::clone(&stop));
+        let clock = &engine.as_read_only().clock;
+        let base = NewestBase {
+            backup_id: 0,
+            wall_ms: milliseconds(clock.now()),
+            wal_bytes: 0,
+            broken: false,
+        };
+        let thread = Builder::new().name("stonekeep-base".to_owned());
+        let make = move || {
+            // If nobody takes it, the follower has ended.
+            let _ = sender.send(engine.create_base(source, &options.base, &stopped, place));
+        };
+        thread
+            .spawn_scoped(scope, make)
+            .map_err(|error| Error::io("starting a thread that makes a base", error))?;
+        self.under_way = Some(UnderWay {
+            outcome,
+            stop,
+            began: clock.instant(),
+            base,
+        });
+        Ok(())
+    }
+
+    /// How the one that was being made ended, if it has.
+    ///
+    /// # Errors
+    /// That of the first base of a stream, unless it may pass: the database, or the repository, is not one that can be followed.
+    pub(super) fn ended(&mut self, now: Instant) -> Result<Option<Ended>> {
+        let Some(under_way) = &self.under_way else {
+            return Ok(None);
+        };
+        let outcome = match under_way.outcome.try_recv() {
+            Ok(outcome) => outcome,
+            Err(TryRecvError::Empty) => return Ok(None),
+            Err(TryRecvError::Disconnected) => Err(Error::new(ErrorKind::Aborted, "the base was given up")),
+        };
+        // Where each look finds a break, bases take at most half of the time.
+        let took = now.saturating_duration_since(under_way.began);
+        let base = under_way.base;
+        self.under_way = None;
+        match outcome {
+            Ok(report) => {
+                self.newest = Some(NewestBase {
+                    backup_id: report.backup_id.get(),
+                    ..base
+                });
+                self.pause = Duration::ZERO;
+                self.not_before = now.checked_add(took);
+                Ok(Some(Ended::Made(report.backup_id)))
+            }
+            Err(error) if self.newest.is_none() && !may_pass(&error) => Err(error),
+            Err(error) => {
+                self.pause = self.pause.saturating_mul(2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+                self.not_before = now.checked_add(self.pause);
+                Ok(Some(Ended::Failed(error, self.pause)))
+            }
+        }
+    }
+
+    /// Asks the one that is being made to stop. What it has copied is used by the next one.
+    pub(super) fn stop(&self) {
+        if let Some(under_way) = &self.under_way {
+            under_way.stop.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether the same may succeed later, without that somebody does something.
+pub(super) fn may_pass(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Io | ErrorKind::Locked) || error.is_source_changed()
+}
+
+/// The time of day as segments and bases have it.
+pub(super) fn milliseconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The newest base that a stream names, if the backup is still there.
+///
+/// # Errors
+/// I/O errors of the store.
+pub(super) fn still_there(
+    store: &Store,
+    stream: StreamId,
+    base: Option<NewestBase>,
+) -> Result<Option<NewestBase>> {
+    let Some((base, id)) = base.and_then(|base| Some((base, BackupId::new(base.backup_id)?))) else {
+        return Ok(None);
+    };
+    let facts = match LoadedMeta::unparsed(store, id) {
+        Ok(meta) => meta.facts_head(store)?,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => None,
+        Err(error) => return Err(error),
+    };
+    let of = facts.and_then(|facts| facts.stream);
+    let key = layout::meta(id);
+    let is_base = of.is_some_and(|of| of.stream == stream);
+    tracing::debug!(%key, is_base, "looked for the newest base of the stream");
+    Ok(is_base.then_some(base))
+}
+
+struct Stop(Arc<AtomicBool>);
+
+impl Observer for Stop {
+    fn should_stop(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}

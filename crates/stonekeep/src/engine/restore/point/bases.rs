@@ -1,0 +1,58 @@
+//! The bases of streams.
+
+use stonekeep_format::BackupId;
+
+use crate::engine::BackupEngineReadOnly;
+use crate::engine::info::WhichBackup;
+use crate::parallel::run_bounded;
+use crate::repo::catalog;
+use crate::repo::loaded_meta::LoadedMeta;
+use crate::repo::stream::stream_id::StreamId;
+use crate::repo::stream::target::{Base, BaseOfStream};
+use crate::{Error, ErrorKind, Result};
+
+/// A backup that a stream goes on from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FoundBase {
+    pub(super) id: BackupId,
+    pub(super) stream: StreamId,
+    pub(super) base: Base,
+}
+
+/// The bases among the backups, the newest one first.
+///
+/// # Errors
+/// `Refused` if the backup that is asked for is no base; `NotFound` if there is none; I/O errors.
+pub(super) fn find(engine: &BackupEngineReadOnly, which: WhichBackup) -> Result<Vec<FoundBase>> {
+    let mut ids = match which {
+        WhichBackup::Id(id) => vec![id],
+        _ => catalog::list(engine.store())?.ids,
+    };
+    ids.reverse();
+    let found = run_bounded(engine.workers(), ids, |id| read(engine, id))?;
+    let found: Vec<FoundBase> = found.into_iter().flatten().collect();
+    match (found.is_empty(), which) {
+        (false, _) => Ok(found),
+        (true, WhichBackup::Id(id)) => {
+            let message = format!("backup {id} is no base: no stream goes on from it");
+            Err(Error::refused(message).with_hint("choose a backup that a follower has made"))
+        }
+        (true, _) => Err(Error::not_found(
+            "no backup is a base of a stream, so that only backups can be restored",
+        )
+        .with_hint("follow the database (stonekeep follow) to be able to restore a point between backups")),
+    }
+}
+
+fn read(engine: &BackupEngineReadOnly, id: BackupId) -> Result<Option<FoundBase>> {
+    let meta = match LoadedMeta::unparsed(engine.store(), id) {
+        Ok(meta) => meta,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let facts = meta.facts_head(engine.store())?;
+    Ok(facts.and_then(|facts| facts.stream).map(|of| {
+        let BaseOfStream { stream, base } = of;
+        FoundBase { id, stream, base }
+    }))
+}
