@@ -80,6 +80,7 @@ pub(crate) fn command() -> Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     Backup(Box<commands::backup::BackupArgs>),
+    Follow(Box<commands::follow::FollowArgs>),
     List(commands::list::ListArgs),
     Show(commands::show::ShowArgs),
     Verify(commands::verify::VerifyArgs),
@@ -112,6 +113,7 @@ impl Verb {
     pub(crate) fn run(self, session: &Session) -> anyhow::Result<Exit> {
         match self {
             Verb::Backup(args) => commands::backup::run(*args, session),
+            Verb::Follow(args) => commands::follow::run(*args, session),
             Verb::List(args) => commands::list::run(&args, session),
             Verb::Show(args) => commands::show::run(&args, session),
             Verb::Verify(args) => commands::verify::run(&args, session),

@@ -5,6 +5,7 @@ pub(crate) mod engine;
 pub(crate) mod optional_repository;
 pub(crate) mod path;
 pub(crate) mod place;
+pub(crate) mod point;
 pub(crate) mod quantity;
 pub(crate) mod repositories;
 pub(crate) mod repository;

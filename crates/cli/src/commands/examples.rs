@@ -17,6 +17,11 @@ pub(crate) const CHECK_STORE: &str = "Examples:
   stonekeep check-store --repo s3://bucket/app
   stonekeep check-store --repo /backups/app --json";
 
+pub(crate) const FOLLOW: &str = "Examples:
+  stonekeep follow /var/lib/app/db --repo /backups/app
+  stonekeep follow /var/lib/app/db --repo s3://bucket/app --interval 5s --base-every 12h
+  stonekeep follow --all --json";
+
 pub(crate) const LIST: &str = "Examples:
   stonekeep list --repo /backups/app
   stonekeep list --repo /backups/app --tag nightly --before 1w";
@@ -38,6 +43,9 @@ pub(crate) const RESTORE: &str = "Examples:
   stonekeep restore latest-valid --repo /backups/app --to /var/lib/app/db
   stonekeep restore latest-valid --repo s3://bucket/app --to /var/lib/app/restored
   stonekeep restore --before '2026-03-01 08:00' --repo /backups/app --to /var/lib/app/restored
+  stonekeep restore --at '2026-03-01 08:00:30' --repo /backups/app --to /var/lib/app/restored
+  stonekeep restore --at latest-5m --repo /backups/app --to /var/lib/app/restored
+  stonekeep restore --at-seq 4711 --repo /backups/app --to /var/lib/app/restored
   stonekeep restore --abort --to /var/lib/app/db";
 
 pub(crate) const DRILL: &str = "Examples:

@@ -13,6 +13,7 @@ pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod drill;
 pub(crate) mod examples;
+pub(crate) mod follow;
 pub(crate) mod gc;
 pub(crate) mod hold;
 pub(crate) mod inspect;

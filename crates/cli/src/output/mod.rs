@@ -203,6 +203,16 @@ impl Output {
         }
     }
 
+    /// Prints a line of JSON while a command runs. A reader that is gone is noticed with the document at the end.
+    pub(crate) fn event(&self, event: &impl Serialize) {
+        let document = Document::new(self.command.as_deref(), event);
+        if let Ok(json) = serde_json::to_string(&document) {
+            let mut out = io::stdout().lock();
+            let written = writeln!(out, "{}", escape::visible_json(&json));
+            drop(written.and_then(|()| out.flush()));
+        }
+    }
+
     fn keep(&self, body: &impl Serialize) -> Result<(), PrintError> {
         if let Some(record) = &self.record {
             record.put(body)?;

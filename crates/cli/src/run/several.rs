@@ -36,6 +36,9 @@ const WORKERS_OF_ALL: (usize, usize) = (4, 8);
 /// Each of these takes the room of a whole database.
 const ONE_AFTER_THE_OTHER: [&str; 1] = ["drill"];
 
+/// Each of these runs until it is stopped, and prints while it runs.
+const ALL_TOGETHER: [&str; 1] = ["follow"];
+
 /// The option for how many files a run reads at a time.
 const WORKERS: &str = "max-background-operations";
 
@@ -46,7 +49,7 @@ pub(super) fn run(runner: &Runner, mut jobs: Vec<Job>) -> Exit {
     };
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let at_once = at_once(&jobs, &output);
-    if at_once > 1 {
+    if at_once > 1 && !are_endless(&jobs) {
         let (few, many) = WORKERS_OF_ALL;
         let each = cores.clamp(few, many).div_ceil(at_once);
         for job in jobs.iter_mut().filter(|job| !is_remote(job)) {
@@ -61,12 +64,13 @@ pub(super) fn run(runner: &Runner, mut jobs: Vec<Job>) -> Exit {
         is_over: AtomicBool::new(false),
         ended: Mutex::new(Ended::default()),
     };
+    let captures = at_once > 1 && !are_endless(&jobs);
     thread::scope(|scope| {
         for _ in 1..at_once {
             // With fewer threads it takes longer.
-            drop(thread::Builder::new().spawn_scoped(scope, || queue.work(true)));
+            drop(thread::Builder::new().spawn_scoped(scope, || queue.work(captures)));
         }
-        queue.work(at_once > 1);
+        queue.work(captures);
     });
     let ended = queue.ended.into_inner().unwrap_or_else(PoisonError::into_inner);
     report(&jobs, &output, ended)
@@ -74,6 +78,9 @@ pub(super) fn run(runner: &Runner, mut jobs: Vec<Job>) -> Exit {
 
 /// How many are run at the same time.
 fn at_once(jobs: &[Job], output: &Output) -> usize {
+    if are_endless(jobs) {
+        return jobs.len();
+    }
     let shows_progress = io::stderr().is_terminal() && !output.quiet;
     let takes_room = jobs.iter().any(|job| ONE_AFTER_THE_OTHER.contains(&job.verb()));
     if shows_progress || takes_room || jobs.iter().any(is_limited) {
@@ -81,6 +88,10 @@ fn at_once(jobs: &[Job], output: &Output) -> usize {
     }
     let most = if jobs.iter().any(is_remote) { REMOTE } else { LOCAL };
     most.min(jobs.len())
+}
+
+fn are_endless(jobs: &[Job]) -> bool {
+    jobs.iter().any(|job| ALL_TOGETHER.contains(&job.verb()))
 }
 
 fn is_limited(job: &Job) -> bool {

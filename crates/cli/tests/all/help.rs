@@ -7,6 +7,7 @@ use crate::command::{line, stonekeep};
 
 const VERBS: &[&str] = &[
     "backup",
+    "follow",
     "list",
     "show",
     "verify",

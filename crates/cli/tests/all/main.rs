@@ -29,6 +29,7 @@ mod durability;
 mod escape;
 mod exit_codes;
 mod filtered;
+mod follow;
 mod full_output;
 mod fuse;
 mod ghosts;

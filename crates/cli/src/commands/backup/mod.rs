@@ -35,7 +35,7 @@ pub(crate) fn run(args: BackupArgs, session: &Session) -> anyhow::Result<Exit> {
 }
 
 /// A capture holds a descriptor for each file that is not stored yet, so it may have as many as the system allows.
-fn raise_open_files_limit() {
+pub(super) fn raise_open_files_limit() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,

@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
+use stonekeep::engine::follow::StreamId;
+use stonekeep::engine::restore::{PointTarget, RestorePoint};
 use stonekeep::engine::{BackupEngineOptions, RestoreMode, RestoreOptions};
 
 use crate::args::choice::{Choice, one_of};
 use crate::args::engine::{SyncArgs, WorkArgs, WriteArgs};
 use crate::args::place::{directory, place};
+use crate::args::point::{parse_point, parse_stream};
 use crate::args::quantity::parse_rate;
 use crate::args::repository::StoreArgs;
 use crate::args::select::SelectArgs;
@@ -39,6 +42,17 @@ pub(crate) struct RestoreArgs {
     pub(super) settings: StoreArgs,
     #[command(flatten)]
     pub(super) select: SelectArgs,
+    /// Restore this moment from the WALs that follow has shipped, instead of a backup: a time as for --before, latest, or a time before that
+    /// such as latest-5m. Nothing that was written later is in it
+    #[arg(long, value_name = "TIME", value_parser = parse_point, allow_hyphen_values = true, conflicts_with_all = ["at_seq", "abort", "best_effort"],
+          help_heading = "Point in time")]
+    at: Option<PointTarget>,
+    /// Restore the state after the record that has this sequence number
+    #[arg(long, value_name = "N", conflicts_with_all = ["abort", "best_effort"], help_heading = "Point in time")]
+    at_seq: Option<u64>,
+    /// The stream, if there are several [default: that of the newest base]
+    #[arg(long, value_name = "STREAM", value_parser = parse_stream, help_heading = "Point in time")]
+    stream: Option<StreamId>,
     /// The directory to restore to, new, empty, or that of a database
     #[arg(long, value_name = "DIR")]
     pub(super) to: PathBuf,
@@ -134,5 +148,13 @@ impl RestoreArgs {
             .with_keep_old(self.keep_old.clone())
             .with_keep_wal_dir(self.keep_wal_dir)
             .with_best_effort(self.best_effort)
+            .with_point(self.point())
+    }
+
+    /// The point between two backups, if one is asked for.
+    pub(super) fn point(&self) -> Option<RestorePoint> {
+        let at = self.at_seq.map(PointTarget::Sequence).or(self.at)?;
+        let point = RestorePoint::new(at);
+        Some(self.stream.map_or(point, |stream| point.of_stream(stream)))
     }
 }

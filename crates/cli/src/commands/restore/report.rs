@@ -1,7 +1,7 @@
 //! Prints the report of `restore`.
 
 use stonekeep::engine::info::PassedOver;
-use stonekeep::engine::restore::{LostFile, RestoreReport};
+use stonekeep::engine::restore::{LostFile, PointReport, RestoreReport};
 use stonekeep::{Warning, WarningName};
 
 use super::args::RestoreArgs;
@@ -11,7 +11,7 @@ use crate::output::json::word;
 use crate::output::print_error::PrintError;
 use crate::output::rewritten;
 use crate::output::text::Page;
-use crate::output::units::{count, files};
+use crate::output::units::{bytes, count, files, utc_time};
 
 pub(super) fn print(
     mut report: RestoreReport,
@@ -24,7 +24,7 @@ pub(super) fn print(
     }
     let mut warnings = passed_over(&report);
     warnings.extend(report.warnings.iter().cloned());
-    let done = format!("backup {} is restored to {}", report.backup_id, args.to.display());
+    let done = format!("{} is restored to {}", what(&report), args.to.display());
     let output = &session.output;
     output.report(args.dry_run, &report, &warnings, &done, |page| {
         if args.dry_run {
@@ -46,12 +46,9 @@ fn passed_over(report: &RestoreReport) -> Vec<Warning> {
 }
 
 fn text(page: &mut Page<'_>, report: &RestoreReport, args: &RestoreArgs) {
-    page.line(format!(
-        "backup {} is restored to {}",
-        report.backup_id,
-        args.to.display()
-    ));
+    page.line(format!("{} is restored to {}", what(report), args.to.display()));
     page.fields(&sums(report, "written"));
+    report.point.iter().for_each(|point| point_lines(page, point));
     if report.resumed {
         page.line("an interrupted restore was taken up again");
     }
@@ -68,13 +65,54 @@ fn plan_text(page: &mut Page<'_>, report: &RestoreReport, args: &RestoreArgs) {
             .map(|file| (word(file.action), file.size_bytes, file.name.as_str())),
     );
     page.line(format!(
-        "backup {} would be restored to {}; nothing was changed",
-        report.backup_id,
+        "{} would be restored to {}; nothing was changed",
+        what(report),
         args.to.display()
     ));
     page.fields(&sums(report, "to write"));
+    report.point.iter().for_each(|point| point_lines(page, point));
     rewritten::lines(page, &report.rewritten_options, "would differ");
     notes(page, report);
+}
+
+/// What is restored.
+fn what(report: &RestoreReport) -> String {
+    let id = report.backup_id;
+    match &report.point {
+        Some(point) => format!("sequence number {} behind base {id}", point.sequence_number),
+        None => format!("backup {id}"),
+    }
+}
+
+/// What is known of the point, and what RocksDB has to do for it.
+fn point_lines(page: &mut Page<'_>, point: &PointReport) {
+    let time = |milliseconds: Option<i64>| milliseconds.and_then(|ms| utc_time(ms.div_euclid(1000)));
+    if let Some(measured) = time(point.measured_ms) {
+        let since = match time(point.measured_before_ms) {
+            Some(before) => format!(", the one before at {before}"),
+            None => String::new(),
+        };
+        page.line(format!(
+            "all of it was written before {measured}, when its segment was measured{since}"
+        ));
+    }
+    if point.sequence_number_highest > point.sequence_number {
+        page.line(format!(
+            "the last sequence number is between {} and {}",
+            point.sequence_number, point.sequence_number_highest
+        ));
+    }
+    page.line(format!(
+        "RocksDB replays {} of WALs beyond those of the base when the database is opened",
+        bytes(point.wal_bytes)
+    ));
+    match point.prepared_transactions {
+        Some(0) | None => {}
+        Some(prepared) => page.line(format!(
+            "{} not committed: whoever opens the database has to decide on them",
+            count(prepared, "prepared transaction")
+        )),
+    }
 }
 
 /// The counts and sizes, without those that are zero.

@@ -139,15 +139,36 @@ impl Bases {
         let Some(under_way) = &self.under_way else {
             return Ok(None);
         };
-        let outcome = match under_way.outcome.try_recv() {
-            Ok(outcome) => outcome,
-            Err(TryRecvError::Empty) => return Ok(None),
-            Err(TryRecvError::Disconnected) => Err(Error::new(ErrorKind::Aborted, "the base was given up")),
+        match under_way.outcome.try_recv() {
+            Ok(outcome) => self.end(outcome, now),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => self.end(Err(given_up()), now),
+        }
+    }
+
+    /// Asks the one that is being made to stop, and waits for that: it may be just made. What it has copied is used by the next one.
+    ///
+    /// # Errors
+    /// As [`Self::ended`].
+    pub(super) fn stop(&mut self, now: Instant) -> Result<Option<Ended>> {
+        let Some(under_way) = &self.under_way else {
+            return Ok(None);
+        };
+        under_way.stop.store(true, Ordering::Relaxed);
+        let outcome = under_way.outcome.recv().unwrap_or_else(|_| Err(given_up()));
+        match outcome {
+            Err(error) if error.kind() == ErrorKind::Stopped => Ok(None),
+            outcome => self.end(outcome, now),
+        }
+    }
+
+    fn end(&mut self, outcome: Result<CreateReport>, now: Instant) -> Result<Option<Ended>> {
+        let Some(under_way) = self.under_way.take() else {
+            return Ok(None);
         };
         // Where each look finds a break, bases take at most half of the time.
         let took = now.saturating_duration_since(under_way.began);
         let base = under_way.base;
-        self.under_way = None;
         match outcome {
             Ok(report) => {
                 self.newest = Some(NewestBase {
@@ -166,13 +187,11 @@ impl Bases {
             }
         }
     }
+}
 
-    /// Asks the one that is being made to stop. What it has copied is used by the next one.
-    pub(super) fn stop(&self) {
-        if let Some(under_way) = &self.under_way {
-            under_way.stop.store(true, Ordering::Relaxed);
-        }
-    }
+/// Its thread has panicked.
+fn given_up() -> Error {
+    Error::new(ErrorKind::Aborted, "the base was given up")
 }
 
 /// Whether the same may succeed later, without that somebody does something.

@@ -184,8 +184,10 @@ impl Session<'_> {
                     self.happened(&following, &FollowEvent::BaseBegan);
                 }
             };
-            following.bases.stop();
-            outcome.and_then(|()| self.finish(&mut following))
+            let base = following.bases.stop(self.clock().instant());
+            outcome?;
+            self.tell_of_base(&mut following, base?);
+            self.finish(&mut following)
         })
     }
 
@@ -280,7 +282,13 @@ impl Session<'_> {
     }
 
     fn end_of_base(&mut self, following: &mut Following) -> Result<()> {
-        match following.bases.ended(self.clock().instant())? {
+        let ended = following.bases.ended(self.clock().instant())?;
+        self.tell_of_base(following, ended);
+        Ok(())
+    }
+
+    fn tell_of_base(&mut self, following: &mut Following, ended: Option<Ended>) {
+        match ended {
             None => {}
             Some(Ended::Made(backup_id)) => {
                 self.status.bases += 1;
@@ -293,7 +301,6 @@ impl Session<'_> {
                 self.happened(following, &FollowEvent::BaseFailed { error, again_in });
             }
         }
-        Ok(())
     }
 
     /// The last look before the end: what was written before the request to stop is in the repository.
