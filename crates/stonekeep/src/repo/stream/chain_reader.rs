@@ -48,7 +48,7 @@ impl Found {
 /// `None` if it is gone.
 fn read_one(store: &Store, stream: StreamId, name: SegmentName) -> Result<Option<Found>> {
     match StoredSegment::read(store, stream, name) {
-        Ok(segment) => Ok(Some(Found::Readable(segment))),
+        Ok(segment) => Ok(Some(Found::Readable(Box::new(segment)))),
         Err(error) => match error.kind() {
             ErrorKind::NotFound => Ok(None),
             ErrorKind::Corrupt | ErrorKind::Unsupported => {

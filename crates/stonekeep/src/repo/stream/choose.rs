@@ -19,7 +19,7 @@ use crate::repo::layout;
 #[derive(Debug)]
 pub enum Found {
     /// Its header.
-    Readable(StoredSegment),
+    Readable(Box<StoredSegment>),
     /// Why it cannot be read.
     Unreadable(SegmentName, Hole),
 }
@@ -37,7 +37,7 @@ pub fn choose(stream: StreamId, found: Vec<Found>, from: Ordinal) -> Chain {
         match found {
             Found::Readable(segment) => {
                 let last = segment.name().last();
-                walk.readable.entry(last).or_default().push(segment);
+                walk.readable.entry(last).or_default().push(*segment);
             }
             Found::Unreadable(name, why) => walk.unreadable.push((name, why)),
         }

@@ -184,9 +184,10 @@ impl<'a> SegmentContent<'a> {
         if open.left == 0 {
             let (item, found) = (open.item, open.crc32c);
             self.item = None;
-            return match item.crc32c().0 == found {
-                true => Ok(0),
-                false => Err(self.corrupt(format!("{item}: their checksum is wrong"))),
+            return if item.crc32c().0 == found {
+                Ok(0)
+            } else {
+                Err(self.corrupt(format!("{item}: their checksum is wrong")))
             };
         }
         let wanted = buffer.len().min(usize::try_from(open.left).unwrap_or(usize::MAX));

@@ -30,6 +30,7 @@ pub mod join;
 pub mod listing;
 pub mod owner;
 mod payload;
+mod places;
 pub mod position;
 pub mod put;
 pub mod raw_record;

@@ -5,8 +5,8 @@ use stonekeep_format::wal::{ReplayState, SequenceBounds};
 use stonekeep_format::{Crc32c, FileNumber, SequenceNumber};
 
 use super::bare;
+use super::places::{ManifestPosition, WalPosition};
 use super::raw_record::RawRecord;
-use super::segment_header::{ManifestPosition, WalPosition};
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

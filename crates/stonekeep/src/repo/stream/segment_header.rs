@@ -7,6 +7,7 @@ use stonekeep_format::wal::SequenceBounds;
 use stonekeep_format::{Crc32c, FileNumber, SequenceNumber};
 
 use super::bare;
+pub use super::places::{ManifestPosition, WalPosition};
 use super::raw_record::RawRecord;
 use super::resume_point::ResumePoint;
 use super::segment_name::{Ordinal, Owner, SegmentName};
@@ -126,26 +127,6 @@ impl PieceSequences {
     }
 }
 
-/// A place in the WALs of a database, in the order in which they are replayed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-pub struct WalPosition {
-    /// The WAL.
-    #[serde(with = "bare")]
-    pub number: FileNumber,
-    /// A place in it: the end of a record, or 0.
-    pub offset: u64,
-}
-
-/// A place in the MANIFESTs of a database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-pub struct ManifestPosition {
-    /// The MANIFEST.
-    #[serde(with = "bare")]
-    pub number: FileNumber,
-    /// The end of a record in it.
-    pub offset: u64,
-}
-
 /// A record of a MANIFEST that adds or drops a column family.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edit {
@@ -235,12 +216,6 @@ pub(super) fn describe(name: &SegmentName) -> String {
 impl fmt::Display for Piece {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "bytes {} to {} of WAL {}", self.from, self.to, self.wal)
-    }
-}
-
-impl fmt::Display for WalPosition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "byte {} of WAL {}", self.offset, self.number)
     }
 }
 

@@ -98,7 +98,6 @@ pub(crate) fn following(
         told.stop.store(true, Ordering::Relaxed);
         let outcome = follower.join().unwrap();
         if let Err(panic) = worked {
-            eprintln!("{outcome:?} {:?}", told.events());
             std::panic::resume_unwind(panic);
         }
         outcome
