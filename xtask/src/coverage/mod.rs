@@ -29,7 +29,7 @@ const LAYERS: [Layer; 5] = [
     Layer::new("crates/stonekeep/src/image", 95),
     Layer {
         needs_servers: true,
-        ..Layer::new("crates/stonekeep/src/store", 92)
+        ..Layer::new("crates/stonekeep/src/store", 95)
     },
     Layer::new("crates/stonekeep/src/repo", 95),
     Layer::new("crates/stonekeep/src/engine", 95),

@@ -108,6 +108,18 @@ fn a_backup_that_was_deleted_meanwhile_can_still_be_finished() {
 }
 
 #[test]
+fn a_complete_restore_is_only_cleaned_up() {
+    let two = over();
+    kill_before(&two, "rmdir .stonekeep-restore/old", &RestoreOptions::default());
+    // Whoever restores it anew needs its tables.
+    two.store.delete_one(&scene::key("private/1/CURRENT")).unwrap();
+    let report = two.restore(1, &RestoreOptions::default()).unwrap();
+    assert!(report.resumed && report.restored);
+    assert!(!two.target().join(".stonekeep-restore").exists());
+    two.assert_restored(1, "cleaned up");
+}
+
+#[test]
 fn what_was_done_after_a_restore_is_not_taken_for_the_restore() {
     // The restore was complete, only its remains were still there; then the database was used.
     let two = over();
