@@ -4,10 +4,10 @@ use std::path::Path;
 
 use rocksdb::{DB, Options, SstFileWriter, WriteOptions};
 use stonekeep::Quiet;
-use stonekeep::image::follow::{Follower, Looking};
+use stonekeep::image::follow::{Follower, Looking, Start};
 use tempfile::TempDir;
 
-use crate::followed_wals::{archiving, base_of, follow};
+use crate::followed_wals::{archiving, follow};
 
 /// A database with tables, followed by listings.
 struct Scene {
@@ -23,8 +23,7 @@ impl Scene {
         let db = DB::open(options, &path).unwrap();
         // So that nothing is missed between two listings.
         db.disable_file_deletions().unwrap();
-        let (start, _) = base_of(&path);
-        let follower = follow(path, Looking::Listings, start);
+        let follower = follow(path, Looking::Listings, Start::Now);
         let mut scene = Scene {
             directory,
             db,

@@ -15,7 +15,7 @@ use stonekeep::format::file_name::DbFileName;
 use stonekeep::format::log::LogWriter;
 use stonekeep::format::manifest::{encode_current, parse_current};
 use stonekeep::format::{FileNumber, SequenceNumber};
-use stonekeep::image::follow::{Begun, Follower, Looking, ManifestPosition, Start, Tick, Watch};
+use stonekeep::image::follow::{Begun, Follower, Looking, Start, Tick, Watch};
 use stonekeep::image::{Directory, SourceKind};
 
 const LATE: &str = "late";
@@ -41,7 +41,7 @@ fn options() -> Options {
 
 /// What makes a database of ticks: the MANIFEST of the base with the column families that came, and the WALs.
 #[derive(Clone)]
-pub(crate) struct Restored {
+struct Restored {
     number: FileNumber,
     manifest: Vec<u8>,
     wals: BTreeMap<FileNumber, Vec<u8>>,
@@ -92,32 +92,22 @@ impl Restored {
     }
 }
 
-/// A base of a database without data: where it ends, and what it is.
-pub(crate) fn base_of(database: &Path) -> (Start, Restored) {
+/// A base of a database that nobody has written yet: it is captured after the follower began. A WAL may have begun with its
+/// compression.
+fn base_of(database: &Path) -> Restored {
     let number = parse_current(&fs::read(database.join("CURRENT")).unwrap()).unwrap();
-    let manifest = fs::read(database.join(DbFileName::Manifest(number).to_string())).unwrap();
     let names = fs::read_dir(database)
         .unwrap()
         .map(|entry| entry.unwrap().file_name());
     let wals = names.filter_map(|name| match DbFileName::parse(name.to_str().unwrap()) {
-        Some(DbFileName::Wal(number)) => Some(number),
+        Some(DbFileName::Wal(number)) => Some((number, fs::read(database.join(name)).unwrap())),
         _ => None,
     });
-    let start = Start::Base {
-        wal: wals.max().unwrap(),
-        end: 0,
-        manifest: ManifestPosition {
-            number,
-            bytes: manifest.len() as u64,
-        },
-        sequence_number: SequenceNumber(0),
-    };
-    let restored = Restored {
+    Restored {
         number,
-        manifest,
-        wals: BTreeMap::new(),
-    };
-    (start, restored)
+        manifest: fs::read(database.join(DbFileName::Manifest(number).to_string())).unwrap(),
+        wals: wals.collect(),
+    }
 }
 
 pub(crate) fn follow(database: PathBuf, looking: Looking, start: Start) -> Follower {
@@ -149,8 +139,8 @@ fn is_followed(options: &Options, looking: Looking) {
     let path = directory.path().join("db");
     let default = ColumnFamilyDescriptor::new("default", options.clone());
     let mut db = DB::open_cf_descriptors(options, &path, [default]).unwrap();
-    let (start, mut restored) = base_of(&path);
-    let mut follower = follow(path.clone(), looking, start);
+    let mut follower = follow(path.clone(), looking, Start::Now);
+    let mut restored = base_of(&path);
     let mut state = State::from([("default".to_owned(), BTreeMap::new())]);
     let mut ticks: Vec<(Restored, State)> = Vec::new();
     for round in 0..1_200_u64 {
