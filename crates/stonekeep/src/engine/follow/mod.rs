@@ -26,11 +26,17 @@ mod resume_point;
 mod segment_of_tick;
 mod session;
 mod status;
+#[cfg_attr(
+    not(feature = "probes"),
+    expect(unreachable_pub, reason = "public for tests, with the feature `probes`")
+)]
 mod stream_writer;
 
 pub use self::options::{FollowOptions, Looking};
 use self::session::Session;
 pub use self::status::{FollowEvent, FollowObserver, FollowStatus};
+#[cfg(feature = "probes")]
+#[doc(hidden)]
 pub use self::stream_writer::{PutSegment, StreamWriter};
 use super::BackupEngine;
 use crate::Result;
