@@ -48,6 +48,10 @@ pub(crate) const RESTORE: &str = "Examples:
   stonekeep restore --at-seq 4711 --repo /backups/app --to /var/lib/app/restored
   stonekeep restore --abort --to /var/lib/app/db";
 
+pub(crate) const TIMELINE: &str = "Examples:
+  stonekeep timeline --repo /backups/app
+  stonekeep timeline --repo s3://bucket/app --json";
+
 pub(crate) const DRILL: &str = "Examples:
   stonekeep drill --repo /backups/app --scratch /var/tmp
   stonekeep drill latest-valid --repo s3://bucket/app --scratch /mnt/scratch --json

@@ -25,6 +25,7 @@ pub(crate) mod release;
 pub(crate) mod repair;
 pub(crate) mod restore;
 pub(crate) mod show;
+pub(crate) mod timeline;
 pub(crate) mod undelete;
 pub(crate) mod verify;
 

@@ -24,6 +24,9 @@ fn followed(world: &mut World, signal: Signal, more: &[&str], work: impl FnOnce(
     let bases = world.repo().join("meta");
     let there = || fs::read_dir(&bases).is_ok_and(|mut backups| backups.next().is_some());
     running.wait_until(there);
+    if !more.contains(&"--json") {
+        running.wait_for_words("following ");
+    }
     work(world);
     running.send(signal);
     running.end()
@@ -98,6 +101,18 @@ fn what_is_written_while_it_runs_can_be_restored() {
         .run(["restore", "--at", "latest5m", "--to", &world.word("no")])
         .code(2)
         .warns("latest-5m");
+    let streams = world.json(["timeline"])["streams"].clone();
+    let range = &streams[0]["ranges"][0];
+    assert_eq!(range["to_sequence"], last);
+    assert_eq!(
+        (&range["bases"], &range["ends"]),
+        (&serde_json::json!([1]), &Value::Null)
+    );
+    assert_eq!(
+        (&streams[0]["breaks"], &streams[0]["findings"]),
+        (&serde_json::json!([]), &serde_json::json!([]))
+    );
+    world.run(["timeline"]).ok().says("the stream").says(world.db());
     // The base is an ordinary backup.
     world.run(["verify"]).ok();
     world.run(["restore", "1", "--to", &world.word("base")]).ok();
@@ -127,6 +142,27 @@ fn it_goes_on_where_it_was_stopped_and_tells_machines_in_lines() {
         world.database.sequence_number().0
     );
     assert_eq!(report["point"]["stream"], status["stream"]);
+}
+
+#[test]
+fn a_timeline_names_what_is_missing() {
+    let mut world = World::new();
+    let ended = followed(&mut world, Signal::TERM, &["--json"], |world| {
+        world.database.write(5)
+    });
+    let stream = lines(&ended.ok()).last().unwrap()["stream"].clone();
+    followed(&mut world, Signal::TERM, &[], |world| world.database.write(5)).ok();
+    let directory = world.repo().join("stonekeep/wal").join(stream.as_str().unwrap());
+    let first = fs::read_dir(&directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let second = first.filter(|path| path.to_str().unwrap().contains("/0000000000000001-"));
+    second.for_each(|path| fs::remove_file(path).unwrap());
+    world.run(["timeline"]).code(3).says("segment 1 is missing");
+    world
+        .run(["restore", "--at", "latest", "--to", &world.word("no")])
+        .code(3)
+        .warns("segment 1 is missing");
 }
 
 #[test]

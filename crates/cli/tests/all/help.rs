@@ -12,6 +12,7 @@ const VERBS: &[&str] = &[
     "show",
     "verify",
     "restore",
+    "timeline",
     "drill",
     "open",
     "close",

@@ -29,6 +29,7 @@ mod reading;
 pub mod repair;
 pub mod restore;
 mod restore_point;
+pub mod timeline;
 pub(crate) mod transfer;
 pub mod undelete;
 pub mod verify;

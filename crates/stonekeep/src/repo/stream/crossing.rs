@@ -48,7 +48,7 @@ pub(super) fn explain(run: &Run, base: &Base, discontinuity: Discontinuity) -> E
 /// Whether a base has what a break is about.
 ///
 /// Writes that are in no WAL may still be in memory when a base is captured: they are in it only if every column family was flushed since.
-fn is_in(base: &Base, broken: &Break) -> bool {
+pub(super) fn is_in(base: &Base, broken: &Break) -> bool {
     match (broken.place, broken.kind) {
         (BreakPlace::Manifest(end), _) => end <= base.manifest,
         (BreakPlace::Wal(place), BreakKind::SequenceGap | BreakKind::Unknown) => {

@@ -34,6 +34,7 @@ mod places;
 pub mod position;
 pub mod put;
 pub mod raw_record;
+pub mod reach;
 pub mod resume_point;
 pub mod segment_header;
 pub mod segment_name;

@@ -65,6 +65,11 @@ impl StoredSegment {
         self.header.name
     }
 
+    /// How long it is.
+    pub fn size_bytes(&self) -> u64 {
+        self.payload_at + self.payload.size_bytes()
+    }
+
     /// What the segment after it must name: its own checksum, or that of the last one that it joined.
     pub fn end_crc32c(&self) -> Crc32c {
         self.header.last_crc32c.unwrap_or(self.crc32c)

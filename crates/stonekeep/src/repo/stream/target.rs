@@ -87,16 +87,21 @@ pub struct InsidePiece {
     pub wanted: SequenceNumber,
 }
 
+/// The bounds of a number that is known.
+pub(super) fn exactly(number: SequenceNumber) -> SequenceBounds {
+    SequenceBounds {
+        lowest: number,
+        highest: number,
+    }
+}
+
 impl Base {
     /// The lowest point that can be reached.
     pub fn position(&self) -> Position {
         Position {
             end: self.end,
             ordinal: self.ordinal,
-            last_sequence: SequenceBounds {
-                lowest: self.last_sequence,
-                highest: self.last_sequence,
-            },
+            last_sequence: exactly(self.last_sequence),
             measured_ms: None,
         }
     }

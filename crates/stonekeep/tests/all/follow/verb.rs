@@ -263,6 +263,19 @@ fn a_break_is_closed_by_a_base() {
         assert_eq!(report.backup_id.get(), base);
         assert_eq!(report.point.unwrap().sequence_number, number);
     }
+    let timelines = engine.as_read_only().timeline().unwrap();
+    let [timeline] = timelines.as_slice() else {
+        panic!("{timelines:?}");
+    };
+    let ranges = timeline.ranges.iter();
+    let ranges: Vec<_> = ranges
+        .map(|range| (range.from_sequence, range.to_sequence, range.ends.is_some()))
+        .collect();
+    assert_eq!(ranges.len(), 2, "{ranges:?}");
+    assert_eq!(ranges[0], (3, sequences[0], true));
+    assert_eq!((ranges[1].1, ranges[1].2), (sequences[1], false));
+    assert_eq!((timeline.breaks.len(), timeline.bases.len()), (1, 2));
+    assert!(timeline.breaks[0].reason.contains("ingested"));
     let options = RestoreOptions::default().with_point(RestorePoint::new(PointTarget::Latest));
     let first = WhichBackup::Id(stonekeep::BackupId::new(1).unwrap());
     let error = engine

@@ -13,10 +13,10 @@ use crate::{Error, ErrorKind, Result};
 
 /// A backup that a stream goes on from.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct FoundBase {
-    pub(super) id: BackupId,
-    pub(super) stream: StreamId,
-    pub(super) base: Base,
+pub(in crate::engine) struct FoundBase {
+    pub(in crate::engine) id: BackupId,
+    pub(in crate::engine) stream: StreamId,
+    pub(in crate::engine) base: Base,
 }
 
 /// The bases among the backups, the newest one first.
@@ -24,13 +24,7 @@ pub(super) struct FoundBase {
 /// # Errors
 /// `Refused` if the backup that is asked for is no base; `NotFound` if there is none; I/O errors.
 pub(super) fn find(engine: &BackupEngineReadOnly, which: WhichBackup) -> Result<Vec<FoundBase>> {
-    let mut ids = match which {
-        WhichBackup::Id(id) => vec![id],
-        _ => catalog::list(engine.store())?.ids,
-    };
-    ids.reverse();
-    let found = run_bounded(engine.workers(), ids, |id| read(engine, id))?;
-    let found: Vec<FoundBase> = found.into_iter().flatten().collect();
+    let found = all(engine, which)?;
     match (found.is_empty(), which) {
         (false, _) => Ok(found),
         (true, WhichBackup::Id(id)) => {
@@ -42,6 +36,20 @@ pub(super) fn find(engine: &BackupEngineReadOnly, which: WhichBackup) -> Result<
         )
         .with_hint("follow the database (stonekeep follow) to be able to restore a point between backups")),
     }
+}
+
+/// The same, which may be none.
+///
+/// # Errors
+/// I/O errors.
+pub(in crate::engine) fn all(engine: &BackupEngineReadOnly, which: WhichBackup) -> Result<Vec<FoundBase>> {
+    let mut ids = match which {
+        WhichBackup::Id(id) => vec![id],
+        _ => catalog::list(engine.store())?.ids,
+    };
+    ids.reverse();
+    let found = run_bounded(engine.workers(), ids, |id| read(engine, id))?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 fn read(engine: &BackupEngineReadOnly, id: BackupId) -> Result<Option<FoundBase>> {

@@ -11,7 +11,7 @@
 //!
 //! From there on it is a restore as any other: see [`restore`](super).
 
-mod bases;
+pub(in crate::engine) mod bases;
 mod choose;
 mod cut;
 mod files;
