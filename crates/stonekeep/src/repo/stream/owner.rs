@@ -9,11 +9,12 @@
 
 use serde::Serialize;
 
+use super::put::put_beside_backups;
 use super::segment_name::Owner;
 use super::stream_id::{StreamId, Token};
 use crate::Result;
 use crate::repo::{layout, sealed_line};
-use crate::store::{Durability, Put, PutContent, PutMode, Store};
+use crate::store::Store;
 
 #[derive(Serialize)]
 struct Claim {
@@ -32,7 +33,5 @@ pub fn claim(store: &Store, run: &str, stream: StreamId, owner: Owner, token: To
         token,
     };
     let line = sealed_line::seal(&claim, "the owner of a stream")?;
-    let (key, content) = (layout::owner(stream, owner), PutContent::Bytes(&line));
-    let put = store.put(run, &key, content, PutMode::IfAbsent, Durability::Durable)?;
-    Ok(put != Put::Taken)
+    put_beside_backups(store, run, &layout::owner(stream, owner), &line)
 }

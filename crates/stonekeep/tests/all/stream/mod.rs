@@ -1,5 +1,6 @@
 //! Streams of WALs in a repository.
 
+pub(crate) mod beside_backups;
 pub(crate) mod breaks;
 pub(crate) mod chains;
 pub(crate) mod forks;
