@@ -15,11 +15,14 @@ use super::tick::{Break, BreakKind, Clocks, OptionsContent, Place, Scanned, Tick
 use super::wals::Wals;
 use super::watch::Watch;
 use crate::image::pinned::Pinned;
+use crate::image::wal_rules::lowest_log_number;
 use crate::{Error, Observer, Result, Warning};
 
 /// How long to wait for the report of the MANIFEST that CURRENT names, and how often.
 const WAIT: Duration = Duration::from_millis(10);
 const MOST_WAITS: u32 = 200;
+/// How often the WALs are measured in a tick, while column families are dropped.
+const MOST_LOOKS: u32 = 10;
 
 /// Follows a database. See the [module](super).
 #[derive(Debug)]
@@ -94,6 +97,11 @@ impl Follower {
         &self.watch
     }
 
+    /// The smallest log number of the column families: what older WALs have is in tables.
+    pub fn lowest_log_number(&self) -> FileNumber {
+        lowest_log_number(self.manifests.state())
+    }
+
     /// Looks at the database. An [empty](Tick::is_empty) tick need not be kept.
     ///
     /// # Errors
@@ -137,13 +145,21 @@ impl Follower {
     }
 
     fn look(&mut self, observer: &dyn Observer) -> Result<Tick> {
-        let before = self.clocks();
-        self.take_finds()?;
-        let measured = self.wals.measure()?;
-        let after = self.clocks();
-        let chunks = self.wals.read(&measured, &self.watch.settings, observer)?;
-        let options = self.take_options(observer)?;
-        self.read_manifests(observer)?;
+        let before = self.clocks(false);
+        let (mut options, mut looks) = (None, 0);
+        let (measured, after, chunks) = loop {
+            self.take_finds()?;
+            let measured = self.wals.measure()?;
+            let after = self.clocks(true);
+            let chunks = self.wals.read(&measured, &self.watch.settings, observer)?;
+            options = self.take_options(observer)?.or(options);
+            let dropped = self.inspection.dropped;
+            self.read_manifests(observer)?;
+            looks += 1;
+            if self.inspection.dropped == dropped || looks == MOST_LOOKS {
+                break (measured, after, chunks);
+            }
+        };
         let mut scanned = Scanned {
             breaks: std::mem::take(&mut self.breaks),
             ..Scanned::default()
@@ -298,15 +314,21 @@ impl Follower {
         }
     }
 
-    fn clocks(&self) -> Clocks {
+    /// Rounded up after the WALs were measured, or a time within the same millisecond would be said to have what was written after it.
+    fn clocks(&self, rounded_up: bool) -> Clocks {
         let clock = &self.watch.source.clock;
         let wall = clock
             .now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
         let elapsed = clock.instant().saturating_duration_since(self.began);
+        let rounding = if rounded_up {
+            Duration::from_nanos(999_999)
+        } else {
+            Duration::ZERO
+        };
         Clocks {
-            wall_ms: milliseconds(wall),
+            wall_ms: milliseconds(wall.saturating_add(rounding)),
             monotonic_ms: milliseconds(elapsed),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use stonekeep_format::manifest::DatabaseState;
+use stonekeep_format::manifest::{ColumnFamilyChange, DatabaseState};
 use stonekeep_format::options::OptionsFile;
 use stonekeep_format::{ColumnFamilyId, FileNumber, SequenceNumber};
 
@@ -19,6 +19,8 @@ const FIFO: &[u8] = b"kCompactionStyleFIFO";
 pub(super) struct Inspection {
     /// Column families that came or went in this tick.
     pub(super) edits: Vec<ColumnFamilyEdit>,
+    /// How many column families were dropped so far.
+    pub(super) dropped: u64,
     /// What is not in the WALs.
     pub(super) breaks: Vec<Break>,
     /// Sequence numbers of tables from outside.
@@ -48,7 +50,8 @@ impl Inspection {
     /// Notes a new edit.
     pub(super) fn note(&mut self, read: &ReadEdit<'_>) {
         let (edit, number, offset) = (read.edit, read.manifest, read.end_offset);
-        if edit.column_family_change.is_some() {
+        if let Some(change) = &edit.column_family_change {
+            self.dropped += u64::from(matches!(change, ColumnFamilyChange::Drop));
             self.edits.push(ColumnFamilyEdit {
                 manifest: number,
                 end_offset: offset,

@@ -10,6 +10,8 @@
 //!   longer is read whole. What is left out comes at the next tick ([`Tick::more`]).
 //! - **T2** CURRENT, and each MANIFEST up to the one that it names: their new edits. A change that is not in the WALs is in the MANIFEST before
 //!   any record that is written after it, and the lengths were taken before: so the changes before each record of the tick are known.
+//!   If a column family was dropped since the lengths were taken, it begins again at T0: all records of the tick were written before that otherwise,
+//!   and a restore to its end would lack the column family.
 //! - **T3** The scan. A record counts if it is complete; half of one is read again at the next tick. Let D be the newest WAL with data. A
 //!   WAL before D is final, since its length was taken after that of D, and D's data was written after it was closed. It must end
 //!   cleanly. WALs behind D are not handed out: with `manual_wal_flush` they may be ahead of D.

@@ -4,6 +4,7 @@ pub(crate) mod batches;
 pub(crate) mod events;
 pub(crate) mod gaps;
 pub(crate) mod manifests;
+pub(crate) mod measured;
 pub(crate) mod recycled;
 pub(crate) mod refused;
 pub(crate) mod resume;
