@@ -231,6 +231,10 @@ impl Read for AssemblyReader<'_> {
             }
             count => {
                 self.left -= count as u64;
+                // Whoever knows how long the file is does not read on.
+                if self.left == 0 {
+                    self.end_part()?;
+                }
                 Ok(count)
             }
         }

@@ -155,9 +155,11 @@ fn end_of_segment(run: &Run, base: &Base, last: &Part) -> Result<Position> {
         }
         reached = step.end(reached.last_sequence);
     }
+    // The base may have been captured later.
+    let is_base = is_in_base(run, base, last);
     let position = Position {
         ordinal: last.ordinal.max(base.ordinal),
-        measured_ms: Some(last.measured.after.wall_ms),
+        measured_ms: Some(last.measured.after.wall_ms).filter(|_| !is_base),
         ..reached
     };
     crossing::require_none(run, base, &position, Reach::Segment)?;

@@ -13,6 +13,7 @@ use stonekeep::engine::restore::{PointTarget, RestorePoint};
 use stonekeep::engine::{BackupEngine, BackupEngineOptions, RestoreOptions};
 use stonekeep::store::Store;
 use stonekeep::{ErrorKind, Quiet, RestoreReport, Result, WhichBackup};
+use stonekeep_format::ColumnFamilyId;
 use stonekeep_format::file_name::DbFileName;
 use stonekeep_testkit::database::{DatabaseBuilder, FakeDatabase};
 
@@ -97,9 +98,7 @@ pub(crate) fn following(
         let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(database, &told)));
         told.stop.store(true, Ordering::Relaxed);
         let outcome = follower.join().unwrap();
-        if let Err(panic) = worked {
-            std::panic::resume_unwind(panic);
-        }
+        assert!(worked.is_ok(), "{outcome:?} {:?}", told.events());
         outcome
     });
     (outcome, told)
@@ -283,4 +282,57 @@ fn a_break_is_closed_by_a_base() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.to_string().contains("ingested"), "{error}");
+}
+
+/// Drops a column family and makes it again, with a write before and one after, between two looks; then it stops.
+struct MadeAgain<'a> {
+    database: Mutex<&'a mut FakeDatabase>,
+    family: ColumnFamilyId,
+    sequences: Mutex<Vec<u64>>,
+}
+
+impl FollowObserver for MadeAgain<'_> {
+    fn happened(&self, event: &FollowEvent<'_>, status: &FollowStatus) {
+        let mut sequences = self.sequences.lock().unwrap();
+        // The second segment names the base.
+        let is_time = (status.bases, status.segments) == (1, 2) && sequences.is_empty();
+        if matches!(event, FollowEvent::Ticked) && is_time {
+            let mut database = self.database.lock().unwrap();
+            database.write(1);
+            sequences.push(database.sequence_number().0);
+            database.drop_column_family(self.family);
+            database.create_column_family("again");
+            database.write(1);
+            sequences.push(database.sequence_number().0);
+        }
+    }
+
+    fn should_stop(&self) -> bool {
+        !self.sequences.lock().unwrap().is_empty()
+    }
+}
+
+#[test]
+fn a_column_family_that_is_made_again_in_a_segment_has_no_point_within_it() {
+    let (directory, mut database) = database(DatabaseBuilder::new());
+    let engine = engine(&memory());
+    database.write(3);
+    let (family, source) = (database.create_column_family("again"), source(database.path()));
+    let made_again = MadeAgain {
+        database: Mutex::new(&mut database),
+        family,
+        sequences: Mutex::default(),
+    };
+    let status = engine.follow(&source, &options(), &made_again).unwrap();
+    assert_eq!(status.segments, 3);
+    let sequences = made_again.sequences.into_inner().unwrap();
+    let target = directory.path().join("restored");
+    let refused = restore(&engine, &target, PointTarget::Sequence(sequences[0])).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Refused);
+    assert!(
+        refused.to_string().contains("column family \"again\""),
+        "{refused}"
+    );
+    let report = restore(&engine, &target, PointTarget::Sequence(sequences[1])).unwrap();
+    assert_eq!(report.point.unwrap().column_family_changes, 2);
 }

@@ -61,15 +61,15 @@ pub(in crate::engine::restore) fn resolve(
         None => {}
     }
     let mut found: Option<ResolvedPoint> = None;
-    for stream in streams {
-        match (in_stream(engine, stream, &bases, point.at)?, &found) {
+    for stream in &streams {
+        match (in_stream(engine, *stream, &bases, point.at)?, &found) {
             // A stream that had ended by then does not have the time.
             (Some(other), Some(found)) if other.goes_on_after(time) => return Err(twice(found, &other)),
             (Some(point), None) => found = Some(point),
             _ => {}
         }
     }
-    found.ok_or_else(|| before_all(&bases, point))
+    found.ok_or_else(|| before_all(&bases, &streams))
 }
 
 /// The point in one stream; `None` if it is before all of its bases.
@@ -192,16 +192,25 @@ fn twice(found: &ResolvedPoint, other: &ResolvedPoint) -> Error {
     Error::refused(message).with_hint("name the stream (--stream)")
 }
 
-fn before_all(bases: &[FoundBase], point: RestorePoint) -> Error {
-    let of_stream = |base: &&FoundBase| point.stream.is_none_or(|stream| base.stream == stream);
+fn before_all(bases: &[FoundBase], streams: &[StreamId]) -> Error {
+    let of_stream = |base: &&FoundBase| streams.contains(&base.stream);
     let Some(oldest) = bases.iter().rfind(of_stream) else {
         return Error::not_found("the stream has no base")
             .with_hint("see which there are (stonekeep timeline)");
     };
     let lowest = oldest.base.last_sequence;
+    let (which, hint) = if bases.iter().all(|base| of_stream(&base)) {
+        (String::new(), "restore a backup that is older, if there is one")
+    } else {
+        let which = format!(" of the stream {}", oldest.stream);
+        (
+            which,
+            "name another stream (--stream), or restore a backup that is older",
+        )
+    };
     Error::refused(format!(
-        "the point is before the end of the oldest base, backup {}: the lowest one that can be reached is sequence number {lowest}",
+        "the point is before the end of the oldest base{which}, backup {}: the lowest one that can be reached is sequence number {lowest}",
         oldest.id
     ))
-    .with_hint("restore a backup that is older, if there is one")
+    .with_hint(hint)
 }

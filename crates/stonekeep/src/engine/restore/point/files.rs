@@ -1,5 +1,6 @@
 //! P3: the files of the point, in the place of those of the base.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -117,29 +118,54 @@ impl ResolvedPoint {
     }
 
     /// The column families that came or went since the base. A change lies behind the part before: within the last part, a column family is
-    /// made as soon as a record may need it, and dropped at the end.
+    /// made as soon as a record may need it, and dropped at the end. One whose edit has a later sequence number is not needed.
+    ///
+    /// # Errors
+    /// `Refused` if one was dropped and made again within the last part, so that both have the name.
     fn edits(&self) -> Result<Vec<&Edit>> {
-        let mut edits = Vec::new();
+        let (mut edits, mut names, mut kept) = (Vec::new(), BTreeMap::new(), Vec::new());
         let is_end = self.is_end_of_part();
+        let last = self.position.last_sequence.highest;
         for part in self.parts() {
             let is_before = is_end || part.ordinal < self.position.ordinal;
             for edit in part.edits.iter().filter(|edit| edit.end > self.base.manifest) {
-                if is_before || !drops(edit)? {
-                    edits.push(edit);
+                let read = VersionEdit::decode(&edit.record.0, edit.end.offset)
+                    .map_err(|error| Error::format(format!("MANIFEST {}", edit.end.number), error))?;
+                if read.last_sequence.is_some_and(|later| later > last) {
+                    return Ok(edits);
                 }
+                match read.column_family_change {
+                    Some(ColumnFamilyChange::Drop) if !is_before => {
+                        kept.push(names.get(&read.column_family).cloned());
+                        continue;
+                    }
+                    Some(ColumnFamilyChange::Add(name)) => {
+                        // The name of one that is older than the base is not known.
+                        if kept
+                            .iter()
+                            .any(|kept| kept.as_ref().is_none_or(|kept| *kept == name))
+                        {
+                            return Err(made_again(part, &name));
+                        }
+                        names.insert(read.column_family, name);
+                    }
+                    _ => {}
+                }
+                edits.push(edit);
             }
         }
         Ok(edits)
     }
 }
 
-fn drops(edit: &Edit) -> Result<bool> {
-    let read = VersionEdit::decode(&edit.record.0, edit.end.offset)
-        .map_err(|error| Error::format(format!("MANIFEST {}", edit.end.number), error))?;
-    Ok(matches!(
-        read.column_family_change,
-        Some(ColumnFamilyChange::Drop)
+fn made_again(part: &Part, name: &[u8]) -> Error {
+    let name = String::from_utf8_lossy(name);
+    Error::refused(format!(
+        "within segment {} a column family was dropped, and column family \"{name}\" was made, which may have had the same name: it is not known \
+         which of them the point has",
+        part.ordinal
     ))
+    .with_hint("choose a point in another segment, or the end of this one, as by its time")
 }
 
 /// Appends the records to the MANIFEST of the base.
