@@ -1,5 +1,6 @@
 //! What makes a backup a base of a stream: where the stream goes on from it.
 
+use stonekeep_format::FileNumber;
 use stonekeep_format::file_name::DbFileName;
 
 use crate::image::DatabaseImage;
@@ -14,6 +15,8 @@ pub(in crate::engine) struct StreamPlace {
     pub(in crate::engine) stream: StreamId,
     /// Its newest segment.
     pub(in crate::engine) ordinal: Ordinal,
+    /// The newest WAL with missing sequence numbers up to there, unless all column families were flushed since.
+    pub(in crate::engine) gap: Option<FileNumber>,
 }
 
 impl StreamPlace {
@@ -30,6 +33,7 @@ impl StreamPlace {
         }
         BaseOfStream {
             stream: self.stream,
+            gap: self.gap.filter(|gap| *gap >= image.lowest_log_number),
             base: Base {
                 ordinal: self.ordinal,
                 end,
@@ -49,8 +53,6 @@ fn later(one: WalPosition, other: WalPosition) -> WalPosition {
 
 #[cfg(test)]
 mod tests {
-    use stonekeep_format::FileNumber;
-
     use super::*;
 
     #[test]

@@ -6,16 +6,19 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread::{Builder, Scope};
 use std::time::{Duration, Instant, SystemTime};
 
-use stonekeep_format::BackupId;
+use stonekeep_format::{BackupId, FileNumber};
 
 use super::options::FollowOptions;
+use super::segment_of_tick::kind;
 use crate::engine::BackupEngine;
 use crate::engine::create::CreateReport;
 use crate::engine::create::stream_place::StreamPlace;
 use crate::image::Directory;
+use crate::image::follow::{Break, Place};
 use crate::repo::layout;
 use crate::repo::loaded_meta::LoadedMeta;
-use crate::repo::stream::resume_point::NewestBase;
+use crate::repo::stream::resume_point::{BasesSoFar, NewestBase};
+use crate::repo::stream::segment_header::BreakKind;
 use crate::repo::stream::stream_id::StreamId;
 use crate::store::Store;
 use crate::{Error, ErrorKind, Observer, Result};
@@ -28,6 +31,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 #[derive(Debug, Default)]
 pub(super) struct Bases {
     newest: Option<NewestBase>,
+    /// The newest WAL with missing sequence numbers. Writes without a WAL are in no base before they were flushed.
+    gap: Option<FileNumber>,
     under_way: Option<UnderWay>,
     /// No base is begun before.
     not_before: Option<Instant>,
@@ -53,9 +58,10 @@ pub(super) enum Ended {
 
 impl Bases {
     /// Of a stream that has this newest one.
-    pub(super) fn of(newest: Option<NewestBase>) -> Self {
+    pub(super) fn of(newest: Option<NewestBase>, gap: Option<FileNumber>) -> Self {
         Bases {
             newest,
+            gap,
             ..Bases::default()
         }
     }
@@ -65,29 +71,49 @@ impl Bases {
         self.newest
     }
 
+    /// What is known of them.
+    pub(super) fn so_far(&self) -> BasesSoFar {
+        BasesSoFar {
+            newest: self.newest,
+            gap: self.gap,
+        }
+    }
+
     /// Whether one is being made.
     pub(super) fn is_under_way(&self) -> bool {
         self.under_way.is_some()
     }
 
-    /// The stream has got so many bytes of WALs, and maybe a break.
-    pub(super) fn note(&mut self, wal_bytes: u64, is_broken: bool) {
+    /// The stream has got so many bytes of WALs, and maybe breaks.
+    pub(super) fn note(&mut self, wal_bytes: u64, breaks: &[Break]) {
+        self.gap = self.gap.max(breaks.iter().filter_map(gap_of).max());
         let under_way = self.under_way.as_mut().map(|base| &mut base.base);
         for base in self.newest.iter_mut().chain(under_way) {
             base.wal_bytes += wal_bytes;
-            base.broken |= is_broken;
+            base.broken |= !breaks.is_empty();
         }
     }
 
-    /// Whether one is to be begun now.
-    pub(super) fn is_due(&self, options: &FollowOptions, wall_ms: i64, now: Instant) -> bool {
+    /// The gap that a base lacks that is captured now, if all column families have at least this log number.
+    pub(super) fn gap_behind(&self, lowest_log_number: FileNumber) -> Option<FileNumber> {
+        self.gap.filter(|gap| *gap >= lowest_log_number)
+    }
+
+    /// Whether one is to be begun now. After writes without a WAL that is not before they were flushed.
+    pub(super) fn is_due(
+        &self,
+        options: &FollowOptions,
+        lowest_log_number: FileNumber,
+        wall_ms: i64,
+        now: Instant,
+    ) -> bool {
         if self.is_under_way() || self.not_before.is_some_and(|first| now < first) {
             return false;
         }
         let Some(newest) = &self.newest else { return true };
         let age_ms = wall_ms.saturating_sub(newest.wall_ms);
         let is_old = |every: Duration| u128::try_from(age_ms).is_ok_and(|age| age >= every.as_millis());
-        newest.broken
+        (newest.broken && self.gap_behind(lowest_log_number).is_none())
             || options.base_every.is_some_and(is_old)
             || options
                 .base_after_bytes
@@ -112,8 +138,9 @@ impl Bases {
             backup_id: 0,
             wall_ms: milliseconds(clock.now()),
             wal_bytes: 0,
-            broken: false,
+            broken: place.gap.is_some(),
         };
+        self.gap = place.gap;
         let thread = Builder::new().name("stonekeep-base".to_owned());
         let make = move || {
             // If nobody takes it, the follower has ended.
@@ -192,6 +219,14 @@ impl Bases {
 /// Its thread has panicked.
 fn given_up() -> Error {
     Error::new(ErrorKind::Aborted, "the base was given up")
+}
+
+/// The WAL of a break that only a base closes whose column families were all flushed since.
+fn gap_of(found: &Break) -> Option<FileNumber> {
+    match found.place {
+        Place::Wal { number, .. } if kind(found.kind) == BreakKind::SequenceGap => Some(number),
+        _ => None,
+    }
 }
 
 /// Whether the same may succeed later, without that somebody does something.

@@ -2,14 +2,14 @@
 
 use crate::image::follow::{self, Position, Recent};
 use crate::repo::stream::raw_record::RawRecord;
-use crate::repo::stream::resume_point::{NewestBase, PreparedKeys, ResumePoint};
+use crate::repo::stream::resume_point::{BasesSoFar, PreparedKeys, ResumePoint};
 use crate::repo::stream::segment_header::{ManifestPosition, WalPosition};
 
 /// So many prepared transactions are kept with each segment; with more, a follower that is started again begins a new stream.
 const MOST_PREPARED: usize = 1_000;
 
 /// What another follower needs to go on there, unless it is too much.
-pub(super) fn resume_point(position: &Position, base: Option<NewestBase>) -> Option<ResumePoint> {
+pub(super) fn resume_point(position: &Position, bases: BasesSoFar) -> Option<ResumePoint> {
     let Position {
         wal,
         manifest,
@@ -41,7 +41,8 @@ pub(super) fn resume_point(position: &Position, base: Option<NewestBase>) -> Opt
         prepared: prepared.collect(),
         seen_per_key: replay.seen_per_key,
         seen_per_batch: replay.seen_per_batch,
-        base,
+        base: bases.newest,
+        gap: bases.gap,
     })
 }
 

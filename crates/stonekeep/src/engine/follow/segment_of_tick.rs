@@ -91,7 +91,8 @@ fn broken(found: &follow::Break) -> Break {
     }
 }
 
-fn kind(kind: follow::BreakKind) -> BreakKind {
+/// The kind of a break.
+pub(super) fn kind(kind: follow::BreakKind) -> BreakKind {
     use follow::BreakKind as Seen;
     match kind {
         Seen::SequenceGap | Seen::MissedWal | Seen::UnknownCommit | Seen::WritesWithoutWal => {

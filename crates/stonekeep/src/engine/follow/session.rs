@@ -102,7 +102,7 @@ impl Session<'_> {
                     let writer = StreamWriter::resume(store, self.clock(), &found.newest, found.owner)?;
                     let base = still_there(store, writer.stream(), resume.base)?;
                     let warnings = follower.warnings().to_vec();
-                    let following = self.following(follower, writer, Bases::of(base), false);
+                    let following = self.following(follower, writer, Bases::of(base, resume.gap), false);
                     self.happened(&following, &FollowEvent::Resumed { warnings: &warnings });
                     return Ok(Some(following));
                 }
@@ -173,11 +173,13 @@ impl Session<'_> {
                 }
                 let clock = self.clock();
                 let (wall_ms, now) = (milliseconds(clock.now()), clock.instant());
+                let lowest = following.follower.lowest_log_number();
                 if let Some(ordinal) = following.writer.newest()
-                    && following.bases.is_due(options, wall_ms, now)
+                    && following.bases.is_due(options, lowest, wall_ms, now)
                 {
                     let stream = following.writer.stream();
-                    let place = StreamPlace { stream, ordinal };
+                    let gap = following.bases.gap_behind(lowest);
+                    let place = StreamPlace { stream, ordinal, gap };
                     if let Err(error) = following.bases.begin(scope, (engine, source, options), place) {
                         break Err(error);
                     }
@@ -217,7 +219,7 @@ impl Session<'_> {
             self.status.breaks += 1;
             self.happened(following, &FollowEvent::Broken { reason: &found.text });
         }
-        following.bases.note(tick.wal_bytes(), !tick.breaks.is_empty());
+        following.bases.note(tick.wal_bytes(), &tick.breaks);
         if !tick.is_empty() || following.must_put {
             let is_too_much = |pending: &Tick| pending.wal_bytes() + tick.wal_bytes() > PART_LIMIT_BYTES;
             if following.pending.as_ref().is_some_and(is_too_much) {
@@ -250,7 +252,7 @@ impl Session<'_> {
             return Ok(());
         };
         let last = pending.position.last_sequence.and_then(|last| last.exact());
-        following.writer.take(pending, following.bases.newest());
+        following.writer.take(pending, following.bases.so_far());
         let mut pause = FIRST_PAUSE;
         let segments = loop {
             match following.writer.put() {

@@ -14,7 +14,7 @@ use crate::repo::stream::content_item::PART_LIMIT_BYTES;
 use crate::repo::stream::encode::encode;
 use crate::repo::stream::owner::claim;
 use crate::repo::stream::put::put_segment;
-use crate::repo::stream::resume_point::{NewestBase, ResumePoint};
+use crate::repo::stream::resume_point::{BasesSoFar, ResumePoint};
 use crate::repo::stream::segment_header::{Origin, SegmentHeader};
 use crate::repo::stream::segment_name::{Ordinal, Owner, SegmentName};
 use crate::repo::stream::stored_segment::StoredSegment;
@@ -120,13 +120,13 @@ impl StreamWriter {
         self.next.map_or(Some(Ordinal::MAX), Ordinal::previous)
     }
 
-    /// Takes a tick, which becomes the next segment, with the newest base as it is by then. One that is too large becomes several.
-    pub fn take(&mut self, tick: Tick, base: Option<NewestBase>) {
+    /// Takes a tick, which becomes the next segment, with what is known of the bases by then. One that is too large becomes several.
+    pub fn take(&mut self, tick: Tick, bases: BasesSoFar) {
         let mut ticks = split(tick);
         let last = ticks.pop();
         self.pending.extend(ticks.into_iter().map(|tick| (tick, None)));
         self.pending.extend(last.map(|tick| {
-            let resume = resume_point(&tick.position, base);
+            let resume = resume_point(&tick.position, bases);
             (tick, resume)
         }));
     }

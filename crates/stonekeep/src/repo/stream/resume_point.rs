@@ -41,6 +41,18 @@ pub struct ResumePoint {
     /// The newest base that the follower has made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<NewestBase>,
+    /// The newest WAL with missing sequence numbers, unless it is known that all column families were flushed since.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "bare")]
+    pub gap: Option<FileNumber>,
+}
+
+/// What a follower knows of the bases of its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BasesSoFar {
+    /// The newest one.
+    pub newest: Option<NewestBase>,
+    /// See [`ResumePoint::gap`]. What has the numbers may have been in memory only, and lacks in every base that is captured before a flush.
+    pub gap: Option<FileNumber>,
 }
 
 /// The newest base, and what came since.
@@ -52,7 +64,7 @@ pub struct NewestBase {
     pub wall_ms: i64,
     /// How many bytes of WALs the stream has got since.
     pub wal_bytes: u64,
-    /// Whether a break came since: no later point can be reached from it.
+    /// Whether a break came since, or it lacks something of before: no later point can be reached from it.
     pub broken: bool,
 }
 

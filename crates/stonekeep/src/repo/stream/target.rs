@@ -35,8 +35,8 @@ pub struct Base {
     /// Its MANIFEST, and the length of that.
     pub manifest: ManifestPosition,
     /// The smallest log number of its column families: what older WALs had is in its tables. Sequence numbers that are in none of the
-    /// WALs from this one on belong to writes that are not in the base. The chain shows those that it goes back to; for the others, whoever
-    /// makes the base has to look into its WALs.
+    /// WALs from this one on belong to writes that are not in the base. The chain shows those that it goes back to; the others are the
+    /// [gap](BaseOfStream::gap) of the base.
     #[serde(with = "bare")]
     pub lowest_log_number: FileNumber,
 }
@@ -49,6 +49,10 @@ pub struct BaseOfStream {
     /// Where the stream goes on.
     #[serde(flatten)]
     pub base: Base,
+    /// A WAL with missing sequence numbers, before which not all column families had been flushed: what has the numbers is not in the
+    /// base, and no point can be reached from it.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "bare")]
+    pub gap: Option<FileNumber>,
 }
 
 /// A point of a stream.

@@ -12,6 +12,7 @@ use stonekeep::repo::stream::content::SegmentContent;
 use stonekeep::repo::stream::content_item::ContentItem;
 use stonekeep::repo::stream::listing;
 use stonekeep::repo::stream::position::{resolve, settle};
+use stonekeep::repo::stream::resume_point::BasesSoFar;
 use stonekeep::repo::stream::segment_header::{ManifestPosition, Origin, WalPosition};
 use stonekeep::repo::stream::segment_name::{Ordinal, Owner};
 use stonekeep::repo::stream::sequence_cut::SequenceCut;
@@ -54,7 +55,7 @@ fn base(database: &FakeDatabase) -> Base {
 }
 
 fn put(writer: &mut StreamWriter, tick: Tick) {
-    writer.take(tick, None);
+    writer.take(tick, BasesSoFar::default());
     assert_eq!(writer.put().unwrap().len(), 1);
 }
 

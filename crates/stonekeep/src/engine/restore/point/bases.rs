@@ -1,6 +1,6 @@
 //! The bases of streams.
 
-use stonekeep_format::BackupId;
+use stonekeep_format::{BackupId, FileNumber};
 
 use crate::engine::BackupEngineReadOnly;
 use crate::engine::info::WhichBackup;
@@ -24,7 +24,11 @@ pub(in crate::engine) struct FoundBase {
 /// # Errors
 /// `Refused` if the backup that is asked for is no base; `NotFound` if there is none; I/O errors.
 pub(super) fn find(engine: &BackupEngineReadOnly, which: WhichBackup) -> Result<Vec<FoundBase>> {
-    let found = all(engine, which)?;
+    let found = named(engine, which)?;
+    if let (WhichBackup::Id(id), [(_, Some(gap))]) = (which, found.as_slice()) {
+        return Err(lacks_writes(id, *gap));
+    }
+    let found = whole(found);
     match (found.is_empty(), which) {
         (false, _) => Ok(found),
         (true, WhichBackup::Id(id)) => {
@@ -43,6 +47,13 @@ pub(super) fn find(engine: &BackupEngineReadOnly, which: WhichBackup) -> Result<
 /// # Errors
 /// I/O errors.
 pub(in crate::engine) fn all(engine: &BackupEngineReadOnly, which: WhichBackup) -> Result<Vec<FoundBase>> {
+    named(engine, which).map(whole)
+}
+
+/// A backup that names a stream, and the gap before it, if it lacks what that is about.
+type Named = (FoundBase, Option<FileNumber>);
+
+fn named(engine: &BackupEngineReadOnly, which: WhichBackup) -> Result<Vec<Named>> {
     let mut ids = match which {
         WhichBackup::Id(id) => vec![id],
         _ => catalog::list(engine.store())?.ids,
@@ -52,7 +63,21 @@ pub(in crate::engine) fn all(engine: &BackupEngineReadOnly, which: WhichBackup) 
     Ok(found.into_iter().flatten().collect())
 }
 
-fn read(engine: &BackupEngineReadOnly, id: BackupId) -> Result<Option<FoundBase>> {
+/// Those that lack nothing.
+fn whole(found: Vec<Named>) -> Vec<FoundBase> {
+    let whole = found.into_iter().filter(|(_, gap)| gap.is_none());
+    whole.map(|(base, _)| base).collect()
+}
+
+fn lacks_writes(id: BackupId, gap: FileNumber) -> Error {
+    Error::refused(format!(
+        "no point can be reached from backup {id}: sequence numbers are missing in WAL {gap} of the stream, and when the backup was captured, \
+         what has them was perhaps in no table yet"
+    ))
+    .with_hint("choose another base")
+}
+
+fn read(engine: &BackupEngineReadOnly, id: BackupId) -> Result<Option<Named>> {
     let meta = match LoadedMeta::unparsed(engine.store(), id) {
         Ok(meta) => meta,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => return Ok(None),
@@ -60,7 +85,7 @@ fn read(engine: &BackupEngineReadOnly, id: BackupId) -> Result<Option<FoundBase>
     };
     let facts = meta.facts_head(engine.store())?;
     Ok(facts.and_then(|facts| facts.stream).map(|of| {
-        let BaseOfStream { stream, base } = of;
-        FoundBase { id, stream, base }
+        let BaseOfStream { stream, base, gap } = of;
+        (FoundBase { id, stream, base }, gap)
     }))
 }
