@@ -23,6 +23,13 @@ impl DatabaseContents {
         self.families.remove(family);
     }
 
+    /// This column family only.
+    pub fn family_alone(&self, family: &str) -> Self {
+        let mut alone = self.clone();
+        alone.families.retain(|name, _| name == family);
+        alone
+    }
+
     /// Sets a key.
     pub fn put(&mut self, family: &str, key: &[u8], value: &[u8]) {
         self.family(family).insert(key.to_vec(), value.to_vec());
@@ -48,6 +55,13 @@ impl DatabaseContents {
                 value.extend_from_slice(operand);
             })
             .or_insert_with(|| operand.to_vec());
+    }
+
+    /// Adds to a key's value as RocksDB's `UInt64AddOperator` does.
+    pub fn add(&mut self, family: &str, key: &[u8], number: u64) {
+        let value = self.family(family).entry(key.to_vec()).or_default();
+        let before = value.as_slice().try_into().map_or(0, u64::from_le_bytes);
+        *value = before.wrapping_add(number).to_le_bytes().to_vec();
     }
 
     /// The names of the column families, sorted.

@@ -6,6 +6,7 @@
 //! - [`ldb`]: the command-line tool of another, older RocksDB, where it is installed.
 //! - [`fixtures`]: makes the committed repositories of stonekeep-testkit with engines of several versions.
 //! - [`hot`]: databases that are captured while another process writes them at full speed.
+//! - [`points`]: databases that are followed while another process writes them, and restored to points between backups.
 //! - [`sample`]: the database that `stonekeep demo` shows.
 //!
 //! The crate links C++ and wants libclang at build time, so it is no default member of the workspace: `cargo xtask proof` runs it.
@@ -18,6 +19,7 @@ pub mod hot;
 pub mod ldb;
 pub mod makers;
 pub mod oracle;
+pub mod points;
 pub mod sample;
 
 pub use contents::DatabaseContents;

@@ -213,7 +213,8 @@ pub(crate) fn family<'db>(db: &'db DB, name: &str) -> Result<&'db rocksdb::Colum
     })
 }
 
-fn descriptors(path: &Path, options: &OpenOptions) -> Result<Vec<ColumnFamilyDescriptor>> {
+/// The column families, to be opened with these options.
+pub(crate) fn descriptors(path: &Path, options: &OpenOptions) -> Result<Vec<ColumnFamilyDescriptor>> {
     column_families(path, options)?
         .into_iter()
         .map(|name| Ok(ColumnFamilyDescriptor::new(name, options.to_rocksdb()?)))

@@ -15,6 +15,7 @@ use stonekeep_proof::hot::report::Report;
 use stonekeep_proof::hot::run::{self, Soak};
 use stonekeep_proof::hot::settings::{self, Setting};
 use stonekeep_proof::hot::writer::Writer;
+use stonekeep_proof::points;
 
 const USAGE: &str = "\
 usage: soak [--images <count>] [--seconds <count>] [--setting <name>] [--seed <number>] [--jobs <count>] [--keep <dir>]
@@ -51,7 +52,8 @@ fn writer(arguments: &[String]) -> Result<(), String> {
     let [setting, root, seed] = arguments else {
         return Err("usage: soak writer <setting> <root> <seed>".to_owned());
     };
-    let setting = settings::by_name(setting).ok_or_else(|| format!("there is no setting {setting}"))?;
+    let found = settings::by_name(setting).or_else(|| points::settings::by_name(setting));
+    let setting = found.ok_or_else(|| format!("there is no setting {setting}"))?;
     let seed = seed.parse().map_err(|_| format!("{seed} is no seed"))?;
     Writer::new(setting, PathBuf::from(root), seed)
         .and_then(|writer| writer.run())

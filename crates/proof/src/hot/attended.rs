@@ -15,7 +15,7 @@ const LIFE_MS: std::ops::Range<u64> = 50..500;
 const PEACE_MS: std::ops::Range<u64> = 0..20;
 
 /// See the [module](self).
-pub(super) struct Attended {
+pub(crate) struct Attended {
     writer: Arc<Mutex<Option<WriterProcess>>>,
     killer: Option<Killer>,
 }
@@ -27,7 +27,7 @@ struct Killer {
 
 impl Attended {
     /// Starts a writer and waits for its first batches.
-    pub(super) fn start(launcher: Launcher, counters: &Counters, batches: u64, seed: u64) -> Result<Self> {
+    pub(crate) fn start(launcher: Launcher, counters: &Counters, batches: u64, seed: u64) -> Result<Self> {
         let mut writer = launcher.start()?;
         writer.wait_for(counters, launcher.setting.lanes, batches)?;
         let writer = Arc::new(Mutex::new(Some(writer)));
@@ -41,7 +41,7 @@ impl Attended {
     }
 
     /// That all is well.
-    pub(super) fn check(&mut self) -> Result<()> {
+    pub(crate) fn check(&mut self) -> Result<()> {
         if self
             .killer
             .as_ref()
@@ -56,7 +56,7 @@ impl Attended {
     }
 
     /// Lets the writer close its database.
-    pub(super) fn end(mut self) -> Result<()> {
+    pub(crate) fn end(mut self) -> Result<()> {
         self.stop_killing()?;
         let writer = lock(&self.writer).take();
         writer.map_or(Ok(()), WriterProcess::end)

@@ -19,6 +19,8 @@ const HOLD: u64 = 1500;
 const REOPEN_EVERY: u64 = 3000;
 /// How many batches there are between two actions on the history of timestamps.
 const FORGET_EVERY: u64 = 400;
+/// How many batches a key stays that is put once.
+pub(super) const ONCE_STAYS: u64 = 50;
 /// How many batches of history timestamps keep.
 pub(super) const HISTORY_KEPT: u64 = 1000;
 
@@ -70,8 +72,21 @@ pub struct Change {
     pub family: Family,
     /// The key.
     pub key: Vec<u8>,
-    /// The new value, or none for a deletion.
-    pub value: Option<Vec<u8>>,
+    /// What happens to it.
+    pub operation: Operation,
+}
+
+/// What happens to a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// It gets this value.
+    Put(Vec<u8>),
+    /// It is deleted.
+    Delete,
+    /// It is deleted, and was put once.
+    SingleDelete,
+    /// This is added to its value (`UInt64AddOperator`).
+    Add(u64),
 }
 
 /// A column family that batches write to.
@@ -125,6 +140,8 @@ pub struct History {
     pub seed: u64,
     /// What is done besides batches.
     pub work: Work,
+    /// Whether batches add to counters, too, and delete keys that were put once: replaying a batch twice, or not at all, shows.
+    pub counts: bool,
 }
 
 impl History {
@@ -135,19 +152,28 @@ impl History {
             changes.push(Change {
                 family,
                 key: counter_key(lane),
-                value: Some(number.to_be_bytes().to_vec()),
+                operation: Operation::Put(number.to_be_bytes().to_vec()),
             });
             changes.push(Change {
                 family,
                 key: ring_key(lane, family, number),
-                value: Some(self.value(lane, family, number)),
+                operation: Operation::Put(self.value(lane, family, number)),
             });
             if let Some(put) = deleted_by(family, number).filter(|put| *put >= first) {
                 changes.push(Change {
                     family,
                     key: ring_key(lane, family, put),
-                    value: None,
+                    operation: Operation::Delete,
                 });
+            }
+            if self.counts {
+                let counted = counting(lane, number, first);
+                let counted = counted.into_iter().map(|(key, operation)| Change {
+                    family,
+                    key,
+                    operation,
+                });
+                changes.extend(counted);
             }
         }
         changes
@@ -241,6 +267,30 @@ pub fn held_key() -> &'static [u8] {
     b"held"
 }
 
+/// What a batch does where batches count.
+fn counting(lane: usize, number: u64, first: u64) -> Vec<(Vec<u8>, Operation)> {
+    let mut changes = vec![
+        (sum_key(lane), Operation::Add(number)),
+        (
+            once_key(lane, number),
+            Operation::Put(number.to_be_bytes().to_vec()),
+        ),
+    ];
+    let put = number.checked_sub(ONCE_STAYS).filter(|put| *put >= first.max(1));
+    changes.extend(put.map(|put| (once_key(lane, put), Operation::SingleDelete)));
+    changes
+}
+
+/// The key that holds the sum of the numbers of a lane's batches.
+pub(super) fn sum_key(lane: usize) -> Vec<u8> {
+    format!("sum/{lane}").into_bytes()
+}
+
+/// A key that only one batch puts.
+pub(super) fn once_key(lane: usize, number: u64) -> Vec<u8> {
+    format!("once/{lane}/{number:08}").into_bytes()
+}
+
 /// The key that a batch puts.
 pub(super) fn ring_key(lane: usize, family: Family, number: u64) -> Vec<u8> {
     let slot = number.wrapping_mul(family.stride()) % RING;
@@ -261,6 +311,11 @@ pub(super) fn is_deleted(family: Family, put: u64) -> bool {
 fn every(period: u64, number: u64, actions: impl FnOnce(u64) -> Vec<Action>) -> Vec<Action> {
     let due = number > 0 && number.is_multiple_of(period);
     if due { actions(number / period) } else { Vec::new() }
+}
+
+/// The last batch before a column family is dropped.
+pub(super) fn last_batch_of_passing(number: u64) -> u64 {
+    (number + 1) * STAY + STAY / 2 - 1
 }
 
 /// One is created every [`STAY`] batches; half of that later the one before it goes.

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::counters::{Counter, Counters};
+use super::journal::Journal;
 use super::settings::Setting;
 use crate::{ProofError, Result};
 
@@ -41,6 +42,9 @@ impl Launcher {
     pub fn prepare(&self) -> Result<Counters> {
         let database = self.setting.database(&self.root);
         std::fs::create_dir_all(&database).map_err(ProofError::io(&database))?;
+        if self.setting.journal {
+            Journal::create(&self.root)?;
+        }
         Counters::create(&counters_path(&self.root), self.setting.lanes)
     }
 

@@ -33,7 +33,7 @@ pub fn place(setting: &Setting, turn: u64) -> PathBuf {
     memory().filter(|_| in_memory).unwrap_or_else(std::env::temp_dir)
 }
 
-fn memory() -> Option<PathBuf> {
+pub(crate) fn memory() -> Option<PathBuf> {
     Some(PathBuf::from(MEMORY)).filter(|memory| memory.is_dir())
 }
 
@@ -243,14 +243,14 @@ impl<'a> Scene<'a> {
     }
 }
 
-fn remove(directory: &Path) -> Result<()> {
+pub(crate) fn remove(directory: &Path) -> Result<()> {
     if directory.exists() {
         fs::remove_dir_all(directory).map_err(ProofError::io(directory))?;
     }
     Ok(())
 }
 
-fn copy_files(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn copy_files(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).map_err(ProofError::io(to))?;
     for entry in fs::read_dir(from).map_err(ProofError::io(from))? {
         let path = entry.map_err(ProofError::io(from))?.path();
@@ -262,7 +262,7 @@ fn copy_files(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// An error with its causes.
-fn whole(error: &dyn std::error::Error) -> String {
+pub(crate) fn whole(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -30,6 +30,12 @@ pub struct Setting {
     pub slow_deletion: bool,
     /// RocksDB may drop what is older than so many batches.
     pub forgets_after: Option<u64>,
+    /// Batches add to counters, too; `options` name the merge operator.
+    pub counts: bool,
+    /// Each write is synced.
+    pub sync: bool,
+    /// The writer notes when it has written what.
+    pub journal: bool,
 }
 
 /// Memtables and levels so small that files come and go all the time.
@@ -37,10 +43,10 @@ const CHURN: &str = "write_buffer_size=262144;max_write_buffer_number=3;level0_f
     target_file_size_base=65536;max_bytes_for_level_base=262144;max_bytes_for_level_multiplier=4;\
     max_background_jobs=4;stats_dump_period_sec=0;stats_persist_period_sec=0;keep_log_file_num=1;\
     max_log_file_size=1048576";
-const RECYCLED: &str = "recycle_log_file_num=4";
+pub(crate) const RECYCLED: &str = "recycle_log_file_num=4";
 /// What was in WALs stays there when the database is closed and opened.
-const WALS_KEPT: &str = "avoid_flush_during_shutdown=true;avoid_flush_during_recovery=true";
-const TINY_MANIFESTS: &str = "max_manifest_file_size=2048;max_manifest_space_amp_pct=0";
+pub(crate) const WALS_KEPT: &str = "avoid_flush_during_shutdown=true;avoid_flush_during_recovery=true";
+pub(crate) const TINY_MANIFESTS: &str = "max_manifest_file_size=2048;max_manifest_space_amp_pct=0";
 const BLOBS: &[&str] = &[
     "enable_blob_files=true",
     "min_blob_size=150",
@@ -56,6 +62,7 @@ impl Setting {
         History {
             seed,
             work: self.work,
+            counts: self.counts,
         }
     }
 
@@ -93,7 +100,8 @@ impl Setting {
     }
 }
 
-const PLAIN: Setting = Setting {
+/// Nothing special.
+pub(crate) const PLAIN: Setting = Setting {
     name: "plain",
     options: &[],
     work: Work::Batches,
@@ -105,6 +113,9 @@ const PLAIN: Setting = Setting {
     killed: false,
     slow_deletion: false,
     forgets_after: None,
+    counts: false,
+    sync: false,
+    journal: false,
 };
 
 const fn with(name: &'static str, options: &'static [&'static str]) -> Setting {

@@ -19,6 +19,13 @@ impl History {
         self.state(last, 0, batches)
     }
 
+    /// What a column family that passes held when it was dropped.
+    pub(super) fn as_dropped(&self, name: &str) -> Option<DatabaseContents> {
+        let number: u64 = name.strip_prefix("passing-")?.parse().ok()?;
+        let state = self.state(&[history::last_batch_of_passing(number)], 0, 0);
+        Some(state.family_alone(name))
+    }
+
     fn state(&self, last: &[u64], deeds_done: usize, only_newest: u64) -> DatabaseContents {
         let mut contents = DatabaseContents::default();
         FAMILIES.iter().for_each(|family| contents.add_family(family));
@@ -47,6 +54,14 @@ impl History {
                 continue;
             }
             contents.put(&name, &history::counter_key(lane), &last.to_be_bytes());
+            if self.counts {
+                let since = first.max(1);
+                let sum: u64 = (since..=last).sum();
+                contents.put(&name, &history::sum_key(lane), &sum.to_le_bytes());
+                for put in since.max((last + 1).saturating_sub(history::ONCE_STAYS))..=last {
+                    contents.put(&name, &history::once_key(lane, put), &put.to_be_bytes());
+                }
+            }
             let oldest = first.max(since).max((last + 1).saturating_sub(history::RING));
             for put in oldest..=last {
                 let deleted = history::is_deleted(family, put) && put + family.deleted_after() <= last;

@@ -35,6 +35,18 @@ pub struct Verifier {
     setting: &'static Setting,
     history: History,
     recovery_modes: &'static [&'static str],
+    families_lag: bool,
+}
+
+/// What an image was found to be.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The last batch of each lane.
+    pub last: Vec<u64>,
+    /// The last sequence number.
+    pub sequence: u64,
+    /// How many transactions are prepared, where there may be some.
+    pub prepared: Option<u64>,
 }
 
 impl Verifier {
@@ -44,6 +56,7 @@ impl Verifier {
             setting,
             history: setting.history(seed),
             recovery_modes: &RECOVERY_MODES,
+            families_lag: false,
         }
     }
 
@@ -56,12 +69,30 @@ impl Verifier {
         }
     }
 
+    /// Opens the database in the strictest way only, and allows column families that are made next already, and those that were
+    /// dropped last still, as they were then: a point between two looks at the MANIFEST may have them.
+    pub fn of_points(self) -> Self {
+        Self {
+            recovery_modes: &RECOVERY_MODES[..1],
+            families_lag: true,
+            ..self
+        }
+    }
+
     /// The last sequence number of the database in this directory, if that is one state within the bounds. Opening it for
     /// writing changes it.
     ///
     /// # Errors
     /// RocksDB's; what is wrong.
     pub fn judge(&self, image: &Path, bounds: &Bounds) -> Result<u64> {
+        self.find(image, bounds).map(|found| found.sequence)
+    }
+
+    /// The same, with what else was found.
+    ///
+    /// # Errors
+    /// RocksDB's; what is wrong.
+    pub fn find(&self, image: &Path, bounds: &Bounds) -> Result<Found> {
         let (mut first, mut sequence) = (None, 0);
         for mode in self.recovery_modes {
             let options = self.setting.flat(&format!("wal_recovery_mode={mode}"));
@@ -74,10 +105,14 @@ impl Verifier {
         let options = self.setting.flat(&format!("wal_recovery_mode={strictest}"));
         let last = self.judge_writable(image, &options)?;
         same(&mut first, last, "the recovered database")?;
-        if self.setting.work == Work::TwoPhase {
-            self.judge_prepared(image, &options, &first.unwrap_or_default())?;
-        }
-        Ok(sequence)
+        let last = first.unwrap_or_default();
+        let is_two_phase = self.setting.work == Work::TwoPhase;
+        let prepared = is_two_phase.then(|| self.judge_prepared(image, &options, &last));
+        Ok(Found {
+            prepared: prepared.transpose()?,
+            last,
+            sequence,
+        })
     }
 
     fn judge_read_only(&self, image: &Path, options: &OpenOptions, mode: &str) -> Result<(Vec<u64>, u64)> {
@@ -155,9 +190,13 @@ impl Verifier {
 
     fn judge_state(&self, found: &DatabaseContents, last: &[u64], what: &str) -> Result<()> {
         let states = self.history.states_after(last);
+        let mut found = found.clone();
+        if self.families_lag {
+            self.forget_lagging(&mut found, &states);
+        }
         let differences: Vec<String> = states
             .iter()
-            .filter_map(|state| state.difference(found))
+            .filter_map(|state| state.difference(&found))
             .collect();
         if differences.len() < states.len() {
             return Ok(());
@@ -166,6 +205,22 @@ impl Verifier {
             what: format!("{what}, after the batches {last:?}"),
             difference: differences.join("; or "),
         })
+    }
+
+    /// Leaves column families out that may be there though they are in none of these states.
+    fn forget_lagging(&self, found: &mut DatabaseContents, states: &[DatabaseContents]) {
+        let is_in = |state: &DatabaseContents, name: &str| state.family_names().any(|family| family == name);
+        let names: Vec<String> = found.family_names().map(str::to_owned).collect();
+        for name in names {
+            if states.iter().any(|state| is_in(state, &name)) {
+                continue;
+            }
+            let here = found.family_alone(&name);
+            let dropped = self.history.as_dropped(&name);
+            if here.key_count() == 0 || dropped.is_some_and(|dropped| dropped == here) {
+                found.drop_family(&name);
+            }
+        }
     }
 
     /// Whatever is there is right, and of the last batches nothing is missing.
@@ -200,18 +255,20 @@ impl Verifier {
     }
 
     /// The long transaction is found prepared, and can be committed.
-    fn judge_prepared(&self, image: &Path, options: &OpenOptions, last: &[u64]) -> Result<()> {
+    fn judge_prepared(&self, image: &Path, options: &OpenOptions, last: &[u64]) -> Result<u64> {
         let last = last.first().copied().unwrap_or_default();
         let done = 0..=self.history.actions_before(last + 1).len();
         let allowed: Vec<Option<String>> = done
             .map(|done| self.history.prepared_after(last, done).map(long_name))
             .collect();
         let how = TransactionDBOptions::default();
-        let families = oracle::column_families(image, options)?;
-        let db: TransactionDB = TransactionDB::open_cf(&options.to_rocksdb()?, &how, image, &families)
-            .map_err(ProofError::database("open the image for transactions"))?;
-        let mut found = Vec::new();
+        let families = oracle::descriptors(image, options)?;
+        let db: TransactionDB =
+            TransactionDB::open_cf_descriptors(&options.to_rocksdb()?, &how, image, families)
+                .map_err(ProofError::database("open the image for transactions"))?;
+        let (mut found, mut count) = (Vec::new(), 0);
         for transaction in db.prepared_transactions() {
+            count += 1;
             let name = String::from_utf8_lossy(&transaction.get_name().unwrap_or_default()).into_owned();
             if name.starts_with("long-") {
                 found.push(name.clone());
@@ -227,7 +284,7 @@ impl Verifier {
                 "after batch {last}, {found:?} is found prepared instead of one of {allowed:?}"
             )));
         }
-        Ok(())
+        Ok(count)
     }
 }
 

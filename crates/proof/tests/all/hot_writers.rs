@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use stonekeep_proof::DatabaseContents;
 use stonekeep_proof::hot::counters::Counter;
-use stonekeep_proof::hot::history::{Action, FAMILIES, Family, History, Work, held_key};
+use stonekeep_proof::hot::history::{Action, FAMILIES, Family, History, Operation, Work, held_key};
 use stonekeep_proof::hot::process::Launcher;
 use stonekeep_proof::hot::settings::{self, Setting};
 use stonekeep_proof::hot::verifier::{Bounds, Verifier};
@@ -128,7 +128,11 @@ fn the_state_after_a_prefix_is_what_its_steps_make() {
         Work::Ingestion,
         Work::TwoPhase,
     ] {
-        let history = History { seed: SEED, work };
+        let history = History {
+            seed: SEED,
+            work,
+            counts: true,
+        };
         let mut contents = DatabaseContents::default();
         FAMILIES.iter().for_each(|name| contents.add_family(name));
         for number in 1..=4_000 {
@@ -136,9 +140,11 @@ fn the_state_after_a_prefix_is_what_its_steps_make() {
                 apply(&history, &action, &mut contents);
             }
             for change in history.batch(0, number) {
-                match change.value {
-                    Some(value) => contents.put(&change.family.to_string(), &change.key, &value),
-                    None => contents.delete(&change.family.to_string(), &change.key),
+                let family = change.family.to_string();
+                match change.operation {
+                    Operation::Put(value) => contents.put(&family, &change.key, &value),
+                    Operation::Delete | Operation::SingleDelete => contents.delete(&family, &change.key),
+                    Operation::Add(number) => contents.add(&family, &change.key, number),
                 }
             }
             // All of them would take minutes; these are the ones around actions, and some others.

@@ -13,6 +13,7 @@ use rocksdb::{ColumnFamilyDescriptor, Options};
 
 use super::counters::{Counter, Counters};
 use super::history::{FAMILIES, History};
+use super::journal::Journal;
 use super::settings::Setting;
 use super::slow_deletion;
 use crate::oracle::{self, OpenOptions};
@@ -25,6 +26,7 @@ pub struct Writer {
     root: PathBuf,
     history: History,
     counters: Counters,
+    journal: Option<Journal>,
     stopped: AtomicBool,
 }
 
@@ -45,6 +47,7 @@ impl Writer {
             setting,
             history: setting.history(seed),
             counters: Counters::open(&super::process::counters_path(&root))?,
+            journal: setting.journal.then(|| Journal::open(&root)).transpose()?,
             root,
             stopped: AtomicBool::new(false),
         })
@@ -108,12 +111,21 @@ impl Writer {
     }
 
     /// Notes that a batch is in the operating system's hands.
-    fn acknowledge(&self, lane: usize, number: u64) -> Result<()> {
-        self.counters.set(lane, Counter::Acknowledged, number)
+    fn acknowledge(&self, lane: usize, number: u64, sequence: Option<u64>) -> Result<()> {
+        self.counters.set(lane, Counter::Acknowledged, number)?;
+        self.note(Counter::Acknowledged, lane, number, sequence)
     }
 
     /// Notes that a batch is going to be written.
     fn begin(&self, lane: usize, number: u64) -> Result<()> {
-        self.counters.set(lane, Counter::Begun, number)
+        self.counters.set(lane, Counter::Begun, number)?;
+        self.note(Counter::Begun, lane, number, None)
+    }
+
+    fn note(&self, counter: Counter, lane: usize, number: u64, sequence: Option<u64>) -> Result<()> {
+        match &self.journal {
+            Some(journal) => journal.note(counter, lane, number, sequence),
+            None => Ok(()),
+        }
     }
 }

@@ -9,7 +9,7 @@ use rocksdb::{
 };
 
 use super::{Ended, Writer};
-use crate::hot::history::{self, Action, FAMILIES, Family, Work};
+use crate::hot::history::{self, Action, FAMILIES, Family, Operation, Work};
 use crate::{ProofError, Result};
 
 type Database = DBWithThreadMode<MultiThreaded>;
@@ -84,11 +84,15 @@ impl Session<'_> {
         for change in self.writer.history.batch(lane, number) {
             let family = self.family(&change.family.to_string())?;
             let timestamp = number.to_le_bytes();
-            match (change.value, self.has_timestamps()) {
-                (Some(value), true) => batch.put_cf_with_ts(&family, change.key, timestamp, value),
-                (None, true) => batch.delete_cf_with_ts(&family, change.key, timestamp),
-                (Some(value), false) => batch.put_cf(&family, change.key, value),
-                (None, false) => batch.delete_cf(&family, change.key),
+            match (change.operation, self.has_timestamps()) {
+                (Operation::Put(value), true) => batch.put_cf_with_ts(&family, change.key, timestamp, value),
+                (_, true) => batch.delete_cf_with_ts(&family, change.key, timestamp),
+                (Operation::Put(value), false) => batch.put_cf(&family, change.key, value),
+                (Operation::Delete, false) => batch.delete_cf(&family, change.key),
+                (Operation::SingleDelete, false) => batch.single_delete_cf(&family, change.key),
+                (Operation::Add(number), false) => {
+                    batch.merge_cf(&family, change.key, number.to_le_bytes());
+                }
             }
         }
         if self.writer.setting.lanes > 1 {
@@ -98,6 +102,7 @@ impl Session<'_> {
         self.writer.begin(lane, number)?;
         let mut options = WriteOptions::default();
         options.disable_wal(self.writer.setting.flush_without_wal_every.is_some());
+        options.set_sync(self.writer.setting.sync);
         self.db
             .write_opt(batch, &options)
             .map_err(ProofError::database("write a batch"))?;
@@ -119,7 +124,8 @@ impl Session<'_> {
                 None => self.flush_all(),
             }?;
         }
-        self.writer.acknowledge(lane, number)
+        self.writer
+            .acknowledge(lane, number, Some(self.db.latest_sequence_number()))
     }
 
     /// In one piece, if the setting has `atomic_flush`.

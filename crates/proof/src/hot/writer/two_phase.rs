@@ -3,7 +3,7 @@
 use rocksdb::{ColumnFamily, SingleThreaded, Transaction, TransactionDB, TransactionDBOptions};
 
 use super::Writer;
-use crate::hot::history::{self, Action, FAMILIES};
+use crate::hot::history::{self, Action, FAMILIES, Operation};
 use crate::{ProofError, Result};
 
 type Database = TransactionDB<SingleThreaded>;
@@ -28,7 +28,7 @@ pub(super) fn run(writer: &Writer) -> Result<()> {
         }
         writer.begin(0, number)?;
         write_batch(writer, &db, number)?;
-        writer.acknowledge(0, number)?;
+        writer.acknowledge(0, number, None)?;
     }
     // The next to open the database would find it prepared; dropping it would roll it back.
     std::mem::forget(held);
@@ -67,9 +67,11 @@ fn write_batch(writer: &Writer, db: &Database, number: u64) -> Result<()> {
     let transaction = begin(db, &format!("batch-{number}"))?;
     for change in writer.history.batch(0, number) {
         let family = family(db, &change.family.to_string())?;
-        match change.value {
-            Some(value) => transaction.put_cf(family, change.key, value),
-            None => transaction.delete_cf(family, change.key),
+        match change.operation {
+            Operation::Put(value) => transaction.put_cf(family, change.key, value),
+            // Transactions of the C API have no single deletions.
+            Operation::Delete | Operation::SingleDelete => transaction.delete_cf(family, change.key),
+            Operation::Add(number) => transaction.merge_cf(family, change.key, number.to_le_bytes()),
         }
         .map_err(ProofError::database("write in a transaction"))?;
     }
