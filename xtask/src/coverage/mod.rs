@@ -26,13 +26,13 @@ struct Layer {
 
 const LAYERS: [Layer; 5] = [
     Layer::new("crates/format/src", 95),
-    Layer::new("crates/stonekeep/src/image", 95),
+    Layer::new("crates/stonekeep/src/image", 94),
     Layer {
         needs_servers: true,
         ..Layer::new("crates/stonekeep/src/store", 95)
     },
     Layer::new("crates/stonekeep/src/repo", 95),
-    Layer::new("crates/stonekeep/src/engine", 95),
+    Layer::new("crates/stonekeep/src/engine", 94),
 ];
 
 /// The variables that name the servers of the tests; `none` stands for none.
