@@ -1,8 +1,7 @@
 //! Parses points between two backups.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-use jiff::Timestamp;
 use stonekeep::engine::follow::StreamId;
 use stonekeep::engine::restore::PointTarget;
 
@@ -19,18 +18,11 @@ pub(crate) fn parse_point(text: &str) -> Result<PointTarget, String> {
                 .ok_or("a point before the latest one is latest-5m")?;
             parse_duration(before).map(PointTarget::BeforeLatest)
         }
-        None => parse_time(text).map(|time| PointTarget::Time(system_time(time))),
+        None => {
+            let time = SystemTime::try_from(parse_time(text)?).map_err(|error| error.to_string())?;
+            Ok(PointTarget::Time(time))
+        }
     }
-}
-
-fn system_time(time: Timestamp) -> SystemTime {
-    let milliseconds = Duration::from_millis(time.as_millisecond().unsigned_abs());
-    let shifted = if time.as_millisecond() < 0 {
-        UNIX_EPOCH.checked_sub(milliseconds)
-    } else {
-        UNIX_EPOCH.checked_add(milliseconds)
-    };
-    shifted.unwrap_or(UNIX_EPOCH)
 }
 
 /// The name of a stream.
@@ -42,6 +34,8 @@ pub(crate) fn parse_stream(text: &str) -> Result<StreamId, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use super::*;
 
     #[test]

@@ -205,12 +205,7 @@ impl Output {
 
     /// Prints a line of JSON while a command runs. A reader that is gone is noticed with the document at the end.
     pub(crate) fn event(&self, event: &impl Serialize) {
-        let document = Document::new(self.command.as_deref(), event);
-        if let Ok(json) = serde_json::to_string(&document) {
-            let mut out = io::stdout().lock();
-            let written = writeln!(out, "{}", escape::visible_json(&json));
-            drop(written.and_then(|()| out.flush()));
-        }
+        drop(self.line(event));
     }
 
     fn keep(&self, body: &impl Serialize) -> Result<(), PrintError> {
@@ -224,6 +219,10 @@ impl Output {
         if self.record.is_some() {
             return self.keep(body);
         }
+        self.line(body)
+    }
+
+    fn line(&self, body: &impl Serialize) -> Result<(), PrintError> {
         let json =
             serde_json::to_string(&Document::new(self.command.as_deref(), body)).map_err(io::Error::from)?;
         let mut out = io::stdout().lock();

@@ -132,6 +132,7 @@ fn it_goes_on_where_it_was_stopped_and_tells_machines_in_lines() {
     let lines = lines(&ended);
     assert_eq!(lines[0]["event"], "resumed");
     assert!(lines.iter().all(|line| line["command"] == "follow"));
+    assert_eq!(lines[0]["database"], world.db());
     assert!(lines.iter().any(|line| line["event"] == "segment"));
     let status = lines.last().unwrap();
     assert_eq!(status["last_sequence"], world.database.sequence_number().0);
@@ -186,6 +187,11 @@ fn what_cannot_be_followed_is_refused() {
         .code(4)
         .warns("no backup is a base of a stream")
         .warns("hint: follow the database");
+    let stream = "--stream=00112233445566778899aabbccddeeff";
+    world
+        .run(["restore", stream, "--to", &world.word("to")])
+        .code(2)
+        .warns("--at");
     world
         .run(["restore", "1", "--at", "latest", "--to", &world.word("to")])
         .code(1)

@@ -32,6 +32,13 @@ pub enum PointTarget {
     BeforeLatest(Duration),
 }
 
+impl PointTarget {
+    /// Whether it depends on what the newest segment is.
+    pub(super) fn is_latest(self) -> bool {
+        matches!(self, PointTarget::Latest | PointTarget::BeforeLatest(_))
+    }
+}
+
 impl RestorePoint {
     /// This point, of the stream that is chosen by itself.
     pub fn new(at: PointTarget) -> Self {

@@ -8,6 +8,7 @@ use super::facts::{BackupFacts, Collected, FileFacts};
 use super::layout;
 use super::loaded_meta::LoadedMeta;
 use super::pieces::Pieces;
+use super::stream::target::BaseOfStream;
 use crate::store::{Key, Store};
 use crate::{ErrorKind, Result};
 
@@ -130,6 +131,19 @@ fn read_some(
         }
         Err(error) => Err(error),
     }
+}
+
+/// The stream that goes on from a backup, by the facts of its meta file; `None` also if the backup is gone or damaged.
+///
+/// # Errors
+/// I/O errors of the store.
+pub fn stream_of(store: &Store, id: BackupId) -> Result<Option<BaseOfStream>> {
+    let meta = match LoadedMeta::unparsed(store, id) {
+        Ok(meta) => meta,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(meta.facts_head(store)?.and_then(|facts| facts.stream))
 }
 
 /// The lines about files in the facts of a backup, as they are in the file.

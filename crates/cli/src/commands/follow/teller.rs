@@ -33,13 +33,16 @@ pub(super) struct Teller<'a> {
 #[derive(Default)]
 struct State {
     redrawn: Option<Instant>,
-    failed: Option<Instant>,
+    /// What failed last, and when that was told.
+    failed: Option<(&'static str, Instant)>,
 }
 
 /// A line of JSON.
 #[derive(Serialize)]
 struct EventJson<'a> {
     event: &'static str,
+    /// Its directory: one process may follow several.
+    database: String,
     stream: Option<StreamId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -119,12 +122,13 @@ impl<'a> Teller<'a> {
     }
 
     /// A failure that goes on is told once a minute.
-    fn failed(&self, what: &str, error: &Error, again_in: Duration) {
+    fn failed(&self, what: &'static str, error: &Error, again_in: Duration) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.failed.is_some_and(|last| last.elapsed() < FAILURES_TOLD) {
+        let is_told = |(last, told): (&str, Instant)| last == what && told.elapsed() < FAILURES_TOLD;
+        if state.failed.is_some_and(is_told) {
             return;
         }
-        state.failed = Some(Instant::now());
+        state.failed = Some((what, Instant::now()));
         drop(state);
         let (reason, again) = (error.one_line(), again_in.as_secs());
         self.say(|| format!("{what}: {reason}; trying again in {again} s"));
@@ -154,7 +158,9 @@ impl<'a> Teller<'a> {
             FollowEvent::BaseFailed { error, again_in } => {
                 self.failed("a base could not be made", error, *again_in);
             }
-            FollowEvent::Failed { error, again_in } => self.failed("it failed", error, *again_in),
+            FollowEvent::Failed { error, again_in } => {
+                self.failed("following is interrupted", error, *again_in)
+            }
             _ => {}
         }
         self.draw(status);
@@ -163,6 +169,7 @@ impl<'a> Teller<'a> {
     fn line_of_json(&self, event: &FollowEvent<'_>, status: &FollowStatus) {
         let mut line = EventJson {
             event: "",
+            database: self.args.database.display().to_string(),
             stream: status.stream,
             reason: None,
             backup_id: None,

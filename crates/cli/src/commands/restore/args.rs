@@ -44,14 +44,14 @@ pub(crate) struct RestoreArgs {
     pub(super) select: SelectArgs,
     /// Restore this moment from the WALs that follow has shipped, instead of a backup: a time as for --before, latest, or a time before that
     /// such as latest-5m. Nothing that was written later is in it
-    #[arg(long, value_name = "TIME", value_parser = parse_point, allow_hyphen_values = true, conflicts_with_all = ["at_seq", "abort", "best_effort"],
+    #[arg(long, value_name = "TIME", value_parser = parse_point, allow_hyphen_values = true, group = "point", conflicts_with_all = ["abort", "best_effort"],
           help_heading = "Point in time")]
     at: Option<PointTarget>,
     /// Restore the state after the record that has this sequence number
-    #[arg(long, value_name = "N", conflicts_with_all = ["abort", "best_effort"], help_heading = "Point in time")]
+    #[arg(long, value_name = "N", group = "point", conflicts_with_all = ["abort", "best_effort"], help_heading = "Point in time")]
     at_seq: Option<u64>,
     /// The stream, if there are several [default: that of the newest base]
-    #[arg(long, value_name = "STREAM", value_parser = parse_stream, help_heading = "Point in time")]
+    #[arg(long, value_name = "STREAM", value_parser = parse_stream, requires = "point", help_heading = "Point in time")]
     stream: Option<StreamId>,
     /// The directory to restore to, new, empty, or that of a database
     #[arg(long, value_name = "DIR")]

@@ -33,8 +33,8 @@ pub(in crate::engine) struct AssembledPart {
 /// Where they are.
 #[derive(Debug, Clone)]
 pub(in crate::engine) enum PartSource {
-    /// A stored file, from its first byte.
-    Stored(Key),
+    /// Bytes of a stored file, after so many that are not wanted.
+    Stored(Key, u64),
     /// Bytes of a piece in a segment, after so many that are not wanted.
     Piece(PieceAt, u64),
     /// Here.
@@ -49,6 +49,13 @@ pub(in crate::engine) struct PieceAt {
     /// Which part of it.
     pub(in crate::engine) ordinal: Ordinal,
     pub(in crate::engine) piece: Piece,
+}
+
+impl AssembledPart {
+    /// Whether a stream has it.
+    pub(in crate::engine) fn is_piece(&self) -> bool {
+        matches!(self.source, PartSource::Piece(..))
+    }
 }
 
 impl Assembly {
@@ -113,10 +120,10 @@ impl<'a> AssemblyReader<'a> {
         self.left = part.size_bytes;
         self.open = match &part.source {
             PartSource::Bytes(bytes) => OpenPart::Bytes(bytes),
-            PartSource::Stored(key) => OpenPart::Stored {
+            PartSource::Stored(key, skipped) => OpenPart::Stored {
                 key,
                 object: self.store.open(key)?,
-                offset: 0,
+                offset: *skipped,
             },
             PartSource::Piece(at, skipped) => {
                 self.open_piece(at)?;

@@ -1,10 +1,9 @@
 //! How files of a backup are copied to a directory: each is checked against its checksum while it is written.
 
-use std::io::{Cursor, ErrorKind};
+use std::io::{Cursor, ErrorKind, Read};
 
 use stonekeep_format::{BackupId, Crc32c};
 
-use super::assembly::Assembly;
 use super::content::{Content, FileSource};
 use super::damage::{damaged, wrong_checksum};
 use crate::engine::BackupEngineReadOnly;
@@ -30,17 +29,6 @@ impl FileCopier<'_> {
     /// # Errors
     /// `Corrupt` for a file that is not what it should be, `Stopped`, and I/O errors.
     pub(in crate::engine) fn copy(&self, content: &Content, at: &TargetPath) -> Result<()> {
-        match &content.source {
-            FileSource::Stored | FileSource::Alternate(_) | FileSource::Assembled(_) => {}
-            FileSource::Bytes(bytes) => {
-                let mut reader =
-                    Metered::new(Cursor::new(bytes), &content.key, content.size_bytes, self.meter);
-                return self.disk.write(at, &mut reader, content.size_bytes);
-            }
-            FileSource::Nowhere => {
-                return Err(damaged(self.id, content.key.as_str(), "it is nowhere".into()));
-            }
-        };
         let is_wrong = |error: &Error| error.kind() == crate::ErrorKind::Corrupt;
         match self.copy_checked(content, at) {
             Err(error) if is_wrong(&error) && self.target.look(at)?.is_none() => {
@@ -54,9 +42,15 @@ impl FileCopier<'_> {
     /// Leaves nothing of a file with a wrong checksum, or of one that is missing.
     fn copy_checked(&self, content: &Content, at: &TargetPath) -> Result<()> {
         let found = match &content.source {
-            FileSource::Assembled(assembly) => self.assemble(assembly, content, at)?,
+            FileSource::Stored => self.copy_from(self.engine.store(), content, at)?,
             FileSource::Alternate(store) => self.copy_from(store, content, at)?,
-            _ => self.copy_from(self.engine.store(), content, at)?,
+            FileSource::Assembled(assembly) => {
+                self.write(assembly.reader(self.engine.store()), content, at)?
+            }
+            FileSource::Bytes(bytes) => self.write(Cursor::new(bytes), content, at)?,
+            FileSource::Nowhere => {
+                return Err(damaged(self.id, content.key.as_str(), "it is nowhere".into()));
+            }
         };
         match content.crc32c {
             Some(expected) if expected != found => {
@@ -90,9 +84,8 @@ impl FileCopier<'_> {
         Ok(reader.crc32c())
     }
 
-    fn assemble(&self, assembly: &Assembly, content: &Content, at: &TargetPath) -> Result<Crc32c> {
-        let parts = assembly.reader(self.engine.store());
-        let mut reader = Metered::new(parts, &content.key, content.size_bytes, self.meter);
+    fn write(&self, bytes: impl Read, content: &Content, at: &TargetPath) -> Result<Crc32c> {
+        let mut reader = Metered::new(bytes, &content.key, content.size_bytes, self.meter);
         self.disk.write(at, &mut reader, content.size_bytes)?;
         Ok(reader.crc32c())
     }

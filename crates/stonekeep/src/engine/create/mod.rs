@@ -110,9 +110,9 @@ use crate::{Error, Observer, Result};
 /// RocksDB's limit on application metadata (`kMaxAppMetaSize` in `utilities/backup/backup_engine.cc`).
 const MAX_APP_METADATA_BYTES: usize = 1 << 20;
 
-/// What a backup is part of.
+/// What a backup is a part of, besides its repository.
 #[derive(Default)]
-struct Beyond {
+struct PartOf {
     /// Backups of one capture, whose files are read together.
     share: Option<Share>,
     /// The stream that it is a base of.
@@ -133,7 +133,7 @@ impl BackupEngine {
         options: &CreateBackupOptions,
         observer: &dyn Observer,
     ) -> Result<CreateReport> {
-        self.create(source, options, observer, Beyond::default())
+        self.create(source, options, observer, PartOf::default())
     }
 
     /// The same for a base of a stream.
@@ -147,11 +147,11 @@ impl BackupEngine {
         observer: &dyn Observer,
         stream: StreamPlace,
     ) -> Result<CreateReport> {
-        let beyond = Beyond {
+        let part_of = PartOf {
             base_of: Some(stream),
-            ..Beyond::default()
+            ..PartOf::default()
         };
-        self.create(source, options, observer, beyond)
+        self.create(source, options, observer, part_of)
     }
 
     /// The same, with files read together with other backups.
@@ -162,11 +162,11 @@ impl BackupEngine {
         observer: &dyn Observer,
         share: Share,
     ) -> Result<CreateReport> {
-        let beyond = Beyond {
+        let part_of = PartOf {
             share: Some(share),
-            ..Beyond::default()
+            ..PartOf::default()
         };
-        self.create(source, options, observer, beyond)
+        self.create(source, options, observer, part_of)
     }
 
     fn create(
@@ -174,9 +174,9 @@ impl BackupEngine {
         source: &dyn ImageSource,
         options: &CreateBackupOptions,
         observer: &dyn Observer,
-        beyond: Beyond,
+        part_of: PartOf,
     ) -> Result<CreateReport> {
-        self.with_context(source, options, (observer, beyond), |context| {
+        self.with_context(source, options, (observer, part_of), |context| {
             context.with_priority(|| run::create(context))
         })
     }
@@ -191,14 +191,14 @@ impl BackupEngine {
         options: &CreateBackupOptions,
         observer: &dyn Observer,
     ) -> Result<CreateReport> {
-        self.with_context(source, options, (observer, Beyond::default()), run::preview)
+        self.with_context(source, options, (observer, PartOf::default()), run::preview)
     }
 
     fn with_context(
         &self,
         source: &dyn ImageSource,
         options: &CreateBackupOptions,
-        (observer, beyond): (&dyn Observer, Beyond),
+        (observer, part_of): (&dyn Observer, PartOf),
         work: impl FnOnce(Context<'_>) -> Result<CreateReport>,
     ) -> Result<CreateReport> {
         let began = self.reader.clock.instant();
@@ -206,7 +206,7 @@ impl BackupEngine {
         Self::check_place(self.store(), source)?;
         let engine = self.options();
         let sources =
-            SourceFiles::new(engine.use_direct_reads, engine.io_buffer_size_bytes).sharing(beyond.share);
+            SourceFiles::new(engine.use_direct_reads, engine.io_buffer_size_bytes).sharing(part_of.share);
         let unknown_formats = UnknownFormats::default();
         guarded(observer, |observer| {
             work(Context {
@@ -217,7 +217,7 @@ impl BackupEngine {
                 sources: &sources,
                 unknown_formats: &unknown_formats,
                 began,
-                base_of: beyond.base_of,
+                base_of: part_of.base_of,
             })
         })
     }

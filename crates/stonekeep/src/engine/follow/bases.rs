@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread::{Builder, Scope};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use stonekeep_format::{BackupId, FileNumber};
 
@@ -15,11 +15,11 @@ use crate::engine::create::CreateReport;
 use crate::engine::create::stream_place::StreamPlace;
 use crate::image::Directory;
 use crate::image::follow::{Break, Place};
-use crate::repo::layout;
-use crate::repo::loaded_meta::LoadedMeta;
+use crate::repo::facts_reader::stream_of;
 use crate::repo::stream::resume_point::{BasesSoFar, NewestBase};
 use crate::repo::stream::segment_header::BreakKind;
 use crate::repo::stream::stream_id::StreamId;
+use crate::repo::stream::target::wall_ms;
 use crate::store::Store;
 use crate::{Error, ErrorKind, Observer, Result};
 
@@ -34,7 +34,7 @@ pub(super) struct Bases {
     /// The newest WAL with missing sequence numbers. Writes without a WAL are in no base before they were flushed.
     gap: Option<FileNumber>,
     under_way: Option<UnderWay>,
-    /// No base is begun before.
+    /// No base is begun before this time.
     not_before: Option<Instant>,
     pause: Duration,
 }
@@ -94,7 +94,7 @@ impl Bases {
         }
     }
 
-    /// The gap that a base lacks that is captured now, if all column families have at least this log number.
+    /// The gap whose writes are missing in a base that is captured now, where this is the smallest log number of the column families.
     pub(super) fn gap_behind(&self, lowest_log_number: FileNumber) -> Option<FileNumber> {
         self.gap.filter(|gap| *gap >= lowest_log_number)
     }
@@ -136,7 +136,7 @@ impl Bases {
         let clock = &engine.as_read_only().clock;
         let base = NewestBase {
             backup_id: 0,
-            wall_ms: milliseconds(clock.now()),
+            wall_ms: wall_ms(clock.now()),
             wal_bytes: 0,
             broken: place.gap.is_some(),
         };
@@ -229,15 +229,9 @@ fn gap_of(found: &Break) -> Option<FileNumber> {
     }
 }
 
-/// Whether the same may succeed later, without that somebody does something.
+/// Whether another attempt may succeed although nobody changes anything.
 pub(super) fn may_pass(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Io | ErrorKind::Locked) || error.is_source_changed()
-}
-
-/// The time of day as segments and bases have it.
-pub(super) fn milliseconds(time: SystemTime) -> i64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The newest base that a stream names, if the backup is still there.
@@ -252,15 +246,7 @@ pub(super) fn still_there(
     let Some((base, id)) = base.and_then(|base| Some((base, BackupId::new(base.backup_id)?))) else {
         return Ok(None);
     };
-    let facts = match LoadedMeta::unparsed(store, id) {
-        Ok(meta) => meta.facts_head(store)?,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => None,
-        Err(error) => return Err(error),
-    };
-    let of = facts.and_then(|facts| facts.stream);
-    let key = layout::meta(id);
-    let is_base = of.is_some_and(|of| of.stream == stream);
-    tracing::debug!(%key, is_base, "looked for the newest base of the stream");
+    let is_base = stream_of(store, id)?.is_some_and(|of| of.stream == stream);
     Ok(is_base.then_some(base))
 }
 

@@ -5,7 +5,8 @@
 //!   (`owner-<n>`). If there is none, a stream gets a random name, and its first owner.
 //! - **F1** A look, a [`Tick`](crate::image::follow::Tick). If it has nothing new, it costs no request.
 //! - **F2** One segment an interval: what the looks since the last one brought is put, durably, under a name that no other writer
-//!   gives. It names the checksum of the segment before, and has what another follower needs to go on behind it. Every ten seconds it is looked whether there is a later owner before.
+//!   gives. It names the checksum of the segment before, and has what another follower needs to go on behind it. Before a put, but not
+//!   more often than every ten seconds, the store is asked for a later owner.
 //! - **F3** A base is due if the stream has none, if a break came since the newest one, or for its age or the bytes since. It is an
 //!   ordinary backup, made meanwhile by a thread of its own, whose facts name the stream and where it goes on.
 //!

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::bases::{Bases, Ended, milliseconds, still_there};
+use super::bases::{Bases, Ended, still_there};
 use super::find_stream;
 use super::options::FollowOptions;
 use super::resume_point::position_of;
@@ -16,6 +16,7 @@ use crate::image::Directory;
 use crate::image::follow::{Begun, Follower, Start, Tick, Watch};
 use crate::repo::stream::content_item::PART_LIMIT_BYTES;
 use crate::repo::stream::segment_header::Origin;
+use crate::repo::stream::target::wall_ms;
 use crate::target::real_path;
 use crate::{Clock, Error, ErrorKind, Observer, Quiet, Result};
 
@@ -44,7 +45,7 @@ struct Following {
     /// When it was read first.
     pending_since: Instant,
     /// When the look began whose segment was put last.
-    put: Option<Instant>,
+    last_put: Option<Instant>,
     /// A segment is to be put though there may be nothing new: the first one, and the one that names a new base.
     must_put: bool,
 }
@@ -152,7 +153,7 @@ impl Session<'_> {
             bases,
             pending: None,
             pending_since: self.clock().instant(),
-            put: None,
+            last_put: None,
             must_put,
         }
     }
@@ -172,10 +173,10 @@ impl Session<'_> {
                     break Ok(());
                 }
                 let clock = self.clock();
-                let (wall_ms, now) = (milliseconds(clock.now()), clock.instant());
+                let (time, now) = (wall_ms(clock.now()), clock.instant());
                 let lowest = following.follower.lowest_log_number();
                 if let Some(ordinal) = following.writer.newest()
-                    && following.bases.is_due(options, lowest, wall_ms, now)
+                    && following.bases.is_due(options, lowest, time, now)
                 {
                     let stream = following.writer.stream();
                     let gap = following.bases.gap_behind(lowest);
@@ -200,7 +201,7 @@ impl Session<'_> {
         self.end_of_base(following)?;
         if self.is_put_due(following, began) {
             self.put(following)?;
-            following.put = Some(began);
+            following.last_put = Some(began);
         }
         self.happened(following, &FollowEvent::Ticked);
         if !more {
@@ -243,7 +244,9 @@ impl Session<'_> {
             return false;
         };
         let is_over = |put: Instant| began.saturating_duration_since(put) >= self.options.interval;
-        following.must_put || following.put.is_none_or(is_over) || pending.wal_bytes() >= PART_LIMIT_BYTES / 2
+        following.must_put
+            || following.last_put.is_none_or(is_over)
+            || pending.wal_bytes() >= PART_LIMIT_BYTES / 2
     }
 
     /// Puts what was read, however long the store is away, unless it is asked to stop.
@@ -315,7 +318,7 @@ impl Session<'_> {
 
     /// Waits for the next look: until the interval is over, or a WAL appears, since the one before is complete then.
     fn wait(&mut self, following: &mut Following, began: Instant) -> Result<()> {
-        let put = following.put.filter(|_| following.pending.is_some());
+        let put = following.last_put.filter(|_| following.pending.is_some());
         let from = put.unwrap_or(began);
         loop {
             let elapsed = self.clock().instant().saturating_duration_since(from);

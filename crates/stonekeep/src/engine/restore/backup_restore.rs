@@ -42,9 +42,11 @@ pub(super) struct BackupRestore<'c, 'a> {
     facts: Option<BackupFacts>,
 }
 
-/// What a restore has not, or has besides, what the backup has.
-struct LeftOutOrAdded {
+/// How the restored database differs from the backup.
+struct Difference {
+    /// What is left out of a damaged one.
     salvage: Option<Salvage>,
+    /// The point behind it.
     point: Option<PointReport>,
 }
 
@@ -205,7 +207,7 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
     fn look(
         &mut self,
         circumstances: Circumstances<'_>,
-    ) -> Result<(BackupContents, TargetListings, LeftOutOrAdded)> {
+    ) -> Result<(BackupContents, TargetListings, Difference)> {
         let context = self.context;
         let (options, targets, store) = (context.options, &context.targets, context.store());
         let (mut facts, mut whole) = (self.facts.take(), None);
@@ -236,14 +238,14 @@ impl<'c, 'a> BackupRestore<'c, 'a> {
             Some(point) => Some(point::complete(store, point, &mut backup)?),
             None => None,
         };
-        Ok((backup, listings, LeftOutOrAdded { salvage, point }))
+        Ok((backup, listings, Difference { salvage, point }))
     }
 
     fn plan(&mut self) -> Result<Plan> {
         let context = self.context;
         let (options, targets, store) = (context.options, &context.targets, context.store());
         let circumstances = context.circumstances()?;
-        let (mut backup, listings, LeftOutOrAdded { salvage, point }) = self.look(circumstances)?;
+        let (mut backup, listings, Difference { salvage, point }) = self.look(circumstances)?;
         let freed = circumstances.freed;
         let here = match &backup.database_id {
             Some(_) => old_database::id(targets.db(), context.observer)?,

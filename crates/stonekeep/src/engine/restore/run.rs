@@ -135,7 +135,11 @@ impl<'a> RestoreContext<'a> {
         self.begin_phase(Phase::Committing);
         self.finish(record, EarlierMoves::Possible)?;
         let mut report = self.report_of(record, true);
-        if !matches!(self.which, WhichBackup::Id(_)) {
+        let is_latest = match self.options.point {
+            Some(point) => point.at.is_latest(),
+            None => !matches!(self.which, WhichBackup::Id(_)),
+        };
+        if is_latest {
             let message = format!(
                 "an unfinished restore of backup {} was finished; whether it is the latest was not looked at",
                 report.backup_id

@@ -74,15 +74,7 @@ impl Watch {
         let Some(oldest) = lengths.keys().next() else {
             return Ok(self.impossible(found, "the database has no WAL".to_owned()));
         };
-        let mut inspection = Inspection::default();
-        let manifests = std::mem::take(&mut found.manifests);
-        let manifests = Manifests::begin(
-            &self.source,
-            manifests,
-            before.position,
-            &mut inspection,
-            observer,
-        )?;
+        let (manifests, inspection) = self.manifests(&mut found, before.position, observer)?;
         let rules = Rules {
             settings: &self.settings,
             inspection: &inspection,
@@ -153,15 +145,7 @@ impl Watch {
             return Ok(self.impossible(found, reason));
         }
         tail.set_last_sequence(position.last_sequence);
-        let mut inspection = Inspection::default();
-        let manifests = std::mem::take(&mut found.manifests);
-        let manifests = Manifests::begin(
-            &self.source,
-            manifests,
-            position.manifest,
-            &mut inspection,
-            observer,
-        )?;
+        let (manifests, inspection) = self.manifests(&mut found, position.manifest, observer)?;
         self.follow_on(
             Beginning {
                 found,
@@ -174,6 +158,17 @@ impl Watch {
             },
             observer,
         )
+    }
+
+    fn manifests(
+        &self,
+        found: &mut Found,
+        position: ManifestPosition,
+        observer: &dyn Observer,
+    ) -> Result<(Manifests, Inspection)> {
+        let (files, mut inspection) = (std::mem::take(&mut found.manifests), Inspection::default());
+        let manifests = Manifests::begin(&self.source, files, position, &mut inspection, observer)?;
+        Ok((manifests, inspection))
     }
 
     fn follow_on(self, beginning: Beginning, observer: &dyn Observer) -> Result<Begun> {

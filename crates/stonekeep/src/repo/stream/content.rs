@@ -63,7 +63,7 @@ impl<'a> SegmentContent<'a> {
     pub fn open_at(store: &Store, segment: &'a StoredSegment, ordinal: Ordinal) -> Result<Self> {
         let (key, parts) = (&segment.key, &segment.header.parts);
         let object = store.open(key)?;
-        let end = segment.payload_at + segment.payload.size_bytes();
+        let end = segment.size_bytes();
         if object.size_bytes() != end {
             let reason = format!("it has {} bytes now instead of {end}", object.size_bytes());
             return Err(Error::corrupt(key.as_str(), reason));

@@ -1,5 +1,7 @@
 //! What a restore to a point asks for, and what it gets.
 
+use std::time::{Duration, SystemTime};
+
 use serde::{Deserialize, Serialize};
 use stonekeep_format::wal::SequenceBounds;
 use stonekeep_format::{FileNumber, SequenceNumber};
@@ -89,6 +91,15 @@ pub struct InsidePiece {
     pub measured_ms: i64,
     /// The sequence number.
     pub wanted: SequenceNumber,
+}
+
+/// A time of day as segments and bases have it: milliseconds since 1970, rounded down.
+pub fn wall_ms(time: SystemTime) -> i64 {
+    let signed = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => signed(since),
+        Err(before) => -signed(before.duration()) - 1,
+    }
 }
 
 /// The bounds of a number that is known.

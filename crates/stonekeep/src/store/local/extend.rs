@@ -94,14 +94,18 @@ mod tests {
     use crate::store::PutMode;
     use crate::store::contract::Backend;
 
-    #[test]
-    fn files_with_a_second_name_are_not_extended() {
+    /// A store in which five bytes are staged.
+    fn staged() -> (tempfile::TempDir, LocalStore, Upload) {
         let directory = tempfile::tempdir().unwrap();
         let store = LocalStore::new(directory.path());
         let key = Key::trusted("a");
-        let staged = store
-            .upload("1", &key, &mut &b"12345"[..], 5, PutMode::IfAbsent)
-            .unwrap();
+        let staged = store.upload("1", &key, &mut &b"12345"[..], 5, PutMode::IfAbsent);
+        (directory, store, staged.unwrap())
+    }
+
+    #[test]
+    fn files_with_a_second_name_are_not_extended() {
+        let (directory, store, staged) = staged();
         let at = |area: &str| directory.path().join(format!("stonekeep/tmp/{area}/a"));
         std::fs::hard_link(at("1"), directory.path().join("visible")).unwrap();
         let kept = Upload {
@@ -133,12 +137,7 @@ mod tests {
 
     #[test]
     fn what_could_not_be_added_leaves_the_bytes_that_were_there() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = LocalStore::new(directory.path());
-        let key = Key::trusted("a");
-        let staged = store
-            .upload("1", &key, &mut &b"12345"[..], 5, PutMode::IfAbsent)
-            .unwrap();
+        let (directory, store, staged) = staged();
         let longer = Upload {
             size_bytes: 6,
             ..staged.clone()

@@ -6,10 +6,10 @@ use crate::engine::BackupEngineReadOnly;
 use crate::engine::info::WhichBackup;
 use crate::parallel::run_bounded;
 use crate::repo::catalog;
-use crate::repo::loaded_meta::LoadedMeta;
+use crate::repo::facts_reader::stream_of;
 use crate::repo::stream::stream_id::StreamId;
 use crate::repo::stream::target::{Base, BaseOfStream};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// A backup that a stream goes on from.
 #[derive(Debug, Clone, Copy)]
@@ -71,21 +71,13 @@ fn whole(found: Vec<Named>) -> Vec<FoundBase> {
 
 fn lacks_writes(id: BackupId, gap: FileNumber) -> Error {
     Error::refused(format!(
-        "no point can be reached from backup {id}: sequence numbers are missing in WAL {gap} of the stream, and when the backup was captured, \
-         what has them was perhaps in no table yet"
+        "no point can be reached from backup {id}: WAL {gap} of the stream lacks sequence numbers, and the writes that have them may not have \
+         been in a table yet when the backup was captured"
     ))
     .with_hint("choose another base")
 }
 
 fn read(engine: &BackupEngineReadOnly, id: BackupId) -> Result<Option<Named>> {
-    let meta = match LoadedMeta::unparsed(engine.store(), id) {
-        Ok(meta) => meta,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let facts = meta.facts_head(engine.store())?;
-    Ok(facts.and_then(|facts| facts.stream).map(|of| {
-        let BaseOfStream { stream, base, gap } = of;
-        (FoundBase { id, stream, base }, gap)
-    }))
+    let of = stream_of(engine.store(), id)?;
+    Ok(of.map(|BaseOfStream { stream, base, gap }| (FoundBase { id, stream, base }, gap)))
 }

@@ -1,7 +1,6 @@
 //! P0 to P2: which base, and where in its stream the point is.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use stonekeep_format::{BackupId, SequenceNumber};
 
@@ -16,7 +15,7 @@ use crate::repo::stream::chain_reader;
 use crate::repo::stream::position::{is_below, resolve as resolve_in, settle};
 use crate::repo::stream::stored_segment::StoredSegment;
 use crate::repo::stream::stream_id::StreamId;
-use crate::repo::stream::target::{Base, Position, Resolved, Target};
+use crate::repo::stream::target::{Base, Position, Resolved, Target, wall_ms};
 use crate::{Error, Result};
 
 /// A point that can be reached.
@@ -52,7 +51,7 @@ pub(in crate::engine::restore) fn resolve(
         }
     }
     let time = match point.at {
-        PointTarget::Time(time) => Some(milliseconds(time)),
+        PointTarget::Time(time) => Some(wall_ms(time)),
         _ => None,
     };
     match point.stream {
@@ -138,9 +137,8 @@ impl ResolvedPoint {
     /// Whether a restore went to this point; "latest" is whatever was latest then.
     pub(in crate::engine::restore) fn is_of(&self, report: &PointReport, at: PointTarget) -> bool {
         let end = self.position.end;
-        let is_latest = matches!(at, PointTarget::Latest | PointTarget::BeforeLatest(_));
         let is_there = (report.wal_number, report.wal_offset) == (end.number.0, end.offset);
-        report.stream == self.stream && (is_latest || is_there)
+        report.stream == self.stream && (at.is_latest() || is_there)
     }
 
     fn goes_on_after(&self, time: Option<i64>) -> bool {
@@ -160,7 +158,7 @@ fn target_of(at: PointTarget, chain: &Chain) -> Result<Target> {
     Ok(match at {
         PointTarget::Sequence(wanted) => Target::AtSequence(SequenceNumber(wanted)),
         PointTarget::Latest => Target::Latest,
-        PointTarget::Time(time) => Target::AtTime(milliseconds(time)),
+        PointTarget::Time(time) => Target::AtTime(wall_ms(time)),
         PointTarget::BeforeLatest(before) => {
             let newest = chain.parts().last();
             let newest = newest.ok_or_else(|| Error::refused("the stream has no segment"))?;
@@ -168,15 +166,6 @@ fn target_of(at: PointTarget, chain: &Chain) -> Result<Target> {
             Target::AtTime(newest.measured.after.wall_ms.saturating_sub(before))
         }
     })
-}
-
-/// Nothing later than the time counts, so that it is rounded down.
-fn milliseconds(time: SystemTime) -> i64 {
-    let signed = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-    match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(since) => signed(since),
-        Err(before) => -signed(before.duration()) - 1,
-    }
 }
 
 fn twice(found: &ResolvedPoint, other: &ResolvedPoint) -> Error {

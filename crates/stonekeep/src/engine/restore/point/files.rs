@@ -11,7 +11,7 @@ use stonekeep_format::manifest::{ColumnFamilyChange, VersionEdit};
 
 use super::choose::ResolvedPoint;
 use super::report::PointReport;
-use super::wals::{BaseWal, Sources};
+use super::wals::{BaseWal, Sources, Wals};
 use crate::engine::contents::assembly::{AssembledPart, Assembly, PartSource};
 use crate::engine::contents::{BackupContents, BackupFile};
 use crate::repo::stream::content::SegmentContent;
@@ -38,24 +38,16 @@ pub(in crate::engine::restore) fn complete(
     sources.compare(store)?;
     let mut wals = sources.wals(point.position.end, point.position.ordinal);
     sources.complete(store, &mut wals)?;
-    let is_of_base = |parts: &[AssembledPart]| {
-        matches!(
-            parts,
-            [AssembledPart {
-                source: PartSource::Stored(_),
-                ..
-            }]
-        )
-    };
+    let (of_stream, of_base): (Wals, Wals) = wals
+        .into_iter()
+        .partition(|(_, parts)| parts.iter().any(AssembledPart::is_piece));
     contents.files.retain(|file| match file.name {
-        DbFileName::Wal(number) => wals.get(&number).is_some_and(|parts| is_of_base(parts)),
+        DbFileName::Wal(number) => of_base.contains_key(&number),
         _ => true,
     });
     let mut wal_bytes = 0;
-    for (number, parts) in wals.into_iter().filter(|(_, parts)| !is_of_base(parts)) {
-        let pieces = parts
-            .iter()
-            .filter(|part| matches!(part.source, PartSource::Piece(..)));
+    for (number, parts) in of_stream {
+        let pieces = parts.iter().filter(|part| part.is_piece());
         wal_bytes += pieces.map(|part| part.size_bytes).sum::<u64>();
         let segments = Arc::clone(&point.segments);
         let wal = Assembly { segments, parts };
@@ -188,7 +180,7 @@ fn add_edits(point: &ResolvedPoint, contents: &mut BackupContents, edits: &[&Edi
     let stored = AssembledPart {
         size_bytes: file.size_bytes,
         crc32c: file.crc32c,
-        source: PartSource::Stored(file.key()?),
+        source: PartSource::Stored(file.key()?, 0),
     };
     let added = AssembledPart {
         size_bytes: bytes.len() as u64,

@@ -45,7 +45,7 @@ impl Sources<'_> {
             let part = AssembledPart {
                 size_bytes: wal.size_bytes,
                 crc32c: wal.crc32c,
-                source: PartSource::Stored(wal.key.clone()),
+                source: PartSource::Stored(wal.key.clone(), 0),
             };
             wals.insert(wal.number, vec![part]);
         }
@@ -111,16 +111,22 @@ impl Sources<'_> {
                 continue;
             };
             let to = at.piece.to.min(wal.size_bytes);
-            let of_base = checksum_of_range(store, &wal.key, at.piece.from, to)?;
+            let checksum = |source| {
+                let (size_bytes, crc32c) = (to - at.piece.from, None);
+                self.checksum(
+                    store,
+                    AssembledPart {
+                        size_bytes,
+                        crc32c,
+                        source,
+                    },
+                )
+            };
+            let of_base = checksum(PartSource::Stored(wal.key.clone(), at.piece.from))?;
             let of_stream = if to == at.piece.to {
                 at.piece.crc32c
             } else {
-                let beginning = AssembledPart {
-                    size_bytes: to - at.piece.from,
-                    crc32c: None,
-                    source: PartSource::Piece(at, 0),
-                };
-                self.checksum(store, beginning)?
+                checksum(PartSource::Piece(at, 0))?
             };
             if of_base != of_stream {
                 let reason = format!(
@@ -140,7 +146,7 @@ impl Sources<'_> {
     /// `Corrupt` if a segment is damaged, and I/O errors.
     pub(super) fn complete(self, store: &Store, wals: &mut Wals) -> Result<()> {
         for part in wals.values_mut().flatten() {
-            if part.crc32c.is_none() && matches!(part.source, PartSource::Piece(..)) {
+            if part.crc32c.is_none() && part.is_piece() {
                 part.crc32c = Some(self.checksum(store, part.clone())?);
             }
         }
@@ -179,24 +185,4 @@ impl Sources<'_> {
             }
         }
     }
-}
-
-/// The checksum of some bytes of a stored file.
-fn checksum_of_range(store: &Store, key: &Key, from: u64, to: u64) -> Result<Crc32c> {
-    let object = store.open(key)?;
-    let mut buffer = vec![0; BUFFER_BYTES];
-    let (mut offset, mut crc32c) = (from, 0);
-    while offset < to {
-        let wanted = buffer
-            .len()
-            .min(usize::try_from(to - offset).unwrap_or(usize::MAX));
-        let read = object.read_at(buffer.get_mut(..wanted).unwrap_or_default(), offset);
-        let count = read.map_err(|error| Error::of_content(key, error))?;
-        if count == 0 {
-            return Err(Error::corrupt(key.as_str(), "it ends early"));
-        }
-        crc32c = crc32c::crc32c_append(crc32c, buffer.get(..count).unwrap_or_default());
-        offset += count as u64;
-    }
-    Ok(Crc32c(crc32c))
 }
