@@ -173,6 +173,7 @@ fn what_cannot_be_followed_is_refused() {
         .run(["follow", &world.word("nowhere")])
         .code(4)
         .warns("nowhere");
+    assert!(!world.repo().exists());
     world
         .run(["follow", world.db(), "--interval", "1ms"])
         .code(2)

@@ -43,7 +43,6 @@ use super::BackupEngine;
 use crate::Result;
 use crate::image::Directory;
 pub use crate::repo::stream::stream_id::StreamId;
-use crate::repo::{self, index::RepositoryIndex};
 
 impl BackupEngine {
     /// Follows the WALs of a database that another process is writing, until the observer asks to stop: then what was written before is
@@ -59,10 +58,7 @@ impl BackupEngine {
         options: &FollowOptions,
         observer: &dyn FollowObserver,
     ) -> Result<FollowStatus> {
-        let store = self.store();
-        Self::check_place(store, source)?;
-        let state = repo::root_state(&RepositoryIndex::new(store))?;
-        repo::require_or_create(store, &state, self.reader.durability())?;
+        Self::check_place(self.store(), source)?;
         let mut session = Session {
             engine: self,
             source,

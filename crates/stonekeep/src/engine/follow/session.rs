@@ -14,11 +14,12 @@ use crate::engine::BackupEngine;
 use crate::engine::create::stream_place::StreamPlace;
 use crate::image::Directory;
 use crate::image::follow::{Begun, Follower, Start, Tick, Watch};
+use crate::repo::index::RepositoryIndex;
 use crate::repo::stream::content_item::PART_LIMIT_BYTES;
 use crate::repo::stream::segment_header::Origin;
 use crate::repo::stream::target::wall_ms;
 use crate::target::real_path;
-use crate::{Clock, Error, ErrorKind, Observer, Quiet, Result};
+use crate::{Clock, Error, ErrorKind, Observer, Quiet, Result, repo};
 
 /// How long a wait is at most, so that a request to stop is seen.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
@@ -116,6 +117,9 @@ impl Session<'_> {
         let Some(follower) = self.begin_now(watch)? else {
             return Ok(None);
         };
+        // A database that cannot be followed leaves no new repository behind.
+        let state = repo::root_state(&RepositoryIndex::new(store))?;
+        repo::require_or_create(store, &state, engine.durability())?;
         let writer = StreamWriter::begin(store, self.clock(), origin)?;
         let warnings = follower.warnings().to_vec();
         let following = self.following(follower, writer, Bases::default(), true);
